@@ -1,0 +1,96 @@
+# make                 ./nanodet, the libraries and build/tests/parity (release)
+# make DEBUG=1         assertions on, dead memory filled with NaN
+# make SANITIZE=address|undefined|thread
+# make test | bench | soak | fuzz | install
+CC      ?= cc
+PREFIX  ?= /usr/local
+BUILD   ?= build
+# Bottom to top: a room includes only what stands before it.
+ROOMS   ?= base config report interop data eval kernel graph op detect model train
+
+PACKAGES  = openblas yaml-0.1 libpng libjpeg libcjson expat libzip libprotobuf-c
+CAIRO    ?= $(shell pkg-config --exists cairo && echo cairo)
+WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
+CFLAGS   ?= -O2 -g
+CPPFLAGS += -Isrc -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) $(CAIRO)) $(if $(CAIRO),-DHAVE_CAIRO)
+ALL_CFLAGS = -std=c17 $(WARNINGS) -fopenmp -fPIC -MMD -MP $(CPPFLAGS) $(CFLAGS) $(EXTRA)
+LIBS     += $(shell pkg-config --libs $(PACKAGES) $(CAIRO)) -lm -lpthread
+
+ifdef DEBUG
+CFLAGS = -O1 -g
+EXTRA += -DDEBUG_MEMORY
+else
+EXTRA += -DNDEBUG
+endif
+ifdef SANITIZE
+# gcc's OpenMP runtime reports races that are none: the thread sanitizer wants clang and libomp.
+BUILD  := $(BUILD)/$(SANITIZE)
+CFLAGS  = -O1 -g -fno-omit-frame-pointer
+EXTRA  += -fsanitize=$(SANITIZE) -DDEBUG_MEMORY
+ifeq ($(SANITIZE),undefined)
+EXTRA  += -fno-sanitize-recover=all
+endif
+endif
+
+SOURCES = $(foreach r,$(ROOMS),$(wildcard src/$r/*.c src/$r/*/*.c))
+OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
+CLI     = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/cli/*.c))
+TESTS   = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
+FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+PARITY  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/parity/*.c))
+
+all: nanodet $(BUILD)/libnanodet.a $(BUILD)/libnanodet.so $(BUILD)/tests/parity
+
+nanodet: $(BUILD)/nanodet
+	cp $< $@
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+# One body, compiled once an instruction set.  Their tables are all that they export.
+FAST = -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math
+$(BUILD)/src/kernel/isa_sse.o:    EXTRA += $(FAST)
+$(BUILD)/src/kernel/isa_avx2.o:   EXTRA += $(FAST) -mavx2 -mfma
+$(BUILD)/src/kernel/isa_avx512.o: EXTRA += $(FAST) -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
+
+# Ops, executor and plain kernels once more in double, for gradient checks.
+DOUBLE_SOURCES = $(wildcard src/base/*.c src/graph/*.c src/op/*.c) $(wildcard src/kernel/*.c)
+DOUBLE = $(DOUBLE_SOURCES:%.c=$(BUILD)/double/%.o)
+$(BUILD)/double/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DREAL_IS_DOUBLE -c $< -o $@
+
+$(BUILD)/libnanodet.a: $(OBJECTS)
+	rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/libnanodet.so: $(OBJECTS)
+	$(CC) $(ALL_CFLAGS) -shared $^ -o $@ $(LDFLAGS) $(LIBS)
+
+$(BUILD)/nanodet: $(CLI) $(BUILD)/libnanodet.a
+	$(CC) $(ALL_CFLAGS) $^ -o $@ $(LDFLAGS) $(LIBS)
+
+$(BUILD)/tests/parity: $(PARITY) $(BUILD)/libnanodet.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $^ -o $@ $(LDFLAGS) $(LIBS)
+
+# A test is one file with its own main; tests named test_op* check gradients in double.
+$(BUILD)/tests/test_op%: tests/test_op%.c $(DOUBLE)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DREAL_IS_DOUBLE -Itests $(filter %.c %.o,$^) -o $@ $(LDFLAGS) -lcmocka $(LIBS)
+$(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/libnanodet.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Itests $< $(BUILD)/libnanodet.a -o $@ $(LDFLAGS) -lcmocka $(LIBS)
+
+# A fuzz target defines LLVMFuzzerTestOneInput; the driver runs it over saved files, FUZZ=1 links libFuzzer instead.
+$(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(if $(FUZZ),,tests/fuzz/driver.c) $(BUILD)/libnanodet.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) $(filter %.c %.a,$^) -o $@ $(LDFLAGS) $(LIBS)
+
+tests: $(TESTS) $(FUZZERS) $(BUILD)/tests/parity
+clean:
+	rm -rf $(BUILD) nanodet
+.PHONY: all tests clean
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

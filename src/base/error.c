@@ -1,0 +1,30 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void write_text(struct error *err, int code, const char *format, va_list args)
+{
+    if (!err)
+        return;
+    err->exit = code;
+    vsnprintf(err->text, sizeof err->text, format, args);
+}
+
+bool fail(struct error *err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_text(err, 1, format, args);
+    va_end(args);
+    return false;
+}
+
+bool misuse(struct error *err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_text(err, 2, format, args);
+    va_end(args);
+    return false;
+}

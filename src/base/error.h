@@ -1,0 +1,20 @@
+/* base/error.h -- errors are values.  A function that can fail returns bool (or NULL) and writes one line here;
+ * the text is made where the facts are and travels up once, unchanged.  Only src/cli prints it and exits. */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+#include <stdbool.h>
+
+struct error {
+    int exit;                   /* 0: none; 1: failed; 2: wrong usage or configuration */
+    char text[600];             /* one line, no newline at its end; cut if longer */
+};
+
+/* Each formats its text as printf does, overwrites what err held, and returns false.  err may be NULL. */
+#if defined(__GNUC__)
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
+#else
+#define PRINTF_LIKE(text, first)
+#endif
+bool fail(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);        /* exit 1 */
+bool misuse(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);      /* exit 2 */
+#endif

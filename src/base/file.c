@@ -1,0 +1,257 @@
+#include "base/file.h"
+
+#include "base/memory.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool read_all(struct bytes *out, FILE *f, const char *path, struct error *err)
+{
+    size_t capacity = 1 << 16;
+    struct stat info;
+    if (fstat(fileno(f), &info) == 0 && S_ISDIR(info.st_mode))
+        return fail(err, "%s: is a folder", path);
+    if (fstat(fileno(f), &info) == 0 && S_ISREG(info.st_mode) && info.st_size >= 0)
+        capacity = (size_t)info.st_size + 2;            /* one more byte shows that the file has ended */
+    for (;;) {
+        unsigned char *p = realloc(out->p, capacity);
+        if (!p)
+            return fail(err, "%s: out of memory: %zu bytes", path, capacity);
+        out->p = p;
+        out->size += fread(p + out->size, 1, capacity - 1 - out->size, f);
+        if (ferror(f))
+            return fail(err, "%s: %s", path, strerror(errno));
+        if (out->size < capacity - 1) {
+            p[out->size] = 0;
+            return true;
+        }
+        if (!mul_size(capacity, 2, &capacity))
+            return fail(err, "%s: too large", path);
+    }
+}
+
+bool file_read(struct bytes *out, const char *path, struct error *err)
+{
+    *out = (struct bytes){0};
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return fail(err, "%s: %s", path, strerror(errno));
+    const bool ok = read_all(out, f, path, err);
+    fclose(f);
+    if (!ok)
+        bytes_free(out);
+    return ok;
+}
+
+void bytes_free(struct bytes *b)
+{
+    free(b->p);
+    *b = (struct bytes){0};
+}
+
+static bool write_all(int fd, const unsigned char *p, size_t size)
+{
+    while (size > 0) {
+        const ssize_t n = write(fd, p, size > 1 << 30 ? 1 << 30 : size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        p += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+/* A rename is durable once its folder is on disk; file systems that cannot sync a folder do without. */
+static void sync_folder_of(const char *path)
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    const size_t n = slash ? (size_t)(slash - path) : 0;
+    if (n >= sizeof folder)
+        return;
+    memcpy(folder, path, n);
+    folder[n] = 0;
+    const int fd = open(slash ? (n ? folder : "/") : ".", O_RDONLY | O_DIRECTORY);
+    if (fd < 0)
+        return;
+    fsync(fd);
+    close(fd);
+}
+
+bool file_write(const char *path, const void *p, size_t size, struct error *err)
+{
+    struct text temporary = {0};
+    text_add(&temporary, "%s.tmp", path);
+    if (!text_ok(&temporary, err))
+        return false;
+    const int fd = open(temporary.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    bool ok = fd >= 0 && write_all(fd, p, size) && fsync(fd) == 0;
+    if (fd >= 0 && close(fd) != 0)
+        ok = false;
+    ok = ok && rename(temporary.s, path) == 0;
+    if (!ok) {
+        fail(err, "%s: %s", path, strerror(errno));
+        if (fd >= 0)
+            unlink(temporary.s);
+    } else
+        sync_folder_of(path);
+    text_free(&temporary);
+    return ok;
+}
+
+bool file_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
+}
+
+bool folder_exists(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+static bool make_folder(const char *path, struct error *err)
+{
+    return mkdir(path, 0777) == 0 || folder_exists(path) || fail(err, "%s: %s", path, strerror(errno));
+}
+
+bool make_folders(const char *path, struct error *err)
+{
+    char *part = new_text(path, err);
+    bool ok = part != NULL;
+    for (char *slash = ok ? strchr(part + (*part != 0), '/') : NULL; ok && slash; slash = strchr(slash + 1, '/')) {
+        *slash = 0;
+        ok = make_folder(part, err);
+        *slash = '/';
+    }
+    ok = ok && make_folder(path, err);
+    free(part);
+    return ok;
+}
+
+void text_bytes(struct text *t, const void *p, size_t size)
+{
+    size_t need;
+    if (t->failed)
+        return;
+    if (!add_size(t->size, size, &need) || !add_size(need, 1, &need)) {
+        t->failed = true;
+        return;
+    }
+    if (need > t->capacity) {
+        const size_t capacity = need > SIZE_MAX / 2 ? need : 2 * need;
+        char *s = realloc(t->s, capacity);
+        if (!s) {
+            t->failed = true;
+            return;
+        }
+        t->s = s;
+        t->capacity = capacity;
+    }
+    if (size)
+        memcpy(t->s + t->size, p, size);
+    t->size += size;
+    t->s[t->size] = 0;
+}
+
+void text_add(struct text *t, const char *format, ...)
+{
+    char small[256];
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    const int n = vsnprintf(small, sizeof small, format, args);
+    va_end(args);
+    if (n < 0)
+        t->failed = true;
+    else if ((size_t)n < sizeof small)
+        text_bytes(t, small, (size_t)n);
+    else {
+        char *large = malloc((size_t)n + 1);
+        if (large) {
+            vsnprintf(large, (size_t)n + 1, format, again);
+            text_bytes(t, large, (size_t)n);
+        } else
+            t->failed = true;
+        free(large);
+    }
+    va_end(again);
+}
+
+bool text_ok(const struct text *t, struct error *err)
+{
+    return !t->failed || fail(err, "out of memory: a text of more than %zu bytes", t->size);
+}
+
+void text_free(struct text *t)
+{
+    free(t->s);
+    *t = (struct text){0};
+}
+
+char *path_join(const char *folder, const char *name, struct error *err)
+{
+    struct text t = {0};
+    const size_t n = strlen(folder);
+    if (n == 0 || name[0] == '/')
+        text_add(&t, "%s", name);
+    else
+        text_add(&t, "%s%s%s", folder, folder[n - 1] == '/' ? "" : "/", name);
+    if (!text_ok(&t, err))
+        text_free(&t);
+    return t.s;
+}
+
+bool names_add(struct names *names, const char *name, struct error *err)
+{
+    if (!grow_array(&names->list, names->count, &names->capacity, sizeof *names->list, err))
+        return false;
+    char *copy = new_text(name, err);
+    if (!copy)
+        return false;
+    names->list[names->count++] = copy;
+    return true;
+}
+
+void names_free(struct names *names)
+{
+    for (int i = 0; i < names->count; i++)
+        free(names->list[i]);
+    free(names->list);
+    *names = (struct names){0};
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    const char *const *x = a, *const *y = b;
+    return strcmp(*x, *y);
+}
+
+bool folder_list(struct names *names, const char *path, struct error *err)
+{
+    const struct dirent *entry;
+    *names = (struct names){0};
+    DIR *folder = opendir(path);
+    if (!folder)
+        return fail(err, "%s: %s", path, strerror(errno));
+    bool ok = true;
+    while (ok && (entry = readdir(folder)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            ok = names_add(names, entry->d_name, err);
+    closedir(folder);
+    if (!ok)
+        names_free(names);
+    else if (names->count)
+        qsort(names->list, (size_t)names->count, sizeof *names->list, by_bytes);
+    return ok;
+}

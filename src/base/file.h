@@ -1,0 +1,35 @@
+/* base/file.h -- whole files, and text that grows. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+#include "base/error.h"
+#include <stddef.h>
+
+struct bytes { unsigned char *p; size_t size; };
+
+/* The whole file; a 0 byte that size does not count follows it.  bytes_free releases it. */
+bool file_read(struct bytes *, const char *path, struct error *);
+void bytes_free(struct bytes *);
+
+/* Appears whole or not at all: written beside path, fsynced, renamed over it.  A full disk is an error. */
+bool file_write(const char *path, const void *p, size_t size, struct error *);
+
+bool file_exists(const char *path);                     /* a file of any kind but a folder */
+bool folder_exists(const char *path);
+bool make_folders(const char *path, struct error *);    /* path and its parents; fine if they are there */
+
+/* Text that grows.  {0} is empty.  The first failure is kept: later calls do nothing, text_ok asks once. */
+struct text { char *s; size_t size, capacity; bool failed; };
+void text_add(struct text *, const char *format, ...) PRINTF_LIKE(2, 3);
+void text_bytes(struct text *, const void *p, size_t size);
+bool text_ok(const struct text *, struct error *);
+void text_free(struct text *);
+
+/* A path made of a folder and a name (name alone if it is absolute or the folder is empty); free() it. */
+char *path_join(const char *folder, const char *name, struct error *);
+
+/* The names in a folder, sorted by byte; "." and ".." left out.  names_free releases them. */
+struct names { char **list; int count, capacity; };
+bool folder_list(struct names *, const char *path, struct error *);
+bool names_add(struct names *, const char *name, struct error *);       /* a copy */
+void names_free(struct names *);
+#endif

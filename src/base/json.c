@@ -1,0 +1,63 @@
+#include "base/json.h"
+
+#include "base/file.h"
+#include <limits.h>
+#include <math.h>
+
+cJSON *json_parse(const char *text, size_t size, const char *path, struct error *err)
+{
+    const char *end = text;
+    cJSON *json = cJSON_ParseWithLengthOpts(text, size, &end, false);
+    if (!json) {
+        int line = 1;
+        for (const char *p = text; p < end && p < text + size; p++)
+            line += *p == '\n';
+        fail(err, "%s:%d: not valid JSON", path, line);
+    }
+    return json;
+}
+
+cJSON *json_read(const char *path, struct error *err)
+{
+    struct bytes file;
+    if (!file_read(&file, path, err))
+        return NULL;
+    cJSON *json = json_parse((const char *)file.p, file.size, path, err);
+    bytes_free(&file);
+    return json;
+}
+
+bool json_real(const cJSON *t, double *out)
+{
+    if (!cJSON_IsNumber(t) || !isfinite(t->valuedouble))
+        return false;
+    *out = t->valuedouble;
+    return true;
+}
+
+bool json_int64(const cJSON *t, int64_t *out)
+{
+    double v;
+    if (!json_real(t, &v) || v != floor(v) || !(fabs(v) <= 0x1p53))     /* doubles hold whole numbers so far */
+        return false;
+    *out = (int64_t)v;
+    return true;
+}
+
+bool json_size(const cJSON *t, size_t *out)
+{
+    int64_t v;
+    if (!json_int64(t, &v) || v < 0)
+        return false;
+    *out = (size_t)v;
+    return true;
+}
+
+bool json_int(const cJSON *t, int *out)
+{
+    int64_t v;
+    if (!json_int64(t, &v) || v < INT_MIN || v > INT_MAX)
+        return false;
+    *out = (int)v;
+    return true;
+}

@@ -1,0 +1,17 @@
+/* base/json.h -- what every reader of JSON needs on top of cJSON: a file in, numbers checked before use. */
+#ifndef BASE_JSON_H
+#define BASE_JSON_H
+#include "base/error.h"
+#include <cjson/cJSON.h>
+#include <stddef.h>
+#include <stdint.h>
+
+cJSON *json_read(const char *path, struct error *);             /* cJSON_Delete it; NULL and an error naming the line */
+cJSON *json_parse(const char *text, size_t size, const char *path, struct error *);
+
+/* A whole number in the range of the type, or false with *out untouched; t may be NULL. */
+bool json_size(const cJSON *t, size_t *out);
+bool json_int64(const cJSON *t, int64_t *out);
+bool json_int(const cJSON *t, int *out);
+bool json_real(const cJSON *t, double *out);                    /* finite */
+#endif

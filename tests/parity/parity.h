@@ -1,0 +1,25 @@
+/* tests/parity/parity.h -- compares what the library computes with numbers of the original, stored in a tree of
+ * fixtures.  A room is a folder of the tree; a case is a folder or a file in it. */
+#ifndef PARITY_H
+#define PARITY_H
+#include "base/error.h"
+
+struct parity {
+    const char *data;                           /* folder of real images */
+    int passed, failed, skipped;
+};
+
+/* One line `PASS|FAIL|SKIP path worst tolerance what`; a worst that is not <= tolerance fails, NaN too. */
+void parity_compare(struct parity *, const char *path, double worst, double tolerance, const char *what);
+void parity_fail(struct parity *, const char *path, const char *format, ...) PRINTF_LIKE(3, 4);
+void parity_skip(struct parity *, const char *path, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* A row a room: `run` compares one case.  Where per_file is NULL every sub-folder of the room is a case; else every
+ * file whose name ends in per_file, or, with "", the room itself is its only case. */
+struct parity_room {
+    const char *name;
+    const char *per_file;
+    void (*run)(struct parity *, const char *path);
+};
+extern const struct parity_room parity_rooms[];
+#endif
