@@ -1,0 +1,4 @@
+#ifndef PARITY_ROOMS_H
+#define PARITY_ROOMS_H
+#include "parity.h"
+#endif
