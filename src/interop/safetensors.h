@@ -1,0 +1,18 @@
+/* interop/safetensors.h -- 8 bytes N, little-endian; N bytes of JSON; the data of all tensors, without holes.
+ * Source: the format's own specification (huggingface/safetensors, "Format"). */
+#ifndef INTEROP_SAFETENSORS_H
+#define INTEROP_SAFETENSORS_H
+#include "interop/tensors.h"
+
+/* The tensors of a file held in memory, in the order of its header, and its metadata; they point into file, which
+ * the caller keeps alive.  Refuses what the format forbids: two tensors of one name, overlaps and holes.  path is
+ * for messages.  After a failure out holds what had been read; tensors_free releases it either way. */
+bool safetensors_index(struct tensors *out, struct bytes file, const char *path, struct error *);
+
+/* The same of a file on disk; out owns its bytes. */
+bool safetensors_read(struct tensors *out, const char *path, struct error *);
+
+/* Writes tensors and metadata in their order; equal input gives equal bytes.  The file appears whole or not at
+ * all.  Indexes t.  Fails if two tensors have one name. */
+bool safetensors_write(const char *path, struct tensors *t, struct error *);
+#endif
