@@ -1,0 +1,50 @@
+/* cli/args.h -- a row a command, a row an option: usage check, dispatch and help come from the rows. */
+#ifndef CLI_ARGS_H
+#define CLI_ARGS_H
+#include "config/config.h"
+#include <stdio.h>
+
+struct args;
+
+struct option {
+    const char *name;                       /* without the dashes */
+    const char *value;                      /* what the help calls its value; NULL: a flag without one */
+    const char *preset;                     /* NULL: none */
+    const char *help;
+};
+
+enum { MANY = 1 << 20 };
+
+struct command {
+    const char *name, *usage;               /* usage: what follows the name, without options; "[KEY=VALUE ...]" in it:
+                                               overrides are taken */
+    int min, max;                           /* arguments that are no options or overrides; max MANY: any number */
+    const struct option *options;           /* --threads and --help are every command's */
+    bool (*run)(const struct args *, struct error *);
+    const char *help;
+};
+
+struct args {
+    const struct command *command;          /* NULL: help or version was asked for */
+    const struct option *options[32]; const char *values[32]; int count;   /* options given, in order */
+    const char **rest; int rest_count;      /* arguments, in order */
+    const char **overrides; int override_count;         /* KEY=VALUE */
+    int threads;                            /* >= 1 */
+    bool help, version;
+};
+
+/* Exit 2 on wrong usage.  All texts are borrowed from argv and the tables.  args_free in any case. */
+bool args_parse(struct args *, const struct command *commands, int argc, char **argv, struct error *);
+void args_free(struct args *);
+
+const char *args_text(const struct args *, const char *name);          /* its last value, its preset, or NULL */
+bool args_flag(const struct args *, const char *name);                  /* it was given */
+/* Its value or preset as a number from min to max; exit 2 otherwise.  *out untouched without value and preset. */
+bool args_int(const struct args *, const char *name, int min, int max, int *out, struct error *);
+bool args_real(const struct args *, const char *name, double min, double max, double *out, struct error *);
+
+/* Reads the configuration rest[0] with the overrides; says on stderr, in one line, which keys have no effect. */
+bool args_config(const struct args *, struct config *, struct error *);
+
+void args_help(const struct args *, const struct command *commands, FILE *);
+#endif

@@ -1,0 +1,10 @@
+/* cli/commands.h -- what stands in the table of commands; options and run of a command are in the file of its name. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+#include "cli/args.h"
+
+extern const struct command commands[];
+
+extern const struct option check_options[];
+bool check_run(const struct args *, struct error *);
+#endif

@@ -1,0 +1,52 @@
+/* config/key.h -- a row a key: its place in a struct, preset, range, help.  Reading, checking, the manual and the
+ * config.yml that is written all come from the row.
+ *
+ * The type follows from the member:
+ *     bool                     true, false, yes, no, on, off
+ *     int, double              a number from min to max; INT_MIN..INT_MAX and all finite numbers if both are 0
+ *     const char *             a text; min 1: not an empty one
+ *     an enum                  one of `words`; when written, the first word of that value
+ *     int [n], double [n], double [n][m]     exactly so many numbers, each from min to max; nesting is not judged
+ *     struct ints              up to INTS numbers, each from min to max; a single number is a list of one
+ *     struct texts             a list of texts
+ *     const struct entry *     anything: the reader looks at the tree himself
+ * All texts and entries are borrowed from the tree.  Two kinds of rows have no member: a KEY_SECTION is read by
+ * another table, a KEY_IGNORED key has no effect here. */
+#ifndef CONFIG_KEY_H
+#define CONFIG_KEY_H
+#include "config/tree.h"
+
+enum { INTS = 64 };
+struct ints { int count, at[INTS]; };
+struct texts { int count; const char *const *at; };
+
+enum key_type { KEY_BOOL, KEY_INT, KEY_REAL, KEY_TEXT, KEY_WORD, KEY_INT_ARRAY, KEY_REAL_ARRAY, KEY_INTS, KEY_TEXTS,
+                KEY_ANY, KEY_SECTION, KEY_IGNORED };
+
+struct word { const char *name; int value; };           /* a table ends with {0} */
+
+struct key {
+    const char *name;                       /* dotted, below the section it is read for */
+    size_t offset, size; enum key_type type;            /* of the member it sets; none: KEY_SECTION, KEY_IGNORED */
+    const struct word *words;
+    const char *preset;                     /* YAML, as a user would write it; NULL: must be given; "=name": the value
+                                               of that key, of the same section or else counted from the top */
+    double min, max;
+    const char *help;
+};
+
+/* Offset, size and type of member m of struct s, from the member itself, so that they cannot disagree. */
+#define FIELD(s, m) WORDS(s, m, NULL)
+#define WORDS(s, m, table) offsetof(struct s, m), sizeof ((struct s *)0)->m, _Generic(((struct s *)0)->m, \
+    bool: KEY_BOOL, int: KEY_INT, double: KEY_REAL, const char *: KEY_TEXT, unsigned: KEY_WORD, \
+    int *: KEY_INT_ARRAY, double *: KEY_REAL_ARRAY, double (*)[2]: KEY_REAL_ARRAY, double (*)[3]: KEY_REAL_ARRAY, \
+    struct ints: KEY_INTS, struct texts: KEY_TEXTS, const struct entry *: KEY_ANY), table
+
+/* Sets the member of `to` that the row describes from an entry, and brings the entry to the form that is written:
+ * true, 0.001, the first word.  path is the key's full name, for messages.  Exit 2, *to untouched, if the entry
+ * is not what the row wants. */
+bool key_set(void *to, const struct key *key, const char *path, struct entry *, struct error *);
+
+/* A line a key: name, what it takes, preset, help. */
+void keys_manual(const char *section, const struct key *keys, struct text *);
+#endif

@@ -1,0 +1,49 @@
+/* config/tree.h -- a YAML document as a tree of entries, each with the file and line it came from.
+ * Believed of a document: nothing.  Refused, exit 2: bad syntax, more than one document, a key twice in a section,
+ * a key that is no text, text with a 0 byte, nesting deeper than TREE_DEPTH, more than TREE_ENTRIES entries (aliases
+ * count as what they repeat). */
+#ifndef CONFIG_TREE_H
+#define CONFIG_TREE_H
+#include "base/error.h"
+#include "base/file.h"
+#include <stddef.h>
+
+enum { TREE_DEPTH = 32, TREE_ENTRIES = 20000 };
+
+/* Where an entry was written.  line 0: not in a file, `file` alone says where ("command line", "preset"). */
+struct place { const char *file; int line; };           /* file is borrowed: it must outlive the tree */
+
+enum entry_kind { SCALAR, LIST, SECTION };
+
+struct entry {
+    enum entry_kind kind;
+    bool quoted;                            /* a scalar in quotes: never null */
+    char *name;                             /* its key in a section, NULL in a list */
+    char *text;                             /* of a scalar, else NULL */
+    struct entry *child, *last, *next;      /* of a list or section: first and last; the next sibling */
+    int count;                              /* children */
+    const char **texts;                     /* of a list that was read as texts: those of its children */
+    struct place place;
+};
+
+/* Parses size bytes of YAML into the empty *root, which is owned: tree_free releases all below it.  An empty
+ * document is a null scalar. */
+bool tree_parse(struct entry *root, const void *yaml, size_t size, const char *file, struct error *);
+void tree_free(struct entry *root);
+
+bool entry_null(const struct entry *);      /* NULL, or a plain scalar: nothing, ~ or null */
+
+/* The entry at a dotted path ("data.train.input_size.0") below `from`, or NULL; "" is `from` itself. */
+struct entry *tree_find(const struct entry *from, const char *path);
+
+/* The same, making sections and a null scalar where there is nothing.  Exit 2 if the path leads through a
+ * scalar or past the end of a list. */
+struct entry *tree_place(struct entry *from, const char *path, struct place, struct error *);
+
+/* Gives `to`, which keeps its name, the value of `from` (a deep copy) or a text as its plain scalar. */
+bool entry_copy(struct entry *to, const struct entry *from, struct error *);
+bool entry_set(struct entry *to, const char *text, struct error *);
+
+/* Block sections, lists in brackets; reading it back gives an equal tree. */
+void tree_write(const struct entry *root, struct text *);
+#endif
