@@ -1,0 +1,12 @@
+/* kernel/isa_avx2.c -- the bodies compiled for one instruction set; the table is the only symbol it exports. */
+#ifndef REAL_IS_DOUBLE
+#include "kernel/vec_avx2.h"
+#include "kernel/depthwise_body.h"
+#include "kernel/gemm.h"
+#include "kernel/tables.h"
+
+const struct kernels kernels_avx2 = {
+    .name = "avx2", .gemm = gemm_blas,
+    .depthwise_row = depthwise_row, .depthwise_dx_row = depthwise_dx_row, .depthwise_dw_row = depthwise_dw_row,
+};
+#endif

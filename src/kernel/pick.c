@@ -1,0 +1,44 @@
+#include "base/table.h"
+#include "kernel/gemm.h"
+#include "kernel/tables.h"
+
+static bool always(void) { return true; }
+
+#if defined(__x86_64__) && !defined(REAL_IS_DOUBLE)
+static bool has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+static bool has_avx512(void)
+{
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
+        && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+}
+#endif
+
+/* Slowest first. */
+static const struct isa {
+    const char *name;
+    const struct kernels *kernels;
+    bool (*works)(void);
+} isas[] = {
+    { "ref",    &kernels_ref,    always },
+#if defined(__x86_64__) && !defined(REAL_IS_DOUBLE)
+    { "sse",    &kernels_sse,    always },
+    { "avx2",   &kernels_avx2,   has_avx2 },
+    { "avx512", &kernels_avx512, has_avx512 },
+#endif
+    {0} };
+
+const struct kernels *kernels_pick(const char *name, struct error *err)
+{
+    const struct isa *best = isas;
+    gemm_single_threaded();
+    for (const struct isa *isa = isas; !name && isa->name; isa++)
+        if (isa->works())
+            best = isa;
+    if (name && (!(best = find_row(name, isas, sizeof *isas)) || !best->works())) {
+        misuse(err, "NANODET_ISA=%s: this machine or build has no such instruction set; fastest is %s", name,
+               kernels_pick(NULL, err)->name);
+        return NULL;
+    }
+    return best->kernels;
+}

@@ -1,0 +1,7 @@
+/* kernel/tables.h -- the tables of kernels that pick.c chooses from. */
+#ifndef KERNEL_TABLES_H
+#define KERNEL_TABLES_H
+#include "kernel/kernels.h"
+
+extern const struct kernels kernels_ref, kernels_sse, kernels_avx2, kernels_avx512;
+#endif
