@@ -2,11 +2,13 @@
 #ifndef REAL_IS_DOUBLE
 #include "kernel/vec_avx512.h"
 #include "kernel/depthwise_body.h"
+#include "kernel/activate_body.h"
 #include "kernel/gemm.h"
 #include "kernel/tables.h"
 
 const struct kernels kernels_avx512 = {
     .name = "avx512", .gemm = gemm_blas,
     .depthwise_row = depthwise_row, .depthwise_dx_row = depthwise_dx_row, .depthwise_dw_row = depthwise_dw_row,
+    .store_rows = store_rows, .activate = activate, .activate_grad = activate_grad,
 };
 #endif

@@ -16,6 +16,9 @@ struct depthwise {
     int out_h, out_w, ldy;              /* of the output */
 };
 
+/* value = act(z), z = scale[c] x + shift[c], or z = x where scale is NULL. */
+struct affine { const real *scale, *shift; enum act act; real slope; };
+
 struct kernels {
     const char *name;
 
@@ -30,6 +33,13 @@ struct kernels {
     void (*depthwise_dx_row)(const struct depthwise *, int i, const real *dy, const real *w, bool add, real *dx);
     /* dw += what row i of y, whose gradient is dy, gives to the weights' gradient; x as for depthwise_row. */
     void (*depthwise_dw_row)(const struct depthwise *, int i, const real *x, int first, const real *dy, real *dw);
+
+    /* Rows of n pixels of c channels; what is written overlaps nothing that is read.
+     * store_rows: y = x;  activate: y = act(z);  activate_grad: g = dy act'(z). */
+    void (*store_rows)(int n, int c, const real *x, int ldx, bool add, real *y, int ldy);
+    void (*activate)(const struct affine *, int n, int c, const real *x, int ldx, real *y, int ldy);
+    void (*activate_grad)(const struct affine *, int n, int c, const real *x, int ldx, const real *dy, int lddy,
+                          bool add, real *g, int ldg);
 };
 
 /* The table called ref, sse, avx2 or avx512 (misuse if this machine or build has no such); NULL: the fastest. */
