@@ -1,0 +1,170 @@
+#include "report/csv.h"
+
+#include "base/memory.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void add_number(struct text *t, double v)
+{
+    char digits[40] = "nan";
+    if (v == floor(v) && fabs(v) < 1e15)
+        snprintf(digits, sizeof digits, "%.0f", v == 0 ? 0 : v);        /* no -0 */
+    else if (!isnan(v))
+        for (int precision = 1; precision <= 9; precision++) {
+            snprintf(digits, sizeof digits, "%.*g", precision, v);
+            if (strtof(digits, NULL) == (float)v)
+                break;
+        }
+    text_add(t, "%s", digits);
+}
+
+static void add_name(struct text *t, const char *name)
+{
+    const char *quote = strpbrk(name, ",\"") ? "\"" : "";
+    text_add(t, "%s", quote);
+    for (; *name; name++)
+        text_add(t, "%s%c", *name == '"' ? "\"" : "", (unsigned char)*name < ' ' ? ' ' : *name);
+    text_add(t, "%s", quote);
+}
+
+bool csv_append(const char *path, const char *const *columns, const double *values, int count, struct error *err)
+{
+    struct text t = {0};
+    FILE *f = fopen(path, "ab");
+    if (!f)
+        return fail(err, "%s: %s", path, strerror(errno));
+    bool ok = fseek(f, 0, SEEK_END) == 0;
+    if (ok && ftell(f) == 0)
+        for (int i = 0; i < count; i++) {
+            add_name(&t, columns[i]);
+            text_add(&t, i + 1 < count ? "," : "\n");
+        }
+    for (int i = 0; i < count; i++) {
+        add_number(&t, values[i]);
+        text_add(&t, i + 1 < count ? "," : "\n");
+    }
+    ok = ok && !t.failed && fwrite(t.s, 1, t.size, f) == t.size;
+    if (fclose(f) != 0)
+        ok = false;
+    text_free(&t);
+    return ok || fail(err, "%s: %s", path, strerror(errno));
+}
+
+/* Takes a line apart in place, quotes undone, until `room` fields are found; returns how many there are. */
+static int split(char *s, char **fields, int room)
+{
+    int count = 0;
+    for (;;) {
+        const bool quoted = *s == '"';
+        char *to = s + quoted, *field = to;
+        for (s = to; *s && (quoted || *s != ','); *to++ = *s++)
+            if (quoted && *s == '"' && *++s != '"')
+                break;
+        const bool last = *s != ',';
+        *to = 0;
+        if (count < room)
+            fields[count] = field;
+        count++;
+        if (last)
+            return count;
+        s++;
+    }
+}
+
+/* The next whole line of a file, its end cut off; NULL after the last. */
+static char *next_line(char **rest)
+{
+    char *line = *rest, *end = strchr(line, '\n');
+    if (!end)
+        return NULL;
+    *rest = end + 1;
+    *end = 0;
+    if (end > line && end[-1] == '\r')
+        end[-1] = 0;
+    return line;
+}
+
+static double number(const char *field)
+{
+    char *end;
+    const double v = strtod(field, &end);
+    return end == field || *end ? NAN : v;
+}
+
+static bool read_rows(struct csv *t, char *rest, const char *path, struct error *err)
+{
+    char *header = next_line(&rest);
+    if (!header)
+        return fail(err, "%s: no header", path);
+    int room = 1;
+    for (const char *comma = header; (comma = strchr(comma, ',')); comma++)
+        room++;
+    char **fields = new_array((size_t)room, sizeof *fields, err), *line;
+    bool ok = fields != NULL;
+    const int columns = ok ? split(header, fields, room) : 0;
+    for (int i = 0; ok && i < columns; i++)
+        ok = names_add(&t->columns, fields[i], err);
+    while (ok && (line = next_line(&rest))) {
+        const int count = split(line, fields, room);
+        ok = (count == columns || fail(err, "%s:%d: %d fields under a header of %d", path, t->rows + 2, count, columns))
+          && grow_array(&t->values, t->rows, &t->capacity, (size_t)columns * sizeof *t->values, err);
+        for (int i = 0; ok && i < columns; i++)
+            t->values[(size_t)t->rows * (size_t)columns + (size_t)i] = number(fields[i]);
+        t->rows += ok;
+    }
+    free(fields);
+    return ok;
+}
+
+bool csv_read(struct csv *t, const char *path, struct error *err)
+{
+    struct bytes file;
+    *t = (struct csv){0};
+    if (!file_read(&file, path, err))
+        return false;
+    const bool ok = read_rows(t, (char *)file.p, path, err);
+    bytes_free(&file);
+    if (!ok)
+        csv_free(t);
+    return ok;
+}
+
+void csv_free(struct csv *t)
+{
+    names_free(&t->columns);
+    free(t->values);
+    *t = (struct csv){0};
+}
+
+int csv_column(const struct csv *t, const char *name)
+{
+    for (int i = 0; i < t->columns.count; i++)
+        if (strcmp(t->columns.list[i], name) == 0)
+            return i;
+    return -1;
+}
+
+bool csv_cut_after(const char *path, const char *column, double value, struct error *err)
+{
+    struct csv t;
+    struct bytes file = {0};
+    struct text kept = {0};
+    if (!file_exists(path))
+        return true;
+    if (!csv_read(&t, path, err))
+        return false;
+    const int c = csv_column(&t, column);
+    bool ok = (c >= 0 || fail(err, "%s: no column %s", path, column)) && file_read(&file, path, err);
+    const char *line = (const char *)file.p, *end;
+    for (int row = -1; ok && row < t.rows && (end = strchr(line, '\n')); row++, line = end + 1)
+        if (row < 0 || t.values[row * t.columns.count + c] <= value)            /* the header is row -1 */
+            text_bytes(&kept, line, (size_t)(end + 1 - line));
+    ok = ok && text_ok(&kept, err) && file_write(path, kept.s, kept.size, err);
+    text_free(&kept);
+    bytes_free(&file);
+    csv_free(&t);
+    return ok;
+}

@@ -1,0 +1,22 @@
+/* report/csv.h -- tables of numbers as comma separated values (RFC 4180): a header, then a row a line.  A number is
+ * the shortest text that reads back as the same float, whole numbers are written in full: equal numbers give equal
+ * bytes. */
+#ifndef REPORT_CSV_H
+#define REPORT_CSV_H
+#include "base/error.h"
+#include "base/file.h"
+
+/* Appends a row of count numbers; a file that is new or empty gets the names of the columns first.  Control
+ * characters in a name become blanks. */
+bool csv_append(const char *path, const char *const *columns, const double *values, int count, struct error *);
+
+/* Keeps the rows whose number in the column is at most value, and drops a last line that was never finished.  A file
+ * that is not there stays so.  Whole or not at all. */
+bool csv_cut_after(const char *path, const char *column, double value, struct error *);
+
+/* The whole table.  What is no number is NaN; a last line without its end is left out. */
+struct csv { struct names columns; double *values; int rows, capacity; };       /* values[rows][columns.count] */
+bool csv_read(struct csv *, const char *path, struct error *);
+void csv_free(struct csv *);
+int csv_column(const struct csv *, const char *name);           /* index, or -1 */
+#endif

@@ -1,0 +1,124 @@
+#include "report/events.h"
+
+#include "base/file.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+uint32_t events_masked_crc(const void *p, size_t size)
+{
+    const unsigned char *bytes = p;
+    uint32_t crc = ~0u;
+    for (size_t i = 0; i < size; i++) {
+        crc ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
+    }
+    crc = ~crc;
+    return (crc >> 15 | crc << 17) + 0xa282ead8u;
+}
+
+static void put_fixed(struct text *t, uint64_t v, int bytes)    /* little-endian */
+{
+    for (int i = 0; i < bytes; i++)
+        text_bytes(t, &(unsigned char){ (unsigned char)(v >> 8 * i) }, 1);
+}
+
+static void put_varint(struct text *t, uint64_t v)
+{
+    for (; v >= 0x80; v >>= 7)
+        put_fixed(t, v | 0x80, 1);
+    put_fixed(t, v, 1);
+}
+
+/* A field is its number and wire type, then the value: 0 a varint, 1 eight bytes, 2 a length and bytes, 5 four. */
+static void put_double(struct text *t, unsigned field, double v)
+{
+    uint64_t bits;
+    memcpy(&bits, &v, 8);
+    put_varint(t, field << 3 | 1);
+    put_fixed(t, bits, 8);
+}
+
+static void put_float(struct text *t, unsigned field, float v)
+{
+    uint32_t bits;
+    memcpy(&bits, &v, 4);
+    put_varint(t, field << 3 | 5);
+    put_fixed(t, bits, 4);
+}
+
+static void put_int(struct text *t, unsigned field, int64_t v)
+{
+    put_varint(t, field << 3);
+    put_varint(t, (uint64_t)v);
+}
+
+static void put_bytes(struct text *t, unsigned field, const void *p, size_t size)
+{
+    put_varint(t, field << 3 | 2);
+    put_varint(t, size);
+    text_bytes(t, p, size);
+}
+
+/* Event: 1 wall_time, 2 step, and one of 3 file_version, 5 summary, 7 session_log.  A record is the event's length,
+ * the length's checksum, the event, its checksum. */
+static bool write_event(struct events *e, int64_t step, unsigned field, const void *p, size_t size, struct error *err)
+{
+    struct text event = {0}, record = {0};
+    struct timespec now = {0};
+    clock_gettime(CLOCK_REALTIME, &now);
+    put_double(&event, 1, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec);
+    put_int(&event, 2, step);
+    put_bytes(&event, field, p, size);
+    put_fixed(&record, event.size, 8);
+    put_fixed(&record, events_masked_crc(record.s, record.size), 4);
+    text_bytes(&record, event.s, event.size);
+    put_fixed(&record, events_masked_crc(event.s, event.size), 4);
+    bool ok = text_ok(&event, err) && text_ok(&record, err);
+    if (ok && (fwrite(record.s, 1, record.size, e->file) != record.size || fflush(e->file) != 0))
+        ok = fail(err, "TensorBoard events: %s", strerror(errno));
+    text_free(&record);
+    text_free(&event);
+    return ok;
+}
+
+bool events_open(struct events *e, const char *folder, int64_t step, struct error *err)
+{
+    static const char version[] = "brain.Event:2", start[] = { 1 << 3, 1 };     /* SessionLog: 1 status = START */
+    char host[256] = "host", name[400];
+    gethostname(host, sizeof host - 1);
+    snprintf(name, sizeof name, "events.out.tfevents.%lld.%s.%ld", (long long)time(NULL), host, (long)getpid());
+    char *path = path_join(folder, name, err);
+    *e = (struct events){ path ? fopen(path, "wb") : NULL };
+    bool ok = e->file || (path && fail(err, "%s: %s", path, strerror(errno)));
+    ok = ok && write_event(e, 0, 3, version, sizeof version - 1, err)
+            && write_event(e, step, 7, start, sizeof start, err);
+    free(path);
+    return ok;
+}
+
+bool events_scalars(struct events *e, int64_t step, const char *const *names, const double *values, int count,
+                    struct error *err)
+{
+    struct text summary = {0};
+    for (int i = 0; i < count; i++) {                           /* Summary: 1 value: 1 tag, 2 simple_value */
+        struct text value = {0};
+        put_bytes(&value, 1, names[i], strlen(names[i]));
+        put_float(&value, 2, (float)values[i]);
+        put_bytes(&summary, 1, value.s, value.failed ? 0 : value.size);
+        text_free(&value);
+    }
+    const bool ok = text_ok(&summary, err) && write_event(e, step, 5, summary.s, summary.size, err);
+    text_free(&summary);
+    return ok;
+}
+
+bool events_close(struct events *e, struct error *err)
+{
+    const bool ok = !e->file || fclose(e->file) == 0;
+    *e = (struct events){0};
+    return ok || fail(err, "TensorBoard events: %s", strerror(errno));
+}

@@ -1,0 +1,91 @@
+#include "report/log.h"
+
+#include "base/file.h"
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+bool log_open(struct log *log, const char *path, FILE *screen, struct error *err)
+{
+    *log = (struct log){ .screen = screen, .terminal = screen && isatty(fileno(screen)) };
+    if (path && !(log->file = fopen(path, "a")))
+        return fail(err, "%s: %s", path, strerror(errno));
+    return true;
+}
+
+bool log_close(struct log *log, struct error *err)
+{
+    if (log->bar)
+        fputc('\n', log->screen);
+    bool ok = !log->file || !ferror(log->file);
+    if (log->file && fclose(log->file) != 0)
+        ok = false;
+    *log = (struct log){0};
+    return ok || fail(err, "the log could not be written: %s", strerror(errno));
+}
+
+static void write_line(struct log *log, const char *text)
+{
+    char now[32] = "";
+    struct tm local;
+    const time_t seconds = time(NULL);
+    if (log->file) {
+        if (localtime_r(&seconds, &local))
+            strftime(now, sizeof now, "%Y-%m-%d %H:%M:%S", &local);
+        fprintf(log->file, "%s  %s\n", now, text);
+        fflush(log->file);
+    }
+    if (log->screen) {
+        fprintf(log->screen, "%s%s\n", log->bar ? "\r\033[K" : "", text);
+        log->bar = false;
+    }
+}
+
+void log_line(struct log *log, const char *format, ...)
+{
+    char text[1000];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    write_line(log, text);
+}
+
+static void add_duration(struct text *t, double seconds)
+{
+    const bool known = seconds >= 0 && seconds < 1e8;           /* not if the speed is 0 */
+    const int s = known ? (int)seconds : 0;
+    if (known)
+        text_add(t, "%d:%02d:%02d left", s / 3600, s / 60 % 60, s % 60);
+}
+
+static void add_bar(struct text *t, double part)
+{
+    enum { CELLS = 24 };
+    for (int i = 0; i < CELLS; i++)
+        text_add(t, i < part * CELLS ? "█" : "░");
+    text_add(t, "  ");
+}
+
+void log_progress(struct log *log, const struct progress *p, bool line)
+{
+    struct text t = {0}, bar = {0};
+    text_add(&t, "epoch %d/%d  step %d/%d  lr %.3g", p->epoch, p->epochs, p->step, p->steps, p->lr);
+    for (int i = 0; i < p->count; i++)
+        text_add(&t, "  %s %.4g", p->names[i], p->losses[i]);
+    text_add(&t, "  %.1f images/s  ", p->images_per_second);
+    add_duration(&t, p->images_left / p->images_per_second);
+    add_bar(&bar, p->steps > 0 ? (double)p->step / p->steps : 0);
+    if ((line || !log->terminal) && t.s)
+        write_line(log, t.s);
+    if (log->terminal && t.s && bar.s) {
+        fprintf(log->screen, "\r\033[K%s%s", bar.s, t.s);
+        fflush(log->screen);
+        log->bar = true;
+    }
+    text_free(&bar);
+    text_free(&t);
+}
