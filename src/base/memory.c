@@ -87,3 +87,9 @@ void *arena_take(struct arena *arena, size_t count, size_t size)
     arena->used = start + bytes;
     return arena->p + start;
 }
+
+size_t arena_bytes(size_t count, size_t size)
+{
+    size_t bytes;
+    return mul_size(count, size, &bytes) && add_size(bytes, ALIGN - 1, &bytes) ? bytes - bytes % ALIGN : SIZE_MAX;
+}

@@ -26,4 +26,6 @@ bool arena_init(struct arena *, size_t size, struct error *);
 void arena_free(struct arena *);
 /* count elements of size bytes, aligned to 64, not zeroed.  NULL if they do not fit: nothing was taken. */
 void *arena_take(struct arena *, size_t count, size_t size);
+/* How much of an arena that takes, so that a sum of these is a size for arena_init; SIZE_MAX if it does not fit. */
+size_t arena_bytes(size_t count, size_t size);
 #endif

@@ -1,0 +1,115 @@
+#include "detect/atss_assigner.h"
+
+#include "detect/box.h"
+#include "detect/smallest.h"
+#include <math.h>
+
+static const double far = 1e8;          /* pixels; the distance of ignored anchors */
+
+struct anchor { struct prior centre; double box[4]; bool ignored; };
+
+void atss_anchor(const struct atss_config *config, struct prior p, double box[4])
+{
+    const double half = config->anchor_scale * p.stride / 2;
+    box_from_distance(p.x, p.y, (const double[4]){ half, half, half, half }, box);
+}
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Of one object. */
+static int candidates(const struct atss_config *config, const struct prior_grid *grid)
+{
+    int count = 0;
+    for (int l = 0; l < grid->levels; l++)
+        count += least(config->topk, grid->first[l + 1] - grid->first[l]);
+    return count;
+}
+
+size_t atss_bytes(const struct atss_config *config, const struct prior_grid *grid)
+{
+    return arena_bytes((size_t)prior_count(grid), sizeof(struct anchor))
+         + arena_bytes((size_t)candidates(config, grid), sizeof(struct ranked));
+}
+
+/* Lists the candidates of an object, level after level. */
+static void nearest(const struct atss_config *config, const struct prior_grid *grid, const struct anchor *anchor,
+                    const double object[4], struct ranked *list)
+{
+    const double x = (object[0] + object[2]) / 2, y = (object[1] + object[3]) / 2;
+    for (int l = 0; l < grid->levels; l++) {
+        struct smallest level = { list, least(config->topk, grid->first[l + 1] - grid->first[l]), 0 };
+        for (int i = grid->first[l]; i < grid->first[l + 1]; i++) {
+            const double dx = anchor[i].centre.x - x, dy = anchor[i].centre.y - y;
+            smallest_offer(&level, anchor[i].ignored ? far : sqrt(dx * dx + dy * dy), i);
+        }
+        list += level.count;
+    }
+}
+
+/* Replaces the candidates' distances by their IoU with the object and returns mean + standard deviation of these. */
+static double threshold(const struct anchor *anchor, const double object[4], struct ranked *list, int count)
+{
+    double sum = 0, squares = 0;
+    for (int i = 0; i < count; i++)
+        sum += list[i].value = box_iou(anchor[list[i].index].box, object);
+    const double mean = sum / count;
+    for (int i = 0; i < count; i++)
+        squares += (list[i].value - mean) * (list[i].value - mean);
+    return mean + sqrt(squares / (count - 1));          /* NaN, and so nothing positive, for a single candidate */
+}
+
+static bool well_inside(struct prior p, const double object[4])
+{
+    double d[4];
+    box_to_distance(p.x, p.y, object, d);
+    return fmin(fmin(d[0], d[1]), fmin(d[2], d[3])) > 0.01;
+}
+
+static bool ignored(const struct atss_config *config, const double anchor[4], const struct truth *truth)
+{
+    double region[4];
+    for (int g = 0; config->ignore_iof_thr > 0 && g < truth->ignored; g++) {
+        box_widen(truth->ignore[g], region);
+        if (box_iof(anchor, region) > config->ignore_iof_thr)
+            return true;
+    }
+    return false;
+}
+
+bool atss_assign(const struct atss_config *config, const struct prior_grid *grid, const struct truth *truth,
+                 struct arena *tmp, int *match, double *iou)
+{
+    const int priors = prior_count(grid), count = candidates(config, grid);
+    const size_t mark = tmp->used;
+    struct anchor *anchor = arena_take(tmp, (size_t)priors, sizeof *anchor);
+    struct ranked *list = arena_take(tmp, (size_t)count, sizeof *list);
+    tmp->used = mark;
+    if (!anchor || !list)
+        return false;
+    for (int i = 0; i < priors; i++) {
+        struct anchor *a = &anchor[i];
+        a->centre = prior_at(grid, i);
+        atss_anchor(config, a->centre, a->box);
+        a->ignored = truth->objects > 0 && ignored(config, a->box, truth);
+        match[i] = a->ignored ? MATCH_IGNORED : MATCH_BACKGROUND;
+        iou[i] = 0;
+    }
+    for (int g = 0; g < truth->objects; g++) {
+        double object[4];
+        box_widen(truth->box[g], object);
+        nearest(config, grid, anchor, object, list);
+        const double bound = threshold(anchor, object, list, count);
+        for (int i = 0; i < count; i++) {
+            const int p = list[i].index;
+            if (list[i].value >= bound && well_inside(anchor[p].centre, object)
+                && (match[p] < 0 || list[i].value > iou[p])) {
+                iou[p] = list[i].value;
+                match[p] = g;
+            }
+        }
+    }
+    return true;
+}

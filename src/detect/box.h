@@ -1,0 +1,18 @@
+/* detect/box.h -- overlap of boxes, and boxes as distances from a prior.  A box is x1, y1, x2, y2; its area is
+ * (x2 - x1) (y2 - y1), no +1 anywhere; an area that divides is at least 1e-6.  Distances are left, top, right and
+ * bottom. */
+#ifndef DETECT_BOX_H
+#define DETECT_BOX_H
+
+void box_widen(const float from[4], double to[4]);
+double box_area(const double a[4]);
+double box_intersection(const double a[4], const double b[4]);
+
+double box_iou(const double a[4], const double b[4]);   /* intersection over union */
+double box_iof(const double a[4], const double b[4]);   /* over the area of a, the foreground */
+double box_giou(const double a[4], const double b[4]);  /* IoU - (C - U) / C, C enclosing both (Rezatofighi 2019) */
+
+void box_from_distance(double x, double y, const double distance[4], double box[4]);
+void box_to_distance(double x, double y, const double box[4], double distance[4]);      /* signed */
+void box_clip(double box[4], double width, double height);              /* to [0, width] x [0, height] */
+#endif

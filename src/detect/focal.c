@@ -1,0 +1,55 @@
+#include "detect/focal.h"
+
+#include <math.h>
+
+double sigmoid(double x)
+{
+    const double e = exp(-fabs(x));
+    return (x < 0 ? e : 1) / (1 + e);
+}
+
+/* With d = p - y, dp/dx = p (1 - p) and dBCE/dx = d:
+ *     dQFL/dx = |d|^beta d + beta |d|^(beta - 1) sign(d) p (1 - p) BCE;    0 where d = 0 */
+double quality_focal(double x, double y, double beta, double *slope)
+{
+    const double e = exp(-fabs(x)), p = (x < 0 ? e : 1) / (1 + e), d = p - y;
+    const double bce = fmax(x, 0) - x * y + log1p(e), modulation = beta == 2 ? d * d : pow(fabs(d), beta);
+    if (slope)
+        *slope = d == 0 ? 0 : modulation * d + beta * (modulation / d) * e / ((1 + e) * (1 + e)) * bce;
+    return modulation * bce;
+}
+
+/* Writes softmax(x) to p and returns ln sum_j e^x_j. */
+static double softmax(const double *x, int bins, double *p)
+{
+    double top = x[0], sum = 0;
+    for (int j = 1; j < bins; j++)
+        top = fmax(top, x[j]);
+    for (int j = 0; j < bins; j++)
+        sum += p[j] = exp(x[j] - top);
+    for (int j = 0; j < bins; j++)
+        p[j] /= sum;
+    return top + log(sum);
+}
+
+/* dDFL/dx_j = P_j - (i + 1 - y) [j = i] - (y - i) [j = i + 1] */
+double distribution_focal(const double *x, int bins, double y, double *slope)
+{
+    const int i = (int)y;
+    const double total = softmax(x, bins, slope), right = y - i, left = 1 - right;
+    slope[i] -= left;
+    slope[i + 1] -= right;
+    return left * (total - x[i]) + right * (total - x[i + 1]);
+}
+
+/* dE/dx_j = P_j (j - E) */
+double integral(const double *x, int bins, double *slope)
+{
+    double mean = 0;
+    softmax(x, bins, slope);
+    for (int j = 0; j < bins; j++)
+        mean += j * slope[j];
+    for (int j = 0; j < bins; j++)
+        slope[j] *= j - mean;
+    return mean;
+}

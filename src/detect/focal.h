@@ -1,0 +1,20 @@
+/* detect/focal.h -- generalised focal loss (Li et al. 2020, "Generalized Focal Loss"), term by term.  Every function
+ * returns the value and writes the derivative by its logits to slope. */
+#ifndef DETECT_FOCAL_H
+#define DETECT_FOCAL_H
+
+double sigmoid(double x);
+
+/* Quality focal loss of one logit x whose target is y in [0, 1] (eq. 4, beta >= 0).  With p = sigmoid(x):
+ *     QFL = |y - p|^beta BCE(p, y),    BCE(p, y) = -y ln p - (1 - y) ln(1 - p)
+ * At y = p the derivative is 0, for any beta.  slope may be NULL. */
+double quality_focal(double x, double y, double beta, double *slope);
+
+/* Distribution focal loss of the logits x[0 .. bins-1] of one side, target y in [0, bins - 1) (eq. 6).  With
+ * P = softmax(x) and i = floor(y):
+ *     DFL = -(i + 1 - y) ln P_i - (y - i) ln P_{i+1} */
+double distribution_focal(const double *x, int bins, double y, double *slope);
+
+/* The expectation sum_j j P_j of P = softmax(x): the distance that a side's logits stand for (eq. 5). */
+double integral(const double *x, int bins, double *slope);
+#endif

@@ -1,0 +1,15 @@
+/* detect/truth.h -- what the priors of one image are matched to. */
+#ifndef DETECT_TRUTH_H
+#define DETECT_TRUTH_H
+
+/* Borrowed; boxes are x1, y1, x2, y2 in pixels of the network's input and may be empty or outside it. */
+struct truth {
+    int objects, ignored;           /* either may be 0 */
+    const float (*box)[4];          /* [objects] */
+    const int *label;               /* [objects] 0 <= label < classes */
+    const float (*ignore)[4];       /* [ignored] regions whose content nobody labelled */
+};
+
+/* A match is the index of an object or one of these.  An ignored prior takes no part in the loss. */
+enum { MATCH_BACKGROUND = -1, MATCH_IGNORED = -2 };
+#endif
