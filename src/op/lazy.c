@@ -1,21 +1,33 @@
 #include "op/lazy.h"
 #include "kernel/kernels.h"
 
+enum { CHUNK = 8192, CHUNK_PIXELS = 64 };       /* numbers a chunk, but so many pixels at least */
+
 int chunk_pixels(int c)
 {
-    return c < CHUNK ? CHUNK / c : 1;
+    return c < CHUNK / CHUNK_PIXELS ? CHUNK / c : CHUNK_PIXELS;
 }
 
-int chunk_count(struct view v)
+int chunk_count(ptrdiff_t count, int c)
 {
-    return (int)((pixels(v) + chunk_pixels(v.c) - 1) / chunk_pixels(v.c));
+    return (int)((count + chunk_pixels(c) - 1) / chunk_pixels(c));
 }
 
-struct range chunk_range(struct view v, int chunk)
+struct range chunk_range(ptrdiff_t count, int c, int chunk)
 {
-    const int size = chunk_pixels(v.c);
-    const ptrdiff_t first = (ptrdiff_t)chunk * size, left = pixels(v) - first;
+    const int size = chunk_pixels(c);
+    const ptrdiff_t first = (ptrdiff_t)chunk * size, left = count - first;
     return (struct range){ first, left < size ? (int)left : size };
+}
+
+size_t chunk_bytes(int c)
+{
+    return (size_t)chunk_pixels(c) * (size_t)c * sizeof(real);
+}
+
+int image_count(struct shape x)
+{
+    return x.n * level_count(&x.lv);
 }
 
 struct range image_range(struct view v, int image)
@@ -28,47 +40,67 @@ struct range image_range(struct view v, int image)
     return (struct range){ first + (ptrdiff_t)(image % v.n) * size, size };
 }
 
-int image_of(struct view v, ptrdiff_t pixel, ptrdiff_t *end)
+int image_of(struct view v, ptrdiff_t pixel)
 {
-    for (int l = 0; ; l++) {
-        const struct range image = image_range(v, l * v.n);
-        if (pixel < image.first + (ptrdiff_t)v.n * image.count) {
-            const int i = (int)((pixel - image.first) / image.count);
-            *end = image.first + (ptrdiff_t)(i + 1) * image.count;
-            return l * v.n + i;
-        }
+    for (int first = 0;; first += v.n) {
+        const struct range r = image_range(v, first);
+        const ptrdiff_t image = (pixel - r.first) / r.count;
+        if (image < v.n)
+            return first + (int)image;
     }
 }
 
-void write_values(const struct call *k, int operand, ptrdiff_t first, int count, real *y, int ld)
+static void write_rows(const struct call *k, int operand, const struct affine *f, struct range r, real *y, int ld)
 {
     const struct view x = k->x[operand];
+    k->kernels->activate(f, r.count, x.c, x.p + r.first * x.ld, x.ld, y, ld);
+}
+
+void write_values(const struct call *k, int operand, struct range r, real *y, int ld)
+{
     const struct lazy lazy = k->lx[operand];
-    struct affine affine = { lazy.scale, lazy.shift, lazy.act, lazy.slope };
-    if (!lazy.scale) {
-        k->kernels->store_rows(count, x.c, x.p + first * x.ld, x.ld, false, y, ld);
+    struct affine f = { lazy.scale, lazy.shift, lazy.scale ? lazy.act : ACT_NONE, lazy.slope };
+    const ptrdiff_t end = r.first + r.count;
+    if (!lazy.scale || lazy.ld == 0) {
+        write_rows(k, operand, &f, r, y, ld);
         return;
     }
-    for (const ptrdiff_t end = first + count; first < end;) {
-        ptrdiff_t next = end;
-        if (lazy.ld) {
-            const ptrdiff_t offset = (ptrdiff_t)image_of(x, first, &next) * lazy.ld;
-            affine.scale = lazy.scale + offset;
-            affine.shift = lazy.shift + offset;
-        }
-        const int n = (int)((next < end ? next : end) - first);
-        k->kernels->activate(&affine, n, x.c, x.p + first * x.ld, x.ld, y, ld);
-        first += n;
-        y += (ptrdiff_t)n * ld;
+    while (r.first < end) {                     /* one image after the other: each has its own vectors */
+        const int image = image_of(k->x[operand], r.first);
+        const struct range all = image_range(k->x[operand], image);
+        const ptrdiff_t next = all.first + all.count < end ? all.first + all.count : end;
+        r.count = (int)(next - r.first);
+        f.scale = lazy.scale + (ptrdiff_t)image * lazy.ld;
+        f.shift = lazy.shift + (ptrdiff_t)image * lazy.ld;
+        write_rows(k, operand, &f, r, y, ld);
+        y += (ptrdiff_t)r.count * ld;
+        r.first = next;
     }
 }
 
-const real *values(const struct call *k, int operand, ptrdiff_t first, int count, real *scratch, int *ld)
+const real *values(const struct call *k, int operand, struct range r, real *scratch, int *ld)
 {
     const struct view x = k->x[operand];
     *ld = k->lx[operand].scale ? x.c : x.ld;
     if (!k->lx[operand].scale)
-        return x.p + first * x.ld;
-    write_values(k, operand, first, count, scratch, x.c);
+        return x.p + r.first * x.ld;
+    write_values(k, operand, r, scratch, x.c);
     return scratch;
+}
+
+struct pass_job { const struct call *call; struct view dx, dy; bool add; };
+
+static void pass_chunk(const void *job, int chunk)
+{
+    const struct pass_job *p = job;
+    const struct range r = chunk_range(pixels(p->dx), p->dx.c, chunk);
+    p->call->kernels->store_rows(r.count, p->dx.c, p->dy.p + r.first * p->dy.ld, p->dy.ld, p->add,
+                                 p->dx.p + r.first * p->dx.ld, p->dx.ld);
+}
+
+void pass_gradient(const struct call *k, int operand, struct view dy)
+{
+    const struct pass_job job = { k, k->dx[operand], dy, k->add[operand] };
+    if (job.dx.p && job.dx.p != dy.p)
+        team_for(k->team, chunk_count(pixels(job.dx), job.dx.c), pass_chunk, &job);
 }
