@@ -68,17 +68,6 @@ static bool well_inside(struct prior p, const double object[4])
     return fmin(fmin(d[0], d[1]), fmin(d[2], d[3])) > 0.01;
 }
 
-static bool ignored(const struct atss_config *config, const double anchor[4], const struct truth *truth)
-{
-    double region[4];
-    for (int g = 0; config->ignore_iof_thr > 0 && g < truth->ignored; g++) {
-        box_widen(truth->ignore[g], region);
-        if (box_iof(anchor, region) > config->ignore_iof_thr)
-            return true;
-    }
-    return false;
-}
-
 bool atss_assign(const struct atss_config *config, const struct prior_grid *grid, const struct truth *truth,
                  struct arena *tmp, int *match, double *iou)
 {
@@ -93,7 +82,7 @@ bool atss_assign(const struct atss_config *config, const struct prior_grid *grid
         struct anchor *a = &anchor[i];
         a->centre = prior_at(grid, i);
         atss_anchor(config, a->centre, a->box);
-        a->ignored = truth->objects > 0 && ignored(config, a->box, truth);
+        a->ignored = truth->objects > 0 && truth_ignores(truth, a->box, config->ignore_iof_thr);
         match[i] = a->ignored ? MATCH_IGNORED : MATCH_BACKGROUND;
         iou[i] = 0;
     }

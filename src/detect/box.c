@@ -57,6 +57,13 @@ void box_to_distance(double x, double y, const double box[4], double distance[4]
     distance[3] = box[3] - y;
 }
 
+void box_to_target(double x, double y, const double box[4], double stride, int reg_max, double target[4])
+{
+    box_to_distance(x, y, box, target);
+    for (int i = 0; i < 4; i++)
+        target[i] = fmin(fmax(target[i] / stride, 0), reg_max - 0.1);
+}
+
 void box_clip(double box[4], double width, double height)
 {
     for (int i = 0; i < 4; i++)

@@ -14,5 +14,7 @@ double box_giou(const double a[4], const double b[4]);  /* IoU - (C - U) / C, C 
 
 void box_from_distance(double x, double y, const double distance[4], double box[4]);
 void box_to_distance(double x, double y, const double box[4], double distance[4]);      /* signed */
+/* In strides and cut to [0, reg_max - 0.1]: what the distributions of reg_max + 1 bins are to learn. */
+void box_to_target(double x, double y, const double box[4], double stride, int reg_max, double target[4]);
 void box_clip(double box[4], double width, double height);              /* to [0, width] x [0, height] */
 #endif

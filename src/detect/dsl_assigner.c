@@ -61,17 +61,6 @@ static void take(const struct dsl_config *config, const struct dsl_candidates *c
     }
 }
 
-static bool ignored(const struct dsl_config *config, const double box[4], const struct truth *truth)
-{
-    double region[4];
-    for (int i = 0; config->ignore_iof_thr > 0 && i < truth->ignored; i++) {
-        box_widen(truth->ignore[i], region);
-        if (box_iof(box, region) > config->ignore_iof_thr)
-            return true;
-    }
-    return false;
-}
-
 bool dsl_assign(const struct dsl_config *config, const struct dsl_candidates *c, const struct truth *truth,
                 struct arena *tmp, int *match, double *iou)
 {
@@ -95,7 +84,7 @@ bool dsl_assign(const struct dsl_config *config, const struct dsl_candidates *c,
         double object[4];
         if (match[v] == CONTESTED)
             match[v] = work.candidate[v].cheapest;
-        if (ignored(config, c->box[v], truth))
+        if (truth_ignores(truth, c->box[v], config->ignore_iof_thr))
             match[v] = MATCH_IGNORED;
         iou[v] = 0;
         if (match[v] >= 0) {

@@ -1,6 +1,7 @@
 /* detect/truth.h -- what the priors of one image are matched to. */
 #ifndef DETECT_TRUTH_H
 #define DETECT_TRUTH_H
+#include <stdbool.h>
 
 /* Borrowed; boxes are x1, y1, x2, y2 in pixels of the network's input and may be empty or outside it. */
 struct truth {
@@ -12,4 +13,7 @@ struct truth {
 
 /* A match is the index of an object or one of these.  An ignored prior takes no part in the loss. */
 enum { MATCH_BACKGROUND = -1, MATCH_IGNORED = -2 };
+
+/* Does more than iof_thr of the box's area lie in one ignore region?  Never if iof_thr is not positive. */
+bool truth_ignores(const struct truth *, const double box[4], double iof_thr);
 #endif

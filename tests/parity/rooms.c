@@ -2,4 +2,5 @@
 #include "rooms.h"
 
 const struct parity_room parity_rooms[] = {
+    { "assign", ".safetensors", parity_assign },
     {0} };

@@ -1,0 +1,14 @@
+#include "detect/truth.h"
+
+#include "detect/box.h"
+
+bool truth_ignores(const struct truth *truth, const double box[4], double iof_thr)
+{
+    double region[4];
+    for (int i = 0; iof_thr > 0 && i < truth->ignored; i++) {
+        box_widen(truth->ignore[i], region);
+        if (box_iof(box, region) > iof_thr)
+            return true;
+    }
+    return false;
+}
