@@ -48,7 +48,7 @@ union attr {
 
 struct node {
     const struct op *op;
-    const char *name;                   /* of its layer, as in the state_dict */
+    char *name;                         /* of its layer, as in the state_dict; owned */
     int in, out;                        /* operands and outputs in use */
     int operand[OP_IN], result[OP_OUT]; /* values of the graph */
     struct shape x[OP_IN], y[OP_OUT];
@@ -80,6 +80,7 @@ struct op {                             /* what a row leaves out is 0, always th
     uint16_t takes_lazy;                /* bit i: operand i may be pending */
     bool passes_lazy;                   /* forward moves nothing: pending operands give a pending output (joined) */
     bool pends;                         /* y[0] is operand 0's memory with a new pending ly[0] that forward fills in */
+    bool vectors_per_image;             /* of what pends: a vector for each level and image, not one for all */
     uint16_t takes_levels;              /* bit i: operand i may have several levels */
     uint16_t changes;                   /* bit i: forward in training writes operand i (running statistics) */
     /* Fills node->y from node->x and attr, or says what does not fit. */
@@ -95,6 +96,8 @@ struct op {                             /* what a row leaves out is 0, always th
     void (*backward)(const struct call *);
     double (*macs)(const struct node *);                        /* multiply-adds of the layer's definition */
 };
+
+extern const struct op op_materialise;          /* the one op that the graph inserts by itself */
 
 /* Pixels of all levels and images. */
 static inline ptrdiff_t pixels(struct view v) { return (ptrdiff_t)v.n * v.h * v.w; }

@@ -1,0 +1,211 @@
+#include "graph/builder.h"
+
+#include "base/memory.h"
+#include "graph/layout.h"
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void builder_fail(struct builder *b, const char *format, ...)
+{
+    char text[400];
+    va_list args;
+    if (b->error.exit)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    misuse(&b->error, "model: %s%s", b->scope, text);
+}
+
+void enter(struct builder *b, const char *name)
+{
+    const size_t used = strlen(b->scope);
+    if ((size_t)snprintf(b->scope + used, sizeof b->scope - used, "%s.", name) >= sizeof b->scope - used) {
+        b->scope[used] = 0;
+        builder_fail(b, "names are nested too deep");
+    }
+}
+
+void enter_index(struct builder *b, const char *name, int index)
+{
+    char both[128];
+    snprintf(both, sizeof both, "%s.%d", name, index);
+    enter(b, both);
+}
+
+/* A name and the index behind it go together: no other name starts with a digit. */
+void leave(struct builder *b)
+{
+    size_t n = strlen(b->scope);
+    bool index;
+    do {
+        if (n)
+            n--;                                        /* the dot */
+        while (n && b->scope[n - 1] != '.')
+            n--;
+        index = b->scope[n] >= '0' && b->scope[n] <= '9';
+        b->scope[n] = 0;
+    } while (n && index);
+}
+
+const struct value_info *value_of(const struct builder *b, value v)
+{
+    static const struct value_info none = { .shape = { 1, 1, 1, 1, {0} } };
+    return v < 0 || b->error.exit ? &none : &b->graph->values[v];
+}
+
+static value add_value(struct builder *b, struct shape shape, int producer, int param)
+{
+    struct graph *g = b->graph;
+    if (b->error.exit
+        || !grow_array(&g->values, g->value_count, &g->value_capacity, sizeof *g->values, &b->error))
+        return VALUE_NONE;
+    const struct home root = { .parent = VALUE_NONE, .item = NOWHERE };
+    g->values[g->value_count] = (struct value_info){
+        .shape = shape, .producer = producer, .param = param, .materialised = VALUE_NONE,
+        .here = root, .gradient = root };
+    return g->value_count++;
+}
+
+value graph_input(struct builder *b, struct shape shape)
+{
+    return add_value(b, shape, -1, -1);
+}
+
+value graph_param(struct builder *b, const char *name, struct shape shape, int rank, enum param_kind kind,
+                  struct init init)
+{
+    char full[640];
+    snprintf(full, sizeof full, "%s%s", b->scope, name);
+    if (b->error.exit)
+        return VALUE_NONE;
+    const int index = params_declare(b->params, full, shape, rank, kind, init, &b->error);
+    for (value v = 0; index >= 0 && v < b->graph->value_count; v++)
+        if (b->graph->values[v].param == index)
+            return v;
+    return index < 0 ? VALUE_NONE : add_value(b, shape, -1, index);
+}
+
+void graph_output(struct builder *b, const char *name, value v)
+{
+    struct graph *g = b->graph;
+    if (b->error.exit
+        || !grow_array(&g->outputs, g->output_count, &g->output_capacity, sizeof *g->outputs, &b->error))
+        return;
+    if (g->values[v].pending)
+        v = graph_node(b, &op_materialise, name, &v, 1, (union attr){0});
+    g->outputs[g->output_count++] = (struct graph_output){ name, v };
+    g->values[v].is_output = true;
+}
+
+/* Every extent and the product with the bytes of a number fit: ops need not check. */
+static bool bounded(struct shape s)
+{
+    size_t numbers = sizeof(real);
+    return s.n > 0 && s.h > 0 && s.w > 0 && s.c > 0 && mul_size(numbers, (size_t)s.n, &numbers)
+        && mul_size(numbers, (size_t)s.h, &numbers) && mul_size(numbers, (size_t)s.w, &numbers)
+        && numbers / sizeof(real) <= INT_MAX && mul_size(numbers, (size_t)s.c, &numbers) && numbers <= PTRDIFF_MAX / 64;
+}
+
+static bool same_pending(const struct value_info *a, const struct value_info *b)
+{
+    return a->pending && b->pending && a->lazy.act == b->lazy.act && !(a->lazy.slope != b->lazy.slope)
+        && a->lazy.ld == 0 && b->lazy.ld == 0;
+}
+
+/* Pending operands stay so if the op takes them, or passes them on and all are alike. */
+static void settle_operands(struct builder *b, struct node *n, const value *operands)
+{
+    const struct value_info *values = b->graph->values;
+    bool alike = n->op->passes_lazy && !b->unfused;
+    for (int i = 0; i < n->in; i++)
+        alike = alike && same_pending(&values[operands[0]], &values[operands[i]]);
+    if (n->in == 1)
+        alike = n->op->passes_lazy && !b->unfused && values[operands[0]].pending;
+    for (int i = 0; i < n->in; i++) {
+        value v = operands[i];
+        const bool takes = !b->unfused && (n->op->takes_lazy >> i & 1);
+        if (b->graph->values[v].pending && !takes && !alike && n->op != &op_materialise) {
+            if (b->graph->values[v].materialised == VALUE_NONE) {
+                const value twin = graph_node(b, &op_materialise, "materialise", &v, 1, (union attr){0});
+                if (twin == VALUE_NONE)
+                    return;
+                b->graph->values[v].materialised = twin;
+            }
+            v = b->graph->values[v].materialised;
+        }
+        n->operand[i] = v;
+        n->x[i] = b->graph->values[v].shape;
+    }
+}
+
+/* What the output's numbers still lack. */
+static void settle_pending(struct builder *b, const struct node *n, struct value_info *y)
+{
+    struct graph *g = b->graph;
+    const struct value_info *x = &g->values[n->operand[0]];
+    if (n->op->pends) {
+        const int vectors = n->op->vectors_per_image ? level_count(&y->shape.lv) * y->shape.n : 1;
+        y->pending = true;
+        y->lazy = (struct lazy){ .act = n->attr.norm.act, .slope = n->attr.norm.slope,
+                                 .ld = n->op->vectors_per_image ? y->shape.c : 0 };
+        y->vectors = g->vector_count;
+        g->vector_count += (ptrdiff_t)vectors * y->shape.c;
+    } else if (n->op->passes_lazy && x->pending) {
+        struct slice slice = {0};
+        y->pending = true;
+        y->lazy = x->lazy;
+        if (n->op->output_in_operand && n->op->output_in_operand(n, &slice))
+            y->vectors = x->vectors + slice.channel;
+        else {
+            y->vectors = g->vector_count;
+            g->vector_count += y->shape.c;
+        }
+    }
+}
+
+value graph_node(struct builder *b, const struct op *op, const char *name, const value *operands, int count,
+                 union attr attr)
+{
+    struct graph *g = b->graph;
+    struct node n = { .op = op, .in = count, .attr = attr };
+    char full[640];
+    if (b->error.exit)
+        return VALUE_NONE;
+    settle_operands(b, &n, operands);
+    if (b->error.exit)
+        return VALUE_NONE;
+    for (int i = 0; i < count; i++)
+        if (n.x[i].lv.count && !(op->takes_levels >> i & 1))
+            builder_fail(b, "%s: %s takes one level only", name, op->name);
+    struct error why = {0};
+    if (!b->error.exit && (!op->shape(&n, &why) || !bounded(n.y[0])))
+        builder_fail(b, "%s: %s: %s", name, op->name, why.exit ? why.text : "the output is empty or too large");
+    const value y = add_value(b, n.y[0], g->node_count, -1);
+    if (y == VALUE_NONE || !grow_array(&g->nodes, g->node_count, &g->node_capacity, sizeof *g->nodes, &b->error))
+        return VALUE_NONE;
+    n.result[0] = y;
+    for (int i = 0; i < count; i++)
+        g->values[n.operand[i]].consumers++;
+    settle_pending(b, &n, &g->values[y]);
+    snprintf(full, sizeof full, "%s%s", b->scope, name);
+    n.name = new_text(full, &b->error);
+    g->nodes[g->node_count++] = n;
+    return b->error.exit ? VALUE_NONE : y;
+}
+
+bool graph_build(struct builder *b, struct error *err)
+{
+    if (!b->error.exit) {
+        b->graph->training = b->training;
+        layout(b->graph, b->params, &b->error);
+    }
+    if (!b->error.exit)
+        return true;
+    graph_free(b->graph);
+    *err = b->error;
+    return false;
+}

@@ -1,0 +1,34 @@
+/* graph/builder.h -- graphs are written as functions.  The builder keeps its first error, goes on doing nothing,
+ * and graph_build returns it: code that builds has no ifs for errors. */
+#ifndef GRAPH_BUILDER_H
+#define GRAPH_BUILDER_H
+#include "graph/graph.h"
+
+struct builder {
+    struct graph *graph;
+    struct params *params;              /* declared into, or looked up once they are laid out */
+    bool training;                      /* batch statistics, gradients */
+    bool unfused;                       /* nothing stays pending: the oracle of what does */
+    char scope[512];                    /* "backbone.stage2.0." */
+    struct error error;
+};
+
+void enter(struct builder *, const char *name);
+void enter_index(struct builder *, const char *name, int index);        /* "name.index" */
+void leave(struct builder *);                                           /* as many names as one enter added */
+
+value graph_input(struct builder *, struct shape);
+/* The parameter `name` in the current scope. */
+value graph_param(struct builder *, const char *name, struct shape, int rank, enum param_kind, struct init);
+value graph_node(struct builder *, const struct op *, const char *name, const value *operands, int count,
+                 union attr attr);
+void graph_output(struct builder *, const char *name, value);
+
+const struct value_info *value_of(const struct builder *, value);       /* after an error: of an empty value */
+
+/* Says what went wrong in the layer being built; the first call counts. */
+void builder_fail(struct builder *, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Plans lifetimes and memory.  On failure the graph is empty. */
+bool graph_build(struct builder *, struct error *);
+#endif

@@ -1,0 +1,90 @@
+/* graph/graph.h -- a static list of layers for one batch size and one size of image, and its memory.
+ *
+ * A graph is built (builder.h), then bound to parameters and a team, then run any number of times:
+ *     write into graph_view(g, input);  graph_forward(g, key);
+ *     read graph_view(g, output);  write graph_gradient(g, output);  graph_backward(g, false);
+ * Nothing allocates after graph_bind.
+ *
+ * Time runs in whole steps: node i runs forward at i, the loss stands at N, node i runs backward at 2N - i.
+ * 1. A value's memory lives from the first write to the last read of any value that shares it.
+ * 2. A value lives in its parent (a concat's slot, a split's whole, what a norm leaves pending) or is a root.
+ *    Gradients do likewise, with parents of their own.
+ * 3. The first writer of a part of a gradient sets it, later ones add.  Where a writer's part is partly written, or
+ *    a reader's not wholly, the root starts from zero and everybody adds. */
+#ifndef GRAPH_GRAPH_H
+#define GRAPH_GRAPH_H
+#include "graph/op.h"
+#include "graph/params.h"
+#include "graph/planner.h"
+
+typedef int value;                      /* index into graph.values; VALUE_NONE after a builder's first error */
+enum { VALUE_NONE = -1, NOWHERE = -1 };
+
+/* Where a value's numbers or gradient are: within a parent, and resolved to a root. */
+struct home {
+    value parent;                       /* VALUE_NONE: its own root */
+    int channel; ptrdiff_t pixel;       /* of its first number in the parent */
+    value root;
+    int root_channel; ptrdiff_t root_pixel;
+    int item;                           /* of a root: its memory in graph.items, or NOWHERE */
+};
+
+struct value_info {
+    struct shape shape;
+    int producer;                       /* node, or -1: an input or a parameter */
+    int param;                          /* index into params, or -1 */
+    int consumers;
+    bool pending;
+    struct lazy lazy;                   /* of a pending value */
+    ptrdiff_t vectors;                  /* of a pending value: its scale in graph.vectors, shift half of all behind */
+    value materialised;                 /* of a pending value: its materialised twin, or VALUE_NONE */
+    bool is_output, wants_gradient, from_zero;
+    struct home here, gradient;
+};
+
+struct graph_output { const char *name; value v; };
+
+struct graph {
+    struct node *nodes;        int node_count, node_capacity;
+    struct value_info *values; int value_count, value_capacity;
+    struct graph_output *outputs; int output_count, output_capacity;
+    bool training;
+    bool separate;                      /* every value has memory of its own: the planner's oracle */
+
+    bool *add;                          /* [node][OP_IN]: a later writer of that operand's gradient */
+    struct item *items; int item_count;
+    int *save, *work[2];                /* [node]: items, or NOWHERE */
+    size_t block_size, bound;           /* bytes: as planned, and the least that any plan could take */
+    ptrdiff_t vector_count;
+
+    const struct params *params;        /* bound, borrowed */
+    const real *param_values; real *param_gradients;
+    const struct team *team;
+    const struct kernels *kernels;
+    unsigned char *block, **own;        /* the plan's memory, or every item's */
+    real *vectors;
+    unsigned char *scratch; size_t scratch_size;
+    struct call *calls[2];              /* [pass][node] */
+};
+
+struct binding {
+    const struct params *params;
+    const real *values;                 /* laid out as params->value: that itself, or averages */
+    real *gradients;                    /* [params->trained]; NULL for a graph that is not trained */
+    const struct team *team;
+    const struct kernels *kernels;
+};
+
+bool graph_bind(struct graph *, const struct binding *, struct error *);
+void graph_free(struct graph *);
+
+struct view graph_view(const struct graph *, value);            /* bound graphs only */
+struct view graph_gradient(const struct graph *, value);        /* p NULL where no gradient is wanted */
+value graph_output_named(const struct graph *, const char *name);   /* or VALUE_NONE */
+
+void graph_forward(struct graph *, uint64_t key);               /* key: random numbers of (seed, step) */
+/* Sets the gradients of parameters, or adds to them if accumulate (gradients of several batches in one step). */
+void graph_backward(struct graph *, bool accumulate);
+
+double graph_macs(const struct graph *);
+#endif

@@ -1,0 +1,308 @@
+#include "graph/layout.h"
+
+#include "base/memory.h"
+#include <limits.h>
+#include <stdlib.h>
+
+static struct value_info *operand(const struct graph *g, int node, int k)
+{
+    return &g->values[g->nodes[node].operand[k]];
+}
+
+static struct value_info *output(const struct graph *g, int node) { return &g->values[g->nodes[node].result[0]]; }
+
+bool runs_backward(const struct graph *g, int node)
+{
+    return g->training && g->nodes[node].op->backward && output(g, node)->wants_gradient;
+}
+
+bool same_place(const struct home *a, const struct home *b)
+{
+    return a->root == b->root && a->root_channel == b->root_channel && a->root_pixel == b->root_pixel;
+}
+
+static ptrdiff_t pixels_of(struct shape s) { return (ptrdiff_t)s.n * s.h * s.w; }
+
+/* A gradient is wanted where a trained parameter lies before and an output behind. */
+static void want_gradients(struct graph *g, struct params *params)
+{
+    for (int i = 0; i < g->value_count; i++) {
+        const int p = g->values[i].param;
+        g->values[i].wants_gradient = p >= 0 && params->list[p].kind == PARAM_TRAINED;
+    }
+    for (int i = 0; i < g->node_count; i++)
+        for (int k = 0; k < g->nodes[i].in; k++)
+            if (operand(g, i, k)->wants_gradient && g->nodes[i].op->backward)
+                output(g, i)->wants_gradient = true;
+    bool *reached = new_array((size_t)g->value_count, sizeof *reached, NULL);
+    for (int i = 0; reached && i < g->value_count; i++)
+        reached[i] = g->values[i].is_output;
+    for (int i = g->node_count - 1; reached && i >= 0; i--)
+        for (int k = 0; k < g->nodes[i].in; k++)
+            if (reached[g->nodes[i].result[0]] && g->nodes[i].op->backward)
+                reached[g->nodes[i].operand[k]] = true;
+    for (int i = 0; i < g->value_count; i++) {
+        struct value_info *v = &g->values[i];
+        v->wants_gradient = v->wants_gradient && g->training && reached && reached[i];
+        if (v->param >= 0 && v->wants_gradient)
+            params->list[v->param].used = true;
+    }
+    free(reached);
+}
+
+/* What v lives in without a shift or a cut: its memory may move as a whole. */
+static value whole_of(const struct graph *g, value v)
+{
+    for (;;) {
+        const struct value_info *x = &g->values[v];
+        if (x->here.parent == VALUE_NONE)
+            return v;
+        const struct shape outer = g->values[x->here.parent].shape;
+        if (x->here.channel || x->here.pixel || outer.c != x->shape.c || pixels_of(outer) != pixels_of(x->shape))
+            return VALUE_NONE;
+        v = x->here.parent;
+    }
+}
+
+static void place_in_output(struct graph *g, int i, int k)
+{
+    const struct node *n = &g->nodes[i];
+    struct slice slice = {0};
+    if (!n->op->operand_in_output || !n->op->operand_in_output(n, k, &slice))
+        return;
+    struct value_info *x = operand(g, i, k);
+    const value top = x->param >= 0 ? VALUE_NONE : whole_of(g, n->operand[k]);
+    if (top != VALUE_NONE && g->values[top].producer >= 0 && !g->values[top].is_output) {
+        g->values[top].here.parent = n->result[0];
+        g->values[top].here.channel = slice.channel;
+        g->values[top].here.pixel = slice.pixel;
+    }
+    if (x->gradient.parent == VALUE_NONE && x->wants_gradient && !x->is_output && x->param < 0) {
+        x->gradient.parent = n->result[0];
+        x->gradient.channel = slice.channel;
+        x->gradient.pixel = slice.pixel;
+    }
+}
+
+/* Who lives in whom. */
+static bool find_parents(struct graph *g, struct error *err)
+{
+    for (int i = 0; i < g->node_count; i++) {
+        const struct node *n = &g->nodes[i];
+        struct value_info *x = operand(g, i, 0), *y = output(g, i);
+        struct slice slice = {0};
+        if (n->op->pends) {
+            if (x->consumers != 1 || x->is_output)
+                return fail(err, "%s: its input is read elsewhere before it is normalised", n->name);
+            y->here.parent = n->operand[0];
+            x->gradient.parent = n->result[0];          /* backward turns dy into dx in place */
+        } else if (n->op->output_in_operand && n->op->output_in_operand(n, &slice)) {
+            y->here.parent = y->gradient.parent = n->operand[0];
+            y->here.channel = y->gradient.channel = slice.channel;
+            y->here.pixel = y->gradient.pixel = slice.pixel;
+            if (!n->op->backward)                       /* detached */
+                y->gradient.parent = VALUE_NONE;
+        } else if (n->op == &op_materialise && !x->is_output && x->gradient.parent == VALUE_NONE)
+            x->gradient.parent = n->result[0];          /* both are the gradient of the same value */
+        for (int k = 0; k < n->in; k++)
+            place_in_output(g, i, k);
+    }
+    return true;
+}
+
+static void resolve(const struct graph *g, value v, struct home *home, bool gradient)
+{
+    ptrdiff_t pixel = 0;
+    int channel = 0;
+    for (;;) {
+        const struct home *at = gradient ? &g->values[v].gradient : &g->values[v].here;
+        if (at->parent == VALUE_NONE)
+            break;
+        channel += at->channel;
+        pixel += at->pixel;
+        v = at->parent;
+    }
+    home->root = v;
+    home->root_channel = channel;
+    home->root_pixel = pixel;
+}
+
+/* A part of a root's gradient that has been written. */
+struct part { value root; ptrdiff_t from, to; int low, high; };
+
+struct parts { struct part *list; int count, capacity; };
+
+static struct part part_of(const struct graph *g, value v)
+{
+    const struct value_info *x = &g->values[v];
+    return (struct part){ x->gradient.root, x->gradient.root_pixel, x->gradient.root_pixel + pixels_of(x->shape),
+                          x->gradient.root_channel, x->gradient.root_channel + x->shape.c };
+}
+
+static double area(struct part p) { return (double)(p.to - p.from) * (p.high - p.low); }
+
+/* How much of p the disjoint parts in the list cover. */
+static double covered(const struct parts *parts, struct part p)
+{
+    double sum = 0;
+    for (int i = 0; i < parts->count; i++) {
+        const struct part q = parts->list[i];
+        const struct part both = { p.root, p.from > q.from ? p.from : q.from, p.to < q.to ? p.to : q.to,
+                                   p.low > q.low ? p.low : q.low, p.high < q.high ? p.high : q.high };
+        if (q.root == p.root && both.from < both.to && both.low < both.high)
+            sum += area(both);
+    }
+    return sum;
+}
+
+/* Notes that p is written; *add: it is there already. */
+static bool write_part(struct graph *g, struct parts *parts, struct part p, bool *add, struct error *err)
+{
+    const double have = covered(parts, p);
+    *add = have > 0;
+    if (have > 0 && have < area(p))
+        g->values[p.root].from_zero = true;             /* the rest of it stays noted as unwritten, harmlessly */
+    if (have > 0)
+        return true;
+    if (!grow_array(&parts->list, parts->count, &parts->capacity, sizeof *parts->list, err))
+        return false;
+    parts->list[parts->count++] = p;
+    return true;
+}
+
+static bool find_writers(struct graph *g, struct error *err)
+{
+    struct parts parts = {0};
+    bool ok = true, set;
+    for (int i = 0; ok && i < g->output_count; i++)
+        if (g->values[g->outputs[i].v].wants_gradient)
+            ok = write_part(g, &parts, part_of(g, g->outputs[i].v), &set, err);
+    for (int i = g->node_count - 1; ok && i >= 0; i--) {
+        if (!runs_backward(g, i))
+            continue;
+        const struct part dy = part_of(g, g->nodes[i].result[0]);
+        if (covered(&parts, dy) < area(dy))
+            g->values[dy.root].from_zero = true;
+        for (int k = 0; ok && k < g->nodes[i].in; k++) {
+            const struct value_info *x = operand(g, i, k);
+            if (x->wants_gradient && !same_place(&x->gradient, &output(g, i)->gradient))
+                ok = write_part(g, &parts, part_of(g, g->nodes[i].operand[k]), &g->add[i * OP_IN + k], err);
+        }
+    }
+    for (int i = 0; ok && i < g->node_count; i++)
+        for (int k = 0; k < g->nodes[i].in; k++) {
+            const struct value_info *x = operand(g, i, k);
+            if (x->wants_gradient && g->values[x->gradient.root].from_zero)
+                g->add[i * OP_IN + k] = true;
+        }
+    free(parts.list);
+    return ok;
+}
+
+static bool add_item(struct graph *g, size_t bytes, int *item)
+{
+    g->items[g->item_count] = (struct item){ .size = bytes, .from = INT_MAX, .to = INT_MIN };
+    *item = g->item_count++;
+    return true;
+}
+
+static void use(struct graph *g, int item, int time)
+{
+    if (item == NOWHERE)
+        return;
+    if (time < g->items[item].from)
+        g->items[item].from = time;
+    if (time > g->items[item].to)
+        g->items[item].to = time;
+}
+
+static size_t bytes_of(struct shape s) { return (size_t)pixels_of(s) * (size_t)s.c * sizeof(real); }
+
+static void make_items(struct graph *g)
+{
+    for (int v = 0; v < g->value_count; v++) {
+        struct value_info *x = &g->values[v];
+        if (x->param < 0 && x->here.root == v)
+            add_item(g, bytes_of(x->shape), &x->here.item);
+        if (x->param < 0 && x->wants_gradient && x->gradient.root == v)
+            add_item(g, bytes_of(x->shape), &x->gradient.item);
+    }
+    for (int i = 0; i < g->node_count; i++) {
+        const struct node *n = &g->nodes[i];
+        g->save[i] = g->work[FORWARD][i] = g->work[BACKWARD][i] = NOWHERE;
+        if (n->op->save && n->op->save(n))
+            add_item(g, n->op->save(n), &g->save[i]);
+        for (int pass = FORWARD; pass <= BACKWARD; pass++)
+            if (n->op->work && n->op->work(n, (enum pass)pass) && (pass == FORWARD || runs_backward(g, i)))
+                add_item(g, n->op->work(n, (enum pass)pass), &g->work[pass][i]);
+    }
+}
+
+static void use_value(struct graph *g, value v, int time)
+{
+    use(g, g->values[g->values[v].here.root].here.item, time);
+}
+
+static void use_gradient(struct graph *g, value v, int time)
+{
+    if (g->values[v].wants_gradient)
+        use(g, g->values[g->values[v].gradient.root].gradient.item, time);
+}
+
+static void find_lifetimes(struct graph *g)
+{
+    const int loss = g->node_count;
+    for (int i = 0; i < g->node_count; i++) {
+        const struct node *n = &g->nodes[i];
+        const int back = 2 * loss - i;
+        const bool runs = runs_backward(g, i);
+        use(g, g->save[i], i);
+        use(g, g->work[FORWARD][i], i);
+        use_value(g, n->result[0], i);
+        for (int k = 0; k < n->in; k++) {
+            use_value(g, n->operand[k], i);
+            if (runs && (n->op->bwd_reads_x >> k & 1))
+                use_value(g, n->operand[k], back);
+            if (runs)
+                use_gradient(g, n->operand[k], back);
+        }
+        if (!runs)
+            continue;
+        use(g, g->save[i], back);
+        use(g, g->work[BACKWARD][i], back);
+        use_gradient(g, n->result[0], back);
+        if (n->op->bwd_reads_y & 1)
+            use_value(g, n->result[0], back);
+    }
+    for (int v = 0; v < g->value_count; v++)
+        if (g->values[v].producer < 0 && g->values[v].param < 0)
+            use_value(g, v, 0);                         /* an input is written before the first node runs */
+    for (int i = 0; i < g->output_count; i++) {
+        use_value(g, g->outputs[i].v, loss);
+        use_gradient(g, g->outputs[i].v, loss);
+    }
+}
+
+bool layout(struct graph *g, struct params *params, struct error *err)
+{
+    const size_t nodes = (size_t)g->node_count, items = 2 * (size_t)g->value_count + 3 * nodes;
+    g->add = new_array(nodes * OP_IN, sizeof *g->add, err);
+    g->items = new_array(items, sizeof *g->items, err);
+    g->save = new_array(nodes, sizeof *g->save, err);
+    g->work[FORWARD] = new_array(nodes, sizeof *g->save, err);
+    g->work[BACKWARD] = new_array(nodes, sizeof *g->save, err);
+    if (!g->add || !g->items || !g->save || !g->work[FORWARD] || !g->work[BACKWARD])
+        return false;
+    want_gradients(g, params);
+    if (!find_parents(g, err))
+        return false;
+    for (int v = 0; v < g->value_count; v++) {
+        resolve(g, v, &g->values[v].here, false);
+        resolve(g, v, &g->values[v].gradient, true);
+    }
+    if (!find_writers(g, err))
+        return false;
+    make_items(g);
+    find_lifetimes(g);
+    return plan(g->items, g->item_count, &g->block_size, &g->bound, err);
+}

@@ -1,0 +1,14 @@
+/* graph/layout.h -- from a list of nodes to homes, lifetimes and a plan of memory; the invariants are in graph.h. */
+#ifndef GRAPH_LAYOUT_H
+#define GRAPH_LAYOUT_H
+#include "graph/graph.h"
+
+/* Fills everything of the graph that depends on its nodes; marks the parameters that a trained graph uses. */
+bool layout(struct graph *, struct params *, struct error *);
+
+/* Whether node i runs backward. */
+bool runs_backward(const struct graph *, int node);
+
+/* Whether two homes are the same memory. */
+bool same_place(const struct home *, const struct home *);
+#endif

@@ -1,0 +1,131 @@
+#include "graph/params.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+#include <stdlib.h>
+#include <string.h>
+
+void params_free(struct params *params)
+{
+    for (int i = 0; i < params->count; i++)
+        free(params->list[i].name);
+    free(params->list);
+    free(params->value);
+    *params = (struct params){0};
+}
+
+int params_find(const struct params *params, const char *name)
+{
+    for (int i = 0; i < params->count; i++)
+        if (strcmp(params->list[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static bool same_shape(struct shape a, struct shape b)
+{
+    return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c;
+}
+
+int params_declare(struct params *params, const char *name, struct shape shape, int rank, enum param_kind kind,
+                   struct init init, struct error *err)
+{
+    const int known = params_find(params, name);
+    if (known >= 0) {
+        if (same_shape(params->list[known].shape, shape))
+            return known;
+        fail(err, "%s: declared with two shapes", name);
+        return -1;
+    }
+    if (params->value) {
+        fail(err, "%s: the model has no such parameter", name);
+        return -1;
+    }
+    size_t count;
+    if (!mul_size((size_t)shape.n, (size_t)shape.h, &count) || !mul_size(count, (size_t)shape.w, &count)
+        || !mul_size(count, (size_t)shape.c, &count) || count == 0 || count > INT32_MAX) {
+        fail(err, "%s: %d x %d x %d x %d is no size for a parameter", name, shape.n, shape.h, shape.w, shape.c);
+        return -1;
+    }
+    if (!grow_array(&params->list, params->count, &params->capacity, sizeof *params->list, err))
+        return -1;
+    char *copy = new_text(name, err);
+    if (!copy)
+        return -1;
+    params->list[params->count] = (struct param){
+        .name = copy, .shape = shape, .rank = rank, .kind = kind, .init = init, .count = (ptrdiff_t)count };
+    return params->count++;
+}
+
+static uint64_t hash(const char *text)                  /* FNV-1a */
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    for (; *text; text++)
+        h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+static void fill(const struct param *p, uint64_t seed, real *value)
+{
+    struct random r = random_of(seed, hash(p->name), 0);
+    for (ptrdiff_t i = 0; i < p->count; i++)
+        value[p->offset + i] = (real)(p->init.kind == INIT_NORMAL ? p->init.a * random_normal(&r)
+                                    : p->init.kind == INIT_UNIFORM ? random_range(&r, -p->init.a, p->init.a)
+                                    : p->init.a);
+}
+
+static bool freeze_prefix(struct params *params, const char *prefix, struct error *err)
+{
+    int frozen = 0;
+    for (int i = 0; i < params->count; i++)
+        if (strncmp(params->list[i].name, prefix, strlen(prefix)) == 0) {
+            if (params->list[i].kind == PARAM_TRAINED)
+                params->list[i].kind = PARAM_FROZEN;
+            frozen++;
+        }
+    return frozen || misuse(err, "model.freeze: no parameter's name starts with '%s'", prefix);
+}
+
+bool params_layout(struct params *params, const char *const *freeze, int freeze_count, uint64_t seed,
+                   struct error *err)
+{
+    for (int i = 0; i < freeze_count; i++)
+        if (!freeze_prefix(params, freeze[i], err))
+            return false;
+    params->total = 0;
+    for (int kind = PARAM_TRAINED; kind <= PARAM_BUFFER; kind++) {
+        for (int i = 0; i < params->count; i++) {
+            struct param *p = &params->list[i];
+            if (p->kind != (enum param_kind)kind)
+                continue;
+            p->offset = params->total;
+            params->total += (p->count + PARAM_ALIGN - 1) / PARAM_ALIGN * PARAM_ALIGN;
+        }
+        if (kind == PARAM_TRAINED)
+            params->trained = params->total;
+    }
+    params->value = new_array((size_t)params->total, sizeof *params->value, err);
+    for (int i = 0; params->value && i < params->count; i++)
+        fill(&params->list[i], seed, params->value);
+    return params->value != NULL;
+}
+
+/* Where element i of the OHWI order stands in the OIHW order. */
+static ptrdiff_t file_index(const struct param *p, ptrdiff_t i)
+{
+    const struct shape s = p->shape;
+    const ptrdiff_t c = i % s.c, x = i / s.c % s.w, y = i / s.c / s.w % s.h, o = i / s.c / s.w / s.h;
+    return ((o * s.c + c) * s.h + y) * s.w + x;
+}
+
+void param_to_file(const struct param *p, const real *array, float *out)
+{
+    for (ptrdiff_t i = 0; i < p->count; i++)
+        out[file_index(p, i)] = (float)array[p->offset + i];
+}
+
+void param_from_file(const struct param *p, const float *in, real *array)
+{
+    for (ptrdiff_t i = 0; i < p->count; i++)
+        array[p->offset + i] = (real)in[file_index(p, i)];
+}

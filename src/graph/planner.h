@@ -1,0 +1,22 @@
+/* graph/planner.h -- places in one block of memory for things with a size and a lifetime.  Numbers in, numbers out.
+ *
+ * 1. Two items whose lifetimes share a time share no byte.
+ * 2. Every place starts at a multiple of PLAN_ALIGN.
+ * 3. Places depend on the list alone: equal lists give equal plans. */
+#ifndef GRAPH_PLANNER_H
+#define GRAPH_PLANNER_H
+#include "base/error.h"
+#include <stddef.h>
+
+enum { PLAN_ALIGN = 64 };
+
+struct item {
+    size_t size;                /* bytes */
+    int from, to;               /* first and last time at which it is in use; from > to: never */
+    size_t place;               /* out: its offset in the block */
+};
+
+/* Best fit, largest first.  Writes every place and the size of the block; *bound, if wanted, gets the largest sum of
+ * sizes in use at one time, below which no plan can go. */
+bool plan(struct item *items, int count, size_t *block, size_t *bound, struct error *);
+#endif

@@ -1,0 +1,242 @@
+/* graph/run.c -- binding a graph to memory, and running it. */
+#include "base/memory.h"
+#include "graph/layout.h"
+#include "kernel/kernels.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static real *item_memory(const struct graph *g, int item)
+{
+    unsigned char *p = item == NOWHERE ? NULL : g->own ? g->own[item] : g->block + g->items[item].place;
+    return (real *)(void *)p;
+}
+
+static struct view view_at(const struct graph *g, value v, const struct home *home, real *memory, int ld)
+{
+    const struct value_info *x = &g->values[v];
+    return (struct view){ memory ? memory + home->root_pixel * ld + home->root_channel : NULL,
+                          x->shape.n, x->shape.h, x->shape.w, x->shape.c, ld, &x->shape.lv };
+}
+
+struct view graph_view(const struct graph *g, value v)
+{
+    const struct value_info *x = &g->values[v];
+    if (x->param >= 0) {
+        real *p = (real *)(uintptr_t)(g->param_values + g->params->list[x->param].offset);
+        return (struct view){ p, x->shape.n, x->shape.h, x->shape.w, x->shape.c, x->shape.c, &x->shape.lv };
+    }
+    const struct value_info *root = &g->values[x->here.root];
+    return view_at(g, v, &x->here, item_memory(g, root->here.item), root->shape.c);
+}
+
+struct view graph_gradient(const struct graph *g, value v)
+{
+    const struct value_info *x = &g->values[v], *root = &g->values[x->gradient.root];
+    if (x->param >= 0) {
+        const bool wanted = x->wants_gradient && g->param_gradients;
+        real *p = wanted ? g->param_gradients + g->params->list[x->param].offset : NULL;
+        return (struct view){ p, x->shape.n, x->shape.h, x->shape.w, x->shape.c, x->shape.c, &x->shape.lv };
+    }
+    return view_at(g, v, &x->gradient, x->wants_gradient ? item_memory(g, root->gradient.item) : NULL,
+                   root->shape.c);
+}
+
+value graph_output_named(const struct graph *g, const char *name)
+{
+    for (int i = 0; i < g->output_count; i++)
+        if (strcmp(g->outputs[i].name, name) == 0)
+            return g->outputs[i].v;
+    return VALUE_NONE;
+}
+
+static struct lazy lazy_of(const struct graph *g, value v)
+{
+    const struct value_info *x = &g->values[v];
+    struct lazy lazy = x->lazy;
+    if (!x->pending)
+        return (struct lazy){0};
+    lazy.scale = g->vectors + x->vectors;
+    lazy.shift = g->vectors + g->vector_count + x->vectors;
+    return lazy;
+}
+
+static struct call make_call(const struct graph *g, int i, enum pass pass)
+{
+    const struct node *n = &g->nodes[i];
+    struct call call = { .node = n, .scratch = g->scratch, .scratch_size = g->scratch_size, .kernels = g->kernels,
+                         .team = g->team };
+    for (int k = 0; k < n->in; k++) {
+        call.x[k] = graph_view(g, n->operand[k]);
+        call.lx[k] = lazy_of(g, n->operand[k]);
+        if (pass == BACKWARD)
+            call.dx[k] = graph_gradient(g, n->operand[k]);
+        call.add[k] = g->add[i * OP_IN + k];
+    }
+    call.y[0] = graph_view(g, n->result[0]);
+    call.ly[0] = lazy_of(g, n->result[0]);
+    if (pass == BACKWARD)
+        call.dy[0] = graph_gradient(g, n->result[0]);
+    call.save = item_memory(g, g->save[i]);
+    call.work = item_memory(g, g->work[pass][i]);
+    return call;
+}
+
+/* One block on huge pages, or an allocation an item, where address sanitizers see every overrun. */
+static bool take_memory(struct graph *g, struct error *err)
+{
+#ifdef DEBUG_MEMORY
+    g->separate = true;
+#endif
+    if (g->separate) {
+        g->own = new_array((size_t)g->item_count, sizeof *g->own, err);
+        bool ok = g->own != NULL;
+        for (int i = 0; ok && i < g->item_count; i++) {
+            const size_t bytes = (g->items[i].size + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+            ok = (g->own[i] = aligned_alloc(PLAN_ALIGN, bytes)) != NULL
+              || fail(err, "out of memory: %zu bytes for a value of the network", bytes);
+        }
+        return ok;
+    }
+    void *block = mmap(NULL, g->block_size + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED)
+        return fail(err, "out of memory: %zu bytes for the network's values", g->block_size);
+    madvise(block, g->block_size + 1, MADV_HUGEPAGE);
+    g->block = block;
+    return true;
+}
+
+static bool take_scratch(struct graph *g, struct error *err)
+{
+    size_t bytes = 0;
+    g->scratch_size = 0;
+    for (int i = 0; i < g->node_count; i++)
+        for (int pass = FORWARD; pass <= BACKWARD; pass++)
+            if (g->nodes[i].op->scratch && (pass == FORWARD || runs_backward(g, i))) {
+                const size_t need = g->nodes[i].op->scratch(&g->nodes[i], (enum pass)pass);
+                g->scratch_size = need > g->scratch_size ? need : g->scratch_size;
+            }
+    g->scratch_size = (g->scratch_size + PLAN_ALIGN) / PLAN_ALIGN * PLAN_ALIGN;
+    if (!mul_size(g->scratch_size, (size_t)g->team->threads, &bytes))
+        return fail(err, "out of memory: scratch for %d threads", g->team->threads);
+    g->scratch = aligned_alloc(PLAN_ALIGN, bytes);
+    return g->scratch || fail(err, "out of memory: %zu bytes of scratch", bytes);
+}
+
+bool graph_bind(struct graph *g, const struct binding *to, struct error *err)
+{
+    g->params = to->params;
+    g->param_values = to->values;
+    g->param_gradients = to->gradients;
+    g->team = to->team;
+    g->kernels = to->kernels;
+    g->vectors = new_array(2 * (size_t)g->vector_count, sizeof *g->vectors, err);
+    bool ok = g->vectors && take_memory(g, err) && take_scratch(g, err);
+    for (int pass = FORWARD; ok && pass <= BACKWARD; pass++) {
+        g->calls[pass] = new_array((size_t)g->node_count, sizeof *g->calls[pass], err);
+        ok = g->calls[pass] != NULL;
+        for (int i = 0; ok && i < g->node_count; i++)
+            g->calls[pass][i] = make_call(g, i, (enum pass)pass);
+    }
+    return ok;
+}
+
+void graph_free(struct graph *g)
+{
+    for (int i = 0; i < g->node_count; i++)
+        free(g->nodes[i].name);
+    for (int i = 0; g->own && i < g->item_count; i++)
+        free(g->own[i]);
+    if (g->block)
+        munmap(g->block, g->block_size + 1);
+    free(g->own);
+    free(g->nodes);
+    free(g->values);
+    free(g->outputs);
+    free(g->add);
+    free(g->items);
+    free(g->save);
+    free(g->work[FORWARD]);
+    free(g->work[BACKWARD]);
+    free(g->vectors);
+    free(g->scratch);
+    free(g->calls[FORWARD]);
+    free(g->calls[BACKWARD]);
+    *g = (struct graph){0};
+}
+
+/* The joined vectors of a concat of pending values. */
+static void join_vectors(const struct graph *g, const struct node *n)
+{
+    const struct value_info *y = &g->values[n->result[0]];
+    ptrdiff_t to = y->vectors;
+    if (!n->op->passes_lazy || n->op->output_in_operand || !y->pending)
+        return;
+    for (int k = 0; k < n->in; k++) {
+        const struct value_info *x = &g->values[n->operand[k]];
+        const size_t bytes = (size_t)x->shape.c * sizeof(real);
+        memcpy(g->vectors + to, g->vectors + x->vectors, bytes);
+        memcpy(g->vectors + g->vector_count + to, g->vectors + g->vector_count + x->vectors, bytes);
+        to += x->shape.c;
+    }
+}
+
+/* What is not in use holds NaN in debug builds, so that reading it shows. */
+static void fill_dead(const struct graph *g, int time)
+{
+#ifdef DEBUG_MEMORY
+    for (int i = 0; i < g->item_count; i++)
+        for (size_t j = 0; g->items[i].to == time && j < g->items[i].size / sizeof(real); j++)
+            item_memory(g, i)[j] = (real)NAN;
+#else
+    (void)g, (void)time;
+#endif
+}
+
+static void zero_gradients_born(const struct graph *g, int time)
+{
+    for (int v = 0; v < g->value_count; v++) {
+        const struct value_info *x = &g->values[v];
+        if (x->from_zero && x->gradient.root == v && g->items[x->gradient.item].from == time)
+            memset(item_memory(g, x->gradient.item), 0, g->items[x->gradient.item].size);
+    }
+}
+
+void graph_forward(struct graph *g, uint64_t key)
+{
+    for (int i = 0; i < g->node_count; i++) {
+        struct call *call = &g->calls[FORWARD][i];
+        call->key = key ^ (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15);
+        if (g->nodes[i].op->forward)
+            g->nodes[i].op->forward(call);
+        join_vectors(g, &g->nodes[i]);
+        fill_dead(g, i);
+    }
+    zero_gradients_born(g, g->node_count);
+}
+
+void graph_backward(struct graph *g, bool accumulate)
+{
+    for (int i = g->node_count - 1; i >= 0; i--) {
+        struct call *call = &g->calls[BACKWARD][i];
+        const int time = 2 * g->node_count - i;
+        zero_gradients_born(g, time);
+        if (runs_backward(g, i)) {
+            for (int k = 0; k < g->nodes[i].in; k++)
+                if (g->values[g->nodes[i].operand[k]].param >= 0)
+                    call->add[k] = accumulate || g->add[i * OP_IN + k];
+            call->key = g->calls[FORWARD][i].key;
+            g->nodes[i].op->backward(call);
+        }
+        fill_dead(g, time);
+    }
+}
+
+double graph_macs(const struct graph *g)
+{
+    double sum = 0;
+    for (int i = 0; i < g->node_count; i++)
+        sum += g->nodes[i].op->macs ? g->nodes[i].op->macs(&g->nodes[i]) : 0;
+    return sum;
+}

@@ -1,0 +1,188 @@
+/* op/conv.c -- convolution: its shape, what its ways to compute it share, and the gradient of its bias. */
+#include "op/conv.h"
+
+#include "op/lazy.h"
+#include <string.h>
+
+static bool shape(struct node *n, struct error *err)
+{
+    const struct shape *x = &n->x[INPUT], *w = &n->x[WEIGHT];
+    const int stride = n->attr.conv.stride, pad = n->attr.conv.pad, groups = n->attr.conv.groups;
+    if (stride < 1 || pad < 0 || groups < 1 || x->c % groups || w->n % groups || w->c != x->c / groups)
+        return fail(err, "%d channels, %d outputs and %d inputs a group do not fit %d groups", x->c, w->n, w->c, groups);
+    if (n->in > BIAS && n->x[BIAS].c != w->n)
+        return fail(err, "a bias of %d for %d outputs", n->x[BIAS].c, w->n);
+    if (x->lv.count && (stride != 1 || w->h != 2 * pad + 1 || w->w != 2 * pad + 1))
+        return fail(err, "several levels keep their sizes: stride 1 and pad (kernel - 1) / 2");
+    n->y[0] = *x;
+    n->y[0].c = w->n;
+    if (!x->lv.count) {
+        if (x->h + 2 * pad < w->h || x->w + 2 * pad < w->w)
+            return fail(err, "an input of %d x %d is smaller than the kernel", x->h, x->w);
+        n->y[0].h = (x->h + 2 * pad - w->h) / stride + 1;
+        n->y[0].w = (x->w + 2 * pad - w->w) / stride + 1;
+    }
+    return true;
+}
+
+int block_rows(ptrdiff_t numbers, ptrdiff_t width)
+{
+    return width >= numbers ? 1 : (int)(numbers / width);
+}
+
+static struct block level_of(const struct shape *s, int level)
+{
+    struct block b = { .level = level, .h = s->lv.count ? s->lv.h[level] : s->h,
+                       .w = s->lv.count ? s->lv.w[level] : s->w };
+    for (int l = 0; l < level; l++)
+        b.first += (ptrdiff_t)s->n * s->lv.h[l] * s->lv.w[l];
+    return b;
+}
+
+int block_count(const struct shape *s, int rows)
+{
+    int count = 0;
+    for (int l = 0; l < level_count(&s->lv); l++)
+        count += s->n * ((level_of(s, l).h + rows - 1) / rows);
+    return count;
+}
+
+struct block block_at(const struct shape *s, int rows, int index)
+{
+    for (int l = 0;; l++) {
+        struct block b = level_of(s, l);
+        const int an_image = (b.h + rows - 1) / rows;
+        if (index < s->n * an_image) {
+            b.image = index / an_image;
+            b.row = index % an_image * rows;
+            b.rows = b.h - b.row < rows ? b.h - b.row : rows;
+            b.first += ((ptrdiff_t)b.image * b.h + b.row) * b.w;
+            return b;
+        }
+        index -= s->n * an_image;
+    }
+}
+
+static int least(int a, int b) { return a < b ? a : b; }
+static int most(int a, int b)  { return a > b ? a : b; }
+
+struct rows input_rows(const struct call *k, struct block out, real *scratch)
+{
+    const struct node *n = k->node;
+    const int stride = n->attr.conv.stride, pad = n->attr.conv.pad;
+    struct block in = level_of(&n->x[INPUT], out.level);
+    in.row = most(0, least(in.h, out.row * stride - pad));
+    const int end = most(in.row, least(in.h, (out.row + out.rows - 1) * stride - pad + n->x[WEIGHT].h));
+    in.first += ((ptrdiff_t)out.image * in.h + in.row) * in.w;
+    struct rows rows = { .first = in.row };
+    rows.p = values(k, INPUT, (struct range){ in.first, (end - in.row) * in.w }, scratch, &rows.ld);
+    return rows;
+}
+
+size_t input_rows_bytes(const struct node *n, int output_rows)
+{
+    int rows = (output_rows - 1) * n->attr.conv.stride + n->x[WEIGHT].h, width = 0;
+    for (int l = 0; l < level_count(&n->x[INPUT].lv); l++)
+        width = most(width, level_of(&n->x[INPUT], l).w);
+    return (size_t)rows * (size_t)width * (size_t)n->x[INPUT].c * sizeof(real);
+}
+
+int part_count(int blocks) { return least(blocks, PARTS); }
+
+struct part part_at(int blocks, int part)
+{
+    const int parts = part_count(blocks);
+    return (struct part){ (int)((ptrdiff_t)blocks * part / parts), (int)((ptrdiff_t)blocks * (part + 1) / parts) };
+}
+
+/* dw is cut into chunks of CHUNK numbers. */
+enum { CHUNK = 4096 };
+
+struct sum_job { struct view dw; bool add, by_tap; const real *parts; int count; ptrdiff_t stride, numbers; };
+
+static void sum_chunk(const void *job, int chunk)
+{
+    const struct sum_job *s = job;
+    const ptrdiff_t taps = (ptrdiff_t)s->dw.h * s->dw.w, from = (ptrdiff_t)chunk * CHUNK;
+    for (ptrdiff_t i = from; i < from + CHUNK && i < s->numbers; i++) {
+        const real *p = s->parts + (s->by_tap ? i % taps * s->dw.n + i / taps : i);
+        real sum = 0;
+        for (int part = 0; part < s->count; part++)
+            sum += p[part * s->stride];
+        store(&s->dw.p[i], s->add, sum);
+    }
+}
+
+void sum_parts(const struct call *k, const real *parts, int count, ptrdiff_t stride, bool by_tap)
+{
+    const struct shape w = k->node->x[WEIGHT];
+    const ptrdiff_t numbers = (ptrdiff_t)w.n * w.h * w.w * w.c;
+    const struct sum_job job = { k->dx[WEIGHT], k->add[WEIGHT], by_tap, parts, count, stride, numbers };
+    team_for(k->team, (int)((numbers + CHUNK - 1) / CHUNK), sum_chunk, &job);
+}
+
+/* db[o] = sum over all pixels of dy[o]: chunks of pixels, then the chunks in order. */
+static void bias_chunk(const void *job, int chunk)
+{
+    const struct call *k = job;
+    const struct view dy = k->dy[0];
+    const struct range r = chunk_range(pixels(dy), dy.c, chunk);
+    real *sum = (real *)k->work + (ptrdiff_t)chunk * dy.c;
+    memset(sum, 0, (size_t)dy.c * sizeof *sum);
+    for (ptrdiff_t i = r.first; i < r.first + r.count; i++)
+        for (int o = 0; o < dy.c; o++)
+            sum[o] += dy.p[i * dy.ld + o];
+}
+
+static void bias_backward(const struct call *k)
+{
+    const struct view dy = k->dy[0];
+    const int chunks = chunk_count(pixels(dy), dy.c);
+    team_for(k->team, chunks, bias_chunk, k);
+    for (int o = 0; o < dy.c; o++) {
+        double sum = 0;
+        for (int chunk = 0; chunk < chunks; chunk++)
+            sum += ((const real *)k->work)[(ptrdiff_t)chunk * dy.c + o];
+        store(&k->dx[BIAS].p[o], k->add[BIAS], (real)sum);
+    }
+}
+
+/* The first way that fits. */
+static const struct conv_way *way(const struct node *n)
+{
+    static const struct conv_way *const ways[] = { &conv_depthwise, &conv_dense };
+    int i = 0;
+    while (!ways[i]->fits(n))
+        i++;
+    return ways[i];
+}
+
+static size_t work(const struct node *n, enum pass pass)
+{
+    const size_t own = way(n)->work(n, pass);
+    const struct shape y = n->y[0];
+    const size_t bias = n->in > BIAS && pass == BACKWARD
+        ? (size_t)chunk_count((ptrdiff_t)y.n * y.h * y.w, y.c) * (size_t)y.c * sizeof(real) : 0;
+    return own > bias ? own : bias;
+}
+
+static size_t scratch(const struct node *n, enum pass pass) { return way(n)->scratch(n, pass); }
+static void forward(const struct call *k) { way(k->node)->forward(k); }
+
+static void backward(const struct call *k)
+{
+    way(k->node)->backward(k);
+    if (k->dx[BIAS].p)
+        bias_backward(k);
+}
+
+static double macs(const struct node *n)
+{
+    const struct shape y = n->y[0], w = n->x[WEIGHT];
+    return (double)y.n * y.h * y.w * y.c * w.h * w.w * w.c;
+}
+
+const struct op op_conv = {
+    .name = "conv", .in_min = 2, .in_max = 3, .bwd_reads_x = 1 << INPUT | 1 << WEIGHT, .takes_lazy = 1 << INPUT,
+    .takes_levels = 1 << INPUT, .shape = shape, .work = work, .scratch = scratch,
+    .forward = forward, .backward = backward, .macs = macs };

@@ -1,0 +1,43 @@
+/* op/conv.h -- what the ways to compute a convolution share,
+ *
+ *     y[n,i,j,o] = b[o] + sum over u, v, c of w[o,u,v,c] x[n, i stride - pad + u, j stride - pad + v, c],
+ *
+ * terms outside the image left out, c running over the channels of o's group.
+ *
+ * Work is cut into blocks of rows of one image of one level.  The gradient of the weights is a sum over all blocks:
+ * they fall into at most PARTS parts, each part is summed in order by one thread, and the parts are added in order. */
+#ifndef OP_CONV_H
+#define OP_CONV_H
+#include "graph/op.h"
+
+enum { INPUT, WEIGHT, BIAS, PARTS = 8 };
+
+struct conv_way {
+    bool (*fits)(const struct node *);
+    size_t (*work)(const struct node *, enum pass);
+    size_t (*scratch)(const struct node *, enum pass);
+    void (*forward)(const struct call *);
+    void (*backward)(const struct call *);              /* of input and weights; the bias is op_conv's */
+};
+extern const struct conv_way conv_depthwise, conv_dense;
+
+/* Rows [row, row + rows) of one image, whose size is h x w; first: the block's first pixel in the tensor. */
+struct block { int level, image, row, rows, h, w; ptrdiff_t first; };
+
+/* Rows a block so that one has about `numbers` numbers, `width` of them a row. */
+int block_rows(ptrdiff_t numbers, ptrdiff_t width);
+int block_count(const struct shape *, int rows);
+struct block block_at(const struct shape *, int rows, int index);
+
+/* The values of the rows of the input that a block of the output reads: those from `first` on, ld numbers a pixel. */
+struct rows { const real *p; int ld, first; };
+struct rows input_rows(const struct call *, struct block output, real *scratch);
+size_t input_rows_bytes(const struct node *, int output_rows);
+
+/* The blocks [from, to) of part `part` of `blocks`. */
+struct part { int from, to; };
+int part_count(int blocks);
+struct part part_at(int blocks, int part);
+/* dw = the sum of the parts, `stride` numbers apart, in order; by_tap: they lie [tap][output], not as the weights. */
+void sum_parts(const struct call *, const real *parts, int count, ptrdiff_t stride, bool by_tap);
+#endif

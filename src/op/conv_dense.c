@@ -1,0 +1,202 @@
+/* op/conv_dense.c -- any convolution as a product of matrices.  A block's patches are laid side by side, one row a
+ * pixel, `patch` = kernel h * w * channels a group numbers (im2col); a 1x1 convolution reads them where they are. */
+#include "kernel/kernels.h"
+#include "op/conv.h"
+#include <string.h>
+
+enum { BLOCK = 1 << 16 };                       /* numbers of patches a block */
+
+static bool fits(const struct node *n) { (void)n; return true; }
+
+static bool pointwise(const struct node *n)
+{
+    return n->x[WEIGHT].h == 1 && n->x[WEIGHT].w == 1 && n->attr.conv.stride == 1 && n->attr.conv.pad == 0;
+}
+
+static int patch(const struct node *n)      { return n->x[WEIGHT].h * n->x[WEIGHT].w * n->x[WEIGHT].c; }
+static int group_outputs(const struct node *n) { return n->x[WEIGHT].n / n->attr.conv.groups; }
+/* dx is computed from patches of dy. */
+static int dy_patch(const struct node *n)   { return n->x[WEIGHT].h * n->x[WEIGHT].w * group_outputs(n); }
+
+static ptrdiff_t weights(const struct node *n) { return (ptrdiff_t)n->x[WEIGHT].n * patch(n); }
+
+static int widest(const struct shape *s)
+{
+    int width = s->w;
+    for (int l = 0; l < s->lv.count; l++)
+        width = s->lv.w[l] > width ? s->lv.w[l] : width;
+    return width;
+}
+
+static int rows_a_block(const struct shape *s, int numbers_a_pixel)
+{
+    return block_rows(BLOCK, (ptrdiff_t)widest(s) * numbers_a_pixel);
+}
+
+static int out_rows(const struct node *n) { return rows_a_block(&n->y[0], patch(n)); }
+static int in_rows(const struct node *n)  { return rows_a_block(&n->x[INPUT], dy_patch(n)); }
+
+/* Backward: the weights turned for dx, then the parts of dw. */
+static size_t work(const struct node *n, enum pass pass)
+{
+    const int parts = part_count(block_count(&n->y[0], out_rows(n)));
+    return pass == FORWARD ? 0 : (size_t)weights(n) * (size_t)(1 + parts) * sizeof(real);
+}
+
+static size_t patch_bytes(const struct shape *s, int rows, int numbers)
+{
+    return (size_t)rows * (size_t)widest(s) * (size_t)numbers * sizeof(real);
+}
+
+static size_t scratch(const struct node *n, enum pass pass)
+{
+    const size_t in = input_rows_bytes(n, out_rows(n)) + patch_bytes(&n->y[0], out_rows(n), patch(n));
+    const size_t dy = pass == BACKWARD ? patch_bytes(&n->x[INPUT], in_rows(n), dy_patch(n)) : 0;
+    return in > dy ? in : dy;
+}
+
+/* The patches of group `group` that a block of outputs reads; *ld: numbers from one to the next. */
+static const real *patches(const struct node *n, struct block out, struct view x, struct rows in, int group,
+                           real *scratch_patches, int *ld)
+{
+    const struct shape w = n->x[WEIGHT];
+    const int stride = n->attr.conv.stride, pad = n->attr.conv.pad;
+    *ld = in.ld;
+    if (pointwise(n))
+        return in.p + group * w.c;
+    real *to = scratch_patches;
+    for (int i = out.row; i < out.row + out.rows; i++)
+        for (int j = 0; j < out.w; j++)
+            for (int u = 0; u < w.h; u++)
+                for (int v = 0; v < w.w; v++, to += w.c) {
+                    const int row = i * stride - pad + u, column = j * stride - pad + v;
+                    const real *from = in.p + ((ptrdiff_t)(row - in.first) * x.w + column) * in.ld + group * w.c;
+                    if (row >= 0 && row < x.h && column >= 0 && column < x.w)
+                        memcpy(to, from, (size_t)w.c * sizeof *to);
+                    else
+                        memset(to, 0, (size_t)w.c * sizeof *to);
+                }
+    *ld = patch(n);
+    return scratch_patches;
+}
+
+static real *after_input(const struct call *k)
+{
+    const size_t in = input_rows_bytes(k->node, out_rows(k->node));
+    return (real *)call_scratch(k) + in / sizeof(real);
+}
+
+static void forward_block(const void *job, int index)
+{
+    const struct call *k = job;
+    const struct node *n = k->node;
+    const struct block out = block_at(&n->y[0], out_rows(n), index);
+    const struct view y = k->y[0];
+    const struct rows in = input_rows(k, out, call_scratch(k));
+    const int count = out.rows * out.w, outputs = group_outputs(n);
+    const bool bias = n->in > BIAS;
+    real *to = y.p + out.first * y.ld;
+    for (int i = 0; bias && i < count; i++)
+        memcpy(to + (ptrdiff_t)i * y.ld, k->x[BIAS].p, (size_t)y.c * sizeof *to);
+    for (int g = 0; g < n->attr.conv.groups; g++) {
+        int ld;
+        const real *p = patches(n, out, level_view(k->x[INPUT], out.level), in, g, after_input(k), &ld);
+        k->kernels->gemm(false, true, count, outputs, patch(n), p, ld, k->x[WEIGHT].p + (ptrdiff_t)g * outputs * patch(n),
+                         patch(n), bias, to + g * outputs, y.ld);
+    }
+}
+
+static void forward(const struct call *k)
+{
+    team_for(k->team, block_count(&k->node->y[0], out_rows(k->node)), forward_block, k);
+}
+
+/* turned[group][c][u][v][o] = w[group o][u][v][c] */
+static void turn_weights(const struct call *k)
+{
+    const struct shape w = k->node->x[WEIGHT];
+    const int outputs = group_outputs(k->node), taps = w.h * w.w;
+    real *to = k->work;
+    for (int g = 0; g < k->node->attr.conv.groups; g++)
+        for (int c = 0; c < w.c; c++)
+            for (int t = 0; t < taps; t++)
+                for (int o = 0; o < outputs; o++)
+                    *to++ = k->x[WEIGHT].p[((ptrdiff_t)(g * outputs + o) * taps + t) * w.c + c];
+}
+
+/* The outputs that a block of inputs was read by, patch by patch: tap (u, v) of pixel (r, s) is output
+ * ((r + pad - u) / stride, (s + pad - v) / stride), if there is one. */
+static const real *dy_patches(const struct node *n, struct block in, struct view dy, int group, real *to, int *ld)
+{
+    const struct shape w = n->x[WEIGHT];
+    const int stride = n->attr.conv.stride, pad = n->attr.conv.pad, outputs = group_outputs(n);
+    const real *first = to;
+    *ld = dy.ld;
+    if (pointwise(n))
+        return at(dy, in.image, in.row, 0) + group * outputs;
+    for (int r = in.row; r < in.row + in.rows; r++)
+        for (int s = 0; s < in.w; s++)
+            for (int u = 0; u < w.h; u++)
+                for (int v = 0; v < w.w; v++, to += outputs) {
+                    const int i = r + pad - u, j = s + pad - v;
+                    if (i >= 0 && j >= 0 && i % stride == 0 && j % stride == 0 && i / stride < dy.h && j / stride < dy.w)
+                        memcpy(to, at(dy, in.image, i / stride, j / stride) + group * outputs,
+                               (size_t)outputs * sizeof *to);
+                    else
+                        memset(to, 0, (size_t)outputs * sizeof *to);
+                }
+    *ld = dy_patch(n);
+    return first;
+}
+
+static void dx_block(const void *job, int index)
+{
+    const struct call *k = job;
+    const struct node *n = k->node;
+    const struct block in = block_at(&n->x[INPUT], in_rows(n), index);
+    const struct view dx = k->dx[INPUT], dy = level_view(k->dy[0], in.level);
+    const int inputs = n->x[WEIGHT].c;
+    for (int g = 0; g < n->attr.conv.groups; g++) {
+        int ld;
+        const real *p = dy_patches(n, in, dy, g, call_scratch(k), &ld);
+        k->kernels->gemm(false, true, in.rows * in.w, inputs, dy_patch(n), p, ld,
+                         (const real *)k->work + (ptrdiff_t)g * inputs * dy_patch(n), dy_patch(n), k->add[INPUT],
+                         dx.p + in.first * dx.ld + g * inputs, dx.ld);
+    }
+}
+
+static void dw_part(const void *job, int index)
+{
+    const struct call *k = job;
+    const struct node *n = k->node;
+    const struct view dy = k->dy[0];
+    const struct part part = part_at(block_count(&n->y[0], out_rows(n)), index);
+    const int outputs = group_outputs(n);
+    real *dw = (real *)k->work + weights(n) * (1 + index);
+    for (int b = part.from; b < part.to; b++) {
+        const struct block out = block_at(&n->y[0], out_rows(n), b);
+        const struct rows in = input_rows(k, out, call_scratch(k));
+        for (int g = 0; g < n->attr.conv.groups; g++) {
+            int ld;
+            const real *p = patches(n, out, level_view(k->x[INPUT], out.level), in, g, after_input(k), &ld);
+            k->kernels->gemm(true, false, outputs, patch(n), out.rows * out.w, dy.p + out.first * dy.ld + g * outputs,
+                             dy.ld, p, ld, b > part.from, dw + (ptrdiff_t)g * outputs * patch(n), patch(n));
+        }
+    }
+}
+
+static void backward(const struct call *k)
+{
+    const struct node *n = k->node;
+    const int parts = part_count(block_count(&n->y[0], out_rows(n)));
+    if (k->dx[INPUT].p) {
+        turn_weights(k);
+        team_for(k->team, block_count(&n->x[INPUT], in_rows(n)), dx_block, k);
+    }
+    if (k->dx[WEIGHT].p) {
+        team_for(k->team, parts, dw_part, k);
+        sum_parts(k, (const real *)k->work + weights(n), parts, weights(n), false);
+    }
+}
+
+const struct conv_way conv_dense = { fits, work, scratch, forward, backward };
