@@ -124,6 +124,7 @@ static void writes_what_it_reads(void **state)
     assert_int_equal(in.count, 0);
     assert_null(tensors_find(&in, "a"));
     tensors_free(&in);
+    tensors_free(&out);
     unlink(path);
     unlink(copy);
 }

@@ -9,6 +9,11 @@
 enum { HEADER_MAX = 1 << 24 };                  /* bytes of JSON; thousands of tensors take one of them */
 static const char metadata_name[] = "__metadata__";
 
+bool safetensors_recognises(struct bytes file)
+{
+    return file.size > sizeof(uint64_t) && file.p[sizeof(uint64_t)] == '{';
+}
+
 static bool index_metadata(struct tensors *out, const cJSON *list, const char *path, struct error *err)
 {
     bool ok = cJSON_IsObject(list) || fail(err, "%s: %s is not an object", path, metadata_name);

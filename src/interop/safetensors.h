@@ -4,6 +4,8 @@
 #define INTEROP_SAFETENSORS_H
 #include "interop/tensors.h"
 
+bool safetensors_recognises(struct bytes file);         /* JSON begins where it should; more is not checked */
+
 /* The tensors of a file held in memory, in the order of its header, and its metadata; they point into file, which
  * the caller keeps alive.  Refuses what the format forbids: two tensors of one name, overlaps and holes.  path is
  * for messages.  After a failure out holds what had been read; tensors_free releases it either way. */
