@@ -237,6 +237,12 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*x, *y);
 }
 
+void names_sort(struct names *names)
+{
+    if (names->count)
+        qsort(names->list, (size_t)names->count, sizeof *names->list, by_bytes);
+}
+
 bool folder_list(struct names *names, const char *path, struct error *err)
 {
     const struct dirent *entry;
@@ -251,7 +257,7 @@ bool folder_list(struct names *names, const char *path, struct error *err)
     closedir(folder);
     if (!ok)
         names_free(names);
-    else if (names->count)
-        qsort(names->list, (size_t)names->count, sizeof *names->list, by_bytes);
+    else
+        names_sort(names);
     return ok;
 }

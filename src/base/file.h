@@ -31,5 +31,6 @@ char *path_join(const char *folder, const char *name, struct error *);
 struct names { char **list; int count, capacity; };
 bool folder_list(struct names *, const char *path, struct error *);
 bool names_add(struct names *, const char *name, struct error *);       /* a copy */
+void names_sort(struct names *);                         /* by byte */
 void names_free(struct names *);
 #endif

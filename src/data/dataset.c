@@ -1,0 +1,118 @@
+#include "data/dataset.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PLACES = 8 };                                    /* kept of a note */
+
+void dataset_free(struct dataset *set)
+{
+    for (int i = 0; i < set->image_count; i++)
+        free(set->images[i].file);
+    for (int i = 0; i < set->category_count; i++)
+        free(set->categories[i].name);
+    for (int i = 0; i < NOTE_KINDS; i++)
+        names_free(&set->notes[i].first);
+    free(set->images);
+    free(set->categories);
+    free(set->annotations);
+    *set = (struct dataset){0};
+}
+
+/* The row with that id of count rows in ascending order of an id that each begins with. */
+static int find_id(const void *rows, int count, size_t row_size, int64_t id)
+{
+    int low = 0, high = count;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        int64_t have;
+        memcpy(&have, (const char *)rows + (size_t)middle * row_size, sizeof have);
+        if (have == id)
+            return middle;
+        if (have < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
+}
+
+int dataset_category(const struct dataset *set, int64_t id)
+{
+    return find_id(set->categories, set->category_count, sizeof *set->categories, id);
+}
+
+int dataset_image(const struct dataset *set, int64_t id)
+{
+    return find_id(set->images, set->image_count, sizeof *set->images, id);
+}
+
+bool annotation_trains(const struct annotation *a)
+{
+    return a->area > 0 && a->box[2] >= 1 && a->box[3] >= 1;
+}
+
+static const struct category no_class[] = { { 0, "ignored regions" }, { 11, "others" }, {0} };
+
+static bool is_class(const struct category *category, const char *const *class_names, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(category->name, class_names[i]) == 0)
+            return true;
+    for (const struct category *none = no_class; none->name; none++)
+        if (category->id == none->id && strcmp(category->name, none->name) == 0)
+            return false;
+    return true;
+}
+
+bool dataset_labels(struct dataset *set, const char *const *class_names, int count, int *label, struct error *err)
+{
+    int classes = 0;
+    for (int i = 0; i < set->category_count; i++)
+        label[i] = is_class(&set->categories[i], class_names, count) ? classes++ : -1;
+    if (classes != count)
+        return misuse(err, "the annotations have %d categories, class_names has %d", classes, count);
+    for (int i = 0; i < set->category_count; i++)
+        if (label[i] >= 0 && strcmp(set->categories[i].name, class_names[label[i]]) != 0)
+            dataset_note(set, NOTE_CLASS_ORDER, "%s is category %" PRId64 " '%s'", class_names[label[i]],
+                         set->categories[i].id, set->categories[i].name);
+    return true;
+}
+
+void dataset_note(struct dataset *set, enum note_kind kind, const char *format, ...)
+{
+    struct dataset_note *note = &set->notes[kind];
+    char place[256];
+    va_list args;
+    note->count++;
+    if (note->first.count == PLACES)
+        return;
+    va_start(args, format);
+    vsnprintf(place, sizeof place, format, args);
+    va_end(args);
+    names_add(&note->first, place, NULL);
+}
+
+void dataset_notes_text(const struct dataset *set, struct text *text)
+{
+    static const char *const what[NOTE_KINDS] = {
+        [NOTE_DEGENERATE]     = "degenerate boxes, not trained on",
+        [NOTE_UNKNOWN_CLASS]  = "boxes left out, their class is not in class_names",
+        [NOTE_NO_IMAGE]       = "annotated images missing or unreadable",
+        [NOTE_NO_ANNOTATIONS] = "images without a file of annotations",
+        [NOTE_SHARED_ID]      = "annotations with the id of another",
+        [NOTE_CLASS_ORDER]    = "classes named unlike the category of their place",
+    };
+    for (int i = 0; i < NOTE_KINDS; i++) {
+        const struct dataset_note *note = &set->notes[i];
+        if (note->count == 0)
+            continue;
+        text_add(text, "%d %s: ", note->count, what[i]);
+        for (int j = 0; j < note->first.count; j++)
+            text_add(text, "%s%s", j ? ", " : "", note->first.list[j]);
+        text_add(text, "%s\n", note->count > note->first.count ? ", ..." : "");
+    }
+}

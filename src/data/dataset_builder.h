@@ -1,0 +1,27 @@
+/* data/dataset_builder.h -- how a reader fills a dataset: in any order, by ids, and sorted once at the end. */
+#ifndef DATA_DATASET_BUILDER_H
+#define DATA_DATASET_BUILDER_H
+#include "data/dataset.h"
+
+struct pending { struct annotation annotation; int64_t image, category; };
+
+struct dataset_builder {
+    struct dataset set;
+    int image_capacity, category_capacity;
+    struct pending *pending; int pending_count, pending_capacity;
+};
+
+/* Texts are copied. */
+bool build_image(struct dataset_builder *, int64_t id, const char *file, int width, int height, struct error *);
+bool build_category(struct dataset_builder *, int64_t id, const char *name, struct error *);
+bool build_classes(struct dataset_builder *, const char *const *names, int count, struct error *);  /* ids 1, 2, ... */
+
+/* at: file and line, or the like, for the error.  Fails unless box and area are within bounds. */
+bool build_annotation(struct dataset_builder *, const struct annotation *, int64_t image, int64_t category,
+                      const char *at, struct error *);
+
+/* Moves everything to a dataset.  Fails, naming path and id, where two images or categories share an id or an
+ * annotation's image or category does not exist. */
+bool build_end(struct dataset_builder *, struct dataset *, const char *path, struct error *);
+void build_free(struct dataset_builder *);
+#endif

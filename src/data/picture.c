@@ -1,0 +1,125 @@
+#include "data/picture_format.h"
+
+#include "base/memory.h"
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct picture_format *const formats[] = { &picture_jpeg, &picture_png, NULL };
+
+bool picture_new(struct picture *picture, int width, int height, struct error *err)
+{
+    *picture = (struct picture){0};
+    if (width < 1 || height < 1 || width > PICTURE_SIDE || height > PICTURE_SIDE
+        || (int64_t)width * height > PICTURE_PIXELS)
+        return fail(err, "a picture of %d x %d pixels is empty or too large", width, height);
+    picture->p = new_array((size_t)width * (size_t)height, 3, err);
+    if (!picture->p)
+        return false;
+    picture->width = width;
+    picture->height = height;
+    return true;
+}
+
+void picture_free(struct picture *picture)
+{
+    free(picture->p);
+    *picture = (struct picture){0};
+}
+
+static const struct picture_format *format_of(struct bytes file, const char *name, struct error *err)
+{
+    for (int i = 0; formats[i]; i++) {
+        const size_t n = strlen(formats[i]->magic);
+        if (file.size >= n && memcmp(file.p, formats[i]->magic, n) == 0)
+            return formats[i];
+    }
+    fail(err, "%s: neither JPEG nor PNG", name);
+    return NULL;
+}
+
+/* Exif counts: 2 mirrored, 3 turned by half, 4 upside down, 5..8 the same with rows and columns exchanged.  The pixel
+ * at row y, column x of the upright picture comes from: */
+static size_t source_of(const struct picture *from, int orientation, int y, int x)
+{
+    const bool exchanged = orientation >= 5;
+    const bool flip_rows = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
+    const bool flip_columns = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
+    int row = exchanged ? x : y, column = exchanged ? y : x;
+    if (exchanged ? flip_columns : flip_rows)
+        row = from->height - 1 - row;
+    if (exchanged ? flip_rows : flip_columns)
+        column = from->width - 1 - column;
+    return ((size_t)row * (size_t)from->width + (size_t)column) * 3;
+}
+
+static bool turn_upright(struct picture *picture, int orientation, struct error *err)
+{
+    struct picture upright;
+    if (orientation == 1)
+        return true;
+    if (!picture_new(&upright, orientation < 5 ? picture->width : picture->height,
+                     orientation < 5 ? picture->height : picture->width, err))
+        return false;
+    unsigned char *to = upright.p;
+    for (int y = 0; y < upright.height; y++)
+        for (int x = 0; x < upright.width; x++, to += 3)
+            memcpy(to, picture->p + source_of(picture, orientation, y, x), 3);
+    picture_free(picture);
+    *picture = upright;
+    return true;
+}
+
+bool picture_decode(struct picture *picture, const void *p, size_t size, const char *name, struct error *err)
+{
+    const struct bytes file = { (unsigned char *)(uintptr_t)p, size };      /* read only */
+    const struct picture_format *format = format_of(file, name, err);
+    int orientation = 1;
+    *picture = (struct picture){0};
+    const bool ok = format && format->decode(picture, &orientation, file, name, err)
+                 && turn_upright(picture, orientation, err);
+    if (!ok)
+        picture_free(picture);
+    return ok;
+}
+
+bool picture_read(struct picture *picture, const char *path, struct error *err)
+{
+    struct bytes file;
+    *picture = (struct picture){0};
+    const bool ok = file_read(&file, path, err) && picture_decode(picture, file.p, file.size, path, err);
+    bytes_free(&file);
+    return ok;
+}
+
+bool picture_decode_size(const void *p, size_t size, const char *name, int *width, int *height, struct error *err)
+{
+    const struct bytes file = { (unsigned char *)(uintptr_t)p, size };      /* read only */
+    const struct picture_format *format = format_of(file, name, err);
+    struct picture_head head;
+    if (!format || !format->head(&head, file, name, err))
+        return false;
+    *width = head.orientation < 5 ? head.width : head.height;
+    *height = head.orientation < 5 ? head.height : head.width;
+    return true;
+}
+
+bool picture_size(const char *path, int *width, int *height, struct error *err)
+{
+    unsigned char start[1 << 14];                       /* holds the size, but where a long Exif block precedes it */
+    struct bytes file;
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return fail(err, "%s: %s", path, strerror(errno));
+    const size_t n = fread(start, 1, sizeof start, f);
+    fclose(f);
+    if (picture_decode_size(start, n, path, width, height, err))
+        return true;
+    if (n < sizeof start)
+        return false;
+    const bool ok = file_read(&file, path, err) && picture_decode_size(file.p, file.size, path, width, height, err);
+    bytes_free(&file);
+    return ok;
+}

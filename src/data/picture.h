@@ -1,0 +1,38 @@
+/* data/picture.h -- photographs: bytes in memory, JPEG and PNG in files.
+ *
+ * Decoding gives the pixels that cv2.imread(path) gives with its default flags, bit for bit: B, G, R; grey spread to
+ * three equal channels; alpha dropped without blending; 16 bits cut to their high byte; CMYK converted as OpenCV
+ * does; turned upright as the Exif orientation says.  JPEG uses the accurate integer transform and smooth chroma.
+ *
+ * A file that ends before its picture does is unreadable.  (cv2.imread fills what a cut JPEG lacks with grey, while
+ * cv2.imdecode refuses it.)  A JPEG that lacks nothing but its closing marker is read, and so is one whose data are
+ * damaged on the way in a fashion the format cannot tell from data. */
+#ifndef DATA_PICTURE_H
+#define DATA_PICTURE_H
+#include "base/error.h"
+#include "base/file.h"
+#include <stddef.h>
+
+enum { PICTURE_SIDE = 1 << 20, PICTURE_PIXELS = 1 << 28 };      /* what is larger is refused before memory is asked for */
+
+struct picture { unsigned char *p; int width, height; };        /* [height][width][3] B, G, R, rows without gaps */
+
+/* Room for a picture of that size, black.  picture_free releases it. */
+bool picture_new(struct picture *, int width, int height, struct error *);
+void picture_free(struct picture *);
+
+/* The format is told from the content.  On failure the picture is {0}.  name stands in the errors. */
+bool picture_read(struct picture *, const char *path, struct error *);
+bool picture_decode(struct picture *, const void *p, size_t size, const char *name, struct error *);
+
+/* The size that decoding would give, Exif orientation included, from the head of the file alone; an orientation that a
+ * PNG tells behind its pixels is not seen. */
+bool picture_size(const char *path, int *width, int *height, struct error *);
+bool picture_decode_size(const void *p, size_t size, const char *name, int *width, int *height, struct error *);
+
+/* The same bytes for the same picture.  quality 1..100, chroma at half resolution as cv2.imwrite has it.
+ * Files appear whole or not at all.  bytes_free the result of the encoder. */
+bool picture_encode_jpeg(const struct picture *, int quality, struct bytes *, struct error *);
+bool picture_write_jpeg(const struct picture *, int quality, const char *path, struct error *);
+bool picture_write_png(const struct picture *, const char *path, struct error *);
+#endif

@@ -1,0 +1,20 @@
+/* data/picture_format.h -- what picture.c asks of a file format. */
+#ifndef DATA_PICTURE_FORMAT_H
+#define DATA_PICTURE_FORMAT_H
+#include "data/picture.h"
+#include <stdint.h>
+
+struct picture_head { int width, height, orientation; };        /* as stored; orientation 1..8 as Exif counts */
+
+struct picture_format {
+    const char *name, *magic;                           /* a file of this format begins with magic */
+    bool (*head)(struct picture_head *, struct bytes, const char *name, struct error *);
+    /* Decodes as stored, not yet turned, into a picture of the size that head gave, and gives the orientation
+     * anew: a PNG may tell it behind its pixels. */
+    bool (*decode)(struct picture *, int *orientation, struct bytes, const char *name, struct error *);
+};
+extern const struct picture_format picture_jpeg, picture_png;
+
+/* The orientation that an Exif block (beginning with the byte order, "II" or "MM") tells; 1 if none. */
+int exif_orientation(const unsigned char *p, size_t size);
+#endif

@@ -1,0 +1,216 @@
+/* data/picture_jpeg.c -- JPEG by libjpeg-turbo, whose errors come back by longjmp.  What lives across that jump is
+ * kept in a struct outside the function that sets it. */
+#include "data/picture_format.h"
+
+#include "base/memory.h"
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jerror.h>
+#include <jpeglib.h>
+
+enum { MAX_SCANS = 100 };                               /* of a progressive file; encoders write about ten */
+
+struct reader {
+    struct jpeg_decompress_struct jpeg;
+    struct jpeg_error_mgr messages;
+    struct jpeg_progress_mgr progress;
+    jmp_buf failed;
+    int orientation;
+    bool ended, starved;                                /* the file did; while a scan wanted more of it */
+    unsigned char *row;                                 /* of four components, where there are four */
+    const char *name;
+    struct error *err;
+};
+
+static void on_error(j_common_ptr jpeg)
+{
+    struct reader *r = jpeg->client_data;
+    char text[JMSG_LENGTH_MAX];
+    jpeg->err->format_message(jpeg, text);
+    fail(r->err, "%s: JPEG: %s", r->name, text);
+    longjmp(r->failed, 1);
+}
+
+static void on_message(j_common_ptr jpeg, int level)
+{
+    struct reader *r = jpeg->client_data;
+    (void)level;
+    r->ended |= jpeg->err->msg_code == JWRN_JPEG_EOF;
+    r->starved |= jpeg->err->msg_code == JWRN_HIT_MARKER;
+}
+
+static void on_progress(j_common_ptr jpeg)
+{
+    struct reader *r = jpeg->client_data;
+    if (r->jpeg.input_scan_number > MAX_SCANS) {
+        fail(r->err, "%s: JPEG: more than %d scans", r->name, MAX_SCANS);
+        longjmp(r->failed, 1);
+    }
+}
+
+static int orientation_of(const struct jpeg_decompress_struct *jpeg)
+{
+    static const char exif[6] = "Exif\0";
+    for (const struct jpeg_marker_struct *m = jpeg->marker_list; m; m = m->next)
+        if (m->data_length > sizeof exif && memcmp(m->data, exif, sizeof exif) == 0)
+            return exif_orientation(m->data + sizeof exif, m->data_length - sizeof exif);
+    return 1;
+}
+
+static void reader_begin(struct reader *r, struct bytes file)
+{
+    r->jpeg.err = jpeg_std_error(&r->messages);
+    r->messages.error_exit = on_error;
+    r->messages.emit_message = on_message;
+    r->progress.progress_monitor = on_progress;
+    r->jpeg.client_data = r;
+    jpeg_create_decompress(&r->jpeg);
+    r->jpeg.progress = &r->progress;
+    jpeg_mem_src(&r->jpeg, file.p, (unsigned long)file.size);
+    jpeg_save_markers(&r->jpeg, JPEG_APP0 + 1, 0xffff);
+    jpeg_read_header(&r->jpeg, TRUE);
+    r->orientation = orientation_of(&r->jpeg);
+}
+
+static void reader_end(struct reader *r)
+{
+    jpeg_destroy_decompress(&r->jpeg);
+    free(r->row);
+}
+
+static bool read_head(struct reader *r, struct picture_head *head, struct bytes file)
+{
+    if (setjmp(r->failed))
+        return false;
+    reader_begin(r, file);
+    *head = (struct picture_head){ (int)r->jpeg.image_width, (int)r->jpeg.image_height, r->orientation };
+    return true;
+}
+
+static bool head(struct picture_head *out, struct bytes file, const char *name, struct error *err)
+{
+    struct reader r = { .name = name, .err = err };
+    const bool ok = read_head(&r, out, file);
+    reader_end(&r);
+    return ok;
+}
+
+/* OpenCV's way, not the formula of colour science; Adobe's files, which libjpeg hands on as they are, are inverted. */
+static void cmyk_to_bgr(const unsigned char *from, unsigned char *to, int width)
+{
+    for (int x = 0; x < width; x++, from += 4, to += 3) {
+        const int k = from[3];
+        for (int c = 0; c < 3; c++)
+            to[2 - c] = (unsigned char)(k - ((255 - from[c]) * k >> 8));
+    }
+}
+
+static void read_rows(struct reader *r, struct picture *picture)
+{
+    const bool four = r->jpeg.num_components == 4;
+    r->jpeg.out_color_space = four ? JCS_CMYK : JCS_EXT_BGR;
+    jpeg_start_decompress(&r->jpeg);
+    while (r->jpeg.output_scanline < r->jpeg.output_height) {
+        unsigned char *to = picture->p + (size_t)r->jpeg.output_scanline * (size_t)picture->width * 3;
+        JSAMPROW row = four ? r->row : to;
+        jpeg_read_scanlines(&r->jpeg, &row, 1);
+        if (four)
+            cmyk_to_bgr(r->row, to, picture->width);
+    }
+    jpeg_finish_decompress(&r->jpeg);
+}
+
+static bool read_picture(struct reader *r, struct picture *picture, struct bytes file)
+{
+    const struct jpeg_decompress_struct *jpeg = &r->jpeg;
+    if (setjmp(r->failed))
+        return false;
+    reader_begin(r, file);
+    /* A block of 8 x 8 takes a bit at least, so that a small file cannot ask for much memory. */
+    if (!jpeg->arith_code && (uint64_t)jpeg->image_width * jpeg->image_height / 512 > file.size)
+        return fail(r->err, "%s: JPEG: truncated", r->name);
+    if (!picture_new(picture, (int)jpeg->image_width, (int)jpeg->image_height, r->err)
+        || !(r->row = new_array(jpeg->image_width, 4, r->err)))
+        return false;
+    read_rows(r, picture);
+    if (r->ended && (r->starved || jpeg->progressive_mode))
+        return fail(r->err, "%s: JPEG: truncated", r->name);
+    return true;
+}
+
+static bool decode(struct picture *picture, int *orientation, struct bytes file, const char *name, struct error *err)
+{
+    struct reader r = { .name = name, .err = err };
+    const bool ok = read_picture(&r, picture, file);
+    *orientation = r.orientation;
+    reader_end(&r);
+    return ok;
+}
+
+const struct picture_format picture_jpeg = { "JPEG", "\xff\xd8\xff", head, decode };
+
+struct writer {
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr messages;
+    jmp_buf failed;
+    unsigned char *p;                                   /* malloced by libjpeg */
+    unsigned long size;
+    struct error *err;
+};
+
+static void on_write_error(j_common_ptr jpeg)
+{
+    struct writer *w = jpeg->client_data;
+    char text[JMSG_LENGTH_MAX];
+    jpeg->err->format_message(jpeg, text);
+    fail(w->err, "writing JPEG: %s", text);
+    longjmp(w->failed, 1);
+}
+
+static bool write_picture(struct writer *w, const struct picture *picture, int quality)
+{
+    if (setjmp(w->failed))
+        return false;
+    w->jpeg.err = jpeg_std_error(&w->messages);
+    w->messages.error_exit = on_write_error;
+    w->jpeg.client_data = w;
+    jpeg_create_compress(&w->jpeg);
+    jpeg_mem_dest(&w->jpeg, &w->p, &w->size);
+    w->jpeg.image_width = (JDIMENSION)picture->width;
+    w->jpeg.image_height = (JDIMENSION)picture->height;
+    w->jpeg.input_components = 3;
+    w->jpeg.in_color_space = JCS_EXT_BGR;
+    jpeg_set_defaults(&w->jpeg);
+    jpeg_set_quality(&w->jpeg, quality, TRUE);
+    jpeg_start_compress(&w->jpeg, TRUE);
+    while (w->jpeg.next_scanline < w->jpeg.image_height) {
+        JSAMPROW row = picture->p + (size_t)w->jpeg.next_scanline * (size_t)picture->width * 3;
+        jpeg_write_scanlines(&w->jpeg, &row, 1);
+    }
+    jpeg_finish_compress(&w->jpeg);
+    return true;
+}
+
+bool picture_encode_jpeg(const struct picture *picture, int quality, struct bytes *out, struct error *err)
+{
+    struct writer w = { .err = err };
+    *out = (struct bytes){0};
+    const bool ok = write_picture(&w, picture, quality);
+    jpeg_destroy_compress(&w.jpeg);
+    if (ok)
+        *out = (struct bytes){ w.p, w.size };
+    else
+        free(w.p);
+    return ok;
+}
+
+bool picture_write_jpeg(const struct picture *picture, int quality, const char *path, struct error *err)
+{
+    struct bytes file;
+    const bool ok = picture_encode_jpeg(picture, quality, &file, err) && file_write(path, file.p, file.size, err);
+    bytes_free(&file);
+    return ok;
+}

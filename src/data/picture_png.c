@@ -1,0 +1,146 @@
+/* data/picture_png.c -- PNG by libpng, whose errors come back by longjmp.  What lives across that jump is kept in a
+ * struct outside the function that sets it. */
+#include "data/picture_format.h"
+
+#include "base/memory.h"
+#include <stdlib.h>
+#include <string.h>
+
+#include <png.h>
+
+struct reader {
+    png_structp png;
+    png_infop info;
+    struct bytes file;
+    size_t at;
+    png_bytep *rows;
+    const char *name;
+    struct error *err;
+};
+
+static void on_error(png_structp png, png_const_charp text)
+{
+    const struct reader *r = png_get_error_ptr(png);
+    fail(r->err, "%s: PNG: %s", r->name, text);
+    png_longjmp(png, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp text)
+{
+    (void)png, (void)text;
+}
+
+static void on_read(png_structp png, png_bytep to, size_t n)
+{
+    struct reader *r = png_get_io_ptr(png);
+    if (n > r->file.size - r->at)
+        png_error(png, "truncated");
+    memcpy(to, r->file.p + r->at, n);
+    r->at += n;
+}
+
+static bool reader_new(struct reader *r)
+{
+    r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r, on_error, on_warning);
+    r->info = r->png ? png_create_info_struct(r->png) : NULL;
+    return r->info || fail(r->err, "%s: out of memory", r->name);
+}
+
+static void reader_end(struct reader *r)
+{
+    png_destroy_read_struct(&r->png, &r->info, NULL);
+    free(r->rows);
+}
+
+static void read_info(struct reader *r)
+{
+    png_set_read_fn(r->png, r, on_read);
+    png_set_user_limits(r->png, PICTURE_SIDE, PICTURE_SIDE);
+    png_read_info(r->png, r->info);
+}
+
+static int orientation_of(const struct reader *r)
+{
+    png_bytep exif;
+    png_uint_32 size;
+    return png_get_eXIf_1(r->png, r->info, &size, &exif) ? exif_orientation(exif, size) : 1;
+}
+
+static bool read_head(struct reader *r, struct picture_head *head)
+{
+    if (setjmp(png_jmpbuf(r->png)))
+        return false;
+    read_info(r);
+    *head = (struct picture_head){ (int)png_get_image_width(r->png, r->info),
+                                   (int)png_get_image_height(r->png, r->info), orientation_of(r) };
+    return true;
+}
+
+static bool head(struct picture_head *out, struct bytes file, const char *name, struct error *err)
+{
+    struct reader r = { .file = file, .name = name, .err = err };
+    const bool ok = reader_new(&r) && read_head(&r, out);
+    reader_end(&r);
+    return ok;
+}
+
+/* Whatever is stored becomes 8 bits of B, G and R. */
+static void ask_for_bgr(struct reader *r)
+{
+    png_set_expand(r->png);
+    png_set_strip_16(r->png);
+    png_set_strip_alpha(r->png);
+    png_set_gray_to_rgb(r->png);
+    png_set_bgr(r->png);
+    png_set_interlace_handling(r->png);
+    png_read_update_info(r->png, r->info);
+}
+
+static bool read_picture(struct reader *r, struct picture *picture)
+{
+    if (setjmp(png_jmpbuf(r->png)))
+        return false;
+    read_info(r);
+    const size_t width = png_get_image_width(r->png, r->info), height = png_get_image_height(r->png, r->info);
+    /* Deflate makes of a byte 1032 at most, so that a small file cannot ask for much memory. */
+    if (png_get_rowbytes(r->png, r->info) * height / 1032 > r->file.size)
+        png_error(r->png, "truncated");
+    if (!picture_new(picture, (int)width, (int)height, r->err)
+        || !(r->rows = new_array(height, sizeof *r->rows, r->err)))
+        return false;
+    for (size_t y = 0; y < height; y++)
+        r->rows[y] = picture->p + y * width * 3;
+    ask_for_bgr(r);
+    png_read_image(r->png, r->rows);
+    png_read_end(r->png, r->info);
+    return true;
+}
+
+static bool decode(struct picture *picture, int *orientation, struct bytes file, const char *name, struct error *err)
+{
+    struct reader r = { .file = file, .name = name, .err = err };
+    const bool ok = reader_new(&r) && read_picture(&r, picture);
+    if (ok)
+        *orientation = orientation_of(&r);
+    reader_end(&r);
+    return ok;
+}
+
+const struct picture_format picture_png = { "PNG", "\x89PNG\r\n\x1a\n", head, decode };
+
+bool picture_write_png(const struct picture *picture, const char *path, struct error *err)
+{
+    png_image image = { .version = PNG_IMAGE_VERSION, .width = (png_uint_32)picture->width,
+                        .height = (png_uint_32)picture->height, .format = PNG_FORMAT_BGR };
+    png_alloc_size_t size;
+    struct bytes file = {0};
+    bool ok = png_image_write_get_memory_size(image, size, 0, picture->p, 0, NULL);
+    if (!ok)
+        return fail(err, "%s: PNG: %s", path, image.message);
+    file.p = new_array(size, 1, err);
+    ok = file.p && (png_image_write_to_memory(&image, file.p, &size, 0, picture->p, 0, NULL)
+                    || fail(err, "%s: PNG: %s", path, image.message))
+      && file_write(path, file.p, size, err);
+    bytes_free(&file);
+    return ok;
+}
