@@ -26,7 +26,7 @@ struct command {
 
 struct args {
     const struct command *command;          /* NULL: help or version was asked for */
-    const struct option *options[32]; const char *values[32]; int count;   /* options given, in order */
+    const struct option **options; const char **values; int count;          /* options given, in order */
     const char **rest; int rest_count;      /* arguments, in order */
     const char **overrides; int override_count;         /* KEY=VALUE */
     int threads;                            /* >= 1 */

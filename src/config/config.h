@@ -9,10 +9,12 @@
 
 enum dataset_format { DATASET_COCO, DATASET_XML, DATASET_YOLO, DATASET_VISDRONE };
 enum resize { RESIZE_STRETCH, RESIZE_KEEP, RESIZE_LETTERBOX };
+enum arch { ARCH_NANODET_PLUS, ARCH_ONE_STAGE };
 enum averager { AVERAGER_NONE, AVERAGER_EMA };
 enum optimizer_name { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW };
 enum warmup_name { WARMUP_LINEAR, WARMUP_EXP, WARMUP_CONSTANT };
 enum lr_schedule_name { LR_COSINE, LR_MULTI_STEP };
+enum evaluator { EVALUATOR_COCO };
 enum save_key { SAVE_MAP, SAVE_AP50, SAVE_AP75, SAVE_AP_SMALL, SAVE_AP_M, SAVE_AP_L };
 
 /* data.*.pipeline: ranges of random draws; the presets change nothing.  Lower ends come first. */
@@ -61,11 +63,12 @@ struct schedule_config {
 
 struct config {
     const char *save_dir;
-    struct { enum averager averager; double decay; const char *arch; int detach_epoch; struct texts freeze; } model;
+    struct { enum averager averager; double decay; enum arch arch; int detach_epoch; struct texts freeze; } model;
     struct data_config train, val;
     int batch_size;                         /* of training and of testing */
     struct schedule_config schedule;
     double grad_clip;                       /* largest norm of all gradients; 0: any */
+    enum evaluator evaluator;
     enum save_key save_key;                 /* what makes a model the best */
     struct { int interval; double checkpoint_minutes; } log;
     struct texts class_names;
@@ -92,9 +95,11 @@ bool section_read(struct config *, const char *prefix, const struct key *keys, v
 /* The scalar at a dotted path ("model.arch.backbone.name"); NULL if there is none, or null. */
 const char *config_text(const struct config *, const char *path);
 
-/* A message's beginning for that path: "configs/demo.yml:12: model.arch.head.strides"; valid until the next call
- * from this thread. */
-const char *config_place(const struct config *, const char *path);
+/* The beginning of a message about that path: "configs/demo.yml:12: model.arch.head.strides". */
+struct place_text config_place(const struct config *, const char *path);
+
+/* Exit 2 if there is no such scalar or it is empty: for keys that only some commands need. */
+bool config_need(const struct config *, const char *path, struct error *);
 
 /* The first component of a dotted name is one of a configuration ("data" of data.train.img_path). */
 bool config_knows(const char *name);

@@ -45,7 +45,11 @@ struct key {
 /* Sets the member of `to` that the row describes from an entry, and brings the entry to the form that is written:
  * true, 0.001, the first word.  path is the key's full name, for messages.  Exit 2, *to untouched, if the entry
  * is not what the row wants. */
-bool key_set(void *to, const struct key *key, const char *path, struct entry *, struct error *);
+bool key_set(void *to, const struct key *, const char *path, struct entry *, struct error *);
+
+/* The beginning of a message: "configs/demo.yml:12: schedule.total_epochs". */
+struct place_text { char s[400]; };
+struct place_text place_text(struct place, const char *path);
 
 /* A line a key: name, what it takes, preset, help. */
 void keys_manual(const char *section, const struct key *keys, struct text *);

@@ -1,14 +1,14 @@
 /* config/tree.h -- a YAML document as a tree of entries, each with the file and line it came from.
  * Believed of a document: nothing.  Refused, exit 2: bad syntax, more than one document, a key twice in a section,
- * a key that is no text, text with a 0 byte, nesting deeper than TREE_DEPTH, more than TREE_ENTRIES entries (aliases
- * count as what they repeat). */
+ * a key that is no text or has more than TREE_KEY characters, text with a 0 byte, nesting deeper than TREE_DEPTH,
+ * more than TREE_ENTRIES entries (aliases count as what they repeat). */
 #ifndef CONFIG_TREE_H
 #define CONFIG_TREE_H
 #include "base/error.h"
 #include "base/file.h"
 #include <stddef.h>
 
-enum { TREE_DEPTH = 32, TREE_ENTRIES = 20000 };
+enum { TREE_DEPTH = 32, TREE_ENTRIES = 20000, TREE_KEY = 200 };
 
 /* Where an entry was written.  line 0: not in a file, `file` alone says where ("command line", "preset"). */
 struct place { const char *file; int line; };           /* file is borrowed: it must outlive the tree */

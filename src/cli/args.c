@@ -1,0 +1,216 @@
+#include "cli/args.h"
+
+#include "base/memory.h"
+#include "base/table.h"
+#include "base/team.h"
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct option common[] = {
+    { "threads", "N",  NULL, "threads to compute with (default: the cores)" },
+    { "help",    NULL, NULL, "show this" },
+    {0} };
+
+enum { MOST_THREADS = 1024 };
+
+/* ---- reading ---- */
+
+static const struct option *find_option(const struct command *command, const char *name)
+{
+    const struct option *option = find_row(name, command->options, sizeof *option);
+    return option ? option : find_row(name, common, sizeof *option);
+}
+
+static bool unknown_option(const struct args *args, const char *name, struct error *err)
+{
+    const char *nearest = nearest_name(name, args->command->options, sizeof *args->command->options);
+    return misuse(err, "%s: --%.60s: no such option; did you mean --%s?", args->command->name, name,
+                  *nearest ? nearest : "help");
+}
+
+/* --name, --name VALUE or --name=VALUE at argv[*i]; leaves *i at the last argument used. */
+static bool take_option(struct args *args, int *i, int argc, char **argv, struct error *err)
+{
+    char name[64];
+    const char *text = argv[*i] + 2;
+    const size_t length = strcspn(text, "=");
+    snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), text);
+    const struct option *option = find_option(args->command, name);
+    if (!option)
+        return unknown_option(args, name, err);
+    const char *value = text[length] ? text + length + 1 : NULL;
+    if (!option->value && value)
+        return misuse(err, "%s: --%s takes no value", args->command->name, name);
+    if (option->value && !value) {
+        if (*i + 1 >= argc)
+            return misuse(err, "%s: --%s wants %s", args->command->name, name, option->value);
+        value = argv[++*i];
+    }
+    args->options[args->count] = option;
+    args->values[args->count++] = value;
+    return true;
+}
+
+/* The text before = is a dotted key.  Where any number of files may follow, its first part must be a known one. */
+static bool is_override(const struct command *command, const char *text)
+{
+    const size_t length = strcspn(text, "=");
+    if (!strstr(command->usage, "KEY=VALUE") || !text[length] || !isalpha((unsigned char)*text))
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (!isalnum((unsigned char)text[i]) && !strchr("_-.", text[i]))
+            return false;
+    return command->max != MANY || config_knows(text);
+}
+
+static bool take_all(struct args *args, int argc, char **argv, struct error *err)
+{
+    bool options = true;
+    for (int i = 2; i < argc; i++) {
+        const char *text = argv[i];
+        if (options && strcmp(text, "--") == 0)
+            options = false;
+        else if (options && (strncmp(text, "--", 2) == 0 || strcmp(text, "-h") == 0)) {
+            if (strcmp(text, "-h") == 0)
+                args->help = true;
+            else if (!take_option(args, &i, argc, argv, err))
+                return false;
+        } else if (options && text[0] == '-' && text[1])
+            return misuse(err, "%s: %.60s: no such option; they begin with two dashes", args->command->name, text);
+        else if (is_override(args->command, text))
+            args->overrides[args->override_count++] = text;
+        else
+            args->rest[args->rest_count++] = text;
+    }
+    return true;
+}
+
+static bool right_count(const struct args *args, struct error *err)
+{
+    const struct command *command = args->command;
+    if (args->rest_count < command->min)
+        return misuse(err, "usage: nanodet %s %s", command->name, command->usage);
+    return args->rest_count <= command->max
+        || misuse(err, "%s: %.200s: one argument too many", command->name, args->rest[command->max]);
+}
+
+bool args_parse(struct args *args, const struct command *commands, int argc, char **argv, struct error *err)
+{
+    *args = (struct args){ .threads = cores() };
+    const char *name = argc > 1 ? argv[1] : "--help";
+    args->help = strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0;
+    args->version = strcmp(name, "--version") == 0;
+    if (args->help || args->version)
+        return argc > 1 || misuse(err, "usage: nanodet COMMAND ...; nanodet --help names the commands");
+    args->command = find_row(name, commands, sizeof *commands);
+    if (!args->command)
+        return misuse(err, "%.60s: no such command; did you mean %s?", name,
+                      nearest_name(name, commands, sizeof *commands));
+    args->rest = new_array((size_t)argc, sizeof *args->rest, err);
+    args->overrides = new_array((size_t)argc, sizeof *args->overrides, err);
+    args->options = new_array((size_t)argc, sizeof *args->options, err);
+    args->values = new_array((size_t)argc, sizeof *args->values, err);
+    if (!args->rest || !args->overrides || !args->options || !args->values || !take_all(args, argc, argv, err))
+        return false;
+    args->help = args->help || args_flag(args, "help");
+    return args->help || (right_count(args, err) && args_int(args, "threads", 1, MOST_THREADS, &args->threads, err));
+}
+
+void args_free(struct args *args)
+{
+    free(args->rest);
+    free(args->overrides);
+    free(args->options);
+    free(args->values);
+    *args = (struct args){0};
+}
+
+/* ---- asking ---- */
+
+bool args_flag(const struct args *args, const char *name)
+{
+    for (int i = 0; i < args->count; i++)
+        if (strcmp(args->options[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+const char *args_text(const struct args *args, const char *name)
+{
+    for (int i = args->count - 1; i >= 0; i--)
+        if (strcmp(args->options[i]->name, name) == 0)
+            return args->values[i];
+    const struct option *option = find_option(args->command, name);
+    return option ? option->preset : NULL;
+}
+
+bool args_real(const struct args *args, const char *name, double min, double max, double *out, struct error *err)
+{
+    const char *text = args_text(args, name);
+    char *end;
+    if (!text)
+        return true;
+    const double v = strtod(text, &end);
+    if (end == text || *end || !(v >= min && v <= max))
+        return misuse(err, "%s: --%s must be a number from %g to %g, not '%.60s'", args->command->name, name, min, max,
+                      text);
+    *out = v;
+    return true;
+}
+
+bool args_int(const struct args *args, const char *name, int min, int max, int *out, struct error *err)
+{
+    double v = *out;
+    if (!args_real(args, name, min, max, &v, err))
+        return false;
+    if (v != (int)v)
+        return misuse(err, "%s: --%s must be a whole number, not '%.60s'", args->command->name, name,
+                      args_text(args, name));
+    *out = (int)v;
+    return true;
+}
+
+bool args_config(const struct args *args, struct config *config, struct error *err)
+{
+    if (!config_read(config, args->rest[0], args->overrides, args->override_count, err))
+        return false;
+    for (int i = 0; i < config->ignored.count; i++)
+        fprintf(stderr, "%s%s%s", i ? ", " : "ignored, as they have no effect here: ", config->ignored.list[i],
+                i + 1 < config->ignored.count ? "" : "\n");
+    return true;
+}
+
+/* ---- help ---- */
+
+static void print_options(const struct option *options, FILE *out)
+{
+    for (; options->name; options++) {
+        char left[40];
+        snprintf(left, sizeof left, "--%.16s %.18s", options->name, options->value ? options->value : "");
+        fprintf(out, "  %-28s %s", left, options->help);
+        if (options->preset)
+            fprintf(out, " (default %s)", options->preset);
+        fputc('\n', out);
+    }
+}
+
+static void command_help(const struct command *command, FILE *out)
+{
+    fprintf(out, "nanodet %s %s -- %s\n\n", command->name, command->usage, command->help);
+    print_options(command->options, out);
+    print_options(common, out);
+}
+
+void args_help(const struct args *args, const struct command *commands, FILE *out)
+{
+    if (args->command) {
+        command_help(args->command, out);
+        return;
+    }
+    fprintf(out, "nanodet trains, tests and runs NanoDet detectors.\n\n");
+    for (const struct command *command = commands; command->name; command++)
+        fprintf(out, "  nanodet %-8s %-30s %s\n", command->name, command->usage, command->help);
+    fprintf(out, "\nnanodet COMMAND --help tells a command's options, nanodet check --keys the keys of a CONFIG;\n"
+                 "KEY=VALUE sets a key for this call, as in schedule.total_epochs=3.\n");
+}

@@ -1,0 +1,264 @@
+#include "config/key.h"
+
+#include "base/memory.h"
+#include "base/table.h"
+#include <ctype.h>
+#include <float.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct word booleans[] = {
+    { "true", 1 }, { "false", 0 }, { "True", 1 }, { "False", 0 }, { "TRUE", 1 }, { "FALSE", 0 },
+    { "yes", 1 }, { "no", 0 }, { "Yes", 1 }, { "No", 0 }, { "on", 1 }, { "off", 0 }, { "On", 1 }, { "Off", 0 },
+    {0} };
+
+struct place_text place_text(struct place place, const char *path)
+{
+    struct place_text t;
+    if (place.line)
+        snprintf(t.s, sizeof t.s, "%.180s:%d: %.200s", place.file, place.line, path);
+    else
+        snprintf(t.s, sizeof t.s, "%.180s: %.200s", place.file, path);
+    return t;
+}
+
+/* ---- what a row wants, in words ---- */
+
+struct wanted { char s[240]; };
+
+static bool whole(const struct key *key)
+{
+    return key->type == KEY_INT || key->type == KEY_INT_ARRAY || key->type == KEY_INTS;
+}
+
+static double lowest(const struct key *key)
+{
+    return key->min != 0 || key->max != 0 ? key->min : whole(key) ? INT_MIN : -DBL_MAX;
+}
+
+static double highest(const struct key *key)
+{
+    return key->min != 0 || key->max != 0 ? key->max : whole(key) ? INT_MAX : DBL_MAX;
+}
+
+static int extent(const struct key *key)
+{
+    return (int)(key->size / (key->type == KEY_INT_ARRAY ? sizeof(int) : sizeof(double)));
+}
+
+/* "SGD, Adam or AdamW": the first word of each value. */
+static struct wanted words_text(const struct word *words)
+{
+    struct wanted t = {0};
+    size_t used = 0;
+    for (const struct word *w = words, *again; w->name; w++) {
+        for (again = words; again->value != w->value; again++)
+            ;
+        if (again != w || used >= sizeof t.s - 1)
+            continue;
+        used += (size_t)snprintf(t.s + used, sizeof t.s - used, "%s%s", used ? ", " : "", w->name);
+    }
+    char *last = strrchr(t.s, ',');
+    if (last && used + 2 < sizeof t.s) {
+        memmove(last + 4, last + 2, strlen(last + 2) + 1);
+        memcpy(last, " or ", 4);
+    }
+    return t;
+}
+
+static struct wanted wanted(const struct key *key)
+{
+    struct wanted t = {0}, range = {0};
+    const char *what = whole(key) ? "whole number" : "number", *s = extent(key) == 1 ? "" : "s";
+    if (key->min != 0 || key->max != 0)
+        snprintf(range.s, sizeof range.s, " from %.10g to %.10g", key->min, key->max);
+    switch (key->type) {
+    case KEY_BOOL:
+        return (struct wanted){ "true or false" };
+    case KEY_WORD:
+        return words_text(key->words);
+    case KEY_INT: case KEY_REAL:
+        snprintf(t.s, sizeof t.s, "a %s%.100s", what, range.s);
+        return t;
+    case KEY_INT_ARRAY: case KEY_REAL_ARRAY:
+        snprintf(t.s, sizeof t.s, "a list of %d %s%s%.100s", extent(key), what, s, range.s);
+        return t;
+    case KEY_INTS:
+        snprintf(t.s, sizeof t.s, "a list of whole numbers%.100s", range.s);
+        return t;
+    case KEY_TEXT:
+        return key->min > 0 ? (struct wanted){ "a text that is not empty" } : (struct wanted){ "a text" };
+    case KEY_TEXTS:
+        return (struct wanted){ "a list of texts" };
+    case KEY_ANY: case KEY_SECTION: case KEY_IGNORED:
+        break;
+    }
+    return t;
+}
+
+static bool unwanted(const struct key *key, const char *path, const struct entry *e, struct error *err)
+{
+    const struct place_text at = place_text(e->place, path);
+    const struct wanted want = wanted(key);
+    if (e->kind == SCALAR)
+        return misuse(err, "%s must be %s, not '%.60s'", at.s, want.s, e->text);
+    return misuse(err, "%s must be %s, not a %s of %d", at.s, want.s, e->kind == LIST ? "list" : "section", e->count);
+}
+
+/* ---- from an entry to a member ---- */
+
+static const struct word *find_word(const struct word *words, const char *text)
+{
+    return find_row(text, words, sizeof *words);
+}
+
+/* The scalars below e as numbers in range; how many, or -1 if one is not or there are more than room. */
+static int numbers(const struct key *key, const struct entry *e, double *v, int room)
+{
+    int count = 0;
+    if (e->kind == SECTION)
+        return -1;
+    if (e->kind == LIST) {
+        for (const struct entry *child = e->child; child && count >= 0; child = child->next) {
+            const int n = numbers(key, child, v + count, room - count);
+            count = n < 0 ? -1 : count + n;
+        }
+        return count;
+    }
+    char *end;
+    if (room < 1 || !*e->text || isspace((unsigned char)*e->text))
+        return -1;
+    *v = strtod(e->text, &end);
+    const bool good = !*end && *v >= lowest(key) && *v <= highest(key) && (!whole(key) || *v == (int)*v);
+    return good ? 1 : -1;
+}
+
+/* The shortest of 15 to 17 digits that reads back equal, always with a point before an exponent. */
+static bool rewrite_number(struct entry *e, struct error *err)
+{
+    char digits[40], text[48];
+    const double v = strtod(e->text, NULL);
+    for (int precision = 15; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, v);
+        if (strtod(digits, NULL) == v)
+            break;
+    }
+    const char *exponent = strchr(digits, 'e');
+    if (exponent && !strchr(digits, '.'))
+        snprintf(text, sizeof text, "%.*s.0%s", (int)(exponent - digits), digits, exponent);
+    else
+        snprintf(text, sizeof text, "%s", digits);
+    return entry_set(e, text, err);
+}
+
+static bool rewrite_numbers(struct entry *e, struct error *err)
+{
+    if (e->kind == SCALAR)
+        return rewrite_number(e, err);
+    for (struct entry *child = e->child; child; child = child->next)
+        if (!rewrite_numbers(child, err))
+            return false;
+    return true;
+}
+
+static bool set_numbers(void *to, const struct key *key, const char *path, struct entry *e, struct error *err)
+{
+    double v[INTS];
+    const bool list = key->type == KEY_INTS, single = key->type == KEY_INT || key->type == KEY_REAL;
+    const int count = single && e->kind != SCALAR ? -1 : numbers(key, e, v, INTS);
+    if (count < 0 || (!list && count != (single ? 1 : extent(key))))
+        return unwanted(key, path, e, err);
+    if (!rewrite_numbers(e, err))
+        return false;
+    if (!whole(key)) {
+        memcpy(to, v, (size_t)count * sizeof *v);
+        return true;
+    }
+    struct ints ints = { .count = count };
+    for (int i = 0; i < count; i++)
+        ints.at[i] = (int)v[i];
+    memcpy(to, list ? (const void *)&ints : ints.at, key->size);
+    return true;
+}
+
+static bool set_word(void *to, const struct key *key, const char *path, struct entry *e, struct error *err)
+{
+    const struct word *words = key->type == KEY_BOOL ? booleans : key->words;
+    const struct word *word = e->kind == SCALAR ? find_word(words, e->text) : NULL, *first = words;
+    if (!word)
+        return unwanted(key, path, e, err);
+    while (first->value != word->value)
+        first++;
+    const bool yes = word->value;
+    const unsigned value = (unsigned)word->value;
+    if (!entry_set(e, first->name, err))
+        return false;
+    memcpy(to, key->type == KEY_BOOL ? (const void *)&yes : &value, key->size);
+    return true;
+}
+
+static bool set_text(void *to, const struct key *key, const char *path, struct entry *e, struct error *err)
+{
+    const char *text = entry_null(e) ? "" : e->text;
+    if (e->kind != SCALAR || (key->min > 0 && !*text))
+        return unwanted(key, path, e, err);
+    memcpy(to, &text, sizeof text);
+    return true;
+}
+
+static bool set_texts(void *to, const struct key *key, const char *path, struct entry *e, struct error *err)
+{
+    bool good = e->kind == LIST;
+    for (const struct entry *child = e->child; child; child = child->next)
+        good = good && child->kind == SCALAR && !entry_null(child);
+    if (!good)
+        return unwanted(key, path, e, err);
+    if (!e->texts && !(e->texts = new_array((size_t)e->count, sizeof *e->texts, err)))
+        return false;
+    const struct texts texts = { e->count, e->texts };
+    int i = 0;
+    for (const struct entry *child = e->child; child; child = child->next)
+        e->texts[i++] = child->text;
+    memcpy(to, &texts, sizeof texts);
+    return true;
+}
+
+static bool set_entry(void *to, const struct key *key, const char *path, struct entry *e, struct error *err)
+{
+    const struct entry *entry = e;
+    (void)key, (void)path, (void)err;
+    memcpy(to, &entry, sizeof entry);
+    return true;
+}
+
+bool key_set(void *to, const struct key *key, const char *path, struct entry *e, struct error *err)
+{
+    static bool (*const set[])(void *, const struct key *, const char *, struct entry *, struct error *) = {
+        [KEY_BOOL] = set_word, [KEY_WORD] = set_word, [KEY_TEXT] = set_text, [KEY_TEXTS] = set_texts,
+        [KEY_INT] = set_numbers, [KEY_REAL] = set_numbers, [KEY_INTS] = set_numbers,
+        [KEY_INT_ARRAY] = set_numbers, [KEY_REAL_ARRAY] = set_numbers, [KEY_ANY] = set_entry };
+    return set[key->type]((char *)to + key->offset, key, path, e, err);
+}
+
+void keys_manual(const char *section, const struct key *keys, struct text *out)
+{
+    const char *dot = *section ? "." : "";
+    for (const struct key *key = keys; key->name; key++) {
+        if (key->type == KEY_SECTION)
+            continue;
+        const int width = 44 - (int)(strlen(section) + strlen(dot));
+        text_add(out, "%s%s%-*s %s\n", section, dot, width > 0 ? width : 0, key->name, key->help);
+        if (key->type == KEY_IGNORED)
+            continue;
+        const struct wanted want = wanted(key);
+        text_add(out, "%44s %s", "", *want.s ? want.s : "a section");
+        if (!key->preset)
+            text_add(out, "; must be given\n");
+        else if (*key->preset == '=')
+            text_add(out, "; as %s unless given\n", key->preset + 1);
+        else
+            text_add(out, "%s%s\n", *key->preset ? "; preset " : "; none unless given", key->preset);
+    }
+}

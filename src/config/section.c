@@ -1,0 +1,131 @@
+/* config/section.c -- a section of the tree against a table of keys. */
+#include "base/memory.h"
+#include "base/table.h"
+#include "config/section.h"
+#include <stdio.h>
+#include <string.h>
+
+static const struct place at_preset = { "preset", 0 };
+
+bool carry_on(struct config *config, struct error *err)
+{
+    return config->problems && err->exit == 2 && names_add(config->problems, err->text, err);
+}
+
+struct path path_of(const char *section, const char *name)
+{
+    struct path p;
+    snprintf(p.s, sizeof p.s, "%.*s%s%.*s", TREE_KEY, section, *section ? "." : "", TREE_KEY, name);
+    return p;
+}
+
+/* ---- what is there must be known ---- */
+
+/* Some key stands below that name. */
+static bool is_group(const char *name, const struct key *keys)
+{
+    const size_t length = strlen(name);
+    for (; keys->name; keys++)
+        if (strncmp(keys->name, name, length) == 0 && keys->name[length] == '.')
+            return true;
+    return false;
+}
+
+/* Looks at each entry of e, which is called `group` within the section; an unknown group is told by what it holds. */
+static bool all_known(struct config *config, const char *section, const char *group, const struct entry *e,
+                      const struct key *keys, struct error *err)
+{
+    for (const struct entry *child = e->child; child; child = child->next) {
+        const struct path name = path_of(group, child->name), full = path_of(section, name.s);
+        const struct key *key = strchr(child->name, '.') ? NULL : find_row(name.s, keys, sizeof *keys);
+        const bool names_table = *section && !*group && strcmp(child->name, "name") == 0;
+        bool ok = true;
+        if (key || names_table)
+            ok = !key || key->type != KEY_IGNORED || names_add(&config->ignored, full.s, err);
+        else if (child->kind == SECTION && child->count)
+            ok = all_known(config, section, name.s, child, keys, err);
+        else if (is_group(name.s, keys))
+            ok = entry_null(child) || child->kind == SECTION
+              || misuse(err, "%s is a section of keys", place_text(child->place, full.s).s);
+        else
+            ok = misuse(err, "%s: no such key; did you mean %s?", place_text(child->place, full.s).s,
+                        path_of(section, nearest_name(name.s, keys, sizeof *keys)).s);
+        if (!ok && !carry_on(config, err))
+            return false;
+    }
+    return true;
+}
+
+/* ---- what is known gets its value ---- */
+
+/* The preset as a tree of its own; null if there is none. */
+static bool preset_value(struct entry *value, const struct config *config, const struct entry *section,
+                         const struct key *key, struct error *err)
+{
+    if (!key->preset)
+        return true;
+    if (*key->preset != '=') {
+        const bool ok = tree_parse(value, key->preset, strlen(key->preset), at_preset.file, err);
+        value->place = at_preset;
+        return ok;
+    }
+    const struct entry *like = tree_find(section, key->preset + 1);
+    if (entry_null(like))
+        like = tree_find(&config->root, key->preset + 1);
+    if (like)
+        value->place = like->place;
+    return !like || entry_copy(value, like, err);
+}
+
+static bool put_preset(struct config *config, struct entry *section, const char *path, const struct key *key,
+                       struct error *err)
+{
+    struct entry value = {0};
+    bool ok = preset_value(&value, config, section, key, err);
+    if (ok && entry_null(&value) && !(key->preset && !*key->preset))
+        ok = misuse(err, "%s must be given", place_text((struct place){ config->file, 0 }, path).s);
+    struct entry *e = ok ? tree_place(section, key->name, at_preset, err) : NULL;
+    ok = e && entry_copy(e, &value, err);
+    if (ok)
+        e->place = value.place;
+    tree_free(&value);
+    return ok;
+}
+
+static bool read_key(struct config *config, struct entry *section, const char *path, const struct key *key, void *to,
+                     struct error *err)
+{
+    struct entry *e = tree_find(section, key->name);
+    if (entry_null(e)) {
+        if (!put_preset(config, section, path, key, err))
+            return carry_on(config, err);
+        e = tree_find(section, key->name);
+    }
+    if (key_set(to, key, path, e, err))
+        return true;
+    return carry_on(config, err)
+        && ((put_preset(config, section, path, key, err)
+             && key_set(to, key, path, tree_find(section, key->name), err)) || err->exit == 2);    /* told already */
+}
+
+bool entry_read(struct config *config, struct entry *section, const char *prefix, const struct key *keys, void *to,
+                struct error *err)
+{
+    if (entry_null(section))
+        section->kind = SECTION;
+    if (section->kind != SECTION)
+        return misuse(err, "%s is a section of keys", place_text(section->place, prefix).s);
+    if (!all_known(config, prefix, "", section, keys, err))
+        return false;
+    for (const struct key *key = keys; key->name; key++)
+        if (key->type != KEY_SECTION && key->type != KEY_IGNORED
+            && !read_key(config, section, path_of(prefix, key->name).s, key, to, err))
+            return false;
+    return true;
+}
+
+bool section_read(struct config *config, const char *prefix, const struct key *keys, void *to, struct error *err)
+{
+    struct entry *section = tree_place(&config->root, prefix, at_preset, err);
+    return section && entry_read(config, section, prefix, keys, to, err);
+}

@@ -1,0 +1,421 @@
+#include "config/tree.h"
+
+#include "base/memory.h"
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+struct anchor { char *name; const struct entry *entry; };
+
+struct reader {
+    yaml_parser_t yaml;
+    const char *file;
+    int entries;
+    struct anchor *anchors;
+    int anchor_count, anchor_capacity;
+    struct error *err;
+};
+
+/* ---- building ---- */
+
+/* A new last child; name NULL in a list. */
+static struct entry *add_child(struct entry *parent, const char *name, struct place place, struct error *err)
+{
+    struct entry *child = new_array(1, sizeof *child, err);
+    if (!child)
+        return NULL;
+    child->place = place;
+    child->name = name ? new_text(name, err) : NULL;
+    if (name && !child->name) {
+        free(child);
+        return NULL;
+    }
+    if (parent->last)
+        parent->last->next = child;
+    else
+        parent->child = child;
+    parent->last = child;
+    parent->count++;
+    return child;
+}
+
+/* Leaves an entry with its name, place and siblings. */
+static void empty(struct entry *e)
+{
+    for (struct entry *child = e->child, *next; child; child = next) {
+        next = child->next;
+        tree_free(child);
+        free(child);
+    }
+    free(e->text);
+    free(e->texts);
+    *e = (struct entry){ .name = e->name, .next = e->next, .place = e->place };
+}
+
+void tree_free(struct entry *root)
+{
+    empty(root);
+    free(root->name);
+    *root = (struct entry){0};
+}
+
+bool entry_set(struct entry *to, const char *text, struct error *err)
+{
+    if (to->kind == SCALAR && to->text && !to->quoted && strcmp(to->text, text) == 0)
+        return true;                                        /* who borrowed it may keep it */
+    char *copy = new_text(text, err);
+    if (!copy)
+        return false;
+    empty(to);
+    to->text = copy;
+    return true;
+}
+
+bool entry_copy(struct entry *to, const struct entry *from, struct error *err)
+{
+    empty(to);
+    to->kind = from->kind;
+    to->quoted = from->quoted;
+    if (from->text && !(to->text = new_text(from->text, err)))
+        return false;
+    for (const struct entry *e = from->child; e; e = e->next) {
+        struct entry *child = add_child(to, e->name, e->place, err);
+        if (!child || !entry_copy(child, e, err))
+            return false;
+    }
+    return true;
+}
+
+/* ---- reading ---- */
+
+static bool next_event(struct reader *r, yaml_event_t *event)
+{
+    if (yaml_parser_parse(&r->yaml, event))
+        return true;
+    return misuse(r->err, "%s:%zu: %s", r->file, r->yaml.problem_mark.line + 1,
+                  r->yaml.problem ? r->yaml.problem : "not valid YAML");
+}
+
+static struct place place_of(const struct reader *r, const yaml_event_t *event)
+{
+    return (struct place){ r->file, (int)event->start_mark.line + 1 };
+}
+
+static bool whole_text(const struct reader *r, const yaml_event_t *event)
+{
+    return strlen((const char *)event->data.scalar.value) == event->data.scalar.length
+        || misuse(r->err, "%s:%d: a text holds a 0 byte", r->file, place_of(r, event).line);
+}
+
+static bool remember(struct reader *r, const char *name, const struct entry *entry)
+{
+    if (!grow_array(&r->anchors, r->anchor_count, &r->anchor_capacity, sizeof *r->anchors, r->err))
+        return false;
+    char *copy = new_text(name, r->err);
+    if (!copy)
+        return false;
+    r->anchors[r->anchor_count++] = (struct anchor){ copy, entry };
+    return true;
+}
+
+/* Levels of a tree, 1 for a scalar; adds its entries to *entries. */
+static int measure(const struct entry *e, int *entries)
+{
+    int deepest = 0;
+    ++*entries;
+    for (const struct entry *child = e->child; child; child = child->next) {
+        const int depth = measure(child, entries);
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return deepest + 1;
+}
+
+static bool fits(struct reader *r, int line, int depth)
+{
+    if (depth > TREE_DEPTH)
+        return misuse(r->err, "%s:%d: nested deeper than %d", r->file, line, TREE_DEPTH);
+    return r->entries <= TREE_ENTRIES || misuse(r->err, "%s:%d: more than %d entries", r->file, line, TREE_ENTRIES);
+}
+
+/* An anchor is remembered once its value is complete, so an alias cannot hold itself. */
+static bool read_alias(struct reader *r, const char *name, int line, struct entry *to, int depth)
+{
+    for (int i = r->anchor_count - 1; i >= 0; i--)
+        if (strcmp(r->anchors[i].name, name) == 0) {
+            depth += measure(r->anchors[i].entry, &r->entries) - 1;
+            return fits(r, line, depth) && entry_copy(to, r->anchors[i].entry, r->err);
+        }
+    return misuse(r->err, "%s:%d: *%s: no such anchor before it", r->file, line, name);
+}
+
+static bool read_key(struct reader *r, const yaml_event_t *event, struct entry *section, struct entry **child)
+{
+    const struct place place = place_of(r, event);
+    if (event->type != YAML_SCALAR_EVENT)
+        return misuse(r->err, "%s:%d: a key must be a text", place.file, place.line);
+    if (!whole_text(r, event))
+        return false;
+    if (event->data.scalar.length > TREE_KEY)
+        return misuse(r->err, "%s:%d: a key of more than %d characters", place.file, place.line, TREE_KEY);
+    const char *name = (const char *)event->data.scalar.value;
+    for (const struct entry *e = section->child; e; e = e->next)
+        if (strcmp(e->name, name) == 0)
+            return misuse(r->err, "%s:%d: %s: given before, at line %d", place.file, place.line, name, e->place.line);
+    *child = add_child(section, name, place, r->err);
+    return *child != NULL;
+}
+
+static bool read_value(struct reader *, yaml_event_t *, struct entry *, int depth);
+
+static bool read_children(struct reader *r, struct entry *to, int depth)
+{
+    for (;;) {
+        yaml_event_t event;
+        struct entry *child = NULL;
+        if (!next_event(r, &event))
+            return false;
+        bool ok = true;
+        const bool end = event.type == YAML_SEQUENCE_END_EVENT || event.type == YAML_MAPPING_END_EVENT;
+        if (!end && to->kind == LIST)
+            ok = (child = add_child(to, NULL, place_of(r, &event), r->err))
+              && read_value(r, &event, child, depth);
+        else if (!end) {
+            yaml_event_t value;
+            ok = read_key(r, &event, to, &child) && next_event(r, &value);
+            if (ok) {
+                ok = read_value(r, &value, child, depth);
+                yaml_event_delete(&value);
+            }
+        }
+        yaml_event_delete(&event);
+        if (end || !ok)
+            return ok;
+    }
+}
+
+static bool read_value(struct reader *r, yaml_event_t *event, struct entry *to, int depth)
+{
+    const int line = place_of(r, event).line;
+    const yaml_char_t *anchor = NULL;
+    if (event->type == YAML_ALIAS_EVENT)
+        return read_alias(r, (const char *)event->data.alias.anchor, line, to, depth);
+    r->entries++;
+    if (!fits(r, line, depth))
+        return false;
+    bool ok = true;
+    if (event->type == YAML_SCALAR_EVENT) {
+        anchor = event->data.scalar.anchor;
+        ok = whole_text(r, event) && entry_set(to, (const char *)event->data.scalar.value, r->err);
+        to->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+    } else {
+        to->kind = event->type == YAML_SEQUENCE_START_EVENT ? LIST : SECTION;
+        anchor = to->kind == LIST ? event->data.sequence_start.anchor : event->data.mapping_start.anchor;
+        ok = read_children(r, to, depth + 1);
+    }
+    return ok && (!anchor || remember(r, (const char *)anchor, to));
+}
+
+/* One document: its value stands between its start and its end. */
+static bool read_document(struct reader *r, struct entry *root)
+{
+    for (bool filled = false, end = false; !end;) {
+        yaml_event_t event;
+        if (!next_event(r, &event))
+            return false;
+        bool ok = true;
+        switch (event.type) {
+        case YAML_STREAM_START_EVENT: case YAML_DOCUMENT_END_EVENT:
+            break;
+        case YAML_DOCUMENT_START_EVENT:
+            ok = !filled || misuse(r->err, "%s:%d: a second document", r->file, place_of(r, &event).line);
+            break;
+        case YAML_STREAM_END_EVENT:
+            end = true;
+            ok = filled || entry_set(root, "", r->err);
+            break;
+        default:
+            filled = true;
+            root->place = place_of(r, &event);
+            ok = read_value(r, &event, root, 1);
+        }
+        yaml_event_delete(&event);
+        if (!ok)
+            return false;
+    }
+    return true;
+}
+
+bool tree_parse(struct entry *root, const void *yaml, size_t size, const char *file, struct error *err)
+{
+    struct reader r = { .file = file, .err = err };
+    *root = (struct entry){0};
+    if (!yaml_parser_initialize(&r.yaml))
+        return fail(err, "%s: out of memory", file);
+    yaml_parser_set_input_string(&r.yaml, yaml, size);
+    const bool ok = read_document(&r, root);
+    yaml_parser_delete(&r.yaml);
+    for (int i = 0; i < r.anchor_count; i++)
+        free(r.anchors[i].name);
+    free(r.anchors);
+    if (!ok)
+        tree_free(root);
+    return ok;
+}
+
+/* ---- finding ---- */
+
+bool entry_null(const struct entry *e)
+{
+    static const char *const words[] = { "", "~", "null", "Null", "NULL" };
+    if (!e || e->kind != SCALAR || e->quoted || !e->text)
+        return !e || (e->kind == SCALAR && !e->quoted);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(e->text, words[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The child that the first `length` characters of path name: by key in a section, by index in a list. */
+static struct entry *step(const struct entry *from, const char *path, size_t length)
+{
+    char *end;
+    struct entry *child = from->child;
+    if (from->kind == SECTION)
+        while (child && (strncmp(child->name, path, length) != 0 || child->name[length]))
+            child = child->next;
+    else {
+        unsigned long index = isdigit((unsigned char)*path) ? strtoul(path, &end, 10) : TREE_ENTRIES;
+        if (index == TREE_ENTRIES || end != path + length)
+            return NULL;
+        while (child && index-- > 0)
+            child = child->next;
+    }
+    return child;
+}
+
+struct entry *tree_find(const struct entry *from, const char *path)
+{
+    struct entry *e = (struct entry *)from;                 /* as strchr does: the caller's const is his own */
+    while (e && *path) {
+        const size_t length = strcspn(path, ".");
+        e = step(e, path, length);
+        path += length + (path[length] == '.');
+    }
+    return e;
+}
+
+struct entry *tree_place(struct entry *from, const char *path, struct place place, struct error *err)
+{
+    struct entry *e = from;
+    for (const char *at = path; *at;) {
+        const size_t length = strcspn(at, ".");
+        if (entry_null(e)) {
+            empty(e);
+            e->kind = SECTION;
+        }
+        struct entry *child = step(e, at, length);
+        if (!child && e->kind != SECTION) {
+            misuse(err, "%s: %s: there is no %.*s in a %s", place.file, path, (int)length, at,
+                   e->kind == LIST ? "list of that length" : "single value");
+            return NULL;
+        }
+        char *name = child ? NULL : strndup(at, length);
+        if (!child && name)
+            child = add_child(e, name, place, err);
+        free(name);
+        if (!child)
+            return NULL;
+        e = child;
+        at += length + (at[length] == '.');
+    }
+    return e;
+}
+
+/* ---- writing ---- */
+
+/* One character in double quotes.  What YAML takes for a line break, or does not read, is escaped. */
+static const char *write_quoted(const char *s, struct text *out)
+{
+    const unsigned char *p = (const unsigned char *)s;
+    const size_t length = *p < 0x80 ? 1 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
+    unsigned code = length == 1 ? *p : *p & (0xffu >> (length + 1));
+    for (size_t i = 1; i < length; i++) {
+        if ((p[i] & 0xc0) != 0x80)                          /* not UTF-8: no parsed text is */
+            return s + i;
+        code = code << 6 | (p[i] & 0x3f);
+    }
+    if (*p == '"' || *p == '\\')
+        text_add(out, "\\%c", *p);
+    else if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff
+             || (code >= 0xfffe && code <= 0xffff))
+        text_add(out, "\\U%08x", code);
+    else
+        text_bytes(out, s, length);
+    return s + length;
+}
+
+static void write_scalar(const char *s, bool quoted, struct text *out)
+{
+    bool plain = !quoted && *s, letters = false;
+    for (const char *p = s; *p; p++) {
+        letters = letters || isalnum((unsigned char)*p);
+        plain = plain && (isalnum((unsigned char)*p) || strchr("_./+-", *p));
+    }
+    if (plain && letters) {
+        text_add(out, "%s", s);
+        return;
+    }
+    text_add(out, "\"");
+    while (*s)
+        s = write_quoted(s, out);
+    text_add(out, "\"");
+}
+
+static void write_flow(const struct entry *e, struct text *out)
+{
+    if (e->kind == SCALAR) {
+        if (entry_null(e))
+            text_add(out, "null");
+        else
+            write_scalar(e->text, e->quoted && entry_null(&(struct entry){ .text = e->text }), out);
+        return;
+    }
+    text_add(out, e->kind == LIST ? "[" : "{");
+    for (const struct entry *child = e->child; child; child = child->next) {
+        if (e->kind == SECTION) {
+            write_scalar(child->name, false, out);
+            text_add(out, ": ");
+        }
+        write_flow(child, out);
+        text_add(out, child->next ? ", " : "");
+    }
+    text_add(out, e->kind == LIST ? "]" : "}");
+}
+
+static void write_section(const struct entry *e, int indent, struct text *out)
+{
+    for (const struct entry *child = e->child; child; child = child->next) {
+        text_add(out, "%*s", indent, "");
+        write_scalar(child->name, false, out);
+        text_add(out, ":");
+        if (child->kind == SECTION && child->count) {
+            text_add(out, "\n");
+            write_section(child, indent + 2, out);
+        } else {
+            text_add(out, " ");
+            write_flow(child, out);
+            text_add(out, "\n");
+        }
+    }
+}
+
+void tree_write(const struct entry *root, struct text *out)
+{
+    if (root->kind == SECTION && root->count)
+        write_section(root, 0, out);
+    else {
+        write_flow(root, out);
+        text_add(out, "\n");
+    }
+}
