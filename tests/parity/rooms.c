@@ -1,6 +1,12 @@
 /* The rooms of a tree of fixtures, in the order in which they are compared. */
 #include "rooms.h"
 
+#include <stddef.h>
+
 const struct parity_room parity_rooms[] = {
     { "assign", ".safetensors", parity_assign },
+    { "augment", ".json", parity_augment },
+    { "preprocess", "meta.json", parity_preprocess },
+    { "coco_eval", NULL, parity_coco_eval },
+    { "visdrone_eval", NULL, parity_visdrone_eval },
     {0} };

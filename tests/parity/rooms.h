@@ -2,4 +2,8 @@
 #define PARITY_ROOMS_H
 #include "parity.h"
 void parity_assign(struct parity *, const char *path);
+void parity_augment(struct parity *, const char *path);
+void parity_preprocess(struct parity *, const char *path);
+void parity_coco_eval(struct parity *, const char *path);
+void parity_visdrone_eval(struct parity *, const char *path);
 #endif

@@ -1,0 +1,165 @@
+#include "eval/match.h"
+
+#include "base/memory.h"
+#include "data/dataset.h"
+#include <stdlib.h>
+
+/* As numpy.linspace(.5, .95, 10) gives them: the ninth is not 0.9. */
+const double match_iou[MATCH_IOUS] = { .5, .55, .6, .65, .7, .75, .8, .85, .8999999999999999, .95 };
+
+static int by_place(const struct hit *a, const struct hit *b)
+{
+    return (a->found > b->found) - (a->found < b->found);
+}
+
+static int by_score(const struct hit *a, const struct hit *b)
+{
+    return (a->score < b->score) - (a->score > b->score);
+}
+
+static int by_image(const struct hit *a, const struct hit *b)
+{
+    return (a->image > b->image) - (a->image < b->image);
+}
+
+static int image_score_place(const void *a, const void *b)
+{
+    const int image = by_image(a, b), score = by_score(a, b);
+    return image ? image : score ? score : by_place(a, b);
+}
+
+static int score_image_place(const void *a, const void *b)
+{
+    const int score = by_score(a, b), image = by_image(a, b);
+    return score ? score : image ? image : by_place(a, b);
+}
+
+void match_sort(struct hit *hits, int count)
+{
+    qsort(hits, (size_t)count, sizeof *hits, image_score_place);
+}
+
+/* Boxes are x, y, width, height.  0 where they do not meet; NaN or 0 where an area is not finite. */
+static double overlap(const double *found, const double *truth, bool crowd)
+{
+    const double left = found[0] > truth[0] ? found[0] : truth[0], top = found[1] > truth[1] ? found[1] : truth[1];
+    const double right1 = found[0] + found[2], right2 = truth[0] + truth[2];
+    const double bottom1 = found[1] + found[3], bottom2 = truth[1] + truth[3];
+    const double w = (right1 < right2 ? right1 : right2) - left, h = (bottom1 < bottom2 ? bottom1 : bottom2) - top;
+    if (!(w > 0 && h > 0))
+        return 0;
+    const double area = found[2] * found[3];
+    return w * h / (crowd ? area : area + truth[2] * truth[3] - w * h);
+}
+
+static struct object *best_match(const struct near *near, int count, int group, int iou)
+{
+    double best = match_iou[iou];
+    struct object *match = NULL;
+    for (unsigned ignored = 0; ignored < 2 && !match; ignored++)
+        for (int i = 0; i < count; i++) {
+            struct object *o = near[i].object;
+            const bool used_up = (o->taken & match_setting(group, iou)) && !o->crowd;
+            if ((o->ignored >> group & 1) == ignored && !used_up && near[i].iou >= best) {
+                best = near[i].iou;
+                match = o;
+            }
+        }
+    return match;
+}
+
+static void match_one(struct hit *hit, const struct near *near, int count)
+{
+    for (int group = 0; group < MATCH_GROUPS; group++)
+        for (int iou = 0; iou < MATCH_IOUS; iou++) {
+            const uint64_t setting = match_setting(group, iou);
+            const bool takes_part = hit->groups >> group & 1;
+            struct object *match = takes_part ? best_match(near, count, group, iou) : NULL;
+            const bool matched = match && !match->unseen;
+            const bool ignored = match && match->ignored >> group & 1;
+            if (match)
+                match->taken |= setting;
+            if (matched)
+                hit->matched |= setting;
+            if (!takes_part || ignored || (!matched && hit->outside >> group & 1))
+                hit->ignored |= setting;
+        }
+}
+
+static void match_image(struct hit *hits, int count, struct object *objects, int object_count, struct near *near)
+{
+    for (struct hit *hit = hits; hit < hits + count; hit++) {
+        int n = 0;
+        for (struct object *o = objects; hit->groups && o < objects + object_count; o++) {
+            const double iou = overlap(hit->found->box, o->truth->box, o->crowd);
+            if (iou >= match_iou[0])
+                near[n++] = (struct near){ o, iou };
+        }
+        match_one(hit, near, n);
+    }
+}
+
+void match_class(struct hit *hits, int count, struct object *objects, int object_count, struct near *near)
+{
+    for (int i = 0, from = 0; i < count; ) {
+        const int image = hits[i].image;
+        int next = i, to;
+        while (next < count && hits[next].image == image)
+            next++;
+        while (from < object_count && objects[from].truth->image < image)
+            from++;
+        for (to = from; to < object_count && objects[to].truth->image == image; )
+            to++;
+        match_image(hits + i, next - i, objects + from, to - from, near);
+        i = next;
+        from = to;
+    }
+    qsort(hits, (size_t)count, sizeof *hits, score_image_place);
+}
+
+int match_precision(const struct hit *hits, int count, uint64_t setting, double guard, double *precision)
+{
+    int right = 0, wrong = 0;
+    for (int i = 0; i < count; i++) {
+        if (hits[i].ignored & setting)
+            continue;
+        if (hits[i].matched & setting) {
+            right++;
+            precision[right - 1] = right / (right + wrong + guard);
+        } else
+            wrong++;
+    }
+    for (int i = right - 1; i > 0; i--)
+        if (precision[i] > precision[i - 1])
+            precision[i - 1] = precision[i];
+    return right;
+}
+
+bool group_by(struct grouping *out, const int *key, size_t stride, int count, int keys, struct error *err)
+{
+    const char *first = (const char *)key;
+    out->start = new_array((size_t)keys + 2, sizeof *out->start, err);
+    out->order = new_array((size_t)count, sizeof *out->order, err);
+    if (!out->start || !out->order)
+        return false;
+    for (int i = 0; i < count; i++) {
+        const int k = *(const int *)(const void *)(first + (size_t)i * stride);
+        if (k >= 0)
+            out->start[k + 2]++;
+    }
+    for (int k = 0; k < keys; k++)
+        out->start[k + 2] += out->start[k + 1];
+    for (int i = 0; i < count; i++) {           /* start[k + 1] runs from the start of k to its end */
+        const int k = *(const int *)(const void *)(first + (size_t)i * stride);
+        if (k >= 0)
+            out->order[out->start[k + 1]++] = i;
+    }
+    return true;
+}
+
+void grouping_free(struct grouping *g)
+{
+    free(g->start);
+    free(g->order);
+    *g = (struct grouping){0};
+}

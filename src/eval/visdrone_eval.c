@@ -1,0 +1,310 @@
+#include "eval/visdrone_eval.h"
+
+#include "base/memory.h"
+#include "eval/match.h"
+#include <math.h>
+#include <stdlib.h>
+
+static const int limits[VISDRONE_LIMITS] = { 1, 10, 100, 500 };
+enum { LIMIT_500 = 3, MEAN = -1, AT_50 = 0, AT_75 = 5 };
+
+enum of { PRECISION, RECALL };
+static const struct figure { const char *name; enum of of; int limit, iou; } figures[VISDRONE_FIGURES] = {
+    { "AP",    PRECISION, LIMIT_500, MEAN },
+    { "AP50",  PRECISION, LIMIT_500, AT_50 },
+    { "AP75",  PRECISION, LIMIT_500, AT_75 },
+    { "AR1",   RECALL,    0,         MEAN },
+    { "AR10",  RECALL,    1,         MEAN },
+    { "AR100", RECALL,    2,         MEAN },
+    { "AR500", RECALL,    LIMIT_500, MEAN } };
+
+const char *visdrone_figure_name(int i) { return figures[i].name; }
+
+enum { REGION = -2, NO_CLASS = -1 };
+enum { MOST_PIXELS = 1 << 26 };
+
+struct job {
+    const struct dataset *truth;
+    const struct detections *found;
+    struct grouping found_in;                   /* detections by image */
+    struct grouping truth_of, found_of;         /* by class, what is dropped left out */
+    int *class_of;                              /* [categories] 0 to 9, REGION or NO_CLASS */
+    int *truth_class, *found_class;             /* [annotations], [detections]; NO_CLASS: dropped or not evaluated */
+    int *row;                                   /* [detections] place among those of its image that are kept */
+    bool *no_memory;                            /* [images] */
+    struct kept *kept;                          /* [images] */
+    struct hit *hits;                           /* [detections] */
+    struct object *objects;                     /* [annotations], as are the next two */
+    struct near *near;
+    double *precision;
+    struct visdrone_class *classes;
+};
+
+/* Pixels of an image that lie in ignored regions.  Rows and columns count from 1; row 0 and column 0 are 0.
+ * sum[y][x]: how many there are in rows 1..y and columns 1..x. */
+struct regions { int width, height; int *sum; };
+
+static int *at(const struct regions *r, int y, int x) { return &r->sum[(ptrdiff_t)y * (r->width + 2) + x]; }
+
+static int bounded(double v, int most) { return v > 1 ? v < most ? (int)v : most : 1; }
+
+static void integrate(struct regions *r)
+{
+    for (int y = 1; y <= r->height; y++)
+        for (int x = 1; x <= r->width; x++)
+            *at(r, y, x) += *at(r, y - 1, x) + *at(r, y, x - 1) - *at(r, y - 1, x - 1);
+}
+
+/* Adds 1 to all pixels of a region in the array's derivative; integrate makes the array of it. */
+static void mark(struct regions *r, const double box[4])
+{
+    const double x = fmax(1, round(box[0])), y = fmax(1, round(box[1]));
+    if (x > r->width || y > r->height)
+        return;
+    const int left = (int)x, right = bounded(x + fmax(1, round(box[2])), r->width);
+    const int top = (int)y, bottom = bounded(y + fmax(1, round(box[3])), r->height);
+    *at(r, top, left) += 1;
+    *at(r, top, right + 1) -= 1;
+    *at(r, bottom + 1, left) -= 1;
+    *at(r, bottom + 1, right + 1) += 1;
+}
+
+static bool covered(const struct regions *r, const double box[4])
+{
+    const int x = bounded(round(box[0]), r->width), y = bounded(round(box[1]), r->height);
+    const double w = fmax(1, round(box[2])), h = fmax(1, round(box[3]));
+    const int right = bounded(x + w, r->width), bottom = bounded(y + h, r->height);
+    const int pixels = *at(r, bottom, right) - *at(r, y, right) - *at(r, bottom, x) + *at(r, y, x);
+    return pixels / (w * h) >= 0.5;
+}
+
+static bool is_region(const struct job *k, const struct annotation *a) { return k->class_of[a->category] == REGION; }
+
+/* sum stays NULL if the image has no ignored region. */
+static bool regions_init(struct regions *r, const struct job *k, int index)
+{
+    const struct image *image = &k->truth->images[index];
+    const struct annotation *a = k->truth->annotations + image->first;
+    *r = (struct regions){ image->width, image->height, NULL };
+    for (int i = 0; i < image->count; i++) {
+        if (!is_region(k, &a[i]))
+            continue;
+        if (!r->sum)
+            r->sum = new_array(((size_t)r->width + 2) * ((size_t)r->height + 2), sizeof *r->sum, NULL);
+        if (!r->sum)
+            return false;
+        mark(r, a[i].box);
+    }
+    if (!r->sum)
+        return true;
+    integrate(r);
+    for (int y = 1; y <= r->height; y++)
+        for (int x = 1; x <= r->width; x++)
+            *at(r, y, x) = *at(r, y, x) > 0;
+    integrate(r);
+    return true;
+}
+
+/* Decides what of an image is kept, and gives its detections their rows. */
+static void drop_in_image(const void *job, int index)
+{
+    const struct job *k = job;
+    const struct image *image = &k->truth->images[index];
+    const int *order = k->found_in.order + k->found_in.start[index];
+    const int count = k->found_in.start[index + 1] - k->found_in.start[index];
+    struct kept *kept = &k->kept[index];
+    struct regions regions;
+    k->no_memory[index] = !regions_init(&regions, k, index);
+    if (k->no_memory[index])
+        return;
+    for (int i = image->first; i < image->first + image->count; i++) {
+        const struct annotation *a = &k->truth->annotations[i];
+        const bool keep = !is_region(k, a) && !(regions.sum && covered(&regions, a->box));
+        k->truth_class[i] = keep ? k->class_of[a->category] : NO_CLASS;
+        kept->objects += keep;
+    }
+    for (int i = 0; i < count; i++) {
+        const struct detection *d = &k->found->list[order[i]];
+        const bool keep = !(regions.sum && covered(&regions, d->box));
+        const int class = keep && d->category >= 0 ? k->class_of[d->category] : NO_CLASS;
+        k->found_class[order[i]] = class == REGION ? NO_CLASS : class;
+        k->row[order[i]] = kept->detections;
+        kept->detections += keep;
+    }
+    free(regions.sum);
+}
+
+static int list_objects(const struct job *k, int class, struct object *objects)
+{
+    struct visdrone_class *c = &k->classes[class];
+    const int *order = k->truth_of.order + k->truth_of.start[class];
+    const int count = k->truth_of.start[class + 1] - k->truth_of.start[class];
+    for (int i = 0; i < count; i++) {
+        const struct annotation *a = &k->truth->annotations[order[i]];
+        objects[i] = (struct object){ .truth = a, .crowd = a->ignore, .ignored = a->ignore ? ~0u : 0 };
+        c->images += i == 0 || a->image != objects[i - 1].truth->image;
+        *(a->ignore ? &c->ignored : &c->objects) += 1;
+    }
+    return count;
+}
+
+static int list_hits(const struct job *k, int class, struct hit *hits)
+{
+    const int *order = k->found_of.order + k->found_of.start[class];
+    const int count = k->found_of.start[class + 1] - k->found_of.start[class];
+    for (int i = 0; i < count; i++) {
+        const struct detection *d = &k->found->list[order[i]];
+        hits[i] = (struct hit){ .found = d, .score = d->score, .image = d->image };
+        for (int g = 0; g < VISDRONE_LIMITS; g++)
+            hits[i].groups |= (unsigned)(k->row[order[i]] < limits[g]) << g;
+    }
+    match_sort(hits, count);
+    return count;
+}
+
+static double mean(const double *v, int count)
+{
+    double sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += v[i];
+    return sum / count;
+}
+
+static void evaluate_class(const void *job, int class)
+{
+    const struct job *k = job;
+    const int first = k->truth_of.start[class];
+    struct visdrone_class *c = &k->classes[class];
+    struct hit *hits = k->hits + k->found_of.start[class];
+    struct object *objects = k->objects + first;
+    double *precision = k->precision + first;
+    const int object_count = list_objects(k, class, objects), count = list_hits(k, class, hits);
+    match_class(hits, count, objects, object_count, k->near + first);
+    for (int g = 0; object_count && g < VISDRONE_LIMITS; g++)
+        for (int t = 0; t < VISDRONE_IOUS; t++) {
+            const int found = match_precision(hits, count, match_setting(g, t), 0, precision);
+            c->ar[g][t] = (double)found / object_count;
+            if (g == LIMIT_500)
+                c->ap[t] = found ? mean(precision, found) * c->ar[g][t] : 0;
+        }
+    for (int i = 0; i < VISDRONE_FIGURES; i++) {
+        const struct figure *f = &figures[i];
+        const double *value = f->of == PRECISION ? c->ap : c->ar[f->limit];
+        c->figures[i] = !object_count ? -1 : f->iou == MEAN ? mean(value, VISDRONE_IOUS) : value[f->iou];
+    }
+}
+
+static void average(struct visdrone_score *score)
+{
+    for (int i = 0; i < VISDRONE_FIGURES; i++) {
+        double weighted = 0, plain = 0;
+        int images = 0, present = 0;
+        for (const struct visdrone_class *c = score->classes; c < score->classes + VISDRONE_CLASSES; c++)
+            if (c->images) {
+                weighted += c->images * c->figures[i];
+                plain += c->figures[i];
+                images += c->images;
+                present++;
+            }
+        score->figures[i] = images ? weighted / images : -1;
+        score->class_mean[i] = present ? plain / present : -1;
+    }
+}
+
+static bool name_classes(struct visdrone_score *score, const struct job *k, struct error *err)
+{
+    for (int i = 0; i < VISDRONE_CLASSES; i++) {
+        score->classes[i].id = i + 1;
+        score->classes[i].name = "";
+    }
+    for (int i = 0; i < k->truth->category_count; i++) {
+        const struct category *c = &k->truth->categories[i];
+        if (c->id < 0 || c->id > VISDRONE_CLASSES + 1)
+            return fail(err, "the VisDrone protocol has categories 0 to 11, not %lld", (long long)c->id);
+        k->class_of[i] = c->id == 0 ? REGION : c->id > VISDRONE_CLASSES ? NO_CLASS : (int)c->id - 1;
+        if (k->class_of[i] >= 0)
+            score->classes[k->class_of[i]].name = c->name;
+    }
+    return true;
+}
+
+static bool check_sizes(const struct job *k, struct error *err)
+{
+    for (int i = 0; i < k->truth->annotation_count; i++) {
+        const struct annotation *a = &k->truth->annotations[i];
+        const struct image *image = &k->truth->images[a->image];
+        if (is_region(k, a) && (image->width < 1 || image->height < 1 || image->width > MOST_PIXELS / image->height))
+            return fail(err, "image %lld: ignored regions need its size, from 1 to 2^26 pixels, not %d x %d",
+                        (long long)image->id, image->width, image->height);
+    }
+    return true;
+}
+
+static bool start(struct job *k, struct visdrone_score *score, struct error *err)
+{
+    const size_t images = (size_t)k->truth->image_count, objects = (size_t)k->truth->annotation_count;
+    const size_t hits = (size_t)k->found->count;
+    k->classes = score->classes;
+    return (k->class_of = new_array((size_t)k->truth->category_count, sizeof *k->class_of, err))
+        && (k->truth_class = new_array(objects, sizeof *k->truth_class, err))
+        && (k->objects = new_array(objects, sizeof *k->objects, err))
+        && (k->near = new_array(objects, sizeof *k->near, err))
+        && (k->precision = new_array(objects, sizeof *k->precision, err))
+        && (k->found_class = new_array(hits, sizeof *k->found_class, err))
+        && (k->row = new_array(hits, sizeof *k->row, err))
+        && (k->hits = new_array(hits, sizeof *k->hits, err))
+        && (k->no_memory = new_array(images, sizeof *k->no_memory, err))
+        && (k->kept = score->kept = new_array(images, sizeof *k->kept, err))
+        && name_classes(score, k, err)
+        && check_sizes(k, err)
+        && group_by(&k->found_in, hits ? &k->found->list->image : NULL, sizeof *k->found->list, k->found->count,
+                    k->truth->image_count, err);
+}
+
+static bool drop(struct job *k, const struct team *team, struct error *err)
+{
+    team_for(team, k->truth->image_count, drop_in_image, k);
+    for (int i = 0; i < k->truth->image_count; i++)
+        if (k->no_memory[i])
+            return fail(err, "image %lld: out of memory for its ignored regions", (long long)k->truth->images[i].id);
+    return group_by(&k->truth_of, k->truth_class, sizeof *k->truth_class, k->truth->annotation_count,
+                    VISDRONE_CLASSES, err)
+        && group_by(&k->found_of, k->found_class, sizeof *k->found_class, k->found->count, VISDRONE_CLASSES, err);
+}
+
+static void job_free(struct job *k)
+{
+    grouping_free(&k->found_in);
+    grouping_free(&k->truth_of);
+    grouping_free(&k->found_of);
+    free(k->class_of);
+    free(k->truth_class);
+    free(k->found_class);
+    free(k->row);
+    free(k->no_memory);
+    free(k->hits);
+    free(k->objects);
+    free(k->near);
+    free(k->precision);
+}
+
+bool visdrone_eval(struct visdrone_score *score, const struct dataset *truth, const struct detections *found,
+                   const struct team *team, struct error *err)
+{
+    struct job k = { .truth = truth, .found = found };
+    *score = (struct visdrone_score){ .image_count = truth->image_count };
+    const bool ok = start(&k, score, err) && drop(&k, team, err);
+    if (ok) {
+        team_for(team, VISDRONE_CLASSES, evaluate_class, &k);
+        average(score);
+    } else
+        visdrone_score_free(score);
+    job_free(&k);
+    return ok;
+}
+
+void visdrone_score_free(struct visdrone_score *score)
+{
+    free(score->kept);
+    *score = (struct visdrone_score){0};
+}
