@@ -1,6 +1,5 @@
 #include "fixture.h"
 
-#include "base/json.h"
 #include "interop/safetensors.h"
 #include <limits.h>
 #include <math.h>
@@ -74,6 +73,30 @@ int fixture_list(const struct tensors *t, const char *key, int *out, int room)
             count++;
     cJSON_Delete(json);
     return count;
+}
+
+static int flatten(const cJSON *json, double *out, int room)
+{
+    const cJSON *x;
+    int count = 0;
+    if (cJSON_IsBool(json) && room > 0)
+        out[count++] = cJSON_IsTrue(json);
+    else if (room > 0 && json_real(json, out))
+        count++;
+    if (cJSON_IsArray(json))
+        cJSON_ArrayForEach(x, json)
+            count += flatten(x, out + count, room - count);
+    return count;
+}
+
+int fixture_json(const cJSON *object, const char *key, double *out, int room)
+{
+    return flatten(cJSON_GetObjectItemCaseSensitive(object, key), out, room);
+}
+
+double fixture_worse(double a, double b)
+{
+    return isnan(a) || a >= b ? a : b;
 }
 
 double fixture_distance(const double *got, const double *want, size_t count)

@@ -2,6 +2,7 @@
  * parameters from the metadata.  Everything handed out is released by tensors_free. */
 #ifndef FIXTURE_H
 #define FIXTURE_H
+#include "base/json.h"
 #include "interop/tensors.h"
 #include "parity.h"
 
@@ -17,6 +18,11 @@ int fixture_extent(const struct tensors *, const char *name, int axis);        /
 /* A number, or the numbers of a list, of the metadata; fallback or 0 if it is not there. */
 double fixture_number(const struct tensors *, const char *key, double fallback);
 int fixture_list(const struct tensors *, const char *key, int *out, int room);
+
+/* The numbers at a key of a JSON object, of nested lists in their order, true as 1; how many, at most room. */
+int fixture_json(const cJSON *object, const char *key, double *out, int room);
+
+double fixture_worse(double, double);           /* the larger one; NaN if either is */
 
 /* The largest |got - want| over the largest |want|; the difference itself where all of want is 0.  NaN if any is. */
 double fixture_distance(const double *got, const double *want, size_t count);

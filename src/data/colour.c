@@ -1,0 +1,55 @@
+#include "data/colour.h"
+
+#include <math.h>
+
+const struct tint tint_none = { 0, 1, 1 };
+
+struct tint colour_draw(const struct pipeline_config *c, struct random *r)
+{
+    struct tint t = tint_none;
+    if (random_below(r, 2))
+        t.brightness = (float)random_range(r, -c->brightness, c->brightness);
+    if (random_below(r, 2))
+        t.contrast = (float)random_range(r, c->contrast[0], c->contrast[1]);
+    if (random_below(r, 2))
+        t.saturation = (float)random_range(r, c->saturation[0], c->saturation[1]);
+    return t;
+}
+
+/* All but saturation is a function of one byte: a table of 256 of them. */
+void colour_map(struct colour_map *map, const struct pipeline_config *c, const struct tint *t)
+{
+    map->saturation = t->saturation;
+    for (int k = 0; k < 3; k++) {
+        map->mean[k] = (float)c->normalize[0][k] / 255;
+        map->std[k] = (float)c->normalize[1][k] / 255;
+    }
+    for (int i = 0; i < 256; i++) {
+        map->tinted[i] = ((float)i / 255 + t->brightness) * t->contrast;
+        for (int k = 0; k < 3; k++)
+            map->value[k][i] = (map->tinted[i] - map->mean[k]) / map->std[k];
+    }
+}
+
+static void saturate_row(const struct colour_map *map, int pixels, const unsigned char (*in)[3], float (*out)[3])
+{
+    const float e = 0x1p-23f;
+    for (int i = 0; i < pixels; i++) {
+        const float b = map->tinted[in[i][0]], g = map->tinted[in[i][1]], r = map->tinted[in[i][2]];
+        const float high = b > g ? b > r ? b : r : g > r ? g : r;
+        const float shrink = map->saturation * high / (fabsf(high) + e);
+        out[i][0] = (high - (high - b) * shrink - map->mean[0]) / map->std[0];
+        out[i][1] = (high - (high - g) * shrink - map->mean[1]) / map->std[1];
+        out[i][2] = (high - (high - r) * shrink - map->mean[2]) / map->std[2];
+    }
+}
+
+void colour_row(const struct colour_map *map, int pixels, const unsigned char (*in)[3], float (*out)[3])
+{
+    if (map->saturation != 1)
+        saturate_row(map, pixels, in, out);
+    else
+        for (int i = 0; i < pixels; i++)
+            for (int k = 0; k < 3; k++)
+                out[i][k] = map->value[k][in[i][k]];
+}

@@ -1,0 +1,182 @@
+#include "data/geometry.h"
+
+#include <math.h>
+
+const struct draws draws_none = { .scale = 1, .stretch = { 1, 1 }, .translate = { 0.5, 0.5 } };
+static const struct matrix identity = {{{ 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 }}};
+
+static struct matrix product(const struct matrix *a, const struct matrix *b)
+{
+    struct matrix c;
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++)
+            c.m[i][j] = a->m[i][0] * b->m[0][j] + a->m[i][1] * b->m[1][j] + a->m[i][2] * b->m[2][j];
+    return c;
+}
+
+/* The adjugate over the determinant. */
+bool matrix_inverse(struct matrix *out, const struct matrix *a)
+{
+    struct matrix adjugate;
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++) {
+            const int r = (j + 1) % 3, s = (j + 2) % 3, c = (i + 1) % 3, d = (i + 2) % 3;
+            adjugate.m[i][j] = a->m[r][c] * a->m[s][d] - a->m[r][d] * a->m[s][c];
+        }
+    double determinant = 0;
+    for (int i = 0; i < 3; i++)
+        determinant += a->m[0][i] * adjugate.m[i][0];
+    const double scale = 1 / determinant;
+    if (determinant == 0 || !isfinite(scale))
+        return false;
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 3; j++)
+            out->m[i][j] = adjugate.m[i][j] * scale;
+    return true;
+}
+
+static bool happens(bool coins, struct random *r)
+{
+    return !coins || random_below(r, 2);
+}
+
+static void draw_pair(double out[2], double low, double high, struct random *r)
+{
+    for (int i = 0; i < 2; i++)
+        out[i] = random_range(r, low, high);
+}
+
+struct draws geometry_draw(const struct pipeline_config *g, bool coins, struct random *r)
+{
+    struct draws d = draws_none;
+    if (happens(coins, r))
+        draw_pair(d.perspective, -g->perspective, g->perspective, r);
+    if (happens(coins, r))
+        d.scale = random_range(r, g->scale[0], g->scale[1]);
+    if (happens(coins, r))
+        for (int i = 0; i < 2; i++)
+            d.stretch[i] = random_range(r, g->stretch[i][0], g->stretch[i][1]);
+    if (happens(coins, r))
+        d.rotation = random_range(r, -g->rotation, g->rotation);
+    if (happens(coins, r))
+        draw_pair(d.shear, -g->shear, g->shear, r);
+    d.flip = random_unit(r) < g->flip;
+    if (happens(coins, r))
+        draw_pair(d.translate, 0.5 - g->translate, 0.5 + g->translate, r);
+    return d;
+}
+
+struct matrix factor_matrix(enum factor factor, const struct draws *d, struct size source)
+{
+    const double radian = 3.14159265358979323846 / 180;
+    struct matrix f = identity;
+    switch (factor) {
+    case PERSPECTIVE:
+        f.m[2][0] = d->perspective[0];
+        f.m[2][1] = d->perspective[1];
+        break;
+    case SCALE:
+        f.m[0][0] = f.m[1][1] = d->scale;
+        break;
+    case STRETCH:
+        f.m[0][0] = d->stretch[0];
+        f.m[1][1] = d->stretch[1];
+        break;
+    case ROTATION:
+        f.m[0][0] = f.m[1][1] = cos(d->rotation * radian);
+        f.m[0][1] = sin(d->rotation * radian);
+        f.m[1][0] = -f.m[0][1];
+        break;
+    case SHEAR:
+        f.m[0][1] = tan(d->shear[0] * radian);
+        f.m[1][0] = tan(d->shear[1] * radian);
+        break;
+    case FLIP:
+        f.m[0][0] = d->flip ? -1 : 1;
+        break;
+    case TRANSLATE:
+        f.m[0][2] = d->translate[0] * source.width;
+        f.m[1][2] = d->translate[1] * source.height;
+        break;
+    case FACTORS:
+        break;
+    }
+    return f;
+}
+
+/* The largest scale at which the source fits, by the axis that is full then. */
+static double fit_scale(struct size source, struct size into)
+{
+    const bool tall = (double)source.width / source.height < (double)into.width / into.height;
+    return tall ? (double)into.height / source.height : (double)into.width / source.width;
+}
+
+static int round_up(int extent, int divisible)
+{
+    const int up = (extent + divisible - 1) / divisible * divisible;
+    return up > divisible ? up : divisible;
+}
+
+struct size resize_size(enum resize mode, struct size source, struct size asked, int divisible)
+{
+    if (mode != RESIZE_KEEP)
+        return asked;
+    const double scale = fit_scale(source, asked);
+    const struct size fit = { (int)(scale * source.width), (int)(scale * source.height) };
+    if (divisible <= 0)
+        return fit;
+    return (struct size){ round_up(fit.width, divisible), round_up(fit.height, divisible) };
+}
+
+struct matrix resize_matrix(enum resize mode, struct size source, struct size output)
+{
+    struct matrix r = identity;
+    if (mode == RESIZE_STRETCH) {
+        r.m[0][0] = (double)output.width / source.width;
+        r.m[1][1] = (double)output.height / source.height;
+    } else {
+        r.m[0][0] = r.m[1][1] = fit_scale(source, output);
+        r.m[0][2] = 0.5 * output.width - r.m[0][0] * (source.width / 2.0);
+        r.m[1][2] = 0.5 * output.height - r.m[1][1] * (source.height / 2.0);
+    }
+    return r;
+}
+
+struct matrix geometry_matrix(const struct draws *draws, enum resize mode, struct size source, struct size output)
+{
+    struct matrix m = identity;
+    m.m[0][2] = -source.width / 2.0;
+    m.m[1][2] = -source.height / 2.0;
+    for (enum factor f = 0; f < FACTORS; f++) {
+        const struct matrix next = factor_matrix(f, draws, source);
+        m = product(&next, &m);
+    }
+    const struct matrix resize = resize_matrix(mode, source, output);
+    return product(&resize, &m);
+}
+
+/* So written, NaN becomes 0. */
+static float clip(double v, int extent)
+{
+    return v > 0 ? (float)(v < extent ? v : extent) : 0;
+}
+
+void warp_boxes(const struct matrix *a, struct size output, int count, const float (*in)[4], float (*out)[4])
+{
+    for (int i = 0; i < count; i++) {
+        double low[2] = { INFINITY, INFINITY }, high[2] = { -INFINITY, -INFINITY };
+        for (int corner = 0; corner < 4; corner++) {
+            const double x = in[i][corner & 1 ? 2 : 0], y = in[i][corner & 2 ? 3 : 1];
+            const double w = a->m[2][0] * x + a->m[2][1] * y + a->m[2][2];
+            for (int axis = 0; axis < 2; axis++) {
+                const double v = (a->m[axis][0] * x + a->m[axis][1] * y + a->m[axis][2]) / w;
+                low[axis] = fmin(low[axis], v);
+                high[axis] = fmax(high[axis], v);
+            }
+        }
+        out[i][0] = clip(low[0], output.width);
+        out[i][1] = clip(low[1], output.height);
+        out[i][2] = clip(high[0], output.width);
+        out[i][3] = clip(high[1], output.height);
+    }
+}

@@ -1,0 +1,275 @@
+#include "data/loader.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A slot holds batch number `b` = epoch steps + step while turn <= b < turn + LOADER_AHEAD; it is slots[b % AHEAD].
+ * Samples are claimed in order; whoever finishes the last one of a batch stacks it. */
+struct slot {
+    struct batch batch;                         /* with room for a whole batch from the start */
+    int finished;                               /* samples */
+    bool ready;                                 /* batch or err is there to be taken */
+    int err_sample;                             /* the lowest that failed, so that the error is always the same one */
+    struct error err;                           /* exit 0: none */
+};
+
+/* All below `lock` is guarded by it, but for samples and batches, which belong to whoever claimed or stacks them and
+ * then to the caller, and for an epoch's order, which is written before the first of its samples is claimed. */
+struct loader {
+    struct loader_config config;
+    int images, steps;
+    pthread_mutex_t lock;
+    pthread_cond_t work, ready;                 /* something to claim; a batch for the caller */
+    bool stop;
+    int64_t turn, claiming, end;                /* batches: the caller's; the one being claimed; after the last */
+    bool lent;                                  /* the caller has the one whose turn it is */
+    int claimed;                                /* samples of the batch being claimed */
+    struct slot slots[LOADER_AHEAD];
+    struct order { int epoch, *image; } orders[LOADER_AHEAD];   /* of epoch e: orders[e % AHEAD], since batches at
+                                                   work span no more epochs; epoch -1: none yet */
+    bool *unreadable;                           /* [images] */
+    struct names complaints; int complaints_taken;
+    pthread_t *threads; int thread_count;
+};
+
+int loader_steps(int images, int batch, bool train)
+{
+    return train && images >= batch ? images / batch : (images - 1) / batch + 1;
+}
+
+static bool known_unreadable(struct loader *l, int image)
+{
+    pthread_mutex_lock(&l->lock);
+    const bool known = l->unreadable[image];
+    pthread_mutex_unlock(&l->lock);
+    return known;
+}
+
+/* A line that finds no memory is lost; the image is skipped all the same. */
+static void complain(struct loader *l, int image, const struct error *err)
+{
+    pthread_mutex_lock(&l->lock);
+    if (!l->unreadable[image])
+        names_add(&l->complaints, err->text, NULL);
+    l->unreadable[image] = true;
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* The picture of an image, in *own or in the cache; NULL if it cannot be read. */
+static const struct picture *picture_of(struct loader *l, int image, struct picture *own, struct error *err)
+{
+    struct cache *cache = l->config.cache;
+    const struct picture *cached = cache_find(cache, image);
+    if (cached)
+        return cached;
+    char *path = path_join(l->config.data->img_path, l->config.dataset->images[image].file, err);
+    const bool ok = path && picture_read(own, path, err);
+    free(path);
+    if (!ok)
+        return NULL;
+    return cache_keep(cache, image, own) ? cache_find(cache, image) : own;
+}
+
+/* The image at a place of the order, or in training the next one that can be read; its index or -1. */
+static int read_place(struct loader *l, const int *order, int place, struct picture *own, const struct picture **out,
+                      struct error *err)
+{
+    for (int k = 0; k < l->images; k++) {
+        const int image = order[(place + k) % l->images];
+        if (known_unreadable(l, image))
+            continue;
+        *out = picture_of(l, image, own, err);
+        if (*out)
+            return image;
+        if (!l->config.train)
+            return -1;
+        complain(l, image, err);
+    }
+    fail(err, "%s: not one of %d images can be read", l->config.data->img_path, l->images);
+    return -1;
+}
+
+static bool make_sample(struct loader *l, const struct batch *batch, int index, struct error *err)
+{
+    const struct loader_config *config = &l->config;
+    const int place = batch->step * config->batch + index;
+    struct random random = random_of(config->seed, (uint64_t)batch->epoch, (uint64_t)place);
+    struct sample *sample = &batch->samples[index];
+    struct picture own = {0};
+    const struct picture *picture;
+    sample->image = read_place(l, l->orders[batch->epoch % LOADER_AHEAD].image, place, &own, &picture, err);
+    const bool ok = sample->image >= 0
+                 && sample_make(sample, config->data, picture, &random, err)
+                 && (!config->label || sample_objects(sample, config->dataset, sample->image, config->label, err));
+    picture_free(&own);
+    return ok;
+}
+
+static void draw_order(struct loader *l, struct order *order, int epoch)
+{
+    struct random random = random_of(l->config.seed, (uint64_t)epoch, UINT64_MAX);
+    if (order->epoch == epoch)
+        return;
+    order->epoch = epoch;
+    if (l->config.train)
+        random_permutation(&random, l->images, order->image);
+    else
+        for (int i = 0; i < l->images; i++)
+            order->image[i] = i;
+}
+
+/* The slot of the batch whose first sample is about to be claimed. */
+static void begin_batch(struct loader *l, struct slot *slot)
+{
+    const int epoch = (int)(l->claiming / l->steps), step = (int)(l->claiming % l->steps);
+    const int left = l->images - step * l->config.batch;
+    slot->finished = 0;
+    slot->err = (struct error){0};
+    slot->batch.epoch = epoch;
+    slot->batch.step = step;
+    slot->batch.n = left < l->config.batch ? left : l->config.batch;
+    draw_order(l, &l->orders[epoch % LOADER_AHEAD], epoch);
+}
+
+/* A sample was made, or failed; the last one completes its batch.  Called and returns with the lock held. */
+static void end_sample(struct loader *l, struct slot *slot, int index, const struct error *err)
+{
+    if (err->exit && (!slot->err.exit || index < slot->err_sample)) {
+        slot->err = *err;
+        slot->err_sample = index;
+    }
+    if (++slot->finished < slot->batch.n)
+        return;
+    if (!slot->err.exit) {
+        pthread_mutex_unlock(&l->lock);
+        batch_stack(&slot->batch, &l->config.data->pipeline, &slot->err);
+        pthread_mutex_lock(&l->lock);
+    }
+    slot->ready = true;
+    pthread_cond_signal(&l->ready);
+}
+
+static void *work(void *arg)
+{
+    struct loader *l = arg;
+    pthread_mutex_lock(&l->lock);
+    while (!l->stop) {
+        if (l->claiming >= l->end || l->claiming >= l->turn + LOADER_AHEAD) {
+            pthread_cond_wait(&l->work, &l->lock);
+            continue;
+        }
+        struct slot *slot = &l->slots[l->claiming % LOADER_AHEAD];
+        struct error err = {0};
+        if (l->claimed == 0)
+            begin_batch(l, slot);
+        const int index = l->claimed++;
+        if (l->claimed == slot->batch.n) {
+            l->claiming++;
+            l->claimed = 0;
+        }
+        pthread_mutex_unlock(&l->lock);
+        const bool ok = make_sample(l, &slot->batch, index, &err);
+        pthread_mutex_lock(&l->lock);
+        end_sample(l, slot, index, ok ? &(struct error){0} : &err);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return NULL;
+}
+
+static bool start_threads(struct loader *l, struct error *err)
+{
+    l->threads = new_array((size_t)l->config.workers, sizeof *l->threads, err);
+    if (!l->threads)
+        return false;
+    for (; l->thread_count < l->config.workers; l->thread_count++)
+        if (pthread_create(&l->threads[l->thread_count], NULL, work, l) != 0)
+            return fail(err, "cannot start thread %d of the loader", l->thread_count + 1);
+    return true;
+}
+
+static bool reserve_all(struct loader *l, struct error *err)
+{
+    const int n = l->config.batch < l->images ? l->config.batch : l->images;
+    l->unreadable = new_array((size_t)l->images, sizeof *l->unreadable, err);
+    for (int i = 0; i < LOADER_AHEAD; i++) {
+        l->orders[i] = (struct order){ -1, new_array((size_t)l->images, sizeof(int), err) };
+        if (!l->orders[i].image || !batch_resize(&l->slots[i].batch, n, err))
+            return false;
+    }
+    return l->unreadable;
+}
+
+struct loader *loader_open(const struct loader_config *config, struct error *err)
+{
+    if (config->dataset->image_count < 1) {
+        fail(err, "%s: no images", config->data->ann_path);
+        return NULL;
+    }
+    struct loader *l = new_array(1, sizeof *l, err);
+    if (!l)
+        return NULL;
+    l->config = *config;
+    l->images = config->dataset->image_count;
+    l->steps = loader_steps(l->images, config->batch, config->train);
+    l->turn = l->claiming = (int64_t)config->epoch * l->steps + config->step;
+    l->end = config->train ? INT64_MAX : ((int64_t)config->epoch + 1) * l->steps;
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->work, NULL);
+    pthread_cond_init(&l->ready, NULL);
+    if (reserve_all(l, err) && start_threads(l, err))
+        return l;
+    loader_close(l);
+    return NULL;
+}
+
+void loader_close(struct loader *l)
+{
+    if (!l)
+        return;
+    pthread_mutex_lock(&l->lock);
+    l->stop = true;
+    pthread_cond_broadcast(&l->work);
+    pthread_mutex_unlock(&l->lock);
+    for (int i = 0; i < l->thread_count; i++)
+        pthread_join(l->threads[i], NULL);
+    for (int i = 0; i < LOADER_AHEAD; i++) {
+        batch_free(&l->slots[i].batch);
+        free(l->orders[i].image);
+    }
+    free(l->threads);
+    free(l->unreadable);
+    names_free(&l->complaints);
+    pthread_cond_destroy(&l->ready);
+    pthread_cond_destroy(&l->work);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+bool loader_next(struct loader *l, const struct batch **batch, struct error *err)
+{
+    pthread_mutex_lock(&l->lock);
+    if (l->lent) {
+        l->slots[l->turn++ % LOADER_AHEAD].ready = false;
+        pthread_cond_broadcast(&l->work);
+    }
+    l->lent = l->turn < l->end;
+    struct slot *slot = &l->slots[l->turn % LOADER_AHEAD];
+    while (l->lent && !slot->ready)
+        pthread_cond_wait(&l->ready, &l->lock);
+    pthread_mutex_unlock(&l->lock);
+    *batch = l->lent ? &slot->batch : NULL;
+    return !l->lent || !slot->err.exit || fail(err, "%s", slot->err.text);
+}
+
+bool loader_complaint(struct loader *l, struct error *line)
+{
+    pthread_mutex_lock(&l->lock);
+    const bool found = l->complaints_taken < l->complaints.count;
+    if (found)
+        fail(line, "%s", l->complaints.list[l->complaints_taken++]);
+    pthread_mutex_unlock(&l->lock);
+    return found;
+}

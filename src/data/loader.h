@@ -1,0 +1,42 @@
+/* data/loader.h -- batches made ahead of their use by threads of the loader's own.
+ *
+ * 1. What a batch holds depends on dataset, configuration, seed, epoch and step alone: not on the number of workers,
+ *    not on the cache, not on where the loader started.
+ * 2. In training, step s of an epoch takes images [s batch, (s+1) batch) of a permutation drawn from (seed, epoch);
+ *    the odd rest is dropped unless it is all there is.  Place p of the epoch draws from (seed, epoch, p).  Epoch
+ *    follows epoch without end.
+ * 3. In testing, images come in their order, all of them, once.
+ * 4. An unreadable image of a training set is replaced by the next readable one of the permutation; in testing it
+ *    is an error.
+ * 5. Batches are delivered in order; LOADER_AHEAD of them exist, the one lent out included, and are used again. */
+#ifndef DATA_LOADER_H
+#define DATA_LOADER_H
+#include "data/cache.h"
+#include "data/sample.h"
+
+enum { LOADER_AHEAD = 3 };
+
+struct loader_config {                          /* all borrowed until loader_close */
+    const struct dataset *dataset;
+    const struct data_config *data;
+    const int *label;                           /* as for sample_objects; NULL: batches without objects */
+    struct cache *cache;                        /* of this dataset; NULL: none */
+    bool train;
+    int batch, workers;                         /* >= 1 */
+    uint64_t seed;
+    int epoch, step;                            /* of the first batch */
+};
+
+int loader_steps(int images, int batch, bool train);    /* of an epoch */
+
+/* Fails if the dataset has no image or a thread cannot be had. */
+struct loader *loader_open(const struct loader_config *, struct error *);
+void loader_close(struct loader *);             /* at any time; NULL is fine */
+
+/* *batch is lent until the next call; NULL when testing has seen all.  After a failure only loader_close. */
+bool loader_next(struct loader *, const struct batch **batch, struct error *);
+
+/* Takes the oldest line not yet taken about an image that cannot be read; false if there is none.  An image has one
+ * line in the life of a loader. */
+bool loader_complaint(struct loader *, struct error *line);
+#endif

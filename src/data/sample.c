@@ -1,0 +1,158 @@
+#include "data/sample.h"
+
+#include "base/memory.h"
+#include "data/warp.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIDE_MAX = 1 << 15, MULTIPLE = 32 };     /* of an input, in pixels; batches are padded to a multiple */
+
+/* Makes *p, of *capacity elements, an array of at least count; what it held is lost. */
+static bool reserve(void *p, size_t *capacity, size_t count, size_t size, struct error *err)
+{
+    void **array = p;
+    if (count <= *capacity)
+        return true;
+    free(*array);
+    *array = new_array(count, size, err);
+    *capacity = *array ? count : 0;
+    return *array;
+}
+
+/* A side as a whole number of pixels: truncated, and at least one. */
+static int whole_side(double side)
+{
+    return side >= 1 ? side < SIDE_MAX ? (int)side : SIDE_MAX : 1;
+}
+
+struct size scaled_size(struct size size, double factor)
+{
+    return (struct size){ whole_side(size.width * factor), whole_side(size.height * factor) };
+}
+
+bool sample_make(struct sample *s, const struct data_config *config, const struct picture *picture, struct random *r,
+                 struct error *err)
+{
+    const struct size full = { config->input_size[0], config->input_size[1] };
+    const struct size asked = scaled_size(full, random_range(r, config->multi_scale[0], config->multi_scale[1]));
+    const struct draws draws = geometry_draw(&config->pipeline, config->resize == RESIZE_LETTERBOX, r);
+    s->tint = colour_draw(&config->pipeline, r);
+    s->source = (struct size){ picture->width, picture->height };
+    s->input = scaled_size(resize_size(config->resize, s->source, asked, 0), 1);        /* no side is 0 */
+    s->matrix = geometry_matrix(&draws, config->resize, s->source, s->input);
+    if (!reserve(&s->pixels, &s->capacity, 3 * (size_t)s->input.width * (size_t)s->input.height, 1, err))
+        return false;
+    warp(picture, &s->matrix, s->input, s->pixels);
+    return true;
+}
+
+void sample_free(struct sample *s)
+{
+    free(s->objects.box);
+    free(s->objects.label);
+    free(s->objects.ignore);
+    free(s->pixels);
+    *s = (struct sample){0};
+}
+
+static bool objects_reserve(struct objects *t, int room, struct error *err)
+{
+    if (room <= t->room)
+        return true;
+    free(t->box);
+    free(t->label);
+    free(t->ignore);
+    *t = (struct objects){ .box = new_array((size_t)room, sizeof *t->box, err),
+                         .label = new_array((size_t)room, sizeof *t->label, err),
+                         .ignore = new_array((size_t)room, sizeof *t->ignore, err) };
+    const bool ok = t->box && t->label && t->ignore;
+    t->room = ok ? room : 0;
+    return ok;
+}
+
+bool sample_objects(struct sample *s, const struct dataset *dataset, int image, const int *label, struct error *err)
+{
+    const struct image *of = &dataset->images[image];
+    struct objects *t = &s->objects;
+    t->count = t->ignored = 0;
+    if (!objects_reserve(t, of->count, err))
+        return false;
+    for (int i = of->first; i < of->first + of->count; i++) {
+        const struct annotation *a = &dataset->annotations[i];
+        const double *b = a->box;
+        if (!annotation_trains(a) || (!a->ignore && label[a->category] < 0))
+            continue;
+        float *to = a->ignore ? t->ignore[t->ignored++] : t->box[t->count];
+        for (int k = 0; k < 4; k++)
+            to[k] = (float)(k < 2 ? b[k] : b[k - 2] + b[k]);
+        if (!a->ignore)
+            t->label[t->count++] = label[a->category];
+    }
+    warp_boxes(&s->matrix, s->input, t->count, t->box, t->box);
+    warp_boxes(&s->matrix, s->input, t->ignored, t->ignore, t->ignore);
+    return true;
+}
+
+bool batch_resize(struct batch *b, int n, struct error *err)
+{
+    if (n > b->sample_capacity) {
+        struct sample *grown = new_array((size_t)n, sizeof *grown, err);
+        if (!grown)
+            return false;
+        if (b->samples)
+            memcpy(grown, b->samples, (size_t)b->sample_capacity * sizeof *grown);
+        free(b->samples);
+        b->samples = grown;
+        b->sample_capacity = n;
+    }
+    b->n = n;
+    return true;
+}
+
+void batch_free(struct batch *b)
+{
+    for (int i = 0; i < b->sample_capacity; i++)
+        sample_free(&b->samples[i]);
+    free(b->samples);
+    free(b->image);
+    *b = (struct batch){0};
+}
+
+static int padded(int side)
+{
+    return (side + MULTIPLE - 1) / MULTIPLE * MULTIPLE;
+}
+
+static void stack_sample(const struct batch *b, const struct sample *s, const struct colour_map *map, float *out)
+{
+    const size_t row = 3 * (size_t)b->w, used = 3 * (size_t)s->input.width;
+    for (int y = 0; y < s->input.height; y++, out += row) {
+        colour_row(map, s->input.width, (const void *)(s->pixels + used * (size_t)y), (void *)out);
+        memset(out + used, 0, (row - used) * sizeof *out);
+    }
+    memset(out, 0, row * (size_t)(b->h - s->input.height) * sizeof *out);
+}
+
+bool batch_stack(struct batch *b, const struct pipeline_config *config, struct error *err)
+{
+    struct colour_map map;
+    b->h = b->w = 0;
+    for (int i = 0; i < b->n; i++) {
+        const struct size size = b->samples[i].input;
+        b->w = size.width > b->w ? size.width : b->w;
+        b->h = size.height > b->h ? size.height : b->h;
+    }
+    b->w = padded(b->w);
+    b->h = padded(b->h);
+    const size_t one = 3 * (size_t)b->w * (size_t)b->h;
+    size_t count;
+    if (!mul_size(one, (size_t)b->n, &count))
+        return fail(err, "a batch of %d images of %d x %d does not fit in memory", b->n, b->w, b->h);
+    if (!reserve(&b->image, &b->capacity, count, sizeof *b->image, err))
+        return false;
+    for (int i = 0; i < b->n; i++) {
+        colour_map(&map, config, &b->samples[i].tint);
+        stack_sample(b, &b->samples[i], &map, b->image + one * (size_t)i);
+    }
+    return true;
+}
