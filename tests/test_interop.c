@@ -1,5 +1,9 @@
 /* Weight files: what is written is read again, what lies is refused. */
+#include "base/file.h"
+#include "interop/pickle.h"
 #include "interop/safetensors.h"
+#include "interop/state_dict.h"
+#include "interop/weights_file.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -184,6 +188,283 @@ static void refuses_headers_that_do_not_fit(void **state)
     }
 }
 
+#define CORPUS "tests/fuzz/corpus/pytorch/"
+
+/* All made by torch.save from the same dict: views that share a storage, every kind of element. */
+static void reads_torch_files(void **state)
+{
+    static const char *const files[] = { "zip.pth", "zip_protocol4.pth", "deflated.pth", "legacy.pth",
+                                         "legacy_protocol5.pth" };
+    static const struct { const char *name; enum dtype dtype; int rank; size_t dims[2]; double values[6]; } want[] = {
+        { "weight", DTYPE_F32, 2, { 2, 3 }, { 0, 1, 2, 3, 4, 5 } },
+        { "transposed", DTYPE_F32, 2, { 3, 2 }, { 0, 3, 1, 4, 2, 5 } },
+        { "column", DTYPE_F32, 2, { 2, 1 }, { 1, 4 } },
+        { "row", DTYPE_F32, 1, { 3 }, { 3, 4, 5 } },
+        { "expanded", DTYPE_F64, 2, { 2, 3 }, { 5, 5, 5, 5, 5, 5 } },
+        { "half", DTYPE_F16, 1, { 2 }, { 1, -2.5 } },
+        { "bfloat16", DTYPE_BF16, 1, { 2 }, { 3, 0.5 } },
+        { "steps", DTYPE_I64, 0, {0}, { 7 } },
+        { "empty", DTYPE_F32, 2, { 0, 3 }, {0} },
+        { "parameter", DTYPE_F32, 1, { 1 }, { 0.25 } },
+        { "flags", DTYPE_BOOL, 1, { 2 }, { 1, 0 } },
+        { "bytes", DTYPE_U8, 1, { 1 }, { 200 } } };
+    enum { COUNT = sizeof want / sizeof *want };
+    (void)state;
+    for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
+        struct error err = {0};
+        struct tensors t;
+        char path[100];
+        snprintf(path, sizeof path, CORPUS "%s", files[f]);
+        if (!weights_file_read(&t, path, &err))
+            fail_msg("%s", err.text);
+        assert_int_equal(t.count, COUNT);
+        for (int i = 0; i < COUNT; i++) {
+            double values[6] = {0};
+            assert_string_equal(t.list[i].name, want[i].name);
+            assert_int_equal(t.list[i].dtype, want[i].dtype);
+            assert_int_equal(t.list[i].rank, want[i].rank);
+            assert_memory_equal(t.list[i].dims, want[i].dims, sizeof want[i].dims);
+            tensor_doubles(&t.list[i], values);
+            assert_memory_equal(values, want[i].values, sizeof values);
+        }
+        tensors_free(&t);
+    }
+}
+
+/* As pytorch-lightning writes them, with unknown classes, callbacks, optimiser states, objects that hold themselves. */
+static void takes_the_averaged_weights(void **state)
+{
+    static const char *const files[] = { CORPUS "lightning.ckpt", CORPUS "lightning_legacy.ckpt" };
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct error err = {0};
+        struct tensors t;
+        float a[2], b[2];
+        assert_true(weights_file_read(&t, files[i], &err));
+        assert_int_equal(t.count, 3);
+        assert_non_null(tensors_find(&t, "avg_model.a.weight"));
+        assert_true(state_dict_normalise(&t, files[i], &err));
+        assert_int_equal(t.count, 2);
+        tensor_floats(tensors_find(&t, "a.weight"), a);
+        tensor_floats(tensors_find(&t, "b"), b);
+        assert_true(a[0] == 3 && a[1] == 3 && b[0] == 2 && b[1] == 2);
+        tensors_free(&t);
+    }
+}
+
+static void joins_names_of_nested_dicts(void **state)
+{
+    static const char *const names[] = { "net.a", "net.b.0", "other" };
+    struct error err = {0};
+    struct tensors t;
+    float value;
+    (void)state;
+    assert_true(weights_file_read(&t, CORPUS "nested.pth", &err));
+    assert_int_equal(t.count, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_string_equal(t.list[i].name, names[i]);
+        tensor_floats(&t.list[i], &value);
+        assert_true(value == (float)(i + 1));
+    }
+    tensors_free(&t);
+}
+
+static void refuses_torch_files_that_lie(void **state)
+{
+    static const struct { const char *path, *says; } cases[] = {
+        { CORPUS "refused_big_endian.pth", "not little-endian" },
+        { CORPUS "refused_bomb.pth", "more than 64 times its size" },
+        { CORPUS "refused_huge_expansion.pth", "more than 64 times its size" },
+        { CORPUS "refused_short_storage.pth", "has 4 bytes, its tensors want 8" },
+        { CORPUS "refused_no_storage.pth", "has no file archive/data/0" },
+        { CORPUS "refused_no_pickle.pth", "without a data.pkl" },
+        { CORPUS "refused_stride.pth", "a: sizes and strides do not fit" },
+        { CORPUS "refused_size.pth", "a: sizes and strides do not fit" },
+        { CORPUS "refused_offset.pth", "a: sizes and strides do not fit" },
+        { CORPUS "refused_sparse.pth", "a: a kind of tensor" },
+        { CORPUS "refused_complex.pth", "not supported" },
+        { CORPUS "refused_list.pth", "no dict of tensors" },
+        { CORPUS "refused_no_tensors.pth", "holds no tensors" },
+        { "tests/test_interop.c", "in none of the formats" },
+        { "no such file", "No such file" } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error err = {0};
+        struct tensors t;
+        assert_false(weights_file_read(&t, cases[i].path, &err));
+        if (!strstr(err.text, cases[i].says) || !strstr(err.text, cases[i].path))
+            fail_msg("%s: %s", cases[i].path, err.text);
+        tensors_free(&t);
+    }
+}
+
+/* Every truncation fails; a byte that is changed may go unnoticed, but never crashes. */
+static void survives_damage(void **state)
+{
+    static const char copy[] = "test_interop.pth";
+    static const char *const files[] = { CORPUS "legacy.pth", CORPUS "deflated.pth",
+                                         "tests/fuzz/corpus/safetensors/three.safetensors" };
+    (void)state;
+    for (size_t f = 0; f < sizeof files / sizeof *files; f++) {
+        struct error err = {0};
+        struct bytes whole;
+        struct tensors t;
+        assert_true(file_read(&whole, files[f], &err));
+        for (size_t i = 0; i < whole.size; i += 7) {
+            FILE *out = fopen(copy, "wb");
+            assert_non_null(out);
+            fwrite(whole.p, 1, i, out);
+            fclose(out);
+            assert_false(weights_file_read(&t, copy, &err));
+            tensors_free(&t);
+            whole.p[i] ^= 0x55;
+            out = fopen(copy, "wb");
+            assert_non_null(out);
+            fwrite(whole.p, 1, whole.size, out);
+            fclose(out);
+            weights_file_read(&t, copy, &err);
+            tensors_free(&t);
+            whole.p[i] ^= 0x55;
+        }
+        bytes_free(&whole);
+    }
+    unlink(copy);
+}
+
+static void normalises_names(void **state)
+{
+    static const struct { const char *names[6], *want[6]; const unsigned char values[6]; } cases[] = {
+        { { "b", "a" }, { "b", "a" }, { 0, 1 } },
+        { { "module.a", "model.module.b" }, { "a", "b" }, { 0, 1 } },
+        { { "a", "ema.a", "moment1.a", "moment2.a", "b" }, { "a", "b" }, { 1, 4 } },
+        { { "avg_model.module.a", "model.a", "model.b" }, { "a", "b" }, { 0, 2 } },
+        { { "modelled.a", "ema", "em.a" }, { "modelled.a", "ema", "em.a" }, { 0, 1, 2 } },
+        { { "moment1.a", "moment2.a" }, {0}, {0} },
+        { {0}, {0}, {0} } };
+    static const unsigned char data[6] = { 0, 1, 2, 3, 4, 5 };
+    struct error err = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tensors t = {0};
+        int n = 0;
+        for (int j = 0; j < 6 && cases[i].names[j]; j++)
+            assert_true(tensors_add(&t, &(struct tensor){ .name = (char *)cases[i].names[j], .dtype = DTYPE_U8,
+                                                          .data = &data[j] }, &err));
+        assert_true(state_dict_normalise(&t, "x", &err));
+        for (; n < 6 && cases[i].want[n]; n++) {
+            assert_true(n < t.count);
+            assert_string_equal(t.list[n].name, cases[i].want[n]);
+            assert_int_equal(*t.list[n].data, cases[i].values[n]);
+            assert_ptr_equal(tensors_find(&t, cases[i].want[n]), &t.list[n]);
+        }
+        assert_int_equal(t.count, n);
+        tensors_free(&t);
+    }
+    struct tensors twice = {0};
+    assert_true(tensors_add(&twice, &(struct tensor){ .name = "a", .dtype = DTYPE_U8, .data = data }, &err)
+                && tensors_add(&twice, &(struct tensor){ .name = "model.a", .dtype = DTYPE_U8, .data = data }, &err));
+    assert_false(state_dict_normalise(&twice, "x", &err));
+    assert_string_equal(err.text, "x: there are two tensors a");
+    tensors_free(&twice);
+}
+
+#define P(text) { (unsigned char *)(text), sizeof(text) - 1 }
+
+static void runs_pickles(void **state)
+{
+    static const struct bytes numbers[] = {
+        P("\x80\2K\xfe."), P("\x80\2M\xfe\xff."), P("\x80\2J\xfe\xff\xff\xff."), P("\x80\2\x8a\1\xfe."), P("\x88."),
+        P("\x80\2\x8a\2\xfe\0."), P("\x8a\0."), P("(K\1K\2" "1K\3."), P("K\4q\0K\5" "0h\0.") };
+    static const int64_t want[] = { 254, 65534, -2, -2, 1, 254, 0, 3, 4 };
+    static const struct { struct bytes in; const char *says; } cases[] = {
+        { P(""), "ends too early" },
+        { P("\x80\2"), "ends too early" },
+        { P("."), "takes more from the stack" },
+        { P("\x80\6N."), "protocol is not known" },
+        { P("NR."), "takes more from the stack" },
+        { P("N(\x85."), "takes more from the stack" },
+        { P("t."), "no mark" },
+        { P("h\0."), "no such place" },
+        { P("Nr\xff\xff\xff\x7f."), "memo has gaps" },
+        { P("X\xff\xff\xff\xff" "a."), "ends too early" },
+        { P("\x8d\xff\xff\xff\xff\xff\xff\xff\xff" "a."), "ends too early" },
+        { P("cos\nsystem"), "ends too early" },
+        { P("}N(e."), "no such container" },
+        { P("})a."), "no such container" },
+        { P("}(Nu."), "no such container" },
+        { P("I1\n."), "an opcode that PyTorch does not write" },
+        { P("\x82\1."), "an opcode that PyTorch does not write" } };
+    struct error err = {0};
+    struct pickle p;
+    (void)state;
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        assert_true(pickle_read(&p, numbers[i], "x", &err));
+        assert_int_equal(p.nodes[p.root].kind, PICKLE_NUMBER);
+        assert_int_equal(p.nodes[p.root].number, want[i]);
+        pickle_free(&p);
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_false(pickle_read(&p, cases[i].in, "x", &err));
+        if (!strstr(err.text, cases[i].says))
+            fail_msg("case %zu: %s", i, err.text);
+        pickle_free(&p);
+    }
+}
+
+static void runs_nothing_of_a_pickle(void **state)
+{
+    static const struct bytes in = P("cos\nsystem\n(X\4\0\0\0exittR}X\1\0\0\0aK\7sb.rest");
+    struct error err = {0};
+    struct pickle p;
+    (void)state;
+    assert_true(pickle_read(&p, in, "x", &err));
+    const struct pickle_node *call = &p.nodes[p.root];
+    assert_int_equal(call->kind, PICKLE_CALL);
+    assert_true(pickle_is_global(&p, pickle_item(&p, call, 0), "os", "system"));
+    assert_true(pickle_is_text(pickle_item(&p, pickle_item(&p, call, 1), 0), "exit"));
+    assert_int_equal(p.size, in.size - 4);
+    assert_null(pickle_item(&p, call, 2));
+    assert_null(pickle_item(&p, NULL, 0));
+    assert_null(pickle_value(&p, call, "a"));
+    pickle_free(&p);
+}
+
+static void stops_at_a_million_opcodes(void **state)
+{
+    struct error err = {0};
+    struct pickle p;
+    struct bytes in = { malloc(3 << 20), 3 << 20 };
+    (void)state;
+    assert_non_null(in.p);
+    memset(in.p, '(', in.size);
+    assert_false(pickle_read(&p, in, "x", &err));
+    assert_non_null(strstr(err.text, "more than a million opcodes"));
+    pickle_free(&p);
+    bytes_free(&in);
+}
+
+static void reads_official_weights(void **state)
+{
+    static const char *const files[] = { "../shared/data/weights/nanodet_m.ckpt", "../shared/data/weights/nanodet_m.pth" };
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct error err = {0};
+        struct tensors t;
+        size_t numbers = 0;
+        if (!file_exists(files[i])) {
+            print_message("reads_official_weights: %s is missing\n", files[i]);
+            skip();
+        }
+        assert_true(weights_file_read(&t, files[i], &err) && state_dict_normalise(&t, files[i], &err));
+        assert_int_equal(t.count, 421);
+        for (int j = 0; j < t.count; j++)
+            numbers += tensor_count(&t.list[j]);
+        assert_int_equal(numbers, 975859);
+        assert_non_null(tensors_find(&t, "backbone.conv1.0.weight"));
+        tensors_free(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +474,16 @@ int main(void)
         cmocka_unit_test(writes_what_it_reads),
         cmocka_unit_test(refuses_headers_that_lie),
         cmocka_unit_test(refuses_headers_that_do_not_fit),
+        cmocka_unit_test(runs_pickles),
+        cmocka_unit_test(runs_nothing_of_a_pickle),
+        cmocka_unit_test(stops_at_a_million_opcodes),
+        cmocka_unit_test(reads_torch_files),
+        cmocka_unit_test(takes_the_averaged_weights),
+        cmocka_unit_test(joins_names_of_nested_dicts),
+        cmocka_unit_test(refuses_torch_files_that_lie),
+        cmocka_unit_test(survives_damage),
+        cmocka_unit_test(normalises_names),
+        cmocka_unit_test(reads_official_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
