@@ -99,9 +99,9 @@ double fixture_worse(double a, double b)
     return isnan(a) || a >= b ? a : b;
 }
 
-double fixture_distance(const double *got, const double *want, size_t count)
+double fixture_distance_of(const double *got, const double *want, size_t count, double least)
 {
-    double worst = 0, largest = 0;
+    double worst = 0, largest = least;
     for (size_t i = 0; i < count; i++) {
         const double d = fabs(got[i] - want[i]);
         worst = d <= worst ? worst : d;                 /* NaN stays: no comparison with it holds */
@@ -110,4 +110,9 @@ double fixture_distance(const double *got, const double *want, size_t count)
             return d;
     }
     return largest > 0 ? worst / largest : worst;
+}
+
+double fixture_distance(const double *got, const double *want, size_t count)
+{
+    return fixture_distance_of(got, want, count, 0);
 }

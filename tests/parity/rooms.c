@@ -9,4 +9,6 @@ const struct parity_room parity_rooms[] = {
     { "preprocess", "meta.json", parity_preprocess },
     { "coco_eval", NULL, parity_coco_eval },
     { "visdrone_eval", NULL, parity_visdrone_eval },
+    { "loss", ".safetensors", parity_loss },
+    { "nms", ".safetensors", parity_nms },
     {0} };

@@ -1,0 +1,326 @@
+#include "detect/loss.h"
+
+#include "detect/box.h"
+#include "detect/box_loss.h"
+#include "detect/focal.h"
+#include "detect/prediction.h"
+#include <math.h>
+#include <string.h>
+
+const struct loss_config loss_plus_preset = {
+    .family = LOSS_PLUS, .classes = 80, .reg_max = 7,
+    .beta = 2, .qfl_weight = 1, .bbox_weight = 2, .dfl_weight = 0.25,
+    .dsl = { .topk = 13, .iou_factor = 3, .ignore_iof_thr = -1 },
+};
+const struct loss_config loss_gfl_preset = {
+    .family = LOSS_GFL, .classes = 80, .reg_max = 7,
+    .beta = 2, .qfl_weight = 1, .bbox_weight = 2, .dfl_weight = 0.25,
+    .atss = { .topk = 9, .anchor_scale = 5, .ignore_iof_thr = -1 },
+};
+
+struct image_sums { double positives, weight[LOSS_HEADS]; const char *trouble; };
+
+/* ---- Memory */
+
+static size_t assign_plus_bytes(const struct loss_config *config, const struct prior_grid *grid)
+{
+    const size_t priors = (size_t)prior_count(grid);
+    return arena_bytes(priors, sizeof(bool)) + 2 * arena_bytes(priors, sizeof(int))
+         + arena_bytes(priors, sizeof(double)) + arena_bytes(priors, sizeof(double[4]))
+         + arena_bytes(priors, sizeof(float *)) + dsl_bytes(&config->dsl, prior_count(grid));
+}
+
+static size_t assign_gfl_bytes(const struct loss_config *config, const struct prior_grid *grid)
+{
+    const size_t priors = (size_t)prior_count(grid);
+    return arena_bytes(priors, sizeof(int)) + arena_bytes(priors, sizeof(double)) + atss_bytes(&config->atss, grid);
+}
+
+static size_t scratch_bytes(const struct loss_config *config, const struct prior_grid *grid)
+{
+    return config->family == LOSS_PLUS ? assign_plus_bytes(config, grid) : assign_gfl_bytes(config, grid);
+}
+
+static int line_count(const struct prior_grid *grid)
+{
+    int lines = 0;
+    for (int l = 0; l < grid->levels; l++)
+        lines += grid->images * grid->h[l];
+    return lines;
+}
+
+size_t loss_bytes(const struct loss_config *config, const struct prior_grid *grid, int threads)
+{
+    const size_t rows = (size_t)grid->images * (size_t)prior_count(grid);
+    return arena_bytes(rows, sizeof(int)) + arena_bytes(rows, sizeof(float))
+         + arena_bytes((size_t)grid->images, sizeof(struct image_sums))
+         + arena_bytes((size_t)line_count(grid), sizeof(struct loss_values))
+         + arena_bytes((size_t)threads, sizeof(struct arena)) + (size_t)threads * scratch_bytes(config, grid);
+}
+
+static bool check(const struct loss_config *c, struct error *err)
+{
+    const int topk = c->family == LOSS_PLUS ? c->dsl.topk : c->atss.topk;
+    if (c->classes < 1 || c->reg_max < 1 || c->reg_max > REG_MAX_LIMIT || topk < 1)
+        return misuse(err, "a loss must have at least 1 class (%d), reg_max (%d) from 1 to %d and topk (%d) from 1",
+                      c->classes, c->reg_max, REG_MAX_LIMIT, topk);
+    if (!(c->beta >= 0 && c->qfl_weight >= 0 && c->bbox_weight >= 0 && c->dfl_weight >= 0))
+        return misuse(err, "beta (%g) and the weights of qfl (%g), bbox (%g) and dfl (%g) must not be negative",
+                      c->beta, c->qfl_weight, c->bbox_weight, c->dfl_weight);
+    return true;
+}
+
+bool loss_init(struct loss *loss, const struct loss_config *config, const struct prior_grid *grid,
+               const struct team *team, struct error *err)
+{
+    const size_t rows = (size_t)grid->images * (size_t)prior_count(grid);
+    *loss = (struct loss){ .config = *config, .grid = *grid, .team = *team };
+    if (!check(config, err) || !arena_init(&loss->memory, loss_bytes(config, grid, team->threads), err))
+        return false;
+    const size_t each = scratch_bytes(config, grid);
+    loss->match = arena_take(&loss->memory, rows, sizeof *loss->match);
+    loss->score = arena_take(&loss->memory, rows, sizeof *loss->score);
+    loss->image = arena_take(&loss->memory, (size_t)grid->images, sizeof *loss->image);
+    loss->line = arena_take(&loss->memory, (size_t)line_count(grid), sizeof *loss->line);
+    loss->scratch = arena_take(&loss->memory, (size_t)team->threads, sizeof *loss->scratch);
+    for (int i = 0; i < team->threads; i++)
+        loss->scratch[i] = (struct arena){ arena_take(&loss->memory, each, 1), each, 0 };
+    return true;
+}
+
+void loss_free(struct loss *loss)
+{
+    arena_free(&loss->memory);
+    *loss = (struct loss){0};
+}
+
+/* ---- First phase: a chunk is an image */
+
+struct assign_job {
+    struct loss *loss;
+    const float *const *pred;           /* [LOSS_HEADS] */
+    const struct truth *truth;
+};
+
+static const char *trouble_of(const struct assign_job *k, int image)
+{
+    const struct loss_config *config = &k->loss->config;
+    const struct truth *t = &k->truth[image];
+    const int channels = prediction_channels(config->classes, config->reg_max);
+    for (int i = 0; i < t->objects; i++)
+        if (!prediction_finite(t->box[i], 4) || t->label[i] < 0 || t->label[i] >= config->classes)
+            return "a box is not finite or its label out of range";
+    for (int i = 0; i < t->ignored; i++)
+        if (!prediction_finite(t->ignore[i], 4))
+            return "an ignore region is not finite";
+    for (int head = 0; head < LOSS_HEADS; head++)
+        for (int i = 0; k->pred[head] && i < prior_count(&k->loss->grid); i++)
+            if (!prediction_finite(k->pred[head] + prior_row(&k->loss->grid, image, i) * channels, channels))
+                return "a prediction is not finite";
+    return NULL;
+}
+
+static void assign_plus(struct loss *loss, int image, const float *pred, const struct truth *truth, struct arena *tmp)
+{
+    const struct loss_config *config = &loss->config;
+    const size_t priors = (size_t)prior_count(&loss->grid), mark = tmp->used;
+    bool *inside = arena_take(tmp, priors, sizeof *inside);
+    int *row = arena_take(tmp, priors, sizeof *row), *match = arena_take(tmp, priors, sizeof *match), count = 0;
+    double *iou = arena_take(tmp, priors, sizeof *iou);
+    double (*box)[4] = arena_take(tmp, priors, sizeof *box);
+    const float **logit = arena_take(tmp, priors, sizeof *logit);
+
+    priors_inside(&loss->grid, truth->objects, truth->box, inside);
+    for (int i = 0; i < (int)priors; i++) {
+        const ptrdiff_t at = prior_row(&loss->grid, image, i);
+        loss->match[at] = MATCH_BACKGROUND;
+        loss->score[at] = 0;
+        if (!inside[i])
+            continue;
+        row[count] = (int)at;
+        logit[count] = pred + at * prediction_channels(config->classes, config->reg_max);
+        prediction_box(logit[count] + config->classes, config->reg_max, prior_at(&loss->grid, i), box[count]);
+        count++;
+    }
+    const struct dsl_candidates candidates = { count, config->classes, (const double (*)[4])box, logit };
+    dsl_assign(&config->dsl, &candidates, truth, tmp, match, iou);
+    for (int v = 0; v < count; v++) {
+        loss->match[row[v]] = match[v];
+        loss->score[row[v]] = (float)iou[v];
+    }
+    tmp->used = mark;
+}
+
+/* GFL measures boxes in strides; that changes no IoU but where areas meet the 1e-6 that bounds them. */
+static double unit_of(const struct loss *loss, struct prior prior)
+{
+    return loss->config.family == LOSS_GFL ? prior.stride : 1;
+}
+
+static void measure(double box[4], double unit)
+{
+    for (int i = 0; i < 4; i++)
+        box[i] /= unit;
+}
+
+static void assign_gfl(struct loss *loss, int image, const float *pred, const struct truth *truth, struct arena *tmp)
+{
+    const struct loss_config *config = &loss->config;
+    const size_t priors = (size_t)prior_count(&loss->grid), mark = tmp->used;
+    int *match = arena_take(tmp, priors, sizeof *match);
+    double *iou = arena_take(tmp, priors, sizeof *iou), box[4], object[4];
+
+    atss_assign(&config->atss, &loss->grid, truth, tmp, match, iou);
+    for (int i = 0; i < (int)priors; i++) {
+        const ptrdiff_t at = prior_row(&loss->grid, image, i);
+        const float *logit = pred + at * prediction_channels(config->classes, config->reg_max);
+        const struct prior prior = prior_at(&loss->grid, i);
+        loss->match[at] = match[i];
+        loss->score[at] = 0;
+        if (match[i] < 0)
+            continue;
+        prediction_box(logit + config->classes, config->reg_max, prior, box);
+        box_widen(truth->box[match[i]], object);
+        measure(box, unit_of(loss, prior));
+        measure(object, unit_of(loss, prior));
+        loss->score[at] = (float)box_iou(box, object);
+    }
+    tmp->used = mark;
+}
+
+static double top_probability(const float *logit, int classes)
+{
+    float top = logit[0];
+    for (int c = 1; c < classes; c++)
+        top = fmaxf(top, logit[c]);
+    return sigmoid(top);
+}
+
+static void assign_image(const void *job, int image)
+{
+    const struct assign_job *k = job;
+    struct loss *loss = k->loss;
+    struct image_sums sums = { .trouble = trouble_of(k, image) };
+    const struct loss_config *config = &loss->config;
+    const float *judge = k->pred[LOSS_AUX] ? k->pred[LOSS_AUX] : k->pred[LOSS_MAIN];
+    if (!sums.trouble) {
+        (config->family == LOSS_PLUS ? assign_plus : assign_gfl)(loss, image, judge, &k->truth[image],
+                                                                  &loss->scratch[team_self()]);
+        for (int i = 0; i < prior_count(&loss->grid); i++) {
+            const ptrdiff_t at = prior_row(&loss->grid, image, i);
+            const ptrdiff_t start = at * prediction_channels(config->classes, config->reg_max);
+            sums.positives += loss->match[at] >= 0;
+            for (int head = 0; head < LOSS_HEADS && loss->match[at] >= 0; head++)
+                if (k->pred[head])
+                    sums.weight[head] += top_probability(k->pred[head] + start, config->classes);
+        }
+    }
+    loss->image[image] = sums;
+}
+
+bool loss_assign(struct loss *loss, const float *const pred[LOSS_HEADS], const struct truth *truth,
+                 struct loss_sums *sums, struct error *err)
+{
+    *sums = (struct loss_sums){0};
+    team_for(&loss->team, loss->grid.images, assign_image, &(struct assign_job){ loss, pred, truth });
+    for (int i = 0; i < loss->grid.images; i++) {
+        const struct image_sums *s = &loss->image[i];
+        if (s->trouble)
+            return fail(err, "image %d of the batch: %s", i, s->trouble);
+        sums->positives += loss->config.family == LOSS_GFL ? fmax(s->positives, 1) : s->positives;
+        for (int head = 0; head < LOSS_HEADS; head++)
+            sums->weight[head] += s->weight[head];
+    }
+    return true;
+}
+
+/* ---- Second phase: a chunk is a line of cells */
+
+struct gradient_job {
+    const struct loss *loss;
+    const float *pred;
+    const struct truth *truth;
+    struct loss_values scale;           /* what each kind's sum is multiplied by */
+    float *dpred;
+};
+
+/* The box of a positive: adds to the sums and sets dsides [4][reg_max + 1].  The distance of side i in strides moves
+ * coordinate i of the box by a stride, to the left and up for the first two. */
+static void box_gradient(const struct gradient_job *k, struct prior prior, const float object[4], double weight,
+                         const float *sides, float *dsides, struct loss_values *sum)
+{
+    const int reg_max = k->loss->config.reg_max, bins = reg_max + 1;
+    const double unit = unit_of(k->loss, prior);
+    double x[4][REG_MAX_LIMIT + 1], expected[4][REG_MAX_LIMIT + 1], focal[REG_MAX_LIMIT + 1];
+    double distance[4], box[4], wanted[4], target[4], slope[4];
+    for (int i = 0; i < 4; i++) {
+        for (int j = 0; j < bins; j++)
+            x[i][j] = sides[i * bins + j];
+        distance[i] = prior.stride * integral(x[i], bins, expected[i]);
+    }
+    box_from_distance(prior.x, prior.y, distance, box);
+    box_widen(object, wanted);
+    box_to_target(prior.x, prior.y, wanted, prior.stride, reg_max, target);
+    measure(box, unit);
+    measure(wanted, unit);
+    sum->bbox += weight * giou_loss(box, wanted, 1e-6, slope);
+    for (int i = 0; i < 4; i++) {
+        const double moved = k->scale.bbox * weight * slope[i] * (i < 2 ? -1 : 1) * prior.stride / unit;
+        sum->dfl += weight * distribution_focal(x[i], bins, target[i], focal);
+        for (int j = 0; j < bins; j++)
+            dsides[i * bins + j] = (float)(moved * expected[i][j] + k->scale.dfl * weight * focal[j]);
+    }
+}
+
+static void gradient_row(const struct gradient_job *k, int image, struct prior prior, ptrdiff_t row,
+                         struct loss_values *sum)
+{
+    const struct loss_config *config = &k->loss->config;
+    const struct truth *truth = &k->truth[image];
+    const int classes = config->classes, channels = prediction_channels(classes, config->reg_max);
+    const int match = k->loss->match[row], label = match >= 0 ? truth->label[match] : -1;
+    const float *x = k->pred + row * channels;
+    float *dx = k->dpred + row * channels;
+    memset(dx, 0, (size_t)channels * sizeof *dx);
+    for (int c = 0; c < classes && match != MATCH_IGNORED; c++) {
+        double slope;
+        sum->qfl += quality_focal(x[c], c == label ? k->loss->score[row] : 0, config->beta, &slope);
+        dx[c] = (float)(k->scale.qfl * slope);
+    }
+    if (match >= 0)
+        box_gradient(k, prior, truth->box[match], top_probability(x, classes), x + classes, dx + classes, sum);
+}
+
+static void gradient_line(const void *job, int line)
+{
+    const struct gradient_job *k = job;
+    const struct prior_grid *grid = &k->loss->grid;
+    struct loss_values sum = {0};
+    int level = 0, i = line;
+    for (; i >= grid->images * grid->h[level]; level++)
+        i -= grid->images * grid->h[level];
+    const int image = i / grid->h[level], first = grid->first[level] + i % grid->h[level] * grid->w[level];
+    for (int prior = first; prior < first + grid->w[level]; prior++)
+        gradient_row(k, image, prior_at(grid, prior), prior_row(grid, image, prior), &sum);
+    k->loss->line[line] = sum;
+}
+
+struct loss_values loss_gradient(struct loss *loss, enum loss_head head, const float *pred, const struct truth *truth,
+                                 const struct loss_sums *sums, float *dpred)
+{
+    const struct loss_config *config = &loss->config;
+    const bool plus = config->family == LOSS_PLUS, none = !plus && !(sums->weight[head] > 0);
+    const double positives = fmax(sums->positives, 1), weight = plus ? fmax(sums->weight[head], 1) : sums->weight[head];
+    struct loss_values total = {0}, scale = {0};
+    if (!none)
+        scale = (struct loss_values){ config->qfl_weight / positives, config->bbox_weight / weight,
+                                      config->dfl_weight / (4 * weight) };
+    team_for(&loss->team, line_count(&loss->grid), gradient_line,
+             &(struct gradient_job){ loss, pred, truth, scale, dpred });
+    for (int i = 0; i < line_count(&loss->grid); i++) {         /* one thread, one order */
+        total.qfl += loss->line[i].qfl;
+        total.bbox += loss->line[i].bbox;
+        total.dfl += loss->line[i].dfl;
+    }
+    return (struct loss_values){ total.qfl * scale.qfl, total.bbox * scale.bbox, total.dfl * scale.dfl };
+}

@@ -1,0 +1,49 @@
+#include "detect/nms.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+static int by_score(const void *a, const void *b)
+{
+    const struct scored *x = a, *y = b;
+    if (x->score != y->score)
+        return x->score < y->score ? 1 : -1;
+    if (x->box != y->box)
+        return x->box < y->box ? -1 : 1;
+    return (x->label > y->label) - (x->label < y->label);
+}
+
+/* Of two boxes both moved by `shift`, every step rounded to float. */
+static float iou_shifted(const float p[4], const float q[4], float shift)
+{
+    float a[4], b[4];
+    for (int i = 0; i < 4; i++) {
+        a[i] = p[i] + shift;
+        b[i] = q[i] + shift;
+    }
+    const float w = fmaxf(fminf(a[2], b[2]) - fmaxf(a[0], b[0]), 0);
+    const float h = fmaxf(fminf(a[3], b[3]) - fmaxf(a[1], b[1]), 0);
+    const float area_a = (a[2] - a[0]) * (a[3] - a[1]), area_b = (b[2] - b[0]) * (b[3] - b[1]), common = w * h;
+    return common / (area_a + area_b - common);
+}
+
+int nms(struct scored *list, int count, const float (*box)[4], double iou_thr, int max_kept)
+{
+    float largest = -INFINITY;
+    int kept = 0;
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < 4; j++)
+            largest = fmaxf(largest, box[list[i].box][j]);
+    qsort(list, (size_t)count, sizeof *list, by_score);
+    for (int i = 0; i < count && kept != max_kept; i++) {
+        const struct scored s = list[i];
+        const float shift = (float)s.label * (largest + 1);
+        bool covered = false;
+        for (int k = 0; k < kept && !covered; k++)
+            covered = list[k].label == s.label && iou_shifted(box[list[k].box], box[s.box], shift) > iou_thr;
+        if (!covered)
+            list[kept++] = s;
+    }
+    return kept;
+}

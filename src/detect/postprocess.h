@@ -1,0 +1,29 @@
+/* detect/postprocess.h -- from the network's predictions to detections in the source image. */
+#ifndef DETECT_POSTPROCESS_H
+#define DETECT_POSTPROCESS_H
+#include "base/memory.h"
+#include "data/geometry.h"
+#include "detect/prior.h"
+
+struct detected { float box[4], score; int label; };    /* x1, y1, x2, y2 */
+
+struct postprocess_config {
+    int classes, reg_max;           /* 1 <= reg_max <= REG_MAX_LIMIT */
+    double score_thr, iou_thr;      /* 0 < score_thr < 1; the original's are 0.05 and 0.6 */
+    int max_kept;                   /* >= 1; 100 */
+};
+
+/* Of every prior of one image the box, integral x stride about the prior, cut to the network's input, and the score
+ * sigmoid(logit) of each class where that exceeds score_thr; then non-maximum suppression.  pred are the rows of all
+ * images (prior.h, prediction.h).  Writes out[max_kept], best first, in pixels of the network's input; their number
+ * to *count.  Borrows postprocess_bytes from tmp, given back on return.  Fails if a number is not finite, or tmp is
+ * too small. */
+bool postprocess(const struct postprocess_config *, const struct prior_grid *, int image, const float *pred,
+                 struct arena *tmp, struct detected *out, int *count, struct error *);
+size_t postprocess_bytes(const struct postprocess_config *, const struct prior_grid *);     /* SIZE_MAX: too many */
+
+/* Takes detections back through the matrix that led from source to input: bounding rectangle of the four corners,
+ * clipped to the source.  Fails, nothing changed, if the matrix has no inverse. */
+bool detected_to_source(struct detected *, int count, const struct matrix *to_input, struct size source,
+                        struct error *);
+#endif
