@@ -4,11 +4,26 @@
 #define GRAPH_BUILDER_H
 #include "graph/graph.h"
 
+/* How the parameters of the layers being built start.  Fan-in: inputs a group x kernel area; fan-out: outputs x area. */
+struct layer_init {
+    enum {
+        WEIGHTS_DEFAULT,                /* uniform within +-1 / sqrt(fan-in), biases too: PyTorch's own */
+        WEIGHTS_KAIMING,                /* normal, deviation sqrt(2 / fan-out) (He et al. 2015) */
+        WEIGHTS_INPUTS,                 /* normal, deviation 1 / inputs a group */
+        WEIGHTS_NORMAL,                 /* normal, deviation `deviation` */
+    } weights;
+    double deviation, bias, norm_bias;  /* bias: of convolutions, but for WEIGHTS_DEFAULT */
+};
+
 struct builder {
     struct graph *graph;
     struct params *params;              /* declared into, or looked up once they are laid out */
     bool training;                      /* batch statistics, gradients */
     bool unfused;                       /* nothing stays pending: the oracle of what does */
+    bool detached;                      /* the auxiliary branch reads features without gradient */
+    struct layer_init init;
+    const char *const *freeze;          /* prefixes of names; what they fit normalises by running statistics */
+    int freeze_count;
     char scope[512];                    /* "backbone.stage2.0." */
     struct error error;
 };

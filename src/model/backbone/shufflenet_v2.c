@@ -1,0 +1,74 @@
+/* model/backbone/shufflenet_v2.c -- ShuffleNet V2 (Ma et al. 2018): table 5 and figures 3c, 3d. */
+#include "base/table.h"
+#include "model/parts.h"
+#include <stdio.h>
+
+const struct key shufflenet_v2_keys[] = {
+    { "model_size",     FIELD(shufflenet_v2, model_size),                "1.5x",      1, 0, "0.5x, 1.0x, 1.5x or 2.0x" },
+    { "out_stages",     FIELD(shufflenet_v2, out_stages),                "[2, 3, 4]", 2, 4, "stages handed to the neck" },
+    { "with_last_conv", FIELD(shufflenet_v2, with_last_conv),            "false",     0, 0, "a last 1x1 convolution" },
+    { "kernal_size",    .type = KEY_IGNORED, .help = "upstream spells it so and does not read it" },
+    { "activation",     WORDS(shufflenet_v2, activation, activation_words), "ReLU",   0, 0, "activation" },
+    { "pretrain",       FIELD(shufflenet_v2, pretrain),                  "\"\"",      0, 0, "file of weights to start from" },
+    {0} };
+
+static const struct size { const char *name; int channels[5]; } sizes[] = {
+    { "0.5x", { 24, 48, 96, 192, 1024 } },
+    { "1.0x", { 24, 116, 232, 464, 1024 } },
+    { "1.5x", { 24, 176, 352, 704, 1024 } },
+    { "2.0x", { 24, 244, 488, 976, 2048 } },
+    {0} };
+
+/* Figure 3c, and 3d for stride 2. */
+static value shuffle_unit(struct builder *b, value x, int out, int stride, enum act a)
+{
+    const int half = out / 2;
+    value left, right = x;
+    if (stride == 1) {
+        left = channels(b, x, 0, half);
+        right = channels(b, x, half, out);
+    } else {
+        left = conv_norm(b, "branch1", 0, x, depthwise(3, stride));
+        left = activate(b, conv_norm(b, "branch1", 2, left, pointwise(half)), a);
+    }
+    right = activate(b, conv_norm(b, "branch2", 0, right, pointwise(half)), a);
+    right = conv_norm(b, "branch2", 3, right, depthwise(3, stride));
+    right = activate(b, conv_norm(b, "branch2", 5, right, pointwise(half)), a);
+    return shuffle(b, left, right);
+}
+
+static bool hands_over(const struct shufflenet_v2 *c, int stage)
+{
+    for (int i = 0; i < c->out_stages.count; i++)
+        if (c->out_stages.at[i] == stage)
+            return true;
+    return false;
+}
+
+void shufflenet_v2_build(struct builder *b, const void *config, value image, struct features *out)
+{
+    static const int repeats[] = { 4, 8, 4 };
+    const struct shufflenet_v2 *c = config;
+    const struct size *size = find_row(c->model_size, sizes, sizeof *size);
+    if (!size) {
+        builder_fail(b, "model_size '%s': no such ShuffleNetV2; did you mean %s?", c->model_size,
+                     nearest_name(c->model_size, sizes, sizeof *sizes));
+        return;
+    }
+    b->init = (struct layer_init){ .weights = WEIGHTS_INPUTS, .norm_bias = 0.0001 };
+    value x = activate(b, conv_norm(b, "conv1", 0, image, dense(size->channels[0], 3, 2)), c->activation);
+    x = max_pool(b, x, 3, 2, 1);
+    for (int stage = 2; stage <= 4; stage++) {
+        for (int i = 0; i < repeats[stage - 2]; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "stage%d", stage);
+            enter_index(b, name, i);
+            x = shuffle_unit(b, x, size->channels[stage - 1], i == 0 ? 2 : 1, c->activation);
+            leave(b);
+        }
+        if (stage == 4 && c->with_last_conv)
+            x = activate(b, conv_norm(b, "stage4.conv5", 0, x, pointwise(size->channels[4])), c->activation);
+        if (hands_over(c, stage))
+            out->at[out->count++] = x;
+    }
+}

@@ -1,0 +1,218 @@
+#include "model/blocks.h"
+
+#include "op/ops.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const struct word activation_words[] = {
+    { "LeakyReLU", ACT_LEAKY_RELU }, { "ReLU", ACT_RELU },   { "ReLU6", ACT_RELU6 }, { "HardSwish", ACT_HARD_SWISH },
+    { "Hardswish", ACT_HARD_SWISH }, { "SiLU", ACT_SILU },   { "GELU", ACT_GELU },
+    {0} };
+
+const struct word norm_words[] = { { "BN", NORM_BATCH }, { "SyncBN", NORM_BATCH }, { "GN", NORM_GROUP }, {0} };
+
+static const double leaky_slope = 0.1;
+
+struct conv dense(int out, int kernel, int stride)
+{
+    return (struct conv){ .out = out, .kernel = kernel, .stride = stride, .pad = (kernel - 1) / 2 };
+}
+
+struct conv pointwise(int out) { return dense(out, 1, 1); }
+
+struct conv depthwise(int kernel, int stride)
+{
+    return (struct conv){ .kernel = kernel, .stride = stride, .pad = (kernel - 1) / 2, .depthwise = true };
+}
+
+struct conv biased(struct conv c)
+{
+    c.bias = true;
+    return c;
+}
+
+int channels_of(const struct builder *b, value x) { return value_of(b, x)->shape.c; }
+
+static struct shape vector(int c) { return (struct shape){ 1, 1, 1, c, {0} }; }
+static struct init constant(double a) { return (struct init){ INIT_CONSTANT, a }; }
+
+static struct init weight_init(const struct layer_init *rule, struct shape w)
+{
+    const double area = (double)w.h * w.w, fan_in = w.c * area, fan_out = w.n * area;
+    switch (rule->weights) {
+    case WEIGHTS_KAIMING: return (struct init){ INIT_NORMAL, sqrt(2 / fan_out) };
+    case WEIGHTS_INPUTS:  return (struct init){ INIT_NORMAL, 1.0 / w.c };
+    case WEIGHTS_NORMAL:  return (struct init){ INIT_NORMAL, rule->deviation };
+    case WEIGHTS_DEFAULT: break;
+    }
+    return (struct init){ INIT_UNIFORM, 1 / sqrt(fan_in) };
+}
+
+value conv(struct builder *b, const char *name, value x, struct conv c)
+{
+    const int in = channels_of(b, x), groups = c.depthwise ? in : 1;
+    const struct shape w = { c.depthwise ? in : c.out, c.kernel, c.kernel, in / groups, {0} };
+    const struct init weights = weight_init(&b->init, w);
+    value operands[3] = { x };
+    enter(b, name);
+    operands[1] = graph_param(b, "weight", w, 4, PARAM_TRAINED, weights);
+    if (c.bias)
+        operands[2] = graph_param(b, "bias", vector(w.n), 1, PARAM_TRAINED,
+                                  b->init.weights == WEIGHTS_DEFAULT ? weights : constant(b->init.bias));
+    leave(b);
+    return graph_node(b, &op_conv, name, operands, c.bias ? 3 : 2,
+                      (union attr){ .conv = { c.stride, c.pad, groups } });
+}
+
+/* weight and bias of a normalisation of c channels. */
+static void norm_params(struct builder *b, int c, value *weight, value *bias)
+{
+    *weight = graph_param(b, "weight", vector(c), 1, PARAM_TRAINED, constant(1));
+    *bias = graph_param(b, "bias", vector(c), 1, PARAM_TRAINED, constant(b->init.norm_bias));
+    if (b->error.exit)
+        return;
+    b->params->list[value_of(b, *weight)->param].is_norm = true;
+    b->params->list[value_of(b, *bias)->param].is_norm = true;
+}
+
+static bool frozen(const struct builder *b)
+{
+    for (int i = 0; i < b->freeze_count; i++)
+        if (strncmp(b->scope, b->freeze[i], strlen(b->freeze[i])) == 0)
+            return true;
+    return false;
+}
+
+value norm(struct builder *b, const char *name, value x)
+{
+    const int c = channels_of(b, x);
+    value operands[5] = { x };
+    enter(b, name);
+    norm_params(b, c, &operands[1], &operands[2]);
+    operands[3] = graph_param(b, "running_mean", vector(c), 1, PARAM_BUFFER, constant(0));
+    operands[4] = graph_param(b, "running_var", vector(c), 1, PARAM_BUFFER, constant(1));
+    const bool training = b->training && !frozen(b);
+    leave(b);
+    return graph_node(b, &op_norm, name, operands, 5,
+                      (union attr){ .norm = { .eps = (real)1e-5, .momentum = (real)0.1, .training = training } });
+}
+
+value group_norm(struct builder *b, const char *name, value x, int groups)
+{
+    value operands[3] = { x };
+    enter(b, name);
+    norm_params(b, channels_of(b, x), &operands[1], &operands[2]);
+    leave(b);
+    return graph_node(b, &op_group_norm, name, operands, 3,
+                      (union attr){ .norm = { .eps = (real)1e-5, .groups = groups } });
+}
+
+value conv_norm(struct builder *b, const char *name, int index, value x, struct conv c)
+{
+    char first[64], second[64];
+    snprintf(first, sizeof first, "%s.%d", name, index);
+    snprintf(second, sizeof second, "%s.%d", name, index + 1);
+    return norm(b, second, conv(b, first, x, c));
+}
+
+value activate(struct builder *b, value x, enum act a)
+{
+    const union attr attr = { .act = { a, a == ACT_LEAKY_RELU ? (real)leaky_slope : 0 } };
+    if (a == ACT_NONE || x == VALUE_NONE || b->error.exit)
+        return x;
+    struct value_info *info = &b->graph->values[x];
+    if (!info->pending || info->consumers || info->lazy.act != ACT_NONE)
+        return graph_node(b, &op_act, "act", &x, 1, attr);
+    struct node *producer = &b->graph->nodes[info->producer];
+    producer->attr.norm.act = info->lazy.act = a;
+    producer->attr.norm.slope = info->lazy.slope = attr.act.slope;
+    return x;
+}
+
+static value normalise(struct builder *b, const char *batch_name, value x, struct norm_config n)
+{
+    return n.type == NORM_GROUP ? group_norm(b, "gn", x, n.num_groups)
+         : n.type == NORM_BATCH ? norm(b, batch_name, x) : x;
+}
+
+value conv_module(struct builder *b, value x, struct conv c, struct norm_config n, enum act a)
+{
+    c.bias = n.type == NORM_NONE;
+    return activate(b, normalise(b, "bn", conv(b, "conv", x, c), n), a);
+}
+
+value depthwise_module(struct builder *b, value x, struct conv c, struct norm_config n, enum act a)
+{
+    struct conv deep = depthwise(c.kernel, c.stride), point = pointwise(c.out);
+    deep.bias = point.bias = n.type == NORM_NONE;
+    x = activate(b, normalise(b, "dwnorm", conv(b, "depthwise", x, deep), n), a);
+    return activate(b, normalise(b, "pwnorm", conv(b, "pointwise", x, point), n), a);
+}
+
+static value two(struct builder *b, const struct op *op, value x, value y)
+{
+    return graph_node(b, op, op->name, (value[]){ x, y }, 2, (union attr){0});
+}
+
+value add(struct builder *b, value x, value y)     { return two(b, &op_add, x, y); }
+value concat(struct builder *b, value x, value y)  { return two(b, &op_concat, x, y); }
+value shuffle(struct builder *b, value x, value y) { return two(b, &op_shuffle, x, y); }
+
+static value one(struct builder *b, const struct op *op, value x, union attr attr)
+{
+    return graph_node(b, op, op->name, &x, 1, attr);
+}
+
+value channels(struct builder *b, value x, int from, int to)
+{
+    return one(b, &op_channels, x, (union attr){ .channels = { from, to } });
+}
+
+value max_pool(struct builder *b, value x, int kernel, int stride, int pad)
+{
+    return one(b, &op_max_pool, x, (union attr){ .pool = { kernel, stride, pad } });
+}
+
+value upsample(struct builder *b, value x) { return one(b, &op_upsample2x, x, (union attr){0}); }
+value detach(struct builder *b, value x)   { return one(b, &op_detach, x, (union attr){0}); }
+
+value stack(struct builder *b, const value *levels, int count)
+{
+    return graph_node(b, &op_stack, "stack", levels, count, (union attr){0});
+}
+
+value scale_levels(struct builder *b, const char *name, value x)
+{
+    value operands[OP_IN] = { x };
+    const int levels = value_of(b, x)->shape.lv.count;
+    for (int l = 0; l < levels && l + 1 < OP_IN; l++) {
+        enter_index(b, name, l);
+        operands[l + 1] = graph_param(b, "scale", vector(1), 0, PARAM_TRAINED, constant(1));
+        leave(b);
+    }
+    return graph_node(b, &op_scale, name, operands, 1 + levels, (union attr){0});
+}
+
+/* Ghost module (Han et al. 2020, fig. 2b): half of the channels, then a cheap copy of them. */
+static value ghost(struct builder *b, const char *name, value x, int out, enum act a)
+{
+    enter(b, name);
+    const value y = activate(b, conv_norm(b, "primary_conv", 0, x, pointwise((out + 1) / 2)), a);
+    const value z = activate(b, conv_norm(b, "cheap_operation", 0, y, depthwise(3, 1)), a);
+    leave(b);
+    return concat(b, y, z);
+}
+
+value ghost_bottleneck(struct builder *b, value x, int mid, int out, int kernel, int stride, enum act a)
+{
+    value y = ghost(b, "ghost1", x, mid, a), shortcut = x;
+    if (stride > 1)
+        y = norm(b, "bn_dw", conv(b, "conv_dw", y, depthwise(kernel, stride)));
+    y = ghost(b, "ghost2", y, out, ACT_NONE);
+    if (stride > 1 || channels_of(b, x) != out) {
+        shortcut = conv_norm(b, "shortcut", 0, x, depthwise(kernel, stride));
+        shortcut = conv_norm(b, "shortcut", 2, shortcut, pointwise(out));
+    }
+    return add(b, y, shortcut);
+}

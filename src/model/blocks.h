@@ -1,0 +1,50 @@
+/* model/blocks.h -- the layers that models are written with.  A line is a layer; `name` is its name in the official
+ * state_dict, below the builder's scope. */
+#ifndef MODEL_BLOCKS_H
+#define MODEL_BLOCKS_H
+#include "config/key.h"
+#include "graph/builder.h"
+
+extern const struct word activation_words[];            /* LeakyReLU, ReLU, ...: values of enum act */
+
+enum norm_type { NORM_NONE, NORM_BATCH, NORM_GROUP };
+extern const struct word norm_words[];                  /* BN, SyncBN, GN */
+struct norm_config { enum norm_type type; int num_groups; };
+
+/* A convolution but for its input.  Depthwise ones have as many outputs as inputs. */
+struct conv { int out, kernel, stride, pad; bool depthwise, bias; };
+struct conv dense(int out, int kernel, int stride);     /* padded by (kernel - 1) / 2, no bias */
+struct conv pointwise(int out);
+struct conv depthwise(int kernel, int stride);
+struct conv biased(struct conv);
+
+int channels_of(const struct builder *, value);
+
+value conv(struct builder *, const char *name, value x, struct conv);
+value norm(struct builder *, const char *name, value x);                /* batch norm: momentum 0.1, eps 1e-5 */
+value group_norm(struct builder *, const char *name, value x, int groups);
+/* name.index is the convolution, name.(index + 1) its batch norm. */
+value conv_norm(struct builder *, const char *name, int index, value x, struct conv);
+
+/* act(x).  A normalised value takes the activation with it and must not be read without it any more. */
+value activate(struct builder *, value x, enum act);
+
+/* In the current scope: conv, bn or gn, activation; without a norm the convolution has a bias. */
+value conv_module(struct builder *, value x, struct conv, struct norm_config, enum act);
+/* In the current scope: depthwise, dwnorm, activation, pointwise, pwnorm, activation. */
+value depthwise_module(struct builder *, value x, struct conv, struct norm_config, enum act);
+
+value add(struct builder *, value, value);
+value concat(struct builder *, value, value);
+value channels(struct builder *, value, int from, int to);
+value shuffle(struct builder *, value left, value right);               /* channel shuffle of their concat, 2 groups */
+value max_pool(struct builder *, value, int kernel, int stride, int pad);
+value upsample(struct builder *, value);                                /* bilinear, twice the size */
+value detach(struct builder *, value);
+value stack(struct builder *, const value *levels, int count);
+/* name.level.scale, a learned number a level, starting at 1. */
+value scale_levels(struct builder *, const char *name, value);
+
+/* Ghost bottleneck (Han et al. 2020, fig. 3), without squeeze-excite. */
+value ghost_bottleneck(struct builder *, value x, int mid, int out, int kernel, int stride, enum act);
+#endif

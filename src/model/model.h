@@ -1,0 +1,34 @@
+/* model/model.h -- a detector as the configuration describes it: its parameters, and graphs that compute with them. */
+#ifndef MODEL_MODEL_H
+#define MODEL_MODEL_H
+#include "config/config.h"
+#include "graph/graph.h"
+#include "model/registry.h"
+
+struct model {
+    struct config *config;                      /* borrowed */
+    const struct backbone *backbone; void *backbone_config;
+    const struct neck *neck;         void *neck_config;
+    const struct head *head;         void *head_config;
+    const struct head *aux_head;     void *aux_config;  /* NULL: no assign guidance module */
+    struct head_config shape;                   /* of the head: classes, reg_max, strides */
+    struct params params;                       /* with values as a fresh model has them */
+};
+
+/* Reads the sections of the configuration, declares every parameter and gives it its first value: random numbers of
+ * config->seed, the auxiliary neck a copy of the neck.  Exit 2 names the key or layer that does not fit. */
+bool model_open(struct model *, struct config *, struct error *);
+void model_free(struct model *);
+
+struct graph_options {
+    int n, h, w;                                /* batch and input size */
+    bool training;                              /* batch statistics, gradients, and the auxiliary branch if any */
+    bool detached;                              /* the auxiliary branch reads features without gradient */
+    bool unfused, separate;                     /* oracles: nothing stays pending, no memory is shared */
+};
+
+/* A graph with the input 0, [n][h][w][3], and the outputs "main" and, where it trains with one, "aux": rows
+ * [level][image][y][x].  Exit 2 if the sizes do not suit the model. */
+bool model_graph(struct model *, const struct graph_options *, struct graph *, struct error *);
+enum { MODEL_INPUT = 0 };
+#endif

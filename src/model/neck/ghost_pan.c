@@ -1,0 +1,97 @@
+/* model/neck/ghost_pan.c -- the path aggregation network of NanoDet-Plus: PAN (Liu et al. 2018, fig. 1a, b) with ghost
+ * bottlenecks (Han et al. 2020), and extra levels beyond the backbone's. */
+#include "model/parts.h"
+
+const struct key ghost_pan_keys[] = {
+    { "in_channels",     FIELD(ghost_pan, in_channels),     NULL,    1, 65536, "channels of the backbone's maps" },
+    { "out_channels",    FIELD(ghost_pan, out_channels),    NULL,    1, 65536, "channels of every level" },
+    { "use_depthwise",   FIELD(ghost_pan, use_depthwise),   "false", 0, 0, "depthwise separable down-sampling" },
+    { "kernel_size",     FIELD(ghost_pan, kernel_size),     "5",     1, 31, "of depthwise and down-sampling convolutions" },
+    { "expand",          FIELD(ghost_pan, expand),          "1",     1, 16, "inner channels / out_channels" },
+    { "num_blocks",      FIELD(ghost_pan, num_blocks),      "1",     1, 16, "ghost bottlenecks a stack" },
+    { "use_res",         FIELD(ghost_pan, use_res),         "false", 0, 0, "a shortcut around each stack" },
+    { "num_extra_level", FIELD(ghost_pan, num_extra_level), "0",     0, 4, "levels beyond the backbone's" },
+    { "upsample_cfg.scale_factor", .type = KEY_IGNORED, .help = "always 2" },
+    { "upsample_cfg.mode", .type = KEY_IGNORED, .help = "always bilinear" },
+    { "norm_cfg.type",   WORDS(ghost_pan, norm.type, norm_words), "BN", 0, 0, "normalisation" },
+    { "norm_cfg.num_groups", FIELD(ghost_pan, norm.num_groups), "32", 1, 65536, "groups of GN" },
+    { "activation",      WORDS(ghost_pan, activation, activation_words), "LeakyReLU", 0, 0, "activation" },
+    {0} };
+
+/* The list element name.index: a 1x1 convolution, or one that halves the size. */
+static value reduce(struct builder *b, const char *name, int index, value x, const struct ghost_pan *c)
+{
+    enter_index(b, name, index);
+    x = conv_module(b, x, pointwise(c->out_channels), c->norm, c->activation);
+    leave(b);
+    return x;
+}
+
+static value downsample(struct builder *b, const char *name, int index, value x, const struct ghost_pan *c)
+{
+    const struct conv half = dense(c->out_channels, c->kernel_size, 2);
+    enter_index(b, name, index);
+    x = c->use_depthwise ? depthwise_module(b, x, half, c->norm, c->activation)
+                         : conv_module(b, x, half, c->norm, c->activation);
+    leave(b);
+    return x;
+}
+
+static value ghost_blocks(struct builder *b, const char *name, int index, value x, const struct ghost_pan *c)
+{
+    const struct norm_config none = { .type = NORM_NONE };
+    value y = x;
+    enter_index(b, name, index);
+    b->init.weights = WEIGHTS_DEFAULT;
+    for (int i = 0; i < c->num_blocks; i++) {
+        enter_index(b, "blocks", i);
+        y = ghost_bottleneck(b, y, c->out_channels * c->expand, c->out_channels, c->kernel_size, 1, c->activation);
+        leave(b);
+    }
+    b->init.weights = WEIGHTS_KAIMING;
+    if (c->use_res) {
+        enter(b, "reduce_conv");
+        y = add(b, y, conv_module(b, x, pointwise(c->out_channels), none, c->activation));
+        leave(b);
+    }
+    leave(b);
+    return y;
+}
+
+static bool inputs_fit(struct builder *b, const struct ghost_pan *c, const struct features *in)
+{
+    if (in->count < 1 || c->in_channels.count != in->count)
+        builder_fail(b, "in_channels has %d numbers, the backbone %d maps", c->in_channels.count, in->count);
+    else if (in->count + c->num_extra_level > FEATURES)
+        builder_fail(b, "more than %d levels", FEATURES);
+    for (int i = 0; i < in->count && !b->error.exit; i++)
+        if (channels_of(b, in->at[i]) != c->in_channels.at[i])
+            builder_fail(b, "in_channels[%d] is %d, the backbone's map has %d channels", i, c->in_channels.at[i],
+                         channels_of(b, in->at[i]));
+    return !b->error.exit;
+}
+
+void ghost_pan_build(struct builder *b, const void *config, const struct features *in, struct features *out)
+{
+    const struct ghost_pan *c = config;
+    const int n = in->count;
+    value reduced[FEATURES], inner[FEATURES];
+    if (!inputs_fit(b, c, in))
+        return;
+    b->init = (struct layer_init){ .weights = WEIGHTS_KAIMING };
+    for (int i = 0; i < n; i++)
+        reduced[i] = reduce(b, "reduce_layers", i, in->at[i], c);
+
+    inner[n - 1] = reduced[n - 1];                      /* top down */
+    for (int i = n - 1; i > 0; i--)
+        inner[i - 1] = ghost_blocks(b, "top_down_blocks", n - 1 - i,
+                                    concat(b, upsample(b, inner[i]), reduced[i - 1]), c);
+    out->at[0] = inner[0];                              /* bottom up */
+    for (int i = 0; i + 1 < n; i++)
+        out->at[i + 1] = ghost_blocks(b, "bottom_up_blocks", i,
+                                      concat(b, downsample(b, "downsamples", i, out->at[i], c), inner[i + 1]), c);
+    for (int i = 0; i < c->num_extra_level; i++)
+        out->at[n + i] = add(b, downsample(b, "extra_lvl_in_conv", i, reduced[n - 1], c),
+                             downsample(b, "extra_lvl_out_conv", i, out->at[n + i - 1], c));
+    out->count = n + c->num_extra_level;
+}

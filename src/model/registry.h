@@ -1,0 +1,40 @@
+/* model/registry.h -- the parts that models are put together from, a row each.  A row's keys are those of its section
+ * of the configuration; they fill a struct of config_size bytes, which build reads. */
+#ifndef MODEL_REGISTRY_H
+#define MODEL_REGISTRY_H
+#include "model/blocks.h"
+
+enum { FEATURES = LEVELS };                             /* most maps that a part hands over */
+
+struct features { int count; value at[FEATURES]; };
+
+struct backbone {
+    const char *name;
+    const struct key *keys; size_t config_size;
+    void (*build)(struct builder *, const void *config, value image, struct features *out);
+};
+
+struct neck {
+    const char *name;
+    const struct key *keys; size_t config_size;
+    void (*build)(struct builder *, const void *config, const struct features *in, struct features *out);
+};
+
+/* All heads have these first. */
+struct head_config {
+    int num_classes, input_channel, feat_channels, stacked_convs, reg_max;
+    struct ints strides;
+    enum act activation;
+};
+
+struct head {
+    const char *name;
+    const struct key *keys; size_t config_size;         /* the struct starts with a struct head_config */
+    /* The prediction, rows [level][image][y][x] of num_classes logits and 4 (reg_max + 1) box logits. */
+    value (*build)(struct builder *, const void *config, const struct features *in);
+};
+
+extern const struct backbone backbones[];
+extern const struct neck necks[];
+extern const struct head heads[];
+#endif

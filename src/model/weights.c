@@ -1,0 +1,125 @@
+#include "model/weights.h"
+
+#include "base/memory.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void weights_report_free(struct weights_report *report)
+{
+    names_free(&report->missing);
+    names_free(&report->misfit);
+    names_free(&report->unknown);
+    *report = (struct weights_report){0};
+}
+
+/* The dimensions of a parameter as files have them. */
+static int file_dims(const struct param *p, size_t dims[4])
+{
+    const struct shape s = p->shape;
+    const size_t all[4] = { (size_t)s.n, (size_t)s.c, (size_t)s.h, (size_t)s.w };
+    memcpy(dims, p->rank == 1 ? all + 1 : all, sizeof all - (p->rank == 1 ? sizeof *all : 0));
+    return p->rank;
+}
+
+static bool same_dims(const struct param *p, const struct tensor *t)
+{
+    size_t dims[4] = {0};
+    const int rank = file_dims(p, dims);
+    if (t->rank != rank)
+        return false;
+    for (int i = 0; i < rank; i++)
+        if (t->dims[i] != dims[i])
+            return false;
+    return true;
+}
+
+static void add_dims(struct text *text, const size_t *dims, int rank)
+{
+    text_add(text, "[");
+    for (int i = 0; i < rank; i++)
+        text_add(text, "%s%zu", i ? ", " : "", dims[i]);
+    text_add(text, "]");
+}
+
+static bool note_misfit(struct weights_report *report, const struct param *p, const struct tensor *t, struct error *err)
+{
+    struct text line = {0};
+    size_t dims[4] = {0};
+    const int rank = file_dims(p, dims);
+    text_add(&line, "%s is ", p->name);
+    add_dims(&line, t->dims, t->rank);
+    text_add(&line, ", the model wants ");
+    add_dims(&line, dims, rank);
+    const bool ok = text_ok(&line, err) && names_add(&report->misfit, line.s, err);
+    text_free(&line);
+    return ok;
+}
+
+static bool ends_in(const char *name, const char *end)
+{
+    const size_t n = strlen(name), m = strlen(end);
+    return n >= m && strcmp(name + n - m, end) == 0;
+}
+
+/* One tensor of the file; marks the parameter it fits. */
+static bool take(const struct params *params, const struct tensor *t, const char *prefix, real *array, bool *given,
+                 float *room, struct weights_report *report, struct error *err)
+{
+    char name[640];
+    snprintf(name, sizeof name, "%s%s", strncmp(t->name, prefix, strlen(prefix)) == 0 ? "" : prefix, t->name);
+    const int index = params_find(params, name);
+    if (index < 0)
+        return ends_in(t->name, "num_batches_tracked") || names_add(&report->unknown, t->name, err);
+    const struct param *p = &params->list[index];
+    given[index] = true;
+    if (!same_dims(p, t))
+        return note_misfit(report, p, t, err);
+    tensor_floats(t, room);
+    param_from_file(p, room, array);
+    report->taken++;
+    return true;
+}
+
+static float *room_for_largest(const struct params *params, struct error *err)
+{
+    ptrdiff_t largest = 0;
+    for (int i = 0; i < params->count; i++)
+        largest = params->list[i].count > largest ? params->list[i].count : largest;
+    return new_array((size_t)largest, sizeof(float), err);
+}
+
+bool weights_take(const struct params *params, const struct tensors *t, const char *prefix, real *array,
+                  struct weights_report *report, struct error *err)
+{
+    bool *given = new_array((size_t)params->count, sizeof *given, err);
+    float *room = room_for_largest(params, err);
+    bool ok = given && room;
+    for (int i = 0; ok && i < t->count; i++)
+        ok = take(params, &t->list[i], prefix, array, given, room, report, err);
+    for (int i = 0; ok && i < params->count; i++)
+        if (!given[i] && strncmp(params->list[i].name, prefix, strlen(prefix)) == 0)
+            ok = names_add(&report->missing, params->list[i].name, err);
+    free(given);
+    free(room);
+    return ok;
+}
+
+bool weights_give(const struct params *params, const real *array, const char *prefix, struct tensors *t,
+                  struct error *err)
+{
+    for (int i = 0; i < params->count; i++) {
+        const struct param *p = &params->list[i];
+        char name[640];
+        float *data = tensors_block(t, (size_t)p->count, sizeof *data, err);
+        if (!data)
+            return false;
+        param_to_file(p, array, data);
+        snprintf(name, sizeof name, "%s%s", prefix, p->name);
+        struct tensor tensor = { .name = name, .dtype = DTYPE_F32, .data = (const unsigned char *)data };
+        tensor.rank = file_dims(p, tensor.dims);
+        if (!tensors_add(t, &tensor, err))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,32 @@
+/* op/ops.h -- the layers, a row each.  x_i: operands; c: channels.  Values are NHWC (graph/op.h). */
+#ifndef OP_OPS_H
+#define OP_OPS_H
+#include "graph/op.h"
+
+/* Normalisation, with its activation, pending: z = scale x + shift. */
+extern const struct op op_norm;         /* act((x - mean) / sqrt(var + eps) gamma + beta): x, gamma, beta, mean, var */
+extern const struct op op_group_norm;   /* likewise within each group of an image and level: x, gamma, beta */
+
+extern const struct op op_conv;         /* x * w + b: x, w, and b or not; attr.conv */
+
+/* One pixel at a time. */
+extern const struct op op_act;          /* act(x) */
+extern const struct op op_add;          /* x_0 + x_1 */
+extern const struct op op_mul;          /* x_0 x_1; x_1 may have one pixel an image or one channel a pixel */
+extern const struct op op_scale;        /* s_l x on level l: x, s_0, s_1, ... */
+extern const struct op op_shuffle;      /* y[2c] = x_0[c], y[2c + 1] = x_1[c] */
+
+/* Neighbourhoods, of one level. */
+extern const struct op op_max_pool;     /* largest of a window; attr.pool */
+extern const struct op op_avg_pool;     /* mean of a window, padding counted as 0 */
+extern const struct op op_global_pool;  /* mean of an image */
+extern const struct op op_upsample2x;   /* bilinear, half-pixel centres */
+extern const struct op op_nearest2x;    /* y[i, j] = x[i / 2, j / 2] */
+
+/* Memory. */
+extern const struct op op_concat;       /* operands one after the other along channels */
+extern const struct op op_stack;        /* maps of one level as the levels of one tensor */
+extern const struct op op_channels;     /* channels from .. to - 1 of x; attr.channels */
+extern const struct op op_detach;       /* x, without gradient */
+/* op_materialise (graph/op.h): the value of a pending x. */
+#endif
