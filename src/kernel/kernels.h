@@ -19,6 +19,9 @@ struct depthwise {
 /* value = act(z), z = scale[c] x + shift[c], or z = x where scale is NULL. */
 struct affine { const real *scale, *shift; enum act act; real slope; };
 
+/* The gradient of a normalisation: dx = scale[c] g + slope[c] (x - mean[c]) + shift[c]. */
+struct norm_map { const real *scale, *slope, *mean, *shift; };
+
 struct kernels {
     const char *name;
 
@@ -40,6 +43,29 @@ struct kernels {
     void (*activate)(const struct affine *, int n, int c, const real *x, int ldx, real *y, int ldy);
     void (*activate_grad)(const struct affine *, int n, int c, const real *x, int ldx, const real *dy, int lddy,
                           bool add, real *g, int ldg);
+    /* interleave: y[2i] = a[i], y[2i+1] = b[i];  every_second: y[i] = x[2i]. */
+    void (*interleave)(int n, int c, const real *a, int lda, const real *b, int ldb, real *y, int ldy);
+    void (*every_second)(int n, int c, const real *x, int ldx, bool add, real *y, int ldy);
+
+    /* Max pooling: the window and rows as for depthwise; winner: the tap u * kernel + v of each output, dense.  Of
+     * equals the first wins; a NaN is larger than any.  max_pool_dx_row: row r of dx from dy of the whole image. */
+    void (*max_pool_row)(const struct depthwise *, int i, const real *x, int first, real *y, unsigned char *winner);
+    void (*max_pool_dx_row)(const struct depthwise *, int r, const real *dy, const unsigned char *winner, bool add,
+                            real *dx);
+
+    /* Bilinear, twice the size.  A row of y, 2w pixels, from the row of x near it and the one farther, w pixels each;
+     * a row of dx, w pixels, from four rows of dy. */
+    void (*upsample_row)(int w, int c, const real *near, const real *far, int ldx, real *y, int ldy);
+    void (*upsample_dx_row)(int w, int c, const real *dy0, const real *dy1, const real *dy2, const real *dy3, int lddy,
+                            bool add, real *dx, int lddx);
+
+    /* Of n >= 1 pixels each channel's mean, and sum of squares of x - mean. */
+    void (*moments)(int n, int c, const real *x, int ldx, real *mean, real *m2);
+    /* Sums over n pixels of g and of g (x - mean). */
+    void (*norm_sums)(int n, int c, const real *g, int ldg, const real *x, int ldx, const real *mean, real *sum_g,
+                      real *sum_gx);
+    void (*norm_dx)(const struct norm_map *, int n, int c, const real *g, int ldg, const real *x, int ldx, bool add,
+                    real *dx, int lddx);
 };
 
 /* The table called ref, sse, avx2 or avx512 (misuse if this machine or build has no such); NULL: the fastest. */

@@ -16,7 +16,8 @@ extern const struct op op_mul;          /* x_0 x_1; x_1 may have one pixel an im
 extern const struct op op_scale;        /* s_l x on level l: x, s_0, s_1, ... */
 extern const struct op op_shuffle;      /* y[2c] = x_0[c], y[2c + 1] = x_1[c] */
 
-/* Neighbourhoods, of one level. */
+/* Neighbourhoods; the convolution's also of several levels. */
+extern const struct op op_conv;         /* sum over taps and inputs of w x, + b: x, weight OHWI [, bias]; attr.conv */
 extern const struct op op_max_pool;     /* largest of a window; attr.pool */
 extern const struct op op_avg_pool;     /* mean of a window, padding counted as 0 */
 extern const struct op op_global_pool;  /* mean of an image */

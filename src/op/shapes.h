@@ -1,4 +1,5 @@
-/* op/shapes.h -- what the shape functions of ops have to say about operands.  Errors name the layer. */
+/* op/shapes.h -- what the shape functions of ops have to say about operands.  The graph puts layer and op
+ * before their errors. */
 #ifndef OP_SHAPES_H
 #define OP_SHAPES_H
 #include "graph/op.h"
@@ -11,6 +12,7 @@ bool want_same(const struct node *, int first, bool channels, struct error *);
 /* The operand is a vector of c numbers: 1 x 1 x 1 x c. */
 bool want_vector(const struct node *, int operand, int c, struct error *);
 
-/* A window of a convolution or pooling slides within x and its padding: y's h and w. */
-bool slide(const struct node *, int kernel_h, int kernel_w, int stride, int pad, struct shape *y, struct error *);
+/* The shape of max and average pooling, attr.pool.  A tap of the window fits in a byte. */
+enum { POOL_KERNEL = 16 };
+bool pooled(struct node *, struct error *);
 #endif

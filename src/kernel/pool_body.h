@@ -1,0 +1,89 @@
+/* kernel/pool_body.h -- max pooling and bilinear resampling of rows; included by every isa_*.c. */
+#include "kernel/kernels.h"
+#include <math.h>
+#include <string.h>
+
+/* Compares tap (u, v) of the window with the largest of the taps before it. */
+static inline void max_tap(int c, const real *restrict x, int tap, real *restrict y, unsigned char *restrict winner)
+{
+    for (int i = 0; i < c; i++) {
+        const bool wins = x[i] > y[i] || x[i] != x[i];          /* a NaN is larger than any */
+        y[i] = wins ? x[i] : y[i];
+        winner[i] = wins ? (unsigned char)tap : winner[i];
+    }
+}
+
+static void max_pool_row(const struct depthwise *g, int i, const real *restrict x, int first, real *restrict y,
+                         unsigned char *restrict winner)
+{
+    const int top = i * g->stride - g->pad;
+    const int u0 = top < 0 ? -top : 0, u1 = top + g->kernel > g->h ? g->h - top : g->kernel;
+    for (int j = 0; j < g->out_w; j++, y += g->ldy, winner += g->c) {
+        const int left = j * g->stride - g->pad;
+        const int v0 = left < 0 ? -left : 0, v1 = left + g->kernel > g->w ? g->w - left : g->kernel;
+        for (int c = 0; c < g->c; c++)
+            y[c] = -INFINITY;
+        memset(winner, u0 * g->kernel + v0, (size_t)g->c);
+        for (int u = u0; u < u1; u++)
+            for (int v = v0; v < v1; v++)
+                max_tap(g->c, x + ((ptrdiff_t)(top + u - first) * g->w + left + v) * g->ldx, u * g->kernel + v, y,
+                        winner);
+    }
+}
+
+static inline void won_tap(int c, const real *restrict dy, const unsigned char *restrict winner, int tap,
+                           real *restrict dx)
+{
+    for (int i = 0; i < c; i++)
+        dx[i] += winner[i] == tap ? dy[i] : 0;
+}
+
+static void max_pool_dx_row(const struct depthwise *g, int r, const real *restrict dy,
+                            const unsigned char *restrict winner, bool add, real *restrict dx)
+{
+    for (int s = 0; s < g->w; s++, dx += g->ldx) {
+        if (!add)
+            memset(dx, 0, (size_t)g->c * sizeof *dx);
+        for (int u = (r + g->pad) % g->stride; u < g->kernel; u += g->stride)
+            for (int v = (s + g->pad) % g->stride; v < g->kernel; v += g->stride) {
+                const int i = (r + g->pad - u) / g->stride, j = (s + g->pad - v) / g->stride;
+                const ptrdiff_t pixel = (ptrdiff_t)i * g->out_w + j;
+                if (r + g->pad >= u && s + g->pad >= v && i < g->out_h && j < g->out_w)
+                    won_tap(g->c, dy + pixel * g->ldy, winner + pixel * g->c, u * g->kernel + v, dx);
+            }
+    }
+}
+
+static void upsample_row(int w, int c, const real *restrict near, const real *restrict far, int ldx, real *restrict y,
+                         int ldy)
+{
+    for (int j = 0; j < w; j++)
+        for (int side = 0; side < 2; side++, y += ldy) {
+            const int next = side ? (j + 1 < w ? j + 1 : j) : (j > 0 ? j - 1 : j);
+            const ptrdiff_t a = (ptrdiff_t)j * ldx, b = (ptrdiff_t)next * ldx;
+            for (int i = 0; i < c; i++)
+                y[i] = (9 * near[a + i] + 3 * near[b + i] + 3 * far[a + i] + far[b + i]) / 16;
+        }
+}
+
+/* x[o] + 3 x[p] + 3 x[q] + x[r] */
+static inline real across(const real *x, ptrdiff_t o, ptrdiff_t p, ptrdiff_t q, ptrdiff_t r)
+{
+    return x[o] + x[r] + 3 * (x[p] + x[q]);
+}
+
+static void upsample_dx_row(int w, int c, const real *restrict d0, const real *restrict d1, const real *restrict d2,
+                            const real *restrict d3, int lddy, bool add, real *restrict dx, int lddx)
+{
+    for (int j = 0; j < w; j++, dx += lddx) {
+        const ptrdiff_t p = (ptrdiff_t)2 * j * lddy, q = p + lddy;
+        const ptrdiff_t o = j > 0 ? p - lddy : p, r = j + 1 < w ? q + lddy : q;
+        if (!add)
+            memset(dx, 0, (size_t)c * sizeof *dx);
+        for (int i = 0; i < c; i++) {
+            const real outer = across(d0 + i, o, p, q, r) + across(d3 + i, o, p, q, r);
+            const real inner = across(d1 + i, o, p, q, r) + across(d2 + i, o, p, q, r);
+            dx[i] += (outer + 3 * inner) / 16;
+        }
+    }
+}

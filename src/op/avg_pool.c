@@ -1,0 +1,60 @@
+/* op/avg_pool.c -- the mean of a window of kernel x kernel, padding counted as zeros: a depthwise convolution whose
+ * weights are all 1 / kernel^2. */
+#include "kernel/kernels.h"
+#include "op/ops.h"
+#include "op/shapes.h"
+
+/* The weights. */
+static size_t work(const struct node *n, enum pass pass)
+{
+    (void)pass;
+    return (size_t)n->attr.pool.kernel * (size_t)n->attr.pool.kernel * (size_t)n->x[0].c * sizeof(real);
+}
+
+static struct depthwise window(const struct call *k, struct view x, struct view y)
+{
+    return (struct depthwise){
+        .kernel = k->node->attr.pool.kernel, .stride = k->node->attr.pool.stride, .pad = k->node->attr.pool.pad,
+        .c = x.c, .h = x.h, .w = x.w, .ldx = x.ld, .out_h = y.h, .out_w = y.w, .ldy = y.ld };
+}
+
+static void fill_weights(const struct call *k)
+{
+    const int taps = k->node->attr.pool.kernel * k->node->attr.pool.kernel;
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)taps * k->node->x[0].c; i++)
+        ((real *)k->work)[i] = (real)1 / (real)taps;
+}
+
+static void forward_row(const void *job, int row)
+{
+    const struct call *k = job;
+    const struct view x = k->x[0], y = k->y[0];
+    const struct depthwise g = window(k, x, y);
+    k->kernels->depthwise_row(&g, row % y.h, at(x, row / y.h, 0, 0), 0, k->work, NULL, at(y, 0, row, 0));
+}
+
+/* dx[r] = sum of dy / kernel^2 over the windows that hold r */
+static void backward_row(const void *job, int row)
+{
+    const struct call *k = job;
+    const struct view dx = k->dx[0], dy = k->dy[0];
+    const struct depthwise g = window(k, dx, dy);
+    k->kernels->depthwise_dx_row(&g, row % dx.h, at(dy, row / dx.h, 0, 0), k->work, k->add[0], at(dx, 0, row, 0));
+}
+
+static void forward(const struct call *k)
+{
+    fill_weights(k);
+    team_for(k->team, k->y[0].n * k->y[0].h, forward_row, k);
+}
+
+static void backward(const struct call *k)
+{
+    fill_weights(k);
+    if (k->dx[0].p)
+        team_for(k->team, k->dx[0].n * k->dx[0].h, backward_row, k);
+}
+
+const struct op op_avg_pool = {
+    .name = "avg_pool", .in_min = 1, .in_max = 1,
+    .shape = pooled, .work = work, .forward = forward, .backward = backward };

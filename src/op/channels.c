@@ -1,0 +1,23 @@
+/* op/channels.c -- a slice [from, to) of the operand's channels: a view, nothing is computed or copied. */
+#include "op/ops.h"
+
+static bool shape(struct node *n, struct error *err)
+{
+    const int from = n->attr.channels.from, to = n->attr.channels.to;
+    n->y[0] = n->x[0];
+    n->y[0].c = to - from;
+    return (from >= 0 && from < to && to <= n->x[0].c)
+        || fail(err, "channels %d to %d of %d", from, to, n->x[0].c);
+}
+
+static bool output_in_operand(const struct node *n, struct slice *slice)
+{
+    *slice = (struct slice){ .channel = n->attr.channels.from };
+    return true;
+}
+
+static void nothing(const struct call *k) { (void)k; }
+
+const struct op op_channels = {
+    .name = "channels", .in_min = 1, .in_max = 1, .passes_lazy = true, .takes_levels = 1,
+    .shape = shape, .output_in_operand = output_in_operand, .forward = nothing, .backward = nothing };

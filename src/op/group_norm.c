@@ -1,0 +1,201 @@
+/* op/group_norm.c -- group normalisation (Wu, He 2018) and the activation behind it, left pending: y is x's memory,
+ * its value act(scale x + shift), scale = gamma rstd, shift = beta - mean scale, mean and rstd = 1 / sqrt(var + eps)
+ * those of the pixels and channels of one group in one image of one level.  Operands: x, weight gamma, bias beta. */
+#include "kernel/kernels.h"
+#include "op/lazy.h"
+#include "op/moments.h"
+#include "op/ops.h"
+#include "op/shapes.h"
+#include <math.h>
+#include <string.h>
+
+static bool shape(struct node *n, struct error *err)
+{
+    const int c = n->x[0].c, groups = n->attr.norm.groups;
+    n->y[0] = n->x[0];
+    if (groups < 1 || c % groups)
+        return fail(err, "%d channels do not make %d groups", c, groups);
+    return want_vector(n, 1, c, err) && want_vector(n, 2, c, err);
+}
+
+/* Of each image and group mean and rstd. */
+static size_t save(const struct node *n)
+{
+    return 2 * (size_t)image_count(n->x[0]) * (size_t)n->attr.norm.groups * sizeof(real);
+}
+
+/* Of each image and channel the sums of g and of g (x - mean). */
+static size_t work(const struct node *n, enum pass pass)
+{
+    return pass == BACKWARD ? 2 * (size_t)image_count(n->x[0]) * (size_t)n->x[0].c * sizeof(double) : 0;
+}
+
+/* A chunk's g and three vectors. */
+static size_t scratch(const struct node *n, enum pass pass)
+{
+    return (pass == BACKWARD ? chunk_bytes(n->x[0].c) : 0) + 3 * (size_t)n->x[0].c * sizeof(real);
+}
+
+static real *saved(const struct call *k, int image)
+{
+    return (real *)k->save + 2 * (ptrdiff_t)image * k->node->attr.norm.groups;
+}
+
+static double *sums(const struct call *k, int image)
+{
+    return (double *)k->work + 2 * (ptrdiff_t)image * k->x[0].c;
+}
+
+/* Chunk i of an image: its pixels in x. */
+static struct range part(struct range image, int c, int i)
+{
+    struct range r = chunk_range(image.count, c, i);
+    r.first += image.first;
+    return r;
+}
+
+static struct moments group_moments(const struct call *k, struct range image, int group, real *mean, real *m2)
+{
+    const struct view x = k->x[0];
+    const int size = x.c / k->node->attr.norm.groups;
+    struct moments all = {0};
+    for (int i = 0; i < chunk_count(image.count, size); i++) {
+        const struct range r = part(image, size, i);
+        k->kernels->moments(r.count, size, x.p + r.first * x.ld + group * size, x.ld, mean, m2);
+        for (int c = 0; c < size; c++)
+            all = merged(all, (struct moments){ r.count, mean[c], m2[c] });
+    }
+    return all;
+}
+
+static void forward_image(const void *job, int image)
+{
+    const struct call *k = job;
+    const int groups = k->node->attr.norm.groups, size = k->x[0].c / groups;
+    const struct range r = image_range(k->x[0], image);
+    const ptrdiff_t vector = (ptrdiff_t)image * k->ly[0].ld;
+    real *mean = call_scratch(k), *m2 = mean + size;
+    for (int g = 0; g < groups; g++) {
+        const struct moments m = group_moments(k, r, g, mean, m2);
+        const double rstd = 1 / sqrt(m.m2 / m.count + k->node->attr.norm.eps);
+        saved(k, image)[2 * g] = (real)m.mean;
+        saved(k, image)[2 * g + 1] = (real)rstd;
+        for (int c = g * size; c < (g + 1) * size; c++) {
+            const double scale = rstd * k->x[1].p[c];
+            ((real *)k->ly[0].scale)[vector + c] = (real)scale;
+            ((real *)k->ly[0].shift)[vector + c] = (real)(k->x[2].p[c] - m.mean * scale);
+        }
+    }
+}
+
+static void forward(const struct call *k)
+{
+    team_for(k->team, image_count(k->node->x[0]), forward_image, k);
+}
+
+/* What a thread's scratch holds in backward: slope and shift are first the sums of a chunk. */
+struct room { real *mean, *slope, *shift, *g; };
+
+static struct room room_of(const struct call *k)
+{
+    real *p = call_scratch(k);
+    const int c = k->x[0].c;
+    return (struct room){ p, p + c, p + 2 * (ptrdiff_t)c, p + 3 * (ptrdiff_t)c };
+}
+
+static struct affine affine_of(const struct call *k, int image)
+{
+    const ptrdiff_t vector = (ptrdiff_t)image * k->ly[0].ld;
+    return (struct affine){ k->ly[0].scale + vector, k->ly[0].shift + vector, k->node->attr.norm.act,
+                            k->node->attr.norm.slope };
+}
+
+/* g = dy act'(scale x + shift) of some pixels of an image. */
+static void gradient(const struct call *k, int image, struct range r, real *g)
+{
+    const struct view x = k->x[0], dy = k->dy[0];
+    const struct affine f = affine_of(k, image);
+    k->kernels->activate_grad(&f, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, false,
+                              g, x.c);
+}
+
+static void image_sums(const struct call *k, int image, struct room room)
+{
+    const struct view x = k->x[0];
+    const struct range all = image_range(x, image);
+    double *sum_g = sums(k, image), *sum_gx = sum_g + x.c;
+    memset(sum_g, 0, 2 * (size_t)x.c * sizeof *sum_g);
+    for (int i = 0; i < chunk_count(all.count, x.c); i++) {
+        const struct range r = part(all, x.c, i);
+        gradient(k, image, r, room.g);
+        k->kernels->norm_sums(r.count, x.c, room.g, x.c, x.p + r.first * x.ld, x.ld, room.mean, room.slope,
+                              room.shift);
+        for (int c = 0; c < x.c; c++) {
+            sum_g[c] += room.slope[c];
+            sum_gx[c] += room.shift[c];
+        }
+    }
+}
+
+/* With g = dy act'(z), x^ = (x - mean) rstd, and E the mean over the m pixels and channels of a group in an image:
+ *     dbeta = sum g        dgamma = sum g x^        dx = rstd (gamma g - E[gamma g] - x^ E[gamma g x^])
+ * so that dx = scale g + slope (x - mean) + shift, slope = -rstd^3 E[gamma g (x - mean)], shift = -rstd E[gamma g]. */
+static void group_map(const struct call *k, int image, int group, struct room room)
+{
+    const int channels = k->x[0].c, size = channels / k->node->attr.norm.groups;
+    const double m = (double)size * image_range(k->x[0], image).count, rstd = saved(k, image)[2 * group + 1];
+    const double *sum_g = sums(k, image), *sum_gx = sum_g + channels;
+    double mean_g = 0, mean_gx = 0;
+    for (int c = group * size; c < (group + 1) * size; c++) {
+        mean_g += k->x[1].p[c] * sum_g[c] / m;
+        mean_gx += k->x[1].p[c] * sum_gx[c] / m;
+    }
+    for (int c = group * size; c < (group + 1) * size; c++) {
+        room.slope[c] = (real)(-rstd * rstd * rstd * mean_gx);
+        room.shift[c] = (real)(-rstd * mean_g);
+    }
+}
+
+/* dx may be dy's memory: g of the chunk is taken before dx is written. */
+static void backward_image(const void *job, int image)
+{
+    const struct call *k = job;
+    const struct view x = k->x[0], dx = k->dx[0];
+    const struct range all = image_range(x, image);
+    const int groups = k->node->attr.norm.groups;
+    const struct room room = room_of(k);
+    const struct norm_map map = { affine_of(k, image).scale, room.slope, room.mean, room.shift };
+    for (int c = 0; c < x.c; c++)
+        room.mean[c] = saved(k, image)[2 * (c / (x.c / groups))];
+    image_sums(k, image, room);
+    for (int g = 0; g < groups; g++)
+        group_map(k, image, g, room);
+    for (int i = 0; dx.p && i < chunk_count(all.count, x.c); i++) {
+        const struct range r = part(all, x.c, i);
+        gradient(k, image, r, room.g);
+        k->kernels->norm_dx(&map, r.count, x.c, room.g, x.c, x.p + r.first * x.ld, x.ld, k->add[0],
+                            dx.p + r.first * dx.ld, dx.ld);
+    }
+}
+
+static void backward(const struct call *k)
+{
+    const int images = image_count(k->node->x[0]), size = k->x[0].c / k->node->attr.norm.groups;
+    team_for(k->team, images, backward_image, k);
+    for (int c = 0; c < k->x[0].c; c++) {
+        double dbeta = 0, dgamma = 0;
+        for (int image = 0; image < images; image++) {
+            dbeta += sums(k, image)[c];
+            dgamma += sums(k, image)[k->x[0].c + c] * saved(k, image)[2 * (c / size) + 1];
+        }
+        if (k->dx[1].p)
+            store(&k->dx[1].p[c], k->add[1], (real)dgamma);
+        if (k->dx[2].p)
+            store(&k->dx[2].p[c], k->add[2], (real)dbeta);
+    }
+}
+
+const struct op op_group_norm = {
+    .name = "group_norm", .in_min = 3, .in_max = 3, .bwd_reads_x = 1, .pends = true, .vectors_per_image = true,
+    .takes_levels = 1, .shape = shape, .save = save, .work = work, .scratch = scratch, .forward = forward,
+    .backward = backward };

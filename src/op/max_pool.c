@@ -1,0 +1,66 @@
+/* op/max_pool.c -- the largest number of a window of kernel x kernel; of equal ones the first in row-major order; a
+ * NaN is larger than any.  Padding takes no part.  `save` keeps each winner's tap, row * kernel + column. */
+#include "kernel/kernels.h"
+#include "op/lazy.h"
+#include "op/ops.h"
+#include "op/shapes.h"
+
+static size_t save(const struct node *n)
+{
+    return (size_t)n->y[0].n * (size_t)n->y[0].h * (size_t)n->y[0].w * (size_t)n->y[0].c;
+}
+
+/* The rows of x under a row of y. */
+static size_t scratch(const struct node *n, enum pass pass)
+{
+    const size_t row = (size_t)n->x[0].w * (size_t)n->x[0].c * sizeof(real);
+    return pass == FORWARD ? (size_t)n->attr.pool.kernel * row : 0;
+}
+
+static struct depthwise window(const struct call *k, int ldx, int ldy)
+{
+    const struct shape x = k->node->x[0], y = k->node->y[0];
+    return (struct depthwise){
+        .kernel = k->node->attr.pool.kernel, .stride = k->node->attr.pool.stride, .pad = k->node->attr.pool.pad,
+        .c = x.c, .h = x.h, .w = x.w, .ldx = ldx, .out_h = y.h, .out_w = y.w, .ldy = ldy };
+}
+
+static void forward_row(const void *job, int row)
+{
+    const struct call *k = job;
+    const struct view x = k->x[0], y = k->y[0];
+    struct depthwise g = window(k, 0, y.ld);
+    const int start = row % y.h * g.stride - g.pad, first = start > 0 ? start : 0;
+    const int end = start + g.kernel < x.h ? start + g.kernel : x.h;
+    const struct range r = { ((ptrdiff_t)(row / y.h) * x.h + first) * x.w, (end - first) * x.w };
+    const real *p = values(k, 0, r, call_scratch(k), &g.ldx);
+    k->kernels->max_pool_row(&g, row % y.h, p, first, at(y, 0, row, 0),
+                             (unsigned char *)k->save + (ptrdiff_t)row * y.w * y.c);
+}
+
+/* dx[r] = sum of dy over the windows whose winner is r */
+static void backward_row(const void *job, int row)
+{
+    const struct call *k = job;
+    const struct view dx = k->dx[0], dy = k->dy[0];
+    const struct depthwise g = window(k, dx.ld, dy.ld);
+    const int image = row / dx.h;
+    k->kernels->max_pool_dx_row(&g, row % dx.h, at(dy, image, 0, 0),
+                                (unsigned char *)k->save + (ptrdiff_t)image * dy.h * dy.w * dy.c, k->add[0],
+                                at(dx, 0, row, 0));
+}
+
+static void forward(const struct call *k)
+{
+    team_for(k->team, k->y[0].n * k->y[0].h, forward_row, k);
+}
+
+static void backward(const struct call *k)
+{
+    if (k->dx[0].p)
+        team_for(k->team, k->dx[0].n * k->dx[0].h, backward_row, k);
+}
+
+const struct op op_max_pool = {
+    .name = "max_pool", .in_min = 1, .in_max = 1, .takes_lazy = 1,
+    .shape = pooled, .save = save, .scratch = scratch, .forward = forward, .backward = backward };

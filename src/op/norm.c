@@ -1,0 +1,184 @@
+/* op/norm.c -- batch normalisation (Ioffe, Szegedy 2015) and the activation behind it, left pending: y is x's memory,
+ * its value act(scale x + shift), scale = gamma / sqrt(var + eps), shift = beta - mean scale.
+ * Operands: x, weight gamma, bias beta, running mean, running variance.  In training mean and var are those of the
+ * batch, over all pixels of all levels, var divided by their number m; the running ones move towards them by
+ * `momentum`, the variance then divided by m - 1, as PyTorch does. */
+#include "kernel/kernels.h"
+#include "op/lazy.h"
+#include "op/moments.h"
+#include "op/ops.h"
+#include "op/shapes.h"
+#include <math.h>
+
+enum { BLOCK = 32 };                            /* channels whose sums a thread merges together */
+
+struct vectors { real *mean, *rstd; };          /* what `save` holds */
+
+static struct vectors saved(const struct call *k)
+{
+    return (struct vectors){ k->save, (real *)k->save + k->x[0].c };
+}
+
+static bool shape(struct node *n, struct error *err)
+{
+    n->y[0] = n->x[0];
+    for (int i = 1; i < n->in; i++)
+        if (!want_vector(n, i, n->x[0].c, err))
+            return false;
+    return true;
+}
+
+static size_t save(const struct node *n)
+{
+    return 2 * (size_t)n->x[0].c * sizeof(real);
+}
+
+static int chunks_of(const struct node *n)
+{
+    const struct shape x = n->x[0];
+    return chunk_count((ptrdiff_t)x.n * x.h * x.w, x.c);
+}
+
+/* Two vectors a chunk, and in backward two more for the map. */
+static size_t work(const struct node *n, enum pass pass)
+{
+    return 2 * ((size_t)chunks_of(n) + (pass == BACKWARD)) * (size_t)n->x[0].c * sizeof(real);
+}
+
+static size_t scratch(const struct node *n, enum pass pass)
+{
+    return pass == BACKWARD ? chunk_bytes(n->x[0].c) : 0;
+}
+
+/* The first of a chunk's two vectors; the second follows. */
+static real *partial(const struct call *k, int chunk)
+{
+    return (real *)k->work + 2 * (ptrdiff_t)chunk * k->x[0].c;
+}
+
+static void moments_chunk(const void *job, int chunk)
+{
+    const struct call *k = job;
+    const struct view x = k->x[0];
+    const struct range r = chunk_range(pixels(x), x.c, chunk);
+    real *mean = partial(k, chunk);
+    k->kernels->moments(r.count, x.c, x.p + r.first * x.ld, x.ld, mean, mean + x.c);
+}
+
+static struct moments batch_moments(const struct call *k, int c)
+{
+    struct moments all = {0};
+    for (int chunk = 0; chunk < chunks_of(k->node); chunk++) {
+        const real *mean = partial(k, chunk);
+        const struct range r = chunk_range(pixels(k->x[0]), k->x[0].c, chunk);
+        all = merged(all, (struct moments){ r.count, mean[c], mean[k->x[0].c + c] });
+    }
+    return all;
+}
+
+static void move(real *running, double momentum, double to)
+{
+    *running = (real)((1 - momentum) * *running + momentum * to);
+}
+
+static void forward_block(const void *job, int block)
+{
+    const struct call *k = job;
+    const struct vectors s = saved(k);
+    const double eps = k->node->attr.norm.eps, momentum = k->node->attr.norm.momentum;
+    for (int c = block * BLOCK; c < k->x[0].c && c < (block + 1) * BLOCK; c++) {
+        double mean = k->x[3].p[c], var = k->x[4].p[c];
+        if (k->node->attr.norm.training) {
+            const struct moments m = batch_moments(k, c);
+            mean = m.mean;
+            var = m.m2 / m.count;
+            move(&k->x[3].p[c], momentum, mean);
+            move(&k->x[4].p[c], momentum, m.m2 / fmax(m.count - 1, 1));
+        }
+        const double rstd = 1 / sqrt(var + eps), scale = rstd * k->x[1].p[c];
+        s.mean[c] = (real)mean;
+        s.rstd[c] = (real)rstd;
+        ((real *)k->ly[0].scale)[c] = (real)scale;
+        ((real *)k->ly[0].shift)[c] = (real)(k->x[2].p[c] - mean * scale);
+    }
+}
+
+static void forward(const struct call *k)
+{
+    if (k->node->attr.norm.training)
+        team_for(k->team, chunks_of(k->node), moments_chunk, k);
+    team_for(k->team, (k->x[0].c + BLOCK - 1) / BLOCK, forward_block, k);
+}
+
+/* g = dy act'(scale x + shift) of a chunk, in scratch. */
+static const real *gradient(const struct call *k, struct range r)
+{
+    const struct view x = k->x[0], dy = k->dy[0];
+    const struct affine f = { k->ly[0].scale, k->ly[0].shift, k->node->attr.norm.act, k->node->attr.norm.slope };
+    real *g = call_scratch(k);
+    k->kernels->activate_grad(&f, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, false,
+                              g, x.c);
+    return g;
+}
+
+static void sums_chunk(const void *job, int chunk)
+{
+    const struct call *k = job;
+    const struct view x = k->x[0];
+    const struct range r = chunk_range(pixels(x), x.c, chunk);
+    real *sum_g = partial(k, chunk);
+    k->kernels->norm_sums(r.count, x.c, gradient(k, r), x.c, x.p + r.first * x.ld, x.ld, saved(k).mean, sum_g,
+                          sum_g + x.c);
+}
+
+/* With g = dy act'(z), x^ = (x - mean) rstd and sums over the m pixels:
+ *     dbeta = sum g        dgamma = sum g x^
+ *     dx = scale (g - dbeta / m - x^ dgamma / m)  in training,  scale g  where mean and var are constants
+ * so that dx = scale g + slope (x - mean) + shift, slope = -scale rstd dgamma / m, shift = -scale dbeta / m. */
+static void sums_block(const void *job, int block)
+{
+    const struct call *k = job;
+    const struct vectors s = saved(k);
+    const int channels = k->x[0].c, chunks = chunks_of(k->node);
+    const double m = k->node->attr.norm.training ? (double)pixels(k->x[0]) : INFINITY;
+    real *slope = partial(k, chunks), *shift = slope + channels;
+    for (int c = block * BLOCK; c < channels && c < (block + 1) * BLOCK; c++) {
+        double dbeta = 0, dgamma = 0;
+        for (int chunk = 0; chunk < chunks; chunk++) {
+            dbeta += partial(k, chunk)[c];
+            dgamma += partial(k, chunk)[channels + c];
+        }
+        dgamma *= s.rstd[c];
+        if (k->dx[1].p)
+            store(&k->dx[1].p[c], k->add[1], (real)dgamma);
+        if (k->dx[2].p)
+            store(&k->dx[2].p[c], k->add[2], (real)dbeta);
+        slope[c] = (real)(-k->ly[0].scale[c] * s.rstd[c] * dgamma / m);
+        shift[c] = (real)(-k->ly[0].scale[c] * dbeta / m);
+    }
+}
+
+/* dx may be dy's memory: g of the chunk is taken before dx is written. */
+static void dx_chunk(const void *job, int chunk)
+{
+    const struct call *k = job;
+    const struct view x = k->x[0], dx = k->dx[0];
+    const struct range r = chunk_range(pixels(x), x.c, chunk);
+    const real *slope = partial(k, chunks_of(k->node));
+    const struct norm_map map = { k->ly[0].scale, slope, saved(k).mean, slope + x.c };
+    k->kernels->norm_dx(&map, r.count, x.c, gradient(k, r), x.c, x.p + r.first * x.ld, x.ld, k->add[0],
+                        dx.p + r.first * dx.ld, dx.ld);
+}
+
+static void backward(const struct call *k)
+{
+    const int chunks = chunks_of(k->node);
+    team_for(k->team, chunks, sums_chunk, k);
+    team_for(k->team, (k->x[0].c + BLOCK - 1) / BLOCK, sums_block, k);
+    if (k->dx[0].p)
+        team_for(k->team, chunks, dx_chunk, k);
+}
+
+const struct op op_norm = {
+    .name = "norm", .in_min = 5, .in_max = 5, .bwd_reads_x = 1, .pends = true, .takes_levels = 1, .changes = 0x18,
+    .shape = shape, .save = save, .work = work, .scratch = scratch, .forward = forward, .backward = backward };
