@@ -155,7 +155,6 @@ struct matrix geometry_matrix(const struct draws *draws, enum resize mode, struc
     return product(&resize, &m);
 }
 
-/* So written, NaN becomes 0. */
 static float clip(double v, int extent)
 {
     return v > 0 ? (float)(v < extent ? v : extent) : 0;
@@ -174,9 +173,11 @@ void warp_boxes(const struct matrix *a, struct size output, int count, const flo
                 high[axis] = fmax(high[axis], v);
             }
         }
-        out[i][0] = clip(low[0], output.width);
-        out[i][1] = clip(low[1], output.height);
-        out[i][2] = clip(high[0], output.width);
-        out[i][3] = clip(high[1], output.height);
+        for (int axis = 0; axis < 2; axis++) {
+            const int extent = axis ? output.height : output.width;
+            const bool nowhere = !(low[axis] <= high[axis]);                /* all corners are NaN */
+            out[i][axis] = nowhere ? 0 : clip(low[axis], extent);
+            out[i][axis + 2] = nowhere ? 0 : clip(high[axis], extent);
+        }
     }
 }

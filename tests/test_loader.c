@@ -1,0 +1,346 @@
+/* The loader: what a batch holds depends on seed, epoch and step alone. */
+#include "base/memory.h"
+#include "data/loader.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+enum { IMAGES = 11 };
+static char folder[] = "/tmp/test_loader_XXXXXX";
+static struct image images[IMAGES];
+static struct annotation annotations[2 * IMAGES];
+static struct category categories[2];
+static struct dataset dataset = { images, IMAGES, categories, 2, annotations, 2 * IMAGES, .notes = {{0}} };
+static const int label[2] = { 0, 1 };
+
+static struct data_config settings(void)
+{
+    return (struct data_config){
+        .img_path = folder, .ann_path = "annotations", .input_size = { 64, 48 }, .multi_scale = { 0.5, 1.5 },
+        .pipeline = { .perspective = 0.0005, .scale = { 0.6, 1.4 }, .stretch = {{ 0.8, 1.2 }, { 0.8, 1.2 }},
+                      .rotation = 10, .shear = 5, .translate = 0.2, .flip = 0.5, .brightness = 0.2,
+                      .contrast = { 0.6, 1.4 }, .saturation = { 0.5, 1.2 },
+                      .normalize = {{ 103.53, 116.28, 123.675 }, { 57.375, 57.12, 58.395 }} } };
+}
+
+/* Pictures of several sizes, each with two boxes. */
+static int make_pictures(void **state)
+{
+    struct random r = random_of(1, 2, 3);
+    struct error err = {0};
+    (void)state;
+    if (!mkdtemp(folder))
+        return -1;
+    for (int i = 0; i < IMAGES; i++) {
+        struct picture p;
+        char *file = new_array(16, 1, &err), *path;
+        if (!file || !picture_new(&p, 40 + 9 * i, 90 - 5 * i, &err))
+            return -1;
+        snprintf(file, 16, "%d.png", i);
+        for (int k = 0; k < 3 * p.width * p.height; k++)
+            p.p[k] = (unsigned char)random_below(&r, 256);
+        path = path_join(folder, file, &err);
+        if (!path || !picture_write_png(&p, path, &err))
+            return -1;
+        free(path);
+        picture_free(&p);
+        images[i] = (struct image){ .id = i, .file = file, .first = 2 * i, .count = 2 };
+        for (int k = 2 * i; k < 2 * i + 2; k++)
+            annotations[k] = (struct annotation){ .id = k, .image = i, .category = k % 2, .box = { 3, 4, 20, 10 + i },
+                                                  .area = 200, .ignore = k % 5 == 0 };
+    }
+    return 0;
+}
+
+static int remove_pictures(void **state)
+{
+    (void)state;
+    for (int i = 0; i < IMAGES; i++) {
+        char *path = path_join(folder, images[i].file, NULL);
+        if (path)
+            remove(path);
+        free(path);
+        free(images[i].file);
+    }
+    return rmdir(folder);
+}
+
+static uint64_t hash(uint64_t h, const void *p, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        h = (h ^ ((const unsigned char *)p)[i]) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+static uint64_t batch_hash(const struct batch *b)
+{
+    uint64_t h = hash(UINT64_C(0xcbf29ce484222325), b->image, 3 * sizeof(float) * (size_t)(b->n * b->h * b->w));
+    for (int i = 0; i < b->n; i++) {
+        const struct sample *s = &b->samples[i];
+        h = hash(h, &s->image, sizeof s->image);
+        h = hash(h, &s->matrix, sizeof s->matrix);
+        h = hash(h, s->objects.box, (size_t)s->objects.count * sizeof *s->objects.box);
+        h = hash(h, s->objects.label, (size_t)s->objects.count * sizeof *s->objects.label);
+        h = hash(h, s->objects.ignore, (size_t)s->objects.ignored * sizeof *s->objects.ignore);
+    }
+    return hash(h, (int[]){ b->epoch, b->step, b->n, b->h, b->w }, 5 * sizeof(int));
+}
+
+static struct loader *opened(const struct loader_config *config)
+{
+    struct error err = {0};
+    struct loader *l = loader_open(config, &err);
+    if (!l)
+        fail_msg("%s", err.text);
+    return l;
+}
+
+static const struct batch *next(struct loader *l)
+{
+    struct error err = {0};
+    const struct batch *b;
+    if (!loader_next(l, &b, &err))
+        fail_msg("%s", err.text);
+    return b;
+}
+
+/* Hashes of the first `count` batches. */
+static void run(const struct loader_config *config, int count, uint64_t *out)
+{
+    struct loader *l = opened(config);
+    for (int i = 0; i < count; i++)
+        out[i] = batch_hash(next(l));
+    loader_close(l);
+}
+
+static const struct setting { enum resize resize; int batch; size_t cache; } settings_of[] = {
+    { RESIZE_STRETCH,   4,  0 },
+    { RESIZE_KEEP,      3,  1 << 20 },          /* all of the pictures */
+    { RESIZE_LETTERBOX, 1,  20000 },            /* some of them */
+    { RESIZE_STRETCH,   11, 0 },
+    { RESIZE_KEEP,      32, 1 << 20 },          /* a batch is all there is */
+};
+
+static void same_bits_from_any_workers_cache_and_start(void **state)
+{
+    enum { COUNT = 12 };
+    (void)state;
+    for (size_t i = 0; i < sizeof settings_of / sizeof *settings_of; i++) {
+        const struct setting *s = &settings_of[i];
+        struct data_config data = settings();
+        struct error err = {0};
+        uint64_t want[COUNT], got[COUNT];
+        data.resize = s->resize;
+        struct loader_config config = { .dataset = &dataset, .data = &data, .label = label, .train = true,
+                                        .batch = s->batch, .workers = 1, .seed = 7 };
+        const int steps = loader_steps(IMAGES, s->batch, true);
+        run(&config, COUNT, want);
+        for (int workers = 1; workers <= 3; workers++) {
+            config.workers = workers;
+            config.cache = s->cache ? cache_open(IMAGES, s->cache, &err) : NULL;
+            for (int start = 0; start < COUNT; start += 5) {
+                config.epoch = start / steps;
+                config.step = start % steps;
+                run(&config, COUNT - start, got);
+                if (memcmp(got, want + start, (size_t)(COUNT - start) * sizeof *got))
+                    fail_msg("case %zu: %d workers from batch %d differ", i, workers, start);
+            }
+            cache_close(config.cache);
+        }
+        config.seed = 8;
+        config.epoch = config.step = 0;
+        config.cache = NULL;
+        run(&config, 1, got);
+        assert_true(got[0] != want[0]);
+        assert_true(want[0] != want[1] && want[0] != want[steps]);
+    }
+}
+
+/* An epoch shows each image once, but for the rest that is dropped; another epoch shows them in another order. */
+static void epochs_are_permutations(void **state)
+{
+    static const struct { int batch, steps; } cases[] = { { 1, 11 }, { 2, 5 }, { 4, 2 }, { 6, 1 }, { 11, 1 },
+                                                          { 12, 1 } };
+    struct data_config data = settings();
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct loader_config config = { .dataset = &dataset, .data = &data, .train = true, .batch = cases[i].batch,
+                                        .workers = 2, .seed = 3 };
+        const int n = cases[i].batch < IMAGES ? cases[i].batch : IMAGES;
+        int order[2][IMAGES];
+        struct loader *l = opened(&config);
+        assert_int_equal(loader_steps(IMAGES, cases[i].batch, true), cases[i].steps);
+        for (int epoch = 0; epoch < 2; epoch++) {
+            int seen[IMAGES] = {0};
+            for (int step = 0; step < cases[i].steps; step++) {
+                const struct batch *b = next(l);
+                assert_true(b->epoch == epoch && b->step == step && b->n == n);
+                for (int k = 0; k < n; k++) {
+                    order[epoch][step * n + k] = b->samples[k].image;
+                    assert_int_equal(seen[b->samples[k].image]++, 0);
+                    assert_int_equal(b->samples[k].objects.count, 0);           /* no labels were given */
+                }
+            }
+        }
+        assert_true(memcmp(order[0], order[1], (size_t)(n * cases[i].steps) * sizeof(int)) || n == 1);
+        loader_close(l);
+    }
+}
+
+static void testing_shows_all_in_order(void **state)
+{
+    struct data_config data = settings();
+    const struct batch *b;
+    (void)state;
+    for (int batch = 1; batch <= IMAGES + 1; batch++) {
+        struct loader_config config = { .dataset = &dataset, .data = &data, .label = label, .batch = batch,
+                                        .workers = 3 };
+        struct loader *l = opened(&config);
+        int seen = 0, steps = 0;
+        for (; (b = next(l)); steps++)
+            for (int i = 0; i < b->n; i++) {
+                assert_int_equal(b->samples[i].image, seen++);
+                assert_int_equal(b->samples[i].objects.count + b->samples[i].objects.ignored, 2);
+            }
+        assert_null(next(l));
+        assert_int_equal(seen, IMAGES);
+        assert_int_equal(steps, loader_steps(IMAGES, batch, false));
+        loader_close(l);
+    }
+}
+
+/* Sizes of multi_scale: every one between the bounds, truncated; both bounds come near. */
+static void sizes_are_drawn_per_sample(void **state)
+{
+    struct data_config data = settings();
+    struct loader_config config = { .dataset = &dataset, .data = &data, .train = true, .batch = 11, .workers = 2 };
+    struct loader *l = opened(&config);
+    int low = 1000, high = 0;
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        const struct batch *b = next(l);
+        int widest = 0;
+        for (int k = 0; k < b->n; k++) {
+            const struct size s = b->samples[k].input;
+            assert_true(s.width >= 32 && s.width < 96 && s.height >= 24 && s.height < 72);
+            assert_true(abs(4 * s.height - 3 * s.width) <= 4);
+            low = s.width < low ? s.width : low;
+            high = s.width > high ? s.width : high;
+            widest = s.width > widest ? s.width : widest;
+        }
+        assert_int_equal(b->w, (widest + 31) / 32 * 32);
+    }
+    assert_true(low < 35 && high > 92);
+    loader_close(l);
+}
+
+static void unreadable_images_are_replaced_or_refused(void **state)
+{
+    static char absent[] = "absent.png", broken[] = "meta.txt";
+    struct data_config data = settings();
+    uint64_t want[20], got[20];
+    struct image kept[IMAGES];
+    struct error err = {0};
+    const struct batch *b;
+    char *path = path_join(folder, broken, &err);
+    (void)state;
+    memcpy(kept, images, sizeof images);
+    assert_true(path && file_write(path, "text", 4, &err));
+    images[3].file = absent;
+    images[8].file = broken;
+    struct loader_config config = { .dataset = &dataset, .data = &data, .train = true, .batch = 3, .workers = 1 };
+    run(&config, 20, want);
+    for (config.workers = 2; config.workers <= 3; config.workers++) {
+        int complaints = 0;
+        struct loader *l = opened(&config);
+        for (int i = 0; i < 20; i++) {
+            b = next(l);
+            got[i] = batch_hash(b);
+            for (int k = 0; k < b->n; k++)
+                assert_true(b->samples[k].image != 3 && b->samples[k].image != 8);
+        }
+        for (; loader_complaint(l, &err); complaints++)
+            assert_true(strstr(err.text, absent) || strstr(err.text, broken));
+        assert_int_equal(complaints, 2);
+        assert_memory_equal(got, want, sizeof want);
+        loader_close(l);
+    }
+
+    config.train = false;                               /* images 0 to 2 are fine, 3 is not */
+    struct loader *l = opened(&config);
+    assert_int_equal(next(l)->n, 3);
+    assert_false(loader_next(l, &b, &err));
+    assert_true(err.exit == 1 && strstr(err.text, absent));
+    loader_close(l);
+
+    config.train = true;
+    for (int i = 0; i < IMAGES; i++)
+        images[i].file = absent;
+    l = opened(&config);
+    assert_false(loader_next(l, &b, &err));
+    assert_int_equal(err.exit, 1);
+    loader_close(l);
+    memcpy(images, kept, sizeof images);
+    remove(path);
+    free(path);
+}
+
+static void closes_at_any_time(void **state)
+{
+    struct data_config data = settings();
+    struct loader_config config = { .dataset = &dataset, .data = &data, .train = true, .batch = 2, .workers = 3 };
+    const struct dataset empty = {0};
+    struct error err = {0};
+    (void)state;
+    loader_close(NULL);
+    for (int taken = 0; taken < 8; taken++) {
+        struct loader *l = opened(&config);
+        for (int i = 0; i < taken; i++)
+            next(l);
+        loader_close(l);
+    }
+    config.dataset = &empty;
+    assert_null(loader_open(&config, &err));
+    assert_int_equal(err.exit, 1);
+}
+
+static void cache_keeps_what_fits(void **state)
+{
+    struct error err = {0};
+    struct picture p;
+    struct cache *c = cache_open(3, 100, &err);
+    (void)state;
+    assert_non_null(c);
+    assert_null(cache_find(c, 0));
+    assert_true(picture_new(&p, 4, 8, &err));                   /* 96 bytes */
+    p.p[5] = 9;
+    assert_true(cache_keep(c, 1, &p));
+    assert_null(p.p);
+    assert_int_equal(cache_find(c, 1)->p[5], 9);
+    assert_true(picture_new(&p, 1, 2, &err));
+    assert_false(cache_keep(c, 1, &p));                         /* is there */
+    assert_false(cache_keep(c, 2, &p));                         /* no room: 6 bytes into 4 */
+    assert_null(cache_find(c, 2));
+    assert_false(cache_keep(NULL, 0, &p));
+    assert_null(cache_find(NULL, 0));
+    picture_free(&p);
+    cache_close(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_bits_from_any_workers_cache_and_start),
+        cmocka_unit_test(epochs_are_permutations),
+        cmocka_unit_test(testing_shows_all_in_order),
+        cmocka_unit_test(sizes_are_drawn_per_sample),
+        cmocka_unit_test(unreadable_images_are_replaced_or_refused),
+        cmocka_unit_test(closes_at_any_time),
+        cmocka_unit_test(cache_keeps_what_fits),
+    };
+    return cmocka_run_group_tests(tests, make_pictures, remove_pictures);
+}
