@@ -38,7 +38,7 @@ const char *coco_figure_name(int i) { return figures[i].name; }
 struct job {
     const struct dataset *truth;
     const struct detections *found;
-    struct grouping truth_of, found_of;         /* by class */
+    struct grouping truth_of, found_of;         /* by category */
     int max_dets[3], of_100;                    /* of_100: the group of all areas whose limit is 100, or -1 */
     struct hit *hits;                           /* [detections] */
     struct object *objects;                     /* [annotations], as are the next two */
@@ -90,14 +90,6 @@ static int list_hits(const struct job *k, int class, struct hit *hits)
         hits[i].groups = groups_of_rank(k, rank);
     }
     return count;
-}
-
-static double mean(const double *v, int count)
-{
-    double sum = 0;
-    for (int i = 0; i < count; i++)
-        sum += v[i];
-    return sum / count;
 }
 
 /* at[r]: precision where recall first reaches r / 100, 0 where it never does, -1 if there are no objects. */
@@ -192,7 +184,8 @@ static bool start(struct job *k, struct coco_score *score, struct error *err)
 bool coco_eval(struct coco_score *score, const struct dataset *truth, const struct detections *found,
                const int max_dets[3], const struct team *team, struct error *err)
 {
-    struct job k = { .truth = truth, .found = found, .max_dets = { max_dets[0], max_dets[1], max_dets[2] }, .of_100 = -1 };
+    struct job k = { .truth = truth, .found = found, .of_100 = -1 };
+    memcpy(k.max_dets, max_dets, sizeof k.max_dets);
     *score = (struct coco_score){ .class_count = truth->category_count };
     const bool ok = start(&k, score, err);
     for (int i = 0; ok && i < score->class_count; i++) {

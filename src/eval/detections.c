@@ -61,7 +61,8 @@ bool detections_parse(struct detections *out, struct bytes file, const char *pat
     struct detection d = {0};
     double image, category;
     const struct field fields[] = {
-        { "image_id", &image, 0 }, { "category_id", &category, 0 }, { "bbox", d.box, 4 }, { "score", &d.score, 0 }, {0} };
+        { "image_id", &image, 0 }, { "category_id", &category, 0 }, { "bbox", d.box, 4 }, { "score", &d.score, 0 },
+        {0} };
     if (!scan_char(&s, '['))
         return fail(err, "%s: not a list of detections", path);
     if (scan_char(&s, ']'))

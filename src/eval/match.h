@@ -47,6 +47,14 @@ void match_class(struct hit *, int hits, struct object *, int objects, struct ne
  * returns how many were found: no more than there are objects.  precision = hits / (hits + misses + guard). */
 int match_precision(const struct hit *, int hits, uint64_t setting, double guard, double *precision);
 
+static inline double mean(const double *v, int count)
+{
+    double sum = 0;
+    for (int i = 0; i < count; i++)
+        sum += v[i];
+    return sum / count;
+}
+
 /* Elements of an array by key: those of key k, in their order, are order[start[k]] ... order[start[k + 1] - 1].
  * key points to the key of the first element, the next one is stride bytes on; a negative key leaves it out. */
 struct grouping { int *start, *order; };

@@ -1,8 +1,8 @@
 #include "eval/visdrone_eval.h"
 
 #include "base/memory.h"
+#include "eval/ignored_regions.h"
 #include "eval/match.h"
-#include <math.h>
 #include <stdlib.h>
 
 static const int limits[VISDRONE_LIMITS] = { 1, 10, 100, 500 };
@@ -21,7 +21,6 @@ static const struct figure { const char *name; enum of of; int limit, iou; } fig
 const char *visdrone_figure_name(int i) { return figures[i].name; }
 
 enum { REGION = -2, NO_CLASS = -1 };
-enum { MOST_PIXELS = 1 << 26 };
 
 struct job {
     const struct dataset *truth;
@@ -40,70 +39,26 @@ struct job {
     struct visdrone_class *classes;
 };
 
-/* Pixels of an image that lie in ignored regions.  Rows and columns count from 1; row 0 and column 0 are 0.
- * sum[y][x]: how many there are in rows 1..y and columns 1..x. */
-struct regions { int width, height; int *sum; };
-
-static int *at(const struct regions *r, int y, int x) { return &r->sum[(ptrdiff_t)y * (r->width + 2) + x]; }
-
-static int bounded(double v, int most) { return v > 1 ? v < most ? (int)v : most : 1; }
-
-static void integrate(struct regions *r)
-{
-    for (int y = 1; y <= r->height; y++)
-        for (int x = 1; x <= r->width; x++)
-            *at(r, y, x) += *at(r, y - 1, x) + *at(r, y, x - 1) - *at(r, y - 1, x - 1);
-}
-
-/* Adds 1 to all pixels of a region in the array's derivative; integrate makes the array of it. */
-static void mark(struct regions *r, const double box[4])
-{
-    const double x = fmax(1, round(box[0])), y = fmax(1, round(box[1]));
-    if (x > r->width || y > r->height)
-        return;
-    const int left = (int)x, right = bounded(x + fmax(1, round(box[2])), r->width);
-    const int top = (int)y, bottom = bounded(y + fmax(1, round(box[3])), r->height);
-    *at(r, top, left) += 1;
-    *at(r, top, right + 1) -= 1;
-    *at(r, bottom + 1, left) -= 1;
-    *at(r, bottom + 1, right + 1) += 1;
-}
-
-static bool covered(const struct regions *r, const double box[4])
-{
-    const int x = bounded(round(box[0]), r->width), y = bounded(round(box[1]), r->height);
-    const double w = fmax(1, round(box[2])), h = fmax(1, round(box[3]));
-    const int right = bounded(x + w, r->width), bottom = bounded(y + h, r->height);
-    const int pixels = *at(r, bottom, right) - *at(r, y, right) - *at(r, bottom, x) + *at(r, y, x);
-    return pixels / (w * h) >= 0.5;
-}
-
 static bool is_region(const struct job *k, const struct annotation *a) { return k->class_of[a->category] == REGION; }
 
-/* sum stays NULL if the image has no ignored region. */
-static bool regions_init(struct regions *r, const struct job *k, int index)
+/* Stays {0} if the image has no ignored region. */
+static bool read_regions(struct regions *r, const struct job *k, const struct image *image)
 {
-    const struct image *image = &k->truth->images[index];
-    const struct annotation *a = k->truth->annotations + image->first;
-    *r = (struct regions){ image->width, image->height, NULL };
-    for (int i = 0; i < image->count; i++) {
-        if (!is_region(k, &a[i]))
+    *r = (struct regions){0};
+    for (int i = image->first; i < image->first + image->count; i++) {
+        const struct annotation *a = &k->truth->annotations[i];
+        if (!is_region(k, a))
             continue;
-        if (!r->sum)
-            r->sum = new_array(((size_t)r->width + 2) * ((size_t)r->height + 2), sizeof *r->sum, NULL);
-        if (!r->sum)
+        if (!r->sum && !regions_init(r, image->width, image->height, NULL))
             return false;
-        mark(r, a[i].box);
+        regions_mark(r, a->box);
     }
-    if (!r->sum)
-        return true;
-    integrate(r);
-    for (int y = 1; y <= r->height; y++)
-        for (int x = 1; x <= r->width; x++)
-            *at(r, y, x) = *at(r, y, x) > 0;
-    integrate(r);
+    if (r->sum)
+        regions_close(r);
     return true;
 }
+
+static bool dropped(const struct regions *r, const double box[4]) { return r->sum && regions_cover(r, box); }
 
 /* Decides what of an image is kept, and gives its detections their rows. */
 static void drop_in_image(const void *job, int index)
@@ -114,24 +69,24 @@ static void drop_in_image(const void *job, int index)
     const int count = k->found_in.start[index + 1] - k->found_in.start[index];
     struct kept *kept = &k->kept[index];
     struct regions regions;
-    k->no_memory[index] = !regions_init(&regions, k, index);
+    k->no_memory[index] = !read_regions(&regions, k, image);
     if (k->no_memory[index])
         return;
     for (int i = image->first; i < image->first + image->count; i++) {
         const struct annotation *a = &k->truth->annotations[i];
-        const bool keep = !is_region(k, a) && !(regions.sum && covered(&regions, a->box));
+        const bool keep = !is_region(k, a) && !dropped(&regions, a->box);
         k->truth_class[i] = keep ? k->class_of[a->category] : NO_CLASS;
         kept->objects += keep;
     }
     for (int i = 0; i < count; i++) {
         const struct detection *d = &k->found->list[order[i]];
-        const bool keep = !(regions.sum && covered(&regions, d->box));
+        const bool keep = !dropped(&regions, d->box);
         const int class = keep && d->category >= 0 ? k->class_of[d->category] : NO_CLASS;
         k->found_class[order[i]] = class == REGION ? NO_CLASS : class;
         k->row[order[i]] = kept->detections;
         kept->detections += keep;
     }
-    free(regions.sum);
+    regions_free(&regions);
 }
 
 static int list_objects(const struct job *k, int class, struct object *objects)
@@ -160,14 +115,6 @@ static int list_hits(const struct job *k, int class, struct hit *hits)
     }
     match_sort(hits, count);
     return count;
-}
-
-static double mean(const double *v, int count)
-{
-    double sum = 0;
-    for (int i = 0; i < count; i++)
-        sum += v[i];
-    return sum / count;
 }
 
 static void evaluate_class(const void *job, int class)
@@ -233,9 +180,9 @@ static bool check_sizes(const struct job *k, struct error *err)
     for (int i = 0; i < k->truth->annotation_count; i++) {
         const struct annotation *a = &k->truth->annotations[i];
         const struct image *image = &k->truth->images[a->image];
-        if (is_region(k, a) && (image->width < 1 || image->height < 1 || image->width > MOST_PIXELS / image->height))
-            return fail(err, "image %lld: ignored regions need its size, from 1 to 2^26 pixels, not %d x %d",
-                        (long long)image->id, image->width, image->height);
+        if (is_region(k, a) && (image->width < 1 || image->height < 1 || image->width > REGION_PIXELS / image->height))
+            return fail(err, "image %lld %s: its ignored regions need its size, up to 2^26 pixels, but that is %d x %d",
+                        (long long)image->id, image->file, image->width, image->height);
     }
     return true;
 }

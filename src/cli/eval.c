@@ -1,0 +1,132 @@
+/* cli/eval.c -- detections against ground truth. */
+#include "cli/commands.h"
+
+#include "base/table.h"
+#include "base/team.h"
+#include "data/dataset_read.h"
+#include "data/picture.h"
+#include "eval/score_report.h"
+#include <limits.h>
+#include <stdlib.h>
+
+const struct option eval_options[] = {
+    { "json",     "FILE",          NULL,       "write the score there instead of a table here" },
+    { "max-dets", "A,B,C",         "1,10,100", "detections counted an image and class, by the rules of COCO" },
+    { "protocol", "coco|visdrone", "coco",     "whose rules" },
+    {0} };
+
+static bool score_coco(struct score_report *report, const struct dataset *truth, const struct detections *found,
+                       const int max_dets[3], const struct team *team, struct error *err)
+{
+    struct coco_score score;
+    const bool ok = coco_eval(&score, truth, found, max_dets, team, err) && report_coco(report, &score, err);
+    coco_score_free(&score);
+    return ok;
+}
+
+static bool score_visdrone(struct score_report *report, const struct dataset *truth, const struct detections *found,
+                           const int max_dets[3], const struct team *team, struct error *err)
+{
+    struct visdrone_score score;
+    (void)max_dets;                             /* its limits are fixed */
+    const bool ok = visdrone_eval(&score, truth, found, team, err) && report_visdrone(report, &score, err);
+    visdrone_score_free(&score);
+    return ok;
+}
+
+static const struct protocol {
+    const char *name;
+    bool fixed_limits;
+    bool (*score)(struct score_report *, const struct dataset *, const struct detections *, const int max_dets[3],
+                  const struct team *, struct error *);
+} protocols[] = {
+    { "coco",     false, score_coco },
+    { "visdrone", true,  score_visdrone },
+    {0} };
+
+struct rules { const struct protocol *protocol; int max_dets[3]; };
+
+static bool parse_limits(const char *text, int max_dets[3])
+{
+    for (int i = 0; i < 3; i++) {
+        char *end;
+        const long v = *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : 0;
+        if (v < 1 || v > INT_MAX || *end != (i < 2 ? ',' : 0))
+            return false;
+        max_dets[i] = (int)v;
+        text = end + 1;
+    }
+    return true;
+}
+
+static bool parse_rules(struct rules *rules, const struct args *args, struct error *err)
+{
+    const char *name = args_text(args, "protocol"), *limits = args_text(args, "max-dets");
+    rules->protocol = find_row(name, protocols, sizeof *protocols);
+    if (!rules->protocol)
+        return misuse(err, "eval: --protocol %s: no such protocol; did you mean %s?", name,
+                      nearest_name(name, protocols, sizeof *protocols));
+    if (rules->protocol->fixed_limits && args_flag(args, "max-dets"))
+        return misuse(err, "eval: --max-dets is not for --protocol %s", name);
+    return parse_limits(limits, rules->max_dets)
+        || misuse(err, "eval: --max-dets must be three whole numbers from 1, as in 1,10,100, not %s", limits);
+}
+
+/* Ignored regions need the sizes of images: those of the files in the folder `images` beside that of the annotations.
+ * A file that cannot be read leaves its size unknown. */
+static bool measure_images(struct dataset *truth, const char *folder, struct error *err)
+{
+    char *images = path_join(folder, "../images", err);
+    bool ok = images && (truth->image_count || fail(err, "%s: there is no annotation file in it", folder));
+    for (int i = 0; ok && i < truth->image_count; i++) {
+        struct image *image = &truth->images[i];
+        char *path = path_join(images, image->file, err);
+        ok = path;
+        if (ok && !picture_size(path, &image->width, &image->height, NULL))
+            image->width = image->height = 0;
+        free(path);
+    }
+    free(images);
+    return ok;
+}
+
+static bool read_truth(struct dataset *truth, const char *path, struct error *err)
+{
+    const bool folder = folder_exists(path);
+    const struct dataset_source source = { .name = folder ? "VisDroneDataset" : "CocoDataset", .ann_path = path };
+    return dataset_read(truth, &source, err) && (!folder || measure_images(truth, path, err));
+}
+
+static bool write_report(const struct score_report *report, const char *json, struct error *err)
+{
+    struct text text = {0};
+    bool ok;
+    if (json)
+        ok = report_json(report, &text, err) && file_write(json, text.s, text.size, err);
+    else {
+        report_table(report, &text);
+        ok = text_ok(&text, err);
+        if (ok)
+            fputs(text.s, stdout);
+    }
+    text_free(&text);
+    return ok;
+}
+
+bool eval_run(const struct args *args, struct error *err)
+{
+    const struct team team = { args->threads };
+    struct dataset truth = {0};
+    struct detections found = {0};
+    struct score_report report = {0};
+    struct rules rules;
+    const bool ok = parse_rules(&rules, args, err)
+                 && read_truth(&truth, args->rest[0], err)
+                 && detections_read(&found, args->rest[1], &truth, err)
+                 && rules.protocol->score(&report, &truth, &found, rules.max_dets, &team, err)
+                 && write_report(&report, args_text(args, "json"), err);
+    report_free(&report);
+    detections_free(&found);
+    dataset_free(&truth);
+    return ok;
+}

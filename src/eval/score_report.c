@@ -1,0 +1,128 @@
+#include "eval/score_report.h"
+
+#include "base/memory.h"
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool report_coco(struct score_report *r, const struct coco_score *score, struct error *err)
+{
+    *r = (struct score_report){ .figure_count = COCO_FIGURES, .class_count = score->class_count };
+    for (int i = 0; i < COCO_FIGURES; i++)
+        r->names[i] = coco_figure_name(i);
+    memcpy(r->figures, score->figures, sizeof score->figures);
+    r->classes = new_array((size_t)r->class_count, sizeof *r->classes, err);
+    for (int i = 0; r->classes && i < r->class_count; i++) {
+        const struct coco_class *c = &score->classes[i];
+        r->classes[i] = (struct report_class){ c->id, c->name, c->ap, c->ap50 };
+    }
+    return r->classes;
+}
+
+bool report_visdrone(struct score_report *r, const struct visdrone_score *score, struct error *err)
+{
+    *r = (struct score_report){ .figure_count = VISDRONE_FIGURES, .has_class_mean = true,
+                                .class_count = VISDRONE_CLASSES };
+    for (int i = 0; i < VISDRONE_FIGURES; i++)
+        r->names[i] = visdrone_figure_name(i);
+    memcpy(r->figures, score->figures, sizeof score->figures);
+    memcpy(r->class_mean, score->class_mean, sizeof score->class_mean);
+    r->classes = new_array((size_t)r->class_count, sizeof *r->classes, err);
+    for (int i = 0; r->classes && i < r->class_count; i++) {
+        const struct visdrone_class *c = &score->classes[i];
+        r->classes[i] = (struct report_class){ c->id, c->name, c->figures[0], c->figures[1] };
+    }
+    return r->classes;
+}
+
+void report_free(struct score_report *r)
+{
+    free(r->classes);
+    *r = (struct score_report){0};
+}
+
+/* cJSON's functions take NULL and then return NULL, so that one question at the end is enough. */
+static bool add_figures(cJSON *to, const struct score_report *r, const double *figures)
+{
+    bool ok = true;
+    for (int i = 0; i < r->figure_count; i++)
+        ok = cJSON_AddNumberToObject(to, r->names[i], figures[i]) && ok;
+    return ok;
+}
+
+static bool add_class(cJSON *list, const struct report_class *c)
+{
+    cJSON *one = cJSON_CreateObject();
+    if (!cJSON_AddItemToArray(list, one)) {
+        cJSON_Delete(one);
+        return false;
+    }
+    return cJSON_AddNumberToObject(one, "id", (double)c->id) && cJSON_AddStringToObject(one, "name", c->name)
+        && cJSON_AddNumberToObject(one, "AP", c->ap) && cJSON_AddNumberToObject(one, "AP50", c->ap50);
+}
+
+bool report_json(const struct score_report *r, struct text *out, struct error *err)
+{
+    cJSON *json = cJSON_CreateObject();
+    bool ok = add_figures(json, r, r->figures)
+           && (!r->has_class_mean || add_figures(cJSON_AddObjectToObject(json, "class_mean"), r, r->class_mean));
+    cJSON *list = cJSON_AddArrayToObject(json, "per_class");
+    for (int i = 0; ok && i < r->class_count; i++)
+        ok = add_class(list, &r->classes[i]);
+    char *text = ok ? cJSON_PrintUnformatted(json) : NULL;
+    if (text)
+        text_add(out, "%s\n", text);
+    cJSON_free(text);
+    cJSON_Delete(json);
+    return text ? text_ok(out, err) : fail(err, "out of memory for the score");
+}
+
+static void add_number(struct text *out, double v)
+{
+    if (v < 0)
+        text_add(out, "%8s", "-");
+    else
+        text_add(out, "%8.3f", v);
+}
+
+/* A line of precision, a line of recall, each under its names: AP... and AR... */
+static void add_lines(struct text *out, const struct score_report *r, const double *figures)
+{
+    for (int from = 0, to; from < r->figure_count; from = to) {
+        for (to = from; to < r->figure_count && strncmp(r->names[to], r->names[from], 2) == 0; to++)
+            text_add(out, "%8s", r->names[to]);
+        text_add(out, "\n");
+        for (int i = from; i < to; i++)
+            add_number(out, figures[i]);
+        text_add(out, "\n");
+    }
+}
+
+/* Characters, not bytes, of UTF-8. */
+static int width_of(const char *name)
+{
+    int n = 0;
+    for (; *name; name++)
+        n += ((unsigned char)*name & 0xc0) != 0x80;
+    return n;
+}
+
+void report_table(const struct score_report *r, struct text *out)
+{
+    int width = (int)strlen("class");
+    add_lines(out, r, r->figures);
+    if (r->has_class_mean) {
+        text_add(out, "\nmean over the classes\n");
+        add_lines(out, r, r->class_mean);
+    }
+    for (int i = 0; i < r->class_count; i++)
+        width = width_of(r->classes[i].name) > width ? width_of(r->classes[i].name) : width;
+    text_add(out, "\n%8s  %-*s%8s%8s\n", "id", width, "class", "AP", "AP50");
+    for (int i = 0; i < r->class_count; i++) {
+        const struct report_class *c = &r->classes[i];
+        text_add(out, "%8lld  %s%*s", (long long)c->id, c->name, width - width_of(c->name), "");
+        add_number(out, c->ap);
+        add_number(out, c->ap50);
+        text_add(out, "\n");
+    }
+}

@@ -1,0 +1,29 @@
+/* eval/score_report.h -- a score of either protocol, as JSON for programs and as a table for people. */
+#ifndef EVAL_SCORE_REPORT_H
+#define EVAL_SCORE_REPORT_H
+#include "base/file.h"
+#include "eval/coco_eval.h"
+#include "eval/visdrone_eval.h"
+
+struct report_class { int64_t id; const char *name; double ap, ap50; };
+
+struct score_report {
+    int figure_count;
+    const char *names[COCO_FIGURES];
+    double figures[COCO_FIGURES];               /* 0 to 1, -1 where undefined */
+    bool has_class_mean;                        /* VisDrone */
+    double class_mean[COCO_FIGURES];
+    struct report_class *classes; int class_count;
+};
+
+/* Names of classes remain the dataset's. */
+bool report_coco(struct score_report *, const struct coco_score *, struct error *);
+bool report_visdrone(struct score_report *, const struct visdrone_score *, struct error *);
+void report_free(struct score_report *);
+
+/* {"AP": ..., each figure, "class_mean": {...} of VisDrone, "per_class": [{"id", "name", "AP", "AP50"}, ...]} */
+bool report_json(const struct score_report *, struct text *, struct error *);
+
+/* Precision, recall, then a line a class; a dash where undefined. */
+void report_table(const struct score_report *, struct text *);
+#endif
