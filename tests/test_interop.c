@@ -445,7 +445,8 @@ static void stops_at_a_million_opcodes(void **state)
 
 static void reads_official_weights(void **state)
 {
-    static const char *const files[] = { "../shared/data/weights/nanodet_m.ckpt", "../shared/data/weights/nanodet_m.pth" };
+    static const char *const files[] = { "../shared/data/weights/nanodet_m.ckpt",
+                                         "../shared/data/weights/nanodet_m.pth" };
     (void)state;
     for (int i = 0; i < 2; i++) {
         struct error err = {0};

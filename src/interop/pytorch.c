@@ -244,6 +244,18 @@ static bool add_call(struct reader *r, const char *name, const struct pickle_nod
     return true;
 }
 
+/* PREFIX.KEY, cut if it is too long; false if the key is no name. */
+static bool join_name(char name[NAME_SIZE], const char *prefix, const struct pickle_node *key)
+{
+    const char *dot = *prefix ? "." : "";
+    const int size = key->text.size < NAME_SIZE ? (int)key->text.size : NAME_SIZE;
+    if (key->kind == PICKLE_TEXT)
+        snprintf(name, NAME_SIZE, "%s%s%.*s", prefix, dot, size, key->text.p);
+    else if (key->kind == PICKLE_NUMBER)
+        snprintf(name, NAME_SIZE, "%s%s%lld", prefix, dot, (long long)key->number);
+    return key->kind == PICKLE_TEXT || key->kind == PICKLE_NUMBER;
+}
+
 static bool add_dict(struct reader *r, const char *prefix, const struct pickle_node *dict, int depth)
 {
     bool *visited = &r->visited[dict - r->pickle.nodes];
@@ -256,14 +268,10 @@ static bool add_dict(struct reader *r, const char *prefix, const struct pickle_n
     for (int i = 0; ok && i < dict->count; i += 2) {
         const struct pickle_node *key = pickle_item(&r->pickle, dict, i), *value = pickle_item(&r->pickle, dict, i + 1);
         char name[NAME_SIZE];
-        if (value->kind != PICKLE_CALL && value->kind != PICKLE_DICT)
+        if ((value->kind != PICKLE_CALL && value->kind != PICKLE_DICT) || !join_name(name, prefix, key))
             continue;
-        if (key->kind == PICKLE_TEXT && key->text.size < NAME_SIZE - strlen(prefix) - 1)
-            snprintf(name, sizeof name, "%s%s%.*s", prefix, *prefix ? "." : "", (int)key->text.size, key->text.p);
-        else if (key->kind == PICKLE_NUMBER && strlen(prefix) + 24 < NAME_SIZE)
-            snprintf(name, sizeof name, "%s%s%lld", prefix, *prefix ? "." : "", (long long)key->number);
-        else
-            return fail(r->err, "%s: %s: a key that is no name or too long", r->path, prefix);
+        if (strlen(name) >= NAME_SIZE - 1)
+            return fail(r->err, "%s: a name of more than %d bytes", r->path, NAME_SIZE - 2);
         ok = value->kind == PICKLE_DICT ? add_dict(r, name, value, depth + 1) : add_call(r, name, value);
     }
     return ok;

@@ -50,8 +50,7 @@ const char *tensors_metadata(const struct tensors *, const char *key);          
 size_t tensor_count(const struct tensor *);     /* elements */
 size_t tensor_bytes(const struct tensor *);
 
-/* All elements, whatever their dtype: exact, but that float rounds 64-bit and larger integers, double those
- * beyond 2^53, to nearest even. */
+/* All elements, whatever their dtype: exact where the type can hold them, rounded to nearest where it cannot. */
 void tensor_floats(const struct tensor *, float *out);
 void tensor_doubles(const struct tensor *, double *out);
 

@@ -20,11 +20,11 @@ bool weights_file_read(struct tensors *out, const char *path, struct error *err)
     *out = (struct tensors){0};
     if (!file_read(&out->file, path, err))
         return false;
-    for (const struct format *f = formats; f->name; f++) {
+    for (const struct format *f = formats; f->name; f++)
         if (f->recognises(out->file))
             return f->read(out, out->file, path, err);
+    for (const struct format *f = formats; f->name; f++)
         text_add(&known, "%s%s", f == formats ? "" : ", ", f->name);
-    }
     fail(err, "%s: is in none of the formats %s", path, known.s ? known.s : "");
     text_free(&known);
     return false;
