@@ -81,7 +81,8 @@ $(BUILD)/tests/test_op%: tests/test_op%.c $(DOUBLE)
 	$(CC) $(ALL_CFLAGS) -DREAL_IS_DOUBLE -Itests $(filter %.c %.o,$^) -o $@ $(LDFLAGS) -lcmocka $(LIBS)
 $(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/libnanodet.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Itests $< $(BUILD)/libnanodet.a -o $@ $(LDFLAGS) -lcmocka $(LIBS)
+	$(CC) $(ALL_CFLAGS) -Itests $(filter %.c %.o,$^) $(BUILD)/libnanodet.a -o $@ $(LDFLAGS) -lcmocka $(LIBS)
+$(BUILD)/tests/test_args: $(BUILD)/src/cli/args.o
 
 # A fuzz target defines LLVMFuzzerTestOneInput; the driver runs it over saved files, FUZZ=1 links libFuzzer instead.
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(if $(FUZZ),,tests/fuzz/driver.c) $(BUILD)/libnanodet.a

@@ -24,6 +24,7 @@ struct pipeline_config {
     double rotation, shear;                 /* +- degrees */
     double translate;                       /* +- part of the side */
     double flip;                            /* probability */
+    int divisible;                          /* resize keep: sides are rounded up to a multiple of it; 0: they are not */
     double brightness;                      /* +- in units of the full range */
     double contrast[2], saturation[2];      /* factors */
     double normalize[2][3];                 /* mean and standard deviation of blue, green, red, 0..255 */

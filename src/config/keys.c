@@ -121,6 +121,8 @@ const struct key data_keys[] = {                 /* data.train, data.val */
     { "pipeline.shear",    FIELD(data_config, pipeline.shear), "0", 0, 80, "degrees to either side" },
     { "pipeline.translate", FIELD(data_config, pipeline.translate), "0", 0, 1, "part of the side, either way" },
     { "pipeline.flip",     FIELD(data_config, pipeline.flip), "0", 0, 1, "probability of a mirror image" },
+    { "pipeline.divisible", FIELD(data_config, pipeline.divisible), "0", 0, 1024,
+      "with resize keep, sides become multiples of it" },
     { "pipeline.brightness", FIELD(data_config, pipeline.brightness), "0", 0, 1, "added, part of the full range" },
     { "pipeline.contrast",   FIELD(data_config, pipeline.contrast), "[1, 1]", 0, 100, "range of the factor" },
     { "pipeline.saturation", FIELD(data_config, pipeline.saturation), "[1, 1]", 0, 100, "range of the factor" },

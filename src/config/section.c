@@ -37,10 +37,13 @@ static bool all_known(struct config *config, const char *section, const char *gr
 {
     for (const struct entry *child = e->child; child; child = child->next) {
         const struct path name = path_of(group, child->name), full = path_of(section, name.s);
-        const struct key *key = strchr(child->name, '.') ? NULL : find_row(name.s, keys, sizeof *keys);
+        const struct key *key = find_row(name.s, keys, sizeof *keys);
         const bool names_table = *section && !*group && strcmp(child->name, "name") == 0;
         bool ok = true;
-        if (key || names_table)
+        if (strchr(child->name, '.'))
+            ok = misuse(err, "%s: keys nest, line below line; dots are for the command line",
+                        place_text(child->place, full.s).s);
+        else if (key || names_table)
             ok = !key || key->type != KEY_IGNORED || names_add(&config->ignored, full.s, err);
         else if (child->kind == SECTION && child->count)
             ok = all_known(config, section, name.s, child, keys, err);

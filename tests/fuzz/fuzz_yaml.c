@@ -1,0 +1,56 @@
+/* Any bytes as a configuration.  What is accepted must be written as a configuration that reads back equal. */
+#include "config/config.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static void check(bool good, const char *what, const struct text *yaml, const struct error *err)
+{
+    if (good)
+        return;
+    fprintf(stderr, "%s: %s\n%s\n", what, err->text, yaml->s);
+    abort();
+}
+
+/* The tree alone, for what is YAML but no configuration. */
+static void tree_round_trip(const uint8_t *data, size_t size)
+{
+    struct entry a, b = {0};
+    struct text first = {0}, second = {0};
+    struct error err = {0};
+    if (!tree_parse(&a, data, size, "input", &err))
+        return;
+    tree_write(&a, &first);
+    check(tree_parse(&b, first.s, first.size, "output", &err), "not read back", &first, &err);
+    tree_write(&b, &second);
+    check(strcmp(first.s, second.s) == 0, "not equal", &first, &err);
+    text_free(&first);
+    text_free(&second);
+    tree_free(&a);
+    tree_free(&b);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct names problems = {0};
+    struct config a = {0}, b = {0}, all = { .problems = &problems };
+    struct text text = {0};
+    struct names names = {0};
+    struct error err = {0};
+    tree_round_trip(data, size);
+    if (config_parse(&a, data, size, "input", NULL, 0, &err)) {
+        config_write(&a, &text);
+        check(config_parse(&b, text.s, text.size, "output", NULL, 0, &err), "not read back", &text, &err);
+        check(config_difference(&a, &b, &names, &err) && names.count == 0, "not equal", &text, &err);
+    }
+    config_parse(&all, data, size, "input", NULL, 0, &err);
+    text_free(&text);
+    names_free(&names);
+    names_free(&problems);
+    config_free(&a);
+    config_free(&b);
+    config_free(&all);
+    return 0;
+}

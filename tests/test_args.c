@@ -1,0 +1,138 @@
+/* tests/test_args.c -- the command line: what is taken from it, and every way in which it is refused. */
+#include "cli/args.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+static bool nothing(const struct args *args, struct error *err)
+{
+    (void)args, (void)err;
+    return true;
+}
+
+static const struct option options[] = {
+    { "json",  "FILE", NULL,   "write there" },
+    { "score", "S",    "0.35", "least score" },
+    { "count", "N",    "7",    "how many" },
+    { "fp16",  NULL,   NULL,   "half precision" },
+    {0} };
+
+static const struct command table[] = {
+    { "train",   "CONFIG [KEY=VALUE ...]",         1, 1,    options, nothing, "train" },
+    { "predict", "CONFIG PATH... [KEY=VALUE ...]", 2, MANY, options, nothing, "detect" },
+    { "eval",    "GT DETS",                        2, 2,    options, nothing, "score" },
+    {0} };
+
+enum { WORDS = 8 };
+
+static bool parse(struct args *args, const char *const *words, struct error *err)
+{
+    char *argv[WORDS + 1] = { (char *)"nanodet" };
+    int argc = 1;
+    while (argc <= WORDS && words[argc - 1]) {
+        argv[argc] = (char *)words[argc - 1];
+        argc++;
+    }
+    return args_parse(args, table, argc, argv, err);
+}
+
+static void test_taken(void **state)
+{
+    static const char *const words[WORDS] = { "train", "--json", "-", "a.yml", "seed=3", "--fp16", "--threads=2" };
+    struct args args;
+    struct error err = {0};
+    double score = 0;
+    int count = 0;
+    (void)state;
+    assert_true(parse(&args, words, &err));
+    assert_string_equal(args.command->name, "train");
+    assert_string_equal(args_text(&args, "json"), "-");
+    assert_string_equal(args_text(&args, "score"), "0.35");
+    assert_true(args_flag(&args, "fp16"));
+    assert_false(args_flag(&args, "help"));
+    assert_true(args_real(&args, "score", 0, 1, &score, &err) && score == 0.35);
+    assert_true(args_int(&args, "count", 1, 9, &count, &err) && count == 7);
+    assert_false(args_int(&args, "count", 8, 9, &count, &err));
+    assert_string_equal(err.text, "train: --count must be a number from 8 to 9, not '7'");
+    assert_int_equal(args.threads, 2);
+    assert_int_equal(args.rest_count, 1);
+    assert_int_equal(args.override_count, 1);
+    assert_string_equal(args.overrides[0], "seed=3");
+    args_free(&args);
+}
+
+/* Which arguments are files and which overrides. */
+static void test_overrides(void **state)
+{
+    static const char *const words[WORDS] = { "predict", "a.yml", "data.val.resize=keep", "b=c.jpg", "../d=e", "--",
+                                              "--f", "seeds=1" };
+    struct args args;
+    struct error err = {0};
+    (void)state;
+    assert_true(parse(&args, words, &err));
+    assert_int_equal(args.override_count, 1);
+    assert_int_equal(args.rest_count, 5);
+    assert_string_equal(args.rest[3], "--f");
+    args_free(&args);
+}
+
+static const struct { const char *words[WORDS], *message; } refused[] = {
+    { { NULL }, "usage: nanodet COMMAND ...; nanodet --help names the commands" },
+    { { "trian" }, "trian: no such command; did you mean train?" },
+    { { "train" }, "usage: nanodet train CONFIG [KEY=VALUE ...]" },
+    { { "predict", "a.yml" }, "usage: nanodet predict CONFIG PATH... [KEY=VALUE ...]" },
+    { { "eval", "a", "b", "c" }, "eval: c: one argument too many" },
+    { { "eval", "a", "b=c", "seed=3" }, "eval: seed=3: one argument too many" },
+    { { "train", "a", "--jsn", "x" }, "train: --jsn: no such option; did you mean --json?" },
+    { { "train", "a", "--json" }, "train: --json wants FILE" },
+    { { "train", "a", "--fp16=1" }, "train: --fp16 takes no value" },
+    { { "train", "a", "-j" }, "train: -j: no such option; they begin with two dashes" },
+    { { "train", "a", "--threads", "0" }, "train: --threads must be a number from 1 to 1024, not '0'" },
+    { { "train", "a", "--threads", "2.5" }, "train: --threads must be a whole number, not '2.5'" },
+    { { "train", "a", "--threads", "two" }, "train: --threads must be a number from 1 to 1024, not 'two'" },
+    { { "train", "a", "--threads", "nan" }, "train: --threads must be a number from 1 to 1024, not 'nan'" },
+    { { "train", "a", "--threads=" }, "train: --threads must be a number from 1 to 1024, not ''" },
+};
+
+static void test_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        struct args args;
+        struct error err = {0};
+        const bool ok = parse(&args, refused[i].words, &err);
+        args_free(&args);
+        if (ok || err.exit != 2 || strcmp(err.text, refused[i].message) != 0)
+            fail_msg("%zu: %s", i, ok ? "accepted" : err.text);
+    }
+}
+
+static void test_help(void **state)
+{
+    static const char *const asked[][WORDS] = { { "--help" }, { "train", "--help" }, { "eval", "-h", "x" } };
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct args args;
+        struct error err = {0};
+        char text[4096] = "";
+        assert_true(parse(&args, asked[i], &err) && args.help);
+        FILE *out = fmemopen(text, sizeof text, "w");
+        assert_non_null(out);
+        args_help(&args, table, out);
+        fclose(out);
+        for (const struct command *command = table; i == 0 && command->name; command++)
+            assert_non_null(strstr(text, command->usage));
+        for (const struct option *option = options; i > 0 && option->name; option++)
+            assert_non_null(strstr(text, option->help));
+        args_free(&args);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_taken), cmocka_unit_test(test_overrides),
+                                        cmocka_unit_test(test_refused), cmocka_unit_test(test_help) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
