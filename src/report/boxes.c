@@ -50,7 +50,7 @@ static void write_label(struct canvas *c, struct labels *labels, const struct dr
     char text[100];
     snprintf(text, sizeof text, "%.80s %.0f", b->name, 100 * b->score);
     const double w = canvas_text_width(c, size, text) + 0.5 * size, h = 1.25 * size;
-    if (w > 2.5 * b->box[2] || h > b->box[3])
+    if (w > 1.6 * b->box[2] || h > b->box[3])
         return;
     const double y = b->box[1] >= h ? b->box[1] - h : b->box[1];
     const double place[4] = { clamp(b->box[0], 0, labels->width - w), clamp(y, 0, labels->height - h), w, h };
@@ -73,12 +73,13 @@ static int by_score(const void *a, const void *b)               /* the best firs
 
 static void draw_all(struct canvas *c, const struct drawn_box **order, int count, struct labels *labels)
 {
-    const double side = sqrt((double)labels->width * labels->height);
-    labels->size = clamp(side / 55, 9, 40);
+    const double side = sqrt((double)labels->width * labels->height), crowd = fmin(count, 200) / 200.0;
+    labels->size = clamp(side / (50 + 40 * crowd), 9, 40);
     for (int i = count; i-- > 0; ) {                            /* the best on top */
         const struct drawn_box *b = order[i];
-        const double small = fmin(b->box[2], b->box[3]), line = clamp(side / 400, 1, fmax(1, small / 10));
-        canvas_fill(c, b->box, (box_colour(b->category) & 0xffffff00) | 0x20);
+        const double small = fmin(b->box[2], b->box[3]), most = fmax(1, small / 10);
+        const double line = clamp(side / (400 + 300 * crowd), 1, most);
+        canvas_fill(c, b->box, (box_colour(b->category) & 0xffffff00) | 0x12);
         canvas_frame(c, b->box, line, box_colour(b->category));
     }
     for (int i = 0; i < count; i++)

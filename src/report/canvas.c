@@ -172,7 +172,8 @@ struct canvas *canvas_open(const unsigned char *bgr, int width, int height, stru
 
 /* There is no canvas to call these with. */
 void canvas_free(struct canvas *c) { (void)c; }
-bool canvas_read(struct canvas *c, unsigned char *bgr, struct error *err) { return (void)c, (void)bgr, (void)err, false; }
+bool canvas_read(struct canvas *c, unsigned char *bgr, struct error *err)
+    { return (void)c, (void)bgr, (void)err, false; }
 bool canvas_write_png(struct canvas *c, const char *path, struct error *err)
     { return (void)c, (void)path, (void)err, false; }
 void canvas_fill(struct canvas *c, const double box[4], uint32_t colour) { (void)c, (void)box, (void)colour; }

@@ -119,16 +119,21 @@ static bool read_rows(struct csv *t, char *rest, const char *path, struct error 
     return ok;
 }
 
+bool csv_parse(struct csv *t, char *text, const char *name, struct error *err)
+{
+    *t = (struct csv){0};
+    const bool ok = read_rows(t, text, name, err);
+    if (!ok)
+        csv_free(t);
+    return ok;
+}
+
 bool csv_read(struct csv *t, const char *path, struct error *err)
 {
     struct bytes file;
     *t = (struct csv){0};
-    if (!file_read(&file, path, err))
-        return false;
-    const bool ok = read_rows(t, (char *)file.p, path, err);
+    const bool ok = file_read(&file, path, err) && csv_parse(t, (char *)file.p, path, err);
     bytes_free(&file);
-    if (!ok)
-        csv_free(t);
     return ok;
 }
 

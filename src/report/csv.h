@@ -17,6 +17,7 @@ bool csv_cut_after(const char *path, const char *column, double value, struct er
 /* The whole table.  What is no number is NaN; a last line without its end is left out. */
 struct csv { struct names columns; double *values; int rows, capacity; };       /* values[rows][columns.count] */
 bool csv_read(struct csv *, const char *path, struct error *);
+bool csv_parse(struct csv *, char *text, const char *name, struct error *);    /* takes the text apart in place */
 void csv_free(struct csv *);
 int csv_column(const struct csv *, const char *name);           /* index, or -1 */
 #endif

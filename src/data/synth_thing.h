@@ -1,0 +1,34 @@
+/* data/synth_thing.h -- what stands in a synthetic scene: vehicles and people, which are the objects to detect, and
+ * trees and buildings, which hide them.  A kind is a row. */
+#ifndef DATA_SYNTH_THING_H
+#define DATA_SYNTH_THING_H
+#include "data/synth_draw.h"
+
+struct thing;
+
+struct kind {
+    const char *name;
+    int category;                                   /* from 1; 0: nothing to detect */
+    double length[2], width[2], height[2];          /* metres: ranges */
+    void (*draw)(struct stage *, const struct thing *, struct random *);
+    void (*cast)(struct stage *, const struct thing *, struct random *);
+};
+
+/* Ends with {0}; the five categories come first, in order. */
+extern const struct kind kinds[];
+enum { CAR, VAN, TRUCK, BUS, PERSON, CATEGORIES, TREE = CATEGORIES, HOUSE, OFFICE, BRIDGE };
+
+struct thing {
+    const struct kind *kind;
+    struct point at;                                /* middle of its base */
+    double along[2];                                /* unit vector: where its front is */
+    double length, width, height;
+    uint64_t key;                                   /* of the random numbers of its looks */
+};
+
+/* A thing of random size and looks.  Size 0 in a row: set length, width and height afterwards. */
+struct thing new_thing(const struct kind *, double x, double y, const double along[2], struct random *);
+
+void thing_draw(struct stage *, const struct thing *);
+void thing_cast(struct stage *, const struct thing *);
+#endif

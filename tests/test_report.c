@@ -1,0 +1,331 @@
+/* tests/test_report.c -- CSV, curves, boxes, log and TensorBoard events. */
+#include "base/file.h"
+#include "report/boxes.h"
+#include "report/chart.h"
+#include "report/csv.h"
+#include "report/events.h"
+#include "report/log.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/nanodet_report_XXXXXX";
+
+/* A path in the folder of this test; four live at a time. */
+static const char *in_folder(const char *name)
+{
+    static char paths[4][200];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static void assert_holds(const char *path, const char *want)
+{
+    struct error err = {0};
+    struct bytes file = {0};
+    if (!file_read(&file, path, &err))
+        fail_msg("%s", err.text);
+    assert_string_equal((char *)file.p, want);
+    bytes_free(&file);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    struct error err = {0};
+    assert_true(file_write(path, text, strlen(text), &err));
+}
+
+static void csv_writes_numbers(void **state)
+{
+    static const struct { double v; const char *want; } cases[] = {
+        { 0, "0" }, { -0.0, "0" }, { 12345678, "12345678" }, { 0.001, "0.001" }, { 0.1f, "0.1" }, { -1, "-1" },
+        { 1 / 3.0, "0.33333333" }, { 1e-30, "1e-30" }, { NAN, "nan" }, { INFINITY, "inf" }, { 1e20, "1e+20" } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error err = {0};
+        char want[60];
+        snprintf(want, sizeof want, "\"a,\"\"b\"\"\"\n%s\n", cases[i].want);
+        unlink(in_folder("n.csv"));
+        assert_true(csv_append(in_folder("n.csv"), (const char *[]){ "a,\"b\"" }, &cases[i].v, 1, &err));
+        assert_holds(in_folder("n.csv"), want);
+    }
+}
+
+/* What was written is read back, names with commas and quotes too. */
+static void csv_reads_what_it_wrote(void **state)
+{
+    const char *const columns[] = { "step", "a,\"b\"", "new\nline" };
+    const double rows[2][3] = { { 1, 0.5, -1 }, { 2, 0.25, NAN } };
+    struct error err = {0};
+    struct csv t = {0};
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        assert_true(csv_append(in_folder("r.csv"), columns, rows[i], 3, &err));
+    assert_true(csv_read(&t, in_folder("r.csv"), &err));
+    assert_int_equal(t.rows, 2);
+    assert_int_equal(csv_column(&t, "a,\"b\""), 1);
+    assert_int_equal(csv_column(&t, "new line"), 2);
+    assert_int_equal(csv_column(&t, "none"), -1);
+    for (int i = 0; i < 5; i++)
+        assert_true(t.values[i] == rows[i / 3][i % 3]);
+    assert_true(isnan(t.values[5]));
+    csv_free(&t);
+}
+
+static void csv_cuts(void **state)
+{
+    static const struct { const char *before; double value; const char *after; } cases[] = {
+        { "step,x\n1,a\n2,b\n3,c\n", 2, "step,x\n1,a\n2,b\n" },
+        { "step,x\n1,a\n2,b\n3,c\n", 0, "step,x\n" },
+        { "step,x\n1,a\n2,b\n3,c\n", 9, "step,x\n1,a\n2,b\n3,c\n" },
+        { "x,step\na,1\nb,2\nc,", 9, "x,step\na,1\nb,2\n" },            /* a line that was never finished */
+        { "step,x\nnan,a\n,b\n1,c\n", 9, "step,x\n1,c\n" } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error err = {0};
+        write_file(in_folder("c.csv"), cases[i].before);
+        assert_true(csv_cut_after(in_folder("c.csv"), "step", cases[i].value, &err));
+        assert_holds(in_folder("c.csv"), cases[i].after);
+    }
+}
+
+static void csv_refuses(void **state)
+{
+    struct error err = {0};
+    struct csv t;
+    (void)state;
+    assert_true(csv_cut_after(in_folder("not there.csv"), "step", 1, &err));
+    assert_false(file_exists(in_folder("not there.csv")));
+    write_file(in_folder("bad.csv"), "step,x\n1,2\n1,2,3\n");
+    assert_false(csv_read(&t, in_folder("bad.csv"), &err));
+    assert_non_null(strstr(err.text, "bad.csv:3: 3 fields"));
+    assert_false(csv_cut_after(in_folder("bad.csv"), "step", 1, &err));
+    assert_holds(in_folder("bad.csv"), "step,x\n1,2\n1,2,3\n");
+    write_file(in_folder("bad.csv"), "step,x\n1,2\n");
+    assert_false(csv_cut_after(in_folder("bad.csv"), "epoch", 1, &err));
+    assert_non_null(strstr(err.text, "no column epoch"));
+    assert_false(csv_append(in_folder("no/such/folder.csv"), (const char *[]){ "a" }, &(double){ 1 }, 1, &err));
+}
+
+static uint32_t big32(const unsigned char *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void chart_is_a_png(void **state)
+{
+    static const char *const inputs[][2] = {                    /* metrics.csv, eval.csv; NULL: not there */
+        { NULL, NULL },
+        { "step,epoch,lr,loss\n", "epoch,AP\n" },
+        { "step,epoch,lr,loss,loss_qfl\n1,1,0.1,2,1\n2,1,0.1,nan,0.5\n3,2,0.1,1e300,0.2\n",
+          "epoch,AP,APs\n1,0.5,-1\n" },
+        { "step,epoch,lr,loss\nnan,nan,nan,nan\n", "AP\n0.5\n" } };
+    (void)state;
+#ifndef HAVE_CAIRO
+    skip();
+#endif
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        struct error err = {0};
+        struct bytes png = {0};
+        const char *names[2] = { in_folder("metrics.csv"), in_folder("eval.csv") };
+        for (int k = 0; k < 2; k++) {
+            unlink(names[k]);
+            if (inputs[i][k])
+                write_file(names[k], inputs[i][k]);
+        }
+        if (!chart_write(in_folder("curves.png"), names[0], names[1], &err))
+            fail_msg("%zu: %s", i, err.text);
+        assert_true(file_read(&png, in_folder("curves.png"), &err));
+        assert_true(png.size > 2000);
+        assert_memory_equal(png.p, "\x89PNG\r\n\x1a\n", 8);
+        assert_int_equal(big32(png.p + 16), CHART_WIDTH);
+        assert_int_equal(big32(png.p + 20), CHART_HEIGHT);
+        bytes_free(&png);
+    }
+}
+
+/* Long runs are averaged into few points. */
+static void chart_of_many_rows(void **state)
+{
+    struct error err = {0};
+    struct text t = {0};
+    (void)state;
+#ifndef HAVE_CAIRO
+    skip();
+#endif
+    text_add(&t, "step,epoch,lr,loss\n");
+    for (int i = 0; i < 5001; i++)
+        text_add(&t, "%d,%d,0.001,%g\n", i, 1 + i / 700, 1 + exp(-i / 500.0));
+    assert_true(file_write(in_folder("many.csv"), t.s, t.size, &err));
+    if (!chart_write(in_folder("many.png"), in_folder("many.csv"), in_folder("none.csv"), &err))
+        fail_msg("%s", err.text);
+    text_free(&t);
+}
+
+/* Pixels change on the frame alone where the label has no room, and labels stay inside. */
+static void boxes_are_drawn(void **state)
+{
+    enum { W = 120, H = 90 };
+    static unsigned char bgr[H][W][3];
+    const struct drawn_box boxes[] = {
+        { { 40, 30, 4, 4 }, 0, "small", 0.5 }, { { -20, -20, 60, 45 }, 1, "corner", 0.9 },
+        { { 70, 60, 200, 200 }, 200, "beyond \xff\xfe", 0.3 }, { { 5, 5, 0, 0 }, 3, NULL, 2 } };
+    struct error err = {0};
+    (void)state;
+#ifndef HAVE_CAIRO
+    assert_false(draw_boxes(&bgr[0][0][0], W, H, boxes, 4, &err));
+    assert_non_null(strstr(err.text, "without cairo"));
+    skip();
+#endif
+    memset(bgr, 50, sizeof bgr);
+    if (!draw_boxes(&bgr[0][0][0], W, H, boxes, 4, &err))
+        fail_msg("%s", err.text);
+    assert_true(bgr[30][42][2] > 120);                          /* red on the upper edge of the first */
+    assert_int_equal(bgr[50][10][0], 50);
+    assert_int_equal(bgr[34 + 5][42][0], 50);                   /* no label around the small one */
+    assert_true(draw_boxes(&bgr[0][0][0], W, H, NULL, 0, &err));
+}
+
+static void colours_differ(void **state)
+{
+    (void)state;
+    for (int a = 0; a < 80; a++)
+        for (int b = 0; b < a; b++)
+            assert_true(box_colour(a) != box_colour(b));
+}
+
+static uint32_t little32(const unsigned char *p)
+{
+    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+
+/* 0xe3069283 is the CRC-32C of "123456789" (RFC 3720, appendix B.4, has its like). */
+static void crc_is_castagnoli(void **state)
+{
+    const uint32_t crc = 0xe3069283u;
+    (void)state;
+    assert_int_equal(events_masked_crc("123456789", 9), (crc >> 15 | crc << 17) + 0xa282ead8u);
+}
+
+/* Walks the records: sums fit, and the third one ends with the messages expected. */
+static void events_are_records(void **state)
+{
+    static const unsigned char want[] = {                       /* Event: step 7, summary of two values */
+        2 << 3, 7, 5 << 3 | 2, 20, 1 << 3 | 2, 8, 1 << 3 | 2, 1, 'a', 2 << 3 | 5, 0, 0, 0x80, 0x3f,
+        1 << 3 | 2, 8, 1 << 3 | 2, 1, 'b', 2 << 3 | 5, 0, 0, 0, 0xc0 };
+    struct error err = {0};
+    struct events e;
+    struct names names;
+    struct bytes file = {0};
+    size_t at = 0, records = 0, last = 0, length = 0;
+    (void)state;
+    assert_true(make_folders(in_folder("tb"), &err));
+    assert_true(events_open(&e, in_folder("tb"), 7, &err));
+    assert_true(events_scalars(&e, 7, (const char *[]){ "a", "b" }, (double[]){ 1, -2 }, 2, &err));
+    assert_true(events_close(&e, &err));
+    assert_true(folder_list(&names, in_folder("tb"), &err));
+    assert_int_equal(names.count, 1);
+    assert_non_null(strstr(names.list[0], "events.out.tfevents."));
+    char *path = path_join(in_folder("tb"), names.list[0], &err);
+    assert_true(file_read(&file, path, &err));
+    for (; at < file.size; at += length + 16, records++) {
+        assert_true(file.size - at >= 16);
+        length = little32(file.p + at);
+        last = at;
+        assert_int_equal(little32(file.p + at + 4), 0);
+        assert_true(length <= file.size - at - 16);
+        assert_int_equal(little32(file.p + at + 8), events_masked_crc(file.p + at, 8));
+        assert_int_equal(little32(file.p + at + 12 + length), events_masked_crc(file.p + at + 12, length));
+    }
+    assert_int_equal(records, 3);
+    assert_int_equal(length, 9 + sizeof want);                  /* wall time first */
+    assert_memory_equal(file.p + last + 12 + 9, want, sizeof want);
+    bytes_free(&file);
+    names_free(&names);
+    free(path);
+}
+
+static void log_has_plain_lines(void **state)
+{
+    const struct progress p = { .epoch = 2, .epochs = 3, .step = 5, .steps = 10, .lr = 0.001, .images_per_second = 20,
+                                .images_left = 75300, .names = (const char *[]){ "loss" }, .losses = (double[]){ 1.25 },
+                                .count = 1 };
+    struct error err = {0};
+    struct log log, nothing = {0};
+    struct bytes file = {0};
+    char *screen = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&screen, &size);
+    (void)state;
+    assert_true(log_open(&log, in_folder("train.log"), NULL, &err));
+    log.screen = f;
+    log_line(&log, "%s", "hello");
+    log_progress(&log, &p, false);
+    assert_true(log_close(&log, &err));
+    fclose(f);
+    assert_string_equal(screen, "hello\nepoch 2/3  step 5/10  lr 0.001  loss 1.25  20.0 images/s  1:02:45 left\n");
+    assert_true(file_read(&file, in_folder("train.log"), &err));
+    assert_non_null(strstr((char *)file.p, "  hello\n"));
+    assert_non_null(strstr((char *)file.p, "1:02:45 left\n"));
+    log_line(&nothing, "into the void");
+    log_progress(&nothing, &p, true);
+    assert_true(log_close(&nothing, &err));
+    assert_false(log_open(&log, in_folder("no/such/train.log"), NULL, &err));
+    bytes_free(&file);
+    free(screen);
+}
+
+/* On a terminal the bar is one line that each call writes anew, and a message stands above it. */
+static void log_draws_a_bar(void **state)
+{
+    struct progress p = { .epoch = 1, .epochs = 1, .step = 1, .steps = 2 };     /* 0 images/s: no time left to tell */
+    struct error err = {0};
+    char *screen = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&screen, &size);
+    struct log log = { .screen = f, .terminal = true };
+    (void)state;
+    log_progress(&log, &p, false);
+    log_line(&log, "message");
+    log_progress(&log, &p, false);
+    assert_true(log_close(&log, &err));
+    fclose(f);
+    assert_non_null(strstr(screen, "████████████░░░░░░░░░░░░  epoch 1/1"));
+    assert_non_null(strstr(screen, "\r\033[Kmessage\n"));
+    assert_null(strstr(screen, "left"));
+    assert_int_equal(screen[size - 1], '\n');
+    free(screen);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    char command[100];
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(csv_writes_numbers), cmocka_unit_test(csv_reads_what_it_wrote), cmocka_unit_test(csv_cuts),
+        cmocka_unit_test(csv_refuses), cmocka_unit_test(chart_is_a_png), cmocka_unit_test(chart_of_many_rows),
+        cmocka_unit_test(boxes_are_drawn), cmocka_unit_test(colours_differ), cmocka_unit_test(crc_is_castagnoli),
+        cmocka_unit_test(events_are_records), cmocka_unit_test(log_has_plain_lines),
+        cmocka_unit_test(log_draws_a_bar) };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

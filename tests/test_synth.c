@@ -1,0 +1,196 @@
+/* tests/test_synth.c -- generated scenes: the same for the same seed, with sound boxes. */
+#include "base/file.h"
+#include "base/json.h"
+#include "data/synth.h"
+#include "data/synth_draw.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct synth_config usual = { .images = 3, .val_images = 2, .width = 192, .height = 160, .objects_min = 5,
+                                           .objects_max = 12, .scale = 7, .seed = 1 };
+
+static void draw(struct synth_scene *scene, const struct synth_config *c, int index)
+{
+    struct error err = {0};
+    if (!synth_draw(scene, c, index, &err))
+        fail_msg("%s", err.text);
+}
+
+static bool same_scene(const struct synth_scene *a, const struct synth_scene *b)
+{
+    bool same = a->count == b->count && a->picture.width == b->picture.width && a->picture.height == b->picture.height
+             && memcmp(a->picture.p, b->picture.p, 3 * (size_t)a->picture.width * (size_t)a->picture.height) == 0;
+    for (int i = 0; same && i < a->count; i++) {
+        const struct synth_object *p = &a->objects[i], *q = &b->objects[i];
+        same = p->category == q->category && p->ignore == q->ignore && memcmp(p->box, q->box, sizeof p->box) == 0;
+    }
+    return same;
+}
+
+static void depends_on_seed_and_index_alone(void **state)
+{
+    struct synth_config other = usual;
+    struct synth_scene a, b;
+    (void)state;
+    draw(&a, &usual, 1);
+    draw(&b, &usual, 1);
+    assert_true(same_scene(&a, &b));
+    synth_free(&b);
+    draw(&b, &usual, 2);
+    assert_false(same_scene(&a, &b));
+    synth_free(&b);
+    other.seed++;
+    draw(&b, &other, 1);
+    assert_false(same_scene(&a, &b));
+    synth_free(&b);
+    synth_free(&a);
+}
+
+/* Boxes lie inside the picture and have an area, all categories come up, counts are near what was wanted. */
+static void boxes_are_sound(void **state)
+{
+    static const struct synth_config cases[] = {
+        { .width = 384, .height = 384, .objects_min = 10, .objects_max = 30, .scale = 13, .seed = 3 },
+        { .width = 320, .height = 97, .objects_min = 40, .objects_max = 200, .scale = 2, .seed = 4 },
+        { .width = 64, .height = 300, .objects_min = 1, .objects_max = 1, .scale = 40, .seed = 5 } };
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        int seen[SYNTH_CATEGORIES + 1] = {0}, total = 0;
+        for (int i = 0; i < 12; i++) {
+            struct synth_scene s;
+            draw(&s, &cases[k], i);
+            assert_true(s.count <= cases[k].objects_max);
+            for (int j = 0; j < s.count; j++) {
+                const struct synth_object *o = &s.objects[j];
+                assert_in_range(o->category, 1, SYNTH_CATEGORIES);
+                seen[o->category]++;
+                assert_true(o->box[0] >= 0 && o->box[1] >= 0 && o->box[2] >= 2 && o->box[3] >= 2);
+                assert_true(o->box[0] + o->box[2] <= cases[k].width + 1e-9);
+                assert_true(o->box[1] + o->box[3] <= cases[k].height + 1e-9);
+            }
+            total += s.count;
+            synth_free(&s);
+        }
+        if (k == 0) {
+            for (int c = 1; c <= SYNTH_CATEGORIES; c++)
+                assert_true(seen[c] >= 5);
+            assert_in_range(total, 12 * 10, 12 * 30);
+        }
+    }
+}
+
+static int files_differ(const char *a, const char *b)
+{
+    struct error err = {0};
+    struct bytes p = {0}, q = {0};
+    const bool ok = file_read(&p, a, &err) && file_read(&q, b, &err);
+    const int differ = !ok || p.size != q.size || memcmp(p.p, q.p, p.size) != 0;
+    bytes_free(&p);
+    bytes_free(&q);
+    return differ;
+}
+
+/* The same bytes for one thread and two; the annotations are COCO and name every file. */
+static void set_is_written(void **state)
+{
+    static const char *const files[] = { "train.json", "val.json", "images/train/000000.jpg", "images/train/000002.jpg",
+                                         "images/val/000003.jpg", "images/val/000004.jpg" };
+    char folder[] = "/tmp/nanodet_synth_XXXXXX", path[2][100], command[100];
+    struct error err = {0};
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    for (int i = 0; i < 2; i++) {
+        snprintf(path[i], sizeof path[i], "%s/%d", folder, i);
+        if (!synth_write(&usual, path[i], &(struct team){ 1 + i }, &err))
+            fail_msg("%s", err.text);
+    }
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path[0], sizeof path[0], "%s/0/%s", folder, files[i]);
+        snprintf(path[1], sizeof path[1], "%s/1/%s", folder, files[i]);
+        assert_false(files_differ(path[0], path[1]));
+    }
+    snprintf(path[0], sizeof path[0], "%s/0/val.json", folder);
+    cJSON *json = json_read(path[0], &err);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "images")), 2);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "categories")), SYNTH_CATEGORIES);
+    assert_true(cJSON_GetArraySize(cJSON_GetObjectItem(json, "annotations")) > 4);
+    cJSON_Delete(json);
+    assert_false(synth_write(&usual, "/dev/null/x", &(struct team){ 1 }, &err));
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
+static bool open_stage(struct stage *s)
+{
+    struct error err = {0};
+    if (!stage_open(s, 100, 80, 10, 50, 0.5, random_of(1, 2, 3), &err))
+        return false;
+    s->sun = (struct point){ 0, 0, 1 };
+    for (int k = 0; k < 3; k++)
+        s->skylight[k] = 1;
+    return true;
+}
+
+static double painted_area(struct stage *s)
+{
+    double sum = 0;
+    for (int i = 0; i < s->width * s->height; i++)
+        sum += s->light[3 * i];
+    return sum;
+}
+
+/* A polygon covers its area, to a quarter of a line; seen from the back nothing. */
+static void polygon_has_its_area(void **state)
+{
+    const struct point square[] = { { -2, -2, 0 }, { 2.03, -2, 0 }, { 2.03, 2, 0 }, { -2, 2, 0 } };
+    const struct point back[] = { square[3], square[2], square[1], square[0] };
+    struct stage s = {0};
+    double q[4][2], area = 0;
+    (void)state;
+    assert_true(open_stage(&s));
+    for (int i = 0; i < 4; i++)
+        stage_project(&s, square[i], q[i]);
+    for (int i = 0, j = 3; i < 4; j = i++)
+        area += (q[i][0] * q[j][1] - q[j][0] * q[i][1]) / 2;
+    stage_polygon(&s, back, 4, paint_of(0xffffff, 0));
+    assert_true(painted_area(&s) == 0);
+    stage_polygon(&s, square, 4, paint_of(0xffffff, 0));
+    assert_true(fabs(painted_area(&s) - area) < 15 && area > 1000);
+    stage_free(&s);
+}
+
+/* What is nearer to the camera is seen, whatever the order of painting; hidden pixels are counted as painted. */
+static void nearer_hides_farther(void **state)
+{
+    enum { MIDDLE = 40 * 100 + 50 };
+    (void)state;
+    for (int order = 0; order < 2; order++) {
+        struct stage s = {0};
+        assert_true(open_stage(&s));
+        for (int i = 0; i < 2; i++) {
+            const bool high = i == order;
+            const double z = high ? 3 : 0;
+            stage_begin(&s, high ? 2 : 1);
+            stage_polygon(&s, (struct point[]){ { -3, -3, z }, { 3, -3, z }, { 3, 3, z }, { -3, 3, z } }, 4,
+                          paint_of(0x808080, 0));
+            assert_true(s.painted > 2000);
+        }
+        assert_int_equal(s.owner[MIDDLE], 2);
+        stage_free(&s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(depends_on_seed_and_index_alone), cmocka_unit_test(boxes_are_sound),
+        cmocka_unit_test(set_is_written), cmocka_unit_test(polygon_has_its_area),
+        cmocka_unit_test(nearer_hides_farther) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
