@@ -317,6 +317,9 @@ static void samples_have_a_pixel_at_least(void **state)
     config.resize = RESIZE_KEEP;
     assert_true(sample_make(&s, &config, &p, &r, &err));
     assert_true(s.input.width == 1 && s.input.height == 48 && s.source.height == 500);
+    config.pipeline.divisible = 32;
+    assert_true(sample_make(&s, &config, &p, &r, &err));
+    assert_true(s.input.width == 32 && s.input.height == 64);
     sample_free(&s);
     picture_free(&p);
 }

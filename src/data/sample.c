@@ -38,7 +38,8 @@ bool sample_make(struct sample *s, const struct data_config *config, const struc
     const struct draws draws = geometry_draw(&config->pipeline, config->resize == RESIZE_LETTERBOX, r);
     s->tint = colour_draw(&config->pipeline, r);
     s->source = (struct size){ picture->width, picture->height };
-    s->input = scaled_size(resize_size(config->resize, s->source, asked, 0), 1);        /* no side is 0 */
+    s->input = resize_size(config->resize, s->source, asked, config->pipeline.divisible);
+    s->input = scaled_size(s->input, 1);        /* no side is 0 */
     s->matrix = geometry_matrix(&draws, config->resize, s->source, s->input);
     if (!reserve(&s->pixels, &s->capacity, 3 * (size_t)s->input.width * (size_t)s->input.height, 1, err))
         return false;

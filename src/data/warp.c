@@ -5,31 +5,41 @@
 
 enum { STRIP = 64 };                            /* pixels of a row that are made at a time */
 struct strip {
-    float u[STRIP], v[STRIP];                   /* where they lie in the source */
-    float right[STRIP][3], down[STRIP][3];      /* weights of the second column and row of the patch around that */
+    int x[STRIP], y[STRIP];                     /* top left of the patch of 2 x 2 source pixels around each */
+    float right[STRIP], down[STRIP];            /* weights of the patch's second column and row */
     unsigned char patch[4][STRIP][3];           /* top left, top right, bottom left, bottom right */
     unsigned char pixel[STRIP][3];
 };
 
+/* Splits positions into whole and rest.  What lies farther out than that, and NaN, is moved to where all is black. */
+static void split(const float at[STRIP], int extent, int whole[STRIP], float rest[STRIP])
+{
+#pragma omp simd
+    for (int i = 0; i < STRIP; i++) {
+        const float raised = at[i] > -2 ? at[i] : -2, u = raised < (float)extent ? raised : (float)extent;
+        const int below = (int)u - (u < (float)(int)u);
+        whole[i] = below;
+        rest[i] = u - (float)below;
+    }
+}
+
 /* Positions are rounded to float once, as fused multiply-adds would: the products are exact in double. */
-static void locate(struct strip *strip, const struct matrix *inverse, int x, int y)
+static void locate(struct strip *strip, const struct picture *s, const struct matrix *inverse, int x, int y)
 {
     double start[3], step[3];
+    float u[STRIP], v[STRIP];
     for (int i = 0; i < 3; i++) {
         start[i] = (float)y * (float)inverse->m[i][1] + (float)inverse->m[i][2];
         step[i] = (float)inverse->m[i][0];
     }
+#pragma omp simd
     for (int i = 0; i < STRIP; i++) {
         const float w = (float)((x + i) * step[2] + start[2]);
-        strip->u[i] = (float)((x + i) * step[0] + start[0]) / w;
-        strip->v[i] = (float)((x + i) * step[1] + start[1]) / w;
+        u[i] = (float)((x + i) * step[0] + start[0]) / w;
+        v[i] = (float)((x + i) * step[1] + start[1]) / w;
     }
-}
-
-static int floor_int(float v)
-{
-    const int i = (int)v;
-    return i - (v < (float)i);
+    split(u, s->width, strip->x, strip->right);
+    split(v, s->height, strip->y, strip->down);
 }
 
 /* Copies the patch of pixel i, whose top left is (x, y) of the source: black where that is outside. */
@@ -52,27 +62,18 @@ static void gather(struct strip *strip, int i, const struct picture *s, int x, i
     }
 }
 
-static void gather_all(struct strip *strip, const struct picture *s)
-{
-    for (int i = 0; i < STRIP; i++) {
-        const float u = strip->u[i], v = strip->v[i];
-        const bool near = u >= -1 && u < (float)s->width && v >= -1 && v < (float)s->height;    /* NaN is far */
-        const int x = near ? floor_int(u) : -2, y = near ? floor_int(v) : -2;
-        for (int k = 0; k < 3; k++) {
-            strip->right[i][k] = near ? u - (float)x : 0;
-            strip->down[i][k] = near ? v - (float)y : 0;
-        }
-        gather(strip, i, s, x, y);
-    }
-}
-
 static void blend(struct strip *strip)
 {
     const float to_even = 0x1.8p23f;            /* added and taken away, it rounds */
+    float right[3 * STRIP], down[3 * STRIP];
     const unsigned char *a = strip->patch[0][0], *b = strip->patch[1][0];
     const unsigned char *c = strip->patch[2][0], *d = strip->patch[3][0];
-    const float *right = strip->right[0], *down = strip->down[0];
     unsigned char *pixel = strip->pixel[0];
+    for (int i = 0; i < STRIP; i++)
+        for (int k = 0; k < 3; k++) {
+            right[3 * i + k] = strip->right[i];
+            down[3 * i + k] = strip->down[i];
+        }
 #pragma omp simd
     for (int i = 0; i < 3 * STRIP; i++) {
         const float top = (float)a[i] + right[i] * (float)(b[i] - a[i]);
@@ -90,8 +91,9 @@ void warp(const struct picture *source, const struct matrix *matrix, struct size
     for (int y = 0; y < output.height; y++)
         for (int x = 0, n; x < output.width; x += n, out += 3 * n) {
             n = output.width - x < STRIP ? output.width - x : STRIP;
-            locate(&strip, &inverse, x, y);
-            gather_all(&strip, source);
+            locate(&strip, source, &inverse, x, y);
+            for (int i = 0; i < STRIP; i++)
+                gather(&strip, i, source, strip.x[i], strip.y[i]);
             blend(&strip);
             memcpy(out, strip.pixel, 3 * (size_t)n);
         }
