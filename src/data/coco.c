@@ -63,12 +63,11 @@ static bool add_category(struct dataset_builder *b, struct record r, struct erro
 
 static bool read_box(struct record r, double box[4], struct error *err)
 {
-    const cJSON *list = field(r, "bbox"), *value;
-    int n = 0;
-    cJSON_ArrayForEach(value, list)
-        if (n == 4 || !json_real(value, &box[n++]))
-            n = 5;
-    return (cJSON_IsArray(list) && n == 4) || fail(err, "%s: bbox must be four numbers", r.at);
+    const cJSON *list = field(r, "bbox");
+    bool ok = cJSON_IsArray(list) && cJSON_GetArraySize(list) == 4;
+    for (int i = 0; ok && i < 4; i++)
+        ok = json_real(cJSON_GetArrayItem(list, i), &box[i]);
+    return ok || fail(err, "%s: bbox must be four numbers", r.at);
 }
 
 static bool add_annotation(struct dataset_builder *b, struct record r, struct error *err)

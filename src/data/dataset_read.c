@@ -10,29 +10,39 @@
 #include <string.h>
 
 static const struct reader {
-    const char *name;
     bool (*read)(struct dataset_builder *, const struct dataset_source *, struct error *);
-    bool wants_classes;
+    bool wants_images, wants_classes;
 } readers[] = {
-    { "CocoDataset",     coco_read, false },
-    { "XMLDataset",      voc_read, true },
-    { "YoloDataset",     yolo_read, true },
-    { "VisDroneDataset", visdrone_read, false },
-    { "coco",            coco_read, false },                 /* the names of old configurations */
-    { "xml_dataset",     voc_read, true },
-    { "yolo",            yolo_read, true },
-    {0} };
+    [DATASET_COCO]     = { coco_read, false, false },
+    [DATASET_XML]      = { voc_read, true, true },
+    [DATASET_YOLO]     = { yolo_read, true, true },
+    [DATASET_VISDRONE] = { visdrone_read, false, false },
+};
+
+static const char *given(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+struct dataset_source dataset_source_of(const struct data_config *config)
+{
+    return (struct dataset_source){
+        .format = config->name, .img_path = given(config->img_path), .ann_path = given(config->ann_path),
+        .image_list = given(config->image_list),
+        .class_names = config->class_names.at, .class_count = config->class_names.count };
+}
 
 bool dataset_read(struct dataset *out, const struct dataset_source *source, struct error *err)
 {
-    const struct reader *reader = find_row(source->name, readers, sizeof *readers);
+    const struct reader *reader = &readers[source->format];
     struct dataset_builder b = {0};
     *out = (struct dataset){0};
-    if (!reader)
-        return misuse(err, "%s: no such dataset; did you mean %s?", source->name,
-                      nearest_name(source->name, readers, sizeof *readers));
+    if (!source->ann_path)
+        return misuse(err, "a dataset needs ann_path");
+    if (reader->wants_images && !source->img_path)
+        return misuse(err, "%s: this kind of dataset needs img_path, too", source->ann_path);
     if (reader->wants_classes && source->class_count == 0)
-        return misuse(err, "%s: needs class_names", source->name);
+        return misuse(err, "%s: this kind of dataset needs class_names, too", source->ann_path);
     const bool ok = reader->read(&b, source, err) && build_end(&b, out, source->ann_path, err);
     build_free(&b);
     return ok;
@@ -41,18 +51,18 @@ bool dataset_read(struct dataset *out, const struct dataset_source *source, stru
 static bool visdrone_folder(struct dataset *out, const char *folder, struct error *err)
 {
     char *images = path_join(folder, "images", err), *boxes = path_join(folder, "annotations", err);
-    const struct dataset_source source = { .name = "VisDroneDataset", .img_path = images, .ann_path = boxes };
+    const struct dataset_source source = { .format = DATASET_VISDRONE, .img_path = images, .ann_path = boxes };
     const bool ok = images && boxes && dataset_read(out, &source, err);
     free(boxes);
     free(images);
     return ok;
 }
 
-static bool read_with_classes(struct dataset *out, const char *reader, const char *images, const char *boxes,
+static bool read_with_classes(struct dataset *out, enum dataset_format format, const char *images, const char *boxes,
                               const struct names *classes, struct error *err)
 {
     const struct dataset_source source = {
-        .name = reader, .img_path = images, .ann_path = boxes,
+        .format = format, .img_path = images, .ann_path = boxes,
         .class_names = (const char *const *)classes->list, .class_count = classes->count };
     return dataset_read(out, &source, err);
 }
@@ -63,7 +73,7 @@ static bool voc_folder(struct dataset *out, const char *folder, struct error *er
     struct names classes = {0};
     const bool ok = images && boxes && voc_classes(&classes, boxes, err)
                  && (classes.count || fail(err, "%s: there is no object in it", boxes))
-                 && read_with_classes(out, "XMLDataset", images, boxes, &classes, err);
+                 && read_with_classes(out, DATASET_XML, images, boxes, &classes, err);
     names_free(&classes);
     free(boxes);
     free(images);
@@ -93,7 +103,7 @@ static bool yolo_folder(struct dataset *out, const char *folder, struct error *e
     }
     const bool ok = images && boxes && list && read_lines(&classes, list, err)
                  && (classes.count || fail(err, "%s: names no class", list))
-                 && read_with_classes(out, "YoloDataset", folder_exists(images) ? images : folder,
+                 && read_with_classes(out, DATASET_YOLO, folder_exists(images) ? images : folder,
                                       folder_exists(boxes) ? boxes : folder, &classes, err);
     names_free(&classes);
     free(list);

@@ -80,7 +80,7 @@ bool each_stem(struct dataset_builder *b, const struct dataset_source *source, c
     return ok;
 }
 
-char *path_of(const char *folder, const char *stem, const char *suffix, struct error *err)
+char *stem_path(const char *folder, const char *stem, const char *suffix, struct error *err)
 {
     struct text name = {0};
     text_add(&name, "%s%s", stem, suffix);
@@ -94,12 +94,12 @@ char *find_image(struct dataset_builder *b, const struct dataset_source *source,
 {
     *width = *height = 0;
     for (const char *const *suffix = image_suffixes; *suffix; suffix++) {
-        char *path = path_of(source->img_path, stem, *suffix, NULL);
+        char *path = stem_path(source->img_path, stem, *suffix, NULL);
         if (path && file_exists(path)) {
             if (!picture_size(path, width, height, NULL))
                 dataset_note(&b->set, NOTE_NO_IMAGE, "%s", path);
             free(path);
-            return path_of("", stem, *suffix, NULL);
+            return stem_path("", stem, *suffix, NULL);
         }
         free(path);
     }

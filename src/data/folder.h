@@ -20,5 +20,5 @@ bool each_stem(struct dataset_builder *, const struct dataset_source *, const ch
 char *find_image(struct dataset_builder *, const struct dataset_source *, const char *stem, int *width, int *height);
 
 /* folder/stem with the suffix; free() it. */
-char *path_of(const char *folder, const char *stem, const char *suffix, struct error *);
+char *stem_path(const char *folder, const char *stem, const char *suffix, struct error *);
 #endif

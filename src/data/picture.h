@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include <stddef.h>
 
-enum { PICTURE_SIDE = 1 << 20, PICTURE_PIXELS = 1 << 28 };      /* what is larger is refused before memory is asked for */
+enum { PICTURE_SIDE = 1 << 20, PICTURE_PIXELS = 1 << 28 };      /* more is refused before memory is asked for */
 
 struct picture { unsigned char *p; int width, height; };        /* [height][width][3] B, G, R, rows without gaps */
 

@@ -53,9 +53,9 @@ static bool read_image(struct dataset_builder *b, const struct dataset_source *s
 {
     int width = 0, height = 0;
     char *file = source->img_path ? find_image(b, source, stem, &width, &height) : NULL;
-    char *boxes = path_of(source->ann_path, stem, ".txt", err);
+    char *boxes = stem_path(source->ann_path, stem, ".txt", err);
     if (!file)
-        file = path_of("", stem, ".jpg", err);
+        file = stem_path("", stem, ".jpg", err);
     const bool ok = file && boxes && build_image(b, id, file, width, height, err) && read_boxes(b, id, boxes, err);
     free(boxes);
     free(file);

@@ -40,11 +40,11 @@ static bool add_box(struct dataset_builder *b, const struct dataset_source *sour
 static char *image_of(struct dataset_builder *b, const struct dataset_source *source, const char *stem,
                       struct voc *voc, struct error *err)
 {
-    char *path = *voc->file ? path_of(source->img_path, voc->file, "", err) : NULL;
+    char *path = *voc->file ? stem_path(source->img_path, voc->file, "", err) : NULL;
     char *file = NULL;
     int width, height;
     if (path && file_exists(path)) {
-        file = path_of("", voc->file, "", err);
+        file = stem_path("", voc->file, "", err);
         if ((!voc->width || !voc->height) && !picture_size(path, &voc->width, &voc->height, NULL))
             dataset_note(&b->set, NOTE_NO_IMAGE, "%s", path);
     } else if ((file = find_image(b, source, stem, &width, &height)) && (!voc->width || !voc->height)) {
@@ -52,7 +52,7 @@ static char *image_of(struct dataset_builder *b, const struct dataset_source *so
         voc->height = height;
     }
     free(path);
-    return file ? file : path_of("", *voc->file ? voc->file : stem, "", err);
+    return file ? file : stem_path("", *voc->file ? voc->file : stem, "", err);
 }
 
 static bool read_image(struct dataset_builder *b, const struct dataset_source *source, int64_t id, const char *stem,
@@ -60,7 +60,7 @@ static bool read_image(struct dataset_builder *b, const struct dataset_source *s
 {
     struct bytes text = {0};
     struct voc voc = {0};
-    char *path = path_of(source->ann_path, stem, ".xml", err), *file = NULL;
+    char *path = stem_path(source->ann_path, stem, ".xml", err), *file = NULL;
     bool ok = path && file_read(&text, path, err) && voc_parse(&voc, text, path, err)
            && (file = image_of(b, source, stem, &voc, err))
            && build_image(b, id, file, voc.width, voc.height, err);
@@ -87,7 +87,7 @@ static bool collect_classes(struct dataset_builder *b, const struct dataset_sour
 {
     struct bytes text = {0};
     struct voc voc = {0};
-    char *path = path_of(source->ann_path, stem, ".xml", err);
+    char *path = stem_path(source->ann_path, stem, ".xml", err);
     bool ok = path && file_read(&text, path, err) && voc_parse(&voc, text, path, err);
     (void)id;
     for (int i = 0; ok && i < voc.count; i++) {

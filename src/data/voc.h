@@ -1,9 +1,9 @@
 /* data/voc.h -- the XML of Pascal VOC, a file an image.
  *
  * As in the original, boxes are x1, y1, x2, y2 of width x2 - x1, x and y raised to 0 and the size cut to the image's;
- * difficult objects are objects like others.  A box with x2 < x1 or y2 < y1 is left out with a note, and so is one of an
- * unknown class.  Coordinates may have fractions; a file without <size> or <filename> takes both from the image that has
- * its name.  Entities are refused, depth and lengths are bounded. */
+ * difficult objects are objects like others.  A box with x2 < x1 or y2 < y1 is left out with a note, and so is one of
+ * an unknown class.  Coordinates may have fractions; a file without <size> or <filename> takes them from the image that
+ * has its name.  Entities are refused, depth and lengths are bounded. */
 #ifndef DATA_VOC_H
 #define DATA_VOC_H
 #include "data/dataset_builder.h"

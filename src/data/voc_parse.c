@@ -58,7 +58,7 @@ static void on_start(void *user, const XML_Char *name, const XML_Char **attribut
     k->in = NULL;
     if (k->depth++ == 0 || k->failed)
         return;
-    if (k->depth > DEPTH || n > PATH - 2 - used) {
+    if (k->depth > DEPTH || used + n + 2 > PATH) {
         stop(k, "is nested too deeply");
         return;
     }

@@ -42,7 +42,7 @@ static bool read_image(struct dataset_builder *b, const struct dataset_source *s
     int width, height;
     struct bytes text = {0};
     char *file = find_image(b, source, stem, &width, &height);
-    char *path = path_of(source->ann_path, stem, ".txt", err);
+    char *path = stem_path(source->ann_path, stem, ".txt", err);
     bool ok = path != NULL;
     if (ok && width > 0) {
         const bool boxes = file_exists(path);

@@ -1,0 +1,422 @@
+/* Annotation readers: a row a case, then whole sets, made here or real. */
+#include "base/random.h"
+#include "data/coco.h"
+#include "data/dataset_read.h"
+#include "data/picture.h"
+#include "data/visdrone.h"
+#include "data/voc.h"
+#include "data/yolo.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[] = "test_annotations_XXXXXX";
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    char command[64];
+    (void)state;
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command);
+}
+
+/* A path within the folder of this run, good until the fourth call from now. */
+static const char *at(const char *name)
+{
+    static char paths[4][128];
+    static int next;
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+static void put(const char *name, const char *text)
+{
+    char path[128], *slash;
+    snprintf(path, sizeof path, "%s", at(name));
+    slash = strrchr(path, '/');
+    *slash = 0;
+    assert_true(make_folders(path, NULL));
+    assert_true(file_write(at(name), text, strlen(text), NULL));
+}
+
+static void put_image(const char *name, int width, int height)
+{
+    struct picture p;
+    put(name, "");
+    assert_true(picture_new(&p, width, height, NULL));
+    assert_true(strstr(name, ".png") ? picture_write_png(&p, at(name), NULL)
+                                     : picture_write_jpeg(&p, 80, at(name), NULL));
+    picture_free(&p);
+}
+
+static struct bytes bytes_of(const char *text)
+{
+    return (struct bytes){ (unsigned char *)(uintptr_t)text, strlen(text) };
+}
+
+#define CATEGORIES "\"categories\": [{\"id\": 9, \"name\": \"b\"}, {\"id\": 4, \"name\": \"a\"}]"
+#define ONE_BOX(fields) "{\"images\": [{\"id\": 1}],\n\"annotations\": [\n{" fields "}], " CATEGORIES "}"
+
+static const struct coco_case { const char *text, *error; } coco_cases[] = {    /* error NULL: fine */
+    { "{\"images\": []}", NULL },
+    { "\xef\xbb\xbf {\"info\": [{}, \"]\\\"\"], \"images\": [ ] , \"annotations\": []}\n", NULL },
+    { ONE_BOX("\"image_id\": 1, \"category_id\": 4, \"bbox\": [0, 0, 1, 1]"), NULL },
+    { ONE_BOX("\"image_id\": 1, \"category_id\": 4, \"bbox\": [0, 0, 1, 1], \"area\": null, \"iscrowd\": true"), NULL },
+    { "", "f: is empty" },
+    { "[]", "f:1: must be an object" },
+    { "{\"annotations\": []}", "f: has no list of images" },
+    { "{\"images\": [], \"images\": []}", "second list" },
+    { "{\"images\": {}}", "f:1: must be a list" },
+    { "{\"images\": []", "f:1: not valid JSON" },
+    { "{\"images\": []} x", "not valid JSON" },
+    { "{\"images\": [,]}", "not valid JSON" },
+    { "{\"images\": [{\"id\": 1},]}", "not valid JSON" },
+    { "{\"info\": {a}, \"images\": []}", "not valid JSON" },
+    { "{\"images\": [7]}", "images: must be objects" },
+    { "{\"images\": [{\"id\": 1.5}]}", "images: id must be a whole number" },
+    { "{\"images\": [{\"id\": \"1\"}]}", "images: id must be a whole number" },
+    { "{\"images\": [{\"id\": 1, \"width\": -5}]}", "width must be a whole number from 0" },
+    { "{\"images\": [{\"id\": 1, \"file_name\": 5}]}", "file_name must be text" },
+    { "{\"images\": [{\"id\": 8}, {\"id\": 8}]}", "f: two images have the id 8" },
+    { "{\"images\": [], \"categories\": [{\"id\": 3}, {\"id\": 3}]}", "f: two categories have the id 3" },
+    { ONE_BOX("\"image_id\": 2, \"category_id\": 4, \"bbox\": [0, 0, 1, 1]"), "annotation 1 is of image 2" },
+    { ONE_BOX("\"image_id\": 1, \"category_id\": 5, \"bbox\": [0, 0, 1, 1]"), "annotation 1 is of category 5" },
+    { ONE_BOX("\"image_id\": 1, \"category_id\": 4"), "f:3: annotations: bbox must be four numbers" },
+    { ONE_BOX("\"image_id\": 1, \"category_id\": 4, \"bbox\": [0, 0, 1]"), "bbox must be four numbers" },
+    { ONE_BOX("\"image_id\": 1, \"category_id\": 4, \"bbox\": [0, 0, 1, 1, 1, 1, 1]"), "bbox must be four numbers" },
+    { ONE_BOX("\"image_id\": 1, \"category_id\": 4, \"bbox\": [0, 0, 1, 1e999]"), "bbox must be four numbers" },
+    { ONE_BOX("\"image_id\": 1, \"category_id\": 4, \"bbox\": [0, 0, 1, 1e99]"), "out of bounds" },
+    { ONE_BOX("\"image_id\": 1, \"category_id\": 4, \"bbox\": [0, 0, 1, 1], \"area\": \"x\""), "area must be" },
+    { ONE_BOX("\"image_id\": 1, \"category_id\": 4, \"bbox\": [0, 0, 1, 1], \"iscrowd\": \"x\""), "iscrowd must be" },
+};
+
+static void coco_cases_hold(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof coco_cases / sizeof *coco_cases; i++) {
+        const struct coco_case *c = &coco_cases[i];
+        struct dataset_builder b = {0};
+        struct dataset set = {0};
+        struct error err = {0};
+        const bool ok = coco_parse(&b, bytes_of(c->text), "f", &err) && build_end(&b, &set, "f", &err);
+        if (ok != !c->error || (c->error && (err.exit != 1 || !strstr(err.text, c->error))))
+            fail_msg("%s: '%s', not '%s'", c->text, err.text, c->error ? c->error : "");
+        build_free(&b);
+        dataset_free(&set);
+    }
+}
+
+static void coco_order_flags_and_numbers(void **state)
+{
+    struct dataset_source source = { .format = DATASET_COCO, .ann_path = at("a.json") };
+    struct dataset set, again;
+    struct error err = {0};
+    int label[2];
+    (void)state;
+    put("a.json", "{\"annotations\": ["
+        "{\"id\": 7, \"image_id\": 50, \"category_id\": 9, \"bbox\": [0.1, 1e-7, 33.333333333333336, 4],"
+        " \"ignore\": 1},"
+        "{\"id\": 3, \"image_id\": 2, \"category_id\": 4, \"bbox\": [1, 2, 0.5, 4], \"area\": 5},"
+        "{\"id\": 3, \"image_id\": 50, \"category_id\": 4, \"bbox\": [1, 2, 3, 4], \"iscrowd\": 1}],"
+        CATEGORIES ", \"images\": [{\"id\": 2}, {\"id\": 50,"
+        " \"file_name\": \"q\\\"\\\\\\u00e9\", \"width\": 6, \"height\": 7}]}");
+    assert_true(dataset_read(&set, &source, &err));
+    assert_int_equal(set.image_count, 2);
+    assert_int_equal(set.images[0].id, 2);
+    assert_int_equal(set.images[1].first, 1);
+    assert_int_equal(set.images[1].count, 2);
+    assert_string_equal(set.images[0].file, "");
+    assert_string_equal(set.images[1].file, "q\"\\\xc3\xa9");
+    assert_int_equal(set.annotations[1].id, 7);
+    assert_true(set.annotations[1].ignore && !set.annotations[1].crowd);
+    assert_true(set.annotations[2].ignore && set.annotations[2].crowd);
+    assert_true(set.annotations[0].area == 5 && !annotation_trains(&set.annotations[0]));
+    assert_true(set.annotations[2].area == 12 && annotation_trains(&set.annotations[2]));
+    assert_int_equal(dataset_category(&set, 9), 1);
+    assert_int_equal(dataset_category(&set, 5), -1);
+    assert_int_equal(set.notes[NOTE_DEGENERATE].count, 1);
+    assert_int_equal(set.notes[NOTE_SHARED_ID].count, 1);
+
+    const char *names[] = { "a", "b", "c" }, *swapped[] = { "b", "a" };
+    assert_true(dataset_labels(&set, names, 2, label, &err));
+    assert_int_equal(set.notes[NOTE_CLASS_ORDER].count, 0);
+    assert_true(dataset_labels(&set, swapped, 2, label, &err));
+    assert_true(label[0] == 0 && label[1] == 1);
+    assert_int_equal(set.notes[NOTE_CLASS_ORDER].count, 2);
+    assert_false(dataset_labels(&set, names, 3, label, &err));
+    assert_int_equal(err.exit, 2);
+
+    assert_true(dataset_write_coco(&set, at("b.json"), &err));
+    source.ann_path = at("b.json");
+    assert_true(dataset_read(&again, &source, &err));
+    assert_string_equal(again.images[1].file, set.images[1].file);
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 4; j++)
+            assert_true(again.annotations[i].box[j] == set.annotations[i].box[j]);
+    assert_true(again.annotations[1].ignore && !again.annotations[1].crowd);
+    dataset_free(&set);
+    dataset_free(&again);
+}
+
+static void visdrone_folder(void **state)
+{
+    struct dataset set;
+    struct error err = {0};
+    int label[12];
+    (void)state;
+    put("v/annotations/a.txt", "1,2,30,40,1,4,0,0\r\n5,6,7,8,0,1,0,2,\r\n\r\n0,0,9,9,0,0,0,0\r\n1,1,2,2,1,11,0,0");
+    put_image("v/images/b.png", 20, 10);
+    put_image("v/images/a.jpg", 64, 48);
+    assert_true(dataset_read_folder(&set, "visdrone", at("v"), &err));
+    assert_int_equal(set.image_count, 2);
+    assert_int_equal(set.annotation_count, 4);
+    assert_string_equal(set.images[0].file, "a.jpg");
+    assert_true(set.images[0].width == 64 && set.images[0].height == 48 && set.images[1].width == 20);
+    static const struct { int category; bool ignore; } want[] = { { 4, 0 }, { 1, 1 }, { 0, 1 }, { 11, 1 } };
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(set.categories[set.annotations[i].category].id, want[i].category);
+        assert_true(set.annotations[i].ignore == want[i].ignore && set.annotations[i].crowd == want[i].ignore);
+    }
+    assert_int_equal(set.notes[NOTE_NO_ANNOTATIONS].count, 1);
+    const char *names[] = { "pedestrian", "people", "bicycle", "car", "van", "truck", "tricycle", "awning-tricycle",
+                            "bus", "motor", "others" };
+    assert_true(dataset_labels(&set, names, 10, label, &err));
+    assert_true(label[0] == -1 && label[1] == 0 && label[10] == 9 && label[11] == -1);
+    assert_true(dataset_labels(&set, names, 11, label, &err));
+    assert_true(label[0] == -1 && label[11] == 10);
+    dataset_free(&set);
+
+    put("v/list.txt", "images/b.png\r\n\n");
+    const struct dataset_source source = { .format = DATASET_VISDRONE, .img_path = at("v/images"),
+                                           .ann_path = at("v/annotations"), .image_list = at("v/list.txt") };
+    assert_true(dataset_read(&set, &source, &err));
+    assert_int_equal(set.image_count, 1);
+    assert_string_equal(set.images[0].file, "b.png");
+    dataset_free(&set);
+    put("v/list.txt", "b\nb\n");
+    assert_false(dataset_read(&set, &source, &err));
+    assert_non_null(strstr(err.text, "two images are called b"));
+}
+
+static void broken_rows_are_refused(void **state)
+{
+    static const char *const visdrone[] = {
+        "1,2,3,4,1,4,0", "1,2,3,4,1,4,0,0,0", "1,2,3,4,1,12,0,0", "1,2,3,4,1,-1,0,0", "1,2,3,4,1,1.5,0,0",
+        "1,2,3,nan,1,1,0,0", "1,2,3,1e30,1,1,0,0", "a", "1,2,,4,1,4,0,0" };
+    static const char *const yolo[] = { "0 .1 .1 .1", "0 .1 .1 .1 .1 .1", "0.5 .1 .1 .1 .1", "0 inf .1 .1 .1", "x",
+                                        "0 1e308 0 0 0", "0 1e200 0 1e200 0" };
+    struct error err = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof visdrone / sizeof *visdrone; i++) {
+        struct dataset_builder b = {0};
+        if (visdrone_parse(&b, 1, bytes_of(visdrone[i]), "f", &err))
+            fail_msg("accepted %s", visdrone[i]);
+        assert_true(err.exit == 1 && strncmp(err.text, "f:1: ", 5) == 0);
+        build_free(&b);
+    }
+    for (size_t i = 0; i < sizeof yolo / sizeof *yolo; i++) {
+        struct dataset_builder b = {0};
+        if (yolo_parse(&b, 1, 640, 480, 2, bytes_of(yolo[i]), "f", &err))
+            fail_msg("accepted %s", yolo[i]);
+        assert_true(err.exit == 1 && strncmp(err.text, "f:1: ", 5) == 0);
+        build_free(&b);
+    }
+}
+
+#define OBJECT(name, x1, y1, x2, y2) "<object><difficult>1</difficult><name>" name "</name><bndbox><xmin>" #x1 \
+    "</xmin><ymin>" #y1 "</ymin><xmax>" #x2 "</xmax><ymax>" #y2 "</ymax></bndbox>" \
+    "<part><name>x</name><bndbox><xmin>9</xmin></bndbox></part></object>"
+
+static void voc_folder(void **state)
+{
+    struct dataset set;
+    struct error err = {0};
+    (void)state;
+    put("p/Annotations/1.xml", "<annotation>"
+        OBJECT("dog", -3, 2.5, 30, 400) OBJECT("cat", 5, 5, 5, 9) OBJECT("cat", 9, 9, 8, 20)
+        "<filename> 1.jpg </filename><size><width>64</width><height>48</height></size></annotation>");
+    put("p/Annotations/2.xml", "<annotation>" OBJECT("dog", 1, 1, 500, 5) "</annotation>");
+    put_image("p/JPEGImages/1.jpg", 64, 48);
+    put_image("p/JPEGImages/2.png", 20, 10);
+    assert_true(dataset_read_folder(&set, "voc", at("p"), &err));
+    assert_int_equal(set.category_count, 2);
+    assert_string_equal(set.categories[0].name, "cat");
+    assert_int_equal(set.annotation_count, 3);
+    static const double want[3][4] = { { 0, 2.5, 33, 48 }, { 5, 5, 0, 4 }, { 1, 1, 20, 4 } };
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 4; j++)
+            assert_true(set.annotations[i].box[j] == want[i][j]);
+    assert_string_equal(set.images[0].file, "1.jpg");
+    assert_string_equal(set.images[1].file, "2.png");
+    assert_int_equal(set.images[1].width, 20);
+    assert_int_equal(set.notes[NOTE_DEGENERATE].count, 2);
+    dataset_free(&set);
+
+    const char *dog[] = { "dog" };
+    const struct dataset_source source = { .format = DATASET_XML, .img_path = at("p/JPEGImages"),
+                                           .ann_path = at("p/Annotations"), .class_names = dog, .class_count = 1 };
+    assert_true(dataset_read(&set, &source, &err));
+    assert_int_equal(set.annotation_count, 2);
+    assert_int_equal(set.notes[NOTE_UNKNOWN_CLASS].count, 2);
+    dataset_free(&set);
+}
+
+static void broken_xml_is_refused(void **state)
+{
+    static const struct { const char *text, *error; } cases[] = {
+        { "", "f:1:" },
+        { "<annotation>\n<size></annotation>", "f:2: mismatched tag" },
+        { "<annotation><object><name>a</name></object></annotation>", "an object must have" },
+        { "<annotation>" OBJECT("a", 1, 2, x, 4) "</annotation>", "an object must have" },
+        { "<annotation>" OBJECT("a", 1, 2, nan, 4) "</annotation>", "an object must have" },
+        { "<annotation><size><width>-4</width></size></annotation>", "width and height must be" },
+        { "<!DOCTYPE a [<!ENTITY b \"c\">]><annotation>&b;</annotation>", "entities are not accepted" },
+        { "<a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a>",
+          "nested too deeply" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct voc voc;
+        struct error err = {0};
+        assert_false(voc_parse(&voc, bytes_of(cases[i].text), "f", &err));
+        assert_int_equal(err.exit, 1);
+        if (!strstr(err.text, cases[i].error))
+            fail_msg("'%s', not '%s'", err.text, cases[i].error);
+    }
+}
+
+static void yolo_folder(void **state)
+{
+    struct dataset set;
+    struct error err = {0};
+    (void)state;
+    put("y/classes.txt", "cat\r\ndog\n");
+    put("y/labels/1.txt", "1 0.5 0.5 0.25 0.125\r\n0 0.0 0.0 0.03 0.05\n\n2 .5 .5 .1 .1\n0 .5 .5 -.1 .1\n");
+    put("y/labels/lost.txt", "0 .5 .5 .5 .5\n");
+    put_image("y/images/1.png", 100, 80);
+    put_image("y/images/background.png", 10, 10);
+    assert_true(dataset_read_folder(&set, "yolo", at("y"), &err));
+    assert_int_equal(set.image_count, 1);
+    assert_int_equal(set.annotation_count, 2);
+    static const double want[2][4] = { { 38, 35, 25, 10 }, { 0, 0, 3, 4 } };       /* 37.5 is rounded to even */
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 4; j++)
+            assert_true(set.annotations[i].box[j] == want[i][j]);
+    assert_int_equal(set.categories[set.annotations[0].category].id, 2);
+    assert_int_equal(set.notes[NOTE_UNKNOWN_CLASS].count, 1);
+    assert_int_equal(set.notes[NOTE_DEGENERATE].count, 1);
+    assert_int_equal(set.notes[NOTE_NO_IMAGE].count, 1);
+
+    struct text notes = {0};
+    dataset_notes_text(&set, &notes);
+    assert_non_null(strstr(notes.s, "1 annotated images missing or unreadable: lost\n"));
+    text_free(&notes);
+    dataset_free(&set);
+}
+
+static void missing_things_are_named(void **state)
+{
+    struct dataset set;
+    struct error err = {0};
+    const struct dataset_source coco = { .format = DATASET_COCO, .ann_path = "no/such.json" }, none = {0},
+                                xml = { .format = DATASET_XML, .img_path = "a", .ann_path = "b" };
+    (void)state;
+    assert_false(dataset_read(&set, &coco, &err));
+    assert_true(err.exit == 1 && strstr(err.text, "no/such.json"));
+    assert_false(dataset_read(&set, &none, &err));
+    assert_int_equal(err.exit, 2);
+    assert_false(dataset_read(&set, &xml, &err));
+    assert_true(err.exit == 2 && strstr(err.text, "class_names"));
+    assert_false(dataset_read_folder(&set, "vok", "x", &err));
+    assert_true(err.exit == 2 && strstr(err.text, "did you mean voc?"));
+    assert_false(dataset_read_folder(&set, "visdrone", "no/such", &err));
+    assert_true(err.exit == 1 && strstr(err.text, "no/such"));
+}
+
+/* 5,000 images and 100,000 boxes in random order: seconds if anything here were quadratic. */
+static void many_records(void **state)
+{
+    enum { IMAGES = 5000, BOXES = 100000 };
+    struct dataset_builder b = {0};
+    struct dataset set = {0};
+    struct random r = random_of(7, 0, 0);
+    (void)state;
+    for (int i = 0; i < IMAGES; i++)
+        assert_true(build_image(&b, (int64_t)i * 7919 % 5003, "x", 10, 10, NULL));
+    assert_true(build_category(&b, 1, "a", NULL));
+    for (int i = 0; i < BOXES; i++) {
+        const struct annotation a = { .id = i, .box = { 0, 0, 1, 1 }, .area = 1 };
+        assert_true(build_annotation(&b, &a, (int64_t)random_below(&r, IMAGES) * 7919 % 5003, 1, "x", NULL));
+    }
+    assert_true(build_end(&b, &set, "x", NULL));
+    for (int i = 0, next = 0; i < IMAGES; i++) {
+        assert_int_equal(set.images[i].first, next);
+        assert_true(i == 0 || set.images[i].id > set.images[i - 1].id);
+        for (int j = 0; j < set.images[i].count; j++, next++) {
+            assert_int_equal(set.annotations[next].image, i);
+            assert_true(j == 0 || set.annotations[next].id > set.annotations[next - 1].id);
+        }
+    }
+    build_free(&b);
+    dataset_free(&set);
+}
+
+static void real_sets(void **state)
+{
+    static const struct { const char *format, *path; int images, categories, boxes, degenerate; } sets[] = {
+        { "visdrone", "../shared/data/visdrone", 548, 12, 40169, 0 },
+        { "voc",      "../shared/data/bccd",     364, 3,  4888,  2 },
+        { "coco",     "../shared/data/coco_val/instances_val.json", 128, 80, 898, 0 },
+    };
+    (void)state;
+    if (!folder_exists("../shared/data")) {
+        printf("SKIP real_sets: no ../shared/data\n");
+        skip();
+    }
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        struct dataset set;
+        const struct dataset_source coco = { .format = DATASET_COCO, .ann_path = sets[i].path };
+        int crowd[12] = {0};
+        assert_true(i == 2 ? dataset_read(&set, &coco, NULL)
+                           : dataset_read_folder(&set, sets[i].format, sets[i].path, NULL));
+        assert_int_equal(set.image_count, sets[i].images);
+        assert_int_equal(set.category_count, sets[i].categories);
+        assert_int_equal(set.annotation_count, sets[i].boxes);
+        assert_int_equal(set.notes[NOTE_DEGENERATE].count, sets[i].degenerate);
+        for (int j = 0; i == 0 && j < set.annotation_count; j++)
+            crowd[set.annotations[j].category] += set.annotations[j].crowd;
+        assert_true(i != 0 || (crowd[0] == 1378 && crowd[11] == 32));
+        dataset_free(&set);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(coco_cases_hold),
+        cmocka_unit_test(coco_order_flags_and_numbers),
+        cmocka_unit_test(visdrone_folder),
+        cmocka_unit_test(broken_rows_are_refused),
+        cmocka_unit_test(voc_folder),
+        cmocka_unit_test(broken_xml_is_refused),
+        cmocka_unit_test(yolo_folder),
+        cmocka_unit_test(missing_things_are_named),
+        cmocka_unit_test(many_records),
+        cmocka_unit_test(real_sets),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

@@ -1,0 +1,333 @@
+/* Pictures: what is written reads back, odd kinds of files come out as cv2.imread has them, broken ones are refused. */
+#include "data/picture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <jpeglib.h>
+#include <png.h>
+
+static char path[] = "test_image_XXXXXX";
+
+static int make_path(void **state)
+{
+    (void)state;
+    const int fd = mkstemp(path);
+    return fd < 0 ? -1 : close(fd);
+}
+
+static int remove_path(void **state)
+{
+    (void)state;
+    return remove(path);
+}
+
+static struct picture gradient(int width, int height)
+{
+    struct picture p;
+    assert_true(picture_new(&p, width, height, NULL));
+    for (int i = 0; i < width * height * 3; i++)
+        p.p[i] = (unsigned char)(i / 3 % width * 160 / width + i % 3 * 20 + i / 3 / width * 30 / height);
+    return p;
+}
+
+static void assert_same(const struct picture *a, const struct picture *b)
+{
+    assert_int_equal(a->width, b->width);
+    assert_int_equal(a->height, b->height);
+    assert_memory_equal(a->p, b->p, (size_t)a->width * (size_t)a->height * 3);
+}
+
+static void png_round_trip(void **state)
+{
+    static const int sizes[][2] = { { 1, 1 }, { 7, 3 }, { 1, 40 }, { 129, 5 } };
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct picture p = gradient(sizes[i][0], sizes[i][1]), q;
+        int width, height;
+        assert_true(picture_write_png(&p, path, NULL));
+        assert_true(picture_read(&q, path, NULL));
+        assert_true(picture_size(path, &width, &height, NULL));
+        assert_int_equal(width, p.width);
+        assert_int_equal(height, p.height);
+        assert_same(&p, &q);
+        picture_free(&p);
+        picture_free(&q);
+    }
+}
+
+static void jpeg_round_trip(void **state)
+{
+    struct picture p = gradient(67, 45), q;
+    struct bytes a, b;
+    (void)state;
+    assert_true(picture_encode_jpeg(&p, 95, &a, NULL));
+    assert_true(picture_encode_jpeg(&p, 95, &b, NULL));
+    assert_int_equal(a.size, b.size);
+    assert_memory_equal(a.p, b.p, a.size);
+    assert_true(picture_write_jpeg(&p, 95, path, NULL));
+    assert_true(picture_read(&q, path, NULL));
+    for (int i = 0; i < 67 * 45 * 3; i++)
+        assert_true(abs(p.p[i] - q.p[i]) <= 6);
+    picture_free(&p);
+    picture_free(&q);
+    bytes_free(&a);
+    bytes_free(&b);
+}
+
+/* The file with an Exif block behind its first marker. */
+static struct bytes with_exif(struct bytes file, int orientation, bool big)
+{
+    unsigned char block[] = { 0xff, 0xe1, 0, 34, 'E', 'x', 'i', 'f', 0, 0, 'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0,
+                              0x12, 1, 3, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+    static const unsigned char swapped[] = { 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1 };
+    if (big)
+        memcpy(block + 10, swapped, sizeof swapped);
+    block[big ? 29 : 28] = (unsigned char)orientation;
+    struct bytes out = { malloc(file.size + sizeof block), file.size + sizeof block };
+    assert_non_null(out.p);
+    memcpy(out.p, file.p, 2);
+    memcpy(out.p + 2, block, sizeof block);
+    memcpy(out.p + 2 + sizeof block, file.p + 2, file.size - 2);
+    return out;
+}
+
+/* Where the stored top left, top right, bottom left pixel comes to lie: 0 top left, 1 top right, 2 bottom left, 3. */
+static void exif_orientation_turns(void **state)
+{
+    static const int corner[10][3] = { { 0, 1, 2 }, { 0, 1, 2 }, { 1, 0, 3 }, { 3, 2, 1 }, { 2, 3, 0 },
+                                       { 0, 2, 1 }, { 1, 3, 0 }, { 3, 1, 2 }, { 2, 0, 3 }, { 0, 1, 2 } };
+    struct picture p = gradient(21, 10), plain, turned;
+    struct bytes file;
+    (void)state;
+    assert_true(picture_encode_jpeg(&p, 90, &file, NULL));
+    assert_true(picture_decode(&plain, file.p, file.size, "plain", NULL));
+    const unsigned char *stored[3] = { plain.p, plain.p + 20 * 3, plain.p + 9 * 21 * 3 };
+    for (int i = 0; i < 20; i++) {
+        struct bytes exif = with_exif(file, i / 2, i % 2);
+        int width, height;
+        assert_true(picture_decode(&turned, exif.p, exif.size, "turned", NULL));
+        assert_true(picture_decode_size(exif.p, exif.size, "turned", &width, &height, NULL));
+        const bool exchanged = i / 2 >= 5 && i / 2 <= 8;
+        assert_int_equal(turned.width, exchanged ? 10 : 21);
+        assert_int_equal(turned.height, exchanged ? 21 : 10);
+        assert_int_equal(width, turned.width);
+        assert_int_equal(height, turned.height);
+        for (int j = 0; j < 3; j++) {
+            const int at = corner[i / 2][j];
+            const int y = at / 2 * (turned.height - 1), x = at % 2 * (turned.width - 1);
+            assert_memory_equal(stored[j], turned.p + (y * turned.width + x) * 3, 3);
+        }
+        picture_free(&turned);
+        bytes_free(&exif);
+    }
+    picture_free(&p);
+    picture_free(&plain);
+    bytes_free(&file);
+}
+
+static const struct png_case {
+    int depth, type, interlaced;
+    unsigned char row[8];                       /* of two pixels */
+    unsigned char want[6];                      /* B, G, R of both */
+} png_cases[] = {
+    {  1, PNG_COLOR_TYPE_GRAY,       0, { 0x40 },                               { 0, 0, 0, 255, 255, 255 } },
+    {  2, PNG_COLOR_TYPE_GRAY,       0, { 0x90 },                               { 170, 170, 170, 85, 85, 85 } },
+    {  8, PNG_COLOR_TYPE_GRAY,       1, { 7, 250 },                             { 7, 7, 7, 250, 250, 250 } },
+    { 16, PNG_COLOR_TYPE_GRAY,       0, { 9, 255, 10, 0 },                      { 9, 9, 9, 10, 10, 10 } },
+    {  8, PNG_COLOR_TYPE_GRAY_ALPHA, 0, { 7, 0, 9, 128 },                       { 7, 7, 7, 9, 9, 9 } },
+    {  8, PNG_COLOR_TYPE_RGB,        1, { 1, 2, 3, 4, 5, 6 },                   { 3, 2, 1, 6, 5, 4 } },
+    {  8, PNG_COLOR_TYPE_RGB_ALPHA,  0, { 1, 2, 3, 0, 4, 5, 6, 200 },           { 3, 2, 1, 6, 5, 4 } },
+    {  4, PNG_COLOR_TYPE_PALETTE,    0, { 0x10 },                               { 60, 50, 40, 30, 20, 10 } },
+};
+
+static void add_bytes(png_structp png, png_bytep p, size_t n)
+{
+    text_bytes(png_get_io_ptr(png), p, n);
+}
+
+static struct text make_png(const struct png_case *c)
+{
+    static const png_color palette[2] = { { 10, 20, 30 }, { 40, 50, 60 } };
+    struct text out = {0};
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    png_set_write_fn(png, &out, add_bytes, NULL);
+    png_set_IHDR(png, info, 2, 1, c->depth, c->type, c->interlaced, PNG_COMPRESSION_TYPE_DEFAULT,
+                 PNG_FILTER_TYPE_DEFAULT);
+    if (c->type == PNG_COLOR_TYPE_PALETTE) {
+        png_set_PLTE(png, info, palette, 2);
+        png_set_tRNS(png, info, (png_const_bytep)"\0", 1, NULL);
+    }
+    png_set_gAMA(png, info, 0.2);               /* changes nothing */
+    png_write_info(png, info);
+    for (int pass = png_set_interlace_handling(png); pass > 0; pass--)
+        png_write_row(png, c->row);
+    png_write_end(png, info);
+    png_destroy_write_struct(&png, &info);
+    return out;
+}
+
+static void png_kinds(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof png_cases / sizeof *png_cases; i++) {
+        struct text file = make_png(&png_cases[i]);
+        struct picture p;
+        assert_true(picture_decode(&p, file.s, file.size, "kind", NULL));
+        assert_int_equal(p.width, 2);
+        assert_int_equal(p.height, 1);
+        assert_memory_equal(p.p, png_cases[i].want, 6);
+        picture_free(&p);
+        text_free(&file);
+    }
+}
+
+/* One colour of four components at the best quality; in = 255 - ink, as Adobe stores it. */
+static void cmyk_as_opencv(void **state)
+{
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr messages;
+    struct bytes file = {0};
+    unsigned long size = 0;
+    struct picture p;
+    unsigned char row[8 * 4];
+    JSAMPROW rows[1] = { row };
+    (void)state;
+    for (int i = 0; i < 8; i++)
+        memcpy(row + 4 * i, (const unsigned char[]){ 200, 100, 50, 150 }, 4);
+    jpeg.err = jpeg_std_error(&messages);
+    jpeg_create_compress(&jpeg);
+    jpeg_mem_dest(&jpeg, &file.p, &size);
+    jpeg.image_width = jpeg.image_height = 8;
+    jpeg.input_components = 4;
+    jpeg.in_color_space = JCS_CMYK;
+    jpeg_set_defaults(&jpeg);
+    jpeg_set_quality(&jpeg, 100, TRUE);
+    jpeg_start_compress(&jpeg, TRUE);
+    for (int y = 0; y < 8; y++)
+        jpeg_write_scanlines(&jpeg, rows, 1);
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    assert_true(picture_decode(&p, file.p, size, "cmyk", NULL));
+    const int want[3] = { 150 - (205 * 150 >> 8), 150 - (155 * 150 >> 8), 150 - (55 * 150 >> 8) };
+    for (int i = 0; i < 8 * 8 * 3; i++)
+        assert_true(abs(p.p[i] - want[i % 3]) <= 2);
+    picture_free(&p);
+    bytes_free(&file);
+}
+
+static void refuse(const void *p, size_t size, const char *what)
+{
+    struct picture picture;
+    struct error err = {0};
+    assert_false(picture_decode(&picture, p, size, "broken", &err));
+    assert_null(picture.p);
+    assert_int_equal(err.exit, 1);
+    assert_non_null(strstr(err.text, "broken"));
+    assert_non_null(strstr(err.text, what));
+}
+
+static void cut_files_are_refused(void **state)
+{
+    struct picture p = gradient(64, 48), q;
+    struct bytes jpeg, png;
+    (void)state;
+    assert_true(picture_encode_jpeg(&p, 90, &jpeg, NULL));
+    assert_true(picture_write_png(&p, path, NULL));
+    assert_true(file_read(&png, path, NULL));
+    for (size_t n = 3; n < jpeg.size - 4; n += 7)
+        refuse(jpeg.p, n, "JPEG");
+    for (size_t n = 8; n < png.size; n++)
+        refuse(png.p, n, "truncated");
+    assert_true(picture_decode(&q, jpeg.p, jpeg.size - 2, "unclosed", NULL));      /* lacks the closing marker alone */
+    picture_free(&q);
+    png.p[png.size / 2] ^= 1;
+    refuse(png.p, png.size, "CRC");
+    refuse("", 0, "neither");
+    refuse("GIF89a", 6, "neither");
+    picture_free(&p);
+    bytes_free(&jpeg);
+    bytes_free(&png);
+}
+
+static void small_files_get_no_large_memory(void **state)
+{
+    struct picture p = gradient(16, 16);
+    struct bytes jpeg, png;
+    (void)state;
+    assert_true(picture_encode_jpeg(&p, 90, &jpeg, NULL));
+    for (size_t i = 0; i + 9 < jpeg.size; i++)
+        if (jpeg.p[i] == 0xff && jpeg.p[i + 1] == 0xc0)
+            memcpy(jpeg.p + i + 5, "\xff\x00\xff\x00", 4);
+    refuse(jpeg.p, jpeg.size, "truncated");
+    assert_true(picture_write_png(&p, path, NULL));
+    assert_true(file_read(&png, path, NULL));
+    memcpy(png.p + 16, "\x00\x0f\xff\xff\x00\x0f\xff\xff", 8);
+    const unsigned long crc = 0x92d3c3da;       /* of the header so changed */
+    for (int i = 0; i < 4; i++)
+        png.p[29 + i] = (unsigned char)(crc >> (24 - 8 * i));
+    refuse(png.p, png.size, "truncated");
+    picture_free(&p);
+    bytes_free(&jpeg);
+    bytes_free(&png);
+}
+
+static void missing_files_are_named(void **state)
+{
+    struct picture p;
+    struct error err = {0};
+    int width, height;
+    (void)state;
+    assert_false(picture_read(&p, "no/such.jpg", &err));
+    assert_non_null(strstr(err.text, "no/such.jpg"));
+    assert_false(picture_size("no/such.png", &width, &height, &err));
+    assert_non_null(strstr(err.text, "no/such.png"));
+}
+
+/* FNV-1a of all pixels, as OpenCV decodes these files. */
+static void real_images_as_opencv(void **state)
+{
+    static const struct { const char *file; uint64_t hash; } images[] = {
+        { "../shared/data/coco_val/images/000000007888.jpg", UINT64_C(0x99e2a61529634189) },
+        { "../shared/data/bccd/JPEGImages/BloodImage_00007.jpg", UINT64_C(0xab53ff42ac06d435) },
+        { "../shared/data/coco_val/images/000000000139.jpg", UINT64_C(0xbe671d914e0ca7db) },
+    };
+    (void)state;
+    if (!folder_exists("../shared/data")) {
+        printf("SKIP real_images_as_opencv: no ../shared/data\n");
+        skip();
+    }
+    for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
+        struct picture p;
+        uint64_t hash = UINT64_C(0xcbf29ce484222325);
+        assert_true(picture_read(&p, images[i].file, NULL));
+        for (size_t j = 0; j < (size_t)p.width * (size_t)p.height * 3; j++)
+            hash = (hash ^ p.p[j]) * UINT64_C(0x100000001b3);
+        picture_free(&p);
+        assert_int_equal(hash, images[i].hash);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(png_round_trip),
+        cmocka_unit_test(jpeg_round_trip),
+        cmocka_unit_test(exif_orientation_turns),
+        cmocka_unit_test(png_kinds),
+        cmocka_unit_test(cmyk_as_opencv),
+        cmocka_unit_test(cut_files_are_refused),
+        cmocka_unit_test(small_files_get_no_large_memory),
+        cmocka_unit_test(missing_files_are_named),
+        cmocka_unit_test(real_images_as_opencv),
+    };
+    return cmocka_run_group_tests(tests, make_path, remove_path);
+}
