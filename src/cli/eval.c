@@ -93,7 +93,7 @@ static bool measure_images(struct dataset *truth, const char *folder, struct err
 static bool read_truth(struct dataset *truth, const char *path, struct error *err)
 {
     const bool folder = folder_exists(path);
-    const struct dataset_source source = { .name = folder ? "VisDroneDataset" : "CocoDataset", .ann_path = path };
+    const struct dataset_source source = { .format = folder ? DATASET_VISDRONE : DATASET_COCO, .ann_path = path };
     return dataset_read(truth, &source, err) && (!folder || measure_images(truth, path, err));
 }
 
