@@ -349,7 +349,7 @@ static const char *write_quoted(const char *s, struct text *out)
         text_add(out, "\\%c", *p);
     else if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff
              || (code >= 0xfffe && code <= 0xffff))
-        text_add(out, "\\U%08x", code);
+        text_add(out, code < 0x100 ? "\\x%02x" : "\\U%08x", code);  /* short: a key has 1024 characters at most */
     else
         text_bytes(out, s, length);
     return s + length;

@@ -1,5 +1,6 @@
 /* Any bytes as a configuration.  What is accepted must be written as a configuration that reads back equal. */
 #include "config/config.h"
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
