@@ -18,9 +18,9 @@ bool detections_add(struct detections *, struct detection, struct error *);
 void detections_free(struct detections *);
 
 /* Reads a COCO result list or, if path is a folder, the text files of the VisDrone toolkit: for each image of truth
- * the file of its name ending in .txt, a row x,y,width,height,score,category[,-1,-1] a detection.  An image id that truth
- * does not have and a missing text file are errors; text files that belong to no image are not looked at.  On
- * failure the list is empty. */
+ * the file of its name ending in .txt, a row x,y,width,height,score,category[,-1,-1] a detection.  Errors are: an image
+ * id unknown to truth, a missing text file.  Text files that belong to no image are not looked at.  On failure the
+ * list is empty. */
 bool detections_read(struct detections *, const char *path, const struct dataset *truth, struct error *);
 
 /* The same from memory, where a 0 byte follows the text; path is for messages only.  What is read is appended. */
