@@ -1,0 +1,223 @@
+/* Non-maximum suppression against a plain twin, and the way from predictions to boxes in the source image: on rows
+ * made by hand and on the outputs of whole networks among the fixtures. */
+#include "base/file.h"
+#include "base/random.h"
+#include "detect/nms.h"
+#include "detect/postprocess.h"
+#include "detect/prediction.h"
+#include "interop/safetensors.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { BOXES = 120, CLASSES = 3 };
+
+static double plain_iou(const float a[4], const float b[4])
+{
+    const double w = fmax(fmin(a[2], b[2]) - fmax(a[0], b[0]), 0), h = fmax(fmin(a[3], b[3]) - fmax(a[1], b[1]), 0);
+    return w * h / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - w * h);
+}
+
+/* Takes the best that is left, again and again, and strikes out what it covers. */
+static int plain_nms(struct scored *list, int count, const float (*box)[4], double threshold, struct scored *kept)
+{
+    int n = 0;
+    for (;;) {
+        int best = -1;
+        for (int i = 0; i < count; i++)
+            if (list[i].label >= 0 && (best < 0 || list[i].score > list[best].score))
+                best = i;
+        if (best < 0)
+            return n;
+        kept[n] = list[best];
+        for (int i = 0; i < count; i++)
+            if (i == best || (list[i].label == kept[n].label
+                              && plain_iou(box[list[i].box], box[kept[n].box]) > threshold))
+                list[i].label = -1;
+        n++;
+    }
+}
+
+/* No quotient of small areas is this threshold, so that rounding to float decides nothing. */
+static const double iou_thr = 0.543211;
+
+static void test_nms_twin(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        struct random r = random_of(seed, 1, 0);
+        float box[BOXES][4];
+        struct scored list[BOXES * CLASSES], plain[BOXES * CLASSES], want[BOXES * CLASSES];
+        int count = 0;
+        for (int i = 0; i < BOXES; i++) {                               /* whole numbers, so float is exact */
+            box[i][0] = (float)random_below(&r, 40);
+            box[i][1] = (float)random_below(&r, 40);
+            box[i][2] = box[i][0] + (float)random_below(&r, 30);
+            box[i][3] = box[i][1] + (float)random_below(&r, 30);
+            for (int c = 0; c < CLASSES; c++)
+                if (random_below(&r, 2))
+                    list[count++] = (struct scored){ (float)random_below(&r, 20) / 20, i, c };
+        }
+        memcpy(plain, list, sizeof plain);
+        const int all = plain_nms(plain, count, (const float (*)[4])box, iou_thr, want);
+        const int max_kept = seed % 2 ? -1 : 10, expected = max_kept < 0 || all < max_kept ? all : max_kept;
+        const int kept = nms(list, count, (const float (*)[4])box, iou_thr, max_kept);
+        if (kept != expected)
+            fail_msg("kept %d, not %d; SEED=%d", kept, expected, (int)seed);
+        for (int i = 0; i < kept; i++)
+            if (list[i].box != want[i].box || list[i].label != want[i].label)
+                fail_msg("%d: box %d, not %d; SEED=%d", i, list[i].box, want[i].box, (int)seed);
+    }
+    assert_int_equal(nms(&(struct scored){0}, 0, NULL, 0.6, 100), 0);
+}
+
+/* One stride of 8 on 32 x 24 pixels; distributions so sharp that the expectation is a bin. */
+enum { REG_MAX = 3, CHANNELS = CLASSES + 4 * (REG_MAX + 1), PRIORS = 12 };
+
+static void predict(float *row, int label, float logit, const int bin[4])
+{
+    row[label] = logit;
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j <= REG_MAX; j++)
+            row[CLASSES + i * (REG_MAX + 1) + j] = j == bin[i] ? 200 : 0;
+}
+
+static void test_postprocess(void **state)
+{
+    (void)state;
+    const struct postprocess_config config = { CLASSES, REG_MAX, 0.05, 0.6, 2 };
+    struct prior_grid grid;
+    float pred[2 * PRIORS][CHANNELS];
+    struct arena tmp;
+    struct detected out[2];
+    struct error err = {0};
+    int count = -1;
+    assert_true(prior_grid_init(&grid, (int[]){ 8 }, 1, 0, 2, 24, 32, NULL));
+    assert_true(arena_init(&tmp, postprocess_bytes(&config, &grid), NULL));
+    for (int i = 0; i < 2 * PRIORS * CHANNELS; i++)
+        pred[i / CHANNELS][i % CHANNELS] = -5;
+    assert_true(postprocess(&config, &grid, 1, *pred, &tmp, out, &count, &err));
+    assert_int_equal(count, 0);
+
+    predict(pred[PRIORS + 6], 2, 1, (int[]){ 1, 0, 2, 3 });             /* image 1, cell (1, 2): prior (16, 8) */
+    predict(pred[PRIORS + 7], 2, 0, (int[]){ 2, 0, 1, 3 });             /* the same box, less sure */
+    predict(pred[PRIORS + 5], 1, -2, (int[]){ 1, 1, 1, 1 });            /* another class, out at 0.119 */
+    predict(pred[PRIORS + 11], 0, -2.9445f, (int[]){ 0, 0, 3, 3 });     /* 0.04999: not enough */
+    assert_true(postprocess(&config, &grid, 1, *pred, &tmp, out, &count, &err));
+    assert_int_equal(count, 2);
+    const float want[2][4] = { { 8, 8, 32, 24 }, { 0, 0, 16, 16 } };    /* the first is cut from 32 to 24 */
+    for (int i = 0; i < 2; i++)
+        assert_memory_equal(out[i].box, want[i], sizeof want[i]);
+    assert_true(out[0].label == 2 && fabs(out[0].score - 0.7310586) < 1e-6 && out[1].label == 1);
+    assert_int_equal(tmp.used, 0);
+
+    /* The source is twice as wide and was moved by 4 pixels. */
+    const struct matrix to_input = { { { 0.5, 0, 4 }, { 0, 1, 0 }, { 0, 0, 1 } } }, flat = {0};
+    assert_true(detected_to_source(out, count, &to_input, (struct size){ 50, 20 }, &err));
+    const float source[2][4] = { { 8, 8, 50, 20 }, { 0, 0, 24, 16 } };
+    for (int i = 0; i < 2; i++)
+        assert_memory_equal(out[i].box, source[i], sizeof source[i]);
+    assert_false(detected_to_source(out, count, &flat, (struct size){ 50, 20 }, &err));
+
+    pred[PRIORS][0] = NAN;
+    assert_true(postprocess(&config, &grid, 0, *pred, &tmp, out, &count, &err));
+    assert_false(postprocess(&config, &grid, 1, *pred, &tmp, out, &count, &err));
+    assert_string_equal(err.text, "image 1 of the batch: a prediction is not finite");
+    assert_false(postprocess(&config, &grid, 0, *pred, &(struct arena){ tmp.p, 64, 0 }, out, &count, &err));
+    arena_free(&tmp);
+}
+
+/* ---- Fixtures: eval_out [images][priors][channels] against detections.<image> [k][6]. */
+
+static int compare_image(const char *folder, const struct tensors *t, int image, const struct detected *got, int count)
+{
+    char name[40];
+    snprintf(name, sizeof name, "detections.%d", image);
+    const struct tensor *x = tensors_find(t, name);
+    assert_non_null(x);
+    double *want = malloc(sizeof *want * (tensor_count(x) + 1));
+    tensor_doubles(x, want);
+    if (x->dims[0] != (size_t)count)
+        fail_msg("%s %s: %d, not %zu", folder, name, count, x->dims[0]);
+    for (int i = 0; i < count; i++) {
+        const double *w = want + 6 * i;
+        bool same = got[i].label == (int)w[5] && fabs(got[i].score - w[4]) < 1e-5;
+        for (int j = 0; j < 4; j++)
+            same = same && fabs(got[i].box[j] - w[j]) < 1e-3;
+        if (!same)
+            fail_msg("%s %s: row %d is %g %g %g %g %g %d", folder, name, i, got[i].box[0], got[i].box[1], got[i].box[2],
+                     got[i].box[3], got[i].score, got[i].label);
+    }
+    free(want);
+    return count;
+}
+
+/* Four levels in the Plus family, three before. */
+static int compare_model(const char *folder, const char *path, int height, int width)
+{
+    static const int strides[] = { 8, 16, 32, 64 };
+    struct tensors t = {0};
+    struct error err = {0};
+    struct prior_grid grid;
+    struct arena tmp;
+    int detections = 0;
+    if (!safetensors_read(&t, path, &err))
+        fail_msg("%s", err.text);
+    const struct tensor *out = tensors_find(&t, "eval_out");
+    assert_non_null(out);
+    const int images = (int)out->dims[0], channels = (int)out->dims[2], plus = strncmp(folder, "v0", 2) != 0;
+    assert_true(prior_grid_init(&grid, strides, plus ? 4 : 3, plus ? 0 : 0.5, images, height, width, &err));
+    assert_int_equal(prior_count(&grid), (int)out->dims[1]);
+    const struct postprocess_config config = { channels - 32, 7, 0.05, 0.6, 100 };
+    float *from = malloc(tensor_count(out) * sizeof *from), *rows = malloc(tensor_count(out) * sizeof *rows);
+    tensor_floats(out, from);
+    for (int i = 0; i < images * prior_count(&grid); i++)
+        memcpy(rows + prior_row(&grid, i / prior_count(&grid), i % prior_count(&grid)) * channels,
+               from + (ptrdiff_t)i * channels, (size_t)channels * sizeof *rows);
+    assert_true(arena_init(&tmp, postprocess_bytes(&config, &grid), NULL));
+    for (int i = 0; i < images; i++) {
+        struct detected found[100];
+        int count;
+        assert_true(postprocess(&config, &grid, i, rows, &tmp, found, &count, &err));
+        detections += compare_image(folder, &t, i, found, count);
+    }
+    arena_free(&tmp);
+    free(from);
+    free(rows);
+    tensors_free(&t);
+    return detections;
+}
+
+static void test_models(void **state)
+{
+    (void)state;
+    static const struct { const char *folder; int height, width; } cases[] = {
+        { "plus_m", 160, 192 }, { "plus_m_square_320", 320, 320 }, { "enh_s_rep", 128, 128 }, { "v0_m", 160, 192 },
+        { "v0_m_0.5x", 128, 128 },
+    };
+    int detections = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[200];
+        snprintf(path, sizeof path, "../shared/parity/models/%s/expected.safetensors", cases[i].folder);
+        if (!file_exists(path)) {
+            print_message("SKIP %s: not here\n", path);
+            skip();
+        }
+        detections += compare_model(cases[i].folder, path, cases[i].height, cases[i].width);
+    }
+    assert_true(detections > 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nms_twin), cmocka_unit_test(test_postprocess), cmocka_unit_test(test_models),
+    };
+    return cmocka_run_group_tests_name("detect: post-processing", tests, NULL, NULL);
+}
