@@ -37,7 +37,7 @@ OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
 CLI     = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/cli/*.c))
 TESTS   = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
-PARITY  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/parity/*.c))
+PARITY  = $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard tests/parity/*.c))
 
 all: nanodet $(BUILD)/libnanodet.a $(BUILD)/libnanodet.so $(BUILD)/tests/parity
 
@@ -45,6 +45,10 @@ nanodet: $(BUILD)/nanodet
 	cp $< $@
 
 $(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+$(BUILD)/objects/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 

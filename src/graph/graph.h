@@ -62,6 +62,7 @@ struct graph {
     const struct team *team;
     const struct kernels *kernels;
     unsigned char *block, **own;        /* the plan's memory, or every item's */
+    bool borrowed;                      /* block is the binding's */
     real *vectors;
     unsigned char *scratch; size_t scratch_size;
     struct call *calls[2];              /* [pass][node] */
@@ -73,7 +74,13 @@ struct binding {
     real *gradients;                    /* [params->trained]; NULL for a graph that is not trained */
     const struct team *team;
     const struct kernels *kernels;
+    void *block;                        /* graph.block_size bytes that graphs may share, one running after another;
+                                           NULL: the graph takes its own */
 };
+
+/* Memory for a plan: whole pages, huge ones where the system has them; block_free wants the same size. */
+void *block_new(size_t size, struct error *);
+void block_free(void *, size_t size);
 
 bool graph_bind(struct graph *, const struct binding *, struct error *);
 void graph_free(struct graph *);
@@ -85,6 +92,9 @@ value graph_output_named(const struct graph *, const char *name);   /* or VALUE_
 void graph_forward(struct graph *, uint64_t key);               /* key: random numbers of (seed, step) */
 /* Sets the gradients of parameters, or adds to them if accumulate (gradients of several batches in one step). */
 void graph_backward(struct graph *, bool accumulate);
+
+/* The name of the first layer whose output is not finite, running forward once more; NULL if all are. */
+const char *graph_blame(struct graph *, uint64_t key);
 
 double graph_macs(const struct graph *);
 #endif

@@ -83,8 +83,25 @@ static struct call make_call(const struct graph *g, int i, enum pass pass)
     return call;
 }
 
-/* One block on huge pages, or an allocation an item, where address sanitizers see every overrun. */
-static bool take_memory(struct graph *g, struct error *err)
+void *block_new(size_t size, struct error *err)
+{
+    void *block = mmap(NULL, size + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED) {
+        fail(err, "out of memory: %zu bytes for the network's values", size);
+        return NULL;
+    }
+    madvise(block, size + 1, MADV_HUGEPAGE);
+    return block;
+}
+
+void block_free(void *block, size_t size)
+{
+    if (block)
+        munmap(block, size + 1);
+}
+
+/* One block, or an allocation an item, where address sanitizers see every overrun. */
+static bool take_memory(struct graph *g, void *block, struct error *err)
 {
 #ifdef DEBUG_MEMORY
     g->separate = true;
@@ -99,12 +116,9 @@ static bool take_memory(struct graph *g, struct error *err)
         }
         return ok;
     }
-    void *block = mmap(NULL, g->block_size + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (block == MAP_FAILED)
-        return fail(err, "out of memory: %zu bytes for the network's values", g->block_size);
-    madvise(block, g->block_size + 1, MADV_HUGEPAGE);
-    g->block = block;
-    return true;
+    g->borrowed = block != NULL;
+    g->block = block ? block : block_new(g->block_size, err);
+    return g->block != NULL;
 }
 
 static bool take_scratch(struct graph *g, struct error *err)
@@ -132,7 +146,7 @@ bool graph_bind(struct graph *g, const struct binding *to, struct error *err)
     g->team = to->team;
     g->kernels = to->kernels;
     g->vectors = new_array(2 * (size_t)g->vector_count, sizeof *g->vectors, err);
-    bool ok = g->vectors && take_memory(g, err) && take_scratch(g, err);
+    bool ok = g->vectors && take_memory(g, to->block, err) && take_scratch(g, err);
     for (int pass = FORWARD; ok && pass <= BACKWARD; pass++) {
         g->calls[pass] = new_array((size_t)g->node_count, sizeof *g->calls[pass], err);
         ok = g->calls[pass] != NULL;
@@ -148,8 +162,8 @@ void graph_free(struct graph *g)
         free(g->nodes[i].name);
     for (int i = 0; g->own && i < g->item_count; i++)
         free(g->own[i]);
-    if (g->block)
-        munmap(g->block, g->block_size + 1);
+    if (!g->borrowed)
+        block_free(g->block, g->block_size);
     free(g->own);
     free(g->nodes);
     free(g->values);
@@ -203,17 +217,41 @@ static void zero_gradients_born(const struct graph *g, int time)
     }
 }
 
+static void forward_node(struct graph *g, int i, uint64_t key)
+{
+    struct call *call = &g->calls[FORWARD][i];
+    call->key = key ^ (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15);
+    if (g->nodes[i].op->forward)
+        g->nodes[i].op->forward(call);
+    join_vectors(g, &g->nodes[i]);
+}
+
 void graph_forward(struct graph *g, uint64_t key)
 {
     for (int i = 0; i < g->node_count; i++) {
-        struct call *call = &g->calls[FORWARD][i];
-        call->key = key ^ (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15);
-        if (g->nodes[i].op->forward)
-            g->nodes[i].op->forward(call);
-        join_vectors(g, &g->nodes[i]);
+        forward_node(g, i, key);
         fill_dead(g, i);
     }
     zero_gradients_born(g, g->node_count);
+}
+
+static bool finite_view(struct view v)
+{
+    for (ptrdiff_t i = 0; i < pixels(v); i++)
+        for (int c = 0; c < v.c; c++)
+            if (!isfinite(v.p[i * v.ld + c]))
+                return false;
+    return true;
+}
+
+const char *graph_blame(struct graph *g, uint64_t key)
+{
+    for (int i = 0; i < g->node_count; i++) {
+        forward_node(g, i, key);
+        if (!finite_view(graph_view(g, g->nodes[i].result[0])))
+            return g->nodes[i].name;
+    }
+    return NULL;
 }
 
 void graph_backward(struct graph *g, bool accumulate)

@@ -105,8 +105,9 @@ static void depthwise_dw_row(const struct depthwise *g, int i, const float *x, i
             const float *row = x + (ptrdiff_t)(i * g->stride - g->pad - first + a) * g->w * g->ldx + c;
             for (int b = 0; b < g->kernel; b++) {
                 /* Outputs j whose column j * stride - pad + b lies in the image. */
+                const int last = g->w - 1 + g->pad - b;
                 const int from = most(0, (g->pad - b + g->stride - 1) / g->stride);
-                const int to = least(g->out_w, (g->w - 1 + g->pad - b) / g->stride + 1);
+                const int to = last < 0 ? 0 : least(g->out_w, last / g->stride + 1);
                 float *out = dw + (ptrdiff_t)(a * g->kernel + b) * g->c + c;
                 vec sum = vec_load(out, lanes), other = vec_zero();
                 int j = from;

@@ -11,4 +11,5 @@ const struct parity_room parity_rooms[] = {
     { "visdrone_eval", NULL, parity_visdrone_eval },
     { "loss", ".safetensors", parity_loss },
     { "nms", ".safetensors", parity_nms },
+    { "models", NULL, parity_models },
     {0} };

@@ -1,0 +1,49 @@
+/* train/learner.h -- a model, its optimizer, and the graphs that its batches need: one training step. */
+#ifndef TRAIN_LEARNER_H
+#define TRAIN_LEARNER_H
+#include "detect/loss.h"
+#include "model/model.h"
+#include "train/optimizer.h"
+
+struct images {                         /* a batch as the network takes it; borrowed */
+    const float *pixel;                 /* [n][h][w][3], normalised */
+    int n, h, w;
+    const struct truth *truth;          /* [n] */
+};
+
+struct losses { struct loss_values head[LOSS_HEADS]; bool aux; };
+double losses_total(const struct losses *);
+
+enum { PLANS = 16 };                    /* sizes of batches kept ready */
+
+struct plan_for {
+    int n, h, w; bool detached;
+    struct graph graph;
+    struct loss loss;
+    long used;                          /* the learner's count of batches when it was last used */
+};
+
+struct learner {
+    struct model *model;                /* borrowed */
+    struct team team;
+    const struct kernels *kernels;
+    struct loss_config criterion;
+    struct optimizer optimizer;
+    struct plan_for *plans; int plan_count;
+    void *block; size_t block_size;     /* memory that the graphs share */
+    long batches;                       /* seen */
+};
+
+bool learner_init(struct learner *, struct model *, int threads, struct error *);
+void learner_free(struct learner *);
+
+/* Forward, assignment, losses, backward.  Sets the gradient, or adds to it if accumulate.  epoch, from 0, decides
+ * whether the auxiliary branch is detached.  *used, if wanted, is the plan that ran; its graph and loss hold the
+ * outputs and the assignment.  Fails at a prediction that is not finite, naming the first layer that made one. */
+bool learner_gradient(struct learner *, const struct images *, int epoch, bool accumulate, struct losses *,
+                      const struct plan_for **used, struct error *);
+
+/* Clips, steps and averages; *norm is that of the gradient before clipping.  Fails, nothing changed, if the gradient
+ * is not finite, naming a parameter. */
+bool learner_update(struct learner *, double *norm, struct error *);
+#endif

@@ -1,0 +1,39 @@
+/* tests/parity/models.h -- what the comparisons of whole models share.  A case's line shows the tensor that is
+ * furthest from its tolerance's good side, as a ratio; its worst and tolerance are that tensor's. */
+#ifndef PARITY_MODELS_H
+#define PARITY_MODELS_H
+#include "fixture.h"
+#include "train/learner.h"
+
+struct tally { double ratio, worst, tolerance; char name[200]; int compared; };
+
+struct model_case {
+    const char *path;
+    struct config config;
+    struct model model;
+    struct tensors weights, input, expected, steps;     /* steps: of the file being compared */
+    cJSON *meta;
+    float *pixel;                                       /* [n][h][w][3] */
+    struct truth *truth;
+    int n, h, w, epoch;
+    double largest_gradient;                            /* largest |sample| of all gradients */
+    struct tally tally;
+};
+
+/* Compares `off` with the tolerance of group ("grad.*.norm"), or of name alone where `rules` overrides it. */
+void tally_add(struct model_case *, const cJSON *rules, const char *name, const char *group, double off);
+
+/* The digests of count numbers, as files order them, against `prefix`.norm, .sum and .sample of t, those that it has.
+ * least: of the denominators; group: "grad.*" */
+struct digest { const float *x; size_t count; int samples; double least; };
+void tally_digest(struct model_case *, const cJSON *rules, struct tensors *t, const char *prefix, const char *group,
+                  struct digest);
+
+/* The tensors of a file of optimiser steps. */
+bool compare_steps(struct model_case *, const char *file, const char *rules, struct error *);
+
+bool listed(const cJSON *names, const char *name);
+float *param_numbers(const struct param *, const real *array);         /* in the order of files; free it */
+bool fresh_learner(struct model_case *, struct learner *, struct error *);     /* with the case's weights */
+struct images case_images(const struct model_case *);
+#endif
