@@ -68,10 +68,11 @@ static bool choose_objects(struct things *out, const struct stage *s, struct tow
                            struct random *r, struct error *err)
 {
     const int wanted = c->objects_min + random_below(r, c->objects_max - c->objects_min + 1);
-    const int people = choose(s, &town->people, (int)(random_range(r, 0.2, 0.5) * wanted), r);
-    const int vehicles = choose(s, &town->vehicles, wanted - people, r);
-    const int more = choose(s, &town->people, wanted - vehicles, r);
-    for (int i = 0; i < vehicles + more; i++) {
+    const int walking = (int)(random_range(r, 0.2, 0.5) * wanted);
+    const int vehicles = choose(s, &town->vehicles, wanted - walking, r);
+    const int lacking = c->objects_min - vehicles;              /* people make up for vehicles only to the minimum */
+    const int people = choose(s, &town->people, lacking > walking ? lacking : walking, r);
+    for (int i = 0; i < vehicles + people; i++) {
         if (!grow_array(&out->list, out->count, &out->capacity, sizeof *out->list, err))
             return false;
         out->list[out->count++] = i < vehicles ? town->vehicles.list[i] : town->people.list[i - vehicles];

@@ -79,7 +79,6 @@ static void draw_all(struct canvas *c, const struct drawn_box **order, int count
         const struct drawn_box *b = order[i];
         const double small = fmin(b->box[2], b->box[3]), most = fmax(1, small / 10);
         const double line = clamp(side / (400 + 300 * crowd), 1, most);
-        canvas_fill(c, b->box, (box_colour(b->category) & 0xffffff00) | 0x12);
         canvas_frame(c, b->box, line, box_colour(b->category));
     }
     for (int i = 0; i < count; i++)
