@@ -27,7 +27,7 @@ struct box { int image, category; double box[4]; double score; };       /* of tr
 static struct dataset make_truth(int images, const struct box *list, int count, int first_id)
 {
     struct dataset_builder b = {0};
-    struct dataset truth;
+    struct dataset truth = {0};
     bool ok = true;
     for (int i = 0; i < 12; i++)
         ok = build_category(&b, i, "class", NULL) && ok;

@@ -7,4 +7,10 @@ extern const struct command commands[];
 
 extern const struct option check_options[];
 bool check_run(const struct args *, struct error *);
+
+extern const struct option synth_options[];
+bool synth_run(const struct args *, struct error *);
+
+extern const struct option eval_options[];
+bool eval_run(const struct args *, struct error *);
 #endif

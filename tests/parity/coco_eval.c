@@ -86,7 +86,7 @@ void parity_coco_eval(struct parity *p, const char *path)
     int max_dets[3];
     char *gt = path_join(path, "gt.json", &err), *dt = path_join(path, "dt.json", &err);
     char *expected = path_join(path, "expected.json", &err);
-    const struct dataset_source source = { .name = "CocoDataset", .ann_path = gt };
+    const struct dataset_source source = { .format = DATASET_COCO, .ann_path = gt };
     cJSON *want = gt && dt && expected ? json_read(expected, &err) : NULL;
     if (want && (read_limits(want, max_dets) || fail(&err, "max_dets must be three numbers"))
         && dataset_read(&truth, &source, &err) && detections_read(&found, dt, &truth, &err)
