@@ -40,23 +40,23 @@ static double value_at(const struct csv *t, int row, int column)
     return t->values[row * t->columns.count + column];
 }
 
-/* A row of an epoch stands at its share of the epoch's rows; the last epoch may be unfinished and is taken to be as
- * long as the longest.  One row an epoch: at its end. */
+/* A row of an epoch stands at its share of the epoch's rows; the last epoch may be unfinished and is taken to be at
+ * least as long as the one before.  One row an epoch: at its end. */
 static bool place_rows(struct table *t, struct error *err)
 {
     const int column = csv_column(&t->csv, "epoch");
     t->epochs = new_array((size_t)t->csv.rows, sizeof *t->epochs, err);
     if (!t->epochs)
         return false;
-    int longest = 1;
+    int length = 1;
     for (int first = 0, end; first < t->csv.rows && column >= 0; first = end) {
         const double epoch = value_at(&t->csv, first, column);
         for (end = first + 1; end < t->csv.rows && value_at(&t->csv, end, column) == epoch; end++)
             ;
-        if (end - first > longest || end < t->csv.rows)
-            longest = end - first;
+        if (end - first > length || end < t->csv.rows)
+            length = end - first;
         for (int i = first; i < end; i++)
-            t->epochs[i] = epoch - 1 + (double)(i + 1 - first) / longest;
+            t->epochs[i] = epoch - 1 + (double)(i + 1 - first) / length;
     }
     return true;
 }
@@ -103,14 +103,14 @@ static double nice_step(double range, int want)
     return power * (part < 1.5 ? 1 : part < 3.5 ? 2 : part < 7.5 ? 5 : 10);
 }
 
-/* Room for all curves; a single wild start of a curve must not flatten the rest, so that the top is at most three
- * times what nine points of ten stay below. */
 static int by_value(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
+/* Room for all curves; a single wild start of a curve must not flatten the rest, so that the top is at most three
+ * times what nine points of ten stay below. */
 static struct axes fit_axes(const struct panel *p, double last_epoch, double (*points)[2])
 {
     double high = 0, usual = 0, sorted[POINTS];
@@ -124,9 +124,12 @@ static struct axes fit_axes(const struct panel *p, double last_epoch, double (*p
         if (n)
             usual = fmax(usual, sorted[n * 9 / 10]);
     }
-    high = fmin(high, 3 * usual);
-    const double step = nice_step(high > 0 ? high : 1, 5);
-    return (struct axes){ 0, last_epoch, 0, high > 0 ? step * ceil(high / step) : 1 };
+    if (usual > 0)
+        high = fmin(high, 3 * usual);
+    if (!(high > 1e-30))
+        high = 1;
+    const double step = nice_step(high, 5);
+    return (struct axes){ 0, last_epoch, 0, step * ceil(high / step) };
 }
 
 static double across(const struct panel *p, const struct axes *a, double x)

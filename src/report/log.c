@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 bool log_open(struct log *log, const char *path, FILE *screen, struct error *err)
@@ -62,9 +63,17 @@ static void add_duration(struct text *t, double seconds)
         text_add(t, "%d:%02d:%02d left", s / 3600, s / 60 % 60, s % 60);
 }
 
+enum { CELLS = 24 };                            /* of the bar */
+
+/* What the line of a terminal holds: a longer one would not be wiped whole. */
+static int columns(FILE *screen)
+{
+    struct winsize size;
+    return ioctl(fileno(screen), TIOCGWINSZ, &size) == 0 && size.ws_col > CELLS + 3 ? size.ws_col : 80;
+}
+
 static void add_bar(struct text *t, double part)
 {
-    enum { CELLS = 24 };
     for (int i = 0; i < CELLS; i++)
         text_add(t, i < part * CELLS ? "█" : "░");
     text_add(t, "  ");
@@ -82,7 +91,7 @@ void log_progress(struct log *log, const struct progress *p, bool line)
     if ((line || !log->terminal) && t.s)
         write_line(log, t.s);
     if (log->terminal && t.s && bar.s) {
-        fprintf(log->screen, "\r\033[K%s%s", bar.s, t.s);
+        fprintf(log->screen, "\r\033[K%s%.*s", bar.s, columns(log->screen) - CELLS - 3, t.s);
         fflush(log->screen);
         log->bar = true;
     }
