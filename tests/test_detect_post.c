@@ -1,17 +1,12 @@
-/* Non-maximum suppression against a plain twin, and the way from predictions to boxes in the source image: on rows
- * made by hand and on the outputs of whole networks among the fixtures. */
-#include "base/file.h"
+/* Non-maximum suppression against a plain twin, and the way from predictions to boxes in the source image. */
 #include "base/random.h"
 #include "detect/nms.h"
 #include "detect/postprocess.h"
 #include "detect/prediction.h"
-#include "interop/safetensors.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -133,91 +128,10 @@ static void test_postprocess(void **state)
     arena_free(&tmp);
 }
 
-/* ---- Fixtures: eval_out [images][priors][channels] against detections.<image> [k][6]. */
-
-static int compare_image(const char *folder, const struct tensors *t, int image, const struct detected *got, int count)
-{
-    char name[40];
-    snprintf(name, sizeof name, "detections.%d", image);
-    const struct tensor *x = tensors_find(t, name);
-    assert_non_null(x);
-    double *want = malloc(sizeof *want * (tensor_count(x) + 1));
-    tensor_doubles(x, want);
-    if (x->dims[0] != (size_t)count)
-        fail_msg("%s %s: %d, not %zu", folder, name, count, x->dims[0]);
-    for (int i = 0; i < count; i++) {
-        const double *w = want + 6 * i;
-        bool same = got[i].label == (int)w[5] && fabs(got[i].score - w[4]) < 1e-5;
-        for (int j = 0; j < 4; j++)
-            same = same && fabs(got[i].box[j] - w[j]) < 1e-3;
-        if (!same)
-            fail_msg("%s %s: row %d is %g %g %g %g %g %d", folder, name, i, got[i].box[0], got[i].box[1], got[i].box[2],
-                     got[i].box[3], got[i].score, got[i].label);
-    }
-    free(want);
-    return count;
-}
-
-/* Four levels in the Plus family, three before. */
-static int compare_model(const char *folder, const char *path, int height, int width)
-{
-    static const int strides[] = { 8, 16, 32, 64 };
-    struct tensors t = {0};
-    struct error err = {0};
-    struct prior_grid grid;
-    struct arena tmp;
-    int detections = 0;
-    if (!safetensors_read(&t, path, &err))
-        fail_msg("%s", err.text);
-    const struct tensor *out = tensors_find(&t, "eval_out");
-    assert_non_null(out);
-    const int images = (int)out->dims[0], channels = (int)out->dims[2], plus = strncmp(folder, "v0", 2) != 0;
-    assert_true(prior_grid_init(&grid, strides, plus ? 4 : 3, plus ? 0 : 0.5, images, height, width, &err));
-    assert_int_equal(prior_count(&grid), (int)out->dims[1]);
-    const struct postprocess_config config = { channels - 32, 7, 0.05, 0.6, 100 };
-    float *from = malloc(tensor_count(out) * sizeof *from), *rows = malloc(tensor_count(out) * sizeof *rows);
-    tensor_floats(out, from);
-    for (int i = 0; i < images * prior_count(&grid); i++)
-        memcpy(rows + prior_row(&grid, i / prior_count(&grid), i % prior_count(&grid)) * channels,
-               from + (ptrdiff_t)i * channels, (size_t)channels * sizeof *rows);
-    assert_true(arena_init(&tmp, postprocess_bytes(&config, &grid), NULL));
-    for (int i = 0; i < images; i++) {
-        struct detected found[100];
-        int count;
-        assert_true(postprocess(&config, &grid, i, rows, &tmp, found, &count, &err));
-        detections += compare_image(folder, &t, i, found, count);
-    }
-    arena_free(&tmp);
-    free(from);
-    free(rows);
-    tensors_free(&t);
-    return detections;
-}
-
-static void test_models(void **state)
-{
-    (void)state;
-    static const struct { const char *folder; int height, width; } cases[] = {
-        { "plus_m", 160, 192 }, { "plus_m_square_320", 320, 320 }, { "enh_s_rep", 128, 128 }, { "v0_m", 160, 192 },
-        { "v0_m_0.5x", 128, 128 },
-    };
-    int detections = 0;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char path[200];
-        snprintf(path, sizeof path, "../shared/parity/models/%s/expected.safetensors", cases[i].folder);
-        if (!file_exists(path)) {
-            print_message("SKIP %s: not here\n", path);
-            skip();
-        }
-        detections += compare_model(cases[i].folder, path, cases[i].height, cases[i].width);
-    }
-    assert_true(detections > 20);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nms_twin), cmocka_unit_test(test_postprocess), cmocka_unit_test(test_models),
+        cmocka_unit_test(test_nms_twin), cmocka_unit_test(test_postprocess),
     };
     return cmocka_run_group_tests_name("detect: post-processing", tests, NULL, NULL);
 }

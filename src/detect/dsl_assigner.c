@@ -34,6 +34,11 @@ double dsl_cost(const struct dsl_config *config, double background, double logit
     return background - quality_focal(logit, 0, 2, NULL) + quality_focal(logit, iou, 2, NULL) + overlap;
 }
 
+static bool meet(const double a[4], const double b[4])
+{
+    return a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+}
+
 /* Object g takes its cheapest candidates, and each candidate learns whether g is its cheapest object. */
 static void take(const struct dsl_config *config, const struct dsl_candidates *c, const struct truth *truth, int g,
                  double far, struct work *work, int *match)
@@ -43,10 +48,12 @@ static void take(const struct dsl_config *config, const struct dsl_candidates *c
     work->overlaps.count = work->costs.count = 0;
     for (int v = 0; v < c->count; v++) {
         struct candidate *k = &work->candidate[v];
-        const double u = box_iou(c->box[v], object);
-        const double cost = u > 0 ? dsl_cost(config, k->background, c->logit[v][truth->label[g]], u)
-                                  : k->background + far;
-        smallest_offer(&work->overlaps, -u, v);
+        double cost = k->background + far;
+        if (meet(c->box[v], object)) {
+            const double u = box_iou(c->box[v], object);
+            cost = dsl_cost(config, k->background, c->logit[v][truth->label[g]], u);
+            smallest_offer(&work->overlaps, -u, v);
+        }
         smallest_offer(&work->costs, cost, v);
         if (cost < k->lowest) {
             k->lowest = cost;
