@@ -60,7 +60,7 @@ static void add_duration(struct text *t, double seconds)
     const bool known = seconds >= 0 && seconds < 1e8;           /* not if the speed is 0 */
     const int s = known ? (int)seconds : 0;
     if (known)
-        text_add(t, "%d:%02d:%02d left", s / 3600, s / 60 % 60, s % 60);
+        text_add(t, "  %d:%02d:%02d left", s / 3600, s / 60 % 60, s % 60);
 }
 
 enum { CELLS = 24 };                            /* of the bar */
@@ -82,11 +82,11 @@ static void add_bar(struct text *t, double part)
 void log_progress(struct log *log, const struct progress *p, bool line)
 {
     struct text t = {0}, bar = {0};
-    text_add(&t, "epoch %d/%d  step %d/%d  lr %.3g", p->epoch, p->epochs, p->step, p->steps, p->lr);
+    text_add(&t, "epoch %d/%d  step %d/%d", p->epoch, p->epochs, p->step, p->steps);
+    add_duration(&t, p->images_left / p->images_per_second);
+    text_add(&t, "  %.1f images/s  lr %.3g", p->images_per_second, p->lr);
     for (int i = 0; i < p->count; i++)
         text_add(&t, "  %s %.4g", p->names[i], p->losses[i]);
-    text_add(&t, "  %.1f images/s  ", p->images_per_second);
-    add_duration(&t, p->images_left / p->images_per_second);
     add_bar(&bar, p->steps > 0 ? (double)p->step / p->steps : 0);
     if ((line || !log->terminal) && t.s)
         write_line(log, t.s);
