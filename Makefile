@@ -87,6 +87,7 @@ $(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/libnanodet.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests $(filter %.c %.o,$^) $(BUILD)/libnanodet.a -o $@ $(LDFLAGS) -lcmocka $(LIBS)
 $(BUILD)/tests/test_args: $(BUILD)/src/cli/args.o
+$(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o
 
 # A fuzz target defines LLVMFuzzerTestOneInput; the driver runs it over saved files, FUZZ=1 links libFuzzer instead.
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(if $(FUZZ),,tests/fuzz/driver.c) $(BUILD)/libnanodet.a

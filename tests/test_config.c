@@ -63,8 +63,9 @@ static void test_values(void **state)
     assert_int_equal(config.schedule.optimizer.name, OPTIMIZER_ADAMW);
     assert_int_equal(config.schedule.optimizer.rule_count, 2);
     assert_string_equal(config.schedule.optimizer.rules[1].match, "head.gfl_cls");
-    assert_true(config.schedule.optimizer.rules[0].lr_mult == 0.1 && config.schedule.optimizer.rules[0].decay_mult == 1);
-    assert_true(config.schedule.optimizer.rules[1].lr_mult == 1 && config.schedule.optimizer.rules[1].decay_mult == 0);
+    const struct param_rule *rules = config.schedule.optimizer.rules;
+    assert_true(rules[0].lr_mult == 0.1 && rules[0].decay_mult == 1);
+    assert_true(rules[1].lr_mult == 1 && rules[1].decay_mult == 0);
     assert_int_equal(config.ignored.count, 1);
     assert_string_equal(config.ignored.list[0], "device.gpu_ids");
     config_free(&config);
@@ -135,13 +136,16 @@ static void test_overrides(void **state)
 }
 
 static const struct { const char *override, *message; } refused[] = {
-    { "schedule.total_epoch=3", "command line: schedule.total_epoch: no such key; did you mean schedule.total_epochs?" },
+    { "schedule.total_epoch=3",
+      "command line: schedule.total_epoch: no such key; did you mean schedule.total_epochs?" },
     { "schedules.optimizer.lr=3",
       "command line: schedules.optimizer.lr: no such key; did you mean schedule.optimizer.lr?" },
-    { "data.train.image_path=x", "command line: data.train.image_path: no such key; did you mean data.train.img_path?" },
+    { "data.train.image_path=x",
+      "command line: data.train.image_path: no such key; did you mean data.train.img_path?" },
     { "data.val.pipeline.scal=[1, 1]",
       "command line: data.val.pipeline.scal: no such key; did you mean data.val.pipeline.scale?" },
-    { "schedule.total_epochs=0", "command line: schedule.total_epochs must be a whole number from 1 to 1000000, not '0'" },
+    { "schedule.total_epochs=0",
+      "command line: schedule.total_epochs must be a whole number from 1 to 1000000, not '0'" },
     { "schedule.total_epochs=2.5",
       "command line: schedule.total_epochs must be a whole number from 1 to 1000000, not '2.5'" },
     { "schedule.total_epochs=1e99",
@@ -221,7 +225,8 @@ static const struct { const char *yaml, *message; } broken[] = {
     { "\n\nmodell: {a: 1}\n", "a.yml:3: modell.a: no such key; did you mean save_dir?" },
     { "seed: 3\nmodel.arch.name: GFL\n",
       "a.yml:2: model.arch.name: keys nest, line below line; dots are for the command line" },
-    { "a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n", "a.yml:1: nested deeper than 32" },
+    { "a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
+      "a.yml:1: nested deeper than 32" },
     { "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\n"
       "c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c]\n"
       "e: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d]\n", "a.yml:5: more than 20000 entries" },

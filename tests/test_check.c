@@ -1,0 +1,169 @@
+/* tests/test_check.c -- `nanodet check` finds everything that is wrong with a small set, in one run. */
+#include "cli/commands.h"
+#include "data/picture.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+/* Four pictures: whole, cut, of another size than told, missing. */
+static const char *const annotations =
+    "{\"images\": [{\"id\": 1, \"file_name\": \"whole.jpg\", \"width\": 40, \"height\": 30},"
+    "{\"id\": 2, \"file_name\": \"cut.jpg\", \"width\": 40, \"height\": 30},"
+    "{\"id\": 3, \"file_name\": \"small.jpg\", \"width\": 400, \"height\": 30},"
+    "{\"id\": 4, \"file_name\": \"missing.jpg\", \"width\": 40, \"height\": 30}],"
+    "\"categories\": [{\"id\": 1, \"name\": \"car\"}, {\"id\": 2, \"name\": \"van\"}],"
+    "\"annotations\": [{\"id\": 1, \"image_id\": 1, \"category_id\": 1, \"bbox\": [1, 1, 9, 9], \"area\": 81},"
+    "{\"id\": 2, \"image_id\": 1, \"category_id\": 2, \"bbox\": [1, 1, 0, 9], \"area\": 0}]}";
+
+static const char *const model =
+    "model:\n"
+    "  arch:\n"
+    "    name: NanoDetPlus\n"
+    "    backbone: {name: ShuffleNetV2, model_size: 0.5x, out_stages: [2, 3, 4]}\n"
+    "    fpn: {name: GhostPAN, in_channels: [48, 96, 192], out_channels: 32, num_extra_level: 1}\n"
+    "    head: {name: NanoDetPlusHead, num_classes: 2, input_channel: 32, feat_channels: 32, reg_max: 7,\n"
+    "           strides: [8, 16, 32, 64]}\n"
+    "    aux_head: {name: SimpleConvHead, num_classes: 2, input_channel: 64, feat_channels: 64, reg_max: 7,\n"
+    "               strides: [8, 16, 32, 64]}\n"
+    "schedule:\n"
+    "  total_epochs: 1\n"
+    "  optimizer: {name: AdamW, lr: 0.001, weight_decay: 0.05}\n"
+    "device: {batchsize_per_gpu: 8}\n";
+
+struct place_of_test { char folder[64], config[96]; };
+
+static void write_file(const char *folder, const char *name, const void *p, size_t size)
+{
+    struct error err = {0};
+    char *path = path_join(folder, name, &err);
+    assert_non_null(path);
+    assert_true(file_write(path, p, size, &err));
+    free(path);
+}
+
+static int set_up(void **state)
+{
+    static struct place_of_test place;
+    struct text yaml = {0};
+    struct picture picture = {0};
+    struct bytes jpeg = {0};
+    struct error err = {0};
+    strcpy(place.folder, "/tmp/test_check.XXXXXX");
+    assert_non_null(mkdtemp(place.folder));
+    assert_true(picture_new(&picture, 40, 30, &err) && picture_encode_jpeg(&picture, 90, &jpeg, &err));
+    write_file(place.folder, "whole.jpg", jpeg.p, jpeg.size);
+    write_file(place.folder, "cut.jpg", jpeg.p, jpeg.size / 2);
+    write_file(place.folder, "small.jpg", jpeg.p, jpeg.size);
+    write_file(place.folder, "set.json", annotations, strlen(annotations));
+    text_add(&yaml, "%s", model);
+    text_add(&yaml, "data:\n  train: {input_size: [64, 96], img_path: %s, ann_path: %s/set.json}\n"
+                    "  val: {img_path: %s, ann_path: %s/none.json}\nclass_names: [car, van]\n",
+             place.folder, place.folder, place.folder, place.folder);
+    write_file(place.folder, "config.yml", yaml.s, yaml.size);
+    snprintf(place.config, sizeof place.config, "%s/config.yml", place.folder);
+    text_free(&yaml);
+    bytes_free(&jpeg);
+    picture_free(&picture);
+    *state = &place;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    const struct place_of_test *place = *state;
+    struct names names = {0};
+    struct error err = {0};
+    assert_true(folder_list(&names, place->folder, &err));
+    for (int i = 0; i < names.count; i++) {
+        char *path = path_join(place->folder, names.list[i], &err);
+        unlink(path);
+        free(path);
+    }
+    names_free(&names);
+    return rmdir(place->folder);
+}
+
+/* What `nanodet check CONFIG overrides` prints; free it. */
+static char *check(const char *config, const char *const *overrides, int count, bool *ok, struct error *err)
+{
+    const struct command command = { .name = "check", .options = check_options };
+    const struct args args = { .command = &command, .rest = &config, .rest_count = 1, .threads = 2,
+                               .overrides = (const char **)overrides, .override_count = count };
+    char *text = NULL;
+    size_t size;
+    FILE *kept = stdout;
+    stdout = open_memstream(&text, &size);
+    assert_non_null(stdout);
+    *ok = check_run(&args, err);
+    fclose(stdout);
+    stdout = kept;
+    return text;
+}
+
+static void test_data(void **state)
+{
+    const struct place_of_test *place = *state;
+    static const char *const expected[] = {
+        "/cut.jpg: ", "/small.jpg is 40 x 30, its annotation says 400 x 30", "/missing.jpg: No such file",
+        "/none.json: No such file", "data.train: 4 images, fewer than a batch of 8", "1 degenerate" };
+    struct error err = {0};
+    bool ok;
+    char *text = check(place->config, NULL, 0, &ok, &err);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        if (!strstr(text, expected[i]))
+            fail_msg("no '%s' in\n%s", expected[i], text);
+    assert_false(ok);
+    assert_int_equal(err.exit, 1);
+    assert_non_null(strstr(err.text, ": 4 problems"));
+    free(text);
+}
+
+static void test_everything(void **state)
+{
+    const struct place_of_test *place = *state;
+    static const char *const overrides[] = {
+        "seed=-1", "class_names=[car]", "model.arch.head.num_classes=1", "model.arch.fpn.kernel=5",
+        "model.arch.head.reg_max=many", "schedule.load_model=none.ckpt" };
+    static const char *const expected[] = {
+        "command line: seed must be", "model.arch.aux_head.num_classes is 2, but there are 1 class_names",
+        "command line: model.arch.fpn.kernel: no such key; did you mean model.arch.fpn.kernel_size?",
+        "command line: model.arch.head.reg_max must be", "command line: schedule.load_model: no such file: none.ckpt",
+        "/cut.jpg: ", "/none.json: No such file" };
+    struct error err = {0};
+    bool ok;
+    char *text = check(place->config, overrides, 6, &ok, &err);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        if (!strstr(text, expected[i]))
+            fail_msg("no '%s' in\n%s", expected[i], text);
+    assert_false(ok);
+    assert_int_equal(err.exit, 2);
+    free(text);
+}
+
+static void test_nothing(void **state)
+{
+    static const char *const overrides[] = { "device.batchsize_per_gpu=1" };
+    const struct place_of_test *place = *state;
+    static const char *const good =
+        "{\"images\": [{\"id\": 1, \"file_name\": \"whole.jpg\", \"width\": 40, \"height\": 30}],"
+        "\"categories\": [{\"id\": 1, \"name\": \"car\"}, {\"id\": 2, \"name\": \"van\"}], \"annotations\": []}";
+    struct error err = {0};
+    bool ok;
+    write_file(place->folder, "set.json", good, strlen(good));
+    write_file(place->folder, "none.json", good, strlen(good));
+    char *text = check(place->config, overrides, 1, &ok, &err);
+    if (!ok || !strstr(text, "config.yml: no problem found\n"))
+        fail_msg("%s%s", text, err.text);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_data), cmocka_unit_test(test_everything),
+                                        cmocka_unit_test(test_nothing) };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
