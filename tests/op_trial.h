@@ -1,0 +1,339 @@
+/* tests/op_trial.h -- one evaluation of one op on random numbers, judged from outside: forward against the op's plain
+ * definition, backward against central differences of L = <dy, value of y>.  Between the pixels, and behind what an
+ * op asks for as save, work and scratch, lie guards that must not change; what is to be written holds NaN before. */
+#ifndef OP_TRIAL_H
+#define OP_TRIAL_H
+#include "base/random.h"
+#include "graph/op.h"
+#include "kernel/kernels.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GAP = 3, GUARD = 64, THREADS = 3 };      /* numbers between pixels; bytes behind a buffer */
+
+struct trial;
+
+struct op_case {
+    const struct op *op;
+    double tolerance;                           /* relative to 1 + |numeric|, in double */
+    struct shape x[OP_IN];                      /* operands, parameters among them; n 0: none */
+    union attr attr;
+    /* The value of channel c of a pixel of y, by the definition, from value_of the operands. */
+    double (*want)(const struct trial *, ptrdiff_t pixel, int c);
+    unsigned pending;                           /* bit i: operand i is pending, with this activation: */
+    enum act act;
+    bool per_image;                             /* the vectors of what is pending */
+    unsigned dense;                             /* bit i: operand i is a weight, without gaps */
+    unsigned idle;                              /* bit i: operand i gets no gradient */
+};
+
+struct buffer { real *p; ptrdiff_t numbers; };  /* a tensor with its gaps */
+
+struct trial {
+    const struct op_case *row;
+    struct node node;
+    struct call call;
+    struct team team;
+    ptrdiff_t count[OP_IN];                     /* numbers of an operand, gaps left out */
+    struct buffer x[OP_IN], start[OP_IN], dx[OP_IN], before[OP_IN], y, dy;
+    real *vectors[OP_IN + 1];                   /* scale, then shift, of the operands and of y */
+    double *plus, *minus;                       /* y on both sides of a difference quotient */
+    unsigned char *save, *work, *scratch;
+};
+
+static inline double sigmoid(double z) { return 1 / (1 + exp(-z)); }
+
+static inline double limited(double z, double low, double high) { return fmin(fmax(z, low), high); }
+
+/* The definitions of kernel/act.h once more. */
+static inline double plain_act(enum act act, double slope, double z)
+{
+    const double y[] = { z, fmax(z, 0), fmax(z, slope * z), limited(z, 0, 6), z * limited(z + 3, 0, 6) / 6,
+                         limited(z + 3, 0, 6) / 6, z * sigmoid(z), sigmoid(z), z * erfc(-z / sqrt(2)) / 2 };
+    return y[act];
+}
+
+/* Where element e of a view lies, e counted without gaps. */
+static inline ptrdiff_t place(struct view v, ptrdiff_t e) { return e / v.c * v.ld + e % v.c; }
+
+/* Which image a pixel belongs to, levels * n of them, and which of its pixels it is. */
+static inline int image_and_pixel(struct view v, ptrdiff_t pixel, ptrdiff_t *within)
+{
+    int image = 0;
+    for (int l = 0; l < level_count(v.lv); l++) {
+        const struct view level = level_view(v, l);
+        if (pixel < pixels(level)) {
+            *within = pixel % (level.h * level.w);
+            return image + (int)(pixel / (level.h * level.w));
+        }
+        pixel -= pixels(level);
+        image += v.n;
+    }
+    return -1;
+}
+
+static inline double value_at(struct view v, struct lazy lazy, ptrdiff_t pixel, int c)
+{
+    const double p = v.p[pixel * v.ld + c];
+    ptrdiff_t within;
+    if (!lazy.scale)
+        return p;
+    const ptrdiff_t i = (ptrdiff_t)image_and_pixel(v, pixel, &within) * lazy.ld + c;
+    return plain_act(lazy.act, lazy.slope, lazy.scale[i] * p + lazy.shift[i]);
+}
+
+/* Operand i's value: scale, shift and activation applied. */
+static inline double value_of(const struct trial *t, int i, ptrdiff_t pixel, int c)
+{
+    return value_at(t->call.x[i], t->call.lx[i], pixel, c);
+}
+
+static inline struct buffer buffer_like(struct view v)
+{
+    struct buffer b = { NULL, pixels(v) * v.ld };
+    b.p = malloc((size_t)b.numbers * sizeof *b.p);
+    for (ptrdiff_t i = 0; b.p && i < b.numbers; i++)
+        b.p[i] = NAN;
+    return b;
+}
+
+static inline void buffer_copy(struct buffer to, struct buffer from)
+{
+    memcpy(to.p, from.p, (size_t)to.numbers * sizeof *to.p);
+}
+
+static inline bool gaps_intact(struct view v)
+{
+    for (ptrdiff_t pixel = 0; v.p && pixel < pixels(v); pixel++)
+        for (int c = v.c; c < v.ld && pixel + 1 < pixels(v); c++)
+            if (!isnan(v.p[pixel * v.ld + c]))
+                return false;
+    return true;
+}
+
+static inline unsigned char *guarded(size_t bytes)
+{
+    unsigned char *p = aligned_alloc(64, (bytes + GUARD + 63) / 64 * 64);
+    return p ? memset(p, 0xff, bytes + GUARD) : NULL;           /* 0xff...: a NaN */
+}
+
+static inline bool guard_intact(const unsigned char *p, size_t bytes)
+{
+    for (size_t i = bytes; i < bytes + GUARD; i++)
+        if (p[i] != 0xff)
+            return false;
+    return true;
+}
+
+static inline size_t save_size(const struct node *n) { return n->op->save ? n->op->save(n) : 0; }
+
+static inline size_t most_of(const struct node *n, size_t (*size)(const struct node *, enum pass))
+{
+    const size_t forward = size ? size(n, FORWARD) : 0, backward = size ? size(n, BACKWARD) : 0;
+    return forward > backward ? forward : backward;
+}
+
+/* A thread's scratch, rounded as the graph does. */
+static inline size_t scratch_size(const struct node *n) { return (most_of(n, n->op->scratch) + 64) / 64 * 64; }
+
+/* Away from the kinks of the activations, where a difference quotient means nothing. */
+static inline double smooth_random(struct random *random)
+{
+    double z;
+    do
+        z = random_range(random, -8, 8);
+    while (fabs(z) < 0.1 || fabs(fabs(z) - 3) < 0.1 || fabs(fabs(z) - 6) < 0.1);
+    return z;
+}
+
+static inline struct lazy new_vectors(struct trial *t, int slot, struct view v, bool per_image, struct random *random)
+{
+    const ptrdiff_t count = (ptrdiff_t)(per_image ? v.n * level_count(v.lv) : 1) * v.c;
+    real *p = t->vectors[slot] = malloc(2 * (size_t)count * sizeof *p);
+    for (ptrdiff_t i = 0; i < count; i++) {
+        p[i] = random ? (real)random_range(random, 0.5, 2) : (real)NAN;
+        p[count + i] = random ? (real)random_range(random, -1, 1) : (real)NAN;
+    }
+    return (struct lazy){ p, p + count, per_image ? v.c : 0, ACT_NONE, 0 };
+}
+
+static inline void new_operand(struct trial *t, int i, struct random *random)
+{
+    const struct op_case *row = t->row;
+    const struct shape *s = &t->node.x[i];
+    const int ld = s->c + (row->dense >> i & 1 ? 0 : GAP);
+    struct view *v = &t->call.x[i];
+    *v = (struct view){ NULL, s->n, s->h, s->w, s->c, ld, &s->lv };
+    t->count[i] = pixels(*v) * s->c;
+    t->x[i] = buffer_like(*v);
+    t->start[i] = buffer_like(*v);
+    v->p = t->x[i].p;
+    if (row->pending >> i & 1) {
+        t->call.lx[i] = new_vectors(t, i, *v, row->per_image, random);
+        t->call.lx[i].act = row->act;
+        t->call.lx[i].slope = (real)0.1;
+    }
+    for (ptrdiff_t e = 0; e < t->count[i]; e++) {
+        ptrdiff_t within;
+        const struct lazy lazy = t->call.lx[i];
+        const ptrdiff_t k = image_and_pixel(*v, e / v->c, &within) * lazy.ld + e % v->c;
+        const double z = row->dense >> i & 1 ? random_range(random, -1, 1) : smooth_random(random);
+        v->p[place(*v, e)] = (real)(lazy.scale ? (z - lazy.shift[k]) / lazy.scale[k] : z);
+        if (row->op->changes >> i & 1)
+            v->p[place(*v, e)] = (real)random_range(random, 0.5, 2);            /* a variance is positive */
+    }
+    buffer_copy(t->start[i], t->x[i]);
+    t->dx[i] = buffer_like(*v);
+    t->before[i] = buffer_like(*v);
+    for (ptrdiff_t e = 0; e < t->count[i]; e++)
+        t->before[i].p[place(*v, e)] = (real)random_range(random, -1, 1);
+}
+
+/* y, and dy, of a seed of their own: with gaps, or where the op says that they live. */
+static inline void new_output(struct trial *t, struct random *random)
+{
+    const struct op *op = t->row->op;
+    const struct shape *s = &t->node.y[0];
+    struct call *k = &t->call;
+    struct slice slice = {0};
+    struct view *y = &k->y[0];
+    *y = (struct view){ NULL, s->n, s->h, s->w, s->c, s->c + GAP, &s->lv };
+    k->dy[0] = *y;
+    t->dy = buffer_like(*y);
+    k->dy[0].p = t->dy.p;
+    for (ptrdiff_t e = 0; e < pixels(*y) * y->c; e++)
+        t->dy.p[place(*y, e)] = (real)random_range(random, -1, 1);
+    t->y = buffer_like(*y);
+    t->plus = malloc((size_t)(pixels(*y) * y->c) * sizeof *t->plus);
+    t->minus = malloc((size_t)(pixels(*y) * y->c) * sizeof *t->minus);
+    y->p = t->y.p;
+    if (op->pends || op->output_in_operand) {
+        if (op->output_in_operand)
+            op->output_in_operand(&t->node, &slice);
+        y->p = k->x[0].p + slice.pixel * k->x[0].ld + slice.channel;
+        y->ld = k->x[0].ld;
+    }
+    if (op->pends) {
+        k->ly[0] = new_vectors(t, OP_IN, *y, op->vectors_per_image, NULL);
+        k->ly[0].act = t->node.attr.norm.act;
+        k->ly[0].slope = t->node.attr.norm.slope;
+    }
+}
+
+/* NULL, with the reason in err, if the op refuses the shapes. */
+static inline struct trial *trial_new(const struct op_case *row, uint64_t seed, struct error *err)
+{
+    struct random random = random_of(seed, 1, 0);
+    struct trial *t = calloc(1, sizeof *t);
+    struct node *n = &t->node;
+    char name[] = "layer";
+    t->row = row;
+    *n = (struct node){ .op = row->op, .name = name, .out = 1, .attr = row->attr };
+    while (n->in < OP_IN && row->x[n->in].n) {
+        n->x[n->in] = row->x[n->in];
+        n->in++;
+    }
+    if (!row->op->shape(n, err)) {
+        free(t);
+        return NULL;
+    }
+    n->name = NULL;
+    t->call = (struct call){ .node = n, .team = &t->team, .kernels = kernels_pick(NULL, NULL), .key = seed };
+    t->team.threads = 1;
+    for (int i = 0; i < n->in; i++)
+        new_operand(t, i, &random);
+    new_output(t, &random);
+    t->call.save = t->save = guarded(save_size(n));
+    t->call.work = t->work = guarded(most_of(n, row->op->work));
+    t->call.scratch = t->scratch = guarded(THREADS * scratch_size(n));
+    t->call.scratch_size = scratch_size(n);
+    return t;
+}
+
+static inline void trial_free(struct trial *t)
+{
+    for (int i = 0; i < t->node.in; i++) {
+        free(t->x[i].p);
+        free(t->start[i].p);
+        free(t->dx[i].p);
+        free(t->before[i].p);
+        free(t->vectors[i]);
+    }
+    free(t->vectors[OP_IN]);
+    free(t->y.p);
+    free(t->dy.p);
+    free(t->plus);
+    free(t->minus);
+    free(t->save);
+    free(t->work);
+    free(t->scratch);
+    free(t);
+}
+
+/* work and scratch promise nothing of what they held. */
+static inline void spoil(struct trial *t)
+{
+    memset(t->work, 0xff, most_of(&t->node, t->row->op->work));
+    memset(t->scratch, 0xff, THREADS * scratch_size(&t->node));
+}
+
+static inline void trial_forward(struct trial *t)
+{
+    for (int i = 0; i < t->node.in; i++)
+        if (t->row->op->changes >> i & 1)
+            buffer_copy(t->x[i], t->start[i]);
+    spoil(t);
+    t->row->op->forward(&t->call);
+}
+
+/* Wants the gradients of the operands in `wanted`, added to random numbers or set. */
+static inline void trial_backward(struct trial *t, unsigned wanted, bool add)
+{
+    for (int i = 0; i < t->node.in; i++) {
+        t->call.dx[i] = t->call.x[i];
+        t->call.dx[i].p = wanted >> i & 1 ? t->dx[i].p : NULL;
+        t->call.add[i] = add;
+        for (ptrdiff_t e = 0; e < t->dx[i].numbers; e++)
+            t->dx[i].p[e] = add ? t->before[i].p[e] : (real)NAN;
+    }
+    spoil(t);
+    t->row->op->backward(&t->call);
+}
+
+/* The value of y, without gaps, with element e of operand i moved by h. */
+static inline void trial_move(struct trial *t, int i, ptrdiff_t e, double h, double *y)
+{
+    real *x = &t->x[i].p[place(t->call.x[i], e)];
+    const struct view v = t->call.y[0];
+    const real old = *x;
+    *x = (real)(old + h);
+    trial_forward(t);
+    for (ptrdiff_t o = 0; o < pixels(v) * v.c; o++)
+        y[o] = value_at(v, t->call.ly[0], o / v.c, (int)(o % v.c));
+    *x = old;
+}
+
+/* The central difference of L = <dy, y>; y is subtracted first, which rounds less. */
+static inline double trial_slope(struct trial *t, int i, ptrdiff_t e, double h)
+{
+    double slope = 0;
+    trial_move(t, i, e, h, t->plus);
+    trial_move(t, i, e, -h, t->minus);
+    for (ptrdiff_t o = 0; o < pixels(t->call.dy[0]) * t->call.dy[0].c; o++)
+        slope += t->dy.p[place(t->call.dy[0], o)] * (t->plus[o] - t->minus[o]) / (2 * h);
+    return slope;
+}
+
+static inline bool guards_intact(const struct trial *t)
+{
+    bool ok = guard_intact(t->save, save_size(&t->node)) && guard_intact(t->work, most_of(&t->node, t->row->op->work))
+           && guard_intact(t->scratch, THREADS * scratch_size(&t->node)) && gaps_intact(t->call.dy[0])
+           && gaps_intact((struct view){ t->y.p, t->node.y[0].n, t->node.y[0].h, t->node.y[0].w, t->node.y[0].c,
+                                         t->node.y[0].c + GAP, NULL });
+    for (int i = 0; i < t->node.in; i++)
+        ok = ok && gaps_intact(t->call.x[i]) && gaps_intact(t->call.dx[i]);
+    return ok;
+}
+#endif

@@ -1,0 +1,468 @@
+/* tests/test_op.c -- every layer, in double: forward against its plain definition, backward against central
+ * differences, both with 1, 2 and 3 threads.  To test another layer, give it a definition (want_...) and rows. */
+#include "op/ops.h"
+#include "op_trial.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+static double want_materialise(const struct trial *t, ptrdiff_t pixel, int c) { return value_of(t, 0, pixel, c); }
+
+static double want_act(const struct trial *t, ptrdiff_t pixel, int c)
+{
+    return plain_act(t->node.attr.act.act, t->node.attr.act.slope, value_of(t, 0, pixel, c));
+}
+
+static double want_add(const struct trial *t, ptrdiff_t pixel, int c)
+{
+    return value_of(t, 0, pixel, c) + value_of(t, 1, pixel, c);
+}
+
+static double want_mul(const struct trial *t, ptrdiff_t pixel, int c)
+{
+    const struct view a = t->call.x[0], b = t->call.x[1];
+    const bool a_pixel = pixels(b) == pixels(a);
+    return value_of(t, 0, pixel, c) * value_of(t, 1, a_pixel ? pixel : pixel / (a.h * a.w), b.c > 1 ? c : 0);
+}
+
+static double want_scale(const struct trial *t, ptrdiff_t pixel, int c)
+{
+    ptrdiff_t within;
+    const int level = image_and_pixel(t->call.x[0], pixel, &within) / t->call.x[0].n;
+    return value_of(t, 1 + level, 0, 0) * value_of(t, 0, pixel, c);
+}
+
+static double want_shuffle(const struct trial *t, ptrdiff_t pixel, int c) { return value_of(t, c % 2, pixel, c / 2); }
+
+static double want_concat(const struct trial *t, ptrdiff_t pixel, int c)
+{
+    int i = 0;
+    while (c >= t->call.x[i].c)
+        c -= t->call.x[i++].c;
+    return value_of(t, i, pixel, c);
+}
+
+static double want_stack(const struct trial *t, ptrdiff_t pixel, int c)
+{
+    int i = 0;
+    while (pixel >= pixels(t->call.x[i]))
+        pixel -= pixels(t->call.x[i++]);
+    return value_of(t, i, pixel, c);
+}
+
+static double want_channels(const struct trial *t, ptrdiff_t pixel, int c)
+{
+    return value_of(t, 0, pixel, t->node.attr.channels.from + c);
+}
+
+static double want_global_pool(const struct trial *t, ptrdiff_t image, int c)
+{
+    const struct view x = t->call.x[0];
+    const ptrdiff_t size = (ptrdiff_t)x.h * x.w;
+    double sum = 0;
+    for (ptrdiff_t i = 0; i < size; i++)
+        sum += value_of(t, 0, image * size + i, c);
+    return sum / (double)size;
+}
+
+/* x[i, j] of the image that a pixel of y belongs to, or what stands for it outside. */
+static double neighbour(const struct trial *t, ptrdiff_t pixel, int i, int j, int c, double outside)
+{
+    const struct view x = t->call.x[0], y = t->call.y[0];
+    const ptrdiff_t n = pixel / (y.h * y.w);
+    return i < 0 || j < 0 || i >= x.h || j >= x.w ? outside : value_of(t, 0, (n * x.h + i) * x.w + j, c);
+}
+
+static double want_nearest(const struct trial *t, ptrdiff_t pixel, int c)
+{
+    const struct view y = t->call.y[0];
+    return neighbour(t, pixel, (int)(pixel / y.w % y.h) / 2, (int)(pixel % y.w) / 2, c, NAN);
+}
+
+/* Interpolation between the pixel centres around (i + 1/2) / 2 - 1/2, as its definition says. */
+static double want_upsample(const struct trial *t, ptrdiff_t pixel, int c)
+{
+    const struct view x = t->call.x[0], y = t->call.y[0];
+    const double i = fmax(((double)(pixel / y.w % y.h) + 0.5) / 2 - 0.5, 0);
+    const double j = fmax(((double)(pixel % y.w) + 0.5) / 2 - 0.5, 0);
+    const int top = (int)i, low = top + 1 < x.h ? top + 1 : top;
+    const int left = (int)j, right = left + 1 < x.w ? left + 1 : left;
+    const double v = i - top, u = j - left;
+    return (1 - v) * ((1 - u) * neighbour(t, pixel, top, left, c, 0) + u * neighbour(t, pixel, top, right, c, 0))
+         + v * ((1 - u) * neighbour(t, pixel, low, left, c, 0) + u * neighbour(t, pixel, low, right, c, 0));
+}
+
+static double want_pool(const struct trial *t, ptrdiff_t pixel, int c)
+{
+    const struct view y = t->call.y[0];
+    const int kernel = t->node.attr.pool.kernel, stride = t->node.attr.pool.stride, pad = t->node.attr.pool.pad;
+    const bool largest = t->row->op == &op_max_pool;
+    double best = -INFINITY, sum = 0;
+    for (int u = 0; u < kernel; u++)
+        for (int v = 0; v < kernel; v++) {
+            const int i = (int)(pixel / y.w % y.h) * stride - pad + u, j = (int)(pixel % y.w) * stride - pad + v;
+            best = fmax(best, neighbour(t, pixel, i, j, c, -INFINITY));
+            sum += neighbour(t, pixel, i, j, c, 0);
+        }
+    return largest ? best : sum / (kernel * kernel);
+}
+
+/* Mean and variance of all pixels of channels [from, to), of one image or, with image -1, of all. */
+static void plain_moments(const struct trial *t, int image, int from, int to, double *mean, double *var, double *count)
+{
+    const struct view x = t->call.x[0];
+    ptrdiff_t within;
+    double sum[2] = {0};
+    *mean = *count = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        *count = 0;
+        for (ptrdiff_t i = 0; i < pixels(x); i++)
+            for (int c = from; c < to; c++)
+                if (image < 0 || image_and_pixel(x, i, &within) == image) {
+                    const double d = x.p[i * x.ld + c] - *mean;
+                    sum[pass] += pass ? d * d : d;
+                    ++*count;
+                }
+        *mean = sum[0] / *count;
+    }
+    *var = sum[1] / *count;
+}
+
+static double normalised(const struct trial *t, ptrdiff_t pixel, int c, double mean, double var)
+{
+    const struct view x = t->call.x[0];
+    const double z = (x.p[pixel * x.ld + c] - mean) / sqrt(var + t->node.attr.norm.eps);
+    return plain_act(t->node.attr.norm.act, t->node.attr.norm.slope, z * t->call.x[1].p[c] + t->call.x[2].p[c]);
+}
+
+static double want_norm(const struct trial *t, ptrdiff_t pixel, int c)
+{
+    double mean = t->call.x[3].p[c], var = t->call.x[4].p[c], count;
+    if (t->node.attr.norm.training)
+        plain_moments(t, -1, c, c + 1, &mean, &var, &count);
+    return normalised(t, pixel, c, mean, var);
+}
+
+static double want_group_norm(const struct trial *t, ptrdiff_t pixel, int c)
+{
+    const int size = t->call.x[0].c / t->node.attr.norm.groups, group = c / size;
+    ptrdiff_t within;
+    double mean, var, count;
+    const int image = image_and_pixel(t->call.x[0], pixel, &within);
+    plain_moments(t, image, group * size, (group + 1) * size, &mean, &var, &count);
+    return normalised(t, pixel, c, mean, var);
+}
+
+static double want_conv(const struct trial *t, ptrdiff_t pixel, int o)
+{
+    const struct view weight = t->call.x[1];
+    const int stride = t->node.attr.conv.stride, pad = t->node.attr.conv.pad;
+    const int first = o / (weight.n / t->node.attr.conv.groups) * weight.c;
+    double sum = t->node.in > 2 ? value_of(t, 2, 0, o) : 0;
+    int level = 0;
+    ptrdiff_t before = 0;                       /* pixels of x in the levels before */
+    struct view x = level_view(t->call.x[0], 0), y = level_view(t->call.y[0], 0);
+    while (pixel >= pixels(y)) {
+        pixel -= pixels(y);
+        before += pixels(x);
+        x = level_view(t->call.x[0], ++level);
+        y = level_view(t->call.y[0], level);
+    }
+    for (int u = 0; u < weight.h; u++)
+        for (int v = 0; v < weight.w; v++) {
+            const ptrdiff_t i = pixel / y.w % y.h * stride - pad + u, j = pixel % y.w * stride - pad + v;
+            for (int c = 0; c < weight.c && i >= 0 && j >= 0 && i < x.h && j < x.w; c++)
+                sum += at(weight, o, u, v)[c]
+                     * value_of(t, 0, before + (pixel / (y.h * y.w) * x.h + i) * x.w + j, first + c);
+        }
+    return sum;
+}
+
+/* Shapes, the last of three levels of 3 x 5, 2 x 1 and 1 x 2, and what all normalisations have in common. */
+#define MAP(N, H, W, C)  { .n = N, .h = H, .w = W, .c = C }
+#define VECTOR(C)        MAP(1, 1, 1, C)
+#define VECTORS(C)       VECTOR(C), VECTOR(C), VECTOR(C), VECTOR(C)
+#define LEVELS_OF(N, C)  { .n = N, .h = 19, .w = 1, .c = C, .lv = { 3, { 3, 2, 1 }, { 5, 1, 2 } } }
+#define NORM(...)        .attr.norm = { .eps = 1e-3, .momentum = 0.1, __VA_ARGS__ }
+#define CONV(STRIDE, PAD, GROUPS) .attr.conv = { STRIDE, PAD, GROUPS }
+
+static const struct op_case cases[] = {
+    { &op_act, 1e-8, { MAP(1, 1, 1, 1) }, .attr.act = { ACT_NONE, 0 }, .want = want_act },
+    { &op_act, 1e-8, { MAP(2, 3, 5, 7) }, .attr.act = { ACT_RELU, 0 }, .want = want_act },
+    { &op_act, 1e-8, { MAP(2, 3, 5, 7) }, .attr.act = { ACT_LEAKY_RELU, 0.1 }, .want = want_act },
+    { &op_act, 1e-8, { MAP(2, 3, 5, 7) }, .attr.act = { ACT_RELU6, 0 }, .want = want_act },
+    { &op_act, 1e-8, { MAP(2, 3, 5, 7) }, .attr.act = { ACT_HARD_SWISH, 0 }, .want = want_act },
+    { &op_act, 1e-8, { MAP(2, 3, 5, 7) }, .attr.act = { ACT_HARD_SIGMOID, 0 }, .want = want_act },
+    { &op_act, 1e-8, { MAP(2, 3, 5, 7) }, .attr.act = { ACT_SILU, 0 }, .want = want_act },
+    { &op_act, 1e-8, { MAP(2, 3, 5, 7) }, .attr.act = { ACT_SIGMOID, 0 }, .want = want_act },
+    { &op_act, 1e-8, { LEVELS_OF(2, 3) }, .attr.act = { ACT_GELU, 0 }, .want = want_act },
+    { &op_act, 1e-8, { MAP(1, 2, 35, 130) }, .attr.act = { ACT_GELU, 0 }, .want = want_act },    /* two chunks */
+
+    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise },
+    { &op_materialise, 1e-8, { MAP(1, 1, 1, 1) }, .want = want_materialise, .pending = 1 },
+    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .pending = 1, .act = ACT_LEAKY_RELU },
+    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .pending = 1, .act = ACT_RELU },
+    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .pending = 1, .act = ACT_RELU6 },
+    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .pending = 1, .act = ACT_HARD_SWISH },
+    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .pending = 1, .act = ACT_HARD_SIGMOID },
+    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .pending = 1, .act = ACT_SIGMOID },
+    { &op_materialise, 1e-8, { LEVELS_OF(2, 3) }, .want = want_materialise, .pending = 1, .act = ACT_SILU,
+      .per_image = true },
+    { &op_materialise, 1e-8, { MAP(3, 5, 9, 130) }, .want = want_materialise, .pending = 1, .act = ACT_GELU,
+      .per_image = true },                                              /* chunks that end within an image */
+
+    { &op_add, 1e-8, { MAP(1, 1, 1, 1), MAP(1, 1, 1, 1) }, .want = want_add },
+    { &op_add, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_add, .pending = 1, .act = ACT_LEAKY_RELU },
+    { &op_add, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_add, .pending = 2, .act = ACT_SILU },
+    { &op_add, 1e-8, { LEVELS_OF(2, 3), LEVELS_OF(2, 3) }, .want = want_add, .pending = 3, .act = ACT_RELU,
+      .per_image = true },
+
+    { &op_mul, 1e-8, { MAP(1, 1, 1, 1), MAP(1, 1, 1, 1) }, .want = want_mul },
+    { &op_mul, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_mul },
+    { &op_mul, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 1, 1, 7) }, .want = want_mul },
+    { &op_mul, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 1) }, .want = want_mul },
+    { &op_mul, 1e-8, { MAP(2, 3, 5, 1), MAP(2, 1, 1, 1) }, .want = want_mul },
+    { &op_mul, 1e-8, { LEVELS_OF(2, 3), LEVELS_OF(2, 1) }, .want = want_mul },
+
+    { &op_scale, 1e-8, { MAP(1, 1, 1, 1), VECTOR(1) }, .want = want_scale },
+    { &op_scale, 1e-8, { MAP(2, 3, 5, 7), VECTOR(1) }, .want = want_scale },
+    { &op_scale, 1e-8, { LEVELS_OF(2, 3), VECTOR(1), VECTOR(1), VECTOR(1) }, .want = want_scale },
+
+    { &op_shuffle, 1e-8, { MAP(1, 1, 1, 1), MAP(1, 1, 1, 1) }, .want = want_shuffle },
+    { &op_shuffle, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_shuffle, .pending = 2, .act = ACT_RELU },
+    { &op_shuffle, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_shuffle, .pending = 3, .act = ACT_SILU },
+    { &op_shuffle, 1e-8, { LEVELS_OF(2, 3), LEVELS_OF(2, 3) }, .want = want_shuffle, .pending = 1, .act = ACT_GELU,
+      .per_image = true },
+
+    { &op_concat, 1e-8, { MAP(1, 1, 1, 1), MAP(1, 1, 1, 1) }, .want = want_concat },
+    { &op_concat, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 1), MAP(2, 3, 5, 4) }, .want = want_concat },
+    { &op_concat, 1e-8, { LEVELS_OF(2, 3), LEVELS_OF(2, 2) }, .want = want_concat },
+    { &op_concat, 1e-8, { MAP(1, 1, 3, 1), MAP(1, 1, 3, 2), MAP(1, 1, 3, 1), MAP(1, 1, 3, 3), MAP(1, 1, 3, 1),
+      MAP(1, 1, 3, 1), MAP(1, 1, 3, 2), MAP(1, 1, 3, 1) }, .want = want_concat },
+
+    { &op_stack, 1e-8, { MAP(1, 1, 1, 1) }, .want = want_stack },
+    { &op_stack, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 2, 3, 7), MAP(2, 1, 1, 7) }, .want = want_stack },
+    { &op_stack, 1e-8, { MAP(1, 9, 8, 130), MAP(1, 5, 4, 130) }, .want = want_stack },
+
+    { &op_channels, 1e-8, { MAP(2, 3, 5, 7) }, .attr.channels = { 2, 5 }, .want = want_channels, .idle = 1 },
+    { &op_detach, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .idle = 1 },
+
+    { &op_max_pool, 1e-8, { MAP(1, 1, 1, 1) }, .attr.pool = { 3, 2, 1 }, .want = want_pool },
+    { &op_max_pool, 1e-8, { MAP(2, 7, 6, 5) }, .attr.pool = { 3, 2, 1 }, .want = want_pool },
+    { &op_max_pool, 1e-8, { MAP(2, 7, 6, 5) }, .attr.pool = { 3, 2, 1 }, .want = want_pool, .pending = 1,
+      .act = ACT_LEAKY_RELU },
+    { &op_max_pool, 1e-8, { MAP(2, 7, 6, 5) }, .attr.pool = { 3, 2, 1 }, .want = want_pool, .pending = 1,
+      .act = ACT_RELU, .per_image = true },
+    { &op_max_pool, 1e-8, { MAP(1, 7, 6, 3) }, .attr.pool = { 5, 1, 2 }, .want = want_pool },
+    { &op_max_pool, 1e-8, { MAP(1, 5, 8, 3) }, .attr.pool = { 2, 3, 0 }, .want = want_pool },  /* not all read */
+
+    { &op_avg_pool, 1e-8, { MAP(1, 1, 1, 1) }, .attr.pool = { 1, 1, 0 }, .want = want_pool },
+    { &op_avg_pool, 1e-8, { MAP(2, 7, 6, 5) }, .attr.pool = { 3, 2, 1 }, .want = want_pool },
+    { &op_avg_pool, 1e-8, { MAP(1, 5, 8, 3) }, .attr.pool = { 2, 3, 0 }, .want = want_pool },
+
+    { &op_global_pool, 1e-8, { MAP(1, 1, 1, 1) }, .want = want_global_pool },
+    { &op_global_pool, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_global_pool, .pending = 1, .act = ACT_SILU },
+    { &op_global_pool, 1e-8, { MAP(2, 9, 8, 130) }, .want = want_global_pool, .pending = 1, .act = ACT_RELU,
+      .per_image = true },
+
+    { &op_upsample2x, 1e-8, { MAP(1, 1, 1, 1) }, .want = want_upsample },
+    { &op_upsample2x, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_upsample },
+    { &op_upsample2x, 1e-8, { MAP(2, 1, 4, 2) }, .want = want_upsample, .pending = 1, .act = ACT_LEAKY_RELU,
+      .per_image = true },
+    { &op_nearest2x, 1e-8, { MAP(1, 1, 1, 1) }, .want = want_nearest },
+    { &op_nearest2x, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_nearest, .pending = 1, .act = ACT_LEAKY_RELU },
+
+    { &op_norm, 1e-7, { MAP(2, 3, 5, 7), VECTORS(7) }, NORM(.training = true), .want = want_norm, .idle = 0x18 },
+    { &op_norm, 1e-7, { MAP(2, 3, 5, 7), VECTORS(7) },
+      NORM(.act = ACT_LEAKY_RELU, .slope = 0.1, .training = true), .want = want_norm, .idle = 0x18 },
+    { &op_norm, 1e-7, { MAP(1, 7, 11, 130), VECTORS(130) },
+      NORM(.act = ACT_RELU6, .training = true), .want = want_norm, .idle = 0x18 },    /* two chunks */
+    { &op_norm, 1e-7, { LEVELS_OF(2, 3), VECTORS(3) },
+      NORM(.act = ACT_SILU, .training = true), .want = want_norm, .idle = 0x18 },
+    { &op_norm, 1e-7, { MAP(1, 1, 1, 1), VECTORS(1) },
+      NORM(.act = ACT_SIGMOID, .training = true), .want = want_norm, .idle = 0x18 },
+    { &op_norm, 1e-8, { MAP(2, 3, 5, 7), VECTORS(7) },
+      NORM(.act = ACT_GELU), .want = want_norm, .idle = 0x18 },
+    { &op_norm, 1e-8, { MAP(1, 1, 1, 1), VECTORS(1) }, NORM(.act = ACT_NONE), .want = want_norm, .idle = 0x18 },
+
+    { &op_group_norm, 1e-7, { MAP(1, 1, 1, 2), VECTOR(2), VECTOR(2) }, NORM(.groups = 1), .want = want_group_norm },
+    { &op_group_norm, 1e-7, { MAP(2, 3, 5, 6), VECTOR(6), VECTOR(6) }, NORM(.act = ACT_RELU, .groups = 3),
+      .want = want_group_norm },
+    { &op_group_norm, 1e-7, { LEVELS_OF(2, 4), VECTOR(4), VECTOR(4) }, NORM(.act = ACT_SILU, .groups = 2),
+      .want = want_group_norm },
+    { &op_group_norm, 1e-7, { MAP(1, 9, 8, 130), VECTOR(130), VECTOR(130) },
+      NORM(.act = ACT_LEAKY_RELU, .slope = 0.1, .groups = 65), .want = want_group_norm },
+
+    { &op_conv, 1e-8, { MAP(1, 1, 1, 1), MAP(1, 1, 1, 1) }, CONV(1, 0, 1), .want = want_conv, .dense = 6 },
+    { &op_conv, 1e-8, { MAP(2, 3, 5, 7), MAP(4, 1, 1, 7), VECTOR(4) }, CONV(1, 0, 1), .want = want_conv, .dense = 6 },
+    { &op_conv, 1e-8, { MAP(2, 7, 6, 3), MAP(5, 3, 3, 3) }, CONV(2, 1, 1), .want = want_conv, .dense = 6 },
+    { &op_conv, 1e-8, { MAP(2, 5, 7, 3), MAP(5, 3, 3, 3), VECTOR(5) }, CONV(1, 1, 1), .want = want_conv, .dense = 6,
+      .pending = 1, .act = ACT_LEAKY_RELU },
+    { &op_conv, 1e-8, { MAP(1, 5, 4, 3), MAP(2, 5, 5, 3) }, CONV(2, 2, 1), .want = want_conv, .dense = 6 },
+    { &op_conv, 1e-8, { MAP(1, 2, 2, 3), MAP(2, 5, 5, 3) }, CONV(1, 2, 1), .want = want_conv, .dense = 6 },
+    { &op_conv, 1e-8, { MAP(2, 5, 4, 6), MAP(4, 3, 3, 3), VECTOR(4) }, CONV(2, 1, 2), .want = want_conv, .dense = 6,
+      .pending = 1, .act = ACT_SILU, .per_image = true },
+    { &op_conv, 1e-8, { MAP(1, 1, 1, 1), MAP(1, 3, 3, 1) }, CONV(1, 1, 1), .want = want_conv, .dense = 6 },
+    { &op_conv, 1e-8, { MAP(2, 7, 5, 6), MAP(6, 3, 3, 1) }, CONV(1, 1, 6), .want = want_conv, .dense = 6 },
+    { &op_conv, 1e-8, { MAP(2, 7, 6, 5), MAP(5, 3, 3, 1), VECTOR(5) }, CONV(2, 1, 5), .want = want_conv, .dense = 6,
+      .pending = 1, .act = ACT_LEAKY_RELU },
+    { &op_conv, 1e-8, { MAP(1, 7, 9, 5), MAP(5, 5, 5, 1) }, CONV(1, 2, 5), .want = want_conv, .dense = 6 },
+    { &op_conv, 1e-8, { MAP(1, 7, 9, 3), MAP(6, 3, 3, 1) }, CONV(1, 1, 3), .want = want_conv, .dense = 6 },
+    { &op_conv, 1e-8, { LEVELS_OF(2, 3), MAP(4, 3, 3, 3), VECTOR(4) }, CONV(1, 1, 1), .want = want_conv, .dense = 6,
+      .pending = 1, .act = ACT_RELU, .per_image = true },
+    { &op_conv, 1e-8, { LEVELS_OF(2, 3), MAP(3, 5, 5, 1) }, CONV(1, 2, 3), .want = want_conv, .dense = 6 },
+    { &op_conv, 1e-8, { LEVELS_OF(2, 3), MAP(4, 1, 1, 3) }, CONV(1, 0, 1), .want = want_conv, .dense = 6 },
+    {0} };
+
+static uint64_t seed(void)
+{
+    const char *text = getenv("SEED");
+    return text ? strtoull(text, NULL, 10) : 1;
+}
+
+static bool report(const struct op_case *row, const char *what, int i, ptrdiff_t e, double got, double want)
+{
+    printf("FAIL case %td %s: %s, operand %d[%td]: %.12g, should be %.12g; SEED=%" PRIu64 "\n", row - cases,
+           row->op->name, what, i, e, got, want, seed());
+    return false;
+}
+
+static bool check_forward(struct trial *t)
+{
+    const struct view y = t->call.y[0];
+    for (int i = 0; i < t->node.in; i++)
+        buffer_copy(t->x[i], t->start[i]);
+    double *want = malloc((size_t)(pixels(y) * y.c) * sizeof *want);
+    for (ptrdiff_t e = 0; e < pixels(y) * y.c; e++)
+        want[e] = t->row->want(t, e / y.c, (int)(e % y.c));
+    bool ok = true;
+    for (t->team.threads = 1; ok && t->team.threads <= THREADS; t->team.threads++) {
+        trial_forward(t);
+        for (ptrdiff_t e = 0; ok && e < pixels(y) * y.c; e++) {
+            const double got = value_at(y, t->call.ly[0], e / y.c, (int)(e % y.c));
+            ok = fabs(got - want[e]) <= 1e-10 * (1 + fabs(want[e])) || report(t->row, "forward", -1, e, got, want[e]);
+        }
+    }
+    free(want);
+    return ok;
+}
+
+/* d value / d p of an element of an operand: 1 unless it is pending. */
+static double chain(const struct trial *t, int i, ptrdiff_t e)
+{
+    const struct view x = t->call.x[i];
+    const struct lazy lazy = t->call.lx[i];
+    ptrdiff_t within;
+    if (!lazy.scale)
+        return 1;
+    const ptrdiff_t k = (ptrdiff_t)image_and_pixel(x, e / x.c, &within) * lazy.ld + e % x.c;
+    const double z = lazy.scale[k] * x.p[place(x, e)] + lazy.shift[k], h = 1e-5;
+    return lazy.scale[k] * (plain_act(lazy.act, lazy.slope, z + h) - plain_act(lazy.act, lazy.slope, z - h)) / (2 * h);
+}
+
+/* One run of forward and backward: kept, or compared bit by bit with what was kept. */
+static bool run(struct trial *t, unsigned wanted, bool add, int threads, struct buffer *kept, bool keep)
+{
+    t->team.threads = threads;
+    trial_forward(t);
+    trial_backward(t, wanted, add);
+    bool ok = guards_intact(t) || report(t->row, "wrote out of bounds", -1, 0, NAN, NAN);
+    for (int i = 0; ok && i < t->node.in; i++) {
+        if (keep)
+            buffer_copy(kept[i], t->dx[i]);
+        else if (wanted >> i & 1)
+            ok = memcmp(kept[i].p, t->dx[i].p, (size_t)kept[i].numbers * sizeof(real)) == 0
+              || report(t->row, "other bits", i, 0, threads, add);
+    }
+    return ok;
+}
+
+static bool check_operand(struct trial *t, int i, const struct buffer *set, const struct buffer *added)
+{
+    const double h = 1e-5;                      /* rounding eps / h against truncation h^2 */
+    const ptrdiff_t step = t->count[i] < 2000 ? 1 : 61;
+    bool ok = true;
+    t->team.threads = 1;
+    for (ptrdiff_t e = 0; ok && e < t->count[i]; e += step) {
+        const ptrdiff_t at_e = place(t->call.x[i], e);
+        const double want = trial_slope(t, i, e, h), factor = chain(t, i, e);
+        const double got = factor * set[i].p[at_e], more = factor * (added[i].p[at_e] - t->before[i].p[at_e]);
+        const double limit = t->row->tolerance * (1 + fabs(want));
+        ok = (fabs(got - want) <= limit || report(t->row, "dx set", i, e, got, want))     /* so written, NaN fails */
+          && (fabs(more - want) <= limit || report(t->row, "dx added", i, e, more, want));
+    }
+    return ok;
+}
+
+/* Every element of every operand, of the largest a sample; the same bits whatever else is wanted and for any number
+ * of threads. */
+static bool check_backward(struct trial *t)
+{
+    struct buffer kept[2][OP_IN];               /* dx set, dx added */
+    const unsigned all = ((1u << t->node.in) - 1) & ~t->row->idle;
+    bool ok = true;
+    for (int i = 0; i < t->node.in; i++)
+        for (int add = 0; add < 2; add++)
+            kept[add][i] = buffer_like(t->call.x[i]);
+    for (int add = 0; add < 2; add++) {
+        ok = ok && run(t, all, add, 1, kept[add], true);
+        for (int threads = 2; threads <= THREADS; threads++)
+            ok = ok && run(t, all, add, threads, kept[add], false);
+        for (int i = 0; i < t->node.in; i++)
+            ok = ok && run(t, all & 1u << i, add, 1, kept[add], false);
+    }
+    for (int i = 0; ok && i < t->node.in; i++)
+        ok = !(all >> i & 1) || check_operand(t, i, kept[0], kept[1]);
+    for (int i = 0; i < t->node.in; i++)
+        for (int add = 0; add < 2; add++)
+            free(kept[add][i].p);
+    return ok;
+}
+
+static void test_cases(void **state)
+{
+    (void)state;
+    int failed = 0;
+    for (const struct op_case *row = cases; row->op; row++) {
+        struct error err = {0};
+        struct trial *t = trial_new(row, seed(), &err);
+        if (!t)
+            printf("FAIL case %td %s: %s\n", row - cases, row->op->name, err.text);
+        failed += !t || !check_forward(t) || !check_backward(t);
+        if (t)
+            trial_free(t);
+    }
+    assert_int_equal(failed, 0);
+}
+
+/* A layer named in op/ops.h that no case covers is not tested. */
+static void test_all_ops_have_cases(void **state)
+{
+    (void)state;
+    FILE *file = fopen("src/op/ops.h", "r");
+    char line[256], name[64];
+    int found = 0;
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file))
+        if (sscanf(line, "extern const struct op op_%63[a-z0-9_]", name) == 1) {
+            const struct op_case *row = cases;
+            while (row->op && strcmp(row->op->name, name) != 0)
+                row++;
+            if (!row->op)
+                fail_msg("no case for op_%s", name);
+            found++;
+        }
+    fclose(file);
+    assert_true(found > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_all_ops_have_cases),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
