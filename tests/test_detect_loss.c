@@ -138,7 +138,7 @@ static struct batch *new_batch(enum loss_family family, uint64_t seed)
     assert_true(IMAGES * prior_count(&b->grid) <= ROWS_MAX);
     b->truth[0] = (struct truth){ .objects = 4, .box = boxes, .label = labels, .ignored = 1, .ignore = regions };
     b->truth[1] = (struct truth){ .objects = 1, .box = boxes + 4, .label = labels + 4 };
-    for (int head = 0; head < LOSS_HEADS; head++)
+    for (enum loss_head head = LOSS_MAIN; head < LOSS_HEADS; head++)
         for (int i = 0; i < ROWS_MAX * CHANNELS; i++)
             b->pred[head][i / CHANNELS][i % CHANNELS] = (float)random_range(&r, -3, i % CHANNELS < CLASSES ? 1 : 2);
     return b;
@@ -209,7 +209,7 @@ static void test_gradient_gfl(void **state)  { (void)state; gradient_case(LOSS_G
 static void test_threads(void **state)
 {
     (void)state;
-    for (int family = LOSS_PLUS; family <= LOSS_GFL; family++) {
+    for (enum loss_family family = LOSS_PLUS; family <= LOSS_GFL; family++) {
         struct batch *one = new_batch(family, 6), *many = new_batch(family, 6);
         struct loss a = start(one, 1), b = start(many, 5);
         struct loss_sums sums_a, sums_b;
@@ -219,7 +219,7 @@ static void test_threads(void **state)
         assert_true(sums_a.positives > 3);
         assert_memory_equal(a.match, b.match, rows * sizeof *a.match);
         assert_memory_equal(a.score, b.score, rows * sizeof *a.score);
-        for (int head = 0; head < LOSS_HEADS; head++) {
+        for (enum loss_head head = LOSS_MAIN; head < LOSS_HEADS; head++) {
             const struct loss_values u = backward(one, &a, head, &sums_a), v = backward(many, &b, head, &sums_b);
             assert_memory_equal(&u, &v, sizeof u);
             assert_memory_equal(one->grad[head], many->grad[head], rows * sizeof *one->grad[head]);
@@ -255,7 +255,7 @@ static void test_aux_decides(void **state)
 static void test_no_objects(void **state)
 {
     (void)state;
-    for (int family = LOSS_PLUS; family <= LOSS_GFL; family++) {
+    for (enum loss_family family = LOSS_PLUS; family <= LOSS_GFL; family++) {
         struct batch *b = new_batch(family, 8);
         struct loss loss = start(b, 2);
         struct loss_sums sums;
@@ -278,7 +278,7 @@ static void test_no_objects(void **state)
 static void test_split_batch(void **state)
 {
     (void)state;
-    for (int family = LOSS_PLUS; family <= LOSS_GFL; family++) {
+    for (enum loss_family family = LOSS_PLUS; family <= LOSS_GFL; family++) {
         struct batch *b = new_batch(family, 9);
         struct loss whole = start(b, 2), part[IMAGES];
         struct loss_sums all, sums[IMAGES];

@@ -120,7 +120,7 @@ static void check_loss(struct model *m)
     if (!loss_assign(&loss, pred, truth, &sums, &err))
         fail_msg("%s: %s", m->folder, err.text);
     check_assignment(m, &loss);
-    for (int head = 0; head < LOSS_HEADS && pred[head]; head++) {
+    for (enum loss_head head = LOSS_MAIN; head < LOSS_HEADS && pred[head]; head++) {
         const struct loss_values v = loss_gradient(&loss, head, pred[head], truth, &sums, grad);
         check_value(m, head ? "loss.aux_qfl" : "loss.qfl", v.qfl);
         check_value(m, head ? "loss.aux_bbox" : "loss.bbox", v.bbox);
