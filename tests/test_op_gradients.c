@@ -1,4 +1,4 @@
-/* tests/test_op.c -- every layer, in double: forward against its plain definition, backward against central
+/* tests/test_op_gradients.c -- every layer, in double: forward against its plain definition, backward against central
  * differences, both with 1, 2 and 3 threads.  To test another layer, give it a definition (want_...) and rows. */
 #include "op/ops.h"
 #include "op_trial.h"
