@@ -149,9 +149,10 @@ static bool check_set(struct checker *k, const char *section, const struct data_
     const struct texts *classes = &k->config.class_names;
     struct dataset data = {0};
     struct error problem = {0};
-    if (!source.img_path || !source.ann_path)
-        return misuse(&problem, "%s.%s must be given", section, source.img_path ? "ann_path" : "img_path")
-            || found(k, &problem, err);
+    char missing[64];
+    snprintf(missing, sizeof missing, "%s.%s", section, source.img_path ? "ann_path" : "img_path");
+    if (!config_need(&k->config, missing, &problem))
+        return found(k, &problem, err);
     if (!dataset_read(&data, &source, &problem))
         return found(k, &problem, err);
     int *label = new_array((size_t)data.category_count, sizeof *label, err);
