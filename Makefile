@@ -61,7 +61,7 @@ $(BUILD)/src/kernel/isa_avx512.o: EXTRA += $(FAST) -mavx512f -mavx512dq -mavx512
 # Ops, executor and plain kernels once more in double, for gradient checks.
 DOUBLE_SOURCES = $(wildcard src/base/*.c src/graph/*.c src/op/*.c) $(wildcard src/kernel/*.c)
 DOUBLE = $(DOUBLE_SOURCES:%.c=$(BUILD)/double/%.o)
-$(BUILD)/double/%.o: %.c
+$(DOUBLE): $(BUILD)/double/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DREAL_IS_DOUBLE -c $< -o $@
 
