@@ -16,7 +16,7 @@ bool runs_backward(const struct graph *g, int node)
     return g->training && g->nodes[node].op->backward && output(g, node)->wants_gradient;
 }
 
-bool same_place(const struct home *a, const struct home *b)
+static bool same_place(const struct home *a, const struct home *b)
 {
     return a->root == b->root && a->root_channel == b->root_channel && a->root_pixel == b->root_pixel;
 }
@@ -170,6 +170,13 @@ static bool write_part(struct graph *g, struct parts *parts, struct part p, bool
     return true;
 }
 
+/* Backward of node i writes the gradient of operand k, rather than turning its output's into it in place. */
+static bool writes(const struct graph *g, int i, int k)
+{
+    const struct value_info *x = operand(g, i, k);
+    return x->wants_gradient && !same_place(&x->gradient, &output(g, i)->gradient);
+}
+
 static bool find_writers(struct graph *g, struct error *err)
 {
     struct parts parts = {0};
@@ -183,16 +190,14 @@ static bool find_writers(struct graph *g, struct error *err)
         const struct part dy = part_of(g, g->nodes[i].result[0]);
         if (covered(&parts, dy) < area(dy))
             g->values[dy.root].from_zero = true;
-        for (int k = 0; ok && k < g->nodes[i].in; k++) {
-            const struct value_info *x = operand(g, i, k);
-            if (x->wants_gradient && !same_place(&x->gradient, &output(g, i)->gradient))
+        for (int k = 0; ok && k < g->nodes[i].in; k++)
+            if (writes(g, i, k))
                 ok = write_part(g, &parts, part_of(g, g->nodes[i].operand[k]), &g->add[i * OP_IN + k], err);
-        }
     }
     for (int i = 0; ok && i < g->node_count; i++)
         for (int k = 0; k < g->nodes[i].in; k++) {
             const struct value_info *x = operand(g, i, k);
-            if (x->wants_gradient && g->values[x->gradient.root].from_zero)
+            if (writes(g, i, k) && g->values[x->gradient.root].from_zero)
                 g->add[i * OP_IN + k] = true;
         }
     free(parts.list);

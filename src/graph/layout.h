@@ -8,7 +8,4 @@ bool layout(struct graph *, struct params *, struct error *);
 
 /* Whether node i runs backward. */
 bool runs_backward(const struct graph *, int node);
-
-/* Whether two homes are the same memory. */
-bool same_place(const struct home *, const struct home *);
 #endif

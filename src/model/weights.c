@@ -62,6 +62,12 @@ static bool ends_in(const char *name, const char *end)
     return n >= m && strcmp(name + n - m, end) == 0;
 }
 
+/* What official files hold besides parameters: counters of batches and the constants 0, 1, ..., reg_max. */
+static bool is_no_parameter(const char *name)
+{
+    return ends_in(name, "num_batches_tracked") || ends_in(name, "distribution_project.project");
+}
+
 /* One tensor of the file; marks the parameter it fits. */
 static bool take(const struct params *params, const struct tensor *t, const char *prefix, real *array, bool *given,
                  float *room, struct weights_report *report, struct error *err)
@@ -70,7 +76,7 @@ static bool take(const struct params *params, const struct tensor *t, const char
     snprintf(name, sizeof name, "%s%s", strncmp(t->name, prefix, strlen(prefix)) == 0 ? "" : prefix, t->name);
     const int index = params_find(params, name);
     if (index < 0)
-        return ends_in(t->name, "num_batches_tracked") || names_add(&report->unknown, t->name, err);
+        return is_no_parameter(t->name) || names_add(&report->unknown, t->name, err);
     const struct param *p = &params->list[index];
     given[index] = true;
     if (!same_dims(p, t))

@@ -8,7 +8,7 @@ struct weights_report {
     int taken;
     struct names missing;               /* parameters of the model that the file lacks */
     struct names misfit;                /* "name: file's shape, model's shape": left as they were */
-    struct names unknown;               /* tensors that the model has no use for; counters of batches left out */
+    struct names unknown;               /* tensors that the model has no use for, but for counters and constants */
 };
 void weights_report_free(struct weights_report *);
 

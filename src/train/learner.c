@@ -124,10 +124,9 @@ static bool assign_and_differentiate(struct plan_for *p, const struct images *in
     return true;
 }
 
-bool learner_gradient(struct learner *l, const struct images *in, int epoch, bool accumulate, struct losses *losses,
-                      const struct plan_for **used, struct error *err)
+bool learner_forward(struct learner *l, const struct images *in, int epoch, struct losses *losses,
+                     struct plan_for **used, struct error *err)
 {
-    const bool aux = l->model->aux_head != NULL;
     struct plan_for *p = find_plan(l, in, detached(l, epoch));
     if (!p)
         p = make_plan(l, in, detached(l, epoch), err);
@@ -138,15 +137,12 @@ bool learner_gradient(struct learner *l, const struct images *in, int epoch, boo
     memcpy(graph_view(&p->graph, MODEL_INPUT).p, in->pixel,
            (size_t)in->n * (size_t)in->h * (size_t)in->w * 3 * sizeof *in->pixel);
     graph_forward(&p->graph, key);
-    if (!assign_and_differentiate(p, in, aux, losses, err)) {
-        const struct error first = *err;
-        const char *layer = graph_blame(&p->graph, key);
-        return layer ? fail(err, "%s; the first layer whose output is not finite is %s", first.text, layer) : false;
-    }
-    graph_backward(&p->graph, accumulate);
-    if (used)
-        *used = p;
-    return true;
+    *used = p;
+    if (assign_and_differentiate(p, in, l->model->aux_head != NULL, losses, err))
+        return true;
+    const struct error first = *err;
+    const char *layer = graph_blame(&p->graph, key);
+    return layer ? fail(err, "%s; the first layer whose output is not finite is %s", first.text, layer) : false;
 }
 
 /* A parameter whose gradient is not finite. */

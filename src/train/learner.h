@@ -37,11 +37,12 @@ struct learner {
 bool learner_init(struct learner *, struct model *, int threads, struct error *);
 void learner_free(struct learner *);
 
-/* Forward, assignment, losses, backward.  Sets the gradient, or adds to it if accumulate.  epoch, from 0, decides
- * whether the auxiliary branch is detached.  *used, if wanted, is the plan that ran; its graph and loss hold the
- * outputs and the assignment.  Fails at a prediction that is not finite, naming the first layer that made one. */
-bool learner_gradient(struct learner *, const struct images *, int epoch, bool accumulate, struct losses *,
-                      const struct plan_for **used, struct error *);
+/* Forward, assignment, losses and the gradients of the outputs.  epoch, from 0, decides whether the auxiliary branch is
+ * detached.  *used is the plan that ran: its graph holds the outputs until graph_backward(&used->graph, accumulate) sets the
+ * gradient or adds to it, its loss the assignment.  Fails at a prediction that is not finite, naming the first layer
+ * that made one. */
+bool learner_forward(struct learner *, const struct images *, int epoch, struct losses *, struct plan_for **used,
+                     struct error *);
 
 /* Clips, steps and averages; *norm is that of the gradient before clipping.  Fails, nothing changed, if the gradient
  * is not finite, naming a parameter. */

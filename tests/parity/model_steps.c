@@ -95,10 +95,10 @@ static void tally_state(struct model_case *c, const cJSON *rules, const struct o
     for (int i = 0; i < c->model.params.count; i++) {
         const struct param *p = &c->model.params.list[i];
         const bool buffer = p->kind == PARAM_BUFFER;
-        float *value = param_numbers(p, c->model.params.value), *average = o->average ? param_numbers(p, o->average) : NULL;
+        float *now = param_numbers(p, c->model.params.value), *average = o->average ? param_numbers(p, o->average) : NULL;
         char name[300];
-        struct digest d = { value, (size_t)p->count, buffer && samples > SAMPLES ? SAMPLES : samples, 0 };
-        if (value && !listed(zero, p->name)) {
+        struct digest d = { now, (size_t)p->count, buffer && samples > SAMPLES ? SAMPLES : samples, 0 };
+        if (now && !listed(zero, p->name)) {
             snprintf(name, sizeof name, "%s.%s", buffer ? "buffer" : "param", p->name);
             tally_digest(c, rules, &c->steps, name, buffer ? "buffer.*" : "param.*", d);
         }
@@ -107,7 +107,7 @@ static void tally_state(struct model_case *c, const cJSON *rules, const struct o
             d.x = average;
             tally_digest(c, rules, &c->steps, name, "ema.*", d);
         }
-        free(value);
+        free(now);
         free(average);
     }
 }
@@ -115,12 +115,16 @@ static void tally_state(struct model_case *c, const cJSON *rules, const struct o
 static bool one_step(struct model_case *c, const cJSON *rules, struct learner *l, int step, struct error *err)
 {
     const struct images images = case_images(c);
+    struct plan_for *plan;
     struct losses losses;
     char name[64];
     double norm;
     const double lr = optimizer_rate(&l->optimizer);
     const long before = l->optimizer.step;
-    if (!learner_gradient(l, &images, c->epoch, false, &losses, NULL, err) || !learner_update(l, &norm, err))
+    if (!learner_forward(l, &images, c->epoch, &losses, &plan, err))
+        return false;
+    graph_backward(&plan->graph, false);
+    if (!learner_update(l, &norm, err))
         return false;
     snprintf(name, sizeof name, "lr.%d", step);
     tally_figure(c, rules, name, "lr.*", lr);
