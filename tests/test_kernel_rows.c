@@ -1,0 +1,150 @@
+/* tests/test_kernel_rows.c -- the kernels that work on rows of pixels, in float: each instruction set that this
+ * machine has against the plain table, with numbers of channels around every vector length and gaps between pixels. */
+#include "base/random.h"
+#include "kernel/kernels.h"
+#include <inttypes.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { PIXELS = 7, CHANNELS = 130, LD = 2 * CHANNELS + 3, SIZE = 4 * PIXELS * LD };
+
+/* What the kernels read, and what one table's kernels write. */
+struct inputs { float a[SIZE], b[SIZE], scale[CHANNELS], shift[CHANNELS], mean[CHANNELS]; unsigned char winner[SIZE]; };
+struct outputs { float y[SIZE], z[SIZE]; unsigned char winner[SIZE]; };
+
+static uint64_t seed(void)
+{
+    const char *text = getenv("SEED");
+    return text ? strtoull(text, NULL, 10) : 1;
+}
+
+static void fill(float *p, int count, double low, double high, uint64_t stream)
+{
+    struct random random = random_of(seed(), stream, 0);
+    for (int i = 0; i < count; i++)
+        p[i] = (float)random_range(&random, low, high);
+}
+
+static struct depthwise window(int c)
+{
+    return (struct depthwise){ .kernel = 3, .stride = 2, .pad = 1, .c = c, .h = PIXELS, .w = PIXELS, .ldx = c + 3,
+                               .out_h = 4, .out_w = 4, .ldy = c + 5 };
+}
+
+static void store_rows(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+{
+    k->store_rows(PIXELS, c, in->a, LD, add, out->y, c + 1);
+}
+
+static void shuffle_rows(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+{
+    k->interleave(PIXELS, c, in->a, c + 3, in->b, c + 2, out->z, 2 * c + 1);
+    k->every_second(PIXELS, c, in->a, LD, add, out->y, c + 3);
+}
+
+static void activations(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+{
+    for (int act = ACT_NONE; act <= ACT_GELU; act++)
+        for (int affine = 0; affine < 2; affine++) {
+            const struct affine f = { affine ? in->scale : NULL, affine ? in->shift : NULL, (enum act)act, 0.1f };
+            k->activate(&f, 1, c, in->a + act * LD / 2, LD, out->z + (2 * act + affine) * LD / 2, LD);
+            k->activate_grad(&f, 1, c, in->a + act * LD / 2, LD, in->b, LD, add, out->y + (2 * act + affine) * LD / 2,
+                             LD);
+        }
+}
+
+static void normalisation(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+{
+    const struct norm_map map = { in->scale, in->shift, in->mean, in->shift };
+    k->moments(PIXELS, c, in->a, c + 3, out->z, out->z + c);
+    k->norm_sums(PIXELS, c, in->a, c + 3, in->b, c + 2, in->mean, out->z + 2 * c, out->z + 3 * c);
+    k->norm_dx(&map, PIXELS, c, in->a, c + 3, in->b, c + 2, add, out->y, c + 1);
+}
+
+static void max_pool(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+{
+    const struct depthwise g = window(c);
+    for (int i = 0; i < g.out_h; i++)
+        k->max_pool_row(&g, i, in->a, 0, out->z + i * g.out_w * g.ldy, out->winner + i * g.out_w * c);
+    for (int r = 0; r < g.h; r++)
+        k->max_pool_dx_row(&g, r, in->b, in->winner, add, out->y + r * g.w * g.ldx);
+}
+
+static void upsample(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+{
+    k->upsample_row(PIXELS, c, in->a, in->b, c + 3, out->z, c + 2);
+    k->upsample_dx_row(3, c, in->a, in->a + LD, in->b, in->b + LD, c + 1, add, out->y, c + 4);
+}
+
+static const struct kernel_case {
+    const char *name;
+    void (*run)(const struct kernels *, int c, bool add, const struct inputs *, struct outputs *);
+} cases[] = {
+    { "store_rows", store_rows },
+    { "interleave, every_second", shuffle_rows },
+    { "activate, activate_grad", activations },
+    { "moments, norm_sums, norm_dx", normalisation },
+    { "max_pool_row, max_pool_dx_row", max_pool },
+    { "upsample_row, upsample_dx_row", upsample },
+    {0} };
+
+static bool same(const float *got, const float *want, const char *isa, const char *name, int c, bool add)
+{
+    for (int i = 0; i < SIZE; i++)
+        if (!(fabsf(got[i] - want[i]) <= 1e-5f * (1 + fabsf(want[i])))) {       /* so written, NaN fails */
+            printf("FAIL %s: %s, c %d, add %d: [%d] is %.9g, should be %.9g; SEED=%" PRIu64 "\n", isa, name, c, add, i,
+                   (double)got[i], (double)want[i], seed());
+            return false;
+        }
+    return true;
+}
+
+static bool check(const struct kernel_case *row, const struct kernels *k, int c, bool add, const struct inputs *in)
+{
+    static struct outputs got, want;
+    fill(want.y, SIZE, -1, 1, 7);
+    fill(want.z, SIZE, -1, 1, 8);
+    memset(want.winner, 0, sizeof want.winner);
+    got = want;
+    row->run(kernels_pick("ref", NULL), c, add, in, &want);
+    row->run(k, c, add, in, &got);
+    return same(got.y, want.y, k->name, row->name, c, add) && same(got.z, want.z, k->name, row->name, c, add)
+        && memcmp(got.winner, want.winner, sizeof got.winner) == 0;
+}
+
+static void test_rows(void **state)
+{
+    static const char *const isas[] = { "sse", "avx2", "avx512" };
+    static const int channels[] = { 1, 3, 4, 7, 8, 15, 16, 17, 24, 31, 33, 64, 65, CHANNELS };
+    static struct inputs in;
+    int failed = 0;
+    (void)state;
+    fill(in.a, SIZE, -8, 8, 1);
+    fill(in.b, SIZE, -8, 8, 2);
+    fill(in.scale, CHANNELS, 0.5, 2, 3);
+    fill(in.shift, CHANNELS, -1, 1, 4);
+    fill(in.mean, CHANNELS, -1, 1, 5);
+    for (int i = 0; i < SIZE; i++)
+        in.winner[i] = (unsigned char)(i * 7 % 9);
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+        const struct kernels *k = kernels_pick(isas[i], NULL);
+        if (!k)
+            printf("SKIP %s: not on this machine\n", isas[i]);
+        for (const struct kernel_case *row = cases; k && row->name; row++)
+            for (size_t c = 0; c < sizeof channels / sizeof *channels; c++)
+                failed += !check(row, k, channels[c], false, &in) || !check(row, k, channels[c], true, &in);
+    }
+    assert_int_equal(failed, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
