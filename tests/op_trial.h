@@ -299,7 +299,8 @@ static inline void trial_backward(struct trial *t, unsigned wanted, bool add)
             t->dx[i].p[e] = add ? t->before[i].p[e] : (real)NAN;
     }
     spoil(t);
-    t->row->op->backward(&t->call);
+    if (t->row->op->backward)                   /* else no gradient passes */
+        t->row->op->backward(&t->call);
 }
 
 /* The value of y, without gaps, with element e of operand i moved by h. */
