@@ -95,27 +95,3 @@ static void activate_grad(const struct affine *f, int n, int c, const real *rest
     case ACT_GELU:         grad_as(ACT_GELU, f, n, c, x, ldx, dy, lddy, add, g, ldg); break;
     }
 }
-
-static void store_rows(int n, int c, const real *restrict x, int ldx, bool add, real *restrict y, int ldy)
-{
-    for (; n > 0; n--, x += ldx, y += ldy)
-        for (int i = 0; i < c; i++)
-            y[i] = add ? y[i] + x[i] : x[i];
-}
-
-static void interleave(int n, int c, const real *restrict a, int lda, const real *restrict b, int ldb,
-                       real *restrict y, int ldy)
-{
-    for (; n > 0; n--, a += lda, b += ldb, y += ldy)
-        for (int i = 0; i < c; i++) {
-            y[2 * i] = a[i];
-            y[2 * i + 1] = b[i];
-        }
-}
-
-static void every_second(int n, int c, const real *restrict x, int ldx, bool add, real *restrict y, int ldy)
-{
-    for (; n > 0; n--, x += ldx, y += ldy)
-        for (int i = 0; i < c; i++)
-            y[i] = add ? y[i] + x[2 * i] : x[2 * i];
-}

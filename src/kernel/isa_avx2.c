@@ -6,6 +6,7 @@
 #include "kernel/gemm.h"
 #include "kernel/norm_body.h"
 #include "kernel/pool_body.h"
+#include "kernel/rows_body.h"
 #include "kernel/tables.h"
 
 const struct kernels kernels_avx2 = {

@@ -1,0 +1,26 @@
+/* kernel/rows_body.h -- rows of pixels copied, added and shuffled; included by every isa_*.c. */
+#include "kernel/kernels.h"
+
+static void store_rows(int n, int c, const real *restrict x, int ldx, bool add, real *restrict y, int ldy)
+{
+    for (; n > 0; n--, x += ldx, y += ldy)
+        for (int i = 0; i < c; i++)
+            y[i] = add ? y[i] + x[i] : x[i];
+}
+
+static void interleave(int n, int c, const real *restrict a, int lda, const real *restrict b, int ldb,
+                       real *restrict y, int ldy)
+{
+    for (; n > 0; n--, a += lda, b += ldb, y += ldy)
+        for (int i = 0; i < c; i++) {
+            y[2 * i] = a[i];
+            y[2 * i + 1] = b[i];
+        }
+}
+
+static void every_second(int n, int c, const real *restrict x, int ldx, bool add, real *restrict y, int ldy)
+{
+    for (; n > 0; n--, x += ldx, y += ldy)
+        for (int i = 0; i < c; i++)
+            y[i] = add ? y[i] + x[2 * i] : x[2 * i];
+}
