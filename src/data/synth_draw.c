@@ -7,7 +7,7 @@
 
 struct paint paint_of(uint32_t srgb, double grain)
 {
-    struct paint paint = { .alpha = 1, .grain = (float)grain };
+    struct paint paint = { .grain = (float)grain };
     for (int k = 0; k < 3; k++) {
         const float v = (float)(srgb >> 8 * k & 255) / 255;
         paint.colour[k] = v * v;                                /* a gamma of 2, which sqrt undoes exactly */
@@ -134,14 +134,14 @@ static void cover_row(const double (*q)[2], int n, int y, int width, float *cove
 }
 
 /* What is painted: its light, and 1 / depth = plane[0] x + plane[1] y + plane[2] at pixel (x, y). */
-struct surface { float light[3], alpha, grain; double plane[3]; };
+struct surface { float light[3], grain; double plane[3]; };
 
 static void blend_row(struct stage *s, int y, int from, int to, const struct surface *f)
 {
     const float *texture = s->grain + (ptrdiff_t)(y % GRAIN) * GRAIN;
     const ptrdiff_t row = (ptrdiff_t)y * s->width;
     for (int x = from; x < to; x++) {
-        const float part = f->alpha * s->cover[x], g = 1 + f->grain * texture[x % GRAIN];
+        const float part = s->cover[x], g = 1 + f->grain * texture[x % GRAIN];
         const float near = (float)(f->plane[0] * x + f->plane[1] * y + f->plane[2]);
         float *light = s->light + 3 * (row + x);
         if (part > 0.5f) {
@@ -218,7 +218,7 @@ static void set_plane(const struct stage *s, struct point p, struct point n, dou
 
 void stage_polygon(struct stage *s, const struct point *p, int count, struct paint paint)
 {
-    struct surface f = { .alpha = paint.alpha, .grain = paint.grain };
+    struct surface f = { .grain = paint.grain };
     double q[STAGE_CORNERS][2];
     for (int i = 0; i < count; i++)
         stage_project(s, p[i], q[i]);
@@ -238,7 +238,7 @@ void stage_ball(struct stage *s, struct point centre, double radius, double lit,
 {
     enum { SIDES = 12 };
     const double c = 0.8660254037844386, half = 0.5;            /* cosine and sine of 30 degrees */
-    struct surface f = { .alpha = paint.alpha, .grain = paint.grain };
+    struct surface f = { .grain = paint.grain };
     double q[SIDES][2], middle[2];
     const double depth = stage_project(s, centre, middle), r = radius * s->focal / depth;
     double x = r, y = 0;

@@ -2,7 +2,7 @@
  *
  * The world is in metres: x to the right, y away from the camera, z up, ground at z = 0.  A pinhole camera looks at
  * the origin from the south.  Colours are linear light, 1 being white paper in full sun.  Everything is computed with
- * + - * / and sqrt alone, so the pixels are the same on every machine with IEEE arithmetic. */
+ * + - * / and sqrt alone, so the pixels are the same wherever IEEE arithmetic is not contracted. */
 #ifndef DATA_SYNTH_DRAW_H
 #define DATA_SYNTH_DRAW_H
 #include "base/random.h"
@@ -13,7 +13,6 @@ struct point { double x, y, z; };
 
 struct paint {
     float colour[3];            /* B, G, R, linear */
-    float alpha;                /* 1: opaque */
     float grain;                /* strength of the texture: 0 smooth, 0.3 grass */
 };
 struct paint paint_of(uint32_t srgb, double grain);             /* 0xRRGGBB */

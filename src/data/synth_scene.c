@@ -12,29 +12,23 @@ const char *synth_category(int category)
 }
 
 /* Times of day and weather: sunlight and skylight are B, G, R; reach: metres of shadow a metre of height. */
-static const struct weather { const char *name; double sunlight[3], skylight[3], reach[2]; } weathers[] = {
-    { "noon",     { 0.88, 0.94, 0.96 }, { 0.34, 0.29, 0.26 }, { 0.35, 0.9 } },
-    { "clear",    { 0.90, 0.98, 1.02 }, { 0.40, 0.34, 0.30 }, { 0.6, 1.2 } },
-    { "evening",  { 0.78, 1.08, 1.36 }, { 0.42, 0.35, 0.31 }, { 1.2, 2.0 } },
-    { "overcast", { 0.22, 0.22, 0.21 }, { 0.74, 0.72, 0.69 }, { 0.3, 0.8 } },
-    { "dusk",     { 0.12, 0.12, 0.13 }, { 0.50, 0.40, 0.34 }, { 0.6, 1.6 } } };
+static const struct weather { int often; double sunlight[3], skylight[3], reach[2]; } weathers[] = {
+    { 2, { 0.88, 0.94, 0.96 }, { 0.34, 0.29, 0.26 }, { 0.35, 0.9 } },       /* noon */
+    { 2, { 0.90, 0.98, 1.02 }, { 0.40, 0.34, 0.30 }, { 0.6, 1.2 } },        /* clear */
+    { 2, { 0.78, 1.08, 1.36 }, { 0.42, 0.35, 0.31 }, { 1.2, 2.0 } },        /* evening */
+    { 1, { 0.22, 0.22, 0.21 }, { 0.74, 0.72, 0.69 }, { 0.3, 0.8 } },        /* overcast */
+    { 1, { 0.12, 0.12, 0.13 }, { 0.50, 0.40, 0.34 }, { 0.6, 1.6 } } };      /* dusk */
+enum { OFTEN = 8 };                                             /* sum of often */
 
 static void set_weather(struct stage *s, struct random *r)
 {
-    static const int often[8] = { 0, 0, 1, 1, 2, 2, 3, 4 };
-    const struct weather *w = &weathers[often[random_below(r, 8)]];
-    const double reach = random_range(r, w->reach[0], w->reach[1]);
-    double x, y, length;
-    do {
-        x = random_range(r, -1, 1);
-        y = random_range(r, -1, 1);
-        length = sqrt(x * x + y * y);
-    } while (length > 1 || length < 0.1);
-    s->sun = (struct point){ reach * x / length, reach * y / length, 1 };
-    const double norm = sqrt(reach * reach + 1);
-    s->sun.x /= norm;
-    s->sun.y /= norm;
-    s->sun.z /= norm;
+    const struct weather *w = weathers;
+    for (int dice = random_below(r, OFTEN); dice >= w->often; w++)
+        dice -= w->often;
+    double to[2];
+    random_direction(r, to);
+    const double reach = random_range(r, w->reach[0], w->reach[1]), length = sqrt(reach * reach + 1);
+    s->sun = (struct point){ reach * to[0] / length, reach * to[1] / length, 1 / length };
     for (int k = 0; k < 3; k++) {
         s->sunlight[k] = w->sunlight[k];
         s->skylight[k] = w->skylight[k];

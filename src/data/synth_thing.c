@@ -334,6 +334,18 @@ const struct kind kinds[] = {
     { "bridge", 0, { 0, 0 },       { 2.6, 3.4 },   { 0.5, 0.5 },   draw_bridge, cast_box },
     {0} };
 
+void random_direction(struct random *r, double out[2])
+{
+    double length2;
+    do {
+        out[0] = random_range(r, -1, 1);
+        out[1] = random_range(r, -1, 1);
+        length2 = out[0] * out[0] + out[1] * out[1];
+    } while (length2 > 1 || length2 < 0.01);
+    out[0] /= sqrt(length2);
+    out[1] /= sqrt(length2);
+}
+
 struct thing new_thing(const struct kind *kind, double x, double y, const double along[2], struct random *r)
 {
     struct thing t = { .kind = kind, .at = { x, y, 0 }, .along = { along[0], along[1] } };

@@ -26,6 +26,8 @@ struct thing {
     uint64_t key;                                   /* of the random numbers of its looks */
 };
 
+void random_direction(struct random *, double out[2]);   /* a unit vector */
+
 /* A thing of random size and looks.  Size 0 in a row: set length, width and height afterwards. */
 struct thing new_thing(const struct kind *, double x, double y, const double along[2], struct random *);
 

@@ -50,18 +50,6 @@ static struct thing stand(struct plan *p, int kind, double u, double v, double d
     return new_thing(&kinds[kind], at.x, at.y, (double[]){ to.x, to.y }, p->r);
 }
 
-static void random_direction(struct random *r, double out[2])
-{
-    double length2;
-    do {
-        out[0] = random_range(r, -1, 1);
-        out[1] = random_range(r, -1, 1);
-        length2 = out[0] * out[0] + out[1] * out[1];
-    } while (length2 > 1 || length2 < 0.01);
-    out[0] /= sqrt(length2);
-    out[1] /= sqrt(length2);
-}
-
 static void add_person(struct plan *p, double u, double v)
 {
     double to[2];
