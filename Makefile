@@ -13,7 +13,7 @@ CAIRO    ?= $(shell pkg-config --exists cairo && echo cairo)
 WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 CFLAGS   ?= -O2 -g
 CPPFLAGS += -Isrc -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) $(CAIRO)) $(if $(CAIRO),-DHAVE_CAIRO)
-ALL_CFLAGS = -std=c17 $(WARNINGS) -fopenmp -fPIC -MMD -MP $(CPPFLAGS) $(CFLAGS) $(EXTRA)
+ALL_CFLAGS = -std=c17 $(WARNINGS) -fopenmp-simd -fPIC -MMD -MP $(CPPFLAGS) $(CFLAGS) $(EXTRA)
 LIBS     += $(shell pkg-config --libs $(PACKAGES) $(CAIRO)) -lm -lpthread
 
 ifdef DEBUG
@@ -23,7 +23,6 @@ else
 EXTRA += -DNDEBUG
 endif
 ifdef SANITIZE
-# gcc's OpenMP runtime reports races that are none: the thread sanitizer wants clang and libomp.
 BUILD  := $(BUILD)/$(SANITIZE)
 CFLAGS  = -O1 -g -fno-omit-frame-pointer
 EXTRA  += -fsanitize=$(SANITIZE) -DDEBUG_MEMORY

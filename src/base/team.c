@@ -1,26 +1,161 @@
 #include "base/team.h"
 
-#include <omp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+/* A job is open while threads may join it: the low bits of `state` count those that did.
+ *
+ * 1. body, job, chunks and next are written before the job opens, and not again before it is closed and every thread
+ *    that joined has finished.
+ * 2. A thread works at a job only between joining and finishing. */
+enum { SPINS = 4000, OPEN = 1 << 16, JOINED = OPEN - 1 };
+
+static struct pool {
+    pthread_mutex_t owner;              /* held by the caller whose job this is */
+    pthread_mutex_t sleep;
+    pthread_cond_t wake, done;
+    int threads;                        /* started, the callers not counted */
+    int sleeping, waiting;              /* guarded by sleep */
+    atomic_uint generation, state, finished;
+    int most;                           /* threads that may join */
+    void (*body)(const void *job, int chunk);
+    const void *job;
+    int chunks;
+    atomic_int next;
+} pool = { .owner = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER,
+           .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
+
+static _Thread_local int self;
 
 int cores(void)
 {
-    return omp_get_num_procs();
+    cpu_set_t set;
+    const int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count < 1 ? 1 : count > TEAM_MOST ? TEAM_MOST : count;
+}
+
+int team_self(void) { return self; }
+
+static void pause_a_little(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+static void work(void)
+{
+    int chunk;
+    while ((chunk = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed)) < pool.chunks)
+        pool.body(pool.job, chunk);
+}
+
+/* Joins the open job, if there is one and it wants another thread; self becomes this thread's place in it. */
+static bool join(void)
+{
+    unsigned state = atomic_load(&pool.state);
+    while (state & OPEN && (int)(state & JOINED) < pool.most)
+        if (atomic_compare_exchange_weak(&pool.state, &state, state + 1)) {
+            self = (int)(state & JOINED) + 1;
+            return true;
+        }
+    return false;
+}
+
+static void finish(void)
+{
+    atomic_fetch_add(&pool.finished, 1);
+    pthread_mutex_lock(&pool.sleep);
+    if (pool.waiting)
+        pthread_cond_signal(&pool.done);
+    pthread_mutex_unlock(&pool.sleep);
+}
+
+static void sleep_until(unsigned seen)
+{
+    for (int i = 0; i < SPINS; i++) {
+        if (atomic_load_explicit(&pool.generation, memory_order_acquire) != seen)
+            return;
+        pause_a_little();
+    }
+    pthread_mutex_lock(&pool.sleep);
+    pool.sleeping++;
+    while (atomic_load(&pool.generation) == seen)
+        pthread_cond_wait(&pool.wake, &pool.sleep);
+    pool.sleeping--;
+    pthread_mutex_unlock(&pool.sleep);
+}
+
+static void *thread_main(void *unused)
+{
+    unsigned seen = 0;
+    (void)unused;
+    for (;;) {
+        sleep_until(seen);
+        seen = atomic_load(&pool.generation);
+        if (join()) {
+            work();
+            finish();
+        }
+    }
+    return NULL;
+}
+
+static void start_threads(int count)
+{
+    for (; pool.threads < count; pool.threads++) {
+        pthread_t thread;
+        if (pthread_create(&thread, NULL, thread_main, NULL) != 0)
+            return;                                     /* fewer threads do the same work */
+        pthread_detach(thread);
+    }
+}
+
+static void open_job(int most, int chunks, void (*body)(const void *, int), const void *job)
+{
+    pool.most = most;
+    pool.chunks = chunks;
+    pool.body = body;
+    pool.job = job;
+    atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
+    atomic_store(&pool.finished, 0);
+    atomic_store(&pool.state, OPEN);
+    atomic_fetch_add(&pool.generation, 1);
+    pthread_mutex_lock(&pool.sleep);
+    if (pool.sleeping)
+        pthread_cond_broadcast(&pool.wake);
+    pthread_mutex_unlock(&pool.sleep);
+}
+
+/* Nobody joins any more; returns when those who did have finished. */
+static void close_job(void)
+{
+    const unsigned joined = atomic_fetch_and(&pool.state, ~(unsigned)OPEN) & JOINED;
+    for (int i = 0; i < SPINS && atomic_load(&pool.finished) != joined; i++)
+        pause_a_little();
+    if (atomic_load(&pool.finished) == joined)
+        return;
+    pthread_mutex_lock(&pool.sleep);
+    pool.waiting++;
+    while (atomic_load(&pool.finished) != joined)
+        pthread_cond_wait(&pool.done, &pool.sleep);
+    pool.waiting--;
+    pthread_mutex_unlock(&pool.sleep);
 }
 
 void team_for(const struct team *team, int chunks, void (*body)(const void *job, int chunk), const void *job)
 {
     const int threads = team->threads < chunks ? team->threads : chunks;
-    if (threads <= 1) {
+    if (threads <= 1 || pthread_mutex_trylock(&pool.owner) != 0) {
         for (int i = 0; i < chunks; i++)
             body(job, i);
         return;
     }
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (int i = 0; i < chunks; i++)
-        body(job, i);
-}
-
-int team_self(void)
-{
-    return omp_get_thread_num();
+    start_threads(threads - 1);
+    open_job(threads - 1, chunks, body, job);
+    work();
+    close_job();
+    pthread_mutex_unlock(&pool.owner);
 }
