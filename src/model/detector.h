@@ -1,0 +1,34 @@
+/* model/detector.h -- a model that finds objects in images.  A graph in evaluation is kept for each of the last sizes
+ * of batch; all share one block of memory. */
+#ifndef MODEL_DETECTOR_H
+#define MODEL_DETECTOR_H
+#include "data/sample.h"
+#include "detect/postprocess.h"
+#include "model/model.h"
+
+enum { DETECTOR_KEPT = 100 };           /* most detections of an image, as in the original */
+
+struct detector {
+    struct model *model; const real *values;    /* borrowed */
+    struct team team;
+    const struct kernels *kernels;
+    struct postprocess_config rules;    /* score_thr 0.05, iou_thr 0.6; score_thr may be raised before a run */
+    struct detector_plan *plans; int plan_count;
+    void *block; size_t block_size;
+    struct arena *tmp;                  /* [threads] */
+    struct detected *found;             /* [n][DETECTOR_KEPT] of the last batch, best first, */
+    int *count;                         /* [n] and how many there are of each image: in pixels of the source */
+    int room;                           /* images that both have room for */
+    long runs;
+};
+
+/* values: laid out as model->params.value, or that itself; they may change between two runs. */
+bool detector_init(struct detector *, struct model *, const real *values, int threads, struct error *);
+void detector_free(struct detector *);
+
+/* The raw prediction of pixel[n][h][w][3], normalised: rows as detect/prior.h has them, valid until the next call. */
+const float *detector_forward(struct detector *, const float *pixel, int n, int h, int w, struct error *);
+
+/* Fills found and count for every sample of a batch.  Fails if a number is not finite, naming the first layer. */
+bool detector_run(struct detector *, const struct batch *, struct error *);
+#endif
