@@ -20,6 +20,7 @@ struct builder {
     struct params *params;              /* declared into, or looked up once they are laid out */
     bool training;                      /* batch statistics, gradients */
     bool unfused;                       /* nothing stays pending: the oracle of what does */
+    bool direct;                        /* no Winograd */
     bool detached;                      /* the auxiliary branch reads features without gradient */
     struct layer_init init;
     const char *const *freeze;          /* prefixes of names; what they fit normalises by running statistics */

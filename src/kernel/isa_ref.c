@@ -6,9 +6,11 @@
 #include "kernel/pool_body.h"
 #include "kernel/rows_body.h"
 #include "kernel/tables.h"
+#include "kernel/winograd_ref.h"
 
 const struct kernels kernels_ref = {
-    .name = "ref", .gemm = gemm_ref,
+    .name = "ref", .gemm = gemm_ref, .gemm_near = gemm_near_ref,
+    .winograd = { winograd_input, winograd_filter, winograd_output, winograd_gradient, winograd_filter_gradient },
     .depthwise_row = depthwise_row, .depthwise_dx_row = depthwise_dx_row, .depthwise_dw_row = depthwise_dw_row,
     .store_rows = store_rows, .activate = activate, .activate_grad = activate_grad,
     .interleave = interleave, .every_second = every_second,

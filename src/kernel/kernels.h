@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/real.h"
 #include "kernel/act.h"
+#include "kernel/winograd.h"
 #include <stddef.h>
 
 /* A depthwise convolution of one image: y[i,j,c] = bias[c] + sum over u, v of w[u,v,c] x[i*stride-pad+u, j*stride-pad+v, c],
@@ -28,6 +29,10 @@ struct kernels {
     /* c[m][n] = a[m][k] b[k][n]; a is stored [k][m] if a_by_k, b is stored [n][k] if b_by_n. */
     void (*gemm)(bool a_by_k, bool b_by_n, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
                  bool add, real *c, int ldc);
+    /* The same, both stored as they are named, for matrices that stay in the cache: nothing is packed. */
+    void (*gemm_near)(int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add, real *c, int ldc);
+
+    struct winograd winograd;           /* kernel/winograd.h */
 
     /* Row i of y.  x points at input row `first`; the rows that exist and are read must be there.  bias may be NULL. */
     void (*depthwise_row)(const struct depthwise *, int i, const real *x, int first, const real *w, const real *bias,

@@ -62,7 +62,7 @@ value conv(struct builder *b, const char *name, value x, struct conv c)
                                   b->init.weights == WEIGHTS_DEFAULT ? weights : constant(b->init.bias));
     leave(b);
     return graph_node(b, &op_conv, name, operands, c.bias ? 3 : 2,
-                      (union attr){ .conv = { c.stride, c.pad, groups } });
+                      (union attr){ .conv = { c.stride, c.pad, groups, b->direct } });
 }
 
 /* weight and bias of a normalisation of c channels. */

@@ -99,7 +99,9 @@ bool model_graph(struct model *m, const struct graph_options *o, struct graph *g
     struct builder b = { .graph = g, .params = &m->params, .training = o->training, .unfused = o->unfused,
                          .detached = o->detached, .freeze = m->config->model.freeze.at,
                          .freeze_count = m->config->model.freeze.count };
+    const char *way = getenv("NANODET_CONV");
     struct features maps = {0}, levels = {0};
+    b.direct = way && strcmp(way, "direct") == 0;
     *g = (struct graph){ .separate = o->separate };
     const value image = graph_input(&b, (struct shape){ o->n, o->h, o->w, 3, {0} });
     enter(&b, "backbone");

@@ -28,7 +28,7 @@ struct graph_options {
 };
 
 /* A graph with the input 0, [n][h][w][3], and the outputs "main" and, where it trains with one, "aux": rows
- * [level][image][y][x].  Exit 2 if the sizes do not suit the model. */
+ * [level][image][y][x].  NANODET_CONV=direct in the environment: no Winograd.  Exit 2 if the sizes do not suit. */
 bool model_graph(struct model *, const struct graph_options *, struct graph *, struct error *);
 enum { MODEL_INPUT = 0 };
 #endif

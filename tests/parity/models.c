@@ -213,7 +213,7 @@ static void compare_assignment(struct model_case *c, const struct plan_for *plan
             const int match = plan->loss.match[prior_row(&plan->loss.grid, i, p)];
             wrong += want[p] != (match == MATCH_BACKGROUND ? 0 : match == MATCH_IGNORED ? -1 : match + 1);
         }
-        tally_add(c, c->meta, name, "assigned_gt.*", want ? wrong : INFINITY);
+        tally_add(c, c->meta, name, "assigned_gt.*", want ? (double)wrong : INFINITY);
     }
 }
 

@@ -75,7 +75,7 @@ void ghost_pan_build(struct builder *b, const void *config, const struct feature
 {
     const struct ghost_pan *c = config;
     const int n = in->count;
-    value reduced[FEATURES], inner[FEATURES];
+    value reduced[FEATURES] = {0}, inner[FEATURES];
     if (!inputs_fit(b, c, in))
         return;
     b->init = (struct layer_init){ .weights = WEIGHTS_KAIMING };

@@ -1,0 +1,37 @@
+/* kernel/winograd.h -- 3x3 convolution by tiles: F(4x4, 3x3) of Winograd's minimal filtering (Lavin and Gray 2016,
+ * sec. 4), with interpolation points 0, 1, -1, 2, -2.  A tile of 4x4 outputs reads 6x6 inputs d:
+ *
+ *     Y = A^T [ (G g G^T) . (B^T d B) ] A            . element by element; summed over channels, a product of
+ *                                                    matrices [tiles][c] [c][o] for each of the 36 elements
+ * and for the gradient of the filter     dg = G^T [ (B^T d B) . (A dY A^T) ] G.
+ *
+ *     B^T = 4  0 -5  0  1  0     G = 1/4   0     0       A^T = 1  1  1  1  1  0
+ *           0 -4 -4  1  1  0        -1/6 -1/6  -1/6            0  1 -1  2 -2  0
+ *           0  4 -4 -1  1  0        -1/6  1/6  -1/6            0  1  1  4  4  0
+ *           0 -2 -1  2  1  0         1/24 1/12  1/6            0  1 -1  8 -8  1
+ *           0  2 -1 -2  1  0         1/24 -1/12 1/6
+ *           0  4  0 -5  0  1         0     0     1
+ *
+ * Each transform works on c channels at once: element e of a tile's patch lies e * step numbers on, element e of the
+ * transformed tile e * plane numbers on. */
+#ifndef KERNEL_WINOGRAD_H
+#define KERNEL_WINOGRAD_H
+#include "base/real.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { WINOGRAD_TILE = 4, WINOGRAD_PATCH = 6, WINOGRAD_PLANES = 36 };
+
+struct winograd {
+    /* v = B^T d B of 6x6 inputs. */
+    void (*input)(int c, const real *d, ptrdiff_t step, real *v, ptrdiff_t plane);
+    /* u = G g G^T of 3x3 filters; step may be negative: the filter turned by half a circle. */
+    void (*filter)(int c, const real *g, ptrdiff_t step, real *u, ptrdiff_t plane);
+    /* y = A^T m A of the 4x4 outputs, element e = 4 row + column at e * step. */
+    void (*output)(int c, const real *m, ptrdiff_t plane, real *y, ptrdiff_t step);
+    /* v = A dY A^T of 4x4 gradients. */
+    void (*gradient)(int c, const real *dy, ptrdiff_t step, real *v, ptrdiff_t plane);
+    /* dg = G^T m G. */
+    void (*filter_gradient)(int c, const real *m, ptrdiff_t plane, real *dg, ptrdiff_t step);
+};
+#endif

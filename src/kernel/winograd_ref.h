@@ -1,0 +1,37 @@
+/* kernel/winograd_ref.h -- the definition: T x T^T with the matrices as they are printed. */
+#include "kernel/winograd.h"
+
+static const real winograd_bt[6][6] = {
+    { 4, 0, -5, 0, 1, 0 }, { 0, -4, -4, 1, 1, 0 }, { 0, 4, -4, -1, 1, 0 },
+    { 0, -2, -1, 2, 1, 0 }, { 0, 2, -1, -2, 1, 0 }, { 0, 4, 0, -5, 0, 1 } };
+static const real winograd_g[6][3] = {
+    { 1 / (real)4, 0, 0 }, { -1 / (real)6, -1 / (real)6, -1 / (real)6 }, { -1 / (real)6, 1 / (real)6, -1 / (real)6 },
+    { 1 / (real)24, 1 / (real)12, 1 / (real)6 }, { 1 / (real)24, -1 / (real)12, 1 / (real)6 }, { 0, 0, 1 } };
+static const real winograd_at[4][6] = {
+    { 1, 1, 1, 1, 1, 0 }, { 0, 1, -1, 2, -2, 0 }, { 0, 1, 1, 4, 4, 0 }, { 0, 1, -1, 8, -8, 1 } };
+
+/* y[rows][rows] = t x t^T for x[columns][columns]; element (i, j) of t at i * down + j * right. */
+static void both_sides(int c, int rows, int columns, const real *t, int down, int right, const real *x, ptrdiff_t from,
+                       real *y, ptrdiff_t to)
+{
+    for (ptrdiff_t k = 0; k < c; k++)
+        for (int i = 0; i < rows; i++)
+            for (int j = 0; j < rows; j++) {
+                real sum = 0;
+                for (int a = 0; a < columns; a++)
+                    for (int b = 0; b < columns; b++)
+                        sum += t[i * down + a * right] * x[(a * columns + b) * from + k] * t[j * down + b * right];
+                y[(i * rows + j) * to + k] = sum;
+            }
+}
+
+static void winograd_input(int c, const real *d, ptrdiff_t step, real *v, ptrdiff_t plane)
+    { both_sides(c, 6, 6, winograd_bt[0], 6, 1, d, step, v, plane); }
+static void winograd_filter(int c, const real *g, ptrdiff_t step, real *u, ptrdiff_t plane)
+    { both_sides(c, 6, 3, winograd_g[0], 3, 1, g, step, u, plane); }
+static void winograd_output(int c, const real *m, ptrdiff_t plane, real *y, ptrdiff_t step)
+    { both_sides(c, 4, 6, winograd_at[0], 6, 1, m, plane, y, step); }
+static void winograd_gradient(int c, const real *dy, ptrdiff_t step, real *v, ptrdiff_t plane)
+    { both_sides(c, 6, 4, winograd_at[0], 1, 6, dy, step, v, plane); }
+static void winograd_filter_gradient(int c, const real *m, ptrdiff_t plane, real *dg, ptrdiff_t step)
+    { both_sides(c, 3, 6, winograd_g[0], 1, 3, m, plane, dg, step); }

@@ -1,0 +1,182 @@
+#include "model/load.h"
+
+#include "base/memory.h"
+#include "base/table.h"
+#include "interop/state_dict.h"
+#include "interop/weights_file.h"
+#include "model/fold.h"
+#include "model/weights.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool starts_with(const char *name, const char *prefix) { return strncmp(name, prefix, strlen(prefix)) == 0; }
+
+/* ---- what is said ---- */
+
+/* "a, b, c and 12 more" */
+static void add_names(struct text *text, const struct names *names, int most)
+{
+    for (int i = 0; i < names->count && i < most; i++)
+        text_add(text, "%s%s", i ? ", " : "", names->list[i]);
+    if (names->count > most)
+        text_add(text, " and %d more", names->count - most);
+}
+
+static bool note_names(struct names *notes, const char *path, const char *what, const struct names *names,
+                       struct error *err)
+{
+    enum { MOST = 8 };
+    struct text line = {0};
+    if (names->count == 0)
+        return true;
+    text_add(&line, "%s: %s: ", path, what);
+    add_names(&line, names, MOST);
+    const bool ok = text_ok(&line, err) && names_add(notes, line.s, err);
+    text_free(&line);
+    return ok;
+}
+
+static bool refuse(const char *path, const char *what, const struct names *names, struct error *err)
+{
+    enum { MOST = 4 };
+    struct text list = {0};
+    add_names(&list, names, MOST);
+    if (text_ok(&list, err))
+        fail(err, "%s: %s: %s", path, what, list.s);
+    text_free(&list);
+    return false;
+}
+
+static bool note_taken(struct names *notes, const char *path, const struct weights_report *r, struct error *err)
+{
+    struct text line = {0};
+    text_add(&line, "%s: %d parameters set", path, r->taken);
+    const bool ok = text_ok(&line, err) && names_add(notes, line.s, err);
+    text_free(&line);
+    return ok;
+}
+
+static bool only_heads(const struct names *names)
+{
+    bool only = true;
+    for (int i = 0; i < names->count; i++)
+        only = only && (starts_with(names->list[i], "head.") || starts_with(names->list[i], "aux_head."));
+    return only;
+}
+
+/* ---- what may be missing ---- */
+
+static void keep_needed(struct names *missing, const struct params *params, const bool *needed)
+{
+    int kept = 0;
+    for (int i = 0; i < missing->count; i++)
+        if (needed[params_find(params, missing->list[i])])
+            missing->list[kept++] = missing->list[i];
+        else
+            free(missing->list[i]);
+    missing->count = kept;
+}
+
+static bool judge(const char *path, enum load_for purpose, const struct weights_report *r, struct names *notes,
+                  struct error *err)
+{
+    const char *misfit = only_heads(&r->misfit) ? "the head has another number of classes" : "does not fit the model";
+    char left[100];
+    if (purpose == LOAD_TO_RUN && r->misfit.count)
+        return refuse(path, misfit, &r->misfit, err);
+    if (purpose == LOAD_TO_RUN && r->missing.count)
+        return refuse(path, "lacks what the model needs", &r->missing, err);
+    snprintf(left, sizeof left, "%s, left at the initial values", misfit);
+    return note_taken(notes, path, r, err)
+        && note_names(notes, path, "missing, left at the initial values", &r->missing, err)
+        && note_names(notes, path, left, &r->misfit, err)
+        && note_names(notes, path, "not of this model, left out", &r->unknown, err);
+}
+
+static bool all_finite(const struct params *params, const real *array, const char *path, struct error *err)
+{
+    for (int i = 0; i < params->count; i++) {
+        const struct param *p = &params->list[i];
+        for (ptrdiff_t k = p->offset; k < p->offset + p->count; k++)
+            if (!isfinite(array[k]))
+                return fail(err, "%s: %s holds a number that is not finite", path, p->name);
+    }
+    return true;
+}
+
+/* ---- loading ---- */
+
+static bool take_all(struct model *model, struct tensors *t, const char *path, const char *prefix,
+                     enum load_for purpose, real *array, struct names *notes, struct error *err)
+{
+    struct weights_report report = {0};
+    struct inference inference = {0};
+    const int in_file = t->count;
+    bool ok = inference_of(&inference, model, err) && inference_unfold(&inference, &model->params, t, path, err)
+           && weights_take(&model->params, t, prefix, array, &report, err);
+    if (ok && purpose == LOAD_TO_RUN)
+        keep_needed(&report.missing, &model->params, inference.needed);
+    if (ok && report.taken == 0 && report.misfit.count == 0)
+        ok = fail(err, "%s: none of its %d tensors is one of the model's", path, in_file);
+    ok = ok && judge(path, purpose, &report, notes, err) && all_finite(&model->params, array, path, err);
+    inference_free(&inference);
+    weights_report_free(&report);
+    return ok;
+}
+
+bool model_load(struct model *model, const char *path, enum load_for purpose, real *array, struct names *notes,
+                struct error *err)
+{
+    struct tensors t = {0};
+    const bool ok = weights_file_read(&t, path, err) && state_dict_normalise(&t, path, err)
+                 && take_all(model, &t, path, "", purpose, array, notes, err);
+    tensors_free(&t);
+    return ok;
+}
+
+/* Leaves the tensors of the backbone, under their full names; a file without such names is all backbone. */
+static bool keep_backbone(struct tensors *t, struct error *err)
+{
+    static const char prefix[] = "backbone.";
+    bool whole = false;
+    int kept = 0;
+    for (int i = 0; i < t->count; i++)
+        whole = whole || starts_with(t->list[i].name, prefix);
+    for (int i = 0; i < t->count; i++) {
+        if (!whole) {
+            struct text name = {0};
+            text_add(&name, "%s%s", prefix, t->list[i].name);
+            if (!text_ok(&name, err)) {
+                text_free(&name);
+                return false;
+            }
+            free(t->list[i].name);
+            t->list[i].name = name.s;
+        }
+        if (starts_with(t->list[i].name, prefix))
+            t->list[kept++] = t->list[i];
+        else
+            free(t->list[i].name);
+    }
+    t->count = kept;
+    return true;
+}
+
+bool model_pretrain(struct model *model, real *array, struct names *notes, struct error *err)
+{
+    static const struct word words[] = { { "", 0 },     { "false", 0 }, { "no", 0 },  { "off", 0 }, { "False", 0 },
+                                         { "true", 1 }, { "yes", 1 },   { "on", 1 },  { "True", 1 }, {0} };
+    const char *path = config_text(model->config, "model.arch.backbone.pretrain");
+    const struct word *word = path ? find_row(path, words, sizeof *words) : words;
+    struct tensors t = {0};
+    if (word)
+        return !word->value
+            || names_add(notes, "WARNING: model.arch.backbone.pretrain names no file and nothing is downloaded: "
+                         "training starts from RANDOM weights", err);
+    const bool ok = weights_file_read(&t, path, err) && state_dict_normalise(&t, path, err) && keep_backbone(&t, err)
+                 && take_all(model, &t, path, "backbone.", LOAD_TO_TRAIN, array, notes, err);
+    tensors_free(&t);
+    return ok;
+}
