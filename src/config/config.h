@@ -14,7 +14,7 @@ enum averager { AVERAGER_NONE, AVERAGER_EMA };
 enum optimizer_name { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW };
 enum warmup_name { WARMUP_LINEAR, WARMUP_EXP, WARMUP_CONSTANT };
 enum lr_schedule_name { LR_COSINE, LR_MULTI_STEP };
-enum evaluator { EVALUATOR_COCO };
+enum evaluator_name { EVALUATOR_COCO };
 enum save_key { SAVE_MAP, SAVE_AP50, SAVE_AP75, SAVE_AP_SMALL, SAVE_AP_M, SAVE_AP_L };
 
 /* data.*.pipeline: ranges of random draws; the presets change nothing.  Lower ends come first. */
@@ -69,7 +69,7 @@ struct config {
     int batch_size;                         /* of training and of testing */
     struct schedule_config schedule;
     double grad_clip;                       /* largest norm of all gradients; 0: any */
-    enum evaluator evaluator;
+    enum evaluator_name evaluator;
     enum save_key save_key;                 /* what makes a model the best */
     struct { int interval; double checkpoint_minutes; } log;
     struct texts class_names;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void add_number(struct text *t, double v)
 {
@@ -46,7 +47,7 @@ bool csv_append(const char *path, const char *const *columns, const double *valu
         add_number(&t, values[i]);
         text_add(&t, i + 1 < count ? "," : "\n");
     }
-    ok = ok && !t.failed && fwrite(t.s, 1, t.size, f) == t.size;
+    ok = ok && !t.failed && fwrite(t.s, 1, t.size, f) == t.size && fflush(f) == 0 && fsync(fileno(f)) == 0;
     if (fclose(f) != 0)
         ok = false;
     text_free(&t);
@@ -154,15 +155,20 @@ int csv_column(const struct csv *t, const char *name)
 
 bool csv_cut_after(const char *path, const char *column, double value, struct error *err)
 {
-    struct csv t;
-    struct bytes file = {0};
+    struct csv t = {0};
+    struct bytes file;
     struct text kept = {0};
     if (!file_exists(path))
         return true;
-    if (!csv_read(&t, path, err))
+    if (!file_read(&file, path, err))
         return false;
-    const int c = csv_column(&t, column);
-    bool ok = (c >= 0 || fail(err, "%s: no column %s", path, column)) && file_read(&file, path, err);
+    if (!memchr(file.p, '\n', file.size)) {
+        bytes_free(&file);
+        return remove(path) == 0 || fail(err, "%s: %s", path, strerror(errno));
+    }
+    bool ok = csv_read(&t, path, err);
+    const int c = ok ? csv_column(&t, column) : -1;
+    ok = ok && (c >= 0 || fail(err, "%s: no column %s", path, column));
     const char *line = (const char *)file.p, *end;
     for (int row = -1; ok && row < t.rows && (end = strchr(line, '\n')); row++, line = end + 1)
         if (row < 0 || t.values[row * t.columns.count + c] <= value)            /* the header is row -1 */

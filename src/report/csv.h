@@ -6,12 +6,12 @@
 #include "base/error.h"
 #include "base/file.h"
 
-/* Appends a row of count numbers; a file that is new or empty gets the names of the columns first.  Control
- * characters in a name become blanks. */
+/* Appends a row of count numbers, which is then on disk; a file that is new or empty gets the names of the columns
+ * first.  Control characters in a name become blanks. */
 bool csv_append(const char *path, const char *const *columns, const double *values, int count, struct error *);
 
 /* Keeps the rows whose number in the column is at most value, and drops a last line that was never finished.  A file
- * that is not there stays so.  Whole or not at all. */
+ * that is not there stays so; one whose header was never finished goes.  Whole or not at all. */
 bool csv_cut_after(const char *path, const char *column, double value, struct error *);
 
 /* The whole table.  What is no number is NaN; a last line without its end is left out. */

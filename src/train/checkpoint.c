@@ -1,0 +1,169 @@
+#include "train/checkpoint.h"
+
+#include "base/memory.h"
+#include "interop/safetensors.h"
+#include "model/weights.h"
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- tensors ---- */
+
+/* The parameters that have moments, as a model of their own; the list is new, all else borrowed. */
+static bool trained_part(const struct params *all, struct params *part, struct error *err)
+{
+    *part = (struct params){ .list = new_array((size_t)all->count, sizeof *part->list, err) };
+    for (int i = 0; part->list && i < all->count; i++)
+        if (all->list[i].kind == PARAM_TRAINED)
+            part->list[part->count++] = all->list[i];
+    return part->list != NULL;
+}
+
+/* The arrays of a checkpoint; array NULL: this optimizer has none. */
+struct section { const char *prefix; const struct params *params; float *array; };
+enum { SECTIONS = 4 };
+
+static void sections_of(const struct optimizer *o, const struct params *trained, struct section out[SECTIONS])
+{
+    out[0] = (struct section){ "", o->params, o->params->value };
+    out[1] = (struct section){ "ema.", o->params, o->average };
+    out[2] = (struct section){ "moment1.", trained, o->moment1 };
+    out[3] = (struct section){ "moment2.", trained, o->moment2 };
+}
+
+static bool give_all(const struct optimizer *o, struct tensors *t, struct error *err)
+{
+    struct params trained;
+    struct section sections[SECTIONS];
+    bool ok = trained_part(o->params, &trained, err);
+    sections_of(o, &trained, sections);
+    for (int i = 0; ok && i < SECTIONS; i++)
+        ok = !sections[i].array || weights_give(sections[i].params, sections[i].array, sections[i].prefix, t, err);
+    free(trained.list);
+    return ok;
+}
+
+/* All tensors whose name starts with the prefix, under the rest of it; all must be there, and fit. */
+static bool take_section(const struct section *s, const struct tensors *all, const char *path, struct error *err)
+{
+    struct tensors part = {0};
+    struct weights_report report = {0};
+    const size_t length = strlen(s->prefix);
+    bool ok = true;
+    for (int i = 0; ok && i < all->count; i++) {
+        struct tensor t = all->list[i];
+        t.name += length;
+        ok = strncmp(all->list[i].name, s->prefix, length) != 0 || tensors_add(&part, &t, err);
+    }
+    ok = ok && weights_take(s->params, &part, "", s->array, &report, err);
+    if (ok && report.misfit.count)
+        ok = fail(err, "%s: %s%s", path, s->prefix, report.misfit.list[0]);
+    if (ok && report.missing.count)
+        ok = fail(err, "%s: no tensor %s%s", path, s->prefix, report.missing.list[0]);
+    weights_report_free(&report);
+    tensors_free(&part);
+    return ok;
+}
+
+static bool take_all(const struct optimizer *o, const struct tensors *t, const char *path, struct error *err)
+{
+    struct params trained;
+    struct section sections[SECTIONS];
+    bool ok = trained_part(o->params, &trained, err);
+    sections_of(o, &trained, sections);
+    for (int i = 0; ok && i < SECTIONS; i++)
+        ok = !sections[i].array || take_section(&sections[i], t, path, err);
+    free(trained.list);
+    return ok;
+}
+
+/* ---- numbers ---- */
+
+enum { STEP, UPDATES, EPOCH, BATCH, IMAGES, BEST, BEST_EPOCH, NUMBERS };
+static const struct { const char *name; double min, max; } numbers[NUMBERS] = {
+    [STEP]  = { "step", 0, 1e15 },      [UPDATES] = { "updates", 0, 1e15 }, [EPOCH] = { "epoch", 0, INT_MAX - 1 },
+    [BATCH] = { "batch", 0, INT_MAX },  [IMAGES] = { "images", 1, INT_MAX },
+    [BEST]  = { "best", -1, 1 },        [BEST_EPOCH] = { "best_epoch", 0, INT_MAX } };
+
+static bool give_numbers(const struct optimizer *o, const struct standing *s, struct tensors *t, struct error *err)
+{
+    const double values[NUMBERS] = {
+        [STEP] = (double)o->step, [UPDATES] = (double)o->updates, [EPOCH] = o->epoch, [BATCH] = s->batch,
+        [IMAGES] = s->images, [BEST] = s->best, [BEST_EPOCH] = s->best_epoch };
+    struct text rates = {0};
+    bool ok = true;
+    for (int i = 0; ok && i < NUMBERS; i++) {
+        char digits[40];
+        snprintf(digits, sizeof digits, "%.17g", values[i]);
+        ok = tensors_add_metadata(t, numbers[i].name, digits, err);
+    }
+    for (int i = 0; i < o->rate_count; i++)
+        text_add(&rates, "%s%.17g", i ? " " : "", o->rates[i].now);
+    ok = ok && (!o->rate_count || text_ok(&rates, err))
+      && tensors_add_metadata(t, "rates", rates.s ? rates.s : "", err);
+    text_free(&rates);
+    return ok;
+}
+
+static bool read_number(const char **text, double min, double max, double *out)
+{
+    char *end;
+    *out = strtod(*text, &end);
+    const bool ok = end != *text && *out >= min && *out <= max;
+    *text = end;
+    return ok;
+}
+
+static bool take_numbers(struct optimizer *o, struct standing *s, const struct tensors *t, const char *path,
+                         struct error *err)
+{
+    double v[NUMBERS];
+    for (int i = 0; i < NUMBERS; i++) {
+        const char *text = tensors_metadata(t, numbers[i].name);
+        if (!text || !read_number(&text, numbers[i].min, numbers[i].max, &v[i]) || *text)
+            return fail(err, "%s: no state of a training: metadata '%s' is missing or wrong", path, numbers[i].name);
+    }
+    const char *rates = tensors_metadata(t, "rates");
+    bool ok = rates != NULL;
+    for (int i = 0; ok && i < o->rate_count; i++)
+        ok = read_number(&rates, -1e30, 1e30, &o->rates[i].now);
+    if (!ok || *rates)
+        return fail(err, "%s: metadata 'rates' does not hold %d numbers", path, o->rate_count);
+    o->step = (long)v[STEP];
+    o->updates = (long)v[UPDATES];
+    o->epoch = (int)v[EPOCH];
+    *s = (struct standing){ (int)v[BATCH], (int)v[IMAGES], v[BEST], (int)v[BEST_EPOCH] };
+    return true;
+}
+
+/* ---- files ---- */
+
+bool checkpoint_write(const char *path, const struct optimizer *o, const struct standing *s, struct error *err)
+{
+    struct tensors t = {0};
+    const bool ok = give_numbers(o, s, &t, err) && give_all(o, &t, err) && safetensors_write(path, &t, err);
+    tensors_free(&t);
+    return ok;
+}
+
+bool checkpoint_read(const char *path, struct optimizer *o, struct standing *s, struct error *err)
+{
+    struct tensors t = {0};
+    const bool ok = safetensors_read(&t, path, err) && take_numbers(o, s, &t, path, err) && take_all(o, &t, path, err);
+    tensors_free(&t);
+    return ok;
+}
+
+bool checkpoint_write_best(const char *path, const struct optimizer *o, const struct standing *s, struct error *err)
+{
+    struct tensors t = {0};
+    char epoch[20], score[40];
+    snprintf(epoch, sizeof epoch, "%d", s->best_epoch);
+    snprintf(score, sizeof score, "%.17g", s->best);
+    const bool ok = tensors_add_metadata(&t, "epoch", epoch, err) && tensors_add_metadata(&t, "score", score, err)
+                 && weights_give(o->params, o->average ? o->average : o->params->value, "", &t, err)
+                 && safetensors_write(path, &t, err);
+    tensors_free(&t);
+    return ok;
+}

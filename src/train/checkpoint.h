@@ -1,0 +1,29 @@
+/* train/checkpoint.h -- a run on disk: a safetensors file that training goes on from as if it had never stopped.
+ *
+ *     NAME           the value of each parameter, under its official name; all tensors are F32
+ *     ema.NAME       its average, where one is kept
+ *     moment1.NAME, moment2.NAME      of the trained ones, as far as the optimiser has them
+ *
+ * Everything else is metadata: the counters below, and the learning rates, which are a recursion (schedule.h).  Random
+ * numbers need no state, since they are drawn from (seed, epoch, place) and (seed, step). */
+#ifndef TRAIN_CHECKPOINT_H
+#define TRAIN_CHECKPOINT_H
+#include "train/optimizer.h"
+
+/* Where a run stands between two steps; the optimizer counts steps and whole epochs. */
+struct standing {
+    int batch;                      /* taken of the epoch under way; all of them: only its evaluation is left */
+    int images;                     /* of the training set: another number, another order */
+    double best; int best_epoch;    /* highest score and the epoch that reached it, from 1; 0: none yet */
+};
+
+/* Equal runs give equal bytes.  Whole or not at all. */
+bool checkpoint_write(const char *path, const struct optimizer *, const struct standing *, struct error *);
+
+/* Fails, naming what is wrong, unless the file holds everything, for a model and optimizer of these shapes.  After a
+ * failure the optimizer and its parameters are not to be used. */
+bool checkpoint_read(const char *path, struct optimizer *, struct standing *, struct error *);
+
+/* The weights that the model detects with, averaged where an average is kept, and what they scored. */
+bool checkpoint_write_best(const char *path, const struct optimizer *, const struct standing *, struct error *);
+#endif

@@ -1,0 +1,133 @@
+#include "train/record.h"
+
+#include "base/memory.h"
+#include "report/chart.h"
+#include "report/csv.h"
+#include <math.h>
+#include <stdlib.h>
+
+bool record_open(struct record *r, const struct config *config, FILE *screen, struct error *err)
+{
+    *r = (struct record){ .config = config };
+    if (!make_folders(config->save_dir, err))
+        return false;
+    char *log = path_join(config->save_dir, "train.log", err);
+    r->metrics = path_join(config->save_dir, "metrics.csv", err);
+    r->eval = path_join(config->save_dir, "eval.csv", err);
+    r->curves = path_join(config->save_dir, "curves.png", err);
+    const bool ok = log && r->metrics && r->eval && r->curves && log_open(&r->log, log, screen, err);
+    free(log);
+    return ok;
+}
+
+static bool write_config(const struct config *config, struct error *err)
+{
+    struct text text = {0};
+    char *path = path_join(config->save_dir, "config.yml", err);
+    config_write(config, &text);
+    const bool ok = path && text_ok(&text, err) && file_write(path, text.s, text.size, err);
+    text_free(&text);
+    free(path);
+    return ok;
+}
+
+bool record_begin(struct record *r, long steps, int epochs, struct error *err)
+{
+    if (steps == 0) {                           /* the tables of a former run may have other columns */
+        remove(r->metrics);
+        remove(r->eval);
+    }
+    return csv_cut_after(r->metrics, "step", (double)steps - 1, err) && csv_cut_after(r->eval, "epoch", epochs, err)
+        && write_config(r->config, err) && events_open(&r->events, r->config->save_dir, steps, err);
+}
+
+/* ---- steps ---- */
+
+enum { LR = 2, LOSS, AUX_LOSS = 7, NORM = 10, COLUMNS = 12 };   /* the losses stand from LOSS to NORM */
+static const char *const columns[COLUMNS] = {
+    "step", "epoch", "lr", "loss", "loss_qfl", "loss_bbox", "loss_dfl", "aux_loss_qfl", "aux_loss_bbox",
+    "aux_loss_dfl", "grad_norm", "images_per_second" };
+static const char *const tags[NORM] = {
+    [LR] = "Train_loss/lr", "Train_loss/loss", "Train_loss/loss_qfl", "Train_loss/loss_bbox", "Train_loss/loss_dfl",
+    "Train_loss/aux_loss_qfl", "Train_loss/aux_loss_bbox", "Train_loss/aux_loss_dfl" };
+
+bool record_step(struct record *r, long step, const struct step_report *s, struct error *err)
+{
+    const struct loss_values main = s->losses.head[LOSS_MAIN], aux = s->losses.head[LOSS_AUX];
+    const double none = NAN, row[COLUMNS] = {
+        (double)step, s->epoch, s->lr, losses_total(&s->losses), main.qfl, main.bbox, main.dfl,
+        s->losses.aux ? aux.qfl : none, s->losses.aux ? aux.bbox : none, s->losses.aux ? aux.dfl : none,
+        s->norm, s->images_per_second };
+    const bool logged = step % r->config->log.interval == 0;
+    const struct progress progress = {
+        .epoch = s->epoch, .epochs = r->config->schedule.total_epochs, .step = s->batch, .steps = s->batches,
+        .lr = s->lr, .images_per_second = s->images_per_second, .images_left = s->images_left,
+        .names = columns + LOSS, .losses = row + LOSS, .count = (s->losses.aux ? NORM : AUX_LOSS) - LOSS };
+    if (logged || r->log.terminal)
+        log_progress(&r->log, &progress, logged);
+    return !logged || (csv_append(r->metrics, columns, row, COLUMNS, err)
+                       && events_scalars(&r->events, step, tags + LR, row + LR, progress.count + LOSS - LR, err));
+}
+
+/* ---- evaluations ---- */
+
+static bool append_score(struct record *r, int epoch, const struct coco_score *score, struct error *err)
+{
+    const int count = 1 + COCO_FIGURES + score->class_count;
+    const char **names = new_array((size_t)count, sizeof *names, err);
+    double *row = new_array((size_t)count, sizeof *row, err);
+    const bool room = names && row;
+    if (room) {
+        names[0] = "epoch";
+        row[0] = epoch;
+    }
+    for (int i = 0; room && i < COCO_FIGURES; i++) {
+        names[1 + i] = coco_figure_name(i);
+        row[1 + i] = score->figures[i];
+    }
+    for (int i = 0; room && i < score->class_count; i++) {
+        names[1 + COCO_FIGURES + i] = score->classes[i].name;
+        row[1 + COCO_FIGURES + i] = score->classes[i].ap;
+    }
+    const bool ok = room && csv_append(r->eval, names, row, count, err);
+    free(names);
+    free(row);
+    return ok;
+}
+
+bool record_score(struct record *r, int epoch, long steps, const struct coco_score *score, struct error *err)
+{
+    char names[COCO_FIGURES][32];
+    const char *list[COCO_FIGURES];
+    struct text line = {0};
+    for (int i = 0; i < COCO_FIGURES; i++) {
+        snprintf(names[i], sizeof names[i], "Val_metrics/%s", coco_figure_name(i));
+        list[i] = names[i];
+        text_add(&line, "  %s %.4f", coco_figure_name(i), score->figures[i]);
+    }
+    const bool ok = text_ok(&line, err);
+    if (ok)
+        log_line(&r->log, "epoch %d evaluated:%s", epoch, line.s);
+    text_free(&line);
+    return ok && append_score(r, epoch, score, err)
+        && events_scalars(&r->events, steps, list, score->figures, COCO_FIGURES, err);
+}
+
+void record_draw_curves(struct record *r)
+{
+    struct error err = {0};
+    if (r->no_curves || chart_write(r->curves, r->metrics, r->eval, &err))
+        return;
+    r->no_curves = true;
+    log_line(&r->log, "curves.png is not drawn: %s", err.text);
+}
+
+bool record_close(struct record *r, struct error *err)
+{
+    const bool events = events_close(&r->events, err), log = log_close(&r->log, err);
+    free(r->metrics);
+    free(r->eval);
+    free(r->curves);
+    *r = (struct record){0};
+    return events && log;
+}
