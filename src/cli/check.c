@@ -23,9 +23,6 @@ struct checker {
 
 /* ---- the model ---- */
 
-/* Rows of all parts start alike. */
-struct part { const char *name; const struct key *keys; size_t config_size; };
-
 static const struct { const char *section; const void *rows; size_t row_size; } parts[] = {
     { "model.arch.backbone", backbones, sizeof *backbones },
     { "model.arch.fpn",      necks,     sizeof *necks },

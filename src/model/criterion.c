@@ -1,30 +1,42 @@
 #include "model/criterion.h"
 
+/* The losses have one name each: another is refused rather than replaced in silence. */
+enum only { ONLY };
+struct criterion { struct loss_config loss; enum only qfl, dfl, bbox; bool use_sigmoid; };
+
+static const struct word qfl_words[] = { { "QualityFocalLoss", ONLY }, {0} };
+static const struct word dfl_words[] = { { "DistributionFocalLoss", ONLY }, {0} };
+static const struct word bbox_words[] = { { "GIoULoss", ONLY }, {0} };
+
 static const struct key loss_keys[] = {
-    { "loss_qfl.name",        .type = KEY_IGNORED, .help = "always QualityFocalLoss" },
-    { "loss_qfl.use_sigmoid", .type = KEY_IGNORED, .help = "always true" },
-    { "loss_qfl.beta",        FIELD(loss_config, beta),        "2.0",  0, 16,  "exponent of the modulating factor" },
-    { "loss_qfl.loss_weight", FIELD(loss_config, qfl_weight),  "1.0",  0, 1e6, "of the quality focal loss" },
-    { "loss_dfl.name",        .type = KEY_IGNORED, .help = "always DistributionFocalLoss" },
-    { "loss_dfl.loss_weight", FIELD(loss_config, dfl_weight),  "0.25", 0, 1e6, "of the distribution focal loss" },
-    { "loss_bbox.name",       .type = KEY_IGNORED, .help = "always GIoULoss" },
-    { "loss_bbox.loss_weight", FIELD(loss_config, bbox_weight), "2.0", 0, 1e6, "of the GIoU loss" },
+    { "loss_qfl.name",        WORDS(criterion, qfl, qfl_words),    "QualityFocalLoss", 0, 0, "loss of the classes" },
+    { "loss_qfl.use_sigmoid", FIELD(criterion, use_sigmoid),       "true", 0, 0,   "only true is known" },
+    { "loss_qfl.beta",        FIELD(criterion, loss.beta),         "2.0",  0, 16,  "exponent of the modulating factor" },
+    { "loss_qfl.loss_weight", FIELD(criterion, loss.qfl_weight),   "1.0",  0, 1e6, "of the quality focal loss" },
+    { "loss_dfl.name",        WORDS(criterion, dfl, dfl_words), "DistributionFocalLoss", 0, 0, "loss of the distances" },
+    { "loss_dfl.loss_weight", FIELD(criterion, loss.dfl_weight),   "0.25", 0, 1e6, "of the distribution focal loss" },
+    { "loss_bbox.name",       WORDS(criterion, bbox, bbox_words),  "GIoULoss", 0, 0, "loss of the boxes" },
+    { "loss_bbox.loss_weight", FIELD(criterion, loss.bbox_weight), "2.0",  0, 1e6, "of the GIoU loss" },
     {0} };
 
 static const struct key dsl_keys[] = {
-    { "topk",           FIELD(loss_config, dsl.topk),           "13",   1, 10000, "IoUs summed to the number of priors" },
-    { "iou_factor",     FIELD(loss_config, dsl.iou_factor),     "3.0",  0, 1e6,   "weight of the IoU in the cost" },
-    { "ignore_iof_thr", FIELD(loss_config, dsl.ignore_iof_thr), "-1.0", -1, 1,
+    { "topk",           FIELD(criterion, loss.dsl.topk),           "13",   1, 10000, "IoUs summed to the number of priors" },
+    { "iou_factor",     FIELD(criterion, loss.dsl.iou_factor),     "3.0",  0, 1e6,   "weight of the IoU in the cost" },
+    { "ignore_iof_thr", FIELD(criterion, loss.dsl.ignore_iof_thr), "-1.0", -1, 1,
       "priors whose box lies in an ignore region by more than this part take no part; not positive: all do" },
     {0} };
 
 bool criterion_read(const struct model *m, struct loss_config *c, struct error *err)
 {
-    *c = loss_plus_preset;
-    c->classes = m->shape.num_classes;
-    c->reg_max = m->shape.reg_max;
-    return section_read(m->config, "model.arch.head.loss", loss_keys, c, err)
-        && section_read(m->config, "model.arch.head.assigner_cfg", dsl_keys, c, err);
+    struct criterion read = { .loss = loss_plus_preset };
+    read.loss.classes = m->shape.num_classes;
+    read.loss.reg_max = m->shape.reg_max;
+    if (!section_read(m->config, "model.arch.head.loss", loss_keys, &read, err)
+        || !section_read(m->config, "model.arch.head.assigner_cfg", dsl_keys, &read, err))
+        return false;
+    *c = read.loss;
+    return read.use_sigmoid || misuse(err, "%s: only true is known",
+                                      config_place(m->config, "model.arch.head.loss.loss_qfl.use_sigmoid").s);
 }
 
 bool criterion_grid(const struct model *m, int n, int h, int w, struct prior_grid *grid, struct error *err)

@@ -6,9 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The row that the section's `name` names, and its configuration.  Rows of all kinds start alike: name, keys, size. */
-struct part { const char *name; const struct key *keys; size_t config_size; };
-
+/* The row that the section's `name` names, and its configuration. */
 static const void *read_part(struct config *config, const char *section, const void *rows, size_t row_size,
                              void **part_config, struct error *err)
 {

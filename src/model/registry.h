@@ -8,6 +8,9 @@ enum { FEATURES = LEVELS };                             /* most maps that a part
 
 struct features { int count; value at[FEATURES]; };
 
+/* What the rows of all kinds start with. */
+struct part { const char *name; const struct key *keys; size_t config_size; };
+
 struct backbone {
     const char *name;
     const struct key *keys; size_t config_size;
