@@ -142,12 +142,12 @@ bool inference_give(const struct inference *inference, const struct params *para
     return ok;
 }
 
-static bool add_constant(const struct params *params, int param, double value, struct tensors *t, struct error *err)
+static bool add_constant(const struct params *params, int param, double number, struct tensors *t, struct error *err)
 {
     const struct param *p = &params->list[param];
     float *data = tensors_block(t, (size_t)p->count, sizeof *data, err);
     for (ptrdiff_t i = 0; data && i < p->count; i++)
-        data[i] = (float)value;
+        data[i] = (float)number;
     const struct tensor constant = { .name = p->name, .dtype = DTYPE_F32, .rank = 1, .dims = { (size_t)p->count },
                                      .data = (const unsigned char *)data };
     return data && tensors_add(t, &constant, err);

@@ -1,0 +1,118 @@
+#include "train/evaluate.h"
+
+#include "base/memory.h"
+#include "data/dataset_read.h"
+#include "data/loader.h"
+#include "model/detector.h"
+#include <stdlib.h>
+
+struct evaluator {
+    struct model *model;
+    const struct data_config *data;
+    int threads;
+    struct dataset truth;
+    int *category;                      /* [classes] index into truth.categories */
+    struct cache *cache;
+};
+
+/* The category of each class: the reverse of dataset_labels. */
+static bool find_categories(struct evaluator *e, struct error *err)
+{
+    const struct texts *names = &e->model->config->class_names;
+    int *label = new_array((size_t)e->truth.category_count, sizeof *label, err);
+    e->category = new_array((size_t)names->count, sizeof *e->category, err);
+    const bool ok = label && e->category && dataset_labels(&e->truth, names->at, names->count, label, err);
+    for (int i = 0; ok && i < e->truth.category_count; i++)
+        if (label[i] >= 0)
+            e->category[label[i]] = i;
+    free(label);
+    return ok;
+}
+
+struct evaluator *evaluator_open(struct model *model, int threads, struct error *err)
+{
+    const struct data_config *data = &model->config->val;
+    const struct dataset_source source = dataset_source_of(data);
+    struct evaluator *e = new_array(1, sizeof *e, err);
+    if (!e)
+        return NULL;
+    *e = (struct evaluator){ .model = model, .data = data, .threads = threads };
+    const bool ok = config_need(model->config, source.img_path ? "data.val.ann_path" : "data.val.img_path", err)
+                 && dataset_read(&e->truth, &source, err) && find_categories(e, err)
+                 && (!data->cache_mb
+                     || (e->cache = cache_open(e->truth.image_count, (size_t)data->cache_mb << 20, err)));
+    if (ok)
+        return e;
+    evaluator_close(e);
+    return NULL;
+}
+
+void evaluator_close(struct evaluator *e)
+{
+    if (!e)
+        return;
+    cache_close(e->cache);
+    dataset_free(&e->truth);
+    free(e->category);
+    free(e);
+}
+
+const struct dataset *evaluator_truth(const struct evaluator *e) { return &e->truth; }
+
+void evaluation_free(struct evaluation *result)
+{
+    detections_free(&result->found);
+    coco_score_free(&result->score);
+}
+
+/* Corners are float, as the original writes them; width and height are their differences in double. */
+static bool keep_found(const struct evaluator *e, const struct detector *d, const struct batch *batch,
+                       struct detections *found, struct error *err)
+{
+    for (int i = 0; i < batch->n; i++)
+        for (int k = 0; k < d->count[i]; k++) {
+            const struct detected *f = &d->found[i * DETECTOR_KEPT + k];
+            const double x = f->box[0], y = f->box[1];
+            const struct detection one = { .image = batch->samples[i].image, .category = e->category[f->label],
+                                           .box = { x, y, f->box[2] - x, f->box[3] - y }, .score = f->score };
+            if (!detections_add(found, one, err))
+                return false;
+        }
+    return true;
+}
+
+static bool detect_all(const struct evaluator *e, struct detector *d, struct loader *loader,
+                       const struct watcher *watcher, struct detections *found, struct error *err)
+{
+    const struct batch *batch;
+    int images = 0;
+    while (loader_next(loader, &batch, err)) {
+        if (!batch)
+            return true;
+        if (!detector_run(d, batch, err) || !keep_found(e, d, batch, found, err))
+            return false;
+        images += batch->n;
+        if (watcher && !watcher->look(watcher->context, images, e->truth.image_count))
+            return fail(err, "the evaluation was ended after %d images", images);
+    }
+    return false;
+}
+
+bool evaluator_run(struct evaluator *e, const real *values, const struct watcher *watcher, struct evaluation *result,
+                   struct error *err)
+{
+    static const int max_dets[3] = { 1, 10, 100 };
+    const struct config *config = e->model->config;
+    const struct loader_config options = { .dataset = &e->truth, .data = e->data, .cache = e->cache,
+                                           .batch = config->batch_size, .workers = e->threads,
+                                           .seed = (uint64_t)config->seed };
+    struct detector detector = {0};
+    struct loader *loader = loader_open(&options, err);
+    *result = (struct evaluation){0};
+    const bool ok = loader && detector_init(&detector, e->model, values, e->threads, err)
+                 && detect_all(e, &detector, loader, watcher, &result->found, err)
+                 && coco_eval(&result->score, &e->truth, &result->found, max_dets, &(struct team){ e->threads }, err);
+    detector_free(&detector);
+    loader_close(loader);
+    return ok;
+}
