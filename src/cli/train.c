@@ -1,0 +1,48 @@
+/* cli/train.c -- training, until it is done or a signal ends it. */
+#include "cli/commands.h"
+#include "train/trainer.h"
+#include <signal.h>
+#include <unistd.h>
+
+const struct option train_options[] = {
+    { "weights", "FILE", NULL, "start from these weights, whatever their format" },
+    { "resume",  NULL,   NULL, "go on from model_last in save_dir; without one, start anew" },
+    {0} };
+
+static volatile sig_atomic_t stop;              /* the signal that asked for it */
+
+/* The first one asks for an end after the step, the second one does not ask. */
+static void on_signal(int signal)
+{
+    if (stop)
+        _exit(128 + signal);
+    stop = signal;
+}
+
+static bool was_stopped(const struct trainer *t, struct error *err)
+{
+    if (trainer_finished(t))
+        return true;
+    fail(err, "stopped after %ld steps; --resume goes on from %s", t->learner.optimizer.step, t->last);
+    err->exit = 128 + stop;
+    return false;
+}
+
+bool train_run(const struct args *args, struct error *err)
+{
+    const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+    const struct training_options options = {
+        .threads = args->threads, .weights = args_text(args, "weights"), .resume = args_flag(args, "resume"),
+        .screen = stderr, .stop = &stop };
+    struct config config = {0};
+    struct trainer trainer = {0};
+    struct error closing = {0};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    bool ok = args_config(args, &config, err) && trainer_open(&trainer, &config, &options, err)
+           && trainer_run(&trainer, err) && was_stopped(&trainer, err);
+    if (!trainer_close(&trainer, &closing) && ok)
+        ok = fail(err, "%s", closing.text);
+    config_free(&config);
+    return ok;
+}

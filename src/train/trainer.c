@@ -1,0 +1,350 @@
+#include "train/trainer.h"
+
+#include "base/memory.h"
+#include "data/dataset_read.h"
+#include "model/load.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static bool stopped(const struct trainer *t) { return t->options.stop && *t->options.stop; }
+
+bool trainer_finished(const struct trainer *t)
+{
+    return t->learner.optimizer.epoch >= t->config->schedule.total_epochs;
+}
+
+bool trainer_save(struct trainer *t, struct error *err)
+{
+    t->saved = seconds();
+    return checkpoint_write(t->last, &t->learner.optimizer, &t->at, err);
+}
+
+/* ---- a step ---- */
+
+/* Says which step failed and what it had seen: as many images as the error has room for, all of them in train.log. */
+static bool blame(struct trainer *t, struct error *err)
+{
+    const struct error first = *err;
+    const struct optimizer *o = &t->learner.optimizer;
+    struct log file = { .file = t->record.log.file };
+    struct text images = {0};
+    for (int i = 0; i < t->seen_count; i++) {
+        const char *name = t->dataset.images[t->seen[i]].file;
+        text_add(&images, "%s%s", i ? ", " : "", name);
+        log_line(&file, "step %ld took %s", o->step, name);
+    }
+    fail(err, "epoch %d, step %ld: %s; its images: %s", o->epoch + 1, o->step, first.text, images.s ? images.s : "?");
+    text_free(&images);
+    return false;
+}
+
+static void add_losses(struct losses *sum, const struct losses *l, double share)
+{
+    sum->aux = l->aux;
+    for (int head = 0; head < LOSS_HEADS; head++) {
+        sum->head[head].qfl += share * l->head[head].qfl;
+        sum->head[head].bbox += share * l->head[head].bbox;
+        sum->head[head].dfl += share * l->head[head].dfl;
+    }
+}
+
+static struct images images_of(struct trainer *t, const struct batch *batch)
+{
+    for (int i = 0; i < batch->n; i++) {
+        const struct objects *o = &batch->samples[i].objects;
+        t->truth[i] = (struct truth){ o->count, o->ignored, o->box, o->label, o->ignore };
+        t->seen[t->seen_count++] = batch->samples[i].image;
+    }
+    return (struct images){ batch->image, batch->n, batch->h, batch->w, t->truth };
+}
+
+/* One of `count` batches of a step: its share of the losses and its gradient are set or added. */
+static bool take_batch(struct trainer *t, int index, int count, struct losses *sum, struct error *err)
+{
+    const struct batch *batch;
+    struct losses losses;
+    struct plan_for *plan;
+    if (!loader_next(t->loader, &batch, err))
+        return false;
+    const struct images images = images_of(t, batch);
+    if (!learner_forward(&t->learner, &images, t->learner.optimizer.epoch, &losses, &plan, err))
+        return blame(t, err);
+    graph_backward(&plan->graph, index > 0);
+    add_losses(sum, &losses, 1.0 / count);
+    t->at.batch++;
+    return true;
+}
+
+static void report_skipped(struct trainer *t)
+{
+    struct error line;
+    while (loader_complaint(t->loader, &line))
+        log_line(&t->record.log, "skipped an image that cannot be read, %d so far: %s", ++t->skipped, line.text);
+}
+
+static bool take_step(struct trainer *t, struct error *err)
+{
+    const struct schedule_config *schedule = &t->config->schedule;
+    struct optimizer *o = &t->learner.optimizer;
+    const int left = t->batches - t->at.batch, count = left < schedule->accumulate ? left : schedule->accumulate;
+    struct step_report report = { .lr = optimizer_rate(o), .epoch = o->epoch + 1, .batches = t->batches };
+    t->seen_count = 0;
+    for (int i = 0; i < count; i++)
+        if (!take_batch(t, i, count, &report.losses, err))
+            return false;
+    o->scale = 1.0 / count;
+    if (!isfinite(losses_total(&report.losses)) && !fail(err, "the loss is not finite"))
+        return blame(t, err);
+    if (!learner_update(&t->learner, &report.norm, err))
+        return blame(t, err);
+    report_skipped(t);
+    t->images += t->seen_count;
+    report.batch = t->at.batch;
+    report.images_per_second = (double)t->images / (seconds() - t->measured);
+    report.images_left = t->config->batch_size
+                       * ((double)t->batches * (schedule->total_epochs - o->epoch) - t->at.batch);
+    const long step = o->step - 1;
+    if (step % t->config->log.interval == 0) {
+        t->measured = seconds();
+        t->images = 0;
+    }
+    return record_step(&t->record, step, &report, err);
+}
+
+/* ---- the end of an epoch ---- */
+
+static bool evaluation_due(const struct trainer *t)
+{
+    const int epoch = t->learner.optimizer.epoch + 1;
+    return epoch % t->config->schedule.val_intervals == 0 || epoch == t->config->schedule.total_epochs;
+}
+
+static bool keep_best(struct trainer *t, double score, struct error *err)
+{
+    const struct optimizer *o = &t->learner.optimizer;
+    struct standing best = t->at;
+    if (best.best_epoch && !(score > best.best))
+        return true;
+    best.best = score;
+    best.best_epoch = o->epoch + 1;
+    if (!checkpoint_write_best(t->best, o, &best, err))
+        return false;
+    log_line(&t->record.log, "epoch %d is the best so far", best.best_epoch);
+    t->at = best;
+    return true;
+}
+
+static bool goes_on(void *trainer, int images, int all)
+{
+    (void)images, (void)all;
+    return !stopped(trainer);
+}
+
+static bool score_epoch(struct trainer *t, struct error *err)
+{
+    static const int figure[] = { [SAVE_MAP] = 0, [SAVE_AP50] = 1, [SAVE_AP75] = 2, [SAVE_AP_SMALL] = 3,
+                                  [SAVE_AP_M] = 4, [SAVE_AP_L] = 5 };
+    const struct optimizer *o = &t->learner.optimizer;
+    const struct watcher watcher = { goes_on, t };
+    struct evaluation e = {0};
+    log_line(&t->record.log, "epoch %d is trained, evaluating", o->epoch + 1);
+    const bool ok = trainer_save(t, err)
+                 && evaluator_run(t->evaluator, o->average ? o->average : o->params->value, &watcher, &e, err)
+                 && record_score(&t->record, o->epoch + 1, o->step, &e.score, err)
+                 && keep_best(t, e.score.figures[figure[t->config->save_key]], err);
+    evaluation_free(&e);
+    return ok;
+}
+
+/* An evaluation that was stopped is none: going on begins with it. */
+static bool end_epoch(struct trainer *t, struct error *err)
+{
+    if (evaluation_due(t) && !score_epoch(t, err))
+        return stopped(t);
+    optimizer_end_epoch(&t->learner.optimizer);
+    t->at.batch = 0;
+    if (!trainer_save(t, err))
+        return false;
+    record_draw_curves(&t->record);
+    t->measured = seconds();
+    t->images = 0;
+    return true;
+}
+
+/* ---- the run ---- */
+
+bool trainer_advance(struct trainer *t, struct error *err)
+{
+    return t->at.batch < t->batches ? take_step(t, err) : end_epoch(t, err);
+}
+
+bool trainer_run(struct trainer *t, struct error *err)
+{
+    const double pause = 60 * t->config->log.checkpoint_minutes;
+    bool ok = true;
+    while (ok && !trainer_finished(t) && !stopped(t))
+        ok = trainer_advance(t, err) && (seconds() - t->saved < pause || trainer_save(t, err));
+    ok = ok && (trainer_finished(t) || trainer_save(t, err));
+    log_line(&(struct log){ .file = t->record.log.file }, "%s",
+             !ok ? err->text : trainer_finished(t) ? "all epochs are done" : "stopped");
+    return ok;
+}
+
+/* ---- opening and closing ---- */
+
+static void log_notes(struct log *log, const struct dataset *dataset)
+{
+    struct text notes = {0};
+    char *rest;
+    dataset_notes_text(dataset, &notes);
+    for (char *line = notes.s ? strtok_r(notes.s, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
+        log_line(log, "data.train: %s", line);
+    text_free(&notes);
+}
+
+static bool open_data(struct trainer *t, struct error *err)
+{
+    const struct config *c = t->config;
+    const struct dataset_source source = dataset_source_of(&c->train);
+    struct dataset *d = &t->dataset;
+    if (!config_need(c, "data.train.img_path", err) || !config_need(c, "data.train.ann_path", err)
+        || !dataset_read(d, &source, err))
+        return false;
+    if (d->image_count == 0)
+        return fail(err, "%s: no images", c->train.ann_path);
+    t->label = new_array((size_t)d->category_count, sizeof *t->label, err);
+    if (!t->label || !dataset_labels(d, c->class_names.at, c->class_names.count, t->label, err))
+        return false;
+    log_notes(&t->record.log, d);
+    t->at.images = d->image_count;
+    t->batches = loader_steps(d->image_count, c->batch_size, true);
+    t->truth = new_array((size_t)c->batch_size, sizeof *t->truth, err);
+    t->seen = new_array((size_t)c->batch_size * (size_t)c->schedule.accumulate, sizeof *t->seen, err);
+    t->cache = cache_open(d->image_count, (size_t)c->train.cache_mb << 20, err);
+    return t->truth && t->seen && t->cache;
+}
+
+/* What a former run left is kept under another name, so that this one never goes on from it. */
+static bool retire(const char *path, struct error *err)
+{
+    struct text old = {0};
+    text_add(&old, "%s.old", path);
+    const bool ok = text_ok(&old, err)
+                 && (!file_exists(path) || rename(path, old.s) == 0 || fail(err, "%s: cannot be renamed", path));
+    text_free(&old);
+    return ok;
+}
+
+static bool same_config(const struct trainer *t, struct error *err)
+{
+    struct config former = {0};
+    struct names keys = {0};
+    struct text list = {0};
+    char *path = path_join(t->config->save_dir, "config.yml", err);
+    bool ok = path && config_read(&former, path, NULL, 0, err) && config_difference(t->config, &former, &keys, err);
+    for (int i = 0; ok && i < keys.count; i++)
+        text_add(&list, "%s%s", i ? ", " : "", keys.list[i]);
+    if (ok && keys.count)
+        ok = text_ok(&list, err) && misuse(err, "cannot go on from %s: its configuration has other values of %s",
+                                           t->last, list.s);
+    text_free(&list);
+    names_free(&keys);
+    config_free(&former);
+    free(path);
+    return ok;
+}
+
+static bool go_on(struct trainer *t, struct error *err)
+{
+    struct optimizer *o = &t->learner.optimizer;
+    const int images = t->dataset.image_count;
+    if (!learner_init(&t->learner, &t->model, t->options.threads, err) || !same_config(t, err)
+        || !checkpoint_read(t->last, o, &t->at, err))
+        return false;
+    if (t->at.images != images || t->at.batch > t->batches)
+        return fail(err, "%s is of %d training images, %s has %d now", t->last, t->at.images,
+                    t->config->train.ann_path, images);
+    log_line(&t->record.log, "going on from epoch %d, batch %d of %d", o->epoch + 1, t->at.batch, t->batches);
+    return true;
+}
+
+static bool start_anew(struct trainer *t, struct error *err)
+{
+    const char *weights = t->options.weights ? t->options.weights : t->config->schedule.load_model;
+    real *values = t->model.params.value;
+    struct names notes = {0};
+    const bool ok = model_pretrain(&t->model, values, &notes, err)
+                 && (!*weights || model_load(&t->model, weights, LOAD_TO_TRAIN, values, &notes, err));
+    for (int i = 0; i < notes.count; i++)
+        log_line(&t->record.log, "%s", notes.list[i]);
+    names_free(&notes);
+    return ok && learner_init(&t->learner, &t->model, t->options.threads, err)
+        && retire(t->last, err) && retire(t->best, err);
+}
+
+/* The loader's threads sleep while enough batches are ready. */
+static int workers(int threads) { return threads < 4 ? 2 : threads / 2; }
+
+static bool open_loader(struct trainer *t, struct error *err)
+{
+    const struct loader_config config = {
+        .dataset = &t->dataset, .data = &t->config->train, .label = t->label, .cache = t->cache, .train = true,
+        .batch = t->config->batch_size, .workers = workers(t->options.threads), .seed = (uint64_t)t->config->seed,
+        .epoch = t->learner.optimizer.epoch, .step = t->at.batch };
+    t->loader = loader_open(&config, err);
+    return t->loader != NULL;
+}
+
+static bool name_files(struct trainer *t, struct error *err)
+{
+    char *folder = path_join(t->config->save_dir, "model_best", err);
+    t->last = path_join(t->config->save_dir, "model_last.safetensors", err);
+    t->best = folder ? path_join(folder, "model_best.safetensors", err) : NULL;
+    const bool ok = t->last && t->best && make_folders(folder, err);
+    free(folder);
+    return ok;
+}
+
+bool trainer_open(struct trainer *t, struct config *config, const struct training_options *options, struct error *err)
+{
+    *t = (struct trainer){ .config = config, .options = *options };
+    if (!model_open(&t->model, config, err) || !record_open(&t->record, config, options->screen, err)
+        || !name_files(t, err) || !open_data(t, err))
+        return false;
+    t->evaluator = evaluator_open(&t->model, options->threads, err);
+    const bool resume = (options->resume || config->schedule.resume) && file_exists(t->last);
+    if (!t->evaluator || !(resume ? go_on : start_anew)(t, err))
+        return false;
+    const struct optimizer *o = &t->learner.optimizer;
+    log_line(&t->record.log, "%d images, %d batches an epoch, %d parameters trained", t->dataset.image_count,
+             t->batches, (int)t->model.params.trained);
+    t->measured = t->saved = seconds();
+    return record_begin(&t->record, o->step, o->epoch, err) && open_loader(t, err);
+}
+
+bool trainer_close(struct trainer *t, struct error *err)
+{
+    loader_close(t->loader);
+    cache_close(t->cache);
+    evaluator_close(t->evaluator);
+    learner_free(&t->learner);
+    model_free(&t->model);
+    dataset_free(&t->dataset);
+    free(t->label);
+    free(t->truth);
+    free(t->seen);
+    free(t->last);
+    free(t->best);
+    const bool ok = record_close(&t->record, err);
+    *t = (struct trainer){0};
+    return ok;
+}
