@@ -2,7 +2,12 @@
 
 const struct command commands[] = {
     { "train", "CONFIG [KEY=VALUE ...]", 1, 1, train_options, train_run, "train, or go on with --resume" },
+    { "test", "CONFIG --weights FILE [KEY=VALUE ...]", 1, 1, test_options, test_run, "score a model on data.val" },
+    { "predict", "CONFIG --weights FILE PATH... [KEY=VALUE ...]", 2, MANY, predict_options, predict_run,
+      "find objects in images, folders, patterns or - (a stream of MJPEG)" },
     { "check", "CONFIG [KEY=VALUE ...]", 0, 1, check_options, check_run, "report every problem of a configuration" },
     { "synth", "DIR", 1, 1, synth_options, synth_run, "make a data set of generated scenes" },
     { "eval", "GT DETS", 2, 2, eval_options, eval_run, "score detections against ground truth" },
+    { "convert", "visdrone|voc|yolo SRC --out FILE", 2, 2, convert_options, convert_run,
+      "write annotations as COCO JSON" },
     {0} };

@@ -14,6 +14,15 @@ bool check_run(const struct args *, struct error *);
 extern const struct option synth_options[];
 bool synth_run(const struct args *, struct error *);
 
+extern const struct option test_options[];
+bool test_run(const struct args *, struct error *);
+
+extern const struct option predict_options[];
+bool predict_run(const struct args *, struct error *);
+
+extern const struct option convert_options[];
+bool convert_run(const struct args *, struct error *);
+
 extern const struct option eval_options[];
 bool eval_run(const struct args *, struct error *);
 #endif

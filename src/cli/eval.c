@@ -1,11 +1,11 @@
 /* cli/eval.c -- detections against ground truth. */
 #include "cli/commands.h"
+#include "cli/session.h"
 
 #include "base/table.h"
 #include "base/team.h"
 #include "data/dataset_read.h"
 #include "data/picture.h"
-#include "eval/score_report.h"
 #include <limits.h>
 #include <stdlib.h>
 
@@ -97,22 +97,6 @@ static bool read_truth(struct dataset *truth, const char *path, struct error *er
     return dataset_read(truth, &source, err) && (!folder || measure_images(truth, path, err));
 }
 
-static bool write_report(const struct score_report *report, const char *json, struct error *err)
-{
-    struct text text = {0};
-    bool ok;
-    if (json)
-        ok = report_json(report, &text, err) && file_write(json, text.s, text.size, err);
-    else {
-        report_table(report, &text);
-        ok = text_ok(&text, err);
-        if (ok)
-            fputs(text.s, stdout);
-    }
-    text_free(&text);
-    return ok;
-}
-
 bool eval_run(const struct args *args, struct error *err)
 {
     const struct team team = { args->threads };
@@ -124,7 +108,7 @@ bool eval_run(const struct args *args, struct error *err)
                  && read_truth(&truth, args->rest[0], err)
                  && detections_read(&found, args->rest[1], &truth, err)
                  && rules.protocol->score(&report, &truth, &found, rules.max_dets, &team, err)
-                 && write_report(&report, args_text(args, "json"), err);
+                 && write_score(&report, args_text(args, "json"), err);
     report_free(&report);
     detections_free(&found);
     dataset_free(&truth);

@@ -32,6 +32,7 @@ void detector_free(struct detector *d)
     for (int i = 0; d->tmp && i < d->team.threads; i++)
         arena_free(&d->tmp[i]);
     block_free(d->block, d->block_size);
+    batch_free(&d->own);
     free(d->plans);
     free(d->tmp);
     free(d->found);
@@ -177,4 +178,12 @@ bool detector_run(struct detector *d, const struct batch *batch, struct error *e
         return ok;
     const struct error first = *err;
     return fail(err, "%s; the first layer whose output is not finite is %s", first.text, layer);
+}
+
+bool detector_look(struct detector *d, const struct picture *picture, struct error *err)
+{
+    const struct data_config *data = &d->model->config->val;
+    struct random random = random_of((uint64_t)d->model->config->seed, 0, 0);
+    return batch_resize(&d->own, 1, err) && sample_make(&d->own.samples[0], data, picture, &random, err)
+        && batch_stack(&d->own, &data->pipeline, err) && detector_run(d, &d->own, err);
 }

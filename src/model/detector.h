@@ -19,6 +19,7 @@ struct detector {
     struct detected *found;             /* [n][DETECTOR_KEPT] of the last batch, best first, */
     int *count;                         /* [n] and how many there are of each image: in pixels of the source */
     int room;                           /* images that both have room for */
+    struct batch own;                   /* of detector_look */
     long runs;
 };
 
@@ -31,4 +32,7 @@ const float *detector_forward(struct detector *, const float *pixel, int n, int 
 
 /* Fills found and count for every sample of a batch.  Fails if a number is not finite, naming the first layer. */
 bool detector_run(struct detector *, const struct batch *, struct error *);
+
+/* The same for one picture, brought to the network's input as data.val says; found[0 .. count[0] - 1] are its. */
+bool detector_look(struct detector *, const struct picture *, struct error *);
 #endif

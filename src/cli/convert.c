@@ -1,0 +1,26 @@
+/* cli/convert.c -- annotations of other formats as COCO JSON. */
+#include "cli/commands.h"
+#include "data/coco.h"
+#include <stdlib.h>
+
+const struct option convert_options[] = {
+    { "out", "FILE", NULL, "where to write the JSON" },
+    {0} };
+
+bool convert_run(const struct args *args, struct error *err)
+{
+    const char *out = args_text(args, "out");
+    struct dataset set = {0};
+    struct text notes = {0};
+    if (!out)
+        return misuse(err, "convert: --out FILE must be given");
+    const bool ok = dataset_read_folder(&set, args->rest[0], args->rest[1], err) && dataset_write_coco(&set, out, err);
+    if (ok) {
+        dataset_notes_text(&set, &notes);
+        fprintf(stderr, "%s%s: %d images, %d boxes, %d categories\n", notes.s ? notes.s : "", out, set.image_count,
+                set.annotation_count, set.category_count);
+    }
+    text_free(&notes);
+    dataset_free(&set);
+    return ok;
+}

@@ -1,0 +1,24 @@
+/* cli/session.h -- how commands that work with a model begin, tell their progress, and end. */
+#ifndef CLI_SESSION_H
+#define CLI_SESSION_H
+#include "base/json.h"
+#include "cli/args.h"
+#include "eval/score_report.h"
+#include "model/model.h"
+
+struct session { struct config config; struct model model; };
+
+/* The model of the configuration rest[0].  session_close in any case. */
+bool session_open(struct session *, const struct args *, struct error *);
+void session_close(struct session *);
+
+/* The weights of --weights, or else of schedule.load_model; exit 2 without either.  Says on stderr what it took. */
+bool session_load(struct session *, const struct args *, struct error *);
+
+/* "120 of 500 images", after `before` of them: a line that changes on a terminal, else one at every quarter. */
+void show_progress(int before, int done, int all);
+
+/* Both write to the file, or to stdout if it is NULL.  json is deleted; NULL means that there was no memory for it. */
+bool write_json(cJSON *json, const char *file, struct error *);
+bool write_score(const struct score_report *, const char *json_file, struct error *);      /* stdout: the table */
+#endif

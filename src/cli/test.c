@@ -1,0 +1,40 @@
+/* cli/test.c -- a model scored on data.val. */
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "train/evaluate.h"
+
+const struct option test_options[] = {
+    { "weights", "FILE", NULL, "the model's weights, whatever their format (default: schedule.load_model)" },
+    { "json",    "FILE", NULL, "write the score there instead of a table here" },
+    { "dets",    "FILE", NULL, "write the detections there, as COCO result JSON" },
+    {0} };
+
+static bool watch(void *shown, int images, int all)
+{
+    int *before = shown;
+    show_progress(*before, images, all);
+    *before = images;
+    return true;
+}
+
+bool test_run(const struct args *args, struct error *err)
+{
+    struct session session = {0};
+    struct evaluator *evaluator = NULL;
+    struct evaluation found = {0};
+    struct score_report report = {0};
+    const char *dets = args_text(args, "dets");
+    int shown = 0;
+    const struct watcher watcher = { watch, &shown };
+    const bool ok = session_open(&session, args, err) && session_load(&session, args, err)
+                 && (evaluator = evaluator_open(&session.model, args->threads, err))
+                 && evaluator_run(evaluator, session.model.params.value, &watcher, &found, err)
+                 && report_coco(&report, &found.score, err)
+                 && (!dets || detections_write(&found.found, dets, evaluator_truth(evaluator), err))
+                 && write_score(&report, args_text(args, "json"), err);
+    report_free(&report);
+    evaluation_free(&found);
+    evaluator_close(evaluator);
+    session_close(&session);
+    return ok;
+}
