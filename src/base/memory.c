@@ -23,7 +23,8 @@ bool mul_size(size_t a, size_t b, size_t *out)
 
 void *new_array(size_t count, size_t size, struct error *err)
 {
-    void *p = calloc(count ? count : 1, size ? size : 1);
+    size_t bytes;
+    void *p = mul_size(count, size, &bytes) ? calloc(bytes ? bytes : 1, 1) : NULL;
     if (!p)
         fail(err, "out of memory: %zu x %zu bytes", count, size);
     return p;

@@ -5,12 +5,13 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* A job is open while threads may join it: the low bits of `state` count those that did.
+/* A job is open while threads may join it.  `state` holds all that a thread must know to join: how many did, how many
+ * may, in multiples of PLACE, and OPEN.  One that saw an earlier job's state joins only if this job's is the same.
  *
  * 1. body, job, chunks and next are written before the job opens, and not again before it is closed and every thread
  *    that joined has finished.
  * 2. A thread works at a job only between joining and finishing. */
-enum { SPINS = 4000, OPEN = 1 << 16, JOINED = OPEN - 1 };
+enum { SPINS = 4000, PLACE = TEAM_MOST, JOINED = PLACE - 1, OPEN = TEAM_MOST * PLACE };
 
 static struct pool {
     pthread_mutex_t owner;              /* held by the caller whose job this is */
@@ -19,7 +20,6 @@ static struct pool {
     int threads;                        /* started, the callers not counted */
     int sleeping, waiting;              /* guarded by sleep */
     atomic_uint generation, state, finished;
-    int most;                           /* threads that may join */
     void (*body)(const void *job, int chunk);
     const void *job;
     int chunks;
@@ -52,11 +52,16 @@ static void work(void)
         pool.body(pool.job, chunk);
 }
 
+static bool has_room(unsigned state)
+{
+    return state & OPEN && (state & JOINED) < state / PLACE % TEAM_MOST;
+}
+
 /* Joins the open job, if there is one and it wants another thread; self becomes this thread's place in it. */
 static bool join(void)
 {
     unsigned state = atomic_load(&pool.state);
-    while (state & OPEN && (int)(state & JOINED) < pool.most)
+    while (has_room(state))
         if (atomic_compare_exchange_weak(&pool.state, &state, state + 1)) {
             self = (int)(state & JOINED) + 1;
             return true;
@@ -115,13 +120,12 @@ static void start_threads(int count)
 
 static void open_job(int most, int chunks, void (*body)(const void *, int), const void *job)
 {
-    pool.most = most;
     pool.chunks = chunks;
     pool.body = body;
     pool.job = job;
     atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
     atomic_store(&pool.finished, 0);
-    atomic_store(&pool.state, OPEN);
+    atomic_store(&pool.state, OPEN | (unsigned)most * PLACE);
     atomic_fetch_add(&pool.generation, 1);
     pthread_mutex_lock(&pool.sleep);
     if (pool.sleeping)

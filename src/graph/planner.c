@@ -20,7 +20,8 @@ static int lower_first(const void *a, const void *b)
 
 static bool meet(const struct item *a, const struct item *b)
 {
-    return a->from <= b->to && b->from <= a->to;
+    const int from = a->from > b->from ? a->from : b->from, to = a->to < b->to ? a->to : b->to;
+    return from <= to;
 }
 
 static size_t aligned(size_t size) { return (size + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN; }
