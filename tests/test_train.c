@@ -1,0 +1,387 @@
+/* tests/test_train.c -- trainings of a few seconds: the loss falls; a run that was cut anywhere and went on, or used
+ * another number of threads, leaves the same files to the bit; what must end a run does. */
+#include "base/memory.h"
+#include "data/synth.h"
+#include "interop/safetensors.h"
+#include "report/csv.h"
+#include "train/trainer.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char folder[64];
+
+/* Seven images in batches of two, two batches a step: an epoch is three batches and two steps. */
+static const char *const yaml =
+    "save_dir: %s/straight\n"
+    "model:\n"
+    "  weight_averager: {name: ExpMovingAverager, decay: 0.9}\n"
+    "  arch:\n"
+    "    name: NanoDetPlus\n"
+    "    detach_epoch: 1\n"
+    "    backbone: {name: ShuffleNetV2, model_size: 0.5x, pretrain: false, out_stages: [2, 3, 4]}\n"
+    "    fpn: {name: GhostPAN, in_channels: [48, 96, 192], out_channels: 32, num_extra_level: 1, use_depthwise: true}\n"
+    "    head: {name: NanoDetPlusHead, num_classes: 5, input_channel: 32, feat_channels: 32, reg_max: 7,\n"
+    "           strides: [8, 16, 32, 64]}\n"
+    "    aux_head: {name: SimpleConvHead, num_classes: 5, input_channel: 64, feat_channels: 64, reg_max: 7,\n"
+    "               strides: [8, 16, 32, 64]}\n"
+    "data:\n"
+    "  train: {img_path: %s/data/images/train, ann_path: %s/data/train.json, input_size: [64, 64],\n"
+    "          multi_scale: [0.9, 1.6], pipeline: {scale: [0.8, 1.2], flip: 0.5, contrast: [0.8, 1.2]}}\n"
+    "  val: {img_path: %s/data/images/val, ann_path: %s/data/val.json}\n"
+    "device: {batchsize_per_gpu: 2}\n"
+    "schedule:\n"
+    "  accumulate: 2\n"
+    "  optimizer: {name: AdamW, lr: 0.002, weight_decay: 0.05}\n"
+    "  warmup: {name: linear, steps: 2, ratio: 0.1}\n"
+    "  total_epochs: 3\n"
+    "  val_intervals: 2\n"
+    "grad_clip: 35\n"
+    "log: {interval: 1}\n"
+    "class_names: [car, van, truck, bus, person]\n";
+
+/* ---- files ---- */
+
+static const char *in_folder(const char *name)
+{
+    static char paths[8][200];
+    static int next;
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof *paths, "%s/%s", folder, name);
+    return path;
+}
+
+static void must(bool ok, const struct error *err)
+{
+    if (!ok)
+        fail_msg("%s", err->text);
+}
+
+static struct bytes contents(const char *name)
+{
+    struct error err = {0};
+    struct bytes file;
+    must(file_read(&file, in_folder(name), &err), &err);
+    return file;
+}
+
+static void assert_same_file(const char *a, const char *b)
+{
+    struct bytes x = contents(a), y = contents(b);
+    if (x.size != y.size || memcmp(x.p, y.p, x.size) != 0)
+        fail_msg("%s and %s differ", a, b);
+    bytes_free(&x);
+    bytes_free(&y);
+}
+
+static const char *const results[] = { "model_last.safetensors", "model_best/model_best.safetensors", "eval.csv" };
+
+static void assert_same_results(const char *a, const char *b)
+{
+    for (int i = 0; i < 3; i++) {
+        char x[100], y[100];
+        snprintf(x, sizeof x, "%s/%s", a, results[i]);
+        snprintf(y, sizeof y, "%s/%s", b, results[i]);
+        assert_same_file(x, y);
+    }
+}
+
+static void remove_all(const char *path)
+{
+    struct names names = {0};
+    if (folder_exists(path) && folder_list(&names, path, NULL))
+        for (int i = 0; i < names.count; i++) {
+            char *inner = path_join(path, names.list[i], NULL);
+            remove_all(inner);
+            free(inner);
+        }
+    names_free(&names);
+    remove(path);
+}
+
+/* ---- runs ---- */
+
+struct run { struct config config; struct trainer trainer; struct error err; };
+
+/* A trainer that writes into `name`, of the configuration with overrides up to a NULL. */
+static bool run_open(struct run *r, const char *name, const char *const *overrides, struct training_options options)
+{
+    char save_dir[200];
+    const char *all[10] = { save_dir };
+    int count = 1;
+    snprintf(save_dir, sizeof save_dir, "save_dir=%s", in_folder(name));
+    while (overrides && *overrides)
+        all[count++] = *overrides++;
+    *r = (struct run){0};
+    options.threads = options.threads ? options.threads : 2;
+    return config_read(&r->config, in_folder("config.yml"), all, count, &r->err)
+        && trainer_open(&r->trainer, &r->config, &options, &r->err);
+}
+
+static void run_close(struct run *r)
+{
+    struct error err = {0};
+    must(trainer_close(&r->trainer, &err), &err);
+    config_free(&r->config);
+}
+
+static void run_whole(const char *name, const char *const *overrides, struct training_options options)
+{
+    struct run r;
+    must(run_open(&r, name, overrides, options) && trainer_run(&r.trainer, &r.err), &r.err);
+    assert_true(trainer_finished(&r.trainer));
+    run_close(&r);
+}
+
+/* A run that must fail, with that exit and that in its message. */
+static void run_refused(const char *name, const char *override, struct training_options options, int exit,
+                        const char *text)
+{
+    struct run r;
+    assert_false(run_open(&r, name, (const char *const[]){ override, NULL }, options) && trainer_run(&r.trainer, &r.err));
+    if (r.err.exit != exit || !strstr(r.err.text, text))
+        fail_msg("exit %d: %s", r.err.exit, r.err.text);
+    run_close(&r);
+}
+
+static int set_up(void **state)
+{
+    static const struct synth_config scenes = { .images = 7, .val_images = 3, .width = 96, .height = 96,
+                                                .objects_min = 3, .objects_max = 6, .scale = 13 };
+    struct text text = {0};
+    struct error err = {0};
+    (void)state;
+    strcpy(folder, "/tmp/test_train.XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    must(synth_write(&scenes, in_folder("data"), &(struct team){ 2 }, &err), &err);
+    text_add(&text, yaml, folder, folder, folder, folder, folder);
+    must(text_ok(&text, &err) && file_write(in_folder("config.yml"), text.s, text.size, &err), &err);
+    text_free(&text);
+    run_whole("straight", NULL, (struct training_options){ .threads = 2 });
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    remove_all(folder);
+    return 0;
+}
+
+/* ---- tests ---- */
+
+/* Seven pictures learned by heart, and found again. */
+static void test_learns(void **state)
+{
+    char images[200], annotations[200];
+    struct csv csv;
+    struct error err = {0};
+    double first = 0, last = 0;
+    (void)state;
+    snprintf(images, sizeof images, "data.val.img_path=%s", in_folder("data/images/train"));
+    snprintf(annotations, sizeof annotations, "data.val.ann_path=%s", in_folder("data/train.json"));
+    run_whole("learns", (const char *const[]){ images, annotations, "data.train.input_size=[96, 96]",
+        "data.train.pipeline={}", "data.train.multi_scale=[1, 1]", "device.batchsize_per_gpu=7",
+        "schedule={optimizer: {name: AdamW, lr: 0.003, weight_decay: 0.05}, warmup: {steps: 10}, total_epochs: 60, "
+        "val_intervals: 60}", NULL }, (struct training_options){0});
+    must(csv_read(&csv, in_folder("learns/metrics.csv"), &err), &err);
+    assert_int_equal(csv.rows, 60);
+    assert_int_equal(csv.columns.count, 12);
+    const int loss = csv_column(&csv, "loss");
+    for (int i = 0; i < 10; i++) {
+        first += csv.values[i * 12 + loss];
+        last += csv.values[(59 - i) * 12 + loss];
+    }
+    csv_free(&csv);
+    must(csv_read(&csv, in_folder("learns/eval.csv"), &err), &err);
+    const double ap50 = csv.values[csv_column(&csv, "AP50")];
+    csv_free(&csv);
+    if (!(last < 0.6 * first && ap50 > 0.4))
+        fail_msg("the loss was %g and is %g, AP50 is %g", first / 10, last / 10, ap50);
+}
+
+static void test_files(void **state)
+{
+    static const char *const files[] = { "config.yml", "train.log", "metrics.csv" };
+    struct csv csv;
+    struct error err = {0};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        char name[100];
+        snprintf(name, sizeof name, "straight/%s", files[i]);
+        assert_true(file_exists(in_folder(name)));
+    }
+    must(csv_read(&csv, in_folder("straight/eval.csv"), &err), &err);
+    assert_int_equal(csv.rows, 2);                              /* after epoch 2, and after the last */
+    assert_int_equal(csv.columns.count, 13 + 5);
+    assert_string_equal(csv.columns.list[13], "car");
+    assert_true(csv.values[0] == 2 && csv.values[18] == 3);
+    csv_free(&csv);
+}
+
+static void test_cut_anywhere(void **state)
+{
+    const int advances = 3 * 3;                                 /* two steps and an end, three epochs */
+    (void)state;
+    for (int cut = 0; cut <= advances; cut++) {
+        struct run r;
+        must(run_open(&r, "cut", NULL, (struct training_options){0}), &r.err);
+        for (int i = 0; i < cut; i++)
+            must(trainer_advance(&r.trainer, &r.err), &r.err);
+        must(trainer_save(&r.trainer, &r.err), &r.err);
+        for (int i = cut; i < advances && i < cut + 2; i++)     /* steps that no checkpoint knows of */
+            must(i % 3 == 2 || trainer_advance(&r.trainer, &r.err), &r.err);
+        run_close(&r);
+        run_whole("cut", NULL, (struct training_options){ .resume = true });
+        assert_same_results("straight", "cut");
+        remove_all(in_folder("cut"));
+    }
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    for (int threads = 1; threads <= 3; threads += 2) {
+        run_whole("threads", NULL, (struct training_options){ .threads = threads });
+        assert_same_results("straight", "threads");
+    }
+}
+
+static void test_stop(void **state)
+{
+    volatile sig_atomic_t stop = 1;
+    struct run r;
+    (void)state;
+    must(run_open(&r, "stop", NULL, (struct training_options){ .stop = &stop }), &r.err);
+    must(trainer_run(&r.trainer, &r.err), &r.err);
+    assert_false(trainer_finished(&r.trainer));
+    stop = 0;                                                   /* then within the first evaluation */
+    for (int i = 0; i < 5; i++)
+        must(trainer_advance(&r.trainer, &r.err), &r.err);
+    stop = 1;
+    must(trainer_advance(&r.trainer, &r.err), &r.err);
+    assert_int_equal(r.trainer.learner.optimizer.epoch, 1);
+    must(trainer_run(&r.trainer, &r.err), &r.err);
+    run_close(&r);
+    run_whole("stop", NULL, (struct training_options){ .resume = true });
+    assert_same_results("straight", "stop");
+}
+
+static void test_not_finite(void **state)
+{
+    struct run r;
+    (void)state;
+    must(run_open(&r, "poisoned", NULL, (struct training_options){0}), &r.err);
+    for (int i = 0; i < 4; i++)
+        must(trainer_advance(&r.trainer, &r.err), &r.err);
+    struct bytes before = contents("poisoned/model_last.safetensors"), after;
+    const struct params *params = &r.trainer.model.params;
+    const int index = params_find(params, "backbone.stage3.1.branch2.0.weight");
+    assert_true(index >= 0);
+    params->value[params->list[index].offset] = NAN;
+    assert_false(trainer_run(&r.trainer, &r.err));
+    assert_int_equal(r.err.exit, 1);
+    assert_non_null(strstr(r.err.text, "epoch 2, step 3"));
+    assert_non_null(strstr(r.err.text, "backbone.stage3.1.branch2"));
+    assert_non_null(strstr(r.err.text, ".jpg"));
+    run_close(&r);
+    after = contents("poisoned/model_last.safetensors");
+    assert_true(before.size == after.size && memcmp(before.p, after.p, before.size) == 0);
+    bytes_free(&before);
+    bytes_free(&after);
+}
+
+static void test_refused(void **state)
+{
+    static const struct { const char *override, *text; } cases[] = {
+        { "schedule.optimizer.lr=0.1", "schedule.optimizer.lr" }, { "seed=3", "seed" },
+        { "data.train.input_size=[96, 64]", "data.train.input_size" }, { "schedule.accumulate=1", "accumulate" } };
+    const struct training_options resume = { .resume = true };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        run_refused("straight", cases[i].override, resume, 2, cases[i].text);
+    run_whole("straight", (const char *const[]){ "log.interval=5", NULL }, resume);     /* no matter; nothing is left */
+    run_refused("config.yml/inside", NULL, (struct training_options){0}, 1, "config.yml");
+    run_refused("no", NULL, (struct training_options){ .weights = "no/such/file" }, 1, "no/such/file");
+}
+
+/* A checkpoint that lacks a part is refused, naming it. */
+static void test_broken_checkpoint(void **state)
+{
+    static const char *const parts[] = { "fpn.reduce_layers.0.conv.weight", "ema.head.gfl_cls.0.bias",
+                                         "moment2.backbone.conv1.0.weight" };
+    struct error err = {0};
+    (void)state;
+    run_whole("broken", NULL, (struct training_options){0});
+    for (int i = 0; i < 4; i++) {
+        struct tensors whole = {0}, part = {0};
+        must(safetensors_read(&whole, in_folder("straight/model_last.safetensors"), &err), &err);
+        for (int k = 0; k < whole.count; k++)
+            if (i == 3 || strcmp(whole.list[k].name, parts[i]) != 0)
+                must(tensors_add(&part, &whole.list[k], &err), &err);
+        assert_int_equal(part.count, whole.count - (i < 3));
+        for (int k = i == 3; k < whole.metadata_count; k++)     /* the last case lacks the first number */
+            must(tensors_add_metadata(&part, whole.metadata[k].key, whole.metadata[k].value, &err), &err);
+        must(safetensors_write(in_folder("broken/model_last.safetensors"), &part, &err), &err);
+        run_refused("broken", NULL, (struct training_options){ .resume = true }, 1,
+                    i < 3 ? parts[i] : whole.metadata[0].key);
+        tensors_free(&whole);
+        tensors_free(&part);
+    }
+}
+
+static void test_weights(void **state)
+{
+    struct run r;
+    (void)state;
+    char weights[200];
+    strcpy(weights, in_folder("straight/model_best/model_best.safetensors"));
+    must(run_open(&r, "tuned", NULL, (struct training_options){ .weights = weights, .resume = true }), &r.err);
+    must(trainer_save(&r.trainer, &r.err), &r.err);
+    struct tensors best = {0}, last = {0};
+    must(safetensors_read(&best, weights, &r.err), &r.err);
+    must(safetensors_read(&last, in_folder("tuned/model_last.safetensors"), &r.err), &r.err);
+    for (int i = 0; i < best.count; i++) {
+        char name[200];
+        snprintf(name, sizeof name, "ema.%s", best.list[i].name);
+        const struct tensor *plain = tensors_find(&last, best.list[i].name), *average = tensors_find(&last, name);
+        assert_true(plain && average);
+        assert_memory_equal(plain->data, best.list[i].data, tensor_bytes(plain));
+        assert_memory_equal(average->data, best.list[i].data, tensor_bytes(average));
+    }
+    tensors_free(&best);
+    tensors_free(&last);
+    run_close(&r);
+    run_whole("tuned", NULL, (struct training_options){ .weights = weights });
+    assert_true(file_exists(in_folder("tuned/model_last.safetensors.old")));
+}
+
+static void test_unreadable_image(void **state)
+{
+    struct error err = {0};
+    (void)state;
+    struct bytes good = contents("data/images/train/000003.jpg"), log;
+    must(file_write(in_folder("data/images/train/000003.jpg"), "no picture", 10, &err), &err);
+    run_whole("skipping", NULL, (struct training_options){0});
+    must(file_write(in_folder("data/images/train/000003.jpg"), good.p, good.size, &err), &err);
+    log = contents("skipping/train.log");
+    assert_non_null(strstr((char *)log.p, "000003.jpg"));
+    bytes_free(&good);
+    bytes_free(&log);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_learns), cmocka_unit_test(test_files), cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_threads), cmocka_unit_test(test_stop), cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_broken_checkpoint), cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_unreadable_image),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
