@@ -11,5 +11,7 @@ const struct parity_room parity_rooms[] = {
     { "visdrone_eval", NULL, parity_visdrone_eval },
     { "loss", ".safetensors", parity_loss },
     { "nms", ".safetensors", parity_nms },
+    { "schedule", ".json", parity_schedule },
+    { "schedules", ".safetensors", parity_schedules },
     { "models", NULL, parity_models },
     {0} };

@@ -9,4 +9,6 @@ void parity_visdrone_eval(struct parity *, const char *path);
 void parity_loss(struct parity *, const char *path);
 void parity_models(struct parity *, const char *path);
 void parity_nms(struct parity *, const char *path);
+void parity_schedule(struct parity *, const char *path);
+void parity_schedules(struct parity *, const char *path);
 #endif
