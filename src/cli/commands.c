@@ -7,7 +7,11 @@ const struct command commands[] = {
       "find objects in images, folders, patterns or - (a stream of MJPEG)" },
     { "check", "CONFIG [KEY=VALUE ...]", 0, 1, check_options, check_run, "report every problem of a configuration" },
     { "synth", "DIR", 1, 1, synth_options, synth_run, "make a data set of generated scenes" },
+    { "export", "CONFIG --weights FILE --out PATH [KEY=VALUE ...]", 1, 1, export_options, export_run,
+      "write the network that detects, batch norms folded" },
     { "eval", "GT DETS", 2, 2, eval_options, eval_run, "score detections against ground truth" },
     { "convert", "visdrone|voc|yolo SRC --out FILE", 2, 2, convert_options, convert_run,
       "write annotations as COCO JSON" },
+    { "info", "CONFIG [KEY=VALUE ...]", 1, 1, info_options, info_run, "tell a network's layers and what they cost" },
+    { "bench", "CONFIG --mode train|infer [KEY=VALUE ...]", 1, 1, bench_options, bench_run, "measure how fast it is" },
     {0} };

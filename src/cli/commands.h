@@ -23,6 +23,15 @@ bool predict_run(const struct args *, struct error *);
 extern const struct option convert_options[];
 bool convert_run(const struct args *, struct error *);
 
+extern const struct option export_options[];
+bool export_run(const struct args *, struct error *);
+
+extern const struct option info_options[];
+bool info_run(const struct args *, struct error *);
+
+extern const struct option bench_options[];
+bool bench_run(const struct args *, struct error *);
+
 extern const struct option eval_options[];
 bool eval_run(const struct args *, struct error *);
 #endif

@@ -66,6 +66,7 @@ struct graph {
     real *vectors;
     unsigned char *scratch; size_t scratch_size;
     struct call *calls[2];              /* [pass][node] */
+    double *seconds[2];                 /* [pass][node] the caller's: what each takes is added there; NULL: unmeasured */
 };
 
 struct binding {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 static real *item_memory(const struct graph *g, int item)
 {
@@ -217,6 +218,13 @@ static void zero_gradients_born(const struct graph *g, int time)
     }
 }
 
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static void forward_node(struct graph *g, int i, uint64_t key)
 {
     struct call *call = &g->calls[FORWARD][i];
@@ -228,8 +236,12 @@ static void forward_node(struct graph *g, int i, uint64_t key)
 
 void graph_forward(struct graph *g, uint64_t key)
 {
+    double *seconds = g->seconds[FORWARD];
     for (int i = 0; i < g->node_count; i++) {
+        const double start = seconds ? now() : 0;
         forward_node(g, i, key);
+        if (seconds)
+            seconds[i] += now() - start;
         fill_dead(g, i);
     }
     zero_gradients_born(g, g->node_count);
@@ -254,19 +266,28 @@ const char *graph_blame(struct graph *g, uint64_t key)
     return NULL;
 }
 
+static void backward_node(struct graph *g, int i, bool accumulate)
+{
+    struct call *call = &g->calls[BACKWARD][i];
+    if (!runs_backward(g, i))
+        return;
+    for (int k = 0; k < g->nodes[i].in; k++)
+        if (g->values[g->nodes[i].operand[k]].param >= 0)
+            call->add[k] = accumulate || g->add[i * OP_IN + k];
+    call->key = g->calls[FORWARD][i].key;
+    g->nodes[i].op->backward(call);
+}
+
 void graph_backward(struct graph *g, bool accumulate)
 {
+    double *seconds = g->seconds[BACKWARD];
     for (int i = g->node_count - 1; i >= 0; i--) {
-        struct call *call = &g->calls[BACKWARD][i];
         const int time = 2 * g->node_count - i;
+        const double start = seconds ? now() : 0;
         zero_gradients_born(g, time);
-        if (runs_backward(g, i)) {
-            for (int k = 0; k < g->nodes[i].in; k++)
-                if (g->values[g->nodes[i].operand[k]].param >= 0)
-                    call->add[k] = accumulate || g->add[i * OP_IN + k];
-            call->key = g->calls[FORWARD][i].key;
-            g->nodes[i].op->backward(call);
-        }
+        backward_node(g, i, accumulate);
+        if (seconds)
+            seconds[i] += now() - start;
         fill_dead(g, time);
     }
 }

@@ -52,7 +52,7 @@ static bool refuse(const char *path, const char *what, const struct names *names
 static bool note_taken(struct names *notes, const char *path, const struct weights_report *r, struct error *err)
 {
     struct text line = {0};
-    text_add(&line, "%s: %d parameters set", path, r->taken);
+    text_add(&line, "%s: %d tensors taken", path, r->taken);
     const bool ok = text_ok(&line, err) && names_add(notes, line.s, err);
     text_free(&line);
     return ok;

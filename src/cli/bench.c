@@ -1,0 +1,239 @@
+/* cli/bench.c -- how long training and detecting take, on generated images. */
+#include "base/memory.h"
+#include "base/random.h"
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "kernel/kernels.h"
+#include "model/describe.h"
+#include "train/learner.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+const struct option bench_options[] = {
+    { "mode",    "train|infer", "infer", "a whole step of training, or the network alone" },
+    { "batch",   "N",           NULL,    "images at a time (default: 1 to detect, the configuration's to train)" },
+    { "seconds", "S",           "10",    "how long to measure" },
+    { "layers",  NULL,          NULL,    "tell the time of each layer" },
+    { "weights", "FILE",        NULL,    "detect with these weights (default: random ones)" },
+    { "json",    "FILE",        NULL,    "write the figures there instead of a table here" },
+    {0} };
+
+enum { OBJECTS = 8, ROUNDS_MOST = 1 << 16, WARMING = 2 };
+
+struct bench {
+    struct session session;
+    struct learner learner;             /* to train */
+    struct graph own, *graph;           /* to detect; what runs, or ran last */
+    const struct kernels *kernels;
+    struct team team;
+    struct images images;
+    float *pixel;
+    struct truth *truth; float (*box)[4]; int *label;
+    bool train;
+    double *round; int rounds;          /* seconds each took */
+    double *seconds[2];                 /* [pass][node], if wanted */
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- what is measured ---- */
+
+static int rounded(int side)
+{
+    enum { MULTIPLE = 32 };
+    return (side + MULTIPLE - 1) / MULTIPLE * MULTIPLE;
+}
+
+static bool make_images(struct bench *b, int batch, struct error *err)
+{
+    const int *size = b->train ? b->session.config.train.input_size : b->session.config.val.input_size;
+    const int w = rounded(size[0]), h = rounded(size[1]);
+    const size_t n = (size_t)batch, numbers = 3 * (size_t)w * (size_t)h;
+    struct random random = random_of(0, 0, 0);
+    size_t all;
+    if (!mul_size(n, numbers, &all))
+        return misuse(err, "bench: --batch %d is too large", batch);
+    b->pixel = new_array(all, sizeof *b->pixel, err);
+    b->truth = new_array(n, sizeof *b->truth, err);
+    b->box = new_array(n, OBJECTS * sizeof *b->box, err);
+    b->label = new_array(n, OBJECTS * sizeof *b->label, err);
+    if (!b->pixel || !b->truth || !b->box || !b->label)
+        return false;
+    for (size_t i = 0; i < all; i++)
+        b->pixel[i] = (float)random_normal(&random);
+    for (int i = 0; i < batch * OBJECTS; i++) {
+        const double x = random_range(&random, 0, 0.8) * w, y = random_range(&random, 0, 0.8) * h;
+        float *box = b->box[i];
+        box[0] = (float)x;
+        box[1] = (float)y;
+        box[2] = (float)fmin(w, x + random_range(&random, 0.05, 0.5) * w);
+        box[3] = (float)fmin(h, y + random_range(&random, 0.05, 0.5) * h);
+        b->label[i] = random_below(&random, b->session.model.shape.num_classes);
+    }
+    for (int i = 0; i < batch; i++)
+        b->truth[i] = (struct truth){ .objects = OBJECTS, .box = (const float (*)[4])&b->box[i * OBJECTS],
+                                      .label = &b->label[i * OBJECTS] };
+    b->images = (struct images){ b->pixel, batch, h, w, b->truth };
+    return true;
+}
+
+static bool open_network(struct bench *b, struct error *err)
+{
+    struct model *model = &b->session.model;
+    const struct graph_options options = { .n = b->images.n, .h = b->images.h, .w = b->images.w };
+    b->kernels = kernels_pick(getenv("NANODET_ISA"), err);
+    if (!b->kernels || b->train)
+        return b->kernels && learner_init(&b->learner, model, b->team.threads, err);
+    b->graph = &b->own;
+    return model_graph(model, &options, &b->own, err)
+        && graph_bind(&b->own, &(struct binding){ .params = &model->params, .values = model->params.value,
+                                                  .team = &b->team, .kernels = b->kernels }, err);
+}
+
+static bool one_round(struct bench *b, struct error *err)
+{
+    struct losses losses;
+    struct plan_for *plan;
+    double norm;
+    if (!b->train) {
+        memcpy(graph_view(b->graph, MODEL_INPUT).p, b->pixel,
+               3 * (size_t)b->images.n * (size_t)b->images.h * (size_t)b->images.w * sizeof *b->pixel);
+        graph_forward(b->graph, 0);
+        return true;
+    }
+    if (!learner_forward(&b->learner, &b->images, 0, &losses, &plan, err))
+        return false;
+    b->graph = &plan->graph;
+    graph_backward(b->graph, false);
+    return learner_update(&b->learner, &norm, err);
+}
+
+static bool time_layers(struct bench *b, struct error *err)
+{
+    for (int pass = FORWARD; pass <= BACKWARD; pass++) {
+        b->seconds[pass] = new_array((size_t)b->graph->node_count, sizeof **b->seconds, err);
+        b->graph->seconds[pass] = b->seconds[pass];
+    }
+    return b->seconds[FORWARD] && b->seconds[BACKWARD];
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static bool measure(struct bench *b, double seconds, bool layers, struct error *err)
+{
+    b->round = new_array(ROUNDS_MOST, sizeof *b->round, err);
+    bool ok = b->round;
+    for (int i = 0; ok && i < WARMING; i++)
+        ok = one_round(b, err);
+    ok = ok && (!layers || time_layers(b, err));
+    for (const double end = now() + seconds; ok && b->rounds < ROUNDS_MOST && (now() < end || b->rounds == 0);) {
+        const double start = now();
+        ok = one_round(b, err);
+        b->round[b->rounds++] = now() - start;
+    }
+    qsort(b->round, (size_t)b->rounds, sizeof *b->round, ascending);
+    return ok;
+}
+
+/* ---- what is told ---- */
+
+static double an_image(const struct bench *b, double seconds) { return 1e3 * seconds / b->images.n; }
+static double layer_ms(const struct bench *b, enum pass pass, int i) { return 1e3 * b->seconds[pass][i] / b->rounds; }
+
+static double peak_bytes(void)
+{
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? 1024.0 * (double)usage.ru_maxrss : 0;
+}
+
+static bool add_layers(cJSON *json, const struct bench *b)
+{
+    cJSON *list = cJSON_AddArrayToObject(json, "layers");
+    bool ok = list;
+    for (int i = 0; ok && i < b->graph->node_count; i++) {
+        cJSON *one = cJSON_CreateObject();
+        ok = cJSON_AddItemToArray(list, one) && cJSON_AddStringToObject(one, "name", b->graph->nodes[i].name)
+          && cJSON_AddStringToObject(one, "op", b->graph->nodes[i].op->name)
+          && cJSON_AddNumberToObject(one, "forward_ms", layer_ms(b, FORWARD, i))
+          && (!b->train || cJSON_AddNumberToObject(one, "backward_ms", layer_ms(b, BACKWARD, i)));
+    }
+    return ok;
+}
+
+static cJSON *bench_json(const struct bench *b)
+{
+    cJSON *json = cJSON_CreateObject();
+    const bool ok = cJSON_AddStringToObject(json, "mode", b->train ? "train" : "infer")
+                 && cJSON_AddNumberToObject(json, "batch", b->images.n)
+                 && cJSON_AddNumberToObject(json, "threads", b->team.threads)
+                 && cJSON_AddNumberToObject(json, "ms_per_image_min", an_image(b, b->round[0]))
+                 && cJSON_AddNumberToObject(json, "ms_per_image_median", an_image(b, b->round[b->rounds / 2]))
+                 && cJSON_AddNumberToObject(json, "images", (double)b->rounds * b->images.n)
+                 && cJSON_AddNumberToObject(json, "peak_rss_bytes", peak_bytes())
+                 && cJSON_AddStringToObject(json, "isa", b->kernels->name)
+                 && (!b->seconds[FORWARD] || add_layers(json, b));
+    if (ok)
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+static void print_bench(const struct bench *b)
+{
+    if (b->seconds[FORWARD])
+        printf("%-52s %-12s %12s %12s\n", "layer, ms a batch", "op", "forward", b->train ? "backward" : "");
+    for (int i = 0; b->seconds[FORWARD] && i < b->graph->node_count; i++) {
+        printf("%-52s %-12s %12.3f", b->graph->nodes[i].name, b->graph->nodes[i].op->name, layer_ms(b, FORWARD, i));
+        if (b->train)
+            printf(" %12.3f", layer_ms(b, BACKWARD, i));
+        putchar('\n');
+    }
+    printf("%s, %d x %d, batch %d, %d threads, %s: %.2f ms an image at best, %.2f in the median of %d; peak %.0f MB\n",
+           b->train ? "train" : "infer", b->images.w, b->images.h, b->images.n, b->team.threads, b->kernels->name,
+           an_image(b, b->round[0]), an_image(b, b->round[b->rounds / 2]), b->rounds * b->images.n, peak_bytes() / 1e6);
+}
+
+static void close_bench(struct bench *b)
+{
+    graph_free(&b->own);
+    learner_free(&b->learner);
+    free(b->pixel);
+    free(b->truth);
+    free(b->box);
+    free(b->label);
+    free(b->round);
+    free(b->seconds[FORWARD]);
+    free(b->seconds[BACKWARD]);
+    session_close(&b->session);
+}
+
+bool bench_run(const struct args *args, struct error *err)
+{
+    const char *mode = args_text(args, "mode"), *json = args_text(args, "json");
+    struct bench b = { .train = strcmp(mode, "train") == 0, .team = { args->threads } };
+    double seconds = 0;
+    if (!b.train && strcmp(mode, "infer") != 0)
+        return misuse(err, "bench: --mode must be train or infer, not '%s'", mode);
+    bool ok = args_real(args, "seconds", 0, 1e6, &seconds, err) && session_open(&b.session, args, err);
+    int batch = b.train ? b.session.config.batch_size : 1;
+    ok = ok && args_int(args, "batch", 1, 65536, &batch, err)
+      && (!args_text(args, "weights") || session_load(&b.session, args, err))
+      && make_images(&b, batch, err) && open_network(&b, err) && measure(&b, seconds, args_flag(args, "layers"), err)
+      && (!json || write_json(bench_json(&b), json, err));
+    if (ok && !json)
+        print_bench(&b);
+    close_bench(&b);
+    return ok;
+}

@@ -1,0 +1,154 @@
+/* cli/info.c -- what a configuration's network is made of and what it costs. */
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "model/criterion.h"
+#include "model/describe.h"
+#include "model/fold.h"
+#include "op/ops.h"
+#include <stdlib.h>
+
+const struct option info_options[] = {
+    { "json",  "FILE", NULL, "write the figures there instead of a table here" },
+    { "graph", "FILE", NULL, "write the inference network there: every layer, enough to rebuild it elsewhere" },
+    {0} };
+
+struct info {
+    struct session session;
+    struct graph inference, training;   /* of one image; of a batch */
+    int h, w;
+    double conv_macs;
+    ptrdiff_t inference_params, training_params;
+    int priors, channels;
+};
+
+/* The parameters that training moves, without running statistics, that a node brings into the network. */
+static ptrdiff_t node_params(const struct graph *g, const struct node *n, const struct params *params)
+{
+    ptrdiff_t count = 0;
+    for (int k = 0; k < n->in; k++) {
+        const int p = g->values[n->operand[k]].param;
+        if (p >= 0 && params->list[p].kind != PARAM_BUFFER)
+            count += params->list[p].count;
+    }
+    return count;
+}
+
+static double node_macs(const struct node *n) { return n->op->macs ? n->op->macs(n) : 0; }
+
+static bool count_all(struct info *info, struct error *err)
+{
+    const struct params *params = &info->session.model.params;
+    struct inference needs = {0};
+    struct prior_grid grid;
+    const bool ok = inference_of(&needs, &info->session.model, err)
+                 && criterion_grid(&info->session.model, 1, info->h, info->w, &grid, err);
+    for (int i = 0; ok && i < params->count; i++)
+        if (params->list[i].kind != PARAM_BUFFER) {
+            info->training_params += params->list[i].count;
+            info->inference_params += needs.needed[i] ? params->list[i].count : 0;
+        }
+    for (int i = 0; ok && i < info->inference.node_count; i++)
+        if (info->inference.nodes[i].op == &op_conv)
+            info->conv_macs += node_macs(&info->inference.nodes[i]);
+    if (ok)
+        info->priors = prior_count(&grid);
+    info->channels = info->session.model.shape.num_classes + 4 * (info->session.model.shape.reg_max + 1);
+    inference_free(&needs);
+    return ok;
+}
+
+static bool open_info(struct info *info, const struct args *args, struct error *err)
+{
+    enum { MULTIPLE = 32 };                     /* as batches are rounded up */
+    struct session *s = &info->session;
+    if (!session_open(s, args, err))
+        return false;
+    info->w = (s->config.val.input_size[0] + MULTIPLE - 1) / MULTIPLE * MULTIPLE;
+    info->h = (s->config.val.input_size[1] + MULTIPLE - 1) / MULTIPLE * MULTIPLE;
+    const struct graph_options one = { .n = 1, .h = info->h, .w = info->w };
+    const struct graph_options batch = { .n = s->config.batch_size, .h = info->h, .w = info->w, .training = true };
+    return model_graph(&s->model, &one, &info->inference, err) && model_graph(&s->model, &batch, &info->training, err)
+        && count_all(info, err);
+}
+
+/* ---- as a table ---- */
+
+static void print_layers(const struct info *info)
+{
+    const struct graph *g = &info->inference;
+    printf("%-52s %-10s %18s %10s %14s\n", "layer", "op", "output", "parameters", "MACs");
+    for (int i = 0; i < g->node_count; i++) {
+        const struct node *n = &g->nodes[i];
+        char shape[48];
+        if (!node_is_layer(n))
+            continue;
+        snprintf(shape, sizeof shape, "%d x %d x %d", n->y[0].h, n->y[0].w, n->y[0].c);
+        printf("%-52s %-10s %18s %10td %14.0f\n", n->name, n->op->name, shape,
+               node_params(g, n, &info->session.model.params), node_macs(n));
+    }
+}
+
+static void print_totals(const struct info *info)
+{
+    printf("\ninput               %d x %d (width x height)\n", info->w, info->h);
+    printf("output              %d x %d\n", info->priors, info->channels);
+    printf("MACs                %.0f of convolutions\n", info->conv_macs);
+    printf("parameters          %td in inference, %td in training\n", info->inference_params, info->training_params);
+    printf("planned memory      %.1f MB for one image, %.1f MB for training a batch of %d\n",
+           (double)info->inference.block_size / 1e6, (double)info->training.block_size / 1e6,
+           info->session.config.batch_size);
+}
+
+/* ---- as JSON ---- */
+
+static bool add_layer(cJSON *list, const struct info *info, const struct node *n)
+{
+    cJSON *one = cJSON_CreateObject(), *shape = shape_describe(&n->y[0]);
+    if (!cJSON_AddItemToArray(list, one) || !cJSON_AddItemToObject(one, "output", shape)) {
+        cJSON_Delete(shape);
+        return false;
+    }
+    return cJSON_AddStringToObject(one, "name", n->name) && cJSON_AddStringToObject(one, "op", n->op->name)
+        && cJSON_AddNumberToObject(one, "parameters",
+                                   (double)node_params(&info->inference, n, &info->session.model.params))
+        && cJSON_AddNumberToObject(one, "macs", node_macs(n));
+}
+
+static cJSON *info_json(const struct info *info)
+{
+    const struct graph *g = &info->inference;
+    cJSON *json = cJSON_CreateObject(), *input = cJSON_CreateIntArray((const int[]){ info->h, info->w }, 2);
+    cJSON *output = cJSON_CreateIntArray((const int[]){ 1, info->priors, info->channels }, 3);
+    bool ok = cJSON_AddItemToObject(json, "input", input) && cJSON_AddItemToObject(json, "output", output)
+           && cJSON_AddNumberToObject(json, "conv_linear_macs", info->conv_macs)
+           && cJSON_AddNumberToObject(json, "parameters_inference", (double)info->inference_params)
+           && cJSON_AddNumberToObject(json, "parameters_training", (double)info->training_params)
+           && cJSON_AddNumberToObject(json, "planned_bytes_inference", (double)g->block_size)
+           && cJSON_AddNumberToObject(json, "planned_bytes_training", (double)info->training.block_size)
+           && cJSON_AddNumberToObject(json, "training_batch", info->session.config.batch_size);
+    cJSON *layers = cJSON_AddArrayToObject(json, "layers");
+    for (int i = 0; ok && i < g->node_count; i++)
+        ok = !node_is_layer(&g->nodes[i]) || add_layer(layers, info, &g->nodes[i]);
+    if (ok && layers)
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
+
+bool info_run(const struct args *args, struct error *err)
+{
+    struct info info = {0};
+    const char *json = args_text(args, "json"), *graph = args_text(args, "graph");
+    const bool ok = open_info(&info, args, err)
+                 && (!graph || write_json(graph_describe(&info.inference, &info.session.model.params), graph, err))
+                 && (!json || write_json(info_json(&info), json, err));
+    if (ok && !json) {
+        print_layers(&info);
+        print_totals(&info);
+    }
+    graph_free(&info.inference);
+    graph_free(&info.training);
+    session_close(&info.session);
+    return ok;
+}

@@ -1,0 +1,146 @@
+#include "model/describe.h"
+
+#include "op/ops.h"
+
+static const char *const act_names[] = {
+    [ACT_NONE] = "none", [ACT_RELU] = "relu", [ACT_LEAKY_RELU] = "leaky_relu", [ACT_RELU6] = "relu6",
+    [ACT_HARD_SWISH] = "hard_swish", [ACT_HARD_SIGMOID] = "hard_sigmoid", [ACT_SILU] = "silu",
+    [ACT_SIGMOID] = "sigmoid", [ACT_GELU] = "gelu" };
+
+bool node_is_layer(const struct node *n) { return n->op != &op_materialise; }
+
+/* ---- attributes ---- */
+
+/* cJSON's functions take NULL and then return NULL or false: one question at the end is enough. */
+static bool add_number(cJSON *to, const char *name, double v) { return cJSON_AddNumberToObject(to, name, v); }
+
+static bool add_act(cJSON *to, enum act act, real slope)
+{
+    return cJSON_AddStringToObject(to, "activation", act_names[act])
+        && (act != ACT_LEAKY_RELU || add_number(to, "slope", slope));
+}
+
+static bool conv_attributes(cJSON *to, const struct node *n)
+{
+    return add_number(to, "kernel", n->x[1].h) && add_number(to, "stride", n->attr.conv.stride)
+        && add_number(to, "pad", n->attr.conv.pad) && add_number(to, "groups", n->attr.conv.groups);
+}
+
+static bool norm_attributes(cJSON *to, const struct node *n)
+{
+    return add_number(to, "eps", n->attr.norm.eps) && add_act(to, n->attr.norm.act, n->attr.norm.slope);
+}
+
+static bool group_norm_attributes(cJSON *to, const struct node *n)
+{
+    return add_number(to, "groups", n->attr.norm.groups) && norm_attributes(to, n);
+}
+
+static bool act_attributes(cJSON *to, const struct node *n) { return add_act(to, n->attr.act.act, n->attr.act.slope); }
+
+static bool pool_attributes(cJSON *to, const struct node *n)
+{
+    return add_number(to, "kernel", n->attr.pool.kernel) && add_number(to, "stride", n->attr.pool.stride)
+        && add_number(to, "pad", n->attr.pool.pad);
+}
+
+static bool channels_attributes(cJSON *to, const struct node *n)
+{
+    return add_number(to, "from", n->attr.channels.from) && add_number(to, "to", n->attr.channels.to);
+}
+
+static const struct { const struct op *op; bool (*add)(cJSON *, const struct node *); } attributes[] = {
+    { &op_conv,     conv_attributes }, { &op_norm,     norm_attributes }, { &op_group_norm, group_norm_attributes },
+    { &op_act,      act_attributes },  { &op_max_pool, pool_attributes }, { &op_avg_pool,   pool_attributes },
+    { &op_channels, channels_attributes } };
+
+/* ---- values and nodes ---- */
+
+cJSON *shape_describe(const struct shape *s)
+{
+    return cJSON_CreateIntArray((const int[4]){ s->n, s->h, s->w, s->c }, 4);
+}
+
+static bool add_item(cJSON *to, const char *name, cJSON *item)
+{
+    if (item && cJSON_AddItemToObject(to, name, item))
+        return true;
+    cJSON_Delete(item);
+    return false;
+}
+
+static bool add_shape(cJSON *to, const struct shape *s)
+{
+    bool ok = add_item(to, "shape", shape_describe(s));
+    cJSON *levels = s->lv.count ? cJSON_AddArrayToObject(to, "levels") : NULL;
+    for (int l = 0; ok && l < s->lv.count; l++)
+        ok = cJSON_AddItemToArray(levels, cJSON_CreateIntArray((const int[2]){ s->lv.h[l], s->lv.w[l] }, 2));
+    return ok;
+}
+
+/* What a reader of v reads: through the nodes that move memory. */
+static value source_of(const struct graph *g, value v)
+{
+    while (g->values[v].producer >= 0 && !node_is_layer(&g->nodes[g->values[v].producer]))
+        v = g->nodes[g->values[v].producer].operand[0];
+    return v;
+}
+
+static cJSON *append(cJSON *list)
+{
+    cJSON *one = cJSON_CreateObject();
+    if (cJSON_AddItemToArray(list, one))
+        return one;
+    cJSON_Delete(one);
+    return NULL;
+}
+
+static bool add_leaf(cJSON *json, const struct graph *g, const struct params *params, value v)
+{
+    const struct value_info *x = &g->values[v];
+    cJSON *one = append(cJSON_GetObjectItemCaseSensitive(json, x->param < 0 ? "inputs" : "parameters"));
+    if (!add_number(one, "id", v))
+        return false;
+    if (x->param < 0)
+        return cJSON_AddStringToObject(one, "name", "image") && add_shape(one, &x->shape);
+    const struct param *p = &params->list[x->param];
+    const int dims[4] = { p->shape.n, p->shape.c, p->shape.h, p->shape.w };
+    return cJSON_AddStringToObject(one, "name", p->name)
+        && add_item(one, "shape", cJSON_CreateIntArray(p->rank == 4 ? dims : &dims[1], p->rank));
+}
+
+static bool add_node(cJSON *json, const struct graph *g, const struct node *n)
+{
+    cJSON *one = append(cJSON_GetObjectItemCaseSensitive(json, "nodes"));
+    int inputs[OP_IN];
+    for (int k = 0; k < n->in; k++)
+        inputs[k] = source_of(g, n->operand[k]);
+    bool ok = cJSON_AddStringToObject(one, "name", n->name) && cJSON_AddStringToObject(one, "op", n->op->name)
+           && add_item(one, "inputs", cJSON_CreateIntArray(inputs, n->in)) && add_number(one, "output", n->result[0])
+           && add_shape(one, &n->y[0]);
+    cJSON *to = cJSON_AddObjectToObject(one, "attributes");
+    for (size_t i = 0; ok && i < sizeof attributes / sizeof *attributes; i++)
+        ok = attributes[i].op != n->op || attributes[i].add(to, n);
+    return ok && to;
+}
+
+cJSON *graph_describe(const struct graph *g, const struct params *params)
+{
+    cJSON *json = cJSON_CreateObject();
+    bool ok = cJSON_AddArrayToObject(json, "inputs") && cJSON_AddArrayToObject(json, "parameters")
+           && cJSON_AddArrayToObject(json, "nodes");
+    for (value v = 0; ok && v < g->value_count; v++)
+        ok = g->values[v].producer >= 0 || add_leaf(json, g, params, v);
+    for (int i = 0; ok && i < g->node_count; i++)
+        ok = !node_is_layer(&g->nodes[i]) || add_node(json, g, &g->nodes[i]);
+    cJSON *outputs = cJSON_AddArrayToObject(json, "outputs");
+    for (int i = 0; ok && i < g->output_count; i++) {
+        cJSON *one = append(outputs);
+        ok = cJSON_AddStringToObject(one, "name", g->outputs[i].name)
+          && add_number(one, "id", source_of(g, g->outputs[i].v));
+    }
+    if (ok && outputs)
+        return json;
+    cJSON_Delete(json);
+    return NULL;
+}
