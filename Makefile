@@ -1,14 +1,16 @@
 # make                 ./nanodet, the libraries and build/tests/parity (release)
 # make DEBUG=1         assertions on, dead memory filled with NaN
-# make SANITIZE=address|undefined|thread
-# make test | bench | soak | fuzz | install
+# make SANITIZE=address|undefined|thread, or two of them: address,undefined
+# make test            everything that can be checked here (scripts/test.sh)
+# make fuzz | soak     the readers a minute each; these and interrupted trainings for hours
+# make bench           speed, beside PyTorch where there is one
 CC      ?= cc
 PREFIX  ?= /usr/local
 BUILD   ?= build
 # Bottom to top: a room includes only what stands before it.
 ROOMS   ?= base config report interop data eval kernel graph op detect model train
 
-PACKAGES  = openblas yaml-0.1 libpng libjpeg libcjson expat libzip libprotobuf-c
+PACKAGES  = openblas yaml-0.1 libpng libjpeg libcjson expat libzip
 CAIRO    ?= $(shell pkg-config --exists cairo && echo cairo)
 WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 CFLAGS   ?= -O2 -g
@@ -26,9 +28,12 @@ ifdef SANITIZE
 BUILD  := $(BUILD)/$(SANITIZE)
 CFLAGS  = -O1 -g -fno-omit-frame-pointer
 EXTRA  += -fsanitize=$(SANITIZE) -DDEBUG_MEMORY
-ifeq ($(SANITIZE),undefined)
+ifneq ($(findstring undefined,$(SANITIZE)),)
 EXTRA  += -fno-sanitize-recover=all
 endif
+endif
+ifdef FUZZ
+EXTRA  += -fsanitize=fuzzer-no-link
 endif
 
 SOURCES = $(foreach r,$(ROOMS),$(wildcard src/$r/*.c src/$r/*/*.c))
@@ -94,8 +99,18 @@ $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(if $(FUZZ),,tests/fuzz/driver.c) $(
 	$(CC) $(ALL_CFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) $(filter %.c %.a,$^) -o $@ $(LDFLAGS) $(LIBS)
 
 tests: $(TESTS) $(FUZZERS) $(BUILD)/tests/parity
+fuzzers: $(FUZZERS)
+test:
+	sh scripts/test.sh
+fuzz:
+	sh tests/soak/fuzz.sh 60
+soak: nanodet
+	sh tests/soak/fuzz.sh 600
+	sh tests/kill_resume.sh ./nanodet 100
+bench: nanodet
+	sh tests/bench/bench.sh
 clean:
 	rm -rf $(BUILD) nanodet
-.PHONY: all tests clean
+.PHONY: all tests fuzzers test fuzz soak bench clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

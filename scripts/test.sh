@@ -1,0 +1,112 @@
+#!/bin/sh
+# Everything that can be checked on this machine, in less than 20 minutes on two cores:
+#   the tests; interrupted trainings; the fuzz targets over their saved inputs; the numbers of the original, where
+#   ../shared/parity lies beside this folder; the tests once more under the sanitizers.
+# Ends with a line `N passed, N failed, N skipped`; exit 1 if anything failed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+logs=build/logs passed=0 failed=0 skipped=0
+# What of ../shared/parity this version claims, a room or case a word.
+parity="assign augment coco_eval loss nms preprocess schedule visdrone_eval models/plus_m models/plus_m_*"
+
+finish()
+{
+    echo "$passed passed, $failed failed, $skipped skipped"
+    [ "$failed" = 0 ]
+    exit
+}
+
+# build WHAT...: by make, or this is the end.
+build()
+{
+    echo "== make $*"
+    make -j "$(nproc)" "$@" > "$logs/make" 2>&1 && return
+    tail -n 40 "$logs/make"
+    failed=$((failed + 1))
+    finish
+}
+
+# run NAME COMMAND...: its output goes to a log, which a failure shows.
+run()
+{
+    log=$logs/$(echo "$1" | tr ' /' '--')
+    shift
+    timeout 900 "$@" > "$log" 2>&1
+    status=$?
+    [ $status = 0 ] || tail -n 100 "$log"
+}
+
+# count NAME PASSED FAILED SKIPPED, of what ran last.  One that ended badly without naming a failure is one.
+count()
+{
+    if [ $status != 0 ] && [ "${3:-0}" = 0 ]; then
+        set -- "$1" "${2:-0}" 1 "${4:-0}"
+        echo "$1: exit $status"
+    fi
+    passed=$((passed + ${2:-0})) failed=$((failed + ${3:-0})) skipped=$((skipped + ${4:-0}))
+    echo "$1: ${2:-0} passed, ${3:-0} failed, ${4:-0} skipped"
+}
+
+# unit LABEL FOLDER [RUNNER...]: the tests built there.
+unit()
+{
+    label=$1 folder=$2
+    shift 2
+    for source in tests/test_*.c; do
+        test=$(basename "$source" .c)
+        run "$label $test" "$@" "$folder/tests/$test"
+        count "$label $test" "$(cmocka PASSED)" "$(cmocka FAILED)" "$(cmocka SKIPPED)"
+        sed -n 's/^\[  SKIPPED \] \([a-z_0-9]*\)$/    skipped: \1/p' "$log" | sort -u
+    done
+}
+
+cmocka()
+{
+    sed -n "s/^\[  $1 \] \([0-9]*\) test(s).*/\1/p" "$log"
+}
+
+# fuzz LABEL FOLDER: the targets built there over tests/fuzz/corpus.
+fuzz()
+{
+    for source in tests/fuzz/fuzz_*.c; do
+        target=$(basename "$source" .c)
+        run "$1 $target" "$2/tests/$target" "tests/fuzz/corpus/${target#fuzz_}"
+        count "$1 $target" "$(sed -n 's/^\([0-9]*\) inputs$/\1/p' "$log")" 0 0
+    done
+}
+
+sh scripts/setup.sh || { failed=1; finish; }
+mkdir -p $logs
+
+build all tests
+unit release build
+fuzz release build
+for script in tests/*.sh; do
+    run "$(basename "$script")" sh "$script" ./nanodet
+    [ $status = 0 ] && count "$(basename "$script")" 1 0 0 || count "$(basename "$script")" 0 1 0
+done
+
+for case in $parity; do
+    set -- ../shared/parity/$case
+    if [ ! -e "$1" ]; then
+        echo "SKIPPED parity $case: no ../shared/parity/$case"
+        skipped=$((skipped + 1))
+        continue
+    fi
+    run "parity $case" build/tests/parity "$@"
+    totals=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$log")
+    count "parity $case" $totals
+    grep '^SKIP' "$log"
+done
+
+# Addresses and undefined behaviour in one build; the saved inputs of the fuzz targets belong to it.
+build SANITIZE=address,undefined tests
+unit sanitized build/address,undefined
+fuzz sanitized build/address,undefined
+
+# The thread sanitizer wants addresses where it looks for them: some systems spread them too far.
+fixed=$(setarch "$(uname -m)" -R true 2>/dev/null && echo setarch "$(uname -m)" -R)
+build SANITIZE=thread tests
+unit threads build/thread $fixed
+
+finish
