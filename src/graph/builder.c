@@ -22,8 +22,10 @@ void builder_fail(struct builder *b, const char *format, ...)
 
 void enter(struct builder *b, const char *name)
 {
-    const size_t used = strlen(b->scope);
-    if ((size_t)snprintf(b->scope + used, sizeof b->scope - used, "%s.", name) >= sizeof b->scope - used) {
+    const size_t used = strlen(b->scope), room = sizeof b->scope - used;
+    if (b->depth < SCOPES)
+        b->begin[b->depth] = used;
+    if (++b->depth > SCOPES || (size_t)snprintf(b->scope + used, room, "%s.", name) >= room) {
         b->scope[used] = 0;
         builder_fail(b, "names are nested too deep");
     }
@@ -36,19 +38,10 @@ void enter_index(struct builder *b, const char *name, int index)
     enter(b, both);
 }
 
-/* A name and the index behind it go together: no other name starts with a digit. */
 void leave(struct builder *b)
 {
-    size_t n = strlen(b->scope);
-    bool index;
-    do {
-        if (n)
-            n--;                                        /* the dot */
-        while (n && b->scope[n - 1] != '.')
-            n--;
-        index = b->scope[n] >= '0' && b->scope[n] <= '9';
-        b->scope[n] = 0;
-    } while (n && index);
+    if (--b->depth < SCOPES)
+        b->scope[b->begin[b->depth]] = 0;
 }
 
 const struct value_info *value_of(const struct builder *b, value v)
@@ -70,8 +63,21 @@ static value add_value(struct builder *b, struct shape shape, int producer, int 
     return g->value_count++;
 }
 
+/* Every extent, twice one, the sum of OP_IN of them and the product with the bytes of a number fit: ops need not check. */
+static bool bounded(struct shape s)
+{
+    const int largest = INT_MAX / OP_IN;
+    size_t numbers = sizeof(real);
+    return s.n > 0 && s.h > 0 && s.w > 0 && s.c > 0 && s.c <= largest && mul_size(numbers, (size_t)s.n, &numbers)
+        && mul_size(numbers, (size_t)s.h, &numbers) && mul_size(numbers, (size_t)s.w, &numbers)
+        && numbers / sizeof(real) <= (size_t)largest && mul_size(numbers, (size_t)s.c, &numbers)
+        && numbers <= PTRDIFF_MAX / 64;
+}
+
 value graph_input(struct builder *b, struct shape shape)
 {
+    if (!bounded(shape))
+        builder_fail(b, "an input of %d x %d x %d x %d is empty or too large", shape.n, shape.h, shape.w, shape.c);
     return add_value(b, shape, -1, -1);
 }
 
@@ -99,15 +105,6 @@ void graph_output(struct builder *b, const char *name, value v)
         v = graph_node(b, &op_materialise, name, &v, 1, (union attr){0});
     g->outputs[g->output_count++] = (struct graph_output){ name, v };
     g->values[v].is_output = true;
-}
-
-/* Every extent and the product with the bytes of a number fit: ops need not check. */
-static bool bounded(struct shape s)
-{
-    size_t numbers = sizeof(real);
-    return s.n > 0 && s.h > 0 && s.w > 0 && s.c > 0 && mul_size(numbers, (size_t)s.n, &numbers)
-        && mul_size(numbers, (size_t)s.h, &numbers) && mul_size(numbers, (size_t)s.w, &numbers)
-        && numbers / sizeof(real) <= INT_MAX && mul_size(numbers, (size_t)s.c, &numbers) && numbers <= PTRDIFF_MAX / 64;
 }
 
 static bool same_pending(const struct value_info *a, const struct value_info *b)
@@ -173,6 +170,8 @@ value graph_node(struct builder *b, const struct op *op, const char *name, const
     struct graph *g = b->graph;
     struct node n = { .op = op, .in = count, .attr = attr };
     char full[640];
+    if (count < op->in_min || count > op->in_max)
+        builder_fail(b, "%s: %s of %d operands", name, op->name, count);
     if (b->error.exit)
         return VALUE_NONE;
     settle_operands(b, &n, operands);

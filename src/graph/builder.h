@@ -15,6 +15,8 @@ struct layer_init {
     double deviation, bias, norm_bias;  /* bias: of convolutions, but for WEIGHTS_DEFAULT */
 };
 
+enum { SCOPES = 16 };                   /* names within names, at most */
+
 struct builder {
     struct graph *graph;
     struct params *params;              /* declared into, or looked up once they are laid out */
@@ -26,12 +28,13 @@ struct builder {
     const char *const *freeze;          /* prefixes of names; what they fit normalises by running statistics */
     int freeze_count;
     char scope[512];                    /* "backbone.stage2.0." */
+    int depth; size_t begin[SCOPES];    /* of each name that was entered, its place in scope */
     struct error error;
 };
 
-void enter(struct builder *, const char *name);
+void enter(struct builder *, const char *name);                         /* which may have dots */
 void enter_index(struct builder *, const char *name, int index);        /* "name.index" */
-void leave(struct builder *);                                           /* as many names as one enter added */
+void leave(struct builder *);                                           /* what the last enter that was not left added */
 
 value graph_input(struct builder *, struct shape);
 /* The parameter `name` in the current scope. */

@@ -24,8 +24,11 @@ static bool same_place(const struct home *a, const struct home *b)
 static ptrdiff_t pixels_of(struct shape s) { return (ptrdiff_t)s.n * s.h * s.w; }
 
 /* A gradient is wanted where a trained parameter lies before and an output behind. */
-static void want_gradients(struct graph *g, struct params *params)
+static bool want_gradients(struct graph *g, struct params *params, struct error *err)
 {
+    bool *reached = new_array((size_t)g->value_count, sizeof *reached, err);
+    if (!reached)
+        return false;
     for (int i = 0; i < g->value_count; i++) {
         const int p = g->values[i].param;
         g->values[i].wants_gradient = p >= 0 && params->list[p].kind == PARAM_TRAINED;
@@ -34,20 +37,20 @@ static void want_gradients(struct graph *g, struct params *params)
         for (int k = 0; k < g->nodes[i].in; k++)
             if (operand(g, i, k)->wants_gradient && g->nodes[i].op->backward)
                 output(g, i)->wants_gradient = true;
-    bool *reached = new_array((size_t)g->value_count, sizeof *reached, NULL);
-    for (int i = 0; reached && i < g->value_count; i++)
+    for (int i = 0; i < g->value_count; i++)
         reached[i] = g->values[i].is_output;
-    for (int i = g->node_count - 1; reached && i >= 0; i--)
+    for (int i = g->node_count - 1; i >= 0; i--)
         for (int k = 0; k < g->nodes[i].in; k++)
             if (reached[g->nodes[i].result[0]] && g->nodes[i].op->backward)
                 reached[g->nodes[i].operand[k]] = true;
     for (int i = 0; i < g->value_count; i++) {
         struct value_info *v = &g->values[i];
-        v->wants_gradient = v->wants_gradient && g->training && reached && reached[i];
+        v->wants_gradient = v->wants_gradient && g->training && reached[i];
         if (v->param >= 0 && v->wants_gradient)
             params->list[v->param].used = true;
     }
     free(reached);
+    return true;
 }
 
 /* What v lives in without a shift or a cut: its memory may move as a whole. */
@@ -77,7 +80,8 @@ static void place_in_output(struct graph *g, int i, int k)
         g->values[top].here.channel = slice.channel;
         g->values[top].here.pixel = slice.pixel;
     }
-    if (x->gradient.parent == VALUE_NONE && x->wants_gradient && !x->is_output && x->param < 0) {
+    if (x->gradient.parent == VALUE_NONE && x->wants_gradient && output(g, i)->wants_gradient && !x->is_output
+        && x->param < 0) {
         x->gradient.parent = n->result[0];
         x->gradient.channel = slice.channel;
         x->gradient.pixel = slice.pixel;
@@ -102,7 +106,7 @@ static bool find_parents(struct graph *g, struct error *err)
             y->here.pixel = y->gradient.pixel = slice.pixel;
             if (!n->op->backward)                       /* detached */
                 y->gradient.parent = VALUE_NONE;
-        } else if (n->op == &op_materialise && !x->is_output && x->gradient.parent == VALUE_NONE)
+        } else if (n->op == &op_materialise && !x->is_output && x->gradient.parent == VALUE_NONE && y->wants_gradient)
             x->gradient.parent = n->result[0];          /* both are the gradient of the same value */
         for (int k = 0; k < n->in; k++)
             place_in_output(g, i, k);
@@ -170,11 +174,22 @@ static bool write_part(struct graph *g, struct parts *parts, struct part p, bool
     return true;
 }
 
-/* Backward of node i writes the gradient of operand k, rather than turning its output's into it in place. */
+/* Backward of node i writes the gradient of operand k, unless that lies where the op has it from the output's: in its
+ * slot of a concat, around a half of a split, or in the same place, where the one is turned into the other. */
 static bool writes(const struct graph *g, int i, int k)
 {
+    const struct node *n = &g->nodes[i];
     const struct value_info *x = operand(g, i, k);
-    return x->wants_gradient && !same_place(&x->gradient, &output(g, i)->gradient);
+    struct home inner = x->gradient, outer = output(g, i)->gradient;
+    struct slice slice = {0};
+    if (n->op->operand_in_output && n->op->operand_in_output(n, k, &slice)) {
+        outer.root_channel += slice.channel;
+        outer.root_pixel += slice.pixel;
+    } else if (n->op->output_in_operand && n->op->output_in_operand(n, &slice)) {
+        inner.root_channel += slice.channel;
+        inner.root_pixel += slice.pixel;
+    }
+    return x->wants_gradient && !same_place(&inner, &outer);
 }
 
 static bool find_writers(struct graph *g, struct error *err)
@@ -298,8 +313,7 @@ bool layout(struct graph *g, struct params *params, struct error *err)
     g->work[BACKWARD] = new_array(nodes, sizeof *g->save, err);
     if (!g->add || !g->items || !g->save || !g->work[FORWARD] || !g->work[BACKWARD])
         return false;
-    want_gradients(g, params);
-    if (!find_parents(g, err))
+    if (!want_gradients(g, params, err) || !find_parents(g, err))
         return false;
     for (int v = 0; v < g->value_count; v++) {
         resolve(g, v, &g->values[v].here, false);
