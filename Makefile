@@ -8,7 +8,7 @@ CC      ?= cc
 PREFIX  ?= /usr/local
 BUILD   ?= build
 # Bottom to top: a room includes only what stands before it.
-ROOMS   ?= base config report interop data eval kernel graph op detect model train
+ROOMS   ?= base config report interop data eval kernel graph op detect model train api
 
 PACKAGES  = openblas yaml-0.1 libpng libjpeg libcjson expat libzip
 CAIRO    ?= $(shell pkg-config --exists cairo && echo cairo)
@@ -73,8 +73,12 @@ $(BUILD)/libnanodet.a: $(OBJECTS)
 	rm -f $@
 	ar rcs $@ $^
 
-$(BUILD)/libnanodet.so: $(OBJECTS)
-	$(CC) $(ALL_CFLAGS) -shared $^ -o $@ $(LDFLAGS) $(LIBS)
+# A program that was linked with one version runs with every other of the same first number.
+VERSION = $(shell sed -n 's/.*define NANODET_VERSION "\(.*\)"/\1/p' include/nanodet.h)
+SONAME  = libnanodet.so.$(firstword $(subst ., ,$(VERSION)))
+$(BUILD)/libnanodet.so: $(OBJECTS) src/api/nanodet.map
+	$(CC) $(ALL_CFLAGS) -shared $(OBJECTS) -o $@ -Wl,-soname,$(SONAME) -Wl,--version-script=src/api/nanodet.map \
+	    $(LDFLAGS) $(LIBS)
 
 $(BUILD)/nanodet: $(CLI) $(BUILD)/libnanodet.a
 	$(CC) $(ALL_CFLAGS) $^ -o $@ $(LDFLAGS) $(LIBS)
@@ -97,6 +101,18 @@ $(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(if $(FUZZ),,tests/fuzz/driver.c) $(BUILD)/libnanodet.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) $(filter %.c %.a,$^) -o $@ $(LDFLAGS) $(LIBS)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install nanodet $(DESTDIR)$(PREFIX)/bin
+	install -m 644 include/nanodet.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(BUILD)/libnanodet.a $(DESTDIR)$(PREFIX)/lib
+	install $(BUILD)/libnanodet.so $(DESTDIR)$(PREFIX)/lib/libnanodet.so.$(VERSION)
+	ln -sf libnanodet.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libnanodet.so
+	printf '%s\n' 'Name: nanodet' 'Description: NanoDet object detectors' 'Version: $(VERSION)' \
+	    'Cflags: -I$(PREFIX)/include' 'Libs: -L$(PREFIX)/lib -lnanodet' 'Libs.private: $(LIBS)' \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/nanodet.pc
 
 tests: $(TESTS) $(FUZZERS) $(BUILD)/tests/parity
 fuzzers: $(FUZZERS)

@@ -1,10 +1,9 @@
 #include "cli/commands.h"
+#include "nanodet.h"
 #include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-
-#define VERSION "0.1.0"
 
 /* One line, whatever names of files and keys it repeats. */
 static void print_error(const char *text)
@@ -18,7 +17,7 @@ static void print_error(const char *text)
 static bool run(const struct args *args, struct error *err)
 {
     if (args->version)
-        printf("nanodet %s\n", VERSION);
+        printf("nanodet %s\n", NANODET_VERSION);
     else if (args->help)
         args_help(args, commands, stdout);
     else

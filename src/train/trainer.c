@@ -191,8 +191,11 @@ bool trainer_run(struct trainer *t, struct error *err)
 {
     const double pause = 60 * t->config->log.checkpoint_minutes;
     bool ok = true;
-    while (ok && !trainer_finished(t) && !stopped(t))
+    while (ok && !trainer_finished(t) && !stopped(t)) {
         ok = trainer_advance(t, err) && (seconds() - t->saved < pause || trainer_save(t, err));
+        if (ok && t->options.tell)
+            t->options.tell(t->options.context, t);
+    }
     ok = ok && (trainer_finished(t) || trainer_save(t, err));
     log_line(&(struct log){ .file = t->record.log.file }, "%s",
              !ok ? err->text : trainer_finished(t) ? "all epochs are done" : "stopped");

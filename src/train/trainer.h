@@ -16,12 +16,16 @@
 #include "train/record.h"
 #include <signal.h>
 
+struct trainer;
+
 struct training_options {               /* borrowed */
     int threads;
     const char *weights;                /* a file to start from; NULL: schedule.load_model, if given */
     bool resume;                        /* go on from model_last if it is there; or schedule.resume */
     FILE *screen;                       /* for progress and messages; NULL: none */
     const volatile sig_atomic_t *stop;  /* not 0: finish the step, write a checkpoint and return; NULL: never */
+    void (*tell)(void *context, const struct trainer *);        /* after each step and each epoch; NULL: nobody */
+    void *context;
 };
 
 struct trainer {

@@ -1,0 +1,93 @@
+/* nanodet.h -- find objects in images, and train the models that find them, from a program in C or C++.
+ *
+ *     cc detect.c $(pkg-config --cflags --libs nanodet)
+ *
+ * Functions that can fail take a struct nanodet_error, which may be NULL, and write there what was wrong and where;
+ * nothing is printed and nothing exits.  One detector is used by one thread at a time; detectors are independent. */
+#ifndef NANODET_H
+#define NANODET_H
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NANODET_VERSION "0.1.0"
+const char *nanodet_version(void);          /* of the library that is linked; the program was built for NANODET_VERSION */
+
+enum nanodet_result {
+    NANODET_DONE,
+    NANODET_FAILED,                         /* a file, its content, or memory */
+    NANODET_MISUSED,                        /* an argument or the configuration */
+    NANODET_STOPPED                         /* the caller's progress function asked for it */
+};
+
+struct nanodet_error { enum nanodet_result result; char text[600]; };   /* a line without its end */
+
+/* ---- detecting ---- */
+
+struct nanodet_options {                    /* {0} and two files are enough */
+    const char *config;                     /* a configuration file: YAML in the structure of NanoDet */
+    const char *weights;                    /* safetensors, PyTorch, ...: told apart by content */
+    const char *const *overrides;           /* "data.val.input_size=[416, 416]", ...; NULL ends the list; or NULL */
+    int threads;                            /* 0: as many as there are cores */
+    double score_thr;                       /* detections below it are left out; 0: 0.35 */
+};
+
+struct nanodet;                             /* a detector */
+struct nanodet *nanodet_open(const struct nanodet_options *, struct nanodet_error *);       /* NULL: it failed */
+void nanodet_close(struct nanodet *);       /* NULL is fine */
+
+int nanodet_class_count(const struct nanodet *);
+const char *nanodet_class_name(const struct nanodet *, int id);         /* NULL unless 0 <= id < count */
+
+enum nanodet_order { NANODET_BGR, NANODET_RGB };
+
+struct nanodet_image {
+    const unsigned char *pixels;            /* three bytes a pixel, rows from the top */
+    int width, height;
+    size_t stride;                          /* bytes from one row to the next; 0: 3 width */
+    enum nanodet_order order;
+};
+
+struct nanodet_detection {
+    float x, y, width, height;              /* in pixels of the image; x and y of the upper left corner */
+    float score;                            /* 0 to 1 */
+    int class_id;                           /* from 0, in the order of class_names */
+    const char *class_name;
+};
+
+/* The objects in an image, best first, *count of them.  The list is the detector's, valid until its next call, never
+ * NULL but on failure. */
+const struct nanodet_detection *nanodet_detect(struct nanodet *, const struct nanodet_image *, int *count,
+                                               struct nanodet_error *);
+const struct nanodet_detection *nanodet_detect_file(struct nanodet *, const char *jpeg_or_png, int *count,
+                                                    struct nanodet_error *);
+
+/* ---- training ---- */
+
+struct nanodet_progress {
+    int epoch, epochs;                      /* done; in all */
+    int batch, batches;                     /* done of the epoch under way; of an epoch */
+    long steps;                             /* of the optimiser, done */
+    double best;                            /* the best score so far; -1: none yet */
+};
+
+struct nanodet_training {                   /* {0} and a configuration are enough */
+    const char *config;
+    const char *const *overrides;           /* as above */
+    const char *weights;                    /* to start from; NULL: what the configuration says */
+    int resume;                             /* not 0: go on from where a run of this configuration stopped */
+    int threads;
+    /* Called after every step and every epoch; not 0: write a checkpoint and return NANODET_STOPPED.  Or NULL. */
+    int (*progress)(void *context, const struct nanodet_progress *);
+    void *context;
+};
+
+/* Writes what `nanodet train` writes, into save_dir of the configuration. */
+enum nanodet_result nanodet_train(const struct nanodet_training *, struct nanodet_error *);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,190 @@
+/* api/nanodet.c -- the library as programs see it (include/nanodet.h). */
+#include "nanodet.h"
+
+#include "base/memory.h"
+#include "model/detector.h"
+#include "model/load.h"
+#include "train/trainer.h"
+#include <stdlib.h>
+#include <string.h>
+
+const char *nanodet_version(void) { return NANODET_VERSION; }
+
+/* Hands an error over; the result is never NANODET_DONE. */
+static enum nanodet_result report(const struct error *from, struct nanodet_error *to)
+{
+    const enum nanodet_result result = from->exit == 2 ? NANODET_MISUSED : NANODET_FAILED;
+    if (to) {
+        to->result = result;
+        memcpy(to->text, from->text, sizeof to->text);
+    }
+    return result;
+}
+
+static bool read_config(struct config *config, const char *path, const char *const *overrides, struct error *err)
+{
+    int count = 0;
+    while (overrides && overrides[count])
+        count++;
+    return path ? config_read(config, path, overrides, count, err) : misuse(err, "no configuration is given");
+}
+
+static bool threads_of(int asked, int *threads, struct error *err)
+{
+    *threads = asked ? asked : cores();
+    return (*threads >= 1 && *threads <= TEAM_MOST) || misuse(err, "threads must be from 0 to %d, not %d", TEAM_MOST, asked);
+}
+
+/* ---- detecting ---- */
+
+struct nanodet {
+    struct config config;
+    struct model model;
+    struct detector detector;
+    struct picture picture;                             /* the caller's pixels, B, G, R */
+    struct nanodet_detection found[DETECTOR_KEPT];
+};
+
+static bool open_detector(struct nanodet *n, const struct nanodet_options *options, struct error *err)
+{
+    struct names notes = {0};
+    int threads;
+    const double score = options->score_thr != 0 ? options->score_thr : 0.35;
+    if (!(score > 0 && score < 1))
+        return misuse(err, "score_thr must be from 0 to 1, not %g", score);
+    if (!options->weights)
+        return misuse(err, "no weights are given");
+    const bool ok = threads_of(options->threads, &threads, err)
+                 && read_config(&n->config, options->config, options->overrides, err)
+                 && model_open(&n->model, &n->config, err)
+                 && model_load(&n->model, options->weights, LOAD_TO_RUN, n->model.params.value, &notes, err)
+                 && detector_init(&n->detector, &n->model, n->model.params.value, threads, err);
+    n->detector.rules.score_thr = score;
+    names_free(&notes);
+    return ok;
+}
+
+struct nanodet *nanodet_open(const struct nanodet_options *options, struct nanodet_error *error)
+{
+    struct error err = {0};
+    struct nanodet *n = new_array(1, sizeof *n, &err);
+    if (n && open_detector(n, options, &err))
+        return n;
+    report(&err, error);
+    nanodet_close(n);
+    return NULL;
+}
+
+void nanodet_close(struct nanodet *n)
+{
+    if (!n)
+        return;
+    detector_free(&n->detector);
+    model_free(&n->model);
+    config_free(&n->config);
+    picture_free(&n->picture);
+    free(n);
+}
+
+int nanodet_class_count(const struct nanodet *n) { return n->config.class_names.count; }
+
+const char *nanodet_class_name(const struct nanodet *n, int id)
+{
+    return id >= 0 && id < n->config.class_names.count ? n->config.class_names.at[id] : NULL;
+}
+
+static bool take_pixels(struct picture *to, const struct nanodet_image *image, struct error *err)
+{
+    const size_t row = image->stride ? image->stride : 3 * (size_t)image->width;
+    const int red = image->order == NANODET_RGB ? 0 : 2;
+    if (to->width != image->width || to->height != image->height) {
+        picture_free(to);
+        if (!picture_new(to, image->width, image->height, err))
+            return false;
+    }
+    if (!image->pixels || row < 3 * (size_t)image->width)
+        return misuse(err, "an image of %d x %d pixels needs pixels, and a stride of 3 x %d or more", image->width,
+                      image->height, image->width);
+    for (int y = 0; y < image->height; y++)
+        for (int x = 0; x < image->width; x++) {
+            const unsigned char *from = image->pixels + row * (size_t)y + 3 * (size_t)x;
+            unsigned char *pixel = to->p + 3 * ((size_t)y * (size_t)image->width + (size_t)x);
+            pixel[0] = from[2 - red];
+            pixel[1] = from[1];
+            pixel[2] = from[red];
+        }
+    return true;
+}
+
+static const struct nanodet_detection *detect(struct nanodet *n, int *count, struct nanodet_error *error)
+{
+    struct error err = {0};
+    *count = 0;
+    if (!detector_look(&n->detector, &n->picture, &err)) {
+        report(&err, error);
+        return NULL;
+    }
+    for (int i = 0; i < n->detector.count[0]; i++) {
+        const struct detected *f = &n->detector.found[i];
+        n->found[i] = (struct nanodet_detection){
+            f->box[0], f->box[1], f->box[2] - f->box[0], f->box[3] - f->box[1], f->score, f->label,
+            n->config.class_names.at[f->label] };
+    }
+    *count = n->detector.count[0];
+    return n->found;
+}
+
+const struct nanodet_detection *nanodet_detect(struct nanodet *n, const struct nanodet_image *image, int *count,
+                                               struct nanodet_error *error)
+{
+    struct error err = {0};
+    if (take_pixels(&n->picture, image, &err))
+        return detect(n, count, error);
+    *count = 0;
+    report(&err, error);
+    return NULL;
+}
+
+const struct nanodet_detection *nanodet_detect_file(struct nanodet *n, const char *path, int *count,
+                                                    struct nanodet_error *error)
+{
+    struct error err = {0};
+    picture_free(&n->picture);
+    if (picture_read(&n->picture, path, &err))
+        return detect(n, count, error);
+    *count = 0;
+    report(&err, error);
+    return NULL;
+}
+
+/* ---- training ---- */
+
+struct watching { const struct nanodet_training *training; volatile sig_atomic_t stop; };
+
+static void tell(void *context, const struct trainer *t)
+{
+    struct watching *w = context;
+    const struct optimizer *o = &t->learner.optimizer;
+    const struct nanodet_progress progress = { o->epoch, t->config->schedule.total_epochs, t->at.batch, t->batches,
+                                               o->step, t->at.best_epoch ? t->at.best : -1 };
+    if (w->training->progress && w->training->progress(w->training->context, &progress))
+        w->stop = 1;
+}
+
+enum nanodet_result nanodet_train(const struct nanodet_training *training, struct nanodet_error *error)
+{
+    struct watching watching = { training, 0 };
+    struct training_options options = { .weights = training->weights, .resume = training->resume != 0,
+                                        .stop = &watching.stop, .tell = tell, .context = &watching };
+    struct error err = {0}, closing = {0};
+    struct config config = {0};
+    struct trainer trainer = {0};
+    bool ok = threads_of(training->threads, &options.threads, &err)
+           && read_config(&config, training->config, training->overrides, &err)
+           && trainer_open(&trainer, &config, &options, &err) && trainer_run(&trainer, &err);
+    const bool finished = ok && trainer_finished(&trainer);
+    if (!trainer_close(&trainer, &closing) && ok)
+        ok = fail(&err, "%s", closing.text);
+    config_free(&config);
+    return !ok ? report(&err, error) : finished ? NANODET_DONE : NANODET_STOPPED;
+}
