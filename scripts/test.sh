@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 logs=build/logs passed=0 failed=0 skipped=0
 # What of ../shared/parity this version claims, a room or case a word.
-parity="assign augment coco_eval loss nms preprocess schedule visdrone_eval models/plus_m models/plus_m_*"
+parity="assign augment coco_eval loss nms preprocess schedule schedules visdrone_eval models/plus_m models/plus_m_*"
 
 finish()
 {
