@@ -95,6 +95,7 @@ $(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/libnanodet.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests $(filter %.c %.o,$^) $(BUILD)/libnanodet.a -o $@ $(LDFLAGS) -lcmocka $(LIBS)
 $(BUILD)/tests/test_args: $(BUILD)/src/cli/args.o
+$(BUILD)/tests/test_commands: $(filter-out %/main.o,$(CLI))
 $(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o
 
 # A fuzz target defines LLVMFuzzerTestOneInput; the driver runs it over saved files, FUZZ=1 links libFuzzer instead.
@@ -127,6 +128,6 @@ bench: nanodet
 	sh tests/bench/bench.sh
 clean:
 	rm -rf $(BUILD) nanodet
-.PHONY: all tests fuzzers test fuzz soak bench clean
+.PHONY: all install tests fuzzers test fuzz soak bench clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

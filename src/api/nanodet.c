@@ -32,7 +32,8 @@ static bool read_config(struct config *config, const char *path, const char *con
 static bool threads_of(int asked, int *threads, struct error *err)
 {
     *threads = asked ? asked : cores();
-    return (*threads >= 1 && *threads <= TEAM_MOST) || misuse(err, "threads must be from 0 to %d, not %d", TEAM_MOST, asked);
+    return (*threads >= 1 && *threads <= TEAM_MOST)
+        || misuse(err, "threads must be from 0 to %d, not %d", TEAM_MOST, asked);
 }
 
 /* ---- detecting ---- */

@@ -214,7 +214,7 @@ static bool predict_stream(struct predictor *p, struct error *err)
     if (!ok)
         return false;
     if (broken)
-        fprintf(stderr, "standard input: %ld broken frames passed over\n", broken);
+        fprintf(stderr, "standard input: frames passed over as broken: %ld\n", broken);
     return seen > 0 || fail(err, "standard input: not one JPEG frame in it");
 }
 

@@ -1,0 +1,22 @@
+#!/bin/sh
+# What `make install` leaves is enough to build and run the example in C and, its header, in C++.
+set -eu
+cd "$(dirname "$0")/.."
+to=$(mktemp -d)
+trap 'rm -rf "$to"' EXIT
+${MAKE:-make} --no-print-directory install PREFIX="$to" ${BUILD:+BUILD="$BUILD"} > "$to/log" 2>&1 || { cat "$to/log"; exit 1; }
+PKG_CONFIG_PATH=$to/lib/pkgconfig LD_LIBRARY_PATH=$to/lib
+export PKG_CONFIG_PATH LD_LIBRARY_PATH
+flags=$(pkg-config --cflags --libs nanodet)
+${CC:-cc} -std=c99 -Wall -Wextra -Werror docs/examples/detect.c $flags -o "$to/detect"
+"$to/bin/nanodet" --version
+[ "$("$to/bin/nanodet" --version)" = "nanodet $(pkg-config --modversion nanodet)" ]
+"$to/detect" 2> "$to/said" || [ $? = 2 ]
+grep -q usage "$to/said"
+"$to/detect" "$to/none.yml" "$to/none.pth" "$to/none.jpg" 2> "$to/said" && exit 1
+grep -q none.yml "$to/said"
+if command -v c++ > /dev/null; then
+    printf '#include <nanodet.h>\nint main() { return nanodet_version()[0] == 0; }\n' > "$to/version.cc"
+    c++ -Wall -Wextra -Werror "$to/version.cc" $flags -o "$to/version"
+    "$to/version"
+fi

@@ -1,0 +1,367 @@
+/* tests/test_commands.c -- commands as they are typed: what they write, and with which exit they refuse. */
+#include "base/json.h"
+#include "cli/commands.h"
+#include "data/picture.h"
+#include "interop/safetensors.h"
+#include "model/model.h"
+#include "model/weights.h"
+#include "tiny.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static char config[100], weights[120], images[120];
+
+enum { WORDS = 32 };
+
+/* The words up to a NULL. */
+static void collect(const char *words[WORDS], const char *first, va_list rest)
+{
+    int count = 0;
+    for (const char *word = first; word && count + 1 < WORDS; word = va_arg(rest, const char *))
+        words[count++] = word;
+    words[count] = NULL;
+}
+
+/* Exit of the command typed, 0 if it went well.  Its table, if any, goes nowhere. */
+static int typed(const char *const words[WORDS], struct error *err)
+{
+    char *argv[WORDS + 1] = { (char *)(uintptr_t)"nanodet" };
+    struct args args = {0};
+    int argc = 1;
+    for (; words[argc - 1]; argc++)
+        argv[argc] = (char *)(uintptr_t)words[argc - 1];
+    *err = (struct error){0};
+    fflush(stdout);
+    const int out = dup(STDOUT_FILENO);
+    FILE *nowhere = freopen("/dev/null", "w", stdout);
+    const bool ok = nowhere && args_parse(&args, commands, argc, argv, err) && args.command->run(&args, err);
+    fflush(stdout);
+    dup2(out, STDOUT_FILENO);
+    close(out);
+    args_free(&args);
+    return ok ? 0 : err->exit;
+}
+
+static void works(const char *first, ...)
+{
+    const char *words[WORDS];
+    struct error err;
+    va_list rest;
+    va_start(rest, first);
+    collect(words, first, rest);
+    va_end(rest);
+    if (typed(words, &err) != 0)
+        fail_msg("%s: %s", first, err.text);
+}
+
+static void refused(int exit, const char *text, const char *first, ...)
+{
+    const char *words[WORDS];
+    struct error err;
+    va_list rest;
+    va_start(rest, first);
+    collect(words, first, rest);
+    va_end(rest);
+    if (typed(words, &err) != exit || !strstr(err.text, text))
+        fail_msg("%s: exit %d: %s", first, err.exit, err.text);
+}
+
+static cJSON *json_of(const char *name)
+{
+    struct error err = {0};
+    cJSON *json = json_read(tiny_path(name), &err);
+    if (!json)
+        fail_msg("%s", err.text);
+    return json;
+}
+
+static double number(const cJSON *json, const char *name)
+{
+    double v = NAN;
+    json_real(cJSON_GetObjectItemCaseSensitive(json, name), &v);
+    return v;
+}
+
+/* ---- test ---- */
+
+static void test_test_writes_score_and_detections(void **state)
+{
+    (void)state;
+    works("test", config, "--weights", weights, "--json", tiny_path("score.json"), "--dets",
+          tiny_path("dets.json"), NULL);
+    cJSON *score = json_of("score.json"), *dets = json_of("dets.json");
+    assert_true(number(score, "AP") >= 0 && number(score, "ARl") >= -1);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(score, "per_class")), 5);
+    assert_true(cJSON_IsArray(dets));
+    works("eval", tiny_path("data/val.json"), tiny_path("dets.json"), "--json", tiny_path("again.json"), NULL);
+    cJSON *again = json_of("again.json");
+    assert_true(cJSON_Compare(score, again, true));
+    cJSON_Delete(again);
+    cJSON_Delete(score);
+    cJSON_Delete(dets);
+    works("test", config, "--weights", weights, NULL);
+    refused(2, "--weights", "test", config, NULL);
+    refused(1, "none.ckpt", "test", config, "--weights", "none.ckpt", NULL);
+    refused(1, "number of classes", "test", config, "--weights", weights, "model.arch.head.num_classes=1",
+            "model.arch.aux_head.num_classes=1", "class_names=[thing]", NULL);
+    refused(2, "clas_names", "test", config, "--weights", weights, "clas_names=[thing]", NULL);
+    refused(1, "/no/folder", "test", config, "--weights", weights, "--json", "/no/folder/x.json", NULL);
+}
+
+/* ---- predict ---- */
+
+static void check_prediction(const cJSON *one)
+{
+    const cJSON *d;
+    double box[4], w = number(one, "width"), h = number(one, "height"), last = 1;
+    assert_true(w == 96 && h == 96);
+    cJSON_ArrayForEach(d, cJSON_GetObjectItemCaseSensitive(one, "detections")) {
+        const cJSON *bbox = cJSON_GetObjectItemCaseSensitive(d, "bbox");
+        for (int i = 0; i < 4; i++)
+            assert_true(json_real(cJSON_GetArrayItem(bbox, i), &box[i]));
+        assert_true(box[0] >= 0 && box[1] >= 0 && box[0] + box[2] <= w + 1e-3 && box[1] + box[3] <= h + 1e-3);
+        assert_true(number(d, "score") <= last && number(d, "score") >= 0.01);
+        assert_in_range((int)number(d, "category_id"), 1, 5);
+        assert_true(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(d, "category_name")));
+        last = number(d, "score");
+    }
+}
+
+/* The images come out in their size. */
+static void check_drawn(const struct names *names)
+{
+#ifdef HAVE_CAIRO
+    struct error err = {0};
+    int w, h;
+    works("predict", config, "--weights", weights, "--score", "0.01", "--out", tiny_path("drawn"), images, NULL);
+    for (int i = 0; i < names->count; i++) {
+        char *drawn = path_join(tiny_path("drawn"), names->list[i], &err);
+        assert_true(picture_size(drawn, &w, &h, &err) && w == 96 && h == 96);
+        free(drawn);
+    }
+#else
+    print_message("built without cairo: %d images are not drawn\n", names->count);
+#endif
+}
+
+/* The folder, a pattern and single files give the same detections. */
+static void test_predict_takes_files_folders_and_patterns(void **state)
+{
+    struct names names = {0};
+    struct error err = {0};
+    (void)state;
+    assert_true(folder_list(&names, images, &err));
+    works("predict", config, "--weights", weights, "--score", "0.01", "--json", tiny_path("a.json"), images, NULL);
+    char pattern[160], first[200];
+    snprintf(pattern, sizeof pattern, "%s/*.jpg", images);
+    snprintf(first, sizeof first, "%s/%s", images, names.list[0]);
+    works("predict", config, "--weights", weights, "--score", "0.01", "--json", tiny_path("b.json"), pattern, NULL);
+    works("predict", config, "--weights", weights, "--score", "0.01", "--json", tiny_path("c.json"), first, NULL);
+    works("predict", config, "--weights", weights, "--score", "0.01", first, NULL);
+    cJSON *a = json_of("a.json"), *b = json_of("b.json"), *c = json_of("c.json");
+    const cJSON *one;
+    assert_int_equal(cJSON_GetArraySize(a), 5);
+    assert_true(cJSON_Compare(a, b, true));
+    assert_true(cJSON_Compare(cJSON_GetArrayItem(a, 0), cJSON_GetArrayItem(c, 0), true));
+    cJSON_ArrayForEach(one, a)
+        check_prediction(one);
+    check_drawn(&names);
+    refused(2, "overwrite", "predict", config, "--weights", weights, "--out", images, first, NULL);
+    refused(2, "two images", "predict", config, "--weights", weights, "--out", tiny_path("x"), first, first, NULL);
+    refused(2, "--score", "predict", config, "--weights", weights, "--score", "2", first, NULL);
+    refused(1, "no such file", "predict", config, "--weights", weights, tiny_path("nothing*.jpg"), NULL);
+    refused(1, "config.yml", "predict", config, "--weights", weights, config, NULL);
+    cJSON_Delete(a);
+    cJSON_Delete(b);
+    cJSON_Delete(c);
+    names_free(&names);
+}
+
+static void test_predict_reads_a_stream(void **state)
+{
+    struct error err = {0};
+    struct names names = {0};
+    struct text stream = {0};
+    (void)state;
+    assert_true(folder_list(&names, images, &err));
+    for (int i = 0; i < 3; i++) {
+        struct bytes frame;
+        char *path = path_join(images, names.list[i], &err);
+        assert_true(file_read(&frame, path, &err));
+        text_bytes(&stream, frame.p, i == 1 ? frame.size / 2 : frame.size);     /* the second one breaks off */
+        bytes_free(&frame);
+        free(path);
+    }
+    assert_true(file_write(tiny_path("stream"), stream.s, stream.size, &err));
+    assert_non_null(freopen(tiny_path("stream"), "rb", stdin));
+    works("predict", config, "--weights", weights, "--score", "0.01", "--json", tiny_path("s.json"), "-", NULL);
+    cJSON *json = json_of("s.json");
+    const cJSON *one;
+    assert_int_equal(cJSON_GetArraySize(json), 2);
+    cJSON_ArrayForEach(one, json)
+        check_prediction(one);
+    cJSON_Delete(json);
+    assert_non_null(freopen("/dev/null", "rb", stdin));
+    refused(1, "not one JPEG", "predict", config, "--weights", weights, "-", NULL);
+    text_free(&stream);
+    names_free(&names);
+}
+
+/* ---- export ---- */
+
+static void check_export(const char *name, const char *flag, enum dtype dtype, bool folded)
+{
+    struct tensors t = {0};
+    struct error err = {0};
+    if (flag)
+        works("export", config, "--weights", weights, "--out", tiny_path(name), flag, NULL);
+    else
+        works("export", config, "--weights", weights, "--out", tiny_path(name), NULL);
+    assert_true(safetensors_read(&t, tiny_path(name), &err));
+    for (int i = 0; i < t.count; i++) {
+        assert_int_equal(t.list[i].dtype, dtype);
+        assert_true(strncmp(t.list[i].name, "aux_", 4) != 0);
+        assert_false(folded && strstr(t.list[i].name, "running_"));
+    }
+    assert_int_equal(tensors_find(&t, "backbone.conv1.0.bias") != NULL, folded);
+    assert_int_equal(tensors_find(&t, "backbone.conv1.1.running_var") != NULL, !folded);
+    assert_string_equal(tensors_metadata(&t, "class_names"), "[\"car\",\"van\",\"truck\",\"bus\",\"person\"]");
+    assert_string_equal(tensors_metadata(&t, "input_size"), "[96,64]");
+    assert_string_equal(tensors_metadata(&t, "folded"), folded ? "true" : "false");
+    tensors_free(&t);
+    works("test", config, "--weights", tiny_path(name), "--json", tiny_path("score.json"), NULL);
+}
+
+static void test_export_writes_what_detects_the_same(void **state)
+{
+    (void)state;
+    check_export("folded.safetensors", NULL, DTYPE_F32, true);
+    check_export("plain.safetensors", "--no-fold", DTYPE_F32, false);
+    check_export("half.safetensors", "--fp16", DTYPE_F16, true);
+    works("export", config, "--weights", tiny_path("folded.safetensors"), "--out", tiny_path("again.safetensors"),
+          NULL);
+    struct bytes a, b;
+    struct error err = {0};
+    assert_true(file_read(&a, tiny_path("folded.safetensors"), &err));
+    assert_true(file_read(&b, tiny_path("again.safetensors"), &err));
+    assert_int_equal(a.size, b.size);
+    assert_memory_equal(a.p, b.p, a.size);              /* folding what is folded changes no bit */
+    bytes_free(&a);
+    bytes_free(&b);
+    refused(2, "--out", "export", config, "--weights", weights, NULL);
+    refused(2, "not in this version", "export", config, "--weights", weights, "--out", "x", "--format", "onnx", NULL);
+    refused(2, "not in this version", "export", config, "--weights", weights, "--out", "x", "--format", "ncnn", NULL);
+    refused(2, "no such format", "export", config, "--weights", weights, "--out", "x", "--format", "onyx", NULL);
+    refused(1, "/no/folder", "export", config, "--weights", weights, "--out", "/no/folder/x", NULL);
+}
+
+/* ---- info, bench, convert ---- */
+
+static void test_info_counts(void **state)
+{
+    static const char *const keys[] = { "conv_linear_macs", "parameters_inference", "parameters_training",
+                                        "planned_bytes_inference", "planned_bytes_training" };
+    (void)state;
+    works("info", config, "--json", tiny_path("info.json"), "--graph", tiny_path("graph.json"), NULL);
+    works("info", config, NULL);
+    cJSON *info = json_of("info.json"), *graph = json_of("graph.json");
+    const cJSON *layer;
+    double parameters = 0, macs = 0;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        assert_true(number(info, keys[i]) > 0);
+    cJSON_ArrayForEach(layer, cJSON_GetObjectItemCaseSensitive(info, "layers")) {
+        parameters += number(layer, "parameters");
+        macs += number(layer, "macs");
+    }
+    assert_true(parameters == number(info, "parameters_inference") && macs == number(info, "conv_linear_macs"));
+    assert_int_equal(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(info, "input"), 0)->valueint, 64);
+    assert_int_equal(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(info, "output"), 1)->valueint,
+                     96 + 24 + 6 + 2);
+    assert_true(cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(graph, "nodes")));
+    cJSON_Delete(info);
+    cJSON_Delete(graph);
+}
+
+static void test_bench_measures(void **state)
+{
+    static const char *const modes[] = { "infer", "train" };
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        works("bench", config, "--mode", modes[i], "--batch", "2", "--seconds", "0.1", "--layers", "--json",
+              tiny_path("bench.json"), NULL);
+        cJSON *json = json_of("bench.json");
+        assert_string_equal(cJSON_GetObjectItemCaseSensitive(json, "mode")->valuestring, modes[i]);
+        assert_true(number(json, "batch") == 2 && number(json, "images") >= 2);
+        assert_true(number(json, "ms_per_image_min") > 0
+                    && number(json, "ms_per_image_median") >= number(json, "ms_per_image_min"));
+        assert_true(number(json, "peak_rss_bytes") > 1e6);
+        assert_true(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(json, "isa")));
+        assert_true(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "layers")) > 100);
+        cJSON_Delete(json);
+    }
+    works("bench", config, "--seconds", "0", NULL);
+    refused(2, "--mode", "bench", config, "--mode", "both", NULL);
+    refused(2, "--batch", "bench", config, "--batch", "0", NULL);
+}
+
+static void test_convert_writes_coco(void **state)
+{
+    static const char row[] = "10,20,30,40,1,4,0,0\r\n";
+    struct error err = {0};
+    struct picture grey;
+    (void)state;
+    assert_true(make_folders(tiny_path("vd/annotations"), &err) && make_folders(tiny_path("vd/images"), &err));
+    assert_true(file_write(tiny_path("vd/annotations/a.txt"), row, sizeof row - 1, &err));
+    assert_true(picture_new(&grey, 64, 64, &err) && picture_write_png(&grey, tiny_path("vd/images/a.png"), &err));
+    picture_free(&grey);
+    works("convert", "visdrone", tiny_path("vd"), "--out", tiny_path("vd.json"), NULL);
+    cJSON *json = json_of("vd.json");
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "annotations")), 1);
+    cJSON_Delete(json);
+    refused(2, "--out", "convert", "visdrone", tiny_path("vd"), NULL);
+    refused(2, "vok", "convert", "vok", tiny_path("vd"), "--out", tiny_path("x.json"), NULL);
+    refused(1, "nowhere", "convert", "voc", tiny_path("nowhere"), "--out", tiny_path("x.json"), NULL);
+}
+
+static int setup(void **state)
+{
+    struct config c = {0};
+    struct model model = {0};
+    struct tensors t = {0};
+    struct error err = {0};
+    (void)state;
+    bool ok = tiny_make("commands", 2, &err);
+    snprintf(config, sizeof config, "%s", tiny_path("config.yml"));
+    snprintf(weights, sizeof weights, "%s", tiny_path("weights.safetensors"));
+    snprintf(images, sizeof images, "%s", tiny_path("data/images/val"));
+    ok = ok && config_read(&c, config, NULL, 0, &err) && model_open(&model, &c, &err)
+      && weights_give(&model.params, model.params.value, "", &t, &err) && safetensors_write(weights, &t, &err);
+    tensors_free(&t);
+    model_free(&model);
+    config_free(&c);
+    if (!ok)
+        print_error("%s\n", err.text);
+    return ok ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    tiny_remove(tiny_folder);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_test_writes_score_and_detections),
+        cmocka_unit_test(test_predict_takes_files_folders_and_patterns),
+        cmocka_unit_test(test_predict_reads_a_stream),
+        cmocka_unit_test(test_export_writes_what_detects_the_same),
+        cmocka_unit_test(test_info_counts),
+        cmocka_unit_test(test_bench_measures),
+        cmocka_unit_test(test_convert_writes_coco) };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
