@@ -24,4 +24,4 @@ if ! command -v apt-get >/dev/null || { [ "$as_root" ] && ! command -v $as_root 
 fi
 echo "setup: installing$missing" >&2
 $as_root apt-get -qq update || echo "setup: not every list of packages is up to date" >&2
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing > /dev/null
