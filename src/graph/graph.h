@@ -94,7 +94,8 @@ void graph_forward(struct graph *, uint64_t key);               /* key: random n
 /* Sets the gradients of parameters, or adds to them if accumulate (gradients of several batches in one step). */
 void graph_backward(struct graph *, bool accumulate);
 
-/* The name of the first layer whose output is not finite, running forward once more; NULL if all are. */
+/* The name of the first layer whose output is not finite, running forward once more; NULL if all are.  The inputs must
+ * be written again before: others may have had their memory. */
 const char *graph_blame(struct graph *, uint64_t key);
 
 double graph_macs(const struct graph *);

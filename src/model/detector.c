@@ -109,6 +109,12 @@ static struct detector_plan *make_plan(struct detector *d, int n, int h, int w, 
 
 /* ---- running ---- */
 
+static void write_input(struct detector_plan *p, const float *pixel)
+{
+    memcpy(graph_view(&p->graph, MODEL_INPUT).p, pixel,
+           (size_t)p->n * (size_t)p->h * (size_t)p->w * 3 * sizeof *pixel);
+}
+
 static struct detector_plan *forward(struct detector *d, const float *pixel, int n, int h, int w, struct error *err)
 {
     struct detector_plan *p = find_plan(d, n, h, w);
@@ -117,7 +123,7 @@ static struct detector_plan *forward(struct detector *d, const float *pixel, int
     if (!p)
         return NULL;
     p->used = ++d->runs;
-    memcpy(graph_view(&p->graph, MODEL_INPUT).p, pixel, (size_t)n * (size_t)h * (size_t)w * 3 * sizeof *pixel);
+    write_input(p, pixel);
     graph_forward(&p->graph, 0);
     return p;
 }
@@ -173,9 +179,12 @@ bool detector_run(struct detector *d, const struct batch *batch, struct error *e
     for (int i = 0; ok && i < batch->n; i++)
         ok = !job.errors[i].exit || fail(err, "%s", job.errors[i].text);
     free(job.errors);
-    const char *layer = p && !ok ? graph_blame(&p->graph, 0) : NULL;
-    if (!layer)
+    if (!p || ok)
         return ok;
+    write_input(p, batch->image);
+    const char *layer = graph_blame(&p->graph, 0);
+    if (!layer)
+        return false;
     const struct error first = *err;
     return fail(err, "%s; the first layer whose output is not finite is %s", first.text, layer);
 }

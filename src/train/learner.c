@@ -124,6 +124,12 @@ static bool assign_and_differentiate(struct plan_for *p, const struct images *in
     return true;
 }
 
+static void write_input(struct plan_for *p, const struct images *in)
+{
+    memcpy(graph_view(&p->graph, MODEL_INPUT).p, in->pixel,
+           (size_t)in->n * (size_t)in->h * (size_t)in->w * 3 * sizeof *in->pixel);
+}
+
 bool learner_forward(struct learner *l, const struct images *in, int epoch, struct losses *losses,
                      struct plan_for **used, struct error *err)
 {
@@ -134,13 +140,13 @@ bool learner_forward(struct learner *l, const struct images *in, int epoch, stru
         return false;
     const uint64_t key = (uint64_t)l->optimizer.step;
     p->used = ++l->batches;
-    memcpy(graph_view(&p->graph, MODEL_INPUT).p, in->pixel,
-           (size_t)in->n * (size_t)in->h * (size_t)in->w * 3 * sizeof *in->pixel);
+    write_input(p, in);
     graph_forward(&p->graph, key);
     *used = p;
     if (assign_and_differentiate(p, in, l->model->aux_head != NULL, losses, err))
         return true;
     const struct error first = *err;
+    write_input(p, in);
     const char *layer = graph_blame(&p->graph, key);
     return layer ? fail(err, "%s; the first layer whose output is not finite is %s", first.text, layer) : false;
 }
