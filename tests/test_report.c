@@ -104,6 +104,9 @@ static void csv_refuses(void **state)
     (void)state;
     assert_true(csv_cut_after(in_folder("not there.csv"), "step", 1, &err));
     assert_false(file_exists(in_folder("not there.csv")));
+    write_file(in_folder("begun.csv"), "step,");
+    assert_true(csv_cut_after(in_folder("begun.csv"), "step", 1, &err));
+    assert_false(file_exists(in_folder("begun.csv")));
     write_file(in_folder("bad.csv"), "step,x\n1,2\n1,2,3\n");
     assert_false(csv_read(&t, in_folder("bad.csv"), &err));
     assert_non_null(strstr(err.text, "bad.csv:3: 3 fields"));

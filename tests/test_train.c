@@ -142,8 +142,9 @@ static void run_whole(const char *name, const char *const *overrides, struct tra
 static void run_refused(const char *name, const char *override, struct training_options options, int exit,
                         const char *text)
 {
+    const char *const overrides[] = { override, NULL };
     struct run r;
-    assert_false(run_open(&r, name, (const char *const[]){ override, NULL }, options) && trainer_run(&r.trainer, &r.err));
+    assert_false(run_open(&r, name, overrides, options) && trainer_run(&r.trainer, &r.err));
     if (r.err.exit != exit || !strstr(r.err.text, text))
         fail_msg("exit %d: %s", r.err.exit, r.err.text);
     run_close(&r);
@@ -335,6 +336,30 @@ static void test_broken_checkpoint(void **state)
     }
 }
 
+/* Numbers of a checkpoint that no run can have. */
+static void test_wrong_numbers(void **state)
+{
+    static const struct { const char *key, *value; } cases[] = {
+        { "step", "-1" }, { "step", "nan" }, { "step", "1e300" }, { "step", "" }, { "step", "3 4" }, { "epoch", "x" },
+        { "epoch", "2147483647" }, { "batch", "-1" }, { "batch", "4" }, { "images", "8" }, { "images", "0" },
+        { "best", "inf" }, { "best_epoch", "1e10" }, { "rates", "" }, { "rates", "0.1 0.2" }, { "rates", "nan" } };
+    struct error err = {0};
+    (void)state;
+    run_whole("wrong", NULL, (struct training_options){0});
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tensors t = {0};
+        must(safetensors_read(&t, in_folder("straight/model_last.safetensors"), &err), &err);
+        for (int k = 0; k < t.metadata_count; k++)
+            if (strcmp(t.metadata[k].key, cases[i].key) == 0) {
+                free(t.metadata[k].value);
+                t.metadata[k].value = new_text(cases[i].value, &err);
+            }
+        must(safetensors_write(in_folder("wrong/model_last.safetensors"), &t, &err), &err);
+        tensors_free(&t);
+        run_refused("wrong", NULL, (struct training_options){ .resume = true }, 1, "model_last.safetensors");
+    }
+}
+
 static void test_weights(void **state)
 {
     struct run r;
@@ -380,8 +405,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns), cmocka_unit_test(test_files), cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_stop), cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_broken_checkpoint), cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_unreadable_image),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_broken_checkpoint), cmocka_unit_test(test_wrong_numbers),
+        cmocka_unit_test(test_weights), cmocka_unit_test(test_unreadable_image),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -28,7 +28,7 @@ struct step_report {
     int epoch, batch, batches;                  /* epoch from 1; batches done in it, of so many */
 };
 
-/* After a step, the number `step` from 0: each log.interval-th is a row and a line, the others move a terminal's bar. */
+/* After a step, the number `step` from 0: each log.interval-th is a row and a line, all move a terminal's bar. */
 bool record_step(struct record *, long step, const struct step_report *, struct error *);
 
 /* After epoch number `epoch`, from 1, and `steps` steps of the run. */

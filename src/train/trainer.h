@@ -20,7 +20,8 @@ struct trainer;
 
 struct training_options {               /* borrowed */
     int threads;
-    const char *weights;                /* a file to start from; NULL: schedule.load_model, if given */
+    const char *weights;                /* a file to start from; NULL: schedule.load_model, if given, or what the
+                                           backbone's pretrain names */
     bool resume;                        /* go on from model_last if it is there; or schedule.resume */
     FILE *screen;                       /* for progress and messages; NULL: none */
     const volatile sig_atomic_t *stop;  /* not 0: finish the step, write a checkpoint and return; NULL: never */
