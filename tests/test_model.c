@@ -373,7 +373,7 @@ static struct images batch(int n, int h, int w)
 static double learn(struct learner *l, struct images in, int epoch, bool accumulate)
 {
     struct losses losses;
-    struct plan_for *plan;
+    struct plan *plan;
     struct error err = {0};
     if (!learner_forward(l, &in, epoch, &losses, &plan, &err))
         fail_msg("%d x %d x %d: %s", in.n, in.h, in.w, err.text);
@@ -411,7 +411,7 @@ static void test_sizes_in_turn(void **state)
         learner_free(&fresh);
         close_model(&g);
     }
-    assert_int_equal(turn.plan_count, PLANS);
+    assert_int_equal(turn.plans.count, PLANS);
     learner_free(&turn);
     close_model(&f);
 }
@@ -483,7 +483,7 @@ static void test_blame(void **state)
         struct fixture f;
         struct learner l;
         struct losses losses;
-        struct plan_for *plan;
+        struct plan *plan;
         struct error err = {0};
         const struct images in = batch(1, 64, 64);
         open_model(&f, freeze[i]);
@@ -547,7 +547,8 @@ static void test_refusals(void **state)
 /* The names of the one layer that is made within a stage but not within a unit. */
 static void test_last_convolution(void **state)
 {
-    const char *const overrides[] = { "model.arch.backbone.with_last_conv=true", "model.arch.fpn.in_channels=[48, 96, 1024]" };
+    static const char *const overrides[] = {
+        "model.arch.backbone.with_last_conv=true", "model.arch.fpn.in_channels=[48, 96, 1024]" };
     struct fixture f = {0};
     struct error err = {0};
     (void)state;

@@ -101,7 +101,7 @@ static bool open_network(struct bench *b, struct error *err)
 static bool one_round(struct bench *b, struct error *err)
 {
     struct losses losses;
-    struct plan_for *plan;
+    struct plan *plan;
     double norm;
     if (!b->train) {
         memcpy(graph_view(b->graph, MODEL_INPUT).p, b->pixel,

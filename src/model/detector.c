@@ -2,80 +2,29 @@
 
 #include "base/memory.h"
 #include "kernel/kernels.h"
-#include "model/criterion.h"
 #include <stdlib.h>
 #include <string.h>
-
-enum { DETECTOR_PLANS = 8 };
-
-struct detector_plan {
-    int n, h, w;
-    struct graph graph;
-    struct prior_grid grid;
-    long used;                          /* the run in which it last was */
-};
 
 bool detector_init(struct detector *d, struct model *model, const real *values, int threads, struct error *err)
 {
     *d = (struct detector){ .model = model, .values = values, .team = { threads },
                             .rules = { model->shape.num_classes, model->shape.reg_max, 0.05, 0.6, DETECTOR_KEPT } };
     d->kernels = kernels_pick(getenv("NANODET_ISA"), err);
-    d->plans = new_array(DETECTOR_PLANS, sizeof *d->plans, err);
     d->tmp = new_array((size_t)threads, sizeof *d->tmp, err);
-    return d->kernels && d->plans && d->tmp;
+    const struct binding to = { .params = &model->params, .values = values, .team = &d->team, .kernels = d->kernels };
+    return d->kernels && d->tmp && plans_init(&d->plans, model, &to, NULL, err);
 }
 
 void detector_free(struct detector *d)
 {
-    for (int i = 0; i < d->plan_count; i++)
-        graph_free(&d->plans[i].graph);
+    plans_free(&d->plans);
     for (int i = 0; d->tmp && i < d->team.threads; i++)
         arena_free(&d->tmp[i]);
-    block_free(d->block, d->block_size);
     batch_free(&d->own);
-    free(d->plans);
     free(d->tmp);
     free(d->found);
     free(d->count);
     *d = (struct detector){0};
-}
-
-/* ---- plans ---- */
-
-static struct detector_plan *find_plan(struct detector *d, int n, int h, int w)
-{
-    for (int i = 0; i < d->plan_count; i++)
-        if (d->plans[i].n == n && d->plans[i].h == h && d->plans[i].w == w)
-            return &d->plans[i];
-    return NULL;
-}
-
-/* A free place: the plan not used for longest makes room. */
-static struct detector_plan *free_place(struct detector *d)
-{
-    struct detector_plan *oldest = &d->plans[0];
-    if (d->plan_count < DETECTOR_PLANS)
-        return &d->plans[d->plan_count++];
-    for (int i = 1; i < DETECTOR_PLANS; i++)
-        if (d->plans[i].used < oldest->used)
-            oldest = &d->plans[i];
-    graph_free(&oldest->graph);
-    return oldest;
-}
-
-/* Memory for one more graph; where it is too small, the graphs that share it go. */
-static bool grow_block(struct detector *d, size_t size, struct error *err)
-{
-    if (size <= d->block_size)
-        return true;
-    while (d->plan_count > 0)
-        graph_free(&d->plans[--d->plan_count].graph);
-    block_free(d->block, d->block_size);
-    d->block_size = 0;
-    d->block = block_new(size, err);
-    if (d->block)
-        d->block_size = size;
-    return d->block != NULL;
 }
 
 static bool grow_arenas(struct detector *d, size_t size, struct error *err)
@@ -89,53 +38,31 @@ static bool grow_arenas(struct detector *d, size_t size, struct error *err)
     return true;
 }
 
-static struct detector_plan *make_plan(struct detector *d, int n, int h, int w, struct error *err)
+static void write_input(struct plan *p, const float *pixel)
 {
-    struct detector_plan p = { .n = n, .h = h, .w = w };
-    struct binding to = { .params = &d->model->params, .values = d->values, .team = &d->team, .kernels = d->kernels };
-    bool ok = model_graph(d->model, &(struct graph_options){ .n = n, .h = h, .w = w }, &p.graph, err)
-           && grow_block(d, p.graph.block_size, err);
-    to.block = d->block;
-    ok = ok && graph_bind(&p.graph, &to, err) && criterion_grid(d->model, n, h, w, &p.grid, err)
-      && grow_arenas(d, postprocess_bytes(&d->rules, &p.grid), err);
-    if (!ok) {
-        graph_free(&p.graph);
-        return NULL;
-    }
-    struct detector_plan *place = free_place(d);
-    *place = p;
-    return place;
-}
-
-/* ---- running ---- */
-
-static void write_input(struct detector_plan *p, const float *pixel)
-{
+    const struct graph_options *o = &p->options;
     memcpy(graph_view(&p->graph, MODEL_INPUT).p, pixel,
-           (size_t)p->n * (size_t)p->h * (size_t)p->w * 3 * sizeof *pixel);
+           (size_t)o->n * (size_t)o->h * (size_t)o->w * 3 * sizeof *pixel);
 }
 
-static struct detector_plan *forward(struct detector *d, const float *pixel, int n, int h, int w, struct error *err)
+static struct plan *forward(struct detector *d, const float *pixel, int n, int h, int w, struct error *err)
 {
-    struct detector_plan *p = find_plan(d, n, h, w);
-    if (!p)
-        p = make_plan(d, n, h, w, err);
-    if (!p)
+    struct plan *p = plans_find(&d->plans, &(struct graph_options){ .n = n, .h = h, .w = w }, err);
+    if (!p || !grow_arenas(d, postprocess_bytes(&d->rules, &p->grid), err))
         return NULL;
-    p->used = ++d->runs;
     write_input(p, pixel);
     graph_forward(&p->graph, 0);
     return p;
 }
 
-static const float *prediction(const struct detector_plan *p)
+static const float *prediction(const struct plan *p)
 {
     return graph_view(&p->graph, graph_output_named(&p->graph, "main")).p;
 }
 
 const float *detector_forward(struct detector *d, const float *pixel, int n, int h, int w, struct error *err)
 {
-    const struct detector_plan *p = forward(d, pixel, n, h, w, err);
+    const struct plan *p = forward(d, pixel, n, h, w, err);
     return p ? prediction(p) : NULL;
 }
 
@@ -153,7 +80,7 @@ static bool grow_results(struct detector *d, int n, struct error *err)
 
 struct detection_job {
     struct detector *d;
-    const struct detector_plan *plan;
+    const struct plan *plan;
     const struct batch *batch;
     struct error *errors;               /* [n] */
 };
@@ -171,7 +98,7 @@ static void detect_in_image(const void *job, int i)
 
 bool detector_run(struct detector *d, const struct batch *batch, struct error *err)
 {
-    struct detector_plan *p = forward(d, batch->image, batch->n, batch->h, batch->w, err);
+    struct plan *p = forward(d, batch->image, batch->n, batch->h, batch->w, err);
     struct detection_job job = { d, p, batch, new_array((size_t)batch->n, sizeof *job.errors, err) };
     bool ok = p && job.errors && grow_results(d, batch->n, err);
     if (ok)

@@ -1,10 +1,9 @@
-/* model/detector.h -- a model that finds objects in images.  A graph in evaluation is kept for each of the last sizes
- * of batch; all share one block of memory. */
+/* model/detector.h -- a model that finds objects in images. */
 #ifndef MODEL_DETECTOR_H
 #define MODEL_DETECTOR_H
 #include "data/sample.h"
 #include "detect/postprocess.h"
-#include "model/model.h"
+#include "model/plans.h"
 
 enum { DETECTOR_KEPT = 100 };           /* most detections of an image, as in the original */
 
@@ -13,14 +12,12 @@ struct detector {
     struct team team;
     const struct kernels *kernels;
     struct postprocess_config rules;    /* score_thr 0.05, iou_thr 0.6; score_thr may be raised before a run */
-    struct detector_plan *plans; int plan_count;
-    void *block; size_t block_size;
+    struct plans plans;
     struct arena *tmp;                  /* [threads] */
     struct detected *found;             /* [n][DETECTOR_KEPT] of the last batch, best first, */
     int *count;                         /* [n] and how many there are of each image: in pixels of the source */
     int room;                           /* images that both have room for */
     struct batch own;                   /* of detector_look */
-    long runs;
 };
 
 /* values: laid out as model->params.value, or that itself; they may change between two runs. */

@@ -1,8 +1,7 @@
 /* train/learner.h -- a model, its optimizer, and the graphs that its batches need: one training step. */
 #ifndef TRAIN_LEARNER_H
 #define TRAIN_LEARNER_H
-#include "detect/loss.h"
-#include "model/model.h"
+#include "model/plans.h"
 #include "train/optimizer.h"
 
 struct images {                         /* a batch as the network takes it; borrowed */
@@ -14,34 +13,23 @@ struct images {                         /* a batch as the network takes it; borr
 struct losses { struct loss_values head[LOSS_HEADS]; bool aux; };
 double losses_total(const struct losses *);
 
-enum { PLANS = 16 };                    /* sizes of batches kept ready */
-
-struct plan_for {
-    int n, h, w; bool detached;
-    struct graph graph;
-    struct loss loss;
-    long used;                          /* the learner's count of batches when it was last used */
-};
-
 struct learner {
     struct model *model;                /* borrowed */
     struct team team;
     const struct kernels *kernels;
     struct loss_config criterion;
     struct optimizer optimizer;
-    struct plan_for *plans; int plan_count;
-    void *block; size_t block_size;     /* memory that the graphs share */
-    long batches;                       /* seen */
+    struct plans plans;
 };
 
 bool learner_init(struct learner *, struct model *, int threads, struct error *);
 void learner_free(struct learner *);
 
 /* Forward, assignment, losses and the gradients of the outputs.  epoch, from 0, decides whether the auxiliary branch is
- * detached.  *used is the plan that ran: its graph holds the outputs until graph_backward(&used->graph, accumulate) sets the
- * gradient or adds to it, its loss the assignment.  Fails at a prediction that is not finite, naming the first layer
- * that made one. */
-bool learner_forward(struct learner *, const struct images *, int epoch, struct losses *, struct plan_for **used,
+ * detached.  *used is the plan that ran: its loss holds the assignment, its graph the outputs, until
+ * graph_backward(&used->graph, accumulate) sets the gradient or adds to it.  Fails at a prediction that is not finite,
+ * naming the first layer that made one. */
+bool learner_forward(struct learner *, const struct images *, int epoch, struct losses *, struct plan **used,
                      struct error *);
 
 /* Clips, steps and averages; *norm is that of the gradient before clipping.  Fails, nothing changed, if the gradient

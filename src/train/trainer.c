@@ -72,7 +72,7 @@ static bool take_batch(struct trainer *t, int index, int count, struct losses *s
 {
     const struct batch *batch;
     struct losses losses;
-    struct plan_for *plan;
+    struct plan *plan;
     if (!loader_next(t->loader, &batch, err))
         return false;
     const struct images images = images_of(t, batch);

@@ -115,7 +115,7 @@ static void tally_state(struct model_case *c, const cJSON *rules, const struct o
 static bool one_step(struct model_case *c, const cJSON *rules, struct learner *l, int step, struct error *err)
 {
     const struct images images = case_images(c);
-    struct plan_for *plan;
+    struct plan *plan;
     struct losses losses;
     char name[64];
     double norm;

@@ -202,7 +202,7 @@ static void compare_losses(struct model_case *c, const struct losses *l)
     }
 }
 
-static void compare_assignment(struct model_case *c, const struct plan_for *plan)
+static void compare_assignment(struct model_case *c, const struct plan *plan)
 {
     for (int i = 0; i < c->n; i++) {
         char name[32];
@@ -301,7 +301,7 @@ static bool compare_training(struct model_case *c, struct error *err)
 {
     struct learner l = {0};
     struct losses losses;
-    struct plan_for *plan;
+    struct plan *plan;
     const struct images images = case_images(c);
     bool ok = fresh_learner(c, &l, err) && compare_evaluation(c, &l, err)
            && learner_forward(&l, &images, c->epoch, &losses, &plan, err);

@@ -1,0 +1,96 @@
+#include "model/plans.h"
+
+#include "base/memory.h"
+#include "model/criterion.h"
+#include <stdlib.h>
+
+bool plans_init(struct plans *plans, struct model *model, const struct binding *to, const struct loss_config *criterion,
+                struct error *err)
+{
+    *plans = (struct plans){ .model = model, .to = *to, .criterion = criterion };
+    plans->list = new_array(PLANS, sizeof *plans->list, err);
+    return plans->list != NULL;
+}
+
+static void drop(struct plan *p)
+{
+    graph_free(&p->graph);
+    loss_free(&p->loss);
+    *p = (struct plan){0};
+}
+
+static void drop_all(struct plans *plans)
+{
+    while (plans->count > 0)
+        drop(&plans->list[--plans->count]);
+}
+
+void plans_free(struct plans *plans)
+{
+    drop_all(plans);
+    free(plans->list);
+    block_free(plans->block, plans->block_size);
+    *plans = (struct plans){0};
+}
+
+static bool same_options(const struct graph_options *a, const struct graph_options *b)
+{
+    return a->n == b->n && a->h == b->h && a->w == b->w && a->training == b->training && a->detached == b->detached
+        && a->unfused == b->unfused && a->separate == b->separate;
+}
+
+/* Memory for one more graph; where it is too small, the graphs that share it go. */
+static bool grow_block(struct plans *plans, size_t size, struct error *err)
+{
+    if (size <= plans->block_size)
+        return true;
+    drop_all(plans);
+    block_free(plans->block, plans->block_size);
+    plans->block_size = 0;
+    plans->block = block_new(size, err);
+    if (plans->block)
+        plans->block_size = size;
+    return plans->block != NULL;
+}
+
+/* A free place: the plan not used for longest makes room. */
+static struct plan *free_place(struct plans *plans)
+{
+    struct plan *oldest = &plans->list[0];
+    if (plans->count < PLANS)
+        return &plans->list[plans->count++];
+    for (int i = 1; i < PLANS; i++)
+        if (plans->list[i].used < oldest->used)
+            oldest = &plans->list[i];
+    drop(oldest);
+    return oldest;
+}
+
+static struct plan *make(struct plans *plans, const struct graph_options *o, struct error *err)
+{
+    struct plan p = { .options = *o };
+    bool ok = model_graph(plans->model, o, &p.graph, err) && grow_block(plans, p.graph.block_size, err);
+    plans->to.block = plans->block;
+    ok = ok && graph_bind(&p.graph, &plans->to, err) && criterion_grid(plans->model, o->n, o->h, o->w, &p.grid, err)
+      && (!plans->criterion || loss_init(&p.loss, plans->criterion, &p.grid, plans->to.team, err));
+    if (!ok) {
+        drop(&p);
+        return NULL;
+    }
+    struct plan *place = free_place(plans);
+    *place = p;
+    return place;
+}
+
+struct plan *plans_find(struct plans *plans, const struct graph_options *options, struct error *err)
+{
+    struct plan *found = NULL;
+    for (int i = 0; i < plans->count && !found; i++)
+        if (same_options(&plans->list[i].options, options))
+            found = &plans->list[i];
+    if (!found)
+        found = make(plans, options, err);
+    if (found)
+        found->used = ++plans->calls;
+    return found;
+}
