@@ -3,13 +3,32 @@
 #include <math.h>
 #include <string.h>
 
-/* Compares tap (u, v) of the window with the largest of the taps before it. */
-static inline void max_tap(int c, const real *restrict x, int tap, real *restrict y, unsigned char *restrict winner)
+enum { LANES = 8 };                             /* channels compared together */
+
+/* One output of `lanes` channels: the window's rows [u0, u1) and columns [v0, v1), x being its tap (0, 0).  The winner
+ * is kept as a number like the others until it is stored: vectors of one width. */
+static inline __attribute__((always_inline)) void max_window(const struct depthwise *g, int lanes, int u0, int u1,
+                                                             int v0, int v1, const real *restrict x,
+                                                             real *restrict y, unsigned char *restrict winner)
 {
-    for (int i = 0; i < c; i++) {
-        const bool wins = x[i] > y[i] || x[i] != x[i];          /* a NaN is larger than any */
-        y[i] = wins ? x[i] : y[i];
-        winner[i] = wins ? (unsigned char)tap : winner[i];
+    real best[LANES], tap[LANES];
+    for (int l = 0; l < lanes; l++) {
+        best[l] = -INFINITY;
+        tap[l] = (real)(u0 * g->kernel + v0);
+    }
+    for (int u = u0; u < u1; u++)
+        for (int v = v0; v < v1; v++) {
+            const real *restrict z = x + ((ptrdiff_t)u * g->w + v) * g->ldx;
+            const real here = (real)(u * g->kernel + v);
+            for (int l = 0; l < lanes; l++) {
+                const bool wins = z[l] > best[l] || z[l] != z[l];     /* a NaN is larger than any */
+                best[l] = wins ? z[l] : best[l];
+                tap[l] = wins ? here : tap[l];
+            }
+        }
+    for (int l = 0; l < lanes; l++) {
+        y[l] = best[l];
+        winner[l] = (unsigned char)tap[l];
     }
 }
 
@@ -21,13 +40,12 @@ static void max_pool_row(const struct depthwise *g, int i, const real *restrict 
     for (int j = 0; j < g->out_w; j++, y += g->ldy, winner += g->c) {
         const int left = j * g->stride - g->pad;
         const int v0 = left < 0 ? -left : 0, v1 = left + g->kernel > g->w ? g->w - left : g->kernel;
-        for (int c = 0; c < g->c; c++)
-            y[c] = -INFINITY;
-        memset(winner, u0 * g->kernel + v0, (size_t)g->c);
-        for (int u = u0; u < u1; u++)
-            for (int v = v0; v < v1; v++)
-                max_tap(g->c, x + ((ptrdiff_t)(top + u - first) * g->w + left + v) * g->ldx, u * g->kernel + v, y,
-                        winner);
+        const real *from = x + ((ptrdiff_t)(top - first) * g->w + left) * g->ldx;
+        int c = 0;
+        for (; c + LANES <= g->c; c += LANES)
+            max_window(g, LANES, u0, u1, v0, v1, from + c, y + c, winner + c);
+        if (c < g->c)
+            max_window(g, g->c - c, u0, u1, v0, v1, from + c, y + c, winner + c);
     }
 }
 
