@@ -10,6 +10,7 @@
 #include "detect/prediction.h"
 #include "rooms.h"
 #include <cjson/cJSON.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ struct rows {
     struct tensors t;
     int count, width;           /* of pred */
     double *value, *slope;      /* [count], [count][width] */
+    double *parts;              /* [count] size of the terms that a row's slopes are sums of, 0 where none cancel */
 };
 
 static void quality_rows(struct rows *r)
@@ -43,13 +45,37 @@ static void distribution_rows(struct rows *r)
         r->value[i] = distribution_focal(pred + i * r->width, r->width, label[i], r->slope + i * r->width);
 }
 
+/* Slopes of an IoU are sums of terms of a side over the union.  Where a prediction is perfect they cancel, and the
+ * original's numbers are its rounding. */
+static double box_parts(const double p[4], const double t[4], double eps)
+{
+    const double w = fmax(p[2] - p[0], t[2] - t[0]), h = fmax(p[3] - p[1], t[3] - t[1]);
+    const double areas = (p[2] - p[0]) * (p[3] - p[1]) + (t[2] - t[0]) * (t[3] - t[1]);
+    return fmax(w, h) / fmax(areas / 2, eps);           /* the union is at least half of both areas */
+}
+
 static void box_rows(struct rows *r, const struct box_loss *loss)
 {
     const double (*pred)[4] = (void *)fixture_doubles(&r->t, "pred");
     const double (*target)[4] = (void *)fixture_doubles(&r->t, "target");
     const double eps = fixture_number(&r->t, "eps", loss->eps);
-    for (int i = 0; i < r->count; i++)
+    for (int i = 0; i < r->count; i++) {
         r->value[i] = loss->of(pred[i], target[i], eps, r->slope + 4 * i);
+        r->parts[i] = box_parts(pred[i], target[i], eps);
+    }
+}
+
+/* How far apart slopes are, in units of the largest; what is within ROUNDINGS of a row's terms is equal. */
+static double slope_distance(const struct rows *r, const double *got, const double *want, const double *parts)
+{
+    enum { ROUNDINGS = 4 };                     /* measured: less than 2 */
+    double worst = 0, largest = 0;
+    for (int i = 0; want && i < r->count * r->width; i++) {
+        const double d = fabs(got[i] - want[i]), rest = d <= ROUNDINGS * DBL_EPSILON * parts[i / r->width] ? 0 : d;
+        worst = fixture_worse(worst, rest);
+        largest = fmax(largest, fabs(want[i]));
+    }
+    return !want ? INFINITY : largest > 0 ? worst / largest : worst;
 }
 
 /* One reduction: loss.<now|w>.<none|mean|sum>[.avgA] and its gradient. */
@@ -66,18 +92,17 @@ static void compare_reduction(struct rows *r, const char *name)
     const size_t count = (size_t)r->count, width = (size_t)r->width;
     double *value = tensors_block(&r->t, count + 1, sizeof *value, NULL);
     double *slope = tensors_block(&r->t, count * width, sizeof *slope, NULL);
+    double *parts = tensors_block(&r->t, count, sizeof *parts, NULL);
     for (size_t i = 0; i < count; i++) {
         const double factor = scale * (weight ? weight[i] : 1);
         value[none ? i : 0] += factor * r->value[i];
+        parts[i] = factor * r->parts[i];
         for (size_t j = 0; j < width; j++)
             slope[i * width + j] = factor * r->slope[i * width + j];
     }
     snprintf(grad, sizeof grad, "grad%s", name + 4);
-    /* Where the parts of a slope, each about 1 over the side of a box, cancel, only their rounding is left. */
-    const double parts = 1e-4 * scale;
     parity_compare(r->p, r->path, fixture_distance(value, fixture_doubles(&r->t, name), none ? count : 1), 1e-10, name);
-    parity_compare(r->p, r->path, fixture_distance_of(slope, fixture_doubles(&r->t, grad), count * width, parts), 1e-10,
-                   grad);
+    parity_compare(r->p, r->path, slope_distance(r, slope, fixture_doubles(&r->t, grad), parts), 1e-10, grad);
 }
 
 static const struct box_loss *box_loss_of(const struct tensors *t)
@@ -94,6 +119,7 @@ static void rows(struct rows *r)
     r->width = fixture_extent(&r->t, "pred", 1);
     r->value = tensors_block(&r->t, (size_t)r->count, sizeof *r->value, NULL);
     r->slope = tensors_block(&r->t, (size_t)r->count * (size_t)r->width, sizeof *r->slope, NULL);
+    r->parts = tensors_block(&r->t, (size_t)r->count, sizeof *r->parts, NULL);
     if (tensors_find(&r->t, "score"))
         quality_rows(r);
     else if (tensors_find(&r->t, "label"))
