@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 demo=workspace/demo config=configs/demo.yml best=workspace/demo/train/model_best/model_best.safetensors
 
 sh scripts/setup.sh
-make -j "$(nproc)" nanodet
+make -s -j "$(nproc)" nanodet
 rm -rf "$demo"
 mkdir -p "$demo"
 ./nanodet synth "$demo/data" --images 1000 --val-images 100 --size 256x256 --objects 6-14
@@ -16,4 +16,4 @@ mkdir -p "$demo"
 
 echo "curves: $demo/train/curves.png"
 echo "held-out scenes with what was found in them: $demo/pictures"
-sed -n 's/.*"AP": *\([-0-9.e]*\).*/mAP \1/p' "$demo/score.json" | head -n 1
+sed -n 's/^{ *"AP": *\([-0-9.e]*\),.*/mAP \1/p' "$demo/score.json"
