@@ -206,7 +206,7 @@ static bool draw_chart(const char *path, const struct table *metrics, const stru
 {
     const struct panel panels[] = {
         { "Loss",              { 70,  60, 720, 690 }, loss_curves, metrics },
-        { "Score", { 880, 60, 480, 380 }, ap_curves, eval },
+        { "Score",             { 880,  60, 480, 380 }, ap_curves, eval },
         { "Learning rate",     { 880, 540, 480, 210 }, lr_curves, metrics } };
     double points[POINTS][2], last_epoch = 1;
     const struct table *const tables[] = { metrics, eval };
