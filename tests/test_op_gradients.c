@@ -186,7 +186,7 @@ static double want_conv(const struct trial *t, ptrdiff_t pixel, int o)
 #define VECTORS(C)       VECTOR(C), VECTOR(C), VECTOR(C), VECTOR(C)
 #define LEVELS_OF(N, C)  { .n = N, .h = 19, .w = 1, .c = C, .lv = { 3, { 3, 2, 1 }, { 5, 1, 2 } } }
 #define NORM(...)        .attr.norm = { .eps = 1e-3, .momentum = 0.1, __VA_ARGS__ }
-#define CONV(STRIDE, PAD, GROUPS) .attr.conv = { STRIDE, PAD, GROUPS }
+#define CONV(STRIDE, PAD, GROUPS) .attr.conv = { STRIDE, PAD, GROUPS, false }
 
 static const struct op_case cases[] = {
     { &op_act, 1e-8, { MAP(1, 1, 1, 1) }, .attr.act = { ACT_NONE, 0 }, .want = want_act },
@@ -324,7 +324,7 @@ static const struct op_case cases[] = {
       .pending = 1, .act = ACT_LEAKY_RELU },
     { &op_conv, 1e-7, { LEVELS_OF(2, 16), MAP(19, 3, 3, 16), VECTOR(19) }, CONV(1, 1, 1), .want = want_conv,
       .dense = 6, .pending = 1, .act = ACT_SILU, .per_image = true },
-    { &op_conv, 1e-7, { MAP(2, 31, 33, 16), MAP(16, 3, 3, 16) }, CONV(1, 1, 1), .want = want_conv, .dense = 6,
+    { &op_conv, 1e-7, { MAP(1, 31, 33, 16), MAP(16, 3, 3, 16) }, CONV(1, 1, 1), .want = want_conv, .dense = 6,
       .pending = 1, .act = ACT_SILU },
     { &op_conv, 1e-8, { MAP(2, 7, 5, 16), MAP(16, 3, 3, 16), VECTOR(16) }, .attr.conv = { 1, 1, 1, true },
       .want = want_conv, .dense = 6 },                                  /* direct */

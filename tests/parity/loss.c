@@ -294,7 +294,7 @@ static void whole_head(struct head *k)
     config.classes = (int)fixture_number(&k->t, "num_classes", 0);
     config.reg_max = (int)fixture_number(&k->t, "reg_max", 7);
     for (int i = 0; i < grid.images; i++) {
-        char box[20], label[20];
+        char box[24], label[24];
         snprintf(box, sizeof box, "gt_boxes%d", i);
         snprintf(label, sizeof label, "gt_labels%d", i);
         k->truth[i] = (struct truth){ .objects = fixture_extent(&k->t, box, 0),

@@ -60,7 +60,7 @@ void shufflenet_v2_build(struct builder *b, const void *config, value image, str
     x = max_pool(b, x, 3, 2, 1);
     for (int stage = 2; stage <= 4; stage++) {
         for (int i = 0; i < repeats[stage - 2]; i++) {
-            char name[16];
+            char name[24];
             snprintf(name, sizeof name, "stage%d", stage);
             enter_index(b, name, i);
             x = shuffle_unit(b, x, size->channels[stage - 1], i == 0 ? 2 : 1, c->activation);

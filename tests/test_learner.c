@@ -1,0 +1,178 @@
+/* tests/test_learner.c -- training steps of a small model: batches of any size in turn, gradients added up, what is
+ * frozen, and who is named when a number is none. */
+#include "small_model.h"
+#include "train/learner.h"
+
+enum { IMAGES = 3, SIDE = 96 };
+
+static float picture[IMAGES * SIDE * SIDE * 3];
+static const float boxes[2][4] = { { 3, 5, 30, 28 }, { 10, 2, 24, 31 } };
+static const int labels[2] = { 2, 0 };
+static const struct truth truth[IMAGES] = { { .objects = 2, .box = boxes, .label = labels },
+                                            { .objects = 1, .box = boxes, .label = labels }, {0} };
+
+static struct images batch(int n, int h, int w)
+{
+    fill(picture, IMAGES * SIDE * SIDE * 3, 1, 9);
+    return (struct images){ picture, n, h, w, truth };
+}
+
+/* Forward and backward of a batch: the loss, and the gradient in l->optimizer.gradient. */
+static double learn(struct learner *l, struct images in, int epoch, bool accumulate)
+{
+    struct losses losses;
+    struct plan *plan;
+    struct error err = {0};
+    if (!learner_forward(l, &in, epoch, &losses, &plan, &err))
+        fail_msg("%d x %d x %d: %s", in.n, in.h, in.w, err.text);
+    graph_backward(&plan->graph, accumulate);
+    return losses_total(&losses);
+}
+
+static void open_learner(struct learner *l, struct fixture *f, int threads)
+{
+    struct error err = {0};
+    if (!learner_init(l, &f->model, threads, &err))
+        fail_msg("%s", err.text);
+}
+
+/* More sizes than plans are kept for, small and large in turn, then the first of them again; both kinds of epochs. */
+static void test_sizes_in_turn(void **state)
+{
+    struct fixture f, g;
+    struct learner turn;
+    (void)state;
+    open_model(&f, NULL);
+    open_learner(&turn, &f, 2);
+    const size_t bytes = (size_t)f.model.params.trained * sizeof(float);
+    for (int i = 0; i < 27; i++) {
+        const int size = i * 7 % 18, epoch = i % 2;
+        const struct images in = batch(1 + size % 3, 32 * (1 + size / 3 % 3), 32 * (1 + size / 9));
+        struct learner fresh;
+        open_model(&g, NULL);
+        open_learner(&fresh, &g, 1);
+        memcpy(f.model.params.value, g.model.params.value, (size_t)g.model.params.total * sizeof(float));
+        const double want = learn(&fresh, in, epoch, false), got = learn(&turn, in, epoch, false);
+        if (got != want || memcmp(turn.optimizer.gradient, fresh.optimizer.gradient, bytes) != 0)
+            fail_msg("%d x %d x %d: loss %.9g, should be %.9g", in.n, in.h, in.w, got, want);
+        assert_memory_equal(f.model.params.value, g.model.params.value, (size_t)g.model.params.total * sizeof(float));
+        learner_free(&fresh);
+        close_model(&g);
+    }
+    assert_int_equal(turn.plans.count, PLANS);
+    learner_free(&turn);
+    close_model(&f);
+}
+
+static void test_accumulate(void **state)
+{
+    struct fixture f;
+    struct learner l;
+    (void)state;
+    open_model(&f, NULL);
+    open_learner(&l, &f, 2);
+    const size_t bytes = (size_t)f.model.params.trained * sizeof(float);
+    float *sum = malloc(bytes), *both = malloc(bytes);
+    const struct images one = batch(2, 64, 96), other = batch(1, 96, 64);
+    learn(&l, one, 0, false);
+    memcpy(sum, l.optimizer.gradient, bytes);
+    learn(&l, other, 0, false);
+    for (ptrdiff_t i = 0; i < f.model.params.trained; i++)
+        sum[i] += l.optimizer.gradient[i];
+    learn(&l, one, 0, false);
+    learn(&l, other, 0, true);
+    memcpy(both, l.optimizer.gradient, bytes);
+    const char *where = "";
+    const double off = gradient_distance(&f.model.params, both, sum, "", &where);
+    if (!(off < 1e-5))
+        fail_msg("%s: %.3g off", where, off);
+    free(sum);
+    free(both);
+    learner_free(&l);
+    close_model(&f);
+}
+
+static void test_frozen_stays(void **state)
+{
+    struct fixture f;
+    struct learner l;
+    struct error err = {0};
+    (void)state;
+    open_model(&f, "model.freeze=[backbone]");
+    open_learner(&l, &f, 1);
+    const struct params *params = &f.model.params;
+    const size_t bytes = (size_t)params->total * sizeof(float);
+    float *before = malloc(bytes);
+    memcpy(before, params->value, bytes);
+    for (int step = 0; step < 3; step++) {
+        double norm;
+        optimizer_rate(&l.optimizer);
+        learn(&l, batch(2, 64, 64), 0, false);
+        assert_true(learner_update(&l, &norm, &err) && norm > 0);
+    }
+    for (int i = 0; i < params->count; i++) {
+        const struct param *p = &params->list[i];
+        const bool frozen = starts(p->name, "backbone.");
+        const bool same = memcmp(before + p->offset, params->value + p->offset, (size_t)p->count * sizeof(float)) == 0;
+        if (same != frozen || (frozen && p->kind == PARAM_TRAINED))
+            fail_msg("%s: %s", p->name, same ? "stayed as it was" : "changed");
+    }
+    free(before);
+    learner_free(&l);
+    close_model(&f);
+}
+
+/* The layer that first makes a number that is none, though the picture's memory serves others by then. */
+static void test_blame(void **state)
+{
+    static const char *const freeze[] = { "model.freeze=[backbone]", NULL };
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct fixture f;
+        struct learner l;
+        struct losses losses;
+        struct plan *plan;
+        struct error err = {0};
+        const struct images in = batch(1, 64, 64);
+        open_model(&f, freeze[i]);
+        open_learner(&l, &f, 1);
+        *param(&f, "fpn.reduce_layers.1.conv.weight") = INFINITY;
+        assert_false(learner_forward(&l, &in, 0, &losses, &plan, &err));
+        if (!strstr(err.text, " fpn.reduce_layers.1.conv"))
+            fail_msg("%s", err.text);
+        learner_free(&l);
+        close_model(&f);
+    }
+}
+
+static void test_gradient_not_finite(void **state)
+{
+    struct fixture f;
+    struct learner l;
+    struct error err = {0};
+    double norm;
+    (void)state;
+    open_model(&f, NULL);
+    open_learner(&l, &f, 1);
+    learn(&l, batch(1, 64, 64), 0, false);
+    const int i = params_find(&f.model.params, "head.gfl_cls.1.weight");
+    l.optimizer.gradient[f.model.params.list[i].offset + 3] = NAN;
+    const float before = *param(&f, "fpn.reduce_layers.1.conv.weight");
+    assert_false(learner_update(&l, &norm, &err));
+    assert_non_null(strstr(err.text, "head.gfl_cls.1.weight"));
+    assert_true(before == *param(&f, "fpn.reduce_layers.1.conv.weight") && l.optimizer.step == 0);
+    learner_free(&l);
+    close_model(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes_in_turn),
+        cmocka_unit_test(test_accumulate),
+        cmocka_unit_test(test_frozen_stays),
+        cmocka_unit_test(test_blame),
+        cmocka_unit_test(test_gradient_not_finite),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
