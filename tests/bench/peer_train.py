@@ -5,6 +5,7 @@
 A step is forward, assignment, the losses of both heads, backward, clipping, AdamW and the moving average of parameters
 and buffers, on generated images with eight boxes each; nothing is loaded.  It is written for speed: pixels are stored
 channels last; clipping, optimizer and average go over all tensors at once.  Parameters have their official names.
+Where other work runs beside it, OMP_WAIT_POLICY=passive keeps its waiting threads from taking several times as long.
 """
 import argparse
 import json
@@ -317,8 +318,7 @@ class Trainer:
 
 def measure(step, seconds):
     """The time of each call of step, three calls at least; the first, which also warms up, is left out."""
-    times = []
-    end = time.perf_counter() + seconds
+    times, end = [], time.perf_counter() + seconds
     while len(times) < 4 or time.perf_counter() < end:
         start = time.perf_counter()
         step()
