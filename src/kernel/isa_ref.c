@@ -1,6 +1,6 @@
 /* kernel/isa_ref.c -- the plain kernels, checked by eye; every other table is checked against this one. */
-#include "kernel/depthwise_ref.h"
 #include "kernel/activate_body.h"
+#include "kernel/depthwise_ref.h"
 #include "kernel/gemm.h"
 #include "kernel/norm_body.h"
 #include "kernel/pool_body.h"
@@ -10,11 +10,5 @@
 
 const struct kernels kernels_ref = {
     .name = "ref", .gemm = gemm_ref, .gemm_near = gemm_near_ref,
-    .winograd = { winograd_input, winograd_filter, winograd_output, winograd_gradient, winograd_filter_gradient },
-    .depthwise_row = depthwise_row, .depthwise_dx_row = depthwise_dx_row, .depthwise_dw_row = depthwise_dw_row,
-    .store_rows = store_rows, .activate = activate, .activate_grad = activate_grad,
-    .interleave = interleave, .every_second = every_second,
-    .max_pool_row = max_pool_row, .max_pool_dx_row = max_pool_dx_row,
-    .upsample_row = upsample_row, .upsample_dx_row = upsample_dx_row,
-    .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx,
+#include "kernel/table_rows.h"
 };

@@ -1,0 +1,11 @@
+/* kernel/bodies.h -- every body, for the instruction set whose vec_*.h was included before. */
+#include "kernel/activate_body.h"
+#include "kernel/depthwise_body.h"
+#include "kernel/gemm_body.h"
+#include "kernel/norm_body.h"
+#include "kernel/pool_body.h"
+#include "kernel/rows_body.h"
+#include "kernel/winograd_body.h"
+
+#include "kernel/gemm.h"
+#include "kernel/tables.h"
