@@ -58,9 +58,11 @@ $(BUILD)/objects/%.o: %.c
 
 # One body, compiled once an instruction set.  Their tables are all that they export.
 FAST = -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math
+ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
 $(BUILD)/src/kernel/isa_sse.o:    EXTRA += $(FAST)
 $(BUILD)/src/kernel/isa_avx2.o:   EXTRA += $(FAST) -mavx2 -mfma
 $(BUILD)/src/kernel/isa_avx512.o: EXTRA += $(FAST) -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
+endif
 
 # Ops, executor and plain kernels once more in double, for gradient checks.
 DOUBLE_SOURCES = $(wildcard src/base/*.c src/graph/*.c src/op/*.c) $(wildcard src/kernel/*.c)

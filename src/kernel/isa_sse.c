@@ -1,5 +1,5 @@
 /* kernel/isa_sse.c -- the bodies compiled for one instruction set; the table is the only symbol it exports. */
-#ifndef REAL_IS_DOUBLE
+#if defined(__x86_64__) && !defined(REAL_IS_DOUBLE)
 #include "kernel/vec_sse.h"
 
 #include "kernel/bodies.h"
