@@ -9,7 +9,7 @@ sh scripts/setup.sh
 make -s -j "$(nproc)" nanodet
 rm -rf "$demo"
 mkdir -p "$demo"
-./nanodet synth "$demo/data" --images 1000 --val-images 100 --size 256x256 --objects 6-14
+./nanodet synth "$demo/data" --images 1000 --val-images 100 --size 256x256 --objects 10-20
 ./nanodet train "$config"
 ./nanodet test "$config" --weights "$best" --dets "$demo/detections.json" --json "$demo/score.json"
 ./nanodet predict "$config" --weights "$best" --out "$demo/pictures" --json "$demo/pictures.json" "$demo/data/images/val"
