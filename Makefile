@@ -4,6 +4,7 @@
 # make test            everything that can be checked here (scripts/test.sh)
 # make fuzz | soak     the readers a minute each; these and interrupted trainings for hours
 # make bench           speed, beside PyTorch where there is one
+# make install         into PREFIX, below DESTDIR: program, libraries, header, pkg-config file
 CC      ?= cc
 PREFIX  ?= /usr/local
 BUILD   ?= build
