@@ -240,7 +240,7 @@ static bool pretrain(const char *path, struct net *n, real **array)
 
 static void test_a_backbone_starts_from_a_file(void **state)
 {
-    static const char *const none[] = { "", "false", "no" };
+    static const char *const none[] = { "false", "no" }, *const loud[] = { "true", "" };    /* "": as if not given */
     struct net n, other;
     real *array;
     (void)state;
@@ -263,10 +263,12 @@ static void test_a_backbone_starts_from_a_file(void **state)
         free(array);
         net_close(&other);
     }
-    must(pretrain("true", &other, &array), &other.err);
-    assert_true(noted(&other.notes, "RANDOM"));
-    free(array);
-    net_close(&other);
+    for (size_t i = 0; i < sizeof loud / sizeof *loud; i++) {
+        must(pretrain(loud[i], &other, &array), &other.err);
+        assert_true(noted(&other.notes, "RANDOM"));
+        free(array);
+        net_close(&other);
+    }
     assert_false(pretrain(tiny_path("missing.pth"), &other, &array));
     free(array);
     net_close(&other);

@@ -9,7 +9,7 @@ const struct key shufflenet_v2_keys[] = {
     { "with_last_conv", FIELD(shufflenet_v2, with_last_conv),            "false",     0, 0, "a last 1x1 convolution" },
     { "kernal_size",    .type = KEY_IGNORED, .help = "upstream spells it so and does not read it" },
     { "activation",     WORDS(shufflenet_v2, activation, activation_words), "ReLU",   0, 0, "activation" },
-    { "pretrain",       FIELD(shufflenet_v2, pretrain),                  "\"\"",      0, 0, "file of weights to start from" },
+    { "pretrain",       FIELD(shufflenet_v2, pretrain),                  "true",      0, 0, "file of weights to start from; true or false: none" },
     {0} };
 
 static const struct size { const char *name; int channels[5]; } sizes[] = {
