@@ -11,16 +11,19 @@ static const struct word bbox_words[] = { { "GIoULoss", ONLY }, {0} };
 static const struct key loss_keys[] = {
     { "loss_qfl.name",        WORDS(criterion, qfl, qfl_words),    "QualityFocalLoss", 0, 0, "loss of the classes" },
     { "loss_qfl.use_sigmoid", FIELD(criterion, use_sigmoid),       "true", 0, 0,   "only true is known" },
-    { "loss_qfl.beta",        FIELD(criterion, loss.beta),         "2.0",  0, 16,  "exponent of the modulating factor" },
+    { "loss_qfl.beta",        FIELD(criterion, loss.beta),         "2.0",  0, 16,
+      "exponent of the modulating factor" },
     { "loss_qfl.loss_weight", FIELD(criterion, loss.qfl_weight),   "1.0",  0, 1e6, "of the quality focal loss" },
-    { "loss_dfl.name",        WORDS(criterion, dfl, dfl_words), "DistributionFocalLoss", 0, 0, "loss of the distances" },
+    { "loss_dfl.name",        WORDS(criterion, dfl, dfl_words), "DistributionFocalLoss", 0, 0,
+      "loss of the distances" },
     { "loss_dfl.loss_weight", FIELD(criterion, loss.dfl_weight),   "0.25", 0, 1e6, "of the distribution focal loss" },
     { "loss_bbox.name",       WORDS(criterion, bbox, bbox_words),  "GIoULoss", 0, 0, "loss of the boxes" },
     { "loss_bbox.loss_weight", FIELD(criterion, loss.bbox_weight), "2.0",  0, 1e6, "of the GIoU loss" },
     {0} };
 
 static const struct key dsl_keys[] = {
-    { "topk",           FIELD(criterion, loss.dsl.topk),           "13",   1, 10000, "IoUs summed to the number of priors" },
+    { "topk",           FIELD(criterion, loss.dsl.topk),           "13",   1, 10000,
+      "IoUs summed to the number of priors" },
     { "iou_factor",     FIELD(criterion, loss.dsl.iou_factor),     "3.0",  0, 1e6,   "weight of the IoU in the cost" },
     { "ignore_iof_thr", FIELD(criterion, loss.dsl.ignore_iof_thr), "-1.0", -1, 1,
       "priors whose box lies in an ignore region by more than this part take no part; not positive: all do" },

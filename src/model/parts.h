@@ -4,7 +4,12 @@
 #include "model/registry.h"
 
 /* ShuffleNetV2 (Ma et al. 2018). */
-struct shufflenet_v2 { const char *model_size, *pretrain; struct ints out_stages; bool with_last_conv; enum act activation; };
+struct shufflenet_v2 {
+    const char *model_size, *pretrain;
+    struct ints out_stages;
+    bool with_last_conv;
+    enum act activation;
+};
 extern const struct key shufflenet_v2_keys[];
 void shufflenet_v2_build(struct builder *, const void *config, value image, struct features *out);
 
@@ -21,7 +26,12 @@ void ghost_pan_build(struct builder *, const void *config, const struct features
 
 /* The head of NanoDet-Plus: layers of its own for every level. */
 enum conv_type { CONV_DEPTHWISE, CONV_DENSE };
-struct nanodet_plus_head { struct head_config head; int kernel_size; enum conv_type conv_type; struct norm_config norm; };
+struct nanodet_plus_head {
+    struct head_config head;
+    int kernel_size;
+    enum conv_type conv_type;
+    struct norm_config norm;
+};
 extern const struct key nanodet_plus_head_keys[];
 value nanodet_plus_head_build(struct builder *, const void *config, const struct features *in);
 

@@ -4,12 +4,15 @@
 #include <stdio.h>
 
 const struct key shufflenet_v2_keys[] = {
-    { "model_size",     FIELD(shufflenet_v2, model_size),                "1.5x",      1, 0, "0.5x, 1.0x, 1.5x or 2.0x" },
-    { "out_stages",     FIELD(shufflenet_v2, out_stages),                "[2, 3, 4]", 2, 4, "stages handed to the neck" },
+    { "model_size",     FIELD(shufflenet_v2, model_size),                "1.5x",      1, 0,
+      "0.5x, 1.0x, 1.5x or 2.0x" },
+    { "out_stages",     FIELD(shufflenet_v2, out_stages),                "[2, 3, 4]", 2, 4,
+      "stages handed to the neck" },
     { "with_last_conv", FIELD(shufflenet_v2, with_last_conv),            "false",     0, 0, "a last 1x1 convolution" },
     { "kernal_size",    .type = KEY_IGNORED, .help = "upstream spells it so and does not read it" },
     { "activation",     WORDS(shufflenet_v2, activation, activation_words), "ReLU",   0, 0, "activation" },
-    { "pretrain",       FIELD(shufflenet_v2, pretrain),                  "true",      0, 0, "file of weights to start from; true or false: none" },
+    { "pretrain",       FIELD(shufflenet_v2, pretrain),                  "true",      0, 0,
+      "file of weights to start from; true or false: none" },
     {0} };
 
 static const struct size { const char *name; int channels[5]; } sizes[] = {

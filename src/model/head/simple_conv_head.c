@@ -4,7 +4,8 @@
 
 const struct key simple_conv_head_keys[] = {
     { "num_classes",    FIELD(simple_conv_head, head.num_classes),    NULL,  1, 4096,  "classes" },
-    { "input_channel",  FIELD(simple_conv_head, head.input_channel),  NULL,  1, 65536, "channels of both necks together" },
+    { "input_channel",  FIELD(simple_conv_head, head.input_channel),  NULL,  1, 65536,
+      "channels of both necks together" },
     { "feat_channels",  FIELD(simple_conv_head, head.feat_channels),  "256", 1, 65536, "channels inside" },
     { "stacked_convs",  FIELD(simple_conv_head, head.stacked_convs),  "4",   0, 64,    "convolutions before the last" },
     { "reg_max",        FIELD(simple_conv_head, head.reg_max),        "16",  1, 63,    "largest distance, in strides" },
