@@ -9,7 +9,7 @@ CC      ?= cc
 PREFIX  ?= /usr/local
 BUILD   ?= build
 # Bottom to top: a room includes only what stands before it.
-ROOMS   ?= base config report interop data eval kernel graph op detect model train api
+ROOMS   ?= base config report data eval kernel interop graph op detect deploy model train api
 
 PACKAGES  = openblas yaml-0.1 libpng libjpeg libcjson expat libzip
 CAIRO    ?= $(shell pkg-config --exists cairo && echo cairo)

@@ -1,0 +1,162 @@
+#include "interop/network.h"
+
+#include "base/memory.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXTENT_MAX = 1 << 16 };                          /* of kernels, strides, channels */
+
+/* What each kind has. */
+static const struct {
+    const char *name;
+    int operands_min, operands_max;
+    bool weight, bias, window, slice, groups;           /* groups: must divide the channels */
+} kinds[LAYER_KINDS] = {
+    [LAYER_INPUT]       = { "input",         0, 0 },
+    [LAYER_CONSTANT]    = { "constant",      0, 0, .weight = true },
+    [LAYER_CONV]        = { "convolution",   1, 1, .weight = true, .bias = true, .window = true, .groups = true },
+    [LAYER_AFFINE]      = { "affine",        1, 1, .weight = true, .bias = true },
+    [LAYER_ACTIVATION]  = { "activation",    1, 1 },
+    [LAYER_ADD]         = { "add",           2, 2 },
+    [LAYER_MUL]         = { "mul",           2, 2 },
+    [LAYER_CONCAT]      = { "concat",        2, LAYER_OPERANDS },
+    [LAYER_CHANNELS]    = { "channels",      1, 1, .slice = true },
+    [LAYER_SHUFFLE]     = { "shuffle",       1, 1, .groups = true },
+    [LAYER_MAX_POOL]    = { "max pool",      1, 1, .window = true },
+    [LAYER_AVG_POOL]    = { "average pool",  1, 1, .window = true },
+    [LAYER_GLOBAL_POOL] = { "global pool",   1, 1 },
+    [LAYER_BILINEAR]    = { "bilinear",      1, 1 },
+    [LAYER_NEAREST]     = { "nearest",       1, 1 },
+    [LAYER_NORM]        = { "layer norm",    1, 1, .weight = true, .bias = true },
+    [LAYER_ATTENTION]   = { "attention",     3, 3, .groups = true },
+    [LAYER_SIGMOID_OF]  = { "sigmoid of",    1, 1, .slice = true } };
+
+const char *layer_kind_name(enum layer_kind kind) { return kinds[kind].name; }
+
+int network_add(struct network *net, enum layer_kind kind, const char *name, const int *operands, int count,
+                struct error *err)
+{
+    if (count > LAYER_OPERANDS)
+        return fail(err, "%s: %d operands, more than %d", name, count, LAYER_OPERANDS) - 1;
+    if (!grow_array(&net->layers, net->count, &net->capacity, sizeof *net->layers, err))
+        return -1;
+    struct layer *layer = &net->layers[net->count];
+    *layer = (struct layer){ .kind = kind, .name = new_text(name, err), .operands = count, .weight = NO_TENSOR,
+                             .bias = NO_TENSOR, .kernel = 1, .stride = 1, .groups = 1 };
+    if (!layer->name)
+        return -1;
+    for (int i = 0; i < count; i++)
+        layer->operand[i] = operands[i];
+    return net->count++;
+}
+
+void network_free(struct network *net)
+{
+    for (int i = 0; i < net->count; i++)
+        free(net->layers[i].name);
+    free(net->layers);
+    tensors_free(&net->weights);
+    *net = (struct network){0};
+}
+
+/* ---- checking ---- */
+
+static const struct tensor *tensor_at(const struct network *net, int index)
+{
+    return index >= 0 && index < net->weights.count ? &net->weights.list[index] : NULL;
+}
+
+static bool is_vector(const struct tensor *t, int channels)
+{
+    return t && t->rank == 1 && t->dims[0] == (size_t)channels;
+}
+
+static bool is_extent(int n) { return n >= 1 && n <= EXTENT_MAX; }
+
+/* The weight is [out][in / groups][kernel][kernel]. */
+static bool conv_fits(const struct layer *layer, const struct tensor *w, int in)
+{
+    return w && w->rank == 4 && w->dims[0] >= 1 && w->dims[0] <= EXTENT_MAX && in % layer->groups == 0
+        && w->dims[0] % (size_t)layer->groups == 0 && w->dims[1] == (size_t)(in / layer->groups)
+        && w->dims[2] == (size_t)layer->kernel && w->dims[3] == (size_t)layer->kernel;
+}
+
+static bool operands_fit(const struct network *net, const struct layer *layer)
+{
+    const int self = (int)(layer - net->layers), kind = (int)layer->kind;
+    bool fit = layer->operands >= kinds[kind].operands_min && layer->operands <= kinds[kind].operands_max
+            && (kind == LAYER_INPUT) == (self == 0);
+    for (int i = 0; fit && i < layer->operands; i++)
+        fit = layer->operand[i] >= 0 && layer->operand[i] < self;
+    return fit;
+}
+
+static bool numbers_fit(const struct layer *layer, int in)
+{
+    const int kind = (int)layer->kind;
+    return (!kinds[kind].window || (is_extent(layer->kernel) && is_extent(layer->stride) && layer->pad >= 0
+                                    && layer->pad < layer->kernel))
+        && (!kinds[kind].slice || (layer->from >= 0 && layer->from < layer->to && layer->to <= in))
+        && (!kinds[kind].groups || (is_extent(layer->groups) && in % layer->groups == 0));
+}
+
+static bool weights_fit(const struct network *net, const struct layer *layer, int in)
+{
+    const struct tensor *w = tensor_at(net, layer->weight), *b = tensor_at(net, layer->bias);
+    switch (layer->kind) {
+    case LAYER_CONSTANT: return w && w->rank == 4 && w->dims[0] == 1 && w->dims[1] >= 1 && w->dims[1] <= EXTENT_MAX;
+    case LAYER_CONV:     return conv_fits(layer, w, in) && (layer->bias == NO_TENSOR || is_vector(b, (int)w->dims[0]));
+    case LAYER_AFFINE:
+    case LAYER_NORM:     return is_vector(w, in) && (layer->bias == NO_TENSOR || is_vector(b, in));
+    default:             return layer->weight == NO_TENSOR && layer->bias == NO_TENSOR;
+    }
+}
+
+/* Channels of the layer's value; 0 if its operands do not go together. */
+static int channels_out(const struct network *net, const struct layer *layer, int in)
+{
+    const int second = layer->operands > 1 ? net->layers[layer->operand[1]].out_channels : 0;
+    int sum = 0;
+    switch (layer->kind) {
+    case LAYER_INPUT:     return 3;
+    case LAYER_CONSTANT:  return (int)net->weights.list[layer->weight].dims[1];
+    case LAYER_CONV:      return (int)net->weights.list[layer->weight].dims[0];
+    case LAYER_CHANNELS:  return layer->to - layer->from;
+    case LAYER_ADD:       return second == in ? in : 0;
+    case LAYER_MUL:       return second == in || second == 1 ? in : 0;
+    case LAYER_ATTENTION: return second == in && net->layers[layer->operand[2]].out_channels == in ? in : 0;
+    case LAYER_CONCAT:
+        for (int i = 0; i < layer->operands; i++)
+            sum += net->layers[layer->operand[i]].out_channels;
+        return sum <= EXTENT_MAX ? sum : 0;
+    default:              return in;
+    }
+}
+
+static bool layer_check(struct network *net, struct layer *layer, const char *path, struct error *err)
+{
+    if ((unsigned)layer->kind >= LAYER_KINDS || !operands_fit(net, layer))
+        return fail(err, "%s: layer %s: operands that are not there", path, layer->name);
+    const int in = layer->operands ? net->layers[layer->operand[0]].out_channels : 0;
+    const char *kind = layer_kind_name(layer->kind);
+    if (!numbers_fit(layer, in))
+        return fail(err, "%s: layer %s: a %s of %d channels with numbers out of range", path, layer->name, kind, in);
+    if (!weights_fit(net, layer, in))
+        return fail(err, "%s: layer %s: the weights of this %s do not fit %d channels", path, layer->name, kind, in);
+    layer->out_channels = channels_out(net, layer, in);
+    return layer->out_channels > 0
+        || fail(err, "%s: layer %s: a %s of operands that do not go together", path, layer->name, kind);
+}
+
+bool network_check(struct network *net, const char *path, struct error *err)
+{
+    for (int i = 0; i < net->count; i++)
+        if (!layer_check(net, &net->layers[i], path, err))
+            return false;
+    if (net->output_count < 1 || net->output_count > LAYER_OPERANDS)
+        return fail(err, "%s: a network with %d outputs", path, net->output_count);
+    for (int i = 0; i < net->output_count; i++)
+        if (net->outputs[i] < 0 || net->outputs[i] >= net->count)
+            return fail(err, "%s: output %d is no layer", path, i);
+    return true;
+}
