@@ -9,27 +9,27 @@ enum { EXTENT_MAX = 1 << 16 };                          /* of kernels, strides, 
 /* What each kind has. */
 static const struct {
     const char *name;
-    int operands_min, operands_max;
+    int operands[2];                                    /* least, most */
     bool weight, bias, window, slice, groups;           /* groups: must divide the channels */
 } kinds[LAYER_KINDS] = {
-    [LAYER_INPUT]       = { "input",         0, 0 },
-    [LAYER_CONSTANT]    = { "constant",      0, 0, .weight = true },
-    [LAYER_CONV]        = { "convolution",   1, 1, .weight = true, .bias = true, .window = true, .groups = true },
-    [LAYER_AFFINE]      = { "affine",        1, 1, .weight = true, .bias = true },
-    [LAYER_ACTIVATION]  = { "activation",    1, 1 },
-    [LAYER_ADD]         = { "add",           2, 2 },
-    [LAYER_MUL]         = { "mul",           2, 2 },
-    [LAYER_CONCAT]      = { "concat",        2, LAYER_OPERANDS },
-    [LAYER_CHANNELS]    = { "channels",      1, 1, .slice = true },
-    [LAYER_SHUFFLE]     = { "shuffle",       1, 1, .groups = true },
-    [LAYER_MAX_POOL]    = { "max pool",      1, 1, .window = true },
-    [LAYER_AVG_POOL]    = { "average pool",  1, 1, .window = true },
-    [LAYER_GLOBAL_POOL] = { "global pool",   1, 1 },
-    [LAYER_BILINEAR]    = { "bilinear",      1, 1 },
-    [LAYER_NEAREST]     = { "nearest",       1, 1 },
-    [LAYER_NORM]        = { "layer norm",    1, 1, .weight = true, .bias = true },
-    [LAYER_ATTENTION]   = { "attention",     3, 3, .groups = true },
-    [LAYER_SIGMOID_OF]  = { "sigmoid of",    1, 1, .slice = true } };
+    [LAYER_INPUT]       = { .name = "input", .operands = { 0, 0 } },
+    [LAYER_CONSTANT]    = { .name = "constant", .operands = { 0, 0 }, .weight = true },
+    [LAYER_CONV]        = { .name = "convolution", .operands = { 1, 1 }, .weight = true, .bias = true, .window = true, .groups = true },
+    [LAYER_AFFINE]      = { .name = "affine", .operands = { 1, 1 }, .weight = true, .bias = true },
+    [LAYER_ACTIVATION]  = { .name = "activation", .operands = { 1, 1 } },
+    [LAYER_ADD]         = { .name = "add", .operands = { 2, 2 } },
+    [LAYER_MUL]         = { .name = "mul", .operands = { 2, 2 } },
+    [LAYER_CONCAT]      = { .name = "concat", .operands = { 2, LAYER_OPERANDS } },
+    [LAYER_CHANNELS]    = { .name = "channels", .operands = { 1, 1 }, .slice = true },
+    [LAYER_SHUFFLE]     = { .name = "shuffle", .operands = { 1, 1 }, .groups = true },
+    [LAYER_MAX_POOL]    = { .name = "max pool", .operands = { 1, 1 }, .window = true },
+    [LAYER_AVG_POOL]    = { .name = "average pool", .operands = { 1, 1 }, .window = true },
+    [LAYER_GLOBAL_POOL] = { .name = "global pool", .operands = { 1, 1 } },
+    [LAYER_BILINEAR]    = { .name = "bilinear", .operands = { 1, 1 } },
+    [LAYER_NEAREST]     = { .name = "nearest", .operands = { 1, 1 } },
+    [LAYER_NORM]        = { .name = "layer norm", .operands = { 1, 1 }, .weight = true, .bias = true },
+    [LAYER_ATTENTION]   = { .name = "attention", .operands = { 3, 3 }, .groups = true },
+    [LAYER_SIGMOID_OF]  = { .name = "sigmoid of", .operands = { 1, 1 }, .slice = true } };
 
 const char *layer_kind_name(enum layer_kind kind) { return kinds[kind].name; }
 
@@ -84,7 +84,7 @@ static bool conv_fits(const struct layer *layer, const struct tensor *w, int in)
 static bool operands_fit(const struct network *net, const struct layer *layer)
 {
     const int self = (int)(layer - net->layers), kind = (int)layer->kind;
-    bool fit = layer->operands >= kinds[kind].operands_min && layer->operands <= kinds[kind].operands_max
+    bool fit = layer->operands >= kinds[kind].operands[0] && layer->operands <= kinds[kind].operands[1]
             && (kind == LAYER_INPUT) == (self == 0);
     for (int i = 0; fit && i < layer->operands; i++)
         fit = layer->operand[i] >= 0 && layer->operand[i] < self;
