@@ -14,7 +14,8 @@ static const struct {
 } kinds[LAYER_KINDS] = {
     [LAYER_INPUT]       = { .name = "input", .operands = { 0, 0 } },
     [LAYER_CONSTANT]    = { .name = "constant", .operands = { 0, 0 }, .weight = true },
-    [LAYER_CONV]        = { .name = "convolution", .operands = { 1, 1 }, .weight = true, .bias = true, .window = true, .groups = true },
+    [LAYER_CONV]        = { .name = "convolution", .operands = { 1, 1 }, .weight = true, .bias = true, .window = true,
+                            .groups = true },
     [LAYER_AFFINE]      = { .name = "affine", .operands = { 1, 1 }, .weight = true, .bias = true },
     [LAYER_ACTIVATION]  = { .name = "activation", .operands = { 1, 1 } },
     [LAYER_ADD]         = { .name = "add", .operands = { 2, 2 } },
