@@ -134,8 +134,9 @@ static int channels_out(const struct network *net, const struct layer *layer, in
     }
 }
 
-static bool layer_check(struct network *net, struct layer *layer, const char *path, struct error *err)
+bool network_check_layer(struct network *net, int index, const char *path, struct error *err)
 {
+    struct layer *layer = &net->layers[index];
     if ((unsigned)layer->kind >= LAYER_KINDS || !operands_fit(net, layer))
         return fail(err, "%s: layer %s: operands that are not there", path, layer->name);
     const int in = layer->operands ? net->layers[layer->operand[0]].out_channels : 0;
@@ -152,7 +153,7 @@ static bool layer_check(struct network *net, struct layer *layer, const char *pa
 bool network_check(struct network *net, const char *path, struct error *err)
 {
     for (int i = 0; i < net->count; i++)
-        if (!layer_check(net, &net->layers[i], path, err))
+        if (!network_check_layer(net, i, path, err))
             return false;
     if (net->output_count < 1 || net->output_count > LAYER_OPERANDS)
         return fail(err, "%s: a network with %d outputs", path, net->output_count);

@@ -63,6 +63,8 @@ int network_add(struct network *, enum layer_kind, const char *name, const int *
 
 /* Checks every index, extent and shape, and fills in out_channels: a network that passes can be walked without care. */
 bool network_check(struct network *, const char *path, struct error *);
+/* Of one layer, those before it checked already: what a reader asks as it goes. */
+bool network_check_layer(struct network *, int layer, const char *path, struct error *);
 void network_free(struct network *);
 
 const char *layer_kind_name(enum layer_kind);
