@@ -46,7 +46,8 @@ static bool count_all(struct info *info, struct error *err)
     for (int i = 0; ok && i < params->count; i++)
         if (params->list[i].kind != PARAM_BUFFER) {
             info->training_params += params->list[i].count;
-            info->inference_params += needs.needed[i] ? params->list[i].count : 0;
+            /* All but what only the auxiliary branch uses; what nothing uses is in official files too. */
+            info->inference_params += needs.needed[i] || !params->list[i].used ? params->list[i].count : 0;
         }
     for (int i = 0; ok && i < info->inference.node_count; i++)
         if (info->inference.nodes[i].op == &op_conv)

@@ -11,6 +11,7 @@ struct layer_init {
         WEIGHTS_KAIMING,                /* normal, deviation sqrt(2 / fan-out) (He et al. 2015) */
         WEIGHTS_INPUTS,                 /* normal, deviation 1 / inputs a group */
         WEIGHTS_NORMAL,                 /* normal, deviation `deviation` */
+        WEIGHTS_XAVIER,                 /* uniform within +-sqrt(6 / (fan-in + fan-out)) (Glorot, Bengio 2010) */
     } weights;
     double deviation, bias, norm_bias;  /* bias: of convolutions, but for WEIGHTS_DEFAULT */
 };

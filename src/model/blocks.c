@@ -7,10 +7,12 @@
 
 const struct word activation_words[] = {
     { "LeakyReLU", ACT_LEAKY_RELU }, { "ReLU", ACT_RELU },   { "ReLU6", ACT_RELU6 }, { "HardSwish", ACT_HARD_SWISH },
-    { "Hardswish", ACT_HARD_SWISH }, { "SiLU", ACT_SILU },   { "GELU", ACT_GELU },
+    { "Hardswish", ACT_HARD_SWISH }, { "SiLU", ACT_SILU },   { "GELU", ACT_GELU },   { "none", ACT_NONE },
     {0} };
 
-const struct word norm_words[] = { { "BN", NORM_BATCH }, { "SyncBN", NORM_BATCH }, { "GN", NORM_GROUP }, {0} };
+const struct word norm_words[] = {
+    { "BN", NORM_BATCH }, { "SyncBN", NORM_BATCH }, { "GN", NORM_GROUP }, { "none", NORM_NONE },
+    {0} };
 
 static const double leaky_slope = 0.1;
 
@@ -44,25 +46,38 @@ static struct init weight_init(const struct layer_init *rule, struct shape w)
     case WEIGHTS_KAIMING: return (struct init){ INIT_NORMAL, sqrt(2 / fan_out) };
     case WEIGHTS_INPUTS:  return (struct init){ INIT_NORMAL, 1.0 / w.c };
     case WEIGHTS_NORMAL:  return (struct init){ INIT_NORMAL, rule->deviation };
+    case WEIGHTS_XAVIER:  return (struct init){ INIT_UNIFORM, sqrt(6 / (fan_in + fan_out)) };
     case WEIGHTS_DEFAULT: break;
     }
     return (struct init){ INIT_UNIFORM, 1 / sqrt(fan_in) };
 }
 
+/* Weight and, if it has one, bias of a convolution of `in` channels. */
+static void conv_params(struct builder *b, const char *name, int in, struct conv c, value *weight, value *bias)
+{
+    const struct shape w = { c.depthwise ? in : c.out, c.kernel, c.kernel, c.depthwise ? 1 : in, {0} };
+    const struct init weights = weight_init(&b->init, w);
+    enter(b, name);
+    *weight = graph_param(b, "weight", w, 4, PARAM_TRAINED, weights);
+    if (c.bias)
+        *bias = graph_param(b, "bias", vector(w.n), 1, PARAM_TRAINED,
+                            b->init.weights == WEIGHTS_DEFAULT ? weights : constant(b->init.bias));
+    leave(b);
+}
+
 value conv(struct builder *b, const char *name, value x, struct conv c)
 {
-    const int in = channels_of(b, x), groups = c.depthwise ? in : 1;
-    const struct shape w = { c.depthwise ? in : c.out, c.kernel, c.kernel, in / groups, {0} };
-    const struct init weights = weight_init(&b->init, w);
+    const int in = channels_of(b, x);
     value operands[3] = { x };
-    enter(b, name);
-    operands[1] = graph_param(b, "weight", w, 4, PARAM_TRAINED, weights);
-    if (c.bias)
-        operands[2] = graph_param(b, "bias", vector(w.n), 1, PARAM_TRAINED,
-                                  b->init.weights == WEIGHTS_DEFAULT ? weights : constant(b->init.bias));
-    leave(b);
+    conv_params(b, name, in, c, &operands[1], &operands[2]);
     return graph_node(b, &op_conv, name, operands, c.bias ? 3 : 2,
-                      (union attr){ .conv = { c.stride, c.pad, groups, b->direct } });
+                      (union attr){ .conv = { c.stride, c.pad, c.depthwise ? in : 1, b->direct } });
+}
+
+void conv_unused(struct builder *b, const char *name, int in, struct conv c)
+{
+    value weight, bias;
+    conv_params(b, name, in, c, &weight, &bias);
 }
 
 /* weight and bias of a normalisation of c channels. */
@@ -130,16 +145,16 @@ value activate(struct builder *b, value x, enum act a)
     return x;
 }
 
-static value normalise(struct builder *b, const char *batch_name, value x, struct norm_config n)
+static value normalise(struct builder *b, const char *name, value x, struct norm_config n)
 {
-    return n.type == NORM_GROUP ? group_norm(b, "gn", x, n.num_groups)
-         : n.type == NORM_BATCH ? norm(b, batch_name, x) : x;
+    return n.type == NORM_GROUP ? group_norm(b, name, x, n.num_groups)
+         : n.type == NORM_BATCH ? norm(b, name, x) : x;
 }
 
 value conv_module(struct builder *b, value x, struct conv c, struct norm_config n, enum act a)
 {
     c.bias = n.type == NORM_NONE;
-    return activate(b, normalise(b, "bn", conv(b, "conv", x, c), n), a);
+    return activate(b, normalise(b, n.type == NORM_GROUP ? "gn" : "bn", conv(b, "conv", x, c), n), a);
 }
 
 value depthwise_module(struct builder *b, value x, struct conv c, struct norm_config n, enum act a)
@@ -172,6 +187,11 @@ value channels(struct builder *b, value x, int from, int to)
 value max_pool(struct builder *b, value x, int kernel, int stride, int pad)
 {
     return one(b, &op_max_pool, x, (union attr){ .pool = { kernel, stride, pad } });
+}
+
+value half_size(struct builder *b, value x)
+{
+    return one(b, &op_avg_pool, x, (union attr){ .pool = { .kernel = 2, .stride = 2 } });
 }
 
 value upsample(struct builder *b, value x) { return one(b, &op_upsample2x, x, (union attr){0}); }

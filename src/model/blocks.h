@@ -8,7 +8,7 @@
 extern const struct word activation_words[];            /* LeakyReLU, ReLU, ...: values of enum act */
 
 enum norm_type { NORM_NONE, NORM_BATCH, NORM_GROUP };
-extern const struct word norm_words[];                  /* BN, SyncBN, GN */
+extern const struct word norm_words[];                  /* BN, SyncBN, GN, none */
 struct norm_config { enum norm_type type; int num_groups; };
 
 /* A convolution but for its input.  Depthwise ones have as many outputs as inputs. */
@@ -21,6 +21,8 @@ struct conv biased(struct conv);
 int channels_of(const struct builder *, value);
 
 value conv(struct builder *, const char *name, value x, struct conv);
+/* The parameters alone of a convolution of `in` channels that official files have though nothing reads it. */
+void conv_unused(struct builder *, const char *name, int in, struct conv);
 value norm(struct builder *, const char *name, value x);                /* batch norm: momentum 0.1, eps 1e-5 */
 value group_norm(struct builder *, const char *name, value x, int groups);
 /* name.index is the convolution, name.(index + 1) its batch norm. */
@@ -39,6 +41,7 @@ value concat(struct builder *, value, value);
 value channels(struct builder *, value, int from, int to);
 value shuffle(struct builder *, value left, value right);               /* channel shuffle of their concat, 2 groups */
 value max_pool(struct builder *, value, int kernel, int stride, int pad);
+value half_size(struct builder *, value);                               /* bilinear, half of the size, rounded down */
 value upsample(struct builder *, value);                                /* bilinear, twice the size */
 value detach(struct builder *, value);
 value stack(struct builder *, const value *levels, int count);

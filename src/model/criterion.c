@@ -31,11 +31,14 @@ static const struct key dsl_keys[] = {
 
 bool criterion_read(const struct model *m, struct loss_config *c, struct error *err)
 {
-    struct criterion read = { .loss = loss_plus_preset };
+    const bool plus = m->head->family == LOSS_PLUS;
+    struct criterion read = { .loss = plus ? loss_plus_preset : loss_gfl_preset };
     read.loss.classes = m->shape.num_classes;
     read.loss.reg_max = m->shape.reg_max;
+    read.loss.atss.anchor_scale = m->shape.octave_base_scale;
+    read.loss.atss.ignore_iof_thr = m->shape.ignore_iof_thr;
     if (!section_read(m->config, "model.arch.head.loss", loss_keys, &read, err)
-        || !section_read(m->config, "model.arch.head.assigner_cfg", dsl_keys, &read, err))
+        || (plus && !section_read(m->config, "model.arch.head.assigner_cfg", dsl_keys, &read, err)))
         return false;
     *c = read.loss;
     return read.use_sigmoid || misuse(err, "%s: only true is known",
@@ -44,6 +47,6 @@ bool criterion_read(const struct model *m, struct loss_config *c, struct error *
 
 bool criterion_grid(const struct model *m, int n, int h, int w, struct prior_grid *grid, struct error *err)
 {
-    const double cell_corner = 0;
-    return prior_grid_init(grid, m->shape.strides.at, m->shape.strides.count, cell_corner, n, h, w, err);
+    const double offset = m->head->family == LOSS_PLUS ? 0 : 0.5;
+    return prior_grid_init(grid, m->shape.strides.at, m->shape.strides.count, offset, n, h, w, err);
 }

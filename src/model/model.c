@@ -43,6 +43,9 @@ static bool read_parts(struct model *m, struct error *err)
     if (!m->aux_head)
         return false;
     const struct head_config *aux = m->aux_config;
+    if (m->head->family != LOSS_PLUS)
+        return misuse(err, "%s: %s is trained without one", config_place(config, "model.arch.aux_head").s,
+                      m->head->name);
     return (aux->num_classes == m->shape.num_classes && aux->reg_max == m->shape.reg_max)
         || misuse(err, "%s: the auxiliary head's num_classes and reg_max must be the head's",
                   config_place(config, "model.arch.aux_head").s);
@@ -63,6 +66,10 @@ static void build_head(struct builder *b, const char *name, const struct head *h
     enter(b, name);
     if (c->strides.count != in->count)
         builder_fail(b, "strides has %d numbers, the neck %d levels", c->strides.count, in->count);
+    for (int i = 0; i < in->count; i++)
+        if (channels_of(b, in->at[i]) != c->input_channel)
+            builder_fail(b, "input_channel is %d, level %d of the neck has %d channels", c->input_channel, i,
+                         channels_of(b, in->at[i]));
     graph_output(b, output, b->error.exit ? VALUE_NONE : head->build(b, config, in));
     leave(b);
 }

@@ -13,6 +13,17 @@ struct shufflenet_v2 {
 extern const struct key shufflenet_v2_keys[];
 void shufflenet_v2_build(struct builder *, const void *config, value image, struct features *out);
 
+/* FPN (Lin et al. 2017) without convolutions behind its sums, and PAN (Liu et al. 2018), which goes down again. */
+struct fpn {
+    struct ints in_channels;
+    int out_channels, num_outs, start_level, end_level;
+    enum act activation;
+    struct norm_config norm;
+};
+extern const struct key fpn_keys[];
+void fpn_build(struct builder *, const void *config, const struct features *in, struct features *out);
+void pan_build(struct builder *, const void *config, const struct features *in, struct features *out);
+
 /* PAN (Liu et al. 2018) of ghost bottlenecks (NanoDet-Plus). */
 struct ghost_pan {
     struct ints in_channels;
@@ -24,8 +35,20 @@ struct ghost_pan {
 extern const struct key ghost_pan_keys[];
 void ghost_pan_build(struct builder *, const void *config, const struct features *in, struct features *out);
 
-/* The head of NanoDet-Plus: layers of its own for every level. */
 enum conv_type { CONV_DEPTHWISE, CONV_DENSE };
+extern const struct word conv_words[];                  /* DWConv, Conv */
+
+/* The head of NanoDet: layers of its own for every level. */
+struct nanodet_head {
+    struct head_config head;
+    bool share_cls_reg;
+    enum conv_type conv_type;
+    struct norm_config norm;
+};
+extern const struct key nanodet_head_keys[];
+value nanodet_head_build(struct builder *, const void *config, const struct features *in);
+
+/* The head of NanoDet-Plus: layers of its own for every level. */
 struct nanodet_plus_head {
     struct head_config head;
     int kernel_size;
@@ -35,8 +58,9 @@ struct nanodet_plus_head {
 extern const struct key nanodet_plus_head_keys[];
 value nanodet_plus_head_build(struct builder *, const void *config, const struct features *in);
 
-/* The auxiliary head of NanoDet-Plus: dense layers shared by all levels. */
+/* Dense layers shared by all levels: the auxiliary head of NanoDet-Plus, and the head of GFL (Li et al. 2020). */
 struct simple_conv_head { struct head_config head; struct norm_config norm; };
-extern const struct key simple_conv_head_keys[];
+extern const struct key simple_conv_head_keys[], gfl_head_keys[];
 value simple_conv_head_build(struct builder *, const void *config, const struct features *in);
+value gfl_head_build(struct builder *, const void *config, const struct features *in);
 #endif

@@ -7,10 +7,14 @@ const struct backbone backbones[] = {
     {0} };
 
 const struct neck necks[] = {
+    { "FPN", fpn_keys, sizeof(struct fpn), fpn_build },
+    { "PAN", fpn_keys, sizeof(struct fpn), pan_build },
     { "GhostPAN", ghost_pan_keys, sizeof(struct ghost_pan), ghost_pan_build },
     {0} };
 
 const struct head heads[] = {
-    { "NanoDetPlusHead", nanodet_plus_head_keys, sizeof(struct nanodet_plus_head), nanodet_plus_head_build },
-    { "SimpleConvHead", simple_conv_head_keys, sizeof(struct simple_conv_head), simple_conv_head_build },
+    { "GFLHead", gfl_head_keys, sizeof(struct simple_conv_head), gfl_head_build, LOSS_GFL },
+    { "NanoDetHead", nanodet_head_keys, sizeof(struct nanodet_head), nanodet_head_build, LOSS_GFL },
+    { "NanoDetPlusHead", nanodet_plus_head_keys, sizeof(struct nanodet_plus_head), nanodet_plus_head_build, LOSS_PLUS },
+    { "SimpleConvHead", simple_conv_head_keys, sizeof(struct simple_conv_head), simple_conv_head_build, LOSS_PLUS },
     {0} };

@@ -2,6 +2,7 @@
  * of the configuration; they fill a struct of config_size bytes, which build reads. */
 #ifndef MODEL_REGISTRY_H
 #define MODEL_REGISTRY_H
+#include "detect/loss.h"
 #include "model/blocks.h"
 
 enum { FEATURES = LEVELS };                             /* most maps that a part hands over */
@@ -28,6 +29,7 @@ struct head_config {
     int num_classes, input_channel, feat_channels, stacked_convs, reg_max;
     struct ints strides;
     enum act activation;
+    double octave_base_scale, ignore_iof_thr;           /* of LOSS_GFL: see struct atss_config */
 };
 
 struct head {
@@ -35,6 +37,7 @@ struct head {
     const struct key *keys; size_t config_size;         /* the struct starts with a struct head_config */
     /* The prediction, rows [level][image][y][x] of num_classes logits and 4 (reg_max + 1) box logits. */
     value (*build)(struct builder *, const void *config, const struct features *in);
+    enum loss_family family;                            /* what trains it, and where its priors are */
 };
 
 extern const struct backbone backbones[];

@@ -3,7 +3,7 @@
 #include "model/parts.h"
 #include <stdio.h>
 
-static const struct word conv_words[] = { { "DWConv", CONV_DEPTHWISE }, { "Conv", CONV_DENSE }, {0} };
+const struct word conv_words[] = { { "DWConv", CONV_DEPTHWISE }, { "Conv", CONV_DENSE }, {0} };
 
 const struct key nanodet_plus_head_keys[] = {
     { "num_classes",    FIELD(nanodet_plus_head, head.num_classes),    NULL, 1, 4096,  "classes" },
