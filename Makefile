@@ -1,6 +1,6 @@
 # make                 ./nanodet, the libraries and build/tests/parity (release)
 # make DEBUG=1         assertions on, dead memory filled with NaN
-# make SANITIZE=address|undefined|thread, or two of them: address,undefined
+# make SANITIZE=address|undefined|thread, or two of them: address,undefined; assertions on, too
 # make test            everything that can be checked here (scripts/test.sh)
 # make fuzz | soak     the readers a minute each; these and interrupted trainings for hours
 # make bench           speed, beside PyTorch where there is one
@@ -22,8 +22,6 @@ LIBS     += $(shell pkg-config --libs $(PACKAGES) $(CAIRO)) -lm -lpthread
 ifdef DEBUG
 CFLAGS = -O1 -g
 EXTRA += -DDEBUG_MEMORY
-else
-EXTRA += -DNDEBUG
 endif
 ifdef SANITIZE
 BUILD  := $(BUILD)/$(SANITIZE)
@@ -32,6 +30,9 @@ EXTRA  += -fsanitize=$(SANITIZE) -DDEBUG_MEMORY
 ifneq ($(findstring undefined,$(SANITIZE)),)
 EXTRA  += -fno-sanitize-recover=all
 endif
+endif
+ifeq ($(DEBUG)$(SANITIZE),)
+EXTRA  += -DNDEBUG
 endif
 ifdef FUZZ
 EXTRA  += -fsanitize=fuzzer-no-link -Wno-pass-failed

@@ -136,13 +136,6 @@ static int setup(void **state)
     return ok ? 0 : -1;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    tiny_remove(tiny_folder);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,5 +143,5 @@ int main(void)
         cmocka_unit_test(test_training_stops_and_goes_on),
         cmocka_unit_test(test_pixels_and_files_are_the_same),
         cmocka_unit_test(test_what_cannot_be_opened_is_said) };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, tiny_teardown);
 }

@@ -284,6 +284,34 @@ static void test_info_counts(void **state)
     cJSON_Delete(graph);
 }
 
+static int extent(const char *file, int axis)
+{
+    cJSON *json = json_of(file);
+    const cJSON *input = cJSON_GetObjectItemCaseSensitive(json, "input");
+    const int n = cJSON_GetArrayItem(input, axis)->valueint;
+    cJSON_Delete(json);
+    return n;
+}
+
+/* Width, height; rounded up to multiples of 32 as batches are. */
+static void test_the_input_size_is_any(void **state)
+{
+    static const char size[] = "data.val.input_size=[150, 64]", too_large[] = "data.val.input_size=[8192, 8192]";
+    struct tensors t = {0};
+    struct error err;
+    (void)state;
+    works("info", config, "--json", tiny_path("info.json"), size, NULL);
+    assert_true(extent("info.json", 0) == 64 && extent("info.json", 1) == 160);
+    works("export", config, "--weights", weights, "--out", tiny_path("sized.safetensors"), size, NULL);
+    assert_true(safetensors_read(&t, tiny_path("sized.safetensors"), &err));
+    assert_string_equal(tensors_metadata(&t, "input_size"), "[150,64]");
+    tensors_free(&t);
+    refused(2, "data.val.input_size must be", "info", config, "data.val.input_size=[150, 0]", NULL);
+    refused(2, "data.val.input_size must be", "info", config, "data.val.input_size=150", NULL);
+    refused(2, "too large", "info", config, too_large, "device.batchsize_per_gpu=96", NULL);
+    refused(2, "not of stride 128", "info", config, "model.arch.head.strides=[8, 16, 32, 128]", NULL);
+}
+
 static void test_bench_measures(void **state)
 {
     static const char *const modes[] = { "infer", "train" };
@@ -346,13 +374,6 @@ static int setup(void **state)
     return ok ? 0 : -1;
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    tiny_remove(tiny_folder);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,7 +382,8 @@ int main(void)
         cmocka_unit_test(test_predict_reads_a_stream),
         cmocka_unit_test(test_export_writes_what_detects_the_same),
         cmocka_unit_test(test_info_counts),
+        cmocka_unit_test(test_the_input_size_is_any),
         cmocka_unit_test(test_bench_measures),
         cmocka_unit_test(test_convert_writes_coco) };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, tiny_teardown);
 }

@@ -68,4 +68,12 @@ static inline void tiny_remove(const char *path)
     names_free(&names);
     remove(path);
 }
+
+/* For cmocka_run_group_tests. */
+static inline int tiny_teardown(void **state)
+{
+    (void)state;
+    tiny_remove(tiny_folder);
+    return 0;
+}
 #endif

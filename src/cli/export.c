@@ -96,16 +96,10 @@ static bool write_safetensors(const struct export *e, const char *path, struct e
 
 /* ---- reading back ---- */
 
-static int rounded(int side)
-{
-    enum { MULTIPLE = 32 };
-    return (side + MULTIPLE - 1) / MULTIPLE * MULTIPLE;
-}
-
 /* The prediction for a generated image, a copy; NULL on failure. */
 static float *predict(struct model *model, const real *values, int threads, size_t *count, struct error *err)
 {
-    const int w = rounded(model->config->val.input_size[0]), h = rounded(model->config->val.input_size[1]);
+    const int w = padded_side(model->config->val.input_size[0]), h = padded_side(model->config->val.input_size[1]);
     struct random random = random_of(0, 0, 0);
     struct prior_grid grid;
     struct detector detector = {0};

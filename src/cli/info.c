@@ -2,10 +2,8 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/session.h"
-#include "model/criterion.h"
+#include "model/cost.h"
 #include "model/describe.h"
-#include "model/fold.h"
-#include "op/ops.h"
 #include <stdlib.h>
 
 const struct option info_options[] = {
@@ -16,10 +14,7 @@ const struct option info_options[] = {
 struct info {
     struct session session;
     struct graph inference, training;   /* of one image; of a batch */
-    int h, w;
-    double conv_macs;
-    ptrdiff_t inference_params, training_params;
-    int priors, channels;
+    struct cost cost;
 };
 
 /* The parameters that training moves, without running statistics, that a node brings into the network. */
@@ -36,41 +31,16 @@ static ptrdiff_t node_params(const struct graph *g, const struct node *n, const 
 
 static double node_macs(const struct node *n) { return n->op->macs ? n->op->macs(n) : 0; }
 
-static bool count_all(struct info *info, struct error *err)
-{
-    const struct params *params = &info->session.model.params;
-    struct inference needs = {0};
-    struct prior_grid grid;
-    const bool ok = inference_of(&needs, &info->session.model, err)
-                 && criterion_grid(&info->session.model, 1, info->h, info->w, &grid, err);
-    for (int i = 0; ok && i < params->count; i++)
-        if (params->list[i].kind != PARAM_BUFFER) {
-            info->training_params += params->list[i].count;
-            /* All but what only the auxiliary branch uses; what nothing uses is in official files too. */
-            info->inference_params += needs.needed[i] || !params->list[i].used ? params->list[i].count : 0;
-        }
-    for (int i = 0; ok && i < info->inference.node_count; i++)
-        if (info->inference.nodes[i].op == &op_conv)
-            info->conv_macs += node_macs(&info->inference.nodes[i]);
-    if (ok)
-        info->priors = prior_count(&grid);
-    info->channels = info->session.model.shape.num_classes + 4 * (info->session.model.shape.reg_max + 1);
-    inference_free(&needs);
-    return ok;
-}
-
 static bool open_info(struct info *info, const struct args *args, struct error *err)
 {
-    enum { MULTIPLE = 32 };                     /* as batches are rounded up */
     struct session *s = &info->session;
-    if (!session_open(s, args, err))
+    if (!session_open(s, args, err) || !model_cost(&info->cost, &s->model, err))
         return false;
-    info->w = (s->config.val.input_size[0] + MULTIPLE - 1) / MULTIPLE * MULTIPLE;
-    info->h = (s->config.val.input_size[1] + MULTIPLE - 1) / MULTIPLE * MULTIPLE;
-    const struct graph_options one = { .n = 1, .h = info->h, .w = info->w };
-    const struct graph_options batch = { .n = s->config.batch_size, .h = info->h, .w = info->w, .training = true };
-    return model_graph(&s->model, &one, &info->inference, err) && model_graph(&s->model, &batch, &info->training, err)
-        && count_all(info, err);
+    const struct graph_options one = { .n = 1, .h = info->cost.h, .w = info->cost.w };
+    struct graph_options batch = one;
+    batch.n = s->config.batch_size;
+    batch.training = true;
+    return model_graph(&s->model, &one, &info->inference, err) && model_graph(&s->model, &batch, &info->training, err);
 }
 
 /* ---- as a table ---- */
@@ -92,10 +62,11 @@ static void print_layers(const struct info *info)
 
 static void print_totals(const struct info *info)
 {
-    printf("\ninput               %d x %d (width x height)\n", info->w, info->h);
-    printf("output              %d x %d\n", info->priors, info->channels);
-    printf("MACs                %.0f of convolutions\n", info->conv_macs);
-    printf("parameters          %td in inference, %td in training\n", info->inference_params, info->training_params);
+    const struct cost *cost = &info->cost;
+    printf("\ninput               %d x %d (width x height)\n", cost->w, cost->h);
+    printf("output              %d x %d\n", cost->priors, cost->channels);
+    printf("MACs                %.0f of convolutions and linear layers\n", cost->conv_macs);
+    printf("parameters          %td in inference, %td in training\n", cost->inference_params, cost->training_params);
     printf("planned memory      %.1f MB for one image, %.1f MB for training a batch of %d\n",
            (double)info->inference.block_size / 1e6, (double)info->training.block_size / 1e6,
            info->session.config.batch_size);
@@ -119,12 +90,13 @@ static bool add_layer(cJSON *list, const struct info *info, const struct node *n
 static cJSON *info_json(const struct info *info)
 {
     const struct graph *g = &info->inference;
-    cJSON *json = cJSON_CreateObject(), *input = cJSON_CreateIntArray((const int[]){ info->h, info->w }, 2);
-    cJSON *output = cJSON_CreateIntArray((const int[]){ 1, info->priors, info->channels }, 3);
+    const struct cost *cost = &info->cost;
+    cJSON *json = cJSON_CreateObject(), *input = cJSON_CreateIntArray((const int[]){ cost->h, cost->w }, 2);
+    cJSON *output = cJSON_CreateIntArray((const int[]){ 1, cost->priors, cost->channels }, 3);
     bool ok = cJSON_AddItemToObject(json, "input", input) && cJSON_AddItemToObject(json, "output", output)
-           && cJSON_AddNumberToObject(json, "conv_linear_macs", info->conv_macs)
-           && cJSON_AddNumberToObject(json, "parameters_inference", (double)info->inference_params)
-           && cJSON_AddNumberToObject(json, "parameters_training", (double)info->training_params)
+           && cJSON_AddNumberToObject(json, "conv_linear_macs", cost->conv_macs)
+           && cJSON_AddNumberToObject(json, "parameters_inference", (double)cost->inference_params)
+           && cJSON_AddNumberToObject(json, "parameters_training", (double)cost->training_params)
            && cJSON_AddNumberToObject(json, "planned_bytes_inference", (double)g->block_size)
            && cJSON_AddNumberToObject(json, "planned_bytes_training", (double)info->training.block_size)
            && cJSON_AddNumberToObject(json, "training_batch", info->session.config.batch_size);

@@ -119,7 +119,7 @@ void batch_free(struct batch *b)
     *b = (struct batch){0};
 }
 
-static int padded(int side)
+int padded_side(int side)
 {
     return (side + MULTIPLE - 1) / MULTIPLE * MULTIPLE;
 }
@@ -143,8 +143,8 @@ bool batch_stack(struct batch *b, const struct pipeline_config *config, struct e
         b->w = size.width > b->w ? size.width : b->w;
         b->h = size.height > b->h ? size.height : b->h;
     }
-    b->w = padded(b->w);
-    b->h = padded(b->h);
+    b->w = padded_side(b->w);
+    b->h = padded_side(b->h);
     const size_t one = 3 * (size_t)b->w * (size_t)b->h;
     size_t count;
     if (!mul_size(one, (size_t)b->n, &count))

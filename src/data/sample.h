@@ -51,6 +51,8 @@ struct batch {
 bool batch_resize(struct batch *, int n, struct error *);
 void batch_free(struct batch *);
 
+int padded_side(int);          /* rounded up to a multiple of 32 */
+
 /* Makes image, h and w of the n samples. */
 bool batch_stack(struct batch *, const struct pipeline_config *, struct error *);
 #endif

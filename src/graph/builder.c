@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "graph/layout.h"
+#include <assert.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,6 +41,7 @@ void enter_index(struct builder *b, const char *name, int index)
 
 void leave(struct builder *b)
 {
+    assert(b->depth > 0);
     if (--b->depth < SCOPES)
         b->scope[b->begin[b->depth]] = 0;
 }

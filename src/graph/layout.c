@@ -1,6 +1,7 @@
 #include "graph/layout.h"
 
 #include "base/memory.h"
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -114,21 +115,25 @@ static bool find_parents(struct graph *g, struct error *err)
     return true;
 }
 
+/* Invariant 2 of graph.h. */
 static void resolve(const struct graph *g, value v, struct home *home, bool gradient)
 {
     ptrdiff_t pixel = 0;
     int channel = 0;
+    value root = v;
     for (;;) {
-        const struct home *at = gradient ? &g->values[v].gradient : &g->values[v].here;
+        const struct home *at = gradient ? &g->values[root].gradient : &g->values[root].here;
         if (at->parent == VALUE_NONE)
             break;
         channel += at->channel;
         pixel += at->pixel;
-        v = at->parent;
+        root = at->parent;
     }
-    home->root = v;
+    home->root = root;
     home->root_channel = channel;
     home->root_pixel = pixel;
+    assert(channel + g->values[v].shape.c <= g->values[root].shape.c
+           && pixel + pixels_of(g->values[v].shape) <= pixels_of(g->values[root].shape));
 }
 
 /* A part of a root's gradient that has been written. */

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,7 @@ static bool freeze_prefix(struct params *params, const char *prefix, struct erro
 bool params_layout(struct params *params, const char *const *freeze, int freeze_count, uint64_t seed,
                    struct error *err)
 {
+    assert(!params->value);                             /* invariant 1: laid out once */
     for (int i = 0; i < freeze_count; i++)
         if (!freeze_prefix(params, freeze[i], err))
             return false;

@@ -1,6 +1,7 @@
 #include "graph/planner.h"
 
 #include "base/memory.h"
+#include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -76,6 +77,10 @@ bool plan(struct item *items, int count, size_t *block, size_t *bound, struct er
                 live[n++] = order[j];
         qsort(live, (size_t)n, sizeof *live, lower_first);
         order[i]->place = best_gap(live, n, order[i]->size);
+        assert(order[i]->place % PLAN_ALIGN == 0);                              /* invariant 2 */
+        for (int j = 0; j < n; j++)
+            assert(order[i]->place + order[i]->size <= live[j]->place
+                   || live[j]->place + live[j]->size <= order[i]->place);       /* invariant 1 */
         if (order[i]->from <= order[i]->to && order[i]->place + aligned(order[i]->size) > *block)
             *block = order[i]->place + aligned(order[i]->size);
     }

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "graph/layout.h"
 #include "kernel/kernels.h"
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,6 +238,7 @@ static void forward_node(struct graph *g, int i, uint64_t key)
 void graph_forward(struct graph *g, uint64_t key)
 {
     double *seconds = g->seconds[FORWARD];
+    assert(g->calls[FORWARD]);                          /* bound */
     for (int i = 0; i < g->node_count; i++) {
         const double start = seconds ? now() : 0;
         forward_node(g, i, key);
@@ -281,6 +283,7 @@ static void backward_node(struct graph *g, int i, bool accumulate)
 void graph_backward(struct graph *g, bool accumulate)
 {
     double *seconds = g->seconds[BACKWARD];
+    assert(g->calls[BACKWARD] && g->training);
     for (int i = g->node_count - 1; i >= 0; i--) {
         const int time = 2 * g->node_count - i;
         const double start = seconds ? now() : 0;

@@ -90,7 +90,7 @@ static void run_path(struct parity *p, const char *given)
     else
         for (room = parity_rooms; room->name; room++) {
             char *inner = path_join(given, room->name, &err);
-            if (inner && folder_exists(inner))
+            if (inner && (folder_exists(inner) || file_exists(inner)))
                 run_room(p, room, inner);
             free(inner);
         }

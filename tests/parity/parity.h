@@ -15,7 +15,7 @@ void parity_fail(struct parity *, const char *path, const char *format, ...) PRI
 void parity_skip(struct parity *, const char *path, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* A row a room: `run` compares one case.  Where per_file is NULL every sub-folder of the room is a case; else every
- * file whose name ends in per_file, or, with "", the room itself is its only case. */
+ * file whose name ends in per_file, or, with "", the room itself, which may then be a file, is its only case. */
 struct parity_room {
     const char *name;
     const char *per_file;

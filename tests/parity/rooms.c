@@ -14,4 +14,5 @@ const struct parity_room parity_rooms[] = {
     { "schedule", ".json", parity_schedule },
     { "schedules", ".safetensors", parity_schedules },
     { "models", NULL, parity_models },
+    { "sizes.json", "", parity_sizes },
     {0} };

@@ -10,5 +10,6 @@ void parity_loss(struct parity *, const char *path);
 void parity_models(struct parity *, const char *path);
 void parity_nms(struct parity *, const char *path);
 void parity_schedule(struct parity *, const char *path);
+void parity_sizes(struct parity *, const char *path);
 void parity_schedules(struct parity *, const char *path);
 #endif
