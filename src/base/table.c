@@ -1,5 +1,6 @@
 #include "base/table.h"
 
+#include "base/least.h"
 #include <string.h>
 
 static const char *name_at(const void *rows, size_t row_size, size_t i)
@@ -17,8 +18,6 @@ const void *find_row(const char *name, const void *rows, size_t row_size)
             return (const char *)rows + i * row_size;
     return NULL;
 }
-
-static int least(int a, int b) { return a < b ? a : b; }
 
 /* Optimal string alignment distance (Damerau 1964, each part edited once). */
 static int edits(const char *a, const char *b)

@@ -1,5 +1,6 @@
 #include "detect/atss_assigner.h"
 
+#include "base/least.h"
 #include "detect/box.h"
 #include "detect/smallest.h"
 #include <math.h>
@@ -12,11 +13,6 @@ void atss_anchor(const struct atss_config *config, struct prior p, double box[4]
 {
     const double half = config->anchor_scale * p.stride / 2;
     box_from_distance(p.x, p.y, (const double[4]){ half, half, half, half }, box);
-}
-
-static int least(int a, int b)
-{
-    return a < b ? a : b;
 }
 
 /* Of one object. */

@@ -1,13 +1,11 @@
 /* kernel/depthwise_body.h -- depthwise convolution, a vector of channels at a time; included after a vec_*.h.
  * Four neighbouring pixels share each load of a weight; where the kernel leaves the image, one pixel at a time. */
+#include "base/least.h"
 #include "kernel/kernels.h"
 
 enum { PIXELS = 4 };                            /* computed together */
 
 struct span { int from, to; };
-
-static inline int most(int a, int b)  { return a > b ? a : b; }
-static inline int least(int a, int b) { return a < b ? a : b; }
 
 /* The taps u of output index i that fall on an input of n. */
 static inline struct span taps(const struct depthwise *g, int i, int n)

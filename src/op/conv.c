@@ -1,6 +1,7 @@
 /* op/conv.c -- convolution: its shape, what its ways to compute it share, and the gradient of its bias. */
 #include "op/conv.h"
 
+#include "base/least.h"
 #include "op/lazy.h"
 #include <string.h>
 
@@ -23,6 +24,14 @@ static bool shape(struct node *n, struct error *err)
         n->y[0].w = (x->w + 2 * pad - w->w) / stride + 1;
     }
     return true;
+}
+
+int widest(const struct shape *s)
+{
+    int width = s->w;
+    for (int l = 0; l < s->lv.count; l++)
+        width = most(width, s->lv.w[l]);
+    return width;
 }
 
 int block_rows(ptrdiff_t numbers, ptrdiff_t width)
@@ -63,9 +72,6 @@ struct block block_at(const struct shape *s, int rows, int index)
     }
 }
 
-static int least(int a, int b) { return a < b ? a : b; }
-static int most(int a, int b)  { return a > b ? a : b; }
-
 struct rows input_rows(const struct call *k, struct block out, real *scratch)
 {
     const struct node *n = k->node;
@@ -81,10 +87,8 @@ struct rows input_rows(const struct call *k, struct block out, real *scratch)
 
 size_t input_rows_bytes(const struct node *n, int output_rows)
 {
-    int rows = (output_rows - 1) * n->attr.conv.stride + n->x[WEIGHT].h, width = 0;
-    for (int l = 0; l < level_count(&n->x[INPUT].lv); l++)
-        width = most(width, level_of(&n->x[INPUT], l).w);
-    return (size_t)rows * (size_t)width * (size_t)n->x[INPUT].c * sizeof(real);
+    const int rows = (output_rows - 1) * n->attr.conv.stride + n->x[WEIGHT].h;
+    return (size_t)rows * (size_t)widest(&n->x[INPUT]) * (size_t)n->x[INPUT].c * sizeof(real);
 }
 
 int part_count(int blocks) { return least(blocks, PARTS); }

@@ -24,6 +24,8 @@ extern const struct conv_way conv_depthwise, conv_winograd, conv_dense;
 /* Rows [row, row + rows) of one image, whose size is h x w; first: the block's first pixel in the tensor. */
 struct block { int level, image, row, rows, h, w; ptrdiff_t first; };
 
+int widest(const struct shape *);                       /* width of the widest level */
+
 /* Rows a block so that one has about `numbers` numbers, `width` of them a row. */
 int block_rows(ptrdiff_t numbers, ptrdiff_t width);
 int block_count(const struct shape *, int rows);

@@ -20,14 +20,6 @@ static int dy_patch(const struct node *n)   { return n->x[WEIGHT].h * n->x[WEIGH
 
 static ptrdiff_t weights(const struct node *n) { return (ptrdiff_t)n->x[WEIGHT].n * patch(n); }
 
-static int widest(const struct shape *s)
-{
-    int width = s->w;
-    for (int l = 0; l < s->lv.count; l++)
-        width = s->lv.w[l] > width ? s->lv.w[l] : width;
-    return width;
-}
-
 static int rows_a_block(const struct shape *s, int numbers_a_pixel)
 {
     return block_rows(BLOCK, (ptrdiff_t)widest(s) * numbers_a_pixel);

@@ -12,10 +12,7 @@ static bool fits(const struct node *n)
 
 static int rows_a_block(const struct shape *s)
 {
-    int width = s->w;
-    for (int l = 0; l < s->lv.count; l++)
-        width = s->lv.w[l] > width ? s->lv.w[l] : width;
-    return block_rows(BLOCK, (ptrdiff_t)width * s->c);
+    return block_rows(BLOCK, (ptrdiff_t)widest(s) * s->c);
 }
 
 static ptrdiff_t weights(const struct node *n)

@@ -1,6 +1,7 @@
 /* op/conv_winograd.c -- 3x3 convolutions of stride 1 by tiles of 4x4 outputs (kernel/winograd.h).  The tiles of all
  * levels and images are one list, in the order of the pixels; a chunk of them is transformed, multiplied and
  * transformed back in scratch.  dx is the same with turned filters; dw is summed in parts before its transform. */
+#include "base/least.h"
 #include "kernel/kernels.h"
 #include "op/conv.h"
 #include "op/lazy.h"
@@ -46,9 +47,6 @@ static struct tile tile_at(const struct shape *s, int index)
         first += (ptrdiff_t)s->n * h * w;
     }
 }
-
-static int least(int a, int b) { return a < b ? a : b; }
-static int most(int a, int b)  { return a > b ? a : b; }
 
 /* What a pass reads: an operand of the call, which may be pending, or a gradient. */
 struct source { const struct call *k; const struct view *gradient; int c; };
