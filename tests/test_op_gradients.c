@@ -180,6 +180,17 @@ static double want_conv(const struct trial *t, ptrdiff_t pixel, int o)
     return sum;
 }
 
+static double want_sum_taps(const struct trial *t, ptrdiff_t pixel, int c)
+{
+    const struct view w = t->call.x[0];
+    double sum = 0;
+    (void)pixel;
+    for (int u = 0; u < w.h; u++)
+        for (int v = 0; v < w.w; v++)
+            sum += at(w, c, u, v)[0];
+    return sum;
+}
+
 /* Shapes, the last of three levels of 3 x 5, 2 x 1 and 1 x 2, and what all normalisations have in common. */
 #define MAP(N, H, W, C)  { .n = N, .h = H, .w = W, .c = C }
 #define VECTOR(C)        MAP(1, 1, 1, C)
@@ -225,6 +236,9 @@ static const struct op_case cases[] = {
     { &op_mul, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 1) }, .want = want_mul },
     { &op_mul, 1e-8, { MAP(2, 3, 5, 1), MAP(2, 1, 1, 1) }, .want = want_mul },
     { &op_mul, 1e-8, { LEVELS_OF(2, 3), LEVELS_OF(2, 1) }, .want = want_mul },
+
+    { &op_sum_taps, 1e-8, { MAP(1, 1, 1, 1) }, .want = want_sum_taps },
+    { &op_sum_taps, 1e-8, { MAP(7, 3, 5, 1) }, .want = want_sum_taps },
 
     { &op_scale, 1e-8, { MAP(1, 1, 1, 1), VECTOR(1) }, .want = want_scale },
     { &op_scale, 1e-8, { MAP(2, 3, 5, 7), VECTOR(1) }, .want = want_scale },

@@ -168,6 +168,7 @@ static void test_refusals(void **state)
         { &op_mul, .x = { MAP(2, 2, 2, 3), MAP(1, 1, 1, 3) } },
         { &op_mul, .x = { MAP(2, 2, 2, 3), MAP(2, 2, 2, 2) } },
         { &op_mul, .x = { { .n = 2, .h = 4, .w = 1, .c = 3, .lv = { 2, { 1, 3 }, { 1, 1 } } }, MAP(2, 1, 1, 3) } },
+        { &op_sum_taps, .x = { MAP(3, 3, 3, 2) } },
         { &op_shuffle, .x = { MAP(1, 2, 2, 3), MAP(1, 2, 2, 4) } },
         { &op_scale, .x = { MAP(1, 2, 2, 3), VECTOR(1), VECTOR(1) } },
         { &op_scale, .x = { MAP(1, 2, 2, 3), VECTOR(2) } },

@@ -214,6 +214,7 @@ bool check_run(const struct args *args, struct error *err)
         k.worst = 2;
     ok = ok && (k.problems.count || check_model(&k, err))
       && check_weights(&k, "schedule.load_model", err) && check_weights(&k, "model.arch.backbone.pretrain", err)
+      && check_weights(&k, "model.arch.backbone.pretrained", err)
       && check_set(&k, "data.train", &k.config.train, err) && check_set(&k, "data.val", &k.config.val, err)
       && text_ok(&k.notes, err);
     ok = report(&k, ok, err);

@@ -17,13 +17,22 @@ struct info {
     struct cost cost;
 };
 
+static bool read_before(const struct graph *g, const struct node *n, value v)
+{
+    for (const struct node *before = g->nodes; before < n; before++)
+        for (int k = 0; k < before->in; k++)
+            if (before->operand[k] == v)
+                return true;
+    return false;
+}
+
 /* The parameters that training moves, without running statistics, that a node brings into the network. */
 static ptrdiff_t node_params(const struct graph *g, const struct node *n, const struct params *params)
 {
     ptrdiff_t count = 0;
     for (int k = 0; k < n->in; k++) {
         const int p = g->values[n->operand[k]].param;
-        if (p >= 0 && params->list[p].kind != PARAM_BUFFER)
+        if (p >= 0 && params->list[p].kind != PARAM_BUFFER && !read_before(g, n, n->operand[k]))
             count += params->list[p].count;
     }
     return count;

@@ -14,8 +14,6 @@ const struct word norm_words[] = {
     { "BN", NORM_BATCH }, { "SyncBN", NORM_BATCH }, { "GN", NORM_GROUP }, { "none", NORM_NONE },
     {0} };
 
-static const double leaky_slope = 0.1;
-
 struct conv dense(int out, int kernel, int stride)
 {
     return (struct conv){ .out = out, .kernel = kernel, .stride = stride, .pad = (kernel - 1) / 2 };
@@ -80,6 +78,11 @@ void conv_unused(struct builder *b, const char *name, int in, struct conv c)
     conv_params(b, name, in, c, &weight, &bias);
 }
 
+value conv_weight(const struct builder *b, value convolved)
+{
+    return b->error.exit ? VALUE_NONE : b->graph->nodes[value_of(b, convolved)->producer].operand[1];
+}
+
 /* weight and bias of a normalisation of c channels. */
 static void norm_params(struct builder *b, int c, value *weight, value *bias)
 {
@@ -131,7 +134,7 @@ value conv_norm(struct builder *b, const char *name, int index, value x, struct 
     return norm(b, second, conv(b, first, x, c));
 }
 
-value activate(struct builder *b, value x, enum act a)
+static value activate_sloped(struct builder *b, value x, enum act a, double leaky_slope)
 {
     const union attr attr = { .act = { a, a == ACT_LEAKY_RELU ? (real)leaky_slope : 0 } };
     if (a == ACT_NONE || x == VALUE_NONE || b->error.exit)
@@ -145,10 +148,12 @@ value activate(struct builder *b, value x, enum act a)
     return x;
 }
 
+value activate(struct builder *b, value x, enum act a)       { return activate_sloped(b, x, a, 0.1); }
+value activate_plain(struct builder *b, value x, enum act a) { return activate_sloped(b, x, a, 0.01); }
+
 static value normalise(struct builder *b, const char *name, value x, struct norm_config n)
 {
-    return n.type == NORM_GROUP ? group_norm(b, name, x, n.num_groups)
-         : n.type == NORM_BATCH ? norm(b, name, x) : x;
+    return n.type == NORM_GROUP ? group_norm(b, name, x, n.num_groups) : n.type == NORM_BATCH ? norm(b, name, x) : x;
 }
 
 value conv_module(struct builder *b, value x, struct conv c, struct norm_config n, enum act a)
@@ -165,12 +170,33 @@ value depthwise_module(struct builder *b, value x, struct conv c, struct norm_co
     return activate(b, normalise(b, "pwnorm", conv(b, "pointwise", x, point), n), a);
 }
 
+/* The sum of two branches, name.i and norm.i. */
+static value two_branches(struct builder *b, const char *name, const char *norm_name, value x, struct conv c,
+                          struct norm_config n)
+{
+    value branch[2];
+    for (int i = 0; i < 2; i++) {
+        char first[64], second[64];
+        snprintf(first, sizeof first, "%s.%d", name, i);
+        snprintf(second, sizeof second, "%s.%d", norm_name, i);
+        branch[i] = normalise(b, second, conv(b, first, x, c), n);
+    }
+    return add(b, branch[0], branch[1]);
+}
+
+value rep_depthwise_module(struct builder *b, value x, struct conv c, struct norm_config n, enum act a)
+{
+    x = activate(b, two_branches(b, "depthwise", "dwnorm", x, depthwise(c.kernel, c.stride), n), a);
+    return activate(b, two_branches(b, "pointwise", "pwnorm", x, pointwise(c.out), n), a);
+}
+
 static value two(struct builder *b, const struct op *op, value x, value y)
 {
     return graph_node(b, op, op->name, (value[]){ x, y }, 2, (union attr){0});
 }
 
 value add(struct builder *b, value x, value y)     { return two(b, &op_add, x, y); }
+value mul(struct builder *b, value x, value y)     { return two(b, &op_mul, x, y); }
 value concat(struct builder *b, value x, value y)  { return two(b, &op_concat, x, y); }
 value shuffle(struct builder *b, value x, value y) { return two(b, &op_shuffle, x, y); }
 
@@ -235,4 +261,10 @@ value ghost_bottleneck(struct builder *b, value x, int mid, int out, int kernel,
         shortcut = conv_norm(b, "shortcut", 2, shortcut, pointwise(out));
     }
     return add(b, y, shortcut);
+}
+
+value ghost2former(struct builder *b, value x, int out, int kernel, enum act a)
+{
+    const value y = conv(b, "shortcut2.0", ghost(b, "ghost1", x, out, a), depthwise(kernel, 1));
+    return conv_norm(b, "ghost2", 0, mul(b, y, conv(b, "shortcut1.0", x, pointwise(out))), pointwise(out));
 }

@@ -21,6 +21,7 @@ struct conv biased(struct conv);
 int channels_of(const struct builder *, value);
 
 value conv(struct builder *, const char *name, value x, struct conv);
+value conv_weight(const struct builder *, value convolved);             /* what conv, which made it, has as weight */
 /* The parameters alone of a convolution of `in` channels that official files have though nothing reads it. */
 void conv_unused(struct builder *, const char *name, int in, struct conv);
 value norm(struct builder *, const char *name, value x);                /* batch norm: momentum 0.1, eps 1e-5 */
@@ -30,13 +31,18 @@ value conv_norm(struct builder *, const char *name, int index, value x, struct c
 
 /* act(x).  A normalised value takes the activation with it and must not be read without it any more. */
 value activate(struct builder *, value x, enum act);
+/* The same where the original builds PyTorch's modules as they come: LeakyReLU's slope is 0.01, not 0.1. */
+value activate_plain(struct builder *, value x, enum act);
 
 /* In the current scope: conv, bn or gn, activation; without a norm the convolution has a bias. */
 value conv_module(struct builder *, value x, struct conv, struct norm_config, enum act);
 /* In the current scope: depthwise, dwnorm, activation, pointwise, pwnorm, activation. */
 value depthwise_module(struct builder *, value x, struct conv, struct norm_config, enum act);
+/* The same with two branches a convolution, added before the activation: depthwise.0, .1, dwnorm.0, .1, ... */
+value rep_depthwise_module(struct builder *, value x, struct conv, struct norm_config, enum act);
 
 value add(struct builder *, value, value);
+value mul(struct builder *, value, value);                              /* the second may have one channel alone */
 value concat(struct builder *, value, value);
 value channels(struct builder *, value, int from, int to);
 value shuffle(struct builder *, value left, value right);               /* channel shuffle of their concat, 2 groups */
@@ -50,4 +56,6 @@ value scale_levels(struct builder *, const char *name, value);
 
 /* Ghost bottleneck (Han et al. 2020, fig. 3), without squeeze-excite. */
 value ghost_bottleneck(struct builder *, value x, int mid, int out, int kernel, int stride, enum act);
+/* Ghost2former of Enhanced NanoDet: bn(w_2 * ((w_d * ghost(x)) (w_1 * x))), w_d depthwise, w_1 and w_2 1x1. */
+value ghost2former(struct builder *, value x, int out, int kernel, enum act);
 #endif

@@ -15,6 +15,12 @@ static void count_params(struct cost *cost, const struct params *params, const s
         }
 }
 
+/* A convolution by a parameter: a product with a kernel that was computed is not one of the original's layers. */
+static bool is_conv_layer(const struct graph *g, const struct node *n)
+{
+    return n->op == &op_conv && g->values[n->operand[1]].param >= 0;
+}
+
 bool model_cost(struct cost *cost, struct model *model, struct error *err)
 {
     const int w = padded_side(model->config->val.input_size[0]), h = padded_side(model->config->val.input_size[1]);
@@ -25,7 +31,7 @@ bool model_cost(struct cost *cost, struct model *model, struct error *err)
     const bool ok = model_graph(model, &(struct graph_options){ .n = 1, .h = h, .w = w }, &g, err)
                  && inference_of(&needs, model, err) && criterion_grid(model, 1, h, w, &grid, err);
     for (int i = 0; ok && i < g.node_count; i++)
-        if (g.nodes[i].op == &op_conv)
+        if (is_conv_layer(&g, &g.nodes[i]))
             cost->conv_macs += g.nodes[i].op->macs(&g.nodes[i]);
     if (ok) {
         count_params(cost, &model->params, &needs);

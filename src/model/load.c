@@ -169,6 +169,7 @@ bool model_pretrain(struct model *model, real *array, struct names *notes, struc
     static const struct word words[] = { { "", 0 },     { "false", 0 }, { "no", 0 },  { "off", 0 }, { "False", 0 },
                                          { "true", 1 }, { "yes", 1 },   { "on", 1 },  { "True", 1 }, {0} };
     const char *path = config_text(model->config, "model.arch.backbone.pretrain");
+    path = path ? path : config_text(model->config, "model.arch.backbone.pretrained");
     const struct word *word = path ? find_row(path, words, sizeof *words) : words;
     struct tensors t = {0};
     if (word)

@@ -13,6 +13,16 @@ struct shufflenet_v2 {
 extern const struct key shufflenet_v2_keys[];
 void shufflenet_v2_build(struct builder *, const void *config, value image, struct features *out);
 
+/* MobileNeXt (Zhou et al. 2020) with kernel refinement (Enhanced NanoDet). */
+struct mobilenext {
+    struct ints out_stages;
+    double width_mult;
+    enum act activation;
+    const char *pretrained;
+};
+extern const struct key mobilenext_keys[];
+void mobilenext_build(struct builder *, const void *config, value image, struct features *out);
+
 /* FPN (Lin et al. 2017) without convolutions behind its sums, and PAN (Liu et al. 2018), which goes down again. */
 struct fpn {
     struct ints in_channels;
@@ -24,19 +34,20 @@ extern const struct key fpn_keys[];
 void fpn_build(struct builder *, const void *config, const struct features *in, struct features *out);
 void pan_build(struct builder *, const void *config, const struct features *in, struct features *out);
 
-/* PAN (Liu et al. 2018) of ghost bottlenecks (NanoDet-Plus). */
+/* PAN (Liu et al. 2018) of ghost bottlenecks (NanoDet-Plus) or ghost2former blocks (Enhanced NanoDet). */
+enum ghost_block { GHOST_BOTTLENECK, GHOST_2_FORMER };
 struct ghost_pan {
     struct ints in_channels;
     int out_channels, kernel_size, expand, num_blocks, num_extra_level;
     bool use_depthwise, use_res;
+    enum ghost_block block;
     enum act activation;
     struct norm_config norm;
 };
 extern const struct key ghost_pan_keys[];
 void ghost_pan_build(struct builder *, const void *config, const struct features *in, struct features *out);
 
-enum conv_type { CONV_DEPTHWISE, CONV_DENSE };
-extern const struct word conv_words[];                  /* DWConv, Conv */
+enum conv_type { CONV_DEPTHWISE, CONV_REP_DEPTHWISE, CONV_DENSE };
 
 /* The head of NanoDet: layers of its own for every level. */
 struct nanodet_head {
@@ -57,6 +68,8 @@ struct nanodet_plus_head {
 };
 extern const struct key nanodet_plus_head_keys[];
 value nanodet_plus_head_build(struct builder *, const void *config, const struct features *in);
+/* The same but for the last layers: one for the classes, three for the boxes (Enhanced NanoDet). */
+value nanodet_plus_plus_head_build(struct builder *, const void *config, const struct features *in);
 
 /* Dense layers shared by all levels: the auxiliary head of NanoDet-Plus, and the head of GFL (Li et al. 2020). */
 struct simple_conv_head { struct head_config head; struct norm_config norm; };

@@ -4,6 +4,7 @@
 
 const struct backbone backbones[] = {
     { "ShuffleNetV2", shufflenet_v2_keys, sizeof(struct shufflenet_v2), shufflenet_v2_build },
+    { "mobilenext", mobilenext_keys, sizeof(struct mobilenext), mobilenext_build },
     {0} };
 
 const struct neck necks[] = {
@@ -16,5 +17,7 @@ const struct head heads[] = {
     { "GFLHead", gfl_head_keys, sizeof(struct simple_conv_head), gfl_head_build, LOSS_GFL },
     { "NanoDetHead", nanodet_head_keys, sizeof(struct nanodet_head), nanodet_head_build, LOSS_GFL },
     { "NanoDetPlusHead", nanodet_plus_head_keys, sizeof(struct nanodet_plus_head), nanodet_plus_head_build, LOSS_PLUS },
+    { "NanoDetPlusPlusHead", nanodet_plus_head_keys, sizeof(struct nanodet_plus_head), nanodet_plus_plus_head_build,
+      LOSS_PLUS },
     { "SimpleConvHead", simple_conv_head_keys, sizeof(struct simple_conv_head), simple_conv_head_build, LOSS_PLUS },
     {0} };

@@ -9,6 +9,8 @@ extern const struct op op_group_norm;   /* likewise within each group of an imag
 
 extern const struct op op_conv;         /* x * w + b: x, w, and b or not; attr.conv */
 
+extern const struct op op_sum_taps;     /* y[c] = sum over taps of a depthwise weight w[c]: a weight of 1 x 1 */
+
 /* One pixel at a time. */
 extern const struct op op_act;          /* act(x) */
 extern const struct op op_add;          /* x_0 + x_1 */

@@ -15,7 +15,7 @@ static const struct name { const char *name, *ours; } renamed[] = {
     { "nanodet-plus-m_416-yolo.yml",                  "nanodet-plus-m_416.yml" },
     { "nanodet_custom_xml_dataset.yml",               "nanodet-plus-m_320.yml" },
     { "enhanced_nanodet_320_mobilenext_s.yml",        "enhanced-nanodet-s_320.yml" },
-    { "enhanced_nanodet_416_mobilenext_m_hswish.yml", "enhanced-nanodet-m_416.yml" },
+    { "enhanced_nanodet_416_mobilenext_m_hswish.yml", "enhanced-nanodet-m-hswish_416.yml" },
     { "enhanced_nanodet_416_mobilenext_l_hswish.yml", "enhanced-nanodet-l_416.yml" },
     {0} };
 

@@ -3,6 +3,8 @@
 #include "model/parts.h"
 #include <stdio.h>
 
+static const struct word conv_words[] = { { "DWConv", CONV_DEPTHWISE }, { "Conv", CONV_DENSE }, {0} };
+
 const struct key nanodet_head_keys[] = {
     { "num_classes",    FIELD(nanodet_head, head.num_classes),    NULL,  1, 4096,  "classes" },
     { "input_channel",  FIELD(nanodet_head, head.input_channel),  NULL,  1, 65536, "channels of every level" },

@@ -1,9 +1,11 @@
 /* model/head/nanodet_plus_head.c -- the head of NanoDet-Plus: for each level its own depthwise separable convolutions
- * and one 1x1 convolution that predicts classes and boxes together. */
+ * and one 1x1 convolution that predicts classes and boxes together; NanoDetPlusPlusHead of Enhanced NanoDet predicts
+ * them apart. */
 #include "model/parts.h"
 #include <stdio.h>
 
-const struct word conv_words[] = { { "DWConv", CONV_DEPTHWISE }, { "Conv", CONV_DENSE }, {0} };
+static const struct word conv_words[] = { { "DWConv", CONV_DEPTHWISE }, { "RepDWConv", CONV_REP_DEPTHWISE },
+                                          { "Conv", CONV_DENSE }, {0} };
 
 const struct key nanodet_plus_head_keys[] = {
     { "num_classes",    FIELD(nanodet_plus_head, head.num_classes),    NULL, 1, 4096,  "classes" },
@@ -15,7 +17,7 @@ const struct key nanodet_plus_head_keys[] = {
     { "activation",     WORDS(nanodet_plus_head, head.activation, activation_words), "LeakyReLU", 0, 0, "activation" },
     { "kernel_size",    FIELD(nanodet_plus_head, kernel_size),         "5",  1, 31,    "of the convolutions" },
     { "conv_type",      WORDS(nanodet_plus_head, conv_type, conv_words), "DWConv", 0, 0,
-      "depthwise separable or dense" },
+      "depthwise separable, such of two branches, or dense" },
     { "norm_cfg.type",  WORDS(nanodet_plus_head, norm.type, norm_words), "BN", 0, 0,   "normalisation" },
     { "norm_cfg.num_groups", FIELD(nanodet_plus_head, norm.num_groups), "32", 1, 65536, "groups of GN" },
     { "loss",           .type = KEY_SECTION, .help = "the losses" },
@@ -24,28 +26,58 @@ const struct key nanodet_plus_head_keys[] = {
 
 static value level_convs(struct builder *b, const struct nanodet_plus_head *c, int level, value x)
 {
+    static value (*const modules[])(struct builder *, value, struct conv, struct norm_config, enum act) = {
+        [CONV_DEPTHWISE] = depthwise_module, [CONV_REP_DEPTHWISE] = rep_depthwise_module, [CONV_DENSE] = conv_module };
     const struct conv spec = dense(c->head.feat_channels, c->kernel_size, 1);
     char list[32];
     snprintf(list, sizeof list, "cls_convs.%d", level);
     for (int i = 0; i < c->head.stacked_convs; i++) {
         enter_index(b, list, i);
-        x = c->conv_type == CONV_DENSE ? conv_module(b, x, spec, c->norm, c->head.activation)
-                                       : depthwise_module(b, x, spec, c->norm, c->head.activation);
+        x = modules[c->conv_type](b, x, spec, c->norm, c->head.activation);
         leave(b);
     }
     return x;
 }
 
-value nanodet_plus_head_build(struct builder *b, const void *config, const struct features *in)
+static int box_logits(const struct nanodet_plus_head *c) { return 4 * (c->head.reg_max + 1); }
+
+static value levels(struct builder *b, const struct nanodet_plus_head *c, const struct features *in,
+                    value (*predict)(struct builder *, const struct nanodet_plus_head *, const char *name, value))
 {
-    const struct nanodet_plus_head *c = config;
-    const int outputs = c->head.num_classes + 4 * (c->head.reg_max + 1);
     value rows[FEATURES];
     b->init = (struct layer_init){ .weights = WEIGHTS_NORMAL, .deviation = 0.01, .bias = -4.595 };
     for (int level = 0; level < in->count; level++) {
         char name[32];
         snprintf(name, sizeof name, "gfl_cls.%d", level);
-        rows[level] = conv(b, name, level_convs(b, c, level, in->at[level]), biased(pointwise(outputs)));
+        rows[level] = predict(b, c, name, level_convs(b, c, level, in->at[level]));
     }
     return stack(b, rows, in->count);
+}
+
+static value together(struct builder *b, const struct nanodet_plus_head *c, const char *name, value x)
+{
+    return conv(b, name, x, biased(pointwise(c->head.num_classes + box_logits(c))));
+}
+
+value nanodet_plus_head_build(struct builder *b, const void *config, const struct features *in)
+{
+    return levels(b, config, in, together);
+}
+
+/* Asymmetric decoupling: boxes are predicted through one more depthwise separable convolution. */
+static value decoupled(struct builder *b, const struct nanodet_plus_head *c, const char *name, value x)
+{
+    const int channels_in = channels_of(b, x);
+    enter(b, name);
+    const value classes = conv(b, "cls_conv", x, biased(pointwise(c->head.num_classes)));
+    value y = activate_plain(b, conv_norm(b, "reg_conv", 0, x, depthwise(5, 1)), c->head.activation);
+    y = activate_plain(b, conv_norm(b, "reg_conv", 3, y, pointwise(channels_in)), c->head.activation);
+    const value sides = conv(b, "reg_conv.6", y, biased(pointwise(box_logits(c))));
+    leave(b);
+    return concat(b, classes, sides);
+}
+
+value nanodet_plus_plus_head_build(struct builder *b, const void *config, const struct features *in)
+{
+    return levels(b, config, in, decoupled);
 }

@@ -1,6 +1,8 @@
 /* model/neck/ghost_pan.c -- the path aggregation network of NanoDet-Plus: PAN (Liu et al. 2018, fig. 1a, b) with ghost
- * bottlenecks (Han et al. 2020), and extra levels beyond the backbone's. */
+ * bottlenecks (Han et al. 2020) or the ghost2former blocks of Enhanced NanoDet, and extra levels beyond the backbone's. */
 #include "model/parts.h"
+
+static const struct word block_words[] = { { "normal", GHOST_BOTTLENECK }, { "plus", GHOST_2_FORMER }, {0} };
 
 const struct key ghost_pan_keys[] = {
     { "in_channels",     FIELD(ghost_pan, in_channels),     NULL,    1, 65536, "channels of the backbone's maps" },
@@ -12,6 +14,7 @@ const struct key ghost_pan_keys[] = {
     { "num_blocks",      FIELD(ghost_pan, num_blocks),      "1",     1, 16, "ghost bottlenecks a stack" },
     { "use_res",         FIELD(ghost_pan, use_res),         "false", 0, 0, "a shortcut around each stack" },
     { "num_extra_level", FIELD(ghost_pan, num_extra_level), "0",     0, 4, "levels beyond the backbone's" },
+    { "ghost_block_type", WORDS(ghost_pan, block, block_words), "normal", 0, 0, "ghost bottlenecks or ghost2former" },
     { "upsample_cfg.scale_factor", .type = KEY_IGNORED, .help = "always 2" },
     { "upsample_cfg.mode", .type = KEY_IGNORED, .help = "always bilinear" },
     { "norm_cfg.type",   WORDS(ghost_pan, norm.type, norm_words), "BN", 0, 0, "normalisation" },
@@ -46,7 +49,9 @@ static value ghost_blocks(struct builder *b, const char *name, int index, value 
     b->init.weights = WEIGHTS_DEFAULT;
     for (int i = 0; i < c->num_blocks; i++) {
         enter_index(b, "blocks", i);
-        y = ghost_bottleneck(b, y, c->out_channels * c->expand, c->out_channels, c->kernel_size, 1, c->activation);
+        y = c->block == GHOST_2_FORMER
+            ? ghost2former(b, y, c->out_channels, c->kernel_size, c->activation)
+            : ghost_bottleneck(b, y, c->out_channels * c->expand, c->out_channels, c->kernel_size, 1, c->activation);
         leave(b);
     }
     b->init.weights = WEIGHTS_KAIMING;
@@ -65,6 +70,15 @@ static bool inputs_fit(struct builder *b, const struct ghost_pan *c, const struc
         builder_fail(b, "in_channels has %d numbers, the backbone %d maps", c->in_channels.count, in->count);
     else if (in->count + c->num_extra_level > FEATURES)
         builder_fail(b, "more than %d levels", FEATURES);
+    else if (c->num_extra_level > 1)
+        builder_fail(b, "num_extra_level is %d: the second extra level would add maps of different sizes",
+                     c->num_extra_level);
+    else if (c->block == GHOST_2_FORMER && c->expand != 1)
+        builder_fail(b, "expand is %d: ghost2former (ghost_block_type plus) multiplies maps of as many channels, so it "
+                     "must be 1", c->expand);
+    else if (c->block == GHOST_2_FORMER && c->num_blocks > 1)
+        builder_fail(b, "num_blocks is %d: ghost2former (ghost_block_type plus) is not defined for inputs of "
+                     "out_channels, so it must be 1", c->num_blocks);
     for (int i = 0; i < in->count && !b->error.exit; i++)
         if (channels_of(b, in->at[i]) != c->in_channels.at[i])
             builder_fail(b, "in_channels[%d] is %d, the backbone's map has %d channels", i, c->in_channels.at[i],
