@@ -9,7 +9,8 @@ const struct key mobilenext_keys[] = {
     { "out_stages", FIELD(mobilenext, out_stages), NULL, 0, 64,
       "[5, 8, 12], [5, 12, 16] or [5, 12, 18]: the small, medium or large one" },
     { "width_mult", FIELD(mobilenext, width_mult), "1", 0.01, 16, "channels / those of the paper" },
-    { "activation", WORDS(mobilenext, activation, activation_words), NULL, 0, 0, "activation; LeakyReLU's slope is 0.01" },
+    { "activation", WORDS(mobilenext, activation, activation_words), NULL, 0, 0,
+      "activation; LeakyReLU's slope is 0.01" },
     { "pretrained", FIELD(mobilenext, pretrained), "true", 0, 0,
       "file of weights to start from; true or false: none" },
     { "num_classes", .type = KEY_IGNORED, .help = "of the classifier, which is not built" },
@@ -50,7 +51,8 @@ static value refined_depthwise(struct builder *b, value x)
     value operands[2] = { x, conv_weight(b, y) };
     enter(b, "aug");
     operands[1] = graph_node(b, &op_sum_taps, "sum", &operands[1], 1, (union attr){0});
-    const value gate = graph_node(b, &op_conv, "conv", operands, 2, (union attr){ .conv = { .stride = 1, .groups = 1 } });
+    const union attr plain = { .conv = { .stride = 1, .groups = 1 } };
+    const value gate = graph_node(b, &op_conv, "conv", operands, 2, plain);
     const value refined = mul(b, y, activate(b, norm(b, "bn", gate), ACT_SIGMOID));
     leave(b);
     return refined;

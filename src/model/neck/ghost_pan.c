@@ -1,5 +1,6 @@
 /* model/neck/ghost_pan.c -- the path aggregation network of NanoDet-Plus: PAN (Liu et al. 2018, fig. 1a, b) with ghost
- * bottlenecks (Han et al. 2020) or the ghost2former blocks of Enhanced NanoDet, and extra levels beyond the backbone's. */
+ * bottlenecks (Han et al. 2020) or the ghost2former blocks of Enhanced NanoDet, and extra levels beyond the
+ * backbone's. */
 #include "model/parts.h"
 
 static const struct word block_words[] = { { "normal", GHOST_BOTTLENECK }, { "plus", GHOST_2_FORMER }, {0} };
