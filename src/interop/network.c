@@ -51,6 +51,21 @@ int network_add(struct network *net, enum layer_kind kind, const char *name, con
     return net->count++;
 }
 
+int network_weights(struct network *net, const char *name, int rank, const size_t *dims, float **numbers,
+                    struct error *err)
+{
+    struct tensor t = { .name = (char *)(uintptr_t)name, .dtype = DTYPE_F32, .rank = rank };
+    size_t count = 1;
+    for (int i = 0; i < rank; i++) {
+        t.dims[i] = dims[i];
+        if (!mul_size(count, dims[i], &count))
+            return fail(err, "%s: its size does not fit in %zu bytes", name, sizeof count) - 1;
+    }
+    *numbers = tensors_block(&net->weights, count, sizeof **numbers, err);
+    t.data = (const unsigned char *)*numbers;
+    return *numbers && tensors_add(&net->weights, &t, err) ? net->weights.count - 1 : -1;
+}
+
 void network_free(struct network *net)
 {
     for (int i = 0; i < net->count; i++)

@@ -61,6 +61,10 @@ struct network {
  * fills in what else the kind has. */
 int network_add(struct network *, enum layer_kind, const char *name, const int *operands, int count, struct error *);
 
+/* Appends a tensor of floats and says where to write them: zeros until then, released with the network.  Names of
+ * layers and tensors need not differ: a writer whose format wants that adds the index.  -1 on failure. */
+int network_weights(struct network *, const char *name, int rank, const size_t *dims, float **numbers, struct error *);
+
 /* Checks every index, extent and shape, and fills in out_channels: a network that passes can be walked without care. */
 bool network_check(struct network *, const char *path, struct error *);
 /* Of one layer, those before it checked already: what a reader asks as it goes. */

@@ -1,0 +1,218 @@
+#include "deploy/graph_of_network.h"
+
+#include "base/memory.h"
+#include "graph/builder.h"
+#include "op/ops.h"
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- weights ---- */
+
+/* Parameters are called after the tensors' places: names of a file need not differ.  Of an affine layer the mean, the
+ * variance and perhaps the shift are vectors of one number. */
+struct weight_name { char s[32]; };
+
+static struct weight_name name_of(const char *what, int number)
+{
+    struct weight_name name;
+    snprintf(name.s, sizeof name.s, "%s.%d", what, number);
+    return name;
+}
+
+static struct shape shape_of(const struct tensor *t)
+{
+    if (t->rank == 1)
+        return (struct shape){ 1, 1, 1, (int)t->dims[0], {0} };
+    return (struct shape){ (int)t->dims[0], (int)t->dims[2], (int)t->dims[3], (int)t->dims[1], {0} };
+}
+
+static struct shape vector(int c) { return (struct shape){ 1, 1, 1, c, {0} }; }
+
+static bool declare(struct params *params, const char *name, struct shape shape, int rank, double start,
+                    struct error *err)
+{
+    return params_declare(params, name, shape, rank, PARAM_BUFFER, (struct init){ INIT_CONSTANT, start }, err) >= 0;
+}
+
+static bool declare_tensor(const struct network *net, int index, struct params *params, struct error *err)
+{
+    if (index == NO_TENSOR)
+        return true;
+    const struct tensor *t = &net->weights.list[index];
+    for (int i = 0; i < t->rank; i++)
+        if (t->dims[i] > INT_MAX)
+            return fail(err, "%s: an extent of %zu", t->name, t->dims[i]);
+    return declare(params, name_of("weight", index).s, shape_of(t), t->rank, 0, err);
+}
+
+bool network_params(const struct network *net, struct params *params, struct error *err)
+{
+    *params = (struct params){0};
+    for (int i = 0; i < net->count; i++) {
+        const struct layer *layer = &net->layers[i];
+        const int c = layer->out_channels;
+        if (!declare_tensor(net, layer->weight, params, err) || !declare_tensor(net, layer->bias, params, err))
+            return false;
+        if (layer->kind == LAYER_AFFINE && (!declare(params, name_of("zeros", c).s, vector(c), 1, 0, err)
+                                            || !declare(params, name_of("ones", c).s, vector(c), 1, 1, err)))
+            return false;
+    }
+    if (!params_layout(params, NULL, 0, 0, err))
+        return false;
+    for (int i = 0; i < net->weights.count; i++) {
+        const int index = params_find(params, name_of("weight", i).s);
+        if (index < 0)
+            continue;
+        float *numbers = new_array(tensor_count(&net->weights.list[i]), sizeof *numbers, err);
+        if (!numbers)
+            return false;
+        tensor_floats(&net->weights.list[i], numbers);
+        param_from_file(&params->list[index], numbers, params->value);
+        free(numbers);
+    }
+    return true;
+}
+
+/* ---- layers ---- */
+
+struct running {
+    struct builder b;
+    const struct network *net;
+    value *of;                          /* [layer] */
+};
+
+static value weight(struct running *r, int index)
+{
+    const struct tensor *t = &r->net->weights.list[index];
+    return graph_param(&r->b, name_of("weight", index).s, shape_of(t), t->rank, PARAM_BUFFER, (struct init){0});
+}
+
+static value constant(struct running *r, const char *what, int c)
+{
+    return graph_param(&r->b, name_of(what, c).s, vector(c), 1, PARAM_BUFFER, (struct init){0});
+}
+
+static value one(struct running *r, const struct op *op, const struct layer *layer, value x, union attr attr)
+{
+    return graph_node(&r->b, op, layer->name, &x, 1, attr);
+}
+
+static value slice(struct running *r, const struct layer *layer, value x, int from, int to)
+{
+    return one(r, &op_channels, layer, x, (union attr){ .channels = { from, to } });
+}
+
+static value build_conv(struct running *r, const struct layer *layer, const value *x)
+{
+    value operands[3] = { x[0], weight(r, layer->weight) };
+    const bool biased = layer->bias != NO_TENSOR;
+    if (biased)
+        operands[2] = weight(r, layer->bias);
+    return graph_node(&r->b, &op_conv, layer->name, operands, biased ? 3 : 2,
+                      (union attr){ .conv = { layer->stride, layer->pad, layer->groups, false } });
+}
+
+/* A norm of mean 0 and variance 1. */
+static value build_affine(struct running *r, const struct layer *layer, const value *x)
+{
+    const int c = layer->out_channels;
+    const value shift = layer->bias == NO_TENSOR ? constant(r, "zeros", c) : weight(r, layer->bias);
+    const value operands[] = { x[0], weight(r, layer->weight), shift, constant(r, "zeros", c), constant(r, "ones", c) };
+    return graph_node(&r->b, &op_norm, layer->name, operands, 5, (union attr){ .norm = { .act = ACT_NONE } });
+}
+
+static value build_activation(struct running *r, const struct layer *layer, const value *x)
+{
+    return one(r, &op_act, layer, x[0], (union attr){ .act = { layer->act, (real)layer->slope } });
+}
+
+static value build_shuffle(struct running *r, const struct layer *layer, const value *x)
+{
+    const int c = layer->out_channels;
+    if (layer->groups != 2)
+        builder_fail(&r->b, "%s: a shuffle of %d groups, not of 2", layer->name, layer->groups);
+    const value halves[] = { slice(r, layer, x[0], 0, c / 2), slice(r, layer, x[0], c / 2, c) };
+    return graph_node(&r->b, &op_shuffle, layer->name, halves, 2, (union attr){0});
+}
+
+static value build_channels(struct running *r, const struct layer *layer, const value *x)
+{
+    return slice(r, layer, x[0], layer->from, layer->to);
+}
+
+static value build_constant(struct running *r, const struct layer *layer, const value *x)
+{
+    (void)x;
+    return weight(r, layer->weight);
+}
+
+static value build_sigmoid_of(struct running *r, const struct layer *layer, const value *x)
+{
+    const int from = layer->from, to = layer->to, c = layer->out_channels;
+    value parts[3];
+    int count = 0;
+    if (from > 0)
+        parts[count++] = slice(r, layer, x[0], 0, from);
+    parts[count++] = one(r, &op_act, layer, slice(r, layer, x[0], from, to), (union attr){ .act = { ACT_SIGMOID, 0 } });
+    if (to < c)
+        parts[count++] = slice(r, layer, x[0], to, c);
+    return graph_node(&r->b, &op_concat, layer->name, parts, count, (union attr){0});
+}
+
+/* How each kind is built; where `build` is NULL, a node of that op with the layer's operands. */
+static const struct builder_row {
+    const struct op *op;
+    value (*build)(struct running *, const struct layer *, const value *x);
+} rows[LAYER_KINDS] = {
+    [LAYER_CONSTANT]    = { .build = build_constant },
+    [LAYER_CONV]        = { .build = build_conv },
+    [LAYER_AFFINE]      = { .build = build_affine },
+    [LAYER_ACTIVATION]  = { .build = build_activation },
+    [LAYER_ADD]         = { .op = &op_add },
+    [LAYER_MUL]         = { .op = &op_mul },
+    [LAYER_CONCAT]      = { .op = &op_concat },
+    [LAYER_CHANNELS]    = { .build = build_channels },
+    [LAYER_SHUFFLE]     = { .build = build_shuffle },
+    [LAYER_MAX_POOL]    = { .op = &op_max_pool },
+    [LAYER_AVG_POOL]    = { .op = &op_avg_pool },
+    [LAYER_GLOBAL_POOL] = { .op = &op_global_pool },
+    [LAYER_BILINEAR]    = { .op = &op_upsample2x },
+    [LAYER_NEAREST]     = { .op = &op_nearest2x },
+    [LAYER_SIGMOID_OF]  = { .build = build_sigmoid_of } };
+
+static value build_layer(struct running *r, const struct layer *layer)
+{
+    const struct builder_row *row = &rows[layer->kind];
+    value x[LAYER_OPERANDS];
+    for (int i = 0; i < layer->operands; i++)
+        x[i] = r->of[layer->operand[i]];
+    if (row->build)
+        return row->build(r, layer, x);
+    if (!row->op) {
+        builder_fail(&r->b, "%s: a %s is not run here", layer->name, layer_kind_name(layer->kind));
+        return VALUE_NONE;
+    }
+    const bool pool = layer->kind == LAYER_MAX_POOL || layer->kind == LAYER_AVG_POOL;
+    const union attr window = { .pool = { layer->kernel, layer->stride, layer->pad } };
+    return graph_node(&r->b, row->op, layer->name, x, layer->operands, pool ? window : (union attr){0});
+}
+
+bool network_graph(const struct network *net, struct params *params, int n, int h, int w, struct graph *g,
+                   struct error *err)
+{
+    struct running r = { .b = { .graph = g, .params = params }, .net = net };
+    value outputs[LAYER_OPERANDS];
+    *g = (struct graph){0};
+    r.of = new_array((size_t)net->count, sizeof *r.of, err);
+    if (!r.of)
+        return false;
+    r.of[0] = graph_input(&r.b, (struct shape){ n, h, w, 3, {0} });
+    for (int i = 1; i < net->count && !r.b.error.exit; i++)
+        r.of[i] = build_layer(&r, &net->layers[i]);
+    for (int i = 0; i < net->output_count; i++)
+        outputs[i] = r.of[net->outputs[i]];
+    graph_output(&r.b, "main", graph_node(&r.b, &op_stack, "outputs", outputs, net->output_count, (union attr){0}));
+    free(r.of);
+    return graph_build(&r.b, err);
+}

@@ -1,0 +1,318 @@
+#include "deploy/network_of_graph.h"
+
+#include "base/memory.h"
+#include "op/ops.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct making {
+    const struct graph *g;
+    struct network *net;
+    int (*layer)[LEVELS];               /* [value] the layer of each level */
+    int *tensor;                        /* [value] of a weight, a norm's scale (its shift follows); or NO_TENSOR */
+    bool *constant;                     /* [value] computed from parameters alone */
+    struct error *err;
+};
+
+struct layer_name { char s[700]; };
+
+/* "name", of one of several levels "name.level0"; then the suffix. */
+static struct layer_name name_of(const struct node *n, int level, const char *suffix)
+{
+    struct layer_name name;
+    const int used = snprintf(name.s, sizeof name.s - 32, "%s", n->name);
+    if (n->y[0].lv.count)
+        snprintf(name.s + used, sizeof name.s - (size_t)used, ".level%d%s", level, suffix);
+    else
+        snprintf(name.s + used, sizeof name.s - (size_t)used, "%s", suffix);
+    return name;
+}
+
+/* ---- weights ---- */
+
+/* The numbers of a parameter, or of what is computed from parameters, in the order of files: [n][c][h][w] or [c]. */
+static int weights_of(struct making *m, value v, int rank)
+{
+    const struct value_info *info = &m->g->values[v];
+    const struct shape s = info->shape;
+    const struct view view = graph_view(m->g, v);
+    const size_t dims[4] = { (size_t)s.n, (size_t)s.c, (size_t)s.h, (size_t)s.w };
+    const struct param p = { .shape = s, .count = (ptrdiff_t)s.n * s.h * s.w * s.c };
+    struct layer_name name;
+    float *numbers;
+    if (m->tensor[v] != NO_TENSOR)
+        return m->tensor[v];
+    if (info->param >= 0)
+        snprintf(name.s, sizeof name.s, "%s", m->g->params->list[info->param].name);
+    else
+        name = name_of(&m->g->nodes[info->producer], 0, ".weight");
+    if (view.ld != s.c)
+        return fail(m->err, "%s: computed within another tensor", name.s) - 1;
+    m->tensor[v] = network_weights(m->net, name.s, rank, rank == 1 ? dims + 1 : dims, &numbers, m->err);
+    if (m->tensor[v] >= 0)
+        param_to_file(&p, view.p, numbers);
+    return m->tensor[v];
+}
+
+/* ---- layers ---- */
+
+/* The layer of an operand's level; of an operand of one level that one. */
+static int operand(struct making *m, const struct node *n, int i, int level)
+{
+    const value v = n->operand[i];
+    int *layer = &m->layer[v][n->x[i].lv.count ? level : 0];
+    if (!m->constant[v] || *layer >= 0)
+        return *layer;
+    const int weight = weights_of(m, v, 4);
+    *layer = weight < 0 ? -1 : network_add(m->net, LAYER_CONSTANT, m->net->weights.list[weight].name, NULL, 0, m->err);
+    if (*layer >= 0)
+        m->net->layers[*layer].weight = weight;
+    return *layer;
+}
+
+/* The last layer of a node's level, of a kind whose operands are `layers`; NULL on failure. */
+static struct layer *add_layer(struct making *m, const struct node *n, int level, const char *suffix,
+                               enum layer_kind kind, const int *layers, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (layers[i] < 0)
+            return NULL;
+    const int index = network_add(m->net, kind, name_of(n, level, suffix).s, layers, count, m->err);
+    return index < 0 ? NULL : &m->net->layers[index];
+}
+
+/* A layer of the node's first `count` operands. */
+static struct layer *add_plain(struct making *m, const struct node *n, int level, enum layer_kind kind, int count)
+{
+    int layers[OP_IN];
+    for (int i = 0; i < count; i++)
+        layers[i] = operand(m, n, i, level);
+    return add_layer(m, n, level, "", kind, layers, count);
+}
+
+static bool same_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    (void)kind;
+    m->layer[n->result[0]][level] = operand(m, n, 0, level);
+    return m->layer[n->result[0]][level] >= 0;
+}
+
+static bool stack_level(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    (void)kind;
+    m->layer[n->result[0]][level] = operand(m, n, level, 0);
+    return m->layer[n->result[0]][level] >= 0;
+}
+
+static bool plain(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    return add_plain(m, n, level, kind, n->in);
+}
+
+static bool concat_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    return n->in == 1 ? same_layer(m, n, level, kind) : plain(m, n, level, kind);
+}
+
+static bool conv_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    const int weight = weights_of(m, n->operand[1], 4), bias = n->in > 2 ? weights_of(m, n->operand[2], 1) : NO_TENSOR;
+    struct layer *layer = weight < 0 || (n->in > 2 && bias < 0) ? NULL : add_plain(m, n, level, kind, 1);
+    if (!layer)
+        return false;
+    layer->weight = weight;
+    layer->bias = bias;
+    layer->kernel = n->x[1].h;
+    layer->stride = n->attr.conv.stride;
+    layer->pad = n->attr.conv.pad;
+    layer->groups = n->attr.conv.groups;
+    return n->x[1].h == n->x[1].w || fail(m->err, "%s: a kernel of %d x %d", n->name, n->x[1].w, n->x[1].h);
+}
+
+static bool act_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    struct layer *layer = add_plain(m, n, level, kind, 1);
+    if (layer) {
+        layer->act = n->attr.act.act;
+        layer->slope = (float)n->attr.act.slope;
+    }
+    return layer;
+}
+
+/* scale = gamma / sqrt(var + eps), shift = beta - mean scale. */
+static bool norm_weights(struct making *m, const struct node *n)
+{
+    const size_t dims[] = { (size_t)n->x[0].c };
+    const real *gamma = graph_view(m->g, n->operand[1]).p, *beta = graph_view(m->g, n->operand[2]).p;
+    const real *mean = graph_view(m->g, n->operand[3]).p, *var = graph_view(m->g, n->operand[4]).p;
+    float *scale = NULL, *shift = NULL;
+    const int weight = network_weights(m->net, name_of(n, 0, ".weight").s, 1, dims, &scale, m->err);
+    if (weight < 0 || network_weights(m->net, name_of(n, 0, ".bias").s, 1, dims, &shift, m->err) < 0)
+        return false;
+    for (int c = 0; c < n->x[0].c; c++) {
+        const double s = gamma[c] / sqrt(var[c] + (double)n->attr.norm.eps);
+        scale[c] = (float)s;
+        shift[c] = (float)(beta[c] - mean[c] * s);
+    }
+    m->tensor[n->result[0]] = weight;
+    return true;
+}
+
+static bool norm_layers(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    if (n->attr.norm.training)
+        return fail(m->err, "%s: a norm of the batch's own statistics", n->name);
+    if (m->tensor[n->result[0]] == NO_TENSOR && !norm_weights(m, n))
+        return false;
+    struct layer *layer = add_plain(m, n, level, kind, 1);
+    if (!layer)
+        return false;
+    layer->weight = m->tensor[n->result[0]];
+    layer->bias = layer->weight + 1;
+    layer->eps = (double)n->attr.norm.eps;
+    if (n->attr.norm.act == ACT_NONE)
+        return true;
+    layer = add_layer(m, n, level, ".act", LAYER_ACTIVATION, (int[]){ m->net->count - 1 }, 1);
+    if (layer) {
+        layer->act = n->attr.norm.act;
+        layer->slope = (float)n->attr.norm.slope;
+    }
+    return layer;
+}
+
+/* A number a level becomes a vector of equal numbers. */
+static bool scale_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    const value s = n->operand[1 + level];
+    const size_t dims[] = { (size_t)n->x[0].c };
+    float *scale;
+    struct layer *layer = add_plain(m, n, level, kind, 1);
+    if (!layer)
+        return false;
+    layer->weight = network_weights(m->net, m->g->params->list[m->g->values[s].param].name, 1, dims, &scale, m->err);
+    for (int c = 0; layer->weight >= 0 && c < n->x[0].c; c++)
+        scale[c] = (float)*graph_view(m->g, s).p;
+    return layer->weight >= 0;
+}
+
+static bool shuffle_layers(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    if (!add_plain(m, n, level, LAYER_CONCAT, 2))
+        return false;
+    struct layer *layer = add_layer(m, n, level, ".shuffle", kind, (int[]){ m->net->count - 1 }, 1);
+    if (layer)
+        layer->groups = 2;
+    return layer;
+}
+
+static bool pool_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    struct layer *layer = add_plain(m, n, level, kind, 1);
+    if (layer) {
+        layer->kernel = n->attr.pool.kernel;
+        layer->stride = n->attr.pool.stride;
+        layer->pad = n->attr.pool.pad;
+    }
+    return layer;
+}
+
+static bool channels_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    struct layer *layer = add_plain(m, n, level, kind, 1);
+    if (layer) {
+        layer->from = n->attr.channels.from;
+        layer->to = n->attr.channels.to;
+    }
+    return layer;
+}
+
+/* What a level of a node becomes: the value's layer is the last one added, unless make says otherwise. */
+static const struct maker {
+    const struct op *op;
+    enum layer_kind kind;
+    bool (*make)(struct making *, const struct node *, int level, enum layer_kind);
+} makers[] = {
+    { &op_conv,        LAYER_CONV,        conv_layer },
+    { &op_norm,        LAYER_AFFINE,      norm_layers },
+    { &op_act,         LAYER_ACTIVATION,  act_layer },
+    { &op_add,         LAYER_ADD,         plain },
+    { &op_mul,         LAYER_MUL,         plain },
+    { &op_scale,       LAYER_AFFINE,      scale_layer },
+    { &op_shuffle,     LAYER_SHUFFLE,     shuffle_layers },
+    { &op_max_pool,    LAYER_MAX_POOL,    pool_layer },
+    { &op_avg_pool,    LAYER_AVG_POOL,    pool_layer },
+    { &op_global_pool, LAYER_GLOBAL_POOL, plain },
+    { &op_upsample2x,  LAYER_BILINEAR,    plain },
+    { &op_nearest2x,   LAYER_NEAREST,     plain },
+    { &op_concat,      LAYER_CONCAT,      concat_layer },
+    { &op_channels,    LAYER_CHANNELS,    channels_layer },
+    { .op = &op_stack, .make = stack_level },
+    { .op = &op_detach, .make = same_layer },
+    { .op = &op_materialise, .make = same_layer },
+    {0} };
+
+static bool make_layers(struct making *m, const struct node *n)
+{
+    const struct maker *maker = makers;
+    while (maker->op && maker->op != n->op)
+        maker++;
+    if (!maker->op)
+        return fail(m->err, "%s: %s is no layer of networks", n->name, n->op->name);
+    for (int level = 0; level < level_count(&n->y[0].lv); level++) {
+        if (!maker->make(m, n, level, maker->kind))
+            return false;
+        if (m->layer[n->result[0]][level] < 0)
+            m->layer[n->result[0]][level] = m->net->count - 1;
+    }
+    return true;
+}
+
+/* ---- the network ---- */
+
+static bool all_constant(const struct making *m, const struct node *n)
+{
+    bool all = true;
+    for (int i = 0; i < n->in; i++)
+        all = all && m->constant[n->operand[i]];
+    return all;
+}
+
+static bool make_all(struct making *m)
+{
+    const struct graph *g = m->g;
+    for (value v = 0; v < g->value_count; v++) {
+        m->tensor[v] = NO_TENSOR;
+        m->constant[v] = g->values[v].param >= 0;
+        for (int level = 0; level < LEVELS; level++)
+            m->layer[v][level] = -1;
+        if (g->values[v].producer < 0 && g->values[v].param < 0
+            && (m->layer[v][0] = network_add(m->net, LAYER_INPUT, "data", NULL, 0, m->err)) < 0)
+            return false;
+    }
+    for (int i = 0; i < g->node_count; i++)
+        if (all_constant(m, &g->nodes[i]))
+            m->constant[g->nodes[i].result[0]] = true;
+        else if (!make_layers(m, &g->nodes[i]))
+            return false;
+    return true;
+}
+
+bool network_of_graph(const struct graph *g, const char *output, struct network *net, struct error *err)
+{
+    const size_t count = (size_t)g->value_count;
+    struct making m = { g, net, new_array(count, sizeof *m.layer, err), new_array(count, sizeof *m.tensor, err),
+                        new_array(count, sizeof *m.constant, err), err };
+    const value y = graph_output_named(g, output);
+    *net = (struct network){0};
+    bool ok = m.layer && m.tensor && m.constant && (y != VALUE_NONE || fail(err, "no output %s", output))
+           && make_all(&m);
+    net->output_count = ok ? level_count(&g->values[y].shape.lv) : 0;
+    for (int level = 0; level < net->output_count; level++)
+        net->outputs[level] = m.layer[y][level];
+    free(m.layer);
+    free(m.tensor);
+    free(m.constant);
+    return ok && network_check(net, "the model", err);
+}

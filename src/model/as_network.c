@@ -1,0 +1,38 @@
+#include "model/as_network.h"
+
+#include "deploy/network_of_graph.h"
+#include "kernel/kernels.h"
+#include <stdlib.h>
+
+static int rounded(int side)
+{
+    enum { MULTIPLE = 32 };
+    return (side + MULTIPLE - 1) / MULTIPLE * MULTIPLE;
+}
+
+bool model_network(struct model *m, const real *values, struct network *net, struct error *err)
+{
+    const int *size = m->config->val.input_size;
+    const struct graph_options options = { .n = 1, .h = rounded(size[1]), .w = rounded(size[0]), .separate = true };
+    const struct team team = { 1 };
+    const struct binding to = { .params = &m->params, .values = values, .team = &team,
+                                .kernels = kernels_pick(getenv("NANODET_ISA"), err) };
+    struct graph g = {0};
+    *net = (struct network){0};
+    bool ok = to.kernels && model_graph(m, &options, &g, err) && graph_bind(&g, &to, err);
+    if (ok) {
+        const struct view image = graph_view(&g, MODEL_INPUT);
+        for (ptrdiff_t i = 0; i < pixels(image) * image.c; i++)
+            image.p[i] = 0;
+        graph_forward(&g, 0);                           /* for the weights that are computed from others */
+        ok = network_of_graph(&g, "main", net, err);
+    }
+    graph_free(&g);
+    net->classes = m->shape.num_classes;
+    net->reg_max = m->shape.reg_max;
+    net->input_h = options.h;
+    net->input_w = options.w;
+    for (int i = 0; i < m->shape.strides.count && i < LAYER_OPERANDS; i++)
+        net->strides[i] = m->shape.strides.at[i];
+    return ok;
+}
