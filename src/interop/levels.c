@@ -1,0 +1,187 @@
+#include "interop/levels.h"
+
+#include "base/memory.h"
+#include <stdlib.h>
+
+/* Channels of a value that an output is made of. */
+struct part { int value, from, to, step; bool sigmoid; };
+enum { PARTS_MAX = 2 * LAYER_OPERANDS };
+struct parts { struct part list[PARTS_MAX]; int count; };
+
+int network_step(const struct network *net, int i, const int *steps)
+{
+    const struct layer *layer = &net->layers[i];
+    const int step = layer->operands ? steps[layer->operand[0]] : 0;
+    switch (layer->kind) {
+    case LAYER_INPUT:       return 1;
+    case LAYER_GLOBAL_POOL: return 0;
+    case LAYER_BILINEAR:
+    case LAYER_NEAREST:     return step == 0 ? 0 : step > 0 && step % 2 == 0 ? step / 2 : -1;
+    case LAYER_CONV:
+    case LAYER_MAX_POOL:
+    case LAYER_AVG_POOL:    return step <= 0 ? step : step <= (1 << 16) / layer->stride ? step * layer->stride : -1;
+    default:
+        for (int k = 1; k < layer->operands; k++)
+            if (steps[layer->operand[0]] == 0 && steps[layer->operand[k]] != 0)
+                return steps[layer->operand[k]];
+        return step;
+    }
+}
+
+static bool add_part(struct parts *parts, struct part part)
+{
+    if (parts->count == PARTS_MAX)
+        return false;
+    parts->list[parts->count++] = part;
+    return true;
+}
+
+/* Adds what channels [from, to) of the part's value are made of; each step goes to an earlier value. */
+static bool trace(const struct network *net, struct part p, struct parts *out)
+{
+    const struct layer *layer = &net->layers[p.value];
+    struct part next = p;
+    int at = 0;
+    next.value = layer->operands ? layer->operand[0] : p.value;
+    switch (layer->kind) {
+    case LAYER_CHANNELS:
+        next.from += layer->from;
+        next.to += layer->from;
+        return trace(net, next, out);
+    case LAYER_ACTIVATION:
+        if (layer->act != ACT_SIGMOID)
+            return add_part(out, p);
+        next.sigmoid = true;
+        return trace(net, next, out);
+    case LAYER_SIGMOID_OF:
+        for (int i = 0; i < 3; i++) {                       /* before, within and after what the sigmoid changes */
+            const int cuts[4] = { 0, layer->from, layer->to, layer->out_channels };
+            next.from = p.from > cuts[i] ? p.from : cuts[i];
+            next.to = p.to < cuts[i + 1] ? p.to : cuts[i + 1];
+            next.sigmoid = p.sigmoid || i == 1;
+            if (next.from < next.to && !trace(net, next, out))
+                return false;
+        }
+        return true;
+    case LAYER_CONCAT:
+        for (int i = 0; i < layer->operands; i++) {
+            const int channels = net->layers[layer->operand[i]].out_channels;
+            next.value = layer->operand[i];
+            next.from = p.from > at ? p.from - at : 0;
+            next.to = p.to < at + channels ? p.to - at : channels;
+            if (next.from < next.to && !trace(net, next, out))
+                return false;
+            at += channels;
+        }
+        return true;
+    default:
+        return add_part(out, p);
+    }
+}
+
+/* The part as a value of its own; -1 on failure. */
+static int value_of(struct network *net, struct part p, struct error *err)
+{
+    if (p.from == 0 && p.to == net->layers[p.value].out_channels)
+        return p.value;
+    const int i = network_add(net, LAYER_CHANNELS, net->layers[p.value].name, &p.value, 1, err);
+    if (i >= 0) {
+        net->layers[i].from = p.from;
+        net->layers[i].to = p.to;
+        net->layers[i].out_channels = p.to - p.from;
+    }
+    return i;
+}
+
+/* One value of both parts, of which scores is the first; -1 on failure. */
+static int join(struct network *net, struct part scores, struct part bins, struct error *err)
+{
+    if (scores.value == bins.value && scores.from == 0 && scores.to == bins.from
+        && bins.to == net->layers[bins.value].out_channels)
+        return bins.value;
+    const int both[2] = { value_of(net, scores, err), value_of(net, bins, err) };
+    const int i = both[0] < 0 || both[1] < 0 ? -1
+                : network_add(net, LAYER_CONCAT, net->layers[scores.value].name, both, 2, err);
+    if (i >= 0)
+        net->layers[i].out_channels = scores.to - scores.from + bins.to - bins.from;
+    return i;
+}
+
+/* Parts of one stride follow each other after sorting, scores before bins. */
+static int by_step(const void *a, const void *b)
+{
+    const struct part *x = a, *y = b;
+    if (x->step != y->step)
+        return x->step < y->step ? -1 : 1;
+    return (int)y->sigmoid - (int)x->sigmoid;
+}
+
+static bool set_levels(struct network *net, struct parts *parts, const char *path, struct error *err)
+{
+    const struct part *p = parts->list;
+    qsort(parts->list, (size_t)parts->count, sizeof *parts->list, by_step);
+    if (parts->count < 2 || parts->count % 2)
+        return fail(err, "%s: its outputs are not scores after a sigmoid and bins for each level", path);
+    net->classes = p[0].to - p[0].from;
+    net->reg_max = (p[1].to - p[1].from) / 4 - 1;
+    net->output_count = parts->count / 2;
+    for (int i = 0; i < net->output_count; i++, p += 2) {
+        if (!p[0].sigmoid || p[1].sigmoid || p[0].step != p[1].step || p[0].step < 1)
+            return fail(err, "%s: its outputs are not scores after a sigmoid and bins for each level", path);
+        if (p[0].to - p[0].from != net->classes || p[1].to - p[1].from != 4 * (net->reg_max + 1) || net->reg_max < 1)
+            return fail(err, "%s: its outputs have %d scores and %d bins a pixel at stride %d, %d and %d at stride %d",
+                        path, net->classes, 4 * (net->reg_max + 1), parts->list[0].step, p[0].to - p[0].from,
+                        p[1].to - p[1].from, p[0].step);
+        net->strides[i] = p[0].step;
+        net->outputs[i] = join(net, p[0], p[1], err);
+        if (net->outputs[i] < 0)
+            return false;
+    }
+    return true;
+}
+
+/* Keeps the layers that the outputs need, and the input. */
+static bool prune(struct network *net, struct error *err)
+{
+    int *place = new_array((size_t)net->count, sizeof *place, err), kept = 0;     /* first: whether; then: where */
+    if (!place)
+        return false;
+    place[0] = 1;
+    for (int i = 0; i < net->output_count; i++)
+        place[net->outputs[i]] = 1;
+    for (int i = net->count - 1; i >= 0; i--)
+        for (int k = 0; place[i] && k < net->layers[i].operands; k++)
+            place[net->layers[i].operand[k]] = 1;
+    for (int i = 0; i < net->count; i++) {
+        struct layer *layer = &net->layers[i];
+        if (!place[i]) {
+            free(layer->name);
+            continue;
+        }
+        for (int k = 0; k < layer->operands; k++)
+            layer->operand[k] = place[layer->operand[k]];
+        place[i] = kept;
+        net->layers[kept++] = *layer;
+    }
+    net->count = kept;
+    for (int i = 0; i < net->output_count; i++)
+        net->outputs[i] = place[net->outputs[i]];
+    free(place);
+    return true;
+}
+
+bool network_find_levels(struct network *net, const int *values, int count, const char *path, struct error *err)
+{
+    struct parts parts = {0};
+    int *steps = new_array((size_t)net->count, sizeof *steps, err);
+    bool ok = steps != NULL;
+    for (int i = 0; ok && i < net->count; i++)
+        steps[i] = network_step(net, i, steps);
+    for (int i = 0; ok && i < count; i++) {
+        const int value = values[i];
+        ok = trace(net, (struct part){ value, 0, net->layers[value].out_channels, steps[value], false }, &parts)
+          || fail(err, "%s: its outputs are made of more than %d parts", path, PARTS_MAX);
+    }
+    free(steps);
+    return ok && set_levels(net, &parts, path, err) && prune(net, err);
+}

@@ -1,0 +1,469 @@
+/* interop/ncnn_maps.c -- reads the layers of ncnn that work on maps.  The numbers are those of ncnn's operators.md. */
+#include "interop/ncnn_read.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { ADD, SUB, MUL, DIV };                                /* as BinaryOp counts them */
+
+static bool put_layer(struct ncnn_reader *r, int layer)
+{
+    ncnn_put(r, 0, layer);
+    return ncnn_finish(r, layer);
+}
+
+static bool input(struct ncnn_reader *r)
+{
+    const int w = ncnn_integer(r->line, 0, 0), h = ncnn_integer(r->line, 1, 0);
+    const int layer = ncnn_add(r, LAYER_INPUT, NULL, 0);
+    r->out[0] = (struct ncnn_blob){ .layout = MAP, .value = { layer }, .values = 1 };
+    r->net->input_w = w > 0 ? w : 0;
+    r->net->input_h = h > 0 ? h : 0;
+    return ncnn_finish(r, layer);
+}
+
+/* The same blob under other names. */
+static bool alias(struct ncnn_reader *r)
+{
+    for (int i = 0; i < r->line->tops; i++)
+        r->out[i] = *r->in[0];
+    for (int i = 0; i < r->line->tops; i++)
+        r->out[i].read = false;
+    return true;
+}
+
+static bool constant(struct ncnn_reader *r)
+{
+    const int w = ncnn_integer(r->line, 0, 0), h = ncnn_integer(r->line, 1, 0), c = ncnn_integer(r->line, 2, 0);
+    if (w < 1 || h < 1 || c < 1 || ncnn_integer(r->line, 11, 0))
+        return ncnn_refuse(r, "only constant maps of three dimensions are supported");
+    const int weight = ncnn_weight(r, "data", ncnn_integer(r->line, 21, 1) == 0, 4,
+                                   (size_t[]){ 1, (size_t)c, (size_t)h, (size_t)w });
+    const int layer = weight < 0 ? -1 : ncnn_add(r, LAYER_CONSTANT, NULL, 0);
+    if (layer < 0)
+        return false;
+    r->net->layers[layer].weight = weight;
+    r->out[0] = (struct ncnn_blob){ .layout = MAP, .value = { layer }, .values = 1 };
+    return ncnn_finish(r, layer);
+}
+
+/* ---- activations ---- */
+
+/* As id 9 of a convolution counts them; those that cannot be part of one come after. */
+enum { NOTHING = 0, RELU = 1, LEAKY_RELU = 2, CLIP = 3, SIGMOID = 4, HARD_SWISH = 6, HARD_SIGMOID, SWISH, GELU };
+
+static const struct alone { const char *name; int code; double a, b; } alone[] = {      /* ids 0 and 1, if not given */
+    { "ReLU", LEAKY_RELU, 0, 0 },          { "Clip", CLIP, -INFINITY, INFINITY }, { "Sigmoid", SIGMOID, 0, 0 },
+    { "HardSwish", HARD_SWISH, 0.2, 0.5 }, { "HardSigmoid", HARD_SIGMOID, 0.2, 0.5 },
+    { "Swish", SWISH, 0, 0 },              { "GELU", GELU, 0, 0 } };
+
+static bool is_sixth(double a, double b) { return fabs(a - 1. / 6) < 1e-5 && fabs(b - 0.5) < 1e-6; }
+
+/* Adds the activation with ncnn's parameters a and b to *value. */
+static bool add_activation(struct ncnn_reader *r, int code, double a, double b, int *value)
+{
+    static const enum act acts[] = {
+        [RELU] = ACT_RELU, [LEAKY_RELU] = ACT_LEAKY_RELU, [SIGMOID] = ACT_SIGMOID, [HARD_SWISH] = ACT_HARD_SWISH,
+        [HARD_SIGMOID] = ACT_HARD_SIGMOID, [SWISH] = ACT_SILU, [GELU] = ACT_GELU };
+    enum act act = ACT_NONE;
+    if (code == NOTHING)
+        return true;
+    if (code == CLIP && a == 0 && (b == 6 || b > 1e30))
+        act = b == 6 ? ACT_RELU6 : ACT_RELU;
+    else if (code == LEAKY_RELU && a == 0)
+        act = ACT_RELU;
+    else if (code > 0 && code <= GELU && !(code == LEAKY_RELU && !(a > 0 && a <= 1))
+             && !((code == HARD_SWISH || code == HARD_SIGMOID) && !is_sixth(a, b)) && !(code == GELU && a != 0))
+        act = acts[code];
+    if (act == ACT_NONE)
+        return ncnn_refuse(r, "activation %d with %g and %g is not supported", code, a, b);
+    const int layer = ncnn_add(r, LAYER_ACTIVATION, value, 1);
+    if (layer < 0)
+        return false;
+    r->net->layers[layer].act = act;
+    r->net->layers[layer].slope = act == ACT_LEAKY_RELU ? (float)a : 0;
+    *value = layer;
+    return ncnn_finish(r, layer);
+}
+
+bool ncnn_fused_activation(struct ncnn_reader *r, int *value)
+{
+    double ab[2] = { 0, 0 };
+    ncnn_array(r->line, 10, ab, 2);
+    return add_activation(r, ncnn_integer(r->line, 9, NOTHING), ab[0], ab[1], value);
+}
+
+/* Of every value, since an activation does not care where one level ends. */
+static bool activation(struct ncnn_reader *r)
+{
+    const struct alone *row = alone;
+    while (strcmp(row->name, r->line->type) != 0)
+        row++;
+    r->out[0] = *r->in[0];
+    r->out[0].read = false;
+    for (int i = 0; i < r->in[0]->values; i++)
+        if (!add_activation(r, row->code, ncnn_number(r->line, 0, row->a), ncnn_number(r->line, 1, row->b),
+                            &r->out[0].value[i]))
+            return false;
+    return true;
+}
+
+/* ---- convolutions and norms ---- */
+
+static bool is_square(const struct ncnn_line *l, int kernel, int stride, int pad)
+{
+    return ncnn_integer(l, 11, kernel) == kernel && ncnn_integer(l, 13, stride) == stride
+        && ncnn_integer(l, 14, pad) == pad && ncnn_integer(l, 15, pad) == pad
+        && ncnn_integer(l, 16, ncnn_integer(l, 14, pad)) == pad
+        && ncnn_integer(l, 2, 1) == 1 && ncnn_integer(l, 12, 1) == 1;
+}
+
+/* A convolution of *value with the next weights of the file, of which it declares so many, and biases. */
+static bool add_conv(struct ncnn_reader *r, int out, int kernel, int groups, bool bias, int declared, int *value)
+{
+    const int in = ncnn_channels(r, *value), layer = ncnn_add(r, LAYER_CONV, value, 1);
+    if (layer < 0)
+        return false;
+    if (out < 1 || kernel < 1 || groups < 1 || in % groups
+        || (double)declared != (double)out * (in / groups) * kernel * kernel)
+        return ncnn_refuse(r, "%d weights do not make %d channels of %d, kernel %d, %d groups", declared, out, in,
+                           kernel, groups);
+    const size_t dims[4] = { (size_t)out, (size_t)(in / groups), (size_t)kernel, (size_t)kernel };
+    const int w = ncnn_weight(r, "weight", true, 4, dims);
+    const int b = w < 0 || !bias ? NO_TENSOR : ncnn_weight(r, "bias", false, 1, dims);
+    if (w < 0 || (bias && b < 0))
+        return false;
+    struct layer *conv = &r->net->layers[layer];
+    conv->weight = w;
+    conv->bias = b;
+    conv->kernel = kernel;
+    conv->groups = groups;
+    *value = layer;
+    return true;
+}
+
+static bool convolution(struct ncnn_reader *r)
+{
+    const struct ncnn_line *l = r->line;
+    const int kernel = ncnn_integer(l, 1, 0), stride = ncnn_integer(l, 3, 1), pad = ncnn_integer(l, 4, 0);
+    const int groups = strcmp(l->type, "ConvolutionDepthWise") == 0 ? ncnn_integer(l, 7, 1) : 1;
+    int value = r->in[0]->value[0];
+    if (!is_square(l, kernel, stride, pad))
+        return ncnn_refuse(r, "only square kernels, strides and padding without dilation are supported");
+    if (ncnn_integer(l, 8, 0))
+        return ncnn_refuse(r, "weights of 8 bits are not supported");
+    if (ncnn_integer(l, 19, 0) || ncnn_number(l, 18, 0) != 0)
+        return ncnn_refuse(r, "weights from a blob and padding with other than 0 are not supported");
+    if (!add_conv(r, ncnn_integer(l, 0, 0), kernel, groups, ncnn_integer(l, 5, 0), ncnn_integer(l, 6, 0), &value))
+        return false;
+    r->net->layers[value].stride = stride;
+    r->net->layers[value].pad = pad;
+    if (!ncnn_finish(r, value) || !ncnn_fused_activation(r, &value))
+        return false;
+    ncnn_put(r, 0, value);
+    return true;
+}
+
+/* A convolution of 1 x 1 where there is one pixel or where pixels are rows. */
+static bool inner_product(struct ncnn_reader *r)
+{
+    int value = r->in[0]->value[0];
+    if (r->in[0]->layout == MAP && !ncnn_is_pixel(r, value))
+        return ncnn_refuse(r, "of a whole map");
+    if (ncnn_integer(r->line, 8, 0))
+        return ncnn_refuse(r, "weights of 8 bits are not supported");
+    if (!add_conv(r, ncnn_integer(r->line, 0, 0), 1, 1, ncnn_integer(r->line, 1, 0), ncnn_integer(r->line, 2, 0),
+                  &value)
+        || !ncnn_finish(r, value) || !ncnn_fused_activation(r, &value))
+        return false;
+    ncnn_put(r, 0, value);
+    return true;
+}
+
+/* w x + b for each channel. */
+static bool put_affine(struct ncnn_reader *r, int weight, int bias)
+{
+    const int layer = ncnn_add(r, LAYER_AFFINE, r->in[0]->value, 1);
+    if (layer < 0)
+        return false;
+    r->net->layers[layer].weight = weight;
+    r->net->layers[layer].bias = bias;
+    return put_layer(r, layer);
+}
+
+/* A vector of the network's own; data stays where it is filled in. */
+static int new_vector(struct ncnn_reader *r, const char *suffix, int channels, float **data)
+{
+    struct text name = {0};
+    text_add(&name, "%s.%s", r->line->name, suffix);
+    *data = tensors_block(&r->net->weights, (size_t)channels, sizeof **data, r->err);
+    const struct tensor t = { .name = name.s, .dtype = DTYPE_F32, .rank = 1, .dims = { (size_t)channels },
+                              .data = (const unsigned char *)*data };
+    const bool ok = *data && text_ok(&name, r->err) && tensors_add(&r->net->weights, &t, r->err);
+    text_free(&name);
+    return ok ? r->net->weights.count - 1 : NO_TENSOR;
+}
+
+/* slope (x - mean) / sqrt(variance + eps) + bias */
+static bool batch_norm(struct ncnn_reader *r)
+{
+    static const char *const names[4] = { "slope", "running_mean", "running_var", "shift" };
+    const int channels = ncnn_channels(r, r->in[0]->value[0]);
+    float *numbers[4], *w, *b;                              /* as names */
+    if (ncnn_integer(r->line, 0, 0) != channels)
+        return ncnn_refuse(r, "is for %d channels and gets %d", ncnn_integer(r->line, 0, 0), channels);
+    for (int i = 0; i < 4; i++) {
+        const int t = ncnn_weight(r, names[i], false, 1, (size_t[]){ (size_t)channels });
+        numbers[i] = t < 0 ? NULL : tensors_block(&r->net->weights, (size_t)channels, sizeof(float), r->err);
+        if (!numbers[i])
+            return false;
+        tensor_floats(&r->net->weights.list[t], numbers[i]);
+    }
+    const int weight = new_vector(r, "weight", channels, &w), bias = new_vector(r, "bias", channels, &b);
+    if (weight < 0 || bias < 0)
+        return false;
+    for (int c = 0; c < channels; c++) {
+        const double scale = (double)numbers[0][c] / sqrt((double)numbers[2][c] + ncnn_number(r->line, 1, 0));
+        w[c] = (float)scale;
+        b[c] = (float)((double)numbers[3][c] - scale * (double)numbers[1][c]);
+    }
+    return put_affine(r, weight, bias);
+}
+
+static bool put_pair(struct ncnn_reader *r, enum layer_kind kind);
+
+static bool scale(struct ncnn_reader *r)
+{
+    const int channels = ncnn_channels(r, r->in[0]->value[0]), size = ncnn_integer(r->line, 0, 0);
+    const size_t dims[1] = { (size_t)channels };
+    const bool has_bias = ncnn_integer(r->line, 1, 0);
+    if (r->line->bottoms == 2)
+        return size == -233 && !has_bias ? put_pair(r, LAYER_MUL) : ncnn_refuse(r, "has two operands and weights");
+    if (size != channels)
+        return ncnn_refuse(r, "is for %d channels and gets %d", size, channels);
+    const int weight = ncnn_weight(r, "weight", false, 1, dims);
+    const int bias = weight < 0 || !has_bias ? NO_TENSOR : ncnn_weight(r, "bias", false, 1, dims);
+    return weight >= 0 && (!has_bias || bias >= 0) && put_affine(r, weight, bias);
+}
+
+/* ---- two operands ---- */
+
+/* The smaller operand, of one pixel or one channel, is the second. */
+static bool put_pair(struct ncnn_reader *r, enum layer_kind kind)
+{
+    int value[2] = { r->in[0]->value[0], r->in[1]->value[0] };
+    if (r->in[0]->layout != r->in[1]->layout || r->in[0]->values > 1 || r->in[1]->values > 1)
+        return ncnn_refuse(r, "its operands differ in layout");
+    if ((ncnn_is_pixel(r, value[0]) && !ncnn_is_pixel(r, value[1]))
+        || (ncnn_channels(r, value[0]) == 1 && ncnn_channels(r, value[1]) > 1)) {
+        const int first = value[0];
+        value[0] = value[1];
+        value[1] = first;
+    }
+    return put_layer(r, ncnn_add(r, kind, value, 2));
+}
+
+static bool eltwise(struct ncnn_reader *r)
+{
+    const int op = ncnn_integer(r->line, 0, 0);
+    if ((op != 0 && op != 1) || ncnn_array(r->line, 1, NULL, 0) > 0)
+        return ncnn_refuse(r, "only sums and products without coefficients are supported");
+    return put_pair(r, op == 0 ? LAYER_MUL : LAYER_ADD);
+}
+
+/* x + n, x - n, x n, x / n for a number n */
+static bool put_with_number(struct ncnn_reader *r, int op, double n)
+{
+    const int channels = ncnn_channels(r, r->in[0]->value[0]);
+    float *w, *b;
+    if (r->in[0]->layout == SCORES) {
+        r->out[0] = *r->in[0];
+        r->out[0].read = false;
+        r->out[0].scale *= op == MUL ? n : 1 / n;
+        return (!r->in[0]->softmax && (op == MUL || op == DIV)) || ncnn_refuse(r, "not to be done to an attention");
+    }
+    const int weight = new_vector(r, "weight", channels, &w), bias = new_vector(r, "bias", channels, &b);
+    if (weight < 0 || bias < 0)
+        return false;
+    for (int c = 0; c < channels; c++) {
+        w[c] = (float)(op == MUL ? n : op == DIV ? 1 / n : 1);
+        b[c] = (float)(op == ADD ? n : op == SUB ? -n : 0);
+    }
+    return put_affine(r, weight, bias);
+}
+
+static bool binary_op(struct ncnn_reader *r)
+{
+    const int op = ncnn_integer(r->line, 0, ADD);
+    if (op < ADD || op > DIV || (r->line->bottoms == 2 && op != ADD && op != MUL))
+        return ncnn_refuse(r, "operation %d is not supported", op);
+    if (r->line->bottoms == 1)
+        return put_with_number(r, op, ncnn_number(r->line, 2, 0));
+    return put_pair(r, op == ADD ? LAYER_ADD : LAYER_MUL);
+}
+
+/* ---- channels ---- */
+
+static bool channel_shuffle(struct ncnn_reader *r)
+{
+    const int layer = ncnn_add(r, LAYER_SHUFFLE, r->in[0]->value, 1);
+    if (layer < 0)
+        return false;
+    const int channels = ncnn_channels(r, r->in[0]->value[0]), groups = ncnn_integer(r->line, 0, 1);
+    if (groups < 1 || channels % groups)
+        return ncnn_refuse(r, "%d groups of %d channels", groups, channels);
+    r->net->layers[layer].groups = ncnn_integer(r->line, 1, 0) ? channels / groups : groups;
+    return put_layer(r, layer);
+}
+
+static bool put_channels(struct ncnn_reader *r, int i, int from, int to)
+{
+    const int layer = ncnn_add(r, LAYER_CHANNELS, r->in[0]->value, 1);
+    if (layer < 0)
+        return false;
+    r->net->layers[layer].from = from;
+    r->net->layers[layer].to = to;
+    ncnn_put(r, i, layer);
+    return ncnn_finish(r, layer);
+}
+
+/* Whether axis, negative from the last, is that of the channels. */
+static bool is_channel_axis(const struct ncnn_blob *b, int axis)
+{
+    const int rank = b->layout == FLAT || b->layout == PIXELS ? 2 : 3;
+    return (axis < 0 ? axis + rank : axis) == (b->layout == MAP || b->layout == FLAT ? 0 : rank - 1);
+}
+
+static bool slice(struct ncnn_reader *r)
+{
+    int sizes[LAYER_OPERANDS], ends[LAYER_OPERANDS], from = 0;
+    const int tops = r->line->tops, channels = ncnn_channels(r, r->in[0]->value[0]);
+    const int count = ncnn_integers(r->line, 0, sizes, LAYER_OPERANDS);
+    const int cuts = ncnn_integers(r->line, 2, ends, LAYER_OPERANDS);
+    if (!is_channel_axis(r->in[0], ncnn_integer(r->line, 1, 0)))
+        return ncnn_refuse(r, "only channels can be sliced");
+    if (count != tops && cuts != tops - 1)
+        return ncnn_refuse(r, "the slices are not as many as the blobs");
+    for (int i = 0; i < tops; i++) {
+        const int rest = (channels - from) / (tops - i);    /* -233: an even share of what is left */
+        const int to = i == tops - 1 ? channels
+                     : cuts == tops - 1 ? ends[i] : from + (sizes[i] == -233 ? rest : sizes[i]);
+        if (to <= from || to > channels)
+            return ncnn_refuse(r, "the slices do not divide %d channels", channels);
+        if (!put_channels(r, i, from, to))
+            return false;
+        from = to;
+    }
+    return true;
+}
+
+static bool crop(struct ncnn_reader *r)
+{
+    const int channels = ncnn_channels(r, r->in[0]->value[0]);
+    int axis = 0, from = ncnn_integer(r->line, 2, 0), to = ncnn_integer(r->line, 5, -233);
+    to = to == -233 ? channels : to > 0 && to <= channels && from >= 0 && from <= channels ? from + to : -1;
+    const int axes = ncnn_integers(r->line, 11, &axis, 1), starts = ncnn_integers(r->line, 9, &from, 1);
+    const int ends = ncnn_integers(r->line, 10, &to, 1);
+    const bool by_axes = starts > 0 || ends > 0 || axes > 0;
+    for (int id = 0; id <= 8; id++)
+        if (id != 2 && id != 5 && ncnn_integer(r->line, id, id == 3 || id == 4 ? -233 : 0)
+                                  != (id == 3 || id == 4 ? -233 : 0))
+            return ncnn_refuse(r, "only channels can be cropped");
+    if (by_axes && (starts != 1 || ends != 1 || axes > 1 || !is_channel_axis(r->in[0], axis)))
+        return ncnn_refuse(r, "only channels can be cropped");
+    from += from < 0 ? channels : 0;
+    to = to > channels ? channels : to < 0 && by_axes ? to + channels : to;
+    return put_channels(r, 0, from, to);
+}
+
+/* ---- pools ---- */
+
+static bool is_mean(const struct ncnn_line *l)
+{
+    return ncnn_integer(l, 4, 0) || (ncnn_integer(l, 7, 0) && ncnn_integer(l, 8, 0) == 1
+                                     && ncnn_integer(l, 18, ncnn_integer(l, 8, 0)) == 1);
+}
+
+static bool pooling(struct ncnn_reader *r)
+{
+    const struct ncnn_line *l = r->line;
+    const bool average = ncnn_integer(l, 0, 0) == 1;
+    const int kernel = ncnn_integer(l, 1, 0), stride = ncnn_integer(l, 2, 1), pad = ncnn_integer(l, 3, 0);
+    if (average && is_mean(l))
+        return put_layer(r, ncnn_add(r, LAYER_GLOBAL_POOL, r->in[0]->value, 1));
+    if (ncnn_integer(l, 4, 0) || ncnn_integer(l, 7, 0) || ncnn_integer(l, 0, 0) > 1
+        || ncnn_integer(l, 11, kernel) != kernel || ncnn_integer(l, 12, stride) != stride
+        || ncnn_integer(l, 13, pad) != pad || ncnn_integer(l, 14, pad) != pad
+        || ncnn_integer(l, 15, ncnn_integer(l, 13, pad)) != pad)
+        return ncnn_refuse(r, "only square windows, strides and padding, or the mean of a map, are supported");
+    if (ncnn_integer(l, 5, 0) != 1 && stride != 1)
+        return ncnn_refuse(r, "sizes that are rounded up are not supported");
+    if (average && pad && !ncnn_integer(l, 6, 0))
+        return ncnn_refuse(r, "an average that leaves padding out is not supported");
+    const int layer = ncnn_add(r, average ? LAYER_AVG_POOL : LAYER_MAX_POOL, r->in[0]->value, 1);
+    if (layer < 0)
+        return false;
+    r->net->layers[layer].kernel = kernel;
+    r->net->layers[layer].stride = stride;
+    r->net->layers[layer].pad = pad;
+    return put_layer(r, layer);
+}
+
+/* The mean over height and width. */
+static bool reduction(struct ncnn_reader *r)
+{
+    int axes[2] = { 0, 0 };
+    const int count = ncnn_integers(r->line, 3, axes, 2);
+    for (int i = 0; i < 2; i++)
+        axes[i] += axes[i] < 0 ? 3 : 0;
+    if (ncnn_integer(r->line, 0, 0) != 3 || ncnn_integer(r->line, 1, 1) || ncnn_number(r->line, 2, 1) != 1
+        || count != 2 || axes[0] + axes[1] != 3 || axes[0] * axes[1] != 2)
+        return ncnn_refuse(r, "only the mean over height and width is supported");
+    return put_layer(r, ncnn_add(r, LAYER_GLOBAL_POOL, r->in[0]->value, 1));
+}
+
+/* To twice the size: by factors, or to a size that says how large the input is. */
+static bool interp(struct ncnn_reader *r)
+{
+    const struct ncnn_line *l = r->line;
+    const int kind = ncnn_integer(l, 0, 0), h = ncnn_integer(l, 3, 0), w = ncnn_integer(l, 4, 0);
+    const int step = r->steps[r->in[0]->value[0]];
+    struct network *net = r->net;
+    bool twice = ncnn_number(l, 1, 1) == 2 && ncnn_number(l, 2, 1) == 2;
+    if (h > 0 && w > 0 && step > 0 && step % 2 == 0 && h <= 1 << 16 && w <= 1 << 16) {
+        net->input_h = net->input_h ? net->input_h : h * (step / 2);
+        net->input_w = net->input_w ? net->input_w : w * (step / 2);
+        twice = net->input_h == h * (step / 2) && net->input_w == w * (step / 2);
+    }
+    if (!twice || (kind != 1 && kind != 2) || ncnn_integer(l, 5, 0) || ncnn_integer(l, 6, 0))
+        return ncnn_refuse(r, "only twice the size, nearest or bilinear between half-pixel centres, is supported");
+    return put_layer(r, ncnn_add(r, kind == 1 ? LAYER_NEAREST : LAYER_BILINEAR, r->in[0]->value, 1));
+}
+
+const struct ncnn_type ncnn_map_types[] = {
+    { "Input",                { 0, 0 }, { 1, 1 }, 0, input },
+    { "MemoryData",           { 0, 0 }, { 1, 1 }, 0, constant },
+    { "Split",                { 1, 1 }, { 1, LAYER_OPERANDS }, ANY, alias },
+    { "Noop",                 { 1, 1 }, { 1, 1 }, ANY, alias },
+    { "Dropout",              { 1, 1 }, { 1, 1 }, ANY, alias },
+    { "Convolution",          { 1, 1 }, { 1, 1 }, MAP, convolution },
+    { "ConvolutionDepthWise", { 1, 1 }, { 1, 1 }, MAP, convolution },
+    { "InnerProduct",         { 1, 1 }, { 1, 1 }, MAP | PIXELS, inner_product },
+    { "BatchNorm",            { 1, 1 }, { 1, 1 }, MAP, batch_norm },
+    { "Scale",                { 1, 2 }, { 1, 1 }, MAP, scale },
+    { "ReLU",                 { 1, 1 }, { 1, 1 }, ANY, activation },
+    { "Clip",                 { 1, 1 }, { 1, 1 }, ANY, activation },
+    { "Sigmoid",              { 1, 1 }, { 1, 1 }, ANY, activation },
+    { "HardSwish",            { 1, 1 }, { 1, 1 }, ANY, activation },
+    { "HardSigmoid",          { 1, 1 }, { 1, 1 }, ANY, activation },
+    { "Swish",                { 1, 1 }, { 1, 1 }, ANY, activation },
+    { "GELU",                 { 1, 1 }, { 1, 1 }, ANY, activation },
+    { "Eltwise",              { 2, 2 }, { 1, 1 }, ANY, eltwise },
+    { "BinaryOp",             { 1, 2 }, { 1, 1 }, ANY | SCORES, binary_op },
+    { "ShuffleChannel",       { 1, 1 }, { 1, 1 }, MAP, channel_shuffle },
+    { "Slice",                { 1, 1 }, { 1, LAYER_OPERANDS }, MAP | FLAT | PIXELS | MAP_PIXELS, slice },
+    { "Crop",                 { 1, 1 }, { 1, 1 }, MAP | FLAT | PIXELS | MAP_PIXELS, crop },
+    { "Pooling",              { 1, 1 }, { 1, 1 }, MAP, pooling },
+    { "Reduction",            { 1, 1 }, { 1, 1 }, MAP, reduction },
+    { "Interp",               { 1, 1 }, { 1, 1 }, MAP, interp },
+    {0} };

@@ -1,0 +1,169 @@
+/* interop/ncnn_rows.c -- reads the layers of ncnn that lay values out anew, and those that need a layout: a network
+ * knows maps only, so a reshape or a transpose changes nothing but the layout of the blob. */
+#include "interop/ncnn_read.h"
+
+#include <math.h>
+
+/* The in blob under the layout; its values stay. */
+static bool put_layout(struct ncnn_reader *r, enum ncnn_layout layout)
+{
+    r->out[0] = *r->in[0];
+    r->out[0].layout = layout;
+    r->out[0].read = false;
+    return true;
+}
+
+static const struct { int dims, order; enum ncnn_layout from, to; } transposes[] = {
+    { 2, 1, FLAT,        PIXELS },
+    { 2, 1, PIXELS,      FLAT },
+    { 3, 3, MAP,         MAP_PIXELS },
+    { 3, 4, MAP_PIXELS,  MAP },
+    { 3, 1, HEADS,       HEAD_PIXELS },
+    { 3, 1, HEAD_PIXELS, HEADS },
+    {0} };
+
+static bool permute(struct ncnn_reader *r)
+{
+    const int order = ncnn_integer(r->line, 0, 0);
+    if (order == 0)
+        return put_layout(r, r->in[0]->layout);
+    for (int i = 0; transposes[i].dims; i++)
+        if (transposes[i].from == r->in[0]->layout && transposes[i].order == order)
+            return put_layout(r, transposes[i].to);
+    return ncnn_refuse(r, "order %d cannot be understood here", order);
+}
+
+/* ids 0, 1, 2: width, height, channels; -1: what is left, 0: as before, -233: no such dimension. */
+static bool reshape(struct ncnn_reader *r)
+{
+    const int w = ncnn_integer(r->line, 0, -233), h = ncnn_integer(r->line, 1, -233), c = ncnn_integer(r->line, 2, -233);
+    const struct ncnn_blob *in = r->in[0];
+    const int channels = ncnn_channels(r, in->value[0]);
+    const bool by_channel = in->layout & (MAP | FLAT | HEADS), by_pixel = in->layout & (PIXELS | MAP_PIXELS);
+    if (ncnn_integer(r->line, 3, 0) || ncnn_integer(r->line, 11, -233) != -233)
+        return ncnn_refuse(r, "only reshapes to three dimensions are supported");
+    if (h == -233 && c == -233)
+        return ncnn_is_pixel(r, in->value[0]) ? put_layout(r, MAP) : ncnn_refuse(r, "makes a vector of a whole map");
+    if (by_channel && c == -233 && h == channels)
+        return put_layout(r, FLAT);
+    if (by_pixel && c == -233 && w == channels)
+        return put_layout(r, PIXELS);
+    if (by_channel && c == channels)
+        return put_layout(r, MAP);
+    if (by_pixel && c != -233 && w == channels)
+        return put_layout(r, MAP_PIXELS);
+    if (by_channel && in->values == 1 && c > 0 && h > 0 && h <= channels / c && h * c == channels) {
+        put_layout(r, HEADS);
+        r->out[0].heads = c;
+        return true;
+    }
+    return ncnn_refuse(r, "%d x %d x %d cannot be understood as %d channels", w, h, c, channels);
+}
+
+static bool flatten(struct ncnn_reader *r)
+{
+    return ncnn_is_pixel(r, r->in[0]->value[0]) ? put_layout(r, MAP) : ncnn_refuse(r, "makes a vector of a whole map");
+}
+
+/* Of channels: a concat.  Of pixels: the levels after each other. */
+static bool concat(struct ncnn_reader *r)
+{
+    const enum ncnn_layout layout = r->in[0]->layout;
+    const int rank = layout & (FLAT | PIXELS) ? 2 : 3, axis = ncnn_integer(r->line, 0, 0);
+    const int at = axis < 0 ? axis + rank : axis;
+    int values[LAYER_OPERANDS];
+    for (int i = 0; i < r->line->bottoms; i++) {
+        values[i] = r->in[i]->value[0];
+        if (r->in[i]->layout != layout)
+            return ncnn_refuse(r, "its operands differ in layout");
+    }
+    if (at == (layout & (MAP | FLAT) ? 0 : rank - 1)) {
+        const int layer = r->in[0]->values == 1 ? ncnn_add(r, LAYER_CONCAT, values, r->line->bottoms) : -1;
+        for (int i = 0; i < r->line->bottoms; i++)
+            if (r->in[i]->values != 1)
+                return ncnn_refuse(r, "of levels that were joined before");
+        ncnn_put(r, 0, layer);
+        return ncnn_finish(r, layer);
+    }
+    if (rank != 2)
+        return ncnn_refuse(r, "only channels, or the pixels of levels, can be joined");
+    r->out[0] = (struct ncnn_blob){ .layout = layout };
+    for (int i = 0; i < r->line->bottoms; i++)
+        for (int k = 0; k < r->in[i]->values; k++) {
+            if (r->out[0].values == LAYER_OPERANDS)
+                return ncnn_refuse(r, "more than %d levels", LAYER_OPERANDS);
+            r->out[0].value[r->out[0].values++] = r->in[i]->value[k];
+        }
+    return true;
+}
+
+/* ---- attention ---- */
+
+static bool softmax(struct ncnn_reader *r)
+{
+    const int axis = ncnn_integer(r->line, 0, 0);
+    put_layout(r, SCORES);
+    r->out[0].softmax = true;
+    return (!r->in[0]->softmax && (axis == 2 || axis == -1))
+        || ncnn_refuse(r, "only over the keys of an attention is supported");
+}
+
+static bool put_attention(struct ncnn_reader *r, const int *operands, int heads, enum ncnn_layout layout)
+{
+    const int layer = ncnn_add(r, LAYER_ATTENTION, operands, 3);
+    if (layer < 0)
+        return false;
+    r->net->layers[layer].groups = heads;
+    r->out[0] = (struct ncnn_blob){ .layout = layout, .value = { layer }, .values = 1, .heads = heads };
+    return ncnn_finish(r, layer);
+}
+
+/* Query by key makes scores, scores by value the attention; either way round. */
+static bool mat_mul(struct ncnn_reader *r)
+{
+    const struct ncnn_blob *a = r->in[0], *b = r->in[1];
+    const bool transposed = ncnn_integer(r->line, 0, 0);
+    if (a->values == 1 && b->values == 1 && a->heads == b->heads && a->layout == HEAD_PIXELS
+        && b->layout == (transposed ? HEAD_PIXELS : HEADS)) {
+        r->out[0] = (struct ncnn_blob){ .layout = SCORES, .value = { a->value[0], b->value[0] }, .values = 2,
+                                        .heads = a->heads, .scale = 1 };
+        return true;
+    }
+    const bool first = a->layout == SCORES;                 /* scores v, or v scores^T */
+    const struct ncnn_blob *scores = first ? a : b, *v = first ? b : a;
+    if (scores->layout != SCORES || v->heads != scores->heads || v->values != 1 || !scores->softmax
+        || transposed == first || v->layout != (first ? HEAD_PIXELS : HEADS))
+        return ncnn_refuse(r, "only an attention of queries, keys and values is supported");
+    const int each = ncnn_channels(r, scores->value[0]) / scores->heads;
+    if (fabs(scores->scale * sqrt(each) - 1) > 1e-4)
+        return ncnn_refuse(r, "an attention with scale %g, not 1 / sqrt(%d)", scores->scale, each);
+    return put_attention(r, (int[]){ scores->value[0], scores->value[1], v->value[0] }, scores->heads, v->layout);
+}
+
+static bool layer_norm(struct ncnn_reader *r)
+{
+    const int channels = ncnn_channels(r, r->in[0]->value[0]);
+    const size_t dims[1] = { (size_t)channels };
+    if (ncnn_integer(r->line, 0, 0) != channels || !ncnn_integer(r->line, 2, 1) || r->in[0]->values != 1)
+        return ncnn_refuse(r, "only over the channels of a pixel, with weights, is supported");
+    const int weight = ncnn_weight(r, "weight", false, 1, dims);
+    const int bias = weight < 0 ? NO_TENSOR : ncnn_weight(r, "bias", false, 1, dims);
+    const int layer = bias < 0 ? -1 : ncnn_add(r, LAYER_NORM, r->in[0]->value, 1);
+    if (layer < 0)
+        return false;
+    r->net->layers[layer].weight = weight;
+    r->net->layers[layer].bias = bias;
+    r->net->layers[layer].eps = ncnn_number(r->line, 1, 0.001);
+    ncnn_put(r, 0, layer);
+    return ncnn_finish(r, layer);
+}
+
+const struct ncnn_type ncnn_row_types[] = {
+    { "Permute",   { 1, 1 }, { 1, 1 }, ANY, permute },
+    { "Reshape",   { 1, 1 }, { 1, 1 }, ANY, reshape },
+    { "Flatten",   { 1, 1 }, { 1, 1 }, MAP, flatten },
+    { "Concat",    { 2, LAYER_OPERANDS }, { 1, 1 }, MAP | FLAT | PIXELS | MAP_PIXELS, concat },
+    { "Softmax",   { 1, 1 }, { 1, 1 }, SCORES, softmax },
+    { "MatMul",    { 2, 2 }, { 1, 1 }, HEADS | HEAD_PIXELS | SCORES, mat_mul },
+    { "LayerNorm", { 1, 1 }, { 1, 1 }, PIXELS | MAP_PIXELS, layer_norm },
+    {0} };
