@@ -44,6 +44,9 @@ union attr {
     struct { enum act act; real slope; } act;
     struct { int kernel, stride, pad; } pool;
     struct { int from, to; } channels;                                          /* [from, to) */
+    struct { int h, w; } resize;
+    struct { real rate; } drop;                                                 /* 0 <= rate < 1 */
+    struct { int heads; real rate; } attention;                                 /* likewise */
 };
 
 struct node {

@@ -112,6 +112,14 @@ bool params_layout(struct params *params, const char *const *freeze, int freeze_
     return params->value != NULL;
 }
 
+int param_dims(const struct param *p, size_t dims[4])
+{
+    const size_t n = (size_t)p->shape.n, h = (size_t)p->shape.h, w = (size_t)p->shape.w, c = (size_t)p->shape.c;
+    const size_t all[][4] = { {0}, { c }, { n, c }, { n, 1, c }, { n, c, h, w } };
+    memcpy(dims, all[p->rank], sizeof all[0]);
+    return p->rank;
+}
+
 /* Where element i of the OHWI order stands in the OIHW order. */
 static ptrdiff_t file_index(const struct param *p, ptrdiff_t i)
 {

@@ -25,7 +25,7 @@ enum param_kind { PARAM_TRAINED, PARAM_FROZEN, PARAM_BUFFER };
 struct param {
     char *name;
     struct shape shape;                 /* OHWI; a vector has c alone */
-    int rank;                           /* of the tensor in files: 4 for a convolution, 1 for a vector, 0 */
+    int rank;                           /* of the tensor in files, see param_dims; below 4, h and w are 1 */
     enum param_kind kind;
     bool is_norm;                       /* weight or bias of a normalisation: `no_norm_decay` spares it */
     bool used;                          /* takes part in some output: it gets gradients and decay */
@@ -49,6 +49,9 @@ int params_declare(struct params *, const char *name, struct shape, int rank, en
 /* Marks as frozen what starts with one of the prefixes (misuse if a prefix fits none), fixes every offset and gives
  * memory to value, filled by `init` with random numbers of (seed, name). */
 bool params_layout(struct params *, const char *const *freeze, int freeze_count, uint64_t seed, struct error *);
+
+/* The dimensions of the tensor in files, and how many: none, [c], [n, c], [n, 1, c] or, of a convolution, [n, c, h, w]. */
+int param_dims(const struct param *, size_t dims[4]);
 
 /* Copies a tensor out of or into an array laid out as value, between OHWI and the order of files. */
 void param_to_file(const struct param *, const real *array, float *out);

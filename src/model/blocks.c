@@ -32,6 +32,13 @@ struct conv biased(struct conv c)
     return c;
 }
 
+struct conv linear(int out)
+{
+    struct conv c = biased(pointwise(out));
+    c.linear = true;
+    return c;
+}
+
 int channels_of(const struct builder *b, value x) { return value_of(b, x)->shape.c; }
 
 static struct shape vector(int c) { return (struct shape){ 1, 1, 1, c, {0} }; }
@@ -56,7 +63,7 @@ static void conv_params(struct builder *b, const char *name, int in, struct conv
     const struct shape w = { c.depthwise ? in : c.out, c.kernel, c.kernel, c.depthwise ? 1 : in, {0} };
     const struct init weights = weight_init(&b->init, w);
     enter(b, name);
-    *weight = graph_param(b, "weight", w, 4, PARAM_TRAINED, weights);
+    *weight = graph_param(b, "weight", w, c.linear ? 2 : 4, PARAM_TRAINED, weights);
     if (c.bias)
         *bias = graph_param(b, "bias", vector(w.n), 1, PARAM_TRAINED,
                             b->init.weights == WEIGHTS_DEFAULT ? weights : constant(b->init.bias));
@@ -124,6 +131,15 @@ value group_norm(struct builder *b, const char *name, value x, int groups)
     leave(b);
     return graph_node(b, &op_group_norm, name, operands, 3,
                       (union attr){ .norm = { .eps = (real)1e-5, .groups = groups } });
+}
+
+value layer_norm(struct builder *b, const char *name, value x, double eps)
+{
+    value operands[3] = { x };
+    enter(b, name);
+    norm_params(b, channels_of(b, x), &operands[1], &operands[2]);
+    leave(b);
+    return graph_node(b, &op_layer_norm, name, operands, 3, (union attr){ .norm = { .eps = (real)eps } });
 }
 
 value conv_norm(struct builder *b, const char *name, int index, value x, struct conv c)
@@ -221,6 +237,16 @@ value half_size(struct builder *b, value x)
 }
 
 value upsample(struct builder *b, value x) { return one(b, &op_upsample2x, x, (union attr){0}); }
+value resize(struct builder *b, value x, int h, int w)
+{
+    return one(b, &op_resize, x, (union attr){ .resize = { h, w } });
+}
+
+value dropout(struct builder *b, value x, double rate)
+{
+    return b->training && rate > 0 ? one(b, &op_dropout, x, (union attr){ .drop = { (real)rate } }) : x;
+}
+
 value detach(struct builder *b, value x)   { return one(b, &op_detach, x, (union attr){0}); }
 
 value stack(struct builder *b, const value *levels, int count)

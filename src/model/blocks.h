@@ -12,11 +12,12 @@ extern const struct word norm_words[];                  /* BN, SyncBN, GN, none 
 struct norm_config { enum norm_type type; int num_groups; };
 
 /* A convolution but for its input.  Depthwise ones have as many outputs as inputs. */
-struct conv { int out, kernel, stride, pad; bool depthwise, bias; };
+struct conv { int out, kernel, stride, pad; bool depthwise, bias, linear; };    /* linear: files have a matrix */
 struct conv dense(int out, int kernel, int stride);     /* padded by (kernel - 1) / 2, no bias */
 struct conv pointwise(int out);
 struct conv depthwise(int kernel, int stride);
 struct conv biased(struct conv);
+struct conv linear(int out);                            /* the same at every pixel, with bias */
 
 int channels_of(const struct builder *, value);
 
@@ -26,6 +27,7 @@ value conv_weight(const struct builder *, value convolved);             /* what 
 void conv_unused(struct builder *, const char *name, int in, struct conv);
 value norm(struct builder *, const char *name, value x);                /* batch norm: momentum 0.1, eps 1e-5 */
 value group_norm(struct builder *, const char *name, value x, int groups);
+value layer_norm(struct builder *, const char *name, value x, double eps);
 /* name.index is the convolution, name.(index + 1) its batch norm. */
 value conv_norm(struct builder *, const char *name, int index, value x, struct conv);
 
@@ -49,7 +51,9 @@ value shuffle(struct builder *, value left, value right);               /* chann
 value max_pool(struct builder *, value, int kernel, int stride, int pad);
 value half_size(struct builder *, value);                               /* bilinear, half of the size, rounded down */
 value upsample(struct builder *, value);                                /* bilinear, twice the size */
+value resize(struct builder *, value, int h, int w);                    /* bilinear */
 value detach(struct builder *, value);
+value dropout(struct builder *, value, double rate);                    /* in training; else x */
 value stack(struct builder *, const value *levels, int count);
 /* name.level.scale, a learned number a level, starting at 1. */
 value scale_levels(struct builder *, const char *name, value);

@@ -49,10 +49,25 @@ static bool channels_attributes(cJSON *to, const struct node *n)
     return add_number(to, "from", n->attr.channels.from) && add_number(to, "to", n->attr.channels.to);
 }
 
+static bool resize_attributes(cJSON *to, const struct node *n)
+{
+    return add_number(to, "height", n->attr.resize.h) && add_number(to, "width", n->attr.resize.w);
+}
+
+static bool layer_norm_attributes(cJSON *to, const struct node *n) { return add_number(to, "eps", n->attr.norm.eps); }
+static bool drop_attributes(cJSON *to, const struct node *n) { return add_number(to, "rate", n->attr.drop.rate); }
+
+static bool attention_attributes(cJSON *to, const struct node *n)
+{
+    return add_number(to, "heads", n->attr.attention.heads) && add_number(to, "rate", n->attr.attention.rate);
+}
+
 static const struct { const struct op *op; bool (*add)(cJSON *, const struct node *); } attributes[] = {
     { &op_conv,     conv_attributes }, { &op_norm,     norm_attributes }, { &op_group_norm, group_norm_attributes },
     { &op_act,      act_attributes },  { &op_max_pool, pool_attributes }, { &op_avg_pool,   pool_attributes },
-    { &op_channels, channels_attributes } };
+    { &op_channels, channels_attributes }, { &op_resize, resize_attributes },
+    { &op_layer_norm, layer_norm_attributes }, { &op_dropout, drop_attributes },
+    { &op_attention, attention_attributes } };
 
 /* ---- values and nodes ---- */
 
@@ -104,9 +119,12 @@ static bool add_leaf(cJSON *json, const struct graph *g, const struct params *pa
     if (x->param < 0)
         return cJSON_AddStringToObject(one, "name", "image") && add_shape(one, &x->shape);
     const struct param *p = &params->list[x->param];
-    const int dims[4] = { p->shape.n, p->shape.c, p->shape.h, p->shape.w };
-    return cJSON_AddStringToObject(one, "name", p->name)
-        && add_item(one, "shape", cJSON_CreateIntArray(p->rank == 4 ? dims : &dims[1], p->rank));
+    size_t dims[4];
+    int shape[4];
+    const int rank = param_dims(p, dims);
+    for (int i = 0; i < rank; i++)
+        shape[i] = (int)dims[i];
+    return cJSON_AddStringToObject(one, "name", p->name) && add_item(one, "shape", cJSON_CreateIntArray(shape, rank));
 }
 
 static bool add_node(cJSON *json, const struct graph *g, const struct node *n)

@@ -13,19 +13,10 @@ void weights_report_free(struct weights_report *report)
     *report = (struct weights_report){0};
 }
 
-/* The dimensions of a parameter as files have them. */
-static int file_dims(const struct param *p, size_t dims[4])
-{
-    const struct shape s = p->shape;
-    const size_t all[4] = { (size_t)s.n, (size_t)s.c, (size_t)s.h, (size_t)s.w };
-    memcpy(dims, p->rank == 1 ? all + 1 : all, sizeof all - (p->rank == 1 ? sizeof *all : 0));
-    return p->rank;
-}
-
 static bool same_dims(const struct param *p, const struct tensor *t)
 {
     size_t dims[4] = {0};
-    const int rank = file_dims(p, dims);
+    const int rank = param_dims(p, dims);
     if (t->rank != rank)
         return false;
     for (int i = 0; i < rank; i++)
@@ -46,7 +37,7 @@ static bool note_misfit(struct weights_report *report, const struct param *p, co
 {
     struct text line = {0};
     size_t dims[4] = {0};
-    const int rank = file_dims(p, dims);
+    const int rank = param_dims(p, dims);
     text_add(&line, "%s is ", p->name);
     add_dims(&line, t->dims, t->rank);
     text_add(&line, ", the model wants ");
@@ -123,7 +114,7 @@ bool weights_give(const struct params *params, const real *array, const char *pr
         param_to_file(p, array, data);
         snprintf(name, sizeof name, "%s%s", prefix, p->name);
         struct tensor tensor = { .name = name, .dtype = DTYPE_F32, .data = (const unsigned char *)data };
-        tensor.rank = file_dims(p, tensor.dims);
+        tensor.rank = param_dims(p, tensor.dims);
         if (!tensors_add(t, &tensor, err))
             return false;
     }

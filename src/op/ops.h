@@ -6,6 +6,7 @@
 /* Normalisation, with its activation, pending: z = scale x + shift. */
 extern const struct op op_norm;         /* act((x - mean) / sqrt(var + eps) gamma + beta): x, gamma, beta, mean, var */
 extern const struct op op_group_norm;   /* likewise within each group of an image and level: x, gamma, beta */
+extern const struct op op_layer_norm;   /* within each pixel, without activation, not pending: x, gamma, beta */
 
 extern const struct op op_conv;         /* x * w + b: x, w, and b or not; attr.conv */
 
@@ -15,6 +16,8 @@ extern const struct op op_sum_taps;     /* y[c] = sum over taps of a depthwise w
 extern const struct op op_act;          /* act(x) */
 extern const struct op op_add;          /* x_0 + x_1 */
 extern const struct op op_mul;          /* x_0 x_1; x_1 may have one pixel an image or one channel a pixel */
+extern const struct op op_dropout;      /* 0 for some numbers, drawn at random, x / (1 - rate) for the others; attr.drop */
+extern const struct op op_position;     /* x_0 + x_1, which has the pixels of one image and is added to all */
 extern const struct op op_scale;        /* s_l x on level l: x, s_0, s_1, ... */
 extern const struct op op_shuffle;      /* y[2c] = x_0[c], y[2c + 1] = x_1[c] */
 
@@ -25,6 +28,8 @@ extern const struct op op_avg_pool;     /* mean of a window, padding counted as 
 extern const struct op op_global_pool;  /* mean of an image */
 extern const struct op op_upsample2x;   /* bilinear, half-pixel centres */
 extern const struct op op_nearest2x;    /* y[i, j] = x[i / 2, j / 2] */
+extern const struct op op_resize;       /* bilinear, half-pixel centres, to attr.resize */
+extern const struct op op_attention;    /* between all pixels of an image; attr.attention */
 
 /* Memory. */
 extern const struct op op_concat;       /* operands one after the other along channels */

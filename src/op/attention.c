@@ -1,0 +1,125 @@
+/* op/attention.c -- self-attention of several heads (Vaswani et al. 2017, sec. 3.2) between the pixels of an image.
+ * x has queries, keys and values of c channels each, in this order; head h uses channels h d .. (h + 1) d - 1 of each of
+ * them and of y, d = c / heads:
+ *
+ *     P = softmax(Q K^T / sqrt(d)), row by row        A = m P / keep        Y = A V
+ *
+ * keep = 1 - rate; m is 1 for a number of P with probability keep, else 0, and depends on the call's key and the
+ * number's place.  A chunk is a head of an image.  Backward computes P once more. */
+#include "base/random.h"
+#include "kernel/kernels.h"
+#include "op/ops.h"
+#include <math.h>
+
+static bool shape(struct node *n, struct error *err)
+{
+    const int heads = n->attr.attention.heads;
+    n->y[0] = n->x[0];
+    n->y[0].c /= 3;
+    if (heads < 1 || n->x[0].c % (3 * heads))
+        return fail(err, "%d channels do not make queries, keys and values of %d heads", n->x[0].c, heads);
+    return (n->attr.attention.rate >= 0 && n->attr.attention.rate < 1)
+        || fail(err, "a rate of %g must be from 0 to below 1", (double)n->attr.attention.rate);
+}
+
+/* A matrix of all pairs of pixels; backward: two. */
+static size_t scratch(const struct node *n, enum pass pass)
+{
+    const size_t pixels = (size_t)n->x[0].h * (size_t)n->x[0].w;
+    return (pass == FORWARD ? 1 : 2) * pixels * pixels * sizeof(real);
+}
+
+/* A chunk's image and head in x or dx, of which part 0 is Q, 1 K and 2 V, or in y or dy. */
+static real *head_of(const struct call *k, int chunk, struct view v, int part)
+{
+    const int heads = k->node->attr.attention.heads, c = k->y[0].c;
+    return v.p + (ptrdiff_t)(chunk / heads) * v.h * v.w * v.ld + part * c + chunk % heads * (c / heads);
+}
+
+enum { QUERIES, KEYS, VALUES };
+
+/* p = softmax(Q K^T / sqrt(d)), n x n */
+static void probabilities(const struct call *k, int chunk, int n, int d, real *p)
+{
+    const struct view x = k->x[0];
+    const double scale = 1 / sqrt(d);
+    k->kernels->gemm(false, true, n, n, d, head_of(k, chunk, x, QUERIES), x.ld, head_of(k, chunk, x, KEYS), x.ld, false,
+                     p, n);
+    for (int i = 0; i < n; i++, p += n) {
+        double largest = p[0], sum = 0;
+        for (int j = 1; j < n; j++)
+            largest = fmax(largest, p[j]);
+        for (int j = 0; j < n; j++)
+            sum += p[j] = (real)exp(scale * (p[j] - largest));
+        for (int j = 0; j < n; j++)
+            p[j] = (real)(p[j] / sum);
+    }
+}
+
+/* to = m from / keep, which may be the same memory */
+static void drop(const struct call *k, int chunk, ptrdiff_t count, const real *from, real *to)
+{
+    const double keep = 1 - (double)k->node->attr.attention.rate;
+    struct random random = random_of(k->key, (uint64_t)chunk, 0);
+    for (ptrdiff_t i = 0; i < count; i++)
+        to[i] = keep >= 1 ? from[i] : random_unit(&random) < keep ? (real)(from[i] / keep) : 0;
+}
+
+static void forward_head(const void *job, int chunk)
+{
+    const struct call *k = job;
+    const struct view x = k->x[0], y = k->y[0];
+    const int n = x.h * x.w, d = y.c / k->node->attr.attention.heads;
+    real *a = call_scratch(k);
+    probabilities(k, chunk, n, d, a);
+    drop(k, chunk, (ptrdiff_t)n * n, a, a);
+    k->kernels->gemm(false, false, n, d, n, a, n, head_of(k, chunk, x, VALUES), x.ld, false, head_of(k, chunk, y, 0), y.ld);
+}
+
+/* With dA = dY V^T, dP = m dA / keep and dS = P (dP - sum over the row of P dP) / sqrt(d), element by element:
+ *     dV = A^T dY        dQ = dS K        dK = dS^T Q */
+static void backward_head(const void *job, int chunk)
+{
+    const struct call *k = job;
+    const struct view x = k->x[0], y = k->dy[0], dx = k->dx[0];
+    const int n = x.h * x.w, d = y.c / k->node->attr.attention.heads;
+    const real *dy = head_of(k, chunk, y, 0);
+    real *p = call_scratch(k), *ds = p + (ptrdiff_t)n * n;
+    probabilities(k, chunk, n, d, p);
+    drop(k, chunk, (ptrdiff_t)n * n, p, ds);
+    k->kernels->gemm(true, false, n, d, n, ds, n, dy, y.ld, k->add[0], head_of(k, chunk, dx, VALUES), dx.ld);
+    k->kernels->gemm(false, true, n, n, d, dy, y.ld, head_of(k, chunk, x, VALUES), x.ld, false, ds, n);
+    drop(k, chunk, (ptrdiff_t)n * n, ds, ds);
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)n * n; i += n) {
+        double sum = 0;
+        for (int j = 0; j < n; j++)
+            sum += (double)p[i + j] * ds[i + j];
+        for (int j = 0; j < n; j++)
+            ds[i + j] = (real)(p[i + j] * (ds[i + j] - sum) / sqrt(d));
+    }
+    k->kernels->gemm(false, false, n, d, n, ds, n, head_of(k, chunk, x, KEYS), x.ld, k->add[0],
+                     head_of(k, chunk, dx, QUERIES), dx.ld);
+    k->kernels->gemm(true, false, n, d, n, ds, n, head_of(k, chunk, x, QUERIES), x.ld, k->add[0],
+                     head_of(k, chunk, dx, KEYS), dx.ld);
+}
+
+static void forward(const struct call *k)
+{
+    team_for(k->team, k->x[0].n * k->node->attr.attention.heads, forward_head, k);
+}
+
+static void backward(const struct call *k)
+{
+    if (k->dx[0].p)
+        team_for(k->team, k->x[0].n * k->node->attr.attention.heads, backward_head, k);
+}
+
+static double macs(const struct node *n)
+{
+    const double pixels = (double)n->x[0].h * n->x[0].w;
+    return 2.0 * n->x[0].n * pixels * pixels * n->y[0].c;
+}
+
+const struct op op_attention = {
+    .name = "attention", .in_min = 1, .in_max = 1, .bwd_reads_x = 1,
+    .shape = shape, .scratch = scratch, .forward = forward, .backward = backward, .macs = macs };

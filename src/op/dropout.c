@@ -1,0 +1,51 @@
+/* op/dropout.c -- dropout (Srivastava et al. 2014): y = m x / keep, keep = 1 - rate, where m is 1 for a number with
+ * probability keep, else 0.  m depends on the call's key and the number's place. */
+#include "base/random.h"
+#include "op/lazy.h"
+#include "op/ops.h"
+
+static bool shape(struct node *n, struct error *err)
+{
+    n->y[0] = n->x[0];
+    return (n->attr.drop.rate >= 0 && n->attr.drop.rate < 1)
+        || fail(err, "a rate of %g must be from 0 to below 1", (double)n->attr.drop.rate);
+}
+
+/* to = m from / keep, or to += */
+static void drop(const struct call *k, int chunk, struct view from, bool add, struct view to)
+{
+    const struct range r = chunk_range(pixels(from), from.c, chunk);
+    const double keep = 1 - (double)k->node->attr.drop.rate;
+    struct random random = random_of(k->key, (uint64_t)chunk, 0);
+    for (ptrdiff_t i = r.first; i < r.first + r.count; i++)
+        for (int c = 0; c < from.c; c++)
+            store(&to.p[i * to.ld + c], add, random_unit(&random) < keep ? (real)(from.p[i * from.ld + c] / keep) : 0);
+}
+
+static void forward_chunk(const void *job, int chunk)
+{
+    const struct call *k = job;
+    drop(k, chunk, k->x[0], false, k->y[0]);
+}
+
+/* dx = m dy / keep */
+static void backward_chunk(const void *job, int chunk)
+{
+    const struct call *k = job;
+    drop(k, chunk, k->dy[0], k->add[0], k->dx[0]);
+}
+
+static void forward(const struct call *k)
+{
+    team_for(k->team, chunk_count(pixels(k->y[0]), k->y[0].c), forward_chunk, k);
+}
+
+static void backward(const struct call *k)
+{
+    if (k->dx[0].p)
+        team_for(k->team, chunk_count(pixels(k->dx[0]), k->dx[0].c), backward_chunk, k);
+}
+
+const struct op op_dropout = {
+    .name = "dropout", .in_min = 1, .in_max = 1, .takes_levels = 1,
+    .shape = shape, .forward = forward, .backward = backward };

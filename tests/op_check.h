@@ -1,0 +1,135 @@
+/* tests/op_check.h -- rows of cases (op_trial.h): forward against the plain definition, backward against central
+ * differences, both with 1, 2 and 3 threads. */
+#ifndef OP_CHECK_H
+#define OP_CHECK_H
+#include "op_trial.h"
+#include <stdio.h>
+
+/* Shapes. */
+#define MAP(N, H, W, C) { .n = N, .h = H, .w = W, .c = C }
+#define VECTOR(C)       MAP(1, 1, 1, C)
+
+static const struct op_case *first_case;        /* of the table being checked */
+
+static inline uint64_t seed(void)
+{
+    const char *text = getenv("SEED");
+    return text ? strtoull(text, NULL, 10) : 1;
+}
+
+static inline bool report(const struct op_case *row, const char *what, int i, ptrdiff_t e, double got, double want)
+{
+    printf("FAIL case %td %s: %s, operand %d[%td]: %.12g, should be %.12g; SEED=%" PRIu64 "\n", row - first_case,
+           row->op->name, what, i, e, got, want, seed());
+    return false;
+}
+
+static inline bool check_forward(struct trial *t)
+{
+    const struct view y = t->call.y[0];
+    for (int i = 0; i < t->node.in; i++)
+        buffer_copy(t->x[i], t->start[i]);
+    double *want = malloc((size_t)(pixels(y) * y.c) * sizeof *want);
+    for (ptrdiff_t e = 0; e < pixels(y) * y.c; e++)
+        want[e] = t->row->want(t, e / y.c, (int)(e % y.c));
+    bool ok = true;
+    for (t->team.threads = 1; ok && t->team.threads <= THREADS; t->team.threads++) {
+        trial_forward(t);
+        for (ptrdiff_t e = 0; ok && e < pixels(y) * y.c; e++) {
+            const double got = value_at(y, t->call.ly[0], e / y.c, (int)(e % y.c));
+            ok = fabs(got - want[e]) <= 1e-10 * (1 + fabs(want[e])) || report(t->row, "forward", -1, e, got, want[e]);
+        }
+    }
+    free(want);
+    return ok;
+}
+
+/* d value / d p of an element of an operand: 1 unless it is pending. */
+static inline double chain(const struct trial *t, int i, ptrdiff_t e)
+{
+    const struct view x = t->call.x[i];
+    const struct lazy lazy = t->call.lx[i];
+    ptrdiff_t within;
+    if (!lazy.scale)
+        return 1;
+    const ptrdiff_t k = (ptrdiff_t)image_and_pixel(x, e / x.c, &within) * lazy.ld + e % x.c;
+    const double z = lazy.scale[k] * x.p[place(x, e)] + lazy.shift[k], h = 1e-5;
+    return lazy.scale[k] * (plain_act(lazy.act, lazy.slope, z + h) - plain_act(lazy.act, lazy.slope, z - h)) / (2 * h);
+}
+
+/* One run of forward and backward: kept, or compared bit by bit with what was kept. */
+static inline bool run(struct trial *t, unsigned wanted, bool add, int threads, struct buffer *kept, bool keep)
+{
+    t->team.threads = threads;
+    trial_forward(t);
+    trial_backward(t, wanted, add);
+    bool ok = guards_intact(t) || report(t->row, "wrote out of bounds", -1, 0, NAN, NAN);
+    for (int i = 0; ok && i < t->node.in; i++) {
+        if (keep)
+            buffer_copy(kept[i], t->dx[i]);
+        else if (wanted >> i & 1)
+            ok = memcmp(kept[i].p, t->dx[i].p, (size_t)kept[i].numbers * sizeof(real)) == 0
+              || report(t->row, "other bits", i, 0, threads, add);
+    }
+    return ok;
+}
+
+static inline bool check_operand(struct trial *t, int i, const struct buffer *set, const struct buffer *added)
+{
+    const double h = 1e-5;                      /* rounding eps / h against truncation h^2 */
+    const ptrdiff_t step = t->count[i] < 2000 ? 1 : 61;
+    bool ok = true;
+    t->team.threads = 1;
+    for (ptrdiff_t e = 0; ok && e < t->count[i]; e += step) {
+        const ptrdiff_t at_e = place(t->call.x[i], e);
+        const double want = trial_slope(t, i, e, h), factor = chain(t, i, e);
+        const double got = factor * set[i].p[at_e], more = factor * (added[i].p[at_e] - t->before[i].p[at_e]);
+        const double limit = t->row->tolerance * (1 + fabs(want));
+        ok = (fabs(got - want) <= limit || report(t->row, "dx set", i, e, got, want))     /* so written, NaN fails */
+          && (fabs(more - want) <= limit || report(t->row, "dx added", i, e, more, want));
+    }
+    return ok;
+}
+
+/* Every element of every operand, of the largest a sample; the same bits whatever else is wanted and for any number
+ * of threads. */
+static inline bool check_backward(struct trial *t)
+{
+    struct buffer kept[2][OP_IN];               /* dx set, dx added */
+    const unsigned all = ((1u << t->node.in) - 1) & ~t->row->idle;
+    bool ok = true;
+    for (int i = 0; i < t->node.in; i++)
+        for (int add = 0; add < 2; add++)
+            kept[add][i] = buffer_like(t->call.x[i]);
+    for (int add = 0; add < 2; add++) {
+        ok = ok && run(t, all, add, 1, kept[add], true);
+        for (int threads = 2; threads <= THREADS; threads++)
+            ok = ok && run(t, all, add, threads, kept[add], false);
+        for (int i = 0; i < t->node.in; i++)
+            ok = ok && run(t, all & 1u << i, add, 1, kept[add], false);
+    }
+    for (int i = 0; ok && i < t->node.in; i++)
+        ok = !(all >> i & 1) || check_operand(t, i, kept[0], kept[1]);
+    for (int i = 0; i < t->node.in; i++)
+        for (int add = 0; add < 2; add++)
+            free(kept[add][i].p);
+    return ok;
+}
+
+/* How many rows fail. */
+static inline int check_cases(const struct op_case *cases)
+{
+    int failed = 0;
+    first_case = cases;
+    for (const struct op_case *row = cases; row->op; row++) {
+        struct error err = {0};
+        struct trial *t = trial_new(row, seed(), &err);
+        if (!t)
+            printf("FAIL case %td %s: %s\n", row - cases, row->op->name, err.text);
+        failed += !t || !check_forward(t) || !check_backward(t);
+        if (t)
+            trial_free(t);
+    }
+    return failed;
+}
+#endif
