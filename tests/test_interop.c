@@ -16,6 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+static struct network no_network;       /* what a file of named tensors leaves empty */
+
 static void widens_every_half(void **state)
 {
     (void)state;
@@ -215,7 +217,7 @@ static void reads_torch_files(void **state)
         struct tensors t;
         char path[100];
         snprintf(path, sizeof path, CORPUS "%s", files[f]);
-        if (!weights_file_read(&t, path, &err))
+        if (!weights_file_read(&t, &no_network, path, &err))
             fail_msg("%s", err.text);
         assert_int_equal(t.count, COUNT);
         for (int i = 0; i < COUNT; i++) {
@@ -240,7 +242,7 @@ static void takes_the_averaged_weights(void **state)
         struct error err = {0};
         struct tensors t;
         float a[2], b[2];
-        assert_true(weights_file_read(&t, files[i], &err));
+        assert_true(weights_file_read(&t, &no_network, files[i], &err));
         assert_int_equal(t.count, 3);
         assert_non_null(tensors_find(&t, "avg_model.a.weight"));
         assert_true(state_dict_normalise(&t, files[i], &err));
@@ -259,7 +261,7 @@ static void joins_names_of_nested_dicts(void **state)
     struct tensors t;
     float value;
     (void)state;
-    assert_true(weights_file_read(&t, CORPUS "nested.pth", &err));
+    assert_true(weights_file_read(&t, &no_network, CORPUS "nested.pth", &err));
     assert_int_equal(t.count, 3);
     for (int i = 0; i < 3; i++) {
         assert_string_equal(t.list[i].name, names[i]);
@@ -291,7 +293,7 @@ static void refuses_torch_files_that_lie(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error err = {0};
         struct tensors t;
-        assert_false(weights_file_read(&t, cases[i].path, &err));
+        assert_false(weights_file_read(&t, &no_network, cases[i].path, &err));
         if (!strstr(err.text, cases[i].says) || !strstr(err.text, cases[i].path))
             fail_msg("%s: %s", cases[i].path, err.text);
         tensors_free(&t);
@@ -315,14 +317,14 @@ static void survives_damage(void **state)
             assert_non_null(out);
             fwrite(whole.p, 1, i, out);
             fclose(out);
-            assert_false(weights_file_read(&t, copy, &err));
+            assert_false(weights_file_read(&t, &no_network, copy, &err));
             tensors_free(&t);
             whole.p[i] ^= 0x55;
             out = fopen(copy, "wb");
             assert_non_null(out);
             fwrite(whole.p, 1, whole.size, out);
             fclose(out);
-            weights_file_read(&t, copy, &err);
+            weights_file_read(&t, &no_network, copy, &err);
             tensors_free(&t);
             whole.p[i] ^= 0x55;
         }
@@ -456,7 +458,7 @@ static void reads_official_weights(void **state)
             print_message("reads_official_weights: %s is missing\n", files[i]);
             skip();
         }
-        assert_true(weights_file_read(&t, files[i], &err) && state_dict_normalise(&t, files[i], &err));
+        assert_true(weights_file_read(&t, &no_network, files[i], &err) && state_dict_normalise(&t, files[i], &err));
         assert_int_equal(t.count, 421);
         for (int j = 0; j < t.count; j++)
             numbers += tensor_count(&t.list[j]);

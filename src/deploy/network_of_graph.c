@@ -40,17 +40,13 @@ static int weights_of(struct making *m, value v, int rank)
     const struct view view = graph_view(m->g, v);
     const size_t dims[4] = { (size_t)s.n, (size_t)s.c, (size_t)s.h, (size_t)s.w };
     const struct param p = { .shape = s, .count = (ptrdiff_t)s.n * s.h * s.w * s.c };
-    struct layer_name name;
+    const char *name = info->param >= 0 ? m->g->params->list[info->param].name : m->g->nodes[info->producer].name;
     float *numbers;
     if (m->tensor[v] != NO_TENSOR)
         return m->tensor[v];
-    if (info->param >= 0)
-        snprintf(name.s, sizeof name.s, "%s", m->g->params->list[info->param].name);
-    else
-        name = name_of(&m->g->nodes[info->producer], 0, ".weight");
     if (view.ld != s.c)
-        return fail(m->err, "%s: computed within another tensor", name.s) - 1;
-    m->tensor[v] = network_weights(m->net, name.s, rank, rank == 1 ? dims + 1 : dims, &numbers, m->err);
+        return fail(m->err, "%s: computed within another tensor", name) - 1;
+    m->tensor[v] = network_weights(m->net, name, rank, rank == 1 ? dims + 1 : dims, &numbers, m->err);
     if (m->tensor[v] >= 0)
         param_to_file(&p, view.p, numbers);
     return m->tensor[v];
@@ -147,9 +143,12 @@ static bool norm_weights(struct making *m, const struct node *n)
     const size_t dims[] = { (size_t)n->x[0].c };
     const real *gamma = graph_view(m->g, n->operand[1]).p, *beta = graph_view(m->g, n->operand[2]).p;
     const real *mean = graph_view(m->g, n->operand[3]).p, *var = graph_view(m->g, n->operand[4]).p;
+    const struct params *params = m->g->params;
+    const char *weight_name = params->list[m->g->values[n->operand[1]].param].name;
+    const char *bias_name = params->list[m->g->values[n->operand[2]].param].name;
     float *scale = NULL, *shift = NULL;
-    const int weight = network_weights(m->net, name_of(n, 0, ".weight").s, 1, dims, &scale, m->err);
-    if (weight < 0 || network_weights(m->net, name_of(n, 0, ".bias").s, 1, dims, &shift, m->err) < 0)
+    const int weight = network_weights(m->net, weight_name, 1, dims, &scale, m->err);
+    if (weight < 0 || network_weights(m->net, bias_name, 1, dims, &shift, m->err) < 0)
         return false;
     for (int c = 0; c < n->x[0].c; c++) {
         const double s = gamma[c] / sqrt(var[c] + (double)n->attr.norm.eps);

@@ -14,17 +14,30 @@ static const struct format {
     { "safetensors",      safetensors_recognises,    safetensors_index },
     {0} };
 
-bool weights_file_read(struct tensors *out, const char *path, struct error *err)
+static const struct network_format {
+    const char *name;
+    bool (*recognises)(struct bytes file);
+    bool (*read)(struct network *, struct bytes file, const char *path, struct error *err);
+} network_formats[] = {
+    {0} };
+
+bool weights_file_read(struct tensors *out, struct network *net, const char *path, struct error *err)
 {
     struct text known = {0};
     *out = (struct tensors){0};
+    *net = (struct network){0};
     if (!file_read(&out->file, path, err))
         return false;
     for (const struct format *f = formats; f->name; f++)
         if (f->recognises(out->file))
             return f->read(out, out->file, path, err);
+    for (const struct network_format *f = network_formats; f->name; f++)
+        if (f->recognises(out->file))
+            return f->read(net, out->file, path, err) && network_check(net, path, err);
     for (const struct format *f = formats; f->name; f++)
-        text_add(&known, "%s%s", f == formats ? "" : ", ", f->name);
+        text_add(&known, "%s, ", f->name);
+    for (const struct network_format *f = network_formats; f->name; f++)
+        text_add(&known, "%s%s", f->name, f[1].name ? ", " : "");
     fail(err, "%s: is in none of the formats %s", path, known.s ? known.s : "");
     text_free(&known);
     return false;

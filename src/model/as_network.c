@@ -1,5 +1,7 @@
 #include "model/as_network.h"
 
+#include "deploy/network_fold.h"
+#include "deploy/network_match.h"
 #include "deploy/network_of_graph.h"
 #include "kernel/kernels.h"
 #include <stdlib.h>
@@ -34,5 +36,14 @@ bool model_network(struct model *m, const real *values, struct network *net, str
     net->input_w = options.w;
     for (int i = 0; i < m->shape.strides.count && i < LAYER_OPERANDS; i++)
         net->strides[i] = m->shape.strides.at[i];
+    return ok;
+}
+
+bool model_match(struct model *m, struct network *theirs, const char *path, struct tensors *t, struct error *err)
+{
+    struct network own;
+    const bool ok = model_network(m, m->params.value, &own, err) && network_fold(&own, err)
+                 && network_fold(theirs, err) && network_match(&own, theirs, path, t, err);
+    network_free(&own);
     return ok;
 }

@@ -4,6 +4,7 @@
 #include "base/table.h"
 #include "interop/state_dict.h"
 #include "interop/weights_file.h"
+#include "model/as_network.h"
 #include "model/fold.h"
 #include "model/weights.h"
 #include <math.h>
@@ -126,11 +127,21 @@ static bool take_all(struct model *model, struct tensors *t, const char *path, c
     return ok;
 }
 
+/* Whatever the file is, its tensors under the names of the state_dict. */
+static bool read_tensors(struct model *model, const char *path, struct tensors *t, struct error *err)
+{
+    struct network net = {0};
+    const bool ok = weights_file_read(t, &net, path, err)
+                 && (net.count ? model_match(model, &net, path, t, err) : state_dict_normalise(t, path, err));
+    network_free(&net);
+    return ok;
+}
+
 bool model_load(struct model *model, const char *path, enum load_for purpose, real *array, struct names *notes,
                 struct error *err)
 {
     struct tensors t = {0};
-    const bool ok = weights_file_read(&t, path, err) && state_dict_normalise(&t, path, err)
+    const bool ok = read_tensors(model, path, &t, err)
                  && take_all(model, &t, path, "", purpose, array, notes, err);
     tensors_free(&t);
     return ok;
@@ -176,7 +187,7 @@ bool model_pretrain(struct model *model, real *array, struct names *notes, struc
         return !word->value
             || names_add(notes, "WARNING: model.arch.backbone.pretrain names no file and nothing is downloaded: "
                          "training starts from RANDOM weights", err);
-    const bool ok = weights_file_read(&t, path, err) && state_dict_normalise(&t, path, err) && keep_backbone(&t, err)
+    const bool ok = read_tensors(model, path, &t, err) && keep_backbone(&t, err)
                  && take_all(model, &t, path, "backbone.", LOAD_TO_TRAIN, array, notes, err);
     tensors_free(&t);
     return ok;

@@ -1,0 +1,318 @@
+#include "deploy/network_match.h"
+
+#include "base/memory.h"
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NOT_YET = NO_TENSOR - 1 };
+
+struct side {
+    const struct network *net;
+    bool *last;                         /* [layer] no convolution stands between it and the outputs */
+    uint64_t *hash;                     /* [layer] of all that it computes from: equal for layers that are alike */
+};
+
+struct matching {
+    struct side own, theirs;
+    int *pair;                          /* [own's layer] theirs, or -1 */
+    int *taken;                         /* [own's tensor] theirs, or NO_TENSOR if they have zeros there; or NOT_YET */
+    const char *path;
+    struct tensors *out;
+    struct error *err;
+};
+
+/* ---- what is alike ---- */
+
+static uint64_t mixed(uint64_t h, uint64_t x)           /* SplitMix64's finaliser */
+{
+    h = (h ^ x) + UINT64_C(0x9e3779b97f4a7c15);
+    h = (h ^ h >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    h = (h ^ h >> 27) * UINT64_C(0x94d049bb133111eb);
+    return h ^ h >> 31;
+}
+
+static bool commutes(const struct layer *layer) { return layer->kind == LAYER_ADD || layer->kind == LAYER_MUL; }
+
+static const struct tensor *weight_of(const struct network *net, const struct layer *layer)
+{
+    return layer->weight == NO_TENSOR ? NULL : &net->weights.list[layer->weight];
+}
+
+/* All that two layers that are alike have equal, but for slopes, which formats round, and biases, which may be left
+ * out where they are 0.  The last layers may have other channels: classes of their own. */
+enum { FACTS = 13 };
+
+static void facts_of(const struct side *side, int index, size_t facts[FACTS])
+{
+    const struct layer *layer = &side->net->layers[index];
+    const struct tensor *w = weight_of(side->net, layer);
+    const bool last = side->last[index];
+    const size_t all[] = { (size_t)layer->kind, (size_t)layer->operands, (size_t)layer->act, (size_t)layer->kernel,
+                           (size_t)layer->stride, (size_t)layer->pad, (size_t)layer->groups,
+                           last ? 0 : (size_t)layer->out_channels, last ? 0 : (size_t)layer->from,
+                           last ? 0 : (size_t)layer->to, w && w->rank > 1 ? w->dims[1] : 0,
+                           w && w->rank > 2 ? w->dims[2] : 0, w && w->rank > 3 ? w->dims[3] : 0 };
+    memcpy(facts, all, sizeof all);
+}
+
+static bool alike(const struct matching *m, int own, int theirs)
+{
+    size_t a[FACTS], b[FACTS];
+    facts_of(&m->own, own, a);
+    facts_of(&m->theirs, theirs, b);
+    return memcmp(a, b, sizeof a) == 0
+        && fabsf(m->own.net->layers[own].slope - m->theirs.net->layers[theirs].slope) <= 1e-5f;
+}
+
+static bool side_init(struct side *side, const struct network *net, struct error *err)
+{
+    *side = (struct side){ net, new_array((size_t)net->count, sizeof *side->last, err),
+                           new_array((size_t)net->count, sizeof *side->hash, err) };
+    if (!side->last || !side->hash)
+        return false;
+    for (int i = 0; i < net->output_count; i++)
+        side->last[net->outputs[i]] = true;
+    for (int i = net->count - 1; i >= 0; i--)
+        for (int k = 0; side->last[i] && net->layers[i].kind != LAYER_CONV && k < net->layers[i].operands; k++)
+            side->last[net->layers[i].operand[k]] = true;
+    for (int i = 0; i < net->count; i++) {
+        const struct layer *layer = &net->layers[i];
+        size_t facts[FACTS];
+        uint64_t h = 0, sum = 0;
+        facts_of(side, i, facts);
+        for (int k = 0; k < FACTS; k++)
+            h = mixed(h, facts[k]);
+        for (int k = 0; k < layer->operands; k++)
+            if (commutes(layer))
+                sum += mixed(0, side->hash[layer->operand[k]]);
+            else
+                h = mixed(h, side->hash[layer->operand[k]]);
+        side->hash[i] = mixed(h, sum);
+    }
+    return true;
+}
+
+static void side_free(struct side *side)
+{
+    free(side->last);
+    free(side->hash);
+}
+
+struct layer_text { char s[240]; };
+
+/* "head.gfl_cls.0, a convolution of 96 channels [80, 96, 1, 1]" */
+static struct layer_text describe(const struct network *net, int index)
+{
+    const struct layer *layer = &net->layers[index];
+    const struct tensor *w = weight_of(net, layer);
+    struct layer_text text;
+    int used = snprintf(text.s, 180, "%.100s (%s, %d channels", layer->name, layer_kind_name(layer->kind),
+                        layer->out_channels);
+    for (int i = 0; w && i < w->rank && i < 4; i++)
+        used += snprintf(text.s + used, sizeof text.s - (size_t)used, "%s%zu", i ? " x " : ", weight ", w->dims[i]);
+    snprintf(text.s + used, sizeof text.s - (size_t)used, ")");
+    return text;
+}
+
+static bool differ(const struct matching *m, int own, int theirs)
+{
+    return fail(m->err, "%s: not this model's network: layer %s stands where the model has %s", m->path,
+                describe(m->theirs.net, theirs).s, describe(m->own.net, own).s);
+}
+
+/* ---- pairs ---- */
+
+static bool pair_layers(struct matching *m, int own, int theirs)
+{
+    if (m->pair[own] >= 0 && m->pair[own] != theirs)
+        return differ(m, own, theirs);
+    m->pair[own] = theirs;
+    return true;
+}
+
+/* What an export puts behind the raw predictions. */
+static int undecorated(const struct network *net, int layer)
+{
+    while (net->layers[layer].kind == LAYER_SIGMOID_OF)
+        layer = net->layers[layer].operand[0];
+    return layer;
+}
+
+/* The output of theirs that is alike, else the one in its place, else any that is left. */
+static int output_like(const struct matching *m, int index, const bool *used)
+{
+    const struct network *theirs = m->theirs.net;
+    int any = -1;
+    for (int k = 0; k < theirs->output_count; k++) {
+        const int layer = undecorated(theirs, theirs->outputs[k]);
+        if (!used[k] && m->theirs.hash[layer] == m->own.hash[m->own.net->outputs[index]])
+            return k;
+        any = used[k] || (any == index) ? any : k;
+    }
+    return any;
+}
+
+static bool pair_outputs(struct matching *m)
+{
+    const struct network *own = m->own.net, *theirs = m->theirs.net;
+    bool used[LAYER_OPERANDS] = { false };
+    if (theirs->output_count != own->output_count)
+        return fail(m->err, "%s: not this model's network: %d levels, the model has %d", m->path, theirs->output_count,
+                    own->output_count);
+    for (int i = 0; i < own->output_count; i++) {
+        const int place = output_like(m, i, used);
+        used[place] = true;
+        if (!pair_layers(m, own->outputs[i], undecorated(theirs, theirs->outputs[place])))
+            return false;
+    }
+    return true;
+}
+
+static bool pair_operands(struct matching *m, int own, int theirs)
+{
+    const struct layer *a = &m->own.net->layers[own], *b = &m->theirs.net->layers[theirs];
+    if (!alike(m, own, theirs))
+        return differ(m, own, theirs);
+    bool swapped = false;
+    if (commutes(a)) {
+        const uint64_t *x = m->own.hash, *y = m->theirs.hash;
+        swapped = x[a->operand[0]] != y[b->operand[0]]
+               && (x[a->operand[0]] == y[b->operand[1]] || x[a->operand[1]] == y[b->operand[0]]);
+    }
+    for (int k = 0; k < a->operands; k++)
+        if (!pair_layers(m, a->operand[k], b->operand[swapped ? 1 - k : k]))
+            return false;
+    return true;
+}
+
+/* ---- weights ---- */
+
+static bool add_tensor(struct matching *m, const char *name, const char *end, int rank, const size_t *dims,
+                       const float *numbers)
+{
+    struct text full = {0};
+    struct tensor t = { .dtype = DTYPE_F32, .rank = rank, .data = (const unsigned char *)numbers };
+    text_add(&full, "%s%s", name, end);
+    for (int i = 0; i < rank; i++)
+        t.dims[i] = dims[i];
+    t.name = full.s;
+    const bool ok = text_ok(&full, m->err) && tensors_add(m->out, &t, m->err);
+    text_free(&full);
+    return ok;
+}
+
+/* The numbers of a tensor, or `count` zeros; they are out's. */
+static float *numbers_of(struct matching *m, const struct tensor *t, size_t count)
+{
+    float *numbers = tensors_block(m->out, t ? tensor_count(t) : count, sizeof *numbers, m->err);
+    if (numbers && t)
+        tensor_floats(t, numbers);
+    return numbers;
+}
+
+/* Are they equal?  An absent one is all 0. */
+static bool same_numbers(struct matching *m, int a, int b, bool *same)
+{
+    const struct tensor *list = m->theirs.net->weights.list, *x = a == NO_TENSOR ? NULL : &list[a];
+    const struct tensor *y = b == NO_TENSOR ? NULL : &list[b];
+    const size_t count = x ? tensor_count(x) : y ? tensor_count(y) : 0;
+    const float *p = numbers_of(m, x, count), *q = numbers_of(m, y, count);
+    *same = p && q && (!x || !y || tensor_count(y) == count) && memcmp(p, q, count * sizeof *p) == 0;
+    return p && q;
+}
+
+/* A number for each channel that stands for one: a scale. */
+static bool give_scale(struct matching *m, const struct layer *own, int index)
+{
+    const struct tensor *t = weight_of(m->theirs.net, &m->theirs.net->layers[index]);
+    const float *numbers = numbers_of(m, t, 0);
+    for (size_t i = 1; numbers && i < t->dims[0]; i++)
+        if (numbers[i] < numbers[0] || numbers[i] > numbers[0])
+            return fail(m->err, "%s: layer %s: a number for all channels in the model, not here", m->path,
+                        describe(m->theirs.net, index).s);
+    return numbers && add_tensor(m, weight_of(m->own.net, own)->name, "", 0, NULL, numbers);
+}
+
+/* Mean and variance of a norm whose scale and shift are all that it does. */
+static bool give_statistics(struct matching *m, const struct layer *norm)
+{
+    const struct tensor *t = weight_of(m->own.net, norm);
+    float *mean = numbers_of(m, NULL, t->dims[0]), *var = numbers_of(m, NULL, t->dims[0]);
+    struct text name = {0};
+    text_add(&name, "%.*s", (int)(strlen(t->name) - strlen("weight")), t->name);
+    for (size_t i = 0; var && i < t->dims[0]; i++)
+        var[i] = (float)(1 - norm->eps);
+    const bool ok = mean && var && text_ok(&name, m->err) && add_tensor(m, name.s, "running_mean", 1, t->dims, mean)
+                 && add_tensor(m, name.s, "running_var", 1, t->dims, var);
+    text_free(&name);
+    return ok;
+}
+
+/* A tensor of own; where own shares it, theirs must be equal. */
+static bool give_tensor(struct matching *m, int own, int theirs, const struct layer *layer, bool *is_new)
+{
+    const struct tensor *t = &m->own.net->weights.list[own], *u = theirs == NO_TENSOR ? NULL
+                                                                : &m->theirs.net->weights.list[theirs];
+    bool same = m->taken[own] == theirs;
+    *is_new = m->taken[own] == NOT_YET;
+    if (*is_new) {
+        const float *numbers = numbers_of(m, u, tensor_count(t));
+        m->taken[own] = theirs;
+        return numbers && add_tensor(m, t->name, "", t->rank, u ? u->dims : t->dims, numbers);
+    }
+    if (!same && !same_numbers(m, m->taken[own], theirs, &same))
+        return false;
+    return same || fail(m->err, "%s: layer %s: not the weights of its twin, with which it shares them in the model: %s",
+                        m->path, layer->name, t->name);
+}
+
+static bool give_layer(struct matching *m, int own)
+{
+    const struct layer *a = &m->own.net->layers[own], *b = &m->theirs.net->layers[m->pair[own]];
+    bool is_new = true, zero = true;
+    if (a->weight == NO_TENSOR)
+        return true;
+    if (a->kind == LAYER_AFFINE && a->bias == NO_TENSOR && b->bias == NO_TENSOR)
+        return give_scale(m, a, m->pair[own]);
+    if (a->bias == NO_TENSOR && !same_numbers(m, b->bias, NO_TENSOR, &zero))
+        return false;
+    if (!zero)
+        return fail(m->err, "%s: layer %s has a bias, the model's %s has none", m->path, b->name, a->name);
+    return (a->bias == NO_TENSOR || give_tensor(m, a->bias, b->bias, b, &is_new))
+        && give_tensor(m, a->weight, b->weight, b, &is_new)
+        && (a->kind != LAYER_AFFINE || !is_new || give_statistics(m, a));
+}
+
+/* Operands stand before the layers that read them: from the last layer down, all pairs that a layer is in are known
+ * when it is met. */
+static bool match(struct matching *m)
+{
+    const struct network *own = m->own.net;
+    for (int i = 0; i < own->count; i++)
+        m->pair[i] = -1;
+    for (int i = 0; i < own->weights.count; i++)
+        m->taken[i] = NOT_YET;
+    bool ok = pair_outputs(m);
+    for (int i = own->count - 1; ok && i >= 0; i--)
+        ok = m->pair[i] < 0 || pair_operands(m, i, m->pair[i]);
+    for (int i = 0; ok && i < own->count; i++)
+        ok = m->pair[i] < 0 || give_layer(m, i);
+    return ok;
+}
+
+bool network_match(const struct network *own, const struct network *theirs, const char *path, struct tensors *out,
+                   struct error *err)
+{
+    struct matching m = { .pair = new_array((size_t)own->count, sizeof *m.pair, err),
+                          .taken = new_array((size_t)own->weights.count, sizeof *m.taken, err),
+                          .path = path, .out = out, .err = err };
+    const bool ok = m.pair && m.taken && side_init(&m.own, own, err) && side_init(&m.theirs, theirs, err) && match(&m);
+    side_free(&m.own);
+    side_free(&m.theirs);
+    free(m.pair);
+    free(m.taken);
+    return ok;
+}
