@@ -15,10 +15,19 @@ static void count_params(struct cost *cost, const struct params *params, const s
         }
 }
 
-/* A convolution by a parameter: a product with a kernel that was computed is not one of the original's layers. */
+static bool beside_attention(const struct graph *g, const struct node *n)
+{
+    for (const struct node *m = g->nodes; m < g->nodes + g->node_count; m++)
+        if (m->op == &op_attention && (m->operand[0] == n->result[0] || m->result[0] == n->operand[0]))
+            return true;
+    return false;
+}
+
+/* A convolution by a parameter: a product with a kernel that was computed is not one of the original's layers, nor are
+ * the projections of an attention, which it counts as part of that. */
 static bool is_conv_layer(const struct graph *g, const struct node *n)
 {
-    return n->op == &op_conv && g->values[n->operand[1]].param >= 0;
+    return n->op == &op_conv && g->values[n->operand[1]].param >= 0 && !beside_attention(g, n);
 }
 
 bool model_cost(struct cost *cost, struct model *model, struct error *err)

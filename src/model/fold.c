@@ -1,6 +1,7 @@
 #include "model/fold.h"
 
 #include "base/memory.h"
+#include "data/sample.h"
 #include "model/weights.h"
 #include "op/ops.h"
 #include <math.h>
@@ -43,12 +44,13 @@ static bool folds(const struct graph *g, const struct node *norm, const int *use
 bool inference_of(struct inference *inference, struct model *model, struct error *err)
 {
     const size_t count = (size_t)model->params.count;
+    const int *size = model->config->val.input_size, w = padded_side(size[0]), h = padded_side(size[1]);
     struct graph g = {0};
     int *uses = new_array(count, sizeof *uses, err);
     *inference = (struct inference){ .needed = new_array(count, sizeof *inference->needed, err),
                                      .folds = new_array(count, sizeof *inference->folds, err) };
     const bool ok = uses && inference->needed && inference->folds
-                 && model_graph(model, &(struct graph_options){ .n = 1, .h = 128, .w = 128 }, &g, err);
+                 && model_graph(model, &(struct graph_options){ .n = 1, .h = h, .w = w }, &g, err);
     for (int i = 0; ok && i < g.node_count; i++)
         for (int k = 0; k < g.nodes[i].in; k++)
             if (param_of(&g, &g.nodes[i], k) >= 0)

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/table.h"
+#include "data/sample.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,7 +137,9 @@ bool model_open(struct model *m, struct config *config, struct error *err)
 {
     struct graph g = {0};
     *m = (struct model){ .config = config };
-    const struct graph_options all = { .n = 1, .h = 128, .w = 128, .training = true };
+    const int *size = config->train.input_size;
+    const struct graph_options all = { .n = 1, .h = padded_side(size[1]), .w = padded_side(size[0]),
+                                       .training = true };
     const bool ok = read_parts(m, err) && model_graph(m, &all, &g, err)
                  && params_layout(&m->params, config->model.freeze.at, config->model.freeze.count,
                                   (uint64_t)config->seed, err);

@@ -34,6 +34,16 @@ extern const struct key fpn_keys[];
 void fpn_build(struct builder *, const void *config, const struct features *in, struct features *out);
 void pan_build(struct builder *, const void *config, const struct features *in, struct features *out);
 
+/* The neck of NanoDet-t: a transformer encoder (Vaswani et al. 2017, fig. 1) on the middle level, added to all three. */
+struct tan {
+    struct ints in_channels;
+    int out_channels, feature_hw[2], num_heads, num_encoders;
+    double mlp_ratio, dropout_ratio;
+    enum act activation;
+};
+extern const struct key tan_keys[];
+void tan_build(struct builder *, const void *config, const struct features *in, struct features *out);
+
 /* PAN (Liu et al. 2018) of ghost bottlenecks (NanoDet-Plus) or ghost2former blocks (Enhanced NanoDet). */
 enum ghost_block { GHOST_BOTTLENECK, GHOST_2_FORMER };
 struct ghost_pan {

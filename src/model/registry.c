@@ -10,6 +10,7 @@ const struct backbone backbones[] = {
 const struct neck necks[] = {
     { "FPN", fpn_keys, sizeof(struct fpn), fpn_build },
     { "PAN", fpn_keys, sizeof(struct fpn), pan_build },
+    { "TAN", tan_keys, sizeof(struct tan), tan_build },
     { "GhostPAN", ghost_pan_keys, sizeof(struct ghost_pan), ghost_pan_build },
     {0} };
 

@@ -9,6 +9,9 @@ enum { FEATURES = LEVELS };                             /* most maps that a part
 
 struct features { int count; value at[FEATURES]; };
 
+/* Has each map as many channels as in_channels says?  If not, the builder fails. */
+bool features_fit(struct builder *, const struct features *, const struct ints *in_channels);
+
 /* What the rows of all kinds start with. */
 struct part { const char *name; const struct key *keys; size_t config_size; };
 

@@ -19,18 +19,12 @@ const struct key fpn_keys[] = {
 static int end_of(struct builder *b, const struct fpn *c, const struct features *in)
 {
     const int end = c->end_level < 0 ? in->count : c->end_level;
-    if (c->in_channels.count != in->count)
-        builder_fail(b, "in_channels has %d numbers, the backbone %d maps", c->in_channels.count, in->count);
-    else if (end > in->count || end <= c->start_level)
+    if (end > in->count || end <= c->start_level)
         builder_fail(b, "start_level %d and end_level %d leave none of %d maps", c->start_level, c->end_level,
                      in->count);
     else if (c->num_outs != end - c->start_level)
         builder_fail(b, "num_outs is %d, but %d maps are used", c->num_outs, end - c->start_level);
-    for (int i = 0; i < in->count && !b->error.exit; i++)
-        if (channels_of(b, in->at[i]) != c->in_channels.at[i])
-            builder_fail(b, "in_channels[%d] is %d, the backbone's map has %d channels", i, c->in_channels.at[i],
-                         channels_of(b, in->at[i]));
-    return b->error.exit ? 0 : end;
+    return features_fit(b, in, &c->in_channels) ? end : 0;
 }
 
 void fpn_build(struct builder *b, const void *config, const struct features *in, struct features *out)

@@ -67,9 +67,7 @@ static value ghost_blocks(struct builder *b, const char *name, int index, value 
 
 static bool inputs_fit(struct builder *b, const struct ghost_pan *c, const struct features *in)
 {
-    if (in->count < 1 || c->in_channels.count != in->count)
-        builder_fail(b, "in_channels has %d numbers, the backbone %d maps", c->in_channels.count, in->count);
-    else if (in->count + c->num_extra_level > FEATURES)
+    if (in->count + c->num_extra_level > FEATURES)
         builder_fail(b, "more than %d levels", FEATURES);
     else if (c->num_extra_level > 1)
         builder_fail(b, "num_extra_level is %d: the second extra level would add maps of different sizes",
@@ -80,11 +78,7 @@ static bool inputs_fit(struct builder *b, const struct ghost_pan *c, const struc
     else if (c->block == GHOST_2_FORMER && c->num_blocks > 1)
         builder_fail(b, "num_blocks is %d: ghost2former (ghost_block_type plus) is not defined for inputs of "
                      "out_channels, so it must be 1", c->num_blocks);
-    for (int i = 0; i < in->count && !b->error.exit; i++)
-        if (channels_of(b, in->at[i]) != c->in_channels.at[i])
-            builder_fail(b, "in_channels[%d] is %d, the backbone's map has %d channels", i, c->in_channels.at[i],
-                         channels_of(b, in->at[i]));
-    return !b->error.exit;
+    return features_fit(b, in, &c->in_channels);
 }
 
 void ghost_pan_build(struct builder *b, const void *config, const struct features *in, struct features *out)

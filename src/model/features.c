@@ -1,0 +1,12 @@
+#include "model/registry.h"
+
+bool features_fit(struct builder *b, const struct features *in, const struct ints *in_channels)
+{
+    if (in->count < 1 || in_channels->count != in->count)
+        builder_fail(b, "in_channels has %d numbers, the backbone %d maps", in_channels->count, in->count);
+    for (int i = 0; i < in->count && !b->error.exit; i++)
+        if (channels_of(b, in->at[i]) != in_channels->at[i])
+            builder_fail(b, "in_channels[%d] is %d, the backbone's map has %d channels", i, in_channels->at[i],
+                         channels_of(b, in->at[i]));
+    return !b->error.exit;
+}
