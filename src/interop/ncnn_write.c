@@ -1,0 +1,473 @@
+/* interop/ncnn_write.c -- the numbers of each layer are those of ncnn's operators.md.  A blob may be read once: one that
+ * is read oftener goes through a Split.  The blob of a value is called v and its layer's index, one on the way to it t
+ * and a count. */
+#include "interop/ncnn.h"
+
+#include "base/memory.h"
+#include "interop/levels.h"
+#include <ctype.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_BYTES = 200 };
+
+struct blob { char s[48]; };                            /* its name */
+
+struct writer {
+    const struct network *net;
+    const struct ncnn_options *options;
+    struct text lines, weights;
+    int layers, blobs, splits, ways;                    /* written so far; ways: blobs called t */
+    int *readers, *taken;                               /* [net->count] of a value; copies of it that are read already */
+    int *result;                                        /* [net->count] the value that the line of a layer gives: its own,
+                                                           or the activation that is part of it; -1: it has no line */
+    int *steps;
+    const char *path;
+    struct error *err;
+};
+
+/* ---- lines ---- */
+
+/* ncnn reads a name up to the next blank. */
+static void add_name(struct text *lines, const char *name)
+{
+    char word[NAME_BYTES];
+    size_t n = 0;
+    for (; name[n] && n + 1 < sizeof word; n++)
+        word[n] = isgraph((unsigned char)name[n]) ? name[n] : '_';
+    word[n] = 0;
+    text_add(lines, " %-24s", n ? word : "_");
+}
+
+/* A layer of any number of blobs; the format gives its numbers, ` id=value` each.  ncnn tells a float by its point and
+ * reads at most 15 bytes of a number: %.8e. */
+static void add_line(struct writer *w, const char *type, const char *name, const struct blob *in, int ins,
+                     const struct blob *out, int outs, const char *numbers, va_list list)
+{
+    char text[200];
+    vsnprintf(text, sizeof text, numbers, list);
+    text_add(&w->lines, "%-24s", type);
+    add_name(&w->lines, name);
+    text_add(&w->lines, " %d %d", ins, outs);
+    for (int i = 0; i < ins; i++)
+        text_add(&w->lines, " %s", in[i].s);
+    for (int i = 0; i < outs; i++)
+        text_add(&w->lines, " %s", out[i].s);
+    text_add(&w->lines, "%s\n", text);
+    w->layers++;
+    w->blobs += outs;
+}
+
+static PRINTF_LIKE(8, 9) void line(struct writer *w, const char *type, const char *name, const struct blob *in, int ins,
+                                   const struct blob *out, int outs, const char *numbers, ...)
+{
+    va_list list;
+    va_start(list, numbers);
+    add_line(w, type, name, in, ins, out, outs, numbers, list);
+    va_end(list);
+}
+
+static struct blob way(struct writer *w)
+{
+    struct blob blob;
+    snprintf(blob.s, sizeof blob.s, "t%d", w->ways++);
+    return blob;
+}
+
+/* A layer from one blob to a new one, on the way to a value. */
+static PRINTF_LIKE(5, 6) struct blob pass(struct writer *w, const char *type, const char *name, struct blob in,
+                                          const char *numbers, ...)
+{
+    const struct blob out = way(w);
+    va_list list;
+    va_start(list, numbers);
+    add_line(w, type, name, &in, 1, &out, 1, numbers, list);
+    va_end(list);
+    return out;
+}
+
+static struct blob value_blob(const struct writer *w, int value)
+{
+    struct blob blob;
+    if (value == 0)
+        snprintf(blob.s, sizeof blob.s, "%s", w->options->separate ? "input.1" : "data");
+    else
+        snprintf(blob.s, sizeof blob.s, "v%d", value);
+    return blob;
+}
+
+static struct blob copy_blob(const struct writer *w, int value, int copy)
+{
+    struct blob blob = value_blob(w, value);
+    const size_t n = strlen(blob.s);
+    if (w->readers[value] > 1)
+        snprintf(blob.s + n, sizeof blob.s - n, "_%d", copy);
+    return blob;
+}
+
+/* What the next reader of a value reads. */
+static struct blob read_value(struct writer *w, int value) { return copy_blob(w, value, w->taken[value]++); }
+
+static struct blob read_operand(struct writer *w, const struct layer *layer, int i)
+{
+    return read_value(w, layer->operand[i]);
+}
+
+/* A copy of the value for each reader. */
+static bool split(struct writer *w, int value)
+{
+    const struct blob in = value_blob(w, value);
+    const int count = w->readers[value];
+    struct blob *out = count > 1 ? new_array((size_t)count, sizeof *out, w->err) : NULL;
+    char name[32];
+    for (int i = 0; out && i < count; i++)
+        out[i] = copy_blob(w, value, i);
+    snprintf(name, sizeof name, "splitncnn_%d", w->splits);
+    if (out)
+        line(w, "Split", name, &in, 1, out, count, "%s", "");
+    w->splits += out != NULL;
+    free(out);
+    return out || count < 2;
+}
+
+/* ---- weights ---- */
+
+/* The floats, or with `flagged`, which says how many bits they have, halves if those were wanted. */
+static bool add_weights(struct writer *w, const struct layer *layer, int index, bool flagged)
+{
+    static const uint32_t flags[2] = { 0, 0x01306B47 };
+    const struct tensor *t = &w->net->weights.list[index];
+    const bool half = flagged && w->options->half;
+    const size_t count = tensor_count(t);
+    float *numbers = new_array(count, sizeof *numbers, w->err);
+    if (!numbers)
+        return false;
+    tensor_floats(t, numbers);
+    if (flagged)
+        text_bytes(&w->weights, &flags[half], sizeof *flags);
+    if (!half)
+        text_bytes(&w->weights, numbers, count * sizeof *numbers);
+    bool ok = true;
+    for (size_t i = 0; ok && half && i < count + count % 2; i++) {      /* 4 bytes and 4 bytes */
+        const uint16_t number = i < count ? half_of(numbers[i]) : 0;
+        ok = (number & 0x7c00) != 0x7c00
+          || fail(w->err, "%s: layer %s: %g is too large for 16 bits", w->path, layer->name, (double)numbers[i]);
+        text_bytes(&w->weights, &number, sizeof number);
+    }
+    free(numbers);
+    return ok;
+}
+
+static bool add_bias(struct writer *w, const struct layer *layer)
+{
+    return layer->bias == NO_TENSOR || add_weights(w, layer, layer->bias, false);
+}
+
+/* ---- activations ---- */
+
+/* fused: as number 9 of a convolution counts them, 0 if it cannot be part of one; array: number 10 then.  Both
+ * formats may take the slope. */
+static const struct { const char *type; int fused; const char *numbers, *array; } activations[] = {
+    [ACT_NONE]         = { "Noop", 0, "", "" },
+    [ACT_RELU]         = { "ReLU", 1, "", "" },
+    [ACT_LEAKY_RELU]   = { "ReLU", 2, " 0=%.8e", " -23310=1,%.8e" },
+    [ACT_RELU6]        = { "Clip", 3, " 0=0.0 1=6.0", " -23310=2,0.0,6.0" },
+    [ACT_HARD_SWISH]   = { "HardSwish", 6, " 0=1.66666667e-01 1=0.5", " -23310=2,1.66666667e-01,0.5" },
+    [ACT_HARD_SIGMOID] = { "HardSigmoid", 0, " 0=1.66666667e-01 1=0.5", "" },
+    [ACT_SILU]         = { "Swish", 0, "", "" },
+    [ACT_SIGMOID]      = { "Sigmoid", 4, "", "" },
+    [ACT_GELU]         = { "GELU", 0, "", "" } };
+
+/* Activations that alone read a convolution are part of its line. */
+static void fuse_activations(struct writer *w)
+{
+    for (int i = 1; i < w->net->count; i++) {
+        const struct layer *layer = &w->net->layers[i];
+        const int x = layer->operands ? layer->operand[0] : 0;
+        w->result[i] = w->readers[i] ? i : -1;
+        if (w->readers[i] && layer->kind == LAYER_ACTIVATION && activations[layer->act].fused
+            && w->net->layers[x].kind == LAYER_CONV && w->readers[x] == 1) {
+            w->result[x] = i;
+            w->result[i] = -1;
+        }
+    }
+}
+
+/* ---- layers, each with the blob that its value is to be ---- */
+
+static bool write_input(struct writer *w, const struct layer *layer, struct blob out)
+{
+    const struct network *net = w->net;
+    if (net->input_h > 0 && net->input_w > 0)
+        line(w, "Input", layer->name, NULL, 0, &out, 1, " 0=%d 1=%d 2=3", net->input_w, net->input_h);
+    else
+        line(w, "Input", layer->name, NULL, 0, &out, 1, "%s", "");
+    return true;
+}
+
+static bool write_constant(struct writer *w, const struct layer *layer, struct blob out)
+{
+    const size_t *dims = w->net->weights.list[layer->weight].dims;
+    line(w, "MemoryData", layer->name, NULL, 0, &out, 1, " 0=%zu 1=%zu 2=%zu", dims[3], dims[2], dims[1]);
+    return add_weights(w, layer, layer->weight, false);
+}
+
+static bool write_conv(struct writer *w, const struct layer *layer, struct blob out)
+{
+    const int i = (int)(layer - w->net->layers);
+    const struct layer *last = &w->net->layers[w->result[i]];
+    const struct blob in = read_operand(w, layer, 0);
+    char groups[32] = "", fused[80] = "";
+    if (layer->groups > 1)
+        snprintf(groups, sizeof groups, " 7=%d", layer->groups);
+    if (last != layer) {
+        const int n = snprintf(fused, sizeof fused, " 9=%d", activations[last->act].fused);
+        snprintf(fused + n, sizeof fused - (size_t)n, activations[last->act].array, (double)last->slope);
+    }
+    line(w, layer->groups > 1 ? "ConvolutionDepthWise" : "Convolution", layer->name, &in, 1, &out, 1,
+         " 0=%d 1=%d 3=%d 4=%d 5=%d 6=%zu%s%s", layer->out_channels, layer->kernel, layer->stride, layer->pad,
+         layer->bias != NO_TENSOR, tensor_count(&w->net->weights.list[layer->weight]), groups, fused);
+    return add_weights(w, layer, layer->weight, true) && add_bias(w, layer);
+}
+
+static bool write_affine(struct writer *w, const struct layer *layer, struct blob out)
+{
+    const struct blob in = read_operand(w, layer, 0);
+    line(w, "Scale", layer->name, &in, 1, &out, 1, " 0=%d 1=%d", layer->out_channels, layer->bias != NO_TENSOR);
+    return add_weights(w, layer, layer->weight, false) && add_bias(w, layer);
+}
+
+static bool write_activation(struct writer *w, const struct layer *layer, struct blob out)
+{
+    const struct blob in = read_operand(w, layer, 0);
+    line(w, activations[layer->act].type, layer->name, &in, 1, &out, 1, activations[layer->act].numbers,
+         (double)layer->slope);
+    return true;
+}
+
+static bool write_pair(struct writer *w, const struct layer *layer, struct blob out)
+{
+    const struct blob in[2] = { read_operand(w, layer, 0), read_operand(w, layer, 1) };
+    line(w, "BinaryOp", layer->name, in, 2, &out, 1, " 0=%d", layer->kind == LAYER_MUL ? 2 : 0);
+    return true;
+}
+
+static bool write_concat(struct writer *w, const struct layer *layer, struct blob out)
+{
+    struct blob in[LAYER_OPERANDS];
+    for (int i = 0; i < layer->operands; i++)
+        in[i] = read_operand(w, layer, i);
+    line(w, "Concat", layer->name, in, layer->operands, &out, 1, " 0=0");
+    return true;
+}
+
+static bool write_channels(struct writer *w, const struct layer *layer, struct blob out)
+{
+    const struct blob in = read_operand(w, layer, 0);
+    line(w, "Crop", layer->name, &in, 1, &out, 1, " -23309=1,%d -23310=1,%d -23311=1,0", layer->from, layer->to);
+    return true;
+}
+
+static bool write_shuffle(struct writer *w, const struct layer *layer, struct blob out)
+{
+    const struct blob in = read_operand(w, layer, 0);
+    line(w, "ShuffleChannel", layer->name, &in, 1, &out, 1, " 0=%d", layer->groups);
+    return true;
+}
+
+static bool write_pool(struct writer *w, const struct layer *layer, struct blob out)
+{
+    const struct blob in = read_operand(w, layer, 0);
+    if (layer->kind == LAYER_GLOBAL_POOL)
+        line(w, "Pooling", layer->name, &in, 1, &out, 1, " 0=1 4=1");
+    else
+        line(w, "Pooling", layer->name, &in, 1, &out, 1, " 0=%d 1=%d 2=%d 3=%d 5=1 6=1", layer->kind == LAYER_AVG_POOL,
+             layer->kernel, layer->stride, layer->pad);
+    return true;
+}
+
+static bool write_interp(struct writer *w, const struct layer *layer, struct blob out)
+{
+    const struct blob in = read_operand(w, layer, 0);
+    line(w, "Interp", layer->name, &in, 1, &out, 1, " 0=%d 1=2.0 2=2.0", layer->kind == LAYER_NEAREST ? 1 : 2);
+    return true;
+}
+
+/* LayerNorm is over the innermost extent: [y][x][c]. */
+static bool write_norm(struct writer *w, const struct layer *layer, struct blob out)
+{
+    struct blob x = pass(w, "Permute", layer->name, read_operand(w, layer, 0), " 0=3");
+    x = pass(w, "LayerNorm", layer->name, x, " 0=%d 1=%.8e 2=1", layer->out_channels, layer->eps);
+    line(w, "Permute", layer->name, &x, 1, &out, 1, " 0=4");
+    return add_weights(w, layer, layer->weight, false) && add_bias(w, layer);
+}
+
+/* [heads][c / heads][pixels] of each operand; v (q^T k / sqrt(c / heads) after softmax)^T. */
+static bool write_attention(struct writer *w, const struct layer *layer, struct blob out)
+{
+    const int each = layer->out_channels / layer->groups, step = w->steps[layer - w->net->layers];
+    const int width = w->net->input_w, height = w->net->input_h;
+    struct blob x[3];
+    if (step < 1 || width < 1 || height < 1)
+        return fail(w->err, "%s: layer %s: an attention needs to know the size of the network's input", w->path,
+                    layer->name);
+    for (int i = 0; i < 3; i++)
+        x[i] = pass(w, "Reshape", layer->name, read_operand(w, layer, i), " 0=-1 1=%d 2=%d", each, layer->groups);
+    x[0] = pass(w, "Permute", layer->name, x[0], " 0=1");
+    const struct blob product = way(w);
+    line(w, "MatMul", layer->name, (struct blob[]){ x[0], x[1] }, 2, &product, 1, " 0=0");
+    x[1] = pass(w, "BinaryOp", layer->name, product, " 0=2 1=1 2=%.8e", 1 / sqrt(each));
+    x[1] = pass(w, "Softmax", layer->name, x[1], " 0=2 1=1");
+    const struct blob sum = way(w);
+    line(w, "MatMul", layer->name, (struct blob[]){ x[2], x[1] }, 2, &sum, 1, " 0=1");
+    line(w, "Reshape", layer->name, &sum, 1, &out, 1, " 0=%d 1=%d 2=%d", (width + step - 1) / step,
+         (height + step - 1) / step, layer->out_channels);
+    return true;
+}
+
+/* Channels before, within and after what the sigmoid changes. */
+static bool write_sigmoid_of(struct writer *w, const struct layer *layer, struct blob out)
+{
+    const int cuts[4] = { 0, layer->from, layer->to, layer->out_channels };
+    const struct blob in = read_operand(w, layer, 0);
+    struct blob parts[3];
+    char sizes[64] = "";
+    int count = 0, sigmoid = 0;
+    for (int i = 0; i < 3; i++)
+        if (cuts[i] < cuts[i + 1]) {
+            const size_t n = strlen(sizes);
+            snprintf(sizes + n, sizeof sizes - n, ",%d", cuts[i + 1] - cuts[i]);
+            sigmoid = i == 1 ? count : sigmoid;
+            parts[count++] = way(w);
+        }
+    line(w, "Slice", layer->name, &in, 1, parts, count, " -23300=%d%s 1=0", count, sizes);
+    parts[sigmoid] = pass(w, "Sigmoid", layer->name, parts[sigmoid], "%s", "");
+    line(w, "Concat", layer->name, parts, count, &out, 1, " 0=0");
+    return true;
+}
+
+static bool (*const writers[LAYER_KINDS])(struct writer *, const struct layer *, struct blob out) = {
+    [LAYER_INPUT] = write_input,            [LAYER_CONSTANT] = write_constant, [LAYER_CONV] = write_conv,
+    [LAYER_AFFINE] = write_affine,          [LAYER_ACTIVATION] = write_activation, [LAYER_ADD] = write_pair,
+    [LAYER_MUL] = write_pair,               [LAYER_CONCAT] = write_concat, [LAYER_CHANNELS] = write_channels,
+    [LAYER_SHUFFLE] = write_shuffle,        [LAYER_MAX_POOL] = write_pool, [LAYER_AVG_POOL] = write_pool,
+    [LAYER_GLOBAL_POOL] = write_pool,       [LAYER_BILINEAR] = write_interp, [LAYER_NEAREST] = write_interp,
+    [LAYER_NORM] = write_norm,              [LAYER_ATTENTION] = write_attention,
+    [LAYER_SIGMOID_OF] = write_sigmoid_of };
+
+/* ---- what is put out ---- */
+
+/* [pixels][channels] of a map, as the blob; joined with other levels later, [channels][pixels]. */
+static struct blob flat(struct writer *w, const char *name, struct blob in, int channels)
+{
+    return pass(w, "Reshape", name, in, " 0=-1 1=%d", channels);
+}
+
+static void write_output(struct writer *w, const char *kind, int level, struct blob in, int channels)
+{
+    struct blob out;
+    snprintf(out.s, sizeof out.s, "%s_pred_stride_%d", kind, w->net->strides[level]);
+    in = flat(w, out.s, in, channels);
+    line(w, "Permute", out.s, &in, 1, &out, 1, " 0=1");
+}
+
+static bool write_outputs(struct writer *w)
+{
+    const struct network *net = w->net;
+    struct blob levels[LAYER_OPERANDS], parts[2], all = { "output" };
+    char name[32];
+    for (int i = 0; i < net->output_count; i++) {
+        const int channels = net->layers[net->outputs[i]].out_channels, bins = channels - net->classes;
+        const struct blob in = read_value(w, net->outputs[i]);
+        if (net->classes < 1 || bins < 1 || net->strides[i] < 1)
+            return fail(w->err, "%s: %d channels are not predictions of %d classes at stride %d", w->path, channels,
+                        net->classes, net->strides[i]);
+        parts[0] = way(w);
+        parts[1] = way(w);
+        snprintf(name, sizeof name, "level_%d", i);
+        line(w, "Slice", name, &in, 1, parts, 2, " -23300=2,%d,%d 1=0", net->classes, bins);
+        parts[0] = pass(w, "Sigmoid", name, parts[0], "%s", "");
+        if (w->options->separate) {
+            write_output(w, "cls", i, parts[0], net->classes);
+            write_output(w, "dis", i, parts[1], bins);
+            continue;
+        }
+        levels[i] = way(w);
+        line(w, "Concat", name, parts, 2, &levels[i], 1, " 0=0");
+        levels[i] = flat(w, name, levels[i], channels);
+    }
+    if (!w->options->separate) {
+        struct blob joined = levels[0];
+        if (net->output_count > 1) {
+            joined = way(w);
+            line(w, "Concat", "levels", levels, net->output_count, &joined, 1, " 0=1");
+        }
+        line(w, "Permute", all.s, &joined, 1, &all, 1, " 0=1");
+    }
+    return true;
+}
+
+/* ---- files ---- */
+
+static bool writer_init(struct writer *w)
+{
+    const struct network *net = w->net;
+    const size_t count = (size_t)net->count;
+    w->readers = new_array(count, sizeof *w->readers, w->err);
+    w->taken = new_array(count, sizeof *w->taken, w->err);
+    w->result = new_array(count, sizeof *w->result, w->err);
+    w->steps = new_array(count, sizeof *w->steps, w->err);
+    if (!w->readers || !w->taken || !w->result || !w->steps)
+        return false;
+    for (int i = 0; i < net->output_count; i++)
+        w->readers[net->outputs[i]]++;
+    for (int i = net->count - 1; i >= 0; i--)
+        for (int k = 0; w->readers[i] && k < net->layers[i].operands; k++)
+            w->readers[net->layers[i].operand[k]]++;
+    for (int i = 0; i < net->count; i++)
+        w->steps[i] = network_step(net, i, w->steps);
+    fuse_activations(w);
+    return true;
+}
+
+static bool write_layers(struct writer *w)
+{
+    for (int i = 0; i < w->net->count; i++)
+        if (w->result[i] >= 0 && (!writers[w->net->layers[i].kind](w, &w->net->layers[i], value_blob(w, w->result[i]))
+                                  || !split(w, w->result[i])))
+            return false;
+    return true;
+}
+
+static bool write_files(struct writer *w)
+{
+    const char *dot = strrchr(w->path, '.'), *slash = strrchr(w->path, '/');
+    const int stem = (int)(dot && dot > (slash ? slash : w->path) ? dot - w->path : (ptrdiff_t)strlen(w->path));
+    struct text file = {0}, bin = {0};
+    text_add(&bin, "%.*s.bin", stem, w->path);
+    text_add(&file, "7767517\n%d %d\n", w->layers, w->blobs);
+    text_bytes(&file, w->lines.s, w->lines.size);
+    const bool ok = text_ok(&bin, w->err) && text_ok(&file, w->err) && text_ok(&w->weights, w->err)
+                 && file_write(bin.s, w->weights.s, w->weights.size, w->err)
+                 && file_write(w->path, file.s, file.size, w->err);
+    text_free(&file);
+    text_free(&bin);
+    return ok;
+}
+
+bool ncnn_write(const char *path, const struct network *net, const struct ncnn_options *options, struct error *err)
+{
+    struct writer w = { .net = net, .options = options, .path = path, .err = err };
+    const bool ok = writer_init(&w) && write_layers(&w) && write_outputs(&w) && text_ok(&w.lines, err)
+                 && write_files(&w);
+    text_free(&w.lines);
+    text_free(&w.weights);
+    free(w.readers);
+    free(w.taken);
+    free(w.result);
+    free(w.steps);
+    return ok;
+}
