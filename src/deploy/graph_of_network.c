@@ -54,8 +54,9 @@ bool network_params(const struct network *net, struct params *params, struct err
         const int c = layer->out_channels;
         if (!declare_tensor(net, layer->weight, params, err) || !declare_tensor(net, layer->bias, params, err))
             return false;
-        if (layer->kind == LAYER_AFFINE && (!declare(params, name_of("zeros", c).s, vector(c), 1, 0, err)
-                                            || !declare(params, name_of("ones", c).s, vector(c), 1, 1, err)))
+        if ((layer->kind == LAYER_AFFINE || layer->kind == LAYER_NORM)
+            && (!declare(params, name_of("zeros", c).s, vector(c), 1, 0, err)
+                || !declare(params, name_of("ones", c).s, vector(c), 1, 1, err)))
             return false;
     }
     if (!params_layout(params, NULL, 0, 0, err))
@@ -147,6 +148,30 @@ static value build_constant(struct running *r, const struct layer *layer, const 
     return weight(r, layer->weight);
 }
 
+/* A constant is one image's, and added to all. */
+static value build_add(struct running *r, const struct layer *layer, const value *x)
+{
+    const struct layer *layers = r->net->layers;
+    const bool first = layers[layer->operand[0]].kind == LAYER_CONSTANT;
+    const bool constant = first || layers[layer->operand[1]].kind == LAYER_CONSTANT;
+    return graph_node(&r->b, constant ? &op_position : &op_add, layer->name, (value[]){ x[first], x[!first] }, 2,
+                      (union attr){0});
+}
+
+static value build_norm(struct running *r, const struct layer *layer, const value *x)
+{
+    const int c = layer->out_channels;
+    const value shift = layer->bias == NO_TENSOR ? constant(r, "zeros", c) : weight(r, layer->bias);
+    return graph_node(&r->b, &op_layer_norm, layer->name, (value[]){ x[0], weight(r, layer->weight), shift }, 3,
+                      (union attr){ .norm = { .eps = (real)layer->eps } });
+}
+
+static value build_attention(struct running *r, const struct layer *layer, const value *x)
+{
+    const value joined = graph_node(&r->b, &op_concat, layer->name, x, 3, (union attr){0});
+    return one(r, &op_attention, layer, joined, (union attr){ .attention = { layer->groups, 0 } });
+}
+
 static value build_sigmoid_of(struct running *r, const struct layer *layer, const value *x)
 {
     const int from = layer->from, to = layer->to, c = layer->out_channels;
@@ -169,7 +194,7 @@ static const struct builder_row {
     [LAYER_CONV]        = { .build = build_conv },
     [LAYER_AFFINE]      = { .build = build_affine },
     [LAYER_ACTIVATION]  = { .build = build_activation },
-    [LAYER_ADD]         = { .op = &op_add },
+    [LAYER_ADD]         = { .build = build_add },
     [LAYER_MUL]         = { .op = &op_mul },
     [LAYER_CONCAT]      = { .op = &op_concat },
     [LAYER_CHANNELS]    = { .build = build_channels },
@@ -179,6 +204,8 @@ static const struct builder_row {
     [LAYER_GLOBAL_POOL] = { .op = &op_global_pool },
     [LAYER_BILINEAR]    = { .op = &op_upsample2x },
     [LAYER_NEAREST]     = { .op = &op_nearest2x },
+    [LAYER_NORM]        = { .build = build_norm },
+    [LAYER_ATTENTION]   = { .build = build_attention },
     [LAYER_SIGMOID_OF]  = { .build = build_sigmoid_of } };
 
 static value build_layer(struct running *r, const struct layer *layer)
@@ -189,10 +216,6 @@ static value build_layer(struct running *r, const struct layer *layer)
         x[i] = r->of[layer->operand[i]];
     if (row->build)
         return row->build(r, layer, x);
-    if (!row->op) {
-        builder_fail(&r->b, "%s: a %s is not run here", layer->name, layer_kind_name(layer->kind));
-        return VALUE_NONE;
-    }
     const bool pool = layer->kind == LAYER_MAX_POOL || layer->kind == LAYER_AVG_POOL;
     const union attr window = { .pool = { layer->kernel, layer->stride, layer->pad } };
     return graph_node(&r->b, row->op, layer->name, x, layer->operands, pool ? window : (union attr){0});

@@ -227,6 +227,76 @@ static bool channels_layer(struct making *m, const struct node *n, int level, en
     return layer;
 }
 
+/* A row of [places][c] for each pixel becomes a map. */
+static bool position_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    const struct shape s = n->x[0];
+    const size_t dims[] = { 1, (size_t)s.c, (size_t)s.h, (size_t)s.w }, places = dims[2] * dims[3];
+    const int param = m->g->values[n->operand[1]].param;
+    const struct view rows = graph_view(m->g, n->operand[1]);
+    float *map;
+    if (param < 0)
+        return fail(m->err, "%s: positions that are no parameter", n->name);
+    const char *name = m->g->params->list[param].name;
+    const int weight = network_weights(m->net, name, 4, dims, &map, m->err);
+    const int constant = weight < 0 ? -1 : network_add(m->net, LAYER_CONSTANT, name, NULL, 0, m->err);
+    if (constant < 0)
+        return false;
+    m->net->layers[constant].weight = weight;
+    for (size_t i = 0; i < places * dims[1]; i++)
+        map[i] = (float)rows.p[(ptrdiff_t)(i % places) * rows.ld + (ptrdiff_t)(i / places)];
+    return add_layer(m, n, level, "", kind, (int[]){ operand(m, n, 0, level), constant }, 2);
+}
+
+static bool layer_norm_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    const int weight = weights_of(m, n->operand[1], 1), bias = weights_of(m, n->operand[2], 1);
+    struct layer *layer = weight < 0 || bias < 0 ? NULL : add_plain(m, n, level, kind, 1);
+    if (layer) {
+        layer->weight = weight;
+        layer->bias = bias;
+        layer->eps = (double)n->attr.norm.eps;
+    }
+    return layer;
+}
+
+/* Queries, keys and values lie one after the other in the operand's channels. */
+static bool attention_layers(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    static const char *const names[] = { ".queries", ".keys", ".values" };
+    const int x = operand(m, n, 0, level), c = n->y[0].c;
+    int parts[3];
+    for (int i = 0; i < 3; i++) {
+        struct layer *part = add_layer(m, n, level, names[i], LAYER_CHANNELS, &x, 1);
+        if (!part)
+            return false;
+        part->from = i * c;
+        part->to = (i + 1) * c;
+        parts[i] = m->net->count - 1;
+    }
+    struct layer *layer = add_layer(m, n, level, "", kind, parts, 3);
+    if (layer)
+        layer->groups = n->attr.attention.heads;
+    return layer;
+}
+
+/* Bilinear with half-pixel centres: to half the size it is the mean of four pixels. */
+static bool resize_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    const struct shape x = n->x[0], y = n->y[0];
+    if (y.h == x.h && y.w == x.w)
+        return same_layer(m, n, level, kind);
+    if (y.h == 2 * x.h && y.w == 2 * x.w)
+        return add_plain(m, n, level, LAYER_BILINEAR, 1);
+    if (2 * y.h != x.h || 2 * y.w != x.w)
+        return fail(m->err, "%s: resizing from %d x %d to %d x %d is no layer of networks", n->name, x.w, x.h, y.w,
+                    y.h);
+    struct layer *layer = add_plain(m, n, level, LAYER_AVG_POOL, 1);
+    if (layer)
+        layer->kernel = layer->stride = 2;
+    return layer;
+}
+
 /* What a level of a node becomes: the value's layer is the last one added, unless make says otherwise. */
 static const struct maker {
     const struct op *op;
@@ -245,6 +315,10 @@ static const struct maker {
     { &op_global_pool, LAYER_GLOBAL_POOL, plain },
     { &op_upsample2x,  LAYER_BILINEAR,    plain },
     { &op_nearest2x,   LAYER_NEAREST,     plain },
+    { &op_resize,      LAYER_BILINEAR,    resize_layer },
+    { &op_layer_norm,  LAYER_NORM,        layer_norm_layer },
+    { &op_attention,   LAYER_ATTENTION,   attention_layers },
+    { &op_position,    LAYER_ADD,         position_layer },
     { &op_concat,      LAYER_CONCAT,      concat_layer },
     { &op_channels,    LAYER_CHANNELS,    channels_layer },
     { .op = &op_stack, .make = stack_level },

@@ -1,5 +1,6 @@
 #include "interop/weights_file.h"
 
+#include "interop/ncnn.h"
 #include "interop/pytorch.h"
 #include "interop/safetensors.h"
 
@@ -19,6 +20,7 @@ static const struct network_format {
     bool (*recognises)(struct bytes file);
     bool (*read)(struct network *, struct bytes file, const char *path, struct error *err);
 } network_formats[] = {
+    { "ncnn", ncnn_recognises, ncnn_read },
     {0} };
 
 bool weights_file_read(struct tensors *out, struct network *net, const char *path, struct error *err)
