@@ -16,41 +16,6 @@ struct folding {
 
 /* ---- dropping ---- */
 
-/* Values are read where they now stand (NULL: where they did); what no output needs goes. */
-static bool keep_needed(struct network *net, const int *stands, struct error *err)
-{
-    int *place = new_array((size_t)net->count, sizeof *place, err), kept = 0;   /* first whether it is needed */
-    if (!place)
-        return false;
-    place[0] = 1;
-    for (int i = 0; i < net->output_count; i++) {
-        net->outputs[i] = stands ? stands[net->outputs[i]] : net->outputs[i];
-        place[net->outputs[i]] = 1;
-    }
-    for (int i = net->count - 1; i >= 0; i--)
-        for (int k = 0; place[i] && k < net->layers[i].operands; k++) {
-            int *x = &net->layers[i].operand[k];
-            *x = stands ? stands[*x] : *x;
-            place[*x] = 1;
-        }
-    for (int i = 0; i < net->count; i++) {
-        struct layer *layer = &net->layers[i];
-        if (!place[i]) {
-            free(layer->name);
-            continue;
-        }
-        for (int k = 0; k < layer->operands; k++)
-            layer->operand[k] = place[layer->operand[k]];
-        place[i] = kept;
-        net->layers[kept++] = *layer;
-    }
-    net->count = kept;
-    for (int i = 0; i < net->output_count; i++)
-        net->outputs[i] = place[net->outputs[i]];
-    free(place);
-    return true;
-}
-
 /* The weights of the layers that are left. */
 static bool keep_weights(struct network *net, struct error *err)
 {
@@ -134,13 +99,13 @@ static bool folding_init(struct folding *f, struct network *net, struct error *e
 static bool simplify(struct network *net, bool (*step)(struct folding *, int layer), struct error *err)
 {
     struct folding f = {0};
-    bool ok = keep_needed(net, NULL, err) && folding_init(&f, net, err);
+    bool ok = network_keep_needed(net, NULL, err) && folding_init(&f, net, err);
     for (int i = 0; ok && i < net->count; i++) {
         for (int k = 0; k < net->layers[i].operands; k++)
             net->layers[i].operand[k] = f.stands[net->layers[i].operand[k]];
         ok = step(&f, i);
     }
-    ok = ok && keep_needed(net, f.stands, err) && keep_weights(net, err);
+    ok = ok && network_keep_needed(net, f.stands, err) && keep_weights(net, err);
     folding_free(&f);
     return ok && network_check(net, "a folded network", err);
 }

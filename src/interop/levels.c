@@ -140,36 +140,6 @@ static bool set_levels(struct network *net, struct parts *parts, const char *pat
     return true;
 }
 
-/* Keeps the layers that the outputs need, and the input. */
-static bool prune(struct network *net, struct error *err)
-{
-    int *place = new_array((size_t)net->count, sizeof *place, err), kept = 0;     /* first: whether; then: where */
-    if (!place)
-        return false;
-    place[0] = 1;
-    for (int i = 0; i < net->output_count; i++)
-        place[net->outputs[i]] = 1;
-    for (int i = net->count - 1; i >= 0; i--)
-        for (int k = 0; place[i] && k < net->layers[i].operands; k++)
-            place[net->layers[i].operand[k]] = 1;
-    for (int i = 0; i < net->count; i++) {
-        struct layer *layer = &net->layers[i];
-        if (!place[i]) {
-            free(layer->name);
-            continue;
-        }
-        for (int k = 0; k < layer->operands; k++)
-            layer->operand[k] = place[layer->operand[k]];
-        place[i] = kept;
-        net->layers[kept++] = *layer;
-    }
-    net->count = kept;
-    for (int i = 0; i < net->output_count; i++)
-        net->outputs[i] = place[net->outputs[i]];
-    free(place);
-    return true;
-}
-
 bool network_find_levels(struct network *net, const int *values, int count, const char *path, struct error *err)
 {
     struct parts parts = {0};
@@ -183,5 +153,5 @@ bool network_find_levels(struct network *net, const int *values, int count, cons
           || fail(err, "%s: its outputs are made of more than %d parts", path, PARTS_MAX);
     }
     free(steps);
-    return ok && set_levels(net, &parts, path, err) && prune(net, err);
+    return ok && set_levels(net, &parts, path, err) && network_keep_needed(net, NULL, err);
 }

@@ -191,41 +191,41 @@ static bool put_affine(struct ncnn_reader *r, int weight, int bias)
     return put_layer(r, layer);
 }
 
-/* A vector of the network's own; data stays where it is filled in. */
+/* A vector of the network's own, of which the caller fills in the data. */
 static int new_vector(struct ncnn_reader *r, const char *suffix, int channels, float **data)
 {
     struct text name = {0};
     text_add(&name, "%s.%s", r->line->name, suffix);
-    *data = tensors_block(&r->net->weights, (size_t)channels, sizeof **data, r->err);
-    const struct tensor t = { .name = name.s, .dtype = DTYPE_F32, .rank = 1, .dims = { (size_t)channels },
-                              .data = (const unsigned char *)*data };
-    const bool ok = *data && text_ok(&name, r->err) && tensors_add(&r->net->weights, &t, r->err);
+    const int index = !text_ok(&name, r->err) ? NO_TENSOR
+                    : network_weights(r->net, name.s, 1, (size_t[]){ (size_t)channels }, data, r->err);
     text_free(&name);
-    return ok ? r->net->weights.count - 1 : NO_TENSOR;
+    return index;
 }
 
-/* slope (x - mean) / sqrt(variance + eps) + bias */
+/* slope (x - mean) / sqrt(variance + eps) + shift */
 static bool batch_norm(struct ncnn_reader *r)
 {
-    static const char *const names[4] = { "slope", "running_mean", "running_var", "shift" };
+    static const char *const names[4] = { "slope", "mean", "variance", "shift" };
     const int channels = ncnn_channels(r, r->in[0]->value[0]);
-    float *numbers[4], *w, *b;                              /* as names */
+    const unsigned char *data[4];
+    float *w, *b, of[4];                                    /* as names */
     if (ncnn_integer(r->line, 0, 0) != channels)
         return ncnn_refuse(r, "is for %d channels and gets %d", ncnn_integer(r->line, 0, 0), channels);
     for (int i = 0; i < 4; i++) {
         const int t = ncnn_weight(r, names[i], false, 1, (size_t[]){ (size_t)channels });
-        numbers[i] = t < 0 ? NULL : tensors_block(&r->net->weights, (size_t)channels, sizeof(float), r->err);
-        if (!numbers[i])
+        if (t < 0)
             return false;
-        tensor_floats(&r->net->weights.list[t], numbers[i]);
+        data[i] = r->net->weights.list[t].data;
     }
     const int weight = new_vector(r, "weight", channels, &w), bias = new_vector(r, "bias", channels, &b);
     if (weight < 0 || bias < 0)
         return false;
     for (int c = 0; c < channels; c++) {
-        const double scale = (double)numbers[0][c] / sqrt((double)numbers[2][c] + ncnn_number(r->line, 1, 0));
+        for (int i = 0; i < 4; i++)
+            memcpy(&of[i], data[i] + (size_t)c * sizeof of[i], sizeof of[i]);
+        const double scale = (double)of[0] / sqrt((double)of[2] + ncnn_number(r->line, 1, 0));
         w[c] = (float)scale;
-        b[c] = (float)((double)numbers[3][c] - scale * (double)numbers[1][c]);
+        b[c] = (float)((double)of[3] - scale * (double)of[1]);
     }
     return put_affine(r, weight, bias);
 }

@@ -36,11 +36,12 @@ static bool permute(struct ncnn_reader *r)
 /* ids 0, 1, 2: width, height, channels; -1: what is left, 0: as before, -233: no such dimension. */
 static bool reshape(struct ncnn_reader *r)
 {
-    const int w = ncnn_integer(r->line, 0, -233), h = ncnn_integer(r->line, 1, -233), c = ncnn_integer(r->line, 2, -233);
+    const struct ncnn_line *l = r->line;
+    const int w = ncnn_integer(l, 0, -233), h = ncnn_integer(l, 1, -233), c = ncnn_integer(l, 2, -233);
     const struct ncnn_blob *in = r->in[0];
     const int channels = ncnn_channels(r, in->value[0]);
     const bool by_channel = in->layout & (MAP | FLAT | HEADS), by_pixel = in->layout & (PIXELS | MAP_PIXELS);
-    if (ncnn_integer(r->line, 3, 0) || ncnn_integer(r->line, 11, -233) != -233)
+    if (ncnn_integer(l, 3, 0) || ncnn_integer(l, 11, -233) != -233)
         return ncnn_refuse(r, "only reshapes to three dimensions are supported");
     if (h == -233 && c == -233)
         return ncnn_is_pixel(r, in->value[0]) ? put_layout(r, MAP) : ncnn_refuse(r, "makes a vector of a whole map");

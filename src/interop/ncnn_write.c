@@ -1,6 +1,6 @@
-/* interop/ncnn_write.c -- the numbers of each layer are those of ncnn's operators.md.  A blob may be read once: one that
- * is read oftener goes through a Split.  The blob of a value is called v and its layer's index, one on the way to it t
- * and a count. */
+/* interop/ncnn_write.c -- the numbers of each layer are those of ncnn's operators.md.  A blob may be read once: one
+ * that is read oftener goes through a Split.  The blob of a value is called v and its layer's index, one on the way to
+ * it t and a count. */
 #include "interop/ncnn.h"
 
 #include "base/memory.h"
@@ -21,9 +21,9 @@ struct writer {
     const struct ncnn_options *options;
     struct text lines, weights;
     int layers, blobs, splits, ways;                    /* written so far; ways: blobs called t */
-    int *readers, *taken;                               /* [net->count] of a value; copies of it that are read already */
-    int *result;                                        /* [net->count] the value that the line of a layer gives: its own,
-                                                           or the activation that is part of it; -1: it has no line */
+    int *readers, *taken;                               /* [net->count] of a value; copies of it read already */
+    int *result;                                        /* [net->count] what a layer's line gives: its own value, or
+                                                           that of the activation in it; -1: it has no line */
     int *steps;
     const char *path;
     struct error *err;

@@ -75,6 +75,40 @@ void network_free(struct network *net)
     *net = (struct network){0};
 }
 
+bool network_keep_needed(struct network *net, const int *stands, struct error *err)
+{
+    int *place = new_array((size_t)net->count, sizeof *place, err), kept = 0;   /* first whether it is needed */
+    if (!place)
+        return false;
+    place[0] = 1;
+    for (int i = 0; i < net->output_count; i++) {
+        net->outputs[i] = stands ? stands[net->outputs[i]] : net->outputs[i];
+        place[net->outputs[i]] = 1;
+    }
+    for (int i = net->count - 1; i >= 0; i--)
+        for (int k = 0; place[i] && k < net->layers[i].operands; k++) {
+            int *x = &net->layers[i].operand[k];
+            *x = stands ? stands[*x] : *x;
+            place[*x] = 1;
+        }
+    for (int i = 0; i < net->count; i++) {
+        struct layer *layer = &net->layers[i];
+        if (!place[i]) {
+            free(layer->name);
+            continue;
+        }
+        for (int k = 0; k < layer->operands; k++)
+            layer->operand[k] = place[layer->operand[k]];
+        place[i] = kept;
+        net->layers[kept++] = *layer;
+    }
+    net->count = kept;
+    for (int i = 0; i < net->output_count; i++)
+        net->outputs[i] = place[net->outputs[i]];
+    free(place);
+    return true;
+}
+
 /* ---- checking ---- */
 
 static const struct tensor *tensor_at(const struct network *net, int index)

@@ -69,6 +69,9 @@ int network_weights(struct network *, const char *name, int rank, const size_t *
 bool network_check(struct network *, const char *path, struct error *);
 /* Of one layer, those before it checked already: what a reader asks as it goes. */
 bool network_check_layer(struct network *, int layer, const char *path, struct error *);
+
+/* Values are read where they now stand (NULL: where they did), and layers go that no output needs; the input stays. */
+bool network_keep_needed(struct network *, const int *stands, struct error *);
 void network_free(struct network *);
 
 const char *layer_kind_name(enum layer_kind);
