@@ -36,6 +36,14 @@ static double want_scale(const struct trial *t, ptrdiff_t pixel, int c)
     return value_of(t, 1 + level, 0, 0) * value_of(t, 0, pixel, c);
 }
 
+static double want_drop_path(const struct trial *t, ptrdiff_t pixel, int c)
+{
+    const struct view x = t->call.x[0];
+    const double keep = 1 - (double)t->node.attr.drop.rate;
+    struct random random = random_of(t->call.key, (uint64_t)(pixel / (x.h * x.w)), 0);
+    return random_unit(&random) < keep ? value_of(t, 0, pixel, c) / keep : 0;
+}
+
 static double want_shuffle(const struct trial *t, ptrdiff_t pixel, int c) { return value_of(t, c % 2, pixel, c / 2); }
 
 static double want_concat(const struct trial *t, ptrdiff_t pixel, int c)
@@ -243,6 +251,11 @@ static const struct op_case cases[] = {
     { &op_scale, 1e-8, { MAP(1, 1, 1, 1), VECTOR(1) }, .want = want_scale },
     { &op_scale, 1e-8, { MAP(2, 3, 5, 7), VECTOR(1) }, .want = want_scale },
     { &op_scale, 1e-8, { LEVELS_OF(2, 3), VECTOR(1), VECTOR(1), VECTOR(1) }, .want = want_scale },
+
+    { &op_drop_path, 1e-8, { MAP(1, 1, 1, 1) }, .attr.drop = { 0 }, .want = want_drop_path },
+    { &op_drop_path, 1e-8, { MAP(9, 3, 5, 2) }, .attr.drop = { 0.4 }, .want = want_drop_path },
+    { &op_drop_path, 1e-8, { MAP(9, 3, 5, 2) }, .attr.drop = { 0.7 }, .want = want_drop_path, .pending = 1,
+      .act = ACT_SILU, .per_image = true },
 
     { &op_shuffle, 1e-8, { MAP(1, 1, 1, 1), MAP(1, 1, 1, 1) }, .want = want_shuffle },
     { &op_shuffle, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_shuffle, .pending = 2, .act = ACT_RELU },

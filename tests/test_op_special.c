@@ -184,6 +184,8 @@ static void test_refusals(void **state)
         { &op_max_pool, .x = { MAP(1, 9, 9, 3) }, .attr.pool = { 3, 0, 1 } },
         { &op_avg_pool, .x = { MAP(1, 9, 9, 3) }, .attr.pool = { 0, 1, 0 } },
         { &op_avg_pool, .x = { MAP(1, 9, 9, 3) }, .attr.pool = { 3, 1, -1 } },
+        { &op_drop_path, .x = { MAP(1, 2, 2, 3) }, .attr.drop = { 1 } },
+        { &op_drop_path, .x = { MAP(1, 2, 2, 3) }, .attr.drop = { NAN } },
         { &op_norm, .x = { MAP(1, 2, 2, 3), VECTOR(3), VECTOR(3), VECTOR(2), VECTOR(3) } },
         { &op_group_norm, .x = { MAP(1, 2, 2, 3), VECTOR(3), VECTOR(3) }, NORM(.groups = 2) },
         { &op_group_norm, .x = { MAP(1, 2, 2, 3), VECTOR(3), VECTOR(3) }, NORM(.groups = 0) },

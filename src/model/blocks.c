@@ -41,6 +41,12 @@ struct conv linear(int out)
 
 int channels_of(const struct builder *b, value x) { return value_of(b, x)->shape.c; }
 
+int divisible(double width, int divisor)
+{
+    const int nearest = (int)fmax(divisor, (int)(width + divisor / 2.0) / divisor * divisor);
+    return nearest < 0.9 * width ? nearest + divisor : nearest;
+}
+
 static struct shape vector(int c) { return (struct shape){ 1, 1, 1, c, {0} }; }
 static struct init constant(double a) { return (struct init){ INIT_CONSTANT, a }; }
 
@@ -57,10 +63,12 @@ static struct init weight_init(const struct layer_init *rule, struct shape w)
     return (struct init){ INIT_UNIFORM, 1 / sqrt(fan_in) };
 }
 
+static int groups_of(struct conv c, int in) { return c.depthwise ? in : c.groups ? c.groups : 1; }
+
 /* Weight and, if it has one, bias of a convolution of `in` channels. */
 static void conv_params(struct builder *b, const char *name, int in, struct conv c, value *weight, value *bias)
 {
-    const struct shape w = { c.depthwise ? in : c.out, c.kernel, c.kernel, c.depthwise ? 1 : in, {0} };
+    const struct shape w = { c.depthwise ? in : c.out, c.kernel, c.kernel, in / groups_of(c, in), {0} };
     const struct init weights = weight_init(&b->init, w);
     enter(b, name);
     *weight = graph_param(b, "weight", w, c.linear ? 2 : 4, PARAM_TRAINED, weights);
@@ -76,7 +84,7 @@ value conv(struct builder *b, const char *name, value x, struct conv c)
     value operands[3] = { x };
     conv_params(b, name, in, c, &operands[1], &operands[2]);
     return graph_node(b, &op_conv, name, operands, c.bias ? 3 : 2,
-                      (union attr){ .conv = { c.stride, c.pad, c.depthwise ? in : 1, b->direct } });
+                      (union attr){ .conv = { c.stride, c.pad, groups_of(c, in), b->direct } });
 }
 
 void conv_unused(struct builder *b, const char *name, int in, struct conv c)
@@ -109,7 +117,7 @@ static bool frozen(const struct builder *b)
     return false;
 }
 
-value norm(struct builder *b, const char *name, value x)
+value batch_norm(struct builder *b, const char *name, value x, double momentum, double eps)
 {
     const int c = channels_of(b, x);
     value operands[5] = { x };
@@ -119,9 +127,11 @@ value norm(struct builder *b, const char *name, value x)
     operands[4] = graph_param(b, "running_var", vector(c), 1, PARAM_BUFFER, constant(1));
     const bool training = b->training && !frozen(b);
     leave(b);
-    return graph_node(b, &op_norm, name, operands, 5,
-                      (union attr){ .norm = { .eps = (real)1e-5, .momentum = (real)0.1, .training = training } });
+    return graph_node(b, &op_norm, name, operands, 5, (union attr){ .norm = { .eps = (real)eps,
+                      .momentum = (real)momentum, .training = training } });
 }
+
+value norm(struct builder *b, const char *name, value x) { return batch_norm(b, name, x, 0.1, 1e-5); }
 
 value group_norm(struct builder *b, const char *name, value x, int groups)
 {
@@ -236,18 +246,22 @@ value half_size(struct builder *b, value x)
     return one(b, &op_avg_pool, x, (union attr){ .pool = { .kernel = 2, .stride = 2 } });
 }
 
-value upsample(struct builder *b, value x) { return one(b, &op_upsample2x, x, (union attr){0}); }
+value global_pool(struct builder *b, value x) { return one(b, &op_global_pool, x, (union attr){0}); }
+value upsample(struct builder *b, value x)    { return one(b, &op_upsample2x, x, (union attr){0}); }
+value detach(struct builder *b, value x)      { return one(b, &op_detach, x, (union attr){0}); }
+
 value resize(struct builder *b, value x, int h, int w)
 {
     return one(b, &op_resize, x, (union attr){ .resize = { h, w } });
 }
 
-value dropout(struct builder *b, value x, double rate)
+static value drop(struct builder *b, const struct op *op, value x, double rate)
 {
-    return b->training && rate > 0 ? one(b, &op_dropout, x, (union attr){ .drop = { (real)rate } }) : x;
+    return b->training && rate > 0 ? one(b, op, x, (union attr){ .drop = { (real)rate } }) : x;
 }
 
-value detach(struct builder *b, value x)   { return one(b, &op_detach, x, (union attr){0}); }
+value dropout(struct builder *b, value x, double rate)   { return drop(b, &op_dropout, x, rate); }
+value drop_path(struct builder *b, value x, double rate) { return drop(b, &op_drop_path, x, rate); }
 
 value stack(struct builder *b, const value *levels, int count)
 {
@@ -276,15 +290,28 @@ static value ghost(struct builder *b, const char *name, value x, int out, enum a
     return concat(b, y, z);
 }
 
-value ghost_bottleneck(struct builder *b, value x, int mid, int out, int kernel, int stride, enum act a)
+/* Squeeze and excitation (Hu et al. 2018, fig. 2): each channel of an image times a number from 0 to 1. */
+static value squeeze_excite(struct builder *b, const char *name, value x)
 {
-    value y = ghost(b, "ghost1", x, mid, a), shortcut = x;
-    if (stride > 1)
-        y = norm(b, "bn_dw", conv(b, "conv_dw", y, depthwise(kernel, stride)));
-    y = ghost(b, "ghost2", y, out, ACT_NONE);
-    if (stride > 1 || channels_of(b, x) != out) {
-        shortcut = conv_norm(b, "shortcut", 0, x, depthwise(kernel, stride));
-        shortcut = conv_norm(b, "shortcut", 2, shortcut, pointwise(out));
+    const int c = channels_of(b, x), reduced = divisible(0.25 * c, 4);
+    enter(b, name);
+    const value squeezed = conv(b, "conv_reduce", global_pool(b, x), biased(pointwise(reduced)));
+    const value gate = conv(b, "conv_expand", activate(b, squeezed, ACT_RELU), biased(pointwise(c)));
+    leave(b);
+    return mul(b, x, activate(b, gate, ACT_HARD_SIGMOID));
+}
+
+value ghost_bottleneck(struct builder *b, value x, struct ghost g, enum act a)
+{
+    value y = ghost(b, "ghost1", x, g.mid, a), shortcut = x;
+    if (g.stride > 1)
+        y = norm(b, "bn_dw", conv(b, "conv_dw", y, depthwise(g.kernel, g.stride)));
+    if (g.excite)
+        y = squeeze_excite(b, "se", y);
+    y = ghost(b, "ghost2", y, g.out, ACT_NONE);
+    if (g.stride > 1 || channels_of(b, x) != g.out) {
+        shortcut = conv_norm(b, "shortcut", 0, x, depthwise(g.kernel, g.stride));
+        shortcut = conv_norm(b, "shortcut", 2, shortcut, pointwise(g.out));
     }
     return add(b, y, shortcut);
 }

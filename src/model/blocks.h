@@ -11,8 +11,9 @@ enum norm_type { NORM_NONE, NORM_BATCH, NORM_GROUP };
 extern const struct word norm_words[];                  /* BN, SyncBN, GN, none */
 struct norm_config { enum norm_type type; int num_groups; };
 
-/* A convolution but for its input.  Depthwise ones have as many outputs as inputs. */
-struct conv { int out, kernel, stride, pad; bool depthwise, bias, linear; };    /* linear: files have a matrix */
+/* A convolution but for its input.  Depthwise ones have as many outputs as inputs; groups 0: one of all channels;
+ * linear: files have a matrix. */
+struct conv { int out, kernel, stride, pad, groups; bool depthwise, bias, linear; };
 struct conv dense(int out, int kernel, int stride);     /* padded by (kernel - 1) / 2, no bias */
 struct conv pointwise(int out);
 struct conv depthwise(int kernel, int stride);
@@ -21,11 +22,15 @@ struct conv linear(int out);                            /* the same at every pix
 
 int channels_of(const struct builder *, value);
 
+/* A width as MobileNets round it: to the nearest multiple of divisor, and up rather than below 9/10 of it. */
+int divisible(double width, int divisor);
+
 value conv(struct builder *, const char *name, value x, struct conv);
 value conv_weight(const struct builder *, value convolved);             /* what conv, which made it, has as weight */
 /* The parameters alone of a convolution of `in` channels that official files have though nothing reads it. */
 void conv_unused(struct builder *, const char *name, int in, struct conv);
 value norm(struct builder *, const char *name, value x);                /* batch norm: momentum 0.1, eps 1e-5 */
+value batch_norm(struct builder *, const char *name, value x, double momentum, double eps);
 value group_norm(struct builder *, const char *name, value x, int groups);
 value layer_norm(struct builder *, const char *name, value x, double eps);
 /* name.index is the convolution, name.(index + 1) its batch norm. */
@@ -44,22 +49,25 @@ value depthwise_module(struct builder *, value x, struct conv, struct norm_confi
 value rep_depthwise_module(struct builder *, value x, struct conv, struct norm_config, enum act);
 
 value add(struct builder *, value, value);
-value mul(struct builder *, value, value);                              /* the second may have one channel alone */
+value mul(struct builder *, value, value);              /* the second may have one channel or one pixel an image */
 value concat(struct builder *, value, value);
 value channels(struct builder *, value, int from, int to);
 value shuffle(struct builder *, value left, value right);               /* channel shuffle of their concat, 2 groups */
 value max_pool(struct builder *, value, int kernel, int stride, int pad);
 value half_size(struct builder *, value);                               /* bilinear, half of the size, rounded down */
+value global_pool(struct builder *, value);                             /* the mean of an image: one pixel */
 value upsample(struct builder *, value);                                /* bilinear, twice the size */
 value resize(struct builder *, value, int h, int w);                    /* bilinear */
 value detach(struct builder *, value);
 value dropout(struct builder *, value, double rate);                    /* in training; else x */
+value drop_path(struct builder *, value, double rate);                  /* likewise, of whole images */
 value stack(struct builder *, const value *levels, int count);
 /* name.level.scale, a learned number a level, starting at 1. */
 value scale_levels(struct builder *, const char *name, value);
 
-/* Ghost bottleneck (Han et al. 2020, fig. 3), without squeeze-excite. */
-value ghost_bottleneck(struct builder *, value x, int mid, int out, int kernel, int stride, enum act);
+/* Ghost bottleneck (Han et al. 2020, fig. 3); excite: with squeeze-and-excitation. */
+struct ghost { int mid, out, kernel, stride; bool excite; };
+value ghost_bottleneck(struct builder *, value x, struct ghost, enum act);
 /* Ghost2former of Enhanced NanoDet: bn(w_2 * ((w_d * ghost(x)) (w_1 * x))), w_d depthwise, w_1 and w_2 1x1. */
 value ghost2former(struct builder *, value x, int out, int kernel, enum act);
 #endif

@@ -67,7 +67,7 @@ static const struct { const struct op *op; bool (*add)(cJSON *, const struct nod
     { &op_act,      act_attributes },  { &op_max_pool, pool_attributes }, { &op_avg_pool,   pool_attributes },
     { &op_channels, channels_attributes }, { &op_resize, resize_attributes },
     { &op_layer_norm, layer_norm_attributes }, { &op_dropout, drop_attributes },
-    { &op_attention, attention_attributes } };
+    { &op_drop_path, drop_attributes }, { &op_attention, attention_attributes } };
 
 /* ---- values and nodes ---- */
 

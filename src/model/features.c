@@ -10,3 +10,14 @@ bool features_fit(struct builder *b, const struct features *in, const struct int
                          channels_of(b, in->at[i]));
     return !b->error.exit;
 }
+
+void hand_over(struct builder *b, const struct ints *out_stages, int stage, value x, struct features *out)
+{
+    bool listed = false;
+    for (int i = 0; i < out_stages->count; i++)
+        listed = listed || out_stages->at[i] == stage;
+    if (listed && out->count == FEATURES)
+        builder_fail(b, "out_stages: more than %d maps", FEATURES);
+    else if (listed)
+        out->at[out->count++] = x;
+}

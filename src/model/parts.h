@@ -23,6 +23,69 @@ struct mobilenext {
 extern const struct key mobilenext_keys[];
 void mobilenext_build(struct builder *, const void *config, value image, struct features *out);
 
+/* MobileNetV2 (Sandler et al. 2018). */
+struct mobilenet_v2 {
+    const char *pretrain;
+    double width_mult;
+    struct ints out_stages;
+    int last_channel;
+    enum act activation;
+};
+extern const struct key mobilenet_v2_keys[];
+void mobilenet_v2_build(struct builder *, const void *config, value image, struct features *out);
+
+/* GhostNet (Han et al. 2020). */
+struct ghostnet {
+    const char *pretrain;
+    double width_mult;
+    struct ints out_stages;
+    enum act activation;
+};
+extern const struct key ghostnet_keys[];
+void ghostnet_build(struct builder *, const void *config, value image, struct features *out);
+
+/* EfficientNet-Lite: EfficientNet (Tan, Le 2019) without squeeze-and-excitation. */
+struct efficientnet_lite {
+    const char *model_name, *pretrain;
+    struct ints out_stages;
+    double drop_connect_rate;
+    enum act activation;
+};
+extern const struct key efficientnet_lite_keys[];
+void efficientnet_lite_build(struct builder *, const void *config, value image, struct features *out);
+
+/* RepVGG (Ding et al. 2021). */
+struct repvgg {
+    const char *arch, *pretrain;
+    struct ints out_stages;
+    int last_channel;
+    bool deploy;
+    enum act activation;
+};
+extern const struct key repvgg_keys[];
+void repvgg_build(struct builder *, const void *config, value image, struct features *out);
+
+/* The network of NanoDet-g, in the manner of CSPNet (Wang et al. 2019): stages as the configuration lists them. */
+struct custom_csp_net {
+    const char *pretrain;
+    const struct entry *net_cfg;
+    struct ints out_stages;
+    struct norm_config norm;
+    enum act activation;
+};
+extern const struct key custom_csp_net_keys[];
+void custom_csp_net_build(struct builder *, const void *config, value image, struct features *out);
+
+/* ResNet (He et al. 2015). */
+struct resnet {
+    const char *pretrain;
+    int depth;
+    struct ints out_stages;
+    enum act activation;
+};
+extern const struct key resnet_keys[];
+void resnet_build(struct builder *, const void *config, value image, struct features *out);
+
 /* FPN (Lin et al. 2017) without convolutions behind its sums, and PAN (Liu et al. 2018), which goes down again. */
 struct fpn {
     struct ints in_channels;

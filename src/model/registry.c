@@ -5,6 +5,12 @@
 const struct backbone backbones[] = {
     { "ShuffleNetV2", shufflenet_v2_keys, sizeof(struct shufflenet_v2), shufflenet_v2_build },
     { "mobilenext", mobilenext_keys, sizeof(struct mobilenext), mobilenext_build },
+    { "MobileNetV2", mobilenet_v2_keys, sizeof(struct mobilenet_v2), mobilenet_v2_build },
+    { "GhostNet", ghostnet_keys, sizeof(struct ghostnet), ghostnet_build },
+    { "EfficientNetLite", efficientnet_lite_keys, sizeof(struct efficientnet_lite), efficientnet_lite_build },
+    { "RepVGG", repvgg_keys, sizeof(struct repvgg), repvgg_build },
+    { "CustomCspNet", custom_csp_net_keys, sizeof(struct custom_csp_net), custom_csp_net_build },
+    { "ResNet", resnet_keys, sizeof(struct resnet), resnet_build },
     {0} };
 
 const struct neck necks[] = {

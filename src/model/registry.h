@@ -11,6 +11,8 @@ struct features { int count; value at[FEATURES]; };
 
 /* Has each map as many channels as in_channels says?  If not, the builder fails. */
 bool features_fit(struct builder *, const struct features *, const struct ints *in_channels);
+/* Appends x to the maps that a backbone hands over if `stage` is one of out_stages. */
+void hand_over(struct builder *, const struct ints *out_stages, int stage, value x, struct features *);
 
 /* What the rows of all kinds start with. */
 struct part { const char *name; const struct key *keys; size_t config_size; };

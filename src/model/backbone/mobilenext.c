@@ -37,13 +37,6 @@ static const struct size *size_of(const struct ints *out_stages)
     return NULL;
 }
 
-/* The multiple of divisor nearest to c, but not below 9/10 of it. */
-static int divisible(double c, int divisor)
-{
-    const int nearest = (int)fmax(divisor, (int)(c + divisor / 2.0) / divisor * divisor);
-    return nearest < 0.9 * c ? nearest + divisor : nearest;
-}
-
 /* Kernel refinement: sigmoid(bn(x * k)) (x * w), where the 1x1 kernel k is the sum of the depthwise w over its taps. */
 static value refined_depthwise(struct builder *b, value x)
 {

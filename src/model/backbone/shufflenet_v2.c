@@ -40,14 +40,6 @@ static value shuffle_unit(struct builder *b, value x, int out, int stride, enum 
     return shuffle(b, left, right);
 }
 
-static bool hands_over(const struct shufflenet_v2 *c, int stage)
-{
-    for (int i = 0; i < c->out_stages.count; i++)
-        if (c->out_stages.at[i] == stage)
-            return true;
-    return false;
-}
-
 void shufflenet_v2_build(struct builder *b, const void *config, value image, struct features *out)
 {
     static const int repeats[] = { 4, 8, 4 };
@@ -71,7 +63,6 @@ void shufflenet_v2_build(struct builder *b, const void *config, value image, str
         }
         if (stage == 4 && c->with_last_conv)
             x = activate(b, conv_norm(b, "stage4.conv5", 0, x, pointwise(size->channels[4])), c->activation);
-        if (hands_over(c, stage))
-            out->at[out->count++] = x;
+        hand_over(b, &c->out_stages, stage, x, out);
     }
 }

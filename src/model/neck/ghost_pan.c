@@ -45,14 +45,14 @@ static value downsample(struct builder *b, const char *name, int index, value x,
 static value ghost_blocks(struct builder *b, const char *name, int index, value x, const struct ghost_pan *c)
 {
     const struct norm_config none = { .type = NORM_NONE };
+    const struct ghost bottleneck = { c->out_channels * c->expand, c->out_channels, c->kernel_size, 1, false };
     value y = x;
     enter_index(b, name, index);
     b->init.weights = WEIGHTS_DEFAULT;
     for (int i = 0; i < c->num_blocks; i++) {
         enter_index(b, "blocks", i);
-        y = c->block == GHOST_2_FORMER
-            ? ghost2former(b, y, c->out_channels, c->kernel_size, c->activation)
-            : ghost_bottleneck(b, y, c->out_channels * c->expand, c->out_channels, c->kernel_size, 1, c->activation);
+        y = c->block == GHOST_2_FORMER ? ghost2former(b, y, c->out_channels, c->kernel_size, c->activation)
+                                       : ghost_bottleneck(b, y, bottleneck, c->activation);
         leave(b);
     }
     b->init.weights = WEIGHTS_KAIMING;

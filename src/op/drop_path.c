@@ -1,0 +1,59 @@
+/* op/drop_path.c -- stochastic depth (Huang et al. 2016), also called drop connect: y = m x / keep, keep = 1 - rate,
+ * where m is 1 for an image with probability keep, else 0.  m depends on the call's key and the image's place. */
+#include "base/random.h"
+#include "op/lazy.h"
+#include "op/ops.h"
+
+static bool shape(struct node *n, struct error *err)
+{
+    n->y[0] = n->x[0];
+    return (n->attr.drop.rate >= 0 && n->attr.drop.rate < 1)
+        || fail(err, "a rate of %g must be from 0 to below 1", (double)n->attr.drop.rate);
+}
+
+/* m / keep */
+static real factor(const struct call *k, int image)
+{
+    struct random random = random_of(k->key, (uint64_t)image, 0);
+    const double keep = 1 - (double)k->node->attr.drop.rate;
+    return (real)(random_unit(&random) < keep ? 1 / keep : 0);
+}
+
+static void forward_image(const void *job, int image)
+{
+    const struct call *k = job;
+    const struct view y = k->y[0];
+    const struct range r = image_range(y, image);
+    const real f = factor(k, image);
+    write_values(k, 0, r, y.p + r.first * y.ld, y.ld);
+    for (ptrdiff_t i = r.first; i < r.first + r.count; i++)
+        for (int c = 0; c < y.c; c++)
+            y.p[i * y.ld + c] *= f;
+}
+
+/* dx = m dy / keep */
+static void backward_image(const void *job, int image)
+{
+    const struct call *k = job;
+    const struct view dx = k->dx[0], dy = k->dy[0];
+    const struct range r = image_range(dx, image);
+    const real f = factor(k, image);
+    for (ptrdiff_t i = r.first; i < r.first + r.count; i++)
+        for (int c = 0; c < dx.c; c++)
+            store(&dx.p[i * dx.ld + c], k->add[0], f * dy.p[i * dy.ld + c]);
+}
+
+static void forward(const struct call *k)
+{
+    team_for(k->team, k->y[0].n, forward_image, k);
+}
+
+static void backward(const struct call *k)
+{
+    if (k->dx[0].p)
+        team_for(k->team, k->dx[0].n, backward_image, k);
+}
+
+const struct op op_drop_path = {
+    .name = "drop_path", .in_min = 1, .in_max = 1, .takes_lazy = 1,
+    .shape = shape, .forward = forward, .backward = backward };
