@@ -64,13 +64,6 @@ static void grows_without_end(struct builder *b, value in)
     graph_output(b, "y", in);
 }
 
-static void normalised_too_late(struct builder *b, value in)
-{
-    const value x = conv(b, "x", in, 2, 1);
-    graph_output(b, "y", norm(b, "late", x, ACT_NONE));
-    graph_output(b, "x", x);
-}
-
 static void input_too_large(struct builder *b, value in)
 {
     (void)in;
@@ -91,7 +84,6 @@ static const struct refused {
     { "too many operands", operands_too_many, { "all", "9 operands" } },
     { "levels", levels_unasked, { "upsample2x", "one level" } },
     { "size", grows_without_end, { "upsample2x", "too large" } },
-    { "a raw value that is read elsewhere", normalised_too_late, { "late", "read elsewhere" } },
     { "an input's size", input_too_large, { "input", "too large" } },
     {0} };
 

@@ -115,6 +115,18 @@ static void pending_read_by_all(struct builder *b, value in)
     graph_output(b, "pool", graph_node(b, &op_max_pool, "pool", &alike, 1, (union attr){ .pool = { 3, 2, 1 } }));
 }
 
+/* What is normalised has other readers, which see it as it was. */
+static void raw_read_elsewhere(struct builder *b, value in)
+{
+    const value x = firm(b, "x", in, 3), y = norm(b, "y", x, ACT_SILU), z = norm(b, "z", x, ACT_NONE);
+    const value half = channels(b, x, 1, 3), part = norm(b, "part", half, ACT_SILU), given = norm(b, "in", in, ACT_SILU);
+    graph_output(b, "sum", add(b, add(b, conv(b, "c", x, 3, 3), conv(b, "d", y, 3, 1)), z));
+    graph_output(b, "both", conv(b, "e", concat(b, concat(b, x, y), part), 2, 1));
+    graph_output(b, "x", x);
+    graph_output(b, "half", conv(b, "h", half, 2, 1));
+    graph_output(b, "given", conv(b, "g", given, 2, 1));
+}
+
 static void pending_concat_of_concat(struct builder *b, value in)
 {
     const value x = soft(b, "x", in, 1), y = soft(b, "y", in, 2), z = soft(b, "z", in, 1);
@@ -180,6 +192,7 @@ static const struct graph_case {
     { "concats of concats", nested_concats },
     { "a value is concatenated with itself", concat_of_itself },
     { "a part across the slots of a concat", half_of_concat },
+    { "a raw value is read beside its normalisations", raw_read_elsewhere },
     { "a pending value is read in every way", pending_read_by_all },
     { "pending concats of concats", pending_concat_of_concat },
     { "a normalised value is an output", normalised_output },

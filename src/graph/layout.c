@@ -90,17 +90,16 @@ static void place_in_output(struct graph *g, int i, int k)
 }
 
 /* Who lives in whom. */
-static bool find_parents(struct graph *g, struct error *err)
+static void find_parents(struct graph *g)
 {
     for (int i = 0; i < g->node_count; i++) {
         const struct node *n = &g->nodes[i];
         struct value_info *x = operand(g, i, 0), *y = output(g, i);
         struct slice slice = {0};
         if (n->op->pends) {
-            if (x->consumers != 1 || x->is_output)
-                return fail(err, "%s: its input is read elsewhere before it is normalised", n->name);
             y->here.parent = n->operand[0];
-            x->gradient.parent = n->result[0];          /* backward turns dy into dx in place */
+            if (x->consumers == 1 && !x->is_output)
+                x->gradient.parent = n->result[0];      /* backward turns dy into dx in place */
         } else if (n->op->output_in_operand && n->op->output_in_operand(n, &slice)) {
             y->here.parent = y->gradient.parent = n->operand[0];
             y->here.channel = y->gradient.channel = slice.channel;
@@ -112,7 +111,6 @@ static bool find_parents(struct graph *g, struct error *err)
         for (int k = 0; k < n->in; k++)
             place_in_output(g, i, k);
     }
-    return true;
 }
 
 /* Invariant 2 of graph.h. */
@@ -318,8 +316,9 @@ bool layout(struct graph *g, struct params *params, struct error *err)
     g->work[BACKWARD] = new_array(nodes, sizeof *g->save, err);
     if (!g->add || !g->items || !g->save || !g->work[FORWARD] || !g->work[BACKWARD])
         return false;
-    if (!want_gradients(g, params, err) || !find_parents(g, err))
+    if (!want_gradients(g, params, err))
         return false;
+    find_parents(g);
     for (int v = 0; v < g->value_count; v++) {
         resolve(g, v, &g->values[v].here, false);
         resolve(g, v, &g->values[v].gradient, true);
