@@ -251,10 +251,32 @@ static void test_export_writes_what_detects_the_same(void **state)
     bytes_free(&a);
     bytes_free(&b);
     refused(2, "--out", "export", config, "--weights", weights, NULL);
-    refused(2, "not in this version", "export", config, "--weights", weights, "--out", "x", "--format", "onnx", NULL);
-    refused(2, "not in this version", "export", config, "--weights", weights, "--out", "x", "--format", "ncnn", NULL);
+    refused(2, "must end in .param", "export", config, "--weights", weights, "--out", "x", "--format", "ncnn", NULL);
     refused(2, "no such format", "export", config, "--weights", weights, "--out", "x", "--format", "onyx", NULL);
     refused(1, "/no/folder", "export", config, "--weights", weights, "--out", "/no/folder/x", NULL);
+}
+
+/* Whichever format the weights go through, with norms folded or apart, the same bits come back. */
+static void test_export_goes_round(void **state)
+{
+    static const struct round { const char *format, *file, *flag; } rounds[] = {
+        { "ncnn", "round.param", NULL }, { "ncnn", "apart.param", "--no-fold" } };
+    struct bytes a, b;
+    struct error err = {0};
+    (void)state;
+    works("export", config, "--weights", weights, "--out", tiny_path("before.safetensors"), NULL);
+    assert_true(file_read(&a, tiny_path("before.safetensors"), &err));
+    for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
+        const struct round *r = &rounds[i];
+        works("export", config, "--weights", weights, "--out", tiny_path(r->file), "--format", r->format, r->flag,
+              NULL);
+        works("export", config, "--weights", tiny_path(r->file), "--out", tiny_path("after.safetensors"), NULL);
+        assert_true(file_read(&b, tiny_path("after.safetensors"), &err));
+        assert_int_equal(a.size, b.size);
+        assert_memory_equal(a.p, b.p, a.size);
+        bytes_free(&b);
+    }
+    bytes_free(&a);
 }
 
 /* ---- info, bench, convert ---- */
@@ -381,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_predict_takes_files_folders_and_patterns),
         cmocka_unit_test(test_predict_reads_a_stream),
         cmocka_unit_test(test_export_writes_what_detects_the_same),
+        cmocka_unit_test(test_export_goes_round),
         cmocka_unit_test(test_info_counts),
         cmocka_unit_test(test_the_input_size_is_any),
         cmocka_unit_test(test_bench_measures),

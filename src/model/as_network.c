@@ -1,21 +1,16 @@
 #include "model/as_network.h"
 
+#include "data/sample.h"
 #include "deploy/network_fold.h"
 #include "deploy/network_match.h"
 #include "deploy/network_of_graph.h"
 #include "kernel/kernels.h"
 #include <stdlib.h>
 
-static int rounded(int side)
-{
-    enum { MULTIPLE = 32 };
-    return (side + MULTIPLE - 1) / MULTIPLE * MULTIPLE;
-}
-
 bool model_network(struct model *m, const real *values, struct network *net, struct error *err)
 {
     const int *size = m->config->val.input_size;
-    const struct graph_options options = { .n = 1, .h = rounded(size[1]), .w = rounded(size[0]), .separate = true };
+    const struct graph_options options = { .n = 1, .h = padded_side(size[1]), .w = padded_side(size[0]), .separate = true };
     const struct team team = { 1 };
     const struct binding to = { .params = &m->params, .values = values, .team = &team,
                                 .kernels = kernels_pick(getenv("NANODET_ISA"), err) };

@@ -1,0 +1,156 @@
+#include "model/export.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "deploy/network_fold.h"
+#include "interop/ncnn.h"
+#include "interop/safetensors.h"
+#include "model/as_network.h"
+#include "model/criterion.h"
+#include "model/fold.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- metadata ---- */
+
+static bool add_list(struct tensors *t, const char *key, const cJSON *list, struct error *err)
+{
+    char *text = list ? cJSON_PrintUnformatted(list) : NULL;
+    const bool ok = text ? tensors_add_metadata(t, key, text, err) : fail(err, "out of memory for metadata");
+    cJSON_free(text);
+    return ok;
+}
+
+static bool add_metadata(const struct model *m, bool folded, struct tensors *t, struct error *err)
+{
+    const struct config *c = m->config;
+    const double (*normalize)[3] = c->val.pipeline.normalize;
+    struct prior_grid grid;
+    if (!criterion_grid(m, 1, c->val.input_size[1], c->val.input_size[0], &grid, err))
+        return false;
+    const struct { const char *key; cJSON *list; } rows[] = {
+        { "class_names",   cJSON_CreateStringArray(c->class_names.at, c->class_names.count) },
+        { "input_size",    cJSON_CreateIntArray(c->val.input_size, 2) },
+        { "mean_bgr",      cJSON_CreateDoubleArray(normalize[0], 3) },
+        { "deviation_bgr", cJSON_CreateDoubleArray(normalize[1], 3) },
+        { "strides",       cJSON_CreateIntArray(m->shape.strides.at, m->shape.strides.count) },
+        { "reg_max",       cJSON_CreateNumber(m->shape.reg_max) },
+        { "prior_offset",  cJSON_CreateNumber(grid.offset) },
+        { "folded",        cJSON_CreateBool(folded) } };
+    bool ok = tensors_add_metadata(t, "format", "nanodet", err);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ok = ok && add_list(t, rows[i].key, rows[i].list, err);
+        cJSON_Delete(rows[i].list);
+    }
+    return ok;
+}
+
+/* ---- formats ---- */
+
+static bool halve(struct tensors *t, struct error *err)
+{
+    for (int i = 0; i < t->count; i++) {
+        struct tensor *one = &t->list[i];
+        const float *from = (const float *)(const void *)one->data;
+        uint16_t *to = tensors_block(t, tensor_count(one), sizeof *to, err);
+        if (!to)
+            return false;
+        for (size_t k = 0; k < tensor_count(one); k++) {
+            to[k] = half_of(from[k]);
+            if ((to[k] & 0x7c00) == 0x7c00)
+                return fail(err, "%s: %g is too large for 16 bits", one->name, (double)from[k]);
+        }
+        one->dtype = DTYPE_F16;
+        one->data = (const unsigned char *)to;
+    }
+    return true;
+}
+
+static bool write_safetensors(struct model *m, const char *path, const struct export_options *o, struct error *err)
+{
+    struct inference needs = {0};
+    struct tensors t = {0};
+    real *folded = new_array((size_t)m->params.total, sizeof *folded, err);
+    bool ok = folded && inference_of(&needs, m, err);
+    if (ok && o->fold)
+        fold_norms(&needs, &m->params, m->params.value, folded);
+    ok = ok && inference_give(&needs, &m->params, o->fold ? folded : m->params.value, o->fold, &t, err)
+      && (!o->half || halve(&t, err)) && add_metadata(m, o->fold, &t, err) && safetensors_write(path, &t, err);
+    tensors_free(&t);
+    inference_free(&needs);
+    free(folded);
+    return ok;
+}
+
+static bool make_network(struct model *m, const struct export_options *o, struct network *net, struct error *err)
+{
+    return model_network(m, m->params.value, net, err) && add_metadata(m, o->fold, &net->weights, err)
+        && (!o->fold || (network_fold(net, err) && network_merge(net, err)));
+}
+
+static bool write_ncnn(struct model *m, const char *path, const struct export_options *o, struct error *err)
+{
+    const struct ncnn_options options = { .half = o->half, .separate = m->head->family == LOSS_GFL };
+    struct network net = {0};
+    const bool ok = make_network(m, o, &net, err) && ncnn_write(path, &net, &options, err);
+    network_free(&net);
+    return ok;
+}
+
+const struct export_format export_formats[] = {
+    { "safetensors", .write = write_safetensors },
+    { "ncnn", .ending = ".param", .beside = ".bin", .write = write_ncnn },
+    {0} };
+
+/* ---- files ---- */
+
+/* The path with `middle` before its ending, which is replaced if `ending` is not NULL; free() it. */
+static char *renamed(const char *path, const char *middle, const char *ending, struct error *err)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
+    const int stem = dot ? (int)(dot - path) : (int)strlen(path);
+    struct text name = {0};
+    text_add(&name, "%.*s%s%s", stem, path, middle, ending ? ending : dot ? dot : "");
+    if (text_ok(&name, err))
+        return name.s;
+    text_free(&name);
+    return NULL;
+}
+
+static bool ends_in(const char *path, const char *ending)
+{
+    const size_t n = strlen(path), m = strlen(ending);
+    return n > m && strcmp(path + n - m, ending) == 0;
+}
+
+static bool move(const char *from, const char *to, struct error *err)
+{
+    return rename(from, to) == 0 || fail(err, "%s: %s", to, strerror(errno));
+}
+
+bool model_export(struct model *m, const char *path, const struct export_format *format,
+                  const struct export_options *o, struct verification *v, struct error *err)
+{
+    const double tolerance = o->half ? 0.05 : 1e-4;
+    if (format->ending && !ends_in(path, format->ending))
+        return misuse(err, "%s: a file of %s must end in %s", path, format->name, format->ending);
+    char *part = renamed(path, ".part", NULL, err);
+    char *beside = format->beside ? renamed(path, "", format->beside, err) : NULL;
+    char *beside_part = format->beside ? renamed(path, ".part", format->beside, err) : NULL;
+    const bool ok = part && (!format->beside || (beside && beside_part)) && format->write(m, part, o, err)
+                 && model_verify(m, part, tolerance, o->threads, v, err)
+                 && (!beside || move(beside_part, beside, err)) && move(part, path, err);
+    if (!ok && part)
+        unlink(part);
+    if (!ok && beside_part)
+        unlink(beside_part);
+    free(part);
+    free(beside);
+    free(beside_part);
+    return ok;
+}

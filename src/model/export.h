@@ -1,0 +1,25 @@
+/* model/export.h -- the network that detects, without what only training needs, in a file for other programs. */
+#ifndef MODEL_EXPORT_H
+#define MODEL_EXPORT_H
+#include "model/verify.h"
+
+struct export_options {
+    bool half;                          /* weights of 16 bits */
+    bool fold;                          /* norms and parallel branches go into the convolutions */
+    int threads;
+};
+
+struct export_format {
+    const char *name, *ending;          /* how the name of a file must end; NULL: as it likes */
+    const char *beside;                 /* the ending of the file that is written beside it; NULL: none */
+    bool (*write)(struct model *, const char *path, const struct export_options *, struct error *);
+};
+extern const struct export_format export_formats[];
+
+/* The file gets its name once model_verify finds that it detects as the model does: to 1e-4 of the largest output, with
+ * weights of 16 bits to 0.05.  Besides weights it holds, where the format has a place for that, what detecting needs:
+ * class_names, input_size (width, height), mean_bgr and deviation_bgr, strides, reg_max, prior_offset (of the points
+ * that boxes are seen from, in strides), folded.  Exit 2 if the path does not end as the format wants. */
+bool model_export(struct model *, const char *path, const struct export_format *, const struct export_options *,
+                  struct verification *, struct error *);
+#endif
