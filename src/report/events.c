@@ -1,6 +1,6 @@
 #include "report/events.h"
 
-#include "base/file.h"
+#include "base/wire.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,63 +20,20 @@ uint32_t events_masked_crc(const void *p, size_t size)
     return (crc >> 15 | crc << 17) + 0xa282ead8u;
 }
 
-static void put_fixed(struct text *t, uint64_t v, int bytes)    /* little-endian */
-{
-    for (int i = 0; i < bytes; i++)
-        text_bytes(t, &(unsigned char){ (unsigned char)(v >> 8 * i) }, 1);
-}
-
-static void put_varint(struct text *t, uint64_t v)
-{
-    for (; v >= 0x80; v >>= 7)
-        put_fixed(t, v | 0x80, 1);
-    put_fixed(t, v, 1);
-}
-
-/* A field is its number and wire type, then the value: 0 a varint, 1 eight bytes, 2 a length and bytes, 5 four. */
-static void put_double(struct text *t, unsigned field, double v)
-{
-    uint64_t bits;
-    memcpy(&bits, &v, 8);
-    put_varint(t, field << 3 | 1);
-    put_fixed(t, bits, 8);
-}
-
-static void put_float(struct text *t, unsigned field, float v)
-{
-    uint32_t bits;
-    memcpy(&bits, &v, 4);
-    put_varint(t, field << 3 | 5);
-    put_fixed(t, bits, 4);
-}
-
-static void put_int(struct text *t, unsigned field, int64_t v)
-{
-    put_varint(t, field << 3);
-    put_varint(t, (uint64_t)v);
-}
-
-static void put_bytes(struct text *t, unsigned field, const void *p, size_t size)
-{
-    put_varint(t, field << 3 | 2);
-    put_varint(t, size);
-    text_bytes(t, p, size);
-}
-
 /* Event: 1 wall_time, 2 step, and one of 3 file_version, 5 summary, 7 session_log.  A record is the event's length,
  * the length's checksum, the event, its checksum. */
-static bool write_event(struct events *e, int64_t step, unsigned field, const void *p, size_t size, struct error *err)
+static bool write_event(struct events *e, int64_t step, int field, const void *p, size_t size, struct error *err)
 {
     struct text event = {0}, record = {0};
     struct timespec now = {0};
     clock_gettime(CLOCK_REALTIME, &now);
-    put_double(&event, 1, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec);
-    put_int(&event, 2, step);
-    put_bytes(&event, field, p, size);
-    put_fixed(&record, event.size, 8);
-    put_fixed(&record, events_masked_crc(record.s, record.size), 4);
+    wire_put_double(&event, 1, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec);
+    wire_put_int(&event, 2, step);
+    wire_put_bytes(&event, field, p, size);
+    wire_put_fixed(&record, event.size, 8);
+    wire_put_fixed(&record, events_masked_crc(record.s, record.size), 4);
     text_bytes(&record, event.s, event.size);
-    put_fixed(&record, events_masked_crc(event.s, event.size), 4);
+    wire_put_fixed(&record, events_masked_crc(event.s, event.size), 4);
     bool ok = text_ok(&event, err) && text_ok(&record, err);
     if (ok && (fwrite(record.s, 1, record.size, e->file) != record.size || fflush(e->file) != 0))
         ok = fail(err, "TensorBoard events: %s", strerror(errno));
@@ -106,10 +63,9 @@ bool events_scalars(struct events *e, int64_t step, const char *const *names, co
     struct text summary = {0};
     for (int i = 0; i < count; i++) {                           /* Summary: 1 value: 1 tag, 2 simple_value */
         struct text value = {0};
-        put_bytes(&value, 1, names[i], strlen(names[i]));
-        put_float(&value, 2, (float)values[i]);
-        put_bytes(&summary, 1, value.s, value.failed ? 0 : value.size);
-        text_free(&value);
+        wire_put_text(&value, 1, names[i]);
+        wire_put_float(&value, 2, (float)values[i]);
+        wire_put_message(&summary, 1, &value);
     }
     const bool ok = text_ok(&summary, err) && write_event(e, step, 5, summary.s, summary.size, err);
     text_free(&summary);

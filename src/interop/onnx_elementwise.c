@@ -1,0 +1,200 @@
+/* Sums and products: of maps, of a map and a constant, of a map and a number. */
+#include "interop/onnx_reader.h"
+
+#include "base/memory.h"
+#include <math.h>
+#include <stdlib.h>
+
+static float *no_floats(const struct reader *r, const struct onnx_node *node, const char *why)
+{
+    node_fails(r, node, why);
+    return NULL;
+}
+
+/* A constant beside a map, in the order of the map: values[c][h][w], or [c] if all pixels have the same. */
+static float *spread(struct reader *r, const struct onnx_node *node, const struct seen *x, const struct tensor *t,
+                     bool *pixels)
+{
+    const struct map *map = &r->places[x->layer].map;
+    const struct view *v = &x->view;
+    size_t step[VIEW_ATOMS], inner = 1;
+    *pixels = false;
+    if (t->rank > v->rank)
+        return no_floats(r, node, "a constant of more extents than the map");
+    for (int d = v->rank, k = t->rank; d-- > 0; ) {
+        const size_t extent = k > 0 ? t->dims[--k] : 1;
+        size_t within = inner;
+        if (extent != 1 && extent != (size_t)v->extent[d])
+            return no_floats(r, node, "a constant that does not fit the map");
+        for (int i = v->first[d + 1]; i-- > v->first[d]; within *= (size_t)v->atom[i].extent) {
+            step[i] = extent == 1 ? 0 : within;
+            *pixels = *pixels || (step[i] && v->atom[i].axis != AXIS_C);
+            if (step[i] && v->atom[i].axis == AXIS_N)
+                return no_floats(r, node, "a constant that differs from image to image");
+        }
+        inner *= extent;
+    }
+    const int c = map->extent[AXIS_C], h = *pixels ? map->extent[AXIS_Y] : 1, w = *pixels ? map->extent[AXIS_X] : 1;
+    const size_t count = (size_t)c * (size_t)h * (size_t)w;
+    double *from = reader_spend(r, node, count + inner) ? new_array(inner, sizeof *from, r->err) : NULL;
+    float *out = from ? new_array(count, sizeof *out, r->err) : NULL;
+    if (out)
+        tensor_doubles(t, from);
+    for (size_t i = 0; out && i < count; i++) {
+        const size_t at[AXES] = { 0, i / ((size_t)h * (size_t)w), i / (size_t)w % (size_t)h, i % (size_t)w };
+        size_t place = 0;
+        for (int a = 0; a < v->atoms; a++)
+            place += step[a] * (at[v->atom[a].axis] / (size_t)v->atom[a].stride % (size_t)v->atom[a].extent);
+        out[i] = (float)from[place];
+    }
+    free(from);
+    return out;
+}
+
+/* ---- a map and a constant ---- */
+
+/* The constant of all pixels as a layer. */
+static int add_constant(struct reader *r, const struct onnx_node *node, struct map map, double stride, const float *data)
+{
+    const size_t dims[] = { 1, (size_t)map.extent[AXIS_C], (size_t)map.extent[AXIS_Y], (size_t)map.extent[AXIS_X] };
+    struct text name = {0};
+    map.extent[AXIS_N] = 1;
+    const int layer = add_layer(r, node, LAYER_CONSTANT, NULL, 0, map, stride);
+    text_add(&name, "%s.constant.%d", layer < 0 ? "" : r->net->layers[layer].name, layer);
+    const int weight = layer >= 0 && text_ok(&name, r->err) ? add_weights(r, name.s, AXES, dims, data) : NO_TENSOR;
+    text_free(&name);
+    if (weight == NO_TENSOR)
+        return -1;
+    r->net->layers[layer].weight = weight;
+    return layer;
+}
+
+/* Convolutions have a place for what is added to their channels. */
+static bool takes_bias(const struct reader *r, int layer)
+{
+    const struct layer *l = &r->net->layers[layer];
+    return l->bias == NO_TENSOR && r->places[layer].readers == 1
+        && (l->kind == LAYER_CONV || l->kind == LAYER_AFFINE || l->kind == LAYER_NORM);
+}
+
+static int add_bias(struct reader *r, const struct onnx_node *node, int to, float *values, double sign)
+{
+    const size_t count = (size_t)r->places[to].map.extent[AXIS_C];
+    struct text name = {0};
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(sign * (double)values[i]);
+    if (!takes_bias(r, to)) {
+        float *ones = new_array(count, sizeof *ones, r->err);
+        for (size_t i = 0; ones && i < count; i++)
+            ones[i] = 1;
+        const int layer = ones ? add_affine(r, node, to, ones, values) : -1;
+        free(ones);
+        return layer;
+    }
+    text_add(&name, "%s.bias.%d", r->net->layers[to].name, to);
+    const int bias = text_ok(&name, r->err) ? add_weights(r, name.s, 1, &count, values) : NO_TENSOR;
+    text_free(&name);
+    r->net->layers[to].bias = bias;
+    return bias == NO_TENSOR ? -1 : to;
+}
+
+static int add_factors(struct reader *r, const struct onnx_node *node, int to, float *values, bool divide)
+{
+    for (int i = 0; divide && i < r->places[to].map.extent[AXIS_C]; i++)
+        values[i] = 1 / values[i];
+    return add_affine(r, node, to, values, NULL);
+}
+
+enum pairing { ADD, SUBTRACT, MULTIPLY, DIVIDE };
+
+static bool with_constant(struct reader *r, const struct onnx_node *node, enum pairing how, int map_at)
+{
+    struct seen *x = node_value(r, node, map_at);
+    const struct tensor *t = node_constant(r, node, 1 - map_at);
+    const bool backwards = map_at == 1 && (how == SUBTRACT || how == DIVIDE);
+    bool pixels;
+    if (!x || !t)
+        return false;
+    if (backwards)
+        return node_fails(r, node, "a constant less or over a map");
+    if (tensor_count(t) == 1 && t->rank <= x->view.rank) {
+        const double v = tensor_single(t);
+        return form_number(r, node, x, how == MULTIPLY ? v : how == DIVIDE ? 1 / v : 1,
+                           how == ADD ? v : how == SUBTRACT ? -v : 0);
+    }
+    float *values = seen_settle(r, node, x) ? spread(r, node, x, t, &pixels) : NULL;
+    if (!values)
+        return false;
+    const struct place place = r->places[x->layer];
+    struct seen y = *x;
+    if (!pixels)
+        y.layer = how == ADD || how == SUBTRACT ? add_bias(r, node, x->layer, values, how == ADD ? 1 : -1)
+                                                : add_factors(r, node, x->layer, values, how == DIVIDE);
+    else if (how == SUBTRACT || how == DIVIDE)
+        y.layer = node_fails(r, node, "a constant of every pixel that is not added or multiplied") - 1;
+    else {
+        const int constant = add_constant(r, node, place.map, place.stride, values);
+        y.layer = constant < 0 ? -1 : add_layer(r, node, how == ADD ? LAYER_ADD : LAYER_MUL,
+                                                (const int[]){ x->layer, constant }, 2, place.map, place.stride);
+    }
+    free(values);
+    if (y.layer >= 0)
+        set_view(r, node, &y);
+    return y.layer >= 0;
+}
+
+/* ---- two maps ---- */
+
+/* b has the extents of a, or one pixel, or one channel where it is a factor. */
+static bool goes_with(const struct map *a, const struct map *b, enum pairing how)
+{
+    const int *x = a->extent, *y = b->extent;
+    const bool same = y[AXIS_Y] == x[AXIS_Y] && y[AXIS_X] == x[AXIS_X], pixel = y[AXIS_Y] == 1 && y[AXIS_X] == 1;
+    return y[AXIS_N] == x[AXIS_N] && ((y[AXIS_C] == x[AXIS_C] && (same || pixel))
+                                      || (how == MULTIPLY && y[AXIS_C] == 1 && same));
+}
+
+static bool of_maps(struct reader *r, const struct onnx_node *node, enum pairing how)
+{
+    struct seen *a = node_value(r, node, 0), *b = node_value(r, node, 1);
+    if (!a || !b)
+        return false;
+    if (how == MULTIPLY && form_product(r, node, a, b))
+        return true;
+    if (!seen_settle(r, node, a) || !seen_settle(r, node, b))
+        return false;
+    const struct map *x = &r->places[a->layer].map, *y = &r->places[b->layer].map;
+    const bool alike = view_same(&a->view, &b->view);
+    const bool plain = view_is_plain(&a->view, x) && view_is_plain(&b->view, y);
+    struct seen out = *a;
+    if (how == SUBTRACT || how == DIVIDE || !(alike || plain))
+        return node_fails(r, node, "two maps that go together in no way known here");
+    if (!goes_with(x, y, how)) {
+        out = *b;
+        b = a;
+    }
+    if (!goes_with(&r->places[out.layer].map, &r->places[b->layer].map, how))
+        return node_fails(r, node, "two maps whose extents do not go together");
+    const struct place place = r->places[out.layer];
+    out.layer = add_layer(r, node, how == ADD ? LAYER_ADD : LAYER_MUL, (const int[]){ out.layer, b->layer }, 2,
+                          place.map, place.stride);
+    if (out.layer >= 0)
+        set_view(r, node, &out);
+    return out.layer >= 0;
+}
+
+static bool pair(struct reader *r, const struct onnx_node *node, enum pairing how)
+{
+    for (int i = 0; i < 2; i++)
+        if (node_constant(r, node, 1 - i))
+            return with_constant(r, node, how, i);
+    return of_maps(r, node, how);
+}
+
+static bool read_add(struct reader *r, const struct onnx_node *node) { return pair(r, node, ADD); }
+static bool read_sub(struct reader *r, const struct onnx_node *node) { return pair(r, node, SUBTRACT); }
+static bool read_mul(struct reader *r, const struct onnx_node *node) { return pair(r, node, MULTIPLY); }
+static bool read_div(struct reader *r, const struct onnx_node *node) { return pair(r, node, DIVIDE); }
+
+const struct handler elementwise_handlers[] = {
+    { "Add", read_add }, { "Sub", read_sub }, { "Mul", read_mul }, { "Div", read_div }, {0} };

@@ -1,0 +1,107 @@
+/* interop/onnx_reader.h -- what the parts of the reader share: what became of each value of the file.
+ * A value is a constant, or a layer's map under a view, perhaps with an elementwise formula pending on it. */
+#ifndef INTEROP_ONNX_READER_H
+#define INTEROP_ONNX_READER_H
+#include "interop/network.h"
+#include "interop/onnx_file.h"
+#include "interop/onnx_view.h"
+
+/* scale G(x) x + shift, or without the x: what activations that are spelled out pass through. */
+struct form {
+    enum gate {
+        GATE_ONE,               /* 1 */
+        GATE_RELU6,             /* min(max(x + 3, 0), 6) */
+        GATE_SIGMOID,           /* 1 / (1 + exp(-x)) */
+        GATE_ERF,               /* erf(x / sqrt 2) */
+        GATE_ONE_ERF            /* 1 + erf(x / sqrt 2) */
+    } gate;
+    bool times_x;
+    double scale, shift;
+};
+
+struct seen {
+    enum { SEEN_NOT, SEEN_CONSTANT, SEEN_MAP } kind;
+    struct tensor constant;                     /* nameless, */
+    int origin;                                 /* but it has that value's name */
+    int layer;
+    struct view view;
+    struct form form;
+};
+
+struct reader {
+    struct onnx_file file;
+    struct network *net;
+    struct seen *seen;                          /* [file.value_count] */
+    int *weight_of;                             /* [file.value_count] its index in net->weights, or NO_TENSOR */
+    int *readers;                               /* [file.value_count] inputs of nodes that it is */
+    struct place {                              /* of each layer: the extents of its value, pixels of the input from */
+        struct map map; double stride;          /* one of its own to the next, and how many nodes read it, whatever */
+        int readers;                            /* view they have of it */
+    } *places; int place_count, place_capacity;
+    size_t work;                                /* numbers that may still be computed here */
+    struct error *err;
+};
+
+/* fail(), with the file and the node before the text. */
+bool node_fails(const struct reader *, const struct onnx_node *, const char *text);
+
+/* Takes numbers from the work that a file may ask for; false, with an error, if too little is left. */
+bool reader_spend(struct reader *, const struct onnx_node *, size_t numbers);
+
+/* Input i of a node, or NULL where it is left out. */
+struct seen *node_input(const struct reader *, const struct onnx_node *, int i);
+const struct tensor *node_constant(const struct reader *, const struct onnx_node *, int i);     /* or NULL */
+
+/* Whole numbers: input i, a constant of one extent or none; or the attribute, as older operators have it; -1 if there
+ * is neither or it holds more than most. */
+int node_ints(const struct reader *, const struct onnx_node *, int i, const char *attribute, int64_t *out, int most);
+
+/* ---- constants (onnx_fold.c) ---- */
+
+/* Computes a node of constants; *known is false, and nothing happened, if it is of no such kind. */
+bool fold_node(struct reader *, const struct onnx_node *, bool *known);
+bool set_constant(struct reader *, const struct onnx_node *, const int64_t *numbers, int count);  /* output 0 */
+double tensor_single(const struct tensor *);    /* its only number */
+
+/* ---- formulas (onnx_forms.c) ---- */
+
+extern const struct form plain_form;
+
+/* Makes the layers that a pending formula stands for: the value is the last of them from now on. */
+bool seen_settle(struct reader *, const struct onnx_node *, struct seen *);
+
+/* Output 0 is factor x + term, the product of two values of one layer: false, with nothing done, if it is no formula. */
+bool form_number(struct reader *, const struct onnx_node *, const struct seen *x, double factor, double term);
+bool form_product(struct reader *, const struct onnx_node *, const struct seen *, const struct seen *);
+
+/* A layer scale[c] x + shift[c], shift may be NULL; -1 on failure. */
+int add_affine(struct reader *, const struct onnx_node *, int of, const float *scale, const float *shift);
+
+/* The value at input i, formula and all; NULL, with an error, if it is no map. */
+struct seen *node_value(struct reader *, const struct onnx_node *, int i);
+
+/* ---- layers (onnx_read.c) ---- */
+
+/* Appends a layer whose value has so large a map; -1 on failure. */
+int add_layer(struct reader *, const struct onnx_node *, enum layer_kind, const int *operands, int count,
+              struct map, double stride);
+/* Appends weights under the name; NO_TENSOR on failure. */
+int add_weights(struct reader *, const char *name, int rank, const size_t *dims, const float *data);
+/* Gives weights the name of a value, if no others have it; false: no memory. */
+bool name_weights(struct reader *, int weights, int value);
+/* The constant at input i as weights, under its own name; NO_TENSOR, with an error, if it is none of that
+ * shape. */
+int weights_of_input(struct reader *, const struct onnx_node *, int i, int rank, const size_t *dims);
+
+/* The settled value at input i, seen as [n][c][h][w]; NULL on failure. */
+struct seen *node_map(struct reader *, const struct onnx_node *, int i);
+/* Output i is that layer, seen as [n][c][h][w]; false if it is -1. */
+bool set_layer(struct reader *, const struct onnx_node *, int i, int layer);
+/* Output 0 is the same value as input 0 under another view or formula. */
+void set_view(struct reader *, const struct onnx_node *, const struct seen *);
+
+/* The handlers of the nodes that are no arithmetic on constants; a table ends with {0}. */
+struct handler { const char *name; bool (*read)(struct reader *, const struct onnx_node *); };
+extern const struct handler layer_handlers[], form_handlers[], elementwise_handlers[], reorder_handlers[];
+const void *node_row(const struct onnx_node *, const void *rows, size_t row_size);      /* of its operator, or NULL */
+#endif

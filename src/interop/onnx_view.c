@@ -1,0 +1,144 @@
+#include "interop/onnx_view.h"
+
+#include <string.h>
+
+struct view view_of(const struct map *map)
+{
+    struct view v = { .rank = AXES };
+    for (int axis = 0; axis < AXES; axis++) {
+        v.extent[axis] = map->extent[axis];
+        if (map->extent[axis] > 1)
+            v.atom[v.atoms++] = (struct atom){ (enum axis)axis, 1, map->extent[axis] };
+        v.first[axis + 1] = v.atoms;
+    }
+    return v;
+}
+
+bool view_same(const struct view *a, const struct view *b)
+{
+    bool same = a->rank == b->rank && a->atoms == b->atoms;
+    for (int i = 0; same && i < a->rank; i++)
+        same = a->extent[i] == b->extent[i] && a->first[i + 1] == b->first[i + 1];
+    for (int i = 0; same && i < a->atoms; i++)
+        same = a->atom[i].axis == b->atom[i].axis && a->atom[i].stride == b->atom[i].stride
+            && a->atom[i].extent == b->atom[i].extent;
+    return same;
+}
+
+bool view_is_plain(const struct view *v, const struct map *map)
+{
+    const struct view plain = view_of(map);
+    return view_same(v, &plain);
+}
+
+int view_shuffle(const struct view *v, const struct map *map)
+{
+    for (int i = v->first[1]; v->rank == AXES && v->first[2] == i + 2 && i < v->first[2]; i += 2) {
+        const int groups = v->atom[i + 1].extent;
+        struct view want = view_of(map);
+        const int64_t cut[] = { map->extent[0], groups, map->extent[1] / groups, map->extent[2], map->extent[3] };
+        if (map->extent[1] % groups == 0 && view_reshape(&want, cut, 5)
+            && view_transpose(&want, (const int64_t[]){ 0, 2, 1, 3, 4 }, 5)
+            && view_reshape(&want, (const int64_t[]){ cut[0], map->extent[1], cut[3], cut[4] }, AXES)
+            && view_same(v, &want))
+            return groups;
+    }
+    return 0;
+}
+
+/* Atoms of one axis that follow each other without a gap, within one extent, are one. */
+static void join(struct view *v)
+{
+    int atoms = 0, from = 0;
+    for (int dim = 0; dim < v->rank; dim++) {
+        const int to = v->first[dim + 1], start = atoms;
+        for (int i = from; i < to; i++) {
+            struct atom *before = atoms > start ? &v->atom[atoms - 1] : NULL;
+            const struct atom a = v->atom[i];
+            if (before && before->axis == a.axis && before->stride == a.stride * a.extent)
+                *before = (struct atom){ a.axis, a.stride, a.extent * before->extent };
+            else
+                v->atom[atoms++] = a;
+        }
+        from = to;
+        v->first[dim + 1] = atoms;
+    }
+    v->atoms = atoms;
+}
+
+/* Replaces -1 by what is left of the view's numbers. */
+static bool complete(const struct view *v, const int64_t *extents, int rank, int *out)
+{
+    int64_t all = 1, known = 1;
+    int open = -1;
+    for (int i = 0; i < v->rank; i++)
+        all *= v->extent[i];
+    for (int i = 0; i < rank; i++) {
+        if ((extents[i] < 1 && extents[i] != -1) || extents[i] > all || (extents[i] == -1 && open >= 0))
+            return false;
+        if (extents[i] == -1)
+            open = i;
+        else if ((known *= extents[i]) > all)
+            return false;
+        out[i] = (int)extents[i];
+    }
+    if (open >= 0 && all % known == 0 && all / known <= INT32_MAX)
+        out[open] = (int)(all / known);
+    return open >= 0 ? all % known == 0 : known == all;
+}
+
+bool view_reshape(struct view *v, const int64_t *extents, int rank)
+{
+    struct view out = { .rank = rank };
+    struct atom rest = {0};
+    int next = 0;
+    if (rank < 0 || rank > VIEW_RANK || !complete(v, extents, rank, out.extent))
+        return false;
+    for (int dim = 0; dim < rank; dim++) {
+        for (int need = out.extent[dim]; need > 1; ) {
+            if (rest.extent <= 1)
+                rest = v->atom[next++];                         /* there is one: the products are equal */
+            const int take = rest.extent <= need ? rest.extent : need;
+            if (out.atoms == VIEW_ATOMS || need % take || rest.extent % take)
+                return false;
+            out.atom[out.atoms++] = (struct atom){ rest.axis, rest.stride * (rest.extent / take), take };
+            rest.extent /= take;
+            need /= take;
+        }
+        out.first[dim + 1] = out.atoms;
+    }
+    join(&out);
+    *v = out;
+    return true;
+}
+
+bool view_transpose(struct view *v, const int64_t *order, int rank)
+{
+    struct view out = { .rank = rank };
+    unsigned seen = 0;
+    if (rank != v->rank)
+        return false;
+    for (int dim = 0; dim < rank; dim++) {
+        if (order[dim] < 0 || order[dim] >= rank || seen >> order[dim] & 1)
+            return false;
+        seen |= 1u << order[dim];
+        out.extent[dim] = v->extent[order[dim]];
+        for (int i = v->first[order[dim]]; i < v->first[order[dim] + 1]; i++)
+            out.atom[out.atoms++] = v->atom[i];
+        out.first[dim + 1] = out.atoms;
+    }
+    *v = out;
+    return true;
+}
+
+void view_drop(struct view *v, int dim)
+{
+    const int gone = v->first[dim + 1] - v->first[dim], after = v->first[dim + 1];
+    memmove(&v->atom[v->first[dim]], &v->atom[after], (size_t)(v->atoms - after) * sizeof *v->atom);
+    for (int i = dim; i + 1 < v->rank; i++) {
+        v->extent[i] = v->extent[i + 1];
+        v->first[i + 1] = v->first[i + 2] - gone;
+    }
+    v->atoms -= gone;
+    v->rank--;
+}
