@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static float *no_floats(const struct reader *r, const struct onnx_node *node, const char *why)
 {
@@ -54,17 +55,18 @@ static float *spread(struct reader *r, const struct onnx_node *node, const struc
 /* ---- a map and a constant ---- */
 
 /* The constant of all pixels as a layer. */
-static int add_constant(struct reader *r, const struct onnx_node *node, struct map map, double stride, const float *data)
+static int add_constant(struct reader *r, const struct onnx_node *node, struct map map, double stride,
+                        const float *data)
 {
     const size_t dims[] = { 1, (size_t)map.extent[AXIS_C], (size_t)map.extent[AXIS_Y], (size_t)map.extent[AXIS_X] };
-    struct text name = {0};
+    float *numbers;
     map.extent[AXIS_N] = 1;
     const int layer = add_layer(r, node, LAYER_CONSTANT, NULL, 0, map, stride);
-    text_add(&name, "%s.constant.%d", layer < 0 ? "" : r->net->layers[layer].name, layer);
-    const int weight = layer >= 0 && text_ok(&name, r->err) ? add_weights(r, name.s, AXES, dims, data) : NO_TENSOR;
-    text_free(&name);
+    const int weight = layer < 0 ? NO_TENSOR
+                     : network_weights(r->net, r->net->layers[layer].name, AXES, dims, &numbers, r->err);
     if (weight == NO_TENSOR)
         return -1;
+    memcpy(numbers, data, dims[1] * dims[2] * dims[3] * sizeof *data);
     r->net->layers[layer].weight = weight;
     return layer;
 }
@@ -80,7 +82,6 @@ static bool takes_bias(const struct reader *r, int layer)
 static int add_bias(struct reader *r, const struct onnx_node *node, int to, float *values, double sign)
 {
     const size_t count = (size_t)r->places[to].map.extent[AXIS_C];
-    struct text name = {0};
     for (size_t i = 0; i < count; i++)
         values[i] = (float)(sign * (double)values[i]);
     if (!takes_bias(r, to)) {
@@ -91,9 +92,7 @@ static int add_bias(struct reader *r, const struct onnx_node *node, int to, floa
         free(ones);
         return layer;
     }
-    text_add(&name, "%s.bias.%d", r->net->layers[to].name, to);
-    const int bias = text_ok(&name, r->err) ? add_weights(r, name.s, 1, &count, values) : NO_TENSOR;
-    text_free(&name);
+    const int bias = add_vector(r, to, "bias", values);
     r->net->layers[to].bias = bias;
     return bias == NO_TENSOR ? -1 : to;
 }

@@ -397,12 +397,13 @@ static bool fold_pair(struct reader *r, const struct onnx_node *node)
 }
 
 static const struct kind { const char *name; bool (*fold)(struct reader *, const struct onnx_node *); } kinds[] = {
-    { "Constant", fold_constant }, { "Identity", fold_same },   { "Cast", fold_cast },       { "Shape", fold_shape },
-    { "Gather", fold_gather },     { "Slice", fold_slice },     { "Concat", fold_concat },   { "Reshape", fold_reshape },
-    { "Squeeze", fold_squeeze },   { "Unsqueeze", fold_unsqueeze }, { "Transpose", fold_transpose },
-    { "Add", fold_pair },   { "Sub", fold_pair },    { "Mul", fold_pair },   { "Div", fold_pair },  { "Pow", fold_pair },
-    { "Floor", fold_single }, { "Ceil", fold_single }, { "Sqrt", fold_single }, { "Exp", fold_single },
-    { "Abs", fold_single }, {0} };
+    { "Constant", fold_constant },  { "Identity", fold_same },     { "Cast", fold_cast },     { "Shape", fold_shape },
+    { "Gather", fold_gather },      { "Slice", fold_slice },       { "Concat", fold_concat },
+    { "Reshape", fold_reshape },
+    { "Squeeze", fold_squeeze },    { "Unsqueeze", fold_unsqueeze }, { "Transpose", fold_transpose },
+    { "Add", fold_pair },           { "Sub", fold_pair },          { "Mul", fold_pair },      { "Div", fold_pair },
+    { "Pow", fold_pair },           { "Floor", fold_single },      { "Ceil", fold_single },   { "Sqrt", fold_single },
+    { "Exp", fold_single },         { "Abs", fold_single },        {0} };
 
 bool fold_node(struct reader *r, const struct onnx_node *node, bool *known)
 {

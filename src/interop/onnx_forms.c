@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 const struct form plain_form = { GATE_ONE, true, 1, 0 };
 
@@ -60,24 +61,31 @@ static bool form_times(struct form *a, const struct form *b)
     return true;
 }
 
+int add_vector(struct reader *r, int layer, const char *ending, const float *values)
+{
+    const size_t count = (size_t)r->places[layer].map.extent[AXIS_C];
+    struct text name = {0};
+    float *numbers;
+    text_add(&name, "%s.%s", r->net->layers[layer].name, ending);
+    const int weights = !text_ok(&name, r->err) ? NO_TENSOR
+                      : network_weights(r->net, name.s, 1, &count, &numbers, r->err);
+    if (weights != NO_TENSOR)
+        memcpy(numbers, values, count * sizeof *values);
+    text_free(&name);
+    return weights;
+}
+
 int add_affine(struct reader *r, const struct onnx_node *node, int of, const float *scale, const float *shift)
 {
     const struct place place = r->places[of];
-    const size_t count = (size_t)place.map.extent[AXIS_C];
     const int layer = add_layer(r, node, LAYER_AFFINE, &of, 1, place.map, place.stride);
-    struct text weight = {0}, bias = {0};
     if (layer < 0)
         return -1;
-    text_add(&weight, "%s.scale.%d", r->net->layers[layer].name, layer);
-    text_add(&bias, "%s.shift.%d", r->net->layers[layer].name, layer);
-    bool ok = text_ok(&weight, r->err) && text_ok(&bias, r->err);
-    const int w = ok ? add_weights(r, weight.s, 1, &count, scale) : NO_TENSOR;
-    const int b = ok && shift ? add_weights(r, bias.s, 1, &count, shift) : NO_TENSOR;
-    text_free(&weight);
-    text_free(&bias);
-    r->net->layers[layer].weight = w;
-    r->net->layers[layer].bias = b;
-    return w == NO_TENSOR || (shift && b == NO_TENSOR) ? -1 : layer;
+    const int weight = add_vector(r, layer, "weight", scale);
+    const int bias = shift && weight != NO_TENSOR ? add_vector(r, layer, "bias", shift) : NO_TENSOR;
+    r->net->layers[layer].weight = weight;
+    r->net->layers[layer].bias = bias;
+    return weight == NO_TENSOR || (shift && bias == NO_TENSOR) ? -1 : layer;
 }
 
 /* The same for all channels. */

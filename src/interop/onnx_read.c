@@ -38,7 +38,8 @@ const struct tensor *node_constant(const struct reader *r, const struct onnx_nod
     return seen && seen->kind == SEEN_CONSTANT ? &seen->constant : NULL;
 }
 
-int node_ints(const struct reader *r, const struct onnx_node *node, int i, const char *attribute, int64_t *out, int most)
+int node_ints(const struct reader *r, const struct onnx_node *node, int i, const char *attribute, int64_t *out,
+              int most)
 {
     const struct tensor *t = node_constant(r, node, i);
     if (!node_input(r, node, i))
@@ -130,20 +131,6 @@ int add_layer(struct reader *r, const struct onnx_node *node, enum layer_kind ki
     }
     text_free(&text);
     return -1;
-}
-
-int add_weights(struct reader *r, const char *name, int rank, const size_t *dims, const float *data)
-{
-    struct tensor t = { .name = (char *)name, .dtype = DTYPE_F32, .rank = rank };
-    size_t count = 1;
-    for (int i = 0; i < rank; i++)
-        count *= t.dims[i] = dims[i];
-    float *p = tensors_block(&r->net->weights, count, sizeof *p, r->err);
-    if (!p)
-        return NO_TENSOR;
-    memcpy(p, data, count * sizeof *p);
-    t.data = (unsigned char *)p;
-    return tensors_add(&r->net->weights, &t, r->err) ? r->net->weights.count - 1 : NO_TENSOR;
 }
 
 bool name_weights(struct reader *r, int weights, int value)
@@ -271,7 +258,8 @@ static bool add_head(const struct reader *r, const int *reader, struct search *s
     if (i == HEADS)
         return fail(r->err, "%s: more predictions than detectors have", r->file.path);
     s->heads += i == s->heads;
-    s->head[i] = (struct head){ value, sigmoid || (i < s->heads && s->head[i].sigmoid && s->head[i].value == value), 0 };
+    s->head[i].value = value;
+    s->head[i].sigmoid = s->head[i].sigmoid || sigmoid;
     return true;
 }
 
@@ -439,8 +427,7 @@ bool onnx_read(struct network *net, struct bytes bytes, const char *path, struct
     r.seen = needed ? new_array(values, sizeof *r.seen, err) : NULL;
     r.weight_of = r.seen ? new_array(values, sizeof *r.weight_of, err) : NULL;
     r.readers = r.weight_of ? new_array(values, sizeof *r.readers, err) : NULL;
-    ok = r.readers && read_all(&r, reader, stack, been, needed) && tensors_index(&net->weights, path, err)
-      && network_check(net, path, err);
+    ok = r.readers && read_all(&r, reader, stack, been, needed) && network_check(net, path, err);
     free(reader);
     free(stack);
     free(been);

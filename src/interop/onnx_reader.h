@@ -70,9 +70,13 @@ extern const struct form plain_form;
 /* Makes the layers that a pending formula stands for: the value is the last of them from now on. */
 bool seen_settle(struct reader *, const struct onnx_node *, struct seen *);
 
-/* Output 0 is factor x + term, the product of two values of one layer: false, with nothing done, if it is no formula. */
+/* Output 0 is factor x + term. */
 bool form_number(struct reader *, const struct onnx_node *, const struct seen *x, double factor, double term);
+/* Output 0 is the product of two values of one layer; false, with nothing done, if that is no formula known here. */
 bool form_product(struct reader *, const struct onnx_node *, const struct seen *, const struct seen *);
+
+/* Numbers for the channels of a layer's value, named after the layer; NO_TENSOR on failure. */
+int add_vector(struct reader *, int layer, const char *ending, const float *values);
 
 /* A layer scale[c] x + shift[c], shift may be NULL; -1 on failure. */
 int add_affine(struct reader *, const struct onnx_node *, int of, const float *scale, const float *shift);
@@ -85,8 +89,6 @@ struct seen *node_value(struct reader *, const struct onnx_node *, int i);
 /* Appends a layer whose value has so large a map; -1 on failure. */
 int add_layer(struct reader *, const struct onnx_node *, enum layer_kind, const int *operands, int count,
               struct map, double stride);
-/* Appends weights under the name; NO_TENSOR on failure. */
-int add_weights(struct reader *, const char *name, int rank, const size_t *dims, const float *data);
 /* Gives weights the name of a value, if no others have it; false: no memory. */
 bool name_weights(struct reader *, int weights, int value);
 /* The constant at input i as weights, under its own name; NO_TENSOR, with an error, if it is none of that

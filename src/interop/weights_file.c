@@ -1,6 +1,7 @@
 #include "interop/weights_file.h"
 
 #include "interop/ncnn.h"
+#include "interop/onnx.h"
 #include "interop/pytorch.h"
 #include "interop/safetensors.h"
 
@@ -21,6 +22,7 @@ static const struct network_format {
     bool (*read)(struct network *, struct bytes file, const char *path, struct error *err);
 } network_formats[] = {
     { "ncnn", ncnn_recognises, ncnn_read },
+    { "ONNX", onnx_recognises, onnx_read },
     {0} };
 
 bool weights_file_read(struct tensors *out, struct network *net, const char *path, struct error *err)
