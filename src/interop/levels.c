@@ -11,20 +11,18 @@ struct parts { struct part list[PARTS_MAX]; int count; };
 int network_step(const struct network *net, int i, const int *steps)
 {
     const struct layer *layer = &net->layers[i];
-    const int step = layer->operands ? steps[layer->operand[0]] : 0;
+    int step = -1;
+    for (int k = 0; k < layer->operands; k++)                       /* of a sum with one pixel, the map's */
+        step = steps[layer->operand[k]] > step ? steps[layer->operand[k]] : step;
     switch (layer->kind) {
     case LAYER_INPUT:       return 1;
     case LAYER_GLOBAL_POOL: return 0;
     case LAYER_BILINEAR:
-    case LAYER_NEAREST:     return step == 0 ? 0 : step > 0 && step % 2 == 0 ? step / 2 : -1;
+    case LAYER_NEAREST:     return step % 2 == 0 ? step / 2 : -1;
     case LAYER_CONV:
     case LAYER_MAX_POOL:
-    case LAYER_AVG_POOL:    return step <= 0 ? step : step <= (1 << 16) / layer->stride ? step * layer->stride : -1;
-    default:
-        for (int k = 1; k < layer->operands; k++)
-            if (steps[layer->operand[0]] == 0 && steps[layer->operand[k]] != 0)
-                return steps[layer->operand[k]];
-        return step;
+    case LAYER_AVG_POOL:    return step <= (1 << 16) / layer->stride ? step * layer->stride : -1;
+    default:                return step;
     }
 }
 

@@ -6,7 +6,7 @@
 #include "interop/network.h"
 
 /* Pixels of the input from one pixel of layer i to the next, where steps holds those of the layers before it; 0: its
- * value is one pixel whatever the input (or a constant), -1: less than one pixel. */
+ * value is one pixel whatever the input; -1: it does not depend on the input's size, or is less than one pixel. */
 int network_step(const struct network *, int i, const int *steps);
 
 /* Walks back from the values that the file puts out to the logits and bins behind them; sets outputs, strides, classes

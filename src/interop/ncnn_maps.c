@@ -248,13 +248,13 @@ static bool scale(struct ncnn_reader *r)
 
 /* ---- two operands ---- */
 
-/* The smaller operand, of one pixel or one channel, is the second. */
+/* The smaller operand, a constant or of one pixel or one channel, is the second. */
 static bool put_pair(struct ncnn_reader *r, enum layer_kind kind)
 {
     int value[2] = { r->in[0]->value[0], r->in[1]->value[0] };
-    if (r->in[0]->layout != r->in[1]->layout || r->in[0]->values > 1 || r->in[1]->values > 1)
+    if (r->in[0]->layout != r->in[1]->layout)
         return ncnn_refuse(r, "its operands differ in layout");
-    if ((ncnn_is_pixel(r, value[0]) && !ncnn_is_pixel(r, value[1]))
+    if (r->steps[value[0]] < r->steps[value[1]]
         || (ncnn_channels(r, value[0]) == 1 && ncnn_channels(r, value[1]) > 1)) {
         const int first = value[0];
         value[0] = value[1];
@@ -316,15 +316,22 @@ static bool channel_shuffle(struct ncnn_reader *r)
     return put_layer(r, layer);
 }
 
+/* Out blob i: those channels of each level. */
 static bool put_channels(struct ncnn_reader *r, int i, int from, int to)
 {
-    const int layer = ncnn_add(r, LAYER_CHANNELS, r->in[0]->value, 1);
-    if (layer < 0)
-        return false;
-    r->net->layers[layer].from = from;
-    r->net->layers[layer].to = to;
-    ncnn_put(r, i, layer);
-    return ncnn_finish(r, layer);
+    r->out[i] = *r->in[0];
+    r->out[i].read = false;
+    for (int k = 0; k < r->in[0]->values; k++) {
+        const int layer = ncnn_add(r, LAYER_CHANNELS, &r->in[0]->value[k], 1);
+        if (layer < 0)
+            return false;
+        r->net->layers[layer].from = from;
+        r->net->layers[layer].to = to;
+        r->out[i].value[k] = layer;
+        if (!ncnn_finish(r, layer))
+            return false;
+    }
+    return true;
 }
 
 /* Whether axis, negative from the last, is that of the channels. */
@@ -443,26 +450,26 @@ static bool interp(struct ncnn_reader *r)
 const struct ncnn_type ncnn_map_types[] = {
     { "Input",                { 0, 0 }, { 1, 1 }, 0, input },
     { "MemoryData",           { 0, 0 }, { 1, 1 }, 0, constant },
-    { "Split",                { 1, 1 }, { 1, LAYER_OPERANDS }, ANY, alias },
-    { "Noop",                 { 1, 1 }, { 1, 1 }, ANY, alias },
-    { "Dropout",              { 1, 1 }, { 1, 1 }, ANY, alias },
+    { "Split",                { 1, 1 }, { 1, LAYER_OPERANDS }, ANY | JOINED, alias },
+    { "Noop",                 { 1, 1 }, { 1, 1 }, ANY | JOINED, alias },
+    { "Dropout",              { 1, 1 }, { 1, 1 }, ANY | JOINED, alias },
     { "Convolution",          { 1, 1 }, { 1, 1 }, MAP, convolution },
     { "ConvolutionDepthWise", { 1, 1 }, { 1, 1 }, MAP, convolution },
     { "InnerProduct",         { 1, 1 }, { 1, 1 }, MAP | PIXELS, inner_product },
     { "BatchNorm",            { 1, 1 }, { 1, 1 }, MAP, batch_norm },
     { "Scale",                { 1, 2 }, { 1, 1 }, MAP, scale },
-    { "ReLU",                 { 1, 1 }, { 1, 1 }, ANY, activation },
-    { "Clip",                 { 1, 1 }, { 1, 1 }, ANY, activation },
-    { "Sigmoid",              { 1, 1 }, { 1, 1 }, ANY, activation },
-    { "HardSwish",            { 1, 1 }, { 1, 1 }, ANY, activation },
-    { "HardSigmoid",          { 1, 1 }, { 1, 1 }, ANY, activation },
-    { "Swish",                { 1, 1 }, { 1, 1 }, ANY, activation },
-    { "GELU",                 { 1, 1 }, { 1, 1 }, ANY, activation },
+    { "ReLU",                 { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },
+    { "Clip",                 { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },
+    { "Sigmoid",              { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },
+    { "HardSwish",            { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },
+    { "HardSigmoid",          { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },
+    { "Swish",                { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },
+    { "GELU",                 { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },
     { "Eltwise",              { 2, 2 }, { 1, 1 }, ANY, eltwise },
     { "BinaryOp",             { 1, 2 }, { 1, 1 }, ANY | SCORES, binary_op },
     { "ShuffleChannel",       { 1, 1 }, { 1, 1 }, MAP, channel_shuffle },
-    { "Slice",                { 1, 1 }, { 1, LAYER_OPERANDS }, MAP | FLAT | PIXELS | MAP_PIXELS, slice },
-    { "Crop",                 { 1, 1 }, { 1, 1 }, MAP | FLAT | PIXELS | MAP_PIXELS, crop },
+    { "Slice",                { 1, 1 }, { 1, LAYER_OPERANDS }, MAP | FLAT | PIXELS | MAP_PIXELS | JOINED, slice },
+    { "Crop",                 { 1, 1 }, { 1, 1 }, MAP | FLAT | PIXELS | MAP_PIXELS | JOINED, crop },
     { "Pooling",              { 1, 1 }, { 1, 1 }, MAP, pooling },
     { "Reduction",            { 1, 1 }, { 1, 1 }, MAP, reduction },
     { "Interp",               { 1, 1 }, { 1, 1 }, MAP, interp },

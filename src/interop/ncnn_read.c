@@ -120,7 +120,8 @@ static bool find_bottoms(struct ncnn_reader *r, const struct ncnn_type *type)
         r->in[i] = find_blob(r, r->line->bottom[i]);
         if (!r->in[i])
             return ncnn_refuse(r, "reads %s, which no layer before it writes", r->line->bottom[i]);
-        if (!((int)r->in[i]->layout & type->layouts))
+        if (!((int)r->in[i]->layout & type->layouts)
+            || (r->in[i]->values > 1 && r->in[i]->layout != SCORES && !(type->layouts & JOINED)))
             return ncnn_refuse(r, "cannot be understood after the reshapes and transposes before it");
         r->in[i]->read = true;
     }

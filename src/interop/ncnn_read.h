@@ -13,7 +13,8 @@ enum ncnn_layout {
     HEADS       = 16,           /* [heads][c / heads][pixels] */
     HEAD_PIXELS = 32,           /* [heads][pixels][c / heads] */
     SCORES      = 64,           /* [heads][pixels of the query][pixels of the key], values: query and key */
-    ANY         = 127 - SCORES
+    JOINED      = 128,          /* said of what a type of layer takes: blobs of several levels, each one as it is */
+    ANY         = MAP | FLAT | PIXELS | MAP_PIXELS | HEADS | HEAD_PIXELS
 };
 
 struct ncnn_blob {

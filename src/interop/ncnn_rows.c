@@ -53,7 +53,7 @@ static bool reshape(struct ncnn_reader *r)
         return put_layout(r, MAP);
     if (by_pixel && c != -233 && w == channels)
         return put_layout(r, MAP_PIXELS);
-    if (by_channel && in->values == 1 && c > 0 && h > 0 && h <= channels / c && h * c == channels) {
+    if (by_channel && c > 0 && h > 0 && h <= channels / c && h * c == channels) {
         put_layout(r, HEADS);
         r->out[0].heads = c;
         return true;
@@ -66,29 +66,29 @@ static bool flatten(struct ncnn_reader *r)
     return ncnn_is_pixel(r, r->in[0]->value[0]) ? put_layout(r, MAP) : ncnn_refuse(r, "makes a vector of a whole map");
 }
 
-/* Of channels: a concat.  Of pixels: the levels after each other. */
-static bool concat(struct ncnn_reader *r)
+/* Of channels, level by level. */
+static bool concat_channels(struct ncnn_reader *r)
 {
-    const enum ncnn_layout layout = r->in[0]->layout;
-    const int rank = layout & (FLAT | PIXELS) ? 2 : 3, axis = ncnn_integer(r->line, 0, 0);
-    const int at = axis < 0 ? axis + rank : axis;
-    int values[LAYER_OPERANDS];
-    for (int i = 0; i < r->line->bottoms; i++) {
-        values[i] = r->in[i]->value[0];
-        if (r->in[i]->layout != layout)
-            return ncnn_refuse(r, "its operands differ in layout");
+    ncnn_put(r, 0, 0);
+    r->out[0].values = r->in[0]->values;
+    for (int k = 0; k < r->in[0]->values; k++) {
+        int values[LAYER_OPERANDS];
+        for (int i = 0; i < r->line->bottoms; i++) {
+            values[i] = r->in[i]->value[k];
+            if (r->in[i]->values != r->in[0]->values)
+                return ncnn_refuse(r, "its operands differ in the number of levels");
+        }
+        r->out[0].value[k] = ncnn_add(r, LAYER_CONCAT, values, r->line->bottoms);
+        if (!ncnn_finish(r, r->out[0].value[k]))
+            return false;
     }
-    if (at == (layout & (MAP | FLAT) ? 0 : rank - 1)) {
-        const int layer = r->in[0]->values == 1 ? ncnn_add(r, LAYER_CONCAT, values, r->line->bottoms) : -1;
-        for (int i = 0; i < r->line->bottoms; i++)
-            if (r->in[i]->values != 1)
-                return ncnn_refuse(r, "of levels that were joined before");
-        ncnn_put(r, 0, layer);
-        return ncnn_finish(r, layer);
-    }
-    if (rank != 2)
-        return ncnn_refuse(r, "only channels, or the pixels of levels, can be joined");
-    r->out[0] = (struct ncnn_blob){ .layout = layout };
+    return true;
+}
+
+/* Of pixels: levels after each other. */
+static bool join_levels(struct ncnn_reader *r)
+{
+    r->out[0] = (struct ncnn_blob){ .layout = r->in[0]->layout };
     for (int i = 0; i < r->line->bottoms; i++)
         for (int k = 0; k < r->in[i]->values; k++) {
             if (r->out[0].values == LAYER_OPERANDS)
@@ -96,6 +96,18 @@ static bool concat(struct ncnn_reader *r)
             r->out[0].value[r->out[0].values++] = r->in[i]->value[k];
         }
     return true;
+}
+
+static bool concat(struct ncnn_reader *r)
+{
+    const enum ncnn_layout layout = r->in[0]->layout;
+    const int rank = layout & (FLAT | PIXELS) ? 2 : 3, axis = ncnn_integer(r->line, 0, 0);
+    for (int i = 1; i < r->line->bottoms; i++)
+        if (r->in[i]->layout != layout)
+            return ncnn_refuse(r, "its operands differ in layout");
+    if ((axis < 0 ? axis + rank : axis) == (layout & (MAP | FLAT) ? 0 : rank - 1))
+        return concat_channels(r);
+    return rank == 2 ? join_levels(r) : ncnn_refuse(r, "only channels, or the pixels of levels, can be joined");
 }
 
 /* ---- attention ---- */
@@ -124,7 +136,7 @@ static bool mat_mul(struct ncnn_reader *r)
 {
     const struct ncnn_blob *a = r->in[0], *b = r->in[1];
     const bool transposed = ncnn_integer(r->line, 0, 0);
-    if (a->values == 1 && b->values == 1 && a->heads == b->heads && a->layout == HEAD_PIXELS
+    if (a->heads == b->heads && a->layout == HEAD_PIXELS
         && b->layout == (transposed ? HEAD_PIXELS : HEADS)) {
         r->out[0] = (struct ncnn_blob){ .layout = SCORES, .value = { a->value[0], b->value[0] }, .values = 2,
                                         .heads = a->heads, .scale = 1 };
@@ -132,7 +144,7 @@ static bool mat_mul(struct ncnn_reader *r)
     }
     const bool first = a->layout == SCORES;                 /* scores v, or v scores^T */
     const struct ncnn_blob *scores = first ? a : b, *v = first ? b : a;
-    if (scores->layout != SCORES || v->heads != scores->heads || v->values != 1 || !scores->softmax
+    if (scores->layout != SCORES || v->heads != scores->heads || !scores->softmax
         || transposed == first || v->layout != (first ? HEAD_PIXELS : HEADS))
         return ncnn_refuse(r, "only an attention of queries, keys and values is supported");
     const int each = ncnn_channels(r, scores->value[0]) / scores->heads;
@@ -145,7 +157,7 @@ static bool layer_norm(struct ncnn_reader *r)
 {
     const int channels = ncnn_channels(r, r->in[0]->value[0]);
     const size_t dims[1] = { (size_t)channels };
-    if (ncnn_integer(r->line, 0, 0) != channels || !ncnn_integer(r->line, 2, 1) || r->in[0]->values != 1)
+    if (ncnn_integer(r->line, 0, 0) != channels || !ncnn_integer(r->line, 2, 1))
         return ncnn_refuse(r, "only over the channels of a pixel, with weights, is supported");
     const int weight = ncnn_weight(r, "weight", false, 1, dims);
     const int bias = weight < 0 ? NO_TENSOR : ncnn_weight(r, "bias", false, 1, dims);
@@ -160,10 +172,10 @@ static bool layer_norm(struct ncnn_reader *r)
 }
 
 const struct ncnn_type ncnn_row_types[] = {
-    { "Permute",   { 1, 1 }, { 1, 1 }, ANY, permute },
+    { "Permute",   { 1, 1 }, { 1, 1 }, ANY | JOINED, permute },
     { "Reshape",   { 1, 1 }, { 1, 1 }, ANY, reshape },
     { "Flatten",   { 1, 1 }, { 1, 1 }, MAP, flatten },
-    { "Concat",    { 2, LAYER_OPERANDS }, { 1, 1 }, MAP | FLAT | PIXELS | MAP_PIXELS, concat },
+    { "Concat",    { 2, LAYER_OPERANDS }, { 1, 1 }, MAP | FLAT | PIXELS | MAP_PIXELS | JOINED, concat },
     { "Softmax",   { 1, 1 }, { 1, 1 }, SCORES, softmax },
     { "MatMul",    { 2, 2 }, { 1, 1 }, HEADS | HEAD_PIXELS | SCORES, mat_mul },
     { "LayerNorm", { 1, 1 }, { 1, 1 }, PIXELS | MAP_PIXELS, layer_norm },

@@ -215,21 +215,37 @@ static bool write_constant(struct writer *w, const struct layer *layer, struct b
     return add_weights(w, layer, layer->weight, false);
 }
 
+/* The numbers of the activation that is part of the layer's line. */
+struct fused { char s[80]; };
+
+static struct fused fused_activation(const struct writer *w, const struct layer *layer)
+{
+    const struct layer *last = &w->net->layers[w->result[layer - w->net->layers]];
+    struct fused fused = { "" };
+    if (last != layer) {
+        const int n = snprintf(fused.s, sizeof fused.s, " 9=%d", activations[last->act].fused);
+        snprintf(fused.s + n, sizeof fused.s - (size_t)n, activations[last->act].array, (double)last->slope);
+    }
+    return fused;
+}
+
+/* Of one pixel, which is a vector, ncnn wants an InnerProduct. */
 static bool write_conv(struct writer *w, const struct layer *layer, struct blob out)
 {
-    const int i = (int)(layer - w->net->layers);
-    const struct layer *last = &w->net->layers[w->result[i]];
     const struct blob in = read_operand(w, layer, 0);
-    char groups[32] = "", fused[80] = "";
+    const struct fused fused = fused_activation(w, layer);
+    const size_t weights = tensor_count(&w->net->weights.list[layer->weight]);
+    const bool bias = layer->bias != NO_TENSOR;
+    char groups[32] = "";
     if (layer->groups > 1)
         snprintf(groups, sizeof groups, " 7=%d", layer->groups);
-    if (last != layer) {
-        const int n = snprintf(fused, sizeof fused, " 9=%d", activations[last->act].fused);
-        snprintf(fused + n, sizeof fused - (size_t)n, activations[last->act].array, (double)last->slope);
-    }
-    line(w, layer->groups > 1 ? "ConvolutionDepthWise" : "Convolution", layer->name, &in, 1, &out, 1,
-         " 0=%d 1=%d 3=%d 4=%d 5=%d 6=%zu%s%s", layer->out_channels, layer->kernel, layer->stride, layer->pad,
-         layer->bias != NO_TENSOR, tensor_count(&w->net->weights.list[layer->weight]), groups, fused);
+    if (w->steps[layer->operand[0]] == 0 && layer->kernel == 1 && layer->groups == 1)
+        line(w, "InnerProduct", layer->name, &in, 1, &out, 1, " 0=%d 1=%d 2=%zu%s", layer->out_channels, bias, weights,
+             fused.s);
+    else
+        line(w, layer->groups > 1 ? "ConvolutionDepthWise" : "Convolution", layer->name, &in, 1, &out, 1,
+             " 0=%d 1=%d 3=%d 4=%d 5=%d 6=%zu%s%s", layer->out_channels, layer->kernel, layer->stride, layer->pad, bias,
+             weights, groups, fused.s);
     return add_weights(w, layer, layer->weight, true) && add_bias(w, layer);
 }
 

@@ -1,0 +1,209 @@
+/* Where Python has the package ncnn: it computes from exported files what we compute. */
+#include "deploy/graph_of_network.h"
+#include "deploy/network_fold.h"
+#include "every_layer.h"
+#include "interop/ncnn.h"
+#include "kernel/kernels.h"
+#include "model/as_network.h"
+#include "model/fold.h"
+#include <stdio.h>
+#include <unistd.h>
+#include "small_model.h"
+
+static char folder[] = "/tmp/nanodet_ncnn_XXXXXX";
+static const char *const files[] = { "x.param", "x.bin", "image", "output" };
+static const char official[] = "../shared/data/weights/nanodet-plus-m_320.param";
+
+struct file_path { char s[64]; };
+
+static struct file_path path_of(const char *name)
+{
+    struct file_path path;
+    snprintf(path.s, sizeof path.s, "%s/%s", folder, name);
+    return path;
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        unlink(path_of(files[i]).s);
+    return rmdir(folder);
+}
+
+static void need_ncnn(void)
+{
+    if (system("python3 -c 'import ncnn, numpy' 2> /dev/null") == 0)
+        return;
+    print_message("SKIPPED: python3 with ncnn and numpy (pip install ncnn)\n");
+    skip();
+}
+
+/* The predictions of a network for an image of random numbers, scores after the sigmoid: [pixels of all levels]
+ * [classes, bins].  Writes the image, [3][h][w], into the folder. */
+static float *predict(const struct network *net, int h, int w, size_t *count)
+{
+    struct error err = {0};
+    struct params params = {0};
+    struct graph g;
+    const struct team team = { 1 };
+    if (!network_params(net, &params, &err) || !network_graph(net, &params, 1, h, w, &g, &err)
+        || !graph_bind(&g, &(struct binding){ .params = &params, .values = params.value, .team = &team,
+                                              .kernels = kernels_pick(NULL, &err) }, &err))
+        fail_msg("%s", err.text);
+    real *image = graph_view(&g, 0).p;
+    const size_t plane = (size_t)h * (size_t)w;
+    float *planes = calloc(3 * plane, sizeof *planes);
+    assert_non_null(planes);
+    fill(image, (ptrdiff_t)(3 * plane), 1, 77);
+    for (size_t i = 0; i < 3 * plane; i++)
+        planes[i % 3 * plane + i / 3] = image[i];
+    assert_true(file_write(path_of("image").s, planes, 3 * plane * sizeof *planes, NULL));
+    free(planes);
+    graph_forward(&g, 0);
+    const struct view y = graph_view(&g, graph_output_named(&g, "main"));
+    *count = (size_t)pixels(y) * (size_t)y.c;
+    float *copy = calloc(*count, sizeof *copy);
+    assert_non_null(copy);
+    memcpy(copy, y.p, *count * sizeof *copy);
+    for (size_t i = 0; i < *count; i++)
+        if (i % (size_t)y.c < (size_t)net->classes)
+            copy[i] = 1 / (1 + expf(-copy[i]));
+    graph_free(&g);
+    params_free(&params);
+    return copy;
+}
+
+/* What ncnn makes of the image: the blobs, names between blanks, one after the other. */
+static float *run_ncnn(const char *param, int h, int w, const char *mode, const char *blobs, size_t *count)
+{
+    char command[600];
+    struct bytes file;
+    struct error err = {0};
+    snprintf(command, sizeof command, "python3 tests/deploy/run_ncnn.py %s %s %d %d %s %s %s", param,
+             path_of("image").s, h, w, path_of("output").s, mode, blobs);
+    assert_int_equal(system(command), 0);
+    if (!file_read(&file, path_of("output").s, &err))
+        fail_msg("%s", err.text);
+    *count = file.size / sizeof(float);
+    return (float *)(void *)file.p;
+}
+
+static void assert_close(const float *have, const float *want, size_t count, double tolerance)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!(fabs((double)have[i] - (double)want[i]) <= tolerance * (1 + fabs((double)want[i]))))
+            fail_msg("number %zu is %g instead of %g", i, (double)have[i], (double)want[i]);
+}
+
+/* 32 bits within 1e-4, 16 bits within 2e-2, as one blob and as a blob a part. */
+static void compare(const struct network *net, int h, int w)
+{
+    struct error err = {0};
+    size_t wanted, had;
+    float *want = predict(net, h, w, &wanted);
+    for (int half = 0; half < 2; half++) {
+        if (!ncnn_write(path_of("x.param").s, net, &(struct ncnn_options){ .half = half }, &err))
+            fail_msg("%s", err.text);
+        float *have = run_ncnn(path_of("x.param").s, h, w, half ? "fast" : "plain", "data output", &had);
+        assert_int_equal(had, wanted);
+        assert_close(have, want, wanted, half ? 2e-2 : 1e-4);
+        free(have);
+    }
+    free(want);
+}
+
+static void ncnn_computes_every_layer(void **state)
+{
+    struct network net = every_layer(true);
+    (void)state;
+    need_ncnn();
+    compare(&net, EVERY_H, EVERY_W);
+    network_free(&net);
+}
+
+static void ncnn_computes_a_model(void **state)
+{
+    struct error err = {0};
+    struct fixture f;
+    struct network net = {0};
+    (void)state;
+    need_ncnn();
+    open_model(&f, NULL);
+    if (!model_network(&f.model, f.model.params.value, &net, &err) || !network_fold(&net, &err)
+        || !network_merge(&net, &err))
+        fail_msg("%s", err.text);
+    compare(&net, 64, 96);
+    network_free(&net);
+    close_model(&f);
+}
+
+/* Scores and bins of a level apart, as the demos of NanoDet read them. */
+static void ncnn_gives_separate_blobs(void **state)
+{
+    struct error err = {0};
+    struct network net = every_layer(false);
+    const size_t scores = EVERY_CLASSES, bins = 4 * (EVERY_REG_MAX + 1), finest = EVERY_H / 8 * (EVERY_W / 8);
+    size_t wanted, had;
+    (void)state;
+    need_ncnn();
+    float *want = predict(&net, EVERY_H, EVERY_W, &wanted);
+    if (!ncnn_write(path_of("x.param").s, &net, &(struct ncnn_options){ .separate = true }, &err))
+        fail_msg("%s", err.text);
+    float *have = run_ncnn(path_of("x.param").s, EVERY_H, EVERY_W, "plain",
+                           "input.1 cls_pred_stride_8 dis_pred_stride_8", &had);
+    assert_int_equal(had, finest * (scores + bins));
+    for (size_t i = 0; i < finest; i++) {
+        assert_close(have + i * scores, want + i * (scores + bins), scores, 1e-4);
+        assert_close(have + finest * scores + i * bins, want + i * (scores + bins) + scores, bins, 1e-4);
+    }
+    free(have);
+    free(want);
+    network_free(&net);
+}
+
+/* The official pair, read and written again, computes what it did: its weights have 16 bits. */
+static void ncnn_computes_the_official_network(void **state)
+{
+    struct error err = {0};
+    struct network net = {0};
+    struct bytes file;
+    size_t wanted, had;
+    (void)state;
+    need_ncnn();
+    if (!file_exists(official)) {
+        print_message("SKIPPED: no %s\n", official);
+        skip();
+    }
+    if (!file_read(&file, official, &err) || !ncnn_read(&net, file, official, &err))
+        fail_msg("%s", err.text);
+    bytes_free(&file);
+    compare(&net, 320, 320);
+    if (!ncnn_write(path_of("x.param").s, &net, &(struct ncnn_options){ .half = true, .separate = true }, &err))
+        fail_msg("%s", err.text);
+    float *want = run_ncnn(official, 320, 320, "plain", "data dis8 dis16 dis32 dis64", &wanted);
+    float *have = run_ncnn(path_of("x.param").s, 320, 320, "plain", "input.1 dis_pred_stride_8 dis_pred_stride_16 "
+                           "dis_pred_stride_32 dis_pred_stride_64", &had);
+    assert_int_equal(wanted, had);
+    assert_memory_equal(have, want, had * sizeof *have);
+    free(have);
+    free(want);
+    network_free(&net);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ncnn_computes_every_layer),
+        cmocka_unit_test(ncnn_computes_a_model),
+        cmocka_unit_test(ncnn_gives_separate_blobs),
+        cmocka_unit_test(ncnn_computes_the_official_network),
+    };
+    return cmocka_run_group_tests_name("ncnn in Python", tests, make_folder, remove_folder);
+}
