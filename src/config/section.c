@@ -95,10 +95,27 @@ static bool put_preset(struct config *config, struct entry *section, const char 
     return ok;
 }
 
+/* A null that is written, for the key or for the group that it is in, is the word `none` where the key has that (as in
+ * norm_cfg: null); elsewhere it is no value. */
+static bool says_none(const struct entry *section, const struct key *key)
+{
+    const char *dot = strrchr(key->name, '.');
+    const struct entry *e = tree_find(section, key->name);
+    char group[TREE_KEY + 1];
+    if (!e && dot) {
+        snprintf(group, sizeof group, "%.*s", (int)(dot - key->name), key->name);
+        e = tree_find(section, group);
+    }
+    return e && entry_null(e) && key->type == KEY_WORD && find_row("none", key->words, sizeof *key->words);
+}
+
 static bool read_key(struct config *config, struct entry *section, const char *path, const struct key *key, void *to,
                      struct error *err)
 {
-    struct entry *e = tree_find(section, key->name);
+    struct entry *e = says_none(section, key) ? tree_place(section, key->name, at_preset, err) : NULL;
+    if (e && !entry_set(e, "none", err))
+        return false;
+    e = tree_find(section, key->name);
     if (entry_null(e)) {
         if (!put_preset(config, section, path, key, err))
             return carry_on(config, err);

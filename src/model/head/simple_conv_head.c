@@ -26,13 +26,23 @@ static value tower(struct builder *b, const struct simple_conv_head *c, const ch
     return x;
 }
 
+/* The levels are one tensor, but while batch norms are trained: their statistics are those of one level each. */
+static value towers(struct builder *b, const struct simple_conv_head *c, const char *name, const struct features *in)
+{
+    value levels[FEATURES];
+    if (c->norm.type != NORM_BATCH || !b->training)
+        return tower(b, c, name, stack(b, in->at, in->count));
+    for (int i = 0; i < in->count; i++)
+        levels[i] = tower(b, c, name, in->at[i]);
+    return stack(b, levels, in->count);
+}
+
 value simple_conv_head_build(struct builder *b, const void *config, const struct features *in)
 {
     const struct simple_conv_head *c = config;
-    const value x = stack(b, in->at, in->count);
     b->init = (struct layer_init){ .weights = WEIGHTS_NORMAL, .deviation = 0.01, .bias = -4.595 };
-    const value classes = conv(b, "gfl_cls", tower(b, c, "cls_convs", x), biased(dense(c->head.num_classes, 3, 1)));
+    const value classes = conv(b, "gfl_cls", towers(b, c, "cls_convs", in), biased(dense(c->head.num_classes, 3, 1)));
     b->init.bias = 0;
-    const value sides = conv(b, "gfl_reg", tower(b, c, "reg_convs", x), biased(dense(4 * (c->head.reg_max + 1), 3, 1)));
+    const value sides = conv(b, "gfl_reg", towers(b, c, "reg_convs", in), biased(dense(4 * (c->head.reg_max + 1), 3, 1)));
     return concat(b, classes, scale_levels(b, "scales", sides));
 }
