@@ -134,16 +134,21 @@ static int resolve(const struct twin *t, int v, int objects)
     return takers > 1 ? cheapest : last;
 }
 
+static double centre_distance(const double a[4], const double b[4])
+{
+    return hypot((a[0] + a[2]) / 2 - (b[0] + b[2]) / 2, (a[1] + a[3]) / 2 - (b[1] + b[3]) / 2);
+}
+
 static void dsl_case(uint64_t seed, int n, int objects, int topk)
 {
     static struct twin twin;
-    static double box[CANDIDATES][4], iou[CANDIDATES];
+    static double box[CANDIDATES][4], iou[CANDIDATES], stride[CANDIDATES];
     static float logit[CANDIDATES][CLASSES];
     static const float *row[CANDIDATES];
     static int match[CANDIDATES];
     struct random r = random_of(seed, 2, 0);
     struct scene s;
-    const struct dsl_config config = { topk, 3, -1 };
+    const struct dsl_config config = { topk, 3, -1, seed % 2 ? 1.5 : 0, 2 };
     struct arena tmp;
     memset(&twin, 0, sizeof twin);
     draw(&s, &r, objects, 100, 72);
@@ -154,18 +159,21 @@ static void dsl_case(uint64_t seed, int n, int objects, int topk)
         for (int c = 0; c < CLASSES; c++)
             logit[v][c] = (float)(random_below(&r, 10) ? random_range(&r, -6, 3) : random_range(&r, -80, 80));
         row[v] = logit[v];
+        stride[v] = 8 << v % 3;
     }
     for (int v = 0; v < n; v++)
         for (int g = 0; g < objects; g++) {
             const double object[4] = { s.box[g][0], s.box[g][1], s.box[g][2], s.box[g][3] };
             twin.iou[v][g] = box_iou(box[v], object);
             twin.cost[v][g] = pair_cost(logit[v], s.label[g], twin.iou[v][g], 3);
+            if (config.dis_alpha > 0)
+                twin.cost[v][g] += pow(1.5, centre_distance(box[v], object) / stride[v] - 2);
         }
     for (int g = 0; g < objects; g++)
         choose(&twin, n, g, topk);
     assert_true(arena_init(&tmp, dsl_bytes(&config, n), NULL));
-    assert_true(dsl_assign(&config, &(struct dsl_candidates){ n, CLASSES, (const double (*)[4])box, row }, &s.truth,
-                           &tmp, match, iou));
+    assert_true(dsl_assign(&config, &(struct dsl_candidates){ n, CLASSES, (const double (*)[4])box, row, stride },
+                           &s.truth, &tmp, match, iou));
     assert_int_equal(tmp.used, 0);
     for (int v = 0; v < n; v++) {
         const int want = objects ? resolve(&twin, v, objects) : MATCH_BACKGROUND;
@@ -197,12 +205,12 @@ static void test_dsl_ties(void **state)
     const float ignore[1][4] = { { 0, 0, 10, 4 } }, *row[4] = { logit, logit, logit, logit };
     const int label[2] = { 0, 0 };
     struct truth truth = { .objects = 2, .box = object, .label = label, .ignored = 1, .ignore = ignore };
-    struct dsl_config config = { 3, 3, -1 };
+    struct dsl_config config = { .topk = 3, .iou_factor = 3, .ignore_iof_thr = -1 };
     struct arena tmp;
     int match[4];
     double iou[4];
     assert_true(arena_init(&tmp, dsl_bytes(&config, 4), NULL));
-    const struct dsl_candidates c = { 4, CLASSES, box, row };
+    const struct dsl_candidates c = { 4, CLASSES, box, row, NULL };
     assert_true(dsl_assign(&config, &c, &truth, &tmp, match, iou));     /* trunc(3 x 0.8) = 2 */
     const int want[4] = { 0, 0, MATCH_BACKGROUND, MATCH_BACKGROUND };
     assert_memory_equal(match, want, sizeof want);

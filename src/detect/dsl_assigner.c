@@ -34,6 +34,12 @@ double dsl_cost(const struct dsl_config *config, double background, double logit
     return background - quality_focal(logit, 0, 2, NULL) + quality_focal(logit, iou, 2, NULL) + overlap;
 }
 
+static double distance_cost(const struct dsl_config *config, const double a[4], const double b[4], double stride)
+{
+    const double x = (a[0] + a[2] - b[0] - b[2]) / 2, y = (a[1] + a[3] - b[1] - b[3]) / 2;
+    return pow(config->dis_alpha, sqrt(x * x + y * y) / stride - config->dis_beta);
+}
+
 static bool meet(const double a[4], const double b[4])
 {
     return a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
@@ -54,6 +60,8 @@ static void take(const struct dsl_config *config, const struct dsl_candidates *c
             cost = dsl_cost(config, k->background, c->logit[v][truth->label[g]], u);
             smallest_offer(&work->overlaps, -u, v);
         }
+        if (config->dis_alpha > 0)
+            cost += distance_cost(config, c->box[v], object, c->stride[v]);
         smallest_offer(&work->costs, cost, v);
         if (cost < k->lowest) {
             k->lowest = cost;

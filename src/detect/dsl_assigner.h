@@ -5,6 +5,7 @@
  *
  *     cost(v, g) = sum_c |y_c - p_vc|^2 BCE(p_vc, y_c) - iou_factor ln(u + 1e-7),    y_c = u if c = k, else 0
  *                = background(v) - QFL(x_vk, 0) + QFL(x_vk, u) - iou_factor ln(u + 1e-7)
+ *     cost(v, g) += dis_alpha^(d - dis_beta)   if dis_alpha > 0, d the distance of both boxes' centres in strides of v
  *     take(g)    = max(1, trunc(sum of the topk largest u(., g)))
  *
  * g takes its take(g) cheapest candidates, also those outside itself.  A candidate taken twice goes to the object
@@ -17,12 +18,13 @@
 #include "detect/truth.h"
 #include <stddef.h>
 
-struct dsl_config { int topk; double iou_factor, ignore_iof_thr; };     /* topk >= 1; NanoDet-Plus: 13, 3, -1 */
+struct dsl_config { int topk; double iou_factor, ignore_iof_thr, dis_alpha, dis_beta; };   /* NanoDet-Plus: 13, 3, -1 */
 
 struct dsl_candidates {                 /* borrowed; all numbers are finite */
     int count, classes;                 /* count may be 0 */
     const double (*box)[4];             /* [count] decoded, in pixels, not clipped */
     const float *const *logit;          /* [count] -> [classes] before the sigmoid */
+    const double *stride;               /* [count] of the prior, in pixels; not read where dis_alpha is 0 */
 };
 
 /* Writes match[count] (truth.h) and iou[count], that with the object matched or 0.  Borrows dsl_bytes from tmp, given

@@ -26,7 +26,7 @@ static size_t assign_plus_bytes(const struct loss_config *config, const struct p
 {
     const size_t priors = (size_t)prior_count(grid);
     return arena_bytes(priors, sizeof(bool)) + 2 * arena_bytes(priors, sizeof(int))
-         + arena_bytes(priors, sizeof(double)) + arena_bytes(priors, sizeof(double[4]))
+         + 2 * arena_bytes(priors, sizeof(double)) + arena_bytes(priors, sizeof(double[4]))
          + arena_bytes(priors, sizeof(float *)) + dsl_bytes(&config->dsl, prior_count(grid));
 }
 
@@ -126,7 +126,7 @@ static void assign_plus(struct loss *loss, int image, const float *pred, const s
     const size_t priors = (size_t)prior_count(&loss->grid), mark = tmp->used;
     bool *inside = arena_take(tmp, priors, sizeof *inside);
     int *row = arena_take(tmp, priors, sizeof *row), *match = arena_take(tmp, priors, sizeof *match), count = 0;
-    double *iou = arena_take(tmp, priors, sizeof *iou);
+    double *iou = arena_take(tmp, priors, sizeof *iou), *stride = arena_take(tmp, priors, sizeof *stride);
     double (*box)[4] = arena_take(tmp, priors, sizeof *box);
     const float **logit = arena_take(tmp, priors, sizeof *logit);
 
@@ -139,10 +139,11 @@ static void assign_plus(struct loss *loss, int image, const float *pred, const s
             continue;
         row[count] = (int)at;
         logit[count] = pred + at * prediction_channels(config->classes, config->reg_max);
+        stride[count] = prior_at(&loss->grid, i).stride;
         prediction_box(logit[count] + config->classes, config->reg_max, prior_at(&loss->grid, i), box[count]);
         count++;
     }
-    const struct dsl_candidates candidates = { count, config->classes, (const double (*)[4])box, logit };
+    const struct dsl_candidates candidates = { count, config->classes, (const double (*)[4])box, logit, stride };
     dsl_assign(&config->dsl, &candidates, truth, tmp, match, iou);
     for (int v = 0; v < count; v++) {
         loss->match[row[v]] = match[v];

@@ -25,6 +25,10 @@ static const struct key dsl_keys[] = {
     { "topk",           FIELD(criterion, loss.dsl.topk),           "13",   1, 10000,
       "IoUs summed to the number of priors" },
     { "iou_factor",     FIELD(criterion, loss.dsl.iou_factor),     "3.0",  0, 1e6,   "weight of the IoU in the cost" },
+    { "dis_alpha",      FIELD(criterion, loss.dsl.dis_alpha),      "0",    0, 1000,
+      "base of the cost of the distance between centres; 0: no such cost" },
+    { "dis_beta",       FIELD(criterion, loss.dsl.dis_beta),       "3",    -100, 100,
+      "distance, in strides, whose cost is 1" },
     { "ignore_iof_thr", FIELD(criterion, loss.dsl.ignore_iof_thr), "-1.0", -1, 1,
       "priors whose box lies in an ignore region by more than this part take no part; not positive: all do" },
     {0} };

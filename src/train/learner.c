@@ -1,5 +1,6 @@
 #include "train/learner.h"
 
+#include "base/random.h"
 #include "kernel/kernels.h"
 #include "model/criterion.h"
 #include <math.h>
@@ -69,11 +70,13 @@ bool learner_forward(struct learner *l, const struct images *in, int epoch, stru
 {
     const struct graph_options options = { .n = in->n, .h = in->h, .w = in->w, .training = true,
                                            .detached = detached(l, epoch) };
-    const uint64_t key = (uint64_t)l->optimizer.step;
+    struct random random = random_of((uint64_t)l->model->config->seed, (uint64_t)l->optimizer.step, (uint64_t)l->batches);
+    const uint64_t key = random_bits(&random);
     struct plan *p = *used = plans_find(&l->plans, &options, err);
     if (!p)
         return false;
     write_input(p, in);
+    l->batches++;
     graph_forward(&p->graph, key);
     if (assign_and_differentiate(p, in, l->model->aux_head != NULL, losses, err))
         return true;
@@ -101,5 +104,6 @@ bool learner_update(struct learner *l, double *norm, struct error *err)
     if (!isfinite(*norm))
         return fail(err, "the gradient of %s is not finite", not_finite(&l->optimizer));
     optimizer_step(&l->optimizer, &l->team, *norm);
+    l->batches = 0;
     return true;
 }

@@ -20,6 +20,7 @@ struct learner {
     struct loss_config criterion;
     struct optimizer optimizer;
     struct plans plans;
+    int batches;                        /* gone forward since the last update */
 };
 
 bool learner_init(struct learner *, struct model *, int threads, struct error *);

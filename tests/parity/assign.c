@@ -106,8 +106,9 @@ static void dsl(struct trial *k)
     struct tensors *t = &k->t;
     if (!begin(k, "priors", 0))
         return;
-    const struct dsl_config config = { (int)fixture_number(t, "topk", 13), fixture_number(t, "iou_factor", 3),
-                                       fixture_number(t, "ignore_iof_thr", -1) };
+    const struct dsl_config config = { .topk = (int)fixture_number(t, "topk", 13),
+                                       .iou_factor = fixture_number(t, "iou_factor", 3),
+                                       .ignore_iof_thr = fixture_number(t, "ignore_iof_thr", -1) };
     const int priors = prior_count(&k->grid), classes = fixture_extent(t, "scores", 1);
     const double (*decoded)[4] = (void *)fixture_doubles(t, "decoded");
     const float *scores = fixture_floats(t, "scores"), **logit = tensors_block(t, (size_t)priors, sizeof *logit, NULL);
@@ -127,7 +128,7 @@ static void dsl(struct trial *k)
         logit[count++] = scores + (ptrdiff_t)i * classes;
     }
     parity_compare(k->p, k->path, wrong + abs(count - (int)fixture_number(t, "valid_priors", count)), 0, "candidates");
-    const struct dsl_candidates candidates = { count, classes, (const double (*)[4])box, logit };
+    const struct dsl_candidates candidates = { count, classes, (const double (*)[4])box, logit, NULL };
     int *match = tensors_block(t, (size_t)count, sizeof *match, NULL);
     double *iou = tensors_block(t, (size_t)count, sizeof *iou, NULL);
     if (!arena_init(&k->tmp, dsl_bytes(&config, count), NULL)
