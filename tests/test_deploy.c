@@ -5,6 +5,7 @@
 #include "kernel/kernels.h"
 #include "model/as_network.h"
 #include "model/fold.h"
+#include "model/match.h"
 #include "model/weights.h"
 #include <stdio.h>
 #include "small_model.h"

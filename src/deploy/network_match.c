@@ -190,18 +190,12 @@ static bool pair_operands(struct matching *m, int own, int theirs)
 
 /* ---- weights ---- */
 
-static bool add_tensor(struct matching *m, const char *name, const char *end, int rank, const size_t *dims,
-                       const float *numbers)
+static bool add_tensor(struct matching *m, char *name, int rank, const size_t *dims, const float *numbers)
 {
-    struct text full = {0};
-    struct tensor t = { .dtype = DTYPE_F32, .rank = rank, .data = (const unsigned char *)numbers };
-    text_add(&full, "%s%s", name, end);
+    struct tensor t = { .name = name, .dtype = DTYPE_F32, .rank = rank, .data = (const unsigned char *)numbers };
     for (int i = 0; i < rank; i++)
         t.dims[i] = dims[i];
-    t.name = full.s;
-    const bool ok = text_ok(&full, m->err) && tensors_add(m->out, &t, m->err);
-    text_free(&full);
-    return ok;
+    return tensors_add(m->out, &t, m->err);
 }
 
 /* The numbers of a tensor, or `count` zeros; they are out's. */
@@ -233,35 +227,19 @@ static bool give_scale(struct matching *m, const struct layer *own, int index)
         if (numbers[i] < numbers[0] || numbers[i] > numbers[0])
             return fail(m->err, "%s: layer %s: a number for all channels in the model, not here", m->path,
                         describe(m->theirs.net, index).s);
-    return numbers && add_tensor(m, weight_of(m->own.net, own)->name, "", 0, NULL, numbers);
-}
-
-/* Mean and variance of a norm whose scale and shift are all that it does. */
-static bool give_statistics(struct matching *m, const struct layer *norm)
-{
-    const struct tensor *t = weight_of(m->own.net, norm);
-    float *mean = numbers_of(m, NULL, t->dims[0]), *var = numbers_of(m, NULL, t->dims[0]);
-    struct text name = {0};
-    text_add(&name, "%.*s", (int)(strlen(t->name) - strlen("weight")), t->name);
-    for (size_t i = 0; var && i < t->dims[0]; i++)
-        var[i] = (float)(1 - norm->eps);
-    const bool ok = mean && var && text_ok(&name, m->err) && add_tensor(m, name.s, "running_mean", 1, t->dims, mean)
-                 && add_tensor(m, name.s, "running_var", 1, t->dims, var);
-    text_free(&name);
-    return ok;
+    return numbers && add_tensor(m, weight_of(m->own.net, own)->name, 0, NULL, numbers);
 }
 
 /* A tensor of own; where own shares it, theirs must be equal. */
-static bool give_tensor(struct matching *m, int own, int theirs, const struct layer *layer, bool *is_new)
+static bool give_tensor(struct matching *m, int own, int theirs, const struct layer *layer)
 {
     const struct tensor *t = &m->own.net->weights.list[own], *u = theirs == NO_TENSOR ? NULL
                                                                 : &m->theirs.net->weights.list[theirs];
     bool same = m->taken[own] == theirs;
-    *is_new = m->taken[own] == NOT_YET;
-    if (*is_new) {
+    if (m->taken[own] == NOT_YET) {
         const float *numbers = numbers_of(m, u, tensor_count(t));
         m->taken[own] = theirs;
-        return numbers && add_tensor(m, t->name, "", t->rank, u ? u->dims : t->dims, numbers);
+        return numbers && add_tensor(m, t->name, t->rank, u ? u->dims : t->dims, numbers);
     }
     if (!same && !same_numbers(m, m->taken[own], theirs, &same))
         return false;
@@ -272,7 +250,7 @@ static bool give_tensor(struct matching *m, int own, int theirs, const struct la
 static bool give_layer(struct matching *m, int own)
 {
     const struct layer *a = &m->own.net->layers[own], *b = &m->theirs.net->layers[m->pair[own]];
-    bool is_new = true, zero = true;
+    bool zero = true;
     if (a->weight == NO_TENSOR)
         return true;
     if (a->kind == LAYER_AFFINE && a->bias == NO_TENSOR && b->bias == NO_TENSOR)
@@ -281,9 +259,7 @@ static bool give_layer(struct matching *m, int own)
         return false;
     if (!zero)
         return fail(m->err, "%s: layer %s has a bias, the model's %s has none", m->path, b->name, a->name);
-    return (a->bias == NO_TENSOR || give_tensor(m, a->bias, b->bias, b, &is_new))
-        && give_tensor(m, a->weight, b->weight, b, &is_new)
-        && (a->kind != LAYER_AFFINE || !is_new || give_statistics(m, a));
+    return (a->bias == NO_TENSOR || give_tensor(m, a->bias, b->bias, b)) && give_tensor(m, a->weight, b->weight, b);
 }
 
 /* Operands stand before the layers that read them: from the last layer down, all pairs that a layer is in are known
@@ -309,7 +285,10 @@ bool network_match(const struct network *own, const struct network *theirs, cons
     struct matching m = { .pair = new_array((size_t)own->count, sizeof *m.pair, err),
                           .taken = new_array((size_t)own->weights.count, sizeof *m.taken, err),
                           .path = path, .out = out, .err = err };
+    const int before = out->count;
     const bool ok = m.pair && m.taken && side_init(&m.own, own, err) && side_init(&m.theirs, theirs, err) && match(&m);
+    while (!ok && out->count > before)
+        free(out->list[--out->count].name);
     side_free(&m.own);
     side_free(&m.theirs);
     free(m.pair);

@@ -4,8 +4,8 @@
 #include "base/table.h"
 #include "interop/state_dict.h"
 #include "interop/weights_file.h"
-#include "model/as_network.h"
 #include "model/fold.h"
+#include "model/match.h"
 #include "model/weights.h"
 #include <math.h>
 #include <stdio.h>

@@ -55,16 +55,19 @@ static bool drawn_samples(struct batch *b, const struct data_config *data, struc
     return ok;
 }
 
+/* All of the size that the network is for: it may have learnt something for each of its pixels. */
 static bool make_batch(const struct config *config, struct batch *b, struct verification *v, struct error *err)
 {
+    struct data_config data = config->val;
+    data.resize = RESIZE_STRETCH;
     if (!batch_resize(b, IMAGES, err))
         return false;
-    v->images = real_samples(b, &config->val);
+    v->images = real_samples(b, &data);
     v->generated = v->images == 0;
-    if (v->generated && !drawn_samples(b, &config->val, err))
+    if (v->generated && !drawn_samples(b, &data, err))
         return false;
     v->images = v->generated ? IMAGES : v->images;
-    return batch_resize(b, v->images, err) && batch_stack(b, &config->val.pipeline, err);
+    return batch_resize(b, v->images, err) && batch_stack(b, &data.pipeline, err);
 }
 
 /* ---- running ---- */

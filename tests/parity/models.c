@@ -304,7 +304,7 @@ static bool compare_training(struct model_case *c, struct error *err)
     struct losses losses;
     struct plan *plan;
     const struct images images = case_images(c);
-    bool ok = fresh_learner(c, &l, err) && compare_evaluation(c, &l, err)
+    bool ok = fresh_learner(c, &l, err) && compare_evaluation(c, &l, err) && compare_deploy(c, err)
            && learner_forward(&l, &images, c->epoch, &losses, &plan, err);
     if (ok) {
         tally_rows(c, "train_out", graph_view(&plan->graph, graph_output_named(&plan->graph, "main")).p,

@@ -32,6 +32,9 @@ void tally_digest(struct model_case *, const cJSON *rules, struct tensors *t, co
 /* The tensors of a file of optimiser steps. */
 bool compare_steps(struct model_case *, const char *file, const char *rules, struct error *);
 
+/* The weights of the network that is deployed, where the case has digests of them. */
+bool compare_deploy(struct model_case *, struct error *);
+
 bool listed(const cJSON *names, const char *name);
 float *param_numbers(const struct param *, const real *array);         /* in the order of files; free it */
 bool fresh_learner(struct model_case *, struct learner *, struct error *);     /* with the case's weights */

@@ -1,0 +1,207 @@
+#include "model/match.h"
+
+#include "base/memory.h"
+#include "data/sample.h"
+#include "deploy/network_fold.h"
+#include "deploy/network_match.h"
+#include "deploy/network_split.h"
+#include "model/as_network.h"
+#include "op/ops.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the network ---- */
+
+static bool match_merged(struct model *m, const struct network *own, const struct network *theirs, const char *path,
+                         struct tensors *t, struct error *err)
+{
+    struct network merged;
+    const bool ok = model_network(m, m->params.value, &merged, err) && network_fold(&merged, err)
+                 && network_merge(&merged, err) && network_match(&merged, theirs, path, t, err)
+                 && network_split(own, t, err);
+    network_free(&merged);
+    return ok;
+}
+
+/* If neither fits, the first tells why. */
+static bool match_either(struct model *m, const struct network *own, const struct network *theirs, const char *path,
+                         struct tensors *t, struct error *err)
+{
+    struct error why = {0};
+    return network_match(own, theirs, path, t, err) || match_merged(m, own, theirs, path, t, &why);
+}
+
+/* ---- norms ---- */
+
+static bool add_vector(struct tensors *t, const char *module, const char *end, size_t count, double number,
+                       struct error *err)
+{
+    float *numbers = tensors_block(t, count, sizeof *numbers, err);
+    char name[700];
+    for (size_t i = 0; numbers && i < count; i++)
+        numbers[i] = (float)number;
+    snprintf(name, sizeof name, "%s%s", module, end);
+    const struct tensor one = { .name = name, .dtype = DTYPE_F32, .rank = 1, .dims = { count },
+                                .data = (const unsigned char *)numbers };
+    return numbers && tensors_add(t, &one, err);
+}
+
+/* Mean and variance of a norm whose scale and shift are all that it does. */
+static bool add_statistics(struct tensors *t, const char *weight, size_t count, double eps, struct error *err)
+{
+    char module[640];
+    snprintf(module, sizeof module, "%.*s", (int)(strlen(weight) - strlen("weight")), weight);
+    return add_vector(t, module, "running_mean", count, 0, err)
+        && add_vector(t, module, "running_var", count, 1 - eps, err);
+}
+
+/* Of the norms that did not fold. */
+static bool keep_norms(const struct network *own, struct tensors *t, struct error *err)
+{
+    bool *done = new_array((size_t)own->weights.count, sizeof *done, err), ok = done;
+    for (int i = 0; ok && i < own->count; i++) {
+        const struct layer *layer = &own->layers[i];
+        if (layer->kind != LAYER_AFFINE || layer->bias == NO_TENSOR || done[layer->weight])
+            continue;
+        const struct tensor *w = &own->weights.list[layer->weight];
+        done[layer->weight] = true;
+        ok = add_statistics(t, w->name, w->dims[0], layer->eps, err);
+    }
+    free(done);
+    return ok;
+}
+
+/* ---- weights that are computed ---- */
+
+static struct tensor *find(const struct tensors *t, const char *name, const char *end)
+{
+    char full[700];
+    snprintf(full, sizeof full, "%s%s", name, end);
+    for (int i = 0; i < t->count; i++)
+        if (strcmp(t->list[i].name, full) == 0)
+            return &t->list[i];
+    return NULL;
+}
+
+static bool rename_tensor(struct tensor *t, const char *name, struct error *err)
+{
+    char *copy = new_text(name, err);
+    if (!copy)
+        return false;
+    free(t->name);
+    t->name = copy;
+    return true;
+}
+
+/* The number s that makes s times the sums over the taps of w the weight k, which a norm was folded into. */
+static bool find_scale(const struct tensor *w, const struct tensor *k, double *s, struct error *err)
+{
+    const size_t channels = tensor_count(k), taps = channels ? tensor_count(w) / channels : 0;
+    float *numbers = new_array(tensor_count(w), sizeof *numbers, err);
+    float *kernel = new_array(channels, sizeof *kernel, err);
+    double squares = 0, product = 0, off = 0, all = 0;
+    const bool ok = numbers && kernel;
+    for (int pass = 0; ok && pass < 2; pass++) {
+        tensor_floats(w, numbers);
+        tensor_floats(k, kernel);
+        for (size_t c = 0; c < channels; c++) {
+            double sum = 0;
+            for (size_t i = 0; i < taps; i++)
+                sum += numbers[c * taps + i];
+            if (pass == 0) {
+                squares += sum * sum;
+                product += sum * kernel[c];
+            } else {
+                off += (*s * sum - kernel[c]) * (*s * sum - kernel[c]);
+                all += (double)kernel[c] * kernel[c];
+            }
+        }
+        *s = squares > 0 ? product / squares : 0;
+    }
+    free(numbers);
+    free(kernel);
+    return ok && (off <= 1e-4 * all || fail(err, "%s: not the sums of %s, as in the model", k->name, w->name));
+}
+
+/* A norm behind a convolution whose kernel is the sums of another's taps: it alone has a scale and a shift. */
+static bool keep_norm_of_sums(const struct model *m, const struct graph *g, const struct node *norm, struct tensors *t,
+                              struct error *err)
+{
+    const int conv = g->values[norm->operand[0]].producer;
+    const int sums = conv >= 0 && g->nodes[conv].op == &op_conv ? g->values[g->nodes[conv].operand[1]].producer : -1;
+    if (norm->op != &op_norm || sums < 0 || g->nodes[sums].op != &op_sum_taps)
+        return true;
+    const char *weight = m->params.list[g->values[norm->operand[1]].param].name;
+    const char *bias = m->params.list[g->values[norm->operand[2]].param].name;
+    const struct tensor *w = find(t, m->params.list[g->values[g->nodes[sums].operand[0]].param].name, "");
+    struct tensor *kernel = find(t, g->nodes[sums].name, ""), *shift = find(t, g->nodes[sums].name, ".bias");
+    double scale;
+    if (!w || !kernel || !shift)
+        return fail(err, "%s: no weights for it were found", norm->name);
+    float *number = tensors_block(t, 1, sizeof *number, err);
+    if (!number || !find_scale(w, kernel, &scale, err))
+        return false;
+    *number = (float)scale;
+    kernel->data = (const unsigned char *)number;
+    kernel->rank = 1;
+    kernel->dims[0] = 1;
+    kernel->dtype = DTYPE_F32;
+    return rename_tensor(kernel, weight, err) && rename_tensor(shift, bias, err)
+        && add_statistics(t, weight, 1, (double)norm->attr.norm.eps, err);
+}
+
+static bool keep_norms_of_sums(struct model *m, struct tensors *t, struct error *err)
+{
+    const int *size = m->config->val.input_size, w = padded_side(size[0]), h = padded_side(size[1]);
+    struct graph g = {0};
+    bool ok = model_graph(m, &(struct graph_options){ .n = 1, .h = h, .w = w }, &g, err);
+    for (int i = 0; ok && i < g.node_count; i++)
+        ok = keep_norm_of_sums(m, &g, &g.nodes[i], t, err);
+    graph_free(&g);
+    return ok;
+}
+
+/* ---- shapes ---- */
+
+/* In a network every matrix is the weight of a 1x1 convolution, and rows for the places of a map are that map: back to
+ * the shape that the parameter has. */
+static bool shape_as(const struct param *p, struct tensors *t, struct tensor *one, struct error *err)
+{
+    const size_t count = tensor_count(one), channels = (size_t)p->shape.c, places = (size_t)p->shape.n;
+    const bool map = p->rank == 3 && one->rank == 4 && one->dims[1] == channels && count == channels * places;
+    if (map) {
+        const float *from = (const float *)(const void *)one->data;
+        float *rows = tensors_block(t, count, sizeof *rows, err);
+        if (!rows)
+            return false;
+        for (size_t i = 0; i < count; i++)
+            rows[i % places * channels + i / places] = from[i];
+        one->data = (const unsigned char *)rows;
+    }
+    if (map || (p->rank == 2 && one->rank == 4 && count == channels * places))
+        one->rank = param_dims(p, one->dims);
+    return true;
+}
+
+static bool shape_as_parameters(const struct params *params, struct tensors *t, struct error *err)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < t->count; i++) {
+        const int index = params_find(params, t->list[i].name);
+        ok = index < 0 || shape_as(&params->list[index], t, &t->list[i], err);
+    }
+    return ok;
+}
+
+bool model_match(struct model *m, struct network *theirs, const char *path, struct tensors *t, struct error *err)
+{
+    struct network own;
+    const bool ok = model_network(m, m->params.value, &own, err) && network_fold(&own, err)
+                 && network_fold(theirs, err) && match_either(m, &own, theirs, path, t, err)
+                 && keep_norms(&own, t, err) && keep_norms_of_sums(m, t, err)
+                 && shape_as_parameters(&m->params, t, err);
+    network_free(&own);
+    return ok;
+}
