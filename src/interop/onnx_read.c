@@ -101,7 +101,7 @@ bool set_layer(struct reader *r, const struct onnx_node *node, int i, int layer)
     return true;
 }
 
-/* As the state_dict calls it, where a weight says so. */
+/* As the state_dict calls it, where a weight says so; without the number that our own files end it with. */
 static struct slice layer_name(const struct reader *r, const struct onnx_node *node)
 {
     static const char ending[] = ".weight";
@@ -109,8 +109,13 @@ static struct slice layer_name(const struct reader *r, const struct onnx_node *n
     struct slice name = node->name;
     if (node_constant(r, node, 1))
         name = r->file.values[node_input(r, node, 1)->origin].name;
-    return name.size > size && memcmp(name.p + name.size - size, ending, (size_t)size) == 0
-         ? (struct slice){ name.p, name.size - size } : node->name;
+    if (name.size > size && memcmp(name.p + name.size - size, ending, (size_t)size) == 0)
+        return (struct slice){ name.p, name.size - size };
+    name = node->name;
+    while (name.size > 0 && name.p[name.size - 1] >= '0' && name.p[name.size - 1] <= '9')
+        name.size--;
+    return name.size > 1 && name.size < node->name.size && name.p[name.size - 1] == '/'
+         ? (struct slice){ name.p, name.size - 1 } : node->name;
 }
 
 int add_layer(struct reader *r, const struct onnx_node *node, enum layer_kind kind, const int *operands, int count,

@@ -1,0 +1,370 @@
+#include "interop/onnx_write.h"
+
+#include "base/memory.h"
+#include "base/wire.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct writer {
+    const struct network *net;
+    const struct onnx_options *options;
+    struct emitter e;
+    struct label *value;                                /* [net->count] of each layer */
+    struct weight { char *name; struct label wide; bool written; } *weights;    /* [net->weights.count] */
+    const char *path;
+    struct error *err;
+};
+
+static const char *operand(const struct writer *w, const struct layer *layer, int i)
+{
+    return w->value[layer->operand[i]].s;
+}
+
+/* ---- weights ---- */
+
+/* Names that begin with / are those of values. */
+static bool name_weights(struct writer *w)
+{
+    for (int i = 0; i < w->net->weights.count; i++) {
+        const char *name = w->net->weights.list[i].name;
+        bool taken = name[0] == 0 || name[0] == '/';
+        struct text text = {0};
+        for (int k = 0; k < i && !taken; k++)
+            taken = strcmp(name, w->net->weights.list[k].name) == 0;
+        text_add(&text, taken ? "%s/%d" : "%s", name[0] == '/' ? name + 1 : name, i);
+        w->weights[i].name = text.s;
+        if (!text_ok(&text, w->err))
+            return false;
+    }
+    return true;
+}
+
+/* The numbers of t as those of 16 bits; false, with an error, if one is too large. */
+static bool halve(const struct writer *w, const char *name, const float *from, size_t count, uint16_t *to)
+{
+    for (size_t i = 0; i < count; i++) {
+        to[i] = half_of(from[i]);
+        if ((to[i] & 0x7c00) == 0x7c00)
+            return fail(w->err, "%s: %s: %g is too large for 16 bits", w->path, name, (double)from[i]);
+    }
+    return true;
+}
+
+/* The name of the value that holds the weights as floats, under these extents if given.  Weights that layers share are
+ * written once. */
+static const char *weight_of(struct writer *w, int index, int rank, const size_t *dims)
+{
+    const struct tensor *t = &w->net->weights.list[index];
+    struct weight *weight = &w->weights[index];
+    const size_t count = tensor_count(t);
+    const bool half = w->options->half && t->rank == 4;
+    if (weight->written)
+        return half ? weight->wide.s : weight->name;
+    float *floats = new_array(count, sizeof *floats, w->err);
+    uint16_t *halves = half && floats ? new_array(count, sizeof *halves, w->err) : NULL;
+    struct tensor out = { .dtype = half ? DTYPE_F16 : DTYPE_F32, .rank = t->rank,
+                          .data = half ? (unsigned char *)halves : (unsigned char *)floats };
+    memcpy(out.dims, t->dims, sizeof out.dims);
+    if (floats)
+        tensor_floats(t, floats);
+    if (floats && (!half || (halves && halve(w, t->name, floats, count, halves)))) {
+        emit_tensor(&w->e, weight->name, &out, dims ? rank : t->rank, dims ? dims : t->dims);
+        if (half)
+            weight->wide = emit(&w->e, NULL, "Cast", (const char *const[]){ weight->name, NULL }, "to=1");
+        weight->written = true;
+    }
+    free(floats);
+    free(halves);
+    return half ? weight->wide.s : weight->name;
+}
+
+/* So many times the same number. */
+static struct label filled(struct writer *w, float number, int count)
+{
+    struct label label = {{0}};
+    float *numbers = new_array((size_t)count, sizeof *numbers, w->err);
+    for (int i = 0; numbers && i < count; i++)
+        numbers[i] = number;
+    if (numbers)
+        label = emit_floats(&w->e, numbers, 1, &(size_t){ (size_t)count });
+    free(numbers);
+    return label;
+}
+
+/* ---- layers ---- */
+
+static struct label put_constant(struct writer *w, const struct layer *layer)
+{
+    return emit_one(&w->e, "Identity", weight_of(w, layer->weight, 0, NULL));
+}
+
+static struct label put_conv(struct writer *w, const struct layer *layer)
+{
+    const int k = layer->kernel, s = layer->stride, p = layer->pad;
+    const char *weight = weight_of(w, layer->weight, 0, NULL);
+    const char *bias = layer->bias == NO_TENSOR ? NULL : weight_of(w, layer->bias, 0, NULL);
+    return emit(&w->e, NULL, "Conv", (const char *const[]){ operand(w, layer, 0), weight, bias, NULL },
+                "kernel_shape=[%d,%d] strides=[%d,%d] pads=[%d,%d,%d,%d] group=%d", k, k, s, s, p, p, p, p,
+                layer->groups);
+}
+
+/* A batch norm of mean 0 and variance 1 keeps the names and extents of both; without shift it is a product. */
+static struct label put_affine(struct writer *w, const struct layer *layer)
+{
+    const int channels = layer->out_channels;
+    const size_t column[] = { (size_t)channels, 1, 1 };
+    if (layer->bias == NO_TENSOR)
+        return emit_two(&w->e, "Mul", operand(w, layer, 0), weight_of(w, layer->weight, 3, column));
+    const char *weight = weight_of(w, layer->weight, 0, NULL), *bias = weight_of(w, layer->bias, 0, NULL);
+    const struct label zeros = filled(w, 0, channels), ones = filled(w, 1, channels);
+    return emit(&w->e, NULL, "BatchNormalization",
+                (const char *const[]){ operand(w, layer, 0), weight, bias, zeros.s, ones.s, NULL }, "epsilon~0");
+}
+
+/* x (1 + erf(x / sqrt 2)) / 2 */
+static struct label put_gelu(struct writer *w, const char *x)
+{
+    const struct label root = emit_float(&w->e, (float)sqrt(0.5)), one = emit_float(&w->e, 1);
+    const struct label half = emit_float(&w->e, 0.5f), scaled = emit_two(&w->e, "Mul", x, root.s);
+    const struct label gate = emit_two(&w->e, "Add", emit_one(&w->e, "Erf", scaled.s).s, one.s);
+    return emit_two(&w->e, "Mul", emit_two(&w->e, "Mul", x, gate.s).s, half.s);
+}
+
+static struct label put_relu6(struct writer *w, const char *x)
+{
+    const struct label low = emit_float(&w->e, 0), high = emit_float(&w->e, 6);
+    return emit(&w->e, NULL, "Clip", (const char *const[]){ x, low.s, high.s, NULL }, NULL);
+}
+
+static struct label put_activation(struct writer *w, const struct layer *layer)
+{
+    const char *const x[] = { operand(w, layer, 0), NULL };
+    struct label gate;
+    switch (layer->act) {
+    case ACT_NONE:         break;
+    case ACT_RELU:         return emit_one(&w->e, "Relu", *x);
+    case ACT_LEAKY_RELU:   return emit(&w->e, NULL, "LeakyRelu", x, "alpha~%.9g", (double)layer->slope);
+    case ACT_SIGMOID:      return emit_one(&w->e, "Sigmoid", *x);
+    case ACT_HARD_SIGMOID: return emit(&w->e, NULL, "HardSigmoid", x, "alpha~%.9g beta~0.5", 1. / 6);
+    case ACT_HARD_SWISH:
+        gate = emit(&w->e, NULL, "HardSigmoid", x, "alpha~%.9g beta~0.5", 1. / 6);
+        return emit_two(&w->e, "Mul", *x, gate.s);
+    case ACT_SILU:
+        gate = emit_one(&w->e, "Sigmoid", *x);
+        return emit_two(&w->e, "Mul", *x, gate.s);
+    case ACT_GELU:         return put_gelu(w, *x);
+    case ACT_RELU6:        return put_relu6(w, *x);
+    }
+    return emit_one(&w->e, "Identity", *x);
+}
+
+static struct label put_add(struct writer *w, const struct layer *layer)
+{
+    return emit_two(&w->e, "Add", operand(w, layer, 0), operand(w, layer, 1));
+}
+
+static struct label put_mul(struct writer *w, const struct layer *layer)
+{
+    return emit_two(&w->e, "Mul", operand(w, layer, 0), operand(w, layer, 1));
+}
+
+static struct label put_concat(struct writer *w, const struct layer *layer)
+{
+    const char *list[LAYER_OPERANDS + 1] = {0};
+    for (int i = 0; i < layer->operands; i++)
+        list[i] = operand(w, layer, i);
+    return emit(&w->e, NULL, "Concat", list, "axis=1");
+}
+
+static struct label put_channels(struct writer *w, const struct layer *layer)
+{
+    return emit_channels(&w->e, operand(w, layer, 0), layer->from, layer->to);
+}
+
+/* Pixels stay together in the reshape; afterwards the map has its own extents again, whatever they are. */
+static struct label put_shuffle(struct writer *w, const struct layer *layer)
+{
+    const char *x = operand(w, layer, 0);
+    const int64_t cut[] = { 0, layer->groups, layer->out_channels / layer->groups, -1 };
+    const struct label groups = emit_two(&w->e, "Reshape", x, emit_ints(&w->e, cut, 4).s);
+    const struct label turned = emit(&w->e, NULL, "Transpose", (const char *const[]){ groups.s, NULL },
+                                     "perm=[0,2,1,3]");
+    return emit_two(&w->e, "Reshape", turned.s, emit_one(&w->e, "Shape", x).s);
+}
+
+static struct label put_pool(struct writer *w, const struct layer *layer)
+{
+    const int k = layer->kernel, s = layer->stride, p = layer->pad;
+    const bool mean = layer->kind == LAYER_AVG_POOL;
+    return emit(&w->e, NULL, mean ? "AveragePool" : "MaxPool", (const char *const[]){ operand(w, layer, 0), NULL },
+                "kernel_shape=[%d,%d] strides=[%d,%d] pads=[%d,%d,%d,%d]%s", k, k, s, s, p, p, p, p,
+                mean ? " count_include_pad=1" : "");
+}
+
+static struct label put_global_pool(struct writer *w, const struct layer *layer)
+{
+    return emit_one(&w->e, "GlobalAveragePool", operand(w, layer, 0));
+}
+
+static struct label put_resize(struct writer *w, const struct layer *layer)
+{
+    const struct label scales = emit_floats(&w->e, (const float[]){ 1, 1, 2, 2 }, 1, (const size_t[]){ 4 });
+    return emit(&w->e, NULL, "Resize", (const char *const[]){ operand(w, layer, 0), "", scales.s, NULL }, "%s",
+                layer->kind == LAYER_BILINEAR
+                ? "mode='linear' coordinate_transformation_mode='half_pixel'"
+                : "mode='nearest' coordinate_transformation_mode='asymmetric' nearest_mode='floor'");
+}
+
+static struct label put_norm(struct writer *w, const struct layer *layer)
+{
+    const struct label last = emit(&w->e, NULL, "Transpose", (const char *const[]){ operand(w, layer, 0), NULL },
+                                   "perm=[0,2,3,1]");
+    const char *weight = weight_of(w, layer->weight, 0, NULL);
+    const char *bias = layer->bias == NO_TENSOR ? NULL : weight_of(w, layer->bias, 0, NULL);
+    const struct label y = emit(&w->e, NULL, "LayerNormalization", (const char *const[]){ last.s, weight, bias, NULL },
+                                "axis=-1 epsilon~%.9g", layer->eps);
+    return emit(&w->e, NULL, "Transpose", (const char *const[]){ y.s, NULL }, "perm=[0,3,1,2]");
+}
+
+/* With maps as [n][head][d][pixel], y = v softmax(q^T k / sqrt(d))^T. */
+static struct label put_attention(struct writer *w, const struct layer *layer)
+{
+    const int d = layer->out_channels / layer->groups;
+    const struct label heads = emit_ints(&w->e, (const int64_t[]){ 0, layer->groups, d, -1 }, 4);
+    struct label x[3];
+    for (int i = 0; i < 3; i++)
+        x[i] = emit_two(&w->e, "Reshape", operand(w, layer, i), heads.s);
+    const struct label turned = emit(&w->e, NULL, "Transpose", (const char *const[]){ x[0].s, NULL }, "perm=[0,1,3,2]");
+    const struct label products = emit_two(&w->e, "MatMul", turned.s, x[1].s);
+    const struct label scaled = emit_two(&w->e, "Mul", products.s, emit_float(&w->e, (float)(1 / sqrt(d))).s);
+    const struct label shares = emit(&w->e, NULL, "Softmax", (const char *const[]){ scaled.s, NULL }, "axis=-1");
+    const struct label columns = emit(&w->e, NULL, "Transpose", (const char *const[]){ shares.s, NULL },
+                                      "perm=[0,1,3,2]");
+    const struct label y = emit_two(&w->e, "MatMul", x[2].s, columns.s);
+    return emit_two(&w->e, "Reshape", y.s, emit_one(&w->e, "Shape", operand(w, layer, 0)).s);
+}
+
+static struct label put_sigmoid_of(struct writer *w, const struct layer *layer)
+{
+    const char *x = operand(w, layer, 0), *parts[4] = {0};
+    const int cuts[] = { 0, layer->from, layer->to, layer->out_channels };
+    struct label part[3];
+    int count = 0;
+    for (int i = 0; i < 3; i++) {
+        if (cuts[i] == cuts[i + 1])
+            continue;
+        part[count] = emit_channels(&w->e, x, cuts[i], cuts[i + 1]);
+        if (i == 1)
+            part[count] = emit_one(&w->e, "Sigmoid", part[count].s);
+        parts[count] = part[count].s;
+        count++;
+    }
+    return emit(&w->e, NULL, "Concat", parts, "axis=1");
+}
+
+static struct label (*const layers[LAYER_KINDS])(struct writer *, const struct layer *) = {
+    [LAYER_CONSTANT] = put_constant,     [LAYER_CONV] = put_conv,           [LAYER_AFFINE] = put_affine,
+    [LAYER_ACTIVATION] = put_activation, [LAYER_ADD] = put_add,             [LAYER_MUL] = put_mul,
+    [LAYER_CONCAT] = put_concat,         [LAYER_CHANNELS] = put_channels,   [LAYER_SHUFFLE] = put_shuffle,
+    [LAYER_MAX_POOL] = put_pool,         [LAYER_AVG_POOL] = put_pool,       [LAYER_GLOBAL_POOL] = put_global_pool,
+    [LAYER_BILINEAR] = put_resize,       [LAYER_NEAREST] = put_resize,      [LAYER_NORM] = put_norm,
+    [LAYER_ATTENTION] = put_attention,   [LAYER_SIGMOID_OF] = put_sigmoid_of };
+
+/* ---- the file ---- */
+
+static bool has(const struct network *net, enum layer_kind kind)
+{
+    bool found = false;
+    for (int i = 0; i < net->count; i++)
+        found = found || net->layers[i].kind == kind;
+    return found;
+}
+
+static bool can_write(const struct writer *w)
+{
+    const struct network *net = w->net;
+    const struct onnx_options *o = w->options;
+    if (net->classes < 1 || net->reg_max < 1 || net->reg_max > ONNX_REG_MAX)
+        return fail(w->err, "%s: of how many classes and bins the predictions are is not known", w->path);
+    for (int i = 0; i < net->output_count; i++)
+        if (net->layers[net->outputs[i]].out_channels != net->classes + 4 * (net->reg_max + 1))
+            return fail(w->err, "%s: level %d has %d channels, not %d classes and 4 x %d bins", w->path, i,
+                        net->layers[net->outputs[i]].out_channels, net->classes, net->reg_max + 1);
+    if (!o->any_size && (net->input_h < 1 || net->input_w < 1))
+        return fail(w->err, "%s: what size its images have is not known", w->path);
+    if (o->any_size && has(net, LAYER_CONSTANT))
+        return fail(w->err, "%s: a network with a position embedding has one size of images", w->path);
+    if (o->output == ONNX_SUPPRESSED && o->images != 1)
+        return fail(w->err, "%s: boxes are suppressed for one image at a time", w->path);
+    return true;
+}
+
+static void put_layers(struct writer *w)
+{
+    const struct network *net = w->net;
+    const char *level[LAYER_OPERANDS];
+    for (int i = 0; i < net->count; i++) {
+        const struct layer *layer = &net->layers[i];
+        w->e.name = layer->name;
+        if (layer->kind == LAYER_INPUT)
+            snprintf(w->value[i].s, sizeof w->value[i].s, "data");
+        else
+            w->value[i] = layers[layer->kind](w, layer);
+    }
+    for (int i = 0; i < net->output_count; i++)
+        level[i] = w->value[net->outputs[i]].s;
+    emit_outputs(&w->e, net, w->options, level);
+}
+
+/* ModelProto. */
+static bool put_model(struct writer *w, struct text *model)
+{
+    const struct onnx_options *o = w->options;
+    const struct extent data[] = { { o->images, o->images ? NULL : "batch" }, { 3, NULL },
+                                   { w->net->input_h, o->any_size ? "height" : NULL },
+                                   { w->net->input_w, o->any_size ? "width" : NULL } };
+    const bool norm = has(w->net, LAYER_NORM);
+    struct text graph = {0}, opset = {0};
+    emit_declare(&w->e, EMIT_INPUT, "data", false, data, 4);
+    put_layers(w);
+    text_bytes(&graph, w->e.nodes.s, w->e.nodes.size);
+    wire_put_text(&graph, 2, "nanodet");
+    text_bytes(&graph, w->e.tensors.s, w->e.tensors.size);
+    text_bytes(&graph, w->e.declared.s, w->e.declared.size);
+    graph.failed = graph.failed || w->e.nodes.failed || w->e.tensors.failed || w->e.declared.failed;
+    wire_put_int(model, 1, norm ? 8 : 7);
+    wire_put_text(model, 2, "nanodet");
+    wire_put_message(model, 7, &graph);
+    wire_put_text(&opset, 1, "");
+    wire_put_int(&opset, 2, norm ? 17 : 13);
+    wire_put_message(model, 8, &opset);
+    for (int i = 0; i < w->net->weights.metadata_count; i++) {
+        const struct metadata *m = &w->net->weights.metadata[i];
+        struct text pair = {0};
+        wire_put_text(&pair, 1, m->key);
+        wire_put_text(&pair, 2, m->value);
+        wire_put_message(model, 14, &pair);
+    }
+    return text_ok(model, w->err);
+}
+
+bool onnx_write(const char *path, const struct network *net, const struct onnx_options *options, struct error *err)
+{
+    struct error first = {0};
+    struct writer w = { .net = net, .options = options, .path = path, .err = &first };
+    struct text model = {0};
+    bool ok = can_write(&w);
+    w.value = ok ? new_array((size_t)net->count, sizeof *w.value, &first) : NULL;
+    w.weights = w.value ? new_array((size_t)net->weights.count, sizeof *w.weights, &first) : NULL;
+    ok = w.weights && name_weights(&w) && put_model(&w, &model) && first.exit == 0
+      && file_write(path, model.s, model.size, &first);
+    for (int i = 0; w.weights && i < net->weights.count; i++)
+        free(w.weights[i].name);
+    free(w.weights);
+    free(w.value);
+    emitter_free(&w.e);
+    text_free(&model);
+    return ok || fail(err, "%s", first.text);
+}
