@@ -5,6 +5,7 @@
 #include <string.h>
 
 enum { ADD, SUB, MUL, DIV };                                /* as BinaryOp counts them */
+enum { SIDE_MAX = 1 << 16, MADE_MAX = 1 << 22 };            /* of an input; numbers that the bin file does not hold */
 
 static bool put_layer(struct ncnn_reader *r, int layer)
 {
@@ -17,8 +18,8 @@ static bool input(struct ncnn_reader *r)
     const int w = ncnn_integer(r->line, 0, 0), h = ncnn_integer(r->line, 1, 0);
     const int layer = ncnn_add(r, LAYER_INPUT, NULL, 0);
     r->out[0] = (struct ncnn_blob){ .layout = MAP, .value = { layer }, .values = 1 };
-    r->net->input_w = w > 0 ? w : 0;
-    r->net->input_h = h > 0 ? h : 0;
+    r->net->input_w = w > 0 && w <= SIDE_MAX ? w : 0;
+    r->net->input_h = h > 0 && h <= SIDE_MAX ? h : 0;
     return ncnn_finish(r, layer);
 }
 
@@ -195,6 +196,9 @@ static bool put_affine(struct ncnn_reader *r, int weight, int bias)
 static int new_vector(struct ncnn_reader *r, const char *suffix, int channels, float **data)
 {
     struct text name = {0};
+    r->made += channels;
+    if (r->made > MADE_MAX)
+        return ncnn_refuse(r, "more than %d numbers that the bin file does not hold", MADE_MAX) + NO_TENSOR;
     text_add(&name, "%s.%s", r->line->name, suffix);
     const int index = !text_ok(&name, r->err) ? NO_TENSOR
                     : network_weights(r->net, name.s, 1, (size_t[]){ (size_t)channels }, data, r->err);
@@ -437,7 +441,7 @@ static bool interp(struct ncnn_reader *r)
     const int step = r->steps[r->in[0]->value[0]];
     struct network *net = r->net;
     bool twice = ncnn_number(l, 1, 1) == 2 && ncnn_number(l, 2, 1) == 2;
-    if (h > 0 && w > 0 && step > 0 && step % 2 == 0 && h <= 1 << 16 && w <= 1 << 16) {
+    if (h > 0 && w > 0 && step > 0 && step % 2 == 0 && h <= SIDE_MAX / (step / 2) && w <= SIDE_MAX / (step / 2)) {
         net->input_h = net->input_h ? net->input_h : h * (step / 2);
         net->input_w = net->input_w ? net->input_w : w * (step / 2);
         twice = net->input_h == h * (step / 2) && net->input_w == w * (step / 2);

@@ -32,6 +32,7 @@ struct ncnn_reader {
     struct ncnn_blob *blobs; int blob_count, blob_capacity;
     int *steps; int step_capacity;                          /* of each layer of the network */
     struct bytes weights; size_t at;
+    int made;                                               /* numbers of weights that are not in the file */
     const char *path;
     struct error *err;
     const struct ncnn_line *line;                           /* what is being read */
