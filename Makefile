@@ -3,6 +3,7 @@
 # make SANITIZE=address|undefined|thread, or two of them: address,undefined; assertions on, too
 # make test            everything that can be checked here (scripts/test.sh)
 # make fuzz | soak     the readers a minute each; these and interrupted trainings for hours
+# make oracle          every model in configs/ against PyTorch's automatic differentiation, where there is one
 # make bench           speed, beside PyTorch where there is one
 # make install         into PREFIX, below DESTDIR: program, libraries, header, pkg-config file
 CC      ?= cc
@@ -102,6 +103,11 @@ $(BUILD)/tests/test_args: $(BUILD)/src/cli/args.o
 $(BUILD)/tests/test_commands: $(filter-out %/main.o,$(CLI))
 $(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o
 
+# What the oracle compares: the program that writes it is no part of the product.
+$(BUILD)/tests/oracle_dump: tests/oracle/dump.c $(BUILD)/libnanodet.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $^ -o $@ $(LDFLAGS) $(LIBS)
+
 # A fuzz target defines LLVMFuzzerTestOneInput; the driver runs it over saved files, FUZZ=1 links libFuzzer instead.
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(if $(FUZZ),,tests/fuzz/driver.c) $(BUILD)/libnanodet.a
 	@mkdir -p $(@D)
@@ -125,6 +131,8 @@ test:
 	sh scripts/test.sh
 fuzz:
 	sh tests/soak/fuzz.sh 60
+oracle: $(BUILD)/tests/oracle_dump
+	python3 tests/oracle/oracle.py --rounds 3 configs/*.yml
 soak: nanodet
 	sh tests/soak/fuzz.sh 600
 	sh tests/kill_resume.sh ./nanodet 100
@@ -132,6 +140,6 @@ bench: nanodet
 	sh tests/bench/bench.sh
 clean:
 	rm -rf $(BUILD) nanodet
-.PHONY: all install tests fuzzers test fuzz soak bench clean
+.PHONY: all install tests fuzzers test fuzz oracle soak bench clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

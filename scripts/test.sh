@@ -1,13 +1,16 @@
 #!/bin/sh
 # Everything that can be checked on this machine, in less than 20 minutes on two cores:
 #   the tests; interrupted trainings; the fuzz targets over their saved inputs; the numbers of the original, where
-#   ../shared/parity lies beside this folder; the tests once more under the sanitizers.
+#   ../shared/parity lies beside this folder; every layer against PyTorch, where there is one; the tests once more
+#   under the sanitizers.
 # Ends with a line `N passed, N failed, N skipped`; exit 1 if anything failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 logs=build/logs passed=0 failed=0 skipped=0 slow=
 # What of ../shared/parity this version claims, a room or case a word.
 parity="assign augment coco_eval loss nms preprocess schedule schedules visdrone_eval models/plus_m models/plus_m_*"
+# Configurations, one of a kind, whose networks are held to PyTorch's differentiation.  All of them: make oracle.
+oracle="nanodet-plus-m_320 nanodet-plus-m-1.5x_320 nanodet-m nanodet-m-0.5x"
 
 finish()
 {
@@ -99,6 +102,16 @@ for case in $parity; do
     count "parity $case" $totals
     grep '^SKIP' "$log"
 done
+
+if python3 -c 'import torch' 2> /dev/null; then
+    build build/tests/oracle_dump
+    run oracle python3 tests/oracle/oracle.py $(printf 'configs/%s.yml ' $oracle)
+    totals=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$log")
+    count oracle $totals
+else
+    echo "SKIPPED oracle: python3 has no torch"
+    skipped=$((skipped + 1))
+fi
 
 # Addresses and undefined behaviour in one build; the saved inputs of the fuzz targets belong to it.
 build SANITIZE=address,undefined tests

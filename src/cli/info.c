@@ -7,8 +7,9 @@
 #include <stdlib.h>
 
 const struct option info_options[] = {
-    { "json",  "FILE", NULL, "write the figures there instead of a table here" },
-    { "graph", "FILE", NULL, "write the inference network there: every layer, enough to rebuild it elsewhere" },
+    { "json",     "FILE", NULL, "write the figures there instead of a table here" },
+    { "graph",    "FILE", NULL, "write the network there: every layer, enough to rebuild it elsewhere" },
+    { "training", NULL,   NULL, "--graph: the network that trains, on a batch, not the one that detects in an image" },
     {0} };
 
 struct info {
@@ -123,7 +124,8 @@ bool info_run(const struct args *args, struct error *err)
     struct info info = {0};
     const char *json = args_text(args, "json"), *graph = args_text(args, "graph");
     const bool ok = open_info(&info, args, err)
-                 && (!graph || write_json(graph_describe(&info.inference, &info.session.model.params), graph, err))
+                 && (!graph || write_json(graph_describe(args_flag(args, "training") ? &info.training : &info.inference,
+                                                         &info.session.model.params), graph, err))
                  && (!json || write_json(info_json(&info), json, err));
     if (ok && !json) {
         print_layers(&info);

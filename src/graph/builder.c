@@ -201,7 +201,7 @@ value graph_node(struct builder *b, const struct op *op, const char *name, const
 bool graph_build(struct builder *b, struct error *err)
 {
     if (!b->error.exit) {
-        b->graph->training = b->training;
+        b->graph->gradients = b->training ? GRADIENTS_PARAMS : b->explained ? GRADIENTS_INPUTS : GRADIENTS_NONE;
         layout(b->graph, b->params, &b->error);
     }
     if (!b->error.exit)

@@ -21,7 +21,8 @@ enum { SCOPES = 16 };                   /* names within names, at most */
 struct builder {
     struct graph *graph;
     struct params *params;              /* declared into, or looked up once they are laid out */
-    bool training;                      /* batch statistics, gradients */
+    bool training;                      /* batch statistics, gradients of parameters */
+    bool explained;                     /* gradients of inputs; not with training */
     bool unfused;                       /* nothing stays pending: the oracle of what does */
     bool direct;                        /* no Winograd */
     bool detached;                      /* the auxiliary branch reads features without gradient */

@@ -3,6 +3,7 @@
  * A graph is built (builder.h), then bound to parameters and a team, then run any number of times:
  *     write into graph_view(g, input);  graph_forward(g, key);
  *     read graph_view(g, output);  write graph_gradient(g, output);  graph_backward(g, false);
+ *     read the parameters' gradients, or graph_gradient(g, input).
  * Nothing allocates after graph_bind.
  *
  * Time runs in whole steps: node i runs forward at i, the loss stands at N, node i runs backward at 2N - i.
@@ -44,11 +45,14 @@ struct value_info {
 
 struct graph_output { const char *name; value v; };
 
+/* What backward makes gradients of, with all that depends on it. */
+enum gradients { GRADIENTS_NONE, GRADIENTS_PARAMS, GRADIENTS_INPUTS };
+
 struct graph {
     struct node *nodes;        int node_count, node_capacity;
     struct value_info *values; int value_count, value_capacity;
     struct graph_output *outputs; int output_count, output_capacity;
-    bool training;
+    enum gradients gradients;
     bool separate;                      /* every value has memory of its own: the planner's oracle */
 
     bool *add;                          /* [node][OP_IN]: a later writer of that operand's gradient */
@@ -67,6 +71,9 @@ struct graph {
     unsigned char *scratch; size_t scratch_size;
     struct call *calls[2];              /* [pass][node] */
     double *seconds[2];                 /* [pass][node] the caller's: what each takes is added there; NULL: unmeasured */
+    /* The caller's, or NULL: called when a node's output has been computed, and when its gradient is whole. */
+    void (*watch)(void *watcher, const struct graph *, int node, enum pass);
+    void *watcher;
 };
 
 struct binding {

@@ -14,7 +14,7 @@ static struct value_info *output(const struct graph *g, int node) { return &g->v
 
 bool runs_backward(const struct graph *g, int node)
 {
-    return g->training && g->nodes[node].op->backward && output(g, node)->wants_gradient;
+    return g->gradients && g->nodes[node].op->backward && output(g, node)->wants_gradient;
 }
 
 static bool same_place(const struct home *a, const struct home *b)
@@ -24,7 +24,7 @@ static bool same_place(const struct home *a, const struct home *b)
 
 static ptrdiff_t pixels_of(struct shape s) { return (ptrdiff_t)s.n * s.h * s.w; }
 
-/* A gradient is wanted where a trained parameter lies before and an output behind. */
+/* A gradient is wanted where a trained parameter, or an input, lies before and an output behind. */
 static bool want_gradients(struct graph *g, struct params *params, struct error *err)
 {
     bool *reached = new_array((size_t)g->value_count, sizeof *reached, err);
@@ -32,7 +32,8 @@ static bool want_gradients(struct graph *g, struct params *params, struct error 
         return false;
     for (int i = 0; i < g->value_count; i++) {
         const int p = g->values[i].param;
-        g->values[i].wants_gradient = p >= 0 && params->list[p].kind == PARAM_TRAINED;
+        g->values[i].wants_gradient = g->gradients == GRADIENTS_PARAMS ? p >= 0 && params->list[p].kind == PARAM_TRAINED
+                                    : g->gradients == GRADIENTS_INPUTS && p < 0 && g->values[i].producer < 0;
     }
     for (int i = 0; i < g->node_count; i++)
         for (int k = 0; k < g->nodes[i].in; k++)
@@ -46,7 +47,7 @@ static bool want_gradients(struct graph *g, struct params *params, struct error 
                 reached[g->nodes[i].operand[k]] = true;
     for (int i = 0; i < g->value_count; i++) {
         struct value_info *v = &g->values[i];
-        v->wants_gradient = v->wants_gradient && g->training && reached[i];
+        v->wants_gradient = v->wants_gradient && reached[i];
         if (v->param >= 0 && v->wants_gradient)
             params->list[v->param].used = true;
     }
@@ -298,8 +299,10 @@ static void find_lifetimes(struct graph *g)
             use_value(g, n->result[0], back);
     }
     for (int v = 0; v < g->value_count; v++)
-        if (g->values[v].producer < 0 && g->values[v].param < 0)
+        if (g->values[v].producer < 0 && g->values[v].param < 0) {
             use_value(g, v, 0);                         /* an input is written before the first node runs */
+            use_gradient(g, v, 2 * loss + 1);           /* and its gradient read after the last */
+        }
     for (int i = 0; i < g->output_count; i++) {
         use_value(g, g->outputs[i].v, loss);
         use_gradient(g, g->outputs[i].v, loss);

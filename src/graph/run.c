@@ -233,6 +233,8 @@ static void forward_node(struct graph *g, int i, uint64_t key)
     if (g->nodes[i].op->forward)
         g->nodes[i].op->forward(call);
     join_vectors(g, &g->nodes[i]);
+    if (g->watch)
+        g->watch(g->watcher, g, i, FORWARD);
 }
 
 void graph_forward(struct graph *g, uint64_t key)
@@ -277,13 +279,15 @@ static void backward_node(struct graph *g, int i, bool accumulate)
         if (g->values[g->nodes[i].operand[k]].param >= 0)
             call->add[k] = accumulate || g->add[i * OP_IN + k];
     call->key = g->calls[FORWARD][i].key;
+    if (g->watch)
+        g->watch(g->watcher, g, i, BACKWARD);
     g->nodes[i].op->backward(call);
 }
 
 void graph_backward(struct graph *g, bool accumulate)
 {
     double *seconds = g->seconds[BACKWARD];
-    assert(g->calls[BACKWARD] && g->training);
+    assert(g->calls[BACKWARD] && g->gradients);
     for (int i = g->node_count - 1; i >= 0; i--) {
         const int time = 2 * g->node_count - i;
         const double start = seconds ? now() : 0;

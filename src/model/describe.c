@@ -26,14 +26,20 @@ static bool conv_attributes(cJSON *to, const struct node *n)
         && add_number(to, "pad", n->attr.conv.pad) && add_number(to, "groups", n->attr.conv.groups);
 }
 
-static bool norm_attributes(cJSON *to, const struct node *n)
+static bool any_norm_attributes(cJSON *to, const struct node *n)
 {
     return add_number(to, "eps", n->attr.norm.eps) && add_act(to, n->attr.norm.act, n->attr.norm.slope);
 }
 
+static bool norm_attributes(cJSON *to, const struct node *n)
+{
+    return cJSON_AddBoolToObject(to, "training", n->attr.norm.training)
+        && add_number(to, "momentum", n->attr.norm.momentum) && any_norm_attributes(to, n);
+}
+
 static bool group_norm_attributes(cJSON *to, const struct node *n)
 {
-    return add_number(to, "groups", n->attr.norm.groups) && norm_attributes(to, n);
+    return add_number(to, "groups", n->attr.norm.groups) && any_norm_attributes(to, n);
 }
 
 static bool act_attributes(cJSON *to, const struct node *n) { return add_act(to, n->attr.act.act, n->attr.act.slope); }
@@ -118,13 +124,16 @@ static bool add_leaf(cJSON *json, const struct graph *g, const struct params *pa
         return false;
     if (x->param < 0)
         return cJSON_AddStringToObject(one, "name", "image") && add_shape(one, &x->shape);
+    static const char *const kinds[] = {
+        [PARAM_TRAINED] = "trained", [PARAM_FROZEN] = "frozen", [PARAM_BUFFER] = "buffer" };
     const struct param *p = &params->list[x->param];
     size_t dims[4];
     int shape[4];
     const int rank = param_dims(p, dims);
     for (int i = 0; i < rank; i++)
         shape[i] = (int)dims[i];
-    return cJSON_AddStringToObject(one, "name", p->name) && add_item(one, "shape", cJSON_CreateIntArray(shape, rank));
+    return cJSON_AddStringToObject(one, "name", p->name) && cJSON_AddStringToObject(one, "kind", kinds[p->kind])
+        && add_item(one, "shape", cJSON_CreateIntArray(shape, rank));
 }
 
 static bool add_node(cJSON *json, const struct graph *g, const struct node *n)

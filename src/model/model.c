@@ -102,8 +102,8 @@ static bool strides_fit(struct builder *b, const struct model *m, const struct f
 
 bool model_graph(struct model *m, const struct graph_options *o, struct graph *g, struct error *err)
 {
-    struct builder b = { .graph = g, .params = &m->params, .training = o->training, .unfused = o->unfused,
-                         .detached = o->detached, .freeze = m->config->model.freeze.at,
+    struct builder b = { .graph = g, .params = &m->params, .training = o->training, .explained = o->explained,
+                         .unfused = o->unfused, .detached = o->detached, .freeze = m->config->model.freeze.at,
                          .freeze_count = m->config->model.freeze.count };
     const char *way = getenv("NANODET_CONV");
     struct features maps = {0}, levels = {0};

@@ -23,6 +23,7 @@ void model_free(struct model *);
 struct graph_options {
     int n, h, w;                                /* batch and input size */
     bool training;                              /* batch statistics, gradients, and the auxiliary branch if any */
+    bool explained;                             /* gradients of the image instead, as an evaluation sees it */
     bool detached;                              /* the auxiliary branch reads features without gradient */
     bool unfused, separate;                     /* oracles: nothing stays pending, no memory is shared */
 };

@@ -35,8 +35,8 @@ void plans_free(struct plans *plans)
 
 static bool same_options(const struct graph_options *a, const struct graph_options *b)
 {
-    return a->n == b->n && a->h == b->h && a->w == b->w && a->training == b->training && a->detached == b->detached
-        && a->unfused == b->unfused && a->separate == b->separate;
+    return a->n == b->n && a->h == b->h && a->w == b->w && a->training == b->training && a->explained == b->explained
+        && a->detached == b->detached && a->unfused == b->unfused && a->separate == b->separate;
 }
 
 /* Memory for one more graph; where it is too small, the graphs that share it go. */
