@@ -38,12 +38,11 @@ static void shake(struct params *params, uint64_t seed)
 {
     for (int i = 0; i < params->count; i++) {
         const struct param *p = &params->list[i];
-        const bool variance = strstr(p->name, "running_var") != NULL;
         struct random random = random_of(seed, 1, (uint64_t)i);
         if (p->rank >= 2)
             fill(params->value + p->offset, p->count, &random, 1 / sqrt((double)p->count / p->shape.n));
         for (ptrdiff_t k = p->offset; p->rank < 2 && k < p->offset + p->count; k++)
-            params->value[k] += (real)random_range(&random, variance ? 0 : -0.3, variance ? 1 : 0.3);
+            params->value[k] += (real)random_range(&random, -0.3, 0.3);
     }
 }
 
@@ -84,6 +83,25 @@ static bool add_view(struct tensors *t, const char *prefix, const char *name, st
     return copy && tensors_add(t, &tensor, err);
 }
 
+/* Running statistics as after some training, so that what evaluation sees neither fades nor bursts on its way. */
+static bool settle(struct dump *d, const struct binding *to, struct error *err)
+{
+    enum { STEPS = 20 };
+    struct graph g = {0};
+    struct graph_options options = d->options;
+    struct random random = random_of(d->seed, 3, 0);
+    options.training = true;
+    options.explained = false;
+    const bool ok = model_graph(&d->model, &options, &g, err) && graph_bind(&g, to, err);
+    for (int i = 0; ok && i < STEPS; i++) {
+        const struct view input = graph_view(&g, MODEL_INPUT);
+        fill(input.p, pixels(input) * input.c, &random, 1);
+        graph_forward(&g, d->seed);
+    }
+    graph_free(&g);
+    return ok;
+}
+
 /* The output, and a random gradient if one is wanted. */
 static bool add_output(struct dump *d, const struct graph_output *output, struct random *random, struct error *err)
 {
@@ -121,7 +139,7 @@ static bool dump(struct dump *d, const char *path, struct error *err)
     shake(&d->model.params, d->seed);
     const struct binding to = { .params = &d->model.params, .values = d->model.params.value, .gradients = d->gradients,
                                 .team = &team, .kernels = kernels_pick(getenv("NANODET_ISA"), err) };
-    bool ok = d->gradients && to.kernels && model_graph(&d->model, &d->options, &d->graph, err);
+    bool ok = d->gradients && to.kernels && settle(d, &to, err) && model_graph(&d->model, &d->options, &d->graph, err);
     if (ok && d->graph.gradients)
         smooth(&d->graph);
     ok = ok && graph_bind(&d->graph, &to, err) && run(d, err);
