@@ -288,7 +288,8 @@ static void test_info_counts(void **state)
     (void)state;
     works("info", config, "--json", tiny_path("info.json"), "--graph", tiny_path("graph.json"), NULL);
     works("info", config, NULL);
-    cJSON *info = json_of("info.json"), *graph = json_of("graph.json");
+    works("info", config, "--training", "--json", tiny_path("x.json"), "--graph", tiny_path("training.json"), NULL);
+    cJSON *info = json_of("info.json"), *graph = json_of("graph.json"), *training = json_of("training.json");
     const cJSON *layer;
     double parameters = 0, macs = 0;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -301,7 +302,10 @@ static void test_info_counts(void **state)
     assert_int_equal(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(info, "input"), 0)->valueint, 64);
     assert_int_equal(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(info, "output"), 1)->valueint,
                      96 + 24 + 6 + 2);
-    assert_true(cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(graph, "nodes")));
+    const cJSON *nodes = cJSON_GetObjectItemCaseSensitive(graph, "nodes");
+    assert_true(cJSON_GetArraySize(nodes) > 100);
+    assert_true(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(training, "nodes")) > cJSON_GetArraySize(nodes));
+    cJSON_Delete(training);
     cJSON_Delete(info);
     cJSON_Delete(graph);
 }

@@ -46,6 +46,18 @@ static void shake(struct params *params, uint64_t seed)
     }
 }
 
+/* Nothing is drawn at random: the rates of what drops are 0. */
+static void sober(struct graph *g)
+{
+    for (int i = 0; i < g->node_count; i++) {
+        struct node *n = &g->nodes[i];
+        if (n->op == &op_dropout || n->op == &op_drop_path)
+            n->attr.drop.rate = 0;
+        if (n->op == &op_attention)
+            n->attr.attention.rate = 0;
+    }
+}
+
 /* Near a kink rounding decides between two gradients, both right: where they are compared, activations have none. */
 static void smooth(struct graph *g)
 {
@@ -140,7 +152,8 @@ static bool dump(struct dump *d, const char *path, struct error *err)
     const struct binding to = { .params = &d->model.params, .values = d->model.params.value, .gradients = d->gradients,
                                 .team = &team, .kernels = kernels_pick(getenv("NANODET_ISA"), err) };
     bool ok = d->gradients && to.kernels && settle(d, &to, err) && model_graph(&d->model, &d->options, &d->graph, err);
-    if (ok && d->graph.gradients)
+    sober(&d->graph);
+    if (d->graph.gradients)
         smooth(&d->graph);
     ok = ok && graph_bind(&d->graph, &to, err) && run(d, err);
     cJSON *json = ok ? graph_describe(&d->graph, &d->model.params) : NULL;
