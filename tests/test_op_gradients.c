@@ -26,7 +26,8 @@ static double want_mul(const struct trial *t, ptrdiff_t pixel, int c)
 {
     const struct view a = t->call.x[0], b = t->call.x[1];
     const bool a_pixel = pixels(b) == pixels(a);
-    return value_of(t, 0, pixel, c) * value_of(t, 1, a_pixel ? pixel : pixel / (a.h * a.w), b.c > 1 ? c : 0);
+    const ptrdiff_t image = b.n == a.n ? pixel / (a.h * a.w) : 0;
+    return value_of(t, 0, pixel, c) * value_of(t, 1, a_pixel ? pixel : image, b.c > 1 ? c : 0);
 }
 
 static double want_scale(const struct trial *t, ptrdiff_t pixel, int c)
@@ -241,6 +242,7 @@ static const struct op_case cases[] = {
     { &op_mul, 1e-8, { MAP(1, 1, 1, 1), MAP(1, 1, 1, 1) }, .want = want_mul },
     { &op_mul, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_mul },
     { &op_mul, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 1, 1, 7) }, .want = want_mul },
+    { &op_mul, 1e-8, { MAP(2, 3, 5, 7), VECTOR(7) }, .want = want_mul },
     { &op_mul, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 1) }, .want = want_mul },
     { &op_mul, 1e-8, { MAP(2, 3, 5, 1), MAP(2, 1, 1, 1) }, .want = want_mul },
     { &op_mul, 1e-8, { LEVELS_OF(2, 3), LEVELS_OF(2, 1) }, .want = want_mul },

@@ -119,7 +119,8 @@ static void pending_read_by_all(struct builder *b, value in)
 static void raw_read_elsewhere(struct builder *b, value in)
 {
     const value x = firm(b, "x", in, 3), y = norm(b, "y", x, ACT_SILU), z = norm(b, "z", x, ACT_NONE);
-    const value half = channels(b, x, 1, 3), part = norm(b, "part", half, ACT_SILU), given = norm(b, "in", in, ACT_SILU);
+    const value half = channels(b, x, 1, 3), part = norm(b, "part", half, ACT_SILU);
+    const value given = norm(b, "in", in, ACT_SILU);
     graph_output(b, "sum", add(b, add(b, conv(b, "c", x, 3, 3), conv(b, "d", y, 3, 1)), z));
     graph_output(b, "both", conv(b, "e", concat(b, concat(b, x, y), part), 2, 1));
     graph_output(b, "x", x);

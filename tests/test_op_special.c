@@ -165,7 +165,7 @@ static void test_refusals(void **state)
         { &op_add, .x = { MAP(1, 2, 2, 3), MAP(1, 2, 2, 4) } },
         { &op_add, .x = { MAP(1, 2, 2, 3), MAP(1, 2, 3, 3) } },
         { &op_add, .x = { MAP(1, 4, 1, 3), { .n = 1, .h = 4, .w = 1, .c = 3, .lv = { 2, { 1, 3 }, { 1, 1 } } } } },
-        { &op_mul, .x = { MAP(2, 2, 2, 3), MAP(1, 1, 1, 3) } },
+        { &op_mul, .x = { MAP(3, 2, 2, 3), MAP(2, 1, 1, 3) } },
         { &op_mul, .x = { MAP(2, 2, 2, 3), MAP(2, 2, 2, 2) } },
         { &op_mul, .x = { { .n = 2, .h = 4, .w = 1, .c = 3, .lv = { 2, { 1, 3 }, { 1, 1 } } }, MAP(2, 1, 1, 3) } },
         { &op_sum_taps, .x = { MAP(3, 3, 3, 2) } },

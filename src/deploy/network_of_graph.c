@@ -107,6 +107,19 @@ static bool plain(struct making *m, const struct node *n, int level, enum layer_
     return add_plain(m, n, level, kind, n->in);
 }
 
+/* By a vector that is the same for all images: a batch norm without shift. */
+static bool mul_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+{
+    const struct shape s = n->x[1];
+    if (!m->constant[n->operand[1]] || (ptrdiff_t)s.n * s.h * s.w > 1)
+        return plain(m, n, level, kind);
+    const int weight = weights_of(m, n->operand[1], 1);
+    struct layer *layer = weight < 0 ? NULL : add_plain(m, n, level, LAYER_AFFINE, 1);
+    if (layer)
+        layer->weight = weight;
+    return layer;
+}
+
 static bool concat_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
 {
     return n->in == 1 ? same_layer(m, n, level, kind) : plain(m, n, level, kind);
@@ -307,7 +320,7 @@ static const struct maker {
     { &op_norm,        LAYER_AFFINE,      norm_layers },
     { &op_act,         LAYER_ACTIVATION,  act_layer },
     { &op_add,         LAYER_ADD,         plain },
-    { &op_mul,         LAYER_MUL,         plain },
+    { &op_mul,         LAYER_MUL,         mul_layer },
     { &op_scale,       LAYER_AFFINE,      scale_layer },
     { &op_shuffle,     LAYER_SHUFFLE,     shuffle_layers },
     { &op_max_pool,    LAYER_MAX_POOL,    pool_layer },

@@ -49,7 +49,7 @@ value depthwise_module(struct builder *, value x, struct conv, struct norm_confi
 value rep_depthwise_module(struct builder *, value x, struct conv, struct norm_config, enum act);
 
 value add(struct builder *, value, value);
-value mul(struct builder *, value, value);              /* the second may have one channel or one pixel an image */
+value mul(struct builder *, value, value);              /* the second may have one channel, or one pixel an image */
 value concat(struct builder *, value, value);
 value channels(struct builder *, value, int from, int to);
 value shuffle(struct builder *, value left, value right);               /* channel shuffle of their concat, 2 groups */

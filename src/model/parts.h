@@ -13,6 +13,16 @@ struct shufflenet_v2 {
 extern const struct key shufflenet_v2_keys[];
 void shufflenet_v2_build(struct builder *, const void *config, value image, struct features *out);
 
+/* ConvNeXt (Liu et al. 2022) as timm has it: the one family that upstream's wrapper of timm is used with. */
+struct convnext {
+    const char *model_name, *pretrained, *checkpoint_path;
+    bool features_only;
+    struct ints out_indices;
+    double drop_path_rate;
+};
+extern const struct key convnext_keys[];
+void convnext_build(struct builder *, const void *config, value image, struct features *out);
+
 /* MobileNeXt (Zhou et al. 2020) with kernel refinement (Enhanced NanoDet). */
 struct mobilenext {
     struct ints out_stages;

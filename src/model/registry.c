@@ -10,6 +10,7 @@ const struct backbone backbones[] = {
     { "EfficientNetLite", efficientnet_lite_keys, sizeof(struct efficientnet_lite), efficientnet_lite_build },
     { "RepVGG", repvgg_keys, sizeof(struct repvgg), repvgg_build },
     { "CustomCspNet", custom_csp_net_keys, sizeof(struct custom_csp_net), custom_csp_net_build },
+    { "TIMMWrapper", convnext_keys, sizeof(struct convnext), convnext_build },
     { "ResNet", resnet_keys, sizeof(struct resnet), resnet_build },
     {0} };
 

@@ -1,16 +1,18 @@
-/* op/mul.c -- y = a b, element by element.  b may instead have one pixel an image (the gates of squeeze-and-excite)
- * or one channel (a weight a pixel).  An image is a chunk, so that sums over its pixels have one order. */
+/* op/mul.c -- y = a b, element by element.  b may instead have one pixel an image (the gates of squeeze-and-excite),
+ * one pixel for all (layer scale) or one channel (a weight a pixel).  An image is a chunk, so that sums over its pixels
+ * have one order; the images are then added in order. */
 #include "op/lazy.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 #include <string.h>
 
-/* Whether b has a number for each pixel, and for each channel: 0 or 1. */
-struct spread { int pixel, channel; };
+/* Whether b has a number for each pixel, each image, each channel: 0 or 1. */
+struct spread { int pixel, image, channel; };
 
 static struct spread spread_of(const struct node *n)
 {
-    return (struct spread){ same_pixels(n->x[0], n->x[1]), n->x[1].c > 1 };
+    const bool pixel = same_pixels(n->x[0], n->x[1]);
+    return (struct spread){ pixel, !pixel && n->x[1].n == n->x[0].n, n->x[1].c > 1 };
 }
 
 static bool shape(struct node *n, struct error *err)
@@ -18,14 +20,14 @@ static bool shape(struct node *n, struct error *err)
     const struct shape a = n->x[0], b = n->x[1];
     n->y[0] = a;
     return (same_pixels(a, b) && (b.c == a.c || b.c == 1))
-        || (b.n == a.n && b.h == 1 && b.w == 1 && b.lv.count == 0 && a.lv.count == 0 && b.c == a.c)
+        || ((b.n == a.n || b.n == 1) && b.h == 1 && b.w == 1 && b.lv.count == 0 && a.lv.count == 0 && b.c == a.c)
         || want_same(n, 1, true, err);
 }
 
-/* Sums over pixels or channels that share a number of b. */
-static size_t scratch(const struct node *n, enum pass pass)
+/* Of each image the sums over pixels or channels that share a number of b. */
+static size_t work(const struct node *n, enum pass pass)
 {
-    return pass == BACKWARD ? (size_t)n->x[1].c * sizeof(double) : 0;
+    return pass == BACKWARD ? (size_t)image_count(n->x[0]) * (size_t)n->x[1].c * sizeof(double) : 0;
 }
 
 static void forward_image(const void *job, int image)
@@ -35,7 +37,7 @@ static void forward_image(const void *job, int image)
     const struct range r = image_range(a, image);
     const struct spread s = spread_of(k->node);
     for (ptrdiff_t i = r.first; i < r.first + r.count; i++) {
-        const real *factor = b.p + (s.pixel ? i : image) * b.ld;
+        const real *factor = b.p + (s.pixel ? i : s.image * image) * b.ld;
         for (int c = 0; c < a.c; c++)
             y.p[i * y.ld + c] = a.p[i * a.ld + c] * factor[c * s.channel];
     }
@@ -49,16 +51,16 @@ static void backward_image(const void *job, int image)
     const struct range r = image_range(a, image);
     const struct spread s = spread_of(k->node);
     const ptrdiff_t end = r.first + r.count;
-    double *sum = call_scratch(k);
+    double *sum = (double *)k->work + (ptrdiff_t)image * b.c;
     for (ptrdiff_t i = r.first; i < end; i++) {
-        const ptrdiff_t pixel = s.pixel ? i : image;
+        const ptrdiff_t pixel = s.pixel ? i : s.image * image;
         for (int c = 0; da.p && c < a.c; c++)
             store(&da.p[i * da.ld + c], k->add[0], dy.p[i * dy.ld + c] * b.p[pixel * b.ld + c * s.channel]);
         if (s.pixel || i == r.first)
             memset(sum, 0, (size_t)b.c * sizeof *sum);
         for (int c = 0; c < a.c; c++)
             sum[c * s.channel] += (double)dy.p[i * dy.ld + c] * a.p[i * a.ld + c];
-        for (int c = 0; db.p && c < b.c && (s.pixel || i == end - 1); c++)
+        for (int c = 0; db.p && c < b.c && (s.pixel || (s.image && i == end - 1)); c++)
             store(&db.p[pixel * db.ld + c], k->add[1], (real)sum[c]);
     }
 }
@@ -70,9 +72,17 @@ static void forward(const struct call *k)
 
 static void backward(const struct call *k)
 {
-    team_for(k->team, image_count(k->node->x[0]), backward_image, k);
+    const struct spread s = spread_of(k->node);
+    const int images = image_count(k->node->x[0]), channels = k->x[1].c;
+    team_for(k->team, images, backward_image, k);
+    for (int c = 0; k->dx[1].p && !s.pixel && !s.image && c < channels; c++) {
+        double sum = 0;
+        for (int image = 0; image < images; image++)
+            sum += ((const double *)k->work)[(ptrdiff_t)image * channels + c];
+        store(&k->dx[1].p[c], k->add[1], (real)sum);
+    }
 }
 
 const struct op op_mul = {
     .name = "mul", .in_min = 2, .in_max = 2, .bwd_reads_x = 3, .takes_levels = 3,
-    .shape = shape, .scratch = scratch, .forward = forward, .backward = backward };
+    .shape = shape, .work = work, .forward = forward, .backward = backward };

@@ -21,7 +21,8 @@ static const struct row { int stage, kernel, expanded, channels; bool excite; in
     { 6, 3, 200,  80, false, 1 }, { 6, 3, 184,  80, false, 1 }, { 6, 3, 184,  80, false, 1 },
     { 6, 3, 480, 112, true,  1 }, { 6, 3, 672, 112, true,  1 },
     { 7, 5, 672, 160, true,  2 },
-    { 8, 5, 960, 160, false, 1 }, { 8, 5, 960, 160, true, 1 }, { 8, 5, 960, 160, false, 1 }, { 8, 5, 960, 160, true, 1 } };
+    { 8, 5, 960, 160, false, 1 }, { 8, 5, 960, 160, true,  1 },
+    { 8, 5, 960, 160, false, 1 }, { 8, 5, 960, 160, true,  1 } };
 
 enum { ROWS = sizeof rows / sizeof *rows, LAST_STAGE = 9 };
 

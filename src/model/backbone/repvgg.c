@@ -9,7 +9,8 @@ const struct key repvgg_keys[] = {
     { "activation",   WORDS(repvgg, activation, activation_words), "ReLU", 0, 0, "activation" },
     { "deploy",       FIELD(repvgg, deploy),       "false",        0, 0,
       "one convolution a block instead of the branches that it is trained with" },
-    { "last_channel", FIELD(repvgg, last_channel), "0",            0, 65536, "channels of stage 4; 0: as in the paper" },
+    { "last_channel", FIELD(repvgg, last_channel), "0",            0, 65536,
+      "channels of stage 4; 0: as in the paper" },
     { "pretrain",     FIELD(repvgg, pretrain),     "false",        0, 0, "file of weights to start from" },
     {0} };
 
