@@ -66,7 +66,7 @@ static const struct kind {
 } kinds[] = {
     { "Conv", 4, true, conv_stage }, { "CspBlock", 4, true, csp_block }, { "MaxPool", 2, false, pool_stage }, {0} };
 
-/* The whole numbers from 0 to 65536 behind the name; NULL if it is no stage. */
+/* The whole numbers from 1 to 65536 behind the name; NULL if it is no stage. */
 static const struct kind *read_stage(const struct entry *stage, int *numbers)
 {
     const struct entry *name = stage->kind == LIST ? stage->child : NULL;
@@ -75,8 +75,8 @@ static const struct kind *read_stage(const struct entry *stage, int *numbers)
         return NULL;
     for (const struct entry *e = name->next; e; e = e->next) {
         char *end = NULL;
-        const long v = e->text ? strtol(e->text, &end, 10) : -1;
-        if (v < 0 || v > 65536 || end == e->text || *end)
+        const long v = e->text ? strtol(e->text, &end, 10) : 0;
+        if (v < 1 || v > 65536 || end == e->text || *end)
             return NULL;
         *numbers++ = (int)v;
     }
