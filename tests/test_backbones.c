@@ -306,7 +306,7 @@ static const struct { const char *section, *say; } refused[] = {
     { "name: CustomCspNet, out_stages: [0], net_cfg: [[Pool, 3, 8]]", "net_cfg[0] must be" },
     { "name: CustomCspNet, out_stages: [0], net_cfg: [[Conv, 3, 8, 3, 0]]", "net_cfg[0] must be" },
     { "name: CustomCspNet, out_stages: [0], net_cfg: [[Conv, 3, 8, 0, 1]]", "net_cfg[0] must be" },
-    { "name: CustomCspNet, out_stages: [1], net_cfg: [[Conv, 3, 8, 3, 2], [CspBlock, 6, 1, 3, 1]]", "wants 6 channels" },
+    { "name: CustomCspNet, out_stages: [1], net_cfg: [[Conv, 3, 8, 3, 2], [CspBlock, 6, 1, 3, 1]]", "wants 6 chan" },
     { "name: CustomCspNet, out_stages: [1], net_cfg: [[Conv, 3, 7, 3, 2], [CspBlock, 7, 1, 3, 1]]", "even" },
     { "name: CustomCspNet, out_stages: [0], net_cfg: [[MaxPool, 99, 1]]", "stages.0.max_pool" },
     {0} };

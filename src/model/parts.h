@@ -107,7 +107,7 @@ extern const struct key fpn_keys[];
 void fpn_build(struct builder *, const void *config, const struct features *in, struct features *out);
 void pan_build(struct builder *, const void *config, const struct features *in, struct features *out);
 
-/* The neck of NanoDet-t: a transformer encoder (Vaswani et al. 2017, fig. 1) on the middle level, added to all three. */
+/* The neck of NanoDet-t: a transformer encoder (Vaswani et al. 2017, fig. 1) on the middle level, added to all. */
 struct tan {
     struct ints in_channels;
     int out_channels, feature_hw[2], num_heads, num_encoders;

@@ -15,7 +15,7 @@ extern const struct op op_sum_taps;     /* y[c] = sum over taps of a depthwise w
 /* One pixel at a time. */
 extern const struct op op_act;          /* act(x) */
 extern const struct op op_add;          /* x_0 + x_1 */
-extern const struct op op_mul;          /* x_0 x_1; x_1 may have one pixel, for an image or all, or one channel a pixel */
+extern const struct op op_mul;          /* x_0 x_1; x_1 may have one channel, or one pixel an image or for all */
 extern const struct op op_dropout;      /* 0 for numbers drawn at random, x / (1 - rate) for the others; attr.drop */
 extern const struct op op_drop_path;    /* likewise for whole images */
 extern const struct op op_position;     /* x_0 + x_1, which has the pixels of one image and is added to all */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 const struct key mobilenet_v2_keys[] = {
-    { "width_mult",   FIELD(mobilenet_v2, width_mult),   "1.0",          0.1, 10,  "factor of all widths but the last" },
+    { "width_mult",   FIELD(mobilenet_v2, width_mult),   "1.0",          0.1, 10,  "factor of all widths but last" },
     { "out_stages",   FIELD(mobilenet_v2, out_stages),   "[1, 2, 4, 6]", 0, 6,     "stages handed to the neck" },
     { "last_channel", FIELD(mobilenet_v2, last_channel), "1280",         1, 65536, "channels of the last convolution" },
     { "activation",   WORDS(mobilenet_v2, activation, activation_words), "ReLU", 0, 0, "activation" },
