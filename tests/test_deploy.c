@@ -12,6 +12,32 @@
 
 enum { H = 64, W = 96 };
 
+/* Overrides of the small model. */
+static const char *const models[] = {
+    NULL, "model.arch.fpn.use_res=true", "model.arch.head.conv_type=Conv",
+    /* branches that merge, in backbone and head */
+    "model.arch={name: NanoDetPlus, backbone: {name: RepVGG, arch: A0, out_stages: [2, 3, 4], last_channel: 192}, "
+    "fpn: {name: GhostPAN, in_channels: [96, 192, 192], out_channels: 32, num_extra_level: 1}, "
+    "head: {name: NanoDetPlusHead, num_classes: 3, input_channel: 32, feat_channels: 32, conv_type: RepDWConv, "
+    "strides: [8, 16, 32, 64], reg_max: 7}}",
+    /* kernels that are sums, norms that cannot fold */
+    "model.arch={name: NanoDetPlus, backbone: {name: mobilenext, out_stages: [5, 8, 12], activation: ReLU6}, "
+    "fpn: {name: GhostPAN, in_channels: [192, 288, 384], out_channels: 32, num_extra_level: 1, "
+    "ghost_block_type: plus}, "
+    "head: {name: NanoDetPlusHead, num_classes: 3, input_channel: 32, feat_channels: 32, "
+    "strides: [8, 16, 32, 64], reg_max: 7}}",
+    /* attention, layer norms, positions */
+    "model.arch={name: OneStageDetector, backbone: {name: ShuffleNetV2, model_size: 0.5x}, "
+    "fpn: {name: TAN, in_channels: [48, 96, 192], out_channels: 32, feature_hw: [4, 6], num_heads: 4, "
+    "num_encoders: 1, mlp_ratio: 4, dropout_ratio: 0}, "
+    "head: {name: NanoDetHead, num_classes: 3, input_channel: 32, feat_channels: 32, "
+    "strides: [8, 16, 32], reg_max: 7}}",
+    /* scales of levels, convolutions that levels share, scores apart from boxes */
+    "model.arch={name: OneStageDetector, backbone: {name: ShuffleNetV2, model_size: 0.5x}, "
+    "fpn: {name: PAN, in_channels: [48, 96, 192], out_channels: 32, start_level: 0, num_outs: 3}, "
+    "head: {name: GFLHead, num_classes: 3, input_channel: 32, feat_channels: 32, stacked_convs: 2, "
+    "strides: [8, 16, 32], reg_max: 7, norm_cfg: {type: BN}}}" };
+
 /* The outputs of a graph for an image of random numbers, a copy; count numbers. */
 static float *run(struct graph *g, const struct params *params, ptrdiff_t *count)
 {
@@ -83,9 +109,6 @@ static int count_kind(const struct network *net, enum layer_kind kind)
 
 static void test_network_computes_what_the_graph_does(void **state)
 {
-    static const char *const models[] = {
-        NULL, "model.arch.backbone.with_last_conv=false", "model.arch.fpn.use_res=true",
-        "model.arch.head.conv_type=Conv", "model.arch.head.norm_cfg.type=BN" };
     (void)state;
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         struct error err = {0};
@@ -101,7 +124,7 @@ static void test_network_computes_what_the_graph_does(void **state)
         assert_true(count_kind(&net, LAYER_AFFINE) > 0);
         if (!network_fold(&net, &err) || !network_merge(&net, &err))
             fail_msg("%s", err.text);
-        assert_int_equal(count_kind(&net, LAYER_AFFINE), 0);
+        assert_true(count_kind(&net, LAYER_AFFINE) < 16);
         have = run_network(&net, &had);
         assert_true(distance(have, want, wanted, 0) < 1e-4);
         free(have);
@@ -171,52 +194,171 @@ static struct network disguised(const struct network *net, uint64_t stream)
 }
 
 /* A model of other weights that takes all of a network's by structure detects as the one they come from. */
+static void check_match(const char *override, int folded)
+{
+    struct error err = {0};
+    struct fixture f, other;
+    struct inference needs;
+    struct tensors t = {0};
+    struct weights_report report = {0};
+    ptrdiff_t count;
+    open_random(&f, override);
+    float *want = run_model(&f, &count);
+    struct network own = network_of(&f);
+    if ((folded > 0 && !network_fold(&own, &err)) || (folded > 1 && !network_merge(&own, &err)))
+        fail_msg("%s", err.text);
+    struct network theirs = disguised(&own, (uint64_t)folded);
+    open_model(&other, override);
+    for (ptrdiff_t k = 0; k < other.model.params.total; k++)
+        other.model.params.value[k] = 0.5f;
+    if (!model_match(&other.model, &theirs, "theirs", &t, &err)
+        || !inference_of(&needs, &other.model, &err)
+        || !inference_unfold(&needs, &other.model.params, &t, "theirs", &err)
+        || !weights_take(&other.model.params, &t, "", other.model.params.value, &report, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(report.misfit.count, 0);
+    for (int k = 0; k < report.missing.count; k++)
+        assert_false(needs.needed[params_find(&other.model.params, report.missing.list[k])]);
+    float *have = run_model(&other, &count);
+    assert_true(distance(have, want, count, 0) < 1e-4);
+    free(have);
+    free(want);
+    weights_report_free(&report);
+    tensors_free(&t);
+    inference_free(&needs);
+    network_free(&own);
+    network_free(&theirs);
+    close_model(&f);
+    close_model(&other);
+}
+
 static void test_match_finds_all_weights(void **state)
 {
-    static const char *const models[] = { NULL, "model.arch.fpn.use_res=true", "model.arch.head.conv_type=Conv" };
     (void)state;
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)
-        for (int folded = 0; folded < 2; folded++) {
-            struct error err = {0};
-            struct fixture f, other;
-            struct inference needs;
-            struct tensors t = {0};
-            struct weights_report report = {0};
-            ptrdiff_t count;
-            open_random(&f, models[i]);
-            float *want = run_model(&f, &count);
-            struct network own = network_of(&f);
-            if (folded && !network_fold(&own, &err))
-                fail_msg("%s", err.text);
-            struct network theirs = disguised(&own, i);
-            open_model(&other, models[i]);
-            for (ptrdiff_t k = 0; k < other.model.params.total; k++)
-                other.model.params.value[k] = 0.5f;
-            if (!model_match(&other.model, &theirs, "theirs", &t, &err)
-                || !inference_of(&needs, &other.model, &err)
-                || !inference_unfold(&needs, &other.model.params, &t, "theirs", &err)
-                || !weights_take(&other.model.params, &t, "", other.model.params.value, &report, &err))
-                fail_msg("%s", err.text);
-            assert_int_equal(report.misfit.count + report.unknown.count, 0);
-            for (int k = 0; k < report.missing.count; k++)
-                assert_false(needs.needed[params_find(&other.model.params, report.missing.list[k])]);
-            float *have = run_model(&other, &count);
-            assert_true(distance(have, want, count, 0) < 1e-4);
-            free(have);
-            free(want);
-            weights_report_free(&report);
-            tensors_free(&t);
-            inference_free(&needs);
-            network_free(&own);
-            network_free(&theirs);
-            close_model(&f);
-            close_model(&other);
-        }
+        for (int folded = 0; folded < 3; folded++)
+            check_match(models[i], folded);
+}
+
+/* What fits but for one layer is refused, and both layers are named; other classes are no reason. */
+static void test_match_tells_where_networks_differ(void **state)
+{
+    struct error err = {0};
+    struct fixture f, other;
+    struct tensors t = {0};
+    (void)state;
+    open_random(&f, NULL);
+    open_model(&other, "model.arch.fpn.kernel_size=3");
+    struct network net = network_of(&f);
+    assert_false(model_match(&other.model, &net, "net.onnx", &t, &err));
+    assert_non_null(strstr(err.text, "net.onnx: not this model's network: layer fpn."));
+    assert_non_null(strstr(err.text, "32 x 1 x 5 x 5"));
+    assert_non_null(strstr(err.text, "32 x 1 x 3 x 3"));
+    assert_int_equal(t.count, 0);
+    close_model(&other);
+    for (int i = 0; i < net.output_count; i++) {        /* one class less */
+        struct layer *last = &net.layers[net.outputs[i]];
+        const size_t dims[] = { net.weights.list[last->weight].dims[0] - 1, 32, 1, 1 };
+        float *numbers;
+        last->weight = network_weights(&net, "fewer", 4, dims, &numbers, &err);
+        last->bias = network_weights(&net, "fewer", 1, dims, &numbers, &err);
+    }
+    if (!network_check(&net, "net", &err) || !model_match(&f.model, &net, "net.onnx", &t, &err)
+        || !tensors_index(&t, "t", &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(tensors_find(&t, "head.gfl_cls.0.weight")->dims[0], 34);
+    network_free(&net);
+    tensors_free(&t);
+    close_model(&f);
+}
+
+/* ---- networks that are none ---- */
+
+/* A convolution of 3 to 4 channels, 3 x 3, that an activation follows. */
+static struct network little(void)
+{
+    struct error err = {0};
+    struct network net = { .output_count = 1, .outputs = { 2 } };
+    float *numbers;
+    assert_int_equal(network_add(&net, LAYER_INPUT, "data", NULL, 0, &err), 0);
+    assert_int_equal(network_add(&net, LAYER_CONV, "conv", (int[]){ 0 }, 1, &err), 1);
+    assert_int_equal(network_add(&net, LAYER_ACTIVATION, "act", (int[]){ 1 }, 1, &err), 2);
+    net.layers[1].weight = network_weights(&net, "conv.weight", 4, (size_t[]){ 4, 3, 3, 3 }, &numbers, &err);
+    net.layers[1].bias = network_weights(&net, "conv.bias", 1, (size_t[]){ 4 }, &numbers, &err);
+    net.layers[1].kernel = 3;
+    net.layers[1].pad = 1;
+    net.layers[2].act = ACT_RELU;
+    return net;
+}
+
+static void refused(struct network *net, const char *why)
+{
+    struct error err = {0};
+    assert_false(network_check(net, "net", &err));
+    assert_int_equal(err.exit, 1);
+    if (!strstr(err.text, why))
+        fail_msg("'%s' does not say '%s'", err.text, why);
+    network_free(net);
+}
+
+static void test_refuses_what_is_no_network(void **state)
+{
+    static const struct lie { size_t offset; int number; const char *why; } lies[] = {
+        { offsetof(struct layer, operand[0]), 1, "operands" },      /* itself */
+        { offsetof(struct layer, operand[0]), 2, "operands" },      /* one that reads it */
+        { offsetof(struct layer, operand[0]), -1, "operands" },     { offsetof(struct layer, operands), 0, "operands" },
+        { offsetof(struct layer, operands), 7, "operands" },        { offsetof(struct layer, weight), 2, "weights" },
+        { offsetof(struct layer, weight), 1, "weights" },           { offsetof(struct layer, weight), -7, "weights" },
+        { offsetof(struct layer, bias), 0, "weights" },             { offsetof(struct layer, kernel), 0, "range" },
+        { offsetof(struct layer, kernel), 5, "weights" },           { offsetof(struct layer, stride), 0, "range" },
+        { offsetof(struct layer, pad), -1, "range" },               { offsetof(struct layer, groups), 0, "range" },
+        { offsetof(struct layer, groups), 2, "range" },             { offsetof(struct layer, kind), 99, "operands" },
+        { offsetof(struct layer, kind), LAYER_CONCAT, "operands" },
+        { offsetof(struct layer, kind), LAYER_INPUT, "operands" } };
+    struct error err = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        struct network net = little();
+        memcpy((char *)&net.layers[1] + lies[i].offset, &lies[i].number, sizeof lies[i].number);
+        refused(&net, lies[i].why);
+    }
+    struct network net = little();
+    net.outputs[0] = 3;
+    refused(&net, "output 0");
+    net = little();
+    net.output_count = LAYER_OPERANDS + 1;
+    refused(&net, "outputs");
+    net = little();
+    net.layers[2].slope = NAN;
+    refused(&net, "range");
+    net = little();
+    assert_true(network_check(&net, "net", &err));
+    network_free(&net);
+}
+
+/* Twice the size again and again: more than any memory. */
+static void test_refuses_what_does_not_fit(void **state)
+{
+    struct error err = {0};
+    struct params params = {0};
+    struct graph g;
+    struct network net = little();
+    (void)state;
+    for (int i = 3; i < 30; i++)
+        net.outputs[0] = network_add(&net, LAYER_BILINEAR, "up", (int[]){ i - 1 }, 1, &err);
+    assert_true(network_check(&net, "net", &err) && network_params(&net, &params, &err));
+    assert_false(network_graph(&net, &params, 1, H, W, &g, &err));
+    assert_non_null(strstr(err.text, "too large"));
+    params_free(&params);
+    network_free(&net);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_network_computes_what_the_graph_does),
-                                        cmocka_unit_test(test_match_finds_all_weights) };
+                                        cmocka_unit_test(test_match_finds_all_weights),
+                                        cmocka_unit_test(test_match_tells_where_networks_differ),
+                                        cmocka_unit_test(test_refuses_what_is_no_network),
+                                        cmocka_unit_test(test_refuses_what_does_not_fit) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

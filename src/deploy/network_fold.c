@@ -197,7 +197,7 @@ static bool fold_affine(struct folding *f, int index)
 {
     const struct layer *affine = &f->net->layers[index];
     struct layer *conv = &f->net->layers[affine->operand[0]];
-    if (f->stands[index] != index || conv->kind != LAYER_CONV || f->stays[conv->weight])
+    if (f->stands[index] != index || affine->bias == NO_TENSOR || conv->kind != LAYER_CONV || f->stays[conv->weight])
         return true;
     if (!folds(f, conv, affine)) {
         f->stays[conv->weight] = true;

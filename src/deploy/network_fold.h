@@ -6,8 +6,9 @@
 #include "interop/network.h"
 
 /* Affine layers s x + t go into the convolution before them where they alone read it: w' = s w, b' = s b + t, under the
- * names of the convolution.  Convolutions that share weights fold together, if the same affine layer follows each.
- * Slices of all channels and activations that do nothing go. */
+ * names of the convolution.  Convolutions that share weights fold together, if the same affine layer follows each.  A
+ * scale without t stays: levels whose convolutions share weights have one each, whether or not a file says that they
+ * share.  Slices of all channels and activations that do nothing go. */
 bool network_fold(struct network *, struct error *);
 
 /* Sums of parallel convolutions of one input become one (Ding et al., RepVGG, 2021, sec. 3.3): smaller kernels lie in

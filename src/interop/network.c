@@ -147,7 +147,9 @@ static bool numbers_fit(const struct layer *layer, int in)
     return (!kinds[kind].window || (is_extent(layer->kernel) && is_extent(layer->stride) && layer->pad >= 0
                                     && layer->pad < layer->kernel))
         && (!kinds[kind].slice || (layer->from >= 0 && layer->from < layer->to && layer->to <= in))
-        && (!kinds[kind].groups || (is_extent(layer->groups) && in % layer->groups == 0));
+        && (!kinds[kind].groups || (is_extent(layer->groups) && in % layer->groups == 0))
+        && (kind != LAYER_ACTIVATION || ((unsigned)layer->act <= ACT_GELU && layer->slope >= 0 && layer->slope <= 1))
+        && (kind != LAYER_NORM || (layer->eps >= 0 && layer->eps <= 1));
 }
 
 static bool weights_fit(const struct network *net, const struct layer *layer, int in)
