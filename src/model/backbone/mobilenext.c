@@ -92,7 +92,6 @@ void mobilenext_build(struct builder *b, const void *config, value image, struct
             x = sandglass(b, x, divisible(g->channels * c->width_mult, divisor), stride, g->expand,
                           size->blocks[i] == 1 && stride == 1, c->activation);
             leave(b);
-            if (out->count < 3 && feature == size->out_stages[out->count])
-                out->at[out->count++] = x;
+            hand_over(b, &c->out_stages, feature, x, out);
         }
 }

@@ -100,8 +100,9 @@ void ghost_pan_build(struct builder *b, const void *config, const struct feature
     for (int i = 0; i + 1 < n; i++)
         out->at[i + 1] = ghost_blocks(b, "bottom_up_blocks", i,
                                       concat(b, downsample(b, "downsamples", i, out->at[i], c), inner[i + 1]), c);
-    for (int i = 0; i < c->num_extra_level; i++)
-        out->at[n + i] = add(b, downsample(b, "extra_lvl_in_conv", i, reduced[n - 1], c),
-                             downsample(b, "extra_lvl_out_conv", i, out->at[n + i - 1], c));
+    for (int i = 0; i < c->num_extra_level; i++) {
+        const value above = downsample(b, "extra_lvl_in_conv", i, reduced[n - 1], c);
+        out->at[n + i] = add(b, above, downsample(b, "extra_lvl_out_conv", i, out->at[n + i - 1], c));
+    }
     out->count = n + c->num_extra_level;
 }
