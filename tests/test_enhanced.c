@@ -207,7 +207,8 @@ static void test_gradients_reach_all(void **state)
         struct fixture f;
         open_case(&f, row, "SiLU");
         const struct params *params = &f.model.params;
-        float *one = calloc((size_t)params->trained, sizeof *one), *three = calloc((size_t)params->trained, sizeof *one);
+        float *one = calloc((size_t)params->trained, sizeof *one);
+        float *three = calloc((size_t)params->trained, sizeof *three);
         struct result a = run(&f, (struct graph_options){ .training = true }, 1, one);
         struct result b = run(&f, (struct graph_options){ .training = true, .separate = true }, 3, three);
         for (int i = 0; i < params->count; i++) {

@@ -185,7 +185,7 @@ bool model_pretrain(struct model *model, real *array, struct names *notes, struc
     struct tensors t = {0};
     if (word)
         return !word->value
-            || names_add(notes, "WARNING: model.arch.backbone.pretrain names no file and nothing is downloaded: "
+            || names_add(notes, "WARNING: model.arch.backbone names no file to start from and nothing is downloaded: "
                          "training starts from RANDOM weights", err);
     const bool ok = read_tensors(model, path, &t, err) && keep_backbone(&t, err)
                  && take_all(model, &t, path, "backbone.", LOAD_TO_TRAIN, array, notes, err);
