@@ -176,15 +176,20 @@ static void refuses_to_write_what_it_cannot(void **state)
 
 /* ---- texts ---- */
 
-/* Reads layers with as many weights as given, all of them 0: 32 bits, no matter how a layer is flagged. */
-static bool parse(struct network *net, int layers, const char *text, size_t weights, struct error *err)
+/* Reads layers with so many bytes of weights, all of them 0 but the last float, which is 1: 32 bits, no matter whether
+ * a layer is flagged. */
+static bool parse(struct network *net, int layers, const char *text, size_t size, struct error *err)
 {
-    static unsigned char zeros[1 << 16];
+    static unsigned char weights[1 << 16];
+    static const float one = 1;
     struct text file = {0};
+    memset(weights, 0, sizeof weights);
+    if (size >= sizeof one)
+        memcpy(weights + size - sizeof one, &one, sizeof one);
     text_add(&file, "7767517\n%d 40\n%s", layers, text);
     *net = (struct network){0};
     const bool ok = ncnn_parse(net, (struct bytes){ (unsigned char *)file.s, file.size },
-                               (struct bytes){ zeros, weights }, "x.param", err);
+                               (struct bytes){ weights, size }, "x.param", err);
     text_free(&file);
     return ok;
 }
@@ -222,6 +227,8 @@ static void understands_what_converters_write(void **state)
         { "Crop n 1 1 a x 0=0 1=0 2=3 3=-233 4=-233 5=4\n", 1, 0, 4, { LAYER_CHANNELS }, 0 },
         { "Slice n 1 2 a b c -23302=1,3 1=0\nConcat m 2 1 c b x 0=-3\n", 2, 0, 8,
           { LAYER_CHANNELS, LAYER_CHANNELS, LAYER_CONCAT }, 0 },
+        { "Interp n 1 1 a b 0=2 1=0.5 2=0.5\nInterp m 1 1 b x 0=2 3=16 4=24\n", 2, 0, 8,
+          { LAYER_AVG_POOL, LAYER_BILINEAR }, 0 },
         { "Pooling n 1 1 a x 0=0 1=3 11=3 2=1 12=1 3=1 13=1 14=1 15=1 5=1\n", 1, 0, 8, { LAYER_MAX_POOL }, 0 },
     };
     (void)state;
@@ -278,6 +285,31 @@ static void finds_levels_however_they_are_put_out(void **state)
     }
 }
 
+/* NanoDet's first files put distances out, not bins. */
+static void finds_bins_behind_distances(void **state)
+{
+    static const struct { const char *mean; size_t bytes; bool ok; } cases[] = {
+        { "Gemm m 1 1 q z 10=-1 2=0 3=1 4=0 5=1 6=1 7=400 8=1 9=2\n", 12, true },
+        { "InnerProduct m 1 1 q z 0=1 1=0 2=2\n", 12, true },
+        { "InnerProduct m 1 1 q z 0=1 1=0 2=3\n", 16, false },
+        { "Gemm m 1 1 q z 10=-1 2=0 3=1 4=0 5=1 6=1 7=400 8=2 9=2\n", 20, false } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct text text = {0};
+        struct network net;
+        struct error err = {0};
+        text_add(&text, "%sConvolution h 1 1 a y 0=10 1=1 6=80\nSlice s 1 2 y c d -23300=2,2,-233\n"
+                 "Sigmoid g 1 1 c scores\nReshape r 1 1 d e 0=100 1=8\nPermute p 1 1 e f 0=1\n"
+                 "Reshape b 1 1 f o 0=2 1=400\nSoftmax k 1 1 o q 0=1\n%sReshape t 1 1 z distances 0=4 1=100\n",
+                 start, cases[i].mean);
+        assert_true(parse(&net, 11, text.s, 100 + 324 + cases[i].bytes, &err) == cases[i].ok);
+        assert_non_null(strstr(err.text, cases[i].ok ? "" : "mean of bins"));
+        assert_true(!cases[i].ok || (net.count == 3 && net.outputs[0] == 2 && net.reg_max == 1));
+        network_free(&net);
+        text_free(&text);
+    }
+}
+
 static void refuses_what_lies(void **state)
 {
     static const struct { const char *text; int layers; size_t bytes; const char *why; } cases[] = {
@@ -301,7 +333,7 @@ static void refuses_what_lies(void **state)
         { "Input data 0 1 data\nConvolution n 1 1 data y 0=8 1=3 2=2 6=216\n", 2, 900, "without dilation" },
         { "Input data 0 1 data\nConvolution n 1 1 data y 0=8 1=1 6=24 9=5\n", 2, 100, "activation 5" },
         { "Input data 0 1 data\nSlice n 1 2 data y z -23300=2,9,-233\n", 2, 0, "do not divide 3 channels" },
-        { "Input data 0 1 data\nInterp n 1 1 data y 0=2 1=3.0 2=3.0\n", 2, 0, "only twice the size" },
+        { "Input data 0 1 data\nInterp n 1 1 data y 0=2 1=3.0 2=3.0\n", 2, 0, "only twice the size, or half" },
         { "Input data 0 1 data\nPooling n 1 1 data y 0=0 1=3 2=2 3=1\n", 2, 0, "rounded up" },
         { "Input data 0 1 data\nReshape n 1 1 data y 0=7 1=2\n", 2, 0, "7 x 2 x -233 cannot be understood" },
         { "Input data 0 1 data\nConvolution n 1 1 data y 0=8 1=1 6=24\n", 2, 104, "4 bytes of the bin file" },
@@ -344,6 +376,7 @@ int main(void)
         cmocka_unit_test(refuses_to_write_what_it_cannot),
         cmocka_unit_test(understands_what_converters_write),
         cmocka_unit_test(finds_levels_however_they_are_put_out),
+        cmocka_unit_test(finds_bins_behind_distances),
         cmocka_unit_test(refuses_what_lies),
         cmocka_unit_test(refuses_quantised_weights),
     };

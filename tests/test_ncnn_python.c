@@ -158,7 +158,8 @@ static void ncnn_computes_the_configurations(void **state)
         const char *size = "data.val.input_size=[128, 96]";
         char path[80];
         snprintf(path, sizeof path, "configs/%s.yml", configs[i]);
-        if (!config_read(&f.config, path, &size, strcmp(configs[i], "nanodet-t") != 0, &err) || !model_open(&f.model, &f.config, &err))
+        if (!config_read(&f.config, path, &size, strcmp(configs[i], "nanodet-t") != 0, &err)
+            || !model_open(&f.model, &f.config, &err))
             fail_msg("%s", err.text);
         disturb(&f.model.params);
         if (!model_network(&f.model, f.model.params.value, &net, &err) || !network_fold(&net, &err)

@@ -169,6 +169,10 @@ static bool convolution(struct ncnn_reader *r)
 static bool inner_product(struct ncnn_reader *r)
 {
     int value = r->in[0]->value[0];
+    if (r->in[0]->layout == BINS)
+        return (ncnn_integer(r->line, 0, 0) == 1 && !ncnn_integer(r->line, 1, 0) && !ncnn_integer(r->line, 9, 0)
+                && ncnn_integer(r->line, 2, 0) == ncnn_channels(r, value) / 4 && ncnn_mean_bin(r))
+            || ncnn_refuse(r, "only the mean of bins is supported");
     if (r->in[0]->layout == MAP && !ncnn_is_pixel(r, value))
         return ncnn_refuse(r, "of a whole map");
     if (ncnn_integer(r->line, 8, 0))
@@ -433,22 +437,29 @@ static bool reduction(struct ncnn_reader *r)
     return put_layer(r, ncnn_add(r, LAYER_GLOBAL_POOL, r->in[0]->value, 1));
 }
 
-/* To twice the size: by factors, or to a size that says how large the input is. */
+/* To twice the size, by factors or to a size, which says how large the input is; or bilinear to half the size, the mean
+ * of two by two. */
 static bool interp(struct ncnn_reader *r)
 {
     const struct ncnn_line *l = r->line;
     const int kind = ncnn_integer(l, 0, 0), h = ncnn_integer(l, 3, 0), w = ncnn_integer(l, 4, 0);
     const int step = r->steps[r->in[0]->value[0]];
+    const double rows = ncnn_number(l, 1, 1), columns = ncnn_number(l, 2, 1);
     struct network *net = r->net;
-    bool twice = ncnn_number(l, 1, 1) == 2 && ncnn_number(l, 2, 1) == 2;
+    bool twice = rows == 2 && columns == 2, half = kind == 2 && rows == 0.5 && columns == 0.5 && !h && !w;
     if (h > 0 && w > 0 && step > 0 && step % 2 == 0 && h <= SIDE_MAX / (step / 2) && w <= SIDE_MAX / (step / 2)) {
         net->input_h = net->input_h ? net->input_h : h * (step / 2);
         net->input_w = net->input_w ? net->input_w : w * (step / 2);
         twice = net->input_h == h * (step / 2) && net->input_w == w * (step / 2);
+        half = kind == 2 && net->input_h == 2 * h * step && net->input_w == 2 * w * step;
     }
-    if (!twice || (kind != 1 && kind != 2) || ncnn_integer(l, 5, 0) || ncnn_integer(l, 6, 0))
-        return ncnn_refuse(r, "only twice the size, nearest or bilinear between half-pixel centres, is supported");
-    return put_layer(r, ncnn_add(r, kind == 1 ? LAYER_NEAREST : LAYER_BILINEAR, r->in[0]->value, 1));
+    if ((!twice && !half) || (kind != 1 && kind != 2) || ncnn_integer(l, 5, 0) || ncnn_integer(l, 6, 0))
+        return ncnn_refuse(r, "only twice the size, or half of it bilinear, with half-pixel centres, is supported");
+    const int layer = ncnn_add(r, half ? LAYER_AVG_POOL : kind == 1 ? LAYER_NEAREST : LAYER_BILINEAR,
+                               r->in[0]->value, 1);
+    if (layer >= 0 && half)
+        net->layers[layer].kernel = net->layers[layer].stride = 2;
+    return put_layer(r, layer);
 }
 
 const struct ncnn_type ncnn_map_types[] = {
@@ -459,7 +470,7 @@ const struct ncnn_type ncnn_map_types[] = {
     { "Dropout",              { 1, 1 }, { 1, 1 }, ANY | JOINED, alias },
     { "Convolution",          { 1, 1 }, { 1, 1 }, MAP, convolution },
     { "ConvolutionDepthWise", { 1, 1 }, { 1, 1 }, MAP, convolution },
-    { "InnerProduct",         { 1, 1 }, { 1, 1 }, MAP | PIXELS, inner_product },
+    { "InnerProduct",         { 1, 1 }, { 1, 1 }, MAP | PIXELS | BINS, inner_product },
     { "BatchNorm",            { 1, 1 }, { 1, 1 }, MAP, batch_norm },
     { "Scale",                { 1, 2 }, { 1, 1 }, MAP, scale },
     { "ReLU",                 { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },

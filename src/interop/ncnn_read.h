@@ -13,7 +13,9 @@ enum ncnn_layout {
     HEADS       = 16,           /* [heads][c / heads][pixels] */
     HEAD_PIXELS = 32,           /* [heads][pixels][c / heads] */
     SCORES      = 64,           /* [heads][pixels of the query][pixels of the key], values: query and key */
-    JOINED      = 128,          /* said of what a type of layer takes: blobs of several levels, each one as it is */
+    BINS        = 128,          /* [pixels][4 sides][bins], after a softmax if that is done */
+    DISTANCES   = 256,          /* [pixels][4 sides]: the mean bin, which a file may compute itself */
+    JOINED      = 512,          /* said of what a type of layer takes: blobs of several levels, each one as it is */
     ANY         = MAP | FLAT | PIXELS | MAP_PIXELS | HEADS | HEAD_PIXELS
 };
 
@@ -23,7 +25,7 @@ struct ncnn_blob {
     int value[LAYER_OPERANDS], values;
     int heads;
     double scale;               /* of scores */
-    bool softmax;               /* of scores: done */
+    bool softmax;               /* of scores, of bins: done */
     bool read;                  /* by a later layer */
 };
 
@@ -65,6 +67,9 @@ int ncnn_weight(struct ncnn_reader *, const char *suffix, bool flagged, int rank
 
 /* Adds what ids 9 and 10 say of an activation to *value. */
 bool ncnn_fused_activation(struct ncnn_reader *, int *value);
+
+/* The mean of bins by the weights that follow, as a layer of products or of a matrix spells it. */
+bool ncnn_mean_bin(struct ncnn_reader *);
 
 int ncnn_channels(const struct ncnn_reader *, int value);
 bool ncnn_is_pixel(const struct ncnn_reader *, int value);  /* one pixel, whatever the input's size */

@@ -41,6 +41,8 @@ static bool reshape(struct ncnn_reader *r)
     const struct ncnn_blob *in = r->in[0];
     const int channels = ncnn_channels(r, in->value[0]);
     const bool by_channel = in->layout & (MAP | FLAT | HEADS), by_pixel = in->layout & (PIXELS | MAP_PIXELS);
+    if (in->layout == DISTANCES)
+        return put_layout(r, DISTANCES);
     if (ncnn_integer(l, 3, 0) || ncnn_integer(l, 11, -233) != -233)
         return ncnn_refuse(r, "only reshapes to three dimensions are supported");
     if (h == -233 && c == -233)
@@ -53,6 +55,8 @@ static bool reshape(struct ncnn_reader *r)
         return put_layout(r, MAP);
     if (by_pixel && c != -233 && w == channels)
         return put_layout(r, MAP_PIXELS);
+    if (in->layout == PIXELS && c == -233 && w > 1 && w == channels / 4 && channels % 4 == 0)
+        return put_layout(r, BINS);
     if (by_channel && c > 0 && h > 0 && h <= channels / c && h * c == channels) {
         put_layout(r, HEADS);
         r->out[0].heads = c;
@@ -110,15 +114,44 @@ static bool concat(struct ncnn_reader *r)
     return rank == 2 ? join_levels(r) : ncnn_refuse(r, "only channels, or the pixels of levels, can be joined");
 }
 
-/* ---- attention ---- */
+/* ---- softmax: of an attention, or of bins ---- */
 
 static bool softmax(struct ncnn_reader *r)
 {
-    const int axis = ncnn_integer(r->line, 0, 0);
-    put_layout(r, SCORES);
+    const int axis = ncnn_integer(r->line, 0, 0), last = r->in[0]->layout == SCORES ? 2 : 1;
+    put_layout(r, r->in[0]->layout);
     r->out[0].softmax = true;
-    return (!r->in[0]->softmax && (axis == 2 || axis == -1))
-        || ncnn_refuse(r, "only over the keys of an attention is supported");
+    return (!r->in[0]->softmax && (axis == last || axis == -1))
+        || ncnn_refuse(r, "only over the keys of an attention, or over bins, is supported");
+}
+
+/* 0 p_0 + 1 p_1 + ...: distances, of which a network keeps the bins. */
+bool ncnn_mean_bin(struct ncnn_reader *r)
+{
+    const int bins = ncnn_channels(r, r->in[0]->value[0]) / 4;
+    const int weight = ncnn_weight(r, "project", true, 1, (size_t[]){ (size_t)bins });
+    if (weight < 0)
+        return false;
+    const struct tensor *t = &r->net->weights.list[weight];
+    for (int i = 0; i < bins; i++) {
+        const struct tensor one = { .dtype = t->dtype, .data = t->data + (size_t)i * dtype_bytes(t->dtype) };
+        float number;
+        tensor_floats(&one, &number);
+        if (number != (float)i)
+            return ncnn_refuse(r, "only the mean of bins 0, 1, 2, ... is supported");
+    }
+    return r->in[0]->softmax ? put_layout(r, DISTANCES) : ncnn_refuse(r, "of bins before their softmax");
+}
+
+/* With a second matrix of one column; ids 2 to 6: which are turned and which are constant, 10: -1, no third one. */
+static bool gemm(struct ncnn_reader *r)
+{
+    const struct ncnn_line *l = r->line;
+    if (ncnn_integer(l, 2, 0) || ncnn_integer(l, 4, 0) || !ncnn_integer(l, 5, 0) || ncnn_integer(l, 8, 0) != 1
+        || ncnn_integer(l, 9, 0) != ncnn_channels(r, r->in[0]->value[0]) / 4 || ncnn_integer(l, 10, 0) != -1
+        || ncnn_number(l, 0, 1) != 1 || ncnn_integer(l, 18, 0))
+        return ncnn_refuse(r, "only the mean of bins is supported");
+    return ncnn_mean_bin(r);
 }
 
 static bool put_attention(struct ncnn_reader *r, const int *operands, int heads, enum ncnn_layout layout)
@@ -173,10 +206,11 @@ static bool layer_norm(struct ncnn_reader *r)
 
 const struct ncnn_type ncnn_row_types[] = {
     { "Permute",   { 1, 1 }, { 1, 1 }, ANY | JOINED, permute },
-    { "Reshape",   { 1, 1 }, { 1, 1 }, ANY, reshape },
+    { "Reshape",   { 1, 1 }, { 1, 1 }, ANY | DISTANCES, reshape },
     { "Flatten",   { 1, 1 }, { 1, 1 }, MAP, flatten },
     { "Concat",    { 2, LAYER_OPERANDS }, { 1, 1 }, MAP | FLAT | PIXELS | MAP_PIXELS | JOINED, concat },
-    { "Softmax",   { 1, 1 }, { 1, 1 }, SCORES, softmax },
+    { "Softmax",   { 1, 1 }, { 1, 1 }, SCORES | BINS, softmax },
+    { "Gemm",      { 1, 1 }, { 1, 1 }, BINS, gemm },
     { "MatMul",    { 2, 2 }, { 1, 1 }, HEADS | HEAD_PIXELS | SCORES, mat_mul },
     { "LayerNorm", { 1, 1 }, { 1, 1 }, PIXELS | MAP_PIXELS, layer_norm },
     {0} };
