@@ -251,6 +251,8 @@ static void test_export_writes_what_detects_the_same(void **state)
     bytes_free(&a);
     bytes_free(&b);
     refused(2, "--out", "export", config, "--weights", weights, NULL);
+    refused(2, "are for onnx", "export", config, "--weights", weights, "--out", "x", "--any-size", NULL);
+    refused(2, "did you mean nms", "export", config, "--weights", weights, "--out", "x", "--output", "nsm", NULL);
     refused(2, "must end in .param", "export", config, "--weights", weights, "--out", "x", "--format", "ncnn", NULL);
     refused(2, "no such format", "export", config, "--weights", weights, "--out", "x", "--format", "onyx", NULL);
     refused(1, "/no/folder", "export", config, "--weights", weights, "--out", "/no/folder/x", NULL);
@@ -260,7 +262,8 @@ static void test_export_writes_what_detects_the_same(void **state)
 static void test_export_goes_round(void **state)
 {
     static const struct round { const char *format, *file, *flag; } rounds[] = {
-        { "ncnn", "round.param", NULL }, { "ncnn", "apart.param", "--no-fold" } };
+        { "ncnn", "round.param", NULL }, { "ncnn", "apart.param", "--no-fold" }, { "onnx", "round.onnx", NULL },
+        { "onnx", "apart.onnx", "--no-fold" }, { "onnx", "sized.onnx", "--any-size" } };
     struct bytes a, b;
     struct error err = {0};
     (void)state;

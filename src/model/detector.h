@@ -5,13 +5,14 @@
 #include "detect/postprocess.h"
 #include "model/plans.h"
 
-enum { DETECTOR_KEPT = 100 };           /* most detections of an image, as in the original */
+enum { DETECTOR_KEPT = 100 };           /* most detections of an image, as in the original, */
+static const double detector_score = 0.05, detector_iou = 0.6;  /* scores above, overlaps up to these */
 
 struct detector {
     struct model *model; const real *values;    /* borrowed */
     struct team team;
     const struct kernels *kernels;
-    struct postprocess_config rules;    /* score_thr 0.05, iou_thr 0.6; score_thr may be raised before a run */
+    struct postprocess_config rules;    /* as above; score_thr may be raised before a run */
     struct plans plans;
     struct arena *tmp;                  /* [threads] */
     struct detected *found;             /* [n][DETECTOR_KEPT] of the last batch, best first, */

@@ -8,6 +8,7 @@
 #include "interop/safetensors.h"
 #include "model/as_network.h"
 #include "model/criterion.h"
+#include "model/detector.h"
 #include "model/fold.h"
 #include <errno.h>
 #include <math.h>
@@ -102,8 +103,24 @@ static bool write_ncnn(struct model *m, const char *path, const struct export_op
     return ok;
 }
 
+static bool write_onnx(struct model *m, const char *path, const struct export_options *o, struct error *err)
+{
+    struct onnx_options options = { .half = o->half, .output = o->output, .images = o->images, .any_size = o->any_size,
+                                    .score_thr = detector_score, .iou_thr = detector_iou, .kept = DETECTOR_KEPT };
+    struct prior_grid grid;
+    struct network net = {0};
+    bool ok = make_network(m, o, &net, err) && criterion_grid(m, 1, net.input_h, net.input_w, &grid, err);
+    if (ok) {
+        options.prior_offset = grid.offset;
+        ok = onnx_write(path, &net, &options, err);
+    }
+    network_free(&net);
+    return ok;
+}
+
 const struct export_format export_formats[] = {
     { "safetensors", .write = write_safetensors },
+    { "onnx", .runs_alone = true, .write = write_onnx },
     { "ncnn", .ending = ".param", .beside = ".bin", .write = write_ncnn },
     {0} };
 

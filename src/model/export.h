@@ -1,17 +1,20 @@
 /* model/export.h -- the network that detects, without what only training needs, in a file for other programs. */
 #ifndef MODEL_EXPORT_H
 #define MODEL_EXPORT_H
+#include "interop/onnx.h"
 #include "model/verify.h"
 
 struct export_options {
     bool half;                          /* weights of 16 bits */
     bool fold;                          /* norms and parallel branches go into the convolutions */
+    enum onnx_output output; int images; bool any_size;         /* see struct onnx_options */
     int threads;
 };
 
 struct export_format {
     const char *name, *ending;          /* how the name of a file must end; NULL: as it likes */
     const char *beside;                 /* the ending of the file that is written beside it; NULL: none */
+    bool runs_alone;                    /* output, images and any_size count */
     bool (*write)(struct model *, const char *path, const struct export_options *, struct error *);
 };
 extern const struct export_format export_formats[];
