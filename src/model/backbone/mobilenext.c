@@ -9,7 +9,7 @@ const struct key mobilenext_keys[] = {
     { "out_stages", FIELD(mobilenext, out_stages), NULL, 0, 64,
       "[5, 8, 12], [5, 12, 16] or [5, 12, 18]: the small, medium or large one" },
     { "width_mult", FIELD(mobilenext, width_mult), "1", 0.01, 16, "channels / those of the paper" },
-    { "activation", WORDS(mobilenext, activation, activation_words), NULL, 0, 0,
+    { "activation", WORDS(mobilenext, activation, activation_words), "none", 0, 0,
       "activation; LeakyReLU's slope is 0.01" },
     { "pretrained", FIELD(mobilenext, pretrained), "true", 0, 0,
       "file of weights to start from; true or false: none" },
