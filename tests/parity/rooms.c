@@ -14,5 +14,6 @@ const struct parity_room parity_rooms[] = {
     { "schedule", ".json", parity_schedule },
     { "schedules", ".safetensors", parity_schedules },
     { "models", NULL, parity_models },
+    { "detect", NULL, parity_detect },
     { "sizes.json", "", parity_sizes },
     {0} };

@@ -6,6 +6,7 @@ void parity_augment(struct parity *, const char *path);
 void parity_preprocess(struct parity *, const char *path);
 void parity_coco_eval(struct parity *, const char *path);
 void parity_visdrone_eval(struct parity *, const char *path);
+void parity_detect(struct parity *, const char *path);
 void parity_loss(struct parity *, const char *path);
 void parity_models(struct parity *, const char *path);
 void parity_nms(struct parity *, const char *path);
