@@ -1,6 +1,6 @@
 /* op/attention.c -- self-attention of several heads (Vaswani et al. 2017, sec. 3.2) between the pixels of an image.
- * x has queries, keys and values of c channels each, in this order; head h uses channels h d .. (h + 1) d - 1 of each of
- * them and of y, d = c / heads:
+ * x has queries, keys and values of c channels each, in this order; head h uses channels h d .. (h + 1) d - 1 of each
+ * of them and of y, d = c / heads:
  *
  *     P = softmax(Q K^T / sqrt(d)), row by row        A = m P / keep        Y = A V
  *
@@ -73,7 +73,8 @@ static void forward_head(const void *job, int chunk)
     real *a = call_scratch(k);
     probabilities(k, chunk, n, d, a);
     drop(k, chunk, (ptrdiff_t)n * n, a, a);
-    k->kernels->gemm(false, false, n, d, n, a, n, head_of(k, chunk, x, VALUES), x.ld, false, head_of(k, chunk, y, 0), y.ld);
+    k->kernels->gemm(false, false, n, d, n, a, n, head_of(k, chunk, x, VALUES), x.ld, false,
+                     head_of(k, chunk, y, 0), y.ld);
 }
 
 /* With dA = dY V^T, dP = m dA / keep and dS = P (dP - sum over the row of P dP) / sqrt(d), element by element:

@@ -70,7 +70,8 @@ bool learner_forward(struct learner *l, const struct images *in, int epoch, stru
 {
     const struct graph_options options = { .n = in->n, .h = in->h, .w = in->w, .training = true,
                                            .detached = detached(l, epoch) };
-    struct random random = random_of((uint64_t)l->model->config->seed, (uint64_t)l->optimizer.step, (uint64_t)l->batches);
+    const uint64_t seed = (uint64_t)l->model->config->seed;
+    struct random random = random_of(seed, (uint64_t)l->optimizer.step, (uint64_t)l->batches);
     const uint64_t key = random_bits(&random);
     struct plan *p = *used = plans_find(&l->plans, &options, err);
     if (!p)

@@ -45,11 +45,13 @@ static value levels(struct builder *b, const struct nanodet_plus_head *c, const 
                     value (*predict)(struct builder *, const struct nanodet_plus_head *, const char *name, value))
 {
     value rows[FEATURES];
-    b->init = (struct layer_init){ .weights = WEIGHTS_NORMAL, .deviation = 0.01, .bias = -4.595 };
     for (int level = 0; level < in->count; level++) {
         char name[32];
         snprintf(name, sizeof name, "gfl_cls.%d", level);
-        rows[level] = predict(b, c, name, level_convs(b, c, level, in->at[level]));
+        b->init = (struct layer_init){ .weights = WEIGHTS_NORMAL, .deviation = 0.01 };
+        const value x = level_convs(b, c, level, in->at[level]);
+        b->init.bias = -4.595;                          /* a probability of 0.01 */
+        rows[level] = predict(b, c, name, x);
     }
     return stack(b, rows, in->count);
 }

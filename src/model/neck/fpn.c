@@ -1,5 +1,5 @@
-/* model/neck/fpn.c -- the feature pyramid network of NanoDet (Lin et al. 2017, fig. 3): 1x1 convolutions, then sums from
- * the coarsest level down.  There are no convolutions behind the sums. */
+/* model/neck/fpn.c -- the feature pyramid network of NanoDet (Lin et al. 2017, fig. 3): 1x1 convolutions, then sums
+ * from the coarsest level down.  There are no convolutions behind the sums. */
 #include "model/parts.h"
 
 const struct key fpn_keys[] = {

@@ -1,5 +1,6 @@
-/* model/neck/tan.c -- the transformer attention network of NanoDet-t.  All levels, brought to the size of the middle one,
- * go through encoders (Vaswani et al. 2017, fig. 1; norms before the layers, not behind); each level adds the result. */
+/* model/neck/tan.c -- the transformer attention network of NanoDet-t.  All levels, brought to the size of the middle
+ * one, go through encoders (Vaswani et al. 2017, fig. 1; norms before the layers, not behind); each level adds the
+ * result. */
 #include "model/parts.h"
 #include "op/ops.h"
 #include <math.h>
