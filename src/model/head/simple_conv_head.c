@@ -41,9 +41,11 @@ value simple_conv_head_build(struct builder *b, const void *config, const struct
 {
     const struct simple_conv_head *c = config;
     b->init = (struct layer_init){ .weights = WEIGHTS_NORMAL, .deviation = 0.01 };
-    const value x = towers(b, c, "cls_convs", in), y = towers(b, c, "reg_convs", in);
-    const value sides = conv(b, "gfl_reg", y, biased(dense(4 * (c->head.reg_max + 1), 3, 1)));
+    const value x = towers(b, c, "cls_convs", in);
     b->init.bias = -4.595;                              /* a probability of 0.01 */
     const value classes = conv(b, "gfl_cls", x, biased(dense(c->head.num_classes, 3, 1)));
+    b->init.bias = 0;
+    const value y = towers(b, c, "reg_convs", in);
+    const value sides = conv(b, "gfl_reg", y, biased(dense(4 * (c->head.reg_max + 1), 3, 1)));
     return concat(b, classes, scale_levels(b, "scales", sides));
 }
