@@ -209,6 +209,38 @@ static void test_predict_reads_a_stream(void **state)
     names_free(&names);
 }
 
+/* ---- heatmap ---- */
+
+static void test_heatmap_writes_an_image_a_layer(void **state)
+{
+    static const char *const layers[] = { "stride8", "stride16", "stride32", "stride64", "backbone.conv1.1" };
+    struct names names = {0}, drawn = {0};
+    struct error err = {0};
+    char first[200];
+    int w, h;
+    (void)state;
+    assert_true(folder_list(&names, images, &err));
+    snprintf(first, sizeof first, "%s/%s", images, names.list[0]);
+    works("heatmap", config, "--weights", weights, "--out", tiny_path("heat"), "--score", "0.01", images, NULL);
+    works("heatmap", config, "--weights", weights, "--out", tiny_path("heat"), "--layer", layers[4], first,
+          "data.val.input_size=[128, 64]", NULL);
+    assert_true(folder_list(&drawn, tiny_path("heat"), &err));
+    assert_int_equal(drawn.count, 4 * names.count + 1);
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        char path[400];
+        snprintf(path, sizeof path, "%s/%.*s_%s.jpg", tiny_path("heat"), (int)(strlen(names.list[0]) - 4),
+                 names.list[0], layers[i]);
+        assert_true(picture_size(path, &w, &h, &err) && w == 96 && h == 96);
+    }
+    refused(2, "backbone.conv1.1", "heatmap", config, "--weights", weights, "--out", tiny_path("heat"), "--layer",
+            "backbone.conv1.11", first, NULL);
+    refused(2, "--out", "heatmap", config, "--weights", weights, first, NULL);
+    refused(2, "overwrite", "heatmap", config, "--weights", weights, "--out", images, first, NULL);
+    refused(1, "no such file", "heatmap", config, "--weights", weights, "--out", tiny_path("heat"), "none.jpg", NULL);
+    names_free(&names);
+    names_free(&drawn);
+}
+
 /* ---- export ---- */
 
 static void check_export(const char *name, const char *flag, enum dtype dtype, bool folded)
@@ -409,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_test_writes_score_and_detections),
         cmocka_unit_test(test_predict_takes_files_folders_and_patterns),
         cmocka_unit_test(test_predict_reads_a_stream),
+        cmocka_unit_test(test_heatmap_writes_an_image_a_layer),
         cmocka_unit_test(test_export_writes_what_detects_the_same),
         cmocka_unit_test(test_export_goes_round),
         cmocka_unit_test(test_info_counts),

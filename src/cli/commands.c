@@ -5,6 +5,8 @@ const struct command commands[] = {
     { "test", "CONFIG --weights FILE [KEY=VALUE ...]", 1, 1, test_options, test_run, "score a model on data.val" },
     { "predict", "CONFIG --weights FILE PATH... [KEY=VALUE ...]", 2, MANY, predict_options, predict_run,
       "find objects in images, folders, patterns or - (a stream of MJPEG)" },
+    { "heatmap", "CONFIG --weights FILE --out DIR IMAGE... [KEY=VALUE ...]", 2, MANY, heatmap_options, heatmap_run,
+      "show which places of images speak for the detections" },
     { "check", "CONFIG [KEY=VALUE ...]", 0, 1, check_options, check_run, "report every problem of a configuration" },
     { "synth", "DIR", 1, 1, synth_options, synth_run, "make a data set of generated scenes" },
     { "export", "CONFIG --weights FILE --out PATH [KEY=VALUE ...]", 1, 1, export_options, export_run,

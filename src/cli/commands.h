@@ -20,6 +20,9 @@ bool test_run(const struct args *, struct error *);
 extern const struct option predict_options[];
 bool predict_run(const struct args *, struct error *);
 
+extern const struct option heatmap_options[];
+bool heatmap_run(const struct args *, struct error *);
+
 extern const struct option convert_options[];
 bool convert_run(const struct args *, struct error *);
 

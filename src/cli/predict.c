@@ -1,15 +1,13 @@
 /* cli/predict.c -- objects found in images: files, folders, patterns, or a stream of MJPEG frames. */
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "cli/images.h"
 #include "cli/session.h"
 #include "data/mjpeg.h"
 #include "model/detector.h"
 #include "report/boxes.h"
-#include <glob.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 const struct option predict_options[] = {
     { "weights", "FILE",   NULL,   "the model's weights, whatever their format (default: schedule.load_model)" },
@@ -25,100 +23,17 @@ struct predictor {
     cJSON *json;                        /* NULL: not wanted */
 };
 
-/* ---- which images ---- */
-
-static bool is_picture(const char *name)
-{
-    static const char *const ends[] = { ".jpg", ".jpeg", ".png" };
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof ends / sizeof *ends; i++)
-        if (strcasecmp(dot, ends[i]) == 0)
-            return true;
-    return false;
-}
-
-static bool add_folder(struct names *files, const char *folder, struct error *err)
-{
-    struct names inside = {0};
-    const int before = files->count;
-    bool ok = folder_list(&inside, folder, err);
-    for (int i = 0; ok && i < inside.count; i++) {
-        char *path = is_picture(inside.list[i]) ? path_join(folder, inside.list[i], err) : NULL;
-        ok = !is_picture(inside.list[i]) || (path && names_add(files, path, err));
-        free(path);
-    }
-    names_free(&inside);
-    return ok && (files->count > before || fail(err, "%s: no .jpg, .jpeg or .png in this folder", folder));
-}
-
-static bool add_pattern(struct names *files, const char *pattern, struct error *err)
-{
-    glob_t found = {0};
-    bool ok = glob(pattern, 0, NULL, &found) == 0 || fail(err, "%s: no such file", pattern);
-    for (size_t i = 0; ok && i < found.gl_pathc; i++)
-        ok = names_add(files, found.gl_pathv[i], err);
-    globfree(&found);
-    return ok;
-}
-
-static bool list_files(const struct args *args, struct names *files, struct error *err)
-{
-    bool ok = true;
-    for (int i = 1; ok && i < args->rest_count; i++) {
-        const char *path = args->rest[i];
-        ok = strcmp(path, "-") == 0 ? misuse(err, "predict: '-' goes alone, not with files")
-           : folder_exists(path)    ? add_folder(files, path, err)
-           : file_exists(path)      ? names_add(files, path, err)
-                                    : add_pattern(files, path, err);
-    }
-    return ok;
-}
-
-/* ---- what becomes of them ---- */
-
-static const char *name_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-/* An image must not be written over one of the inputs or over another output. */
-static bool outputs_differ(const struct names *files, const char *out, struct error *err)
-{
-    struct names names = {0};
-    bool ok = true;
-    for (int i = 0; ok && i < files->count; i++) {
-        char *to = path_join(out, name_of(files->list[i]), err), from_real[PATH_MAX], to_real[PATH_MAX];
-        ok = to && names_add(&names, name_of(files->list[i]), err);
-        if (ok && realpath(files->list[i], from_real) && realpath(to, to_real) && strcmp(from_real, to_real) == 0)
-            ok = misuse(err, "predict: --out would overwrite %s", files->list[i]);
-        free(to);
-    }
-    names_sort(&names);
-    for (int i = 1; ok && i < names.count; i++)
-        if (strcmp(names.list[i - 1], names.list[i]) == 0)
-            ok = misuse(err, "predict: two images are called %s, and --out is one folder", names.list[i]);
-    names_free(&names);
-    return ok;
-}
-
 static bool write_drawn(const struct predictor *p, struct picture *picture, const char *name, struct error *err)
 {
     const struct detector *d = &p->detector;
-    const char *dot = strrchr(name, '.');
     struct drawn_box boxes[DETECTOR_KEPT];
     for (int i = 0; i < d->count[0]; i++) {
         const struct detected *f = &d->found[i];
         boxes[i] = (struct drawn_box){ { f->box[0], f->box[1], f->box[2] - f->box[0], f->box[3] - f->box[1] },
                                        f->label, p->session.config.class_names.at[f->label], f->score };
     }
-    enum { QUALITY = 95 };
-    char *path = path_join(p->out, name, err);
-    const bool ok = path && draw_boxes(picture->p, picture->width, picture->height, boxes, d->count[0], err)
-                 && (dot && strcasecmp(dot, ".png") == 0 ? picture_write_png(picture, path, err)
-                                                         : picture_write_jpeg(picture, QUALITY, path, err));
-    free(path);
-    return ok;
+    return draw_boxes(picture->p, picture->width, picture->height, boxes, d->count[0], err)
+        && image_write(picture, p->out, name, err);
 }
 
 static bool add_detection(cJSON *list, const struct predictor *p, const struct detected *f)
@@ -179,7 +94,7 @@ static bool predict(struct predictor *p, struct picture *picture, const char *fi
 static bool predict_files(struct predictor *p, const struct args *args, struct error *err)
 {
     struct names files = {0};
-    bool ok = list_files(args, &files, err) && (!p->out || outputs_differ(&files, p->out, err));
+    bool ok = images_list(args, &files, err) && (!p->out || images_differ(args, &files, p->out, err));
     for (int i = 0; ok && i < files.count; i++) {
         struct picture picture = {0};
         ok = picture_read(&picture, files.list[i], err) && predict(p, &picture, files.list[i], err);

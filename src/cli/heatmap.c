@@ -1,0 +1,84 @@
+/* cli/heatmap.c -- images with the places that speak for their detections coloured (model/grad_cam.h). */
+#include "base/memory.h"
+#include "cli/commands.h"
+#include "cli/images.h"
+#include "cli/session.h"
+#include "model/grad_cam.h"
+#include "report/heat.h"
+#include <stdlib.h>
+#include <string.h>
+
+const struct option heatmap_options[] = {
+    { "weights", "FILE",   NULL,   "the model's weights, whatever their format (default: schedule.load_model)" },
+    { "out",     "DIR",    NULL,   "write IMAGE_LAYER there, an image for each layer" },
+    { "layer",   "NAME",   NULL,   "a layer as info calls it (default: the levels that the neck hands to the head)" },
+    { "score",   "NUMBER", "0.35", "explain detections above this, or else the best" },
+    {0} };
+
+struct heatmap {
+    struct session session;
+    struct grad_cam cam;
+    const char *out;
+};
+
+/* "street.jpg" and "stride8": "street_stride8.jpg". */
+static bool write_heat(const struct heatmap *h, const struct picture *picture, const char *file, const struct heat *heat,
+                       struct error *err)
+{
+    const char *name = name_of(file), *dot = strrchr(name, '.'), *end = dot ? dot : ".jpg";
+    struct picture drawn = {0};
+    struct text to = {0};
+    float *spread = new_array((size_t)picture->width * (size_t)picture->height, sizeof *spread, err);
+    bool ok = spread && picture_new(&drawn, picture->width, picture->height, err);
+    if (ok) {
+        memcpy(drawn.p, picture->p, 3 * (size_t)picture->width * (size_t)picture->height);
+        grad_cam_spread(&h->cam, heat, spread);
+        draw_heat(drawn.p, drawn.width, drawn.height, spread);
+    }
+    text_add(&to, "%.*s_%s%s", dot ? (int)(dot - name) : (int)strlen(name), name,
+             *heat->name ? heat->name : h->cam.layer, end);
+    ok = ok && text_ok(&to, err) && image_write(&drawn, h->out, to.s, err);
+    text_free(&to);
+    picture_free(&drawn);
+    free(spread);
+    return ok;
+}
+
+static bool explain(struct heatmap *h, const char *file, struct error *err)
+{
+    struct picture picture = {0};
+    struct error why = {0};
+    bool ok = picture_read(&picture, file, err)
+           && (grad_cam_look(&h->cam, &picture, &why) || fail(err, "%s: %s", file, why.text));
+    for (int i = 0; ok && i < h->cam.count; i++)
+        ok = write_heat(h, &picture, file, &h->cam.heats[i], err);
+    picture_free(&picture);
+    return ok;
+}
+
+static bool open_heatmap(struct heatmap *h, const struct args *args, struct error *err)
+{
+    struct session *s = &h->session;
+    double score = 0;
+    if (!h->out)
+        return misuse(err, "heatmap: --out DIR must be given");
+    return args_real(args, "score", 0.0001, 0.9999, &score, err) && session_open(s, args, err)
+        && grad_cam_init(&h->cam, &s->model, args_text(args, "layer"), score, args->threads, err)
+        && session_load(s, args, err) && make_folders(h->out, err);
+}
+
+bool heatmap_run(const struct args *args, struct error *err)
+{
+    struct heatmap h = { .out = args_text(args, "out") };
+    struct names files = {0};
+    bool ok = open_heatmap(&h, args, err) && images_list(args, &files, err) && images_differ(args, &files, h.out, err);
+    for (int i = 0; ok && i < files.count; i++) {
+        ok = explain(&h, files.list[i], err);
+        if (ok)
+            show_progress(i, i + 1, files.count);
+    }
+    names_free(&files);
+    grad_cam_free(&h.cam);
+    session_close(&h.session);
+    return ok;
+}

@@ -1,0 +1,91 @@
+#include "cli/images.h"
+
+#include <glob.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static bool is_picture(const char *name)
+{
+    static const char *const ends[] = { ".jpg", ".jpeg", ".png" };
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof ends / sizeof *ends; i++)
+        if (strcasecmp(dot, ends[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool add_folder(struct names *files, const char *folder, struct error *err)
+{
+    struct names inside = {0};
+    const int before = files->count;
+    bool ok = folder_list(&inside, folder, err);
+    for (int i = 0; ok && i < inside.count; i++) {
+        char *path = is_picture(inside.list[i]) ? path_join(folder, inside.list[i], err) : NULL;
+        ok = !is_picture(inside.list[i]) || (path && names_add(files, path, err));
+        free(path);
+    }
+    names_free(&inside);
+    return ok && (files->count > before || fail(err, "%s: no .jpg, .jpeg or .png in this folder", folder));
+}
+
+static bool add_pattern(struct names *files, const char *pattern, struct error *err)
+{
+    glob_t found = {0};
+    bool ok = glob(pattern, 0, NULL, &found) == 0 || fail(err, "%s: no such file", pattern);
+    for (size_t i = 0; ok && i < found.gl_pathc; i++)
+        ok = names_add(files, found.gl_pathv[i], err);
+    globfree(&found);
+    return ok;
+}
+
+bool images_list(const struct args *args, struct names *files, struct error *err)
+{
+    bool ok = true;
+    for (int i = 1; ok && i < args->rest_count; i++) {
+        const char *path = args->rest[i];
+        ok = strcmp(path, "-") == 0 ? misuse(err, "%s: '-' goes alone, not with files", args->command->name)
+           : folder_exists(path)    ? add_folder(files, path, err)
+           : file_exists(path)      ? names_add(files, path, err)
+                                    : add_pattern(files, path, err);
+    }
+    return ok;
+}
+
+const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool images_differ(const struct args *args, const struct names *files, const char *out, struct error *err)
+{
+    struct names names = {0};
+    bool ok = true;
+    for (int i = 0; ok && i < files->count; i++) {
+        char *to = path_join(out, name_of(files->list[i]), err), from_real[PATH_MAX], to_real[PATH_MAX];
+        ok = to && names_add(&names, name_of(files->list[i]), err);
+        if (ok && realpath(files->list[i], from_real) && realpath(to, to_real) && strcmp(from_real, to_real) == 0)
+            ok = misuse(err, "%s: --out would overwrite %s", args->command->name, files->list[i]);
+        free(to);
+    }
+    names_sort(&names);
+    for (int i = 1; ok && i < names.count; i++)
+        if (strcmp(names.list[i - 1], names.list[i]) == 0)
+            ok = misuse(err, "%s: two images are called %s, and --out is one folder", args->command->name,
+                        names.list[i]);
+    names_free(&names);
+    return ok;
+}
+
+bool image_write(const struct picture *picture, const char *folder, const char *name, struct error *err)
+{
+    enum { QUALITY = 95 };
+    const char *dot = strrchr(name, '.');
+    char *path = path_join(folder, name, err);
+    const bool ok = path && (dot && strcasecmp(dot, ".png") == 0 ? picture_write_png(picture, path, err)
+                                                                 : picture_write_jpeg(picture, QUALITY, path, err));
+    free(path);
+    return ok;
+}
