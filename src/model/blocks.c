@@ -201,6 +201,7 @@ static value two_branches(struct builder *b, const char *name, const char *norm_
                           struct norm_config n)
 {
     value branch[2];
+    c.bias = n.type == NORM_NONE;
     for (int i = 0; i < 2; i++) {
         char first[64], second[64];
         snprintf(first, sizeof first, "%s.%d", name, i);
