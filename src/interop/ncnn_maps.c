@@ -51,31 +51,34 @@ static bool constant(struct ncnn_reader *r)
 /* ---- activations ---- */
 
 /* As id 9 of a convolution counts them; those that cannot be part of one come after. */
-enum { NOTHING = 0, RELU = 1, LEAKY_RELU = 2, CLIP = 3, SIGMOID = 4, HARD_SWISH = 6, HARD_SIGMOID, SWISH, GELU };
+enum { RELU = 1, LEAKY_RELU = 2, CLIP = 3, SIGMOID = 4, HARD_SWISH = 6, HARD_SIGMOID, SWISH, GELU };
 
 static const struct alone { const char *name; int code; double a, b; } alone[] = {      /* ids 0 and 1, if not given */
     { "ReLU", LEAKY_RELU, 0, 0 },          { "Clip", CLIP, -INFINITY, INFINITY }, { "Sigmoid", SIGMOID, 0, 0 },
     { "HardSwish", HARD_SWISH, 0.2, 0.5 }, { "HardSigmoid", HARD_SIGMOID, 0.2, 0.5 },
     { "Swish", SWISH, 0, 0 },              { "GELU", GELU, 0, 0 } };
 
-static bool is_sixth(double a, double b) { return fabs(a - 1. / 6) < 1e-5 && fabs(b - 0.5) < 1e-6; }
+/* Of the activation with ncnn's parameters a and b; ACT_NONE if it is none of ours. */
+static enum act act_of(int code, double a, double b)
+{
+    const bool sixth = fabs(a - 1. / 6) < 1e-5 && fabs(b - 0.5) < 1e-6;
+    switch (code) {
+    case RELU:         return ACT_RELU;
+    case LEAKY_RELU:   return a == 0 ? ACT_RELU : a > 0 && a <= 1 ? ACT_LEAKY_RELU : ACT_NONE;
+    case CLIP:         return a != 0 ? ACT_NONE : b == 6 ? ACT_RELU6 : b > 1e30 ? ACT_RELU : ACT_NONE;
+    case SIGMOID:      return ACT_SIGMOID;
+    case HARD_SWISH:   return sixth ? ACT_HARD_SWISH : ACT_NONE;
+    case HARD_SIGMOID: return sixth ? ACT_HARD_SIGMOID : ACT_NONE;
+    case SWISH:        return ACT_SILU;
+    case GELU:         return a == 0 ? ACT_GELU : ACT_NONE;         /* else an approximation of it */
+    default:           return ACT_NONE;
+    }
+}
 
-/* Adds the activation with ncnn's parameters a and b to *value. */
+/* Adds the activation to *value. */
 static bool add_activation(struct ncnn_reader *r, int code, double a, double b, int *value)
 {
-    static const enum act acts[] = {
-        [RELU] = ACT_RELU, [LEAKY_RELU] = ACT_LEAKY_RELU, [SIGMOID] = ACT_SIGMOID, [HARD_SWISH] = ACT_HARD_SWISH,
-        [HARD_SIGMOID] = ACT_HARD_SIGMOID, [SWISH] = ACT_SILU, [GELU] = ACT_GELU };
-    enum act act = ACT_NONE;
-    if (code == NOTHING)
-        return true;
-    if (code == CLIP && a == 0 && (b == 6 || b > 1e30))
-        act = b == 6 ? ACT_RELU6 : ACT_RELU;
-    else if (code == LEAKY_RELU && a == 0)
-        act = ACT_RELU;
-    else if (code > 0 && code <= GELU && !(code == LEAKY_RELU && !(a > 0 && a <= 1))
-             && !((code == HARD_SWISH || code == HARD_SIGMOID) && !is_sixth(a, b)) && !(code == GELU && a != 0))
-        act = acts[code];
+    const enum act act = act_of(code, a, b);
     if (act == ACT_NONE)
         return ncnn_refuse(r, "activation %d with %g and %g is not supported", code, a, b);
     const int layer = ncnn_add(r, LAYER_ACTIVATION, value, 1);
@@ -89,9 +92,10 @@ static bool add_activation(struct ncnn_reader *r, int code, double a, double b, 
 
 bool ncnn_fused_activation(struct ncnn_reader *r, int *value)
 {
+    const int code = ncnn_integer(r->line, 9, 0);
     double ab[2] = { 0, 0 };
     ncnn_array(r->line, 10, ab, 2);
-    return add_activation(r, ncnn_integer(r->line, 9, NOTHING), ab[0], ab[1], value);
+    return code == 0 || add_activation(r, code, ab[0], ab[1], value);
 }
 
 /* Of every value, since an activation does not care where one level ends. */
