@@ -36,7 +36,7 @@ static struct network write_and_read(const struct network *net, const char *name
 {
     char path[64];
     struct error err = {0};
-    struct bytes file;
+    struct bytes file = {0};
     struct network copy = {0};
     snprintf(path, sizeof path, "%s/%s.param", folder, name);
     if (!ncnn_write(path, net, &options, &err) || !file_read(&file, path, &err)
@@ -335,6 +335,8 @@ static void refuses_what_lies(void **state)
         { "Input data 0 1 data\nSlice n 1 2 data y z -23300=2,9,-233\n", 2, 0, "do not divide 3 channels" },
         { "Input data 0 1 data\nInterp n 1 1 data y 0=2 1=3.0 2=3.0\n", 2, 0, "only twice the size, or half" },
         { "Input data 0 1 data\nPooling n 1 1 data y 0=0 1=3 2=2 3=1\n", 2, 0, "rounded up" },
+        { "Input data 0 1 data\nBatchNorm n 1 1 data y 0=3 1=-1.0\n", 2, 48, "channel 0 has a variance of 0" },
+        { "Input data 0 1 data\nBinaryOp n 1 1 data y 0=3 1=1 2=0.0\n", 2, 0, "operation 3" },
         { "Input data 0 1 data\nReshape n 1 1 data y 0=7 1=2\n", 2, 0, "7 x 2 x -233 cannot be understood" },
         { "Input data 0 1 data\nConvolution n 1 1 data y 0=8 1=1 6=24\n", 2, 104, "4 bytes of the bin file" },
         { "Input data 0 1 data\nConvolution n 1 1 data y 0=8 1=1 6=24\n", 2, 100, "not scores after a sigmoid" } };

@@ -236,6 +236,8 @@ static bool batch_norm(struct ncnn_reader *r)
         for (int i = 0; i < 4; i++)
             memcpy(&of[i], data[i] + (size_t)c * sizeof of[i], sizeof of[i]);
         const double scale = (double)of[0] / sqrt((double)of[2] + ncnn_number(r->line, 1, 0));
+        if (!isfinite(scale))
+            return ncnn_refuse(r, "channel %d has a variance of %g", c, (double)of[2]);
         w[c] = (float)scale;
         b[c] = (float)((double)of[3] - scale * (double)of[1]);
     }
@@ -307,7 +309,8 @@ static bool put_with_number(struct ncnn_reader *r, int op, double n)
 static bool binary_op(struct ncnn_reader *r)
 {
     const int op = ncnn_integer(r->line, 0, ADD);
-    if (op < ADD || op > DIV || (r->line->bottoms == 2 && op != ADD && op != MUL))
+    if (op < ADD || op > DIV || (r->line->bottoms == 2 && op != ADD && op != MUL)
+        || (op == DIV && ncnn_number(r->line, 2, 0) == 0))
         return ncnn_refuse(r, "operation %d is not supported", op);
     if (r->line->bottoms == 1)
         return put_with_number(r, op, ncnn_number(r->line, 2, 0));

@@ -181,7 +181,7 @@ static bool mat_mul(struct ncnn_reader *r)
         || transposed == first || v->layout != (first ? HEAD_PIXELS : HEADS))
         return ncnn_refuse(r, "only an attention of queries, keys and values is supported");
     const int each = ncnn_channels(r, scores->value[0]) / scores->heads;
-    if (fabs(scores->scale * sqrt(each) - 1) > 1e-4)
+    if (!(fabs(scores->scale * sqrt(each) - 1) <= 1e-4))
         return ncnn_refuse(r, "an attention with scale %g, not 1 / sqrt(%d)", scores->scale, each);
     return put_attention(r, (int[]){ scores->value[0], scores->value[1], v->value[0] }, scores->heads, v->layout);
 }
@@ -190,7 +190,7 @@ static bool layer_norm(struct ncnn_reader *r)
 {
     const int channels = ncnn_channels(r, r->in[0]->value[0]);
     const size_t dims[1] = { (size_t)channels };
-    if (ncnn_integer(r->line, 0, 0) != channels || !ncnn_integer(r->line, 2, 1))
+    if (ncnn_integer(r->line, 0, 0) != channels || !ncnn_integer(r->line, 2, 1) || !(ncnn_number(r->line, 1, 0) >= 0))
         return ncnn_refuse(r, "only over the channels of a pixel, with weights, is supported");
     const int weight = ncnn_weight(r, "weight", false, 1, dims);
     const int bias = weight < 0 ? NO_TENSOR : ncnn_weight(r, "bias", false, 1, dims);
