@@ -54,14 +54,14 @@ static float *spread(struct reader *r, const struct onnx_node *node, const struc
 
 /* ---- a map and a constant ---- */
 
-/* The constant of all pixels as a layer. */
-static int add_constant(struct reader *r, const struct onnx_node *node, struct map map, double stride,
-                        const float *data)
+/* The constant of all pixels, of that origin, as a layer. */
+static int add_constant(struct reader *r, int origin, struct map map, double stride, const float *data)
 {
+    const struct onnx_node named = { .name = r->file.values[origin].name };
     const size_t dims[] = { 1, (size_t)map.extent[AXIS_C], (size_t)map.extent[AXIS_Y], (size_t)map.extent[AXIS_X] };
     float *numbers;
     map.extent[AXIS_N] = 1;
-    const int layer = add_layer(r, node, LAYER_CONSTANT, NULL, 0, map, stride);
+    const int layer = add_layer(r, &named, LAYER_CONSTANT, NULL, 0, map, stride);
     const int weight = layer < 0 ? NO_TENSOR
                      : network_weights(r->net, r->net->layers[layer].name, AXES, dims, &numbers, r->err);
     if (weight == NO_TENSOR)
@@ -99,8 +99,14 @@ static int add_bias(struct reader *r, const struct onnx_node *node, int to, floa
 
 static int add_factors(struct reader *r, const struct onnx_node *node, int to, float *values, bool divide)
 {
+    const struct layer *norm = &r->net->layers[to];
     for (int i = 0; divide && i < r->places[to].map.extent[AXIS_C]; i++)
         values[i] = 1 / values[i];
+    if (norm->kind == LAYER_NORM && norm->weight == NO_TENSOR && takes_bias(r, to)) {
+        const int weight = add_vector(r, to, "weight", values);
+        r->net->layers[to].weight = weight;
+        return weight == NO_TENSOR ? -1 : to;
+    }
     return add_affine(r, node, to, values, NULL);
 }
 
@@ -110,6 +116,8 @@ static bool with_constant(struct reader *r, const struct onnx_node *node, enum p
 {
     struct seen *x = node_value(r, node, map_at);
     const struct tensor *t = node_constant(r, node, 1 - map_at);
+    const int origin = t ? node_input(r, node, 1 - map_at)->origin : 0;
+    const bool sum = how == ADD || how == SUBTRACT;
     const bool backwards = map_at == 1 && (how == SUBTRACT || how == DIVIDE);
     bool pixels;
     if (!x || !t)
@@ -121,25 +129,27 @@ static bool with_constant(struct reader *r, const struct onnx_node *node, enum p
         return form_number(r, node, x, how == MULTIPLY ? v : how == DIVIDE ? 1 / v : 1,
                            how == ADD ? v : how == SUBTRACT ? -v : 0);
     }
-    float *values = seen_settle(r, node, x) ? spread(r, node, x, t, &pixels) : NULL;
+    float *values = seen_settle(r, x) ? spread(r, node, x, t, &pixels) : NULL;
     if (!values)
         return false;
     const struct place place = r->places[x->layer];
     struct seen y = *x;
     if (!pixels)
-        y.layer = how == ADD || how == SUBTRACT ? add_bias(r, node, x->layer, values, how == ADD ? 1 : -1)
-                                                : add_factors(r, node, x->layer, values, how == DIVIDE);
+        y.layer = sum ? add_bias(r, node, x->layer, values, how == ADD ? 1 : -1)
+                      : add_factors(r, node, x->layer, values, how == DIVIDE);
     else if (how == SUBTRACT || how == DIVIDE)
         y.layer = node_fails(r, node, "a constant of every pixel that is not added or multiplied") - 1;
     else {
-        const int constant = add_constant(r, node, place.map, place.stride, values);
+        const int constant = add_constant(r, origin, place.map, place.stride, values);
         y.layer = constant < 0 ? -1 : add_layer(r, node, how == ADD ? LAYER_ADD : LAYER_MUL,
                                                 (const int[]){ x->layer, constant }, 2, place.map, place.stride);
     }
     free(values);
-    if (y.layer >= 0)
-        set_view(r, node, &y);
-    return y.layer >= 0;
+    if (y.layer < 0)
+        return false;
+    const struct layer *made = &r->net->layers[y.layer];
+    set_view(r, node, 0, &y);
+    return pixels || name_weights(r, sum ? made->bias : made->weight, origin);
 }
 
 /* ---- two maps ---- */
@@ -160,7 +170,7 @@ static bool of_maps(struct reader *r, const struct onnx_node *node, enum pairing
         return false;
     if (how == MULTIPLY && form_product(r, node, a, b))
         return true;
-    if (!seen_settle(r, node, a) || !seen_settle(r, node, b))
+    if (!seen_settle(r, a) || !seen_settle(r, b))
         return false;
     const struct map *x = &r->places[a->layer].map, *y = &r->places[b->layer].map;
     const bool alike = view_same(&a->view, &b->view);
@@ -178,12 +188,17 @@ static bool of_maps(struct reader *r, const struct onnx_node *node, enum pairing
     out.layer = add_layer(r, node, how == ADD ? LAYER_ADD : LAYER_MUL, (const int[]){ out.layer, b->layer }, 2,
                           place.map, place.stride);
     if (out.layer >= 0)
-        set_view(r, node, &out);
+        set_view(r, node, 0, &out);
     return out.layer >= 0;
 }
 
 static bool pair(struct reader *r, const struct onnx_node *node, enum pairing how)
 {
+    bool attention = false, norm = false;
+    if (!attention_scale(r, node, &attention) || !norm_step(r, node, &norm))
+        return false;
+    if (attention || norm)
+        return true;
     for (int i = 0; i < 2; i++)
         if (node_constant(r, node, 1 - i))
             return with_constant(r, node, how, i);

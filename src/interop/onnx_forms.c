@@ -102,8 +102,9 @@ static int add_scaled(struct reader *r, const struct onnx_node *node, int of, do
     return layer;
 }
 
-bool seen_settle(struct reader *r, const struct onnx_node *node, struct seen *seen)
+bool seen_settle(struct reader *r, struct seen *seen)
 {
+    const struct onnx_node *node = seen->by;
     double scale = seen->form.scale;
     const double shift = seen->form.shift;
     int i = 0, layer = seen->layer;
@@ -131,7 +132,7 @@ bool seen_settle(struct reader *r, const struct onnx_node *node, struct seen *se
 static bool activation(struct reader *r, const struct onnx_node *node, enum act act, double slope)
 {
     struct seen *x = node_value(r, node, 0);
-    if (!x || !seen_settle(r, node, x))
+    if (!x || !seen_settle(r, x))
         return false;
     struct seen y = *x;
     y.layer = add_layer(r, node, LAYER_ACTIVATION, &x->layer, 1, r->places[x->layer].map, r->places[x->layer].stride);
@@ -139,7 +140,7 @@ static bool activation(struct reader *r, const struct onnx_node *node, enum act 
         return false;
     r->net->layers[y.layer].act = act;
     r->net->layers[y.layer].slope = (float)slope;
-    set_view(r, node, &y);
+    set_view(r, node, 0, &y);
     return true;
 }
 
@@ -167,11 +168,11 @@ static bool read_leaky_relu(struct reader *r, const struct onnx_node *node)
 static bool formula(struct reader *r, const struct onnx_node *node, struct form form)
 {
     struct seen *x = node_value(r, node, 0);
-    if (!x || !seen_settle(r, node, x))
+    if (!x || !seen_settle(r, x))
         return false;
     struct seen y = *x;
     y.form = form;
-    set_view(r, node, &y);
+    set_view(r, node, 0, &y);
     return true;
 }
 
@@ -193,7 +194,7 @@ static bool read_erf(struct reader *r, const struct onnx_node *node)
     struct seen y = x ? *x : (struct seen){0};
     if (!x || !form_erf(&y.form))
         return x && node_fails(r, node, "an erf outside of a GELU");
-    set_view(r, node, &y);
+    set_view(r, node, 0, &y);
     return true;
 }
 
@@ -207,7 +208,7 @@ static bool read_clip(struct reader *r, const struct onnx_node *node)
         return false;
     struct seen y = *x;
     if (form_clip(&y.form, from, to)) {
-        set_view(r, node, &y);
+        set_view(r, node, 0, &y);
         return true;
     }
     if (from == 0 && (to == 6 || to == INFINITY))
@@ -222,7 +223,7 @@ bool form_number(struct reader *r, const struct onnx_node *node, const struct se
     if (!form_scale(&y.form, factor) || !isfinite(term))
         return node_fails(r, node, "a number that is 0 or not finite");
     form_shift(&y.form, term);
-    set_view(r, node, &y);
+    set_view(r, node, 0, &y);
     return true;
 }
 
@@ -231,7 +232,7 @@ bool form_product(struct reader *r, const struct onnx_node *node, const struct s
     struct seen y = *a;
     if (a->layer != b->layer || !view_same(&a->view, &b->view) || !form_times(&y.form, &b->form))
         return false;
-    set_view(r, node, &y);
+    set_view(r, node, 0, &y);
     return true;
 }
 

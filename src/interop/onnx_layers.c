@@ -120,6 +120,11 @@ static bool read_global_pool(struct reader *r, const struct onnx_node *node)
 static bool read_mean(struct reader *r, const struct onnx_node *node)
 {
     int64_t axes[RANK_MAX];
+    bool known;
+    if (!norm_step(r, node, &known))
+        return false;
+    if (known)
+        return true;
     const int count = node_ints(r, node, 1, "axes", axes, RANK_MAX);
     unsigned set = 0;
     for (int i = 0; i < count; i++)
@@ -203,40 +208,47 @@ static bool read_concat(struct reader *r, const struct onnx_node *node)
                      : add_layer(r, node, LAYER_CONCAT, of, node->input_count, place.map, place.stride));
 }
 
-/* Output i is the channels [from, to). */
-static bool add_channels(struct reader *r, const struct onnx_node *node, int i, int of, int64_t from, int64_t to)
+/* Output i is the channels [from, to) of x, which are its extent dim. */
+static bool set_channels(struct reader *r, const struct onnx_node *node, int i, const struct seen *x, int dim,
+                         int64_t from, int64_t to)
 {
-    struct place place = r->places[of];
+    struct place place = r->places[x->layer];
     if (from < 0 || from >= to || to > place.map.extent[AXIS_C])
         return node_fails(r, node, "channels that the map does not have");
-    if (from == 0 && to == place.map.extent[AXIS_C])
-        return set_layer(r, node, i, of);
-    place.map.extent[AXIS_C] = (int)(to - from);
-    const int layer = add_layer(r, node, LAYER_CHANNELS, &of, 1, place.map, place.stride);
-    if (layer < 0)
-        return false;
-    r->net->layers[layer].from = (int)from;
-    r->net->layers[layer].to = (int)to;
-    return set_layer(r, node, i, layer);
+    struct seen y = *x;
+    if (to - from < place.map.extent[AXIS_C]) {
+        place.map.extent[AXIS_C] = (int)(to - from);
+        y.layer = add_layer(r, node, LAYER_CHANNELS, &x->layer, 1, place.map, place.stride);
+        if (y.layer < 0)
+            return false;
+        r->net->layers[y.layer].from = (int)from;
+        r->net->layers[y.layer].to = (int)to;
+        y.view = view_resized(&x->view, dim, (int)(to - from));
+    }
+    set_view(r, node, i, &y);
+    return true;
 }
+
+/* An axis of a map, counted from the end if it is negative. */
+static int axis_of(int64_t axis, const struct seen *x) { return (int)(axis < 0 ? axis + x->view.rank : axis); }
 
 static bool read_split(struct reader *r, const struct onnx_node *node)
 {
     int64_t sizes[ONNX_NODE_OUTPUTS], from = 0;
-    struct seen *x = node_map(r, node, 0);
-    const int64_t axis = onnx_int(node, "axis", 0);
+    int dim;
+    const struct seen *x = node_channels(r, node, 0, &dim);
     const int given = node_ints(r, node, 1, "split", sizes, ONNX_NODE_OUTPUTS), parts = node->output_count;
     if (!x)
         return false;
-    const int of = x->layer, channels = r->places[of].map.extent[AXIS_C];
-    if ((axis != AXIS_C && axis != AXIS_C - AXES) || (given >= 0 && given != parts))
+    const int64_t channels = x->view.extent[dim];
+    if (axis_of(onnx_int(node, "axis", 0), x) != dim || (given >= 0 && given != parts))
         return node_fails(r, node, "a split that is not of channels");
     for (int i = 0; i < parts; i++) {
         const int64_t size = given >= 0 ? sizes[i] : (channels + parts - 1) / parts;
         if (size < 1 || size > channels)
             return node_fails(r, node, "a split into parts that there are not");
         const int64_t to = given < 0 && from + size > channels ? channels : from + size;
-        if (node->outputs[i] != ONNX_NO_VALUE && !add_channels(r, node, i, of, from, to))
+        if (node->outputs[i] != ONNX_NO_VALUE && !set_channels(r, node, i, x, dim, from, to))
             return false;
         from = to;
     }
@@ -251,7 +263,8 @@ static int64_t within(int64_t at, int64_t extent)
 static bool read_slice(struct reader *r, const struct onnx_node *node)
 {
     int64_t start[AXES], end[AXES], axes[AXES], steps[AXES];
-    struct seen *x = node_map(r, node, 0);
+    int dim;
+    const struct seen *x = node_channels(r, node, 0, &dim);
     const int count = node_ints(r, node, 1, "starts", start, AXES), given = node_ints(r, node, 3, "axes", axes, AXES);
     const int by = node_ints(r, node, 4, "", steps, AXES);
     if (!x)
@@ -259,20 +272,19 @@ static bool read_slice(struct reader *r, const struct onnx_node *node)
     if (count < 0 || node_ints(r, node, 2, "ends", end, AXES) != count || (given >= 0 && given != count)
         || (by >= 0 && by != count))
         return node_fails(r, node, "a slice that is not constant");
-    int64_t from = 0, to = r->places[x->layer].map.extent[AXIS_C];
+    int64_t from = 0, to = x->view.extent[dim];
     for (int i = 0; i < count; i++) {
-        const int64_t axis = given < 0 ? i : axes[i] < 0 ? axes[i] + AXES : axes[i];
-        if (axis < 0 || axis >= AXES || (by >= 0 && steps[i] != 1))
+        const int axis = axis_of(given < 0 ? i : axes[i], x);
+        if (axis < 0 || axis >= x->view.rank || (by >= 0 && steps[i] != 1))
             return node_fails(r, node, "a slice that leaves out numbers in between");
-        const int extent = r->places[x->layer].map.extent[axis];
-        const int64_t a = within(start[i], extent), b = within(end[i], extent);
-        if (axis == AXIS_C) {
+        const int64_t a = within(start[i], x->view.extent[axis]), b = within(end[i], x->view.extent[axis]);
+        if (axis == dim) {
             from = a;
             to = b;
-        } else if (a != 0 || b != extent)
+        } else if (a != 0 || b != x->view.extent[axis])
             return node_fails(r, node, "a slice of something else than channels");
     }
-    return add_channels(r, node, 0, x->layer, from, to);
+    return set_channels(r, node, 0, x, dim, from, to);
 }
 
 /* ---- normalisation ---- */

@@ -8,8 +8,7 @@
 #include <string.h>
 
 enum { WORK = 1 << 24,                                  /* numbers that constants may take to compute */
-       SIDE = 320, SIDE_MOST = 1 << 14, IMAGES_MOST = 1 << 10,
-       HEADS = 2 * LAYER_OPERANDS };
+       SIDE = 320, SIDE_MOST = 1 << 14, IMAGES_MOST = 1 << 10 };
 
 /* ---- what the handlers use ---- */
 
@@ -70,7 +69,7 @@ struct seen *node_value(struct reader *r, const struct onnx_node *node, int i)
 struct seen *node_map(struct reader *r, const struct onnx_node *node, int i)
 {
     struct seen *seen = node_value(r, node, i);
-    if (!seen || !seen_settle(r, node, seen))
+    if (!seen || !seen_settle(r, seen))
         return NULL;
     if (view_is_plain(&seen->view, &r->places[seen->layer].map))
         return seen;
@@ -78,13 +77,25 @@ struct seen *node_map(struct reader *r, const struct onnx_node *node, int i)
     return NULL;
 }
 
-void set_view(struct reader *r, const struct onnx_node *node, const struct seen *seen)
+struct seen *node_channels(struct reader *r, const struct onnx_node *node, int i, int *dim)
 {
-    const int value = node->output_count ? node->outputs[0] : ONNX_NO_VALUE;
+    struct seen *seen = node_value(r, node, i);
+    if (!seen || !seen_settle(r, seen))
+        return NULL;
+    *dim = view_channels(&seen->view, &r->places[seen->layer].map);
+    if (*dim >= 0)
+        return seen;
+    node_fails(r, node, "a map whose channels are not in one place");
+    return NULL;
+}
+
+void set_view(struct reader *r, const struct onnx_node *node, int i, const struct seen *seen)
+{
+    const int value = i < node->output_count ? node->outputs[i] : ONNX_NO_VALUE;
     if (value == ONNX_NO_VALUE)
         return;
     r->seen[value] = *seen;
-    r->seen[value].kind = SEEN_MAP;
+    r->seen[value].by = node;
     r->places[seen->layer].readers += r->readers[value];
     if (node_input(r, node, 0) && node_input(r, node, 0)->layer == seen->layer)
         r->places[seen->layer].readers--;                       /* the node itself is none of them */
@@ -95,8 +106,8 @@ bool set_layer(struct reader *r, const struct onnx_node *node, int i, int layer)
     const int value = i < node->output_count ? node->outputs[i] : ONNX_NO_VALUE;
     if (layer < 0 || value == ONNX_NO_VALUE)
         return layer >= 0;
-    r->seen[value] = (struct seen){ .kind = SEEN_MAP, .layer = layer, .view = view_of(&r->places[layer].map),
-                                    .form = plain_form };
+    r->seen[value] = (struct seen){ .kind = SEEN_MAP, .by = node, .layer = layer, .form = plain_form,
+                                    .view = view_of(&r->places[layer].map) };
     r->places[layer].readers += r->readers[value];
     return true;
 }
@@ -193,7 +204,7 @@ const void *node_row(const struct onnx_node *node, const void *rows, size_t size
 static bool read_node(struct reader *r, const struct onnx_node *node)
 {
     static const struct handler *const tables[] = { layer_handlers, form_handlers, elementwise_handlers,
-                                                    reorder_handlers };
+                                                    reorder_handlers, attention_handlers, norm_handlers };
     bool known;
     if (!fold_node(r, node, &known) || known)
         return r->seen[node->outputs[0]].kind == SEEN_CONSTANT;
@@ -219,7 +230,8 @@ static bool read_input(struct reader *r, int value)
     r->net->input_w = (int)dims[3];
     const struct map map = {{ dims[0] ? (int)dims[0] : 1, 3, dims[2] ? (int)dims[2] : SIDE,
                               dims[3] ? (int)dims[3] : SIDE }};
-    const int layer = add_layer(r, NULL, LAYER_INPUT, NULL, 0, map, 1);
+    const struct onnx_node named = { .name = v->name };
+    const int layer = add_layer(r, &named, LAYER_INPUT, NULL, 0, map, 1);
     if (layer < 0)
         return false;
     r->seen[value] = (struct seen){ .kind = SEEN_MAP, .layer = layer, .view = view_of(&map), .form = plain_form };
@@ -237,186 +249,63 @@ static bool read_tensor(struct reader *r, int value)
         || fail(r->err, "%s: %.*s: %s", r->file.path, v->name.size, v->name.p, why.text);
 }
 
-/* ---- where the raw predictions are ---- */
-
-struct head { int value; bool sigmoid; int layer; };
-
-struct search {
-    struct head head[HEADS]; int heads;
-    int64_t from, to; bool cut;                 /* channels that alone pass through the sigmoid */
-};
-
-/* The convolution that writes the value is a prediction, together with a factor that follows it. */
-static bool add_head(const struct reader *r, const int *reader, struct search *s, int value, bool sigmoid)
-{
-    for (int next = reader[value]; next >= 0 && r->readers[value] == 1; next = reader[value]) {
-        const struct onnx_node *node = &r->file.nodes[next];
-        const bool factor = slice_is(node->op, "Mul") || slice_is(node->op, "BatchNormalization");
-        if (!factor || node->outputs[0] == ONNX_NO_VALUE
-            || !(node_constant(r, node, 1) || node_constant(r, node, 0)))
-            break;
-        value = node->outputs[0];
-    }
-    int i = 0;
-    while (i < s->heads && s->head[i].value != value)
-        i++;
-    if (i == HEADS)
-        return fail(r->err, "%s: more predictions than detectors have", r->file.path);
-    s->heads += i == s->heads;
-    s->head[i].value = value;
-    s->head[i].sigmoid = s->head[i].sigmoid || sigmoid;
-    return true;
-}
-
-/* Remembers which part of a value the output i of a node is. */
-static void note_cut(const struct reader *r, struct search *s, const struct onnx_node *node, int output)
-{
-    int64_t part[ONNX_NODE_OUTPUTS], from[1], to[1];
-    if (slice_is(node->op, "Split")) {
-        const int parts = node_ints(r, node, 1, "split", part, ONNX_NODE_OUTPUTS);
-        s->from = 0;
-        for (int i = 0; i < output && i < parts; i++)
-            s->from += part[i];
-        s->cut = output < parts;
-        s->to = s->cut ? s->from + part[output] : 0;
-    } else if (slice_is(node->op, "Slice") && node_ints(r, node, 1, "starts", from, 1) == 1
-               && node_ints(r, node, 2, "ends", to, 1) == 1) {
-        s->from = *from;
-        s->to = *to;
-        s->cut = true;
-    }
-}
-
-/* Walks from the outputs back to the first convolution on each way.  What lies behind it is the network, what lies
- * before it turns predictions into whatever the file offers. */
-static bool search_heads(const struct reader *r, const int *reader, int *stack, unsigned char *been, struct search *s)
-{
-    int depth = 0;
-    for (int i = r->file.output_count; i-- > 0; )
-        stack[depth++] = 2 * r->file.outputs[i];
-    while (depth > 0) {
-        const int top = stack[--depth], value = top / 2;
-        const struct onnx_value *v = &r->file.values[value];
-        bool sigmoid = top % 2;
-        if (v->node == ONNX_NO_VALUE || been[value] >> sigmoid & 1)
-            continue;
-        been[value] |= (unsigned char)(1 << sigmoid);
-        const struct onnx_node *node = &r->file.nodes[v->node];
-        if (slice_is(node->op, "Conv")) {
-            if (!add_head(r, reader, s, value, sigmoid))
-                return false;
-            continue;
-        }
-        if (slice_is(node->op, "Shape"))
-            continue;
-        if (sigmoid && !s->cut)
-            note_cut(r, s, node, v->output);
-        sigmoid = sigmoid || slice_is(node->op, "Sigmoid");
-        for (int i = node->input_count; i-- > 0; )
-            if (node->inputs[i] != ONNX_NO_VALUE && !(been[node->inputs[i]] >> sigmoid & 1))
-                stack[depth++] = 2 * node->inputs[i] + sigmoid;
-    }
-    return s->heads > 0 || fail(r->err, "%s: no convolution leads to its outputs", r->file.path);
-}
-
-/* Which nodes the predictions depend on. */
-static void mark_needed(const struct reader *r, const struct search *s, bool *needed)
-{
-    for (int i = 0; i < s->heads; i++)
-        needed[r->file.values[s->head[i].value].node] = true;
-    for (int i = r->file.node_count; i-- > 0; )
-        for (int k = 0; needed[i] && k < r->file.nodes[i].input_count; k++) {
-            const int value = r->file.nodes[i].inputs[k];
-            if (value != ONNX_NO_VALUE && r->file.values[value].node != ONNX_NO_VALUE)
-                needed[r->file.values[value].node] = true;
-        }
-}
-
-/* ---- levels ---- */
-
-static int by_stride(const struct reader *r, const struct head *a, const struct head *b)
-{
-    const double x = r->places[a->layer].stride, y = r->places[b->layer].stride;
-    return x != y ? x < y ? -1 : 1 : b->sigmoid - a->sigmoid;
-}
-
-/* The predictions of a level are those of one stride; classes stand before distances. */
-static bool set_outputs(struct reader *r, struct search *s)
-{
-    struct network *net = r->net;
-    for (int i = 1; i < s->heads; i++)                          /* few: insertion keeps the order of equals */
-        for (int k = i; k > 0 && by_stride(r, &s->head[k], &s->head[k - 1]) < 0; k--) {
-            const struct head swap = s->head[k];
-            s->head[k] = s->head[k - 1];
-            s->head[k - 1] = swap;
-        }
-    for (int i = 0, n; i < s->heads; i += n) {
-        const int of[] = { s->head[i].layer, i + 1 < s->heads ? s->head[i + 1].layer : 0 };
-        struct place place = r->places[of[0]];
-        n = i + 1 < s->heads && r->places[of[1]].stride == place.stride ? 2 : 1;
-        const int channels = place.map.extent[AXIS_C];
-        if (net->output_count == LAYER_OPERANDS || !(place.stride >= 1 && place.stride <= VIEW_EXTENT)
-            || (i + 2 < s->heads && n == 2 && r->places[s->head[i + 2].layer].stride == place.stride))
-            return fail(r->err, "%s: its predictions are not those of a few levels", r->file.path);
-        place.map.extent[AXIS_C] += n == 2 ? r->places[of[1]].map.extent[AXIS_C] : 0;
-        const int layer = n == 1 ? of[0]
-                        : add_layer(r, NULL, LAYER_CONCAT, of, 2, place.map, place.stride);
-        if (layer < 0)
-            return false;
-        int classes = n == 2 ? channels : s->cut ? (int)((s->to < 0 ? s->to + channels : s->to) - s->from) : 0;
-        const int bins = place.map.extent[AXIS_C] - classes;
-        if (classes < 0 || (classes && (bins <= 0 || bins % 4)) || (i && classes != net->classes))
-            return fail(r->err, "%s: a level of %d channels, %d of them classes", r->file.path,
-                        place.map.extent[AXIS_C], classes);
-        net->classes = classes;
-        net->reg_max = classes ? bins / 4 - 1 : 0;
-        net->strides[net->output_count] = (int)place.stride;
-        net->outputs[net->output_count++] = layer;
-    }
-    return true;
-}
-
 /* ---- all of it ---- */
 
-static bool read_all(struct reader *r, int *reader, int *stack, unsigned char *been, bool *needed)
+/* Norms that no factors follow. */
+static bool fill_norms(struct reader *r)
 {
-    struct onnx_file *file = &r->file;
-    struct search search = {0};
-    struct error *err = r->err, none = {0};
-    for (int i = 0; i < file->node_count; i++)
-        for (int k = 0; k < file->nodes[i].input_count; k++)
-            if (file->nodes[i].inputs[k] != ONNX_NO_VALUE) {
-                r->readers[file->nodes[i].inputs[k]]++;
-                reader[file->nodes[i].inputs[k]] = i;
-            }
-    for (int i = 0; i < file->value_count; i++) {
+    bool ok = true;
+    for (int i = 0; ok && i < r->net->count; i++) {
+        const size_t count = (size_t)r->places[i].map.extent[AXIS_C];
+        float *ones = NULL;
+        if (r->net->layers[i].kind != LAYER_NORM || r->net->layers[i].weight != NO_TENSOR)
+            continue;
+        const int weight = network_weights(r->net, r->net->layers[i].name, 1, &count, &ones, r->err);
+        for (size_t c = 0; weight != NO_TENSOR && c < count; c++)
+            ones[c] = 1;
+        r->net->layers[i].weight = weight;
+        ok = weight != NO_TENSOR;
+    }
+    return ok;
+}
+
+static bool read_values(struct reader *r)
+{
+    for (int i = 0; i < r->file.node_count; i++)
+        for (int k = 0; k < r->file.nodes[i].input_count; k++)
+            if (r->file.nodes[i].inputs[k] != ONNX_NO_VALUE)
+                r->readers[r->file.nodes[i].inputs[k]]++;
+    for (int i = 0; i < r->file.value_count; i++) {
         r->weight_of[i] = NO_TENSOR;
-        if (file->values[i].tensor.size && !read_tensor(r, i))
+        if (r->file.values[i].tensor.size && !read_tensor(r, i))
             return false;
-        if (file->values[i].info.size && !read_input(r, i))
+        if (r->file.values[i].info.size && !read_input(r, i))
             return false;
     }
-    if (r->net->count == 0)
-        return fail(err, "%s: has no input", file->path);
-    r->err = &none;
-    for (int i = 0; i < file->node_count; i++) {                /* what fails here may not be needed */
-        bool known;
-        fold_node(r, &file->nodes[i], &known);
-    }
+    return r->net->count > 0 || fail(r->err, "%s: has no input", r->file.path);
+}
+
+/* What fails here may not be needed. */
+static void fold_all(struct reader *r)
+{
+    struct error *err = r->err, ignored = {0};
+    bool known;
+    r->err = &ignored;
+    for (int i = 0; i < r->file.node_count; i++)
+        fold_node(r, &r->file.nodes[i], &known);
     r->err = err;
-    if (!search_heads(r, reader, stack, been, &search))
+}
+
+static bool read_needed(struct reader *r, bool *needed)
+{
+    struct heads heads = {0};
+    if (!find_heads(r, &heads))
         return false;
-    mark_needed(r, &search, needed);
-    for (int i = 0; i < file->node_count; i++)
-        if (needed[i] && !read_node(r, &file->nodes[i]))
+    mark_needed(r, &heads, needed);
+    for (int i = 0; i < r->file.node_count; i++)
+        if (needed[i] && !read_node(r, &r->file.nodes[i]))
             return false;
-    for (int i = 0; i < search.heads; i++) {
-        struct seen *seen = &r->seen[search.head[i].value];
-        if (!seen_settle(r, &file->nodes[file->values[search.head[i].value].node], seen))
-            return false;
-        search.head[i].layer = seen->layer;
-    }
-    return set_outputs(r, &search) && onnx_metadata(file, &r->net->weights, err);
+    return fill_norms(r) && set_outputs(r, &heads) && onnx_metadata(&r->file, &r->net->weights, r->err);
 }
 
 bool onnx_read(struct network *net, struct bytes bytes, const char *path, struct error *err)
@@ -424,18 +313,15 @@ bool onnx_read(struct network *net, struct bytes bytes, const char *path, struct
     struct reader r = { .net = net, .work = WORK, .err = err };
     *net = (struct network){0};
     bool ok = onnx_open(&r.file, bytes, path, err);
-    const size_t values = (size_t)r.file.value_count, edges = (size_t)r.file.edge_count;
-    int *reader = ok ? new_array(values, sizeof *reader, err) : NULL;
-    int *stack = reader ? new_array(2 * (edges + (size_t)r.file.output_count), sizeof *stack, err) : NULL;
-    unsigned char *been = stack ? new_array(values, 1, err) : NULL;
-    bool *needed = been ? new_array((size_t)r.file.node_count, sizeof *needed, err) : NULL;
+    const size_t values = (size_t)r.file.value_count;
+    bool *needed = ok ? new_array((size_t)r.file.node_count, sizeof *needed, err) : NULL;
     r.seen = needed ? new_array(values, sizeof *r.seen, err) : NULL;
     r.weight_of = r.seen ? new_array(values, sizeof *r.weight_of, err) : NULL;
     r.readers = r.weight_of ? new_array(values, sizeof *r.readers, err) : NULL;
-    ok = r.readers && read_all(&r, reader, stack, been, needed) && network_check(net, path, err);
-    free(reader);
-    free(stack);
-    free(been);
+    ok = r.readers && read_values(&r);
+    if (ok)
+        fold_all(&r);
+    ok = ok && read_needed(&r, needed) && network_check(net, path, err);
     free(needed);
     free(r.seen);
     free(r.weight_of);

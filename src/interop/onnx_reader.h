@@ -20,12 +20,18 @@ struct form {
 };
 
 struct seen {
-    enum { SEEN_NOT, SEEN_CONSTANT, SEEN_MAP } kind;
+    enum {
+        SEEN_NOT, SEEN_CONSTANT, SEEN_MAP,
+        SEEN_PRODUCTS, SEEN_SHARES,             /* form.scale q^T k of the pixels of a head, and its softmax */
+        SEEN_MEAN, SEEN_CENTRED, SEEN_SQUARES, SEEN_VARIANCE, SEEN_DEVIATION    /* steps of a norm over the channels */
+    } kind;
     struct tensor constant;                     /* nameless, */
     int origin;                                 /* but it has that value's name */
-    int layer;
+    const struct onnx_node *by;                 /* the node whose value it is; NULL: an input */
+    int layer, key;                             /* key: the layer of k */
+    bool turned;                                /* SHARES with k's pixels first */
     struct view view;
-    struct form form;
+    struct form form;                           /* of VARIANCE and DEVIATION: shift is epsilon */
 };
 
 struct reader {
@@ -68,7 +74,7 @@ double tensor_single(const struct tensor *);    /* its only number */
 extern const struct form plain_form;
 
 /* Makes the layers that a pending formula stands for: the value is the last of them from now on. */
-bool seen_settle(struct reader *, const struct onnx_node *, struct seen *);
+bool seen_settle(struct reader *, struct seen *);
 
 /* Output 0 is factor x + term. */
 bool form_number(struct reader *, const struct onnx_node *, const struct seen *x, double factor, double term);
@@ -97,13 +103,39 @@ int weights_of_input(struct reader *, const struct onnx_node *, int i, int rank,
 
 /* The settled value at input i, seen as [n][c][h][w]; NULL on failure. */
 struct seen *node_map(struct reader *, const struct onnx_node *, int i);
+/* The settled value at input i, and its extent that is the channels; NULL on failure. */
+struct seen *node_channels(struct reader *, const struct onnx_node *, int i, int *dim);
 /* Output i is that layer, seen as [n][c][h][w]; false if it is -1. */
 bool set_layer(struct reader *, const struct onnx_node *, int i, int layer);
-/* Output 0 is the same value as input 0 under another view or formula. */
-void set_view(struct reader *, const struct onnx_node *, const struct seen *);
+/* Output i is that value, a layer under some view or formula. */
+void set_view(struct reader *, const struct onnx_node *, int i, const struct seen *);
 
 /* The handlers of the nodes that are no arithmetic on constants; a table ends with {0}. */
 struct handler { const char *name; bool (*read)(struct reader *, const struct onnx_node *); };
-extern const struct handler layer_handlers[], form_handlers[], elementwise_handlers[], reorder_handlers[];
+extern const struct handler layer_handlers[], form_handlers[], elementwise_handlers[], reorder_handlers[],
+                            attention_handlers[], norm_handlers[];
+
+/* Attention (onnx_attention.c) and norms spelled out (onnx_norm.c) take these operators first: *known is false, and
+ * nothing happened, if the operands are no part of one. */
+bool attention_scale(struct reader *, const struct onnx_node *, bool *known);           /* Mul, Div */
+bool attention_turn(struct reader *, const struct onnx_node *, bool *known);            /* Transpose */
+bool norm_step(struct reader *, const struct onnx_node *, bool *known);     /* Add, Sub, Div, ReduceMean */
 const void *node_row(const struct onnx_node *, const void *rows, size_t row_size);      /* of its operator, or NULL */
+/* ---- predictions (onnx_heads.c) ---- */
+
+enum { HEADS_MOST = 2 * LAYER_OPERANDS };
+
+/* The convolutions that predict, with the factor that may follow; layer: set by set_outputs. */
+struct heads {
+    struct head { int value, layer; bool sigmoid; } list[HEADS_MOST]; int count;
+    int64_t from, to; bool cut;                 /* which of their channels alone pass through a sigmoid, if cut */
+};
+
+/* Walks from the outputs back to the first convolution on each way.  What lies behind it is the network, what lies
+ * before it turns predictions into whatever the file offers.  mark_needed: which nodes they depend on. */
+bool find_heads(const struct reader *, struct heads *);
+void mark_needed(const struct reader *, const struct heads *, bool *needed);
+
+/* Once all that are needed are read: the predictions of a level are those of one stride, classes before distances. */
+bool set_outputs(struct reader *, struct heads *);
 #endif

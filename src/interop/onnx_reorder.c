@@ -7,7 +7,7 @@ static bool read_same(struct reader *r, const struct onnx_node *node)
 {
     const struct seen *x = node_value(r, node, 0);
     if (x)
-        set_view(r, node, x);
+        set_view(r, node, 0, x);
     return x;
 }
 
@@ -17,7 +17,7 @@ static bool set_reordered(struct reader *r, const struct onnx_node *node, struct
     const struct place place = r->places[y->layer];
     const int groups = view_is_plain(&y->view, &place.map) ? 0 : view_shuffle(&y->view, &place.map);
     if (groups) {
-        if (!seen_settle(r, node, y))
+        if (!seen_settle(r, y))
             return false;
         const int layer = add_layer(r, node, LAYER_SHUFFLE, &y->layer, 1, place.map, place.stride);
         if (layer < 0)
@@ -25,7 +25,7 @@ static bool set_reordered(struct reader *r, const struct onnx_node *node, struct
         r->net->layers[layer].groups = groups;
         return set_layer(r, node, 0, layer);
     }
-    set_view(r, node, y);
+    set_view(r, node, 0, y);
     return true;
 }
 
@@ -95,6 +95,11 @@ static bool read_unsqueeze(struct reader *r, const struct onnx_node *node)
 static bool read_transpose(struct reader *r, const struct onnx_node *node)
 {
     int64_t order[VIEW_RANK];
+    bool known;
+    if (!attention_turn(r, node, &known))
+        return false;
+    if (known)
+        return true;
     const struct seen *x = node_value(r, node, 0);
     const int count = onnx_ints(node, "perm", order, VIEW_RANK);
     if (!x)

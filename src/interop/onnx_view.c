@@ -142,3 +142,42 @@ void view_drop(struct view *v, int dim)
     v->atoms -= gone;
     v->rank--;
 }
+
+int view_channels(const struct view *v, const struct map *map)
+{
+    const int channels = map->extent[AXIS_C];
+    for (int dim = 0; dim < v->rank && channels > 1; dim++) {
+        const struct atom *a = &v->atom[v->first[dim]];
+        if (v->first[dim + 1] == v->first[dim] + 1 && a->axis == AXIS_C && a->extent == channels)
+            return dim;
+    }
+    return view_is_plain(v, map) ? (int)AXIS_C : -1;
+}
+
+struct view view_resized(const struct view *v, int dim, int channels)
+{
+    struct view out = { .rank = v->rank };
+    for (int d = 0; d < v->rank; d++) {
+        out.extent[d] = d == dim ? channels : v->extent[d];
+        for (int i = v->first[d]; d != dim && i < v->first[d + 1]; i++)
+            out.atom[out.atoms++] = v->atom[i];
+        if (d == dim && channels > 1)
+            out.atom[out.atoms++] = (struct atom){ AXIS_C, 1, channels };
+        out.first[d + 1] = out.atoms;
+    }
+    return out;
+}
+
+bool view_of_heads(const struct view *v, const struct map *map, bool pixels_last)
+{
+    const int *m = map->extent, d = v->rank < 2 ? 0 : v->extent[v->rank - 1 - pixels_last];
+    struct view want = view_of(map);
+    int64_t extents[VIEW_RANK];
+    if (d < 1 || m[AXIS_C] % d)
+        return false;
+    for (int i = 0; i < v->rank; i++)
+        extents[i] = v->extent[i];
+    return view_reshape(&want, (const int64_t[]){ m[AXIS_N], m[AXIS_C] / d, d, (int64_t)m[AXIS_Y] * m[AXIS_X] }, AXES)
+        && (pixels_last || view_transpose(&want, (const int64_t[]){ 0, 1, 3, 2 }, AXES))
+        && view_reshape(&want, extents, v->rank) && view_same(v, &want);
+}

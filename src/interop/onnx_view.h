@@ -30,6 +30,10 @@ bool view_reshape(struct view *, const int64_t *extents, int rank);     /* an ex
 bool view_transpose(struct view *, const int64_t *order, int rank);
 void view_drop(struct view *, int dim);                         /* an extent, and what lies in it */
 
-/* The view of a map whose channels are others, where the channels are one extent of their own. */
-bool view_with_channels(struct view *, const struct map *, int channels, int *dim);
+/* The extent that is all channels and nothing else; -1 if there is none.  Then the view of a map with others there. */
+int view_channels(const struct view *, const struct map *);
+struct view view_resized(const struct view *, int dim, int channels);
+
+/* Is it [n][heads][pixels][d], or [n][heads][d][pixels], whatever of n and heads is one extent? */
+bool view_of_heads(const struct view *, const struct map *, bool pixels_last);
 #endif

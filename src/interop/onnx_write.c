@@ -12,7 +12,7 @@ struct writer {
     const struct onnx_options *options;
     struct emitter e;
     struct label *value;                                /* [net->count] of each layer */
-    struct weight { char *name; struct label wide; bool written; } *weights;    /* [net->weights.count] */
+    struct weight { char *name; struct label wide; bool kernel, written; } *weights;    /* [net->weights.count] */
     const char *path;
     struct error *err;
 };
@@ -25,7 +25,7 @@ static const char *operand(const struct writer *w, const struct layer *layer, in
 /* ---- weights ---- */
 
 /* Names that begin with / are those of values. */
-static bool name_weights(struct writer *w)
+static bool prepare_weights(struct writer *w)
 {
     for (int i = 0; i < w->net->weights.count; i++) {
         const char *name = w->net->weights.list[i].name;
@@ -38,6 +38,9 @@ static bool name_weights(struct writer *w)
         if (!text_ok(&text, w->err))
             return false;
     }
+    for (int i = 0; i < w->net->count; i++)
+        if (w->net->layers[i].kind == LAYER_CONV)
+            w->weights[w->net->layers[i].weight].kernel = true;
     return true;
 }
 
@@ -59,7 +62,7 @@ static const char *weight_of(struct writer *w, int index, int rank, const size_t
     const struct tensor *t = &w->net->weights.list[index];
     struct weight *weight = &w->weights[index];
     const size_t count = tensor_count(t);
-    const bool half = w->options->half && t->rank == 4;
+    const bool half = w->options->half && weight->kernel;
     if (weight->written)
         return half ? weight->wide.s : weight->name;
     float *floats = new_array(count, sizeof *floats, w->err);
@@ -358,7 +361,7 @@ bool onnx_write(const char *path, const struct network *net, const struct onnx_o
     bool ok = can_write(&w);
     w.value = ok ? new_array((size_t)net->count, sizeof *w.value, &first) : NULL;
     w.weights = w.value ? new_array((size_t)net->weights.count, sizeof *w.weights, &first) : NULL;
-    ok = w.weights && name_weights(&w) && put_model(&w, &model) && first.exit == 0
+    ok = w.weights && prepare_weights(&w) && put_model(&w, &model) && first.exit == 0
       && file_write(path, model.s, model.size, &first);
     for (int i = 0; w.weights && i < net->weights.count; i++)
         free(w.weights[i].name);

@@ -1,0 +1,363 @@
+/* ONNX files of others: what exporters write is understood, what lies is refused. */
+#include "base/wire.h"
+#include "interop/onnx.h"
+#include "interop/onnx_emit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>                             /* last: it makes macros of fail and others */
+
+/* ---- spellings ---- */
+
+static struct label floats(struct emitter *e, int rank, const size_t *dims, float value)
+{
+    float numbers[4096];
+    size_t count = 1;
+    for (int i = 0; i < rank; i++)
+        count *= dims[i];
+    for (size_t i = 0; i < count; i++)
+        numbers[i] = value;
+    return emit_floats(e, numbers, rank, dims);
+}
+
+static struct label conv(struct emitter *e, const char *out, const char *x, size_t from, size_t to, int stride)
+{
+    const struct label weight = floats(e, 4, (const size_t[]){ to, from, 1, 1 }, 0.5f);
+    return emit(e, out, "Conv", (const char *const[]){ x, weight.s, NULL }, "kernel_shape=[1,1] strides=[%d,%d]",
+                stride, stride);
+}
+
+static struct label single(struct emitter *e, const char *op, const char *x, const char *attributes)
+{
+    return emit(e, NULL, op, (const char *const[]){ x, NULL }, "%s", attributes);
+}
+
+static struct label reshape(struct emitter *e, const char *x, const int64_t *extents, int rank)
+{
+    return emit_two(e, "Reshape", x, emit_ints(e, extents, rank).s);
+}
+
+/* x relu6(x + 3) / 6 */
+static struct label hard_swish(struct emitter *e, const char *x)
+{
+    const struct label low = emit_float(e, 0), high = emit_float(e, 6);
+    const struct label moved = emit_two(e, "Add", x, emit_float(e, 3).s);
+    const struct label cut = emit(e, NULL, "Clip", (const char *const[]){ moved.s, low.s, high.s, NULL }, NULL);
+    return emit_two(e, "Div", emit_two(e, "Mul", x, cut.s).s, high.s);
+}
+
+static struct label gelu(struct emitter *e, const char *x)
+{
+    const struct label one = emit_float(e, 1), half = emit_float(e, 0.5f);
+    const struct label erf = emit_one(e, "Erf", emit_two(e, "Div", x, emit_float(e, 1.41421354f).s).s);
+    return emit_two(e, "Mul", emit_two(e, "Mul", x, half.s).s, emit_two(e, "Add", erf.s, one.s).s);
+}
+
+/* Reshapes of five extents, their numbers computed from the map's shape. */
+static struct label shuffle(struct emitter *e, const char *x)
+{
+    const struct label shape = emit_one(e, "Shape", x), at = emit_ints(e, &(int64_t){ 1 }, 1);
+    const struct label channels = emit_two(e, "Gather", shape.s, at.s), two = emit_ints(e, &(int64_t){ 2 }, 1);
+    const struct label half = emit_two(e, "Div", channels.s, two.s), four = emit_ints(e, &(int64_t){ 4 }, 1);
+    const struct label sides = emit(e, NULL, "Slice", (const char *const[]){ shape.s, two.s, four.s, NULL }, NULL);
+    const struct label cut = emit(e, NULL, "Concat", (const char *const[]){ at.s, two.s, half.s, sides.s, NULL },
+                                  "axis=0");
+    const struct label turned = single(e, "Transpose", emit_two(e, "Reshape", x, cut.s).s, "perm=[0,2,1,3,4]");
+    return reshape(e, turned.s, (const int64_t[]){ 1, -1, 8, 12 }, 4);
+}
+
+static struct label halves(struct emitter *e, const char *x)
+{
+    return emit_one(e, "Relu", emit_channels(e, x, -4, 1000).s);
+}
+
+static struct label resize(struct emitter *e, const char *x)
+{
+    const struct label sizes = emit_ints(e, (const int64_t[]){ 1, 8, 4, 6 }, 4);
+    const struct label small = emit(e, NULL, "Resize", (const char *const[]){ x, "", "", sizes.s, NULL },
+                                    "mode='linear' coordinate_transformation_mode='pytorch_half_pixel'");
+    const struct label scales = emit_floats(e, (const float[]){ 1, 1, 2, 2 }, 1, (const size_t[]){ 4 });
+    return emit(e, NULL, "Resize", (const char *const[]){ small.s, "", scales.s, NULL },
+                "mode='nearest' coordinate_transformation_mode='asymmetric' nearest_mode='floor'");
+}
+
+/* Pixels as rows: (x - mean) / sqrt(variance + epsilon), weighted; then a matrix and a bias. */
+static struct label rows(struct emitter *e, const char *x)
+{
+    const struct label lines = reshape(e, x, (const int64_t[]){ 1, 8, -1 }, 3);
+    const struct label row = single(e, "Transpose", lines.s, "perm=[2,0,1]");
+    const struct label mean = single(e, "ReduceMean", row.s, "axes=[-1]");
+    const struct label centred = emit_two(e, "Sub", row.s, mean.s);
+    const struct label square = emit_two(e, "Pow", centred.s, emit_float(e, 2).s);
+    const struct label variance = single(e, "ReduceMean", square.s, "axes=[-1]");
+    const struct label moved = emit_two(e, "Add", variance.s, emit_float(e, 1e-5f).s);
+    const struct label norm = emit_two(e, "Div", centred.s, emit_one(e, "Sqrt", moved.s).s);
+    const struct label weighted = emit_two(e, "Mul", norm.s, floats(e, 1, (const size_t[]){ 8 }, 2).s);
+    const struct label shifted = emit_two(e, "Add", weighted.s, floats(e, 1, (const size_t[]){ 8 }, 1).s);
+    const struct label y = emit_two(e, "MatMul", shifted.s, floats(e, 2, (const size_t[]){ 8, 8 }, 0.5f).s);
+    const struct label sum = emit_two(e, "Add", floats(e, 1, (const size_t[]){ 8 }, 1).s, y.s);
+    return reshape(e, single(e, "Transpose", sum.s, "perm=[1,2,0]").s, (const int64_t[]){ 1, 8, 8, 12 }, 4);
+}
+
+/* As exporters write torch.nn.MultiheadAttention: q, k and v of one matrix, rows cut into heads. */
+static struct label attention(struct emitter *e, const char *x)
+{
+    const struct label lines = reshape(e, x, (const int64_t[]){ 1, 8, -1 }, 3);
+    const struct label row = single(e, "Transpose", lines.s, "perm=[2,0,1]");
+    const struct label all = emit_two(e, "MatMul", row.s, floats(e, 2, (const size_t[]){ 8, 24 }, 0.5f).s);
+    const struct label cut = reshape(e, all.s, (const int64_t[]){ 96, 1, 3, 8 }, 4);
+    const struct label front = single(e, "Transpose", cut.s, "perm=[2,0,1,3]");
+    struct label part[3];
+    for (int i = 0; i < 3; i++) {
+        const struct label at = emit(e, NULL, "Constant", (const char *const[]){ NULL }, "value_int=%d", i);
+        const struct label one = emit(e, NULL, "Gather", (const char *const[]){ front.s, at.s, NULL }, "axis=0");
+        const struct label heads = reshape(e, one.s, (const int64_t[]){ 96, 2, 4 }, 3);
+        part[i] = single(e, "Transpose", heads.s, i == 1 ? "perm=[1,2,0]" : "perm=[1,0,2]");
+    }
+    const struct label scaled = emit_two(e, "Mul", part[0].s, emit_float(e, 0.5f).s);
+    const struct label shares = single(e, "Softmax", emit_two(e, "MatMul", scaled.s, part[1].s).s, "axis=-1");
+    const struct label y = single(e, "Transpose", emit_two(e, "MatMul", shares.s, part[2].s).s, "perm=[1,0,2]");
+    const struct label flat = reshape(e, y.s, (const int64_t[]){ 96, 8 }, 2);
+    const struct label matrix = floats(e, 2, (const size_t[]){ 8, 8 }, 0.5f);
+    const struct label bias = floats(e, 1, (const size_t[]){ 8 }, 1);
+    const struct label out = emit(e, NULL, "Gemm", (const char *const[]){ flat.s, matrix.s, bias.s, NULL }, "transB=1");
+    const struct label back = reshape(e, out.s, (const int64_t[]){ 96, 1, 8 }, 3);
+    return reshape(e, single(e, "Transpose", back.s, "perm=[1,2,0]").s, (const int64_t[]){ 1, 8, 8, 12 }, 4);
+}
+
+static struct label position(struct emitter *e, const char *x)
+{
+    const struct label sum = emit_two(e, "Add", x, floats(e, 3, (const size_t[]){ 8, 8, 12 }, 0.1f).s);
+    return emit_two(e, "Mul", sum.s, floats(e, 3, (const size_t[]){ 8, 1, 1 }, 3).s);
+}
+
+static const struct spelling {
+    const char *name;
+    struct label (*emit)(struct emitter *, const char *x);      /* of a map [1][8][8][12] */
+    const char *kinds;                                          /* of the layers that it stands for */
+} spellings[] = {
+    { "hard swish", hard_swish, "activation " },
+    { "gelu",       gelu,       "activation " },
+    { "shuffle",    shuffle,    "shuffle " },
+    { "halves",     halves,     "channels activation " },
+    { "resize",     resize,     "average pool nearest " },
+    { "rows",       rows,       "layer norm convolution " },
+    { "attention",  attention,  "convolution channels channels channels attention convolution " },
+    { "position",   position,   "constant add affine " } };
+
+/* The graph as a model: one level of 3 classes and 32 bins, as they are. */
+static struct text model_of(struct emitter *e)
+{
+    struct text model = {0}, graph = {0}, opset = {0};
+    static const struct extent image[] = { { 1, NULL }, { 3, NULL }, { 64, NULL }, { 96, NULL } };
+    emit_declare(e, EMIT_INPUT, "x", false, image, 4);
+    emit_declare(e, EMIT_OUTPUT, "y", false, image, 0);
+    text_bytes(&graph, e->nodes.s, e->nodes.size);
+    text_bytes(&graph, e->tensors.s, e->tensors.size);
+    text_bytes(&graph, e->declared.s, e->declared.size);
+    wire_put_int(&model, 1, 6);
+    wire_put_message(&model, 7, &graph);
+    wire_put_int(&opset, 2, 11);
+    wire_put_message(&model, 8, &opset);
+    assert_true(text_ok(&model, NULL));
+    emitter_free(e);
+    return model;
+}
+
+static bool read_model(struct emitter *e, struct network *net, struct text *model, struct error *err)
+{
+    *model = model_of(e);
+    return onnx_read(net, (struct bytes){ (unsigned char *)model->s, model->size }, "model", err);
+}
+
+static void exporters_are_understood(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+        struct emitter e = { .name = "n" };
+        struct network net;
+        struct text model, kinds = {0}, want = {0};
+        struct error err = {0};
+        const struct label x = conv(&e, NULL, "x", 3, 8, 8), y = spellings[i].emit(&e, x.s);
+        const size_t channels = spellings[i].emit == halves ? 4 : 8;
+        conv(&e, "y", y.s, channels, 35, 1);
+        if (!read_model(&e, &net, &model, &err))
+            fail_msg("%s: %s", spellings[i].name, err.text);
+        for (int k = 0; k < net.count; k++)
+            text_add(&kinds, "%s ", layer_kind_name(net.layers[k].kind));
+        text_add(&want, "input convolution %sconvolution ", spellings[i].kinds);
+        assert_string_equal(kinds.s, want.s);
+        assert_int_equal(net.classes, 0);
+        assert_int_equal(net.strides[0], 8);
+        network_free(&net);
+        text_free(&model);
+        text_free(&kinds);
+        text_free(&want);
+    }
+}
+
+/* Scores and boxes of two levels in outputs of their own, as NanoDet was exported first; the coarser level before. */
+static void predictions_are_found(void **state)
+{
+    struct emitter e = { .name = "n" };
+    struct network net;
+    struct text model;
+    struct error err = {0};
+    const struct label x = conv(&e, NULL, "x", 3, 8, 8), coarse = conv(&e, NULL, x.s, 8, 8, 2);
+    struct label all[2];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const char *map = i ? x.s : coarse.s;
+        const struct label classes = conv(&e, NULL, map, 8, 3, 1), bins = conv(&e, NULL, map, 8, 32, 1);
+        const struct label scale = emit_float(&e, 1.5f), scores = emit_one(&e, "Sigmoid", classes.s);
+        const struct label scaled = emit_two(&e, "Mul", bins.s, scale.s);
+        const struct label both = emit(&e, NULL, "Concat", (const char *const[]){ scaled.s, scores.s, NULL }, "axis=1");
+        all[i] = reshape(&e, both.s, (const int64_t[]){ 1, 35, -1 }, 3);
+    }
+    emit(&e, "y", "Concat", (const char *const[]){ all[0].s, all[1].s, NULL }, "axis=2");
+    if (!read_model(&e, &net, &model, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(net.output_count, 2);
+    assert_int_equal(net.classes, 3);
+    assert_int_equal(net.reg_max, 7);
+    for (int i = 0; i < 2; i++) {
+        const struct layer *y = &net.layers[net.outputs[i]];
+        assert_int_equal(net.strides[i], i ? 16 : 8);
+        assert_int_equal(y->kind, LAYER_CONCAT);
+        assert_int_equal(net.layers[y->operand[0]].kind, LAYER_CONV);
+        assert_int_equal(net.layers[y->operand[1]].kind, LAYER_AFFINE);
+    }
+    network_free(&net);
+    text_free(&model);
+}
+
+/* ---- refusals ---- */
+
+static struct label unknown(struct emitter *e, const char *x) { return emit_one(e, "Mish", x); }
+
+static struct label cycle(struct emitter *e, const char *x)
+{
+    char ahead[24];
+    snprintf(ahead, sizeof ahead, "/t%d", e->labels + 1);
+    return emit_one(e, "Relu", emit_two(e, "Add", x, ahead).s);
+}
+
+static struct label itself(struct emitter *e, const char *x)
+{
+    char self[24];
+    snprintf(self, sizeof self, "/t%d", e->labels);
+    return emit_two(e, "Add", x, self);
+}
+
+static struct label nothing(struct emitter *e, const char *x) { return emit_two(e, "Add", x, "nothing"); }
+
+static struct label twice(struct emitter *e, const char *x)
+{
+    emit(e, "again", "Relu", (const char *const[]){ x, NULL }, NULL);
+    emit(e, "again", "Relu", (const char *const[]){ x, NULL }, NULL);
+    return emit_one(e, "Relu", "again");
+}
+
+static struct label tensor(struct emitter *e, const char *x, int field, int64_t value)
+{
+    struct text t = {0};
+    wire_put_int(&t, 1, field == 1 ? value : 8);
+    wire_put_int(&t, 2, 1);
+    wire_put_text(&t, 8, "weights");
+    if (field != 1)
+        wire_put_int(&t, field, value);
+    wire_put_message(&e->tensors, 5, &t);
+    return emit_two(e, "Add", x, "weights");
+}
+
+static struct label negative(struct emitter *e, const char *x) { return tensor(e, x, 1, -8); }
+static struct label huge(struct emitter *e, const char *x)     { return tensor(e, x, 1, INT64_MAX); }
+static struct label empty(struct emitter *e, const char *x)    { return tensor(e, x, 3, 0); }
+static struct label external(struct emitter *e, const char *x) { return tensor(e, x, 14, 1); }
+static struct label no_type(struct emitter *e, const char *x)  { return tensor(e, x, 2, 77); }
+
+static struct label odd_window(struct emitter *e, const char *x)
+{
+    return single(e, "MaxPool", x, "kernel_shape=[3,2] strides=[1,1]");
+}
+
+static struct label enormous_window(struct emitter *e, const char *x)
+{
+    return single(e, "MaxPool", x, "kernel_shape=[1000000000000,1000000000000]");
+}
+
+static struct label dilated(struct emitter *e, const char *x)
+{
+    return single(e, "MaxPool", x, "kernel_shape=[3,3] dilations=[2,2]");
+}
+
+static struct label thirds(struct emitter *e, const char *x) { return reshape(e, x, (const int64_t[]){ 1, 3, -1 }, 3); }
+
+static struct label rotated(struct emitter *e, const char *x) { return single(e, "Transpose", x, "perm=[0,1,3,2]"); }
+
+static struct label larger(struct emitter *e, const char *x)
+{
+    const struct label scales = emit_floats(e, (const float[]){ 1, 1, 3, 3 }, 1, (const size_t[]){ 4 });
+    return emit(e, NULL, "Resize", (const char *const[]){ x, "", scales.s, NULL }, "mode='nearest'");
+}
+
+static struct label misfit(struct emitter *e, const char *x)
+{
+    return emit_two(e, "Add", x, floats(e, 1, (const size_t[]){ 5 }, 1).s);
+}
+
+static struct label half_a_gelu(struct emitter *e, const char *x) { return emit_one(e, "Erf", x); }
+
+/* Each doubles a constant: 2^40 numbers if nobody counted. */
+static struct label bomb(struct emitter *e, const char *x)
+{
+    struct label y = emit_ints(e, (const int64_t[]){ 1, 1 }, 2);
+    for (int i = 0; i < 40; i++)
+        y = emit(e, NULL, "Concat", (const char *const[]){ y.s, y.s, NULL }, "axis=0");
+    return emit_two(e, "Reshape", x, y.s);
+}
+
+static const struct refusal {
+    struct label (*emit)(struct emitter *, const char *x);
+    const char *words;                                          /* in the error */
+} refusals[] = {
+    { unknown, "Mish" },            { cycle, "before it is written" },  { itself, "before it is written" },
+    { nothing, "nothing writes" },  { twice, "two values again" },      { negative, "weights: extents" },
+    { huge, "weights: extents" },   { empty, "without data" },          { external, "another file" },
+    { no_type, "not read (77)" },   { odd_window, "not square" },       { enormous_window, "not square" },
+    { dilated, "dilated" },         { thirds, "cannot have" },          { rotated, "another order" },
+    { larger, "another size" },     { misfit, "does not fit" },         { half_a_gelu, "outside of a GELU" },
+    { bomb, "more arithmetic" } };
+
+static void lies_are_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        struct emitter e = { .name = "n" };
+        struct network net;
+        struct text model;
+        struct error err = {0};
+        const struct label x = conv(&e, NULL, "x", 3, 8, 8), y = refusals[i].emit(&e, x.s);
+        conv(&e, "y", y.s, 8, 35, 1);
+        assert_false(read_model(&e, &net, &model, &err));
+        assert_int_equal(err.exit, 1);
+        if (!strstr(err.text, refusals[i].words))
+            fail_msg("'%s' does not say '%s'", err.text, refusals[i].words);
+        network_free(&net);
+        text_free(&model);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(exporters_are_understood),
+        cmocka_unit_test(predictions_are_found),
+        cmocka_unit_test(lies_are_refused),
+    };
+    return cmocka_run_group_tests_name("onnx spellings", tests, NULL, NULL);
+}
