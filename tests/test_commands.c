@@ -287,6 +287,7 @@ static void test_export_writes_what_detects_the_same(void **state)
     refused(2, "did you mean nms", "export", config, "--weights", weights, "--out", "x", "--output", "nsm", NULL);
     refused(2, "must end in .param", "export", config, "--weights", weights, "--out", "x", "--format", "ncnn", NULL);
     refused(2, "no such format", "export", config, "--weights", weights, "--out", "x", "--format", "onyx", NULL);
+    refused(1, "no ordinary file", "export", config, "--weights", weights, "--out", tiny_path("data"), NULL);
     refused(1, "/no/folder", "export", config, "--weights", weights, "--out", "/no/folder/x", NULL);
 }
 

@@ -26,6 +26,12 @@ static const char *const models[] = {
     "ghost_block_type: plus}, "
     "head: {name: NanoDetPlusHead, num_classes: 3, input_channel: 32, feat_channels: 32, "
     "strides: [8, 16, 32, 64], reg_max: 7}}",
+    /* layer norms, a factor for each channel, layers that begin with a norm */
+    "model.arch={name: NanoDetPlus, backbone: {name: TIMMWrapper, model_name: convnext_nano, "
+    "out_indices: [1, 2, 3]}, "
+    "fpn: {name: GhostPAN, in_channels: [160, 320, 640], out_channels: 32, num_extra_level: 1}, "
+    "head: {name: NanoDetPlusHead, num_classes: 3, input_channel: 32, feat_channels: 32, "
+    "strides: [8, 16, 32, 64], reg_max: 7}}",
     /* attention, layer norms, positions */
     "model.arch={name: OneStageDetector, backbone: {name: ShuffleNetV2, model_size: 0.5x}, "
     "fpn: {name: TAN, in_channels: [48, 96, 192], out_channels: 32, feature_hw: [4, 6], num_heads: 4, "

@@ -208,12 +208,24 @@ static const struct builder_row {
     [LAYER_ATTENTION]   = { .build = build_attention },
     [LAYER_SIGMOID_OF]  = { .build = build_sigmoid_of } };
 
+/* A constant is a parameter, which only a sum reads as one: no value can lie within it. */
+static bool constants_fit(const struct network *net, const struct layer *layer)
+{
+    int constants = 0;
+    for (int i = 0; i < layer->operands; i++)
+        constants += net->layers[layer->operand[i]].kind == LAYER_CONSTANT;
+    return constants == 0 || (constants == 1 && layer->kind == LAYER_ADD);
+}
+
 static value build_layer(struct running *r, const struct layer *layer)
 {
     const struct builder_row *row = &rows[layer->kind];
     value x[LAYER_OPERANDS];
     for (int i = 0; i < layer->operands; i++)
         x[i] = r->of[layer->operand[i]];
+    if (!constants_fit(r->net, layer))
+        builder_fail(&r->b, "%s: a constant is added to a map, not read by a %s", layer->name,
+                     layer_kind_name(layer->kind));
     if (row->build)
         return row->build(r, layer, x);
     const bool pool = layer->kind == LAYER_MAX_POOL || layer->kind == LAYER_AVG_POOL;
@@ -233,8 +245,11 @@ bool network_graph(const struct network *net, struct params *params, int n, int 
     r.of[0] = graph_input(&r.b, (struct shape){ n, h, w, 3, {0} });
     for (int i = 1; i < net->count && !r.b.error.exit; i++)
         r.of[i] = build_layer(&r, &net->layers[i]);
-    for (int i = 0; i < net->output_count; i++)
+    for (int i = 0; i < net->output_count; i++) {
         outputs[i] = r.of[net->outputs[i]];
+        if (net->layers[net->outputs[i]].kind == LAYER_CONSTANT)
+            builder_fail(&r.b, "output %d is a constant", i);
+    }
     graph_output(&r.b, "main", graph_node(&r.b, &op_stack, "outputs", outputs, net->output_count, (union attr){0}));
     free(r.of);
     return graph_build(&r.b, err);

@@ -190,14 +190,6 @@ static bool pair_operands(struct matching *m, int own, int theirs)
 
 /* ---- weights ---- */
 
-static bool add_tensor(struct matching *m, char *name, int rank, const size_t *dims, const float *numbers)
-{
-    struct tensor t = { .name = name, .dtype = DTYPE_F32, .rank = rank, .data = (const unsigned char *)numbers };
-    for (int i = 0; i < rank; i++)
-        t.dims[i] = dims[i];
-    return tensors_add(m->out, &t, m->err);
-}
-
 /* The numbers of a tensor, or `count` zeros; they are out's. */
 static float *numbers_of(struct matching *m, const struct tensor *t, size_t count)
 {
@@ -218,28 +210,19 @@ static bool same_numbers(struct matching *m, int a, int b, bool *same)
     return p && q;
 }
 
-/* A number for each channel that stands for one: a scale. */
-static bool give_scale(struct matching *m, const struct layer *own, int index)
-{
-    const struct tensor *t = weight_of(m->theirs.net, &m->theirs.net->layers[index]);
-    const float *numbers = numbers_of(m, t, 0);
-    for (size_t i = 1; numbers && i < t->dims[0]; i++)
-        if (numbers[i] < numbers[0] || numbers[i] > numbers[0])
-            return fail(m->err, "%s: layer %s: a number for all channels in the model, not here", m->path,
-                        describe(m->theirs.net, index).s);
-    return numbers && add_tensor(m, weight_of(m->own.net, own)->name, 0, NULL, numbers);
-}
-
 /* A tensor of own; where own shares it, theirs must be equal. */
 static bool give_tensor(struct matching *m, int own, int theirs, const struct layer *layer)
 {
-    const struct tensor *t = &m->own.net->weights.list[own], *u = theirs == NO_TENSOR ? NULL
-                                                                : &m->theirs.net->weights.list[theirs];
+    const struct tensor *t = &m->own.net->weights.list[own];
+    const struct tensor *u = theirs == NO_TENSOR ? NULL : &m->theirs.net->weights.list[theirs];
     bool same = m->taken[own] == theirs;
     if (m->taken[own] == NOT_YET) {
-        const float *numbers = numbers_of(m, u, tensor_count(t));
+        struct tensor one = u ? *u : *t;
+        one.name = t->name;
+        one.dtype = DTYPE_F32;
+        one.data = (const unsigned char *)numbers_of(m, u, tensor_count(t));
         m->taken[own] = theirs;
-        return numbers && add_tensor(m, t->name, t->rank, u ? u->dims : t->dims, numbers);
+        return one.data && tensors_add(m->out, &one, m->err);
     }
     if (!same && !same_numbers(m, m->taken[own], theirs, &same))
         return false;
@@ -253,8 +236,6 @@ static bool give_layer(struct matching *m, int own)
     bool zero = true;
     if (a->weight == NO_TENSOR)
         return true;
-    if (a->kind == LAYER_AFFINE && a->bias == NO_TENSOR && b->bias == NO_TENSOR)
-        return give_scale(m, a, m->pair[own]);
     if (a->bias == NO_TENSOR && !same_numbers(m, b->bias, NO_TENSOR, &zero))
         return false;
     if (!zero)

@@ -6,8 +6,8 @@
 #include "interop/network.h"
 
 /* Both networks have passed network_check and network_fold; what follows the raw predictions in theirs may be there.
- * Adds to out the weights of theirs under the names of own, in float; a scale for all channels is a single number.
- * Fails, out as it was, where the networks differ, naming a layer of each. */
+ * Adds to out the weights of theirs under the names of own, in float.  Fails, out as it was, where the networks differ,
+ * naming a layer of each. */
 bool network_match(const struct network *own, const struct network *theirs, const char *path, struct tensors *out,
                    struct error *);
 #endif

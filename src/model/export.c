@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- metadata ---- */
@@ -150,6 +151,13 @@ static bool move(const char *from, const char *to, struct error *err)
     return rename(from, to) == 0 || fail(err, "%s: %s", to, strerror(errno));
 }
 
+/* Renaming would put a file in the place of a device or a folder. */
+static bool replaceable(const char *path, struct error *err)
+{
+    struct stat info;
+    return stat(path, &info) != 0 || S_ISREG(info.st_mode) || fail(err, "%s: is no ordinary file", path);
+}
+
 bool model_export(struct model *m, const char *path, const struct export_format *format,
                   const struct export_options *o, struct verification *v, struct error *err)
 {
@@ -159,7 +167,8 @@ bool model_export(struct model *m, const char *path, const struct export_format 
     char *part = renamed(path, ".part", NULL, err);
     char *beside = format->beside ? renamed(path, "", format->beside, err) : NULL;
     char *beside_part = format->beside ? renamed(path, ".part", format->beside, err) : NULL;
-    const bool ok = part && (!format->beside || (beside && beside_part)) && format->write(m, part, o, err)
+    const bool ok = part && (!format->beside || (beside && beside_part && replaceable(beside, err)))
+                 && replaceable(path, err) && format->write(m, part, o, err)
                  && model_verify(m, part, tolerance, o->threads, v, err)
                  && (!beside || move(beside_part, beside, err)) && move(part, path, err);
     if (!ok && part)

@@ -165,22 +165,37 @@ static bool keep_norms_of_sums(struct model *m, struct tensors *t, struct error 
 
 /* ---- shapes ---- */
 
-/* In a network every matrix is the weight of a 1x1 convolution, and rows for the places of a map are that map: back to
- * the shape that the parameter has. */
+/* Rows for the places of a map are that map in a network, [1][c][places]. */
+static bool rows_of_map(struct tensors *t, struct tensor *map, struct error *err)
+{
+    const size_t count = tensor_count(map), channels = map->dims[1], places = count / channels;
+    const float *from = (const float *)(const void *)map->data;
+    float *rows = tensors_block(t, count, sizeof *rows, err);
+    for (size_t i = 0; rows && i < count; i++)
+        rows[i % places * channels + i / places] = from[i];
+    map->data = (const unsigned char *)rows;
+    return rows;
+}
+
+static bool all_equal(const struct tensor *t)
+{
+    const float *x = (const float *)(const void *)t->data;
+    for (size_t i = 1; i < tensor_count(t); i++)
+        if (x[i] < x[0] || x[i] > x[0])
+            return false;
+    return true;
+}
+
+/* In a network a matrix is the weight of a 1x1 convolution, and a number is a vector for all channels: back to the shape
+ * that the parameter has. */
 static bool shape_as(const struct param *p, struct tensors *t, struct tensor *one, struct error *err)
 {
-    const size_t count = tensor_count(one), channels = (size_t)p->shape.c, places = (size_t)p->shape.n;
-    const bool map = p->rank == 3 && one->rank == 4 && one->dims[1] == channels && count == channels * places;
-    if (map) {
-        const float *from = (const float *)(const void *)one->data;
-        float *rows = tensors_block(t, count, sizeof *rows, err);
-        if (!rows)
-            return false;
-        for (size_t i = 0; i < count; i++)
-            rows[i % places * channels + i / places] = from[i];
-        one->data = (const unsigned char *)rows;
-    }
-    if (map || (p->rank == 2 && one->rank == 4 && count == channels * places))
+    if (p->rank == 0 && one->rank == 1 && !all_equal(one))
+        return fail(err, "%s: a single number in the model, several here", one->name);
+    const bool same_size = p->rank == 0 || (one->rank == 4 && tensor_count(one) == (size_t)p->count);
+    if (p->rank == 3 && same_size && one->dims[1] == (size_t)p->shape.c && !rows_of_map(t, one, err))
+        return false;
+    if (p->rank != 1 && p->rank != 4 && same_size)
         one->rank = param_dims(p, one->dims);
     return true;
 }
