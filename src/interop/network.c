@@ -156,7 +156,8 @@ static bool weights_fit(const struct network *net, const struct layer *layer, in
 {
     const struct tensor *w = tensor_at(net, layer->weight), *b = tensor_at(net, layer->bias);
     switch (layer->kind) {
-    case LAYER_CONSTANT: return w && w->rank == 4 && w->dims[0] == 1 && w->dims[1] >= 1 && w->dims[1] <= EXTENT_MAX;
+    case LAYER_CONSTANT: return w && w->rank == 4 && w->dims[0] == 1 && w->dims[1] >= 1 && w->dims[1] <= EXTENT_MAX
+                             && layer->bias == NO_TENSOR;
     case LAYER_CONV:     return conv_fits(layer, w, in) && (layer->bias == NO_TENSOR || is_vector(b, (int)w->dims[0]));
     case LAYER_AFFINE:
     case LAYER_NORM:     return is_vector(w, in) && (layer->bias == NO_TENSOR || is_vector(b, in));
