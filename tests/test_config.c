@@ -319,6 +319,39 @@ static void test_section(void **state)
     config_free(&config);
 }
 
+/* A written null is the word `none` of keys that have one, as Python's None is upstream. */
+static void test_null(void **state)
+{
+    enum norm { NORM_BATCH, NORM_NONE };
+    struct layer { enum norm norm; int groups; };
+    static const struct word words[] = { { "BN", NORM_BATCH }, { "none", NORM_NONE }, {0} };
+    static const struct key keys[] = {
+        { "norm.type",   WORDS(layer, norm, words), "BN", 0, 0, "normalisation" },
+        { "norm.groups", FIELD(layer, groups), "32", 1, 64, "groups" },
+        { "unused",      .type = KEY_IGNORED, .help = "no effect" },
+        {0} };
+    static const struct { const char *override; enum norm norm; } rows[] = {
+        { "seed=1", NORM_BATCH }, { "model.arch.fpn.norm=null", NORM_NONE }, { "model.arch.fpn.norm={}", NORM_BATCH },
+        { "model.arch.fpn.norm={type: null}", NORM_NONE }, { "model.arch.fpn.norm.type=~", NORM_NONE },
+        { "model.arch.fpn.norm.groups=null", NORM_BATCH }, { "model.arch.fpn.unused=null", NORM_BATCH } };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct config config = {0};
+        read_least(&config, rows[i].override);
+        const int before = config.ignored.count;
+        for (int again = 0; again < 2; again++) {       /* what was read once stands there as it was understood */
+            struct layer layer = {0};
+            struct error err = {0};
+            if (!section_read(&config, "model.arch.fpn", keys, &layer, &err))
+                fail_msg("%s: %s", rows[i].override, err.text);
+            if (layer.norm != rows[i].norm || layer.groups != 32)
+                fail_msg("%s: %u, %d groups", rows[i].override, layer.norm, layer.groups);
+        }
+        assert_int_equal(config.ignored.count - before, strstr(rows[i].override, "unused") ? 1 : 0);
+        config_free(&config);
+    }
+}
+
 static void write_config(const struct config *config, struct text *out)
 {
     config_write(config, out);
@@ -452,6 +485,7 @@ int main(void)
         cmocka_unit_test(test_values), cmocka_unit_test(test_presets), cmocka_unit_test(test_overrides),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_broken), cmocka_unit_test(test_all_problems),
         cmocka_unit_test(test_section), cmocka_unit_test(test_write), cmocka_unit_test(test_difference),
+        cmocka_unit_test(test_null), cmocka_unit_test(test_write), cmocka_unit_test(test_difference),
         cmocka_unit_test(test_our_configs), cmocka_unit_test(test_parity_configs), cmocka_unit_test(test_manual) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,12 +173,14 @@ bool args_int(const struct args *args, const char *name, int min, int max, int *
 
 bool args_config(const struct args *args, struct config *config, struct error *err)
 {
-    if (!config_read(config, args->rest[0], args->overrides, args->override_count, err))
-        return false;
+    return config_read(config, args->rest[0], args->overrides, args->override_count, err);
+}
+
+void args_tell_ignored(const struct config *config)
+{
     for (int i = 0; i < config->ignored.count; i++)
         fprintf(stderr, "%s%s%s", i ? ", " : "ignored, as they have no effect here: ", config->ignored.list[i],
                 i + 1 < config->ignored.count ? "" : "\n");
-    return true;
 }
 
 /* ---- help ---- */

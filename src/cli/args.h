@@ -43,8 +43,10 @@ bool args_flag(const struct args *, const char *name);                  /* it wa
 bool args_int(const struct args *, const char *name, int min, int max, int *out, struct error *);
 bool args_real(const struct args *, const char *name, double min, double max, double *out, struct error *);
 
-/* Reads the configuration rest[0] with the overrides; says on stderr, in one line, which keys have no effect. */
+/* Reads the configuration rest[0] with the overrides. */
 bool args_config(const struct args *, struct config *, struct error *);
+/* Says on stderr, in one line, which keys have no effect: once the model has read its own. */
+void args_tell_ignored(const struct config *);
 
 void args_help(const struct args *, const struct command *commands, FILE *);
 #endif

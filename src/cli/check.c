@@ -209,6 +209,7 @@ bool check_run(const struct args *args, struct error *err)
         return misuse(err, "usage: nanodet check CONFIG [KEY=VALUE ...]");
     k.config.problems = &k.problems;
     bool ok = args_config(args, &k.config, err) && check_parts(&k, err);
+    args_tell_ignored(&k.config);
     k.config.problems = NULL;
     if (k.problems.count)
         k.worst = 2;

@@ -6,7 +6,9 @@
 bool session_open(struct session *s, const struct args *args, struct error *err)
 {
     *s = (struct session){0};
-    return args_config(args, &s->config, err) && model_open(&s->model, &s->config, err);
+    const bool ok = args_config(args, &s->config, err) && model_open(&s->model, &s->config, err);
+    args_tell_ignored(&s->config);
+    return ok;
 }
 
 void session_close(struct session *s)

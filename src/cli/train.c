@@ -39,8 +39,9 @@ bool train_run(const struct args *args, struct error *err)
     struct error closing = {0};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    bool ok = args_config(args, &config, err) && trainer_open(&trainer, &config, &options, err)
-           && trainer_run(&trainer, err) && was_stopped(&trainer, err);
+    bool ok = args_config(args, &config, err) && trainer_open(&trainer, &config, &options, err);
+    args_tell_ignored(&config);
+    ok = ok && trainer_run(&trainer, err) && was_stopped(&trainer, err);
     if (!trainer_close(&trainer, &closing) && ok)
         ok = fail(err, "%s", closing.text);
     config_free(&config);

@@ -31,6 +31,15 @@ static bool is_group(const char *name, const struct key *keys)
     return false;
 }
 
+/* A section may be read more than once. */
+static bool note_ignored(struct config *config, const char *path, struct error *err)
+{
+    for (int i = 0; i < config->ignored.count; i++)
+        if (strcmp(config->ignored.list[i], path) == 0)
+            return true;
+    return names_add(&config->ignored, path, err);
+}
+
 /* Looks at each entry of e, which is called `group` within the section; an unknown group is told by what it holds. */
 static bool all_known(struct config *config, const char *section, const char *group, const struct entry *e,
                       const struct key *keys, struct error *err)
@@ -44,7 +53,7 @@ static bool all_known(struct config *config, const char *section, const char *gr
             ok = misuse(err, "%s: keys nest, line below line; dots are for the command line",
                         place_text(child->place, full.s).s);
         else if (key || names_table)
-            ok = !key || key->type != KEY_IGNORED || names_add(&config->ignored, full.s, err);
+            ok = !key || key->type != KEY_IGNORED || note_ignored(config, full.s, err);
         else if (child->kind == SECTION && child->count)
             ok = all_known(config, section, name.s, child, keys, err);
         else if (is_group(name.s, keys))
