@@ -121,9 +121,9 @@ static void compare(const struct network *net, int h, int w)
 
 static void ncnn_computes_every_layer(void **state)
 {
-    struct network net = every_layer(true);
     (void)state;
     need_ncnn();
+    struct network net = every_layer(true);
     compare(&net, EVERY_H, EVERY_W);
     network_free(&net);
 }
@@ -176,11 +176,11 @@ static void ncnn_computes_the_configurations(void **state)
 static void ncnn_gives_separate_blobs(void **state)
 {
     struct error err = {0};
-    struct network net = every_layer(false);
     const size_t scores = EVERY_CLASSES, bins = 4 * (EVERY_REG_MAX + 1), finest = EVERY_H / 8 * (EVERY_W / 8);
     size_t wanted, had;
     (void)state;
     need_ncnn();
+    struct network net = every_layer(false);
     float *want = predict(&net, EVERY_H, EVERY_W, &wanted);
     if (!ncnn_write(path_of("x.param").s, &net, &(struct ncnn_options){ .separate = true }, &err))
         fail_msg("%s", err.text);
