@@ -133,6 +133,39 @@ static int leave_folder(void **state)
     return system(command);
 }
 
+static void test_drafts_appear_whole_or_not_at_all(void **state)
+{
+    char path[200], beside[220];
+    struct draft d = {0};
+    struct bytes bytes;
+    struct error err = {0};
+    (void)state;
+    snprintf(path, sizeof path, "%s/list", folder);
+    snprintf(beside, sizeof beside, "%s.tmp", path);
+    assert_true(draft_close(&d, true, &err));
+    for (int keep = 0; keep < 2; keep++) {
+        assert_true(draft_open(&d, path, &err));
+        fputs("one\n", d.out);
+        fputs("two\n", d.out);
+        assert_false(file_exists(path));
+        assert_true(draft_close(&d, keep, &err));
+        assert_int_equal(file_exists(path), keep);
+        assert_false(file_exists(beside));
+    }
+    assert_true(file_read(&bytes, path, &err));
+    assert_string_equal((const char *)bytes.p, "one\ntwo\n");
+    bytes_free(&bytes);
+    assert_int_equal(symlink("/dev/full", beside), 0);
+    assert_true(draft_open(&d, path, &err));
+    fputs("three\n", d.out);
+    assert_false(draft_close(&d, true, &err));
+    assert_non_null(strstr(err.text, path));
+    assert_false(file_exists(beside));
+    assert_true(file_exists(path));
+    assert_int_equal(unlink(path), 0);
+    assert_false(draft_open(&d, "/no/folder/x", &err));
+}
+
 static void test_files(void **state)
 {
     struct error err = {0};
@@ -425,6 +458,7 @@ int main(void)
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_arrays),
         cmocka_unit_test(test_arena),
+        cmocka_unit_test_setup_teardown(test_drafts_appear_whole_or_not_at_all, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(test_files, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(test_full_disk, enter_folder, leave_folder),
         cmocka_unit_test(test_names),

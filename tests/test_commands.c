@@ -7,6 +7,7 @@
 #include "model/weights.h"
 #include "tiny.h"
 #include <math.h>
+#include <stdint.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -179,32 +180,70 @@ static void test_predict_takes_files_folders_and_patterns(void **state)
     names_free(&names);
 }
 
+/* `count` bytes of the image, more than it has: all of it. */
+static void add_image(struct text *stream, const char *name, size_t count)
+{
+    struct error err = {0};
+    struct bytes frame;
+    char *path = path_join(images, name, &err);
+    assert_true(file_read(&frame, path, &err));
+    text_bytes(stream, frame.p, count < frame.size ? count : frame.size);
+    bytes_free(&frame);
+    free(path);
+}
+
+static void stream_from(const struct text *stream)
+{
+    struct error err = {0};
+    assert_true(file_write(tiny_path("stream"), stream->s, stream->size, &err));
+    assert_non_null(freopen(tiny_path("stream"), "rb", stdin));
+}
+
+/* Between frames lie headers; the second breaks off in its scan, the fourth cannot be decoded, the last ends with the
+ * stream. */
 static void test_predict_reads_a_stream(void **state)
 {
+    static const char header[] = "\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n";
+    static const char bad[] = "\xff\xd8\xff\xe0\0\4..\xff\xda\0\2no picture\xff\xd9";
+    static const char *const good[] = { "frame_000001", "frame_000003", "frame_000005" };
     struct error err = {0};
     struct names names = {0};
     struct text stream = {0};
+    char drawn[200];
+    int w, h;
     (void)state;
     assert_true(folder_list(&names, images, &err));
-    for (int i = 0; i < 3; i++) {
-        struct bytes frame;
-        char *path = path_join(images, names.list[i], &err);
-        assert_true(file_read(&frame, path, &err));
-        text_bytes(&stream, frame.p, i == 1 ? frame.size / 2 : frame.size);     /* the second one breaks off */
-        bytes_free(&frame);
-        free(path);
-    }
-    assert_true(file_write(tiny_path("stream"), stream.s, stream.size, &err));
-    assert_non_null(freopen(tiny_path("stream"), "rb", stdin));
+    add_image(&stream, names.list[0], SIZE_MAX);
+    text_add(&stream, "%s", header);
+    add_image(&stream, names.list[1], 1000);
+    add_image(&stream, names.list[2], SIZE_MAX);
+    text_bytes(&stream, bad, sizeof bad - 1);
+    text_add(&stream, "%s", header);
+    add_image(&stream, names.list[3], SIZE_MAX);
+    add_image(&stream, names.list[4], 1000);
+    stream_from(&stream);
     works("predict", config, "--weights", weights, "--score", "0.01", "--json", tiny_path("s.json"), "-", NULL);
     cJSON *json = json_of("s.json");
-    const cJSON *one;
-    assert_int_equal(cJSON_GetArraySize(json), 2);
-    cJSON_ArrayForEach(one, json)
+    assert_int_equal(cJSON_GetArraySize(json), 3);
+    for (int i = 0; i < 3; i++) {
+        const cJSON *one = cJSON_GetArrayItem(json, i);
+        assert_string_equal(cJSON_GetObjectItemCaseSensitive(one, "file")->valuestring, good[i]);
         check_prediction(one);
+    }
     cJSON_Delete(json);
+#ifdef HAVE_CAIRO
+    stream_from(&stream);
+    works("predict", config, "--weights", weights, "--score", "0.01", "--out", tiny_path("frames"), "-", NULL);
+    snprintf(drawn, sizeof drawn, "%s/frame_000005.jpg", tiny_path("frames"));
+    assert_true(picture_size(drawn, &w, &h, &err) && w == 96 && h == 96);
+#else
+    (void)drawn, (void)w, (void)h;
+#endif
     assert_non_null(freopen("/dev/null", "rb", stdin));
-    refused(1, "not one JPEG", "predict", config, "--weights", weights, "-", NULL);
+    refused(1, "not one whole JPEG", "predict", config, "--weights", weights, "--json", tiny_path("no.json"), "-",
+            NULL);
+    assert_false(file_exists(tiny_path("no.json")) || file_exists(tiny_path("no.json.tmp")));
+    refused(1, "/no/folder", "predict", config, "--weights", weights, "--json", "/no/folder/x.json", "-", NULL);
     text_free(&stream);
     names_free(&names);
 }

@@ -10,7 +10,8 @@ enum { CLASSES = 5, CHANNELS = 5 + 4 * 8, SIDE = 96, STRIDE = 8 };
 
 static void open_scene(struct synth_scene *scene, struct error *err)
 {
-    const struct synth_config scenes = { .width = SIDE, .height = SIDE, .objects_min = 2, .objects_max = 6, .scale = 8 };
+    const struct synth_config scenes = { .width = SIDE, .height = SIDE, .objects_min = 2, .objects_max = 6,
+                                         .scale = 8 };
     must(synth_draw(scene, &scenes, 0, err), err);
 }
 

@@ -108,6 +108,42 @@ bool file_write(const char *path, const void *p, size_t size, struct error *err)
     return ok;
 }
 
+bool draft_open(struct draft *d, const char *path, struct error *err)
+{
+    struct text temporary = {0};
+    text_add(&temporary, "%s.tmp", path);
+    *d = (struct draft){ .path = new_text(path, err) };
+    bool ok = d->path && text_ok(&temporary, err);
+    if (ok) {
+        d->temporary = temporary.s;
+        d->out = fopen(d->temporary, "wbe");
+        ok = d->out || fail(err, "%s: %s", path, strerror(errno));
+    } else
+        text_free(&temporary);
+    if (!ok)
+        draft_close(d, false, NULL);
+    return ok;
+}
+
+bool draft_close(struct draft *d, bool keep, struct error *err)
+{
+    bool ok = true;
+    if (d->out) {
+        const bool whole = !ferror(d->out) && fflush(d->out) == 0 && fsync(fileno(d->out)) == 0;
+        const bool closed = fclose(d->out) == 0;
+        ok = !keep || (whole && closed && rename(d->temporary, d->path) == 0)
+          || fail(err, "%s: %s", d->path, strerror(errno));
+        if (!ok || !keep)
+            unlink(d->temporary);
+        else
+            sync_folder_of(d->path);
+    }
+    free(d->path);
+    free(d->temporary);
+    *d = (struct draft){0};
+    return ok;
+}
+
 bool file_exists(const char *path)
 {
     struct stat info;

@@ -3,6 +3,7 @@
 #define BASE_FILE_H
 #include "base/error.h"
 #include <stddef.h>
+#include <stdio.h>
 
 struct bytes { unsigned char *p; size_t size; };
 
@@ -12,6 +13,12 @@ void bytes_free(struct bytes *);
 
 /* Appears whole or not at all: written beside path, fsynced, renamed over it.  A full disk is an error. */
 bool file_write(const char *path, const void *p, size_t size, struct error *);
+
+/* The same for what is written bit by bit: to `out`, which lies beside path until draft_close puts it there, if `keep`,
+ * or takes it away.  {0} is no draft; closing it does nothing and is true. */
+struct draft { FILE *out; char *path, *temporary; };
+bool draft_open(struct draft *, const char *path, struct error *);
+bool draft_close(struct draft *, bool keep, struct error *);
 
 bool file_exists(const char *path);                     /* a file of any kind but a folder */
 bool folder_exists(const char *path);

@@ -22,8 +22,8 @@ struct heatmap {
 };
 
 /* "street.jpg" and "stride8": "street_stride8.jpg". */
-static bool write_heat(const struct heatmap *h, const struct picture *picture, const char *file, const struct heat *heat,
-                       struct error *err)
+static bool write_heat(const struct heatmap *h, const struct picture *picture, const char *file,
+                       const struct heat *heat, struct error *err)
 {
     const char *name = name_of(file), *dot = strrchr(name, '.'), *end = dot ? dot : ".jpg";
     struct picture drawn = {0};

@@ -6,6 +6,7 @@
 #include "data/mjpeg.h"
 #include "model/detector.h"
 #include "report/boxes.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,8 +20,8 @@ const struct option predict_options[] = {
 struct predictor {
     struct session session;
     struct detector detector;
-    const char *out, *json_file;
-    cJSON *json;                        /* NULL: not wanted */
+    const char *out;
+    struct draft json; int images;      /* the list, and how many stand in it; {0}: not wanted */
 };
 
 static bool write_drawn(const struct predictor *p, struct picture *picture, const char *name, struct error *err)
@@ -55,40 +56,42 @@ static bool add_detection(cJSON *list, const struct predictor *p, const struct d
         && cJSON_AddStringToObject(one, "category_name", p->session.config.class_names.at[f->label]);
 }
 
-static bool add_json(const struct predictor *p, const struct picture *picture, const char *file, struct error *err)
+/* One more object of the list in the file, which never is in memory as a whole: streams are long. */
+static bool add_json(struct predictor *p, const struct picture *picture, const char *file, struct error *err)
 {
     cJSON *one = cJSON_CreateObject();
-    if (!cJSON_AddItemToArray(p->json, one)) {
-        cJSON_Delete(one);
-        return fail(err, "out of memory for the detections");
-    }
     bool ok = cJSON_AddStringToObject(one, "file", file) && cJSON_AddNumberToObject(one, "width", picture->width)
            && cJSON_AddNumberToObject(one, "height", picture->height);
     cJSON *list = cJSON_AddArrayToObject(one, "detections");
     for (int i = 0; ok && i < p->detector.count[0]; i++)
         ok = add_detection(list, p, &p->detector.found[i]);
-    return (ok && list) || fail(err, "out of memory for the detections");
+    char *text = ok && list ? cJSON_PrintUnformatted(one) : NULL;
+    if (text)
+        fprintf(p->json.out, "%s%s", p->images++ ? ",\n" : "[", text);
+    cJSON_free(text);
+    cJSON_Delete(one);
+    return (text || fail(err, "out of memory for the detections"))
+        && (!ferror(p->json.out) || fail(err, "%s: write error", p->json.path));
 }
 
-static void print_lines(const struct predictor *p, const char *file)
+static bool print_lines(const struct predictor *p, const char *file, struct error *err)
 {
     for (int i = 0; i < p->detector.count[0]; i++) {
         const struct detected *f = &p->detector.found[i];
         printf("%s  %-16s %.3f  %8.1f %8.1f %8.1f %8.1f\n", file, p->session.config.class_names.at[f->label], f->score,
                f->box[0], f->box[1], f->box[2] - f->box[0], f->box[3] - f->box[1]);
     }
-    fflush(stdout);
+    return fflush(stdout) == 0 || fail(err, "standard output: %s", strerror(errno));
 }
 
-/* Draws into the picture. */
-static bool predict(struct predictor *p, struct picture *picture, const char *file, struct error *err)
+/* Draws into the picture, which --out gets under the name `to`. */
+static bool predict(struct predictor *p, struct picture *picture, const char *file, const char *to, struct error *err)
 {
     struct error why = {0};
     if (!detector_look(&p->detector, picture, &why))
         return fail(err, "%s: %s", file, why.text);
-    if (!p->out && !p->json)
-        print_lines(p, file);
-    return (!p->json || add_json(p, picture, file, err)) && (!p->out || write_drawn(p, picture, name_of(file), err));
+    return (p->out || p->json.out || print_lines(p, file, err)) && (!p->json.out || add_json(p, picture, file, err))
+        && (!p->out || write_drawn(p, picture, to, err));
 }
 
 static bool predict_files(struct predictor *p, const struct args *args, struct error *err)
@@ -97,7 +100,8 @@ static bool predict_files(struct predictor *p, const struct args *args, struct e
     bool ok = images_list(args, &files, err) && (!p->out || images_differ(args, &files, p->out, err));
     for (int i = 0; ok && i < files.count; i++) {
         struct picture picture = {0};
-        ok = picture_read(&picture, files.list[i], err) && predict(p, &picture, files.list[i], err);
+        ok = picture_read(&picture, files.list[i], err)
+          && predict(p, &picture, files.list[i], name_of(files.list[i]), err);
         picture_free(&picture);
         if (ok)
             show_progress(i, i + 1, files.count);
@@ -106,55 +110,79 @@ static bool predict_files(struct predictor *p, const struct args *args, struct e
     return ok;
 }
 
-/* A frame that cannot be decoded is passed over: a stream goes on. */
+/* ---- a stream ---- */
+
+struct stream { struct mjpeg in; long good, told; };
+
+/* Frames are numbered as they came, from 1.  Of those that are lost the first few are named. */
+static void tell_lost(struct stream *s, const char *why)
+{
+    enum { LINES = 4 };
+    for (; s->told < s->in.broken; s->told++)
+        if (s->told < LINES)
+            fprintf(stderr, "frame_%06ld: %s\n", s->good + s->told + 1, why);
+}
+
+static bool predict_frame(struct predictor *p, struct stream *s, struct bytes frame, struct error *err)
+{
+    struct picture picture;
+    struct error why;
+    char name[32], to[40];
+    bool ok = true;
+    snprintf(name, sizeof name, "frame_%06ld", s->good + s->in.broken + 1);
+    snprintf(to, sizeof to, "%s.jpg", name);
+    if (picture_decode(&picture, frame.p, frame.size, "passed over", &why)) {
+        ok = predict(p, &picture, name, to, err);
+        s->good++;
+    } else {
+        s->in.broken++;
+        tell_lost(s, why.text);
+    }
+    picture_free(&picture);
+    return ok;
+}
+
+/* Frame by frame as they come.  One that is broken is passed over: a stream goes on. */
 static bool predict_stream(struct predictor *p, struct error *err)
 {
-    struct mjpeg stream = {0};
+    struct stream s = {0};
     struct bytes frame;
-    long seen = 0;
-    bool ok = true;
-    while (ok && (ok = mjpeg_next(&stream, stdin, &frame, err)) && frame.p) {
-        char name[32];
-        struct picture picture;
-        snprintf(name, sizeof name, "%06ld.jpg", seen);
-        if (picture_decode(&picture, frame.p, frame.size, name, NULL)) {
-            ok = predict(p, &picture, name, err);
-            seen++;
-        } else
-            stream.broken++;
-        picture_free(&picture);
-    }
-    const long broken = stream.broken;
-    mjpeg_free(&stream);
-    if (!ok)
-        return false;
-    if (broken)
-        fprintf(stderr, "standard input: frames passed over as broken: %ld\n", broken);
-    return seen > 0 || fail(err, "standard input: not one JPEG frame in it");
+    bool ok, more;
+    do {
+        ok = mjpeg_next(&s.in, stdin, &frame, err);
+        more = ok && frame.p;
+        tell_lost(&s, "passed over: it breaks off");
+        if (more)
+            ok = predict_frame(p, &s, frame, err);
+    } while (ok && more);
+    if (s.in.broken)
+        fprintf(stderr, "standard input: %ld of %ld frames passed over as broken\n", s.in.broken, s.good + s.in.broken);
+    mjpeg_free(&s.in);
+    return ok && (s.good > 0 || fail(err, "standard input: not one whole JPEG frame in it"));
 }
 
 static bool open_predictor(struct predictor *p, const struct args *args, struct error *err)
 {
     struct session *s = &p->session;
+    const char *json = args_text(args, "json");
     double score = 0;
     const bool ok = args_real(args, "score", 0.0001, 0.9999, &score, err) && session_open(s, args, err)
                  && session_load(s, args, err)
                  && detector_init(&p->detector, &s->model, s->model.params.value, args->threads, err)
                  && (!p->out || make_folders(p->out, err))
-                 && (!p->json_file || (p->json = cJSON_CreateArray()) || fail(err, "out of memory for the detections"));
+                 && (!json || draft_open(&p->json, json, err));
     p->detector.rules.score_thr = score;
     return ok;
 }
 
 bool predict_run(const struct args *args, struct error *err)
 {
-    struct predictor p = { .out = args_text(args, "out"), .json_file = args_text(args, "json") };
+    struct predictor p = { .out = args_text(args, "out") };
     const bool stream = args->rest_count == 2 && strcmp(args->rest[1], "-") == 0;
     bool ok = open_predictor(&p, args, err) && (stream ? predict_stream(&p, err) : predict_files(&p, args, err));
-    if (ok && p.json)
-        ok = write_json(p.json, p.json_file, err);
-    else
-        cJSON_Delete(p.json);
+    if (p.json.out)
+        fputs("]\n", p.json.out);
+    ok = draft_close(&p.json, ok, err) && ok;
     detector_free(&p.detector);
     session_close(&p.session);
     return ok;

@@ -78,7 +78,8 @@ static void smooth(struct graph *g)
 }
 
 /* A copy of the view, under the name, as rows x c or n x h x w x c. */
-static bool add_view(struct tensors *t, const char *prefix, const char *name, struct view v, int rank, struct error *err)
+static bool add_view(struct tensors *t, const char *prefix, const char *name, struct view v, int rank,
+                     struct error *err)
 {
     char full[200];
     real *copy = tensors_block(t, (size_t)(pixels(v) * v.c), sizeof *copy, err);
