@@ -297,6 +297,7 @@ static const struct { const char *section, *say; } refused[] = {
     { "name: GhostNet, out_stages: [0, 1, 2, 3, 4, 5, 6, 7, 8]", "more than 8 maps" },
     { "name: TIMMWrapper, model_name: resnet18", "only ConvNeXt" },
     { "name: TIMMWrapper, model_name: convnext_nano, features_only: false", "features_only" },
+    { "name: TIMMWrapper, model_name: convnext_nano, checkpoint_path: nano.pth", "pretrained" },
     { "name: CustomCspNet, out_stages: [0]", "net_cfg" },
     { "name: CustomCspNet, out_stages: [0], net_cfg: 3", "list of stages" },
     { "name: CustomCspNet, out_stages: [0], net_cfg: [[Conv, 3, 8, 3]]", "net_cfg[0] must be" },

@@ -236,6 +236,38 @@ static void test_a_backbone_starts_from_a_file(void **state)
     net_close(&n);
 }
 
+/* The names that timm's own files have: stem.0 for timm.stem_0. */
+static void test_a_backbone_of_timm(void **state)
+{
+    static const char prefix[] = "backbone.timm.", backbone[] =
+        "model.arch.backbone={name: TIMMWrapper, model_name: convnext_atto, out_indices: [1, 2, 3], pretrained: ";
+    char override[400];
+    const char *const overrides[] = { override, "model.arch.fpn.in_channels=[80, 160, 320]" };
+    struct tensors all = {0}, t = {0};
+    struct net n, other;
+    (void)state;
+    snprintf(override, sizeof override, "%sfalse}", backbone);
+    net_open(&n, overrides, 2);
+    must(weights_give(&n.model.params, n.model.params.value, "", &all, &n.err), &n.err);
+    for (int i = 0; i < all.count; i++) {
+        struct tensor one = all.list[i];
+        if (strncmp(one.name, prefix, strlen(prefix)) != 0)
+            continue;
+        *strchr(one.name + strlen(prefix), '_') = '.';
+        one.name += strlen(prefix);
+        must(tensors_add(&t, &one, &n.err), &n.err);
+    }
+    must(safetensors_write(tiny_path("timm.safetensors"), &t, &n.err), &n.err);
+    snprintf(override, sizeof override, "%s%s}", backbone, tiny_path("timm.safetensors"));
+    net_open(&other, overrides, 2);
+    must(model_pretrain(&other.model, other.model.params.value, &other.notes, &other.err), &other.err);
+    assert_int_equal(other.notes.count, 1);                     /* nothing is missing, misfits or is unknown */
+    tensors_free(&all);
+    tensors_free(&t);
+    net_close(&other);
+    net_close(&n);
+}
+
 static void test_a_published_backbone_fits(void **state)
 {
     static const char file[] = "../shared/data/weights/nanodet_m.ckpt";
@@ -273,6 +305,6 @@ int main(void)
         cmocka_unit_test(test_a_head_of_other_classes_stays),
         cmocka_unit_test(test_bad_weights_are_refused),
         cmocka_unit_test(test_a_backbone_starts_from_a_file),
-        cmocka_unit_test(test_a_published_backbone_fits) };
+        cmocka_unit_test(test_a_backbone_of_timm), cmocka_unit_test(test_a_published_backbone_fits) };
     return cmocka_run_group_tests(tests, setup, tiny_teardown);
 }

@@ -147,30 +147,41 @@ bool model_load(struct model *model, const char *path, enum load_for purpose, re
     return ok;
 }
 
-/* Leaves the tensors of the backbone, under their full names; a file without such names is all backbone. */
-static bool keep_backbone(struct tensors *t, struct error *err)
+/* The full name of a tensor from a file that is all backbone.  What timm calls stem.0 is stem_0 in its networks of
+ * features alone, which the original wraps. */
+static char *full_name(const struct params *params, const char *name, struct error *err)
 {
-    static const char prefix[] = "backbone.";
+    const char *dot = strchr(name, '.');
+    struct text full = {0}, timm = {0};
+    text_add(&full, "backbone.%s", name);
+    if (dot)
+        text_add(&timm, "backbone.timm.%.*s_%s", (int)(dot - name), name, dot + 1);
+    const bool ok = text_ok(&full, err) && text_ok(&timm, err), is_timm = ok && dot && params_find(params, timm.s) >= 0;
+    char *found = ok ? new_text(is_timm ? timm.s : full.s, err) : NULL;
+    text_free(&full);
+    text_free(&timm);
+    return found;
+}
+
+/* Leaves the tensors of the backbone, under their full names; a file without such names is all backbone. */
+static bool keep_backbone(const struct params *params, struct tensors *t, struct error *err)
+{
     bool whole = false;
     int kept = 0;
     for (int i = 0; i < t->count; i++)
-        whole = whole || starts_with(t->list[i].name, prefix);
-    for (int i = 0; i < t->count; i++) {
-        if (!whole) {
-            struct text name = {0};
-            text_add(&name, "%s%s", prefix, t->list[i].name);
-            if (!text_ok(&name, err)) {
-                text_free(&name);
-                return false;
-            }
-            free(t->list[i].name);
-            t->list[i].name = name.s;
-        }
-        if (starts_with(t->list[i].name, prefix))
+        whole = whole || starts_with(t->list[i].name, "backbone.");
+    for (int i = 0; i < t->count && !whole; i++) {
+        char *name = full_name(params, t->list[i].name, err);
+        if (!name)
+            return false;
+        free(t->list[i].name);
+        t->list[i].name = name;
+    }
+    for (int i = 0; i < t->count; i++)
+        if (starts_with(t->list[i].name, "backbone."))
             t->list[kept++] = t->list[i];
         else
             free(t->list[i].name);
-    }
     t->count = kept;
     return true;
 }
@@ -187,7 +198,7 @@ bool model_pretrain(struct model *model, real *array, struct names *notes, struc
         return !word->value
             || names_add(notes, "WARNING: model.arch.backbone names no file to start from and nothing is downloaded: "
                          "training starts from RANDOM weights", err);
-    const bool ok = read_tensors(model, path, &t, err) && keep_backbone(&t, err)
+    const bool ok = read_tensors(model, path, &t, err) && keep_backbone(&model->params, &t, err)
                  && take_all(model, &t, path, "backbone.", LOAD_TO_TRAIN, array, notes, err);
     tensors_free(&t);
     return ok;

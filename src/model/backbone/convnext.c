@@ -15,7 +15,7 @@ const struct key convnext_keys[] = {
     { "in_channels",    .type = KEY_IGNORED, .help = "always 3" },
     { "pretrained",     FIELD(convnext, pretrained),     "true",         0, 0,
       "file of weights to start from; true or false: none" },
-    { "checkpoint_path", FIELD(convnext, checkpoint_path), "",           0, 0, "file of weights to start from" },
+    { "checkpoint_path", FIELD(convnext, checkpoint_path), "",           0, 0, "none: files go to `pretrained`" },
     {0} };
 
 static const struct size { const char *name; int blocks[4], width; bool linear; } sizes[] = {
@@ -56,6 +56,8 @@ static bool known(struct builder *b, const struct convnext *c, const struct size
                      nearest_name(c->model_name, sizes, sizeof *sizes));
     else if (!c->features_only)
         builder_fail(b, "features_only: only true is known");
+    else if (*c->checkpoint_path)
+        builder_fail(b, "checkpoint_path: name the file at `pretrained`");
     return !b->error.exit;
 }
 
