@@ -282,6 +282,28 @@ static void test_drop_connect(void **state)
     close_backbone(&f);
 }
 
+/* The activation under its old name, which a null does not give and the new name overrules. */
+static void test_old_names(void **state)
+{
+    static const struct { const char *section; enum act act; } rows[] = {
+        { "name: MobileNetV2, activation: SiLU, act: null", ACT_SILU },
+        { "name: MobileNetV2, act: SiLU", ACT_SILU },
+        { "name: GhostNet, act: ReLU6, activation: SiLU", ACT_SILU }, { "name: GhostNet, activation: null", ACT_NONE },
+        { "name: GhostNet", ACT_RELU } };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct fixture f;
+        struct error err = {0};
+        if (!open_backbone(&f, rows[i].section, &err) || !build(&f, false, 1, 64, 64, &err))
+            fail_msg("%s: %s", rows[i].section, err.text);
+        const struct node *n = f.graph.nodes;
+        while (n->op != &op_norm)
+            n++;
+        assert_int_equal(n->attr.norm.act, rows[i].act);
+        close_backbone(&f);
+    }
+}
+
 /* ---- refused ---- */
 
 static const struct { const char *section, *say; } refused[] = {
@@ -332,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_drop_connect),
+        cmocka_unit_test(test_old_names),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 const struct word activation_words[] = {
-    { "LeakyReLU", ACT_LEAKY_RELU }, { "ReLU", ACT_RELU },   { "ReLU6", ACT_RELU6 }, { "HardSwish", ACT_HARD_SWISH },
-    { "Hardswish", ACT_HARD_SWISH }, { "SiLU", ACT_SILU },   { "GELU", ACT_GELU },   { "none", ACT_NONE },
+    { "none", ACT_NONE },   { "LeakyReLU", ACT_LEAKY_RELU },  { "ReLU", ACT_RELU }, { "ReLU6", ACT_RELU6 },
+    { "HardSwish", ACT_HARD_SWISH }, { "Hardswish", ACT_HARD_SWISH }, { "SiLU", ACT_SILU }, { "GELU", ACT_GELU },
     {0} };
 
 const struct word norm_words[] = {

@@ -5,7 +5,7 @@
 #include "config/key.h"
 #include "graph/builder.h"
 
-extern const struct word activation_words[];            /* LeakyReLU, ReLU, ...: values of enum act */
+extern const struct word activation_words[];            /* none, LeakyReLU, ReLU, ...: values of enum act */
 
 enum norm_type { NORM_NONE, NORM_BATCH, NORM_GROUP };
 extern const struct word norm_words[];                  /* BN, SyncBN, GN, none */

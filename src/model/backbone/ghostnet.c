@@ -5,8 +5,8 @@
 const struct key ghostnet_keys[] = {
     { "width_mult", FIELD(ghostnet, width_mult), "1.0",       0.1, 10, "factor of all widths" },
     { "out_stages", FIELD(ghostnet, out_stages), "[4, 6, 9]", 0, 9,    "stages handed to the neck" },
-    { "activation", WORDS(ghostnet, activation, activation_words), "ReLU", 0, 0, "activation" },
-    { "act",        WORDS(ghostnet, activation, activation_words), "=activation", 0, 0, "the old name of activation" },
+    { "act",        WORDS(ghostnet, activation, activation_words + 1), "ReLU", 0, 0, "the old name of activation" },
+    { "activation", WORDS(ghostnet, activation, activation_words), "=act", 0, 0, "activation" },
     { "pretrain",   FIELD(ghostnet, pretrain),   "true",      0, 0,
       "file of weights to start from; true or false: none" },
     {0} };

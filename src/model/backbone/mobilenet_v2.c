@@ -6,9 +6,8 @@ const struct key mobilenet_v2_keys[] = {
     { "width_mult",   FIELD(mobilenet_v2, width_mult),   "1.0",          0.1, 10,  "factor of all widths but last" },
     { "out_stages",   FIELD(mobilenet_v2, out_stages),   "[1, 2, 4, 6]", 0, 6,     "stages handed to the neck" },
     { "last_channel", FIELD(mobilenet_v2, last_channel), "1280",         1, 65536, "channels of the last convolution" },
-    { "activation",   WORDS(mobilenet_v2, activation, activation_words), "ReLU", 0, 0, "activation" },
-    { "act",          WORDS(mobilenet_v2, activation, activation_words), "=activation", 0, 0,
-      "the old name of activation" },
+    { "act",          WORDS(mobilenet_v2, activation, activation_words + 1), "ReLU", 0, 0, "old name of activation" },
+    { "activation",   WORDS(mobilenet_v2, activation, activation_words), "=act", 0, 0, "activation" },
     { "pretrain",     FIELD(mobilenet_v2, pretrain),     "false",        0, 0,     "file of weights to start from" },
     {0} };
 
