@@ -378,9 +378,10 @@ static bool make_all(struct making *m)
             return false;
     }
     for (int i = 0; i < g->node_count; i++)
-        if (all_constant(m, &g->nodes[i]))
+        if (all_constant(m, &g->nodes[i])) {
             m->constant[g->nodes[i].result[0]] = true;
-        else if (!make_layers(m, &g->nodes[i]))
+            g->nodes[i].op->forward(&g->calls[FORWARD][i]);
+        } else if (!make_layers(m, &g->nodes[i]))
             return false;
     return true;
 }

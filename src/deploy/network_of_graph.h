@@ -9,8 +9,8 @@
 #include "graph/graph.h"
 #include "interop/network.h"
 
-/* g evaluates (no batch statistics), is bound, its memory separate, and has run forward once on anything; its outputs
- * `output` are the network's, a level each.  Names are the parameters'.  Fails, naming the layer, if a network has no
- * such layer; net is then to be freed, too. */
+/* g evaluates (no batch statistics) and is bound, its memory separate; what is computed from parameters alone is
+ * computed here.  The levels of its output `output` are the network's outputs.  Names are the parameters'.  Fails,
+ * naming the layer, if a network has no such layer; net is then to be freed, too. */
 bool network_of_graph(const struct graph *g, const char *output, struct network *net, struct error *);
 #endif

@@ -15,14 +15,8 @@ bool model_network(struct model *m, const real *values, struct network *net, str
                                 .kernels = kernels_pick(getenv("NANODET_ISA"), err) };
     struct graph g = {0};
     *net = (struct network){0};
-    bool ok = to.kernels && model_graph(m, &options, &g, err) && graph_bind(&g, &to, err);
-    if (ok) {
-        const struct view image = graph_view(&g, MODEL_INPUT);
-        for (ptrdiff_t i = 0; i < pixels(image) * image.c; i++)
-            image.p[i] = 0;
-        graph_forward(&g, 0);                           /* for the weights that are computed from others */
-        ok = network_of_graph(&g, "main", net, err);
-    }
+    const bool ok = to.kernels && model_graph(m, &options, &g, err) && graph_bind(&g, &to, err)
+                 && network_of_graph(&g, "main", net, err);
     graph_free(&g);
     net->classes = m->shape.num_classes;
     net->reg_max = m->shape.reg_max;

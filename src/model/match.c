@@ -186,8 +186,8 @@ static bool all_equal(const struct tensor *t)
     return true;
 }
 
-/* In a network a matrix is the weight of a 1x1 convolution, and a number is a vector for all channels: back to the shape
- * that the parameter has. */
+/* In a network a matrix is the weight of a 1x1 convolution, and a number is a vector for all channels: back to the
+ * shape that the parameter has. */
 static bool shape_as(const struct param *p, struct tensors *t, struct tensor *one, struct error *err)
 {
     if (p->rank == 0 && one->rank == 1 && !all_equal(one))
