@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "kernel/kernels.h"
 #include "op/ops.h"
-#include <math.h>
+#include <tgmath.h>
 
 static bool shape(struct node *n, struct error *err)
 {
@@ -42,38 +42,46 @@ enum { QUERIES, KEYS, VALUES };
 static void probabilities(const struct call *k, int chunk, int n, int d, real *p)
 {
     const struct view x = k->x[0];
-    const double scale = 1 / sqrt(d);
+    const real scale = 1 / sqrt((real)d);
     k->kernels->gemm(false, true, n, n, d, head_of(k, chunk, x, QUERIES), x.ld, head_of(k, chunk, x, KEYS), x.ld, false,
                      p, n);
     for (int i = 0; i < n; i++, p += n) {
-        double largest = p[0], sum = 0;
+        real largest = p[0];
+        double sum = 0;
         for (int j = 1; j < n; j++)
-            largest = fmax(largest, p[j]);
+            largest = p[j] > largest ? p[j] : largest;
         for (int j = 0; j < n; j++)
-            sum += p[j] = (real)exp(scale * (p[j] - largest));
+            sum += p[j] = exp(scale * (p[j] - largest));
+        const real share = (real)(1 / sum);
         for (int j = 0; j < n; j++)
-            p[j] = (real)(p[j] / sum);
+            p[j] *= share;
     }
 }
 
-/* to = m from / keep, which may be the same memory */
-static void drop(const struct call *k, int chunk, ptrdiff_t count, const real *from, real *to)
+/* Numbers of p that are dropped (m = 0) become negative; all of them are at least 0 before. */
+static void mark_dropped(const struct call *k, int chunk, ptrdiff_t count, real *p)
 {
     const double keep = 1 - (double)k->node->attr.attention.rate;
     struct random random = random_of(k->key, (uint64_t)chunk, 0);
-    for (ptrdiff_t i = 0; i < count; i++)
-        to[i] = keep >= 1 ? from[i] : random_unit(&random) < keep ? (real)(from[i] / keep) : 0;
+    for (ptrdiff_t i = 0; i < count && keep < 1; i++)
+        p[i] = random_unit(&random) < keep ? p[i] : -p[i];
 }
+
+/* m x / keep, where p is marked; a NaN stays one. */
+static inline real kept(real p, real x, real factor) { return p < 0 ? 0 : factor * x; }
 
 static void forward_head(const void *job, int chunk)
 {
     const struct call *k = job;
     const struct view x = k->x[0], y = k->y[0];
     const int n = x.h * x.w, d = y.c / k->node->attr.attention.heads;
-    real *a = call_scratch(k);
-    probabilities(k, chunk, n, d, a);
-    drop(k, chunk, (ptrdiff_t)n * n, a, a);
-    k->kernels->gemm(false, false, n, d, n, a, n, head_of(k, chunk, x, VALUES), x.ld, false,
+    const real factor = 1 / (1 - k->node->attr.attention.rate);
+    real *p = call_scratch(k);
+    probabilities(k, chunk, n, d, p);
+    mark_dropped(k, chunk, (ptrdiff_t)n * n, p);
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)n * n; i++)
+        p[i] = kept(p[i], p[i], factor);
+    k->kernels->gemm(false, false, n, d, n, p, n, head_of(k, chunk, x, VALUES), x.ld, false,
                      head_of(k, chunk, y, 0), y.ld);
 }
 
@@ -84,19 +92,21 @@ static void backward_head(const void *job, int chunk)
     const struct call *k = job;
     const struct view x = k->x[0], y = k->dy[0], dx = k->dx[0];
     const int n = x.h * x.w, d = y.c / k->node->attr.attention.heads;
+    const real scale = 1 / sqrt((real)d), factor = 1 / (1 - k->node->attr.attention.rate);
     const real *dy = head_of(k, chunk, y, 0);
     real *p = call_scratch(k), *ds = p + (ptrdiff_t)n * n;
     probabilities(k, chunk, n, d, p);
-    drop(k, chunk, (ptrdiff_t)n * n, p, ds);
+    mark_dropped(k, chunk, (ptrdiff_t)n * n, p);
+    for (ptrdiff_t i = 0; i < (ptrdiff_t)n * n; i++)
+        ds[i] = kept(p[i], p[i], factor);
     k->kernels->gemm(true, false, n, d, n, ds, n, dy, y.ld, k->add[0], head_of(k, chunk, dx, VALUES), dx.ld);
     k->kernels->gemm(false, true, n, n, d, dy, y.ld, head_of(k, chunk, x, VALUES), x.ld, false, ds, n);
-    drop(k, chunk, (ptrdiff_t)n * n, ds, ds);
     for (ptrdiff_t i = 0; i < (ptrdiff_t)n * n; i += n) {
         double sum = 0;
         for (int j = 0; j < n; j++)
-            sum += (double)p[i + j] * ds[i + j];
+            sum += p[i + j] * (ds[i + j] = kept(p[i + j], ds[i + j], factor));
         for (int j = 0; j < n; j++)
-            ds[i + j] = (real)(p[i + j] * (ds[i + j] - sum) / sqrt(d));
+            ds[i + j] = scale * fabs(p[i + j]) * (ds[i + j] - (real)sum);
     }
     k->kernels->gemm(false, false, n, d, n, ds, n, head_of(k, chunk, x, KEYS), x.ld, k->add[0],
                      head_of(k, chunk, dx, QUERIES), dx.ld);

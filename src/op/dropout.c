@@ -16,10 +16,11 @@ static void drop(const struct call *k, int chunk, struct view from, bool add, st
 {
     const struct range r = chunk_range(pixels(from), from.c, chunk);
     const double keep = 1 - (double)k->node->attr.drop.rate;
+    const real factor = (real)(1 / keep);
     struct random random = random_of(k->key, (uint64_t)chunk, 0);
     for (ptrdiff_t i = r.first; i < r.first + r.count; i++)
         for (int c = 0; c < from.c; c++)
-            store(&to.p[i * to.ld + c], add, random_unit(&random) < keep ? (real)(from.p[i * from.ld + c] / keep) : 0);
+            store(&to.p[i * to.ld + c], add, random_unit(&random) < keep ? factor * from.p[i * from.ld + c] : 0);
 }
 
 static void forward_chunk(const void *job, int chunk)
