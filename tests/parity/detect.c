@@ -224,10 +224,9 @@ void parity_detect(struct parity *p, const char *path)
         parity_skip(p, path, "no detector is known by this name");
     else if (!file_exists(weights))
         parity_skip(p, path, "no %s", weights);
-    else if (!read_case_config(&c, &err) || !model_open(&c.model, &c.config, &err))
+    else if (!read_case_config(&c, &err) || !model_open(&c.model, &c.config, &err)
+             || !model_load(&c.model, weights, LOAD_TO_RUN, c.model.params.value, &notes, &err))
         parity_fail(p, path, "%s", err.text);
-    else if (!model_load(&c.model, weights, LOAD_TO_RUN, c.model.params.value, &notes, &err))
-        parity_skip(p, path, "%s", err.text);
     else
         compare_all(&c);
     names_free(&notes);
