@@ -95,34 +95,23 @@ static bool rename_tensor(struct tensor *t, const char *name, struct error *err)
     return true;
 }
 
-/* The number s that makes s times the sums over the taps of w the weight k, which a norm was folded into. */
+/* The number s that brings s a nearest to k, a the sums over the taps of w, k a weight that a norm was folded into:
+ * s = a k / a a, and what is left is k k - s a k. */
 static bool find_scale(const struct tensor *w, const struct tensor *k, double *s, struct error *err)
 {
     const size_t channels = tensor_count(k), taps = channels ? tensor_count(w) / channels : 0;
-    float *numbers = new_array(tensor_count(w), sizeof *numbers, err);
-    float *kernel = new_array(channels, sizeof *kernel, err);
-    double squares = 0, product = 0, off = 0, all = 0;
-    const bool ok = numbers && kernel;
-    for (int pass = 0; ok && pass < 2; pass++) {
-        tensor_floats(w, numbers);
-        tensor_floats(k, kernel);
-        for (size_t c = 0; c < channels; c++) {
-            double sum = 0;
-            for (size_t i = 0; i < taps; i++)
-                sum += numbers[c * taps + i];
-            if (pass == 0) {
-                squares += sum * sum;
-                product += sum * kernel[c];
-            } else {
-                off += (*s * sum - kernel[c]) * (*s * sum - kernel[c]);
-                all += (double)kernel[c] * kernel[c];
-            }
-        }
-        *s = squares > 0 ? product / squares : 0;
+    const float *tap = (const float *)(const void *)w->data, *kernel = (const float *)(const void *)k->data;
+    double aa = 0, ak = 0, kk = 0;
+    for (size_t c = 0; c < channels; c++) {
+        double a = 0;
+        for (size_t i = 0; i < taps; i++)
+            a += *tap++;
+        aa += a * a;
+        ak += a * kernel[c];
+        kk += (double)kernel[c] * kernel[c];
     }
-    free(numbers);
-    free(kernel);
-    return ok && (off <= 1e-4 * all || fail(err, "%s: not the sums of %s, as in the model", k->name, w->name));
+    *s = aa > 0 ? ak / aa : 0;
+    return kk - *s * ak <= 1e-4 * kk || fail(err, "%s: not the sums of %s, as in the model", k->name, w->name);
 }
 
 /* A norm behind a convolution whose kernel is the sums of another's taps: it alone has a scale and a shift. */
@@ -190,13 +179,14 @@ static bool all_equal(const struct tensor *t)
  * shape that the parameter has. */
 static bool shape_as(const struct param *p, struct tensors *t, struct tensor *one, struct error *err)
 {
-    if (p->rank == 0 && one->rank == 1 && !all_equal(one))
+    const bool matrix = p->rank == 2 || p->rank == 3;
+    if (p->rank == 0 && !all_equal(one))
         return fail(err, "%s: a single number in the model, several here", one->name);
-    const bool same_size = p->rank == 0 || (one->rank == 4 && tensor_count(one) == (size_t)p->count);
-    if (p->rank == 3 && same_size && one->dims[1] == (size_t)p->shape.c && !rows_of_map(t, one, err))
+    if ((p->rank != 0 && !matrix) || (matrix && tensor_count(one) != (size_t)p->count))
+        return true;
+    if (p->rank == 3 && !rows_of_map(t, one, err))
         return false;
-    if (p->rank != 1 && p->rank != 4 && same_size)
-        one->rank = param_dims(p, one->dims);
+    one->rank = param_dims(p, one->dims);
     return true;
 }
 
