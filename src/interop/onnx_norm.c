@@ -36,7 +36,7 @@ static bool read_layer_norm(struct reader *r, const struct onnx_node *node)
 }
 
 /* What an operator makes of an operand at one step; the second operand is a constant, or a value of that kind. */
-static const struct step { const char *op; int x, other, y; } steps[] = {
+static const struct step { const char *op; enum seen_kind x, other, y; } steps[] = {
     { "ReduceMean", SEEN_MAP,      SEEN_NOT,       SEEN_MEAN },
     { "Sub",        SEEN_MAP,      SEEN_MEAN,      SEEN_CENTRED },
     { "Pow",        SEEN_CENTRED,  SEEN_CONSTANT,  SEEN_SQUARES },
@@ -60,8 +60,8 @@ bool norm_step(struct reader *r, const struct onnx_node *node, bool *known)
     const bool mean = slice_is(node->op, "ReduceMean");
     const struct step *step = NULL;
     for (size_t i = 0; x && i < sizeof steps / sizeof *steps; i++)
-        if (slice_is(node->op, steps[i].op) && steps[i].x == (int)x->kind
-            && (steps[i].other == SEEN_NOT || (other && steps[i].other == (int)other->kind)))
+        if (slice_is(node->op, steps[i].op) && steps[i].x == x->kind
+            && (steps[i].other == SEEN_NOT || (other && steps[i].other == other->kind)))
             step = &steps[i];
     *known = step && (!mean || mean_of_channels(r, node, x));
     if (!*known)

@@ -19,12 +19,14 @@ struct form {
     double scale, shift;
 };
 
+enum seen_kind {
+    SEEN_NOT, SEEN_CONSTANT, SEEN_MAP,
+    SEEN_PRODUCTS, SEEN_SHARES,                 /* form.scale q^T k of the pixels of a head, and its softmax */
+    SEEN_MEAN, SEEN_CENTRED, SEEN_SQUARES, SEEN_VARIANCE, SEEN_DEVIATION        /* steps of a norm over the channels */
+};
+
 struct seen {
-    enum {
-        SEEN_NOT, SEEN_CONSTANT, SEEN_MAP,
-        SEEN_PRODUCTS, SEEN_SHARES,             /* form.scale q^T k of the pixels of a head, and its softmax */
-        SEEN_MEAN, SEEN_CENTRED, SEEN_SQUARES, SEEN_VARIANCE, SEEN_DEVIATION    /* steps of a norm over the channels */
-    } kind;
+    enum seen_kind kind;
     struct tensor constant;                     /* nameless, */
     int origin;                                 /* but it has that value's name */
     const struct onnx_node *by;                 /* the node whose value it is; NULL: an input */
