@@ -39,6 +39,8 @@ static inline void assert_same_network(const struct network *a, const struct net
     for (int i = 0; i < a->count; i++) {
         const struct layer *x = &a->layers[i], *y = &b->layers[i];
         assert_string_equal(layer_kind_name(x->kind), layer_kind_name(y->kind));
+        if (x->kind != LAYER_ACTIVATION)                /* which may have been part of a convolution */
+            assert_string_equal(x->name, y->name);
         assert_int_equal(x->operands, y->operands);
         assert_memory_equal(x->operand, y->operand, (size_t)x->operands * sizeof *x->operand);
         assert_true(x->kernel == y->kernel && x->stride == y->stride && x->pad == y->pad && x->groups == y->groups);

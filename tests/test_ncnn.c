@@ -2,14 +2,9 @@
 #include "every_layer.h"
 #include "interop/ncnn.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
-#include <cmocka.h>                             /* last: it makes macros of fail and others */
+#include "same_network.h"
 
 static char folder[] = "/tmp/nanodet_ncnn_XXXXXX";
 
@@ -47,64 +42,13 @@ static struct network write_and_read(const struct network *net, const char *name
     return copy;
 }
 
-static void assert_same_tensor(const struct network *a, int i, const struct network *b, int j, bool half)
-{
-    assert_int_equal(i == NO_TENSOR, j == NO_TENSOR);
-    if (i == NO_TENSOR)
-        return;
-    const struct tensor *x = &a->weights.list[i], *y = &b->weights.list[j];
-    assert_int_equal(x->rank, y->rank);
-    assert_memory_equal(x->dims, y->dims, (size_t)x->rank * sizeof *x->dims);
-    for (size_t k = 0; k < tensor_count(x); k++) {
-        float u[4096], v[4096];
-        assert_true(tensor_count(x) <= 4096);
-        tensor_floats(x, u);
-        tensor_floats(y, v);
-        if (half && y->dtype == DTYPE_F16)
-            assert_int_equal(half_of(u[k]), half_of(v[k]));
-        else
-            assert_true(u[k] == v[k]);
-    }
-}
-
-static void assert_same(const struct network *a, const struct network *b, bool half)
-{
-    assert_int_equal(a->count, b->count);
-    for (int i = 0; i < a->count; i++) {
-        const struct layer *x = &a->layers[i], *y = &b->layers[i];
-        assert_string_equal(layer_kind_name(x->kind), layer_kind_name(y->kind));
-        if (x->kind != LAYER_ACTIVATION)                /* which may have been part of a convolution */
-            assert_string_equal(x->name, y->name);
-        assert_int_equal(x->operands, y->operands);
-        assert_memory_equal(x->operand, y->operand, (size_t)x->operands * sizeof *x->operand);
-        assert_int_equal(x->kernel, y->kernel);
-        assert_int_equal(x->stride, y->stride);
-        assert_int_equal(x->pad, y->pad);
-        assert_int_equal(x->groups, y->groups);
-        assert_int_equal(x->from, y->from);
-        assert_int_equal(x->to, y->to);
-        assert_int_equal(x->act, y->act);
-        assert_true(x->slope == y->slope && x->out_channels == y->out_channels);
-        assert_true(x->kind != LAYER_NORM || x->eps == y->eps);
-        assert_same_tensor(a, x->weight, b, y->weight, half);
-        assert_same_tensor(a, x->bias, b, y->bias, half);
-    }
-    assert_int_equal(a->output_count, b->output_count);
-    assert_memory_equal(a->outputs, b->outputs, (size_t)a->output_count * sizeof *a->outputs);
-    assert_memory_equal(a->strides, b->strides, (size_t)a->output_count * sizeof *a->strides);
-    assert_int_equal(a->classes, b->classes);
-    assert_int_equal(a->reg_max, b->reg_max);
-    assert_int_equal(a->input_h, b->input_h);
-    assert_int_equal(a->input_w, b->input_w);
-}
-
 static void what_is_written_is_read_again(void **state)
 {
     static const struct ncnn_options options[] = { { false, false }, { false, true }, { true, false }, { true, true } };
     (void)state;
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         struct network net = every_layer(false), copy = write_and_read(&net, "x", options[i]);
-        assert_same(&net, &copy, options[i].half);
+        assert_same_network(&net, &copy, options[i].half);
         network_free(&copy);
         network_free(&net);
     }
@@ -121,7 +65,7 @@ static void either_file_leads_to_the_other(void **state)
     snprintf(path, sizeof path, "%s/x.bin", folder);
     if (!file_read(&file, path, &err) || !ncnn_recognises(file) || !ncnn_read(&again, file, path, &err))
         fail_msg("%s", err.text);
-    assert_same(&copy, &again, false);
+    assert_same_network(&copy, &again, false);
     bytes_free(&file);
     network_free(&again);
     network_free(&copy);
@@ -150,7 +94,7 @@ static void the_same_network_gives_the_same_bytes(void **state)
     struct network again = write_and_read(&copy, "y", options);
     (void)state;
     assert_same_file("bin");
-    assert_same(&copy, &again, false);
+    assert_same_network(&copy, &again, false);
     network_free(&again);
     network_free(&copy);
     network_free(&net);

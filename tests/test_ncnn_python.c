@@ -1,14 +1,12 @@
 /* Where Python has the package ncnn: it computes from exported files what we compute. */
-#include "deploy/graph_of_network.h"
 #include "deploy/network_fold.h"
 #include "every_layer.h"
 #include "interop/ncnn.h"
-#include "kernel/kernels.h"
 #include "model/as_network.h"
 #include "model/fold.h"
 #include <stdio.h>
 #include <unistd.h>
-#include "small_model.h"
+#include "run_network.h"
 
 static char folder[] = "/tmp/nanodet_ncnn_XXXXXX";
 static const char *const files[] = { "x.param", "x.bin", "image", "output" };
@@ -45,41 +43,6 @@ static void need_ncnn(void)
     skip();
 }
 
-/* The predictions of a network for an image of random numbers, scores after the sigmoid: [pixels of all levels]
- * [classes, bins].  Writes the image, [3][h][w], into the folder. */
-static float *predict(const struct network *net, int h, int w, size_t *count)
-{
-    struct error err = {0};
-    struct params params = {0};
-    struct graph g;
-    const struct team team = { 1 };
-    if (!network_params(net, &params, &err) || !network_graph(net, &params, 1, h, w, &g, &err)
-        || !graph_bind(&g, &(struct binding){ .params = &params, .values = params.value, .team = &team,
-                                              .kernels = kernels_pick(NULL, &err) }, &err))
-        fail_msg("%s", err.text);
-    real *image = graph_view(&g, 0).p;
-    const size_t plane = (size_t)h * (size_t)w;
-    float *planes = calloc(3 * plane, sizeof *planes);
-    assert_non_null(planes);
-    fill(image, (ptrdiff_t)(3 * plane), 1, 77);
-    for (size_t i = 0; i < 3 * plane; i++)
-        planes[i % 3 * plane + i / 3] = image[i];
-    assert_true(file_write(path_of("image").s, planes, 3 * plane * sizeof *planes, NULL));
-    free(planes);
-    graph_forward(&g, 0);
-    const struct view y = graph_view(&g, graph_output_named(&g, "main"));
-    *count = (size_t)pixels(y) * (size_t)y.c;
-    float *copy = calloc(*count, sizeof *copy);
-    assert_non_null(copy);
-    memcpy(copy, y.p, *count * sizeof *copy);
-    for (size_t i = 0; i < *count; i++)
-        if (i % (size_t)y.c < (size_t)net->classes)
-            copy[i] = 1 / (1 + expf(-copy[i]));
-    graph_free(&g);
-    params_free(&params);
-    return copy;
-}
-
 /* What ncnn makes of the image: the blobs, names between blanks, one after the other. */
 static float *run_ncnn(const char *param, int h, int w, const char *mode, const char *blobs, size_t *count)
 {
@@ -95,19 +58,12 @@ static float *run_ncnn(const char *param, int h, int w, const char *mode, const 
     return (float *)(void *)file.p;
 }
 
-static void assert_close(const float *have, const float *want, size_t count, double tolerance)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!(fabs((double)have[i] - (double)want[i]) <= tolerance * (1 + fabs((double)want[i]))))
-            fail_msg("number %zu is %g instead of %g", i, (double)have[i], (double)want[i]);
-}
-
 /* 32 bits within 1e-4, 16 bits within 2e-2, as one blob and as a blob a part. */
 static void compare(const struct network *net, int h, int w)
 {
     struct error err = {0};
     size_t wanted, had;
-    float *want = predict(net, h, w, &wanted);
+    float *want = predict(net, h, w, path_of("image").s, &wanted);
     for (int half = 0; half < 2; half++) {
         if (!ncnn_write(path_of("x.param").s, net, &(struct ncnn_options){ .half = half }, &err))
             fail_msg("%s", err.text);
@@ -181,7 +137,7 @@ static void ncnn_gives_separate_blobs(void **state)
     (void)state;
     need_ncnn();
     struct network net = every_layer(false);
-    float *want = predict(&net, EVERY_H, EVERY_W, &wanted);
+    float *want = predict(&net, EVERY_H, EVERY_W, path_of("image").s, &wanted);
     if (!ncnn_write(path_of("x.param").s, &net, &(struct ncnn_options){ .separate = true }, &err))
         fail_msg("%s", err.text);
     float *have = run_ncnn(path_of("x.param").s, EVERY_H, EVERY_W, "plain",

@@ -1,0 +1,242 @@
+/* Where Python has onnx, onnxruntime or openvino: they accept exported files and compute from them what we compute. */
+#include "deploy/network_fold.h"
+#include "detect/focal.h"
+#include "detect/postprocess.h"
+#include "every_layer.h"
+#include "interop/onnx.h"
+#include "model/as_network.h"
+#include <stdio.h>
+#include <unistd.h>
+#include "model_kinds.h"
+#include "run_network.h"
+
+static char folder[] = "/tmp/nanodet_onnx_XXXXXX";
+static const char *const files[] = { "x.onnx", "image", "output" };
+
+struct file_path { char s[64]; };
+
+static struct file_path path_of(const char *name)
+{
+    struct file_path path;
+    snprintf(path.s, sizeof path.s, "%s/%s", folder, name);
+    return path;
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        unlink(path_of(files[i]).s);
+    return rmdir(folder);
+}
+
+/* The package that a test is about is its state. */
+static void need(const char *package)
+{
+    char command[100];
+    snprintf(command, sizeof command, "python3 -c 'import %s, numpy' 2> /dev/null", package);
+    if (system(command) == 0)
+        return;
+    print_message("SKIPPED: python3 with %s and numpy (pip install %s)\n", package, package);
+    skip();
+}
+
+static const struct onnx_options usual = { .images = 1, .score_thr = 0.05, .iou_thr = 0.6, .kept = 100,
+                                           .prior_offset = 0.5 };
+
+static void export(const struct network *net, struct onnx_options options)
+{
+    struct error err = {0};
+    if (!onnx_write(path_of("x.onnx").s, net, &options, &err))
+        fail_msg("%s", err.text);
+}
+
+/* What the package makes of the image in the file; free() it. */
+static float *run(const char *package, int images, int h, int w, size_t *count)
+{
+    char command[400];
+    struct bytes file;
+    struct error err = {0};
+    snprintf(command, sizeof command, "python3 tests/deploy/run_onnx.py %s %s %s %d %d %d %s", package,
+             path_of("x.onnx").s, path_of("image").s, images, h, w, path_of("output").s);
+    assert_int_equal(system(command), 0);
+    if (!file_read(&file, path_of("output").s, &err))
+        fail_msg("%s", err.text);
+    *count = file.size / sizeof(float);
+    return (float *)(void *)file.p;
+}
+
+/* Of every image of the batch, within the tolerance. */
+static void compare(const char *package, const struct network *net, int images, int h, int w, double tolerance)
+{
+    size_t wanted, had;
+    float *want = predict(net, h, w, path_of("image").s, &wanted);
+    float *have = run(package, images, h, w, &had);
+    if (strcmp(package, "onnx") != 0) {
+        assert_int_equal(had, wanted * (size_t)images);
+        for (int i = 0; i < images; i++)
+            assert_close(have + (size_t)i * wanted, want, wanted, tolerance);
+    }
+    free(want);
+    free(have);
+}
+
+static void every_layer_is_computed(void **state)
+{
+    const char *package = *state;
+    struct network net = every_layer(true);
+    struct onnx_options options = usual;
+    need(package);
+    export(&net, options);
+    compare(package, &net, 1, EVERY_H, EVERY_W, 1e-4);
+    options.half = true;
+    export(&net, options);
+    compare(package, &net, 1, EVERY_H, EVERY_W, 2e-2);
+    network_free(&net);
+}
+
+static void models_are_computed(void **state)
+{
+    const char *package = *state;
+    need(package);
+    for (size_t i = 0; i < MODEL_KINDS; i++) {
+        struct error err = {0};
+        struct fixture f;
+        struct network net = {0};
+        open_random(&f, model_kinds[i]);
+        if (!model_network(&f.model, f.model.params.value, &net, &err)
+            || (i % 2 == 0 && (!network_fold(&net, &err) || !network_merge(&net, &err))))
+            fail_msg("%s", err.text);
+        export(&net, usual);
+        compare(package, &net, 1, 64, 96, 1e-4);
+        network_free(&net);
+        close_model(&f);
+    }
+}
+
+/* One file for images of two sizes, one or two at a time. */
+static void sizes_are_open(void **state)
+{
+    const char *package = *state;
+    struct fixture f;
+    struct network net = {0};
+    struct error err = {0};
+    struct onnx_options options = usual;
+    need(package);
+    open_random(&f, NULL);
+    if (!model_network(&f.model, f.model.params.value, &net, &err))
+        fail_msg("%s", err.text);
+    options.images = 0;
+    options.any_size = true;
+    export(&net, options);
+    compare(package, &net, 2, 64, 96, 1e-4);
+    compare(package, &net, 1, 128, 64, 1e-4);
+    network_free(&net);
+    close_model(&f);
+}
+
+/* ---- boxes ---- */
+
+enum { H = 64, W = 96 };
+
+static struct prior_grid grid_of(const struct network *net)
+{
+    struct error err = {0};
+    struct prior_grid grid;
+    if (!prior_grid_init(&grid, net->strides, net->output_count, usual.prior_offset, 1, H, W, &err))
+        fail_msg("%s", err.text);
+    return grid;
+}
+
+/* boxes [P][4], then scores [P][classes] */
+static void boxes_are_decoded(void **state)
+{
+    const char *package = *state;
+    struct network net = every_layer(true);
+    struct onnx_options options = usual;
+    size_t count, had;
+    need(package);
+    options.output = ONNX_DECODED;
+    options.any_size = false;
+    export(&net, options);
+    const struct prior_grid grid = grid_of(&net);
+    const int priors = prior_count(&grid), row = net.classes + 4 * (net.reg_max + 1);
+    float *want = predict(&net, H, W, path_of("image").s, &count), *have = run(package, 1, H, W, &had);
+    assert_int_equal(had, priors * (4 + net.classes));
+    for (int p = 0; p < priors; p++) {
+        const struct prior prior = prior_at(&grid, p);
+        for (int side = 0; side < 4; side++) {
+            double bins[EVERY_REG_MAX + 1], slope[EVERY_REG_MAX + 1];
+            for (int i = 0; i <= net.reg_max; i++)
+                bins[i] = (double)want[p * row + net.classes + side * (net.reg_max + 1) + i];
+            const double away = integral(bins, net.reg_max + 1, slope) * prior.stride * (side < 2 ? -1 : 1);
+            const double at = fmin(fmax((side % 2 ? prior.y : prior.x) + away, 0), side % 2 ? H : W);
+            assert_true(fabs(at - (double)have[p * 4 + side]) < 1e-3);
+        }
+        assert_close(have + priors * 4 + p * net.classes, want + p * row, (size_t)net.classes, 1e-4);
+    }
+    free(want);
+    free(have);
+    network_free(&net);
+}
+
+/* boxes [k][4], scores [k], labels [k]: those of our own suppression. */
+static void boxes_are_suppressed(void **state)
+{
+    const char *package = *state;
+    struct network net = every_layer(true);
+    const struct postprocess_config config = { net.classes, net.reg_max, usual.score_thr, usual.iou_thr, 100 };
+    struct onnx_options options = usual;
+    struct error err = {0};
+    struct arena tmp = {0};
+    struct detected found[100];
+    size_t pixels_count, had;
+    int count;
+    need(package);
+    options.output = ONNX_SUPPRESSED;
+    export(&net, options);
+    const struct prior_grid grid = grid_of(&net);
+    float *raw = predict_raw(&net, H, W, path_of("image").s, &pixels_count), *have = run(package, 1, H, W, &had);
+    if (!arena_init(&tmp, postprocess_bytes(&config, &grid), &err)
+        || !postprocess(&config, &grid, 0, raw, &tmp, found, &count, &err))
+        fail_msg("%s", err.text);
+    assert_true(count > 10);
+    assert_int_equal(had, 6 * count);
+    for (int i = 0; i < count; i++) {
+        for (int k = 0; k < 4; k++)
+            assert_true(fabsf(have[4 * i + k] - found[i].box[k]) < 1e-3f);
+        assert_true(fabsf(have[4 * count + i] - found[i].score) < 1e-5f);
+        assert_true(have[5 * count + i] == (float)found[i].label);
+    }
+    arena_free(&tmp);
+    free(raw);
+    free(have);
+    network_free(&net);
+}
+
+int main(void)
+{
+    static char *const checker = "onnx", *const runtime = "onnxruntime", *const openvino = "openvino";
+    const struct CMUnitTest tests[] = {
+        { "checker_takes_every_layer", every_layer_is_computed, NULL, NULL, checker },
+        { "checker_takes_models", models_are_computed, NULL, NULL, checker },
+        { "checker_takes_open_sizes", sizes_are_open, NULL, NULL, checker },
+        { "onnxruntime_computes_every_layer", every_layer_is_computed, NULL, NULL, runtime },
+        { "onnxruntime_computes_models", models_are_computed, NULL, NULL, runtime },
+        { "onnxruntime_takes_open_sizes", sizes_are_open, NULL, NULL, runtime },
+        { "onnxruntime_decodes_boxes", boxes_are_decoded, NULL, NULL, runtime },
+        { "onnxruntime_suppresses_boxes", boxes_are_suppressed, NULL, NULL, runtime },
+        { "openvino_computes_every_layer", every_layer_is_computed, NULL, NULL, openvino },
+        { "openvino_computes_models", models_are_computed, NULL, NULL, openvino },
+        { "openvino_takes_open_sizes", sizes_are_open, NULL, NULL, openvino },
+        { "openvino_decodes_boxes", boxes_are_decoded, NULL, NULL, openvino },
+        { "openvino_suppresses_boxes", boxes_are_suppressed, NULL, NULL, openvino },
+    };
+    return cmocka_run_group_tests_name("onnx in Python", tests, make_folder, remove_folder);
+}
