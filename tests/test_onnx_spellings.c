@@ -235,6 +235,39 @@ static void predictions_are_found(void **state)
     text_free(&model);
 }
 
+/* PyTorch writes equal parameters once: a norm whose shift is also the bias of a convolution. */
+static void parameters_may_be_shared(void **state)
+{
+    struct emitter e = { .name = "n" };
+    struct network net;
+    struct text model;
+    struct error err = {0};
+    const size_t eight = 8;
+    const struct label x = conv(&e, NULL, "x", 3, 8, 8), one = floats(&e, 1, &eight, 1), two = floats(&e, 1, &eight, 2);
+    const struct label weight = floats(&e, 4, (const size_t[]){ 8, 8, 1, 1 }, 0.5f);
+    emit(&e, "conv.bias", "Identity", (const char *const[]){ one.s, NULL }, NULL);
+    emit(&e, "norm.weight", "Identity", (const char *const[]){ one.s, NULL }, NULL);
+    const struct label norm = emit(&e, NULL, "BatchNormalization", (const char *const[]){
+        x.s, "norm.weight", one.s, two.s, one.s, NULL }, "epsilon~0");
+    const struct label y = emit(&e, NULL, "Conv", (const char *const[]){ norm.s, weight.s, "conv.bias", NULL },
+                                "kernel_shape=[1,1]");
+    float numbers[8];
+    (void)state;
+    conv(&e, "y", y.s, 8, 35, 1);
+    if (!read_model(&e, &net, &model, &err))
+        fail_msg("%s", err.text);
+    const struct layer *affine = &net.layers[2], *after = &net.layers[3];
+    assert_string_equal(affine->name, "norm");
+    assert_string_equal(net.weights.list[affine->weight].name, "norm.weight");
+    assert_string_equal(net.weights.list[after->bias].name, "conv.bias");
+    tensor_floats(&net.weights.list[affine->bias], numbers);
+    assert_true(numbers[0] == -1);
+    tensor_floats(&net.weights.list[after->bias], numbers);
+    assert_true(numbers[0] == 1);
+    network_free(&net);
+    text_free(&model);
+}
+
 /* ---- refusals ---- */
 
 static struct label unknown(struct emitter *e, const char *x) { return emit_one(e, "Mish", x); }
@@ -357,6 +390,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exporters_are_understood),
         cmocka_unit_test(predictions_are_found),
+        cmocka_unit_test(parameters_may_be_shared),
         cmocka_unit_test(lies_are_refused),
     };
     return cmocka_run_group_tests_name("onnx spellings", tests, NULL, NULL);

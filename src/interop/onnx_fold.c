@@ -283,9 +283,12 @@ static bool fold_unsqueeze(struct reader *r, const struct onnx_node *node)
     return ok ? reshaped(r, node, *x, dims, rank) : node_fails(r, node, "axes that do not fit");
 }
 
+/* PyTorch writes equal parameters once and gives the others their names so; names that begin with / are no one's. */
 static bool fold_same(struct reader *r, const struct onnx_node *node)
 {
-    r->seen[node->outputs[0]] = *node_input(r, node, 0);
+    const int y = node->outputs[0];
+    r->seen[y] = *node_input(r, node, 0);
+    r->seen[y].origin = *r->file.values[y].name.p == '/' ? r->seen[y].origin : y;
     return true;
 }
 
@@ -338,8 +341,11 @@ static double subtract(double a, double b) { return a - b; }
 static double multiply(double a, double b) { return a * b; }
 static double divide(double a, double b)   { return b != 0 ? a / b : 0; }
 
+static double modulo(double a, double b)   { return b != 0 ? a - b * floor(a / b) : 0; }
+
 static const struct pair { const char *name; double (*f)(double, double); } pairs[] = {
-    { "Add", add }, { "Sub", subtract }, { "Mul", multiply }, { "Div", divide }, { "Pow", pow }, {0} };
+    { "Add", add }, { "Sub", subtract }, { "Mul", multiply }, { "Div", divide }, { "Pow", pow },
+    { "Mod", modulo }, {0} };
 
 static const struct single { const char *name; double (*f)(double); } singles[] = {
     { "Floor", floor }, { "Ceil", ceil }, { "Sqrt", sqrt }, { "Exp", exp }, { "Abs", fabs }, {0} };
@@ -397,13 +403,14 @@ static bool fold_pair(struct reader *r, const struct onnx_node *node)
 }
 
 static const struct kind { const char *name; bool (*fold)(struct reader *, const struct onnx_node *); } kinds[] = {
-    { "Constant", fold_constant },  { "Identity", fold_same },     { "Cast", fold_cast },     { "Shape", fold_shape },
-    { "Gather", fold_gather },      { "Slice", fold_slice },       { "Concat", fold_concat },
-    { "Reshape", fold_reshape },
-    { "Squeeze", fold_squeeze },    { "Unsqueeze", fold_unsqueeze }, { "Transpose", fold_transpose },
-    { "Add", fold_pair },           { "Sub", fold_pair },          { "Mul", fold_pair },      { "Div", fold_pair },
-    { "Pow", fold_pair },           { "Floor", fold_single },      { "Ceil", fold_single },   { "Sqrt", fold_single },
-    { "Exp", fold_single },         { "Abs", fold_single },        {0} };
+    { "Constant", fold_constant },   { "Identity", fold_same },       { "Cast", fold_cast },
+    { "Shape", fold_shape },         { "Gather", fold_gather },       { "Slice", fold_slice },
+    { "Concat", fold_concat },       { "Reshape", fold_reshape },     { "Squeeze", fold_squeeze },
+    { "Unsqueeze", fold_unsqueeze }, { "Transpose", fold_transpose }, { "Add", fold_pair },
+    { "Sub", fold_pair },            { "Mul", fold_pair },            { "Div", fold_pair },
+    { "Pow", fold_pair },            { "Mod", fold_pair },            { "Floor", fold_single },
+    { "Ceil", fold_single },         { "Sqrt", fold_single },         { "Exp", fold_single },
+    { "Abs", fold_single }, {0} };
 
 bool fold_node(struct reader *r, const struct onnx_node *node, bool *known)
 {

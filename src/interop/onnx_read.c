@@ -153,13 +153,12 @@ bool name_weights(struct reader *r, int weights, int value)
 {
     const struct slice name = r->file.values[value].name;
     struct tensor *t = &r->net->weights.list[weights];
-    char *copy = r->weight_of[value] == NO_TENSOR ? new_array((size_t)name.size + 1, 1, r->err) : NULL;
+    char *copy = new_array((size_t)name.size + 1, 1, r->err);
     if (!copy)
-        return r->weight_of[value] != NO_TENSOR;
+        return false;
     memcpy(copy, name.p, (size_t)name.size);
     free(t->name);
     t->name = copy;
-    r->weight_of[value] = weights;
     return true;
 }
 
@@ -185,8 +184,9 @@ int weights_of_input(struct reader *r, const struct onnx_node *node, int i, int 
         mine.dtype = DTYPE_F32;
         mine.data = (unsigned char *)p;
     }
-    const int weights = tensors_add(&r->net->weights, &mine, r->err) ? r->net->weights.count - 1 : NO_TENSOR;
-    return weights != NO_TENSOR && name_weights(r, weights, seen->origin) ? weights : NO_TENSOR;
+    if (!tensors_add(&r->net->weights, &mine, r->err) || !name_weights(r, r->net->weights.count - 1, seen->origin))
+        return NO_TENSOR;
+    return r->weight_of[seen->origin] = r->net->weights.count - 1;
 }
 
 const void *node_row(const struct onnx_node *node, const void *rows, size_t size)

@@ -40,7 +40,8 @@ struct reader {
     struct onnx_file file;
     struct network *net;
     struct seen *seen;                          /* [file.value_count] */
-    int *weight_of;                             /* [file.value_count] its index in net->weights, or NO_TENSOR */
+    int *weight_of;                             /* [file.value_count] its numbers, as they are, in net->weights; or
+                                                   NO_TENSOR */
     int *readers;                               /* [file.value_count] inputs of nodes that it is */
     struct place {                              /* of each layer: the extents of its value, pixels of the input from */
         struct map map; double stride;          /* one of its own to the next, and how many nodes read it, whatever */
@@ -97,7 +98,7 @@ struct seen *node_value(struct reader *, const struct onnx_node *, int i);
 /* Appends a layer whose value has so large a map; -1 on failure. */
 int add_layer(struct reader *, const struct onnx_node *, enum layer_kind, const int *operands, int count,
               struct map, double stride);
-/* Gives weights the name of a value, if no others have it; false: no memory. */
+/* Gives weights the name of a value; false: no memory. */
 bool name_weights(struct reader *, int weights, int value);
 /* The constant at input i as weights, under its own name; NO_TENSOR, with an error, if it is none of that
  * shape. */
