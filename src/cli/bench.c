@@ -34,7 +34,7 @@ struct bench {
     struct truth *truth; float (*box)[4]; int *label;
     bool train;
     double *round; int rounds;          /* seconds each took */
-    double *seconds[2];                 /* [pass][node], if wanted */
+    double *seconds[2], *least[2];      /* [pass][node] of this round, and of the best one; if wanted */
 };
 
 static double now(void)
@@ -118,11 +118,26 @@ static bool one_round(struct bench *b, struct error *err)
 
 static bool time_layers(struct bench *b, struct error *err)
 {
-    for (int pass = FORWARD; pass <= BACKWARD; pass++) {
-        b->seconds[pass] = new_array((size_t)b->graph->node_count, sizeof **b->seconds, err);
+    const size_t count = (size_t)b->graph->node_count;
+    bool ok = true;
+    for (int pass = FORWARD; ok && pass <= BACKWARD; pass++) {
+        b->seconds[pass] = new_array(count, sizeof **b->seconds, err);
+        b->least[pass] = new_array(count, sizeof **b->least, err);
         b->graph->seconds[pass] = b->seconds[pass];
+        ok = b->seconds[pass] && b->least[pass];
+        for (size_t i = 0; ok && i < count; i++)
+            b->least[pass][i] = HUGE_VAL;
     }
-    return b->seconds[FORWARD] && b->seconds[BACKWARD];
+    return ok;
+}
+
+static void keep_least(struct bench *b)
+{
+    for (int pass = FORWARD; b->seconds[FORWARD] && pass <= BACKWARD; pass++)
+        for (int i = 0; i < b->graph->node_count; i++) {
+            b->least[pass][i] = fmin(b->least[pass][i], b->seconds[pass][i]);
+            b->seconds[pass][i] = 0;
+        }
 }
 
 static int ascending(const void *a, const void *b)
@@ -142,6 +157,7 @@ static bool measure(struct bench *b, double seconds, bool layers, struct error *
         const double start = now();
         ok = one_round(b, err);
         b->round[b->rounds++] = now() - start;
+        keep_least(b);
     }
     qsort(b->round, (size_t)b->rounds, sizeof *b->round, ascending);
     return ok;
@@ -150,7 +166,7 @@ static bool measure(struct bench *b, double seconds, bool layers, struct error *
 /* ---- what is told ---- */
 
 static double an_image(const struct bench *b, double seconds) { return 1e3 * seconds / b->images.n; }
-static double layer_ms(const struct bench *b, enum pass pass, int i) { return 1e3 * b->seconds[pass][i] / b->rounds; }
+static double layer_ms(const struct bench *b, enum pass pass, int i) { return 1e3 * b->least[pass][i]; }
 
 static double peak_bytes(void)
 {
@@ -216,6 +232,8 @@ static void close_bench(struct bench *b)
     free(b->round);
     free(b->seconds[FORWARD]);
     free(b->seconds[BACKWARD]);
+    free(b->least[FORWARD]);
+    free(b->least[BACKWARD]);
     session_close(&b->session);
 }
 
