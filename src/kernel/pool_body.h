@@ -20,8 +20,9 @@ static inline __attribute__((always_inline)) void max_window(const struct depthw
         for (int v = v0; v < v1; v++) {
             const real *restrict z = x + ((ptrdiff_t)u * g->w + v) * g->ldx;
             const real here = (real)(u * g->kernel + v);
+#pragma omp simd
             for (int l = 0; l < lanes; l++) {
-                const bool wins = z[l] > best[l] || z[l] != z[l];     /* a NaN is larger than any */
+                const bool wins = (z[l] > best[l]) | (z[l] != z[l]);  /* a NaN is larger than any */
                 best[l] = wins ? z[l] : best[l];
                 tap[l] = wins ? here : tap[l];
             }
