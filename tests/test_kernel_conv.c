@@ -45,10 +45,12 @@ static ptrdiff_t room(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t ld) { return 
 static struct written near(const struct kernels *k, int c, bool add, int variant)
 {
     static const int rows[] = { 1, 3, 8, 9, 33 }, inner[] = { 1, 7, 16, 31, 64 };
-    const int m = rows[variant], n = inner[variant];
+    const int m = rows[variant / 2], n = inner[variant / 2];
+    const bool a_by_k = variant & 1;
+    const int lda = (a_by_k ? m : n) + 2;
     const struct written y = { numbers(room(m, c, c + 3), 3), room(m, c, c + 3) };
-    float *a = numbers(room(m, n, n + 2), 1), *b = numbers(room(n, c, c + 1), 2);
-    k->gemm_near(m, c, n, a, n + 2, b, c + 1, add, y.p, c + 3);
+    float *a = numbers(a_by_k ? room(n, m, lda) : room(m, n, lda), 1), *b = numbers(room(n, c, c + 1), 2);
+    k->gemm_near(a_by_k, m, c, n, a, lda, b, c + 1, add, y.p, c + 3);
     free(a);
     free(b);
     return y;
@@ -170,7 +172,7 @@ static const struct kernel_case {
     struct written (*run)(const struct kernels *, int c, bool add, int variant);
     int variants;
 } cases[] = {
-    { "gemm_near", near, 5 },
+    { "gemm_near", near, 10 },
     { "gemm", product, 4 },
     { "depthwise_row", deep, 6 },
     { "depthwise_dx_row", deep_dx, 6 },
@@ -253,8 +255,8 @@ static void by_tiles(const struct kernels *k, const float *d, const float *w, fl
     for (int t = 0; t < TILES; t++)
         k->winograd.input(CHANNELS_IN, d + t * 36 * CHANNELS_IN, CHANNELS_IN, v + t * CHANNELS_IN, TILES * CHANNELS_IN);
     for (int e = 0; e < PLANES; e++)
-        k->gemm_near(TILES, OUT, CHANNELS_IN, v + e * TILES * CHANNELS_IN, CHANNELS_IN, u + e * CHANNELS_IN * OUT, OUT,
-                     false, m + e * TILES * OUT, OUT);
+        k->gemm_near(false, TILES, OUT, CHANNELS_IN, v + e * TILES * CHANNELS_IN, CHANNELS_IN,
+                     u + e * CHANNELS_IN * OUT, OUT, false, m + e * TILES * OUT, OUT);
     for (int t = 0; t < TILES; t++)
         k->winograd.output(OUT, m + t * OUT, TILES * OUT, y + t * 16 * OUT, OUT);
     free(u);

@@ -27,9 +27,10 @@ void gemm_blas(bool a_by_k, bool b_by_n, int m, int n, int k, const real *a, int
         b, ldb, add ? 1 : 0, c, ldc);
 }
 
-void gemm_near_ref(int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add, real *c, int ldc)
+void gemm_near_ref(bool a_by_k, int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add, real *c,
+                   int ldc)
 {
-    gemm_ref(false, false, m, n, k, a, lda, b, ldb, add, c, ldc);
+    gemm_ref(a_by_k, false, m, n, k, a, lda, b, ldb, add, c, ldc);
 }
 
 void gemm_single_threaded(void)

@@ -9,6 +9,7 @@ void gemm_ref(bool a_by_k, bool b_by_n, int m, int n, int k, const real *a, int 
               bool add, real *c, int ldc);
 void gemm_blas(bool a_by_k, bool b_by_n, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
                bool add, real *c, int ldc);
-void gemm_near_ref(int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add, real *c, int ldc);
+void gemm_near_ref(bool a_by_k, int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add, real *c,
+                   int ldc);
 void gemm_single_threaded(void);        /* the team's threads call it; its own would only get in their way */
 #endif

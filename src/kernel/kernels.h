@@ -29,8 +29,9 @@ struct kernels {
     /* c[m][n] = a[m][k] b[k][n]; a is stored [k][m] if a_by_k, b is stored [n][k] if b_by_n. */
     void (*gemm)(bool a_by_k, bool b_by_n, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
                  bool add, real *c, int ldc);
-    /* The same, both stored as they are named, for matrices that stay in the cache: nothing is packed. */
-    void (*gemm_near)(int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add, real *c, int ldc);
+    /* The same, b stored as it is named, for matrices that stay in the cache: nothing is packed. */
+    void (*gemm_near)(bool a_by_k, int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add,
+                      real *c, int ldc);
 
     struct winograd winograd;           /* kernel/winograd.h */
 

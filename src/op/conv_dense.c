@@ -28,11 +28,11 @@ static int rows_a_block(const struct shape *s, int numbers_a_pixel)
 static int out_rows(const struct node *n) { return rows_a_block(&n->y[0], patch(n)); }
 static int in_rows(const struct node *n)  { return rows_a_block(&n->x[INPUT], dy_patch(n)); }
 
-/* Backward: the weights turned for dx, then the parts of dw. */
+/* The weights turned, forward for y, backward for dx; then the parts of dw. */
 static size_t work(const struct node *n, enum pass pass)
 {
-    const int parts = part_count(block_count(&n->y[0], out_rows(n)));
-    return pass == FORWARD ? 0 : (size_t)weights(n) * (size_t)(1 + parts) * sizeof(real);
+    const int parts = pass == FORWARD ? 0 : part_count(block_count(&n->y[0], out_rows(n)));
+    return (size_t)weights(n) * (size_t)(1 + parts) * sizeof(real);
 }
 
 static size_t patch_bytes(const struct shape *s, int rows, int numbers)
@@ -93,27 +93,39 @@ static void forward_block(const void *job, int index)
     for (int g = 0; g < n->attr.conv.groups; g++) {
         int ld;
         const real *p = patches(n, out, level_view(k->x[INPUT], out.level), in, g, after_input(k), &ld);
-        k->kernels->gemm(false, true, count, outputs, patch(n), p, ld, k->x[WEIGHT].p + (ptrdiff_t)g * outputs * patch(n),
-                         patch(n), bias, to + g * outputs, y.ld);
+        k->kernels->gemm_near(false, count, outputs, patch(n), p, ld,
+                              (const real *)k->work + (ptrdiff_t)g * outputs * patch(n), outputs, bias,
+                              to + g * outputs, y.ld);
     }
+}
+
+/* turned[group][u][v][c][o] = w[group o][u][v][c] */
+static void turn_for_y(const struct call *k)
+{
+    const int outputs = group_outputs(k->node), numbers = patch(k->node);
+    real *to = k->work;
+    for (int g = 0; g < k->node->attr.conv.groups; g++)
+        for (int i = 0; i < numbers; i++)
+            for (int o = 0; o < outputs; o++)
+                *to++ = k->x[WEIGHT].p[(ptrdiff_t)(g * outputs + o) * numbers + i];
 }
 
 static void forward(const struct call *k)
 {
+    turn_for_y(k);
     team_for(k->team, block_count(&k->node->y[0], out_rows(k->node)), forward_block, k);
 }
 
-/* turned[group][c][u][v][o] = w[group o][u][v][c] */
-static void turn_weights(const struct call *k)
+/* turned[group][u][v][o][c] = w[group o][u][v][c] */
+static void turn_for_dx(const struct call *k)
 {
     const struct shape w = k->node->x[WEIGHT];
     const int outputs = group_outputs(k->node), taps = w.h * w.w;
     real *to = k->work;
     for (int g = 0; g < k->node->attr.conv.groups; g++)
-        for (int c = 0; c < w.c; c++)
-            for (int t = 0; t < taps; t++)
-                for (int o = 0; o < outputs; o++)
-                    *to++ = k->x[WEIGHT].p[((ptrdiff_t)(g * outputs + o) * taps + t) * w.c + c];
+        for (int t = 0; t < taps; t++)
+            for (int o = 0; o < outputs; o++, to += w.c)
+                memcpy(to, k->x[WEIGHT].p + ((ptrdiff_t)(g * outputs + o) * taps + t) * w.c, (size_t)w.c * sizeof *to);
 }
 
 /* The outputs that a block of inputs was read by, patch by patch: tap (u, v) of pixel (r, s) is output
@@ -151,9 +163,9 @@ static void dx_block(const void *job, int index)
     for (int g = 0; g < n->attr.conv.groups; g++) {
         int ld;
         const real *p = dy_patches(n, in, dy, g, call_scratch(k), &ld);
-        k->kernels->gemm(false, true, in.rows * in.w, inputs, dy_patch(n), p, ld,
-                         (const real *)k->work + (ptrdiff_t)g * inputs * dy_patch(n), dy_patch(n), k->add[INPUT],
-                         dx.p + in.first * dx.ld + g * inputs, dx.ld);
+        k->kernels->gemm_near(false, in.rows * in.w, inputs, dy_patch(n), p, ld,
+                              (const real *)k->work + (ptrdiff_t)g * inputs * dy_patch(n), inputs, k->add[INPUT],
+                              dx.p + in.first * dx.ld + g * inputs, dx.ld);
     }
 }
 
@@ -171,8 +183,8 @@ static void dw_part(const void *job, int index)
         for (int g = 0; g < n->attr.conv.groups; g++) {
             int ld;
             const real *p = patches(n, out, level_view(k->x[INPUT], out.level), in, g, after_input(k), &ld);
-            k->kernels->gemm(true, false, outputs, patch(n), out.rows * out.w, dy.p + out.first * dy.ld + g * outputs,
-                             dy.ld, p, ld, b > part.from, dw + (ptrdiff_t)g * outputs * patch(n), patch(n));
+            k->kernels->gemm_near(true, outputs, patch(n), out.rows * out.w, dy.p + out.first * dy.ld + g * outputs,
+                                  dy.ld, p, ld, b > part.from, dw + (ptrdiff_t)g * outputs * patch(n), patch(n));
         }
     }
 }
@@ -182,7 +194,7 @@ static void backward(const struct call *k)
     const struct node *n = k->node;
     const int parts = part_count(block_count(&n->y[0], out_rows(n)));
     if (k->dx[INPUT].p) {
-        turn_weights(k);
+        turn_for_dx(k);
         team_for(k->team, block_count(&n->x[INPUT], in_rows(n)), dx_block, k);
     }
     if (k->dx[WEIGHT].p) {

@@ -113,7 +113,7 @@ static void pass_chunk(const void *job, int chunk)
         kernels->winograd.input(p->inputs, patch, p->inputs, v + (ptrdiff_t)i * p->inputs, in_plane);
     }
     for (int e = 0; e < PLANES; e++)
-        kernels->gemm_near(count, p->outputs, p->inputs, v + e * in_plane, p->inputs,
+        kernels->gemm_near(false, count, p->outputs, p->inputs, v + e * in_plane, p->inputs,
                            p->u + (ptrdiff_t)e * p->inputs * p->outputs, p->outputs, false, m + e * out_plane,
                            p->outputs);
     for (int i = 0; i < count; i++) {
@@ -199,8 +199,8 @@ static void dw_part(const void *job, int index)
             k->kernels->winograd.gradient(o, patch, o, z + (ptrdiff_t)i * o, out_plane);
         }
         for (int e = 0; e < PLANES; e++)
-            k->kernels->gemm(true, false, o, c, count, z + e * out_plane, o, v + e * in_plane, c, chunk > part.from,
-                             m + e * weights(n), c);
+            k->kernels->gemm_near(true, o, c, count, z + e * out_plane, o, v + e * in_plane, c, chunk > part.from,
+                                  m + e * weights(n), c);
     }
 }
 
