@@ -115,6 +115,8 @@ else
 fi
 
 # Addresses and undefined behaviour in one build; the saved inputs of the fuzz targets belong to it.
+# What Python makes of exported files is the same whatever the build.
+slow="test_onnx_python test_ncnn_python"
 build SANITIZE=address,undefined tests
 unit sanitized build/address,undefined
 fuzz sanitized build/address,undefined
@@ -122,7 +124,7 @@ fuzz sanitized build/address,undefined
 # The thread sanitizer wants addresses where it looks for them: some systems spread them too far.  Under it the tests of
 # whole trainings would take minutes; a short training stands for them.
 fixed=$(setarch "$(uname -m)" -R true 2>/dev/null && echo setarch "$(uname -m)" -R)
-slow=test_train scenes=build/thread/scenes
+slow="$slow test_train" scenes=build/thread/scenes
 build SANITIZE=thread tests build/thread/nanodet
 unit threads build/thread $fixed
 run "threads synth" $fixed build/thread/nanodet synth $scenes --images 24 --val-images 8 --size 96x96 --objects 3-6

@@ -196,13 +196,13 @@ static void boxes_are_suppressed(void **state)
     struct error err = {0};
     struct arena tmp = {0};
     struct detected found[100];
-    size_t pixels_count, had;
-    int count;
+    size_t numbers, had;
+    int count = 0;
     need(package);
     options.output = ONNX_SUPPRESSED;
     export(&net, options);
     const struct prior_grid grid = grid_of(&net);
-    float *raw = predict_raw(&net, H, W, path_of("image").s, &pixels_count), *have = run(package, 1, H, W, &had);
+    float *raw = predict_raw(&net, H, W, path_of("image").s, &numbers), *have = run(package, 1, H, W, &had);
     if (!arena_init(&tmp, postprocess_bytes(&config, &grid), &err)
         || !postprocess(&config, &grid, 0, raw, &tmp, found, &count, &err))
         fail_msg("%s", err.text);
@@ -220,6 +220,37 @@ static void boxes_are_suppressed(void **state)
     network_free(&net);
 }
 
+/* The official file, read and written again, computes what it did. */
+static void the_official_network_is_computed(void **state)
+{
+    static const char official[] = "../shared/data/weights/enhanced_nanodet_s.onnx";
+    const char *package = *state;
+    struct error err = {0};
+    struct network net = {0};
+    struct bytes file;
+    size_t count, had;
+    need(package);
+    if (!file_exists(official)) {
+        print_message("SKIPPED: no %s\n", official);
+        skip();
+    }
+    if (!file_read(&file, official, &err) || !onnx_read(&net, file, official, &err))
+        fail_msg("%s", err.text);
+    export(&net, usual);
+    float *ours = predict(&net, net.input_h, net.input_w, path_of("image").s, &count);
+    float *have = run(package, 1, net.input_h, net.input_w, &had);
+    assert_true(file_write(path_of("x.onnx").s, file.p, file.size, &err));
+    float *want = run(package, 1, net.input_h, net.input_w, &count);
+    assert_int_equal(had, count);
+    assert_close(have, want, count, 1e-4);
+    assert_close(ours, want, count, 1e-4);
+    free(ours);
+    free(have);
+    free(want);
+    network_free(&net);
+    bytes_free(&file);
+}
+
 int main(void)
 {
     static char *const checker = "onnx", *const runtime = "onnxruntime", *const openvino = "openvino";
@@ -232,6 +263,7 @@ int main(void)
         { "onnxruntime_takes_open_sizes", sizes_are_open, NULL, NULL, runtime },
         { "onnxruntime_decodes_boxes", boxes_are_decoded, NULL, NULL, runtime },
         { "onnxruntime_suppresses_boxes", boxes_are_suppressed, NULL, NULL, runtime },
+        { "onnxruntime_computes_the_official_network", the_official_network_is_computed, NULL, NULL, runtime },
         { "openvino_computes_every_layer", every_layer_is_computed, NULL, NULL, openvino },
         { "openvino_computes_models", models_are_computed, NULL, NULL, openvino },
         { "openvino_takes_open_sizes", sizes_are_open, NULL, NULL, openvino },
