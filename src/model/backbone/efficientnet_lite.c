@@ -57,7 +57,7 @@ void efficientnet_lite_build(struct builder *b, const void *config, value image,
         const bool scales = i > 0 && i < STAGES - 1;
         const int repeats = scales ? (int)ceil(size->depth * s->repeats) : s->repeats;
         for (int k = 0; k < repeats; k++) {
-            char name[16];
+            char name[24];
             snprintf(name, sizeof name, "blocks.%d", i);
             enter_index(b, name, k);
             x = block(b, x, s, divisible(s->channels * size->width, 8), k ? 1 : s->stride,

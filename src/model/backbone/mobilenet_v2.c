@@ -35,7 +35,7 @@ void mobilenet_v2_build(struct builder *b, const void *config, value image, stru
     value x = activate(b, conv_norm(b, "first_layer", 0, image, dense((int)(32 * c->width_mult), 3, 2)), a);
     for (int i = 0; i < 7; i++) {
         const struct stage *s = &stages[i];
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "stage%d", i);
         for (int block = 0; block < s->repeats; block++) {
             enter_index(b, name, block);

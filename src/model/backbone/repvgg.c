@@ -58,7 +58,7 @@ void repvgg_build(struct builder *b, const void *config, value image, struct fea
         for (int i = 0; i < size->blocks[stage - 1]; i++, layer++) {
             struct conv three = dense(width, 3, i ? 1 : 2);
             three.groups = layer % 2 == 0 && layer <= 26 ? size->groups : 1;
-            char name[16];
+            char name[24];
             snprintf(name, sizeof name, "stage%d", stage);
             enter_index(b, name, i);
             x = rep_block(b, x, three, c);

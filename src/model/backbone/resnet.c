@@ -46,7 +46,7 @@ void resnet_build(struct builder *b, const void *config, value image, struct fea
     x = max_pool(b, x, 3, 2, 1);
     for (int stage = 1; stage <= 4; stage++) {
         for (int i = 0; i < size->blocks[stage - 1]; i++) {
-            char name[16];
+            char name[24];
             snprintf(name, sizeof name, "layer%d", stage);
             enter_index(b, name, i);
             x = residual_block(b, x, 32 << stage, i == 0 && stage > 1 ? 2 : 1, size->bottleneck, c->activation);
