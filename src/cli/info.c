@@ -121,7 +121,7 @@ static cJSON *info_json(const struct info *info)
 
 bool info_run(const struct args *args, struct error *err)
 {
-    struct info info = {0};
+    struct info info = { .session.config.network_only = true };
     const char *json = args_text(args, "json"), *graph = args_text(args, "graph");
     const bool ok = open_info(&info, args, err)
                  && (!graph || write_json(graph_describe(args_flag(args, "training") ? &info.training : &info.inference,

@@ -5,7 +5,6 @@
 
 bool session_open(struct session *s, const struct args *args, struct error *err)
 {
-    *s = (struct session){0};
     const bool ok = args_config(args, &s->config, err) && model_open(&s->model, &s->config, err);
     args_tell_ignored(&s->config);
     return ok;

@@ -82,7 +82,7 @@ static bool classes_agree(struct config *config, struct error *err)
         ok = (same_names(names, other[i])
               || misuse(err, "%s must be the class_names at the top", config_place(config, lists[i]).s)
               || carry_on(config, err))
-          && (!classes || atoi(classes) == names->count
+          && (!classes || config->network_only || atoi(classes) == names->count
               || misuse(err, "%s is %.20s, but there are %d class_names", config_place(config, heads[i]).s, classes,
                         names->count)
               || carry_on(config, err));
@@ -138,7 +138,8 @@ static bool read_rules(struct config *config, struct error *err)
 bool config_parse(struct config *config, const void *yaml, size_t size, const char *file, const char *const *overrides,
                   int count, struct error *err)
 {
-    *config = (struct config){ .problems = config->problems, .file = new_text(file, err) };
+    *config = (struct config){ .problems = config->problems, .network_only = config->network_only,
+                               .file = new_text(file, err) };
     bool ok = config->file && tree_parse(&config->root, yaml, size, config->file, err);
     if (ok && config->root.kind != SECTION)
         ok = misuse(err, "%s: holds no keys", file);
@@ -157,7 +158,7 @@ bool config_read(struct config *config, const char *path, const char *const *ove
 {
     struct bytes file;
     if (!file_read(&file, path, err)) {
-        *config = (struct config){ .problems = config->problems };
+        *config = (struct config){ .problems = config->problems, .network_only = config->network_only };
         return false;
     }
     const bool ok = config_parse(config, file.p, file.size, path, overrides, count, err);

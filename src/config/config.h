@@ -77,13 +77,14 @@ struct config {
 
     struct names ignored;                   /* keys given that have no effect here, for one line of the program */
     struct names *problems;                 /* NULL: the first one ends the reading */
+    bool network_only;                      /* there may be more or fewer class_names than classes of the heads */
     struct entry root;
     char *file;
 };
 
 /* Reads the file `path` and lays count overrides "KEY=VALUE" over it, VALUE being YAML.  Exit 2 names file, line and
  * key of the first problem; with config->problems set beforehand, every problem is added to that list, the key takes
- * its preset, and only what is no YAML at all ends the reading.  config_free in any case. */
+ * its preset, and only what is no YAML at all ends the reading.  network_only is set beforehand, too.  config_free in any case. */
 bool config_read(struct config *, const char *path, const char *const *overrides, int count, struct error *);
 bool config_parse(struct config *, const void *yaml, size_t size, const char *file, const char *const *overrides,
                   int count, struct error *);
