@@ -24,10 +24,12 @@ static size_t save(const struct node *n)
     return 2 * (size_t)image_count(n->x[0]) * (size_t)n->attr.norm.groups * sizeof(real);
 }
 
-/* Of each image and channel the sums of g and of g (x - mean). */
+/* Forward: of each image and group the moments.  Backward: of each image and channel the sums of g and g (x - mean). */
 static size_t work(const struct node *n, enum pass pass)
 {
-    return pass == BACKWARD ? 2 * (size_t)image_count(n->x[0]) * (size_t)n->x[0].c * sizeof(double) : 0;
+    const size_t images = (size_t)image_count(n->x[0]);
+    return pass == FORWARD ? images * (size_t)n->attr.norm.groups * sizeof(struct moments)
+                           : 2 * images * (size_t)n->x[0].c * sizeof(double);
 }
 
 /* A chunk's g and three vectors. */
@@ -54,29 +56,43 @@ static struct range part(struct range image, int c, int i)
     return r;
 }
 
-static struct moments group_moments(const struct call *k, struct range image, int group, real *mean, real *m2)
+/* Those of `channels` neighbours that have `count` pixels each. */
+static struct moments joined(int count, int channels, const real *mean, const real *m2)
+{
+    struct moments all = { (double)count * channels, 0, 0 };
+    for (int c = 0; c < channels; c++)
+        all.mean += mean[c] / (double)channels;
+    for (int c = 0; c < channels; c++)
+        all.m2 += m2[c] + count * (mean[c] - all.mean) * (mean[c] - all.mean);
+    return all;
+}
+
+/* Of each group of an image; all channels of a chunk are read together. */
+static const struct moments *group_moments(const struct call *k, int image)
 {
     const struct view x = k->x[0];
-    const int size = x.c / k->node->attr.norm.groups;
-    struct moments all = {0};
-    for (int i = 0; i < chunk_count(image.count, size); i++) {
-        const struct range r = part(image, size, i);
-        k->kernels->moments(r.count, size, x.p + r.first * x.ld + group * size, x.ld, mean, m2);
-        for (int c = 0; c < size; c++)
-            all = merged(all, (struct moments){ r.count, mean[c], m2[c] });
+    const int groups = k->node->attr.norm.groups, size = x.c / groups;
+    const struct range all = image_range(x, image);
+    struct moments *group = (struct moments *)k->work + (ptrdiff_t)image * groups;
+    real *mean = call_scratch(k), *m2 = mean + x.c;
+    memset(group, 0, (size_t)groups * sizeof *group);
+    for (int i = 0; i < chunk_count(all.count, x.c); i++) {
+        const struct range r = part(all, x.c, i);
+        k->kernels->moments(r.count, x.c, x.p + r.first * x.ld, x.ld, mean, m2);
+        for (int g = 0; g < groups; g++)
+            group[g] = merged(group[g], joined(r.count, size, mean + g * size, m2 + g * size));
     }
-    return all;
+    return group;
 }
 
 static void forward_image(const void *job, int image)
 {
     const struct call *k = job;
     const int groups = k->node->attr.norm.groups, size = k->x[0].c / groups;
-    const struct range r = image_range(k->x[0], image);
     const ptrdiff_t vector = (ptrdiff_t)image * k->ly[0].ld;
-    real *mean = call_scratch(k), *m2 = mean + size;
+    const struct moments *group = group_moments(k, image);
     for (int g = 0; g < groups; g++) {
-        const struct moments m = group_moments(k, r, g, mean, m2);
+        const struct moments m = group[g];
         const double rstd = 1 / sqrt(m.m2 / m.count + k->node->attr.norm.eps);
         saved(k, image)[2 * g] = (real)m.mean;
         saved(k, image)[2 * g + 1] = (real)rstd;
