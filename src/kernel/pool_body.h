@@ -50,26 +50,55 @@ static void max_pool_row(const struct depthwise *g, int i, const real *restrict 
     }
 }
 
-static inline void won_tap(int c, const real *restrict dy, const unsigned char *restrict winner, int tap,
-                           real *restrict dx)
+/* Outputs [i0, i1) x [j0, j1) read the input (r, s): `lanes` channels of its dx get dy of those that it won. */
+static inline __attribute__((always_inline)) void won_windows(const struct depthwise *g, int lanes, int r, int s, int i0,
+                                                              int i1, int j0, int j1, const real *restrict dy,
+                                                              const unsigned char *restrict winner, bool add,
+                                                              real *restrict dx)
 {
-    for (int i = 0; i < c; i++)
-        dx[i] += winner[i] == tap ? dy[i] : 0;
+    real sum[LANES];
+    for (int l = 0; l < lanes; l++)
+        sum[l] = add ? dx[l] : 0;
+    for (int i = i0; i < i1; i++)
+        for (int j = j0; j < j1; j++) {
+            const ptrdiff_t pixel = (ptrdiff_t)i * g->out_w + j;
+            const real *restrict d = dy + pixel * g->ldy;
+            const unsigned char *restrict won = winner + pixel * g->c;
+            const real tap = (real)((r + g->pad - i * g->stride) * g->kernel + s + g->pad - j * g->stride);
+#pragma omp simd
+            for (int l = 0; l < lanes; l++) {
+                const real here = won[l], more = d[l];
+                sum[l] += here == tap ? more : 0;
+            }
+        }
+    for (int l = 0; l < lanes; l++)
+        dx[l] = sum[l];
+}
+
+/* The outputs that read input i, [from, to) of out. */
+static inline int first_reader(const struct depthwise *g, int i)
+{
+    const int past = i + g->pad - g->kernel;
+    return past < 0 ? 0 : past / g->stride + 1;
+}
+
+static inline int readers_end(const struct depthwise *g, int i, int out)
+{
+    const int last = (i + g->pad) / g->stride;
+    return last < out ? last + 1 : out;
 }
 
 static void max_pool_dx_row(const struct depthwise *g, int r, const real *restrict dy,
                             const unsigned char *restrict winner, bool add, real *restrict dx)
 {
+    const int i0 = first_reader(g, r), i1 = readers_end(g, r, g->out_h);
     for (int s = 0; s < g->w; s++, dx += g->ldx) {
-        if (!add)
-            memset(dx, 0, (size_t)g->c * sizeof *dx);
-        for (int u = (r + g->pad) % g->stride; u < g->kernel; u += g->stride)
-            for (int v = (s + g->pad) % g->stride; v < g->kernel; v += g->stride) {
-                const int i = (r + g->pad - u) / g->stride, j = (s + g->pad - v) / g->stride;
-                const ptrdiff_t pixel = (ptrdiff_t)i * g->out_w + j;
-                if (r + g->pad >= u && s + g->pad >= v && i < g->out_h && j < g->out_w)
-                    won_tap(g->c, dy + pixel * g->ldy, winner + pixel * g->c, u * g->kernel + v, dx);
-            }
+        const int j0 = first_reader(g, s), j1 = readers_end(g, s, g->out_w);
+        int c = 0;
+        for (; c + LANES <= g->c; c += LANES)
+            won_windows(g, LANES, r, s, i0, i1, j0, j1, dy + c, winner + c, add, dx + c);
+        if (c < g->c)
+            won_windows(g, g->c - c, r, s, i0, i1, j0, j1, dy + c, winner + c, add, dx + c);
     }
 }
 
