@@ -172,8 +172,8 @@ static void dsl_case(uint64_t seed, int n, int objects, int topk)
     for (int g = 0; g < objects; g++)
         choose(&twin, n, g, topk);
     assert_true(arena_init(&tmp, dsl_bytes(&config, n), NULL));
-    assert_true(dsl_assign(&config, &(struct dsl_candidates){ n, CLASSES, (const double (*)[4])box, row, stride },
-                           &s.truth, &tmp, match, iou));
+    assert_true(dsl_assign(&config, &(struct dsl_candidates){ n, CLASSES, (const double (*)[4])box, row, stride,
+                                                                   NULL }, &s.truth, &tmp, match, iou));
     assert_int_equal(tmp.used, 0);
     for (int v = 0; v < n; v++) {
         const int want = objects ? resolve(&twin, v, objects) : MATCH_BACKGROUND;
@@ -210,7 +210,7 @@ static void test_dsl_ties(void **state)
     int match[4];
     double iou[4];
     assert_true(arena_init(&tmp, dsl_bytes(&config, 4), NULL));
-    const struct dsl_candidates c = { 4, CLASSES, box, row, NULL };
+    const struct dsl_candidates c = { 4, CLASSES, box, row, NULL, NULL };
     assert_true(dsl_assign(&config, &c, &truth, &tmp, match, iou));     /* trunc(3 x 0.8) = 2 */
     const int want[4] = { 0, 0, MATCH_BACKGROUND, MATCH_BACKGROUND };
     assert_memory_equal(match, want, sizeof want);

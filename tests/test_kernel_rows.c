@@ -82,6 +82,15 @@ static void upsample(const struct kernels *k, int c, bool add, const struct inpu
     k->upsample_dx_row(3, c, in->a, in->a + LD, in->b, in->b + LD, c + 1, add, out->y, c + 4);
 }
 
+/* Logits from -40 to 40, so that some probabilities are 0 and 1. */
+static void focal(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+{
+    float logit[CHANNELS];
+    for (int i = 0; i < c; i++)
+        logit[i] = (add ? 5 : 1) * in->a[i];
+    out->z[0] = k->focal(c, logit, 0.5f, out->y);
+}
+
 static const struct kernel_case {
     const char *name;
     void (*run)(const struct kernels *, int c, bool add, const struct inputs *, struct outputs *);
@@ -92,6 +101,7 @@ static const struct kernel_case {
     { "moments, norm_sums, norm_dx", normalisation },
     { "max_pool_row, max_pool_dx_row", max_pool },
     { "upsample_row, upsample_dx_row", upsample },
+    { "focal", focal },
     {0} };
 
 static bool same(const float *got, const float *want, const char *isa, const char *name, int c, bool add)

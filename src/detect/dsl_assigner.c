@@ -90,7 +90,8 @@ bool dsl_assign(const struct dsl_config *config, const struct dsl_candidates *c,
     if (!work.candidate || !work.overlaps.list || !work.costs.list)
         return false;
     for (int v = 0; v < c->count; v++) {
-        work.candidate[v] = (struct candidate){ dsl_background(c->logit[v], c->classes), INFINITY, 0 };
+        const double background = c->background ? c->background[v] : dsl_background(c->logit[v], c->classes);
+        work.candidate[v] = (struct candidate){ background, INFINITY, 0 };
         match[v] = MATCH_BACKGROUND;
     }
     for (int g = 0; g < truth->objects && c->count > 0; g++)

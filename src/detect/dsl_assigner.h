@@ -25,6 +25,7 @@ struct dsl_candidates {                 /* borrowed; all numbers are finite */
     const double (*box)[4];             /* [count] decoded, in pixels, not clipped */
     const float *const *logit;          /* [count] -> [classes] before the sigmoid */
     const double *stride;               /* [count] of the prior, in pixels; not read where dis_alpha is 0 */
+    const double *background;           /* [count] of each, or NULL: as dsl_background tells */
 };
 
 /* Writes match[count] (truth.h) and iou[count], that with the object matched or 0.  Borrows dsl_bytes from tmp, given

@@ -4,7 +4,9 @@
 #include "detect/box_loss.h"
 #include "detect/focal.h"
 #include "detect/prediction.h"
+#include "kernel/kernels.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct loss_config loss_plus_preset = {
@@ -26,8 +28,8 @@ static size_t assign_plus_bytes(const struct loss_config *config, const struct p
 {
     const size_t priors = (size_t)prior_count(grid);
     return arena_bytes(priors, sizeof(bool)) + 2 * arena_bytes(priors, sizeof(int))
-         + 2 * arena_bytes(priors, sizeof(double)) + arena_bytes(priors, sizeof(double[4]))
-         + arena_bytes(priors, sizeof(float *)) + dsl_bytes(&config->dsl, prior_count(grid));
+         + 3 * arena_bytes(priors, sizeof(double)) + arena_bytes(priors, sizeof(double[4]))
+         + arena_bytes((size_t)config->classes, sizeof(float)) + arena_bytes(priors, sizeof(float *)) + dsl_bytes(&config->dsl, prior_count(grid));
 }
 
 static size_t assign_gfl_bytes(const struct loss_config *config, const struct prior_grid *grid)
@@ -75,7 +77,8 @@ bool loss_init(struct loss *loss, const struct loss_config *config, const struct
 {
     const size_t rows = (size_t)grid->images * (size_t)prior_count(grid);
     *loss = (struct loss){ .config = *config, .grid = *grid, .team = *team };
-    if (!check(config, err) || !arena_init(&loss->memory, loss_bytes(config, grid, team->threads), err))
+    loss->kernels = kernels_pick(getenv("NANODET_ISA"), err);
+    if (!loss->kernels || !check(config, err) || !arena_init(&loss->memory, loss_bytes(config, grid, team->threads), err))
         return false;
     const size_t each = scratch_bytes(config, grid);
     loss->match = arena_take(&loss->memory, rows, sizeof *loss->match);
@@ -127,7 +130,8 @@ static void assign_plus(struct loss *loss, int image, const float *pred, const s
     bool *inside = arena_take(tmp, priors, sizeof *inside);
     int *row = arena_take(tmp, priors, sizeof *row), *match = arena_take(tmp, priors, sizeof *match), count = 0;
     double *iou = arena_take(tmp, priors, sizeof *iou), *stride = arena_take(tmp, priors, sizeof *stride);
-    double (*box)[4] = arena_take(tmp, priors, sizeof *box);
+    double (*box)[4] = arena_take(tmp, priors, sizeof *box), *background = arena_take(tmp, priors, sizeof *background);
+    float *slope = arena_take(tmp, (size_t)config->classes, sizeof *slope);
     const float **logit = arena_take(tmp, priors, sizeof *logit);
 
     priors_inside(&loss->grid, truth->objects, truth->box, inside);
@@ -141,9 +145,11 @@ static void assign_plus(struct loss *loss, int image, const float *pred, const s
         logit[count] = pred + at * prediction_channels(config->classes, config->reg_max);
         stride[count] = prior_at(&loss->grid, i).stride;
         prediction_box(logit[count] + config->classes, config->reg_max, prior_at(&loss->grid, i), box[count]);
+        background[count] = loss->kernels->focal(config->classes, logit[count], 1, slope);
         count++;
     }
-    const struct dsl_candidates candidates = { count, config->classes, (const double (*)[4])box, logit, stride };
+    const struct dsl_candidates candidates = { count, config->classes, (const double (*)[4])box, logit, stride,
+                                               background };
     dsl_assign(&config->dsl, &candidates, truth, tmp, match, iou);
     for (int v = 0; v < count; v++) {
         loss->match[row[v]] = match[v];
@@ -273,6 +279,21 @@ static void box_gradient(const struct gradient_job *k, struct prior prior, const
     }
 }
 
+/* The sum of QFL over the classes, only `label` having a target; sets dx [classes]. */
+static double class_gradient(const struct gradient_job *k, const float *x, int label, double score, float *dx)
+{
+    const int classes = k->loss->config.classes;
+    const bool usual = k->loss->config.beta == 2;
+    double sum = usual ? k->loss->kernels->focal(classes, x, (float)k->scale.qfl, dx) : 0, slope;
+    if (usual && label >= 0)
+        sum -= quality_focal(x[label], 0, 2, NULL);
+    for (int c = usual && label >= 0 ? label : 0; c < (usual ? label + 1 : classes); c++) {
+        sum += quality_focal(x[c], c == label ? score : 0, k->loss->config.beta, &slope);
+        dx[c] = (float)(k->scale.qfl * slope);
+    }
+    return sum;
+}
+
 static void gradient_row(const struct gradient_job *k, int image, struct prior prior, ptrdiff_t row,
                          struct loss_values *sum)
 {
@@ -283,11 +304,8 @@ static void gradient_row(const struct gradient_job *k, int image, struct prior p
     const float *x = k->pred + row * channels;
     float *dx = k->dpred + row * channels;
     memset(dx, 0, (size_t)channels * sizeof *dx);
-    for (int c = 0; c < classes && match != MATCH_IGNORED; c++) {
-        double slope;
-        sum->qfl += quality_focal(x[c], c == label ? k->loss->score[row] : 0, config->beta, &slope);
-        dx[c] = (float)(k->scale.qfl * slope);
-    }
+    if (match != MATCH_IGNORED)
+        sum->qfl += class_gradient(k, x, label, k->loss->score[row], dx);
     if (match >= 0)
         box_gradient(k, prior, truth->box[match], top_probability(x, classes), x + classes, dx + classes, sum);
 }

@@ -44,6 +44,7 @@ struct loss {
     struct loss_config config;
     struct prior_grid grid;
     struct team team;
+    const struct kernels *kernels;
     int *match;                     /* [rows] of the predictions: object of the row's image, or as in truth.h */
     float *score;                   /* [rows] the target IoU of a matched row; 0 elsewhere */
     struct image_sums *image;       /* [images] */

@@ -1,14 +1,15 @@
 /* kernel/activate_body.h -- activations and their derivatives; plain loops that the compiler turns into vectors,
- * included by every isa_*.c. */
+ * included by every isa_*.c after an exp_*.h. */
+#include "kernel/inlined.h"
 #include "kernel/kernels.h"
-#include <tgmath.h>
-
-/* Inlined always, so that act is a constant within each loop over channels. */
-#define INLINED static inline __attribute__((always_inline))
 
 INLINED real clamp6(real z) { return z > 6 ? 6 : z < 0 ? 0 : z; }
 
-INLINED real normal_cdf(real z) { return (1 + erf(z * (real)0.70710678118654752)) / 2; }
+INLINED real sigmoid(real z)
+{
+    const real e = exp_below(z < 0 ? z : -z);
+    return (z < 0 ? e : 1) / (1 + e);
+}
 
 INLINED real act_value(enum act act, real slope, real z)
 {
@@ -19,8 +20,8 @@ INLINED real act_value(enum act act, real slope, real z)
     case ACT_RELU6:        return clamp6(z);
     case ACT_HARD_SWISH:   return z * clamp6(z + 3) / 6;
     case ACT_HARD_SIGMOID: return clamp6(z + 3) / 6;
-    case ACT_SILU:         return z / (1 + exp(-z));
-    case ACT_SIGMOID:      return 1 / (1 + exp(-z));
+    case ACT_SILU:         return z * sigmoid(z);
+    case ACT_SIGMOID:      return sigmoid(z);
     case ACT_GELU:         return z * normal_cdf(z);
     }
     return z;
@@ -29,7 +30,7 @@ INLINED real act_value(enum act act, real slope, real z)
 /* act'(z); at a kink what PyTorch takes: the slope on the side of the flat part, or of the smaller z. */
 INLINED real act_slope(enum act act, real slope, real z)
 {
-    const real s = act == ACT_SILU || act == ACT_SIGMOID ? 1 / (1 + exp(-z)) : 0;
+    const real s = act == ACT_SILU || act == ACT_SIGMOID ? sigmoid(z) : 0;
     switch (act) {
     case ACT_NONE:         return 1;
     case ACT_RELU:         return z > 0 ? 1 : 0;
@@ -39,7 +40,7 @@ INLINED real act_slope(enum act act, real slope, real z)
     case ACT_HARD_SIGMOID: return z > -3 && z < 3 ? (real)1 / 6 : 0;
     case ACT_SILU:         return s * (1 + z * (1 - s));
     case ACT_SIGMOID:      return s * (1 - s);
-    case ACT_GELU:         return normal_cdf(z) + z * (real)0.39894228040143268 * exp(-z * z / 2);
+    case ACT_GELU:         return normal_cdf(z) + z * (real)0.39894228040143268 * exp_below(-z * z / 2);
     }
     return 1;
 }

@@ -1,6 +1,9 @@
 /* kernel/bodies.h -- every body, for the instruction set whose vec_*.h was included before. */
+#include "kernel/exp_body.h"
+
 #include "kernel/activate_body.h"
 #include "kernel/depthwise_body.h"
+#include "kernel/focal_body.h"
 #include "kernel/gemm_body.h"
 #include "kernel/norm_body.h"
 #include "kernel/pool_body.h"

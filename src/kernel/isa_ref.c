@@ -1,6 +1,9 @@
 /* kernel/isa_ref.c -- the plain kernels, checked by eye; every other table is checked against this one. */
+#include "kernel/exp_ref.h"
+
 #include "kernel/activate_body.h"
 #include "kernel/depthwise_ref.h"
+#include "kernel/focal_body.h"
 #include "kernel/gemm.h"
 #include "kernel/norm_body.h"
 #include "kernel/pool_body.h"

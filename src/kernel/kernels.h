@@ -72,6 +72,10 @@ struct kernels {
                       real *sum_gx);
     void (*norm_dx)(const struct norm_map *, int n, int c, const real *g, int ldg, const real *x, int ldx, bool add,
                     real *dx, int lddx);
+
+    /* The sum over c logits x of the quality focal loss for beta = 2 and target 0 (detect/focal.h); writes its slopes,
+     * times scale. */
+    real (*focal)(int c, const real *x, real scale, real *slope);
 };
 
 /* The table called ref, sse, avx2 or avx512 (misuse if this machine or build has no such); NULL: the fastest. */

@@ -6,4 +6,4 @@
     .interleave = interleave, .every_second = every_second,
     .max_pool_row = max_pool_row, .max_pool_dx_row = max_pool_dx_row,
     .upsample_row = upsample_row, .upsample_dx_row = upsample_dx_row,
-    .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx,
+    .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx, .focal = focal,

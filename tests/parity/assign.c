@@ -128,7 +128,7 @@ static void dsl(struct trial *k)
         logit[count++] = scores + (ptrdiff_t)i * classes;
     }
     parity_compare(k->p, k->path, wrong + abs(count - (int)fixture_number(t, "valid_priors", count)), 0, "candidates");
-    const struct dsl_candidates candidates = { count, classes, (const double (*)[4])box, logit, NULL };
+    const struct dsl_candidates candidates = { count, classes, (const double (*)[4])box, logit, NULL, NULL };
     int *match = tensors_block(t, (size_t)count, sizeof *match, NULL);
     double *iou = tensors_block(t, (size_t)count, sizeof *iou, NULL);
     if (!arena_init(&k->tmp, dsl_bytes(&config, count), NULL)

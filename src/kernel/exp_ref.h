@@ -1,0 +1,7 @@
+/* kernel/exp_ref.h -- what exp_body.h computes, by the C library. */
+#include "base/real.h"
+#include <tgmath.h>
+
+static inline real exp_below(real x)    { return exp(x); }                      /* x <= 0 */
+static inline real log1p_below(real e)  { return log1p(e); }                    /* 0 <= e <= 1 */
+static inline real normal_cdf(real z)   { return (1 + erf(z * (real)0.70710678118654752)) / 2; }
