@@ -428,6 +428,8 @@ static void test_bench_measures(void **state)
         assert_true(number(json, "peak_rss_bytes") > 1e6);
         assert_true(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(json, "isa")));
         assert_true(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "layers")) > 100);
+        assert_true(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "parts")) >= (i ? 5 : 3));
+        assert_true(number(json, "peak_gflops") > 0);
         cJSON_Delete(json);
     }
     works("bench", config, "--seconds", "0", NULL);

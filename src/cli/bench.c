@@ -1,10 +1,10 @@
 /* cli/bench.c -- how long training and detecting take, on generated images. */
 #include "base/memory.h"
 #include "base/random.h"
+#include "cli/bench_layers.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "kernel/kernels.h"
-#include "model/describe.h"
 #include "train/learner.h"
 #include <math.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ const struct option bench_options[] = {
     { "mode",    "train|infer", "infer", "a whole step of training, or the network alone" },
     { "batch",   "N",           NULL,    "images at a time (default: 1 to detect, the configuration's to train)" },
     { "seconds", "S",           "10",    "how long to measure" },
-    { "layers",  NULL,          NULL,    "tell the time of each layer" },
+    { "layers",  NULL,          NULL,    "tell time, arithmetic and traffic of each layer" },
     { "weights", "FILE",        NULL,    "detect with these weights (default: random ones)" },
     { "json",    "FILE",        NULL,    "write the figures there instead of a table here" },
     {0} };
@@ -34,7 +34,8 @@ struct bench {
     struct truth *truth; float (*box)[4]; int *label;
     bool train;
     double *round; int rounds;          /* seconds each took */
-    double *seconds[2], *least[2];      /* [pass][node] of this round, and of the best one; if wanted */
+    double forward, optimizer;          /* seconds of the last round, losses included in forward */
+    struct layers layers;               /* if wanted */
 };
 
 static double now(void)
@@ -102,42 +103,24 @@ static bool one_round(struct bench *b, struct error *err)
 {
     struct losses losses;
     struct plan *plan;
-    double norm;
+    double norm, start;
     if (!b->train) {
+        b->forward = b->optimizer = HUGE_VAL;
         memcpy(graph_view(b->graph, MODEL_INPUT).p, b->pixel,
                3 * (size_t)b->images.n * (size_t)b->images.h * (size_t)b->images.w * sizeof *b->pixel);
         graph_forward(b->graph, 0);
         return true;
     }
+    start = now();
     if (!learner_forward(&b->learner, &b->images, 0, &losses, &plan, err))
         return false;
+    b->forward = now() - start;
     b->graph = &plan->graph;
     graph_backward(b->graph, false);
-    return learner_update(&b->learner, &norm, err);
-}
-
-static bool time_layers(struct bench *b, struct error *err)
-{
-    const size_t count = (size_t)b->graph->node_count;
-    bool ok = true;
-    for (int pass = FORWARD; ok && pass <= BACKWARD; pass++) {
-        b->seconds[pass] = new_array(count, sizeof **b->seconds, err);
-        b->least[pass] = new_array(count, sizeof **b->least, err);
-        b->graph->seconds[pass] = b->seconds[pass];
-        ok = b->seconds[pass] && b->least[pass];
-        for (size_t i = 0; ok && i < count; i++)
-            b->least[pass][i] = HUGE_VAL;
-    }
+    start = now();
+    const bool ok = learner_update(&b->learner, &norm, err);
+    b->optimizer = now() - start;
     return ok;
-}
-
-static void keep_least(struct bench *b)
-{
-    for (int pass = FORWARD; b->seconds[FORWARD] && pass <= BACKWARD; pass++)
-        for (int i = 0; i < b->graph->node_count; i++) {
-            b->least[pass][i] = fmin(b->least[pass][i], b->seconds[pass][i]);
-            b->seconds[pass][i] = 0;
-        }
 }
 
 static int ascending(const void *a, const void *b)
@@ -152,12 +135,12 @@ static bool measure(struct bench *b, double seconds, bool layers, struct error *
     bool ok = b->round;
     for (int i = 0; ok && i < WARMING; i++)
         ok = one_round(b, err);
-    ok = ok && (!layers || time_layers(b, err));
+    ok = ok && (!layers || layers_open(&b->layers, b->graph, err));
     for (const double end = now() + seconds; ok && b->rounds < ROUNDS_MOST && (now() < end || b->rounds == 0);) {
         const double start = now();
         ok = one_round(b, err);
         b->round[b->rounds++] = now() - start;
-        keep_least(b);
+        layers_keep(&b->layers, b->forward, b->optimizer);
     }
     qsort(b->round, (size_t)b->rounds, sizeof *b->round, ascending);
     return ok;
@@ -166,26 +149,11 @@ static bool measure(struct bench *b, double seconds, bool layers, struct error *
 /* ---- what is told ---- */
 
 static double an_image(const struct bench *b, double seconds) { return 1e3 * seconds / b->images.n; }
-static double layer_ms(const struct bench *b, enum pass pass, int i) { return 1e3 * b->least[pass][i]; }
 
 static double peak_bytes(void)
 {
     struct rusage usage;
     return getrusage(RUSAGE_SELF, &usage) == 0 ? 1024.0 * (double)usage.ru_maxrss : 0;
-}
-
-static bool add_layers(cJSON *json, const struct bench *b)
-{
-    cJSON *list = cJSON_AddArrayToObject(json, "layers");
-    bool ok = list;
-    for (int i = 0; ok && i < b->graph->node_count; i++) {
-        cJSON *one = cJSON_CreateObject();
-        ok = cJSON_AddItemToArray(list, one) && cJSON_AddStringToObject(one, "name", b->graph->nodes[i].name)
-          && cJSON_AddStringToObject(one, "op", b->graph->nodes[i].op->name)
-          && cJSON_AddNumberToObject(one, "forward_ms", layer_ms(b, FORWARD, i))
-          && (!b->train || cJSON_AddNumberToObject(one, "backward_ms", layer_ms(b, BACKWARD, i)));
-    }
-    return ok;
 }
 
 static cJSON *bench_json(const struct bench *b)
@@ -199,7 +167,7 @@ static cJSON *bench_json(const struct bench *b)
                  && cJSON_AddNumberToObject(json, "images", (double)b->rounds * b->images.n)
                  && cJSON_AddNumberToObject(json, "peak_rss_bytes", peak_bytes())
                  && cJSON_AddStringToObject(json, "isa", b->kernels->name)
-                 && (!b->seconds[FORWARD] || add_layers(json, b));
+                 && layers_describe(json, &b->layers);
     if (ok)
         return json;
     cJSON_Delete(json);
@@ -208,14 +176,7 @@ static cJSON *bench_json(const struct bench *b)
 
 static void print_bench(const struct bench *b)
 {
-    if (b->seconds[FORWARD])
-        printf("%-52s %-12s %12s %12s\n", "layer, ms a batch", "op", "forward", b->train ? "backward" : "");
-    for (int i = 0; b->seconds[FORWARD] && i < b->graph->node_count; i++) {
-        printf("%-52s %-12s %12.3f", b->graph->nodes[i].name, b->graph->nodes[i].op->name, layer_ms(b, FORWARD, i));
-        if (b->train)
-            printf(" %12.3f", layer_ms(b, BACKWARD, i));
-        putchar('\n');
-    }
+    layers_print(&b->layers);
     printf("%s, %d x %d, batch %d, %d threads, %s: %.2f ms an image at best, %.2f in the median of %d; peak %.0f MB\n",
            b->train ? "train" : "infer", b->images.w, b->images.h, b->images.n, b->team.threads, b->kernels->name,
            an_image(b, b->round[0]), an_image(b, b->round[b->rounds / 2]), b->rounds * b->images.n, peak_bytes() / 1e6);
@@ -223,6 +184,7 @@ static void print_bench(const struct bench *b)
 
 static void close_bench(struct bench *b)
 {
+    layers_free(&b->layers);
     graph_free(&b->own);
     learner_free(&b->learner);
     free(b->pixel);
@@ -230,10 +192,6 @@ static void close_bench(struct bench *b)
     free(b->box);
     free(b->label);
     free(b->round);
-    free(b->seconds[FORWARD]);
-    free(b->seconds[BACKWARD]);
-    free(b->least[FORWARD]);
-    free(b->least[BACKWARD]);
     session_close(&b->session);
 }
 
