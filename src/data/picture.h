@@ -17,7 +17,7 @@ enum { PICTURE_SIDE = 1 << 20, PICTURE_PIXELS = 1 << 28 };      /* more is refus
 
 struct picture { unsigned char *p; int width, height; };        /* [height][width][3] B, G, R, rows without gaps */
 
-/* Room for a picture of that size, black.  picture_free releases it. */
+/* Room for a picture of that size, pixels not set.  picture_free releases it. */
 bool picture_new(struct picture *, int width, int height, struct error *);
 void picture_free(struct picture *);
 
