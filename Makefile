@@ -4,7 +4,7 @@
 # make test            everything that can be checked here (scripts/test.sh)
 # make fuzz | soak     the readers a minute each; these and interrupted trainings for hours
 # make oracle          every model in configs/ against PyTorch's automatic differentiation, where there is one
-# make bench           speed, beside PyTorch where there is one
+# make bench           speed, beside other programs where there are some; BENCH="--rounds 1 --seconds 1": a short one
 # make install         into PREFIX, below DESTDIR: program, libraries, header, pkg-config file
 CC      ?= cc
 PREFIX  ?= /usr/local
@@ -103,10 +103,12 @@ $(BUILD)/tests/test_args: $(BUILD)/src/cli/args.o
 $(BUILD)/tests/test_commands: $(filter-out %/main.o,$(CLI))
 $(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o
 
-# What the oracle compares: the program that writes it is no part of the product.
-$(BUILD)/tests/oracle_dump: tests/oracle/dump.c $(BUILD)/libnanodet.a
+# Programs of the oracle and of the measuring, no part of the product.
+$(BUILD)/tests/oracle_dump: tests/oracle/dump.c
+$(BUILD)/tests/bench_load: tests/bench/load.c
+$(BUILD)/tests/oracle_dump $(BUILD)/tests/bench_load: $(BUILD)/libnanodet.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $^ -o $@ $(LDFLAGS) $(LIBS)
+	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) $(BUILD)/libnanodet.a -o $@ $(LDFLAGS) $(LIBS)
 
 # A fuzz target defines LLVMFuzzerTestOneInput; the driver runs it over saved files, FUZZ=1 links libFuzzer instead.
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(if $(FUZZ),,tests/fuzz/driver.c) $(BUILD)/libnanodet.a
@@ -136,8 +138,8 @@ oracle: $(BUILD)/tests/oracle_dump
 soak: nanodet
 	sh tests/soak/fuzz.sh 600
 	sh tests/kill_resume.sh ./nanodet 100
-bench: nanodet
-	sh tests/bench/bench.sh
+bench: nanodet $(BUILD)/tests/bench_load
+	python3 tests/bench/bench.py $(if $(BENCH),$(BENCH),--out docs/figures.md)
 clean:
 	rm -rf $(BUILD) nanodet
 .PHONY: all install tests fuzzers test fuzz oracle soak bench clean
