@@ -47,6 +47,22 @@ static size_t scratch(const struct node *n, enum pass pass)
     return in > dy ? in : dy;
 }
 
+/* The taps of one row of a window whose first lies in `column` of a row of w pixels, 0 outside.  Inside the row pixels
+ * without gaps are one piece: of three channels, a copy a tap would cost more than the product. */
+static void copy_taps(int taps, int c, const real *row, int ld, int column, int w, real *to)
+{
+    const real *from = row + (ptrdiff_t)column * ld;
+    if (ld == c && column >= 0 && column + taps <= w) {
+        memcpy(to, from, (size_t)(taps * c) * sizeof *to);
+        return;
+    }
+    for (int v = 0; v < taps; v++, from += ld, to += c)
+        if (column + v >= 0 && column + v < w)
+            memcpy(to, from, (size_t)c * sizeof *to);
+        else
+            memset(to, 0, (size_t)c * sizeof *to);
+}
+
 /* The patches of group `group` that a block of outputs reads; *ld: numbers from one to the next. */
 static const real *patches(const struct node *n, struct block out, struct view x, struct rows in, int group,
                            real *scratch_patches, int *ld)
@@ -59,15 +75,14 @@ static const real *patches(const struct node *n, struct block out, struct view x
     real *to = scratch_patches;
     for (int i = out.row; i < out.row + out.rows; i++)
         for (int j = 0; j < out.w; j++)
-            for (int u = 0; u < w.h; u++)
-                for (int v = 0; v < w.w; v++, to += w.c) {
-                    const int row = i * stride - pad + u, column = j * stride - pad + v;
-                    const real *from = in.p + ((ptrdiff_t)(row - in.first) * x.w + column) * in.ld + group * w.c;
-                    if (row >= 0 && row < x.h && column >= 0 && column < x.w)
-                        memcpy(to, from, (size_t)w.c * sizeof *to);
-                    else
-                        memset(to, 0, (size_t)w.c * sizeof *to);
-                }
+            for (int u = 0; u < w.h; u++, to += w.w * w.c) {
+                const int row = i * stride - pad + u;
+                const real *from = in.p + (ptrdiff_t)(row - in.first) * x.w * in.ld + group * w.c;
+                if (row >= 0 && row < x.h)
+                    copy_taps(w.w, w.c, from, in.ld, j * stride - pad, x.w, to);
+                else
+                    memset(to, 0, (size_t)(w.w * w.c) * sizeof *to);
+            }
     *ld = patch(n);
     return scratch_patches;
 }
