@@ -70,7 +70,8 @@ static inline int vectors_of(struct network *net, enum layer_kind kind, const ch
     const size_t dims[1] = { (size_t)net->layers[x].out_channels };
     net->layers[layer].weight = random_weights(net, name, 1, dims, 1, 0.1);
     net->layers[layer].bias = random_weights(net, name, 1, dims, 0, 0.1);
-    net->layers[layer].eps = kind == LAYER_NORM ? 1e-5 : 0;
+    net->layers[layer].eps = kind == LAYER_AFFINE ? 0 : 1e-5;
+    net->layers[layer].groups = kind == LAYER_GROUP_NORM ? 2 : 1;
     return finish_layer(net, layer);
 }
 
@@ -139,6 +140,7 @@ static inline struct network every_layer(bool sigmoid_of)
     int x = conv_of(&net, "conv2", every_stem(&net), 8, (struct window){ 5, 2, 1 }, false);
     x = activation_of(&net, "conv2.act", x, ACT_HARD_SWISH);
     x = pool_of(&net, LAYER_AVG_POOL, "avgpool", x, 1);
+    x = vectors_of(&net, LAYER_GROUP_NORM, "group_norm", x);
     int gate = conv_of(&net, "gate", x, 1, (struct window){ 1, 1, 1 }, true);
     x = binary(&net, LAYER_MUL, "gate.mul", x, activation_of(&net, "gate.act", gate, ACT_SIGMOID));
     int top = conv_of(&net, "conv3", x, 8, (struct window){ 3, 2, 2 }, true);

@@ -33,7 +33,12 @@ static const char *const model_kinds[] = {
     "model.arch={name: OneStageDetector, backbone: {name: ShuffleNetV2, model_size: 0.5x}, "
     "fpn: {name: PAN, in_channels: [48, 96, 192], out_channels: 32, start_level: 0, num_outs: 3}, "
     "head: {name: GFLHead, num_classes: 3, input_channel: 32, feat_channels: 32, stacked_convs: 2, "
-    "strides: [8, 16, 32], reg_max: 7, norm_cfg: {type: BN}}}" };
+    "strides: [8, 16, 32], reg_max: 7, norm_cfg: {type: BN}}}",
+    /* norms of groups */
+    "model.arch={name: OneStageDetector, backbone: {name: ShuffleNetV2, model_size: 0.5x}, "
+    "fpn: {name: FPN, in_channels: [48, 96, 192], out_channels: 32, start_level: 0, num_outs: 3}, "
+    "head: {name: GFLHead, num_classes: 3, input_channel: 32, feat_channels: 32, stacked_convs: 2, "
+    "strides: [8, 16, 32], reg_max: 7, norm_cfg: {type: GN, num_groups: 4}}}" };
 enum { MODEL_KINDS = sizeof model_kinds / sizeof *model_kinds };
 
 /* Batch norms have statistics of some training. */

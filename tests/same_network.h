@@ -46,7 +46,7 @@ static inline void assert_same_network(const struct network *a, const struct net
         assert_true(x->kernel == y->kernel && x->stride == y->stride && x->pad == y->pad && x->groups == y->groups);
         assert_true(x->from == y->from && x->to == y->to && x->act == y->act && x->slope == y->slope);
         assert_true(x->out_channels == y->out_channels);
-        assert_true(x->kind != LAYER_NORM || (float)x->eps == (float)y->eps);
+        assert_true((x->kind != LAYER_NORM && x->kind != LAYER_GROUP_NORM) || (float)x->eps == (float)y->eps);
         assert_same_tensor(a, x->weight, b, y->weight, half);
         assert_same_tensor(a, x->bias, b, y->bias, half);
     }

@@ -343,6 +343,22 @@ static struct label misfit(struct emitter *e, const char *x)
     return emit_two(e, "Add", x, floats(e, 1, (const size_t[]){ 5 }, 1).s);
 }
 
+/* A norm of four groups whose factors are that number. */
+static struct label norm_of(struct emitter *e, const char *x, float factor)
+{
+    const float ones[4] = { factor, factor, factor, factor }, zeros[4] = {0};
+    const struct label scale = emit_floats(e, ones, 1, (const size_t[]){ 4 });
+    const struct label shift = emit_floats(e, zeros, 1, (const size_t[]){ 4 });
+    return emit(e, NULL, "InstanceNormalization", (const char *const[]){ x, scale.s, shift.s, NULL }, NULL);
+}
+
+static struct label norm_of_maps(struct emitter *e, const char *x) { return norm_of(e, x, 1); }
+
+static struct label norm_with_factors(struct emitter *e, const char *x)
+{
+    return norm_of(e, reshape(e, x, (const int64_t[]){ 1, 4, -1 }, 3).s, 2);
+}
+
 static struct label half_a_gelu(struct emitter *e, const char *x) { return emit_one(e, "Erf", x); }
 
 /* Each doubles a constant: 2^40 numbers if nobody counted. */
@@ -364,7 +380,8 @@ static const struct refusal {
     { no_type, "not read (77)" },   { odd_window, "not square" },       { enormous_window, "not square" },
     { dilated, "dilated" },         { thirds, "cannot have" },          { rotated, "another order" },
     { larger, "another size" },     { misfit, "does not fit" },         { half_a_gelu, "outside of a GELU" },
-    { bomb, "more arithmetic" } };
+    { bomb, "more arithmetic" },    { norm_of_maps, "not over groups" },
+    { norm_with_factors, "factors of their own" } };
 
 static void lies_are_refused(void **state)
 {

@@ -54,7 +54,7 @@ bool network_params(const struct network *net, struct params *params, struct err
         const int c = layer->out_channels;
         if (!declare_tensor(net, layer->weight, params, err) || !declare_tensor(net, layer->bias, params, err))
             return false;
-        if ((layer->kind == LAYER_AFFINE || layer->kind == LAYER_NORM)
+        if ((layer->kind == LAYER_AFFINE || layer->kind == LAYER_NORM || layer->kind == LAYER_GROUP_NORM)
             && (!declare(params, name_of("zeros", c).s, vector(c), 1, 0, err)
                 || !declare(params, name_of("ones", c).s, vector(c), 1, 1, err)))
             return false;
@@ -162,8 +162,9 @@ static value build_norm(struct running *r, const struct layer *layer, const valu
 {
     const int c = layer->out_channels;
     const value shift = layer->bias == NO_TENSOR ? constant(r, "zeros", c) : weight(r, layer->bias);
-    return graph_node(&r->b, &op_layer_norm, layer->name, (value[]){ x[0], weight(r, layer->weight), shift }, 3,
-                      (union attr){ .norm = { .eps = (real)layer->eps } });
+    return graph_node(&r->b, layer->kind == LAYER_NORM ? &op_layer_norm : &op_group_norm, layer->name,
+                      (value[]){ x[0], weight(r, layer->weight), shift }, 3,
+                      (union attr){ .norm = { .eps = (real)layer->eps, .groups = layer->groups } });
 }
 
 static value build_attention(struct running *r, const struct layer *layer, const value *x)
@@ -205,6 +206,7 @@ static const struct builder_row {
     [LAYER_BILINEAR]    = { .op = &op_upsample2x },
     [LAYER_NEAREST]     = { .op = &op_nearest2x },
     [LAYER_NORM]        = { .build = build_norm },
+    [LAYER_GROUP_NORM]  = { .build = build_norm },
     [LAYER_ATTENTION]   = { .build = build_attention },
     [LAYER_SIGMOID_OF]  = { .build = build_sigmoid_of } };
 

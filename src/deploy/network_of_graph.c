@@ -172,6 +172,19 @@ static bool norm_weights(struct making *m, const struct node *n)
     return true;
 }
 
+/* The activation that is part of a norm's node, on what was added last. */
+static bool norm_act(struct making *m, const struct node *n, int level)
+{
+    if (n->attr.norm.act == ACT_NONE)
+        return true;
+    struct layer *layer = add_layer(m, n, level, ".act", LAYER_ACTIVATION, (int[]){ m->net->count - 1 }, 1);
+    if (layer) {
+        layer->act = n->attr.norm.act;
+        layer->slope = (float)n->attr.norm.slope;
+    }
+    return layer;
+}
+
 static bool norm_layers(struct making *m, const struct node *n, int level, enum layer_kind kind)
 {
     if (n->attr.norm.training)
@@ -184,14 +197,7 @@ static bool norm_layers(struct making *m, const struct node *n, int level, enum 
     layer->weight = m->tensor[n->result[0]];
     layer->bias = layer->weight + 1;
     layer->eps = (double)n->attr.norm.eps;
-    if (n->attr.norm.act == ACT_NONE)
-        return true;
-    layer = add_layer(m, n, level, ".act", LAYER_ACTIVATION, (int[]){ m->net->count - 1 }, 1);
-    if (layer) {
-        layer->act = n->attr.norm.act;
-        layer->slope = (float)n->attr.norm.slope;
-    }
-    return layer;
+    return norm_act(m, n, level);
 }
 
 /* A number a level becomes a vector of equal numbers. */
@@ -261,7 +267,8 @@ static bool position_layer(struct making *m, const struct node *n, int level, en
     return add_layer(m, n, level, "", kind, (int[]){ operand(m, n, 0, level), constant }, 2);
 }
 
-static bool layer_norm_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+/* Of the layer norm, or the group norm with the activation behind it. */
+static bool own_norm_layers(struct making *m, const struct node *n, int level, enum layer_kind kind)
 {
     const int weight = weights_of(m, n->operand[1], 1), bias = weights_of(m, n->operand[2], 1);
     struct layer *layer = weight < 0 || bias < 0 ? NULL : add_plain(m, n, level, kind, 1);
@@ -269,8 +276,9 @@ static bool layer_norm_layer(struct making *m, const struct node *n, int level, 
         layer->weight = weight;
         layer->bias = bias;
         layer->eps = (double)n->attr.norm.eps;
+        layer->groups = kind == LAYER_GROUP_NORM ? n->attr.norm.groups : 1;
     }
-    return layer;
+    return layer && (kind != LAYER_GROUP_NORM || norm_act(m, n, level));
 }
 
 /* Queries, keys and values lie one after the other in the operand's channels. */
@@ -329,7 +337,8 @@ static const struct maker {
     { &op_upsample2x,  LAYER_BILINEAR,    plain },
     { &op_nearest2x,   LAYER_NEAREST,     plain },
     { &op_resize,      LAYER_BILINEAR,    resize_layer },
-    { &op_layer_norm,  LAYER_NORM,        layer_norm_layer },
+    { &op_layer_norm,  LAYER_NORM,        own_norm_layers },
+    { &op_group_norm,  LAYER_GROUP_NORM,  own_norm_layers },
     { &op_attention,   LAYER_ATTENTION,   attention_layers },
     { &op_position,    LAYER_ADD,         position_layer },
     { &op_concat,      LAYER_CONCAT,      concat_layer },

@@ -186,22 +186,37 @@ static bool mat_mul(struct ncnn_reader *r)
     return put_attention(r, (int[]){ scores->value[0], scores->value[1], v->value[0] }, scores->heads, v->layout);
 }
 
-static bool layer_norm(struct ncnn_reader *r)
+/* A norm with weights, which follow in the file. */
+static bool put_norm(struct ncnn_reader *r, enum layer_kind kind, int groups, double eps)
 {
-    const int channels = ncnn_channels(r, r->in[0]->value[0]);
-    const size_t dims[1] = { (size_t)channels };
-    if (ncnn_integer(r->line, 0, 0) != channels || !ncnn_integer(r->line, 2, 1) || !(ncnn_number(r->line, 1, 0) >= 0))
-        return ncnn_refuse(r, "only over the channels of a pixel, with weights, is supported");
+    const size_t dims[1] = { (size_t)ncnn_channels(r, r->in[0]->value[0]) };
     const int weight = ncnn_weight(r, "weight", false, 1, dims);
     const int bias = weight < 0 ? NO_TENSOR : ncnn_weight(r, "bias", false, 1, dims);
-    const int layer = bias < 0 ? -1 : ncnn_add(r, LAYER_NORM, r->in[0]->value, 1);
+    const int layer = bias < 0 ? -1 : ncnn_add(r, kind, r->in[0]->value, 1);
     if (layer < 0)
         return false;
     r->net->layers[layer].weight = weight;
     r->net->layers[layer].bias = bias;
-    r->net->layers[layer].eps = ncnn_number(r->line, 1, 0.001);
+    r->net->layers[layer].groups = groups;
+    r->net->layers[layer].eps = eps;
     ncnn_put(r, 0, layer);
     return ncnn_finish(r, layer);
+}
+
+static bool layer_norm(struct ncnn_reader *r)
+{
+    const int channels = ncnn_channels(r, r->in[0]->value[0]);
+    if (ncnn_integer(r->line, 0, 0) != channels || !ncnn_integer(r->line, 2, 1))
+        return ncnn_refuse(r, "only over the channels of a pixel, with weights, is supported");
+    return put_norm(r, LAYER_NORM, 1, ncnn_number(r->line, 1, 0.001));
+}
+
+static bool group_norm(struct ncnn_reader *r)
+{
+    const int channels = ncnn_channels(r, r->in[0]->value[0]);
+    if (ncnn_integer(r->line, 1, 0) != channels || !ncnn_integer(r->line, 3, 1))
+        return ncnn_refuse(r, "only of all channels, with weights, is supported");
+    return put_norm(r, LAYER_GROUP_NORM, ncnn_integer(r->line, 0, 1), ncnn_number(r->line, 2, 0.001));
 }
 
 const struct ncnn_type ncnn_row_types[] = {
@@ -213,4 +228,5 @@ const struct ncnn_type ncnn_row_types[] = {
     { "Gemm",      { 1, 1 }, { 1, 1 }, BINS, gemm },
     { "MatMul",    { 2, 2 }, { 1, 1 }, HEADS | HEAD_PIXELS | SCORES, mat_mul },
     { "LayerNorm", { 1, 1 }, { 1, 1 }, PIXELS | MAP_PIXELS, layer_norm },
+    { "GroupNorm", { 1, 1 }, { 1, 1 }, MAP, group_norm },
     {0} };

@@ -321,6 +321,14 @@ static bool write_norm(struct writer *w, const struct layer *layer, struct blob 
     return add_weights(w, layer, layer->weight, false) && add_bias(w, layer);
 }
 
+static bool write_group_norm(struct writer *w, const struct layer *layer, struct blob out)
+{
+    const struct blob in = read_operand(w, layer, 0);
+    line(w, "GroupNorm", layer->name, &in, 1, &out, 1, " 0=%d 1=%d 2=%.8e 3=1", layer->groups, layer->out_channels,
+         layer->eps);
+    return add_weights(w, layer, layer->weight, false) && add_bias(w, layer);
+}
+
 /* [heads][c / heads][pixels] of each operand; v (q^T k / sqrt(c / heads) after softmax)^T. */
 static bool write_attention(struct writer *w, const struct layer *layer, struct blob out)
 {
@@ -372,7 +380,7 @@ static bool (*const writers[LAYER_KINDS])(struct writer *, const struct layer *,
     [LAYER_SHUFFLE] = write_shuffle,        [LAYER_MAX_POOL] = write_pool, [LAYER_AVG_POOL] = write_pool,
     [LAYER_GLOBAL_POOL] = write_pool,       [LAYER_BILINEAR] = write_interp, [LAYER_NEAREST] = write_interp,
     [LAYER_NORM] = write_norm,              [LAYER_ATTENTION] = write_attention,
-    [LAYER_SIGMOID_OF] = write_sigmoid_of };
+    [LAYER_GROUP_NORM] = write_group_norm,  [LAYER_SIGMOID_OF] = write_sigmoid_of };
 
 /* ---- what is put out ---- */
 

@@ -29,6 +29,7 @@ static const struct {
     [LAYER_BILINEAR]    = { .name = "bilinear", .operands = { 1, 1 } },
     [LAYER_NEAREST]     = { .name = "nearest", .operands = { 1, 1 } },
     [LAYER_NORM]        = { .name = "layer norm", .operands = { 1, 1 }, .weight = true, .bias = true },
+    [LAYER_GROUP_NORM]  = { .name = "group norm", .operands = { 1, 1 }, .weight = true, .bias = true, .groups = true },
     [LAYER_ATTENTION]   = { .name = "attention", .operands = { 3, 3 }, .groups = true },
     [LAYER_SIGMOID_OF]  = { .name = "sigmoid of", .operands = { 1, 1 }, .slice = true } };
 
@@ -149,7 +150,7 @@ static bool numbers_fit(const struct layer *layer, int in)
         && (!kinds[kind].slice || (layer->from >= 0 && layer->from < layer->to && layer->to <= in))
         && (!kinds[kind].groups || (is_extent(layer->groups) && in % layer->groups == 0))
         && (kind != LAYER_ACTIVATION || ((unsigned)layer->act <= ACT_GELU && layer->slope >= 0 && layer->slope <= 1))
-        && (kind != LAYER_NORM || (layer->eps >= 0 && layer->eps <= 1));
+        && ((kind != LAYER_NORM && kind != LAYER_GROUP_NORM) || (layer->eps >= 0 && layer->eps <= 1));
 }
 
 static bool weights_fit(const struct network *net, const struct layer *layer, int in)
@@ -160,7 +161,9 @@ static bool weights_fit(const struct network *net, const struct layer *layer, in
                              && layer->bias == NO_TENSOR;
     case LAYER_CONV:     return conv_fits(layer, w, in) && (layer->bias == NO_TENSOR || is_vector(b, (int)w->dims[0]));
     case LAYER_AFFINE:
-    case LAYER_NORM:     return is_vector(w, in) && (layer->bias == NO_TENSOR || is_vector(b, in));
+    case LAYER_NORM:
+    case LAYER_GROUP_NORM:
+                         return is_vector(w, in) && (layer->bias == NO_TENSOR || is_vector(b, in));
     default:             return layer->weight == NO_TENSOR && layer->bias == NO_TENSOR;
     }
 }

@@ -27,6 +27,7 @@ enum layer_kind {
     LAYER_BILINEAR,         /* twice the size, half-pixel centres */
     LAYER_NEAREST,          /* twice the size */
     LAYER_NORM,             /* layer norm over the channels of each pixel: weight[c], bias[c], eps */
+    LAYER_GROUP_NORM,       /* over the pixels and the channels of a group: weight[c], bias[c], eps, groups */
     LAYER_ATTENTION,        /* softmax(q k^T / sqrt(d)) v among the pixels of an image, d = channels / groups a head:
                                operands q, k, v; groups: the heads */
     LAYER_SIGMOID_OF,       /* channels [from, to) through a sigmoid, the others as they are */

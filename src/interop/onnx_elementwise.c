@@ -71,12 +71,14 @@ static int add_constant(struct reader *r, int origin, struct map map, double str
     return layer;
 }
 
-/* Convolutions have a place for what is added to their channels. */
+static bool is_norm(const struct layer *l) { return l->kind == LAYER_NORM || l->kind == LAYER_GROUP_NORM; }
+
+/* Convolutions and norms have a place for what is added to their channels. */
 static bool takes_bias(const struct reader *r, int layer)
 {
     const struct layer *l = &r->net->layers[layer];
     return l->bias == NO_TENSOR && r->places[layer].readers == 1
-        && (l->kind == LAYER_CONV || l->kind == LAYER_AFFINE || l->kind == LAYER_NORM);
+        && (l->kind == LAYER_CONV || l->kind == LAYER_AFFINE || is_norm(l));
 }
 
 static int add_bias(struct reader *r, const struct onnx_node *node, int to, float *values, double sign)
@@ -102,7 +104,7 @@ static int add_factors(struct reader *r, const struct onnx_node *node, int to, f
     const struct layer *norm = &r->net->layers[to];
     for (int i = 0; divide && i < r->places[to].map.extent[AXIS_C]; i++)
         values[i] = 1 / values[i];
-    if (norm->kind == LAYER_NORM && norm->weight == NO_TENSOR && takes_bias(r, to)) {
+    if (is_norm(norm) && norm->weight == NO_TENSOR && takes_bias(r, to)) {
         const int weight = add_vector(r, to, "weight", values);
         r->net->layers[to].weight = weight;
         return weight == NO_TENSOR ? -1 : to;

@@ -1,14 +1,19 @@
-/* Layer norms: as one node, or spelled out as (x - mean) / sqrt(mean of (x - mean)^2 + epsilon). */
+/* Layer norms: as one node, or spelled out as (x - mean) / sqrt(mean of (x - mean)^2 + epsilon).  Group norms: as a
+ * norm of each image's groups, seen as one extent each. */
 #include "interop/onnx_reader.h"
 
-/* The norm of x, whose channels are its last extent; output 0 is it.  Factors may follow. */
-static struct layer *add_norm(struct reader *r, const struct onnx_node *node, const struct seen *x, double eps)
+#include "base/memory.h"
+#include <stdlib.h>
+
+/* The norm of x; output 0 is it.  Factors may follow. */
+static struct layer *add_norm(struct reader *r, const struct onnx_node *node, const struct seen *x,
+                              enum layer_kind kind, double eps)
 {
     const struct place place = r->places[x->layer];
     struct seen y = *x;
     y.kind = SEEN_MAP;
     y.form = plain_form;
-    y.layer = add_layer(r, node, LAYER_NORM, &x->layer, 1, place.map, place.stride);
+    y.layer = add_layer(r, node, kind, &x->layer, 1, place.map, place.stride);
     if (y.layer < 0)
         return NULL;
     r->net->layers[y.layer].eps = eps;
@@ -27,12 +32,47 @@ static bool read_layer_norm(struct reader *r, const struct onnx_node *node)
     const double eps = onnx_float(node, "epsilon", 1e-5);
     if (dim != x->view.rank - 1 || (axis != -1 && axis != dim) || !(eps >= 0))
         return node_fails(r, node, "a norm that is not over the channels");
-    struct layer *norm = add_norm(r, node, x, eps);
+    struct layer *norm = add_norm(r, node, x, LAYER_NORM, eps);
     if (!norm)
         return false;
     norm->weight = weights_of_input(r, node, 1, 1, &count);
     norm->bias = node_input(r, node, 2) ? weights_of_input(r, node, 2, 1, &count) : NO_TENSOR;
     return norm->weight != NO_TENSOR && (norm->bias != NO_TENSOR || !node_input(r, node, 2));
+}
+
+/* Has the node at input i nothing but this number, `count` times? */
+static bool all_are(struct reader *r, const struct onnx_node *node, int i, int count, double number)
+{
+    const struct tensor *t = node_constant(r, node, i);
+    double *v = t && tensor_count(t) == (size_t)count ? new_array((size_t)count, sizeof *v, r->err) : NULL;
+    bool all = v;
+    if (v)
+        tensor_doubles(t, v);
+    for (int k = 0; all && k < count; k++)
+        all = !(v[k] < number || v[k] > number);
+    free(v);
+    return all;
+}
+
+/* What an exporter makes of a group norm: the groups have no factors of their own. */
+static bool read_group_norm(struct reader *r, const struct onnx_node *node)
+{
+    struct seen *x = node_value(r, node, 0);
+    if (!x || !seen_settle(r, x))
+        return false;
+    const struct map *map = &r->places[x->layer].map;
+    const int groups = x->view.extent[1];
+    const double eps = onnx_float(node, "epsilon", 1e-5);
+    struct view wanted = view_of(map);
+    if (x->view.rank != 3 || !view_reshape(&wanted, (const int64_t[]){ map->extent[AXIS_N], groups, -1 }, 3)
+        || !view_same(&wanted, &x->view) || map->extent[AXIS_C] % groups)
+        return node_fails(r, node, "a norm that is not over groups of channels");
+    if (!all_are(r, node, 1, groups, 1) || !all_are(r, node, 2, groups, 0) || !(eps >= 0))
+        return node_fails(r, node, "a norm whose groups have factors of their own");
+    struct layer *norm = add_norm(r, node, x, LAYER_GROUP_NORM, eps);
+    if (norm)
+        norm->groups = groups;
+    return norm;
 }
 
 /* What an operator makes of an operand at one step; the second operand is a constant, or a value of that kind. */
@@ -78,7 +118,7 @@ bool norm_step(struct reader *r, const struct onnx_node *node, bool *known)
     if ((step->y == SEEN_SQUARES && number != 2) || !(y.form.shift >= 0 && y.form.shift < 1))
         return node_fails(r, node, "a step of a norm with a number that it does not have");
     if (step->y == SEEN_MAP)
-        return add_norm(r, node, x, other->form.shift) != NULL;
+        return add_norm(r, node, x, LAYER_NORM, other->form.shift) != NULL;
     set_view(r, node, 0, &y);
     return true;
 }
@@ -90,4 +130,5 @@ static bool read_step(struct reader *r, const struct onnx_node *node)
 }
 
 const struct handler norm_handlers[] = {
-    { "LayerNormalization", read_layer_norm }, { "Pow", read_step }, { "Sqrt", read_step }, {0} };
+    { "LayerNormalization", read_layer_norm }, { "InstanceNormalization", read_group_norm }, { "Pow", read_step },
+    { "Sqrt", read_step }, {0} };

@@ -258,7 +258,8 @@ static bool fill_norms(struct reader *r)
     for (int i = 0; ok && i < r->net->count; i++) {
         const size_t count = (size_t)r->places[i].map.extent[AXIS_C];
         float *ones = NULL;
-        if (r->net->layers[i].kind != LAYER_NORM || r->net->layers[i].weight != NO_TENSOR)
+        const enum layer_kind kind = r->net->layers[i].kind;
+        if ((kind != LAYER_NORM && kind != LAYER_GROUP_NORM) || r->net->layers[i].weight != NO_TENSOR)
             continue;
         const int weight = network_weights(r->net, r->net->layers[i].name, 1, &count, &ones, r->err);
         for (size_t c = 0; weight != NO_TENSOR && c < count; c++)

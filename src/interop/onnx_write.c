@@ -232,6 +232,20 @@ static struct label put_norm(struct writer *w, const struct layer *layer)
 }
 
 /* With maps as [n][head][d][pixel], y = v softmax(q^T k / sqrt(d))^T. */
+/* A group as one extent, normalised; then the channels' factors. */
+static struct label put_group_norm(struct writer *w, const struct layer *layer)
+{
+    const char *x = operand(w, layer, 0);
+    const size_t column[] = { (size_t)layer->out_channels, 1, 1 };
+    const struct label cut = emit_two(&w->e, "Reshape", x, emit_ints(&w->e, (int64_t[]){ 0, layer->groups, -1 }, 3).s);
+    const struct label ones = filled(w, 1, layer->groups), zeros = filled(w, 0, layer->groups);
+    const struct label norm = emit(&w->e, NULL, "InstanceNormalization",
+                                   (const char *const[]){ cut.s, ones.s, zeros.s, NULL }, "epsilon~%.9g", layer->eps);
+    const struct label whole = emit_two(&w->e, "Reshape", norm.s, emit_one(&w->e, "Shape", x).s);
+    const struct label y = emit_two(&w->e, "Mul", whole.s, weight_of(w, layer->weight, 3, column));
+    return layer->bias == NO_TENSOR ? y : emit_two(&w->e, "Add", y.s, weight_of(w, layer->bias, 3, column));
+}
+
 static struct label put_attention(struct writer *w, const struct layer *layer)
 {
     const int d = layer->out_channels / layer->groups;
@@ -273,7 +287,7 @@ static struct label (*const layers[LAYER_KINDS])(struct writer *, const struct l
     [LAYER_CONCAT] = put_concat,         [LAYER_CHANNELS] = put_channels,   [LAYER_SHUFFLE] = put_shuffle,
     [LAYER_MAX_POOL] = put_pool,         [LAYER_AVG_POOL] = put_pool,       [LAYER_GLOBAL_POOL] = put_global_pool,
     [LAYER_BILINEAR] = put_resize,       [LAYER_NEAREST] = put_resize,      [LAYER_NORM] = put_norm,
-    [LAYER_ATTENTION] = put_attention,   [LAYER_SIGMOID_OF] = put_sigmoid_of };
+    [LAYER_GROUP_NORM] = put_group_norm, [LAYER_ATTENTION] = put_attention, [LAYER_SIGMOID_OF] = put_sigmoid_of };
 
 /* ---- the file ---- */
 
