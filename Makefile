@@ -2,7 +2,7 @@
 # make DEBUG=1         assertions on, dead memory filled with NaN
 # make SANITIZE=address|undefined|thread, or two of them: address,undefined; assertions on, too
 # make test            everything that can be checked here (scripts/test.sh)
-# make fuzz | soak     the readers a minute each; these and interrupted trainings for hours
+# make fuzz | soak     the readers a minute each; these for hours, interrupted trainings, mAP of all exports
 # make oracle          every model in configs/ against PyTorch's automatic differentiation, where there is one
 # make bench           speed, beside other programs where there are some; BENCH="--rounds 1 --seconds 1": a short one
 # make install         into PREFIX, below DESTDIR: program, libraries, header, pkg-config file
@@ -103,12 +103,13 @@ $(BUILD)/tests/test_args: $(BUILD)/src/cli/args.o
 $(BUILD)/tests/test_commands: $(filter-out %/main.o,$(CLI))
 $(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o
 
-# Programs of the oracle and of the measuring, no part of the product.
+# Programs of the oracle, of the tests of exports and of the measuring, no part of the product.
 $(BUILD)/tests/oracle_dump: tests/oracle/dump.c
+$(BUILD)/tests/deploy_dump: tests/deploy/dump.c
 $(BUILD)/tests/bench_load: tests/bench/load.c
-$(BUILD)/tests/oracle_dump $(BUILD)/tests/bench_load: $(BUILD)/libnanodet.a
+$(BUILD)/tests/oracle_dump $(BUILD)/tests/deploy_dump $(BUILD)/tests/bench_load: $(BUILD)/libnanodet.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) $(BUILD)/libnanodet.a -o $@ $(LDFLAGS) $(LIBS)
+	$(CC) $(ALL_CFLAGS) -Itests $(filter %.c,$^) $(BUILD)/libnanodet.a -o $@ $(LDFLAGS) $(LIBS)
 
 # A fuzz target defines LLVMFuzzerTestOneInput; the driver runs it over saved files, FUZZ=1 links libFuzzer instead.
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(if $(FUZZ),,tests/fuzz/driver.c) $(BUILD)/libnanodet.a
@@ -138,6 +139,7 @@ oracle: $(BUILD)/tests/oracle_dump
 soak: nanodet
 	sh tests/soak/fuzz.sh 600
 	sh tests/kill_resume.sh ./nanodet 100
+	python3 tests/deploy/accuracy.py onnxruntime-fp32 onnxruntime-fp16 openvino-fp32 openvino-fp16 ncnn-fp32 ncnn-fp16
 bench: nanodet $(BUILD)/tests/bench_load
 	python3 tests/bench/bench.py $(if $(BENCH),$(BENCH),--out docs/figures.md)
 clean:

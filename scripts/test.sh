@@ -1,8 +1,8 @@
 #!/bin/sh
 # Everything that can be checked on this machine, in less than 20 minutes on two cores:
 #   the tests; interrupted trainings; the fuzz targets over their saved inputs; the numbers of the original, where
-#   ../shared/parity lies beside this folder; every layer against PyTorch, where there is one; the tests once more
-#   under the sanitizers.
+#   ../shared/parity lies beside this folder; exported files in other programs' runtimes, for which Python gets these in
+#   build/python; every layer against PyTorch, where there is one; the tests once more under the sanitizers.
 # Ends with a line `N passed, N failed, N skipped`; exit 1 if anything failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -12,6 +12,8 @@ parity="assign augment coco_eval loss nms preprocess schedule schedules sizes.js
 # Configurations, one of a kind, whose networks are held to PyTorch's differentiation.  All of them: make oracle.
 oracle="nanodet-plus-m_320 nanodet-m nanodet-g nanodet-t nanodet-EfficientNet-Lite0_320 nanodet-RepVGG-A0_416
     enhanced-nanodet-s_320 enhanced-nanodet-m-hswish_416 nanodet-plus_convnext-nano_640"
+# What reads exported files.
+runtimes="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.31.1 openvino==2026.4.1 ncnn==1.0.20261020 MNN==3.6.1"
 
 finish()
 {
@@ -51,6 +53,47 @@ count()
     echo "$1: ${2:-0} passed, ${3:-0} failed, ${4:-0} skipped"
 }
 
+# claim NAME: counts what the log of the last run says in its last line, and shows what was skipped.
+claim()
+{
+    count "$1" $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$log")
+    grep '^SKIP' "$log"
+}
+
+# skip NAME WHY
+skip()
+{
+    echo "SKIPPED $1: $2"
+    skipped=$((skipped + 1))
+}
+
+# knows PACKAGE==VERSION...: has python3 all of these?
+knows()
+{
+    python3 -c "import $(echo "$*" | sed 's/==[^ ]*//g; s/  */, /g')" > /dev/null 2>&1
+}
+
+# Whatever can be had of the runtimes, whatever their relation to packages that are there; what cannot, the tests skip by
+# name.
+prepare_python()
+{
+    knows $runtimes && return
+    PATH=$PWD/build/python/bin:$PATH missing=
+    for package in $runtimes; do
+        knows "$package" || missing="$missing $package"
+    done
+    [ "$missing" ] || return
+    echo "== pip install$missing"
+    sh scripts/setup.sh python3 python3-venv > "$logs/python" 2>&1
+    python3 -m venv --system-site-packages build/python >> "$logs/python" 2>&1
+    install="timeout 300 build/python/bin/pip install -q --ignore-installed"
+    $install $missing >> "$logs/python" 2>&1 && return
+    for package in $missing; do
+        $install "$package" >> "$logs/python" 2>&1
+        knows "$package" || skip "$package" "python3 has no such package, nor could it be installed"
+    done
+}
+
 # unit LABEL FOLDER [RUNNER...]: the tests built there, but for those in $slow.
 unit()
 {
@@ -82,6 +125,7 @@ fuzz()
 
 sh scripts/setup.sh || { failed=1; finish; }
 mkdir -p $logs
+prepare_python
 
 build all tests
 unit release build
@@ -94,24 +138,29 @@ done
 for case in $parity; do
     set -- ../shared/parity/$case
     if [ ! -e "$1" ]; then
-        echo "SKIPPED parity $case: no ../shared/parity/$case"
-        skipped=$((skipped + 1))
+        skip "parity $case" "no ../shared/parity/$case"
         continue
     fi
     run "parity $case" build/tests/parity "$@"
-    totals=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$log")
-    count "parity $case" $totals
-    grep '^SKIP' "$log"
+    claim "parity $case"
 done
 
-if python3 -c 'import torch' 2> /dev/null; then
+if knows numpy; then
+    build build/tests/deploy_dump
+    run "exported outputs" python3 tests/deploy/outputs.py configs/*.yml
+    claim "exported outputs"
+    run "exported accuracy" python3 tests/deploy/accuracy.py
+    claim "exported accuracy"
+else
+    skip "exported files" "python3 has no numpy"
+fi
+
+if knows numpy torch; then
     build build/tests/oracle_dump
     run oracle python3 tests/oracle/oracle.py $(printf 'configs/%s.yml ' $oracle)
-    totals=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$log")
-    count oracle $totals
+    claim oracle
 else
-    echo "SKIPPED oracle: python3 has no torch"
-    skipped=$((skipped + 1))
+    skip oracle "python3 has no torch"
 fi
 
 # Addresses and undefined behaviour in one build; the saved inputs of the fuzz targets belong to it.

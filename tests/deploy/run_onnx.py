@@ -5,28 +5,17 @@ import sys
 
 import numpy as np
 
+from runtimes import BATCHED
+
 runtime, model, source, images, height, width, target = sys.argv[1:]
 image = np.fromfile(source, np.float32).reshape(1, 3, int(height), int(width))
-feed = {"data": np.repeat(image, int(images), 0)}
 outputs = []
 if runtime == "onnx":
     import onnx
 
     onnx.checker.check_model(onnx.load(model), full_check=True)
-elif runtime == "onnxruntime":
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = 1
-    outputs = onnxruntime.InferenceSession(model, options).run(None, feed)
 else:
-    import openvino
-
-    config = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
-    compiled = openvino.Core().compile_model(model, "CPU", config)
-    results = compiled(feed)
-    outputs = [results[output] for output in compiled.outputs]
+    outputs = BATCHED[runtime](model)(np.repeat(image, int(images), 0))
 with open(target, "wb") as file:
     for output in outputs:
         output.astype(np.float32).tofile(file)

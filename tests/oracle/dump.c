@@ -5,14 +5,13 @@
  * after; input and gradient.input (explain), [n, h, w, c]; output.NAME and seed.NAME, an output and the gradient put
  * there, [rows, c]; gradient.NAME of parameters (train). */
 #include "base/memory.h"
-#include "base/random.h"
 #include "interop/safetensors.h"
 #include "kernel/kernels.h"
 #include "model/describe.h"
 #include "model/model.h"
 #include "model/weights.h"
 #include "op/ops.h"
-#include <math.h>
+#include "trained.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,25 +25,6 @@ struct dump {
     uint64_t seed;
     real *gradients;                    /* laid out as params.value */
 };
-
-static void fill(real *p, ptrdiff_t count, struct random *random, double deviation)
-{
-    for (ptrdiff_t i = 0; i < count; i++)
-        p[i] = (real)(deviation * random_normal(random));
-}
-
-/* Weights as after some training: whatever they start as, every path carries something. */
-static void shake(struct params *params, uint64_t seed)
-{
-    for (int i = 0; i < params->count; i++) {
-        const struct param *p = &params->list[i];
-        struct random random = random_of(seed, 1, (uint64_t)i);
-        if (p->rank >= 2)
-            fill(params->value + p->offset, p->count, &random, 1 / sqrt((double)p->count / p->shape.n));
-        for (ptrdiff_t k = p->offset; p->rank < 2 && k < p->offset + p->count; k++)
-            params->value[k] += (real)random_range(&random, -0.3, 0.3);
-    }
-}
 
 /* Nothing is drawn at random: the rates of what drops are 0. */
 static void sober(struct graph *g)
@@ -96,31 +76,12 @@ static bool add_view(struct tensors *t, const char *prefix, const char *name, st
     return copy && tensors_add(t, &tensor, err);
 }
 
-/* Running statistics as after some training, so that what evaluation sees neither fades nor bursts on its way. */
-static bool settle(struct dump *d, const struct binding *to, struct error *err)
-{
-    enum { STEPS = 20 };
-    struct graph g = {0};
-    struct graph_options options = d->options;
-    struct random random = random_of(d->seed, 3, 0);
-    options.training = true;
-    options.explained = false;
-    const bool ok = model_graph(&d->model, &options, &g, err) && graph_bind(&g, to, err);
-    for (int i = 0; ok && i < STEPS; i++) {
-        const struct view input = graph_view(&g, MODEL_INPUT);
-        fill(input.p, pixels(input) * input.c, &random, 1);
-        graph_forward(&g, d->seed);
-    }
-    graph_free(&g);
-    return ok;
-}
-
 /* The output, and a random gradient if one is wanted. */
 static bool add_output(struct dump *d, const struct graph_output *output, struct random *random, struct error *err)
 {
     const struct view dy = graph_gradient(&d->graph, output->v);
     for (ptrdiff_t k = 0; dy.p && k < pixels(dy); k++)
-        fill(dy.p + k * dy.ld, dy.c, random, 1);
+        fill_normal(dy.p + k * dy.ld, dy.c, random, 1);
     return add_view(&d->out, "output.", output->name, graph_view(&d->graph, output->v), 2, err)
         && (!dy.p || add_view(&d->out, "seed.", output->name, dy, 2, err));
 }
@@ -132,7 +93,7 @@ static bool run(struct dump *d, struct error *err)
     struct graph *g = &d->graph;
     struct random random = random_of(d->seed, 2, 0);
     const struct view input = graph_view(g, MODEL_INPUT);
-    fill(input.p, pixels(input) * input.c, &random, 1);
+    fill_normal(input.p, pixels(input) * input.c, &random, 1);
     bool ok = weights_give(params, params->value, "before.", &d->out, err)
            && add_view(&d->out, "", "input", input, 4, err);
     graph_forward(g, d->seed);
@@ -152,7 +113,8 @@ static bool dump(struct dump *d, const char *path, struct error *err)
     shake(&d->model.params, d->seed);
     const struct binding to = { .params = &d->model.params, .values = d->model.params.value, .gradients = d->gradients,
                                 .team = &team, .kernels = kernels_pick(getenv("NANODET_ISA"), err) };
-    bool ok = d->gradients && to.kernels && settle(d, &to, err) && model_graph(&d->model, &d->options, &d->graph, err);
+    bool ok = d->gradients && to.kernels && settle(&d->model, d->options, &to, d->seed, err)
+           && model_graph(&d->model, &d->options, &d->graph, err);
     sober(&d->graph);
     if (d->graph.gradients)
         smooth(&d->graph);

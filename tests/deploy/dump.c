@@ -1,0 +1,102 @@
+/* deploy_dump CONFIG IMAGE SEED OUT [KEY=VALUE ...] -- a model with weights as after some training, and what it makes of
+ * an image (-: of a drawn scene), for runtimes to make the same of its exported files.
+ *
+ * OUT is a safetensors file: all weights under their own names, so that `nanodet export --weights OUT` takes them;
+ * input, [3][h][w], the image as the network gets it; output, [P][classes, bins], scores after the sigmoid. */
+#include "base/memory.h"
+#include "data/synth.h"
+#include "interop/safetensors.h"
+#include "kernel/kernels.h"
+#include "model/detector.h"
+#include "model/weights.h"
+#include "trained.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool train(struct model *m, const int *size, uint64_t seed, struct error *err)
+{
+    const struct team team = { 1 };
+    const struct graph_options options = { .n = 2, .h = padded_side(size[1]), .w = padded_side(size[0]) };
+    real *gradients = new_array((size_t)m->params.total, sizeof *gradients, err);
+    const struct binding to = { .params = &m->params, .values = m->params.value, .gradients = gradients, .team = &team,
+                                .kernels = kernels_pick(getenv("NANODET_ISA"), err) };
+    shake(&m->params, seed);
+    const bool ok = gradients && to.kernels && settle(m, options, &to, seed, err);
+    free(gradients);
+    return ok;
+}
+
+static bool read_image(struct picture *picture, const char *path, struct error *err)
+{
+    const struct synth_config town = { .images = 1, .width = 640, .height = 480, .objects_min = 8, .objects_max = 24,
+                                       .scale = 12 };
+    struct synth_scene scene = {0};
+    if (strcmp(path, "-") != 0)
+        return picture_read(picture, path, err);
+    const bool ok = synth_draw(&scene, &town, 0, err);
+    *picture = scene.picture;
+    scene.picture = (struct picture){0};
+    synth_free(&scene);
+    return ok;
+}
+
+static bool add_tensor(struct tensors *t, const char *name, int rank, const size_t *dims, const float *numbers,
+                       struct error *err)
+{
+    struct tensor one = { .name = (char *)(uintptr_t)name, .dtype = DTYPE_F32, .rank = rank,
+                          .data = (const unsigned char *)numbers };
+    memcpy(one.dims, dims, (size_t)rank * sizeof *dims);
+    return numbers && tensors_add(t, &one, err);
+}
+
+static bool look(struct model *m, const struct picture *picture, struct tensors *t, struct error *err)
+{
+    struct detector d;
+    bool ok = detector_init(&d, m, m->params.value, 1, err) && detector_look(&d, picture, err);
+    const struct batch *b = &d.own;
+    const float *raw = ok ? detector_forward(&d, b->image, 1, b->h, b->w, err) : NULL;
+    const size_t plane = ok ? (size_t)b->h * (size_t)b->w : 0, classes = (size_t)m->shape.num_classes;
+    const size_t row = classes + 4 * (size_t)(m->shape.reg_max + 1);
+    size_t priors = 0;
+    for (int i = 0; i < m->shape.strides.count && ok; i++) {
+        const int stride = m->shape.strides.at[i];
+        priors += (size_t)((b->h + stride - 1) / stride) * (size_t)((b->w + stride - 1) / stride);
+    }
+    float *input = raw ? tensors_block(t, 3 * plane, sizeof *input, err) : NULL;
+    float *output = input ? tensors_block(t, priors * row, sizeof *output, err) : NULL;
+    for (size_t i = 0; output && i < 3 * plane; i++)
+        input[i % 3 * plane + i / 3] = b->image[i];
+    for (size_t i = 0; output && i < priors * row; i++)
+        output[i] = i % row < classes ? (float)(1 / (1 + exp(-(double)raw[i]))) : raw[i];
+    ok = output && add_tensor(t, "input", 3, (size_t[]){ 3, (size_t)b->h, (size_t)b->w }, input, err)
+      && add_tensor(t, "output", 2, (size_t[]){ priors, row }, output, err);
+    detector_free(&d);
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
+    enum { CONFIG = 1, IMAGE, SEED, OUT, OVERRIDES };
+    struct config config = {0};
+    struct model model = {0};
+    struct picture picture = {0};
+    struct tensors t = {0};
+    struct error err = {0};
+    if (argc < OVERRIDES) {
+        fprintf(stderr, "usage: deploy_dump CONFIG IMAGE SEED OUT [KEY=VALUE ...]\n");
+        return 2;
+    }
+    const bool ok = config_read(&config, argv[CONFIG], (const char *const *)&argv[OVERRIDES], argc - OVERRIDES, &err)
+                 && model_open(&model, &config, &err) && read_image(&picture, argv[IMAGE], &err)
+                 && train(&model, config.val.input_size, strtoull(argv[SEED], NULL, 10), &err)
+                 && weights_give(&model.params, model.params.value, "", &t, &err)
+                 && look(&model, &picture, &t, &err) && safetensors_write(argv[OUT], &t, &err);
+    if (!ok)
+        fprintf(stderr, "deploy_dump: %s\n", err.text);
+    picture_free(&picture);
+    tensors_free(&t);
+    model_free(&model);
+    config_free(&config);
+    return ok ? 0 : err.exit;
+}
