@@ -1,6 +1,6 @@
 /* Files of ncnn: what is written is read again, what converters write is understood, what lies is refused. */
 #include "every_layer.h"
-#include "interop/ncnn.h"
+#include "interop/ncnn/ncnn.h"
 
 #include <stdio.h>
 #include <unistd.h>

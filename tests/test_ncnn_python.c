@@ -1,7 +1,7 @@
 /* Where Python has the package ncnn: it computes from exported files what we compute. */
 #include "deploy/network_fold.h"
 #include "every_layer.h"
-#include "interop/ncnn.h"
+#include "interop/ncnn/ncnn.h"
 #include "model/as_network.h"
 #include "model/fold.h"
 #include <stdio.h>

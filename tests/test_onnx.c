@@ -1,6 +1,6 @@
 /* ONNX files: what is written is read again, and damage does no harm. */
 #include "every_layer.h"
-#include "interop/onnx.h"
+#include "interop/onnx/onnx.h"
 
 #include <stdio.h>
 #include <unistd.h>

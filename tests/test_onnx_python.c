@@ -3,7 +3,7 @@
 #include "detect/focal.h"
 #include "detect/postprocess.h"
 #include "every_layer.h"
-#include "interop/onnx.h"
+#include "interop/onnx/onnx.h"
 #include "model/as_network.h"
 #include <stdio.h>
 #include <unistd.h>

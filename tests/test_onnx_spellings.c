@@ -1,7 +1,7 @@
 /* ONNX files of others: what exporters write is understood, what lies is refused. */
 #include "base/wire.h"
-#include "interop/onnx.h"
-#include "interop/onnx_emit.h"
+#include "interop/onnx/onnx.h"
+#include "interop/onnx/emit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

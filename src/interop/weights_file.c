@@ -1,7 +1,7 @@
 #include "interop/weights_file.h"
 
-#include "interop/ncnn.h"
-#include "interop/onnx.h"
+#include "interop/ncnn/ncnn.h"
+#include "interop/onnx/onnx.h"
 #include "interop/pytorch.h"
 #include "interop/safetensors.h"
 

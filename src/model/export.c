@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "deploy/network_fold.h"
-#include "interop/ncnn.h"
+#include "interop/ncnn/ncnn.h"
 #include "interop/safetensors.h"
 #include "model/as_network.h"
 #include "model/criterion.h"

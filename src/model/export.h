@@ -1,7 +1,7 @@
 /* model/export.h -- the network that detects, without what only training needs, in a file for other programs. */
 #ifndef MODEL_EXPORT_H
 #define MODEL_EXPORT_H
-#include "interop/onnx.h"
+#include "interop/onnx/onnx.h"
 #include "model/verify.h"
 
 struct export_options {

@@ -1,5 +1,5 @@
 /* Reads any bytes as an ONNX file; of what is accepted all weights are read. */
-#include "interop/onnx.h"
+#include "interop/onnx/onnx.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "interop/ncnn_read.h"
+#include "interop/ncnn/read.h"
 
 #include "base/memory.h"
 #include "base/table.h"

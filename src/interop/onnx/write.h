@@ -1,8 +1,8 @@
-/* interop/onnx_write.h -- what the parts of the writer share. */
+/* interop/onnx/write.h -- what the parts of the writer share. */
 #ifndef INTEROP_ONNX_WRITE_H
 #define INTEROP_ONNX_WRITE_H
-#include "interop/onnx.h"
-#include "interop/onnx_emit.h"
+#include "interop/onnx/onnx.h"
+#include "interop/onnx/emit.h"
 
 enum { ONNX_REG_MAX = 255 };
 

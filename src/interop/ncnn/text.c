@@ -1,4 +1,4 @@
-#include "interop/ncnn_text.h"
+#include "interop/ncnn/text.h"
 
 #include "base/memory.h"
 #include <math.h>

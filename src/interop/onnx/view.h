@@ -1,4 +1,4 @@
-/* interop/onnx_view.h -- how a value of an ONNX graph arranges the numbers of a layer's map.
+/* interop/onnx/view.h -- how a value of an ONNX graph arranges the numbers of a layer's map.
  * Reshapes and transposes move no number to another layer: they say in which order a map is looked at.  A view is that
  * order.  Its extents are cut into atoms, outermost first, each a stretch of one axis of the map; a channel shuffle is
  * the view whose atoms are N, C of stride 1, C of stride channels / groups, Y, X. */

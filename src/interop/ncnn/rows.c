@@ -1,6 +1,6 @@
-/* interop/ncnn_rows.c -- reads the layers of ncnn that lay values out anew, and those that need a layout: a network
+/* interop/ncnn/rows.c -- reads the layers of ncnn that lay values out anew, and those that need a layout: a network
  * knows maps only, so a reshape or a transpose changes nothing but the layout of the blob. */
-#include "interop/ncnn_read.h"
+#include "interop/ncnn/read.h"
 
 #include <math.h>
 

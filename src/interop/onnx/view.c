@@ -1,4 +1,4 @@
-#include "interop/onnx_view.h"
+#include "interop/onnx/view.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Layer norms: as one node, or spelled out as (x - mean) / sqrt(mean of (x - mean)^2 + epsilon).  Group norms: as a
  * norm of each image's groups, seen as one extent each. */
-#include "interop/onnx_reader.h"
+#include "interop/onnx/reader.h"
 
 #include "base/memory.h"
 #include <stdlib.h>

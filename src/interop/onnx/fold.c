@@ -1,6 +1,6 @@
 /* Arithmetic on constants: exporters that fold nothing write how they computed shapes, sizes and weights.
  * Results are doubles, or whole numbers of 64 bits where all operands are whole. */
-#include "interop/onnx_reader.h"
+#include "interop/onnx/reader.h"
 
 #include "base/memory.h"
 #include <math.h>

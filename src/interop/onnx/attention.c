@@ -1,5 +1,5 @@
 /* Layers of transformers: pixels as rows of channels, multiplied by matrices and by each other. */
-#include "interop/onnx_reader.h"
+#include "interop/onnx/reader.h"
 
 #include "base/memory.h"
 #include <math.h>

@@ -1,10 +1,10 @@
-/* interop/onnx_reader.h -- what the parts of the reader share: what became of each value of the file.
+/* interop/onnx/reader.h -- what the parts of the reader share: what became of each value of the file.
  * A value is a constant, or a layer's map under a view, perhaps with an elementwise formula pending on it. */
 #ifndef INTEROP_ONNX_READER_H
 #define INTEROP_ONNX_READER_H
 #include "interop/network.h"
-#include "interop/onnx_file.h"
-#include "interop/onnx_view.h"
+#include "interop/onnx/file.h"
+#include "interop/onnx/view.h"
 
 /* scale G(x) x + shift, or without the x: what activations that are spelled out pass through. */
 struct form {

@@ -1,4 +1,4 @@
-#include "interop/onnx_file.h"
+#include "interop/onnx/file.h"
 
 #include "base/memory.h"
 #include "base/wire.h"

@@ -1,4 +1,4 @@
-/* interop/onnx_emit.h -- nodes, constants and declarations of an ONNX graph, one after another. */
+/* interop/onnx/emit.h -- nodes, constants and declarations of an ONNX graph, one after another. */
 #ifndef INTEROP_ONNX_EMIT_H
 #define INTEROP_ONNX_EMIT_H
 #include "base/file.h"

@@ -1,5 +1,5 @@
 /* What an exported network puts out: scores and bins as they are, boxes, or boxes that survive suppression. */
-#include "interop/onnx_write.h"
+#include "interop/onnx/write.h"
 
 static struct label transpose(struct emitter *e, const char *out, const char *x)
 {

@@ -1,5 +1,5 @@
 /* Nodes that compute nothing: they look at a map in another order, or ask for its extents. */
-#include "interop/onnx_reader.h"
+#include "interop/onnx/reader.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* Sums and products: of maps, of a map and a constant, of a map and a number. */
-#include "interop/onnx_reader.h"
+#include "interop/onnx/reader.h"
 
 #include "base/memory.h"
 #include <math.h>

@@ -1,4 +1,4 @@
-/* interop/ncnn_text.h -- the lines of an ncnn param file, before anything is known of layers. */
+/* interop/ncnn/text.h -- the lines of an ncnn param file, before anything is known of layers. */
 #ifndef INTEROP_NCNN_TEXT_H
 #define INTEROP_NCNN_TEXT_H
 #include "base/file.h"

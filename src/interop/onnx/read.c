@@ -1,9 +1,9 @@
-#include "interop/onnx.h"
+#include "interop/onnx/onnx.h"
 
 #include "base/memory.h"
 #include "base/table.h"
 #include "base/wire.h"
-#include "interop/onnx_reader.h"
+#include "interop/onnx/reader.h"
 #include <stdlib.h>
 #include <string.h>
 

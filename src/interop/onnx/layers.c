@@ -1,5 +1,5 @@
 /* Nodes that compute a map from maps. */
-#include "interop/onnx_reader.h"
+#include "interop/onnx/reader.h"
 
 #include "base/memory.h"
 #include <math.h>

@@ -1,8 +1,8 @@
-/* interop/ncnn_read.h -- what the files of ncnn's reader share. */
+/* interop/ncnn/read.h -- what the files of ncnn's reader share. */
 #ifndef INTEROP_NCNN_READ_H
 #define INTEROP_NCNN_READ_H
-#include "interop/ncnn.h"
-#include "interop/ncnn_text.h"
+#include "interop/ncnn/ncnn.h"
+#include "interop/ncnn/text.h"
 
 /* How the numbers of a value lie in a blob; c: its channels.  A blob of other than one value is a row of levels. */
 enum ncnn_layout {

@@ -2,7 +2,7 @@
  * their type, in rows below. */
 #include "base/memory.h"
 #include "base/wire.h"
-#include "interop/onnx_file.h"
+#include "interop/onnx/file.h"
 #include <string.h>
 
 enum { TENSOR_DIMS = 1, TENSOR_TYPE = 2, TENSOR_RAW = 9, TENSOR_LOCATION = 14 };

@@ -1,4 +1,4 @@
-#include "interop/onnx_write.h"
+#include "interop/onnx/write.h"
 
 #include "base/memory.h"
 #include "base/wire.h"

@@ -1,4 +1,4 @@
-/* interop/onnx.h -- networks in ONNX files: those of exporters for these detectors, and our own. */
+/* interop/onnx/onnx.h -- networks in ONNX files: those of exporters for these detectors, and our own. */
 #ifndef INTEROP_ONNX_H
 #define INTEROP_ONNX_H
 #include "interop/network.h"

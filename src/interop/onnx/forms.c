@@ -1,4 +1,4 @@
-#include "interop/onnx_reader.h"
+#include "interop/onnx/reader.h"
 
 #include "base/memory.h"
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Where the raw predictions are. */
-#include "interop/onnx_reader.h"
+#include "interop/onnx/reader.h"
 
 #include "base/memory.h"
 #include <stdlib.h>

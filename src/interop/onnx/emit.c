@@ -1,5 +1,5 @@
 /* Numbers of fields and types are those of onnx.proto. */
-#include "interop/onnx_emit.h"
+#include "interop/onnx/emit.h"
 
 #include "base/wire.h"
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* interop/onnx_file.h -- an ONNX file taken apart: nodes and values, with every name resolved, nothing interpreted.
+/* interop/onnx/file.h -- an ONNX file taken apart: nodes and values, with every name resolved, nothing interpreted.
  * Field numbers are those of onnx.proto, IR version 3 and later.  All points into the file. */
 #ifndef INTEROP_ONNX_FILE_H
 #define INTEROP_ONNX_FILE_H

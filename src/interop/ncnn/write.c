@@ -1,7 +1,7 @@
-/* interop/ncnn_write.c -- the numbers of each layer are those of ncnn's operators.md.  A blob may be read once: one
+/* interop/ncnn/write.c -- the numbers of each layer are those of ncnn's operators.md.  A blob may be read once: one
  * that is read oftener goes through a Split.  The blob of a value is called v and its layer's index, one on the way to
  * it t and a count. */
-#include "interop/ncnn.h"
+#include "interop/ncnn/ncnn.h"
 
 #include "base/memory.h"
 #include "interop/levels.h"

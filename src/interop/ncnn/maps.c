@@ -1,5 +1,5 @@
-/* interop/ncnn_maps.c -- reads the layers of ncnn that work on maps.  The numbers are those of ncnn's operators.md. */
-#include "interop/ncnn_read.h"
+/* interop/ncnn/maps.c -- reads the layers of ncnn that work on maps.  The numbers are those of ncnn's operators.md. */
+#include "interop/ncnn/read.h"
 
 #include <math.h>
 #include <string.h>
