@@ -94,15 +94,21 @@ prepare_python()
     done
 }
 
-# unit LABEL FOLDER [RUNNER...]: the tests built there, but for those in $slow.
+# unit LABEL FOLDER [RUNNER...]: the tests built there, but for those in $slow; as many at a time as there are cores.
 unit()
 {
-    label=$1 folder=$2
+    label=$1 folder=$2 tests=
     shift 2
     for source in tests/test_*.c; do
         test=$(basename "$source" .c)
-        case " $slow " in *" $test "*) continue ;; esac
-        run "$label $test" "$@" "$folder/tests/$test"
+        case " $slow " in *" $test "*) ;; *) tests="$tests $test" ;; esac
+    done
+    printf '%s\n' $tests | xargs -P "$(nproc)" -I {} \
+        sh -c 'log=$1; shift; timeout 900 "$@" > "$log" 2>&1; echo $? > "$log.status"' \
+        - "$logs/$label-{}" "$@" "$folder/tests/{}"
+    for test in $tests; do
+        log=$logs/$label-$test status=$(cat "$logs/$label-$test.status")
+        [ "$status" = 0 ] || tail -n 100 "$log"
         count "$label $test" "$(cmocka PASSED)" "$(cmocka FAILED)" "$(cmocka SKIPPED)"
         sed -n 's/^\[  SKIPPED \] \([a-z_0-9]*\)$/    skipped: \1/p' "$log" | sort -u
     done
