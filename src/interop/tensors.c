@@ -58,6 +58,26 @@ bool tensors_add(struct tensors *t, const struct tensor *tensor, struct error *e
     return t->list[t->count].name && ++t->count;
 }
 
+bool tensors_add_constant(struct tensors *t, const char *name, size_t count, double number, struct error *err)
+{
+    float *data = tensors_block(t, count, sizeof *data, err);
+    for (size_t i = 0; data && i < count; i++)
+        data[i] = (float)number;
+    const struct tensor constant = { .name = (char *)name, .dtype = DTYPE_F32, .rank = 1, .dims = { count },
+                                     .data = (const unsigned char *)data };
+    return data && tensors_add(t, &constant, err);
+}
+
+bool tensor_rename(struct tensor *t, const char *name, struct error *err)
+{
+    char *copy = new_text(name, err);
+    if (!copy)
+        return false;
+    free(t->name);
+    t->name = copy;
+    return true;
+}
+
 static int by_name(const void *a, const void *b)
 {
     const struct tensor *const *x = a, *const *y = b;

@@ -37,12 +37,17 @@ void tensors_free(struct tensors *);
 /* Appends a tensor; copies the name, borrows the data.  Fails if the size of the data does not fit in a size_t. */
 bool tensors_add(struct tensors *, const struct tensor *, struct error *);
 
+/* Appends a vector of `count` floats, each of them `number`. */
+bool tensors_add_constant(struct tensors *, const char *name, size_t count, double number, struct error *);
+
 /* To be called when all are added: sorts by_name and refuses two tensors of one name. */
 bool tensors_index(struct tensors *, const char *path, struct error *);
 const struct tensor *tensors_find(const struct tensors *, const char *name);    /* after tensors_index; or NULL */
 
 /* count x size zeroed bytes that tensors_free releases; NULL and an error if there is no such room. */
 void *tensors_block(struct tensors *, size_t count, size_t size, struct error *);
+
+bool tensor_rename(struct tensor *, const char *name, struct error *);          /* copies the name */
 
 bool tensors_add_metadata(struct tensors *, const char *key, const char *value, struct error *);
 const char *tensors_metadata(const struct tensors *, const char *key);          /* or NULL */

@@ -103,16 +103,6 @@ void fold_norms(const struct inference *inference, const struct params *params, 
 
 /* ---- in files ---- */
 
-static bool rename_tensor(struct tensor *t, const char *name, struct error *err)
-{
-    char *copy = new_text(name, err);
-    if (!copy)
-        return false;
-    free(t->name);
-    t->name = copy;
-    return true;
-}
-
 /* t->list[i] is the tensor of parameter i. */
 static bool leave_out_norm(const struct params *params, const struct fold *f, struct tensors *t, bool *keep,
                            struct error *err)
@@ -120,7 +110,7 @@ static bool leave_out_norm(const struct params *params, const struct fold *f, st
     keep[f->gamma] = keep[f->mean] = keep[f->var] = false;
     if (f->bias >= 0)
         keep[f->bias] = false;
-    return rename_tensor(&t->list[f->beta], bias_name(params, f).s, err);
+    return tensor_rename(&t->list[f->beta], bias_name(params, f).s, err);
 }
 
 bool inference_give(const struct inference *inference, const struct params *params, const real *array, bool folded,
@@ -144,24 +134,15 @@ bool inference_give(const struct inference *inference, const struct params *para
     return ok;
 }
 
-static bool add_constant(const struct params *params, int param, double number, struct tensors *t, struct error *err)
-{
-    const struct param *p = &params->list[param];
-    float *data = tensors_block(t, (size_t)p->count, sizeof *data, err);
-    for (ptrdiff_t i = 0; data && i < p->count; i++)
-        data[i] = (float)number;
-    const struct tensor constant = { .name = p->name, .dtype = DTYPE_F32, .rank = 1, .dims = { (size_t)p->count },
-                                     .data = (const unsigned char *)data };
-    return data && tensors_add(t, &constant, err);
-}
-
 static bool add_norm(const struct params *params, const struct fold *f, int bias, struct tensors *t, struct error *err)
 {
-    return (f->bias >= 0 ? add_constant(params, f->beta, 0, t, err)
-                         : rename_tensor(&t->list[bias], params->list[f->beta].name, err))
-        && add_constant(params, f->gamma, 1, t, err)
-        && add_constant(params, f->mean, 0, t, err)
-        && add_constant(params, f->var, 1 - f->eps, t, err);
+    const struct param *p = params->list;
+    const size_t channels = (size_t)p[f->beta].count;
+    return (f->bias >= 0 ? tensors_add_constant(t, p[f->beta].name, channels, 0, err)
+                         : tensor_rename(&t->list[bias], p[f->beta].name, err))
+        && tensors_add_constant(t, p[f->gamma].name, channels, 1, err)
+        && tensors_add_constant(t, p[f->mean].name, channels, 0, err)
+        && tensors_add_constant(t, p[f->var].name, channels, 1 - f->eps, err);
 }
 
 bool inference_unfold(const struct inference *inference, const struct params *params, struct tensors *t,

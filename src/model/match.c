@@ -35,26 +35,14 @@ static bool match_either(struct model *m, const struct network *own, const struc
 
 /* ---- norms ---- */
 
-static bool add_vector(struct tensors *t, const char *module, const char *end, size_t count, double number,
-                       struct error *err)
-{
-    float *numbers = tensors_block(t, count, sizeof *numbers, err);
-    char name[700];
-    for (size_t i = 0; numbers && i < count; i++)
-        numbers[i] = (float)number;
-    snprintf(name, sizeof name, "%s%s", module, end);
-    const struct tensor one = { .name = name, .dtype = DTYPE_F32, .rank = 1, .dims = { count },
-                                .data = (const unsigned char *)numbers };
-    return numbers && tensors_add(t, &one, err);
-}
-
 /* Mean and variance of a norm whose scale and shift are all that it does. */
 static bool add_statistics(struct tensors *t, const char *weight, size_t count, double eps, struct error *err)
 {
-    char module[640];
-    snprintf(module, sizeof module, "%.*s", (int)(strlen(weight) - strlen("weight")), weight);
-    return add_vector(t, module, "running_mean", count, 0, err)
-        && add_vector(t, module, "running_var", count, 1 - eps, err);
+    const int module = (int)(strlen(weight) - strlen("weight"));
+    char mean[700], var[700];
+    snprintf(mean, sizeof mean, "%.*srunning_mean", module, weight);
+    snprintf(var, sizeof var, "%.*srunning_var", module, weight);
+    return tensors_add_constant(t, mean, count, 0, err) && tensors_add_constant(t, var, count, 1 - eps, err);
 }
 
 /* Of the norms that did not fold. */
@@ -83,16 +71,6 @@ static struct tensor *find(const struct tensors *t, const char *name, const char
         if (strcmp(t->list[i].name, full) == 0)
             return &t->list[i];
     return NULL;
-}
-
-static bool rename_tensor(struct tensor *t, const char *name, struct error *err)
-{
-    char *copy = new_text(name, err);
-    if (!copy)
-        return false;
-    free(t->name);
-    t->name = copy;
-    return true;
 }
 
 /* The number s that brings s a nearest to k, a the sums over the taps of w, k a weight that a norm was folded into:
@@ -137,7 +115,7 @@ static bool keep_norm_of_sums(const struct model *m, const struct graph *g, cons
     kernel->rank = 1;
     kernel->dims[0] = 1;
     kernel->dtype = DTYPE_F32;
-    return rename_tensor(kernel, weight, err) && rename_tensor(shift, bias, err)
+    return tensor_rename(kernel, weight, err) && tensor_rename(shift, bias, err)
         && add_statistics(t, weight, 1, (double)norm->attr.norm.eps, err);
 }
 
