@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/table.h"
 #include "base/team.h"
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -218,9 +220,29 @@ static void test_full_disk(void **state)
     free(path);
 }
 
+/* A pipe or a link that stands there is written to, not replaced. */
+static void test_devices(void **state)
+{
+    struct error err = {0};
+    char got[8] = "";
+    (void)state;
+    char *pipe = path_join(folder, "pipe", &err), *full = path_join(folder, "full", &err);
+    assert_true(mkfifo(pipe, 0600) == 0 && symlink("/dev/full", full) == 0);
+    const int end = open(pipe, O_RDWR | O_NONBLOCK);
+    assert_true(file_write(pipe, "one", 3, &err));
+    assert_int_equal(read(end, got, sizeof got), 3);
+    assert_string_equal(got, "one");
+    for (int i = 0; i < 2; i++)
+        assert_false(file_write(full, "x", 1, &err));
+    close(end);
+    free(pipe);
+    free(full);
+}
+
 static void test_names(void **state)
 {
-    static const char *const given[] = { "b", "B", "a10", "a2", "", "a" }, *const sorted[] = { "", "B", "a", "a10", "a2", "b" };
+    static const char *const given[] = { "b", "B", "a10", "a2", "", "a" };
+    static const char *const sorted[] = { "", "B", "a", "a10", "a2", "b" };
     struct names names = {0};
     (void)state;
     names_sort(&names);
@@ -255,7 +277,8 @@ static void test_text(void **state)
 
 static void test_paths(void **state)
 {
-    static const char *const cases[][3] = { { "a", "b", "a/b" }, { "a/", "b", "a/b" }, { "", "b", "b" }, { "a", "/b", "/b" } };
+    static const char *const cases[][3] = {
+        { "a", "b", "a/b" }, { "a/", "b", "a/b" }, { "", "b", "b" }, { "a", "/b", "/b" } };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *path = path_join(cases[i][0], cases[i][1], NULL);
@@ -461,13 +484,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_drafts_appear_whole_or_not_at_all, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(test_files, enter_folder, leave_folder),
         cmocka_unit_test_setup_teardown(test_full_disk, enter_folder, leave_folder),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_json_numbers),
-        cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_random_is_of_its_key),
-        cmocka_unit_test(test_random_is_even),
+        cmocka_unit_test_setup_teardown(test_devices, enter_folder, leave_folder),
+        cmocka_unit_test(test_names), cmocka_unit_test(test_text), cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_json_numbers), cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_random_is_of_its_key), cmocka_unit_test(test_random_is_even),
         cmocka_unit_test(test_permutations),
         cmocka_unit_test(test_team_runs_each_chunk_once),
         cmocka_unit_test(test_team_many_short_jobs),

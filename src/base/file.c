@@ -56,20 +56,6 @@ void bytes_free(struct bytes *b)
     *b = (struct bytes){0};
 }
 
-static bool write_all(int fd, const unsigned char *p, size_t size)
-{
-    while (size > 0) {
-        const ssize_t n = write(fd, p, size > 1 << 30 ? 1 << 30 : size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        p += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
 /* A rename is durable once its folder is on disk; file systems that cannot sync a folder do without. */
 static void sync_folder_of(const char *path)
 {
@@ -87,39 +73,21 @@ static void sync_folder_of(const char *path)
     close(fd);
 }
 
-bool file_write(const char *path, const void *p, size_t size, struct error *err)
+bool file_replaceable(const char *path)
 {
-    struct text temporary = {0};
-    text_add(&temporary, "%s.tmp", path);
-    if (!text_ok(&temporary, err))
-        return false;
-    const int fd = open(temporary.s, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool ok = fd >= 0 && write_all(fd, p, size) && fsync(fd) == 0;
-    if (fd >= 0 && close(fd) != 0)
-        ok = false;
-    ok = ok && rename(temporary.s, path) == 0;
-    if (!ok) {
-        fail(err, "%s: %s", path, strerror(errno));
-        if (fd >= 0)
-            unlink(temporary.s);
-    } else
-        sync_folder_of(path);
-    text_free(&temporary);
-    return ok;
+    struct stat info;
+    return lstat(path, &info) != 0 || S_ISREG(info.st_mode);
 }
 
 bool draft_open(struct draft *d, const char *path, struct error *err)
 {
     struct text temporary = {0};
-    text_add(&temporary, "%s.tmp", path);
-    *d = (struct draft){ .path = new_text(path, err) };
-    bool ok = d->path && text_ok(&temporary, err);
-    if (ok) {
-        d->temporary = temporary.s;
-        d->out = fopen(d->temporary, "wbe");
-        ok = d->out || fail(err, "%s: %s", path, strerror(errno));
-    } else
-        text_free(&temporary);
+    if (file_replaceable(path))
+        text_add(&temporary, "%s.tmp", path);
+    *d = (struct draft){ .path = new_text(path, err), .temporary = temporary.s };
+    const bool ok = d->path && text_ok(&temporary, err)
+                 && ((d->out = fopen(d->temporary ? d->temporary : path, "wbe"))
+                     || fail(err, "%s: %s", path, strerror(errno)));
     if (!ok)
         draft_close(d, false, NULL);
     return ok;
@@ -129,19 +97,29 @@ bool draft_close(struct draft *d, bool keep, struct error *err)
 {
     bool ok = true;
     if (d->out) {
-        const bool whole = !ferror(d->out) && fflush(d->out) == 0 && fsync(fileno(d->out)) == 0;
+        const bool whole = !ferror(d->out) && fflush(d->out) == 0 && (!d->temporary || fsync(fileno(d->out)) == 0);
         const bool closed = fclose(d->out) == 0;
-        ok = !keep || (whole && closed && rename(d->temporary, d->path) == 0)
+        ok = !keep || (whole && closed && (!d->temporary || rename(d->temporary, d->path) == 0))
           || fail(err, "%s: %s", d->path, strerror(errno));
-        if (!ok || !keep)
-            unlink(d->temporary);
-        else
+        if (d->temporary && ok && keep)
             sync_folder_of(d->path);
+        else if (d->temporary)
+            unlink(d->temporary);
     }
     free(d->path);
     free(d->temporary);
     *d = (struct draft){0};
     return ok;
+}
+
+bool file_write(const char *path, const void *p, size_t size, struct error *err)
+{
+    struct draft d;
+    if (!draft_open(&d, path, err))
+        return false;
+    if (size)
+        fwrite(p, 1, size, d.out);                      /* the stream remembers a failure until it is closed */
+    return draft_close(&d, true, err);
 }
 
 bool file_exists(const char *path)

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- metadata ---- */
@@ -151,11 +150,9 @@ static bool move(const char *from, const char *to, struct error *err)
     return rename(from, to) == 0 || fail(err, "%s: %s", to, strerror(errno));
 }
 
-/* Renaming would put a file in the place of a device or a folder. */
 static bool replaceable(const char *path, struct error *err)
 {
-    struct stat info;
-    return stat(path, &info) != 0 || S_ISREG(info.st_mode) || fail(err, "%s: is no ordinary file", path);
+    return file_replaceable(path) || fail(err, "%s: is no ordinary file", path);
 }
 
 bool model_export(struct model *m, const char *path, const struct export_format *format,
