@@ -5,6 +5,7 @@
 #include "detect/focal.h"
 #include "detect/loss.h"
 #include "detect/prediction.h"
+#include "kernel/kernels.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -147,7 +148,7 @@ static struct batch *new_batch(enum loss_family family, uint64_t seed)
 static struct loss start(const struct batch *b, int threads)
 {
     struct loss loss;
-    assert_true(loss_init(&loss, &b->config, &b->grid, &(struct team){ threads }, NULL));
+    assert_true(loss_init(&loss, &b->config, &b->grid, &(struct team){ threads }, kernels_wanted(NULL), NULL));
     return loss;
 }
 
@@ -293,7 +294,7 @@ static void test_split_batch(void **state)
         for (int n = 0; n < IMAGES; n++) {
             for (int i = 0; i < priors; i++)
                 memcpy(rows[n][i], b->pred[LOSS_MAIN][prior_row(&b->grid, n, i)], sizeof rows[n][i]);
-            assert_true(loss_init(&part[n], &b->config, &grid, &(struct team){ 1 }, NULL));
+            assert_true(loss_init(&part[n], &b->config, &grid, &(struct team){ 1 }, whole.kernels, NULL));
             assert_true(loss_assign(&part[n], (const float *[]){ *rows[n], NULL }, &b->truth[n], &sums[n], NULL));
         }
         assert_true(sums[0].positives + sums[1].positives == all.positives);
@@ -361,11 +362,11 @@ static void test_refusals(void **state)
 
     struct loss none;
     b->config.reg_max = REG_MAX_LIMIT + 1;
-    assert_false(loss_init(&none, &b->config, &b->grid, &(struct team){ 1 }, &err));
+    assert_false(loss_init(&none, &b->config, &b->grid, &(struct team){ 1 }, loss.kernels, &err));
     assert_int_equal(err.exit, 2);
     b->config.reg_max = REG_MAX;
     b->config.beta = NAN;
-    assert_false(loss_init(&none, &b->config, &b->grid, &(struct team){ 1 }, &err));
+    assert_false(loss_init(&none, &b->config, &b->grid, &(struct team){ 1 }, loss.kernels, &err));
     loss_free(&none);
     loss_free(&loss);
     free(b);

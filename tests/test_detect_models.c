@@ -5,6 +5,7 @@
 #include "detect/postprocess.h"
 #include "detect/prediction.h"
 #include "interop/safetensors.h"
+#include "kernel/kernels.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -116,7 +117,7 @@ static void check_loss(struct model *m)
         t->label = label_list(&m->given, n, &t->objects);
         t->ignore = boxes(&m->given, "gt_ignore.%d", n, &t->ignored);
     }
-    assert_true(loss_init(&loss, &m->config, &m->grid, &(struct team){ 2 }, &err));
+    assert_true(loss_init(&loss, &m->config, &m->grid, &(struct team){ 2 }, kernels_wanted(&err), &err));
     if (!loss_assign(&loss, pred, truth, &sums, &err))
         fail_msg("%s: %s", m->folder, err.text);
     check_assignment(m, &loss);

@@ -4,6 +4,7 @@
 #include "cli/bench_layers.h"
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "data/sample.h"
 #include "kernel/kernels.h"
 #include "train/learner.h"
 #include <math.h>
@@ -47,16 +48,10 @@ static double now(void)
 
 /* ---- what is measured ---- */
 
-static int rounded(int side)
-{
-    enum { MULTIPLE = 32 };
-    return (side + MULTIPLE - 1) / MULTIPLE * MULTIPLE;
-}
-
 static bool make_images(struct bench *b, int batch, struct error *err)
 {
     const int *size = b->train ? b->session.config.train.input_size : b->session.config.val.input_size;
-    const int w = rounded(size[0]), h = rounded(size[1]);
+    const int w = padded_side(size[0]), h = padded_side(size[1]);
     const size_t n = (size_t)batch, numbers = 3 * (size_t)w * (size_t)h;
     struct random random = random_of(0, 0, 0);
     size_t all;
@@ -90,7 +85,7 @@ static bool open_network(struct bench *b, struct error *err)
 {
     struct model *model = &b->session.model;
     const struct graph_options options = { .n = b->images.n, .h = b->images.h, .w = b->images.w };
-    b->kernels = kernels_pick(getenv("NANODET_ISA"), err);
+    b->kernels = kernels_wanted(err);
     if (!b->kernels || b->train)
         return b->kernels && learner_init(&b->learner, model, b->team.threads, err);
     b->graph = &b->own;

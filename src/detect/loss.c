@@ -6,7 +6,6 @@
 #include "detect/prediction.h"
 #include "kernel/kernels.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 const struct loss_config loss_plus_preset = {
@@ -29,7 +28,8 @@ static size_t assign_plus_bytes(const struct loss_config *config, const struct p
     const size_t priors = (size_t)prior_count(grid);
     return arena_bytes(priors, sizeof(bool)) + 2 * arena_bytes(priors, sizeof(int))
          + 3 * arena_bytes(priors, sizeof(double)) + arena_bytes(priors, sizeof(double[4]))
-         + arena_bytes((size_t)config->classes, sizeof(float)) + arena_bytes(priors, sizeof(float *)) + dsl_bytes(&config->dsl, prior_count(grid));
+         + arena_bytes((size_t)config->classes, sizeof(float)) + arena_bytes(priors, sizeof(float *))
+         + dsl_bytes(&config->dsl, prior_count(grid));
 }
 
 static size_t assign_gfl_bytes(const struct loss_config *config, const struct prior_grid *grid)
@@ -73,12 +73,11 @@ static bool check(const struct loss_config *c, struct error *err)
 }
 
 bool loss_init(struct loss *loss, const struct loss_config *config, const struct prior_grid *grid,
-               const struct team *team, struct error *err)
+               const struct team *team, const struct kernels *kernels, struct error *err)
 {
     const size_t rows = (size_t)grid->images * (size_t)prior_count(grid);
-    *loss = (struct loss){ .config = *config, .grid = *grid, .team = *team };
-    loss->kernels = kernels_pick(getenv("NANODET_ISA"), err);
-    if (!loss->kernels || !check(config, err) || !arena_init(&loss->memory, loss_bytes(config, grid, team->threads), err))
+    *loss = (struct loss){ .config = *config, .grid = *grid, .team = *team, .kernels = kernels };
+    if (!check(config, err) || !arena_init(&loss->memory, loss_bytes(config, grid, team->threads), err))
         return false;
     const size_t each = scratch_bytes(config, grid);
     loss->match = arena_take(&loss->memory, rows, sizeof *loss->match);

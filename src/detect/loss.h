@@ -55,7 +55,7 @@ struct loss {
 /* For one size of batch and input: takes all memory that the phases need.  Exit 2 if a number is out of its range.
  * loss_free releases it; {0} is a valid empty object. */
 bool loss_init(struct loss *, const struct loss_config *, const struct prior_grid *, const struct team *,
-               struct error *);
+               const struct kernels *, struct error *);
 void loss_free(struct loss *);
 size_t loss_bytes(const struct loss_config *, const struct prior_grid *, int threads);
 

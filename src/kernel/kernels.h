@@ -9,8 +9,8 @@
 #include "kernel/winograd.h"
 #include <stddef.h>
 
-/* A depthwise convolution of one image: y[i,j,c] = bias[c] + sum over u, v of w[u,v,c] x[i*stride-pad+u, j*stride-pad+v, c],
- * terms outside the image left out.  Weights are [kernel][kernel][c]. */
+/* A depthwise convolution of one image, its weights [kernel][kernel][c]:
+ * y[i,j,c] = bias[c] + sum over u, v of w[u,v,c] x[i*stride-pad+u, j*stride-pad+v, c], what is outside left out. */
 struct depthwise {
     int kernel, stride, pad, c;
     int h, w, ldx;                      /* of the input */
@@ -80,4 +80,5 @@ struct kernels {
 
 /* The table called ref, sse, avx2 or avx512 (misuse if this machine or build has no such); NULL: the fastest. */
 const struct kernels *kernels_pick(const char *name, struct error *);
+const struct kernels *kernels_wanted(struct error *);   /* the one that the environment names as NANODET_ISA, if any */
 #endif

@@ -3,7 +3,6 @@
 #include "data/sample.h"
 #include "deploy/network_of_graph.h"
 #include "kernel/kernels.h"
-#include <stdlib.h>
 
 bool model_network(struct model *m, const real *values, struct network *net, struct error *err)
 {
@@ -12,7 +11,7 @@ bool model_network(struct model *m, const real *values, struct network *net, str
                                            .separate = true };
     const struct team team = { 1 };
     const struct binding to = { .params = &m->params, .values = values, .team = &team,
-                                .kernels = kernels_pick(getenv("NANODET_ISA"), err) };
+                                .kernels = kernels_wanted(err) };
     struct graph g = {0};
     *net = (struct network){0};
     const bool ok = to.kernels && model_graph(m, &options, &g, err) && graph_bind(&g, &to, err)

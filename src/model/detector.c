@@ -10,7 +10,7 @@ bool detector_init(struct detector *d, struct model *model, const real *values, 
     *d = (struct detector){ .model = model, .values = values, .team = { threads },
                             .rules = { model->shape.num_classes, model->shape.reg_max, detector_score, detector_iou,
                                        DETECTOR_KEPT } };
-    d->kernels = kernels_pick(getenv("NANODET_ISA"), err);
+    d->kernels = kernels_wanted(err);
     d->tmp = new_array((size_t)threads, sizeof *d->tmp, err);
     const struct binding to = { .params = &model->params, .values = values, .team = &d->team, .kernels = d->kernels };
     return d->kernels && d->tmp && plans_init(&d->plans, model, &to, NULL, err);

@@ -207,7 +207,7 @@ bool grad_cam_init(struct grad_cam *cam, struct model *model, const char *layer,
                    struct error *err)
 {
     *cam = (struct grad_cam){ .model = model, .team = { threads }, .layer = layer, .score_thr = score_thr,
-                              .kernels = kernels_pick(getenv("NANODET_ISA"), err) };
+                              .kernels = kernels_wanted(err) };
     const struct binding to = { .params = &model->params, .values = model->params.value, .team = &cam->team,
                                 .kernels = cam->kernels };
     const int *size = model->config->val.input_size;

@@ -72,7 +72,8 @@ static struct plan *make(struct plans *plans, const struct graph_options *o, str
     bool ok = model_graph(plans->model, o, &p.graph, err) && grow_block(plans, p.graph.block_size, err);
     plans->to.block = plans->block;
     ok = ok && graph_bind(&p.graph, &plans->to, err) && criterion_grid(plans->model, o->n, o->h, o->w, &p.grid, err)
-      && (!plans->criterion || loss_init(&p.loss, plans->criterion, &p.grid, plans->to.team, err));
+      && (!plans->criterion
+          || loss_init(&p.loss, plans->criterion, &p.grid, plans->to.team, plans->to.kernels, err));
     if (!ok) {
         drop(&p);
         return NULL;

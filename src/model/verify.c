@@ -78,7 +78,7 @@ static float *run(struct graph *g, const struct params *params, const real *valu
 {
     const struct team team = { threads };
     const struct binding to = { .params = params, .values = values, .team = &team,
-                                .kernels = kernels_pick(getenv("NANODET_ISA"), err) };
+                                .kernels = kernels_wanted(err) };
     float *copy = NULL;
     if (to.kernels && graph_bind(g, &to, err)) {
         const struct view x = graph_view(g, MODEL_INPUT), y = graph_view(g, graph_output_named(g, "main"));

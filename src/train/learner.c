@@ -4,7 +4,6 @@
 #include "kernel/kernels.h"
 #include "model/criterion.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 double losses_total(const struct losses *l)
@@ -18,7 +17,7 @@ double losses_total(const struct losses *l)
 bool learner_init(struct learner *l, struct model *model, int threads, struct error *err)
 {
     *l = (struct learner){ .model = model, .team = { threads } };
-    l->kernels = kernels_pick(getenv("NANODET_ISA"), err);
+    l->kernels = kernels_wanted(err);
     if (!l->kernels || !criterion_read(model, &l->criterion, err)
         || !optimizer_init(&l->optimizer, model->config, &model->params, err))
         return false;

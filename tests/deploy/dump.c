@@ -20,7 +20,7 @@ static bool train(struct model *m, const int *size, uint64_t seed, struct error 
     const struct graph_options options = { .n = 2, .h = padded_side(size[1]), .w = padded_side(size[0]) };
     real *gradients = new_array((size_t)m->params.total, sizeof *gradients, err);
     const struct binding to = { .params = &m->params, .values = m->params.value, .gradients = gradients, .team = &team,
-                                .kernels = kernels_pick(getenv("NANODET_ISA"), err) };
+                                .kernels = kernels_wanted(err) };
     shake(&m->params, seed);
     const bool ok = gradients && to.kernels && settle(m, options, &to, seed, err);
     free(gradients);

@@ -8,6 +8,7 @@
 #include "detect/focal.h"
 #include "detect/loss.h"
 #include "detect/prediction.h"
+#include "kernel/kernels.h"
 #include "rooms.h"
 #include <cjson/cJSON.h>
 #include <float.h>
@@ -301,7 +302,7 @@ static void whole_head(struct head *k)
                                       .box = (void *)fixture_floats(&k->t, box), .label = fixture_ints(&k->t, label) };
     }
     if (k->channels == prediction_channels(config.classes, config.reg_max)
-        && loss_init(&k->loss, &config, &grid, &team, &err))
+        && loss_init(&k->loss, &config, &grid, &team, kernels_wanted(&err), &err))
         head(k);
     else
         parity_fail(k->p, k->path, "pred has %d channels: %s", k->channels, err.text);
