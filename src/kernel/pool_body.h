@@ -1,4 +1,5 @@
 /* kernel/pool_body.h -- max pooling and bilinear resampling of rows; included by every isa_*.c. */
+#include "kernel/inlined.h"
 #include "kernel/kernels.h"
 #include <math.h>
 #include <string.h>
@@ -7,9 +8,8 @@ enum { LANES = 8 };                             /* channels compared together */
 
 /* One output of `lanes` channels: the window's rows [u0, u1) and columns [v0, v1), x being its tap (0, 0).  The winner
  * is kept as a number like the others until it is stored: vectors of one width. */
-static inline __attribute__((always_inline)) void max_window(const struct depthwise *g, int lanes, int u0, int u1,
-                                                             int v0, int v1, const real *restrict x,
-                                                             real *restrict y, unsigned char *restrict winner)
+INLINED void max_window(const struct depthwise *g, int lanes, int u0, int u1, int v0, int v1, const real *restrict x,
+                        real *restrict y, unsigned char *restrict winner)
 {
     real best[LANES], tap[LANES];
     for (int l = 0; l < lanes; l++) {
@@ -51,10 +51,8 @@ static void max_pool_row(const struct depthwise *g, int i, const real *restrict 
 }
 
 /* Outputs [i0, i1) x [j0, j1) read the input (r, s): `lanes` channels of its dx get dy of those that it won. */
-static inline __attribute__((always_inline)) void won_windows(const struct depthwise *g, int lanes, int r, int s, int i0,
-                                                              int i1, int j0, int j1, const real *restrict dy,
-                                                              const unsigned char *restrict winner, bool add,
-                                                              real *restrict dx)
+INLINED void won_windows(const struct depthwise *g, int lanes, int r, int s, int i0, int i1, int j0, int j1,
+                         const real *restrict dy, const unsigned char *restrict winner, bool add, real *restrict dx)
 {
     real sum[LANES];
     for (int l = 0; l < lanes; l++)

@@ -1,5 +1,6 @@
 /* kernel/winograd_body.h -- the transforms of winograd.h, a vector of channels at a time, by rows and then by columns;
  * common terms of neighbouring rows of the matrices are computed once.  Included after a vec_*.h. */
+#include "kernel/inlined.h"
 #include "kernel/winograd.h"
 
 /* One side of a transform: x[0 ..] in, x[0 ..] out. */
@@ -59,8 +60,8 @@ static inline void side_filter_gradient(vec *x)
 }
 
 /* y[rows][rows] = side(side(x[columns][columns])^T)^T; `side` and the extents are constants where this is inlined. */
-static inline __attribute__((always_inline)) void two_sides(void (*side)(vec *), int columns, int rows, int c,
-                                                            const float *x, ptrdiff_t from, float *y, ptrdiff_t to)
+INLINED void two_sides(void (*side)(vec *), int columns, int rows, int c, const float *x, ptrdiff_t from, float *y,
+                       ptrdiff_t to)
 {
     for (int k = 0; k < c; k += VEC) {
         const int lanes = c - k;
