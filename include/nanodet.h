@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 #define NANODET_VERSION "0.1.0"
-const char *nanodet_version(void);          /* of the library that is linked; the program was built for NANODET_VERSION */
+const char *nanodet_version(void);      /* of the library that is linked; the program was built for NANODET_VERSION */
 
 enum nanodet_result {
     NANODET_DONE,

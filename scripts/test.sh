@@ -73,8 +73,8 @@ knows()
     python3 -c "import $(echo "$*" | sed 's/==[^ ]*//g; s/  */, /g')" > /dev/null 2>&1
 }
 
-# Whatever can be had of the runtimes, whatever their relation to packages that are there; what cannot, the tests skip by
-# name.
+# Whatever can be had of the runtimes, whatever their relation to packages that are there; what cannot, the tests skip
+# by name.
 prepare_python()
 {
     knows $runtimes && return

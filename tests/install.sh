@@ -4,7 +4,8 @@ set -eu
 cd "$(dirname "$0")/.."
 to=$(mktemp -d)
 trap 'rm -rf "$to"' EXIT
-${MAKE:-make} --no-print-directory install PREFIX="$to" ${BUILD:+BUILD="$BUILD"} > "$to/log" 2>&1 || { cat "$to/log"; exit 1; }
+${MAKE:-make} --no-print-directory install PREFIX="$to" ${BUILD:+BUILD="$BUILD"} > "$to/log" 2>&1 \
+    || { cat "$to/log"; exit 1; }
 PKG_CONFIG_PATH=$to/lib/pkgconfig LD_LIBRARY_PATH=$to/lib
 export PKG_CONFIG_PATH LD_LIBRARY_PATH
 flags=$(pkg-config --cflags --libs nanodet)

@@ -11,8 +11,8 @@ struct bytes { unsigned char *p; size_t size; };
 bool file_read(struct bytes *, const char *path, struct error *);
 void bytes_free(struct bytes *);
 
-/* Appears whole or not at all: written beside path, fsynced, renamed over it.  What stands there and is not replaceable,
- * as a device is, is written to instead.  A full disk is an error. */
+/* Appears whole or not at all: written beside path, fsynced, renamed over it.  What stands there and is not
+ * replaceable, as a device, is written to instead.  A full disk is an error. */
 bool file_write(const char *path, const void *p, size_t size, struct error *);
 bool file_replaceable(const char *path);                /* a regular file or nothing at all; no link */
 

@@ -155,7 +155,8 @@ static struct figures figures_of(const struct layers *l, int i)
     const struct node *n = &g->nodes[i];
     const bool trains = g->gradients != GRADIENTS_NONE;
     struct figures f = { .seconds = { l->least[FORWARD][i], l->least[BACKWARD][i] },
-                         .operations = n->op->macs ? 2 * n->op->macs(n) * (1 + (trains ? backward_shares(g, n) : 0)) : 0,
+                         .operations = !n->op->macs ? 0
+                                     : 2 * n->op->macs(n) * (1 + (trains ? backward_shares(g, n) : 0)),
                          .bytes = forward_bytes(g, n) + (trains ? backward_bytes(g, n) : 0) };
     if (f.operations > 0) {
         f.conv_seconds = f.seconds[FORWARD] + f.seconds[BACKWARD];

@@ -84,7 +84,8 @@ struct config {
 
 /* Reads the file `path` and lays count overrides "KEY=VALUE" over it, VALUE being YAML.  Exit 2 names file, line and
  * key of the first problem; with config->problems set beforehand, every problem is added to that list, the key takes
- * its preset, and only what is no YAML at all ends the reading.  network_only is set beforehand, too.  config_free in any case. */
+ * its preset, and only what is no YAML at all ends the reading.  network_only is set beforehand, too.  config_free in
+ * any case. */
 bool config_read(struct config *, const char *path, const char *const *overrides, int count, struct error *);
 bool config_parse(struct config *, const void *yaml, size_t size, const char *file, const char *const *overrides,
                   int count, struct error *);

@@ -65,7 +65,7 @@ static value add_value(struct builder *b, struct shape shape, int producer, int 
     return g->value_count++;
 }
 
-/* Every extent, twice one, the sum of OP_IN of them and the product with the bytes of a number fit: ops need not check. */
+/* Every extent, twice one, the sum of OP_IN of them, the product with the bytes of a number fit: ops need not check. */
 static bool bounded(struct shape s)
 {
     const int largest = INT_MAX / OP_IN;

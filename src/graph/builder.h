@@ -4,7 +4,7 @@
 #define GRAPH_BUILDER_H
 #include "graph/graph.h"
 
-/* How the parameters of the layers being built start.  Fan-in: inputs a group x kernel area; fan-out: outputs x area. */
+/* How the parameters of layers being built start.  Fan-in: inputs a group x kernel area; fan-out: outputs x area. */
 struct layer_init {
     enum {
         WEIGHTS_DEFAULT,                /* uniform within +-1 / sqrt(fan-in), biases too: PyTorch's own */
@@ -36,7 +36,7 @@ struct builder {
 
 void enter(struct builder *, const char *name);                         /* which may have dots */
 void enter_index(struct builder *, const char *name, int index);        /* "name.index" */
-void leave(struct builder *);                                           /* what the last enter that was not left added */
+void leave(struct builder *);                                           /* what the last enter not yet left added */
 
 value graph_input(struct builder *, struct shape);
 /* The parameter `name` in the current scope. */

@@ -70,7 +70,7 @@ struct graph {
     real *vectors;
     unsigned char *scratch; size_t scratch_size;
     struct call *calls[2];              /* [pass][node] */
-    double *seconds[2];                 /* [pass][node] the caller's: what each takes is added there; NULL: unmeasured */
+    double *seconds[2];                 /* [pass][node] the caller's: what each takes is added; NULL: unmeasured */
     /* The caller's, or NULL: called when a node's output has been computed, and when its gradient is whole. */
     void (*watch)(void *watcher, const struct graph *, int node, enum pass);
     void *watcher;

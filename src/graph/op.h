@@ -39,7 +39,7 @@ struct lazy { const real *scale, *shift; int ld; enum act act; real slope; };
 enum pass { FORWARD, BACKWARD };
 
 union attr {
-    struct { int stride, pad, groups; bool direct; } conv;      /* kernel size: the weight's h, w; direct: no Winograd */
+    struct { int stride, pad, groups; bool direct; } conv;  /* kernel size: the weight's h, w; direct: no Winograd */
     struct { real eps, momentum, slope; enum act act; int groups; bool training; } norm;
     struct { enum act act; real slope; } act;
     struct { int kernel, stride, pad; } pool;

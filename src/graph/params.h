@@ -50,7 +50,8 @@ int params_declare(struct params *, const char *name, struct shape, int rank, en
  * memory to value, filled by `init` with random numbers of (seed, name). */
 bool params_layout(struct params *, const char *const *freeze, int freeze_count, uint64_t seed, struct error *);
 
-/* The dimensions of the tensor in files, and how many: none, [c], [n, c], [n, 1, c] or, of a convolution, [n, c, h, w]. */
+/* The dimensions of the tensor in files, and how many: none, [c], [n, c], [n, 1, c] or, for a convolution's weight,
+ * [n, c, h, w]. */
 int param_dims(const struct param *, size_t dims[4]);
 
 /* Copies a tensor out of or into an array laid out as value, between OHWI and the order of files. */

@@ -1,14 +1,15 @@
 /* model/describe.h -- a graph as JSON, enough to build the network elsewhere, and to train it there:
  *
  *     {"inputs":     [{"id", "name", "shape"}],
- *      "parameters": [{"id", "name", "kind", "shape"}],        trained, frozen or buffer; shape as in weight files: OIHW
+ *      "parameters": [{"id", "name", "kind", "shape"}],        trained, frozen or buffer; shape as in files: OIHW
  *      "nodes":      [{"name", "op", "inputs": [ids], "output": id, "shape", "attributes": {...}}],
  *      "outputs":    [{"name", "id"}]}
  *
  * Ids number values.  Shapes of values are [n, h, w, c]; one of several levels has "levels": [[h, w], ...] beside it
  * and its pixels in the order [level][image][y][x].  Nodes stand in an order in which they can be computed; what each
- * op computes is said in op/ops.h.  `norm` and `group_norm` end with the activation in their attributes; where `training`
- * is true, a `norm` takes the statistics of the batch and moves the running ones.  tests/oracle is a reader of this. */
+ * op computes is said in op/ops.h.  `norm` and `group_norm` end with the activation in their attributes; where
+ * `training` is true, a `norm` takes the statistics of the batch and moves the running ones.  tests/oracle is a reader
+ * of this. */
 #ifndef MODEL_DESCRIBE_H
 #define MODEL_DESCRIBE_H
 #include "base/json.h"

@@ -19,4 +19,4 @@ static void nothing(const struct call *k) { (void)k; }
 
 const struct op op_detach = {
     .name = "detach", .in_min = 1, .in_max = 1, .passes_lazy = true, .takes_levels = 1,
-    .shape = shape, .output_in_operand = output_in_operand, .forward = nothing };     /* without backward: no gradient */
+    .shape = shape, .output_in_operand = output_in_operand, .forward = nothing };    /* without backward: no gradient */

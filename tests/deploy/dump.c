@@ -1,5 +1,5 @@
-/* deploy_dump CONFIG IMAGE SEED OUT [KEY=VALUE ...] -- a model with weights as after some training, and what it makes of
- * an image (-: of a drawn scene), for runtimes to make the same of its exported files.
+/* deploy_dump CONFIG IMAGE SEED OUT [KEY=VALUE ...] -- a model with weights as after some training, and what it makes
+ * of an image (-: of a drawn scene), for runtimes to make the same of its exported files.
  *
  * OUT is a safetensors file: all weights under their own names, so that `nanodet export --weights OUT` takes them;
  * input, [3][h][w], the image as the network gets it; output, [P][classes, bins], scores after the sigmoid. */

@@ -5,8 +5,9 @@
 
 build/tests/oracle_dump runs a configuration's network on random numbers and writes its list of layers, its parameters,
 what went in and what came out.  Here the network is built again from that list alone, run in PyTorch and differentiated
-by it; outputs, gradients and running statistics must agree: of `predict`, the network that detects; `explain`, the same with the
-gradient of its input; `train`.  Where gradients are compared, activations with kinks are replaced by smooth ones.
+by it; outputs, gradients and running statistics must agree: of `predict`, the network that detects; `explain`, the same
+with the gradient of its input; `train`.  Where gradients are compared, activations with kinks are replaced by smooth
+ones.
 PyTorch computes in double, and FLOATS times in float with all that goes in moved by its last bit: ours may be FACTOR
 times as far from its double as its worst float is, and LEAST in any case.
 
@@ -196,8 +197,8 @@ def replay(graph, tensors, dtype):
 # The comparison
 
 def distance(a, b, name, least):
-    """Relative to the norm of b; of a gradient to at least `least`, below which it is nothing but rounding; of an output
-    to that of what differs from row to row."""
+    """Relative to the norm of b; of a gradient to at least `least`, below which it is nothing but rounding; of an
+    output to that of what differs from row to row."""
     if name.startswith("output."):
         return float((a - b).norm() / (b - b.mean(0)).norm())
     return float((a - b).norm() / max(float(b.norm()), least))

@@ -95,7 +95,8 @@ static void tally_state(struct model_case *c, const cJSON *rules, const struct o
     for (int i = 0; i < c->model.params.count; i++) {
         const struct param *p = &c->model.params.list[i];
         const bool buffer = p->kind == PARAM_BUFFER;
-        float *now = param_numbers(p, c->model.params.value), *average = o->average ? param_numbers(p, o->average) : NULL;
+        float *now = param_numbers(p, c->model.params.value);
+        float *average = o->average ? param_numbers(p, o->average) : NULL;
         char name[300];
         struct digest d = { now, (size_t)p->count, buffer && samples > SAMPLES ? SAMPLES : samples, 0 };
         if (now && !listed(zero, p->name)) {

@@ -14,7 +14,8 @@
 
 void tally_add(struct model_case *c, const cJSON *rules, const char *name, const char *group, double off)
 {
-    const cJSON *own = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(rules, "tolerance_override"), name);
+    const cJSON *overrides = cJSON_GetObjectItemCaseSensitive(rules, "tolerance_override");
+    const cJSON *own = cJSON_GetObjectItemCaseSensitive(overrides, name);
     const cJSON *all = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(rules, "tolerance"), group);
     const cJSON *rule = cJSON_IsNumber(own) ? own : cJSON_GetObjectItemCaseSensitive(all, "tolerance");
     const double tolerance = cJSON_IsNumber(rule) ? rule->valuedouble : 0;

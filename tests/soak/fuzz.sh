@@ -14,7 +14,8 @@ for target in "$@"; do
     inputs=build/fuzz/inputs/$target found=build/fuzz/found/$target
     mkdir -p "$inputs" "$found"
     if build/fuzz/tests/"$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-            -artifact_prefix="$found/" "$inputs" "tests/fuzz/corpus/${target#fuzz_}" > "build/fuzz/$target.log" 2>&1; then
+            -artifact_prefix="$found/" "$inputs" "tests/fuzz/corpus/${target#fuzz_}" \
+            > "build/fuzz/$target.log" 2>&1; then
         sed -n "s/^stat::number_of_executed_units: */$target: inputs tried: /p" "build/fuzz/$target.log"
     else
         tail -n 40 "build/fuzz/$target.log"

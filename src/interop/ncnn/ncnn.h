@@ -1,5 +1,5 @@
-/* interop/ncnn/ncnn.h -- networks as ncnn keeps them: layers as text in X.param, their weights in X.bin beside it, in the
- * order of the layers and without names (github.com/Tencent/ncnn, docs/developer-guide: operators.md and
+/* interop/ncnn/ncnn.h -- networks as ncnn keeps them: layers as text in X.param, their weights in X.bin beside it, in
+ * the order of the layers and without names (github.com/Tencent/ncnn, docs/developer-guide: operators.md and
  * param-and-model-file-structure.md). */
 #ifndef INTEROP_NCNN_H
 #define INTEROP_NCNN_H
