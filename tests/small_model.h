@@ -3,6 +3,7 @@
 #ifndef SMALL_MODEL_H
 #define SMALL_MODEL_H
 #include "base/random.h"
+#include "base/text.h"
 #include "model/model.h"
 #include <math.h>
 #include <setjmp.h>
@@ -92,8 +93,6 @@ static inline double distance(const float *a, const float *b, ptrdiff_t count, d
     return worst == 0 ? 0 : worst / largest;
 }
 
-static inline bool starts(const char *name, const char *with) { return strncmp(name, with, strlen(with)) == 0; }
-
 static inline float largest_of(const float *p, ptrdiff_t count)
 {
     float largest = 0;
@@ -112,7 +111,7 @@ static inline double gradient_distance(const struct params *params, const float 
     for (int i = 0; i < params->count; i++) {
         const struct param *p = &params->list[i];
         const float *x = a + p->offset, *y = b + p->offset;
-        if (p->kind != PARAM_TRAINED || !starts(p->name, prefix))
+        if (p->kind != PARAM_TRAINED || !starts_with(p->name, prefix))
             continue;
         const bool both_zero = largest_of(x, p->count) < zero && largest_of(y, p->count) < zero;
         const double d = both_zero ? 0 : distance(x, y, p->count, 0);

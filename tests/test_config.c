@@ -1,5 +1,6 @@
 /* tests/test_config.c -- what a configuration may say, and every way in which it is refused. */
 #include "base/memory.h"
+#include "base/text.h"
 #include "config/config.h"
 #include <math.h>
 #include <setjmp.h>
@@ -441,11 +442,10 @@ static int read_all(const char *folder)
     for (int i = 0; i < names.count; i++) {
         struct config config = {0};
         char *path = path_join(folder, names.list[i], &err);
-        const char *dot = strrchr(names.list[i], '.');
         assert_non_null(path);
         if (folder_exists(path))
             count += read_all(path);
-        else if (dot && strcmp(dot, ".yml") == 0) {
+        else if (ends_in(names.list[i], ".yml")) {
             if (!config_read(&config, path, NULL, 0, &err))
                 fail_msg("%s", err.text);
             config_free(&config);

@@ -293,7 +293,7 @@ static void test_slopes(void **state)
         fail_msg("%s", err.text);
     for (int i = 0; i < g.node_count; i++) {
         const double slope = slope_of(&g.nodes[i]);
-        const bool is_plain = starts(g.nodes[i].name, "backbone.") || strstr(g.nodes[i].name, ".reg_conv.");
+        const bool is_plain = starts_with(g.nodes[i].name, "backbone.") || strstr(g.nodes[i].name, ".reg_conv.");
         if (slope > 0 && fabs(slope - (is_plain ? 0.01 : 0.1)) > 1e-6)
             fail_msg("%s: slope %g", g.nodes[i].name, slope);
         plain += slope > 0 && is_plain;

@@ -112,7 +112,7 @@ static void test_frozen_stays(void **state)
     }
     for (int i = 0; i < params->count; i++) {
         const struct param *p = &params->list[i];
-        const bool frozen = starts(p->name, "backbone.");
+        const bool frozen = starts_with(p->name, "backbone.");
         const bool same = memcmp(before + p->offset, params->value + p->offset, (size_t)p->count * sizeof(float)) == 0;
         if (same != frozen || (frozen && p->kind == PARAM_TRAINED))
             fail_msg("%s: %s", p->name, same ? "stayed as it was" : "changed");

@@ -1,5 +1,6 @@
 /* tests/test_weights.c -- weights find their parameters or are said not to; folded norms change nothing. */
 #include "base/memory.h"
+#include "base/text.h"
 #include "interop/safetensors.h"
 #include "model/criterion.h"
 #include "model/detector.h"
@@ -100,7 +101,7 @@ static void write_weights(struct net *n, const char *name, const char *prefix, c
     int kept = 0;
     must(weights_give(&n->model.params, n->model.params.value, prefix, &t, &n->err), &n->err);
     for (int i = 0; i < t.count; i++)
-        if (without && strncmp(t.list[i].name, without, strlen(without)) == 0)
+        if (without && starts_with(t.list[i].name, without))
             free(t.list[i].name);
         else
             t.list[kept++] = t.list[i];
@@ -251,7 +252,7 @@ static void test_a_backbone_of_timm(void **state)
     must(weights_give(&n.model.params, n.model.params.value, "", &all, &n.err), &n.err);
     for (int i = 0; i < all.count; i++) {
         struct tensor one = all.list[i];
-        if (strncmp(one.name, prefix, strlen(prefix)) != 0)
+        if (!starts_with(one.name, prefix))
             continue;
         *strchr(one.name + strlen(prefix), '_') = '.';
         one.name += strlen(prefix);

@@ -226,6 +226,18 @@ char *path_join(const char *folder, const char *name, struct error *err)
     return t.s;
 }
 
+const char *path_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+int path_stem(const char *path)
+{
+    const char *dot = strrchr(path_name(path), '.');
+    return (int)(dot ? dot - path : (ptrdiff_t)strlen(path));
+}
+
 bool names_add(struct names *names, const char *name, struct error *err)
 {
     if (!grow_array(&names->list, names->count, &names->capacity, sizeof *names->list, err))

@@ -25,7 +25,7 @@ struct heatmap {
 static bool write_heat(const struct heatmap *h, const struct picture *picture, const char *file,
                        const struct heat *heat, struct error *err)
 {
-    const char *name = name_of(file), *dot = strrchr(name, '.'), *end = dot ? dot : ".jpg";
+    const char *name = path_name(file), *dot = strrchr(name, '.'), *end = dot ? dot : ".jpg";
     struct picture drawn = {0};
     struct text to = {0};
     float *spread = new_array((size_t)picture->width * (size_t)picture->height, sizeof *spread, err);

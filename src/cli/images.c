@@ -53,19 +53,13 @@ bool images_list(const struct args *args, struct names *files, struct error *err
     return ok;
 }
 
-const char *name_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 bool images_differ(const struct args *args, const struct names *files, const char *out, struct error *err)
 {
     struct names names = {0};
     bool ok = true;
     for (int i = 0; ok && i < files->count; i++) {
-        char *to = path_join(out, name_of(files->list[i]), err), from_real[PATH_MAX], to_real[PATH_MAX];
-        ok = to && names_add(&names, name_of(files->list[i]), err);
+        char *to = path_join(out, path_name(files->list[i]), err), from_real[PATH_MAX], to_real[PATH_MAX];
+        ok = to && names_add(&names, path_name(files->list[i]), err);
         if (ok && realpath(files->list[i], from_real) && realpath(to, to_real) && strcmp(from_real, to_real) == 0)
             ok = misuse(err, "%s: --out would overwrite %s", args->command->name, files->list[i]);
         free(to);

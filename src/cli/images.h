@@ -10,8 +10,6 @@ bool images_list(const struct args *, struct names *files, struct error *);
 /* An image must not be written over one of the inputs, nor over another output: exit 2. */
 bool images_differ(const struct args *, const struct names *files, const char *out, struct error *);
 
-const char *name_of(const char *path);                  /* behind the last slash */
-
 /* PNG if the name ends so, else JPEG. */
 bool image_write(const struct picture *, const char *folder, const char *name, struct error *);
 #endif

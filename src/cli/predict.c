@@ -101,7 +101,7 @@ static bool predict_files(struct predictor *p, const struct args *args, struct e
     for (int i = 0; ok && i < files.count; i++) {
         struct picture picture = {0};
         ok = picture_read(&picture, files.list[i], err)
-          && predict(p, &picture, files.list[i], name_of(files.list[i]), err);
+          && predict(p, &picture, files.list[i], path_name(files.list[i]), err);
         picture_free(&picture);
         if (ok)
             show_progress(i, i + 1, files.count);

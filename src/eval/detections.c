@@ -107,9 +107,8 @@ static bool read_lines(struct detections *out, const char *folder, const struct 
 {
     struct text path = {0};
     struct bytes file = {0};
-    const char *name = truth->images[image].file, *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
-    const char *dot = strrchr(base, '.');
-    text_add(&path, "%s/%.*s.txt", folder, dot ? (int)(dot - base) : (int)strlen(base), base);
+    const char *name = path_name(truth->images[image].file);
+    text_add(&path, "%s/%.*s.txt", folder, path_stem(name), name);
     const bool ok = text_ok(&path, err) && file_read(&file, path.s, err)
                  && detections_parse_rows(out, file, path.s, truth, image, err);
     bytes_free(&file);

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/text.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +80,7 @@ static bool freeze_prefix(struct params *params, const char *prefix, struct erro
 {
     int frozen = 0;
     for (int i = 0; i < params->count; i++)
-        if (strncmp(params->list[i].name, prefix, strlen(prefix)) == 0) {
+        if (starts_with(params->list[i].name, prefix)) {
             if (params->list[i].kind == PARAM_TRAINED)
                 params->list[i].kind = PARAM_FROZEN;
             frozen++;

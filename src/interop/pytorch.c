@@ -310,8 +310,8 @@ static bool find_folder(struct reader *r)
 {
     static const char wanted[] = "data.pkl";
     for (zip_int64_t i = 0; i < zip_get_num_entries(r->zip, 0); i++) {
-        const char *name = zip_get_name(r->zip, (zip_uint64_t)i, 0), *slash = name ? strrchr(name, '/') : NULL;
-        if (!name || strcmp(slash ? slash + 1 : name, wanted) != 0 || strlen(name) >= sizeof r->folder)
+        const char *name = zip_get_name(r->zip, (zip_uint64_t)i, 0);
+        if (!name || strcmp(path_name(name), wanted) != 0 || strlen(name) >= sizeof r->folder)
             continue;
         snprintf(r->folder, sizeof r->folder, "%.*s", (int)(strlen(name) - strlen(wanted)), name);
         return true;

@@ -1,6 +1,7 @@
 #include "interop/state_dict.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ struct claim { const char *name; enum rank rank; int tensor; };
 static const struct prefix *prefix_of(const char *name)
 {
     for (const struct prefix *p = prefixes; p->name; p++)
-        if (strncmp(name, p->name, strlen(p->name)) == 0)
+        if (starts_with(name, p->name))
             return p;
     return NULL;
 }

@@ -1,9 +1,9 @@
 #include "model/blocks.h"
 
+#include "base/text.h"
 #include "op/ops.h"
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 const struct word activation_words[] = {
     { "none", ACT_NONE },   { "LeakyReLU", ACT_LEAKY_RELU },  { "ReLU", ACT_RELU }, { "ReLU6", ACT_RELU6 },
@@ -112,7 +112,7 @@ static void norm_params(struct builder *b, int c, value *weight, value *bias)
 static bool frozen(const struct builder *b)
 {
     for (int i = 0; i < b->freeze_count; i++)
-        if (strncmp(b->scope, b->freeze[i], strlen(b->freeze[i])) == 0)
+        if (starts_with(b->scope, b->freeze[i]))
             return true;
     return false;
 }

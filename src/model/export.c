@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "deploy/network_fold.h"
 #include "interop/ncnn/ncnn.h"
 #include "interop/safetensors.h"
@@ -129,20 +130,13 @@ const struct export_format export_formats[] = {
 /* The path with `middle` before its ending, which is replaced if `ending` is not NULL; free() it. */
 static char *renamed(const char *path, const char *middle, const char *ending, struct error *err)
 {
-    const char *slash = strrchr(path, '/'), *dot = strrchr(slash ? slash : path, '.');
-    const int stem = dot ? (int)(dot - path) : (int)strlen(path);
+    const int stem = path_stem(path);
     struct text name = {0};
-    text_add(&name, "%.*s%s%s", stem, path, middle, ending ? ending : dot ? dot : "");
+    text_add(&name, "%.*s%s%s", stem, path, middle, ending ? ending : path + stem);
     if (text_ok(&name, err))
         return name.s;
     text_free(&name);
     return NULL;
-}
-
-static bool ends_in(const char *path, const char *ending)
-{
-    const size_t n = strlen(path), m = strlen(ending);
-    return n > m && strcmp(path + n - m, ending) == 0;
 }
 
 static bool move(const char *from, const char *to, struct error *err)
@@ -159,7 +153,7 @@ bool model_export(struct model *m, const char *path, const struct export_format 
                   const struct export_options *o, struct verification *v, struct error *err)
 {
     const double tolerance = o->half ? 0.05 : 1e-4;
-    if (format->ending && !ends_in(path, format->ending))
+    if (format->ending && (!ends_in(path, format->ending) || path_stem(path) == 0))
         return misuse(err, "%s: a file of %s must end in %s", path, format->name, format->ending);
     char *part = renamed(path, ".part", NULL, err);
     char *beside = format->beside ? renamed(path, "", format->beside, err) : NULL;

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/table.h"
+#include "base/text.h"
 #include "kernel/kernels.h"
 #include "model/describe.h"
 #include "op/lazy.h"
@@ -60,15 +61,13 @@ static bool add_layer(struct grad_cam *cam, const struct graph *g, struct error 
     return add_heat(cam, g, node, "", err);
 }
 
-static bool within(const char *name, const char *part) { return strncmp(name, part, strlen(part)) == 0; }
-
 /* What the head reads of the neck, the largest map first. */
 static bool add_levels(struct grad_cam *cam, const struct graph *g, int height, struct error *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < g->node_count; i++) {
         const int from = g->values[g->nodes[i].operand[0]].producer;
-        bool known = from < 0 || !within(g->nodes[i].name, "head.") || !within(g->nodes[from].name, "fpn.");
+        bool known = from < 0 || !starts_with(g->nodes[i].name, "head.") || !starts_with(g->nodes[from].name, "fpn.");
         for (int k = 0; k < cam->count; k++)
             known = known || cam->heats[k].node == from;
         char name[24];

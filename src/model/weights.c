@@ -1,9 +1,9 @@
 #include "model/weights.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 void weights_report_free(struct weights_report *report)
 {
@@ -47,12 +47,6 @@ static bool note_misfit(struct weights_report *report, const struct param *p, co
     return ok;
 }
 
-static bool ends_in(const char *name, const char *end)
-{
-    const size_t n = strlen(name), m = strlen(end);
-    return n >= m && strcmp(name + n - m, end) == 0;
-}
-
 /* What official files hold besides parameters: counters of batches and the constants 0, 1, ..., reg_max. */
 static bool is_no_parameter(const char *name)
 {
@@ -64,7 +58,7 @@ static bool take(const struct params *params, const struct tensor *t, const char
                  float *room, struct weights_report *report, struct error *err)
 {
     char name[640];
-    snprintf(name, sizeof name, "%s%s", strncmp(t->name, prefix, strlen(prefix)) == 0 ? "" : prefix, t->name);
+    snprintf(name, sizeof name, "%s%s", starts_with(t->name, prefix) ? "" : prefix, t->name);
     const int index = params_find(params, name);
     if (index < 0)
         return is_no_parameter(t->name) || names_add(&report->unknown, t->name, err);
@@ -95,7 +89,7 @@ bool weights_take(const struct params *params, const struct tensors *t, const ch
     for (int i = 0; ok && i < t->count; i++)
         ok = take(params, &t->list[i], prefix, array, given, room, report, err);
     for (int i = 0; ok && i < params->count; i++)
-        if (!given[i] && strncmp(params->list[i].name, prefix, strlen(prefix)) == 0)
+        if (!given[i] && starts_with(params->list[i].name, prefix))
             ok = names_add(&report->missing, params->list[i].name, err);
     free(given);
     free(room);

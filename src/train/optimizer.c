@@ -1,6 +1,7 @@
 #include "train/optimizer.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +19,6 @@ static const struct param_rule *rule_of(const struct optimizer_config *c, const 
     return &none;
 }
 
-static bool ends_in_bias(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot && strcmp(dot, ".bias") == 0;
-}
-
 static int rate_index(struct optimizer *o, double initial)
 {
     for (int i = 0; i < o->rate_count; i++)
@@ -39,7 +34,7 @@ static void make_groups(struct optimizer *o)
     for (int i = 0; i < o->params->count; i++) {
         const struct param *p = &o->params->list[i];
         const struct param_rule *rule = rule_of(c, p->name);
-        const bool spared = (c->no_norm_decay && p->is_norm) || (c->no_bias_decay && ends_in_bias(p->name));
+        const bool spared = (c->no_norm_decay && p->is_norm) || (c->no_bias_decay && ends_in(p->name, ".bias"));
         if (p->kind == PARAM_TRAINED && p->used)
             o->groups[o->group_count++] = (struct group){
                 p->offset, p->count, spared ? 0 : c->weight_decay * rule->decay_mult,

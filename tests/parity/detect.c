@@ -215,7 +215,7 @@ static void compare_all(struct detect_case *c)
 
 void parity_detect(struct parity *p, const char *path)
 {
-    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const char *name = path_name(path);
     struct detect_case c = { .p = p, .path = path, .published = find_row(name, published, sizeof *published) };
     struct error err = {0};
     struct names notes = {0};

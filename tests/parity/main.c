@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/table.h"
+#include "base/text.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,12 +42,6 @@ void parity_skip(struct parity *p, const char *path, const char *format, ...)
     line("SKIP", path, format, args);
     va_end(args);
     p->skipped++;
-}
-
-static bool ends_in(const char *name, const char *end)
-{
-    const size_t n = strlen(name), m = strlen(end);
-    return n >= m && strcmp(name + n - m, end) == 0;
 }
 
 static void run_room(struct parity *p, const struct parity_room *room, const char *path)

@@ -1,4 +1,5 @@
 /* tests/parity/models_deploy.c -- the branches of a block merged into one convolution. */
+#include "base/text.h"
 #include "deploy/network_fold.h"
 #include "model/as_network.h"
 #include "models.h"
@@ -11,8 +12,7 @@ static const char prefix[] = "deploy.", suffix[] = ".norm";
 
 static bool is_digest(const char *name)
 {
-    const size_t n = strlen(name), m = strlen(suffix);
-    return strncmp(name, prefix, strlen(prefix)) == 0 && n > m && strcmp(name + n - m, suffix) == 0;
+    return starts_with(name, prefix) && ends_in(name, suffix);
 }
 
 /* The fixtures give these digests no tolerance of their own: that of the outputs. */

@@ -195,8 +195,7 @@ bool ncnn_recognises(struct bytes file)
 
 bool ncnn_read(struct network *net, struct bytes file, const char *path, struct error *err)
 {
-    const char *dot = strrchr(path, '.'), *slash = strrchr(path, '/');
-    const int stem = (int)(dot && dot > (slash ? slash : path) ? dot - path : (ptrdiff_t)strlen(path));
+    const int stem = path_stem(path);
     struct bytes own = {0};
     struct text param = {0}, bin = {0};
     text_add(&param, "%.*s.param", stem, path);

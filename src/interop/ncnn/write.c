@@ -468,10 +468,8 @@ static bool write_layers(struct writer *w)
 
 static bool write_files(struct writer *w)
 {
-    const char *dot = strrchr(w->path, '.'), *slash = strrchr(w->path, '/');
-    const int stem = (int)(dot && dot > (slash ? slash : w->path) ? dot - w->path : (ptrdiff_t)strlen(w->path));
     struct text file = {0}, bin = {0};
-    text_add(&bin, "%.*s.bin", stem, w->path);
+    text_add(&bin, "%.*s.bin", path_stem(w->path), w->path);
     text_add(&file, "7767517\n%d %d\n", w->layers, w->blobs);
     text_bytes(&file, w->lines.s, w->lines.size);
     const bool ok = text_ok(&bin, w->err) && text_ok(&file, w->err) && text_ok(&w->weights, w->err)
