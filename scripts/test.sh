@@ -1,8 +1,8 @@
 #!/bin/sh
 # Everything that can be checked on this machine, in less than 20 minutes on two cores:
 #   the tests; interrupted trainings; the fuzz targets over their saved inputs; the numbers of the original, where
-#   ../shared/parity lies beside this folder; exported files in other programs' runtimes, for which Python gets these in
-#   build/python; every layer against PyTorch, where there is one; the tests once more under the sanitizers.
+#   ../shared/parity lies beside this folder; exported files in other programs' runtimes; every layer against PyTorch;
+#   the tests once more under the sanitizers.  Python gets the runtimes and PyTorch in build/python.
 # Ends with a line `N passed, N failed, N skipped`; exit 1 if anything failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -12,8 +12,10 @@ parity="assign augment coco_eval loss nms preprocess schedule schedules sizes.js
 # Configurations, one of a kind, whose networks are held to PyTorch's differentiation.  All of them: make oracle.
 oracle="nanodet-plus-m_320 nanodet-m nanodet-g nanodet-t nanodet-EfficientNet-Lite0_320 nanodet-RepVGG-A0_416
     enhanced-nanodet-s_320 enhanced-nanodet-m-hswish_416 nanodet-plus_convnext-nano_640"
-# What reads exported files.
-runtimes="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.31.1 openvino==2026.4.1 ncnn==1.0.20261020 MNN==3.6.1"
+# What reads exported files, and what differentiates: built for CPUs alone, where that can be had, not with gigabytes of
+# what GPUs need.
+packages="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.31.1 openvino==2026.4.1 ncnn==1.0.20261020 MNN==3.6.1
+    torch==2.13.0+cpu"
 
 finish()
 {
@@ -73,13 +75,13 @@ knows()
     python3 -c "import $(echo "$*" | sed 's/==[^ ]*//g; s/  */, /g')" > /dev/null 2>&1
 }
 
-# Whatever can be had of the runtimes, whatever their relation to packages that are there; what cannot, the tests skip
-# by name.
+# Whatever can be had of the packages, whatever their relation to those that are there; what cannot, the tests skip by
+# name.
 prepare_python()
 {
-    knows $runtimes && return
+    knows $packages && return
     PATH=$PWD/build/python/bin:$PATH missing=
-    for package in $runtimes; do
+    for package in $packages; do
         knows "$package" || missing="$missing $package"
     done
     [ "$missing" ] || return
