@@ -6,6 +6,7 @@
 #include "cli/session.h"
 #include "data/sample.h"
 #include "kernel/kernels.h"
+#include "model/detector.h"
 #include "train/learner.h"
 #include <math.h>
 #include <stdlib.h>
@@ -27,7 +28,8 @@ enum { OBJECTS = 8, ROUNDS_MOST = 1 << 16, WARMING = 2 };
 struct bench {
     struct session session;
     struct learner learner;             /* to train */
-    struct graph own, *graph;           /* to detect; what runs, or ran last */
+    struct detector detector;           /* to detect */
+    struct graph *graph;                /* what runs, or ran last */
     const struct kernels *kernels;
     struct team team;
     struct images images;
@@ -84,14 +86,11 @@ static bool make_images(struct bench *b, int batch, struct error *err)
 static bool open_network(struct bench *b, struct error *err)
 {
     struct model *model = &b->session.model;
-    const struct graph_options options = { .n = b->images.n, .h = b->images.h, .w = b->images.w };
     b->kernels = kernels_wanted(err);
     if (!b->kernels || b->train)
         return b->kernels && learner_init(&b->learner, model, b->team.threads, err);
-    b->graph = &b->own;
-    return model_graph(model, &options, &b->own, err)
-        && graph_bind(&b->own, &(struct binding){ .params = &model->params, .values = model->params.value,
-                                                  .team = &b->team, .kernels = b->kernels }, err);
+    return detector_init(&b->detector, model, model->params.value, b->team.threads, err)
+        && (b->graph = detector_graph(&b->detector, b->images.n, b->images.h, b->images.w, err));
 }
 
 static bool one_round(struct bench *b, struct error *err)
@@ -180,7 +179,7 @@ static void print_bench(const struct bench *b)
 static void close_bench(struct bench *b)
 {
     layers_free(&b->layers);
-    graph_free(&b->own);
+    detector_free(&b->detector);
     learner_free(&b->learner);
     free(b->pixel);
     free(b->truth);

@@ -26,6 +26,8 @@ struct builder {
     bool unfused;                       /* nothing stays pending: the oracle of what does */
     bool direct;                        /* no Winograd */
     bool detached;                      /* the auxiliary branch reads features without gradient */
+    bool merged;                        /* branches that are trained in parallel are one convolution */
+    bool branches;                      /* set: there are such, as branches */
     struct layer_init init;
     const char *const *freeze;          /* prefixes of names; what they fit normalises by running statistics */
     int freeze_count;

@@ -196,14 +196,19 @@ value depthwise_module(struct builder *b, value x, struct conv c, struct norm_co
     return activate(b, normalise(b, "pwnorm", conv(b, "pointwise", x, point), n), a);
 }
 
-/* The sum of two branches, name.i and norm.i. */
+/* The sum of two branches, name.i and norm.i; merged: name.rbr_reparam. */
 static value two_branches(struct builder *b, const char *name, const char *norm_name, value x, struct conv c,
                           struct norm_config n)
 {
     value branch[2];
+    char first[64], second[64];
+    b->branches |= !b->merged && n.type == NORM_BATCH;
+    if (b->merged && n.type == NORM_BATCH) {
+        snprintf(first, sizeof first, "%s.rbr_reparam", name);
+        return conv(b, first, x, biased(c));
+    }
     c.bias = n.type == NORM_NONE;
     for (int i = 0; i < 2; i++) {
-        char first[64], second[64];
         snprintf(first, sizeof first, "%s.%d", name, i);
         snprintf(second, sizeof second, "%s.%d", norm_name, i);
         branch[i] = normalise(b, second, conv(b, first, x, c), n);

@@ -2,23 +2,31 @@
 
 #include "base/memory.h"
 #include "kernel/kernels.h"
+#include "model/merge.h"
 #include <stdlib.h>
 #include <string.h>
 
 bool detector_init(struct detector *d, struct model *model, const real *values, int threads, struct error *err)
 {
-    *d = (struct detector){ .model = model, .values = values, .team = { threads },
+    *d = (struct detector){ .model = model, .team = { threads },
                             .rules = { model->shape.num_classes, model->shape.reg_max, detector_score, detector_iou,
                                        DETECTOR_KEPT } };
     d->kernels = kernels_wanted(err);
     d->tmp = new_array((size_t)threads, sizeof *d->tmp, err);
+    if (!d->kernels || !d->tmp || (model->branches && !model_merge(&d->merged, model, values, err)))
+        return false;
+    if (model->branches) {
+        model = &d->merged;
+        values = model->params.value;
+    }
     const struct binding to = { .params = &model->params, .values = values, .team = &d->team, .kernels = d->kernels };
-    return d->kernels && d->tmp && plans_init(&d->plans, model, &to, NULL, err);
+    return plans_init(&d->plans, model, &to, NULL, err);
 }
 
 void detector_free(struct detector *d)
 {
     plans_free(&d->plans);
+    model_free(&d->merged);
     for (int i = 0; d->tmp && i < d->team.threads; i++)
         arena_free(&d->tmp[i]);
     batch_free(&d->own);
@@ -37,6 +45,12 @@ static bool grow_arenas(struct detector *d, size_t size, struct error *err)
                 return false;
         }
     return true;
+}
+
+struct graph *detector_graph(struct detector *d, int n, int h, int w, struct error *err)
+{
+    struct plan *p = plans_find(&d->plans, &(struct graph_options){ .n = n, .h = h, .w = w }, err);
+    return p ? &p->graph : NULL;
 }
 
 static void write_input(struct plan *p, const float *pixel)

@@ -9,7 +9,8 @@ enum { DETECTOR_KEPT = 100 };           /* most detections of an image, as in th
 static const double detector_score = 0.05, detector_iou = 0.6;  /* scores above, overlaps up to these */
 
 struct detector {
-    struct model *model; const real *values;    /* borrowed */
+    struct model *model;                /* borrowed */
+    struct model merged;                /* of one that has branches to merge: it runs instead */
     struct team team;
     const struct kernels *kernels;
     struct postprocess_config rules;    /* as above; score_thr may be raised before a run */
@@ -21,9 +22,12 @@ struct detector {
     struct batch own;                   /* of detector_look */
 };
 
-/* values: laid out as model->params.value, or that itself; they may change between two runs. */
+/* values: laid out as model->params.value, or that itself; borrowed, and not to be changed. */
 bool detector_init(struct detector *, struct model *, const real *values, int threads, struct error *);
 void detector_free(struct detector *);
+
+/* What computes it for n images of h x w, valid until the next call. */
+struct graph *detector_graph(struct detector *, int n, int h, int w, struct error *);
 
 /* The raw prediction of pixel[n][h][w][3], normalised: rows as detect/prior.h has them, valid until the next call. */
 const float *detector_forward(struct detector *, const float *pixel, int n, int h, int w, struct error *);

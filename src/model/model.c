@@ -108,6 +108,7 @@ bool model_graph(struct model *m, const struct graph_options *o, struct graph *g
     const char *way = getenv("NANODET_CONV");
     struct features maps = {0}, levels = {0};
     b.direct = way && strcmp(way, "direct") == 0;
+    b.merged = m->merged;
     *g = (struct graph){ .separate = o->separate };
     const value image = graph_input(&b, (struct shape){ o->n, o->h, o->w, 3, {0} });
     enter(&b, "backbone");
@@ -118,6 +119,7 @@ bool model_graph(struct model *m, const struct graph_options *o, struct graph *g
         build_head(&b, "head", m->head, m->head_config, &levels, "main");
     if (m->aux_head && o->training)
         build_aux(&b, m, &maps, &levels);
+    m->branches = b.branches;
     return graph_build(&b, err);
 }
 
@@ -133,20 +135,33 @@ static void copy_neck(struct params *params)
     }
 }
 
-bool model_open(struct model *m, struct config *config, struct error *err)
+static bool open_parts(struct model *m, struct error *err)
 {
-    struct graph g = {0};
-    *m = (struct model){ .config = config };
+    const struct config *config = m->config;
     const int *size = config->train.input_size;
     const struct graph_options all = { .n = 1, .h = padded_side(size[1]), .w = padded_side(size[0]),
-                                       .training = true };
+                                       .training = !m->merged };
+    struct graph g = {0};
     const bool ok = read_parts(m, err) && model_graph(m, &all, &g, err)
-                 && params_layout(&m->params, config->model.freeze.at, config->model.freeze.count,
+                 && params_layout(&m->params, config->model.freeze.at, m->merged ? 0 : config->model.freeze.count,
                                   (uint64_t)config->seed, err);
     graph_free(&g);
-    if (ok)
-        copy_neck(&m->params);
     return ok;
+}
+
+bool model_open(struct model *m, struct config *config, struct error *err)
+{
+    *m = (struct model){ .config = config };
+    if (!open_parts(m, err))
+        return false;
+    copy_neck(&m->params);
+    return true;
+}
+
+bool model_open_merged(struct model *m, struct config *config, struct error *err)
+{
+    *m = (struct model){ .config = config, .merged = true };
+    return open_parts(m, err);
 }
 
 void model_free(struct model *m)

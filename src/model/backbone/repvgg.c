@@ -30,8 +30,9 @@ static value rep_block(struct builder *b, value x, struct conv three, const stru
     struct conv one = three;
     one.kernel = 1;
     one.pad = 0;
-    if (c->deploy)
+    if (c->deploy || b->merged)
         return activate(b, conv(b, "rbr_reparam", x, biased(three)), c->activation);
+    b->branches = true;
     value y = add(b, conv_norm(b, "rbr_dense", 0, x, three), conv_norm(b, "rbr_1x1", 0, x, one));
     if (three.stride == 1 && channels_of(b, x) == three.out)
         y = add(b, y, norm(b, "rbr_identity", x));

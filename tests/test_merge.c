@@ -1,0 +1,106 @@
+/* tests/test_merge.c -- a detector runs branches that are trained in parallel as one convolution: it finds the same. */
+#include "kernel/kernels.h"
+#include "model/detector.h"
+#include "small_model.h"
+#include "trained.h"
+
+enum { H = 64, W = 128, IMAGES = 2 };
+
+static const struct merging { const char *config, *conv_type; int merges; } cases[] = {
+    { "configs/nanodet-RepVGG-A0_416.yml", "model.arch.head.conv_type=DWConv", 22 },    /* a block each */
+    { "configs/enhanced-nanodet-s_320.yml", "model.arch.head.conv_type=RepDWConv",
+      4 * 2 * 2 },                                              /* levels, layers, depth and point */
+    { "configs/enhanced-nanodet-s_320.yml", "model.arch.head.conv_type=DWConv", 0 },
+    {0} };
+
+static void open_file(struct fixture *f, const struct merging *c, struct error *err)
+{
+    const char *const overrides[] = { "data.train.input_size=[128, 64]", "data.val.input_size=[128, 64]",
+                                      c->conv_type };
+    *f = (struct fixture){0};
+    if (!config_read(&f->config, c->config, overrides, 3, err) || !model_open(&f->model, &f->config, err))
+        fail_msg("%s", err->text);
+}
+
+static int with_name(const struct params *params, const char *part)
+{
+    int count = 0;
+    for (int i = 0; i < params->count; i++)
+        count += strstr(params->list[i].name, part) != NULL;
+    return count;
+}
+
+/* The values of what a detector was given may differ from the model's own, as averages do. */
+static void check(const struct merging *c)
+{
+    struct fixture f;
+    struct detector d = {0};
+    struct graph g = {0};
+    struct error err = {0};
+    static float pixel[IMAGES * H * W * 3];
+    const struct graph_options options = { .n = IMAGES, .h = H, .w = W };
+    const struct team team = { 2 };
+    open_file(&f, c, &err);
+    struct params *params = &f.model.params;
+    const struct binding to = { .params = params, .values = params->value, .team = &team,
+                                .kernels = kernels_wanted(&err) };
+    fill(pixel, IMAGES * H * W * 3, 1, 5);
+    shake(params, seed());
+    if (!to.kernels || !settle(&f.model, options, &to, seed(), &err) || !model_graph(&f.model, &options, &g, &err)
+        || !graph_bind(&g, &to, &err))
+        fail_msg("%s: %s", c->config, err.text);
+    memcpy(graph_view(&g, MODEL_INPUT).p, pixel, sizeof pixel);
+    graph_forward(&g, 0);
+    const struct view want = graph_view(&g, graph_output_named(&g, "main"));
+
+    real *average = memcpy(malloc((size_t)params->total * sizeof *average), params->value,
+                           (size_t)params->total * sizeof *average);
+    memset(params->value, 0, (size_t)params->total * sizeof *average);
+    if (!detector_init(&d, &f.model, average, 2, &err))
+        fail_msg("%s: %s", c->config, err.text);
+    const float *have = detector_forward(&d, pixel, IMAGES, H, W, &err);
+    if (!have)
+        fail_msg("%s: %s", c->config, err.text);
+    const double off = distance(have, want.p, pixels(want) * want.c, 0);
+    if (c->merges ? !(off > 0 && off < 1e-4) : off != 0)
+        fail_msg("%s: outputs are %g off", c->config, off);
+    assert_int_equal(with_name(&d.plans.model->params, "rbr_reparam.weight"), c->merges);
+    assert_int_equal(with_name(&d.plans.model->params, "rbr_1x1"), 0);
+    free(average);
+    detector_free(&d);
+    graph_free(&g);
+    close_model(&f);
+}
+
+static void test_detectors_merge_branches(void **state)
+{
+    (void)state;
+    for (const struct merging *c = cases; c->config; c++)
+        check(c);
+}
+
+/* Branches with norms of groups stay: those depend on the image. */
+static void test_what_cannot_merge_stays(void **state)
+{
+    static const char groups[] =
+        "model.arch.head={name: NanoDetPlusHead, num_classes: 3, input_channel: 32, feat_channels: 32, "
+        "conv_type: RepDWConv, strides: [8, 16, 32, 64], reg_max: 7, norm_cfg: {type: GN, num_groups: 4}}";
+    struct fixture f;
+    struct detector d = {0};
+    struct error err = {0};
+    (void)state;
+    open_model(&f, groups);
+    assert_false(f.model.branches);
+    assert_true(detector_init(&d, &f.model, f.model.params.value, 1, &err));
+    assert_ptr_equal(d.plans.model, &f.model);
+    detector_free(&d);
+    close_model(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_detectors_merge_branches),
+        cmocka_unit_test(test_what_cannot_merge_stays) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
