@@ -4,6 +4,7 @@
 #include "detect/box.h"
 #include "detect/dsl_assigner.h"
 #include "detect/prior.h"
+#include "kernel/kernels.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -148,7 +149,8 @@ static void dsl_case(uint64_t seed, int n, int objects, int topk)
     static int match[CANDIDATES];
     struct random r = random_of(seed, 2, 0);
     struct scene s;
-    const struct dsl_config config = { topk, 3, -1, seed % 2 ? 1.5 : 0, 2 };
+    const double factor = (const double[]){ 3, 3, 3, 0.25, 0 }[seed % 5];
+    const struct dsl_config config = { topk, factor, -1, seed % 2 ? 1.5 : 0, 2 };
     struct arena tmp;
     memset(&twin, 0, sizeof twin);
     draw(&s, &r, objects, 100, 72);
@@ -165,15 +167,16 @@ static void dsl_case(uint64_t seed, int n, int objects, int topk)
         for (int g = 0; g < objects; g++) {
             const double object[4] = { s.box[g][0], s.box[g][1], s.box[g][2], s.box[g][3] };
             twin.iou[v][g] = box_iou(box[v], object);
-            twin.cost[v][g] = pair_cost(logit[v], s.label[g], twin.iou[v][g], 3);
+            twin.cost[v][g] = pair_cost(logit[v], s.label[g], twin.iou[v][g], factor);
             if (config.dis_alpha > 0)
                 twin.cost[v][g] += pow(1.5, centre_distance(box[v], object) / stride[v] - 2);
         }
     for (int g = 0; g < objects; g++)
         choose(&twin, n, g, topk);
     assert_true(arena_init(&tmp, dsl_bytes(&config, n), NULL));
-    assert_true(dsl_assign(&config, &(struct dsl_candidates){ n, CLASSES, (const double (*)[4])box, row, stride,
-                                                                   NULL }, &s.truth, &tmp, match, iou));
+    const struct dsl_candidates candidates = { n, CLASSES, (const double (*)[4])box, row, stride, NULL,
+                                               kernels_wanted(NULL) };
+    assert_true(dsl_assign(&config, &candidates, &s.truth, &tmp, match, iou));
     assert_int_equal(tmp.used, 0);
     for (int v = 0; v < n; v++) {
         const int want = objects ? resolve(&twin, v, objects) : MATCH_BACKGROUND;
@@ -210,7 +213,7 @@ static void test_dsl_ties(void **state)
     int match[4];
     double iou[4];
     assert_true(arena_init(&tmp, dsl_bytes(&config, 4), NULL));
-    const struct dsl_candidates c = { 4, CLASSES, box, row, NULL, NULL };
+    const struct dsl_candidates c = { 4, CLASSES, box, row, NULL, NULL, kernels_wanted(NULL) };
     assert_true(dsl_assign(&config, &c, &truth, &tmp, match, iou));     /* trunc(3 x 0.8) = 2 */
     const int want[4] = { 0, 0, MATCH_BACKGROUND, MATCH_BACKGROUND };
     assert_memory_equal(match, want, sizeof want);

@@ -91,6 +91,15 @@ static void focal(const struct kernels *k, int c, bool add, const struct inputs 
     out->z[0] = k->focal(c, logit, 0.5f, out->y);
 }
 
+/* Edges on a raster of halves, so that some are equal. */
+static void touching(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+{
+    float edge[4][CHANNELS];
+    for (int i = 0; i < 4 * c; i++)
+        edge[i / c][i % c] = roundf(2 * in->a[i]) / 2 + (i / c < 2 ? 0 : 4);
+    k->touching(c, edge[0], edge[1], edge[2], edge[3], (const float[4]){ -2, -1, add ? -2 : 2, 0.5f }, out->winner);
+}
+
 static const struct kernel_case {
     const char *name;
     void (*run)(const struct kernels *, int c, bool add, const struct inputs *, struct outputs *);
@@ -102,6 +111,7 @@ static const struct kernel_case {
     { "max_pool_row, max_pool_dx_row", max_pool },
     { "upsample_row, upsample_dx_row", upsample },
     { "focal", focal },
+    { "touching", touching },
     {0} };
 
 static bool same(const float *got, const float *want, const char *isa, const char *name, int c, bool add)

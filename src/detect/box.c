@@ -2,42 +2,23 @@
 
 #include <math.h>
 
-static const double eps = 1e-6;
-
 void box_widen(const float from[4], double to[4])
 {
     for (int i = 0; i < 4; i++)
         to[i] = from[i];
 }
 
-double box_area(const double a[4])
-{
-    return (a[2] - a[0]) * (a[3] - a[1]);
-}
-
-double box_intersection(const double a[4], const double b[4])
-{
-    const double left = a[0] > b[0] ? a[0] : b[0], right = a[2] < b[2] ? a[2] : b[2];
-    const double top = a[1] > b[1] ? a[1] : b[1], bottom = a[3] < b[3] ? a[3] : b[3];
-    return right > left && bottom > top ? (right - left) * (bottom - top) : 0;
-}
-
-double box_iou(const double a[4], const double b[4])
-{
-    const double common = box_intersection(a, b);
-    return common > 0 ? common / fmax(box_area(a) + box_area(b) - common, eps) : 0;
-}
-
 double box_iof(const double a[4], const double b[4])
 {
-    return box_intersection(a, b) / fmax(box_area(a), eps);
+    return box_intersection(a, b) / fmax(box_area(a), box_area_least);
 }
 
 double box_giou(const double a[4], const double b[4])
 {
     const double hull[4] = { fmin(a[0], b[0]), fmin(a[1], b[1]), fmax(a[2], b[2]), fmax(a[3], b[3]) };
-    const double sides = fmax(hull[2] - hull[0], 0) * fmax(hull[3] - hull[1], 0), enclosing = fmax(sides, eps);
-    const double together = fmax(box_area(a) + box_area(b) - box_intersection(a, b), eps);
+    const double sides = fmax(hull[2] - hull[0], 0) * fmax(hull[3] - hull[1], 0);
+    const double enclosing = fmax(sides, box_area_least);
+    const double together = fmax(box_area(a) + box_area(b) - box_intersection(a, b), box_area_least);
     return box_iou(a, b) - (enclosing - together) / enclosing;
 }
 

@@ -4,11 +4,29 @@
 #ifndef DETECT_BOX_H
 #define DETECT_BOX_H
 
-void box_widen(const float from[4], double to[4]);
-double box_area(const double a[4]);
-double box_intersection(const double a[4], const double b[4]);
+static const double box_area_least = 1e-6;
 
-double box_iou(const double a[4], const double b[4]);   /* intersection over union */
+void box_widen(const float from[4], double to[4]);
+
+static inline double box_area(const double a[4])
+{
+    return (a[2] - a[0]) * (a[3] - a[1]);
+}
+
+static inline double box_intersection(const double a[4], const double b[4])
+{
+    const double left = a[0] > b[0] ? a[0] : b[0], right = a[2] < b[2] ? a[2] : b[2];
+    const double top = a[1] > b[1] ? a[1] : b[1], bottom = a[3] < b[3] ? a[3] : b[3];
+    return right > left && bottom > top ? (right - left) * (bottom - top) : 0;
+}
+
+/* Intersection over union. */
+static inline double box_iou(const double a[4], const double b[4])
+{
+    const double common = box_intersection(a, b), both = box_area(a) + box_area(b) - common;
+    return common > 0 ? common / (both > box_area_least ? both : box_area_least) : 0;
+}
+
 double box_iof(const double a[4], const double b[4]);   /* over the area of a, the foreground */
 double box_giou(const double a[4], const double b[4]);  /* IoU - (C - U) / C, C enclosing both (Rezatofighi 2019) */
 

@@ -26,10 +26,11 @@ struct dsl_candidates {                 /* borrowed; all numbers are finite */
     const float *const *logit;          /* [count] -> [classes] before the sigmoid */
     const double *stride;               /* [count] of the prior, in pixels; not read where dis_alpha is 0 */
     const double *background;           /* [count] of each, or NULL: as dsl_background tells */
+    const struct kernels *kernels;
 };
 
 /* Writes match[count] (truth.h) and iou[count], that with the object matched or 0.  Borrows dsl_bytes from tmp, given
- * back on return: false, nothing written, if tmp is too small.  Time is candidates x objects, memory is not. */
+ * back on return: false, nothing written, if tmp is too small.  Memory does not depend on the number of objects. */
 bool dsl_assign(const struct dsl_config *, const struct dsl_candidates *, const struct truth *, struct arena *tmp,
                 int *match, double *iou);
 size_t dsl_bytes(const struct dsl_config *, int candidates);

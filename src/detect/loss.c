@@ -148,7 +148,7 @@ static void assign_plus(struct loss *loss, int image, const float *pred, const s
         count++;
     }
     const struct dsl_candidates candidates = { count, config->classes, (const double (*)[4])box, logit, stride,
-                                               background };
+                                               background, loss->kernels };
     dsl_assign(&config->dsl, &candidates, truth, tmp, match, iou);
     for (int v = 0; v < count; v++) {
         loss->match[row[v]] = match[v];

@@ -2,6 +2,7 @@
 #include "kernel/exp_body.h"
 
 #include "kernel/activate_body.h"
+#include "kernel/box_body.h"
 #include "kernel/depthwise_body.h"
 #include "kernel/focal_body.h"
 #include "kernel/gemm_body.h"

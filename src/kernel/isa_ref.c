@@ -2,6 +2,7 @@
 #include "kernel/exp_ref.h"
 
 #include "kernel/activate_body.h"
+#include "kernel/box_body.h"
 #include "kernel/depthwise_ref.h"
 #include "kernel/focal_body.h"
 #include "kernel/gemm.h"

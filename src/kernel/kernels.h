@@ -76,6 +76,10 @@ struct kernels {
     /* The sum over c logits x of the quality focal loss for beta = 2 and target 0 (detect/focal.h); writes its slopes,
      * times scale. */
     real (*focal)(int c, const real *x, real scale, real *slope);
+
+    /* touch[i]: have box i, whose edges are x1[i] ... y2[i], and `box` a point in common, borders included? */
+    void (*touching)(int n, const real *x1, const real *y1, const real *x2, const real *y2, const real box[4],
+                     unsigned char *touch);
 };
 
 /* The table called ref, sse, avx2 or avx512 (misuse if this machine or build has no such); NULL: the fastest. */

@@ -7,3 +7,4 @@
     .max_pool_row = max_pool_row, .max_pool_dx_row = max_pool_dx_row,
     .upsample_row = upsample_row, .upsample_dx_row = upsample_dx_row,
     .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx, .focal = focal,
+    .touching = touching,

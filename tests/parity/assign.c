@@ -6,6 +6,7 @@
 #include "detect/dsl_assigner.h"
 #include "detect/focal.h"
 #include "detect/prior.h"
+#include "kernel/kernels.h"
 #include "rooms.h"
 #include <math.h>
 #include <stdlib.h>
@@ -128,7 +129,8 @@ static void dsl(struct trial *k)
         logit[count++] = scores + (ptrdiff_t)i * classes;
     }
     parity_compare(k->p, k->path, wrong + abs(count - (int)fixture_number(t, "valid_priors", count)), 0, "candidates");
-    const struct dsl_candidates candidates = { count, classes, (const double (*)[4])box, logit, NULL, NULL };
+    const struct dsl_candidates candidates = { count, classes, (const double (*)[4])box, logit, NULL, NULL,
+                                               kernels_wanted(NULL) };
     int *match = tensors_block(t, (size_t)count, sizeof *match, NULL);
     double *iou = tensors_block(t, (size_t)count, sizeof *iou, NULL);
     if (!arena_init(&k->tmp, dsl_bytes(&config, count), NULL)
