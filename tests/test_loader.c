@@ -40,11 +40,11 @@ static int make_pictures(void **state)
         char *file = new_array(16, 1, &err), *path;
         if (!file || !picture_new(&p, 40 + 9 * i, 90 - 5 * i, &err))
             return -1;
-        snprintf(file, 16, "%d.png", i);
+        snprintf(file, 16, i % 2 ? "%d.jpg" : "%d.png", i);
         for (int k = 0; k < 3 * p.width * p.height; k++)
             p.p[k] = (unsigned char)random_below(&r, 256);
         path = path_join(folder, file, &err);
-        if (!path || !picture_write_png(&p, path, &err))
+        if (!path || !(i % 2 ? picture_write_jpeg(&p, 90, path, &err) : picture_write_png(&p, path, &err)))
             return -1;
         free(path);
         picture_free(&p);
@@ -117,12 +117,12 @@ static void run(const struct loader_config *config, int count, uint64_t *out)
     loader_close(l);
 }
 
-static const struct setting { enum resize resize; int batch; size_t cache; } settings_of[] = {
-    { RESIZE_STRETCH,   4,  0 },
-    { RESIZE_KEEP,      3,  1 << 20 },          /* all of the pictures */
-    { RESIZE_LETTERBOX, 1,  20000 },            /* some of them */
-    { RESIZE_STRETCH,   11, 0 },
-    { RESIZE_KEEP,      32, 1 << 20 },          /* a batch is all there is */
+static const struct setting { enum resize resize; int batch; size_t cache; double perspective; } settings_of[] = {
+    { RESIZE_STRETCH,   4,  0,       0 },       /* without perspective what is not read is not decoded */
+    { RESIZE_KEEP,      3,  1 << 20, 0 },       /* all of the pictures */
+    { RESIZE_LETTERBOX, 1,  20000,   0 },       /* some of them */
+    { RESIZE_STRETCH,   11, 0,       0.0005 },
+    { RESIZE_KEEP,      32, 1 << 20, 0.0005 },  /* a batch is all there is */
 };
 
 static void same_bits_from_any_workers_cache_and_start(void **state)
@@ -135,6 +135,7 @@ static void same_bits_from_any_workers_cache_and_start(void **state)
         struct error err = {0};
         uint64_t want[COUNT], got[COUNT];
         data.resize = s->resize;
+        data.pipeline.perspective = s->perspective;
         struct loader_config config = { .dataset = &dataset, .data = &data, .label = label, .train = true,
                                         .batch = s->batch, .workers = 1, .seed = 7 };
         const int steps = loader_steps(IMAGES, s->batch, true);
@@ -318,13 +319,17 @@ static void cache_keeps_what_fits(void **state)
     assert_null(cache_find(c, 0));
     assert_true(picture_new(&p, 4, 8, &err));                   /* 96 bytes */
     p.p[5] = 9;
+    assert_true(cache_has_room(c, 4, 8));
+    assert_false(cache_has_room(c, 2, 17));
     assert_true(cache_keep(c, 1, &p));
+    assert_false(cache_has_room(c, 4, 8));
     assert_null(p.p);
     assert_int_equal(cache_find(c, 1)->p[5], 9);
     assert_true(picture_new(&p, 1, 2, &err));
     assert_false(cache_keep(c, 1, &p));                         /* is there */
     assert_false(cache_keep(c, 2, &p));                         /* no room: 6 bytes into 4 */
     assert_null(cache_find(c, 2));
+    assert_false(cache_has_room(NULL, 1, 1));
     assert_false(cache_keep(NULL, 0, &p));
     assert_null(cache_find(NULL, 0));
     picture_free(&p);

@@ -48,11 +48,26 @@ const struct picture *cache_find(struct cache *c, int image)
     return found;
 }
 
+static size_t bytes_of(int width, int height)
+{
+    return 3 * (size_t)width * (size_t)height;
+}
+
+bool cache_has_room(struct cache *c, int width, int height)
+{
+    if (!c)
+        return false;
+    pthread_mutex_lock(&c->lock);
+    const bool has = bytes_of(width, height) <= c->room;
+    pthread_mutex_unlock(&c->lock);
+    return has;
+}
+
 bool cache_keep(struct cache *c, int image, struct picture *picture)
 {
     if (!c)
         return false;
-    const size_t bytes = 3 * (size_t)picture->width * (size_t)picture->height;
+    const size_t bytes = bytes_of(picture->width, picture->height);
     pthread_mutex_lock(&c->lock);
     const bool kept = !c->pictures[image].p && bytes <= c->room;
     if (kept) {

@@ -12,6 +12,9 @@ void cache_close(struct cache *);
 /* NULL if it is not there.  Valid until cache_close. */
 const struct picture *cache_find(struct cache *, int image);
 
+/* Would cache_keep take a picture of that size now?  Where it would not, it never will. */
+bool cache_has_room(struct cache *, int width, int height);
+
 /* Takes over the picture, which becomes {0}; false, the picture untouched, if there is no room or it is there. */
 bool cache_keep(struct cache *, int image, struct picture *);
 #endif

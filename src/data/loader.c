@@ -58,15 +58,34 @@ static void complain(struct loader *l, int image, const struct error *err)
     pthread_mutex_unlock(&l->lock);
 }
 
+/* Reads a picture whole if the cache will keep it, else what sample_make takes of it with these random numbers. */
+static bool read_picture(struct loader *l, const char *path, struct random random, struct picture *picture,
+                         struct error *err)
+{
+    struct bytes file;
+    struct size size;
+    bool ok = file_read(&file, path, err)
+           && picture_decode_size(file.p, file.size, path, &size.width, &size.height, err);
+    if (ok && cache_has_room(l->config.cache, size.width, size.height)) {
+        ok = picture_decode(picture, file.p, file.size, path, err);
+    } else if (ok) {
+        const struct region region = sample_region(l->config.data, size, random);
+        ok = picture_decode_region(picture, &region, file.p, file.size, path, err);
+    }
+    bytes_free(&file);
+    return ok;
+}
+
 /* The picture of an image, in *own or in the cache; NULL if it cannot be read. */
-static const struct picture *picture_of(struct loader *l, int image, struct picture *own, struct error *err)
+static const struct picture *picture_of(struct loader *l, int image, struct random random, struct picture *own,
+                                        struct error *err)
 {
     struct cache *cache = l->config.cache;
     const struct picture *cached = cache_find(cache, image);
     if (cached)
         return cached;
     char *path = path_join(l->config.data->img_path, l->config.dataset->images[image].file, err);
-    const bool ok = path && picture_read(own, path, err);
+    const bool ok = path && read_picture(l, path, random, own, err);
     free(path);
     if (!ok)
         return NULL;
@@ -74,14 +93,14 @@ static const struct picture *picture_of(struct loader *l, int image, struct pict
 }
 
 /* The image at a place of the order, or in training the next one that can be read; its index or -1. */
-static int read_place(struct loader *l, const int *order, int place, struct picture *own, const struct picture **out,
-                      struct error *err)
+static int read_place(struct loader *l, const int *order, int place, struct random random, struct picture *own,
+                      const struct picture **out, struct error *err)
 {
     for (int k = 0; k < l->images; k++) {
         const int image = order[(place + k) % l->images];
         if (known_unreadable(l, image))
             continue;
-        *out = picture_of(l, image, own, err);
+        *out = picture_of(l, image, random, own, err);
         if (*out)
             return image;
         if (!l->config.train)
@@ -100,7 +119,8 @@ static bool make_sample(struct loader *l, const struct batch *batch, int index, 
     struct sample *sample = &batch->samples[index];
     struct picture own = {0};
     const struct picture *picture;
-    sample->image = read_place(l, l->orders[batch->epoch % LOADER_AHEAD].image, place, &own, &picture, err);
+    const int *order = l->orders[batch->epoch % LOADER_AHEAD].image;
+    sample->image = read_place(l, order, place, random, &own, &picture, err);
     const bool ok = sample->image >= 0
                  && sample_make(sample, config->data, picture, &random, err)
                  && (!config->label || sample_objects(sample, config->dataset, sample->image, config->label, err));

@@ -73,17 +73,23 @@ static bool turn_upright(struct picture *picture, int orientation, struct error 
     return true;
 }
 
-bool picture_decode(struct picture *picture, const void *p, size_t size, const char *name, struct error *err)
+bool picture_decode_region(struct picture *picture, const struct region *region, const void *p, size_t size,
+                           const char *name, struct error *err)
 {
     const struct bytes file = { (unsigned char *)(uintptr_t)p, size };      /* read only */
     const struct picture_format *format = format_of(file, name, err);
     int orientation = 1;
     *picture = (struct picture){0};
-    const bool ok = format && format->decode(picture, &orientation, file, name, err)
+    const bool ok = format && format->decode(picture, &orientation, region, file, name, err)
                  && turn_upright(picture, orientation, err);
     if (!ok)
         picture_free(picture);
     return ok;
+}
+
+bool picture_decode(struct picture *picture, const void *p, size_t size, const char *name, struct error *err)
+{
+    return picture_decode_region(picture, NULL, p, size, name, err);
 }
 
 bool picture_read(struct picture *picture, const char *path, struct error *err)

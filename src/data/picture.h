@@ -16,6 +16,7 @@
 enum { PICTURE_SIDE = 1 << 20, PICTURE_PIXELS = 1 << 28 };      /* more is refused before memory is asked for */
 
 struct picture { unsigned char *p; int width, height; };        /* [height][width][3] B, G, R, rows without gaps */
+struct region { int left, top, right, bottom; };                /* columns left .. right - 1, rows top .. bottom - 1 */
 
 /* Room for a picture of that size, pixels not set.  picture_free releases it. */
 bool picture_new(struct picture *, int width, int height, struct error *);
@@ -24,6 +25,12 @@ void picture_free(struct picture *);
 /* The format is told from the content.  On failure the picture is {0}.  name stands in the errors. */
 bool picture_read(struct picture *, const char *path, struct error *);
 bool picture_decode(struct picture *, const void *p, size_t size, const char *name, struct error *);
+
+/* The same for who reads no pixel outside of a region, which has a pixel and lies within the picture; other pixels may
+ * be set or not.  It refuses what picture_decode refuses.  Of most JPEGs little more than the region is transformed,
+ * and nothing below it decoded. */
+bool picture_decode_region(struct picture *, const struct region *, const void *p, size_t size, const char *name,
+                           struct error *);
 
 /* The size that decoding would give, Exif orientation included, from the head of the file alone; an orientation that a
  * PNG tells behind its pixels is not seen. */

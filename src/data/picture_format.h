@@ -10,8 +10,10 @@ struct picture_format {
     const char *name, *magic;                           /* a file of this format begins with magic */
     bool (*head)(struct picture_head *, struct bytes, const char *name, struct error *);
     /* Decodes as stored, not yet turned, into a picture of the size that head gave, and gives the orientation
-     * anew: a PNG may tell it behind its pixels. */
-    bool (*decode)(struct picture *, int *orientation, struct bytes, const char *name, struct error *);
+     * anew: a PNG may tell it behind its pixels.  No more than the region need be set, if it is given and the picture
+     * is stored upright. */
+    bool (*decode)(struct picture *, int *orientation, const struct region *, struct bytes, const char *name,
+                   struct error *);
 };
 extern const struct picture_format picture_jpeg, picture_png;
 

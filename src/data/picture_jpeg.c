@@ -108,22 +108,61 @@ static void cmyk_to_bgr(const unsigned char *from, unsigned char *to, int width)
     }
 }
 
-static void read_rows(struct reader *r, struct picture *picture)
+/* Is there no marker but those of restarts between here and the one that ends the file?  Then nothing that is still
+ * to come can make the file unreadable. */
+static bool is_last_scan(const struct jpeg_source_mgr *source)
 {
-    const bool four = r->jpeg.num_components == 4;
+    const unsigned char *p = source->next_input_byte, *end = p + source->bytes_in_buffer;
+    while ((p = memchr(p, 0xff, (size_t)(end - p))) && ++p < end) {
+        if (*p == JPEG_EOI)
+            return true;
+        if (*p != 0 && *p != 0xff && (*p < JPEG_RST0 || *p > JPEG_RST0 + 7))
+            return false;
+    }
+    return false;
+}
+
+/* In one scan of Huffman's codes what lies outside of a region need not be transformed. */
+static bool can_leave_out(struct reader *r)
+{
+    return r->orientation == 1 && !r->jpeg.arith_code && !jpeg_has_multiple_scans(&r->jpeg)
+        && is_last_scan(r->jpeg.src);
+}
+
+/* Leaves out the columns beside a region and the rows above it, but for the next block of those that are coded as one:
+ * at a cut, chroma is interpolated as at the edge of a picture.  Returns the first column that is read. */
+static int leave_out(struct jpeg_decompress_struct *jpeg, const struct region *region)
+{
+    const int block_width = DCTSIZE * jpeg->max_h_samp_factor, block_height = DCTSIZE * jpeg->max_v_samp_factor;
+    const int width = (int)jpeg->output_width, above = region->top / block_height - 1;
+    const int right = region->right < width - block_width ? region->right + block_width : width;
+    JDIMENSION left = region->left > block_width ? (JDIMENSION)(region->left - block_width) : 0;
+    JDIMENSION columns = (JDIMENSION)right - left;
+    jpeg_crop_scanline(jpeg, &left, &columns);          /* moves left to where a block begins */
+    if (above > 0)
+        jpeg_skip_scanlines(jpeg, (JDIMENSION)(above * block_height));
+    return (int)left;
+}
+
+static void read_rows(struct reader *r, struct picture *picture, const struct region *region)
+{
+    const bool four = r->jpeg.num_components == 4, part = region && can_leave_out(r);
     r->jpeg.out_color_space = four ? JCS_CMYK : JCS_EXT_BGR;
     jpeg_start_decompress(&r->jpeg);
-    while (r->jpeg.output_scanline < r->jpeg.output_height) {
-        unsigned char *to = picture->p + (size_t)r->jpeg.output_scanline * (size_t)picture->width * 3;
+    const int left = part ? leave_out(&r->jpeg, region) : 0, bottom = part ? region->bottom : picture->height;
+    while (r->jpeg.output_scanline < (JDIMENSION)bottom) {
+        const size_t y = r->jpeg.output_scanline;
+        unsigned char *to = picture->p + (y * (size_t)picture->width + (size_t)left) * 3;
         JSAMPROW row = four ? r->row : to;
         jpeg_read_scanlines(&r->jpeg, &row, 1);
         if (four)
-            cmyk_to_bgr(r->row, to, picture->width);
+            cmyk_to_bgr(r->row, to, (int)r->jpeg.output_width);
     }
-    jpeg_finish_decompress(&r->jpeg);
+    if (!part)
+        jpeg_finish_decompress(&r->jpeg);
 }
 
-static bool read_picture(struct reader *r, struct picture *picture, struct bytes file)
+static bool read_picture(struct reader *r, struct picture *picture, const struct region *region, struct bytes file)
 {
     const struct jpeg_decompress_struct *jpeg = &r->jpeg;
     if (setjmp(r->failed))
@@ -135,16 +174,17 @@ static bool read_picture(struct reader *r, struct picture *picture, struct bytes
     if (!picture_new(picture, (int)jpeg->image_width, (int)jpeg->image_height, r->err)
         || !(r->row = new_array(jpeg->image_width, 4, r->err)))
         return false;
-    read_rows(r, picture);
+    read_rows(r, picture, region);
     if (r->ended && (r->starved || jpeg->progressive_mode))
         return fail(r->err, "%s: JPEG: truncated", r->name);
     return true;
 }
 
-static bool decode(struct picture *picture, int *orientation, struct bytes file, const char *name, struct error *err)
+static bool decode(struct picture *picture, int *orientation, const struct region *region, struct bytes file,
+                   const char *name, struct error *err)
 {
     struct reader r = { .name = name, .err = err };
-    const bool ok = read_picture(&r, picture, file);
+    const bool ok = read_picture(&r, picture, region, file);
     *orientation = r.orientation;
     reader_end(&r);
     return ok;

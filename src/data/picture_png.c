@@ -116,9 +116,11 @@ static bool read_picture(struct reader *r, struct picture *picture)
     return true;
 }
 
-static bool decode(struct picture *picture, int *orientation, struct bytes file, const char *name, struct error *err)
+static bool decode(struct picture *picture, int *orientation, const struct region *region, struct bytes file,
+                   const char *name, struct error *err)
 {
     struct reader r = { .file = file, .name = name, .err = err };
+    (void)region;
     const bool ok = reader_new(&r) && read_picture(&r, picture);
     if (ok)
         *orientation = orientation_of(&r);

@@ -30,21 +30,34 @@ struct size scaled_size(struct size size, double factor)
     return (struct size){ whole_side(size.width * factor), whole_side(size.height * factor) };
 }
 
-bool sample_make(struct sample *s, const struct data_config *config, const struct picture *picture, struct random *r,
-                 struct error *err)
+/* Sets all but image, objects and pixels. */
+static void draw(struct sample *s, const struct data_config *config, struct size source, struct random *r)
 {
     const struct size full = { config->input_size[0], config->input_size[1] };
     const struct size asked = scaled_size(full, random_range(r, config->multi_scale[0], config->multi_scale[1]));
     const struct draws draws = geometry_draw(&config->pipeline, config->resize == RESIZE_LETTERBOX, r);
     s->tint = colour_draw(&config->pipeline, r);
-    s->source = (struct size){ picture->width, picture->height };
-    s->input = resize_size(config->resize, s->source, asked, config->pipeline.divisible);
+    s->source = source;
+    s->input = resize_size(config->resize, source, asked, config->pipeline.divisible);
     s->input = scaled_size(s->input, 1);        /* no side is 0 */
-    s->matrix = geometry_matrix(&draws, config->resize, s->source, s->input);
+    s->matrix = geometry_matrix(&draws, config->resize, source, s->input);
+}
+
+bool sample_make(struct sample *s, const struct data_config *config, const struct picture *picture, struct random *r,
+                 struct error *err)
+{
+    draw(s, config, (struct size){ picture->width, picture->height }, r);
     if (!reserve(&s->pixels, &s->capacity, 3 * (size_t)s->input.width * (size_t)s->input.height, 1, err))
         return false;
     warp(picture, &s->matrix, s->input, s->pixels);
     return true;
+}
+
+struct region sample_region(const struct data_config *config, struct size source, struct random r)
+{
+    struct sample s = {0};
+    draw(&s, config, source, &r);
+    return warp_region(source, &s.matrix, s.input);
 }
 
 void sample_free(struct sample *s)

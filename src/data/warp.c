@@ -1,5 +1,6 @@
 #include "data/warp.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@ static void split(const float at[STRIP], int extent, int whole[STRIP], float res
 }
 
 /* Positions are rounded to float once, as fused multiply-adds would: the products are exact in double. */
-static void locate(struct strip *strip, const struct picture *s, const struct matrix *inverse, int x, int y)
+static void locate(struct strip *strip, struct size source, const struct matrix *inverse, int x, int y)
 {
     double start[3], step[3];
     float u[STRIP], v[STRIP];
@@ -38,8 +39,38 @@ static void locate(struct strip *strip, const struct picture *s, const struct ma
         u[i] = (float)((x + i) * step[0] + start[0]) / w;
         v[i] = (float)((x + i) * step[1] + start[1]) / w;
     }
-    split(u, s->width, strip->x, strip->right);
-    split(v, s->height, strip->y, strip->down);
+    split(u, source.width, strip->x, strip->right);
+    split(v, source.height, strip->y, strip->down);
+}
+
+/* Is w the same everywhere, and every position a number? */
+static bool is_affine(const struct matrix *inverse)
+{
+    double sum = 0;
+    for (int i = 0; i < 9; i++)
+        sum += fabs(inverse->m[i / 3][i % 3]);
+    return sum < 0x1p100 && inverse->m[2][0] == 0 && inverse->m[2][1] == 0 && (float)inverse->m[2][2] != 0;
+}
+
+/* The corners of the output then have the outermost positions, for rounding keeps their order. */
+struct region warp_region(struct size source, const struct matrix *matrix, struct size output)
+{
+    struct matrix inverse = {0};
+    struct strip strip;
+    int low[2] = { source.width - 1, source.height - 1 }, high[2] = { 1, 1 };
+    if (!matrix_inverse(&inverse, matrix) || !is_affine(&inverse))
+        return (struct region){ 0, 0, source.width, source.height };
+    for (int corner = 0; corner < 4; corner++) {
+        locate(&strip, source, &inverse, corner & 1 ? output.width - 1 : 0, corner & 2 ? output.height - 1 : 0);
+        const int at[2] = { strip.x[0], strip.y[0] };
+        for (int axis = 0; axis < 2; axis++) {
+            low[axis] = at[axis] < low[axis] ? at[axis] : low[axis];
+            high[axis] = at[axis] + 2 > high[axis] ? at[axis] + 2 : high[axis];
+        }
+    }
+    return (struct region){ low[0] > 0 ? low[0] : 0, low[1] > 0 ? low[1] : 0,
+                            high[0] < source.width ? high[0] : source.width,
+                            high[1] < source.height ? high[1] : source.height };
 }
 
 /* Copies the patch of pixel i, whose top left is (x, y) of the source: black where that is outside. */
@@ -86,13 +117,14 @@ static void blend(struct strip *strip)
 void warp(const struct picture *source, const struct matrix *matrix, struct size output, unsigned char *out)
 {
     struct matrix inverse = {0};                /* of a singular matrix: no point has a source */
-    struct strip strip;
+    const struct size extent = { source->width, source->height };
+    struct strip strip = {0};
     matrix_inverse(&inverse, matrix);
     for (int y = 0; y < output.height; y++)
         for (int x = 0, n; x < output.width; x += n, out += 3 * n) {
             n = output.width - x < STRIP ? output.width - x : STRIP;
-            locate(&strip, source, &inverse, x, y);
-            for (int i = 0; i < STRIP; i++)
+            locate(&strip, extent, &inverse, x, y);
+            for (int i = 0; i < n; i++)
                 gather(&strip, i, source, strip.x[i], strip.y[i]);
             blend(&strip);
             memcpy(out, strip.pixel, 3 * (size_t)n);

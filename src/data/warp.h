@@ -8,6 +8,9 @@
  * pixel centres at whole numbers, rounded to the nearest, halves to even.  Beyond its edges the source is black,
  * and that black takes part in the blend.  A matrix without an inverse gives a black picture.
  * Positions and weights are float32, rounded where OpenCV 5's warpPerspective(INTER_LINEAR) rounds them: of a
- * million bytes about one differs from its, by 1. */
+ * million bytes about one differs from its, by 1.
+ *
+ * warp_region: warp reads no pixel of the source outside of it.  It holds a pixel, even where warp reads none. */
+struct region warp_region(struct size source, const struct matrix *, struct size output);
 void warp(const struct picture *source, const struct matrix *, struct size output, unsigned char *out);
 #endif

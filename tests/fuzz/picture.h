@@ -1,10 +1,36 @@
-/* tests/fuzz/picture.h -- a picture of any bytes: decoded to the size that its head tells, or refused.  Of what is as
- * large as PIXELS only the head is read: more pixels are more time and no other way through the decoder. */
+/* tests/fuzz/picture.h -- a picture of any bytes: decoded to the size that its head tells, or refused, and a region of
+ * it likewise, with the same pixels.  Of what is as large as PIXELS only the head is read: more pixels are more time
+ * and no other way through the decoder. */
 #include "data/picture.h"
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The last bytes of the file say which: behind the marker that ends a picture they mean nothing else. */
+static struct region region_of(const uint8_t last[4], int width, int height)
+{
+    const int left = last[0] * width >> 8, top = last[1] * height >> 8;
+    return (struct region){ left, top, left + 1 + (last[2] * (width - left - 1) >> 8),
+                            top + 1 + (last[3] * (height - top - 1) >> 8) };
+}
+
+static void check_region(const struct picture *whole, const uint8_t *data, size_t size, int width, int height)
+{
+    const struct region region = region_of(data + size - 4, width, height);
+    const size_t columns = (size_t)(region.right - region.left);
+    struct picture part;
+    struct error err;
+    if (picture_decode_region(&part, &region, data, size, "fuzz", &err) != (whole->p != NULL))
+        abort();
+    for (int y = region.top; part.p && y < region.bottom; y++) {
+        const size_t at = 3 * ((size_t)y * (size_t)part.width + (size_t)region.left);
+        if (memcmp(part.p + at, whole->p + at, 3 * columns) != 0)
+            abort();
+    }
+    picture_free(&part);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -17,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (picture_decode(&picture, data, size, "fuzz", &err)
         && (int64_t)picture.width * picture.height != (int64_t)width * height)
         abort();
+    check_region(&picture, data, size, picture.p ? picture.width : width, picture.p ? picture.height : height);
     picture_free(&picture);
     return 0;
 }
