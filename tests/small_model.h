@@ -55,6 +55,7 @@ static inline void open_model(struct fixture *f, const char *override)
     if (!config_parse(&f->config, small_model, strlen(small_model), "small.yml", &override, override != NULL, &err)
         || !model_open(&f->model, &f->config, &err))
         fail_msg("%s", err.text);
+    model_start(&f->model);
     struct params *params = &f->model.params;           /* weights as after some training: no output is constant */
     for (int i = 0; i < params->count; i++)
         if (params->list[i].kind != PARAM_BUFFER && params->list[i].rank == 1)

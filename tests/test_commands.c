@@ -467,8 +467,10 @@ static int setup(void **state)
     snprintf(config, sizeof config, "%s", tiny_path("config.yml"));
     snprintf(weights, sizeof weights, "%s", tiny_path("weights.safetensors"));
     snprintf(images, sizeof images, "%s", tiny_path("data/images/val"));
-    ok = ok && config_read(&c, config, NULL, 0, &err) && model_open(&model, &c, &err)
-      && weights_give(&model.params, model.params.value, "", &t, &err) && safetensors_write(weights, &t, &err);
+    ok = ok && config_read(&c, config, NULL, 0, &err) && model_open(&model, &c, &err);
+    if (ok)
+        model_start(&model);
+    ok = ok && weights_give(&model.params, model.params.value, "", &t, &err) && safetensors_write(weights, &t, &err);
     tensors_free(&t);
     model_free(&model);
     config_free(&c);

@@ -86,6 +86,7 @@ static void open_case(struct fixture *f, const struct detector_case *row, const 
     struct error err = {0};
     if (!parse(f, small, row->neck, row->head, act, &err))
         fail_msg("%s: %s", row->name, err.text);
+    model_start(&f->model);
     for (int i = 0; i < f->model.params.count; i++) {
         const struct param *p = &f->model.params.list[i];
         float *v = f->model.params.value + p->offset;

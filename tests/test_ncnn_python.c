@@ -117,6 +117,7 @@ static void ncnn_computes_the_configurations(void **state)
         if (!config_read(&f.config, path, &size, strcmp(configs[i], "nanodet-t") != 0, &err)
             || !model_open(&f.model, &f.config, &err))
             fail_msg("%s", err.text);
+        model_start(&f.model);
         disturb(&f.model.params);
         if (!model_network(&f.model, f.model.params.value, &net, &err) || !network_fold(&net, &err)
             || !network_merge(&net, &err))

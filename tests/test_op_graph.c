@@ -245,8 +245,9 @@ static void open_net(struct net *net, const struct graph_case *row, const struct
     *net = (struct net){ .team = { v->threads } };
     build(net, row, v);
     graph_free(&net->graph);
-    if (!params_layout(&net->params, NULL, 0, seed(), &err))
+    if (!params_layout(&net->params, NULL, 0, &err))
         fail_msg("%s", err.text);
+    params_start(&net->params, seed());
     build(net, row, v);
     net->gradient = calloc((size_t)net->params.trained, sizeof *net->gradient);
     const struct binding to = { &net->params, net->params.value, net->gradient, &net->team, kernels_pick(NULL, NULL),

@@ -55,6 +55,7 @@ static void open_parts(struct fixture *f, const char *fpn, const char *head)
     struct error err = {0};
     if (!parse(f, fpn, head, &err))
         fail_msg("%s", err.text);
+    model_start(&f->model);
 }
 
 /* ---- one batch, a few steps ---- */

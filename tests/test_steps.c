@@ -66,7 +66,8 @@ static void make_params(struct params *params)
         params->list[i].is_norm = t->is_norm;
         params->list[i].used = t->used;
     }
-    assert_true(params_layout(params, NULL, 0, seed(), &err));
+    assert_true(params_layout(params, NULL, 0, &err));
+    params_start(params, seed());
 }
 
 /* Normal gradients, of a size of their own in every step; none where nobody uses the parameter. */

@@ -22,6 +22,7 @@ static inline void net_open(struct net *n, const char *const *overrides, int cou
     *n = (struct net){0};
     must(config_read(&n->config, tiny_path("config.yml"), overrides, count, &n->err), &n->err);
     must(model_open(&n->model, &n->config, &n->err), &n->err);
+    model_start(&n->model);
     struct random random = random_of(7, 0, 0);
     for (int i = 0; i < n->model.params.count; i++) {
         const struct param *p = &n->model.params.list[i];

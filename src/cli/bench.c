@@ -83,6 +83,14 @@ static bool make_images(struct bench *b, int batch, struct error *err)
     return true;
 }
 
+static bool set_weights(struct bench *b, const struct args *args, struct error *err)
+{
+    if (args_text(args, "weights"))
+        return session_load(&b->session, args, err);
+    model_start(&b->session.model);
+    return true;
+}
+
 static bool open_network(struct bench *b, struct error *err)
 {
     struct model *model = &b->session.model;
@@ -199,8 +207,8 @@ bool bench_run(const struct args *args, struct error *err)
     bool ok = args_real(args, "seconds", 0, 1e6, &seconds, err) && session_open(&b.session, args, err);
     int batch = b.train ? b.session.config.batch_size : 1;
     ok = ok && args_int(args, "batch", 1, 65536, &batch, err)
-      && (!args_text(args, "weights") || session_load(&b.session, args, err))
-      && make_images(&b, batch, err) && open_network(&b, err) && measure(&b, seconds, args_flag(args, "layers"), err)
+      && set_weights(&b, args, err) && make_images(&b, batch, err) && open_network(&b, err)
+      && measure(&b, seconds, args_flag(args, "layers"), err)
       && (!json || write_json(bench_json(&b), json, err));
     if (ok && !json)
         print_bench(&b);

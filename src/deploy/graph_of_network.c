@@ -59,8 +59,9 @@ bool network_params(const struct network *net, struct params *params, struct err
                 || !declare(params, name_of("ones", c).s, vector(c), 1, 1, err)))
             return false;
     }
-    if (!params_layout(params, NULL, 0, 0, err))
+    if (!params_layout(params, NULL, 0, err))
         return false;
+    params_start(params, 0);
     for (int i = 0; i < net->weights.count; i++) {
         const int index = params_find(params, name_of("weight", i).s);
         if (index < 0)

@@ -88,8 +88,7 @@ static bool freeze_prefix(struct params *params, const char *prefix, struct erro
     return frozen || misuse(err, "model.freeze: no parameter's name starts with '%s'", prefix);
 }
 
-bool params_layout(struct params *params, const char *const *freeze, int freeze_count, uint64_t seed,
-                   struct error *err)
+bool params_layout(struct params *params, const char *const *freeze, int freeze_count, struct error *err)
 {
     assert(!params->value);                             /* invariant 1: laid out once */
     for (int i = 0; i < freeze_count; i++)
@@ -108,9 +107,13 @@ bool params_layout(struct params *params, const char *const *freeze, int freeze_
             params->trained = params->total;
     }
     params->value = new_array((size_t)params->total, sizeof *params->value, err);
-    for (int i = 0; params->value && i < params->count; i++)
-        fill(&params->list[i], seed, params->value);
     return params->value != NULL;
+}
+
+void params_start(const struct params *params, uint64_t seed)
+{
+    for (int i = 0; i < params->count; i++)
+        fill(&params->list[i], seed, params->value);
 }
 
 int param_dims(const struct param *p, size_t dims[4])

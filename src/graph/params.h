@@ -47,8 +47,11 @@ int params_declare(struct params *, const char *name, struct shape, int rank, en
                    struct error *);
 
 /* Marks as frozen what starts with one of the prefixes (misuse if a prefix fits none), fixes every offset and gives
- * memory to value, filled by `init` with random numbers of (seed, name). */
-bool params_layout(struct params *, const char *const *freeze, int freeze_count, uint64_t seed, struct error *);
+ * zeroed memory to value. */
+bool params_layout(struct params *, const char *const *freeze, int freeze_count, struct error *);
+
+/* Fills value by each tensor's `init`, with random numbers of (seed, name). */
+void params_start(const struct params *, uint64_t seed);
 
 /* The dimensions of the tensor in files, and how many: none, [c], [n, c], [n, 1, c] or, for a convolution's weight,
  * [n, c, h, w]. */

@@ -135,33 +135,33 @@ static void copy_neck(struct params *params)
     }
 }
 
-static bool open_parts(struct model *m, struct error *err)
+static bool open_as(struct model *m, struct config *config, bool merged, struct error *err)
 {
-    const struct config *config = m->config;
     const int *size = config->train.input_size;
     const struct graph_options all = { .n = 1, .h = padded_side(size[1]), .w = padded_side(size[0]),
-                                       .training = !m->merged };
+                                       .training = !merged };
     struct graph g = {0};
+    *m = (struct model){ .config = config, .merged = merged };
     const bool ok = read_parts(m, err) && model_graph(m, &all, &g, err)
-                 && params_layout(&m->params, config->model.freeze.at, m->merged ? 0 : config->model.freeze.count,
-                                  (uint64_t)config->seed, err);
+                 && params_layout(&m->params, config->model.freeze.at, merged ? 0 : config->model.freeze.count, err);
     graph_free(&g);
     return ok;
 }
 
 bool model_open(struct model *m, struct config *config, struct error *err)
 {
-    *m = (struct model){ .config = config };
-    if (!open_parts(m, err))
-        return false;
-    copy_neck(&m->params);
-    return true;
+    return open_as(m, config, false, err);
 }
 
 bool model_open_merged(struct model *m, struct config *config, struct error *err)
 {
-    *m = (struct model){ .config = config, .merged = true };
-    return open_parts(m, err);
+    return open_as(m, config, true, err);
+}
+
+void model_start(struct model *m)
+{
+    params_start(&m->params, (uint64_t)m->config->seed);
+    copy_neck(&m->params);
 }
 
 void model_free(struct model *m)

@@ -12,17 +12,20 @@ struct model {
     const struct head *head;         void *head_config;
     const struct head *aux_head;     void *aux_config;  /* NULL: no assign guidance module */
     struct head_config shape;                   /* of the head: classes, reg_max, strides */
-    struct params params;                       /* with values as a fresh model has them */
+    struct params params;
     bool branches;                              /* there are some that merge: see model/merge.h */
     bool merged;                                /* they are, and there is no auxiliary branch */
 };
 
-/* Reads the sections of the configuration, declares every parameter and gives it its first value: random numbers of
- * config->seed, the auxiliary neck a copy of the neck.  Exit 2 names the key or layer that does not fit. */
+/* Reads the sections of the configuration and declares every parameter; all are 0.  Exit 2 names the key or layer that
+ * does not fit. */
 bool model_open(struct model *, struct config *, struct error *);
 /* The same with a convolution for each block of branches, to be filled: model_merge does. */
 bool model_open_merged(struct model *, struct config *, struct error *);
 void model_free(struct model *);
+
+/* Gives every parameter its first value: random numbers of config->seed, the auxiliary neck a copy of the neck. */
+void model_start(struct model *);
 
 struct graph_options {
     int n, h, w;                                /* batch and input size */

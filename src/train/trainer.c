@@ -285,6 +285,7 @@ static bool start_anew(struct trainer *t, struct error *err)
     const char *weights = t->options.weights ? t->options.weights : t->config->schedule.load_model;
     real *values = t->model.params.value;
     struct names notes = {0};
+    model_start(&t->model);
     const bool ok = *weights ? model_load(&t->model, weights, LOAD_TO_TRAIN, values, &notes, err)
                              : model_pretrain(&t->model, values, &notes, err);
     for (int i = 0; i < notes.count; i++)

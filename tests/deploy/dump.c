@@ -21,6 +21,7 @@ static bool train(struct model *m, const int *size, uint64_t seed, struct error 
     real *gradients = new_array((size_t)m->params.total, sizeof *gradients, err);
     const struct binding to = { .params = &m->params, .values = m->params.value, .gradients = gradients, .team = &team,
                                 .kernels = kernels_wanted(err) };
+    model_start(m);
     shake(&m->params, seed);
     const bool ok = gradients && to.kernels && settle(m, options, &to, seed, err);
     free(gradients);

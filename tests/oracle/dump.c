@@ -110,6 +110,7 @@ static bool dump(struct dump *d, const char *path, struct error *err)
 {
     const struct team team = { 2 };
     d->gradients = new_array((size_t)d->model.params.total, sizeof *d->gradients, err);
+    model_start(&d->model);
     shake(&d->model.params, d->seed);
     const struct binding to = { .params = &d->model.params, .values = d->model.params.value, .gradients = d->gradients,
                                 .team = &team, .kernels = kernels_wanted(err) };

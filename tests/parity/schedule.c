@@ -235,7 +235,7 @@ static bool average_vector(struct tensors *t, struct params *params, double *wor
         return fail(err, "ema_vector: the extents do not fit");
     bool ok = params_declare(params, "x", (struct shape){ 1, 1, 1, width, {0} }, 1, PARAM_BUFFER, (struct init){0},
                              err) == 0
-           && params_layout(params, NULL, 0, 0, err);
+           && params_layout(params, NULL, 0, err);
     if (ok)
         memcpy(params->value, value, (size_t)width * sizeof *value);
     ok = ok && optimizer_init(&o, &config, params, err);
