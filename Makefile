@@ -61,8 +61,9 @@ $(BUILD)/objects/%.o: %.c
 
 # One body, compiled once an instruction set.  Their tables are all that they export.
 FAST = -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math
-ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
+$(BUILD)/src/kernel/isa_neon.o:   EXTRA += $(FAST)
 $(BUILD)/src/kernel/isa_sse.o:    EXTRA += $(FAST)
+ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
 $(BUILD)/src/kernel/isa_avx2.o:   EXTRA += $(FAST) -mavx2 -mfma
 $(BUILD)/src/kernel/isa_avx512.o: EXTRA += $(FAST) -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
 endif
@@ -146,4 +147,4 @@ clean:
 	rm -rf $(BUILD) nanodet
 .PHONY: all install tests fuzzers test fuzz oracle soak bench clean
 .SECONDARY:
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

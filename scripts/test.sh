@@ -1,8 +1,8 @@
 #!/bin/sh
 # Everything that can be checked on this machine, in less than 20 minutes on two cores:
 #   the tests; interrupted trainings; the fuzz targets over their saved inputs; the numbers of the original, where
-#   ../shared/parity lies beside this folder; exported files in other programs' runtimes; every layer against PyTorch;
-#   the tests once more under the sanitizers.  Python gets the runtimes and PyTorch in build/python.
+#   ../shared/parity lies beside this folder; exported files in other programs' runtimes; NEON in emulation; every
+#   layer against PyTorch; the tests once more under the sanitizers.  Python gets the runtimes and PyTorch in build/python.
 # Ends with a line `N passed, N failed, N skipped`; exit 1 if anything failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -152,6 +152,10 @@ for case in $parity; do
     run "parity $case" build/tests/parity "$@"
     claim "parity $case"
 done
+
+sh scripts/setup.sh gcc-aarch64-linux-gnu qemu-user-static > "$logs/arm64-setup" 2>&1
+run arm64 sh tests/cross/arm64.sh
+claim arm64
 
 if knows numpy; then
     build build/tests/deploy_dump

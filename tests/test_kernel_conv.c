@@ -16,7 +16,7 @@
 
 enum { CHANNELS = 50 };
 
-static const char *const isas[] = { "sse", "avx2", "avx512" };
+static const char *const isas[] = { "sse", "avx2", "avx512", "neon" };
 
 static uint64_t seed(void)
 {

@@ -140,7 +140,7 @@ static bool check(const struct kernel_case *row, const struct kernels *k, int c,
 
 static void test_rows(void **state)
 {
-    static const char *const isas[] = { "sse", "avx2", "avx512" };
+    static const char *const isas[] = { "sse", "avx2", "avx512", "neon" };
     static const int channels[] = { 1, 3, 4, 7, 8, 15, 16, 17, 24, 31, 33, 64, 65, CHANNELS };
     static struct inputs in;
     int failed = 0;

@@ -153,7 +153,7 @@ static void test_instruction_sets(void **state)
 {
     static const struct variant ref = { .name = "ref", TRAINING, .isa = "ref" }, others[] = {
         { .name = "sse", TRAINING, .isa = "sse" }, { .name = "avx2", TRAINING, .isa = "avx2" },
-        { .name = "avx512", TRAINING, .isa = "avx512" }, {0} };
+        { .name = "avx512", TRAINING, .isa = "avx512" }, { .name = "neon", TRAINING, .isa = "neon" }, {0} };
     (void)state;
     check_all(&ref, others, 2e-4);              /* a batch norm over few pixels magnifies rounding */
 }

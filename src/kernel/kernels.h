@@ -82,7 +82,7 @@ struct kernels {
                      unsigned char *touch);
 };
 
-/* The table called ref, sse, avx2 or avx512 (misuse if this machine or build has no such); NULL: the fastest. */
+/* The table called ref, sse, avx2, avx512 or neon (misuse if this machine or build has no such); NULL: the fastest. */
 const struct kernels *kernels_pick(const char *name, struct error *);
 const struct kernels *kernels_wanted(struct error *);   /* the one that the environment names as NANODET_ISA, if any */
 #endif

@@ -26,6 +26,8 @@ static const struct isa {
     { "sse",    &kernels_sse,    always },
     { "avx2",   &kernels_avx2,   has_avx2 },
     { "avx512", &kernels_avx512, has_avx512 },
+#elif defined(__aarch64__) && !defined(REAL_IS_DOUBLE)
+    { "neon",   &kernels_neon,   always },
 #endif
     {0} };
 

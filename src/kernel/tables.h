@@ -3,5 +3,5 @@
 #define KERNEL_TABLES_H
 #include "kernel/kernels.h"
 
-extern const struct kernels kernels_ref, kernels_sse, kernels_avx2, kernels_avx512;
+extern const struct kernels kernels_ref, kernels_sse, kernels_avx2, kernels_avx512, kernels_neon;
 #endif

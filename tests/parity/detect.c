@@ -112,7 +112,7 @@ static double nearest(const struct detected *found, int count, const double want
         const bool same = found[i].label == label && fabs((double)found[i].score - want[4]) <= output_tolerance;
         double off = same ? 0 : INFINITY;
         for (int k = 0; k < 4; k++)
-            off = fmax(off, fabs((double)found[i].box[k] - want[k]));
+            off = worse(off, fabs((double)found[i].box[k] - want[k]));
         least = fmin(least, off);
     }
     return least;

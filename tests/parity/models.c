@@ -140,7 +140,7 @@ static double detections_off(const struct detected *have, int count, const doubl
             if (j != i && !(fabs(w[4] - want[i * 6 + 4]) < 1e-4))
                 continue;
             for (int k = 0; k < 4; k++)
-                diff = fmax(diff, fabs((double)have[i].box[k] - w[k]) / largest);
+                diff = fixture_worse(diff, fabs((double)have[i].box[k] - w[k]) / largest);
             best = fmin(best, diff);
         }
         off = fmax(off, best);

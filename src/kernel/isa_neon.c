@@ -1,0 +1,11 @@
+/* kernel/isa_neon.c -- the bodies compiled for one instruction set; the table is the only symbol it exports. */
+#if defined(__aarch64__) && !defined(REAL_IS_DOUBLE)
+#include "kernel/vec_neon.h"
+
+#include "kernel/bodies.h"
+
+const struct kernels kernels_neon = {
+    .name = "neon", .gemm = gemm_blas, .gemm_near = gemm_near,
+#include "kernel/table_rows.h"
+};
+#endif
