@@ -35,7 +35,7 @@ static double worst_units(float (*f)(float), double (*definition)(double), float
 }
 
 static float exp_of(float x)    { return exp_below(x); }
-static float log1p_of(float e)  { return log1p_below(e); }
+static float artanh_of(float t) { return artanh_below(t); }
 
 static void test_exp(void **state)
 {
@@ -48,13 +48,28 @@ static void test_exp(void **state)
     assert_true(isnan(exp_below(NAN)));
 }
 
-static void test_log1p(void **state)
+/* Every EVERY of 2^26 steps from 0 to beyond where it ends. */
+static void test_exp_double(void **state)
+{
+    double worst = 0;
+    (void)state;
+    for (int i = 0; i < 1 << 26; i += EVERY) {
+        const double x = -708.39 * i / (1 << 26), want = exp(x);
+        worst = fmax(worst, fabs(exp_below_double(x) / want - 1) / DBL_EPSILON);
+    }
+    printf("e^x in double: %.3f of 2^-52\n", worst);
+    assert_true(worst <= 2);
+    assert_true(exp_below_double(0) == 1 && exp_below_double(-708.4) == 0 && exp_below_double(-INFINITY) == 0);
+    assert_true(isnan(exp_below_double(NAN)));
+}
+
+static void test_artanh(void **state)
 {
     (void)state;
-    const double worst = worst_units(log1p_of, log1p, 1, FLT_MIN, 1);
-    printf("ln(1 + e): %.3f units\n", worst);
+    const double worst = worst_units(artanh_of, atanh, 1, FLT_MIN, 1 / 3.0f);
+    printf("artanh: %.3f units\n", worst);
     assert_true(worst <= 2);
-    assert_true(log1p_below(0) == 0);
+    assert_true(artanh_below(0) == 0);
 }
 
 static void test_normal_cdf(void **state)
@@ -71,6 +86,7 @@ static void test_normal_cdf(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exp), cmocka_unit_test(test_log1p), cmocka_unit_test(test_normal_cdf) };
+        cmocka_unit_test(test_exp), cmocka_unit_test(test_exp_double), cmocka_unit_test(test_artanh),
+        cmocka_unit_test(test_normal_cdf) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  * machine has against the plain table, with numbers of channels around every vector length and gaps between pixels. */
 #include "base/random.h"
 #include "kernel/kernels.h"
+#include <float.h>
 #include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
@@ -89,6 +90,28 @@ static void focal(const struct kernels *k, int c, bool add, const struct inputs 
     for (int i = 0; i < c; i++)
         logit[i] = (add ? 5 : 1) * in->a[i];
     out->z[0] = k->focal(c, logit, 0.5f, out->y);
+    out->z[1] = k->focal(c, logit, 0.5f, NULL);
+}
+
+/* Some far apart, so that some probabilities are 0. */
+static void softmax(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+{
+    double x[3 * CHANNELS] = {0}, p[3 * CHANNELS];
+    for (int i = 0; i < 3 * c; i++)
+        x[i] = (add ? 100 : 1) * in->a[i];
+    k->softmax(3, c, x, p);
+    for (int i = 0; i < 3 * c; i++)
+        out->y[i] = (float)p[i];
+}
+
+static void finite_numbers(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+{
+    float x[CHANNELS];
+    for (int i = 0; i < c; i++) {
+        memcpy(x, in->a, sizeof x);
+        x[i] = add ? i % 2 ? NAN : -INFINITY : -FLT_MAX;
+        out->z[i] = k->finite(c, x);
+    }
 }
 
 /* Edges on a raster of halves, so that some are equal. */
@@ -111,6 +134,8 @@ static const struct kernel_case {
     { "max_pool_row, max_pool_dx_row", max_pool },
     { "upsample_row, upsample_dx_row", upsample },
     { "focal", focal },
+    { "softmax", softmax },
+    { "finite", finite_numbers },
     { "touching", touching },
     {0} };
 

@@ -4,6 +4,7 @@
 #include "detect/postprocess.h"
 #include "every_layer.h"
 #include "interop/onnx/onnx.h"
+#include "kernel/kernels.h"
 #include "model/as_network.h"
 #include <stdio.h>
 #include <unistd.h>
@@ -172,10 +173,11 @@ static void boxes_are_decoded(void **state)
     for (int p = 0; p < priors; p++) {
         const struct prior prior = prior_at(&grid, p);
         for (int side = 0; side < 4; side++) {
-            double bins[EVERY_REG_MAX + 1], slope[EVERY_REG_MAX + 1];
+            double bins[EVERY_REG_MAX + 1], share[EVERY_REG_MAX + 1];
             for (int i = 0; i <= net.reg_max; i++)
                 bins[i] = (double)want[p * row + net.classes + side * (net.reg_max + 1) + i];
-            const double away = integral(bins, net.reg_max + 1, slope) * prior.stride * (side < 2 ? -1 : 1);
+            kernels_wanted(NULL)->softmax(1, net.reg_max + 1, bins, share);
+            const double away = integral(share, net.reg_max + 1) * prior.stride * (side < 2 ? -1 : 1);
             const double at = fmin(fmax((side % 2 ? prior.y : prior.x) + away, 0), side % 2 ? H : W);
             assert_true(fabs(at - (double)have[p * 4 + side]) < 1e-3);
         }
@@ -191,7 +193,8 @@ static void boxes_are_suppressed(void **state)
 {
     const char *package = *state;
     struct network net = every_layer(true);
-    const struct postprocess_config config = { net.classes, net.reg_max, usual.score_thr, usual.iou_thr, 100 };
+    const struct postprocess_config config = { net.classes, net.reg_max, usual.score_thr, usual.iou_thr, 100,
+                                               kernels_wanted(NULL) };
     struct onnx_options options = usual;
     struct error err = {0};
     struct arena tmp = {0};

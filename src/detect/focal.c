@@ -19,37 +19,27 @@ double quality_focal(double x, double y, double beta, double *slope)
     return modulation * bce;
 }
 
-/* Writes softmax(x) to p and returns ln sum_j e^x_j. */
-static double softmax(const double *x, int bins, double *p)
-{
-    double top = x[0], sum = 0;
-    for (int j = 1; j < bins; j++)
-        top = fmax(top, x[j]);
-    for (int j = 0; j < bins; j++)
-        sum += p[j] = exp(x[j] - top);
-    for (int j = 0; j < bins; j++)
-        p[j] /= sum;
-    return top + log(sum);
-}
-
-/* dDFL/dx_j = P_j - (i + 1 - y) [j = i] - (y - i) [j = i + 1] */
-double distribution_focal(const double *x, int bins, double y, double *slope)
+/* ln P_j = x_j - total, and the largest P, unlike others, is never 0.
+ *     dDFL/dx_j = P_j - (i + 1 - y) [j = i] - (y - i) [j = i + 1] */
+double distribution_focal(const double *x, const double *p, int bins, double y, double *slope)
 {
     const int i = (int)y;
-    const double total = softmax(x, bins, slope), right = y - i, left = 1 - right;
+    const double right = y - i, left = 1 - right;
+    int top = 0;
+    for (int j = 0; j < bins; j++) {
+        top = p[j] > p[top] ? j : top;
+        slope[j] = p[j];
+    }
     slope[i] -= left;
     slope[i + 1] -= right;
+    const double total = x[top] - log(p[top]);
     return left * (total - x[i]) + right * (total - x[i + 1]);
 }
 
-/* dE/dx_j = P_j (j - E) */
-double integral(const double *x, int bins, double *slope)
+double integral(const double *p, int bins)
 {
     double mean = 0;
-    softmax(x, bins, slope);
-    for (int j = 0; j < bins; j++)
-        mean += j * slope[j];
-    for (int j = 0; j < bins; j++)
-        slope[j] *= j - mean;
+    for (int j = 1; j < bins; j++)
+        mean += j * p[j];
     return mean;
 }

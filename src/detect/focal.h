@@ -1,5 +1,5 @@
-/* detect/focal.h -- generalised focal loss (Li et al. 2020, "Generalized Focal Loss"), term by term.  Every function
- * returns the value and writes the derivative by its logits to slope. */
+/* detect/focal.h -- generalised focal loss (Li et al. 2020, "Generalized Focal Loss"), term by term.  Derivatives
+ * by the logits are written to slope. */
 #ifndef DETECT_FOCAL_H
 #define DETECT_FOCAL_H
 
@@ -11,10 +11,10 @@ double sigmoid(double x);
 double quality_focal(double x, double y, double beta, double *slope);
 
 /* Distribution focal loss of the logits x[0 .. bins-1] of one side, target y in [0, bins - 1) (eq. 6).  With
- * P = softmax(x) and i = floor(y):
+ * P = softmax(x), which is given, and i = floor(y):
  *     DFL = -(i + 1 - y) ln P_i - (y - i) ln P_{i+1} */
-double distribution_focal(const double *x, int bins, double y, double *slope);
+double distribution_focal(const double *x, const double *p, int bins, double y, double *slope);
 
-/* The expectation sum_j j P_j of P = softmax(x): the distance that a side's logits stand for (eq. 5). */
-double integral(const double *x, int bins, double *slope);
+/* The expectation E = sum_j j P_j: the distance that a side's logits x stand for (eq. 5).  dE/dx_j = P_j (j - E). */
+double integral(const double *p, int bins);
 #endif

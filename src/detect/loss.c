@@ -28,7 +28,7 @@ static size_t assign_plus_bytes(const struct loss_config *config, const struct p
     const size_t priors = (size_t)prior_count(grid);
     return arena_bytes(priors, sizeof(bool)) + 2 * arena_bytes(priors, sizeof(int))
          + 3 * arena_bytes(priors, sizeof(double)) + arena_bytes(priors, sizeof(double[4]))
-         + arena_bytes((size_t)config->classes, sizeof(float)) + arena_bytes(priors, sizeof(float *))
+         + arena_bytes(priors, sizeof(float *))
          + dsl_bytes(&config->dsl, prior_count(grid));
 }
 
@@ -107,18 +107,18 @@ struct assign_job {
 static const char *trouble_of(const struct assign_job *k, int image)
 {
     const struct loss_config *config = &k->loss->config;
+    const struct kernels *kernels = k->loss->kernels;
     const struct truth *t = &k->truth[image];
     const int channels = prediction_channels(config->classes, config->reg_max);
     for (int i = 0; i < t->objects; i++)
-        if (!prediction_finite(t->box[i], 4) || t->label[i] < 0 || t->label[i] >= config->classes)
+        if (!kernels->finite(4, t->box[i]) || t->label[i] < 0 || t->label[i] >= config->classes)
             return "a box is not finite or its label out of range";
     for (int i = 0; i < t->ignored; i++)
-        if (!prediction_finite(t->ignore[i], 4))
+        if (!kernels->finite(4, t->ignore[i]))
             return "an ignore region is not finite";
     for (int head = 0; head < LOSS_HEADS; head++)
-        for (int i = 0; k->pred[head] && i < prior_count(&k->loss->grid); i++)
-            if (!prediction_finite(k->pred[head] + prior_row(&k->loss->grid, image, i) * channels, channels))
-                return "a prediction is not finite";
+        if (k->pred[head] && !prediction_finite(kernels, &k->loss->grid, image, k->pred[head], channels))
+            return "a prediction is not finite";
     return NULL;
 }
 
@@ -130,7 +130,6 @@ static void assign_plus(struct loss *loss, int image, const float *pred, const s
     int *row = arena_take(tmp, priors, sizeof *row), *match = arena_take(tmp, priors, sizeof *match), count = 0;
     double *iou = arena_take(tmp, priors, sizeof *iou), *stride = arena_take(tmp, priors, sizeof *stride);
     double (*box)[4] = arena_take(tmp, priors, sizeof *box), *background = arena_take(tmp, priors, sizeof *background);
-    float *slope = arena_take(tmp, (size_t)config->classes, sizeof *slope);
     const float **logit = arena_take(tmp, priors, sizeof *logit);
 
     priors_inside(&loss->grid, truth->objects, truth->box, inside);
@@ -143,8 +142,8 @@ static void assign_plus(struct loss *loss, int image, const float *pred, const s
         row[count] = (int)at;
         logit[count] = pred + at * prediction_channels(config->classes, config->reg_max);
         stride[count] = prior_at(&loss->grid, i).stride;
-        prediction_box(logit[count] + config->classes, config->reg_max, prior_at(&loss->grid, i), box[count]);
-        background[count] = loss->kernels->focal(config->classes, logit[count], 1, slope);
+        prediction_box(loss->kernels, logit[count] + config->classes, config->reg_max, prior_at(&loss->grid, i), box[count]);
+        background[count] = loss->kernels->focal(config->classes, logit[count], 1, NULL);
         count++;
     }
     const struct dsl_candidates candidates = { count, config->classes, (const double (*)[4])box, logit, stride,
@@ -185,7 +184,7 @@ static void assign_gfl(struct loss *loss, int image, const float *pred, const st
         loss->score[at] = 0;
         if (match[i] < 0)
             continue;
-        prediction_box(logit + config->classes, config->reg_max, prior, box);
+        prediction_box(loss->kernels, logit + config->classes, config->reg_max, prior, box);
         box_widen(truth->box[match[i]], object);
         measure(box, unit_of(loss, prior));
         measure(object, unit_of(loss, prior));
@@ -257,12 +256,14 @@ static void box_gradient(const struct gradient_job *k, struct prior prior, const
 {
     const int reg_max = k->loss->config.reg_max, bins = reg_max + 1;
     const double unit = unit_of(k->loss, prior);
-    double x[4][REG_MAX_LIMIT + 1], expected[4][REG_MAX_LIMIT + 1], focal[REG_MAX_LIMIT + 1];
-    double distance[4], box[4], wanted[4], target[4], slope[4];
+    double x[4 * (REG_MAX_LIMIT + 1)], p[4 * (REG_MAX_LIMIT + 1)], focal[REG_MAX_LIMIT + 1];
+    double mean[4], distance[4], box[4], wanted[4], target[4], slope[4];
+    for (int i = 0; i < 4 * bins; i++)
+        x[i] = sides[i];
+    k->loss->kernels->softmax(4, bins, x, p);
     for (int i = 0; i < 4; i++) {
-        for (int j = 0; j < bins; j++)
-            x[i][j] = sides[i * bins + j];
-        distance[i] = prior.stride * integral(x[i], bins, expected[i]);
+        mean[i] = integral(p + i * bins, bins);
+        distance[i] = prior.stride * mean[i];
     }
     box_from_distance(prior.x, prior.y, distance, box);
     box_widen(object, wanted);
@@ -272,9 +273,9 @@ static void box_gradient(const struct gradient_job *k, struct prior prior, const
     sum->bbox += weight * giou_loss(box, wanted, 1e-6, slope);
     for (int i = 0; i < 4; i++) {
         const double moved = k->scale.bbox * weight * slope[i] * (i < 2 ? -1 : 1) * prior.stride / unit;
-        sum->dfl += weight * distribution_focal(x[i], bins, target[i], focal);
+        sum->dfl += weight * distribution_focal(x + i * bins, p + i * bins, bins, target[i], focal);
         for (int j = 0; j < bins; j++)
-            dsides[i * bins + j] = (float)(moved * expected[i][j] + k->scale.dfl * weight * focal[j]);
+            dsides[i * bins + j] = (float)(moved * p[i * bins + j] * (j - mean[i]) + k->scale.dfl * weight * focal[j]);
     }
 }
 
@@ -302,10 +303,13 @@ static void gradient_row(const struct gradient_job *k, int image, struct prior p
     const int match = k->loss->match[row], label = match >= 0 ? truth->label[match] : -1;
     const float *x = k->pred + row * channels;
     float *dx = k->dpred + row * channels;
-    memset(dx, 0, (size_t)channels * sizeof *dx);
     if (match != MATCH_IGNORED)
         sum->qfl += class_gradient(k, x, label, k->loss->score[row], dx);
-    if (match >= 0)
+    else
+        memset(dx, 0, (size_t)classes * sizeof *dx);
+    if (match < 0)
+        memset(dx + classes, 0, (size_t)(channels - classes) * sizeof *dx);
+    else
         box_gradient(k, prior, truth->box[match], top_probability(x, classes), x + classes, dx + classes, sum);
 }
 

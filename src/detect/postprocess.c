@@ -34,7 +34,7 @@ static void clipped_box(const struct postprocess_config *config, const struct pr
                         const float *sides, float out[4])
 {
     double box[4];
-    prediction_box(sides, config->reg_max, prior_at(grid, prior), box);
+    prediction_box(config->kernels, sides, config->reg_max, prior_at(grid, prior), box);
     box_clip(box, grid->width, grid->height);
     for (int i = 0; i < 4; i++)
         out[i] = (float)box[i];
@@ -51,11 +51,11 @@ bool postprocess(const struct postprocess_config *config, const struct prior_gri
     tmp->used = mark;
     if (!box || !list)
         return fail(err, "image %d of the batch: no memory for its detections", image);
+    if (!prediction_finite(config->kernels, grid, image, pred, channels))
+        return fail(err, "image %d of the batch: a prediction is not finite", image);
     for (int i = 0; i < priors; i++) {
         const float *row = pred + prior_row(grid, image, i) * channels;
         const int before = scores;
-        if (!prediction_finite(row, channels))
-            return fail(err, "image %d of the batch: a prediction is not finite", image);
         score_row(config, row, i, list, &scores);
         if (scores > before)
             clipped_box(config, grid, i, row + config->classes, box[i]);

@@ -11,6 +11,7 @@ struct postprocess_config {
     int classes, reg_max;           /* 1 <= reg_max <= REG_MAX_LIMIT */
     double score_thr, iou_thr;      /* 0 < score_thr < 1; the original's are 0.05 and 0.6 */
     int max_kept;                   /* >= 1; 100 */
+    const struct kernels *kernels;
 };
 
 /* Of every prior of one image the box, integral x stride about the prior, cut to the network's input, and the score

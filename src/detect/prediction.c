@@ -2,28 +2,31 @@
 
 #include "detect/box.h"
 #include "detect/focal.h"
-#include <math.h>
+#include "kernel/kernels.h"
 
 int prediction_channels(int classes, int reg_max)
 {
     return classes + 4 * (reg_max + 1);
 }
 
-bool prediction_finite(const float *row, int channels)
+bool prediction_finite(const struct kernels *kernels, const struct prior_grid *grid, int image, const float *pred,
+                       int channels)
 {
-    for (int i = 0; i < channels; i++)
-        if (!isfinite(row[i]))
-            return false;
-    return true;
+    bool finite = true;
+    for (int l = 0; l < grid->levels; l++)
+        finite = finite && kernels->finite((ptrdiff_t)grid->h[l] * grid->w[l] * channels,
+                                           pred + prior_row(grid, image, grid->first[l]) * channels);
+    return finite;
 }
 
-void prediction_box(const float *sides, int reg_max, struct prior prior, double box[4])
+void prediction_box(const struct kernels *kernels, const float *sides, int reg_max, struct prior prior, double box[4])
 {
-    double x[REG_MAX_LIMIT + 1], slope[REG_MAX_LIMIT + 1], distance[4];
-    for (int i = 0; i < 4; i++) {
-        for (int j = 0; j <= reg_max; j++)
-            x[j] = *sides++;
-        distance[i] = prior.stride * integral(x, reg_max + 1, slope);
-    }
+    double x[4 * (REG_MAX_LIMIT + 1)], p[4 * (REG_MAX_LIMIT + 1)], distance[4];
+    const int bins = reg_max + 1;
+    for (int i = 0; i < 4 * bins; i++)
+        x[i] = sides[i];
+    kernels->softmax(4, bins, x, p);
+    for (int i = 0; i < 4; i++)
+        distance[i] = prior.stride * integral(p + i * bins, bins);
     box_from_distance(prior.x, prior.y, distance, box);
 }

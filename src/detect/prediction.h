@@ -5,11 +5,15 @@
 #define DETECT_PREDICTION_H
 #include "detect/prior.h"
 
+struct kernels;
+
 enum { REG_MAX_LIMIT = 63 };            /* largest reg_max; it is >= 1 */
 
 int prediction_channels(int classes, int reg_max);
-bool prediction_finite(const float *row, int channels);
+
+/* Are all predictions for one image finite? */
+bool prediction_finite(const struct kernels *, const struct prior_grid *, int image, const float *pred, int channels);
 
 /* The box that sides [4][reg_max + 1] stand for, about the prior, in pixels and not clipped. */
-void prediction_box(const float *sides, int reg_max, struct prior, double box[4]);
+void prediction_box(const struct kernels *, const float *sides, int reg_max, struct prior, double box[4]);
 #endif

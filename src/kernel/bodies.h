@@ -9,6 +9,7 @@
 #include "kernel/norm_body.h"
 #include "kernel/pool_body.h"
 #include "kernel/rows_body.h"
+#include "kernel/softmax_body.h"
 #include "kernel/winograd_body.h"
 
 #include "kernel/gemm.h"

@@ -25,17 +25,33 @@ INLINED float exp_below(float x)
     return x < -87.3365f ? 0 : p * power;
 }
 
-/* ln(1 + e) for 0 <= e <= 1, within 2 units: 2 artanh t = 2 (t + t^3 / 3 + t^5 / 5 + ...), t = e / (2 + e) <= 1/3. */
-INLINED float log1p_below(float e)
+/* The same in double, by the Taylor series of e^r, |r| <= ln 2 / 2; 0 where it is less than 2^-1022. */
+INLINED double exp_below_double(double x)
 {
-    const float t = e / (2 + e), s = t * t;
-    float p = 2 / 13.0f;
-    p = p * s + 2 / 11.0f;
-    p = p * s + 2 / 9.0f;
-    p = p * s + 2 / 7.0f;
-    p = p * s + 2 / 5.0f;
-    p = p * s + 2 / 3.0f;
-    return t * (p * s) + 2 * t;
+    const double round = 6755399441055744, sum = x * 1.4426950408889634 + round, n = sum - round;
+    const double r = x - n * 6.93145751953125e-1 - n * 1.4286068203094172e-6;
+    double p = 1, power;
+    uint64_t bits;
+#pragma GCC unroll 13
+    for (int k = 13; k > 0; k--)
+        p = p * (r * (1.0 / k)) + 1;
+    memcpy(&bits, &sum, sizeof bits);
+    bits = (bits + 1023) << 52;
+    memcpy(&power, &bits, sizeof power);
+    return x < -708.39 ? 0 : p * power;
+}
+
+/* artanh t for 0 <= t <= 1/3, within 2 units: t + t^3 / 3 + t^5 / 5 + ... */
+INLINED float artanh_below(float t)
+{
+    const float s = t * t;
+    float p = 1 / 13.0f;
+    p = p * s + 1 / 11.0f;
+    p = p * s + 1 / 9.0f;
+    p = p * s + 1 / 7.0f;
+    p = p * s + 1 / 5.0f;
+    p = p * s + 1 / 3.0f;
+    return t * (p * s) + t;
 }
 
 /* (1 + erf(z / sqrt 2)) / 2 with an error of at most 4e-7 (Abramowitz and Stegun, 7.1.26). */

@@ -1,16 +1,25 @@
 /* kernel/focal_body.h -- quality focal loss of what is not there; included by every isa_*.c after an exp_*.h. */
+#include "kernel/inlined.h"
 #include "kernel/kernels.h"
 
-/* With p = sigmoid(x): p^2 BCE(p, 0) and its derivative p^3 + 2 p^2 (1 - p) BCE(p, 0). */
-static real focal(int c, const real *restrict x, real scale, real *restrict slope)
+/* With p = sigmoid(x): p^2 BCE(p, 0) and its derivative p^3 + 2 p^2 (1 - p) BCE(p, 0).  Of e = exp(-|x|) are made
+ * p or 1 - p = 1 / (1 + e) and ln(1 + e) = 2 artanh(e / (2 + e)); both are divided at once. */
+INLINED real focal_as(bool with_slope, int c, const real *restrict x, real scale, real *restrict slope)
 {
     real sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (int i = 0; i < c; i++) {
-        const real z = x[i], e = exp_below(z < 0 ? z : -z), p = (z < 0 ? e : 1) / (1 + e);
-        const real bce = (z < 0 ? 0 : z) + log1p_below(e), square = p * p;
+        const real z = x[i], e = exp_below(z < 0 ? z : -z), share = 1 / ((1 + e) * (2 + e));
+        const real large = (2 + e) * share, p = z < 0 ? e * large : large, rest = z < 0 ? large : e * large;
+        const real bce = (z < 0 ? 0 : z) + 2 * artanh_below(e * (1 + e) * share), square = p * p;
         sum += square * bce;
-        slope[i] = scale * (square * p + 2 * square * ((z < 0 ? 1 : e) / (1 + e)) * bce);
+        if (with_slope)
+            slope[i] = scale * (square * p + 2 * square * rest * bce);
     }
     return sum;
+}
+
+static real focal(int c, const real *x, real scale, real *slope)
+{
+    return slope ? focal_as(true, c, x, scale, slope) : focal_as(false, c, x, scale, slope);
 }

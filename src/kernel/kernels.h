@@ -73,8 +73,14 @@ struct kernels {
     void (*norm_dx)(const struct norm_map *, int n, int c, const real *g, int ldg, const real *x, int ldx, bool add,
                     real *dx, int lddx);
 
+    /* Are all n numbers finite? */
+    bool (*finite)(ptrdiff_t n, const real *x);
+
+    /* In double: p = softmax(x), each of n rows of c numbers. */
+    void (*softmax)(int n, int c, const double *x, double *p);
+
     /* The sum over c logits x of the quality focal loss for beta = 2 and target 0 (detect/focal.h); writes its slopes,
-     * times scale. */
+     * times scale, unless slope is NULL. */
     real (*focal)(int c, const real *x, real scale, real *slope);
 
     /* touch[i]: have box i, whose edges are x1[i] ... y2[i], and `box` a point in common, borders included? */

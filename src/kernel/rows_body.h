@@ -1,4 +1,4 @@
-/* kernel/rows_body.h -- rows of pixels copied, added and shuffled; included by every isa_*.c. */
+/* kernel/rows_body.h -- rows of pixels copied, added, shuffled and looked at; included by every isa_*.c. */
 #include "kernel/kernels.h"
 
 static void store_rows(int n, int c, const real *restrict x, int ldx, bool add, real *restrict y, int ldy)
@@ -6,6 +6,15 @@ static void store_rows(int n, int c, const real *restrict x, int ldx, bool add, 
     for (; n > 0; n--, x += ldx, y += ldy)
         for (int i = 0; i < c; i++)
             y[i] = add ? y[i] + x[i] : x[i];
+}
+
+static bool finite_numbers(ptrdiff_t n, const real *x)
+{
+    int wrong = 0;
+#pragma omp simd reduction(| : wrong)
+    for (ptrdiff_t i = 0; i < n; i++)
+        wrong |= !(x[i] - x[i] == 0);
+    return !wrong;
 }
 
 static void interleave(int n, int c, const real *restrict a, int lda, const real *restrict b, int ldb,

@@ -6,5 +6,5 @@
     .interleave = interleave, .every_second = every_second,
     .max_pool_row = max_pool_row, .max_pool_dx_row = max_pool_dx_row,
     .upsample_row = upsample_row, .upsample_dx_row = upsample_dx_row,
-    .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx, .focal = focal,
+    .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx, .finite = finite_numbers, .softmax = softmax, .focal = focal,
     .touching = touching,

@@ -11,7 +11,7 @@ bool detector_init(struct detector *d, struct model *model, const real *values, 
     *d = (struct detector){ .model = model, .team = { threads },
                             .rules = { model->shape.num_classes, model->shape.reg_max, detector_score, detector_iou,
                                        DETECTOR_KEPT } };
-    d->kernels = kernels_wanted(err);
+    d->rules.kernels = d->kernels = kernels_wanted(err);
     d->tmp = new_array((size_t)threads, sizeof *d->tmp, err);
     if (!d->kernels || !d->tmp || (model->branches && !model_merge(&d->merged, model, values, err)))
         return false;

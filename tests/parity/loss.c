@@ -42,8 +42,11 @@ static void quality_rows(struct rows *r)
 static void distribution_rows(struct rows *r)
 {
     const double *pred = fixture_doubles(&r->t, "pred"), *label = fixture_doubles(&r->t, "label");
+    double *p = tensors_block(&r->t, (size_t)r->count * (size_t)r->width, sizeof *p, NULL);
+    kernels_wanted(NULL)->softmax(r->count, r->width, pred, p);
     for (int i = 0; i < r->count; i++)
-        r->value[i] = distribution_focal(pred + i * r->width, r->width, label[i], r->slope + i * r->width);
+        r->value[i] = distribution_focal(pred + i * r->width, p + i * r->width, r->width, label[i],
+                                         r->slope + i * r->width);
 }
 
 /* Slopes of an IoU are sums of terms of a side over the union.  Where a prediction is perfect they cancel, and the
@@ -230,7 +233,7 @@ static void targets_of(const struct head *k, int image, int i, const float *pred
         box_widen(k->truth[image].box[m], out[3]);
         box_to_target(prior.x, prior.y, out[3], prior.stride, config->reg_max, out[4]);
     }
-    prediction_box(pred + row * k->channels + config->classes, config->reg_max, prior, out[5]);
+    prediction_box(k->loss.kernels, pred + row * k->channels + config->classes, config->reg_max, prior, out[5]);
 }
 
 static void compare_targets(struct head *k, int image, const float *pred)

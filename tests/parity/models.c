@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "interop/safetensors.h"
+#include "kernel/kernels.h"
 #include "model/criterion.h"
 #include "model/parts.h"
 #include "model/weights.h"
@@ -151,7 +152,8 @@ static double detections_off(const struct detected *have, int count, const doubl
 static bool compare_detections(struct model_case *c, const float *rows, const struct prior_grid *grid,
                                struct error *err)
 {
-    const struct postprocess_config config = { c->model.shape.num_classes, c->model.shape.reg_max, 0.05, 0.6, 100 };
+    const struct postprocess_config config = { c->model.shape.num_classes, c->model.shape.reg_max, 0.05, 0.6, 100,
+                                               kernels_wanted(NULL) };
     struct detected found[100];
     struct arena tmp = {0};
     bool ok = arena_init(&tmp, postprocess_bytes(&config, grid), err);
