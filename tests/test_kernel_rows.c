@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { PIXELS = 7, CHANNELS = 130, LD = 2 * CHANNELS + 3, SIZE = 4 * PIXELS * LD };
+enum { PIXELS = 11, CHANNELS = 130, LD = 2 * CHANNELS + 3, SIZE = 5 * PIXELS * LD };
 
 /* What the kernels read, and what one table's kernels write. */
 struct inputs { float a[SIZE], b[SIZE], scale[CHANNELS], shift[CHANNELS], mean[CHANNELS]; unsigned char winner[SIZE]; };
@@ -35,7 +35,7 @@ static void fill(float *p, int count, double low, double high, uint64_t stream)
 static struct depthwise window(int c)
 {
     return (struct depthwise){ .kernel = 3, .stride = 2, .pad = 1, .c = c, .h = PIXELS, .w = PIXELS, .ldx = c + 3,
-                               .out_h = 4, .out_w = 4, .ldy = c + 5 };
+                               .out_h = PIXELS / 2 + 1, .out_w = PIXELS / 2 + 1, .ldy = c + 5 };
 }
 
 static void store_rows(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
@@ -62,10 +62,14 @@ static void activations(const struct kernels *k, int c, bool add, const struct i
 
 static void normalisation(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
-    const struct norm_map map = { in->scale, in->shift, in->mean, in->shift };
+    const struct norm_map map = { in->shift, in->mean, in->shift };
     k->moments(PIXELS, c, in->a, c + 3, out->z, out->z + c);
-    k->norm_sums(PIXELS, c, in->a, c + 3, in->b, c + 2, in->mean, out->z + 2 * c, out->z + 3 * c);
-    k->norm_dx(&map, PIXELS, c, in->a, c + 3, in->b, c + 2, add, out->y, c + 1);
+    for (int act = ACT_NONE; act <= ACT_GELU; act++) {
+        const struct affine f = { in->scale, in->shift, (enum act)act, 0.1f };
+        float *sum = out->z + (2 * act + 2) * c, *dx = out->y + act * PIXELS * (c + 1);
+        k->norm_sums(&f, PIXELS, c, in->a, c + 3, in->b, c + 2, in->mean, sum, sum + c);
+        k->norm_dx(&f, &map, PIXELS, c, in->a, c + 3, in->b, c + 2, add, dx, c + 1);
+    }
 }
 
 static void max_pool(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)

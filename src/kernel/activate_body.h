@@ -1,98 +1,97 @@
-/* kernel/activate_body.h -- activations and their derivatives; plain loops that the compiler turns into vectors,
- * included by every isa_*.c after an exp_*.h. */
-#include "kernel/inlined.h"
+/* kernel/activate_body.h -- activations of rows of pixels; included after a vec_*.h and an exp_*.h. */
+#include "base/least.h"
+#include "kernel/activations.h"
 #include "kernel/kernels.h"
 
-INLINED real clamp6(real z) { return z > 6 ? 6 : z < 0 ? 0 : z; }
+enum { NEAR = 8 };                              /* rows that share the loads of what belongs to a channel */
 
-INLINED real sigmoid(real z)
-{
-    const real e = exp_below(z < 0 ? z : -z);
-    return (z < 0 ? e : 1) / (1 + e);
-}
+/* What kernels on rows of pixels read and write; each uses what it needs. */
+struct rows {
+    const struct affine *f;
+    int n, c;
+    const float *x, *dy;
+    int ldx, lddy;
+    bool add;
+    float *y;
+    int ldy;
+    const float *mean, *slope, *shift;          /* of norms */
+    float *sum, *sum_x;
+};
 
-INLINED real act_value(enum act act, real slope, real z)
+/* A body does one vector of channels, from c on, of the rows [from, to).  Rows near each other, all channels of them,
+ * then the next rows: memory is read in its order. */
+INLINED void each_vector(void (*body)(enum act, int lanes, const struct rows *, int c, ptrdiff_t from, ptrdiff_t to),
+                         enum act act, const struct rows *r)
 {
-    switch (act) {
-    case ACT_NONE:         return z;
-    case ACT_RELU:         return z < 0 ? 0 : z;
-    case ACT_LEAKY_RELU:   return z < 0 ? slope * z : z;
-    case ACT_RELU6:        return clamp6(z);
-    case ACT_HARD_SWISH:   return z * clamp6(z + 3) / 6;
-    case ACT_HARD_SIGMOID: return clamp6(z + 3) / 6;
-    case ACT_SILU:         return z * sigmoid(z);
-    case ACT_SIGMOID:      return sigmoid(z);
-    case ACT_GELU:         return z * normal_cdf(z);
-    }
-    return z;
-}
-
-/* act'(z); at a kink what PyTorch takes: the slope on the side of the flat part, or of the smaller z. */
-INLINED real act_slope(enum act act, real slope, real z)
-{
-    const real s = act == ACT_SILU || act == ACT_SIGMOID ? sigmoid(z) : 0;
-    switch (act) {
-    case ACT_NONE:         return 1;
-    case ACT_RELU:         return z > 0 ? 1 : 0;
-    case ACT_LEAKY_RELU:   return z > 0 ? 1 : slope;
-    case ACT_RELU6:        return z > 0 && z < 6 ? 1 : 0;
-    case ACT_HARD_SWISH:   return z <= -3 ? 0 : z < 3 ? z / 3 + (real)0.5 : 1;
-    case ACT_HARD_SIGMOID: return z > -3 && z < 3 ? (real)1 / 6 : 0;
-    case ACT_SILU:         return s * (1 + z * (1 - s));
-    case ACT_SIGMOID:      return s * (1 - s);
-    case ACT_GELU:         return normal_cdf(z) + z * (real)0.39894228040143268 * exp_below(-z * z / 2);
-    }
-    return 1;
-}
-
-INLINED void activate_as(enum act act, const struct affine *f, int n, int c, const real *restrict x, int ldx,
-                         real *restrict y, int ldy)
-{
-    const real *restrict scale = f->scale, *restrict shift = f->shift, slope = f->slope;
-    for (; n > 0; n--, x += ldx, y += ldy)
-        for (int i = 0; i < c; i++)
-            y[i] = act_value(act, slope, scale ? scale[i] * x[i] + shift[i] : x[i]);
-}
-
-static void activate(const struct affine *f, int n, int c, const real *restrict x, int ldx,
-                     real *restrict y, int ldy)
-{
-    switch (f->act) {
-    case ACT_NONE:         activate_as(ACT_NONE, f, n, c, x, ldx, y, ldy); break;
-    case ACT_RELU:         activate_as(ACT_RELU, f, n, c, x, ldx, y, ldy); break;
-    case ACT_LEAKY_RELU:   activate_as(ACT_LEAKY_RELU, f, n, c, x, ldx, y, ldy); break;
-    case ACT_RELU6:        activate_as(ACT_RELU6, f, n, c, x, ldx, y, ldy); break;
-    case ACT_HARD_SWISH:   activate_as(ACT_HARD_SWISH, f, n, c, x, ldx, y, ldy); break;
-    case ACT_HARD_SIGMOID: activate_as(ACT_HARD_SIGMOID, f, n, c, x, ldx, y, ldy); break;
-    case ACT_SILU:         activate_as(ACT_SILU, f, n, c, x, ldx, y, ldy); break;
-    case ACT_SIGMOID:      activate_as(ACT_SIGMOID, f, n, c, x, ldx, y, ldy); break;
-    case ACT_GELU:         activate_as(ACT_GELU, f, n, c, x, ldx, y, ldy); break;
+    for (int from = 0; from < r->n; from += NEAR) {
+        const int to = least(from + NEAR, r->n);
+        int c = 0;
+        for (; c + VEC <= r->c; c += VEC)
+            body(act, VEC, r, c, from, to);
+        if (c < r->c)
+            body(act, r->c - c, r, c, from, to);
     }
 }
 
-INLINED void grad_as(enum act act, const struct affine *f, int n, int c, const real *restrict x, int ldx,
-                     const real *restrict dy, int lddy, bool add, real *restrict g, int ldg)
+INLINED void by_act(void (*body)(enum act, int lanes, const struct rows *, int c, ptrdiff_t from, ptrdiff_t to),
+                    const struct rows *r)
 {
-    const real *restrict scale = f->scale, *restrict shift = f->shift, slope = f->slope;
-    for (; n > 0; n--, x += ldx, dy += lddy, g += ldg)
-        for (int i = 0; i < c; i++) {
-            const real grad = dy[i] * act_slope(act, slope, scale ? scale[i] * x[i] + shift[i] : x[i]);
-            g[i] = add ? g[i] + grad : grad;
-        }
+    switch (r->f->act) {
+    case ACT_NONE:         each_vector(body, ACT_NONE, r); break;
+    case ACT_RELU:         each_vector(body, ACT_RELU, r); break;
+    case ACT_LEAKY_RELU:   each_vector(body, ACT_LEAKY_RELU, r); break;
+    case ACT_RELU6:        each_vector(body, ACT_RELU6, r); break;
+    case ACT_HARD_SWISH:   each_vector(body, ACT_HARD_SWISH, r); break;
+    case ACT_HARD_SIGMOID: each_vector(body, ACT_HARD_SIGMOID, r); break;
+    case ACT_SILU:         each_vector(body, ACT_SILU, r); break;
+    case ACT_SIGMOID:      each_vector(body, ACT_SIGMOID, r); break;
+    case ACT_GELU:         each_vector(body, ACT_GELU, r); break;
+    }
 }
 
-static void activate_grad(const struct affine *f, int n, int c, const real *restrict x, int ldx,
-                          const real *restrict dy, int lddy, bool add, real *restrict g, int ldg)
+/* f(act, slope, z) of each lane. */
+INLINED vec vec_map(real (*f)(enum act, real, real), enum act act, real slope, vec z)
 {
-    switch (f->act) {
-    case ACT_NONE:         grad_as(ACT_NONE, f, n, c, x, ldx, dy, lddy, add, g, ldg); break;
-    case ACT_RELU:         grad_as(ACT_RELU, f, n, c, x, ldx, dy, lddy, add, g, ldg); break;
-    case ACT_LEAKY_RELU:   grad_as(ACT_LEAKY_RELU, f, n, c, x, ldx, dy, lddy, add, g, ldg); break;
-    case ACT_RELU6:        grad_as(ACT_RELU6, f, n, c, x, ldx, dy, lddy, add, g, ldg); break;
-    case ACT_HARD_SWISH:   grad_as(ACT_HARD_SWISH, f, n, c, x, ldx, dy, lddy, add, g, ldg); break;
-    case ACT_HARD_SIGMOID: grad_as(ACT_HARD_SIGMOID, f, n, c, x, ldx, dy, lddy, add, g, ldg); break;
-    case ACT_SILU:         grad_as(ACT_SILU, f, n, c, x, ldx, dy, lddy, add, g, ldg); break;
-    case ACT_SIGMOID:      grad_as(ACT_SIGMOID, f, n, c, x, ldx, dy, lddy, add, g, ldg); break;
-    case ACT_GELU:         grad_as(ACT_GELU, f, n, c, x, ldx, dy, lddy, add, g, ldg); break;
+    float lane[VEC];
+    vec_store(lane, z, VEC);
+#pragma omp simd
+    for (int i = 0; i < VEC; i++)
+        lane[i] = f(act, slope, lane[i]);
+    return vec_load(lane, VEC);
+}
+
+INLINED void activate_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
+{
+    const bool affine = r->f->scale;
+    const vec scale = affine ? vec_load(r->f->scale + c, lanes) : vec_zero();
+    const vec shift = affine ? vec_load(r->f->shift + c, lanes) : vec_zero();
+    for (ptrdiff_t i = from; i < to; i++) {
+        const vec x = vec_load(r->x + i * r->ldx + c, lanes), z = affine ? vec_fma(scale, x, shift) : x;
+        vec_store(r->y + i * r->ldy + c, vec_map(act_value, act, r->f->slope, z), lanes);
     }
+}
+
+static void activate(const struct affine *f, int n, int c, const real *x, int ldx, real *y, int ldy)
+{
+    by_act(activate_lanes, &(struct rows){ .f = f, .n = n, .c = c, .x = x, .ldx = ldx, .y = y, .ldy = ldy });
+}
+
+INLINED void grad_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
+{
+    const bool affine = r->f->scale;
+    const vec scale = affine ? vec_load(r->f->scale + c, lanes) : vec_zero();
+    const vec shift = affine ? vec_load(r->f->shift + c, lanes) : vec_zero();
+    for (ptrdiff_t i = from; i < to; i++) {
+        const vec x = vec_load(r->x + i * r->ldx + c, lanes), z = affine ? vec_fma(scale, x, shift) : x;
+        const vec g = vec_mul(vec_load(r->dy + i * r->lddy + c, lanes), vec_map(act_slope, act, r->f->slope, z));
+        float *y = r->y + i * r->ldy + c;
+        vec_store(y, r->add ? vec_add(vec_load(y, lanes), g) : g, lanes);
+    }
+}
+
+static void activate_grad(const struct affine *f, int n, int c, const real *x, int ldx, const real *dy, int lddy,
+                          bool add, real *g, int ldg)
+{
+    by_act(grad_lanes, &(struct rows){ .f = f, .n = n, .c = c, .x = x, .ldx = ldx, .dy = dy, .lddy = lddy, .add = add,
+                                       .y = g, .ldy = ldg });
 }

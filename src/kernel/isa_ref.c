@@ -1,12 +1,12 @@
 /* kernel/isa_ref.c -- the plain kernels, checked by eye; every other table is checked against this one. */
 #include "kernel/exp_ref.h"
 
-#include "kernel/activate_body.h"
+#include "kernel/activate_ref.h"
 #include "kernel/box_body.h"
 #include "kernel/depthwise_ref.h"
 #include "kernel/focal_body.h"
 #include "kernel/gemm.h"
-#include "kernel/norm_body.h"
+#include "kernel/norm_ref.h"
 #include "kernel/pool_body.h"
 #include "kernel/rows_body.h"
 #include "kernel/softmax_body.h"

@@ -20,8 +20,8 @@ struct depthwise {
 /* value = act(z), z = scale[c] x + shift[c], or z = x where scale is NULL. */
 struct affine { const real *scale, *shift; enum act act; real slope; };
 
-/* The gradient of a normalisation: dx = scale[c] g + slope[c] (x - mean[c]) + shift[c]. */
-struct norm_map { const real *scale, *slope, *mean, *shift; };
+/* The gradient of a normalisation: dx = scale[c] g + slope[c] (x - mean[c]) + shift[c], scale that of the affine. */
+struct norm_map { const real *slope, *mean, *shift; };
 
 struct kernels {
     const char *name;
@@ -67,11 +67,12 @@ struct kernels {
 
     /* Of n >= 1 pixels each channel's mean, and sum of squares of x - mean. */
     void (*moments)(int n, int c, const real *x, int ldx, real *mean, real *m2);
-    /* Sums over n pixels of g and of g (x - mean). */
-    void (*norm_sums)(int n, int c, const real *g, int ldg, const real *x, int ldx, const real *mean, real *sum_g,
-                      real *sum_gx);
-    void (*norm_dx)(const struct norm_map *, int n, int c, const real *g, int ldg, const real *x, int ldx, bool add,
-                    real *dx, int lddx);
+    /* Of a normalisation and the activation behind it, g = dy act'(z): sums over n pixels of g and of g (x - mean), and
+     * the gradient, which may be written to dy's memory.  scale is not NULL. */
+    void (*norm_sums)(const struct affine *, int n, int c, const real *x, int ldx, const real *dy, int lddy,
+                      const real *mean, real *sum_g, real *sum_gx);
+    void (*norm_dx)(const struct affine *, const struct norm_map *, int n, int c, const real *x, int ldx,
+                    const real *dy, int lddy, bool add, real *dx, int lddx);
 
     /* Are all n numbers finite? */
     bool (*finite)(ptrdiff_t n, const real *x);

@@ -1,41 +1,80 @@
-/* kernel/norm_body.h -- what normalisation sums and maps; included by every isa_*.c. */
-#include "kernel/kernels.h"
+/* kernel/norm_body.h -- what normalisation sums and maps; included after activate_body.h. */
+#include <string.h>
 
-static void moments(int n, int c, const real *restrict x, int ldx, real *restrict mean, real *restrict m2)
+INLINED void sum_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
 {
-    for (int i = 0; i < c; i++)
-        mean[i] = m2[i] = 0;
-    for (int row = 0; row < n; row++)
-        for (int i = 0; i < c; i++)
-            mean[i] += x[(ptrdiff_t)row * ldx + i];
+    vec sum = vec_load(r->sum + c, lanes);
+    (void)act;
+    for (ptrdiff_t i = from; i < to; i++)
+        sum = vec_add(sum, vec_load(r->x + i * r->ldx + c, lanes));
+    vec_store(r->sum + c, sum, lanes);
+}
+
+INLINED void squares_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
+{
+    const vec mean = vec_load(r->mean + c, lanes);
+    vec sum = vec_load(r->sum + c, lanes);
+    (void)act;
+    for (ptrdiff_t i = from; i < to; i++) {
+        const vec d = vec_sub(vec_load(r->x + i * r->ldx + c, lanes), mean);
+        sum = vec_fma(d, d, sum);
+    }
+    vec_store(r->sum + c, sum, lanes);
+}
+
+static void moments(int n, int c, const real *x, int ldx, real *mean, real *m2)
+{
+    memset(mean, 0, (size_t)c * sizeof *mean);
+    memset(m2, 0, (size_t)c * sizeof *m2);
+    each_vector(sum_lanes, ACT_NONE, &(struct rows){ .n = n, .c = c, .x = x, .ldx = ldx, .sum = mean });
     for (int i = 0; i < c; i++)
         mean[i] /= (real)n;
-    for (int row = 0; row < n; row++)
-        for (int i = 0; i < c; i++) {
-            const real d = x[(ptrdiff_t)row * ldx + i] - mean[i];
-            m2[i] += d * d;
-        }
+    each_vector(squares_lanes, ACT_NONE, &(struct rows){ .n = n, .c = c, .x = x, .ldx = ldx, .mean = mean, .sum = m2 });
 }
 
-static void norm_sums(int n, int c, const real *restrict g, int ldg, const real *restrict x, int ldx,
-                      const real *restrict mean, real *restrict sum_g, real *restrict sum_gx)
+INLINED void sums_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
 {
-    for (int i = 0; i < c; i++)
-        sum_g[i] = sum_gx[i] = 0;
-    for (; n > 0; n--, g += ldg, x += ldx)
-        for (int i = 0; i < c; i++) {
-            sum_g[i] += g[i];
-            sum_gx[i] += g[i] * (x[i] - mean[i]);
-        }
+    const vec scale = vec_load(r->f->scale + c, lanes), shift = vec_load(r->f->shift + c, lanes);
+    const vec mean = vec_load(r->mean + c, lanes);
+    vec sum = vec_load(r->sum + c, lanes), sum_x = vec_load(r->sum_x + c, lanes);
+    for (ptrdiff_t i = from; i < to; i++) {
+        const vec x = vec_load(r->x + i * r->ldx + c, lanes);
+        const vec g = vec_mul(vec_load(r->dy + i * r->lddy + c, lanes),
+                              vec_map(act_slope, act, r->f->slope, vec_fma(scale, x, shift)));
+        sum = vec_add(sum, g);
+        sum_x = vec_fma(g, vec_sub(x, mean), sum_x);
+    }
+    vec_store(r->sum + c, sum, lanes);
+    vec_store(r->sum_x + c, sum_x, lanes);
 }
 
-static void norm_dx(const struct norm_map *m, int n, int c, const real *restrict g, int ldg, const real *restrict x,
-                    int ldx, bool add, real *restrict dx, int lddx)
+static void norm_sums(const struct affine *f, int n, int c, const real *x, int ldx, const real *dy, int lddy,
+                      const real *mean, real *sum_g, real *sum_gx)
 {
-    const real *restrict scale = m->scale, *restrict mean = m->mean, *restrict slope = m->slope, *restrict k = m->shift;
-    for (; n > 0; n--, g += ldg, x += ldx, dx += lddx)
-        for (int i = 0; i < c; i++) {
-            const real d = scale[i] * g[i] + slope[i] * (x[i] - mean[i]) + k[i];
-            dx[i] = add ? dx[i] + d : d;
-        }
+    memset(sum_g, 0, (size_t)c * sizeof *sum_g);
+    memset(sum_gx, 0, (size_t)c * sizeof *sum_gx);
+    by_act(sums_lanes, &(struct rows){ .f = f, .n = n, .c = c, .x = x, .ldx = ldx, .dy = dy, .lddy = lddy,
+                                       .mean = mean, .sum = sum_g, .sum_x = sum_gx });
+}
+
+INLINED void dx_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
+{
+    const vec scale = vec_load(r->f->scale + c, lanes), shift = vec_load(r->f->shift + c, lanes);
+    const vec mean = vec_load(r->mean + c, lanes), slope = vec_load(r->slope + c, lanes);
+    const vec constant = vec_load(r->shift + c, lanes);
+    for (ptrdiff_t i = from; i < to; i++) {
+        const vec x = vec_load(r->x + i * r->ldx + c, lanes);
+        const vec g = vec_mul(vec_load(r->dy + i * r->lddy + c, lanes),
+                              vec_map(act_slope, act, r->f->slope, vec_fma(scale, x, shift)));
+        const vec dx = vec_fma(scale, g, vec_fma(slope, vec_sub(x, mean), constant));
+        float *y = r->y + i * r->ldy + c;
+        vec_store(y, r->add ? vec_add(vec_load(y, lanes), dx) : dx, lanes);
+    }
+}
+
+static void norm_dx(const struct affine *f, const struct norm_map *m, int n, int c, const real *x, int ldx,
+                    const real *dy, int lddy, bool add, real *dx, int lddx)
+{
+    by_act(dx_lanes, &(struct rows){ .f = f, .n = n, .c = c, .x = x, .ldx = ldx, .dy = dy, .lddy = lddy, .add = add,
+                                     .y = dx, .ldy = lddx, .mean = m->mean, .slope = m->slope, .shift = m->shift });
 }

@@ -1,7 +1,6 @@
 /* kernel/vec_sse.h -- four floats; names as in vec_avx512.h.  No fused multiply-add: a b is rounded first. */
 #include <immintrin.h>
 #include <stddef.h>
-#include <string.h>
 
 typedef __m128 vec;
 enum { VEC = 4 };
@@ -13,15 +12,13 @@ static inline vec vec_mul(vec a, vec b)              { return _mm_mul_ps(a, b); 
 static inline vec vec_fma(vec a, vec b, vec c)       { return _mm_add_ps(_mm_mul_ps(a, b), c); }
 static inline vec vec_load(const float *p, ptrdiff_t lanes)
 {
-    float part[VEC] = {0};
-    if (lanes >= VEC)
-        return _mm_loadu_ps(p);
-    memcpy(part, p, (size_t)lanes * sizeof *p);
-    return _mm_loadu_ps(part);
+    return lanes >= VEC ? _mm_loadu_ps(p) : _mm_set_ps(0, lanes > 2 ? p[2] : 0, lanes > 1 ? p[1] : 0, p[0]);
 }
 static inline void vec_store(float *p, vec a, ptrdiff_t lanes)
 {
-    float part[VEC];
-    _mm_storeu_ps(part, a);
-    memcpy(p, part, (size_t)(lanes < VEC ? lanes : VEC) * sizeof *p);
+    if (lanes >= VEC)
+        _mm_storeu_ps(p, a);
+    else
+        for (ptrdiff_t i = 0; i < lanes; i++, a = _mm_shuffle_ps(a, a, _MM_SHUFFLE(0, 3, 2, 1)))
+            _mm_store_ss(p + i, a);
 }

@@ -32,10 +32,11 @@ static size_t work(const struct node *n, enum pass pass)
                            : 2 * images * (size_t)n->x[0].c * sizeof(double);
 }
 
-/* A chunk's g and three vectors. */
+/* Three vectors. */
 static size_t scratch(const struct node *n, enum pass pass)
 {
-    return (pass == BACKWARD ? chunk_bytes(n->x[0].c) : 0) + 3 * (size_t)n->x[0].c * sizeof(real);
+    (void)pass;
+    return 3 * (size_t)n->x[0].c * sizeof(real);
 }
 
 static real *saved(const struct call *k, int image)
@@ -110,13 +111,13 @@ static void forward(const struct call *k)
 }
 
 /* What a thread's scratch holds in backward: slope and shift are first the sums of a chunk. */
-struct room { real *mean, *slope, *shift, *g; };
+struct room { real *mean, *slope, *shift; };
 
 static struct room room_of(const struct call *k)
 {
     real *p = call_scratch(k);
     const int c = k->x[0].c;
-    return (struct room){ p, p + c, p + 2 * (ptrdiff_t)c, p + 3 * (ptrdiff_t)c };
+    return (struct room){ p, p + c, p + 2 * (ptrdiff_t)c };
 }
 
 static struct affine affine_of(const struct call *k, int image)
@@ -126,26 +127,17 @@ static struct affine affine_of(const struct call *k, int image)
                             k->node->attr.norm.slope };
 }
 
-/* g = dy act'(scale x + shift) of some pixels of an image. */
-static void gradient(const struct call *k, int image, struct range r, real *g)
-{
-    const struct view x = k->x[0], dy = k->dy[0];
-    const struct affine f = affine_of(k, image);
-    k->kernels->activate_grad(&f, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, false,
-                              g, x.c);
-}
-
 static void image_sums(const struct call *k, int image, struct room room)
 {
-    const struct view x = k->x[0];
+    const struct view x = k->x[0], dy = k->dy[0];
     const struct range all = image_range(x, image);
+    const struct affine f = affine_of(k, image);
     double *sum_g = sums(k, image), *sum_gx = sum_g + x.c;
     memset(sum_g, 0, 2 * (size_t)x.c * sizeof *sum_g);
     for (int i = 0; i < chunk_count(all.count, x.c); i++) {
         const struct range r = part(all, x.c, i);
-        gradient(k, image, r, room.g);
-        k->kernels->norm_sums(r.count, x.c, room.g, x.c, x.p + r.first * x.ld, x.ld, room.mean, room.slope,
-                              room.shift);
+        k->kernels->norm_sums(&f, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, room.mean,
+                              room.slope, room.shift);
         for (int c = 0; c < x.c; c++) {
             sum_g[c] += room.slope[c];
             sum_gx[c] += room.shift[c];
@@ -172,25 +164,25 @@ static void group_map(const struct call *k, int image, int group, struct room ro
     }
 }
 
-/* dx may be dy's memory: g of the chunk is taken before dx is written. */
+/* dx may be dy's memory.  The image's last chunks are the ones that are still in the cache. */
 static void backward_image(const void *job, int image)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], dx = k->dx[0];
+    const struct view x = k->x[0], dy = k->dy[0], dx = k->dx[0];
     const struct range all = image_range(x, image);
     const int groups = k->node->attr.norm.groups;
     const struct room room = room_of(k);
-    const struct norm_map map = { affine_of(k, image).scale, room.slope, room.mean, room.shift };
+    const struct affine f = affine_of(k, image);
+    const struct norm_map map = { room.slope, room.mean, room.shift };
     for (int c = 0; c < x.c; c++)
         room.mean[c] = saved(k, image)[2 * (c / (x.c / groups))];
     image_sums(k, image, room);
     for (int g = 0; g < groups; g++)
         group_map(k, image, g, room);
-    for (int i = 0; dx.p && i < chunk_count(all.count, x.c); i++) {
+    for (int i = chunk_count(all.count, x.c); dx.p && i-- > 0;) {
         const struct range r = part(all, x.c, i);
-        gradient(k, image, r, room.g);
-        k->kernels->norm_dx(&map, r.count, x.c, room.g, x.c, x.p + r.first * x.ld, x.ld, k->add[0],
-                            dx.p + r.first * dx.ld, dx.ld);
+        k->kernels->norm_dx(&f, &map, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld,
+                            k->add[0], dx.p + r.first * dx.ld, dx.ld);
     }
 }
 

@@ -45,11 +45,6 @@ static size_t work(const struct node *n, enum pass pass)
     return 2 * ((size_t)chunks_of(n) + (pass == BACKWARD)) * (size_t)n->x[0].c * sizeof(real);
 }
 
-static size_t scratch(const struct node *n, enum pass pass)
-{
-    return pass == BACKWARD ? chunk_bytes(n->x[0].c) : 0;
-}
-
 /* The first of a chunk's two vectors; the second follows. */
 static real *partial(const struct call *k, int chunk)
 {
@@ -110,25 +105,20 @@ static void forward(const struct call *k)
     team_for(k->team, (k->x[0].c + BLOCK - 1) / BLOCK, forward_block, k);
 }
 
-/* g = dy act'(scale x + shift) of a chunk, in scratch. */
-static const real *gradient(const struct call *k, struct range r)
+static struct affine affine_of(const struct call *k)
 {
-    const struct view x = k->x[0], dy = k->dy[0];
-    const struct affine f = { k->ly[0].scale, k->ly[0].shift, k->node->attr.norm.act, k->node->attr.norm.slope };
-    real *g = call_scratch(k);
-    k->kernels->activate_grad(&f, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, false,
-                              g, x.c);
-    return g;
+    return (struct affine){ k->ly[0].scale, k->ly[0].shift, k->node->attr.norm.act, k->node->attr.norm.slope };
 }
 
 static void sums_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
-    const struct view x = k->x[0];
+    const struct view x = k->x[0], dy = k->dy[0];
     const struct range r = chunk_range(pixels(x), x.c, chunk);
+    const struct affine f = affine_of(k);
     real *sum_g = partial(k, chunk);
-    k->kernels->norm_sums(r.count, x.c, gradient(k, r), x.c, x.p + r.first * x.ld, x.ld, saved(k).mean, sum_g,
-                          sum_g + x.c);
+    k->kernels->norm_sums(&f, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, saved(k).mean,
+                          sum_g, sum_g + x.c);
 }
 
 /* With g = dy act'(z), x^ = (x - mean) rstd and sums over the m pixels:
@@ -158,15 +148,16 @@ static void sums_block(const void *job, int block)
     }
 }
 
-/* dx may be dy's memory: g of the chunk is taken before dx is written. */
+/* dx may be dy's memory. */
 static void dx_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], dx = k->dx[0];
+    const struct view x = k->x[0], dy = k->dy[0], dx = k->dx[0];
     const struct range r = chunk_range(pixels(x), x.c, chunk);
     const real *slope = partial(k, chunks_of(k->node));
-    const struct norm_map map = { k->ly[0].scale, slope, saved(k).mean, slope + x.c };
-    k->kernels->norm_dx(&map, r.count, x.c, gradient(k, r), x.c, x.p + r.first * x.ld, x.ld, k->add[0],
+    const struct affine f = affine_of(k);
+    const struct norm_map map = { slope, saved(k).mean, slope + x.c };
+    k->kernels->norm_dx(&f, &map, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, k->add[0],
                         dx.p + r.first * dx.ld, dx.ld);
 }
 
@@ -181,4 +172,4 @@ static void backward(const struct call *k)
 
 const struct op op_norm = {
     .name = "norm", .in_min = 5, .in_max = 5, .bwd_reads_x = 1, .pends = true, .takes_levels = 1, .changes = 0x18,
-    .shape = shape, .save = save, .work = work, .scratch = scratch, .forward = forward, .backward = backward };
+    .shape = shape, .save = save, .work = work, .forward = forward, .backward = backward };

@@ -1,0 +1,42 @@
+/* kernel/norm_ref.h -- the definitions, an element at a time; included after activate_ref.h. */
+#include "kernel/kernels.h"
+
+static void moments(int n, int c, const real *x, int ldx, real *mean, real *m2)
+{
+    for (int i = 0; i < c; i++)
+        mean[i] = m2[i] = 0;
+    for (int row = 0; row < n; row++)
+        for (int i = 0; i < c; i++)
+            mean[i] += x[(ptrdiff_t)row * ldx + i];
+    for (int i = 0; i < c; i++)
+        mean[i] /= (real)n;
+    for (int row = 0; row < n; row++)
+        for (int i = 0; i < c; i++) {
+            const real d = x[(ptrdiff_t)row * ldx + i] - mean[i];
+            m2[i] += d * d;
+        }
+}
+
+static void norm_sums(const struct affine *f, int n, int c, const real *x, int ldx, const real *dy, int lddy,
+                      const real *mean, real *sum_g, real *sum_gx)
+{
+    for (int i = 0; i < c; i++)
+        sum_g[i] = sum_gx[i] = 0;
+    for (; n > 0; n--, x += ldx, dy += lddy)
+        for (int i = 0; i < c; i++) {
+            const real g = dy[i] * act_slope(f->act, f->slope, affine_at(f, i, x[i]));
+            sum_g[i] += g;
+            sum_gx[i] += g * (x[i] - mean[i]);
+        }
+}
+
+static void norm_dx(const struct affine *f, const struct norm_map *m, int n, int c, const real *x, int ldx,
+                    const real *dy, int lddy, bool add, real *dx, int lddx)
+{
+    for (; n > 0; n--, x += ldx, dy += lddy, dx += lddx)
+        for (int i = 0; i < c; i++) {
+            const real g = dy[i] * act_slope(f->act, f->slope, affine_at(f, i, x[i]));
+            const real d = f->scale[i] * g + m->slope[i] * (x[i] - m->mean[i]) + m->shift[i];
+            dx[i] = add ? dx[i] + d : d;
+        }
+}
