@@ -10,8 +10,7 @@ bool model_network(struct model *m, const real *values, struct network *net, str
     const struct graph_options options = { .n = 1, .h = padded_side(size[1]), .w = padded_side(size[0]),
                                            .separate = true };
     const struct team team = { 1 };
-    const struct binding to = { .params = &m->params, .values = values, .team = &team,
-                                .kernels = kernels_wanted(err) };
+    const struct binding to = { .params = &m->params, .values = values, .team = &team, .kernels = kernels_wanted(err) };
     struct graph g = {0};
     *net = (struct network){0};
     const bool ok = to.kernels && model_graph(m, &options, &g, err) && graph_bind(&g, &to, err)

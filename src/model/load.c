@@ -146,6 +146,12 @@ bool model_load(struct model *model, const char *path, enum load_for purpose, re
     return ok;
 }
 
+bool model_take(struct model *model, struct tensors *t, const char *path, enum load_for purpose, real *array,
+                struct names *notes, struct error *err)
+{
+    return state_dict_normalise(t, path, err) && take_all(model, t, path, "", purpose, array, notes, err);
+}
+
 /* The full name of a tensor from a file that is all backbone.  What timm calls stem.0 is stem_0 in its networks of
  * features alone, which the original wraps. */
 static char *full_name(const struct params *params, const char *name, struct error *err)

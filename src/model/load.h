@@ -2,6 +2,7 @@
 #ifndef MODEL_LOAD_H
 #define MODEL_LOAD_H
 #include "base/file.h"
+#include "interop/tensors.h"
 #include "model/model.h"
 
 enum load_for {
@@ -15,6 +16,10 @@ enum load_for {
  * were taken, and which are missing, did not fit or are of no use, by name.  Fails if nothing fits or a number is not
  * finite; array may then be partly written. */
 bool model_load(struct model *, const char *path, enum load_for, real *array, struct names *notes, struct error *);
+
+/* The same from the tensors of the file, which have been read; they are changed. */
+bool model_take(struct model *, struct tensors *, const char *path, enum load_for, real *array, struct names *notes,
+                struct error *);
 
 /* The same for the backbone alone, from the file that model.arch.backbone.pretrain names; a file of a whole detector
  * gives its backbone.  `true` asks for a download that is not made: a note says so. */

@@ -77,8 +77,7 @@ static float *run(struct graph *g, const struct params *params, const real *valu
                   size_t *count, struct error *err)
 {
     const struct team team = { threads };
-    const struct binding to = { .params = params, .values = values, .team = &team,
-                                .kernels = kernels_wanted(err) };
+    const struct binding to = { .params = params, .values = values, .team = &team, .kernels = kernels_wanted(err) };
     float *copy = NULL;
     if (to.kernels && graph_bind(g, &to, err)) {
         const struct view x = graph_view(g, MODEL_INPUT), y = graph_view(g, graph_output_named(g, "main"));
@@ -123,7 +122,7 @@ static float *run_file(struct model *m, const char *path, const struct batch *b,
     real *values = ok && !net.count ? new_array((size_t)m->params.total, sizeof *values, err) : NULL;
     if (ok && net.count)
         y = run_network(&net, b, threads, count, err);
-    else if (values && model_load(m, path, LOAD_TO_RUN, values, &notes, err))
+    else if (values && model_take(m, &t, path, LOAD_TO_RUN, values, &notes, err))
         y = run_model(m, values, b, threads, count, err);
     names_free(&notes);
     tensors_free(&t);
