@@ -6,51 +6,21 @@
 #include "data/visdrone.h"
 #include "data/voc.h"
 #include "data/yolo.h"
+#include "folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-static char folder[] = "test_annotations_XXXXXX";
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[64];
-    (void)state;
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
-
-/* A path within the folder of this run, good until the fourth call from now. */
-static const char *at(const char *name)
-{
-    static char paths[4][128];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
-
 static void put(const char *name, const char *text)
 {
-    char path[128], *slash;
-    snprintf(path, sizeof path, "%s", at(name));
-    slash = strrchr(path, '/');
-    *slash = 0;
+    char path[300];
+    snprintf(path, sizeof path, "%s", in_folder(name));
+    *strrchr(path, '/') = 0;
     assert_true(make_folders(path, NULL));
-    assert_true(file_write(at(name), text, strlen(text), NULL));
+    assert_true(file_write(in_folder(name), text, strlen(text), NULL));
 }
 
 static void put_image(const char *name, int width, int height)
@@ -58,8 +28,8 @@ static void put_image(const char *name, int width, int height)
     struct picture p;
     put(name, "");
     assert_true(picture_new(&p, width, height, NULL));
-    assert_true(strstr(name, ".png") ? picture_write_png(&p, at(name), NULL)
-                                     : picture_write_jpeg(&p, 80, at(name), NULL));
+    assert_true(strstr(name, ".png") ? picture_write_png(&p, in_folder(name), NULL)
+                                     : picture_write_jpeg(&p, 80, in_folder(name), NULL));
     picture_free(&p);
 }
 
@@ -122,7 +92,7 @@ static void coco_cases_hold(void **state)
 
 static void coco_order_flags_and_numbers(void **state)
 {
-    struct dataset_source source = { .format = DATASET_COCO, .ann_path = at("a.json") };
+    struct dataset_source source = { .format = DATASET_COCO, .ann_path = in_folder("a.json") };
     struct dataset set, again;
     struct error err = {0};
     int label[2];
@@ -160,8 +130,8 @@ static void coco_order_flags_and_numbers(void **state)
     assert_false(dataset_labels(&set, names, 3, label, &err));
     assert_int_equal(err.exit, 2);
 
-    assert_true(dataset_write_coco(&set, at("b.json"), &err));
-    source.ann_path = at("b.json");
+    assert_true(dataset_write_coco(&set, in_folder("b.json"), &err));
+    source.ann_path = in_folder("b.json");
     assert_true(dataset_read(&again, &source, &err));
     assert_string_equal(again.images[1].file, set.images[1].file);
     for (int i = 0; i < 3; i++)
@@ -181,7 +151,7 @@ static void visdrone_folder(void **state)
     put("v/annotations/a.txt", "1,2,30,40,1,4,0,0\r\n5,6,7,8,0,1,0,2,\r\n\r\n0,0,9,9,0,0,0,0\r\n1,1,2,2,1,11,0,0");
     put_image("v/images/b.png", 20, 10);
     put_image("v/images/a.jpg", 64, 48);
-    assert_true(dataset_read_folder(&set, "visdrone", at("v"), &err));
+    assert_true(dataset_read_folder(&set, "visdrone", in_folder("v"), &err));
     assert_int_equal(set.image_count, 2);
     assert_int_equal(set.annotation_count, 4);
     assert_string_equal(set.images[0].file, "a.jpg");
@@ -201,8 +171,9 @@ static void visdrone_folder(void **state)
     dataset_free(&set);
 
     put("v/list.txt", "images/b.png\r\n\n");
-    const struct dataset_source source = { .format = DATASET_VISDRONE, .img_path = at("v/images"),
-                                           .ann_path = at("v/annotations"), .image_list = at("v/list.txt") };
+    const struct dataset_source source = {
+        .format = DATASET_VISDRONE, .img_path = in_folder("v/images"), .ann_path = in_folder("v/annotations"),
+        .image_list = in_folder("v/list.txt") };
     assert_true(dataset_read(&set, &source, &err));
     assert_int_equal(set.image_count, 1);
     assert_string_equal(set.images[0].file, "b.png");
@@ -252,7 +223,7 @@ static void voc_folder(void **state)
     put("p/Annotations/2.xml", "<annotation>" OBJECT("dog", 1, 1, 500, 5) "</annotation>");
     put_image("p/JPEGImages/1.jpg", 64, 48);
     put_image("p/JPEGImages/2.png", 20, 10);
-    assert_true(dataset_read_folder(&set, "voc", at("p"), &err));
+    assert_true(dataset_read_folder(&set, "voc", in_folder("p"), &err));
     assert_int_equal(set.category_count, 2);
     assert_string_equal(set.categories[0].name, "cat");
     assert_int_equal(set.annotation_count, 3);
@@ -267,8 +238,9 @@ static void voc_folder(void **state)
     dataset_free(&set);
 
     const char *dog[] = { "dog" };
-    const struct dataset_source source = { .format = DATASET_XML, .img_path = at("p/JPEGImages"),
-                                           .ann_path = at("p/Annotations"), .class_names = dog, .class_count = 1 };
+    const struct dataset_source source = {
+        .format = DATASET_XML, .img_path = in_folder("p/JPEGImages"), .ann_path = in_folder("p/Annotations"),
+        .class_names = dog, .class_count = 1 };
     assert_true(dataset_read(&set, &source, &err));
     assert_int_equal(set.annotation_count, 2);
     assert_int_equal(set.notes[NOTE_UNKNOWN_CLASS].count, 2);
@@ -309,7 +281,7 @@ static void yolo_folder(void **state)
     put("y/labels/lost.txt", "0 .5 .5 .5 .5\n");
     put_image("y/images/1.png", 100, 80);
     put_image("y/images/background.png", 10, 10);
-    assert_true(dataset_read_folder(&set, "yolo", at("y"), &err));
+    assert_true(dataset_read_folder(&set, "yolo", in_folder("y"), &err));
     assert_int_equal(set.image_count, 1);
     assert_int_equal(set.annotation_count, 2);
     static const double want[2][4] = { { 38, 35, 25, 10 }, { 0, 0, 3, 4 } };       /* 37.5 is rounded to even */

@@ -128,10 +128,10 @@ static int setup(void **state)
     struct error err = {0};
     struct names names = {0};
     (void)state;
-    bool ok = tiny_make("api", 8, &err) && folder_list(&names, tiny_path("data/images/val"), &err);
-    snprintf(config, sizeof config, "%s", tiny_path("config.yml"));
-    snprintf(best, sizeof best, "%s", tiny_path("run/model_best/model_best.safetensors"));
-    snprintf(image, sizeof image, "%s/%s", tiny_path("data/images/val"), ok ? names.list[0] : "");
+    bool ok = tiny_make(8, &err) && folder_list(&names, in_folder("data/images/val"), &err);
+    snprintf(config, sizeof config, "%s", in_folder("config.yml"));
+    snprintf(best, sizeof best, "%s", in_folder("run/model_best/model_best.safetensors"));
+    snprintf(image, sizeof image, "%s/%s", in_folder("data/images/val"), ok ? names.list[0] : "");
     names_free(&names);
     return ok ? 0 : -1;
 }
@@ -143,5 +143,5 @@ int main(void)
         cmocka_unit_test(test_training_stops_and_goes_on),
         cmocka_unit_test(test_pixels_and_files_are_the_same),
         cmocka_unit_test(test_what_cannot_be_opened_is_said) };
-    return cmocka_run_group_tests(tests, setup, tiny_teardown);
+    return cmocka_run_group_tests(tests, setup, remove_folder);
 }

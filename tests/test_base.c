@@ -1,11 +1,11 @@
 /* tests/test_base.c -- errors, sizes, arenas, files, tables, random numbers and the team of threads. */
 #include "base/error.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/table.h"
 #include "base/team.h"
+#include "folder.h"
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
@@ -13,11 +13,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -117,23 +113,6 @@ static void test_arena(void **state)
 }
 
 /* ---- file ---- */
-
-static char folder[64];
-
-static int enter_folder(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/test_base.XXXXXX");
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int leave_folder(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
-}
 
 static void test_drafts_appear_whole_or_not_at_all(void **state)
 {
@@ -481,10 +460,10 @@ int main(void)
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_arrays),
         cmocka_unit_test(test_arena),
-        cmocka_unit_test_setup_teardown(test_drafts_appear_whole_or_not_at_all, enter_folder, leave_folder),
-        cmocka_unit_test_setup_teardown(test_files, enter_folder, leave_folder),
-        cmocka_unit_test_setup_teardown(test_full_disk, enter_folder, leave_folder),
-        cmocka_unit_test_setup_teardown(test_devices, enter_folder, leave_folder),
+        cmocka_unit_test_setup_teardown(test_drafts_appear_whole_or_not_at_all, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_files, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_full_disk, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_devices, make_folder, remove_folder),
         cmocka_unit_test(test_names), cmocka_unit_test(test_text), cmocka_unit_test(test_paths),
         cmocka_unit_test(test_json_numbers), cmocka_unit_test(test_tables),
         cmocka_unit_test(test_random_is_of_its_key), cmocka_unit_test(test_random_is_even),

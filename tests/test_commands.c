@@ -72,7 +72,7 @@ static void refused(int exit, const char *text, const char *first, ...)
 static cJSON *json_of(const char *name)
 {
     struct error err = {0};
-    cJSON *json = json_read(tiny_path(name), &err);
+    cJSON *json = json_read(in_folder(name), &err);
     if (!json)
         fail_msg("%s", err.text);
     return json;
@@ -90,13 +90,13 @@ static double number(const cJSON *json, const char *name)
 static void test_test_writes_score_and_detections(void **state)
 {
     (void)state;
-    works("test", config, "--weights", weights, "--json", tiny_path("score.json"), "--dets",
-          tiny_path("dets.json"), NULL);
+    works("test", config, "--weights", weights, "--json", in_folder("score.json"), "--dets",
+          in_folder("dets.json"), NULL);
     cJSON *score = json_of("score.json"), *dets = json_of("dets.json");
     assert_true(number(score, "AP") >= 0 && number(score, "ARl") >= -1);
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(score, "per_class")), 5);
     assert_true(cJSON_IsArray(dets));
-    works("eval", tiny_path("data/val.json"), tiny_path("dets.json"), "--json", tiny_path("again.json"), NULL);
+    works("eval", in_folder("data/val.json"), in_folder("dets.json"), "--json", in_folder("again.json"), NULL);
     cJSON *again = json_of("again.json");
     assert_true(cJSON_Compare(score, again, true));
     cJSON_Delete(again);
@@ -136,9 +136,9 @@ static void check_drawn(const struct names *names)
 #ifdef HAVE_CAIRO
     struct error err = {0};
     int w, h;
-    works("predict", config, "--weights", weights, "--score", "0.01", "--out", tiny_path("drawn"), images, NULL);
+    works("predict", config, "--weights", weights, "--score", "0.01", "--out", in_folder("drawn"), images, NULL);
     for (int i = 0; i < names->count; i++) {
-        char *drawn = path_join(tiny_path("drawn"), names->list[i], &err);
+        char *drawn = path_join(in_folder("drawn"), names->list[i], &err);
         assert_true(picture_size(drawn, &w, &h, &err) && w == 96 && h == 96);
         free(drawn);
     }
@@ -154,12 +154,12 @@ static void test_predict_takes_files_folders_and_patterns(void **state)
     struct error err = {0};
     (void)state;
     assert_true(folder_list(&names, images, &err));
-    works("predict", config, "--weights", weights, "--score", "0.01", "--json", tiny_path("a.json"), images, NULL);
+    works("predict", config, "--weights", weights, "--score", "0.01", "--json", in_folder("a.json"), images, NULL);
     char pattern[160], first[200];
     snprintf(pattern, sizeof pattern, "%s/*.jpg", images);
     snprintf(first, sizeof first, "%s/%s", images, names.list[0]);
-    works("predict", config, "--weights", weights, "--score", "0.01", "--json", tiny_path("b.json"), pattern, NULL);
-    works("predict", config, "--weights", weights, "--score", "0.01", "--json", tiny_path("c.json"), first, NULL);
+    works("predict", config, "--weights", weights, "--score", "0.01", "--json", in_folder("b.json"), pattern, NULL);
+    works("predict", config, "--weights", weights, "--score", "0.01", "--json", in_folder("c.json"), first, NULL);
     works("predict", config, "--weights", weights, "--score", "0.01", first, NULL);
     cJSON *a = json_of("a.json"), *b = json_of("b.json"), *c = json_of("c.json");
     const cJSON *one;
@@ -170,9 +170,9 @@ static void test_predict_takes_files_folders_and_patterns(void **state)
         check_prediction(one);
     check_drawn(&names);
     refused(2, "overwrite", "predict", config, "--weights", weights, "--out", images, first, NULL);
-    refused(2, "two images", "predict", config, "--weights", weights, "--out", tiny_path("x"), first, first, NULL);
+    refused(2, "two images", "predict", config, "--weights", weights, "--out", in_folder("x"), first, first, NULL);
     refused(2, "--score", "predict", config, "--weights", weights, "--score", "2", first, NULL);
-    refused(1, "no such file", "predict", config, "--weights", weights, tiny_path("nothing*.jpg"), NULL);
+    refused(1, "no such file", "predict", config, "--weights", weights, in_folder("nothing*.jpg"), NULL);
     refused(1, "config.yml", "predict", config, "--weights", weights, config, NULL);
     cJSON_Delete(a);
     cJSON_Delete(b);
@@ -195,8 +195,8 @@ static void add_image(struct text *stream, const char *name, size_t count)
 static void stream_from(const struct text *stream)
 {
     struct error err = {0};
-    assert_true(file_write(tiny_path("stream"), stream->s, stream->size, &err));
-    assert_non_null(freopen(tiny_path("stream"), "rb", stdin));
+    assert_true(file_write(in_folder("stream"), stream->s, stream->size, &err));
+    assert_non_null(freopen(in_folder("stream"), "rb", stdin));
 }
 
 /* Between frames lie headers; the second breaks off in its scan, the fourth cannot be decoded, the last ends with the
@@ -222,7 +222,7 @@ static void test_predict_reads_a_stream(void **state)
     add_image(&stream, names.list[3], SIZE_MAX);
     add_image(&stream, names.list[4], 1000);
     stream_from(&stream);
-    works("predict", config, "--weights", weights, "--score", "0.01", "--json", tiny_path("s.json"), "-", NULL);
+    works("predict", config, "--weights", weights, "--score", "0.01", "--json", in_folder("s.json"), "-", NULL);
     cJSON *json = json_of("s.json");
     assert_int_equal(cJSON_GetArraySize(json), 3);
     for (int i = 0; i < 3; i++) {
@@ -233,16 +233,16 @@ static void test_predict_reads_a_stream(void **state)
     cJSON_Delete(json);
 #ifdef HAVE_CAIRO
     stream_from(&stream);
-    works("predict", config, "--weights", weights, "--score", "0.01", "--out", tiny_path("frames"), "-", NULL);
-    snprintf(drawn, sizeof drawn, "%s/frame_000005.jpg", tiny_path("frames"));
+    works("predict", config, "--weights", weights, "--score", "0.01", "--out", in_folder("frames"), "-", NULL);
+    snprintf(drawn, sizeof drawn, "%s/frame_000005.jpg", in_folder("frames"));
     assert_true(picture_size(drawn, &w, &h, &err) && w == 96 && h == 96);
 #else
     (void)drawn, (void)w, (void)h;
 #endif
     assert_non_null(freopen("/dev/null", "rb", stdin));
-    refused(1, "not one whole JPEG", "predict", config, "--weights", weights, "--json", tiny_path("no.json"), "-",
+    refused(1, "not one whole JPEG", "predict", config, "--weights", weights, "--json", in_folder("no.json"), "-",
             NULL);
-    assert_false(file_exists(tiny_path("no.json")) || file_exists(tiny_path("no.json.tmp")));
+    assert_false(file_exists(in_folder("no.json")) || file_exists(in_folder("no.json.tmp")));
     refused(1, "/no/folder", "predict", config, "--weights", weights, "--json", "/no/folder/x.json", "-", NULL);
     text_free(&stream);
     names_free(&names);
@@ -260,22 +260,22 @@ static void test_heatmap_writes_an_image_a_layer(void **state)
     (void)state;
     assert_true(folder_list(&names, images, &err));
     snprintf(first, sizeof first, "%s/%s", images, names.list[0]);
-    works("heatmap", config, "--weights", weights, "--out", tiny_path("heat"), "--score", "0.01", images, NULL);
-    works("heatmap", config, "--weights", weights, "--out", tiny_path("heat"), "--layer", layers[4], first,
+    works("heatmap", config, "--weights", weights, "--out", in_folder("heat"), "--score", "0.01", images, NULL);
+    works("heatmap", config, "--weights", weights, "--out", in_folder("heat"), "--layer", layers[4], first,
           "data.val.input_size=[128, 64]", NULL);
-    assert_true(folder_list(&drawn, tiny_path("heat"), &err));
+    assert_true(folder_list(&drawn, in_folder("heat"), &err));
     assert_int_equal(drawn.count, 4 * names.count + 1);
     for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
         char path[400];
-        snprintf(path, sizeof path, "%s/%.*s_%s.jpg", tiny_path("heat"), (int)(strlen(names.list[0]) - 4),
+        snprintf(path, sizeof path, "%s/%.*s_%s.jpg", in_folder("heat"), (int)(strlen(names.list[0]) - 4),
                  names.list[0], layers[i]);
         assert_true(picture_size(path, &w, &h, &err) && w == 96 && h == 96);
     }
-    refused(2, "backbone.conv1.1", "heatmap", config, "--weights", weights, "--out", tiny_path("heat"), "--layer",
+    refused(2, "backbone.conv1.1", "heatmap", config, "--weights", weights, "--out", in_folder("heat"), "--layer",
             "backbone.conv1.11", first, NULL);
     refused(2, "--out", "heatmap", config, "--weights", weights, first, NULL);
     refused(2, "overwrite", "heatmap", config, "--weights", weights, "--out", images, first, NULL);
-    refused(1, "no such file", "heatmap", config, "--weights", weights, "--out", tiny_path("heat"), "none.jpg", NULL);
+    refused(1, "no such file", "heatmap", config, "--weights", weights, "--out", in_folder("heat"), "none.jpg", NULL);
     names_free(&names);
     names_free(&drawn);
 }
@@ -287,10 +287,10 @@ static void check_export(const char *name, const char *flag, enum dtype dtype, b
     struct tensors t = {0};
     struct error err = {0};
     if (flag)
-        works("export", config, "--weights", weights, "--out", tiny_path(name), flag, NULL);
+        works("export", config, "--weights", weights, "--out", in_folder(name), flag, NULL);
     else
-        works("export", config, "--weights", weights, "--out", tiny_path(name), NULL);
-    assert_true(safetensors_read(&t, tiny_path(name), &err));
+        works("export", config, "--weights", weights, "--out", in_folder(name), NULL);
+    assert_true(safetensors_read(&t, in_folder(name), &err));
     for (int i = 0; i < t.count; i++) {
         assert_int_equal(t.list[i].dtype, dtype);
         assert_true(strncmp(t.list[i].name, "aux_", 4) != 0);
@@ -302,7 +302,7 @@ static void check_export(const char *name, const char *flag, enum dtype dtype, b
     assert_string_equal(tensors_metadata(&t, "input_size"), "[96,64]");
     assert_string_equal(tensors_metadata(&t, "folded"), folded ? "true" : "false");
     tensors_free(&t);
-    works("test", config, "--weights", tiny_path(name), "--json", tiny_path("score.json"), NULL);
+    works("test", config, "--weights", in_folder(name), "--json", in_folder("score.json"), NULL);
 }
 
 static void test_export_writes_what_detects_the_same(void **state)
@@ -311,12 +311,12 @@ static void test_export_writes_what_detects_the_same(void **state)
     check_export("folded.safetensors", NULL, DTYPE_F32, true);
     check_export("plain.safetensors", "--no-fold", DTYPE_F32, false);
     check_export("half.safetensors", "--fp16", DTYPE_F16, true);
-    works("export", config, "--weights", tiny_path("folded.safetensors"), "--out", tiny_path("again.safetensors"),
+    works("export", config, "--weights", in_folder("folded.safetensors"), "--out", in_folder("again.safetensors"),
           NULL);
     struct bytes a, b;
     struct error err = {0};
-    assert_true(file_read(&a, tiny_path("folded.safetensors"), &err));
-    assert_true(file_read(&b, tiny_path("again.safetensors"), &err));
+    assert_true(file_read(&a, in_folder("folded.safetensors"), &err));
+    assert_true(file_read(&b, in_folder("again.safetensors"), &err));
     assert_int_equal(a.size, b.size);
     assert_memory_equal(a.p, b.p, a.size);              /* folding what is folded changes no bit */
     bytes_free(&a);
@@ -326,7 +326,7 @@ static void test_export_writes_what_detects_the_same(void **state)
     refused(2, "did you mean nms", "export", config, "--weights", weights, "--out", "x", "--output", "nsm", NULL);
     refused(2, "must end in .param", "export", config, "--weights", weights, "--out", "x", "--format", "ncnn", NULL);
     refused(2, "no such format", "export", config, "--weights", weights, "--out", "x", "--format", "onyx", NULL);
-    refused(1, "no ordinary file", "export", config, "--weights", weights, "--out", tiny_path("data"), NULL);
+    refused(1, "no ordinary file", "export", config, "--weights", weights, "--out", in_folder("data"), NULL);
     refused(1, "/no/folder", "export", config, "--weights", weights, "--out", "/no/folder/x", NULL);
 }
 
@@ -339,14 +339,14 @@ static void test_export_goes_round(void **state)
     struct bytes a, b;
     struct error err = {0};
     (void)state;
-    works("export", config, "--weights", weights, "--out", tiny_path("before.safetensors"), NULL);
-    assert_true(file_read(&a, tiny_path("before.safetensors"), &err));
+    works("export", config, "--weights", weights, "--out", in_folder("before.safetensors"), NULL);
+    assert_true(file_read(&a, in_folder("before.safetensors"), &err));
     for (size_t i = 0; i < sizeof rounds / sizeof *rounds; i++) {
         const struct round *r = &rounds[i];
-        works("export", config, "--weights", tiny_path("before.safetensors"), "--out", tiny_path(r->file), "--format",
+        works("export", config, "--weights", in_folder("before.safetensors"), "--out", in_folder(r->file), "--format",
               r->format, r->flag, NULL);
-        works("export", config, "--weights", tiny_path(r->file), "--out", tiny_path("after.safetensors"), NULL);
-        assert_true(file_read(&b, tiny_path("after.safetensors"), &err));
+        works("export", config, "--weights", in_folder(r->file), "--out", in_folder("after.safetensors"), NULL);
+        assert_true(file_read(&b, in_folder("after.safetensors"), &err));
         assert_int_equal(a.size, b.size);
         assert_memory_equal(a.p, b.p, a.size);
         bytes_free(&b);
@@ -361,9 +361,9 @@ static void test_info_counts(void **state)
     static const char *const keys[] = { "conv_linear_macs", "parameters_inference", "parameters_training",
                                         "planned_bytes_inference", "planned_bytes_training" };
     (void)state;
-    works("info", config, "--json", tiny_path("info.json"), "--graph", tiny_path("graph.json"), NULL);
+    works("info", config, "--json", in_folder("info.json"), "--graph", in_folder("graph.json"), NULL);
     works("info", config, NULL);
-    works("info", config, "--training", "--json", tiny_path("x.json"), "--graph", tiny_path("training.json"), NULL);
+    works("info", config, "--training", "--json", in_folder("x.json"), "--graph", in_folder("training.json"), NULL);
     cJSON *info = json_of("info.json"), *graph = json_of("graph.json"), *training = json_of("training.json");
     const cJSON *layer;
     double parameters = 0, macs = 0;
@@ -401,10 +401,10 @@ static void test_the_input_size_is_any(void **state)
     struct tensors t = {0};
     struct error err;
     (void)state;
-    works("info", config, "--json", tiny_path("info.json"), size, NULL);
+    works("info", config, "--json", in_folder("info.json"), size, NULL);
     assert_true(extent("info.json", 0) == 64 && extent("info.json", 1) == 160);
-    works("export", config, "--weights", weights, "--out", tiny_path("sized.safetensors"), size, NULL);
-    assert_true(safetensors_read(&t, tiny_path("sized.safetensors"), &err));
+    works("export", config, "--weights", weights, "--out", in_folder("sized.safetensors"), size, NULL);
+    assert_true(safetensors_read(&t, in_folder("sized.safetensors"), &err));
     assert_string_equal(tensors_metadata(&t, "input_size"), "[150,64]");
     tensors_free(&t);
     refused(2, "data.val.input_size must be", "info", config, "data.val.input_size=[150, 0]", NULL);
@@ -419,7 +419,7 @@ static void test_bench_measures(void **state)
     (void)state;
     for (int i = 0; i < 2; i++) {
         works("bench", config, "--mode", modes[i], "--batch", "2", "--seconds", "0.1", "--layers", "--json",
-              tiny_path("bench.json"), NULL);
+              in_folder("bench.json"), NULL);
         cJSON *json = json_of("bench.json");
         assert_string_equal(cJSON_GetObjectItemCaseSensitive(json, "mode")->valuestring, modes[i]);
         assert_true(number(json, "batch") == 2 && number(json, "images") >= 2);
@@ -443,17 +443,17 @@ static void test_convert_writes_coco(void **state)
     struct error err = {0};
     struct picture grey;
     (void)state;
-    assert_true(make_folders(tiny_path("vd/annotations"), &err) && make_folders(tiny_path("vd/images"), &err));
-    assert_true(file_write(tiny_path("vd/annotations/a.txt"), row, sizeof row - 1, &err));
-    assert_true(picture_new(&grey, 64, 64, &err) && picture_write_png(&grey, tiny_path("vd/images/a.png"), &err));
+    assert_true(make_folders(in_folder("vd/annotations"), &err) && make_folders(in_folder("vd/images"), &err));
+    assert_true(file_write(in_folder("vd/annotations/a.txt"), row, sizeof row - 1, &err));
+    assert_true(picture_new(&grey, 64, 64, &err) && picture_write_png(&grey, in_folder("vd/images/a.png"), &err));
     picture_free(&grey);
-    works("convert", "visdrone", tiny_path("vd"), "--out", tiny_path("vd.json"), NULL);
+    works("convert", "visdrone", in_folder("vd"), "--out", in_folder("vd.json"), NULL);
     cJSON *json = json_of("vd.json");
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "annotations")), 1);
     cJSON_Delete(json);
-    refused(2, "--out", "convert", "visdrone", tiny_path("vd"), NULL);
-    refused(2, "vok", "convert", "vok", tiny_path("vd"), "--out", tiny_path("x.json"), NULL);
-    refused(1, "nowhere", "convert", "voc", tiny_path("nowhere"), "--out", tiny_path("x.json"), NULL);
+    refused(2, "--out", "convert", "visdrone", in_folder("vd"), NULL);
+    refused(2, "vok", "convert", "vok", in_folder("vd"), "--out", in_folder("x.json"), NULL);
+    refused(1, "nowhere", "convert", "voc", in_folder("nowhere"), "--out", in_folder("x.json"), NULL);
 }
 
 static int setup(void **state)
@@ -463,10 +463,10 @@ static int setup(void **state)
     struct tensors t = {0};
     struct error err = {0};
     (void)state;
-    bool ok = tiny_make("commands", 2, &err);
-    snprintf(config, sizeof config, "%s", tiny_path("config.yml"));
-    snprintf(weights, sizeof weights, "%s", tiny_path("weights.safetensors"));
-    snprintf(images, sizeof images, "%s", tiny_path("data/images/val"));
+    bool ok = tiny_make(2, &err);
+    snprintf(config, sizeof config, "%s", in_folder("config.yml"));
+    snprintf(weights, sizeof weights, "%s", in_folder("weights.safetensors"));
+    snprintf(images, sizeof images, "%s", in_folder("data/images/val"));
     ok = ok && config_read(&c, config, NULL, 0, &err) && model_open(&model, &c, &err);
     if (ok)
         model_start(&model);
@@ -492,5 +492,5 @@ int main(void)
         cmocka_unit_test(test_the_input_size_is_any),
         cmocka_unit_test(test_bench_measures),
         cmocka_unit_test(test_convert_writes_coco) };
-    return cmocka_run_group_tests(tests, setup, tiny_teardown);
+    return cmocka_run_group_tests(tests, setup, remove_folder);
 }

@@ -44,16 +44,9 @@ static void test_a_graph_describes_itself(void **state)
     net_close(&n);
 }
 
-static int setup(void **state)
-{
-    struct error err = {0};
-    (void)state;
-    return tiny_make("describe", 2, &err) ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_graph_describes_itself) };
-    return cmocka_run_group_tests(tests, setup, tiny_teardown);
+    return cmocka_run_group_tests(tests, tiny_setup, remove_folder);
 }

@@ -145,8 +145,8 @@ static void test_an_unreadable_image_ends_an_evaluation(void **state)
     struct names names = {0};
     (void)state;
     net_open(&n, NULL, 0);
-    must(folder_list(&names, tiny_path("data/images/val"), &n.err), &n.err);
-    char *path = path_join(tiny_path("data/images/val"), names.list[2], &n.err);
+    must(folder_list(&names, in_folder("data/images/val"), &n.err), &n.err);
+    char *path = path_join(in_folder("data/images/val"), names.list[2], &n.err);
     must(file_read(&kept, path, &n.err) && file_write(path, kept.p, kept.size / 2, &n.err), &n.err);
     evaluate(&n, &e, NULL, false);
     assert_int_equal(n.err.exit, 1);
@@ -159,13 +159,6 @@ static void test_an_unreadable_image_ends_an_evaluation(void **state)
     net_close(&n);
 }
 
-static int setup(void **state)
-{
-    struct error err = {0};
-    (void)state;
-    return tiny_make("detector", 2, &err) ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,5 +167,5 @@ int main(void)
         cmocka_unit_test(test_a_model_is_scored),
         cmocka_unit_test(test_an_empty_list_scores_nothing),
         cmocka_unit_test(test_an_unreadable_image_ends_an_evaluation) };
-    return cmocka_run_group_tests(tests, setup, tiny_teardown);
+    return cmocka_run_group_tests(tests, tiny_setup, remove_folder);
 }

@@ -1,21 +1,8 @@
 /* Exported files: each detects as the model does, one that does not is found out, and a failure leaves nothing. */
-#include "base/file.h"
 #include "base/table.h"
+#include "folder.h"
 #include "model/export.h"
 #include "small_model.h"
-#include <stdio.h>
-#include <unistd.h>
-
-static char folder[64];
-
-static const char *in_folder(const char *name)
-{
-    static char path[2][100];
-    static int next;
-    next ^= 1;
-    snprintf(path[next], sizeof path[next], "%s/%s", folder, name);
-    return path[next];
-}
 
 static int files_in_folder(void)
 {
@@ -33,7 +20,7 @@ static void empty_folder(void)
     struct names names = {0};
     assert_true(folder_list(&names, folder, &err));
     for (int i = 0; i < names.count; i++)
-        unlink(in_folder(names.list[i]));
+        remove(in_folder(names.list[i]));
     names_free(&names);
 }
 
@@ -55,16 +42,23 @@ static bool export(struct fixture *f, const struct kind *kind, struct verificati
     return model_export(&f->model, in_folder(kind->file), format_of(kind), &options, v, err);
 }
 
+/* Of a model that is opened for it. */
+static struct verification export_fresh(struct fixture *f, const struct kind *kind)
+{
+    struct error err = {0};
+    struct verification v;
+    open_model(f, NULL);
+    if (!export(f, kind, &v, &err))
+        fail_msg("%s", err.text);
+    return v;
+}
+
 static void test_files_detect_the_same(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct fixture f;
-        struct error err = {0};
-        struct verification v;
-        open_model(&f, NULL);
-        if (!export(&f, &kinds[i], &v, &err))
-            fail_msg("%s", err.text);
+        const struct verification v = export_fresh(&f, &kinds[i]);
         assert_true(v.generated && v.images > 1 && v.largest > 0);
         assert_true(v.worst <= (kinds[i].half ? 0.05 : 1e-4) * v.largest);
         assert_int_equal(files_in_folder(), 1 + (format_of(&kinds[i])->beside != NULL));
@@ -80,10 +74,7 @@ static void test_what_detects_otherwise_is_found_out(void **state)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct fixture f;
         struct error err = {0};
-        struct verification v;
-        open_model(&f, NULL);
-        if (!export(&f, &kinds[i], &v, &err))
-            fail_msg("%s", err.text);
+        struct verification v = export_fresh(&f, &kinds[i]);
         float *bias = param(&f, "head.gfl_cls.1.bias");
         bias[2] += (kinds[i].half ? 0.1f : 3e-4f) * (float)v.largest;
         assert_false(model_verify(&f.model, in_folder(kinds[i].file), kinds[i].half ? 0.05 : 1e-4, 1, &v, &err));
@@ -118,11 +109,5 @@ int main(void)
         cmocka_unit_test(test_files_detect_the_same),
         cmocka_unit_test(test_what_detects_otherwise_is_found_out),
         cmocka_unit_test(test_a_failure_leaves_nothing) };
-    struct error err = {0};
-    snprintf(folder, sizeof folder, "/tmp/nanodet_export_%ld", (long)getpid());
-    if (!make_folders(folder, &err))
-        return 1;
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    rmdir(folder);
-    return failed;
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

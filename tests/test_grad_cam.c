@@ -144,13 +144,6 @@ static void test_heat_is_drawn(void **state)
     assert_memory_equal(bgr[2], bgr[0], 3);
 }
 
-static int setup(void **state)
-{
-    struct error err = {0};
-    (void)state;
-    return tiny_make("grad_cam", 2, &err) ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,5 +151,5 @@ int main(void)
         cmocka_unit_test(test_levels_of_the_neck),
         cmocka_unit_test(test_wrong_layers_are_refused),
         cmocka_unit_test(test_heat_is_drawn) };
-    return cmocka_run_group_tests(tests, setup, tiny_teardown);
+    return cmocka_run_group_tests(tests, tiny_setup, remove_folder);
 }

@@ -1,39 +1,16 @@
 /* Files of ncnn: what is written is read again, what converters write is understood, what lies is refused. */
 #include "every_layer.h"
+#include "folder.h"
 #include "interop/ncnn/ncnn.h"
-
-#include <stdio.h>
-#include <unistd.h>
 #include "same_network.h"
 
-static char folder[] = "/tmp/nanodet_ncnn_XXXXXX";
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    static const char *const files[] = { "x.param", "x.bin", "y.param", "y.bin" };
-    char path[64];
-    (void)state;
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, files[i]);
-        unlink(path);
-    }
-    return rmdir(folder);
-}
-
-/* name.param and name.bin in the folder; then the network that they hold. */
+/* The .param file in the folder and its .bin file; then the network that they hold. */
 static struct network write_and_read(const struct network *net, const char *name, struct ncnn_options options)
 {
-    char path[64];
+    const char *path = in_folder(name);
     struct error err = {0};
     struct bytes file = {0};
     struct network copy = {0};
-    snprintf(path, sizeof path, "%s/%s.param", folder, name);
     if (!ncnn_write(path, net, &options, &err) || !file_read(&file, path, &err)
         || !ncnn_read(&copy, file, path, &err))
         fail_msg("%s", err.text);
@@ -47,7 +24,7 @@ static void what_is_written_is_read_again(void **state)
     static const struct ncnn_options options[] = { { false, false }, { false, true }, { true, false }, { true, true } };
     (void)state;
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        struct network net = every_layer(false), copy = write_and_read(&net, "x", options[i]);
+        struct network net = every_layer(false), copy = write_and_read(&net, "x.param", options[i]);
         assert_same_network(&net, &copy, options[i].half);
         network_free(&copy);
         network_free(&net);
@@ -57,12 +34,12 @@ static void what_is_written_is_read_again(void **state)
 /* The bin file alone says which network it is, by its name. */
 static void either_file_leads_to_the_other(void **state)
 {
-    char path[64];
-    struct network net = every_layer(false), copy = write_and_read(&net, "x", (struct ncnn_options){0}), again = {0};
+    const struct ncnn_options options = {0};
+    struct network net = every_layer(false), copy = write_and_read(&net, "x.param", options), again = {0};
     struct error err = {0};
     struct bytes file;
     (void)state;
-    snprintf(path, sizeof path, "%s/x.bin", folder);
+    const char *path = in_folder("x.bin");
     if (!file_read(&file, path, &err) || !ncnn_recognises(file) || !ncnn_read(&again, file, path, &err))
         fail_msg("%s", err.text);
     assert_same_network(&copy, &again, false);
@@ -72,14 +49,10 @@ static void either_file_leads_to_the_other(void **state)
     network_free(&net);
 }
 
-static void assert_same_file(const char *extension)
+static void assert_same_file(const char *a, const char *b)
 {
-    char path[2][64];
     struct bytes file[2];
-    for (int i = 0; i < 2; i++) {
-        snprintf(path[i], sizeof path[i], "%s/%c.%s", folder, 'x' + i, extension);
-        assert_true(file_read(&file[i], path[i], NULL));
-    }
+    assert_true(file_read(&file[0], in_folder(a), NULL) && file_read(&file[1], in_folder(b), NULL));
     assert_int_equal(file[0].size, file[1].size);
     assert_memory_equal(file[0].p, file[1].p, file[0].size);
     bytes_free(&file[0]);
@@ -90,10 +63,10 @@ static void assert_same_file(const char *extension)
 static void the_same_network_gives_the_same_bytes(void **state)
 {
     const struct ncnn_options options = { .half = true };
-    struct network net = every_layer(false), copy = write_and_read(&net, "x", options);
-    struct network again = write_and_read(&copy, "y", options);
+    struct network net = every_layer(false), copy = write_and_read(&net, "x.param", options);
+    struct network again = write_and_read(&copy, "y.param", options);
     (void)state;
-    assert_same_file("bin");
+    assert_same_file("x.bin", "y.bin");
     assert_same_network(&copy, &again, false);
     network_free(&again);
     network_free(&copy);
@@ -102,11 +75,10 @@ static void the_same_network_gives_the_same_bytes(void **state)
 
 static void refuses_to_write_what_it_cannot(void **state)
 {
-    char path[64];
+    const char *path = in_folder("z.param");
     struct network net = every_layer(false);
     struct error err = {0};
     (void)state;
-    snprintf(path, sizeof path, "%s/z.param", folder);
     net.input_w = 0;
     assert_false(ncnn_write(path, &net, &(struct ncnn_options){0}, &err));
     assert_non_null(strstr(err.text, "layer attention: an attention needs to know the size"));

@@ -1,39 +1,13 @@
 /* Where Python has the package ncnn: it computes from exported files what we compute. */
 #include "deploy/network_fold.h"
 #include "every_layer.h"
+#include "folder.h"
 #include "interop/ncnn/ncnn.h"
 #include "model/as_network.h"
 #include "model/fold.h"
-#include <stdio.h>
-#include <unistd.h>
 #include "run_network.h"
 
-static char folder[] = "/tmp/nanodet_ncnn_XXXXXX";
-static const char *const files[] = { "x.param", "x.bin", "image", "output" };
 static const char official[] = "../shared/data/weights/nanodet-plus-m_320.param";
-
-struct file_path { char s[64]; };
-
-static struct file_path path_of(const char *name)
-{
-    struct file_path path;
-    snprintf(path.s, sizeof path.s, "%s/%s", folder, name);
-    return path;
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        unlink(path_of(files[i]).s);
-    return rmdir(folder);
-}
 
 static void need_ncnn(void)
 {
@@ -50,9 +24,9 @@ static float *run_ncnn(const char *param, int h, int w, const char *mode, const 
     struct bytes file;
     struct error err = {0};
     snprintf(command, sizeof command, "python3 tests/deploy/run_ncnn.py %s %s %d %d %s %s %s", param,
-             path_of("image").s, h, w, path_of("output").s, mode, blobs);
+             in_folder("image"), h, w, in_folder("output"), mode, blobs);
     assert_int_equal(system(command), 0);
-    if (!file_read(&file, path_of("output").s, &err))
+    if (!file_read(&file, in_folder("output"), &err))
         fail_msg("%s", err.text);
     *count = file.size / sizeof(float);
     return (float *)(void *)file.p;
@@ -63,11 +37,11 @@ static void compare(const struct network *net, int h, int w)
 {
     struct error err = {0};
     size_t wanted, had;
-    float *want = predict(net, h, w, path_of("image").s, &wanted);
+    float *want = predict(net, h, w, in_folder("image"), &wanted);
     for (int half = 0; half < 2; half++) {
-        if (!ncnn_write(path_of("x.param").s, net, &(struct ncnn_options){ .half = half }, &err))
+        if (!ncnn_write(in_folder("x.param"), net, &(struct ncnn_options){ .half = half }, &err))
             fail_msg("%s", err.text);
-        float *have = run_ncnn(path_of("x.param").s, h, w, half ? "fast" : "plain", "data output", &had);
+        float *have = run_ncnn(in_folder("x.param"), h, w, half ? "fast" : "plain", "data output", &had);
         assert_int_equal(had, wanted);
         assert_close(have, want, wanted, half ? 2e-2 : 1e-4);
         free(have);
@@ -138,10 +112,10 @@ static void ncnn_gives_separate_blobs(void **state)
     (void)state;
     need_ncnn();
     struct network net = every_layer(false);
-    float *want = predict(&net, EVERY_H, EVERY_W, path_of("image").s, &wanted);
-    if (!ncnn_write(path_of("x.param").s, &net, &(struct ncnn_options){ .separate = true }, &err))
+    float *want = predict(&net, EVERY_H, EVERY_W, in_folder("image"), &wanted);
+    if (!ncnn_write(in_folder("x.param"), &net, &(struct ncnn_options){ .separate = true }, &err))
         fail_msg("%s", err.text);
-    float *have = run_ncnn(path_of("x.param").s, EVERY_H, EVERY_W, "plain",
+    float *have = run_ncnn(in_folder("x.param"), EVERY_H, EVERY_W, "plain",
                            "input.1 cls_pred_stride_8 dis_pred_stride_8", &had);
     assert_int_equal(had, finest * (scores + bins));
     for (size_t i = 0; i < finest; i++) {
@@ -170,10 +144,10 @@ static void ncnn_computes_the_official_network(void **state)
         fail_msg("%s", err.text);
     bytes_free(&file);
     compare(&net, 320, 320);
-    if (!ncnn_write(path_of("x.param").s, &net, &(struct ncnn_options){ .half = true, .separate = true }, &err))
+    if (!ncnn_write(in_folder("x.param"), &net, &(struct ncnn_options){ .half = true, .separate = true }, &err))
         fail_msg("%s", err.text);
     float *want = run_ncnn(official, 320, 320, "plain", "data dis8 dis16 dis32 dis64", &wanted);
-    float *have = run_ncnn(path_of("x.param").s, 320, 320, "plain", "input.1 dis_pred_stride_8 dis_pred_stride_16 "
+    float *have = run_ncnn(in_folder("x.param"), 320, 320, "plain", "input.1 dis_pred_stride_8 dis_pred_stride_16 "
                            "dis_pred_stride_32 dis_pred_stride_64", &had);
     assert_int_equal(wanted, had);
     assert_memory_equal(have, want, had * sizeof *have);

@@ -3,39 +3,13 @@
 #include "detect/focal.h"
 #include "detect/postprocess.h"
 #include "every_layer.h"
+#include "folder.h"
 #include "interop/onnx/onnx.h"
 #include "kernel/kernels.h"
 #include "model/as_network.h"
-#include <stdio.h>
-#include <unistd.h>
 #include "model_kinds.h"
 #include "run_network.h"
 
-static char folder[] = "/tmp/nanodet_onnx_XXXXXX";
-static const char *const files[] = { "x.onnx", "image", "output" };
-
-struct file_path { char s[64]; };
-
-static struct file_path path_of(const char *name)
-{
-    struct file_path path;
-    snprintf(path.s, sizeof path.s, "%s/%s", folder, name);
-    return path;
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-        unlink(path_of(files[i]).s);
-    return rmdir(folder);
-}
 
 /* The package that a test is about is its state. */
 static void need(const char *package)
@@ -54,7 +28,7 @@ static const struct onnx_options usual = { .images = 1, .score_thr = 0.05, .iou_
 static void export(const struct network *net, struct onnx_options options)
 {
     struct error err = {0};
-    if (!onnx_write(path_of("x.onnx").s, net, &options, &err))
+    if (!onnx_write(in_folder("x.onnx"), net, &options, &err))
         fail_msg("%s", err.text);
 }
 
@@ -65,9 +39,9 @@ static float *run(const char *package, int images, int h, int w, size_t *count)
     struct bytes file;
     struct error err = {0};
     snprintf(command, sizeof command, "python3 tests/deploy/run_onnx.py %s %s %s %d %d %d %s", package,
-             path_of("x.onnx").s, path_of("image").s, images, h, w, path_of("output").s);
+             in_folder("x.onnx"), in_folder("image"), images, h, w, in_folder("output"));
     assert_int_equal(system(command), 0);
-    if (!file_read(&file, path_of("output").s, &err))
+    if (!file_read(&file, in_folder("output"), &err))
         fail_msg("%s", err.text);
     *count = file.size / sizeof(float);
     return (float *)(void *)file.p;
@@ -77,7 +51,7 @@ static float *run(const char *package, int images, int h, int w, size_t *count)
 static void compare(const char *package, const struct network *net, int images, int h, int w, double tolerance)
 {
     size_t wanted, had;
-    float *want = predict(net, h, w, path_of("image").s, &wanted);
+    float *want = predict(net, h, w, in_folder("image"), &wanted);
     float *have = run(package, images, h, w, &had);
     if (strcmp(package, "onnx") != 0) {
         assert_int_equal(had, wanted * (size_t)images);
@@ -168,7 +142,7 @@ static void boxes_are_decoded(void **state)
     export(&net, options);
     const struct prior_grid grid = grid_of(&net);
     const int priors = prior_count(&grid), row = net.classes + 4 * (net.reg_max + 1);
-    float *want = predict(&net, H, W, path_of("image").s, &count), *have = run(package, 1, H, W, &had);
+    float *want = predict(&net, H, W, in_folder("image"), &count), *have = run(package, 1, H, W, &had);
     assert_int_equal(had, priors * (4 + net.classes));
     for (int p = 0; p < priors; p++) {
         const struct prior prior = prior_at(&grid, p);
@@ -205,7 +179,7 @@ static void boxes_are_suppressed(void **state)
     options.output = ONNX_SUPPRESSED;
     export(&net, options);
     const struct prior_grid grid = grid_of(&net);
-    float *raw = predict_raw(&net, H, W, path_of("image").s, &numbers), *have = run(package, 1, H, W, &had);
+    float *raw = predict_raw(&net, H, W, in_folder("image"), &numbers), *have = run(package, 1, H, W, &had);
     if (!arena_init(&tmp, postprocess_bytes(&config, &grid), &err)
         || !postprocess(&config, &grid, 0, raw, &tmp, found, &count, &err))
         fail_msg("%s", err.text);
@@ -240,9 +214,9 @@ static void the_official_network_is_computed(void **state)
     if (!file_read(&file, official, &err) || !onnx_read(&net, file, official, &err))
         fail_msg("%s", err.text);
     export(&net, usual);
-    float *ours = predict(&net, net.input_h, net.input_w, path_of("image").s, &count);
+    float *ours = predict(&net, net.input_h, net.input_w, in_folder("image"), &count);
     float *have = run(package, 1, net.input_h, net.input_w, &had);
-    assert_true(file_write(path_of("x.onnx").s, file.p, file.size, &err));
+    assert_true(file_write(in_folder("x.onnx"), file.p, file.size, &err));
     float *want = run(package, 1, net.input_h, net.input_w, &count);
     assert_int_equal(had, count);
     assert_close(have, want, count, 1e-4);

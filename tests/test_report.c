@@ -1,5 +1,5 @@
 /* tests/test_report.c -- CSV, curves, boxes, log and TensorBoard events. */
-#include "base/file.h"
+#include "folder.h"
 #include "report/boxes.h"
 #include "report/chart.h"
 #include "report/csv.h"
@@ -10,22 +10,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-static char folder[] = "/tmp/nanodet_report_XXXXXX";
-
-/* A path in the folder of this test; four live at a time. */
-static const char *in_folder(const char *name)
-{
-    static char paths[4][200];
-    static int next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
 
 static void assert_holds(const char *path, const char *want)
 {
@@ -306,20 +290,6 @@ static void log_draws_a_bar(void **state)
     assert_null(strstr(screen, "left"));
     assert_int_equal(screen[size - 1], '\n');
     free(screen);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    char command[100];
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    return system(command);
 }
 
 int main(void)

@@ -1,16 +1,13 @@
 /* tests/test_synth.c -- generated scenes: the same for the same seed, with sound boxes. */
-#include "base/file.h"
 #include "base/json.h"
 #include "data/synth.h"
 #include "data/synth_draw.h"
+#include "folder.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 static const struct synth_config usual = { .images = 3, .val_images = 2, .width = 192, .height = 160, .objects_min = 5,
                                            .objects_max = 12, .scale = 7, .seed = 1 };
@@ -101,29 +98,23 @@ static void set_is_written(void **state)
 {
     static const char *const files[] = { "train.json", "val.json", "images/train/000000.jpg", "images/train/000002.jpg",
                                          "images/val/000003.jpg", "images/val/000004.jpg" };
-    char folder[] = "/tmp/nanodet_synth_XXXXXX", path[2][100], command[100];
     struct error err = {0};
     (void)state;
-    assert_non_null(mkdtemp(folder));
-    for (int i = 0; i < 2; i++) {
-        snprintf(path[i], sizeof path[i], "%s/%d", folder, i);
-        if (!synth_write(&usual, path[i], &(struct team){ 1 + i }, &err))
-            fail_msg("%s", err.text);
-    }
+    if (!synth_write(&usual, in_folder("0"), &(struct team){ 1 }, &err)
+        || !synth_write(&usual, in_folder("1"), &(struct team){ 2 }, &err))
+        fail_msg("%s", err.text);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        snprintf(path[0], sizeof path[0], "%s/0/%s", folder, files[i]);
-        snprintf(path[1], sizeof path[1], "%s/1/%s", folder, files[i]);
-        assert_false(files_differ(path[0], path[1]));
+        char path[2][40];
+        snprintf(path[0], sizeof path[0], "0/%s", files[i]);
+        snprintf(path[1], sizeof path[1], "1/%s", files[i]);
+        assert_false(files_differ(in_folder(path[0]), in_folder(path[1])));
     }
-    snprintf(path[0], sizeof path[0], "%s/0/val.json", folder);
-    cJSON *json = json_read(path[0], &err);
+    cJSON *json = json_read(in_folder("0/val.json"), &err);
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "images")), 2);
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(json, "categories")), SYNTH_CATEGORIES);
     assert_true(cJSON_GetArraySize(cJSON_GetObjectItem(json, "annotations")) > 4);
     cJSON_Delete(json);
     assert_false(synth_write(&usual, "/dev/null/x", &(struct team){ 1 }, &err));
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    assert_int_equal(system(command), 0);
 }
 
 static bool open_stage(struct stage *s)
@@ -192,5 +183,5 @@ int main(void)
         cmocka_unit_test(depends_on_seed_and_index_alone), cmocka_unit_test(boxes_are_sound),
         cmocka_unit_test(set_is_written), cmocka_unit_test(polygon_has_its_area),
         cmocka_unit_test(nearer_hides_farther) };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -2,19 +2,15 @@
  * another number of threads, leaves the same files to the bit; what must end a run does. */
 #include "base/memory.h"
 #include "data/synth.h"
+#include "folder.h"
 #include "interop/safetensors.h"
 #include "report/csv.h"
 #include "train/trainer.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <cmocka.h>
-
-static char folder[64];
 
 /* Seven images in batches of two, two batches a step: an epoch is three batches and two steps. */
 static const char *const yaml =
@@ -46,15 +42,6 @@ static const char *const yaml =
     "class_names: [car, van, truck, bus, person]\n";
 
 /* ---- files ---- */
-
-static const char *in_folder(const char *name)
-{
-    static char paths[8][200];
-    static int next;
-    char *path = paths[next++ % 8];
-    snprintf(path, sizeof *paths, "%s/%s", folder, name);
-    return path;
-}
 
 static void must(bool ok, const struct error *err)
 {
@@ -89,19 +76,6 @@ static void assert_same_results(const char *a, const char *b)
         snprintf(y, sizeof y, "%s/%s", b, results[i]);
         assert_same_file(x, y);
     }
-}
-
-static void remove_all(const char *path)
-{
-    struct names names = {0};
-    if (folder_exists(path) && folder_list(&names, path, NULL))
-        for (int i = 0; i < names.count; i++) {
-            char *inner = path_join(path, names.list[i], NULL);
-            remove_all(inner);
-            free(inner);
-        }
-    names_free(&names);
-    remove(path);
 }
 
 /* ---- runs ---- */
@@ -156,21 +130,12 @@ static int set_up(void **state)
                                                 .objects_min = 3, .objects_max = 6, .scale = 13 };
     struct text text = {0};
     struct error err = {0};
-    (void)state;
-    strcpy(folder, "/tmp/test_train.XXXXXX");
-    assert_non_null(mkdtemp(folder));
+    assert_int_equal(make_folder(state), 0);
     must(synth_write(&scenes, in_folder("data"), &(struct team){ 2 }, &err), &err);
     text_add(&text, yaml, folder, folder, folder, folder, folder);
     must(text_ok(&text, &err) && file_write(in_folder("config.yml"), text.s, text.size, &err), &err);
     text_free(&text);
     run_whole("straight", NULL, (struct training_options){ .threads = 2 });
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_all(folder);
     return 0;
 }
 
@@ -408,5 +373,5 @@ int main(void)
         cmocka_unit_test(test_refused), cmocka_unit_test(test_broken_checkpoint), cmocka_unit_test(test_wrong_numbers),
         cmocka_unit_test(test_weights), cmocka_unit_test(test_unreadable_image),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, remove_folder);
 }

@@ -106,7 +106,7 @@ static void write_weights(struct net *n, const char *name, const char *prefix, c
         else
             t.list[kept++] = t.list[i];
     t.count = kept;
-    must(safetensors_write(tiny_path(name), &t, &n->err), &n->err);
+    must(safetensors_write(in_folder(name), &t, &n->err), &n->err);
     tensors_free(&t);
 }
 
@@ -125,19 +125,19 @@ static void test_weights_find_their_parameters(void **state)
     net_open(&n, NULL, 0);
     real *array = zeros(&n);
     write_weights(&n, "whole.safetensors", "model.", NULL);
-    must(model_load(&n.model, tiny_path("whole.safetensors"), LOAD_TO_RUN, array, &n.notes, &n.err), &n.err);
+    must(model_load(&n.model, in_folder("whole.safetensors"), LOAD_TO_RUN, array, &n.notes, &n.err), &n.err);
     assert_memory_equal(array, n.model.params.value, (size_t)n.model.params.total * sizeof *array);
     assert_int_equal(n.notes.count, 1);
 
     write_weights(&n, "no_aux.safetensors", "", "aux_");        /* enough to run; training hears of it */
-    must(model_load(&n.model, tiny_path("no_aux.safetensors"), LOAD_TO_RUN, array, &n.notes, &n.err), &n.err);
+    must(model_load(&n.model, in_folder("no_aux.safetensors"), LOAD_TO_RUN, array, &n.notes, &n.err), &n.err);
     assert_false(noted(&n.notes, "missing"));
-    must(model_load(&n.model, tiny_path("no_aux.safetensors"), LOAD_TO_TRAIN, array, &n.notes, &n.err), &n.err);
+    must(model_load(&n.model, in_folder("no_aux.safetensors"), LOAD_TO_TRAIN, array, &n.notes, &n.err), &n.err);
     assert_true(noted(&n.notes, "missing, left at the initial values: aux_fpn."));
     assert_true(noted(&n.notes, " more"));
 
     write_weights(&n, "no_fpn.safetensors", "", "fpn.");
-    assert_false(model_load(&n.model, tiny_path("no_fpn.safetensors"), LOAD_TO_RUN, array, &n.notes, &n.err));
+    assert_false(model_load(&n.model, in_folder("no_fpn.safetensors"), LOAD_TO_RUN, array, &n.notes, &n.err));
     assert_int_equal(n.err.exit, 1);
     assert_non_null(strstr(n.err.text, "fpn."));
     free(array);
@@ -157,12 +157,12 @@ static void test_a_head_of_other_classes_stays(void **state)
     const real first = other.model.params.value[other.model.params.list[head].offset];
     real *array = zeros(&other);
     memcpy(array, other.model.params.value, (size_t)other.model.params.total * sizeof *array);
-    must(model_load(&other.model, tiny_path("five.safetensors"), LOAD_TO_TRAIN, array, &other.notes, &other.err),
+    must(model_load(&other.model, in_folder("five.safetensors"), LOAD_TO_TRAIN, array, &other.notes, &other.err),
          &other.err);
     assert_true(noted(&other.notes, "another number of classes"));
     assert_true(noted(&other.notes, "head.gfl_cls.0.weight is [37, 32, 1, 1], the model wants [35, 32, 1, 1]"));
     assert_true(array[other.model.params.list[head].offset] == first);
-    assert_false(model_load(&other.model, tiny_path("five.safetensors"), LOAD_TO_RUN, array, &other.notes, &other.err));
+    assert_false(model_load(&other.model, in_folder("five.safetensors"), LOAD_TO_RUN, array, &other.notes, &other.err));
     assert_int_equal(other.err.exit, 1);
     assert_non_null(strstr(other.err.text, "another number of classes"));
     free(array);
@@ -178,12 +178,12 @@ static void test_bad_weights_are_refused(void **state)
     real *array = zeros(&n);
     n.model.params.value[n.model.params.list[3].offset] = (real)NAN;
     write_weights(&n, "nan.safetensors", "", NULL);
-    assert_false(model_load(&n.model, tiny_path("nan.safetensors"), LOAD_TO_TRAIN, array, &n.notes, &n.err));
+    assert_false(model_load(&n.model, in_folder("nan.safetensors"), LOAD_TO_TRAIN, array, &n.notes, &n.err));
     assert_non_null(strstr(n.err.text, n.model.params.list[3].name));
     write_weights(&n, "foreign.safetensors", "other.", NULL);
-    assert_false(model_load(&n.model, tiny_path("foreign.safetensors"), LOAD_TO_TRAIN, array, &n.notes, &n.err));
-    assert_false(model_load(&n.model, tiny_path("none"), LOAD_TO_TRAIN, array, &n.notes, &n.err));
-    assert_false(model_load(&n.model, tiny_path("config.yml"), LOAD_TO_TRAIN, array, &n.notes, &n.err));
+    assert_false(model_load(&n.model, in_folder("foreign.safetensors"), LOAD_TO_TRAIN, array, &n.notes, &n.err));
+    assert_false(model_load(&n.model, in_folder("none"), LOAD_TO_TRAIN, array, &n.notes, &n.err));
+    assert_false(model_load(&n.model, in_folder("config.yml"), LOAD_TO_TRAIN, array, &n.notes, &n.err));
     assert_int_equal(n.err.exit, 1);
     free(array);
     net_close(&n);
@@ -208,7 +208,7 @@ static void test_a_backbone_starts_from_a_file(void **state)
     (void)state;
     net_open(&n, NULL, 0);
     write_weights(&n, "detector.safetensors", "", NULL);
-    must(pretrain(tiny_path("detector.safetensors"), &other, &array), &other.err);
+    must(pretrain(in_folder("detector.safetensors"), &other, &array), &other.err);
     for (int i = 0; i < n.model.params.count; i++) {
         const struct param *p = &n.model.params.list[i];
         const bool backbone = strncmp(p->name, "backbone.", 9) == 0;
@@ -231,7 +231,7 @@ static void test_a_backbone_starts_from_a_file(void **state)
         free(array);
         net_close(&other);
     }
-    assert_false(pretrain(tiny_path("missing.pth"), &other, &array));
+    assert_false(pretrain(in_folder("missing.pth"), &other, &array));
     free(array);
     net_close(&other);
     net_close(&n);
@@ -258,8 +258,8 @@ static void test_a_backbone_of_timm(void **state)
         one.name += strlen(prefix);
         must(tensors_add(&t, &one, &n.err), &n.err);
     }
-    must(safetensors_write(tiny_path("timm.safetensors"), &t, &n.err), &n.err);
-    snprintf(override, sizeof override, "%s%s}", backbone, tiny_path("timm.safetensors"));
+    must(safetensors_write(in_folder("timm.safetensors"), &t, &n.err), &n.err);
+    snprintf(override, sizeof override, "%s%s}", backbone, in_folder("timm.safetensors"));
     net_open(&other, overrides, 2);
     must(model_pretrain(&other.model, other.model.params.value, &other.notes, &other.err), &other.err);
     assert_int_equal(other.notes.count, 1);                     /* nothing is missing, misfits or is unknown */
@@ -291,13 +291,6 @@ static void test_a_published_backbone_fits(void **state)
     config_free(&config);
 }
 
-static int setup(void **state)
-{
-    struct error err = {0};
-    (void)state;
-    return tiny_make("weights", 2, &err) ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,5 +300,5 @@ int main(void)
         cmocka_unit_test(test_bad_weights_are_refused),
         cmocka_unit_test(test_a_backbone_starts_from_a_file),
         cmocka_unit_test(test_a_backbone_of_timm), cmocka_unit_test(test_a_published_backbone_fits) };
-    return cmocka_run_group_tests(tests, setup, tiny_teardown);
+    return cmocka_run_group_tests(tests, tiny_setup, remove_folder);
 }

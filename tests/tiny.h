@@ -1,33 +1,17 @@
-/* tests/tiny.h -- a small detector and a few generated scenes, in a folder of its own under /tmp, for tests that need
- * all of them. */
+/* tests/tiny.h -- a small detector and a few generated scenes, in the folder of a test that needs all of them. */
 #ifndef TESTS_TINY_H
 #define TESTS_TINY_H
-#include "base/file.h"
 #include "data/synth.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-static char tiny_folder[64];
-
-/* A path in the folder; eight of them live at a time. */
-static inline const char *tiny_path(const char *name)
-{
-    static char paths[8][300];
-    static int next;
-    char *path = paths[next++ % 8];
-    snprintf(path, sizeof *paths, "%s/%s", tiny_folder, name);
-    return path;
-}
+#include "folder.h"
 
 /* config.yml, and data/{train,val}.json with their images: `images` of 96 x 96 for training, 5 held out. */
-static inline bool tiny_make(const char *test, int images, struct error *err)
+static inline bool tiny_make(int images, struct error *err)
 {
     const struct synth_config scenes = { .images = images, .val_images = 5, .width = 96, .height = 96,
                                          .objects_min = 2, .objects_max = 6, .scale = 8 };
     struct text yaml = {0};
-    snprintf(tiny_folder, sizeof tiny_folder, "/tmp/nanodet_%s_%ld", test, (long)getpid());
+    if (make_folder(NULL) != 0)
+        return (fail)(err, "no folder under /tmp");     /* in brackets: cmocka has a macro of this name */
     text_add(&yaml,
         "save_dir: %1$s/run\n"
         "model:\n"
@@ -48,32 +32,22 @@ static inline bool tiny_make(const char *test, int images, struct error *err)
         "schedule:\n"
         "  optimizer: {name: AdamW, lr: 0.002, weight_decay: 0.05}\n"
         "  total_epochs: 1\n"
-        "class_names: [car, van, truck, bus, person]\n", tiny_folder);
-    const bool ok = text_ok(&yaml, err) && make_folders(tiny_folder, err)
-                 && file_write(tiny_path("config.yml"), yaml.s, yaml.size, err)
-                 && synth_write(&scenes, tiny_path("data"), &(struct team){ 2 }, err);
+        "class_names: [car, van, truck, bus, person]\n", folder);
+    const bool ok = text_ok(&yaml, err)
+                 && file_write(in_folder("config.yml"), yaml.s, yaml.size, err)
+                 && synth_write(&scenes, in_folder("data"), &(struct team){ 2 }, err);
     text_free(&yaml);
     return ok;
 }
 
-static inline void tiny_remove(const char *path)
+/* For cmocka, with remove_folder. */
+static inline int tiny_setup(void **state)
 {
-    struct names names = {0};
-    if (folder_exists(path) && folder_list(&names, path, NULL))
-        for (int i = 0; i < names.count; i++) {
-            char *inner = path_join(path, names.list[i], NULL);
-            tiny_remove(inner);
-            free(inner);
-        }
-    names_free(&names);
-    remove(path);
-}
-
-/* For cmocka_run_group_tests. */
-static inline int tiny_teardown(void **state)
-{
+    struct error err = {0};
     (void)state;
-    tiny_remove(tiny_folder);
-    return 0;
+    if (tiny_make(2, &err))
+        return 0;
+    fprintf(stderr, "%s\n", err.text);
+    return -1;
 }
 #endif

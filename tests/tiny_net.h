@@ -20,7 +20,7 @@ static inline void must(bool ok, const struct error *err)
 static inline void net_open(struct net *n, const char *const *overrides, int count)
 {
     *n = (struct net){0};
-    must(config_read(&n->config, tiny_path("config.yml"), overrides, count, &n->err), &n->err);
+    must(config_read(&n->config, in_folder("config.yml"), overrides, count, &n->err), &n->err);
     must(model_open(&n->model, &n->config, &n->err), &n->err);
     model_start(&n->model);
     struct random random = random_of(7, 0, 0);
