@@ -12,10 +12,10 @@ parity="assign augment coco_eval loss nms preprocess schedule schedules sizes.js
 # Configurations, one of a kind, whose networks are held to PyTorch's differentiation.  All of them: make oracle.
 oracle="nanodet-plus-m_320 nanodet-m nanodet-g nanodet-t nanodet-EfficientNet-Lite0_320 nanodet-RepVGG-A0_416
     enhanced-nanodet-s_320 enhanced-nanodet-m-hswish_416 nanodet-plus_convnext-nano_640"
-# What reads exported files, and what differentiates: built for CPUs alone, where that can be had, not with gigabytes of
-# what GPUs need.
-packages="numpy==2.4.6 onnx==1.23.2 onnxruntime==1.31.1 openvino==2026.4.1 ncnn==1.0.20261020 MNN==3.6.1
-    torch==2.13.0+cpu"
+# What prepares pictures for exported files, what reads these, and what differentiates: built for CPUs alone, where that
+# can be had, not with gigabytes of what GPUs need.
+packages="numpy==2.4.6 opencv-python-headless==5.0.0.93 onnx==1.23.2 onnxruntime==1.31.1 openvino==2026.4.1
+    ncnn==1.0.20261020 MNN==3.6.1 torch==2.13.0+cpu"
 
 finish()
 {
@@ -72,7 +72,7 @@ skip()
 # knows PACKAGE==VERSION...: has python3 all of these?
 knows()
 {
-    python3 -c "import $(echo "$*" | sed 's/==[^ ]*//g; s/  */, /g')" > /dev/null 2>&1
+    python3 -c "import $(echo "$*" | sed 's/==[^ ]*//g; s/  */, /g; s/opencv-python-headless/cv2/')" > /dev/null 2>&1
 }
 
 # Whatever can be had of the packages, whatever their relation to those that are there; what cannot, the tests skip by

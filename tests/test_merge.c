@@ -46,7 +46,7 @@ static void check(const struct merging *c)
                                 .kernels = kernels_wanted(&err) };
     fill(pixel, IMAGES * H * W * 3, 1, 5);
     shake(params, seed());
-    if (!to.kernels || !settle(&f.model, options, &to, seed(), &err) || !model_graph(&f.model, &options, &g, &err)
+    if (!to.kernels || !settle(&f.model, options, &to, NULL, seed(), &err) || !model_graph(&f.model, &options, &g, &err)
         || !graph_bind(&g, &to, &err))
         fail_msg("%s: %s", c->config, err.text);
     memcpy(graph_view(&g, MODEL_INPUT).p, pixel, sizeof pixel);

@@ -24,9 +24,9 @@ static inline void shake(struct params *params, uint64_t seed)
     }
 }
 
-/* Running statistics of what the weights make of random numbers. */
-static inline bool settle(struct model *m, struct graph_options options, const struct binding *to, uint64_t seed,
-                          struct error *err)
+/* Running statistics of what the weights make of random numbers, added to a batch of images if there is one. */
+static inline bool settle(struct model *m, struct graph_options options, const struct binding *to, const float *image,
+                          uint64_t seed, struct error *err)
 {
     enum { STEPS = 20 };
     struct graph g = {0};
@@ -37,6 +37,8 @@ static inline bool settle(struct model *m, struct graph_options options, const s
     for (int i = 0; ok && i < STEPS; i++) {
         const struct view input = graph_view(&g, MODEL_INPUT);
         fill_normal(input.p, pixels(input) * input.c, &random, 1);
+        for (ptrdiff_t k = 0; image && k < pixels(input) * input.c; k++)
+            input.p[k] += image[k];
         graph_forward(&g, seed);
     }
     graph_free(&g);

@@ -14,16 +14,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool train(struct model *m, const int *size, uint64_t seed, struct error *err)
+/* Twice, for norms of a batch. */
+static bool prepare(const struct config *config, const struct picture *picture, struct batch *b, struct error *err)
+{
+    struct random random = random_of(0, 0, 0);
+    bool ok = batch_resize(b, 2, err);
+    for (int i = 0; ok && i < b->n; i++)
+        ok = sample_make(&b->samples[i], &config->val, picture, &random, err);
+    return ok && batch_stack(b, &config->val.pipeline, err);
+}
+
+static bool train(struct model *m, const struct batch *b, uint64_t seed, struct error *err)
 {
     const struct team team = { 1 };
-    const struct graph_options options = { .n = 2, .h = padded_side(size[1]), .w = padded_side(size[0]) };
+    const struct graph_options options = { .n = b->n, .h = b->h, .w = b->w };
     real *gradients = new_array((size_t)m->params.total, sizeof *gradients, err);
     const struct binding to = { .params = &m->params, .values = m->params.value, .gradients = gradients, .team = &team,
                                 .kernels = kernels_wanted(err) };
     model_start(m);
     shake(&m->params, seed);
-    const bool ok = gradients && to.kernels && settle(m, options, &to, seed, err);
+    const bool ok = gradients && to.kernels && settle(m, options, &to, b->image, seed, err);
     free(gradients);
     return ok;
 }
@@ -51,16 +61,15 @@ static bool add_tensor(struct tensors *t, const char *name, int rank, const size
     return numbers && tensors_add(t, &one, err);
 }
 
-static bool look(struct model *m, const struct picture *picture, struct tensors *t, struct error *err)
+static bool look(struct model *m, const struct batch *b, struct tensors *t, struct error *err)
 {
     struct detector d;
-    bool ok = detector_init(&d, m, m->params.value, 1, err) && detector_look(&d, picture, err);
-    const struct batch *b = &d.own;
+    bool ok = detector_init(&d, m, m->params.value, 1, err);
     const float *raw = ok ? detector_forward(&d, b->image, 1, b->h, b->w, err) : NULL;
-    const size_t plane = ok ? (size_t)b->h * (size_t)b->w : 0, classes = (size_t)m->shape.num_classes;
+    const size_t plane = (size_t)b->h * (size_t)b->w, classes = (size_t)m->shape.num_classes;
     const size_t row = classes + 4 * (size_t)(m->shape.reg_max + 1);
     size_t priors = 0;
-    for (int i = 0; i < m->shape.strides.count && ok; i++) {
+    for (int i = 0; i < m->shape.strides.count; i++) {
         const int stride = m->shape.strides.at[i];
         priors += (size_t)((b->h + stride - 1) / stride) * (size_t)((b->w + stride - 1) / stride);
     }
@@ -82,6 +91,7 @@ int main(int argc, char **argv)
     struct config config = {0};
     struct model model = {0};
     struct picture picture = {0};
+    struct batch batch = {0};
     struct tensors t = {0};
     struct error err = {0};
     if (argc < OVERRIDES) {
@@ -90,12 +100,14 @@ int main(int argc, char **argv)
     }
     const bool ok = config_read(&config, argv[CONFIG], (const char *const *)&argv[OVERRIDES], argc - OVERRIDES, &err)
                  && model_open(&model, &config, &err) && read_image(&picture, argv[IMAGE], &err)
-                 && train(&model, config.val.input_size, strtoull(argv[SEED], NULL, 10), &err)
+                 && prepare(&config, &picture, &batch, &err)
+                 && train(&model, &batch, strtoull(argv[SEED], NULL, 10), &err)
                  && weights_give(&model.params, model.params.value, "", &t, &err)
-                 && look(&model, &picture, &t, &err) && safetensors_write(argv[OUT], &t, &err);
+                 && look(&model, &batch, &t, &err) && safetensors_write(argv[OUT], &t, &err);
     if (!ok)
         fprintf(stderr, "deploy_dump: %s\n", err.text);
     picture_free(&picture);
+    batch_free(&batch);
     tensors_free(&t);
     model_free(&model);
     config_free(&config);

@@ -30,12 +30,15 @@ def open_openvino(path):
 
 
 def open_mnn(path):
-    """The same; MNN's own converter has made the file."""
+    """The same; MNN's own converter has made the file.  Without its Winograd, whose large tiles lose a digit or two."""
     import MNN
     import MNN.expr
     import MNN.nn
 
-    net = MNN.nn.load_module_from_file(path, ["data"], ["output"])
+    winograd_memory_level = 3
+    manager = MNN.nn.create_runtime_manager(({"backend": "CPU", "numThread": 1},))
+    manager.set_hint(winograd_memory_level, 0)
+    net = MNN.nn.load_module_from_file(path, ["data"], ["output"], runtime_manager=manager)
 
     def run(images):
         data = MNN.expr.placeholder(list(images.shape), MNN.expr.NCHW)

@@ -114,7 +114,7 @@ static bool dump(struct dump *d, const char *path, struct error *err)
     shake(&d->model.params, d->seed);
     const struct binding to = { .params = &d->model.params, .values = d->model.params.value, .gradients = d->gradients,
                                 .team = &team, .kernels = kernels_wanted(err) };
-    bool ok = d->gradients && to.kernels && settle(&d->model, d->options, &to, d->seed, err)
+    bool ok = d->gradients && to.kernels && settle(&d->model, d->options, &to, NULL, d->seed, err)
            && model_graph(&d->model, &d->options, &d->graph, err);
     sober(&d->graph);
     if (d->graph.gradients)
