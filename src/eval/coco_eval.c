@@ -65,31 +65,29 @@ static unsigned groups_of_rank(const struct job *k, int rank)
 
 static int list_objects(const struct job *k, int class, struct object *objects)
 {
-    const int *order = k->truth_of.order + k->truth_of.start[class];
-    const int count = k->truth_of.start[class + 1] - k->truth_of.start[class];
-    for (int i = 0; i < count; i++) {
-        const struct annotation *a = &k->truth->annotations[order[i]];
+    const struct members own = members_of(&k->truth_of, class);
+    for (int i = 0; i < own.count; i++) {
+        const struct annotation *a = &k->truth->annotations[own.order[i]];
         objects[i] = (struct object){ .truth = a, .crowd = a->crowd, .unseen = a->id == 0,
                                       .ignored = a->crowd ? ~0u : groups_outside(a->area) };
     }
-    return count;
+    return own.count;
 }
 
 static int list_hits(const struct job *k, int class, struct hit *hits)
 {
-    const int *order = k->found_of.order + k->found_of.start[class];
-    const int count = k->found_of.start[class + 1] - k->found_of.start[class];
-    for (int i = 0; i < count; i++) {
-        const struct detection *d = &k->found->list[order[i]];
+    const struct members own = members_of(&k->found_of, class);
+    for (int i = 0; i < own.count; i++) {
+        const struct detection *d = &k->found->list[own.order[i]];
         hits[i] = (struct hit){ .found = d, .score = d->score, .image = d->image,
                                 .outside = groups_outside(d->box[2] * d->box[3]) };
     }
-    match_sort(hits, count);
-    for (int i = 0, rank = 0; i < count; i++) {
+    match_sort(hits, own.count);
+    for (int i = 0, rank = 0; i < own.count; i++) {
         rank = i > 0 && hits[i].image == hits[i - 1].image ? rank + 1 : 0;
         hits[i].groups = groups_of_rank(k, rank);
     }
-    return count;
+    return own.count;
 }
 
 /* at[r]: precision where recall first reaches r / 100, 0 where it never does, -1 if there are no objects. */

@@ -60,4 +60,10 @@ static inline double mean(const double *v, int count)
 struct grouping { int *start, *order; };
 bool group_by(struct grouping *, const int *key, size_t stride, int count, int keys, struct error *);
 void grouping_free(struct grouping *);
+
+struct members { const int *order; int count; };
+static inline struct members members_of(const struct grouping *g, int key)
+{
+    return (struct members){ g->order + g->start[key], g->start[key + 1] - g->start[key] };
+}
 #endif

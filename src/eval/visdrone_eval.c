@@ -65,8 +65,7 @@ static void drop_in_image(const void *job, int index)
 {
     const struct job *k = job;
     const struct image *image = &k->truth->images[index];
-    const int *order = k->found_in.order + k->found_in.start[index];
-    const int count = k->found_in.start[index + 1] - k->found_in.start[index];
+    const struct members own = members_of(&k->found_in, index);
     struct kept *kept = &k->kept[index];
     struct regions regions;
     k->no_memory[index] = !read_regions(&regions, k, image);
@@ -78,12 +77,12 @@ static void drop_in_image(const void *job, int index)
         k->truth_class[i] = keep ? k->class_of[a->category] : NO_CLASS;
         kept->objects += keep;
     }
-    for (int i = 0; i < count; i++) {
-        const struct detection *d = &k->found->list[order[i]];
+    for (int i = 0; i < own.count; i++) {
+        const struct detection *d = &k->found->list[own.order[i]];
         const bool keep = !dropped(&regions, d->box);
         const int class = keep && d->category >= 0 ? k->class_of[d->category] : NO_CLASS;
-        k->found_class[order[i]] = class == REGION ? NO_CLASS : class;
-        k->row[order[i]] = kept->detections;
+        k->found_class[own.order[i]] = class == REGION ? NO_CLASS : class;
+        k->row[own.order[i]] = kept->detections;
         kept->detections += keep;
     }
     regions_free(&regions);
@@ -92,29 +91,27 @@ static void drop_in_image(const void *job, int index)
 static int list_objects(const struct job *k, int class, struct object *objects)
 {
     struct visdrone_class *c = &k->classes[class];
-    const int *order = k->truth_of.order + k->truth_of.start[class];
-    const int count = k->truth_of.start[class + 1] - k->truth_of.start[class];
-    for (int i = 0; i < count; i++) {
-        const struct annotation *a = &k->truth->annotations[order[i]];
+    const struct members own = members_of(&k->truth_of, class);
+    for (int i = 0; i < own.count; i++) {
+        const struct annotation *a = &k->truth->annotations[own.order[i]];
         objects[i] = (struct object){ .truth = a, .crowd = a->ignore, .ignored = a->ignore ? ~0u : 0 };
         c->images += i == 0 || a->image != objects[i - 1].truth->image;
         *(a->ignore ? &c->ignored : &c->objects) += 1;
     }
-    return count;
+    return own.count;
 }
 
 static int list_hits(const struct job *k, int class, struct hit *hits)
 {
-    const int *order = k->found_of.order + k->found_of.start[class];
-    const int count = k->found_of.start[class + 1] - k->found_of.start[class];
-    for (int i = 0; i < count; i++) {
-        const struct detection *d = &k->found->list[order[i]];
+    const struct members own = members_of(&k->found_of, class);
+    for (int i = 0; i < own.count; i++) {
+        const struct detection *d = &k->found->list[own.order[i]];
         hits[i] = (struct hit){ .found = d, .score = d->score, .image = d->image };
         for (int g = 0; g < VISDRONE_LIMITS; g++)
-            hits[i].groups |= (unsigned)(k->row[order[i]] < limits[g]) << g;
+            hits[i].groups |= (unsigned)(k->row[own.order[i]] < limits[g]) << g;
     }
-    match_sort(hits, count);
-    return count;
+    match_sort(hits, own.count);
+    return own.count;
 }
 
 static void evaluate_class(const void *job, int class)

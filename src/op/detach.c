@@ -1,12 +1,6 @@
 /* op/detach.c -- the operand itself, through which no gradient flows back: the graph asks for none. */
 #include "op/ops.h"
-
-static bool shape(struct node *n, struct error *err)
-{
-    (void)err;
-    n->y[0] = n->x[0];
-    return true;
-}
+#include "op/shapes.h"
 
 static bool output_in_operand(const struct node *n, struct slice *slice)
 {
@@ -19,4 +13,4 @@ static void nothing(const struct call *k) { (void)k; }
 
 const struct op op_detach = {
     .name = "detach", .in_min = 1, .in_max = 1, .passes_lazy = true, .takes_levels = 1,
-    .shape = shape, .output_in_operand = output_in_operand, .forward = nothing };    /* without backward: no gradient */
+    .shape = unchanged, .output_in_operand = output_in_operand, .forward = nothing };     /* no backward: no gradient */

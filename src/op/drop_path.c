@@ -3,13 +3,7 @@
 #include "base/random.h"
 #include "op/lazy.h"
 #include "op/ops.h"
-
-static bool shape(struct node *n, struct error *err)
-{
-    n->y[0] = n->x[0];
-    return (n->attr.drop.rate >= 0 && n->attr.drop.rate < 1)
-        || fail(err, "a rate of %g must be from 0 to below 1", (double)n->attr.drop.rate);
-}
+#include "op/shapes.h"
 
 /* m / keep */
 static real factor(const struct call *k, int image)
@@ -56,4 +50,4 @@ static void backward(const struct call *k)
 
 const struct op op_drop_path = {
     .name = "drop_path", .in_min = 1, .in_max = 1, .takes_lazy = 1,
-    .shape = shape, .forward = forward, .backward = backward };
+    .shape = dropped, .forward = forward, .backward = backward };

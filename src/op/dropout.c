@@ -3,13 +3,7 @@
 #include "base/random.h"
 #include "op/lazy.h"
 #include "op/ops.h"
-
-static bool shape(struct node *n, struct error *err)
-{
-    n->y[0] = n->x[0];
-    return (n->attr.drop.rate >= 0 && n->attr.drop.rate < 1)
-        || fail(err, "a rate of %g must be from 0 to below 1", (double)n->attr.drop.rate);
-}
+#include "op/shapes.h"
 
 /* to = m from / keep, or to += */
 static void drop(const struct call *k, int chunk, struct view from, bool add, struct view to)
@@ -49,4 +43,4 @@ static void backward(const struct call *k)
 
 const struct op op_dropout = {
     .name = "dropout", .in_min = 1, .in_max = 1, .takes_levels = 1,
-    .shape = shape, .forward = forward, .backward = backward };
+    .shape = dropped, .forward = forward, .backward = backward };

@@ -28,6 +28,27 @@ bool want_vector(const struct node *n, int operand, int c, struct error *err)
     return true;
 }
 
+bool unchanged(struct node *n, struct error *err)
+{
+    (void)err;
+    n->y[0] = n->x[0];
+    return true;
+}
+
+bool dropped(struct node *n, struct error *err)
+{
+    n->y[0] = n->x[0];
+    return (n->attr.drop.rate >= 0 && n->attr.drop.rate < 1)
+        || fail(err, "a rate of %g must be from 0 to below 1", (double)n->attr.drop.rate);
+}
+
+bool doubled(struct node *n, struct error *err)
+{
+    (void)err;
+    n->y[0] = (struct shape){ .n = n->x[0].n, .h = 2 * n->x[0].h, .w = 2 * n->x[0].w, .c = n->x[0].c };
+    return true;
+}
+
 bool pooled(struct node *n, struct error *err)
 {
     const struct shape x = n->x[0];
