@@ -20,6 +20,7 @@ static void open_file(struct fixture *f, const struct merging *c, struct error *
     *f = (struct fixture){0};
     if (!config_read(&f->config, c->config, overrides, 3, err) || !model_open(&f->model, &f->config, err))
         fail_msg("%s", err->text);
+    model_start(&f->model);
 }
 
 static int with_name(const struct params *params, const char *part)
