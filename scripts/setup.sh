@@ -4,8 +4,8 @@
 # Where it may not or cannot, it prints the list; the build then says what it lacks.
 set -eu
 
-needed="gcc libc6-dev make pkg-config libopenblas-dev libyaml-dev libpng-dev libjpeg-dev libcjson-dev libexpat1-dev
-libzip-dev libcairo2-dev fonts-dejavu-core libcmocka-dev"
+needed="gcc libc6-dev make pkg-config libyaml-dev libpng-dev libjpeg-dev libcjson-dev libexpat1-dev libzip-dev
+libcairo2-dev fonts-dejavu-core libcmocka-dev"
 
 missing=
 for package in $needed "$@"; do

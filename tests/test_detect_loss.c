@@ -49,7 +49,7 @@ struct side { double focal, integral, slope[17], p[17]; };
 static struct side side_of(const double *x, int bins, double y)
 {
     struct side s;
-    kernels_wanted(NULL)->softmax(1, bins, x, s.p);
+    kernels_wanted(NULL)->softmax_double(1, bins, 1, x, s.p);
     s.focal = distribution_focal(x, s.p, bins, y, s.slope);
     s.integral = integral(s.p, bins);
     return s;

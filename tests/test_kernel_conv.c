@@ -56,19 +56,6 @@ static struct written near(const struct kernels *k, int c, bool add, int variant
     return y;
 }
 
-static struct written product(const struct kernels *k, int c, bool add, int variant)
-{
-    const bool a_by_k = variant & 1, b_by_n = variant & 2;
-    const int m = 5, n = 9, lda = (a_by_k ? m : n) + 2, ldb = (b_by_n ? n : c) + 1;
-    const struct written y = { numbers(room(m, c, c + 3), 3), room(m, c, c + 3) };
-    float *a = numbers(a_by_k ? room(n, m, lda) : room(m, n, lda), 1);
-    float *b = numbers(b_by_n ? room(c, n, ldb) : room(n, c, ldb), 2);
-    k->gemm(a_by_k, b_by_n, m, c, n, a, lda, b, ldb, add, y.p, c + 3);
-    free(a);
-    free(b);
-    return y;
-}
-
 /* ---- depthwise rows ---- */
 
 static struct depthwise window(int c, int variant)
@@ -173,7 +160,6 @@ static const struct kernel_case {
     int variants;
 } cases[] = {
     { "gemm_near", near, 10 },
-    { "gemm", product, 4 },
     { "depthwise_row", deep, 6 },
     { "depthwise_dx_row", deep_dx, 6 },
     { "depthwise_dw_row", deep_dw, 6 },
@@ -288,7 +274,7 @@ static void dw_by_tiles(const struct kernels *k, const float *d, const float *dy
         k->winograd.gradient(OUT, dy + t * 16 * OUT, OUT, z + t * OUT, TILES * OUT);
     }
     for (int e = 0; e < PLANES; e++)
-        k->gemm(true, false, OUT, CHANNELS_IN, TILES, z + e * TILES * OUT, OUT, v + e * TILES * CHANNELS_IN,
+        k->gemm_near(true, OUT, CHANNELS_IN, TILES, z + e * TILES * OUT, OUT, v + e * TILES * CHANNELS_IN,
                 CHANNELS_IN, false, m + e * OUT * CHANNELS_IN, CHANNELS_IN);
     for (int o = 0; o < OUT; o++)
         k->winograd.filter_gradient(CHANNELS_IN, m + o * CHANNELS_IN, OUT * CHANNELS_IN, dw + o * 9 * CHANNELS_IN,

@@ -150,7 +150,7 @@ static void boxes_are_decoded(void **state)
             double bins[EVERY_REG_MAX + 1], share[EVERY_REG_MAX + 1];
             for (int i = 0; i <= net.reg_max; i++)
                 bins[i] = (double)want[p * row + net.classes + side * (net.reg_max + 1) + i];
-            kernels_wanted(NULL)->softmax(1, net.reg_max + 1, bins, share);
+            kernels_wanted(NULL)->softmax_double(1, net.reg_max + 1, 1, bins, share);
             const double away = integral(share, net.reg_max + 1) * prior.stride * (side < 2 ? -1 : 1);
             const double at = fmin(fmax((side % 2 ? prior.y : prior.x) + away, 0), side % 2 ? H : W);
             assert_true(fabs(at - (double)have[p * 4 + side]) < 1e-3);

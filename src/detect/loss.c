@@ -142,7 +142,8 @@ static void assign_plus(struct loss *loss, int image, const float *pred, const s
         row[count] = (int)at;
         logit[count] = pred + at * prediction_channels(config->classes, config->reg_max);
         stride[count] = prior_at(&loss->grid, i).stride;
-        prediction_box(loss->kernels, logit[count] + config->classes, config->reg_max, prior_at(&loss->grid, i), box[count]);
+        prediction_box(loss->kernels, logit[count] + config->classes, config->reg_max, prior_at(&loss->grid, i),
+                       box[count]);
         background[count] = loss->kernels->focal(config->classes, logit[count], 1, NULL);
         count++;
     }
@@ -260,7 +261,7 @@ static void box_gradient(const struct gradient_job *k, struct prior prior, const
     double mean[4], distance[4], box[4], wanted[4], target[4], slope[4];
     for (int i = 0; i < 4 * bins; i++)
         x[i] = sides[i];
-    k->loss->kernels->softmax(4, bins, x, p);
+    k->loss->kernels->softmax_double(4, bins, 1, x, p);
     for (int i = 0; i < 4; i++) {
         mean[i] = integral(p + i * bins, bins);
         distance[i] = prior.stride * mean[i];
@@ -275,7 +276,8 @@ static void box_gradient(const struct gradient_job *k, struct prior prior, const
         const double moved = k->scale.bbox * weight * slope[i] * (i < 2 ? -1 : 1) * prior.stride / unit;
         sum->dfl += weight * distribution_focal(x + i * bins, p + i * bins, bins, target[i], focal);
         for (int j = 0; j < bins; j++)
-            dsides[i * bins + j] = (float)(moved * p[i * bins + j] * (j - mean[i]) + k->scale.dfl * weight * focal[j]);
+            dsides[i * bins + j] = (float)(moved * p[i * bins + j] * (j - mean[i])
+                                           + k->scale.dfl * weight * focal[j]);
     }
 }
 

@@ -25,7 +25,7 @@ void prediction_box(const struct kernels *kernels, const float *sides, int reg_m
     const int bins = reg_max + 1;
     for (int i = 0; i < 4 * bins; i++)
         x[i] = sides[i];
-    kernels->softmax(4, bins, x, p);
+    kernels->softmax_double(4, bins, 1, x, p);
     for (int i = 0; i < 4; i++)
         distance[i] = prior.stride * integral(p + i * bins, bins);
     box_from_distance(prior.x, prior.y, distance, box);

@@ -12,5 +12,4 @@
 #include "kernel/softmax_body.h"
 #include "kernel/winograd_body.h"
 
-#include "kernel/gemm.h"
 #include "kernel/tables.h"

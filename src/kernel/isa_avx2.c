@@ -5,7 +5,7 @@
 #include "kernel/bodies.h"
 
 const struct kernels kernels_avx2 = {
-    .name = "avx2", .gemm = gemm_blas, .gemm_near = gemm_near,
+    .name = "avx2",
 #include "kernel/table_rows.h"
 };
 #endif

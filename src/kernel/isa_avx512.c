@@ -5,7 +5,7 @@
 #include "kernel/bodies.h"
 
 const struct kernels kernels_avx512 = {
-    .name = "avx512", .gemm = gemm_blas, .gemm_near = gemm_near,
+    .name = "avx512",
 #include "kernel/table_rows.h"
 };
 #endif

@@ -5,7 +5,7 @@
 #include "kernel/bodies.h"
 
 const struct kernels kernels_neon = {
-    .name = "neon", .gemm = gemm_blas, .gemm_near = gemm_near,
+    .name = "neon",
 #include "kernel/table_rows.h"
 };
 #endif

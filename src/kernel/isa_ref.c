@@ -5,7 +5,7 @@
 #include "kernel/box_body.h"
 #include "kernel/depthwise_ref.h"
 #include "kernel/focal_body.h"
-#include "kernel/gemm.h"
+#include "kernel/gemm_ref.h"
 #include "kernel/norm_ref.h"
 #include "kernel/pool_body.h"
 #include "kernel/rows_body.h"
@@ -14,6 +14,6 @@
 #include "kernel/winograd_ref.h"
 
 const struct kernels kernels_ref = {
-    .name = "ref", .gemm = gemm_ref, .gemm_near = gemm_near_ref,
+    .name = "ref",
 #include "kernel/table_rows.h"
 };

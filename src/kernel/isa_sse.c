@@ -5,7 +5,7 @@
 #include "kernel/bodies.h"
 
 const struct kernels kernels_sse = {
-    .name = "sse", .gemm = gemm_blas, .gemm_near = gemm_near,
+    .name = "sse",
 #include "kernel/table_rows.h"
 };
 #endif

@@ -26,10 +26,7 @@ struct norm_map { const real *slope, *mean, *shift; };
 struct kernels {
     const char *name;
 
-    /* c[m][n] = a[m][k] b[k][n]; a is stored [k][m] if a_by_k, b is stored [n][k] if b_by_n. */
-    void (*gemm)(bool a_by_k, bool b_by_n, int m, int n, int k, const real *a, int lda, const real *b, int ldb,
-                 bool add, real *c, int ldc);
-    /* The same, b stored as it is named, for matrices that stay in the cache: nothing is packed. */
+    /* c[m][n] = a[m][k] b[k][n], a stored [k][m] if a_by_k; for matrices that stay in the cache: nothing is packed. */
     void (*gemm_near)(bool a_by_k, int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add,
                       real *c, int ldc);
 
@@ -77,8 +74,9 @@ struct kernels {
     /* Are all n numbers finite? */
     bool (*finite)(ptrdiff_t n, const real *x);
 
-    /* In double: p = softmax(x), each of n rows of c numbers. */
-    void (*softmax)(int n, int c, const double *x, double *p);
+    /* y = softmax(scale x), row by row of n rows of c numbers; x and y may be the same, scale is positive. */
+    void (*softmax)(int n, int c, real scale, const real *x, real *y);
+    void (*softmax_double)(int n, int c, double scale, const double *x, double *y);
 
     /* The sum over c logits x of the quality focal loss for beta = 2 and target 0 (detect/focal.h); writes its slopes,
      * times scale, unless slope is NULL. */

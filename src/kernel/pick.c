@@ -1,5 +1,4 @@
 #include "base/table.h"
-#include "kernel/gemm.h"
 #include "kernel/tables.h"
 #include <stdlib.h>
 
@@ -34,7 +33,6 @@ static const struct isa {
 const struct kernels *kernels_pick(const char *name, struct error *err)
 {
     const struct isa *best = isas;
-    gemm_single_threaded();
     for (const struct isa *isa = isas; !name && isa->name; isa++)
         if (isa->works())
             best = isa;

@@ -1,27 +1,43 @@
-/* kernel/softmax_body.h -- included by every isa_*.c after an exp_*.h. */
+/* kernel/softmax_body.h -- included by every isa_*.c after an exp_*.h.  Twice the same, but for the type. */
 #include "kernel/inlined.h"
 #include "kernel/kernels.h"
 
-INLINED void softmax_rows(int c, int n, const double *restrict x, double *restrict p)
+static void softmax(int n, int c, real scale, const real *x, real *y)
 {
-    for (; n > 0; n--, x += c, p += c) {
+    for (; n > 0; n--, x += c, y += c) {
+        real top = x[0], sum = 0;
+#pragma omp simd reduction(max : top)
+        for (int i = 0; i < c; i++)
+            top = x[i] > top ? x[i] : top;
+#pragma omp simd reduction(+ : sum)
+        for (int i = 0; i < c; i++)
+            sum += y[i] = exp_below(scale * (x[i] - top));
+        const real share = 1 / sum;
+        for (int i = 0; i < c; i++)
+            y[i] *= share;
+    }
+}
+
+INLINED void softmax_double_rows(int c, int n, double scale, const double *x, double *y)
+{
+    for (; n > 0; n--, x += c, y += c) {
         double top = x[0], sum = 0;
 #pragma omp simd reduction(max : top)
         for (int i = 0; i < c; i++)
             top = x[i] > top ? x[i] : top;
 #pragma omp simd reduction(+ : sum)
         for (int i = 0; i < c; i++)
-            sum += p[i] = exp_below_double(x[i] - top);
+            sum += y[i] = exp_below_double(scale * (x[i] - top));
         const double share = 1 / sum;
         for (int i = 0; i < c; i++)
-            p[i] *= share;
+            y[i] *= share;
     }
 }
 
-static void softmax(int n, int c, const double *x, double *p)
+static void softmax_double(int n, int c, double scale, const double *x, double *y)
 {
     if (c == 8)                         /* distances up to 7, as nearly every detector has them */
-        softmax_rows(8, n, x, p);
+        softmax_double_rows(8, n, scale, x, y);
     else
-        softmax_rows(c, n, x, p);
+        softmax_double_rows(c, n, scale, x, y);
 }

@@ -22,11 +22,11 @@ static bool shape(struct node *n, struct error *err)
         || fail(err, "a rate of %g must be from 0 to below 1", (double)n->attr.attention.rate);
 }
 
-/* A matrix of all pairs of pixels; backward: two. */
+/* A matrix of all pairs of pixels, backward two, and the keys or values of a head. */
 static size_t scratch(const struct node *n, enum pass pass)
 {
-    const size_t pixels = (size_t)n->x[0].h * (size_t)n->x[0].w;
-    return (pass == FORWARD ? 1 : 2) * pixels * pixels * sizeof(real);
+    const size_t pixels = (size_t)n->x[0].h * (size_t)n->x[0].w, d = (size_t)(n->y[0].c / n->attr.attention.heads);
+    return ((pass == FORWARD ? 1 : 2) * pixels + d) * pixels * sizeof(real);
 }
 
 /* A chunk's image and head in x or dx, of which part 0 is Q, 1 K and 2 V, or in y or dy. */
@@ -38,24 +38,22 @@ static real *head_of(const struct call *k, int chunk, struct view v, int part)
 
 enum { QUERIES, KEYS, VALUES };
 
+/* s = a b^T, n x n, for a and b of d columns; `turned` has room for b^T. */
+static void products(const struct kernels *kernels, int n, int d, const real *a, int lda, const real *b, int ldb,
+                     real *turned, real *s)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        for (ptrdiff_t j = 0; j < d; j++)
+            turned[j * n + i] = b[i * ldb + j];
+    kernels->gemm_near(false, n, n, d, a, lda, turned, n, false, s, n);
+}
+
 /* p = softmax(Q K^T / sqrt(d)), n x n */
-static void probabilities(const struct call *k, int chunk, int n, int d, real *p)
+static void probabilities(const struct call *k, int chunk, int n, int d, real *turned, real *p)
 {
     const struct view x = k->x[0];
-    const real scale = 1 / sqrt((real)d);
-    k->kernels->gemm(false, true, n, n, d, head_of(k, chunk, x, QUERIES), x.ld, head_of(k, chunk, x, KEYS), x.ld, false,
-                     p, n);
-    for (int i = 0; i < n; i++, p += n) {
-        real largest = p[0];
-        double sum = 0;
-        for (int j = 1; j < n; j++)
-            largest = p[j] > largest ? p[j] : largest;
-        for (int j = 0; j < n; j++)
-            sum += p[j] = exp(scale * (p[j] - largest));
-        const real share = (real)(1 / sum);
-        for (int j = 0; j < n; j++)
-            p[j] *= share;
-    }
+    products(k->kernels, n, d, head_of(k, chunk, x, QUERIES), x.ld, head_of(k, chunk, x, KEYS), x.ld, turned, p);
+    k->kernels->softmax(n, n, 1 / sqrt((real)d), p, p);
 }
 
 /* Numbers of p that are dropped (m = 0) become negative; all of them are at least 0 before. */
@@ -77,12 +75,12 @@ static void forward_head(const void *job, int chunk)
     const int n = x.h * x.w, d = y.c / k->node->attr.attention.heads;
     const real factor = 1 / (1 - k->node->attr.attention.rate);
     real *p = call_scratch(k);
-    probabilities(k, chunk, n, d, p);
+    probabilities(k, chunk, n, d, p + (ptrdiff_t)n * n, p);
     mark_dropped(k, chunk, (ptrdiff_t)n * n, p);
     for (ptrdiff_t i = 0; i < (ptrdiff_t)n * n; i++)
         p[i] = kept(p[i], p[i], factor);
-    k->kernels->gemm(false, false, n, d, n, p, n, head_of(k, chunk, x, VALUES), x.ld, false,
-                     head_of(k, chunk, y, 0), y.ld);
+    k->kernels->gemm_near(false, n, d, n, p, n, head_of(k, chunk, x, VALUES), x.ld, false,
+                          head_of(k, chunk, y, 0), y.ld);
 }
 
 /* With dA = dY V^T, dP = m dA / keep and dS = P (dP - sum over the row of P dP) / sqrt(d), element by element:
@@ -94,13 +92,13 @@ static void backward_head(const void *job, int chunk)
     const int n = x.h * x.w, d = y.c / k->node->attr.attention.heads;
     const real scale = 1 / sqrt((real)d), factor = 1 / (1 - k->node->attr.attention.rate);
     const real *dy = head_of(k, chunk, y, 0);
-    real *p = call_scratch(k), *ds = p + (ptrdiff_t)n * n;
-    probabilities(k, chunk, n, d, p);
+    real *p = call_scratch(k), *ds = p + (ptrdiff_t)n * n, *turned = ds + (ptrdiff_t)n * n;
+    probabilities(k, chunk, n, d, turned, p);
     mark_dropped(k, chunk, (ptrdiff_t)n * n, p);
     for (ptrdiff_t i = 0; i < (ptrdiff_t)n * n; i++)
         ds[i] = kept(p[i], p[i], factor);
-    k->kernels->gemm(true, false, n, d, n, ds, n, dy, y.ld, k->add[0], head_of(k, chunk, dx, VALUES), dx.ld);
-    k->kernels->gemm(false, true, n, n, d, dy, y.ld, head_of(k, chunk, x, VALUES), x.ld, false, ds, n);
+    k->kernels->gemm_near(true, n, d, n, ds, n, dy, y.ld, k->add[0], head_of(k, chunk, dx, VALUES), dx.ld);
+    products(k->kernels, n, d, dy, y.ld, head_of(k, chunk, x, VALUES), x.ld, turned, ds);
     for (ptrdiff_t i = 0; i < (ptrdiff_t)n * n; i += n) {
         double sum = 0;
         for (int j = 0; j < n; j++)
@@ -108,10 +106,10 @@ static void backward_head(const void *job, int chunk)
         for (int j = 0; j < n; j++)
             ds[i + j] = scale * fabs(p[i + j]) * (ds[i + j] - (real)sum);
     }
-    k->kernels->gemm(false, false, n, d, n, ds, n, head_of(k, chunk, x, KEYS), x.ld, k->add[0],
-                     head_of(k, chunk, dx, QUERIES), dx.ld);
-    k->kernels->gemm(true, false, n, d, n, ds, n, head_of(k, chunk, x, QUERIES), x.ld, k->add[0],
-                     head_of(k, chunk, dx, KEYS), dx.ld);
+    k->kernels->gemm_near(false, n, d, n, ds, n, head_of(k, chunk, x, KEYS), x.ld, k->add[0],
+                          head_of(k, chunk, dx, QUERIES), dx.ld);
+    k->kernels->gemm_near(true, n, d, n, ds, n, head_of(k, chunk, x, QUERIES), x.ld, k->add[0],
+                          head_of(k, chunk, dx, KEYS), dx.ld);
 }
 
 static void forward(const struct call *k)

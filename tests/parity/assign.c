@@ -206,7 +206,7 @@ static void integrals(struct trial *k, const char *in, const char *name)
     const int rows = fixture_extent(&k->t, in, 0), bins = fixture_extent(&k->t, in, 1) / 4;
     double *got = tensors_block(&k->t, (size_t)rows * 4, sizeof *got, NULL);
     double *p = tensors_block(&k->t, (size_t)rows * 4 * (size_t)bins, sizeof *p, NULL);
-    kernels_wanted(NULL)->softmax(4 * rows, bins, x, p);
+    kernels_wanted(NULL)->softmax_double(4 * rows, bins, 1, x, p);
     for (int i = 0; i < 4 * rows; i++)
         got[i] = integral(p + (ptrdiff_t)i * bins, bins);
     compare_rows(k, name, got);

@@ -43,7 +43,7 @@ static void distribution_rows(struct rows *r)
 {
     const double *pred = fixture_doubles(&r->t, "pred"), *label = fixture_doubles(&r->t, "label");
     double *p = tensors_block(&r->t, (size_t)r->count * (size_t)r->width, sizeof *p, NULL);
-    kernels_wanted(NULL)->softmax(r->count, r->width, pred, p);
+    kernels_wanted(NULL)->softmax_double(r->count, r->width, 1, pred, p);
     for (int i = 0; i < r->count; i++)
         r->value[i] = distribution_focal(pred + i * r->width, p + i * r->width, r->width, label[i],
                                          r->slope + i * r->width);
