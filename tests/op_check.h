@@ -3,6 +3,7 @@
 #ifndef OP_CHECK_H
 #define OP_CHECK_H
 #include "op_trial.h"
+#include "seed.h"
 #include <stdio.h>
 
 /* Shapes. */
@@ -10,12 +11,6 @@
 #define VECTOR(C)       MAP(1, 1, 1, C)
 
 static const struct op_case *first_case;        /* of the table being checked */
-
-static inline uint64_t seed(void)
-{
-    const char *text = getenv("SEED");
-    return text ? strtoull(text, NULL, 10) : 1;
-}
 
 static inline bool report(const struct op_case *row, const char *what, int i, ptrdiff_t e, double got, double want)
 {

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "model/model.h"
+#include "seed.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,12 +33,6 @@ static const char *const small_model =
     "  total_epochs: 2\n"
     "grad_clip: 35\n"
     "class_names: [a, b, c]\n";
-
-static inline uint64_t seed(void)
-{
-    const char *given = getenv("SEED");
-    return given ? strtoull(given, NULL, 10) : 1;
-}
 
 static inline void fill(float *p, ptrdiff_t count, double deviation, uint64_t stream)
 {

@@ -4,6 +4,7 @@
  * so that the address sanitizer sees a step too far. */
 #include "base/random.h"
 #include "kernel/kernels.h"
+#include "seed.h"
 #include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
@@ -17,12 +18,6 @@
 enum { CHANNELS = 50 };
 
 static const char *const isas[] = { "sse", "avx2", "avx512", "neon" };
-
-static uint64_t seed(void)
-{
-    const char *text = getenv("SEED");
-    return text ? strtoull(text, NULL, 10) : 1;
-}
 
 /* Normal random numbers of a stream; free() them. */
 static float *numbers(ptrdiff_t count, uint64_t stream)

@@ -2,6 +2,7 @@
  * machine has against the plain table, with numbers of channels around every vector length and gaps between pixels. */
 #include "base/random.h"
 #include "kernel/kernels.h"
+#include "seed.h"
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
@@ -18,12 +19,6 @@ enum { PIXELS = 11, CHANNELS = 130, LD = 2 * CHANNELS + 3, SIZE = 5 * PIXELS * L
 /* What the kernels read, and what one table's kernels write. */
 struct inputs { float a[SIZE], b[SIZE], scale[CHANNELS], shift[CHANNELS], mean[CHANNELS]; unsigned char winner[SIZE]; };
 struct outputs { float y[SIZE], z[SIZE]; unsigned char winner[SIZE]; };
-
-static uint64_t seed(void)
-{
-    const char *text = getenv("SEED");
-    return text ? strtoull(text, NULL, 10) : 1;
-}
 
 static void fill(float *p, int count, double low, double high, uint64_t stream)
 {

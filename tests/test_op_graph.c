@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "kernel/kernels.h"
 #include "layers.h"
+#include "seed.h"
 #include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
@@ -204,12 +205,6 @@ static const struct graph_case {
     {0} };
 
 /* ---- running them ---- */
-
-static uint64_t seed(void)
-{
-    const char *text = getenv("SEED");
-    return text ? strtoull(text, NULL, 10) : 1;
-}
 
 struct variant { const char *name; bool unfused, separate, evaluation; int threads; };
 

@@ -2,6 +2,7 @@
  * bound, and how close to it the plans come. */
 #include "base/random.h"
 #include "graph/planner.h"
+#include "seed.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -14,12 +15,6 @@
 #include <cmocka.h>
 
 enum { ITEMS = 200, LISTS = 300 };
-
-static uint64_t seed(void)
-{
-    const char *text = getenv("SEED");
-    return text ? strtoull(text, NULL, 10) : 1;
-}
 
 static size_t whole(size_t size) { return (size + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN; }
 

@@ -1,6 +1,7 @@
 /* tests/test_steps.c -- steps of the optimisers: AdamW, Adam and SGD, clipping, groups and averages against the
  * textbook in double; the schedules against their closed forms. */
 #include "base/random.h"
+#include "seed.h"
 #include "train/optimizer.h"
 #include <inttypes.h>
 #include <math.h>
@@ -19,12 +20,6 @@ static const char *const text =
     "class_names: [x]\n";
 
 enum { OVERRIDES = 8, STEPS = 40 };
-
-static uint64_t seed(void)
-{
-    const char *given = getenv("SEED");
-    return given ? strtoull(given, NULL, 10) : 1;
-}
 
 static void read_config(struct config *config, const char *const *overrides)
 {
