@@ -8,10 +8,10 @@
 
 bool detector_init(struct detector *d, struct model *model, const real *values, int threads, struct error *err)
 {
-    *d = (struct detector){ .model = model, .team = { threads },
+    const struct kernels *kernels = kernels_wanted(err);
+    *d = (struct detector){ .model = model, .kernels = kernels, .team = { threads },
                             .rules = { model->shape.num_classes, model->shape.reg_max, detector_score, detector_iou,
-                                       DETECTOR_KEPT } };
-    d->rules.kernels = d->kernels = kernels_wanted(err);
+                                       DETECTOR_KEPT, kernels } };
     d->tmp = new_array((size_t)threads, sizeof *d->tmp, err);
     if (!d->kernels || !d->tmp || (model->branches && !model_merge(&d->merged, model, values, err)))
         return false;
