@@ -306,6 +306,52 @@ static void test_slopes(void **state)
     close_model(&f);
 }
 
+/* ---- extra levels ---- */
+
+/* The node of that name, and the one that makes its input. */
+static const struct node *node_named(const struct graph *g, const char *name, const struct node **before)
+{
+    int i = 0;
+    while (i < g->node_count && strcmp(g->nodes[i].name, name) != 0)
+        i++;
+    if (i == g->node_count)
+        fail_msg("no layer %s", name);
+    *before = &g->nodes[g->values[g->nodes[i].operand[0]].producer];
+    return &g->nodes[i];
+}
+
+/* Each halves the two maps that the one before was the sum of: the original adds maps of different sizes here. */
+static void test_extra_levels(void **state)
+{
+    static const char *const overrides[] = { "model.arch.fpn.num_extra_level=3", "model.arch.aux_head=null",
+                                             "model.arch.head.strides=[8, 16, 32, 64, 128, 256]" };
+    struct config config = {0};
+    struct model model = {0};
+    struct graph g = {0};
+    struct error err = {0};
+    (void)state;
+    if (!config_parse(&config, small_model, strlen(small_model), "small.yml", overrides, 3, &err)
+        || !model_open(&model, &config, &err)
+        || !model_graph(&model, &(struct graph_options){ .n = 1, .h = 512, .w = 256 }, &g, &err))
+        fail_msg("%s", err.text);
+    for (int i = 1; i < 3; i++) {
+        const char *const paths[] = { "in", "out" };
+        for (int k = 0; k < 2; k++) {
+            char name[64], other[64];
+            const struct node *before, *own;
+            snprintf(name, sizeof name, "fpn.extra_lvl_%s_conv.%d.depthwise", paths[k], i);
+            snprintf(other, sizeof other, "fpn.extra_lvl_in_conv.%d.pwnorm", i - 1);
+            own = node_named(&g, name, &before);
+            assert_string_equal(before->name, k == 0 ? other : "fpn.add");
+            assert_int_equal(own->y[0].h, 512 / 64 >> i);
+            assert_int_equal(own->y[0].w, 256 / 64 >> i);
+        }
+    }
+    graph_free(&g);
+    model_free(&model);
+    config_free(&config);
+}
+
 /* ---- refusals ---- */
 
 static void test_refusals(void **state)
@@ -316,7 +362,7 @@ static void test_refusals(void **state)
         { small, PLUS_NECK ", expand: 2", "name: NanoDetPlusHead, " HEAD, "expand is 2" },
         { small, PLUS_NECK ", num_blocks: 2", "name: NanoDetPlusHead, " HEAD, "num_blocks is 2" },
         { small, "name: GhostPAN, in_channels: [48, 72, 96], out_channels: 16, num_extra_level: 2",
-          "name: NanoDetPlusHead, " HEAD, "num_extra_level is 2" },
+          "name: NanoDetPlusHead, " HEAD, "strides has 4 numbers" },
         { small, PLUS_NECK ", ghost_block_type: extra", "name: NanoDetPlusHead, " HEAD, "ghost_block_type" },
         { small, PLUS_NECK, "name: NanoDetPlusHead, conv_type: RepConv, " HEAD, "conv_type" } };
     (void)state;
@@ -338,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_gradients_reach_all),
         cmocka_unit_test(test_folds),
         cmocka_unit_test(test_slopes),
+        cmocka_unit_test(test_extra_levels),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,9 +69,6 @@ static bool inputs_fit(struct builder *b, const struct ghost_pan *c, const struc
 {
     if (in->count + c->num_extra_level > FEATURES)
         builder_fail(b, "more than %d levels", FEATURES);
-    else if (c->num_extra_level > 1)
-        builder_fail(b, "num_extra_level is %d: the second extra level would add maps of different sizes",
-                     c->num_extra_level);
     else if (c->block == GHOST_2_FORMER && c->expand != 1)
         builder_fail(b, "expand is %d: ghost2former (ghost_block_type plus) multiplies maps of as many channels, so it "
                      "must be 1", c->expand);
@@ -100,9 +97,10 @@ void ghost_pan_build(struct builder *b, const void *config, const struct feature
     for (int i = 0; i + 1 < n; i++)
         out->at[i + 1] = ghost_blocks(b, "bottom_up_blocks", i,
                                       concat(b, downsample(b, "downsamples", i, out->at[i], c), inner[i + 1]), c);
+    value input = reduced[n - 1];       /* of a second extra level: what the first made of its own */
     for (int i = 0; i < c->num_extra_level; i++) {
-        const value above = downsample(b, "extra_lvl_in_conv", i, reduced[n - 1], c);
-        out->at[n + i] = add(b, above, downsample(b, "extra_lvl_out_conv", i, out->at[n + i - 1], c));
+        input = downsample(b, "extra_lvl_in_conv", i, input, c);
+        out->at[n + i] = add(b, input, downsample(b, "extra_lvl_out_conv", i, out->at[n + i - 1], c));
     }
     out->count = n + c->num_extra_level;
 }
