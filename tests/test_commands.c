@@ -433,6 +433,7 @@ static void test_bench_measures(void **state)
         cJSON_Delete(json);
     }
     works("bench", config, "--seconds", "0", NULL);
+    works("bench", config, "--seconds", "0", "class_names=[one]", NULL);    /* only the network counts */
     refused(2, "--mode", "bench", config, "--mode", "both", NULL);
     refused(2, "--batch", "bench", config, "--batch", "0", NULL);
 }

@@ -200,7 +200,8 @@ static void close_bench(struct bench *b)
 bool bench_run(const struct args *args, struct error *err)
 {
     const char *mode = args_text(args, "mode"), *json = args_text(args, "json");
-    struct bench b = { .train = strcmp(mode, "train") == 0, .team = { args->threads } };
+    struct bench b = { .session.config.network_only = true, .train = strcmp(mode, "train") == 0,
+                       .team = { args->threads } };
     double seconds = 0;
     if (!b.train && strcmp(mode, "infer") != 0)
         return misuse(err, "bench: --mode must be train or infer, not '%s'", mode);
