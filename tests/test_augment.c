@@ -276,6 +276,28 @@ static void saturation_is_that_of_the_hexcone(void **state)
     }
 }
 
+static void pixels_of_a_row_are_coloured_alike(void **state)
+{
+    enum { PIXELS = 150 };
+    const struct tint tint = { 0.1f, 1.2f, 0.7f };
+    struct random r = random_of(seed, 6, 0);
+    struct picture p = noise(PIXELS, 1, &r);
+    struct colour_map map;
+    float row[PIXELS + 1][3], one[1][3];
+    (void)state;
+    colour_map(&map, &plain.pipeline, &tint);
+    for (int n = 0; n <= PIXELS; n++) {
+        row[n][0] = 77;
+        colour_row(&map, n, (const void *)p.p, row);
+        assert_true(row[n][0] == 77);
+        for (int i = 0; i < n; i++) {
+            colour_row(&map, 1, (const void *)(p.p + 3 * i), one);
+            assert_memory_equal(row[i], one[0], sizeof one);
+        }
+    }
+    picture_free(&p);
+}
+
 static void normalised_as_upstream_does(void **state)
 {
     struct colour_map map;
@@ -404,6 +426,7 @@ int main(void)
         cmocka_unit_test(warp_is_bilinear),
         cmocka_unit_test(warp_copies_shifts_and_rounds),
         cmocka_unit_test(saturation_is_that_of_the_hexcone),
+        cmocka_unit_test(pixels_of_a_row_are_coloured_alike),
         cmocka_unit_test(normalised_as_upstream_does),
         cmocka_unit_test(sizes_are_truncated),
         cmocka_unit_test(samples_have_a_pixel_at_least),

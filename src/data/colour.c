@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+enum { STRIP = 64 };                            /* pixels that are saturated at a time */
+
 const struct tint tint_none = { 0, 1, 1 };
 
 struct tint colour_draw(const struct pipeline_config *c, struct random *r)
@@ -31,16 +33,33 @@ void colour_map(struct colour_map *map, const struct pipeline_config *c, const s
     }
 }
 
-static void saturate_row(const struct colour_map *map, int pixels, const unsigned char (*in)[3], float (*out)[3])
+/* Channels apart, so that pixels side by side are computed together. */
+static void saturate(const struct colour_map *map, float v[3][STRIP])
 {
     const float e = 0x1p-23f;
-    for (int i = 0; i < pixels; i++) {
-        const float b = map->tinted[in[i][0]], g = map->tinted[in[i][1]], r = map->tinted[in[i][2]];
-        const float high = b > g ? b > r ? b : r : g > r ? g : r;
+#pragma omp simd
+    for (int i = 0; i < STRIP; i++) {
+        const float b = v[0][i], g = v[1][i], r = v[2][i];
+        const float higher = b > g ? b : g, high = higher > r ? higher : r;
         const float shrink = map->saturation * high / (fabsf(high) + e);
-        out[i][0] = (high - (high - b) * shrink - map->mean[0]) / map->std[0];
-        out[i][1] = (high - (high - g) * shrink - map->mean[1]) / map->std[1];
-        out[i][2] = (high - (high - r) * shrink - map->mean[2]) / map->std[2];
+        v[0][i] = (high - (high - b) * shrink - map->mean[0]) / map->std[0];
+        v[1][i] = (high - (high - g) * shrink - map->mean[1]) / map->std[1];
+        v[2][i] = (high - (high - r) * shrink - map->mean[2]) / map->std[2];
+    }
+}
+
+static void saturate_row(const struct colour_map *map, int pixels, const unsigned char (*in)[3], float (*out)[3])
+{
+    float v[3][STRIP] = {{0}};
+    for (int n; pixels > 0; pixels -= n, in += n, out += n) {
+        n = pixels < STRIP ? pixels : STRIP;
+        for (int i = 0; i < n; i++)
+            for (int k = 0; k < 3; k++)
+                v[k][i] = map->tinted[in[i][k]];
+        saturate(map, v);
+        for (int i = 0; i < n; i++)
+            for (int k = 0; k < 3; k++)
+                out[i][k] = v[k][i];
     }
 }
 
