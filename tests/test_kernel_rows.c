@@ -125,6 +125,20 @@ static void touching(const struct kernels *k, int c, bool add, const struct inpu
     k->touching(c, edge[0], edge[1], edge[2], edge[3], (const float[4]){ -2, -1, add ? -2 : 2, 0.5f }, out->winner);
 }
 
+static void steps(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+{
+    const struct adam adam = { .clip = 0.5f, .decay = add, .beta1 = 0.9f, .rest1 = 0.1f, .beta2 = 0.75f, .rest2 = 0.25f,
+                               .keep = 0.99f, .rate = 0.3f, .root = 2, .eps = 0.01f };
+    const struct sgd sgd = { .clip = 0.5f, .decay = add, .momentum = 0.9f, .rate = 0.3f };
+    float *m = out->y, *v = out->y + LD, *p = out->y + 2 * LD;
+    for (int i = 0; i < c; i++)
+        v[i] = fabsf(v[i]);
+    k->adam(&adam, c, in->a, m, v, p);
+    k->sgd(&sgd, c, in->b, out->z, out->z + LD);
+    k->approach(c, 0.25f, in->a + LD, out->z + 2 * LD);
+    out->z[3 * LD] = (float)k->squares(c, in->a);
+}
+
 static const struct kernel_case {
     const char *name;
     void (*run)(const struct kernels *, int c, bool add, const struct inputs *, struct outputs *);
@@ -139,6 +153,7 @@ static const struct kernel_case {
     { "softmax, softmax_double", softmax },
     { "finite", finite_numbers },
     { "touching", touching },
+    { "squares, adam, sgd, approach", steps },
     {0} };
 
 static bool same(const float *got, const float *want, const char *isa, const char *name, int c, bool add)

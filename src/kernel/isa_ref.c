@@ -10,6 +10,7 @@
 #include "kernel/pool_body.h"
 #include "kernel/rows_body.h"
 #include "kernel/softmax_body.h"
+#include "kernel/step_body.h"
 #include "kernel/tables.h"
 #include "kernel/winograd_ref.h"
 

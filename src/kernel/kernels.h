@@ -23,6 +23,12 @@ struct affine { const real *scale, *shift; enum act act; real slope; };
 /* The gradient of a normalisation: dx = scale[c] g + slope[c] (x - mean[c]) + shift[c], scale that of the affine. */
 struct norm_map { const real *slope, *mean, *shift; };
 
+/* A step with gradient g, moments m and v, of parameters p (train/optimizer.h); h = clip g + decay p.
+ *     adam    m = beta1 m + rest1 h,  v = beta2 v + rest2 h^2,  p = keep p - rate m / (root sqrt(v) + eps)
+ *     sgd     m = momentum m + h,  p -= rate m */
+struct adam { real clip, decay, beta1, rest1, beta2, rest2, keep, rate, root, eps; };
+struct sgd { real clip, decay, momentum, rate; };
+
 struct kernels {
     const char *name;
 
@@ -85,6 +91,12 @@ struct kernels {
     /* touch[i]: have box i, whose edges are x1[i] ... y2[i], and `box` a point in common, borders included? */
     void (*touching)(int n, const real *x1, const real *y1, const real *x2, const real *y2, const real box[4],
                      unsigned char *touch);
+
+    /* Of n numbers: the sum of squares; a step; y = (1 - share) y + share x. */
+    double (*squares)(ptrdiff_t n, const real *x);
+    void (*adam)(const struct adam *, ptrdiff_t n, const real *g, real *m, real *v, real *p);
+    void (*sgd)(const struct sgd *, ptrdiff_t n, const real *g, real *m, real *p);
+    void (*approach)(ptrdiff_t n, real share, const real *x, real *y);
 };
 
 /* The table called ref, sse, avx2, avx512 or neon (misuse if this machine or build has no such); NULL: the fastest. */

@@ -9,3 +9,4 @@
     .upsample_row = upsample_row, .upsample_dx_row = upsample_dx_row,
     .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx, .finite = finite_numbers, 
     .softmax = softmax, .softmax_double = softmax_double, .focal = focal, .touching = touching,
+    .squares = squares, .adam = adam, .sgd = sgd, .approach = approach,

@@ -19,7 +19,7 @@ bool learner_init(struct learner *l, struct model *model, int threads, struct er
     *l = (struct learner){ .model = model, .team = { threads } };
     l->kernels = kernels_wanted(err);
     if (!l->kernels || !criterion_read(model, &l->criterion, err)
-        || !optimizer_init(&l->optimizer, model->config, &model->params, err))
+        || !optimizer_init(&l->optimizer, model->config, &model->params, l->kernels, err))
         return false;
     const struct binding to = { .params = &model->params, .values = model->params.value,
                                 .gradients = l->optimizer.gradient, .team = &l->team, .kernels = l->kernels };

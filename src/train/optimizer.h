@@ -1,7 +1,8 @@
-/* train/optimizer.h -- one pass over flat memory: clipping, AdamW or SGD, and the moving average of the weights.
+/* train/optimizer.h -- one pass over flat memory: clipping, AdamW or SGD, and the moving average of the weights; only
+ * the norm of the gradient, which clipping must know first, is a pass of its own.
  *
- * Every trained and used parameter belongs to a group of equal rate and decay; parameters without gradient are left
- * alone.  With g the scaled gradient times min(1, grad_clip / (|g| + 1e-6)), |g| over all parameters, and t from 1:
+ * Parameters without gradient are left alone.  With g the scaled gradient times min(1, grad_clip / (|g| + 1e-6)), |g|
+ * over all parameters, and t from 1:
  *     AdamW (Loshchilov and Hutter 2019, alg. 2)   p -= lr decay p;  m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
  *                                                  p -= lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps)
  *     Adam   the same, decay added to the gradient instead
@@ -13,14 +14,16 @@
 #include "graph/params.h"
 #include "train/schedule.h"
 
-struct group { ptrdiff_t offset, count; double decay; int rate; };      /* rate: index into rates */
+/* A part of one parameter that stays in the cache; rate: index into rates, or -1: there is no gradient. */
+struct piece { ptrdiff_t offset, count; double decay; int rate; };
 
 struct optimizer {
     const struct config *config;
     struct params *params;
+    const struct kernels *kernels;
     float *gradient, *moment1, *moment2;        /* [params->trained]; SGD has no moment2 */
     float *average;                             /* [params->total]; NULL: none is kept */
-    struct group *groups; int group_count;      /* a group a parameter */
+    struct piece *pieces; int piece_count;
     struct rate *rates; int rate_count;         /* one for each factor on the learning rate */
     double *partial;                            /* of the norm, a number a chunk */
     double scale;                               /* on the gradient: 1 / batches that were added up in it */
@@ -30,7 +33,8 @@ struct optimizer {
 };
 
 /* After the model's training graph was built, which says what is used.  The average starts as the present values. */
-bool optimizer_init(struct optimizer *, const struct config *, struct params *, struct error *);
+bool optimizer_init(struct optimizer *, const struct config *, struct params *, const struct kernels *,
+                    struct error *);
 void optimizer_free(struct optimizer *);
 void optimizer_restart_average(struct optimizer *);             /* from the present values: other weights were loaded */
 
