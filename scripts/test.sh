@@ -2,7 +2,8 @@
 # Everything that can be checked on this machine, in less than 20 minutes on two cores:
 #   the tests; interrupted trainings; the fuzz targets over their saved inputs; the numbers of the original, where
 #   ../shared/parity lies beside this folder; exported files in other programs' runtimes; NEON in emulation; every
-#   layer against PyTorch; the tests once more under the sanitizers.  Python gets the runtimes and PyTorch in build/python.
+#   layer against PyTorch; the tests once more under the sanitizers.  Python gets the runtimes and PyTorch in
+#   build/python.
 # Ends with a line `N passed, N failed, N skipped`; exit 1 if anything failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1

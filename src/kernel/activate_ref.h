@@ -2,7 +2,10 @@
 #include "kernel/activations.h"
 #include "kernel/kernels.h"
 
-static real affine_at(const struct affine *f, ptrdiff_t i, real x) { return f->scale ? f->scale[i] * x + f->shift[i] : x; }
+static real affine_at(const struct affine *f, ptrdiff_t i, real x)
+{
+    return f->scale ? f->scale[i] * x + f->shift[i] : x;
+}
 
 static void activate(const struct affine *f, int n, int c, const real *x, int ldx, real *y, int ldy)
 {

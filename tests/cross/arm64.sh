@@ -1,8 +1,8 @@
 #!/bin/sh
 # sh tests/cross/arm64.sh
 # Builds for 64-bit ARM and runs that in emulation: NEON's kernels against the plain ones, and a model's outputs and
-# gradients against ../shared/parity, where that is.  Libraries for that machine are unpacked from Debian's packages into
-# build/arm64/root; nothing is installed.  Ends with a line `N passed, N failed, N skipped`.
+# gradients against ../shared/parity, where that is.  Libraries for that machine are unpacked from Debian's packages
+# into build/arm64/root; nothing is installed.  Ends with a line `N passed, N failed, N skipped`.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 build=build/arm64 root=$PWD/build/arm64/root apt=$PWD/build/arm64/apt passed=0 failed=0
@@ -54,7 +54,8 @@ for program in aarch64-linux-gnu-gcc qemu-aarch64-static apt-get dpkg-deb; do
     command -v $program > /dev/null || skip "there is no $program"
 done
 mkdir -p "$build"
-[ -e "$root/whole" ] || unpack_libraries > "$build/log" 2>&1 || skip "Debian's libraries for it cannot be had, $build/log"
+[ -e "$root/whole" ] || unpack_libraries > "$build/log" 2>&1 \
+    || skip "Debian's libraries for it cannot be had, $build/log"
 
 export PKG_CONFIG_SYSROOT_DIR="$root"
 export PKG_CONFIG_LIBDIR="$root/usr/lib/aarch64-linux-gnu/pkgconfig"
