@@ -16,7 +16,7 @@ struct item {
     size_t place;               /* out: its offset in the block */
 };
 
-/* Best fit, largest first.  Writes every place and the size of the block; *bound, if wanted, gets the largest sum of
- * sizes in use at one time, below which no plan can go. */
+/* Best fit, largest first; while the block is larger than *bound, the largest sum of sizes in use at one time, below
+ * which no plan can go, those that ended above it are placed first.  Writes the best of a few such plans. */
 bool plan(struct item *items, int count, size_t *block, size_t *bound, struct error *);
 #endif
