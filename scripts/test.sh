@@ -177,8 +177,8 @@ else
 fi
 
 # Addresses and undefined behaviour in one build; the saved inputs of the fuzz targets belong to it.
-# What Python makes of exported files is the same whatever the build.
-slow="test_onnx_python test_ncnn_python"
+# What Python makes of exported files is the same whatever the build; all networks would take minutes.
+slow="test_onnx_python test_ncnn_python test_configs"
 build SANITIZE=address,undefined tests
 unit sanitized build/address,undefined
 fuzz sanitized build/address,undefined

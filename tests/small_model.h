@@ -41,17 +41,11 @@ static inline void fill(float *p, ptrdiff_t count, double deviation, uint64_t st
         p[i] = (float)(deviation * random_normal(&random));
 }
 
-struct fixture { struct config config; struct model model; };
-
-static inline void open_model(struct fixture *f, const char *override)
+/* Weights as after some training: no output is constant. */
+static inline void model_randomise(struct model *model)
 {
-    struct error err = {0};
-    *f = (struct fixture){0};
-    if (!config_parse(&f->config, small_model, strlen(small_model), "small.yml", &override, override != NULL, &err)
-        || !model_open(&f->model, &f->config, &err))
-        fail_msg("%s", err.text);
-    model_start(&f->model);
-    struct params *params = &f->model.params;           /* weights as after some training: no output is constant */
+    struct params *params = &model->params;
+    model_start(model);
     for (int i = 0; i < params->count; i++)
         if (params->list[i].kind != PARAM_BUFFER && params->list[i].rank == 1)
             for (ptrdiff_t k = 0; k < params->list[i].count; k++) {
@@ -61,6 +55,18 @@ static inline void open_model(struct fixture *f, const char *override)
         else if (strncmp(params->list[i].name, "backbone.", 9) != 0 && params->list[i].rank == 4)
             fill(params->value + params->list[i].offset, params->list[i].count,
                  1 / sqrt(params->list[i].shape.h * params->list[i].shape.w * params->list[i].shape.c), (uint64_t)i);
+}
+
+struct fixture { struct config config; struct model model; };
+
+static inline void open_model(struct fixture *f, const char *override)
+{
+    struct error err = {0};
+    *f = (struct fixture){0};
+    if (!config_parse(&f->config, small_model, strlen(small_model), "small.yml", &override, override != NULL, &err)
+        || !model_open(&f->model, &f->config, &err))
+        fail_msg("%s", err.text);
+    model_randomise(&f->model);
 }
 
 static inline void close_model(struct fixture *f)

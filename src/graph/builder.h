@@ -32,6 +32,7 @@ struct builder {
     const char *const *freeze;          /* prefixes of names; what they fit normalises by running statistics */
     int freeze_count;
     char scope[512];                    /* "backbone.stage2.0." */
+    int numbered;                       /* nodes that have a number */
     int depth; size_t begin[SCOPES];    /* of each name that was entered, its place in scope */
     struct error error;
 };

@@ -52,6 +52,7 @@ union attr {
 struct node {
     const struct op *op;
     char *name;                         /* of its layer, as in the state_dict; owned */
+    int number;                         /* among those that are not `materialise`: alike fused and unfused */
     int in, out;                        /* operands and outputs in use */
     int operand[OP_IN], result[OP_OUT]; /* values of the graph */
     struct shape x[OP_IN], y[OP_OUT];

@@ -229,7 +229,7 @@ static double now(void)
 static void forward_node(struct graph *g, int i, uint64_t key)
 {
     struct call *call = &g->calls[FORWARD][i];
-    call->key = key ^ (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15);
+    call->key = key ^ (uint64_t)g->nodes[i].number * UINT64_C(0x9e3779b97f4a7c15);
     if (g->nodes[i].op->forward)
         g->nodes[i].op->forward(call);
     join_vectors(g, &g->nodes[i]);
