@@ -235,6 +235,33 @@ static void test_match_tells_where_networks_differ(void **state)
     close_model(&f);
 }
 
+/* A norm's epsilon is no weight: one that is not the model's would change what is detected. */
+static void test_match_compares_epsilons(void **state)
+{
+    static const enum layer_kind norms[] = { LAYER_NORM, LAYER_GROUP_NORM };
+    (void)state;
+    for (size_t k = 0; k < sizeof norms / sizeof *norms; k++) {
+        int met = 0;
+        for (size_t i = 0; i < MODEL_KINDS; i++) {
+            struct error err = {0};
+            struct fixture f;
+            struct tensors t = {0};
+            open_random(&f, model_kinds[i]);
+            struct network net = network_of(&f);
+            for (int l = 0; l < net.count; l++)
+                net.layers[l].eps *= net.layers[l].kind == norms[k] ? 10 : 1;
+            const bool differs = count_kind(&net, norms[k]) > 0;
+            assert_int_equal(model_match(&f.model, &net, "net.onnx", &t, &err), !differs);
+            assert_true(!differs || strstr(err.text, ", epsilon "));
+            met += differs;
+            tensors_free(&t);
+            network_free(&net);
+            close_model(&f);
+        }
+        assert_true(met > 0);
+    }
+}
+
 /* ---- networks that are none ---- */
 
 /* A convolution of 3 to 4 channels, 3 x 3, that an activation follows. */
@@ -321,6 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_network_computes_what_the_graph_does),
                                         cmocka_unit_test(test_match_finds_all_weights),
                                         cmocka_unit_test(test_match_tells_where_networks_differ),
+                                        cmocka_unit_test(test_match_compares_epsilons),
                                         cmocka_unit_test(test_refuses_what_is_no_network),
                                         cmocka_unit_test(test_refuses_what_does_not_fit) };
     return cmocka_run_group_tests(tests, NULL, NULL);

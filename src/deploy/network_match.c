@@ -41,8 +41,8 @@ static const struct tensor *weight_of(const struct network *net, const struct la
     return layer->weight == NO_TENSOR ? NULL : &net->weights.list[layer->weight];
 }
 
-/* All that two layers that are alike have equal, but for slopes, which formats round, and biases, which may be left
- * out where they are 0.  The last layers may have other channels: classes of their own. */
+/* All that two layers that are alike have equal, but for slopes and epsilons, which formats round, and biases, which
+ * may be left out where they are 0.  The last layers may have other channels: classes of their own. */
 enum { FACTS = 13 };
 
 static void facts_of(const struct side *side, int index, size_t facts[FACTS])
@@ -58,13 +58,19 @@ static void facts_of(const struct side *side, int index, size_t facts[FACTS])
     memcpy(facts, all, sizeof all);
 }
 
+static bool has_epsilon(const struct layer *layer)
+{
+    return layer->kind == LAYER_NORM || layer->kind == LAYER_GROUP_NORM;
+}
+
 static bool alike(const struct matching *m, int own, int theirs)
 {
+    const struct layer *x = &m->own.net->layers[own], *y = &m->theirs.net->layers[theirs];
     size_t a[FACTS], b[FACTS];
     facts_of(&m->own, own, a);
     facts_of(&m->theirs, theirs, b);
-    return memcmp(a, b, sizeof a) == 0
-        && fabsf(m->own.net->layers[own].slope - m->theirs.net->layers[theirs].slope) <= 1e-5f;
+    return memcmp(a, b, sizeof a) == 0 && fabsf(x->slope - y->slope) <= 1e-5f
+        && (!has_epsilon(x) || fabs(x->eps - y->eps) <= 1e-3 * x->eps);
 }
 
 static bool side_init(struct side *side, const struct network *net, struct error *err)
@@ -109,8 +115,10 @@ static struct layer_text describe(const struct network *net, int index)
     const struct layer *layer = &net->layers[index];
     const struct tensor *w = weight_of(net, layer);
     struct layer_text text;
-    int used = snprintf(text.s, 180, "%.100s (%s, %d channels", layer->name, layer_kind_name(layer->kind),
+    int used = snprintf(text.s, 150, "%.100s (%s, %d channels", layer->name, layer_kind_name(layer->kind),
                         layer->out_channels);
+    if (has_epsilon(layer))
+        used += snprintf(text.s + used, 30, ", epsilon %g", layer->eps);
     for (int i = 0; w && i < w->rank && i < 4; i++)
         used += snprintf(text.s + used, sizeof text.s - (size_t)used, "%s%zu", i ? " x " : ", weight ", w->dims[i]);
     snprintf(text.s + used, sizeof text.s - (size_t)used, ")");
