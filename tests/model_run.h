@@ -1,5 +1,5 @@
-/* tests/model_run.h -- one run of a model's graph, forward and, where it trains, backward; and whether another gives the
- * same numbers. */
+/* tests/model_run.h -- one run of a model's graph, forward and, where it trains, backward; and whether another gives
+ * the same numbers. */
 #ifndef MODEL_RUN_H
 #define MODEL_RUN_H
 #include "kernel/kernels.h"
@@ -71,8 +71,8 @@ static inline struct result run(const struct fixture *f, const struct variant *v
 }
 
 /* Outputs and statistics within the tolerance, gradients of parameters within theirs. */
-static inline bool compare(const struct fixture *f, const struct variant *v, const struct result *want, double tolerance,
-                           double of_gradients)
+static inline bool compare(const struct fixture *f, const struct variant *v, const struct result *want,
+                           double tolerance, double of_gradients)
 {
     struct result got = run(f, v);
     const struct params *params = &f->model.params;

@@ -71,8 +71,8 @@ static void test_plans(void **state)
 /* ---- fused and plain ---- */
 
 /* Plain is the same arithmetic in another order; measured, the same bits.  Winograd's transforms round differently, by
- * 1.4e-5 of the largest output; gradients are not compared then: where activations have kinks, rounding decides on which
- * side of them a number is (tests/test_model.c compares them in a network without). */
+ * 1.4e-5 of the largest output; gradients are not compared then: where activations have kinks, rounding decides on
+ * which side of them a number is (tests/test_model.c compares them in a network without). */
 static const struct { const char *name; bool direct; double outputs, gradients; } plain[] = {
     { "plain", false, 1e-6, 1e-6 }, { "plain, direct", true, 1e-4, INFINITY } };
 
