@@ -113,6 +113,7 @@ static void finite_numbers(const struct kernels *k, int c, bool add, const struc
         memcpy(x, in->a, sizeof x);
         x[i] = add ? i % 2 ? NAN : -INFINITY : -FLT_MAX;
         out->z[i] = k->finite(c, x);
+        out->y[i] = k->largest(c - i, in->a + i);
     }
 }
 
@@ -151,7 +152,7 @@ static const struct kernel_case {
     { "upsample_row, upsample_dx_row", upsample },
     { "focal", focal },
     { "softmax, softmax_double", softmax },
-    { "finite", finite_numbers },
+    { "finite, largest", finite_numbers },
     { "touching", touching },
     { "squares, adam, sgd, approach", steps },
     {0} };

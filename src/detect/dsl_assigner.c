@@ -80,7 +80,8 @@ double dsl_cost(const struct dsl_config *config, double background, double logit
     const double overlap = -config->iou_factor * log(iou + 1e-7);
     if (iou == 0)                       /* most pairs */
         return background + overlap;
-    return background - quality_focal(logit, 0, 2, NULL) + quality_focal(logit, iou, 2, NULL) + overlap;
+    const struct quality q = quality_of(logit, iou);
+    return background - q.absent + q.present + overlap;
 }
 
 static double distance_cost(const struct dsl_config *config, const double a[4], const double b[4], double stride)
@@ -101,18 +102,10 @@ static double needed(const struct work *k, double bound)
     return (1 - 1e-9) * exp((k->lowest_floor - bound - 1e-9 * fabs(bound)) / k->config->iou_factor);
 }
 
-static float largest(const float *x, int count)
-{
-    float top = x[0];
-#pragma omp simd reduction(max : top)
-    for (int i = 0; i < count; i++)
-        top = x[i] > top ? x[i] : top;
-    return top;
-}
-
 static double floor_of(const struct work *k, int v)
 {
-    return k->candidate[v].background - quality_focal(largest(k->c->logit[v], k->c->classes), 0, 2, NULL);
+    const float top = k->c->kernels->largest(k->c->classes, k->c->logit[v]);
+    return k->candidate[v].background - quality_focal(top, 0, 2, NULL);
 }
 
 static void prepare(struct work *k)
@@ -170,11 +163,11 @@ static int list_ones(const unsigned char *restrict flag, int count, int *restric
 static int list_pairs(struct work *k, const double object[4])
 {
     const int count = list_ones(k->touch, k->c->count, k->pair);
-    k->overlaps.count = 0;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         k->iou[i] = box_iou(k->c->box[k->pair[i]], object);
+    k->overlaps.count = 0;
+    for (int i = 0; i < count; i++)
         smallest_offer(&k->overlaps, -k->iou[i], i);
-    }
     return count;
 }
 

@@ -19,6 +19,12 @@ double quality_focal(double x, double y, double beta, double *slope)
     return modulation * bce;
 }
 
+struct quality quality_of(double x, double y)
+{
+    const double e = exp(-fabs(x)), p = (x < 0 ? e : 1) / (1 + e), d = p - y, softplus = fmax(x, 0) + log1p(e);
+    return (struct quality){ p * p * softplus, d * d * (softplus - x * y) };
+}
+
 /* ln P_j = x_j - total, and the largest P, unlike others, is never 0.
  *     dDFL/dx_j = P_j - (i + 1 - y) [j = i] - (y - i) [j = i + 1] */
 double distribution_focal(const double *x, const double *p, int bins, double y, double *slope)

@@ -10,6 +10,10 @@ double sigmoid(double x);
  * At y = p the derivative is 0, for any beta.  slope may be NULL. */
 double quality_focal(double x, double y, double beta, double *slope);
 
+/* Of beta = 2 the loss of a logit whose target is 0, and of one whose target is y, at the price of one. */
+struct quality { double absent, present; };
+struct quality quality_of(double x, double y);
+
 /* Distribution focal loss of the logits x[0 .. bins-1] of one side, target y in [0, bins - 1) (eq. 6).  With
  * P = softmax(x), which is given, and i = floor(y):
  *     DFL = -(i + 1 - y) ln P_i - (y - i) ln P_{i+1} */

@@ -194,12 +194,9 @@ static void assign_gfl(struct loss *loss, int image, const float *pred, const st
     tmp->used = mark;
 }
 
-static double top_probability(const float *logit, int classes)
+static double top_probability(const struct loss *loss, const float *logit)
 {
-    float top = logit[0];
-    for (int c = 1; c < classes; c++)
-        top = fmaxf(top, logit[c]);
-    return sigmoid(top);
+    return sigmoid(loss->kernels->largest(loss->config.classes, logit));
 }
 
 static void assign_image(const void *job, int image)
@@ -218,7 +215,7 @@ static void assign_image(const void *job, int image)
             sums.positives += loss->match[at] >= 0;
             for (int head = 0; head < LOSS_HEADS && loss->match[at] >= 0; head++)
                 if (k->pred[head])
-                    sums.weight[head] += top_probability(k->pred[head] + start, config->classes);
+                    sums.weight[head] += top_probability(loss, k->pred[head] + start);
         }
     }
     loss->image[image] = sums;
@@ -312,7 +309,7 @@ static void gradient_row(const struct gradient_job *k, int image, struct prior p
     if (match < 0)
         memset(dx + classes, 0, (size_t)(channels - classes) * sizeof *dx);
     else
-        box_gradient(k, prior, truth->box[match], top_probability(x, classes), x + classes, dx + classes, sum);
+        box_gradient(k, prior, truth->box[match], top_probability(k->loss, x), x + classes, dx + classes, sum);
 }
 
 static void gradient_line(const void *job, int line)

@@ -77,8 +77,9 @@ struct kernels {
     void (*norm_dx)(const struct affine *, const struct norm_map *, int n, int c, const real *x, int ldx,
                     const real *dy, int lddy, bool add, real *dx, int lddx);
 
-    /* Are all n numbers finite? */
+    /* Are all n numbers finite?  The largest of n >= 1 numbers, none a NaN. */
     bool (*finite)(ptrdiff_t n, const real *x);
+    real (*largest)(ptrdiff_t n, const real *x);
 
     /* y = softmax(scale x), row by row of n rows of c numbers; x and y may be the same, scale is positive. */
     void (*softmax)(int n, int c, real scale, const real *x, real *y);

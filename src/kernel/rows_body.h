@@ -17,6 +17,23 @@ static bool finite_numbers(ptrdiff_t n, const real *x)
     return !wrong;
 }
 
+static real largest(ptrdiff_t n, const real *x)
+{
+    enum { ABREAST = 16 };
+    real top[ABREAST];
+    ptrdiff_t i = 0;
+    for (int j = 0; j < ABREAST; j++)
+        top[j] = x[0];
+    for (; i + ABREAST <= n; i += ABREAST)
+        for (int j = 0; j < ABREAST; j++)
+            top[j] = x[i + j] > top[j] ? x[i + j] : top[j];
+    for (; i < n; i++)
+        top[0] = x[i] > top[0] ? x[i] : top[0];
+    for (int j = 1; j < ABREAST; j++)
+        top[0] = top[j] > top[0] ? top[j] : top[0];
+    return top[0];
+}
+
 static void interleave(int n, int c, const real *restrict a, int lda, const real *restrict b, int ldb,
                        real *restrict y, int ldy)
 {

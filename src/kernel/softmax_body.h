@@ -1,14 +1,12 @@
-/* kernel/softmax_body.h -- included by every isa_*.c after an exp_*.h.  Twice the same, but for the type. */
+/* kernel/softmax_body.h -- twice the same but for the type; included by every isa_*.c after exp_*.h and rows_body.h. */
 #include "kernel/inlined.h"
 #include "kernel/kernels.h"
 
 static void softmax(int n, int c, real scale, const real *x, real *y)
 {
     for (; n > 0; n--, x += c, y += c) {
-        real top = x[0], sum = 0;
-#pragma omp simd reduction(max : top)
-        for (int i = 0; i < c; i++)
-            top = x[i] > top ? x[i] : top;
+        const real top = largest(c, x);
+        real sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (int i = 0; i < c; i++)
             sum += y[i] = exp_below(scale * (x[i] - top));
@@ -22,8 +20,7 @@ INLINED void softmax_double_rows(int c, int n, double scale, const double *x, do
 {
     for (; n > 0; n--, x += c, y += c) {
         double top = x[0], sum = 0;
-#pragma omp simd reduction(max : top)
-        for (int i = 0; i < c; i++)
+        for (int i = 1; i < c; i++)
             top = x[i] > top ? x[i] : top;
 #pragma omp simd reduction(+ : sum)
         for (int i = 0; i < c; i++)

@@ -7,6 +7,6 @@
     .interleave = interleave, .every_second = every_second,
     .max_pool_row = max_pool_row, .max_pool_dx_row = max_pool_dx_row,
     .upsample_row = upsample_row, .upsample_dx_row = upsample_dx_row,
-    .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx, .finite = finite_numbers, 
+    .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx, .finite = finite_numbers, .largest = largest,
     .softmax = softmax, .softmax_double = softmax_double, .focal = focal, .touching = touching,
     .squares = squares, .adam = adam, .sgd = sgd, .approach = approach,
