@@ -69,6 +69,7 @@ $(BUILD)/src/kernel/isa_sse.o:    EXTRA += $(FAST)
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
 $(BUILD)/src/kernel/isa_avx2.o:   EXTRA += $(FAST) -mavx2 -mfma
 $(BUILD)/src/kernel/isa_avx512.o: EXTRA += $(FAST) -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
+$(BUILD)/src/kernel/tiles_amx.o:  EXTRA += $(FAST) -mavx512f -mavx512bw -mavx512vl -mavx512bf16 -mamx-tile -mamx-bf16
 endif
 
 # Ops, executor and plain kernels once more in double, for gradient checks.

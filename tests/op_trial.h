@@ -40,7 +40,7 @@ struct trial {
     struct buffer x[OP_IN], start[OP_IN], dx[OP_IN], before[OP_IN], y, dy;
     real *vectors[OP_IN + 1];                   /* scale, then shift, of the operands and of y */
     double *plus, *minus;                       /* y on both sides of a difference quotient */
-    unsigned char *save, *work, *scratch;
+    unsigned char *save, *packed, *work, *scratch;
 };
 
 static inline double sigmoid(double z) { return 1 / (1 + exp(-z)); }
@@ -128,6 +128,7 @@ static inline bool guard_intact(const unsigned char *p, size_t bytes)
 }
 
 static inline size_t save_size(const struct node *n) { return n->op->save ? n->op->save(n) : 0; }
+static inline size_t packed_size(const struct node *n) { return n->op->packed ? n->op->packed(n) : 0; }
 
 static inline size_t most_of(const struct node *n, size_t (*size)(const struct node *, enum pass))
 {
@@ -246,6 +247,7 @@ static inline struct trial *trial_new(const struct op_case *row, uint64_t seed, 
         new_operand(t, i, &random);
     new_output(t, &random);
     t->call.save = t->save = guarded(save_size(n));
+    t->call.packed = t->packed = guarded(packed_size(n));
     t->call.work = t->work = guarded(most_of(n, row->op->work));
     t->call.scratch = t->scratch = guarded(THREADS * scratch_size(n));
     t->call.scratch_size = scratch_size(n);
@@ -267,14 +269,16 @@ static inline void trial_free(struct trial *t)
     free(t->plus);
     free(t->minus);
     free(t->save);
+    free(t->packed);
     free(t->work);
     free(t->scratch);
     free(t);
 }
 
-/* work and scratch promise nothing of what they held. */
+/* Neither promises anything of what it held. */
 static inline void spoil(struct trial *t)
 {
+    memset(t->packed, 0xff, packed_size(&t->node));
     memset(t->work, 0xff, most_of(&t->node, t->row->op->work));
     memset(t->scratch, 0xff, THREADS * scratch_size(&t->node));
 }
@@ -285,6 +289,8 @@ static inline void trial_forward(struct trial *t)
         if (t->row->op->changes >> i & 1)
             buffer_copy(t->x[i], t->start[i]);
     spoil(t);
+    if (packed_size(&t->node))
+        t->row->op->pack(&t->call);
     t->row->op->forward(&t->call);
 }
 
@@ -329,7 +335,8 @@ static inline double trial_slope(struct trial *t, int i, ptrdiff_t e, double h)
 
 static inline bool guards_intact(const struct trial *t)
 {
-    bool ok = guard_intact(t->save, save_size(&t->node)) && guard_intact(t->work, most_of(&t->node, t->row->op->work))
+    bool ok = guard_intact(t->save, save_size(&t->node)) && guard_intact(t->packed, packed_size(&t->node))
+           && guard_intact(t->work, most_of(&t->node, t->row->op->work))
            && guard_intact(t->scratch, THREADS * scratch_size(&t->node)) && gaps_intact(t->call.dy[0])
            && gaps_intact((struct view){ t->y.p, t->node.y[0].n, t->node.y[0].h, t->node.y[0].w, t->node.y[0].c,
                                          t->node.y[0].c + GAP, NULL });

@@ -39,12 +39,12 @@ static void check(const struct merging *c)
     struct graph g = {0};
     struct error err = {0};
     static float pixel[IMAGES * H * W * 3];
-    const struct graph_options options = { .n = IMAGES, .h = H, .w = W };
+    const struct graph_options options = { .n = IMAGES, .h = H, .w = W, .kernels = kernels_wanted(&err) };
     const struct team team = { 2 };
     open_file(&f, c, &err);
     struct params *params = &f.model.params;
     const struct binding to = { .params = params, .values = params->value, .team = &team,
-                                .kernels = kernels_wanted(&err) };
+                                .kernels = options.kernels };
     fill(pixel, IMAGES * H * W * 3, 1, 5);
     shake(params, seed());
     if (!to.kernels || !settle(&f.model, options, &to, NULL, seed(), &err) || !model_graph(&f.model, &options, &g, &err)

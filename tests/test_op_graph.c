@@ -449,7 +449,7 @@ static void test_blame(void **state)
 {
     struct net net;
     (void)state;
-    open_net(&net, &cases[1], &(struct variant){ .threads = 1, .evaluation = true });
+    open_net(&net, &cases[1], &(struct variant){ .threads = 1 });
     forward(&net);
     fill(graph_view(&net.graph, 0), 1);
     assert_null(graph_blame(&net.graph, 0));

@@ -4,13 +4,18 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 /* A job is open while threads may join it.  `state` holds all that a thread must know to join: how many did, how many
  * may, in multiples of PLACE, and OPEN.  One that saw an earlier job's state joins only if this job's is the same.
  *
- * 1. body, job, chunks and next are written before the job opens, and not again before it is closed and every thread
+ * 1. body, job and shares are written before the job opens, and not again before it is closed and every thread
  *    that joined has finished.
  * 2. A thread works at a job only between joining and finishing. */
+/* A thread's own part of the chunks: it works there first, then helps the others.  What it reads of one job's results in
+ * the next is then mostly what its own core's cache holds. */
+struct share { _Alignas(64) atomic_int next; int end; };
+
 enum { SPINS = 4000, PLACE = TEAM_MOST, JOINED = PLACE - 1, OPEN = TEAM_MOST * PLACE };
 
 static struct pool {
@@ -22,12 +27,13 @@ static struct pool {
     atomic_uint generation, state, finished;
     void (*body)(const void *job, int chunk);
     const void *job;
-    int chunks;
-    atomic_int next;
+    int share_count;
+    struct share shares[TEAM_MOST];
 } pool = { .owner = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER,
            .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
 
-static _Thread_local int self;
+static _Thread_local int self;          /* this thread's place in the job */
+static _Thread_local int home;          /* which share it starts with, the same in all jobs */
 
 int cores(void)
 {
@@ -47,9 +53,12 @@ static void pause_a_little(void)
 
 static void work(void)
 {
-    int chunk;
-    while ((chunk = atomic_fetch_add_explicit(&pool.next, 1, memory_order_relaxed)) < pool.chunks)
-        pool.body(pool.job, chunk);
+    for (int i = 0; i < pool.share_count; i++) {
+        struct share *share = &pool.shares[(home + i) % pool.share_count];
+        int chunk;
+        while ((chunk = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed)) < share->end)
+            pool.body(pool.job, chunk);
+    }
 }
 
 static bool has_room(unsigned state)
@@ -93,10 +102,10 @@ static void sleep_until(unsigned seen)
     pthread_mutex_unlock(&pool.sleep);
 }
 
-static void *thread_main(void *unused)
+static void *thread_main(void *number)
 {
     unsigned seen = 0;
-    (void)unused;
+    home = (int)(intptr_t)number;
     for (;;) {
         sleep_until(seen);
         seen = atomic_load(&pool.generation);
@@ -112,7 +121,7 @@ static void start_threads(int count)
 {
     for (; pool.threads < count; pool.threads++) {
         pthread_t thread;
-        if (pthread_create(&thread, NULL, thread_main, NULL) != 0)
+        if (pthread_create(&thread, NULL, thread_main, (void *)(intptr_t)(pool.threads + 1)) != 0)
             return;                                     /* fewer threads do the same work */
         pthread_detach(thread);
     }
@@ -120,10 +129,13 @@ static void start_threads(int count)
 
 static void open_job(int most, int chunks, void (*body)(const void *, int), const void *job)
 {
-    pool.chunks = chunks;
+    pool.share_count = most + 1;
+    for (int i = 0; i <= most; i++) {
+        atomic_store_explicit(&pool.shares[i].next, (int)((int64_t)chunks * i / (most + 1)), memory_order_relaxed);
+        pool.shares[i].end = (int)((int64_t)chunks * (i + 1) / (most + 1));
+    }
     pool.body = body;
     pool.job = job;
-    atomic_store_explicit(&pool.next, 0, memory_order_relaxed);
     atomic_store(&pool.finished, 0);
     atomic_store(&pool.state, OPEN | (unsigned)most * PLACE);
     atomic_fetch_add(&pool.generation, 1);

@@ -25,6 +25,7 @@ struct builder {
     bool explained;                     /* gradients of inputs; not with training */
     bool unfused;                       /* nothing stays pending: the oracle of what does */
     bool direct;                        /* no Winograd */
+    int tiles;                          /* pieces of a number in convolutions on a matrix unit (kernel/tiles.h), or 0 */
     bool detached;                      /* the auxiliary branch reads features without gradient */
     bool merged;                        /* branches that are trained in parallel are one convolution */
     bool branches;                      /* set: there are such, as branches */

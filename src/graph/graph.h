@@ -4,7 +4,8 @@
  *     write into graph_view(g, input);  graph_forward(g, key);
  *     read graph_view(g, output);  write graph_gradient(g, output);  graph_backward(g, false);
  *     read the parameters' gradients, or graph_gradient(g, input).
- * Nothing allocates after graph_bind.
+ * Nothing allocates after graph_bind.  A graph that makes no gradients of parameters reads them in graph_bind: when
+ * they have changed, it must be bound anew.
  *
  * Time runs in whole steps: node i runs forward at i, the loss stands at N, node i runs backward at 2N - i.
  * 1. A value's memory lives from the first write to the last read of any value that shares it.
@@ -57,7 +58,7 @@ struct graph {
 
     bool *add;                          /* [node][OP_IN]: a later writer of that operand's gradient */
     struct item *items; int item_count;
-    int *save, *work[2];                /* [node]: items, or NOWHERE */
+    int *save, *packed, *work[2];       /* [node]: items, or NOWHERE; packed: of what every run packs */
     size_t block_size, bound;           /* bytes: as planned, and the least that any plan could take */
     ptrdiff_t vector_count;
 
@@ -69,6 +70,7 @@ struct graph {
     bool borrowed;                      /* block is the binding's */
     real *vectors;
     unsigned char *scratch; size_t scratch_size;
+    unsigned char *kept;                /* what is packed once */
     struct call *calls[2];              /* [pass][node] */
     double *seconds[2];                 /* [pass][node] the caller's: what each takes is added; NULL: unmeasured */
     /* The caller's, or NULL: called when a node's output has been computed, and when its gradient is whole. */

@@ -242,6 +242,15 @@ static void use(struct graph *g, int item, int time)
 
 static size_t bytes_of(struct shape s) { return (size_t)pixels_of(s) * (size_t)s.c * sizeof(real); }
 
+/* What is packed of node i stays as it is: its operands but the first are parameters, and nothing trains them. */
+static bool packs_once(const struct graph *g, int i)
+{
+    for (int k = 1; k < g->nodes[i].in; k++)
+        if (operand(g, i, k)->param < 0)
+            return false;
+    return g->gradients != GRADIENTS_PARAMS;
+}
+
 static void make_items(struct graph *g)
 {
     for (int v = 0; v < g->value_count; v++) {
@@ -253,9 +262,11 @@ static void make_items(struct graph *g)
     }
     for (int i = 0; i < g->node_count; i++) {
         const struct node *n = &g->nodes[i];
-        g->save[i] = g->work[FORWARD][i] = g->work[BACKWARD][i] = NOWHERE;
+        g->save[i] = g->packed[i] = g->work[FORWARD][i] = g->work[BACKWARD][i] = NOWHERE;
         if (n->op->save && n->op->save(n))
             add_item(g, n->op->save(n), &g->save[i]);
+        if (n->op->packed && n->op->packed(n) && !packs_once(g, i))
+            add_item(g, n->op->packed(n), &g->packed[i]);
         for (int pass = FORWARD; pass <= BACKWARD; pass++)
             if (n->op->work && n->op->work(n, (enum pass)pass) && (pass == FORWARD || runs_backward(g, i)))
                 add_item(g, n->op->work(n, (enum pass)pass), &g->work[pass][i]);
@@ -281,6 +292,7 @@ static void find_lifetimes(struct graph *g)
         const int back = 2 * loss - i;
         const bool runs = runs_backward(g, i);
         use(g, g->save[i], i);
+        use(g, g->packed[i], i);
         use(g, g->work[FORWARD][i], i);
         use_value(g, n->result[0], i);
         for (int k = 0; k < n->in; k++) {
@@ -311,13 +323,14 @@ static void find_lifetimes(struct graph *g)
 
 bool layout(struct graph *g, struct params *params, struct error *err)
 {
-    const size_t nodes = (size_t)g->node_count, items = 2 * (size_t)g->value_count + 3 * nodes;
+    const size_t nodes = (size_t)g->node_count, items = 2 * (size_t)g->value_count + 4 * nodes;
     g->add = new_array(nodes * OP_IN, sizeof *g->add, err);
     g->items = new_array(items, sizeof *g->items, err);
     g->save = new_array(nodes, sizeof *g->save, err);
+    g->packed = new_array(nodes, sizeof *g->packed, err);
     g->work[FORWARD] = new_array(nodes, sizeof *g->save, err);
     g->work[BACKWARD] = new_array(nodes, sizeof *g->save, err);
-    if (!g->add || !g->items || !g->save || !g->work[FORWARD] || !g->work[BACKWARD])
+    if (!g->add || !g->items || !g->save || !g->packed || !g->work[FORWARD] || !g->work[BACKWARD])
         return false;
     if (!want_gradients(g, params, err))
         return false;

@@ -39,7 +39,8 @@ struct lazy { const real *scale, *shift; int ld; enum act act; real slope; };
 enum pass { FORWARD, BACKWARD };
 
 union attr {
-    struct { int stride, pad, groups; bool direct; } conv;  /* kernel size: the weight's h, w; direct: no Winograd */
+    struct { int stride, pad, groups; bool direct; int tiles; } conv;   /* kernel size: the weight's h, w; direct: no
+                                                                   Winograd; tiles: pieces on a matrix unit, 0: not */
     struct { real eps, momentum, slope; enum act act; int groups; bool training; } norm;
     struct { enum act act; real slope; } act;
     struct { int kernel, stride, pad; } pool;
@@ -66,6 +67,7 @@ struct call {
     struct lazy lx[OP_IN], ly[OP_OUT];  /* pending on the way in and out */
     bool add[OP_IN];
     void *save;                         /* the op's own bytes, kept from forward to backward */
+    void *packed;                       /* what pack has made of the parameters */
     void *work;                         /* bytes for this call, shared by the threads */
     unsigned char *scratch;             /* bytes for each thread: call_scratch() */
     size_t scratch_size;
@@ -94,8 +96,10 @@ struct op {                             /* what a row leaves out is 0, always th
     /* channels: the output always lives in operand 0 at this slice. */
     bool (*output_in_operand)(const struct node *, struct slice *);
     size_t (*save)(const struct node *);                        /* bytes; NULL: none */
+    size_t (*packed)(const struct node *);                      /* bytes that pack writes for forward; NULL: none */
     size_t (*work)(const struct node *, enum pass);             /* bytes for one call; NULL: none */
     size_t (*scratch)(const struct node *, enum pass);          /* bytes a thread; NULL: none */
+    void (*pack)(const struct call *);  /* parameters as forward wants them; again only when they have changed */
     void (*forward)(const struct call *);
     void (*backward)(const struct call *);
     double (*macs)(const struct node *);                        /* multiply-adds of the layer's definition */

@@ -81,6 +81,7 @@ static struct call make_call(const struct graph *g, int i, enum pass pass)
     if (pass == BACKWARD)
         call.dy[0] = graph_gradient(g, n->result[0]);
     call.save = item_memory(g, g->save[i]);
+    call.packed = item_memory(g, g->packed[i]);
     call.work = item_memory(g, g->work[pass][i]);
     return call;
 }
@@ -140,6 +141,28 @@ static bool take_scratch(struct graph *g, struct error *err)
     return g->scratch || fail(err, "out of memory: %zu bytes of scratch", bytes);
 }
 
+static size_t kept_bytes(const struct graph *g, int i)
+{
+    const struct node *n = &g->nodes[i];
+    const size_t bytes = n->op->packed && g->packed[i] == NOWHERE ? n->op->packed(n) : 0;
+    return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+}
+
+/* Parameters that stay as they are are packed once, into memory of their own. */
+static bool pack_once(struct graph *g, struct error *err)
+{
+    size_t bytes = PLAN_ALIGN;
+    for (int i = 0; i < g->node_count; i++)
+        bytes += kept_bytes(g, i);
+    unsigned char *to = g->kept = aligned_alloc(PLAN_ALIGN, bytes);
+    for (int i = 0; to && i < g->node_count; to += kept_bytes(g, i++))
+        if (kept_bytes(g, i)) {
+            g->calls[FORWARD][i].packed = to;
+            g->nodes[i].op->pack(&g->calls[FORWARD][i]);
+        }
+    return to || fail(err, "out of memory: %zu bytes of packed weights", bytes);
+}
+
 bool graph_bind(struct graph *g, const struct binding *to, struct error *err)
 {
     g->params = to->params;
@@ -155,7 +178,7 @@ bool graph_bind(struct graph *g, const struct binding *to, struct error *err)
         for (int i = 0; ok && i < g->node_count; i++)
             g->calls[pass][i] = make_call(g, i, (enum pass)pass);
     }
-    return ok;
+    return ok && pack_once(g, err);
 }
 
 void graph_free(struct graph *g)
@@ -173,6 +196,8 @@ void graph_free(struct graph *g)
     free(g->add);
     free(g->items);
     free(g->save);
+    free(g->packed);
+    free(g->kept);
     free(g->work[FORWARD]);
     free(g->work[BACKWARD]);
     free(g->vectors);
@@ -230,6 +255,8 @@ static void forward_node(struct graph *g, int i, uint64_t key)
 {
     struct call *call = &g->calls[FORWARD][i];
     call->key = key ^ (uint64_t)g->nodes[i].number * UINT64_C(0x9e3779b97f4a7c15);
+    if (g->packed[i] != NOWHERE)
+        g->nodes[i].op->pack(call);
     if (g->nodes[i].op->forward)
         g->nodes[i].op->forward(call);
     join_vectors(g, &g->nodes[i]);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/real.h"
 #include "kernel/act.h"
+#include "kernel/tiles.h"
 #include "kernel/winograd.h"
 #include <stddef.h>
 
@@ -37,6 +38,7 @@ struct kernels {
                       real *c, int ldc);
 
     struct winograd winograd;           /* kernel/winograd.h */
+    const struct tiles *tiles;          /* kernel/tiles.h; NULL: there is no matrix unit */
 
     /* Row i of y.  x points at input row `first`; the rows that exist and are read must be there.  bias may be NULL. */
     void (*depthwise_row)(const struct depthwise *, int i, const real *x, int first, const real *w, const real *bias,
@@ -100,7 +102,8 @@ struct kernels {
     void (*approach)(ptrdiff_t n, real share, const real *x, real *y);
 };
 
-/* The table called ref, sse, avx2, avx512 or neon (misuse if this machine or build has no such); NULL: the fastest. */
+/* The table called ref, sse, avx2, avx512, amx or neon (misuse if this machine or build has no such); NULL: the
+ * fastest. */
 const struct kernels *kernels_pick(const char *name, struct error *);
 const struct kernels *kernels_wanted(struct error *);   /* the one that the environment names as NANODET_ISA, if any */
 #endif

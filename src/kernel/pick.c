@@ -1,6 +1,11 @@
 #include "base/table.h"
 #include "kernel/tables.h"
 #include <stdlib.h>
+#if defined(__x86_64__) && !defined(REAL_IS_DOUBLE)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 static bool always(void) { return true; }
 
@@ -11,6 +16,16 @@ static bool has_avx512(void)
 {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
         && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+}
+
+/* The processor must have it, and the kernel save its registers, for which a process asks once. */
+static bool has_amx(void)
+{
+    enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, AVX512_BF16 = 1 << 5, ASK = 0x1023, TILE_DATA = 18 };
+    unsigned a, b, c, d, more = 0;
+    if (!has_avx512() || !__get_cpuid_count(7, 0, &a, &b, &c, &d) || !__get_cpuid_count(7, 1, &more, &b, &c, &a))
+        return false;
+    return (d & AMX_BF16) && (d & AMX_TILE) && (more & AVX512_BF16) && syscall(SYS_arch_prctl, ASK, TILE_DATA) == 0;
 }
 #endif
 
@@ -25,6 +40,7 @@ static const struct isa {
     { "sse",    &kernels_sse,    always },
     { "avx2",   &kernels_avx2,   has_avx2 },
     { "avx512", &kernels_avx512, has_avx512 },
+    { "amx",    &kernels_amx,    has_amx },
 #elif defined(__aarch64__) && !defined(REAL_IS_DOUBLE)
     { "neon",   &kernels_neon,   always },
 #endif

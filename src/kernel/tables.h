@@ -3,5 +3,6 @@
 #define KERNEL_TABLES_H
 #include "kernel/kernels.h"
 
-extern const struct kernels kernels_ref, kernels_sse, kernels_avx2, kernels_avx512, kernels_neon;
+extern const struct kernels kernels_ref, kernels_sse, kernels_avx2, kernels_avx512, kernels_amx, kernels_neon;
+extern const struct tiles tiles_ref, tiles_amx;
 #endif

@@ -81,10 +81,11 @@ static void conv_params(struct builder *b, const char *name, int in, struct conv
 value conv(struct builder *b, const char *name, value x, struct conv c)
 {
     const int in = channels_of(b, x);
+    const int tiles = b->training && c.kernel == 1 ? 0 : b->tiles;     /* in training 1x1 waits for memory, not for sums */
     value operands[3] = { x };
     conv_params(b, name, in, c, &operands[1], &operands[2]);
     return graph_node(b, &op_conv, name, operands, c.bias ? 3 : 2,
-                      (union attr){ .conv = { c.stride, c.pad, groups_of(c, in), b->direct } });
+                      (union attr){ .conv = { c.stride, c.pad, groups_of(c, in), b->direct, tiles } });
 }
 
 void conv_unused(struct builder *b, const char *name, int in, struct conv c)

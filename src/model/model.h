@@ -33,10 +33,12 @@ struct graph_options {
     bool explained;                             /* gradients of the image instead, as an evaluation sees it */
     bool detached;                              /* the auxiliary branch reads features without gradient */
     bool unfused, separate;                     /* oracles: nothing stays pending, no memory is shared */
+    const struct kernels *kernels;              /* that it will be bound to; NULL: whichever, without a matrix unit */
 };
 
 /* A graph with the input 0, [n][h][w][3], and the outputs "main" and, where it trains with one, "aux": rows
- * [level][image][y][x].  NANODET_CONV=direct in the environment: no Winograd.  Exit 2 if the sizes do not suit. */
+ * [level][image][y][x].  NANODET_CONV=direct in the environment: no Winograd, no
+ * matrix unit.  Exit 2 if the sizes do not suit. */
 bool model_graph(struct model *, const struct graph_options *, struct graph *, struct error *);
 enum { MODEL_INPUT = 0 };
 #endif

@@ -69,7 +69,8 @@ static struct plan *free_place(struct plans *plans)
 static struct plan *make(struct plans *plans, const struct graph_options *o, struct error *err)
 {
     struct plan p = { .options = *o };
-    bool ok = model_graph(plans->model, o, &p.graph, err) && grow_block(plans, p.graph.block_size, err);
+    p.options.kernels = plans->to.kernels;
+    bool ok = model_graph(plans->model, &p.options, &p.graph, err) && grow_block(plans, p.graph.block_size, err);
     plans->to.block = plans->block;
     ok = ok && graph_bind(&p.graph, &plans->to, err) && criterion_grid(plans->model, o->n, o->h, o->w, &p.grid, err)
       && (!plans->criterion

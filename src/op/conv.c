@@ -2,7 +2,7 @@
 #include "op/conv.h"
 
 #include "base/least.h"
-#include "op/lazy.h"
+#include "kernel/kernels.h"
 #include <string.h>
 
 static bool shape(struct node *n, struct error *err)
@@ -10,7 +10,8 @@ static bool shape(struct node *n, struct error *err)
     const struct shape *x = &n->x[INPUT], *w = &n->x[WEIGHT];
     const int stride = n->attr.conv.stride, pad = n->attr.conv.pad, groups = n->attr.conv.groups;
     if (stride < 1 || pad < 0 || groups < 1 || x->c % groups || w->n % groups || w->c != x->c / groups)
-        return fail(err, "%d channels, %d outputs and %d inputs a group do not fit %d groups", x->c, w->n, w->c, groups);
+        return fail(err, "%d channels, %d outputs and %d inputs a group do not fit %d groups", x->c, w->n, w->c,
+                    groups);
     if (n->in > BIAS && n->x[BIAS].c != w->n)
         return fail(err, "a bias of %d for %d outputs", n->x[BIAS].c, w->n);
     if (x->lv.count && (stride != 1 || w->h != 2 * pad + 1 || w->w != 2 * pad + 1))
@@ -91,6 +92,23 @@ size_t input_rows_bytes(const struct node *n, int output_rows)
     return (size_t)rows * (size_t)widest(&n->x[INPUT]) * (size_t)n->x[INPUT].c * sizeof(real);
 }
 
+void write_source(const struct source *s, struct range r, real *to, int ld)
+{
+    if (s->gradient)
+        s->k->kernels->store_rows(r.count, s->c, s->gradient->p + r.first * s->gradient->ld, s->gradient->ld, false, to,
+                                  ld);
+    else
+        write_values(s->k, INPUT, r, to, ld);
+}
+
+const real *source_values(const struct source *s, struct range r, real *scratch, int *ld)
+{
+    if (!s->gradient)
+        return values(s->k, INPUT, r, scratch, ld);
+    *ld = s->gradient->ld;
+    return s->gradient->p + r.first * *ld;
+}
+
 int part_count(int blocks) { return least(blocks, PARTS); }
 
 struct part part_at(int blocks, int part)
@@ -154,7 +172,7 @@ static void bias_backward(const struct call *k)
 /* The first way that fits. */
 static const struct conv_way *way(const struct node *n)
 {
-    static const struct conv_way *const ways[] = { &conv_depthwise, &conv_winograd, &conv_dense };
+    static const struct conv_way *const ways[] = { &conv_depthwise, &conv_tiles, &conv_winograd, &conv_dense };
     int i = 0;
     while (!ways[i]->fits(n))
         i++;
@@ -170,6 +188,8 @@ static size_t work(const struct node *n, enum pass pass)
     return own > bias ? own : bias;
 }
 
+static size_t packed(const struct node *n) { return way(n)->packed ? way(n)->packed(n) : 0; }
+static void pack(const struct call *k) { way(k->node)->pack(k); }
 static size_t scratch(const struct node *n, enum pass pass) { return way(n)->scratch(n, pass); }
 static void forward(const struct call *k) { way(k->node)->forward(k); }
 
@@ -188,5 +208,5 @@ static double macs(const struct node *n)
 
 const struct op op_conv = {
     .name = "conv", .in_min = 2, .in_max = 3, .bwd_reads_x = 1 << INPUT | 1 << WEIGHT, .takes_lazy = 1 << INPUT,
-    .takes_levels = 1 << INPUT, .shape = shape, .work = work, .scratch = scratch,
-    .forward = forward, .backward = backward, .macs = macs };
+    .takes_levels = 1 << INPUT, .shape = shape, .packed = packed, .work = work,
+    .scratch = scratch, .pack = pack, .forward = forward, .backward = backward, .macs = macs };

@@ -9,17 +9,20 @@
 #ifndef OP_CONV_H
 #define OP_CONV_H
 #include "graph/op.h"
+#include "op/lazy.h"
 
 enum { INPUT, WEIGHT, BIAS, PARTS = 8 };
 
 struct conv_way {
     bool (*fits)(const struct node *);
+    size_t (*packed)(const struct node *);
     size_t (*work)(const struct node *, enum pass);
     size_t (*scratch)(const struct node *, enum pass);
+    void (*pack)(const struct call *);                  /* both NULL: forward reads the weights as they are */
     void (*forward)(const struct call *);
     void (*backward)(const struct call *);              /* of input and weights; the bias is op_conv's */
 };
-extern const struct conv_way conv_depthwise, conv_winograd, conv_dense;
+extern const struct conv_way conv_depthwise, conv_tiles, conv_winograd, conv_dense;
 
 /* Rows [row, row + rows) of one image, whose size is h x w; first: the block's first pixel in the tensor. */
 struct block { int level, image, row, rows, h, w; ptrdiff_t first; };
@@ -35,6 +38,12 @@ struct block block_at(const struct shape *, int rows, int index);
 struct rows { const real *p; int ld, first; };
 struct rows input_rows(const struct call *, struct block output, real *scratch);
 size_t input_rows_bytes(const struct node *, int output_rows);
+
+/* What a pass reads: the input, which may be pending, or a gradient; c channels. */
+struct source { const struct call *k; const struct view *gradient; int c; };
+void write_source(const struct source *, struct range, real *to, int ld);
+/* The numbers of the range, *ld apart, where they lie if nothing is pending, else in scratch of count * c. */
+const real *source_values(const struct source *, struct range, real *scratch, int *ld);
 
 /* The blocks [from, to) of part `part` of `blocks`. */
 struct part { int from, to; };

@@ -28,11 +28,13 @@ static int rows_a_block(const struct shape *s, int numbers_a_pixel)
 static int out_rows(const struct node *n) { return rows_a_block(&n->y[0], patch(n)); }
 static int in_rows(const struct node *n)  { return rows_a_block(&n->x[INPUT], dy_patch(n)); }
 
-/* The weights turned, forward for y, backward for dx; then the parts of dw. */
+static size_t packed(const struct node *n) { return (size_t)weights(n) * sizeof(real); }
+
+/* The weights turned for dx; then the parts of dw. */
 static size_t work(const struct node *n, enum pass pass)
 {
-    const int parts = pass == FORWARD ? 0 : part_count(block_count(&n->y[0], out_rows(n)));
-    return (size_t)weights(n) * (size_t)(1 + parts) * sizeof(real);
+    const int parts = part_count(block_count(&n->y[0], out_rows(n)));
+    return pass == FORWARD ? 0 : (size_t)weights(n) * (size_t)(1 + parts) * sizeof(real);
 }
 
 static size_t patch_bytes(const struct shape *s, int rows, int numbers)
@@ -109,16 +111,16 @@ static void forward_block(const void *job, int index)
         int ld;
         const real *p = patches(n, out, level_view(k->x[INPUT], out.level), in, g, after_input(k), &ld);
         k->kernels->gemm_near(false, count, outputs, patch(n), p, ld,
-                              (const real *)k->work + (ptrdiff_t)g * outputs * patch(n), outputs, bias,
+                              (const real *)k->packed + (ptrdiff_t)g * outputs * patch(n), outputs, bias,
                               to + g * outputs, y.ld);
     }
 }
 
 /* turned[group][u][v][c][o] = w[group o][u][v][c] */
-static void turn_for_y(const struct call *k)
+static void pack(const struct call *k)
 {
     const int outputs = group_outputs(k->node), numbers = patch(k->node);
-    real *to = k->work;
+    real *to = k->packed;
     for (int g = 0; g < k->node->attr.conv.groups; g++)
         for (int i = 0; i < numbers; i++)
             for (int o = 0; o < outputs; o++)
@@ -127,7 +129,6 @@ static void turn_for_y(const struct call *k)
 
 static void forward(const struct call *k)
 {
-    turn_for_y(k);
     team_for(k->team, block_count(&k->node->y[0], out_rows(k->node)), forward_block, k);
 }
 
@@ -158,7 +159,8 @@ static const real *dy_patches(const struct node *n, struct block in, struct view
             for (int u = 0; u < w.h; u++)
                 for (int v = 0; v < w.w; v++, to += outputs) {
                     const int i = r + pad - u, j = s + pad - v;
-                    if (i >= 0 && j >= 0 && i % stride == 0 && j % stride == 0 && i / stride < dy.h && j / stride < dy.w)
+                    if (i >= 0 && j >= 0 && i % stride == 0 && j % stride == 0 && i / stride < dy.h
+                        && j / stride < dy.w)
                         memcpy(to, at(dy, in.image, i / stride, j / stride) + group * outputs,
                                (size_t)outputs * sizeof *to);
                     else
@@ -218,4 +220,4 @@ static void backward(const struct call *k)
     }
 }
 
-const struct conv_way conv_dense = { fits, work, scratch, forward, backward };
+const struct conv_way conv_dense = { fits, packed, work, scratch, pack, forward, backward };

@@ -115,4 +115,5 @@ static void backward(const struct call *k)
     }
 }
 
-const struct conv_way conv_depthwise = { fits, work, scratch, forward, backward };
+const struct conv_way conv_depthwise = { .fits = fits, .work = work, .scratch = scratch, .forward = forward,
+                                         .backward = backward };

@@ -4,7 +4,6 @@
 #include "base/least.h"
 #include "kernel/kernels.h"
 #include "op/conv.h"
-#include "op/lazy.h"
 #include <string.h>
 
 enum { TILES = 32,                              /* a chunk of forward and dx */
@@ -48,9 +47,6 @@ static struct tile tile_at(const struct shape *s, int index)
     }
 }
 
-/* What a pass reads: an operand of the call, which may be pending, or a gradient. */
-struct source { const struct call *k; const struct view *gradient; int c; };
-
 /* The pixels [y, y + side) x [x, x + side) of a tile's image; 0 outside. */
 static void read_patch(const struct source *s, const struct tile *t, int y, int x, int side, real *patch)
 {
@@ -63,11 +59,7 @@ static void read_patch(const struct source *s, const struct tile *t, int y, int 
         if (y + i < 0 || y + i >= t->h || left >= right)
             continue;
         row += left * s->c;
-        if (s->gradient)
-            s->k->kernels->store_rows(right - left, s->c, s->gradient->p + first * s->gradient->ld, s->gradient->ld,
-                                      false, row, s->c);
-        else
-            write_values(s->k, INPUT, (struct range){ first, right - left }, row, s->c);
+        write_source(s, (struct range){ first, right - left }, row, s->c);
     }
 }
 
@@ -130,31 +122,37 @@ static void run_pass(const struct pass_job *p)
 
 static ptrdiff_t weights(const struct node *n) { return (ptrdiff_t)n->x[WEIGHT].n * n->x[WEIGHT].c; }
 
-/* Forward: filters [9][c][o], u.  Backward: u, then the parts of dw. */
+static size_t packed(const struct node *n) { return (size_t)weights(n) * PLANES * sizeof(real); }
+
+/* u, then the parts of dw. */
 static size_t work(const struct node *n, enum pass pass)
 {
     const int chunks = (tile_count(&n->y[0]) + DW_TILES - 1) / DW_TILES;
-    const int planes = pass == FORWARD ? 9 + PLANES : PLANES * (1 + part_count(chunks));
-    return (size_t)weights(n) * (size_t)planes * sizeof(real);
+    return pass == FORWARD ? 0 : packed(n) * (size_t)(1 + part_count(chunks));
 }
 
 static size_t scratch(const struct node *n, enum pass pass)
 {
     const int c = n->x[WEIGHT].c, o = n->x[WEIGHT].n;
-    const size_t dw = ((size_t)PLANES * DW_TILES * (size_t)(c + o) + (size_t)PLANES * (size_t)most(c, o)) * sizeof(real);
+    const size_t dw = (size_t)PLANES * ((size_t)DW_TILES * (size_t)(c + o) + (size_t)most(c, o)) * sizeof(real);
     return pass == FORWARD ? pass_scratch(c, o) : dw > pass_scratch(o, c) ? dw : pass_scratch(o, c);
 }
 
-/* u[.][c][o] of the filters w[o][tap][c]: they are turned to [tap][c][o] first. */
+/* u[.][c][o] of the filters w[o][tap][c]: they are turned to [tap][o] first. */
 static void forward_filters(const void *job, int c)
 {
     const struct call *k = job;
     const struct shape w = k->node->x[WEIGHT];
-    real *turned = (real *)k->work + (ptrdiff_t)c * w.n, *u = (real *)k->work + 9 * weights(k->node);
+    real *turned = call_scratch(k);
     for (int tap = 0; tap < 9; tap++)
         for (int o = 0; o < w.n; o++)
-            turned[tap * weights(k->node) + o] = k->x[WEIGHT].p[((ptrdiff_t)o * 9 + tap) * w.c + c];
-    k->kernels->winograd.filter(w.n, turned, weights(k->node), u + (ptrdiff_t)c * w.n, weights(k->node));
+            turned[tap * w.n + o] = k->x[WEIGHT].p[((ptrdiff_t)o * 9 + tap) * w.c + c];
+    k->kernels->winograd.filter(w.n, turned, w.n, (real *)k->packed + (ptrdiff_t)c * w.n, weights(k->node));
+}
+
+static void pack(const struct call *k)
+{
+    team_for(k->team, k->node->x[WEIGHT].c, forward_filters, k);
 }
 
 /* u[.][o][c] of the filters turned by half a circle: tap 8 - t in the place of t. */
@@ -172,9 +170,8 @@ static void forward(const struct call *k)
     const struct node *n = k->node;
     const struct pass_job job = {
         .k = k, .shape = &n->y[0], .source = { k, NULL, n->x[WEIGHT].c }, .inputs = n->x[WEIGHT].c,
-        .outputs = n->x[WEIGHT].n, .u = (const real *)k->work + 9 * weights(n),
+        .outputs = n->x[WEIGHT].n, .u = k->packed,
         .bias = n->in > BIAS ? k->x[BIAS].p : NULL, .to = k->y[0] };
-    team_for(k->team, n->x[WEIGHT].c, forward_filters, k);
     run_pass(&job);
 }
 
@@ -234,4 +231,4 @@ static void backward(const struct call *k)
     }
 }
 
-const struct conv_way conv_winograd = { fits, work, scratch, forward, backward };
+const struct conv_way conv_winograd = { fits, packed, work, scratch, pack, forward, backward };

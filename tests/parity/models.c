@@ -173,7 +173,7 @@ static bool compare_detections(struct model_case *c, const float *rows, const st
 
 static bool compare_evaluation(struct model_case *c, struct learner *l, struct error *err)
 {
-    const struct graph_options options = { .n = c->n, .h = c->h, .w = c->w };
+    const struct graph_options options = { .n = c->n, .h = c->h, .w = c->w, .kernels = l->kernels };
     const struct binding to = { .params = &c->model.params, .values = c->model.params.value, .team = &l->team,
                                 .kernels = l->kernels };
     struct graph g = {0};

@@ -1,0 +1,263 @@
+/* tests/test_conv_tiles.c -- convolutions on a matrix unit: the unit's kernels against the plain ones, and whole
+ * convolutions against the direct way, forward and backward, with both. */
+#include "base/random.h"
+#include "kernel/kernels.h"
+#include "kernel/tables.h"
+#include "model/blocks.h"
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static uint64_t seed(void)
+{
+    const char *text = getenv("SEED");
+    return text ? strtoull(text, NULL, 10) : 1;
+}
+
+static void fill(float *p, ptrdiff_t count, uint64_t stream)
+{
+    struct random random = random_of(seed(), stream, (uint64_t)count);
+    for (ptrdiff_t i = 0; i < count; i++)
+        p[i] = (float)random_normal(&random);
+}
+
+/* NULL, after a line that says so, where this machine has no matrix unit. */
+static const struct kernels *with_unit(void)
+{
+    const struct kernels *k = kernels_pick("amx", NULL);
+    if (!k)
+        printf("SKIPPED: this machine has no matrix unit (amx)\n");
+    return k;
+}
+
+/* ---- kernels ---- */
+
+enum { ROWS = 45, COLUMNS = 50, INNER = 70, LD = 3 * TILE_SIDE, PLANE = 4 * TILE_SIDE * LD };
+
+/* a [ROWS][INNER] as rows, b [INNER][COLUMNS] as pairs, b's transpose as rows turned, and a b. */
+struct written { uint16_t rows[3 * PLANE], pairs[3 * PLANE], turned[3 * PLANE]; float c[2 * TILE_SIDE * LD]; };
+
+static void run_kernels(const struct tiles *t, int pieces, const float *a, const float *b, const float *bt,
+                        const float *start, struct written *to)
+{
+    const int inner = tiles_round(INNER);
+    const struct pieces rows = { to->rows, PLANE, pieces }, pairs = { to->pairs, PLANE, pieces };
+    uint16_t *transposed = calloc(3 * PLANE, sizeof *transposed);
+    memset(to, 0, sizeof *to);
+    t->split_rows(ROWS, INNER, a, INNER, rows, LD);
+    t->split_pairs(INNER, COLUMNS, b, COLUMNS, pairs, (ptrdiff_t)inner * TILE_SIDE);
+    t->split_rows(COLUMNS, INNER, bt, INNER, (struct pieces){ transposed, PLANE, pieces }, LD);
+    for (int p = 0; p < pieces; p++)
+        for (int panel = 0; panel < 2; panel++)
+            t->turn(TILE_SIDE, inner / 2, transposed + p * PLANE + panel * TILE_SIDE * LD, LD,
+                    to->turned + p * PLANE + panel * inner * TILE_SIDE, PAIR_ROW);
+    t->begin();
+    t->product(ROWS, COLUMNS, 1, &(ptrdiff_t){ 0 }, inner, rows, LD, pairs, (ptrdiff_t)inner * TILE_SIDE, start, 0,
+               to->c, LD);
+    t->end();
+    free(transposed);
+}
+
+static void matrices(float *a, float *b, float *bt)
+{
+    fill(a, ROWS * INNER, 1);
+    fill(b, INNER * COLUMNS, 2);
+    for (int i = 0; i < INNER; i++)
+        for (int j = 0; j < COLUMNS; j++)
+            bt[j * INNER + i] = b[i * COLUMNS + j];
+}
+
+static void unit_equals_plain(void **state)
+{
+    const struct kernels *k = with_unit();
+    static float a[ROWS * INNER], b[INNER * COLUMNS], bt[INNER * COLUMNS], start[2 * TILE_SIDE];
+    static struct written plain, unit;
+    (void)state;
+    if (!k)
+        skip();
+    matrices(a, b, bt);
+    fill(start, COLUMNS, 3);
+    for (int pieces = 2; pieces <= 3; pieces++) {
+        run_kernels(&tiles_ref, pieces, a, b, bt, start, &plain);
+        run_kernels(k->tiles, pieces, a, b, bt, start, &unit);
+        assert_memory_equal(plain.rows, unit.rows, sizeof plain.rows);
+        assert_memory_equal(plain.pairs, unit.pairs, sizeof plain.pairs);
+        assert_memory_equal(plain.turned, unit.turned, sizeof plain.turned);
+        assert_memory_equal(plain.turned, plain.pairs, sizeof plain.pairs);
+        for (int i = 0; i < ROWS; i++)
+            for (int j = 0; j < COLUMNS; j++)
+                assert_true(fabsf(plain.c[i * LD + j] - unit.c[i * LD + j]) < 1e-4f);
+    }
+}
+
+/* The error of a sum relative to the root of its squared terms. */
+static void error_is_as_stated(void **state)
+{
+    static float a[ROWS * INNER], b[INNER * COLUMNS], bt[INNER * COLUMNS];
+    static struct written w;
+    const struct kernels *k = kernels_pick("amx", NULL);
+    (void)state;
+    matrices(a, b, bt);
+    for (int pieces = 2; pieces <= 3; pieces++) {
+        double worst = 0;
+        run_kernels(k ? k->tiles : &tiles_ref, pieces, a, b, bt, NULL, &w);
+        for (int i = 0; i < ROWS; i++)
+            for (int j = 0; j < COLUMNS; j++) {
+                double sum = 0, squares = 0;
+                for (int t = 0; t < INNER; t++) {
+                    const double term = (double)a[i * INNER + t] * b[t * COLUMNS + j];
+                    sum += term;
+                    squares += term * term;
+                }
+                worst = fmax(worst, fabs(w.c[i * LD + j] - sum) / sqrt(squares));
+            }
+        printf("%d pieces: largest error %.1e\n", pieces, worst);
+        assert_true(worst < (pieces == 2 ? 2e-5 : 1e-6));
+    }
+}
+
+/* ---- whole convolutions ---- */
+
+enum { BATCH = 2 };
+
+static const struct conv_case { int in, out, kernel, h, w; bool bias, levels; } cases[] = {
+    { 16, 16, 1, 5, 7, false, false }, { 58, 58, 1, 9, 11, true, false }, { 17, 65, 1, 3, 200, true, true },
+    { 16, 20, 3, 9, 11, true, false }, { 40, 33, 3, 9, 60, false, true }, { 17, 48, 5, 12, 10, true, false },
+    { 32, 16, 3, 1, 1, true, false }, {0} };
+
+struct result { float *y, *gradient; ptrdiff_t outputs, params; };
+
+static void build(const struct conv_case *row, int pieces, struct graph *g, struct params *params)
+{
+    struct error err = {0};
+    struct builder b = { .graph = g, .params = params, .training = true, .direct = true };
+    *g = (struct graph){0};
+    value x = graph_input(&b, (struct shape){ BATCH, row->h, row->w, 3, {0} });
+    x = activate(&b, norm(&b, "norm", conv(&b, "before", x, dense(row->in, 3, 1))), ACT_RELU);
+    if (row->levels)
+        x = stack(&b, (value[]){ x, max_pool(&b, x, 3, 2, 1) }, 2);
+    const struct conv last = dense(row->out, row->kernel, 1);
+    b.tiles = pieces;
+    b.training = false;                 /* what 1x1 convolutions of training leave to other kernels is tried, too */
+    x = conv(&b, "conv", x, row->bias ? biased(last) : last);
+    b.training = true;
+    b.tiles = 0;
+    graph_output(&b, "y", x);
+    if (!graph_build(&b, &err))
+        fail_msg("%s", err.text);
+}
+
+static float *copied(const float *from, ptrdiff_t count)
+{
+    float *p = malloc((size_t)count * sizeof *p);
+    memcpy(p, from, (size_t)count * sizeof *p);
+    return p;
+}
+
+static struct result run(const struct conv_case *row, int pieces, const struct kernels *kernels, int threads)
+{
+    struct error err = {0};
+    struct graph g;
+    struct params params = {0};
+    const struct team team = { threads };
+    build(row, pieces, &g, &params);
+    graph_free(&g);
+    assert_true(params_layout(&params, NULL, 0, &err));
+    params_start(&params, seed());
+    build(row, pieces, &g, &params);
+    float *gradient = calloc((size_t)params.trained, sizeof *gradient);
+    const struct binding to = { .params = &params, .values = params.value, .gradients = gradient, .team = &team,
+                                .kernels = kernels };
+    if (!graph_bind(&g, &to, &err))
+        fail_msg("%s", err.text);
+    const struct view x = graph_view(&g, 0), y = graph_view(&g, graph_output_named(&g, "y"));
+    struct result r = { .gradient = gradient, .outputs = pixels(y) * y.c, .params = params.trained };
+    for (int turn = 0; turn < 2; turn++) {                      /* the second adds to the first */
+        fill(x.p, pixels(x) * x.c, 5);
+        graph_forward(&g, 0);
+        free(r.y);
+        r.y = copied(y.p, r.outputs);
+        const struct view dy = graph_gradient(&g, graph_output_named(&g, "y"));
+        fill(dy.p, pixels(dy) * dy.c, 6);
+        graph_backward(&g, turn > 0);
+    }
+    graph_free(&g);
+    params_free(&params);
+    return r;
+}
+
+/* The largest difference relative to the largest number. */
+static double off(const float *a, const float *b, ptrdiff_t count)
+{
+    double worst = 0, largest = 0;
+    for (ptrdiff_t i = 0; i < count; i++) {
+        worst = fmax(worst, isnan(a[i]) ? INFINITY : fabs((double)a[i] - b[i]));
+        largest = fmax(largest, fabs(b[i]));
+    }
+    return worst / largest;
+}
+
+static void result_free(struct result *r)
+{
+    free(r->y);
+    free(r->gradient);
+}
+
+/* As exact as other ways that add floats in another order; coarser of two pieces.  Cases of more terms are left out. */
+static void convolutions_equal_direct(const struct kernels *kernels, long most_terms)
+{
+    const struct kernels *plain = kernels_pick(NULL, NULL);
+    for (int i = 0; cases[i].in; i++) {
+        if ((long)cases[i].in * cases[i].out * cases[i].kernel * cases[i].kernel * cases[i].h * cases[i].w > most_terms)
+            continue;
+        struct result want = run(&cases[i], 0, plain, 1);
+        for (int pieces = 2; pieces <= 3; pieces++) {
+            struct result one = run(&cases[i], pieces, kernels, 1), many = run(&cases[i], pieces, kernels, 3);
+            const double limit = pieces == 2 ? 1e-4 : 5e-6;
+            const double y = off(one.y, want.y, want.outputs), g = off(one.gradient, want.gradient, want.params);
+            printf("%d to %d channels, kernel %d, %d pieces: off by %.1e, gradients by %.1e\n", cases[i].in,
+                   cases[i].out, cases[i].kernel, pieces, y, g);
+            assert_true(y < limit && g < 10 * limit);
+            assert_memory_equal(one.y, many.y, (size_t)one.outputs * sizeof *one.y);
+            assert_memory_equal(one.gradient, many.gradient, (size_t)one.params * sizeof *one.gradient);
+            result_free(&one);
+            result_free(&many);
+        }
+        result_free(&want);
+    }
+}
+
+static void plain_tiles_convolve(void **state)
+{
+    struct kernels kernels = *kernels_pick("ref", NULL);
+    (void)state;
+    kernels.tiles = &tiles_ref;
+    convolutions_equal_direct(&kernels, 1000000);
+}
+
+static void unit_convolves(void **state)
+{
+    const struct kernels *k = with_unit();
+    (void)state;
+    if (!k)
+        skip();
+    convolutions_equal_direct(k, LONG_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(unit_equals_plain),
+        cmocka_unit_test(error_is_as_stated),
+        cmocka_unit_test(plain_tiles_convolve),
+        cmocka_unit_test(unit_convolves),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
