@@ -1,131 +1,143 @@
-/* kernel/depthwise_body.h -- depthwise convolution, a vector of channels at a time; included after a vec_*.h.
- * Four neighbouring pixels share each load of a weight; where the kernel leaves the image, one pixel at a time.  What is
- * INLINED gets its first arguments as constants: sums stay in registers, whole vectors are loaded without a mask and
- * nothing is divided by a stride. */
+/* kernel/depthwise_body.h -- depthwise convolution; included after a vec_*.h.
+ * What is INLINED gets its first arguments as constants: sums and weights stay in registers, whole vectors are loaded
+ * without a mask.  Two vectors of channels of four neighbouring pixels make sums enough to keep the multipliers busy. */
 #include "base/least.h"
 #include "kernel/inlined.h"
 #include "kernel/kernels.h"
 
-enum { PIXELS = 4, TAPS = 5 };                  /* computed together */
+enum { PIXELS = 4, VECTORS = 2, TAPS = 5 };     /* computed together */
 
 struct span { int from, to; };
 
+/* A row of results, each a sum over rows and columns of the kernel, columns outside of x left out:
+ *     y[j] = start[j] + sum over a < rows, t < taps of w[a w_row + t w_tap] x[a x_row + (column + j stride + t) ldx]
+ * start NULL: 0.  The steps count numbers. */
+struct gather {
+    int c, count, rows, taps, stride, column, width;
+    ptrdiff_t w_row, w_tap, x_row, ldx, ldy, start_step;
+    const float *x, *w, *start;
+    float *y;
+};
+
+/* sum[p] += w[t] x[p stride + t] for `count` results and taps t: each number is loaded once. */
+INLINED void gather_taps(int count, int stride, int taps, int lanes, const struct gather *g, const float *x,
+                         const float *w, vec *sum)
+{
+    vec weight[TAPS];
+    for (int t = 0; t < taps; t++)
+        weight[t] = vec_load(w + t * g->w_tap, lanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < (count - 1) * stride + taps; i++) {
+        const vec here = vec_load(x + i * g->ldx, lanes);
+        for (int p = 0; p < count; p++)
+            if (i >= p * stride && i < p * stride + taps)
+                sum[p] = vec_fma(weight[i - p * stride], here, sum[p]);
+    }
+}
+
+/* y[j ..] of `count` neighbouring results that have the taps v, `taps` of them at a time; `vectors` vectors of channels
+ * from c on, the last with `last` lanes. */
+INLINED void gather_block(int count, int stride, int taps, int vectors, int last, const struct gather *g, struct span v,
+                          int j, int c)
+{
+    vec sum[VECTORS][PIXELS];
+    for (int k = 0; k < vectors; k++)
+        for (int p = 0; p < count; p++)
+            sum[k][p] = !g->start ? vec_zero() : vec_load(g->start + (j + p) * g->start_step + c + k * VEC,
+                                                          k + 1 < vectors ? VEC : last);
+    for (int t = v.from; t < v.to; t += taps) {
+        const float *x = g->x + (g->column + j * g->stride + t) * g->ldx + c, *w = g->w + t * g->w_tap + c;
+        for (int a = 0; a < g->rows; a++, x += g->x_row, w += g->w_row)
+            for (int k = 0; k < vectors; k++)
+                gather_taps(count, stride, taps, k + 1 < vectors ? VEC : last, g, x + k * VEC, w + k * VEC, sum[k]);
+    }
+    for (int k = 0; k < vectors; k++)
+        for (int p = 0; p < count; p++)
+            vec_store(g->y + (j + p) * g->ldy + c + k * VEC, sum[k][p], k + 1 < vectors ? VEC : last);
+}
+
+INLINED void gather_pixels(int count, int stride, int taps, const struct gather *g, struct span v, int j)
+{
+    int c = 0;
+    for (; c + VECTORS * VEC <= g->c; c += VECTORS * VEC)
+        gather_block(count, stride, taps, VECTORS, VEC, g, v, j, c);
+    if (c + VEC < g->c)
+        gather_block(count, stride, taps, VECTORS, g->c - c - VEC, g, v, j, c);
+    else if (c < g->c)
+        gather_block(count, stride, taps, 1, g->c - c, g, v, j, c);
+}
+
+static void gather_pixel(const struct gather *g, struct span v, int j) { gather_pixels(1, 1, 1, g, v, j); }
+
+INLINED void gather_columns(int stride, int taps, const struct gather *g)
+{
+    for (int j = 0; j < g->count;) {
+        const int column = g->column + j * g->stride;
+        const struct span v = { most(0, -column), least(g->taps, g->width - column) };
+        const bool inside = g->stride == stride && j + PIXELS <= g->count && column >= 0
+                         && column + (PIXELS - 1) * stride + g->taps <= g->width;
+        if (inside)
+            gather_pixels(PIXELS, stride, taps, g, v, j);
+        else
+            gather_pixel(g, v, j);
+        j += inside ? PIXELS : 1;
+    }
+}
+
+INLINED void gather_strided(int taps, const struct gather *g)
+{
+    if (g->stride == 2)
+        gather_columns(2, taps, g);
+    else
+        gather_columns(1, taps, g);
+}
+
+static void gather_row(const struct gather *g)
+{
+    switch (g->taps) {
+    case 5:  gather_strided(5, g); break;
+    case 3:  gather_strided(3, g); break;
+    case 2:  gather_strided(2, g); break;
+    default: gather_strided(1, g); break;
+    }
+}
+
 /* The taps u of output index i that fall on an input of n. */
-static inline struct span taps(const struct depthwise *g, int i, int n)
+static inline struct span taps_of(const struct depthwise *g, int i, int n)
 {
     const int start = i * g->stride - g->pad;
     return (struct span){ most(0, -start), least(g->kernel, n - start) };
 }
 
-/* y[0 .. lanes-1] of `count` neighbouring pixels whose taps are the same: u rows, v columns.  x: input of tap (0, 0). */
-INLINED void depthwise_lanes(int count, int lanes, const struct depthwise *g, struct span u, struct span v,
-                             const float *x, const float *w, const float *bias, float *y)
-{
-    const ptrdiff_t row = (ptrdiff_t)g->w * g->ldx, next = (ptrdiff_t)g->stride * g->ldx;
-    vec sum[PIXELS];
-    for (int p = 0; p < count; p++)
-        sum[p] = bias ? vec_load(bias, lanes) : vec_zero();
-    for (int a = u.from; a < u.to; a++)
-        for (int b = v.from; b < v.to; b++) {
-            const vec weight = vec_load(w + (ptrdiff_t)(a * g->kernel + b) * g->c, lanes);
-            const float *from = x + a * row + (ptrdiff_t)b * g->ldx;
-            for (int p = 0; p < count; p++)
-                sum[p] = vec_fma(weight, vec_load(from + p * next, lanes), sum[p]);
-        }
-    for (int p = 0; p < count; p++)
-        vec_store(y + (ptrdiff_t)p * g->ldy, sum[p], lanes);
-}
-
-INLINED void depthwise_pixels(int count, const struct depthwise *g, struct span u, struct span v, const float *x,
-                              const float *w, const float *bias, float *y)
-{
-    int c = 0;
-    for (; c + VEC <= g->c; c += VEC)
-        depthwise_lanes(count, VEC, g, u, v, x + c, w + c, bias ? bias + c : NULL, y + c);
-    if (c < g->c)
-        depthwise_lanes(count, g->c - c, g, u, v, x + c, w + c, bias ? bias + c : NULL, y + c);
-}
-
 static void depthwise_row(const struct depthwise *g, int i, const float *x, int first, const float *w,
                           const float *bias, float *y)
 {
-    const struct span u = taps(g, i, g->h), all = { 0, g->kernel };
-    const float *row = x + (ptrdiff_t)(i * g->stride - g->pad - first) * g->w * g->ldx;
-    for (int j = 0; j < g->out_w;) {
-        const int column = j * g->stride - g->pad;
-        const float *from = row + (ptrdiff_t)column * g->ldx;
-        float *to = y + (ptrdiff_t)j * g->ldy;
-        const bool inside = column >= 0 && j + PIXELS <= g->out_w
-                         && column + (PIXELS - 1) * g->stride + g->kernel <= g->w;
-        if (inside)
-            depthwise_pixels(PIXELS, g, u, all, from, w, bias, to);
-        else
-            depthwise_pixels(1, g, u, taps(g, j, g->w), from, w, bias, to);
-        j += inside ? PIXELS : 1;
-    }
+    const struct span u = taps_of(g, i, g->h);
+    const ptrdiff_t x_row = (ptrdiff_t)g->w * g->ldx, w_row = (ptrdiff_t)g->kernel * g->c;
+    gather_row(&(struct gather){
+        .c = g->c, .count = g->out_w, .rows = u.to - u.from, .taps = g->kernel, .stride = g->stride, .column = -g->pad,
+        .width = g->w, .w_row = w_row, .w_tap = g->c, .x_row = x_row, .ldx = g->ldx, .ldy = g->ldy,
+        .x = x + (i * g->stride - g->pad - first + u.from) * x_row, .w = w + u.from * w_row, .start = bias, .y = y });
 }
 
-/* The taps that outputs, n of them, read input index r with: from, from + stride, ... below `to`. */
-INLINED struct span readers(int stride, const struct depthwise *g, int r, int n)
-{
-    const int reach = r + g->pad;
-    return (struct span){ most(reach % stride, reach - (n - 1) * stride), least(g->kernel, reach + 1) };
-}
-
-/* dx[0 .. lanes-1] of `count` neighbouring pixels from (r, s) on, whose taps are the same. */
-INLINED void depthwise_dx_lanes(int stride, int count, int lanes, const struct depthwise *g, int r, int s,
-                                struct span u, struct span v, const float *dy, const float *w, bool add, float *dx)
-{
-    vec sum[PIXELS];
-    for (int p = 0; p < count; p++)
-        sum[p] = add ? vec_load(dx + (ptrdiff_t)p * g->ldx, lanes) : vec_zero();
-    for (int a = u.from; a < u.to; a += stride) {
-        const float *line = dy + (ptrdiff_t)((r + g->pad - a) / stride) * g->out_w * g->ldy;
-        for (int b = v.from; b < v.to; b += stride) {
-            const vec weight = vec_load(w + (ptrdiff_t)(a * g->kernel + b) * g->c, lanes);
-            const float *from = line + (ptrdiff_t)((s + g->pad - b) / stride) * g->ldy;
-            for (int p = 0; p < count; p++)
-                sum[p] = vec_fma(weight, vec_load(from + (ptrdiff_t)p * g->ldy, lanes), sum[p]);
-        }
-    }
-    for (int p = 0; p < count; p++)
-        vec_store(dx + (ptrdiff_t)p * g->ldx, sum[p], lanes);
-}
-
-INLINED void depthwise_dx_pixels(int stride, int count, const struct depthwise *g, int r, int s, struct span u,
-                                 const float *dy, const float *w, bool add, float *dx)
-{
-    const struct span v = readers(stride, g, s, g->out_w);
-    int c = 0;
-    for (; c + VEC <= g->c; c += VEC)
-        depthwise_dx_lanes(stride, count, VEC, g, r, s, u, v, dy + c, w + c, add, dx + c);
-    if (c < g->c)
-        depthwise_dx_lanes(stride, count, g->c - c, g, r, s, u, v, dy + c, w + c, add, dx + c);
-}
-
-INLINED void depthwise_dx_strided(int stride, const struct depthwise *g, int r, const float *dy, const float *w,
-                                  bool add, float *dx)
-{
-    const struct span u = readers(stride, g, r, g->out_h);
-    for (int s = 0; s < g->w;) {
-        /* Neighbours of dx read neighbours of dy only where the stride is 1 and no tap leaves the image. */
-        const bool inside = stride == 1 && s + g->pad - g->kernel + 1 >= 0 && s + g->pad + PIXELS <= g->out_w
-                         && s + PIXELS <= g->w;
-        float *to = dx + (ptrdiff_t)s * g->ldx;
-        if (inside)
-            depthwise_dx_pixels(stride, PIXELS, g, r, s, u, dy, w, add, to);
-        else
-            depthwise_dx_pixels(stride, 1, g, r, s, u, dy, w, add, to);
-        s += inside ? PIXELS : 1;
-    }
-}
-
+/* Pixels of dx that are a stride apart read neighbours of dy, with the same taps, which are a stride apart too.  The
+ * larger the tap the earlier the pixel: columns begin with the last tap, rows run backwards. */
 static void depthwise_dx_row(const struct depthwise *g, int r, const float *dy, const float *w, bool add, float *dx)
 {
-    switch (g->stride) {
-    case 1:  depthwise_dx_strided(1, g, r, dy, w, add, dx); break;
-    case 2:  depthwise_dx_strided(2, g, r, dy, w, add, dx); break;
-    default: depthwise_dx_strided(g->stride, g, r, dy, w, add, dx); break;
+    const int stride = g->stride, reach = r + g->pad;
+    const struct span u = { most(reach % stride, reach - (g->out_h - 1) * stride), least(g->kernel, reach + 1) };
+    const ptrdiff_t row = (ptrdiff_t)g->out_w * g->ldy, w_row = (ptrdiff_t)g->kernel * g->c;
+    for (int s = 0; s < least(stride, g->w); s++) {
+        const int taps = (g->kernel - 1 - (s + g->pad) % stride + stride) / stride;
+        const int last = (s + g->pad) % stride + (taps - 1) * stride;
+        float *to = dx + (ptrdiff_t)s * g->ldx;
+        gather_row(&(struct gather){
+            .c = g->c, .count = (g->w - 1 - s) / stride + 1, .rows = (u.to - 1 - u.from + stride) / stride,
+            .taps = taps, .stride = 1, .column = (s + g->pad - last) / stride, .width = g->out_w,
+            .w_row = stride * w_row, .w_tap = -(ptrdiff_t)stride * g->c, .x_row = -row, .ldx = g->ldy,
+            .ldy = (ptrdiff_t)stride * g->ldx, .start_step = (ptrdiff_t)stride * g->ldx,
+            .x = dy + (reach - u.from) / stride * row, .w = w + u.from * w_row + (ptrdiff_t)last * g->c,
+            .start = add ? to : NULL, .y = to });
     }
 }
 
@@ -168,7 +180,7 @@ INLINED void depthwise_dw_lanes(int lanes, const struct depthwise *g, const floa
 
 static void depthwise_dw_row(const struct depthwise *g, int i, const float *x, int first, const float *dy, float *dw)
 {
-    const struct span u = taps(g, i, g->h);
+    const struct span u = taps_of(g, i, g->h);
     for (int a = u.from; a < u.to; a++) {
         const float *row = x + (ptrdiff_t)(i * g->stride - g->pad - first + a) * g->w * g->ldx;
         float *to = dw + (ptrdiff_t)a * g->kernel * g->c;

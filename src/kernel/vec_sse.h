@@ -16,9 +16,13 @@ static inline vec vec_load(const float *p, ptrdiff_t lanes)
 }
 static inline void vec_store(float *p, vec a, ptrdiff_t lanes)
 {
-    if (lanes >= VEC)
+    if (lanes >= VEC) {
         _mm_storeu_ps(p, a);
-    else
-        for (ptrdiff_t i = 0; i < lanes; i++, a = _mm_shuffle_ps(a, a, _MM_SHUFFLE(0, 3, 2, 1)))
-            _mm_store_ss(p + i, a);
+        return;
+    }
+    _mm_store_ss(p, a);
+    if (lanes > 1)
+        _mm_store_ss(p + 1, _mm_shuffle_ps(a, a, 1));
+    if (lanes > 2)
+        _mm_store_ss(p + 2, _mm_movehl_ps(a, a));
 }
