@@ -61,7 +61,10 @@ static struct depthwise window(int c, int variant)
         { .kernel = 5, .stride = 1, .pad = 2, .h = 7, .w = 14 },
         { .kernel = 5, .stride = 2, .pad = 2, .h = 9, .w = 17 },
         { .kernel = 5, .stride = 1, .pad = 2, .h = 1, .w = 2 },
-        { .kernel = 3, .stride = 3, .pad = 0, .h = 5, .w = 19 } };
+        { .kernel = 3, .stride = 3, .pad = 0, .h = 5, .w = 19 },
+        { .kernel = 7, .stride = 2, .pad = 3, .h = 8, .w = 15 },
+        { .kernel = 4, .stride = 1, .pad = 1, .h = 6, .w = 13 },
+        { .kernel = 1, .stride = 2, .pad = 0, .h = 3, .w = 12 } };
     struct depthwise g = windows[variant];
     g.c = c;
     g.ldx = c + 3;
@@ -155,9 +158,9 @@ static const struct kernel_case {
     int variants;
 } cases[] = {
     { "gemm_near", near, 10 },
-    { "depthwise_row", deep, 6 },
-    { "depthwise_dx_row", deep_dx, 6 },
-    { "depthwise_dw_row", deep_dw, 6 },
+    { "depthwise_row", deep, 9 },
+    { "depthwise_dx_row", deep_dx, 9 },
+    { "depthwise_dw_row", deep_dw, 9 },
     { "winograd", transform, TRANSFORMS },
     {0} };
 
