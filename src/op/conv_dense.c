@@ -4,7 +4,7 @@
 #include "op/conv.h"
 #include <string.h>
 
-enum { BLOCK = 1 << 16 };                       /* numbers of patches a block */
+enum { BLOCK = 1 << 15 };                       /* numbers of patches a block */
 
 static bool fits(const struct node *n) { (void)n; return true; }
 
@@ -170,11 +170,9 @@ static const real *dy_patches(const struct node *n, struct block in, struct view
     return first;
 }
 
-static void dx_block(const void *job, int index)
+static void write_dx(const struct call *k, struct block in)
 {
-    const struct call *k = job;
     const struct node *n = k->node;
-    const struct block in = block_at(&n->x[INPUT], in_rows(n), index);
     const struct view dx = k->dx[INPUT], dy = level_view(k->dy[0], in.level);
     const int inputs = n->x[WEIGHT].c;
     for (int g = 0; g < n->attr.conv.groups; g++) {
@@ -186,6 +184,13 @@ static void dx_block(const void *job, int index)
     }
 }
 
+static void dx_block(const void *job, int index)
+{
+    const struct call *k = job;
+    write_dx(k, block_at(&k->node->x[INPUT], in_rows(k->node), index));
+}
+
+/* Of a 1x1 convolution dx, too, while dy is in the cache. */
 static void dw_part(const void *job, int index)
 {
     const struct call *k = job;
@@ -203,6 +208,8 @@ static void dw_part(const void *job, int index)
             k->kernels->gemm_near(true, outputs, patch(n), out.rows * out.w, dy.p + out.first * dy.ld + g * outputs,
                                   dy.ld, p, ld, b > part.from, dw + (ptrdiff_t)g * outputs * patch(n), patch(n));
         }
+        if (pointwise(n) && k->dx[INPUT].p)
+            write_dx(k, out);
     }
 }
 
@@ -210,10 +217,10 @@ static void backward(const struct call *k)
 {
     const struct node *n = k->node;
     const int parts = part_count(block_count(&n->y[0], out_rows(n)));
-    if (k->dx[INPUT].p) {
+    if (k->dx[INPUT].p)
         turn_for_dx(k);
+    if (k->dx[INPUT].p && !(pointwise(n) && k->dx[WEIGHT].p))
         team_for(k->team, block_count(&n->x[INPUT], in_rows(n)), dx_block, k);
-    }
     if (k->dx[WEIGHT].p) {
         team_for(k->team, parts, dw_part, k);
         sum_parts(k, (const real *)k->work + weights(n), parts, weights(n), false);
