@@ -26,21 +26,24 @@ static value tower(struct builder *b, const struct simple_conv_head *c, const ch
     return x;
 }
 
-/* The levels are one tensor, but while batch norms are trained: their statistics are those of one level each. */
+/* Of the levels together, unless batch norms are trained: their statistics are those of one level each. */
 static value towers(struct builder *b, const struct simple_conv_head *c, const char *name, const struct features *in)
 {
     value levels[FEATURES];
-    if (c->norm.type != NORM_BATCH || !b->training)
-        return tower(b, c, name, stack(b, in->at, in->count));
     for (int i = 0; i < in->count; i++)
         levels[i] = tower(b, c, name, in->at[i]);
-    return stack(b, levels, in->count);
+    return in->count == 1 ? levels[0] : stack(b, levels, in->count);
 }
 
 value simple_conv_head_build(struct builder *b, const void *config, const struct features *in)
 {
     const struct simple_conv_head *c = config;
+    struct features together = { .count = 1 };
     b->init = (struct layer_init){ .weights = WEIGHTS_NORMAL, .deviation = 0.01 };
+    if (c->norm.type != NORM_BATCH || !b->training) {
+        together.at[0] = stack(b, in->at, in->count);
+        in = &together;
+    }
     const value x = towers(b, c, "cls_convs", in);
     b->init.bias = -4.595;                              /* a probability of 0.01 */
     const value classes = conv(b, "gfl_cls", x, biased(dense(c->head.num_classes, 3, 1)));
