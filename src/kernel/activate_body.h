@@ -3,7 +3,7 @@
 #include "kernel/activations.h"
 #include "kernel/kernels.h"
 
-enum { NEAR = 8 };                              /* rows that share the loads of what belongs to a channel */
+enum { NEAR = 8, AHEAD = 16 };                  /* rows that share the loads of what belongs to a channel; see read_on */
 
 /* What kernels on rows of pixels read and write; each uses what it needs. */
 struct rows {
@@ -17,6 +17,13 @@ struct rows {
     const float *mean, *slope, *shift;          /* of norms */
     float *sum, *sum_x;
 };
+
+/* A vector of a row; that of a later row is asked for, as the processor itself looks no further than a page. */
+INLINED vec read_on(const float *p, ptrdiff_t ld, int lanes)
+{
+    __builtin_prefetch(p + AHEAD * ld);
+    return vec_load(p, lanes);
+}
 
 /* A body does one vector of channels, from c on, of the rows [from, to).  Rows near each other, all channels of them,
  * then the next rows: memory is read in its order. */
@@ -66,7 +73,7 @@ INLINED void activate_lanes(enum act act, int lanes, const struct rows *r, int c
     const vec scale = affine ? vec_load(r->f->scale + c, lanes) : vec_zero();
     const vec shift = affine ? vec_load(r->f->shift + c, lanes) : vec_zero();
     for (ptrdiff_t i = from; i < to; i++) {
-        const vec x = vec_load(r->x + i * r->ldx + c, lanes), z = affine ? vec_fma(scale, x, shift) : x;
+        const vec x = read_on(r->x + i * r->ldx + c, r->ldx, lanes), z = affine ? vec_fma(scale, x, shift) : x;
         vec_store(r->y + i * r->ldy + c, vec_map(act_value, act, r->f->slope, z), lanes);
     }
 }
@@ -82,8 +89,9 @@ INLINED void grad_lanes(enum act act, int lanes, const struct rows *r, int c, pt
     const vec scale = affine ? vec_load(r->f->scale + c, lanes) : vec_zero();
     const vec shift = affine ? vec_load(r->f->shift + c, lanes) : vec_zero();
     for (ptrdiff_t i = from; i < to; i++) {
-        const vec x = vec_load(r->x + i * r->ldx + c, lanes), z = affine ? vec_fma(scale, x, shift) : x;
-        const vec g = vec_mul(vec_load(r->dy + i * r->lddy + c, lanes), vec_map(act_slope, act, r->f->slope, z));
+        const vec x = read_on(r->x + i * r->ldx + c, r->ldx, lanes), z = affine ? vec_fma(scale, x, shift) : x;
+        const vec g = vec_mul(read_on(r->dy + i * r->lddy + c, r->lddy, lanes),
+                              vec_map(act_slope, act, r->f->slope, z));
         float *y = r->y + i * r->ldy + c;
         vec_store(y, r->add ? vec_add(vec_load(y, lanes), g) : g, lanes);
     }

@@ -6,7 +6,7 @@ INLINED void sum_lanes(enum act act, int lanes, const struct rows *r, int c, ptr
     vec sum = vec_load(r->sum + c, lanes);
     (void)act;
     for (ptrdiff_t i = from; i < to; i++)
-        sum = vec_add(sum, vec_load(r->x + i * r->ldx + c, lanes));
+        sum = vec_add(sum, read_on(r->x + i * r->ldx + c, r->ldx, lanes));
     vec_store(r->sum + c, sum, lanes);
 }
 
@@ -38,8 +38,8 @@ INLINED void sums_lanes(enum act act, int lanes, const struct rows *r, int c, pt
     const vec mean = vec_load(r->mean + c, lanes);
     vec sum = vec_load(r->sum + c, lanes), sum_x = vec_load(r->sum_x + c, lanes);
     for (ptrdiff_t i = from; i < to; i++) {
-        const vec x = vec_load(r->x + i * r->ldx + c, lanes);
-        const vec g = vec_mul(vec_load(r->dy + i * r->lddy + c, lanes),
+        const vec x = read_on(r->x + i * r->ldx + c, r->ldx, lanes);
+        const vec g = vec_mul(read_on(r->dy + i * r->lddy + c, r->lddy, lanes),
                               vec_map(act_slope, act, r->f->slope, vec_fma(scale, x, shift)));
         sum = vec_add(sum, g);
         sum_x = vec_fma(g, vec_sub(x, mean), sum_x);
@@ -63,8 +63,8 @@ INLINED void dx_lanes(enum act act, int lanes, const struct rows *r, int c, ptrd
     const vec mean = vec_load(r->mean + c, lanes), slope = vec_load(r->slope + c, lanes);
     const vec constant = vec_load(r->shift + c, lanes);
     for (ptrdiff_t i = from; i < to; i++) {
-        const vec x = vec_load(r->x + i * r->ldx + c, lanes);
-        const vec g = vec_mul(vec_load(r->dy + i * r->lddy + c, lanes),
+        const vec x = read_on(r->x + i * r->ldx + c, r->ldx, lanes);
+        const vec g = vec_mul(read_on(r->dy + i * r->lddy + c, r->lddy, lanes),
                               vec_map(act_slope, act, r->f->slope, vec_fma(scale, x, shift)));
         const vec dx = vec_fma(scale, g, vec_fma(slope, vec_sub(x, mean), constant));
         float *y = r->y + i * r->ldy + c;
