@@ -26,7 +26,7 @@ INLINED void gather_taps(int count, int stride, int taps, int lanes, const struc
     vec weight[TAPS];
     for (int t = 0; t < taps; t++)
         weight[t] = vec_load(w + t * g->w_tap, lanes);
-#pragma GCC unroll 16
+    UNROLLED
     for (int i = 0; i < (count - 1) * stride + taps; i++) {
         const vec here = vec_load(x + i * g->ldx, lanes);
         for (int p = 0; p < count; p++)
