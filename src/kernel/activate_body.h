@@ -3,7 +3,7 @@
 #include "kernel/activations.h"
 #include "kernel/kernels.h"
 
-enum { NEAR = 8, AHEAD = 16 };                  /* rows that share the loads of what belongs to a channel; see read_on */
+enum { NEAR = 8, AHEAD = 16 };          /* rows that share the loads of what belongs to a channel; see read_on */
 
 /* What kernels on rows of pixels read and write; each uses what it needs. */
 struct rows {

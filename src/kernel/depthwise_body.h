@@ -1,6 +1,6 @@
 /* kernel/depthwise_body.h -- depthwise convolution; included after a vec_*.h.
  * What is INLINED gets its first arguments as constants: sums and weights stay in registers, whole vectors are loaded
- * without a mask.  Two vectors of channels of four neighbouring pixels make sums enough to keep the multipliers busy. */
+ * without a mask.  Two vectors of channels of four neighbouring pixels make sums enough to keep multipliers busy. */
 #include "base/least.h"
 #include "kernel/inlined.h"
 #include "kernel/kernels.h"
@@ -141,7 +141,7 @@ static void depthwise_dx_row(const struct depthwise *g, int r, const float *dy, 
     }
 }
 
-/* dw of `count` neighbouring taps, the first in column b, from a row of dy; row: where column 0 of the input would be. */
+/* dw of `count` neighbouring taps, the first in column b, from a row of dy; row: where column 0 of the input is. */
 INLINED void depthwise_dw_taps(int count, int lanes, const struct depthwise *g, int b, const float *row,
                                const float *dy, float *dw)
 {
