@@ -199,6 +199,20 @@ value graph_node(struct builder *b, const struct op *op, const char *name, const
     return b->error.exit ? VALUE_NONE : y;
 }
 
+struct node *graph_extend(struct builder *b, const struct op *op, value v, const value *operands, int count)
+{
+    const struct value_info *info = value_of(b, v);
+    struct node *n = b->error.exit || info->producer < 0 ? NULL : &b->graph->nodes[info->producer];
+    if (!n || n->op != op || info->consumers || n->in + count > op->in_max)
+        return NULL;
+    for (int i = 0; i < count; i++) {
+        n->x[n->in] = value_of(b, operands[i])->shape;
+        n->operand[n->in++] = operands[i];
+        b->graph->values[operands[i]].consumers++;
+    }
+    return n;
+}
+
 bool graph_build(struct builder *b, struct error *err)
 {
     if (!b->error.exit) {

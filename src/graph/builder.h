@@ -26,6 +26,7 @@ struct builder {
     bool unfused;                       /* nothing stays pending: the oracle of what does */
     bool direct;                        /* no Winograd */
     int tiles;                          /* pieces of a number in convolutions on a matrix unit (kernel/tiles.h), or 0 */
+    bool finishing;                     /* norms of constants are a part of the convolution before them */
     bool detached;                      /* the auxiliary branch reads features without gradient */
     bool merged;                        /* branches that are trained in parallel are one convolution */
     bool branches;                      /* set: there are such, as branches */
@@ -47,6 +48,8 @@ value graph_input(struct builder *, struct shape);
 value graph_param(struct builder *, const char *name, struct shape, int rank, enum param_kind, struct init);
 value graph_node(struct builder *, const struct op *, const char *name, const value *operands, int count,
                  union attr attr);
+/* Gives the node that made v, and that nobody reads yet, more operands; NULL if it is of another op, or read. */
+struct node *graph_extend(struct builder *, const struct op *, value v, const value *operands, int count);
 void graph_output(struct builder *, const char *name, value);
 
 const struct value_info *value_of(const struct builder *, value);       /* after an error: of an empty value */

@@ -39,8 +39,13 @@ struct lazy { const real *scale, *shift; int ld; enum act act; real slope; };
 enum pass { FORWARD, BACKWARD };
 
 union attr {
-    struct { int stride, pad, groups; bool direct; int tiles; } conv;   /* kernel size: the weight's h, w; direct: no
-                                                                   Winograd; tiles: pieces on a matrix unit, 0: not */
+    struct {                                        /* kernel size: the weight's h, w */
+        int stride, pad, groups;
+        bool direct;                                /* no Winograd */
+        int tiles;                                  /* pieces of a number on a matrix unit; 0: not there */
+        int norm;                                   /* 0, or the first operand of a norm of constants that ends it: */
+        real eps, slope; enum act act;              /* y = act(norm(sums)) */
+    } conv;
     struct { real eps, momentum, slope; enum act act; int groups; bool training; } norm;
     struct { enum act act; real slope; } act;
     struct { int kernel, stride, pad; } pool;

@@ -48,7 +48,7 @@ struct kernels {
     /* dw += what row i of y, whose gradient is dy, gives to the weights' gradient; x as for depthwise_row. */
     void (*depthwise_dw_row)(const struct depthwise *, int i, const real *x, int first, const real *dy, real *dw);
 
-    /* Rows of n pixels of c channels; what is written overlaps nothing that is read.
+    /* Rows of n pixels of c channels; what is written overlaps nothing that is read, but activate's y may be x.
      * store_rows: y = x;  activate: y = act(z);  activate_grad: g = dy act'(z). */
     void (*store_rows)(int n, int c, const real *x, int ldx, bool add, real *y, int ldy);
     void (*activate)(const struct affine *, int n, int c, const real *x, int ldx, real *y, int ldy);

@@ -35,9 +35,9 @@ struct tiles {
     /* Around a thread's products: the unit's registers are taken and given back. */
     void (*begin)(void);
     void (*end)(void);
-    /* c[m][n] = start + a[m][k] b[k][n].  The columns of a are `taps` runs of `run` numbers, a multiple of TILE_SIDE; run
-     * t of row i lies at a + tap[t] + i lda.  m and n are rounded up to multiples of TILE_SIDE: rows of a and all of c
-     * must be there.  start: NULL for zero; ldstart 0: one row for all; c itself: the product is added. */
+    /* c[m][n] = start + a[m][k] b[k][n].  The columns of a are `taps` runs of `run` numbers, a multiple of TILE_SIDE;
+     * run t of row i lies at a + tap[t] + i lda.  m and n are rounded up to multiples of TILE_SIDE: rows of a and all
+     * of c must be there.  start: NULL for zero; ldstart 0: one row for all; c itself: the product is added. */
     void (*product)(int m, int n, int taps, const ptrdiff_t *tap, int run, struct pieces a, int lda, struct pieces b,
                     ptrdiff_t panel, const real *start, int ldstart, real *c, int ldc);
 };

@@ -81,11 +81,12 @@ static void conv_params(struct builder *b, const char *name, int in, struct conv
 value conv(struct builder *b, const char *name, value x, struct conv c)
 {
     const int in = channels_of(b, x);
-    const int tiles = b->training && c.kernel == 1 ? 0 : b->tiles;     /* in training 1x1 waits for memory, not for sums */
+    const int tiles = b->training && c.kernel == 1 ? 0 : b->tiles;     /* in training 1x1 waits for memory */
     value operands[3] = { x };
     conv_params(b, name, in, c, &operands[1], &operands[2]);
     return graph_node(b, &op_conv, name, operands, c.bias ? 3 : 2,
-                      (union attr){ .conv = { c.stride, c.pad, groups_of(c, in), b->direct, tiles } });
+                      (union attr){ .conv = { .stride = c.stride, .pad = c.pad, .groups = groups_of(c, in),
+                                              .direct = b->direct, .tiles = tiles } });
 }
 
 void conv_unused(struct builder *b, const char *name, int in, struct conv c)
@@ -128,6 +129,12 @@ value batch_norm(struct builder *b, const char *name, value x, double momentum, 
     operands[4] = graph_param(b, "running_var", vector(c), 1, PARAM_BUFFER, constant(1));
     const bool training = b->training && !frozen(b);
     leave(b);
+    struct node *made = b->finishing ? graph_extend(b, &op_conv, x, operands + 1, 4) : NULL;
+    if (made) {
+        made->attr.conv.norm = made->in - 4;
+        made->attr.conv.eps = (real)eps;
+        return x;
+    }
     return graph_node(b, &op_norm, name, operands, 5, (union attr){ .norm = { .eps = (real)eps,
                       .momentum = (real)momentum, .training = training } });
 }
@@ -167,6 +174,12 @@ static value activate_sloped(struct builder *b, value x, enum act a, double leak
     if (a == ACT_NONE || x == VALUE_NONE || b->error.exit)
         return x;
     struct value_info *info = &b->graph->values[x];
+    struct node *finished = info->producer < 0 || info->consumers ? NULL : &b->graph->nodes[info->producer];
+    if (finished && finished->op == &op_conv && finished->attr.conv.norm && finished->attr.conv.act == ACT_NONE) {
+        finished->attr.conv.act = a;
+        finished->attr.conv.slope = attr.act.slope;
+        return x;
+    }
     if (!info->pending || info->consumers || info->lazy.act != ACT_NONE)
         return graph_node(b, &op_act, "act", &x, 1, attr);
     struct node *producer = &b->graph->nodes[info->producer];

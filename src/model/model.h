@@ -33,7 +33,8 @@ struct graph_options {
     bool explained;                             /* gradients of the image instead, as an evaluation sees it */
     bool detached;                              /* the auxiliary branch reads features without gradient */
     bool unfused, separate;                     /* oracles: nothing stays pending, no memory is shared */
-    const struct kernels *kernels;              /* that it will be bound to; NULL: whichever, without a matrix unit */
+    const struct kernels *kernels;              /* that it will be bound to, and shall be fast with; NULL: any, and the
+                                                   layers are those of the model one by one */
 };
 
 /* A graph with the input 0, [n][h][w][3], and the outputs "main" and, where it trains with one, "aux": rows

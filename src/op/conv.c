@@ -3,6 +3,7 @@
 
 #include "base/least.h"
 #include "kernel/kernels.h"
+#include <math.h>
 #include <string.h>
 
 static bool shape(struct node *n, struct error *err)
@@ -12,7 +13,7 @@ static bool shape(struct node *n, struct error *err)
     if (stride < 1 || pad < 0 || groups < 1 || x->c % groups || w->n % groups || w->c != x->c / groups)
         return fail(err, "%d channels, %d outputs and %d inputs a group do not fit %d groups", x->c, w->n, w->c,
                     groups);
-    if (n->in > BIAS && n->x[BIAS].c != w->n)
+    if (has_bias(n) && n->x[BIAS].c != w->n)
         return fail(err, "a bias of %d for %d outputs", n->x[BIAS].c, w->n);
     if (x->lv.count && (stride != 1 || w->h != 2 * pad + 1 || w->w != 2 * pad + 1))
         return fail(err, "several levels keep their sizes: stride 1 and pad (kernel - 1) / 2");
@@ -183,20 +184,57 @@ static size_t work(const struct node *n, enum pass pass)
 {
     const size_t own = way(n)->work(n, pass);
     const struct shape y = n->y[0];
-    const size_t bias = n->in > BIAS && pass == BACKWARD
+    const size_t bias = has_bias(n) && pass == BACKWARD
         ? (size_t)chunk_count((ptrdiff_t)y.n * y.h * y.w, y.c) * (size_t)y.c * sizeof(real) : 0;
     return own > bias ? own : bias;
 }
 
-static size_t packed(const struct node *n) { return way(n)->packed ? way(n)->packed(n) : 0; }
-static void pack(const struct call *k) { way(k->node)->pack(k); }
+/* What the way packs; then, if a norm ends the convolution, its scale and shift. */
+static size_t packed_weights(const struct node *n)
+{
+    return way(n)->packed ? (way(n)->packed(n) + sizeof(real) - 1) / sizeof(real) * sizeof(real) : 0;
+}
+
+static size_t packed(const struct node *n)
+{
+    return packed_weights(n) + (n->attr.conv.norm ? 2 * (size_t)n->y[0].c * sizeof(real) : 0);
+}
+
+static real *finish(const struct call *k)
+{
+    return (real *)(void *)((char *)k->packed + packed_weights(k->node));
+}
+
+static void pack(const struct call *k)
+{
+    const int channels = k->node->y[0].c;
+    const struct view *norm = &k->x[k->node->attr.conv.norm];
+    if (way(k->node)->pack)
+        way(k->node)->pack(k);
+    for (int c = 0; k->node->attr.conv.norm && c < channels; c++) {
+        const double scale = norm[0].p[c] / sqrt((double)norm[3].p[c] + k->node->attr.conv.eps);
+        finish(k)[c] = (real)scale;
+        finish(k)[channels + c] = (real)(norm[1].p[c] - norm[2].p[c] * scale);
+    }
+}
+
+void write_finished(const struct call *k, int count, const real *sums, int ld, real *y, int ldy)
+{
+    const int channels = k->node->y[0].c;
+    const struct affine f = { finish(k), finish(k) + channels, k->node->attr.conv.act, k->node->attr.conv.slope };
+    if (k->node->attr.conv.norm)
+        k->kernels->activate(&f, count, channels, sums, ld, y, ldy);
+    else if (sums != y)
+        k->kernels->store_rows(count, channels, sums, ld, false, y, ldy);
+}
+
 static size_t scratch(const struct node *n, enum pass pass) { return way(n)->scratch(n, pass); }
 static void forward(const struct call *k) { way(k->node)->forward(k); }
 
 static void backward(const struct call *k)
 {
     way(k->node)->backward(k);
-    if (k->dx[BIAS].p)
+    if (has_bias(k->node) && k->dx[BIAS].p)
         bias_backward(k);
 }
 
@@ -207,6 +245,6 @@ static double macs(const struct node *n)
 }
 
 const struct op op_conv = {
-    .name = "conv", .in_min = 2, .in_max = 3, .bwd_reads_x = 1 << INPUT | 1 << WEIGHT, .takes_lazy = 1 << INPUT,
+    .name = "conv", .in_min = 2, .in_max = 7, .bwd_reads_x = 1 << INPUT | 1 << WEIGHT, .takes_lazy = 1 << INPUT,
     .takes_levels = 1 << INPUT, .shape = shape, .packed = packed, .work = work,
     .scratch = scratch, .pack = pack, .forward = forward, .backward = backward, .macs = macs };

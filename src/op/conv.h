@@ -13,6 +13,9 @@
 
 enum { INPUT, WEIGHT, BIAS, PARTS = 8 };
 
+/* gamma, beta, mean and variance of a norm may follow (attr.conv.norm). */
+static inline bool has_bias(const struct node *n) { return n->in > BIAS && n->attr.conv.norm != BIAS; }
+
 struct conv_way {
     bool (*fits)(const struct node *);
     size_t (*packed)(const struct node *);
@@ -44,6 +47,9 @@ struct source { const struct call *k; const struct view *gradient; int c; };
 void write_source(const struct source *, struct range, real *to, int ld);
 /* The numbers of the range, *ld apart, where they lie if nothing is pending, else in scratch of count * c. */
 const real *source_values(const struct source *, struct range, real *scratch, int *ld);
+
+/* y = sums after the norm and activation that end the convolution, if any; y may be sums. */
+void write_finished(const struct call *, int pixels, const real *sums, int ld, real *y, int ldy);
 
 /* The blocks [from, to) of part `part` of `blocks`. */
 struct part { int from, to; };

@@ -103,7 +103,7 @@ static void forward_block(const void *job, int index)
     const struct view y = k->y[0];
     const struct rows in = input_rows(k, out, call_scratch(k));
     const int count = out.rows * out.w, outputs = group_outputs(n);
-    const bool bias = n->in > BIAS;
+    const bool bias = has_bias(n);
     real *to = y.p + out.first * y.ld;
     for (int i = 0; bias && i < count; i++)
         memcpy(to + (ptrdiff_t)i * y.ld, k->x[BIAS].p, (size_t)y.c * sizeof *to);
@@ -114,6 +114,7 @@ static void forward_block(const void *job, int index)
                               (const real *)k->packed + (ptrdiff_t)g * outputs * patch(n), outputs, bias,
                               to + g * outputs, y.ld);
     }
+    write_finished(k, count, to, y.ld, to, y.ld);
 }
 
 /* turned[group][u][v][c][o] = w[group o][u][v][c] */

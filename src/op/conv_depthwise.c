@@ -21,10 +21,12 @@ static ptrdiff_t weights(const struct node *n)
 }
 
 /* Forward and dx want the weights tap by tap, dw wants its parts. */
+static size_t packed(const struct node *n) { return (size_t)weights(n) * sizeof(real); }
+
 static size_t work(const struct node *n, enum pass pass)
 {
-    const int parts = pass == BACKWARD ? part_count(block_count(&n->y[0], rows_a_block(&n->y[0]))) : 0;
-    return (size_t)weights(n) * (size_t)(1 + parts) * sizeof(real);
+    const int parts = part_count(block_count(&n->y[0], rows_a_block(&n->y[0])));
+    return pass == FORWARD ? 0 : packed(n) * (size_t)(1 + parts);
 }
 
 static size_t scratch(const struct node *n, enum pass pass)
@@ -41,15 +43,16 @@ static struct depthwise geometry(const struct call *k, int in_h, int in_w, int o
 }
 
 /* [c][tap] to [tap][c] */
-static void pack_weights(const struct call *k)
+static void turn(const struct call *k, real *packed)
 {
     const struct view w = k->x[WEIGHT];
     const int taps = w.h * w.w;
-    real *packed = k->work;
     for (int c = 0; c < w.n; c++)
         for (int t = 0; t < taps; t++)
             packed[(ptrdiff_t)t * w.n + c] = w.p[(ptrdiff_t)c * taps + t];
 }
+
+static void pack(const struct call *k) { turn(k, k->packed); }
 
 static void forward_block(const void *job, int index)
 {
@@ -59,15 +62,16 @@ static void forward_block(const void *job, int index)
     const struct view x = level_view(k->x[INPUT], out.level);
     const struct rows in = input_rows(k, out, call_scratch(k));
     const struct depthwise g = geometry(k, x.h, x.w, out.h, out.w, in.ld, y.ld);
-    const real *bias = k->node->in > BIAS ? k->x[BIAS].p : NULL;
-    for (int i = 0; i < out.rows; i++)
-        k->kernels->depthwise_row(&g, out.row + i, in.p, in.first, k->work, bias,
-                                  y.p + (out.first + (ptrdiff_t)i * out.w) * y.ld);
+    const real *bias = has_bias(k->node) ? k->x[BIAS].p : NULL;
+    for (int i = 0; i < out.rows; i++) {
+        real *to = y.p + (out.first + (ptrdiff_t)i * out.w) * y.ld;
+        k->kernels->depthwise_row(&g, out.row + i, in.p, in.first, k->packed, bias, to);
+        write_finished(k, out.w, to, y.ld, to, y.ld);
+    }
 }
 
 static void forward(const struct call *k)
 {
-    pack_weights(k);
     team_for(k->team, block_count(&k->node->y[0], rows_a_block(&k->node->y[0])), forward_block, k);
 }
 
@@ -106,7 +110,7 @@ static void backward(const struct call *k)
 {
     const struct node *n = k->node;
     const int parts = part_count(block_count(&n->y[0], rows_a_block(&n->y[0])));
-    pack_weights(k);
+    turn(k, k->work);
     if (k->dx[INPUT].p)
         team_for(k->team, block_count(&n->x[INPUT], rows_a_block(&n->x[INPUT])), dx_block, k);
     if (k->dx[WEIGHT].p) {
@@ -115,5 +119,4 @@ static void backward(const struct call *k)
     }
 }
 
-const struct conv_way conv_depthwise = { .fits = fits, .work = work, .scratch = scratch, .forward = forward,
-                                         .backward = backward };
+const struct conv_way conv_depthwise = { fits, packed, work, scratch, pack, forward, backward };

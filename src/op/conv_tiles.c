@@ -168,7 +168,7 @@ static void pack_for_y(const void *job, int index)
                                       moved(rows, o * ld), tiles_round(c));
     turn(k, TILE_SIDE, ld / 2, rows, ld, moved(to, (ptrdiff_t)first * ld), PAIR_ROW);
     for (int o = first; o < first + TILE_SIDE; o++)
-        packed_bias(k)[o] = n->in > BIAS && o < outputs(n) ? k->x[BIAS].p[o] : 0;
+        packed_bias(k)[o] = has_bias(n) && o < outputs(n) ? k->x[BIAS].p[o] : 0;
 }
 
 /* n rows as pairs of `length` rows, those that lack zero. */
@@ -255,9 +255,15 @@ static void multiply(const struct product_of_line *p, struct block b, struct lin
     tiles->product(b.rows * across, p->channels, taps(k->node), tap, tiles_round(c), own->rows, ld, p->weights,
                    (ptrdiff_t)taps(k->node) * tiles_round(c) * TILE_SIDE, p->bias, 0, own->sums, ldsums);
     tiles->end();
-    for (int i = 0; i < b.rows; i++)
-        k->kernels->store_rows(b.w, p->channels, own->sums + (ptrdiff_t)i * across * ldsums, ldsums, p->add,
-                               p->to.p + (b.first + (ptrdiff_t)i * b.w) * p->to.ld, p->to.ld);
+    const int lines = k->node->attr.conv.pad ? b.rows : 1, width = b.rows * b.w / lines;
+    for (int i = 0; i < lines; i++) {
+        const real *sums = own->sums + (ptrdiff_t)i * across * ldsums;
+        real *to = p->to.p + (b.first + (ptrdiff_t)i * width) * p->to.ld;
+        if (p->source.gradient)
+            k->kernels->store_rows(width, p->channels, sums, ldsums, p->add, to, p->to.ld);
+        else
+            write_finished(k, width, sums, ldsums, to, p->to.ld);
+    }
 }
 
 /* The rows of a block with those around it that its taps read. */
@@ -275,7 +281,8 @@ static void forward_block(const void *job, int index)
     const struct block b = block_of(n, FORWARD, index);
     const struct product_of_line y = { .source = { k, NULL, inputs(n) },
                                        .weights = weights_at(k, k->packed, inputs(n), outputs(n)),
-                                       .channels = outputs(n), .bias = packed_bias(k), .to = k->y[0] };
+                                       .channels = outputs(n), .bias = has_bias(n) ? packed_bias(k) : NULL,
+                                       .to = k->y[0] };
     multiply(&y, b, lay_out_around(&y.source, b, own.line), &own);
 }
 

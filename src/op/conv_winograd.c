@@ -75,6 +75,14 @@ static void write_tile(const struct tile *t, const real *from, int c, const real
         }
 }
 
+static void finish_tile(const struct call *k, const struct tile *t, struct view y)
+{
+    for (int i = 0; i < TILE && t->y + i < t->h; i++) {
+        real *row = y.p + (t->image + (ptrdiff_t)(t->y + i) * t->w + t->x) * y.ld;
+        write_finished(k, least(TILE, t->w - t->x), row, y.ld, row, y.ld);
+    }
+}
+
 /* A convolution of `inputs` to `outputs` channels with filters u [PLANES][inputs][outputs]. */
 struct pass_job {
     const struct call *k;
@@ -112,6 +120,8 @@ static void pass_chunk(const void *job, int chunk)
         const struct tile t = tile_at(p->shape, chunk * TILES + i);
         kernels->winograd.output(p->outputs, m + (ptrdiff_t)i * p->outputs, out_plane, patch, p->outputs);
         write_tile(&t, patch, p->outputs, p->bias, p->add, p->to);
+        if (!p->source.gradient)
+            finish_tile(p->source.k, &t, p->to);
     }
 }
 
@@ -171,7 +181,7 @@ static void forward(const struct call *k)
     const struct pass_job job = {
         .k = k, .shape = &n->y[0], .source = { k, NULL, n->x[WEIGHT].c }, .inputs = n->x[WEIGHT].c,
         .outputs = n->x[WEIGHT].n, .u = k->packed,
-        .bias = n->in > BIAS ? k->x[BIAS].p : NULL, .to = k->y[0] };
+        .bias = has_bias(n) ? k->x[BIAS].p : NULL, .to = k->y[0] };
     run_pass(&job);
 }
 
