@@ -68,9 +68,10 @@ def make_scores():
 
 # One program, one time: {"value", "bytes"}
 
-def nanodet(seconds, threads, *options):
+def nanodet(seconds, threads, *options, way=""):
     out = MADE / "nanodet.json"
-    quietly("./nanodet", "bench", CONFIG, "--seconds", seconds, "--threads", threads, "--json", out, *options)
+    quietly("env", f"NANODET_CONV={way}", "./nanodet", "bench", CONFIG, "--seconds", seconds, "--threads", threads,
+            "--json", out, *options)
     result = json.loads(out.read_text())
     return result | {"value": result["ms_per_image_median"], "bytes": result["peak_rss_bytes"]}
 
@@ -172,18 +173,41 @@ def scaling(seconds, rounds, threads):
     return statistics.median(ratios)
 
 
-def parts(seconds, threads):
+def milliseconds(part):
+    return (part["forward_ms"] + part["backward_ms"]) / BATCH
+
+
+def picture(ways):
+    """Bars of the time that each part takes; ways: {name: parts}."""
+    scale = 500 / max(milliseconds(part) for parts in ways.values() for part in parts)
+    shades, lines, y = ["#b0b8c4", "#2f6db5"], [], 20
+    for name, shade in zip(ways, shades):
+        lines.append(f'<rect x="150" y="{y - 11}" width="12" height="12" fill="{shade}"/><text x="168" y="{y}">{name}, '
+                     f'{sum(map(milliseconds, ways[name])):.1f} ms an image</text>')
+        y += 20
+    for same in zip(*ways.values()):
+        y += 12
+        lines.append(f'<text x="140" y="{y + 14}" text-anchor="end">{same[0]["name"]}</text>')
+        for part, shade in zip(same, shades):
+            width = scale * milliseconds(part)
+            lines.append(f'<rect x="150" y="{y}" width="{width:.1f}" height="9" fill="{shade}"/>'
+                         f'<text x="{155 + width:.1f}" y="{y + 9}" font-size="10">{milliseconds(part):.1f}</text>')
+            y += 10
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="720" height="{y + 15}" font-family="sans-serif" '
+            f'font-size="12">\n<rect width="720" height="{y + 15}" fill="white"/>\n' + "\n".join(lines) + "\n</svg>\n")
+
+
+def parts(result):
     """The parts of a step, with a bar for their share of its time."""
-    result = nanodet(seconds, threads, *STEP, "--layers")
-    total = sum(part["forward_ms"] + part["backward_ms"] for part in result["parts"])
+    total = sum(map(milliseconds, result["parts"]))
     rows = []
     for part in result["parts"]:
-        share = (part["forward_ms"] + part["backward_ms"]) / total
+        share = milliseconds(part) / total
         work = [f"{part['gflops']:.0f}", f"{100 * part['share_of_peak']:.0f}%"] if part["gflops"] else ["", ""]
         rows.append([part["name"], f"{part['forward_ms'] / BATCH:.2f}", f"{part['backward_ms'] / BATCH:.2f}",
                      *work, f"{100 * share:.0f}% " + "█" * round(30 * share)])
-    return result["peak_gflops"], table(["part", "forward, ms an image", "backward", "GFLOP/s of its convolutions",
-                                         "of the peak", "of the time"], rows)
+    return table(["part", "forward, ms an image", "backward", "GFLOP/s of its convolutions",
+                  "of the peak", "of the time"], rows)
 
 
 def machine(threads, isa):
@@ -214,11 +238,16 @@ def main():
             f"NanoDet-Plus-m, 320 x 320. {machine(args.threads, isa)}\n\n",
             table(["work", "program", "median", "nanodet is faster by", "memory at most"], rows)]
     if not args.only:
-        peak, shares = parts(args.seconds, args.threads)
+        result = nanodet(args.seconds, args.threads, *STEP, "--layers")
+        direct = nanodet(args.seconds, args.threads, *STEP, "--layers", way="direct")
         faster = scaling(args.seconds, args.rounds, args.threads)
         page += [f"\nA step on {args.threads} threads is {faster:.2f} times as fast as on one.\n",
-                 f"\nWhere a step's time goes; the peak, {peak:.0f} GFLOP/s, was measured in the same run, and "
-                 "Winograd's convolutions\nare counted as if they were direct:\n\n", shares]
+                 f"\nWhere a step's time goes; the peak of vectors, {result['peak_gflops']:.0f} GFLOP/s, was measured "
+                 "in the same run, and Winograd's\nconvolutions are counted as if they were direct:\n\n", parts(result)]
+    if args.out and not args.only:
+        drawn = args.out.with_suffix(".svg")
+        drawn.write_text(picture({"convolutions direct, on vectors": direct["parts"], "as it runs": result["parts"]}))
+        page += [f"\n![time by part]({drawn.name})\n"]
     if args.out:
         args.out.write_text("".join(page))
     else:
