@@ -130,7 +130,7 @@ enum { BATCH = 2 };
 static const struct conv_case { int in, out, kernel, h, w; bool bias, levels; } cases[] = {
     { 16, 16, 1, 5, 7, false, false }, { 58, 58, 1, 9, 11, true, false }, { 17, 65, 1, 3, 200, true, true },
     { 16, 20, 3, 9, 11, true, false }, { 40, 33, 3, 9, 60, false, true }, { 17, 48, 5, 12, 10, true, false },
-    { 32, 16, 3, 1, 1, true, false }, {0} };
+    { 32, 16, 3, 1, 1, true, false }, { 17, 5, 5, 9, 1, true, false }, { 16, 1, 3, 40, 60, false, false }, {0} };
 
 struct result { float *y, *gradient; ptrdiff_t outputs, params; };
 
@@ -144,11 +144,11 @@ static void build(const struct conv_case *row, int pieces, struct graph *g, stru
     if (row->levels)
         x = stack(&b, (value[]){ x, max_pool(&b, x, 3, 2, 1) }, 2);
     const struct conv last = dense(row->out, row->kernel, 1);
-    b.tiles = pieces;
+    b.pieces = pieces;
     b.training = false;                 /* what 1x1 convolutions of training leave to other kernels is tried, too */
     x = conv(&b, "conv", x, row->bias ? biased(last) : last);
     b.training = true;
-    b.tiles = 0;
+    b.pieces = 0;
     graph_output(&b, "y", x);
     if (!graph_build(&b, &err))
         fail_msg("%s", err.text);

@@ -445,6 +445,26 @@ static void test_detached(void **state)
 }
 
 /* The first layer whose output is not finite has a name, though the input's memory was given to others. */
+/* Values given between binding and the first run count, of weights as of norms. */
+static void test_parameters_of_the_first_run(void **state)
+{
+    const struct variant evaluation = { .threads = 1, .evaluation = true };
+    struct net net;
+    struct error err = {0};
+    (void)state;
+    open_net(&net, &cases[1], &evaluation);
+    for (ptrdiff_t i = 0; i < net.params.total; i++)
+        net.params.value[i] *= 2;
+    const double first = forward(&net);
+    graph_free(&net.graph);
+    build(&net, &cases[1], &evaluation);
+    const struct binding to = { .params = &net.params, .values = net.params.value, .team = &net.team,
+                                .kernels = kernels_pick(NULL, NULL) };
+    assert_true(graph_bind(&net.graph, &to, &err));
+    assert_true(first == forward(&net));
+    close_net(&net);
+}
+
 static void test_blame(void **state)
 {
     struct net net;
@@ -466,6 +486,7 @@ int main(void)
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_evaluation),
         cmocka_unit_test(test_detached),
+        cmocka_unit_test(test_parameters_of_the_first_run),
         cmocka_unit_test(test_blame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,16 +6,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A thread's own part of the chunks: it works there first, then helps the others.  What it reads of the last job's
+ * results is then mostly what its own core's cache holds. */
+struct share { _Alignas(64) atomic_int next; int end; };
+
 /* A job is open while threads may join it.  `state` holds all that a thread must know to join: how many did, how many
  * may, in multiples of PLACE, and OPEN.  One that saw an earlier job's state joins only if this job's is the same.
  *
  * 1. body, job and shares are written before the job opens, and not again before it is closed and every thread
  *    that joined has finished.
  * 2. A thread works at a job only between joining and finishing. */
-/* A thread's own part of the chunks: it works there first, then helps the others.  What it reads of the last job's
- * results is then mostly what its own core's cache holds. */
-struct share { _Alignas(64) atomic_int next; int end; };
-
 enum { SPINS = 4000, PLACE = TEAM_MOST, JOINED = PLACE - 1, OPEN = TEAM_MOST * PLACE };
 
 static struct pool {

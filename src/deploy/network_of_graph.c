@@ -127,6 +127,8 @@ static bool concat_layer(struct making *m, const struct node *n, int level, enum
 
 static bool conv_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
 {
+    if (n->attr.conv.norm)
+        return fail(m->err, "%s: a graph made to be fast, whose layers are not the model's one by one", n->name);
     const int weight = weights_of(m, n->operand[1], 4), bias = n->in > 2 ? weights_of(m, n->operand[2], 1) : NO_TENSOR;
     struct layer *layer = weight < 0 || (n->in > 2 && bias < 0) ? NULL : add_plain(m, n, level, kind, 1);
     if (!layer)

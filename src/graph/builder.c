@@ -203,7 +203,7 @@ struct node *graph_extend(struct builder *b, const struct op *op, value v, const
 {
     const struct value_info *info = value_of(b, v);
     struct node *n = b->error.exit || info->producer < 0 ? NULL : &b->graph->nodes[info->producer];
-    if (!n || n->op != op || info->consumers || n->in + count > op->in_max)
+    if (!n || n->op != op || info->consumers || info->is_output || n->in + count > op->in_max)
         return NULL;
     for (int i = 0; i < count; i++) {
         n->x[n->in] = value_of(b, operands[i])->shape;

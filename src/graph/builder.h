@@ -25,7 +25,7 @@ struct builder {
     bool explained;                     /* gradients of inputs; not with training */
     bool unfused;                       /* nothing stays pending: the oracle of what does */
     bool direct;                        /* no Winograd */
-    int tiles;                          /* pieces of a number in convolutions on a matrix unit (kernel/tiles.h), or 0 */
+    int pieces;                         /* of a number in convolutions on a matrix unit (kernel/tiles.h), or 0 */
     bool finishing;                     /* norms of constants are a part of the convolution before them */
     bool detached;                      /* the auxiliary branch reads features without gradient */
     bool merged;                        /* branches that are trained in parallel are one convolution */
@@ -48,7 +48,8 @@ value graph_input(struct builder *, struct shape);
 value graph_param(struct builder *, const char *name, struct shape, int rank, enum param_kind, struct init);
 value graph_node(struct builder *, const struct op *, const char *name, const value *operands, int count,
                  union attr attr);
-/* Gives the node that made v, and that nobody reads yet, more operands; NULL if it is of another op, or read. */
+/* Gives the node that made v, which nobody reads yet, more operands: v is then what it makes of them.  NULL, and
+ * nothing done, if it is of another op, read or an output already, or has no room for them. */
 struct node *graph_extend(struct builder *, const struct op *, value v, const value *operands, int count);
 void graph_output(struct builder *, const char *name, value);
 

@@ -4,8 +4,8 @@
  *     write into graph_view(g, input);  graph_forward(g, key);
  *     read graph_view(g, output);  write graph_gradient(g, output);  graph_backward(g, false);
  *     read the parameters' gradients, or graph_gradient(g, input).
- * Nothing allocates after graph_bind.  A graph that makes no gradients of parameters reads them in graph_bind: when
- * they have changed, it must be bound anew.
+ * Nothing allocates after graph_bind, which is called once.  A graph that makes no gradients of parameters reads them
+ * in its first run: they may not change after it.
  *
  * Time runs in whole steps: node i runs forward at i, the loss stands at N, node i runs backward at 2N - i.
  * 1. A value's memory lives from the first write to the last read of any value that shares it.
@@ -70,7 +70,7 @@ struct graph {
     bool borrowed;                      /* block is the binding's */
     real *vectors;
     unsigned char *scratch; size_t scratch_size;
-    unsigned char *kept;                /* what is packed once */
+    unsigned char *kept; bool has_packed;       /* what is packed once; whether it has been */
     struct call *calls[2];              /* [pass][node] */
     double *seconds[2];                 /* [pass][node] the caller's: what each takes is added; NULL: unmeasured */
     /* The caller's, or NULL: called when a node's output has been computed, and when its gradient is whole. */

@@ -223,11 +223,10 @@ static bool find_writers(struct graph *g, struct error *err)
     return ok;
 }
 
-static bool add_item(struct graph *g, size_t bytes, int *item)
+static void add_item(struct graph *g, size_t bytes, int *item)
 {
     g->items[g->item_count] = (struct item){ .size = bytes, .from = INT_MAX, .to = INT_MIN };
     *item = g->item_count++;
-    return true;
 }
 
 static void use(struct graph *g, int item, int time)

@@ -42,7 +42,7 @@ union attr {
     struct {                                        /* kernel size: the weight's h, w */
         int stride, pad, groups;
         bool direct;                                /* no Winograd */
-        int tiles;                                  /* pieces of a number on a matrix unit; 0: not there */
+        int pieces;                                 /* of a number on a matrix unit (kernel/tiles.h); 0: not there */
         int norm;                                   /* 0, or the first operand of a norm of constants that ends it: */
         real eps, slope; enum act act;              /* y = act(norm(sums)) */
     } conv;
@@ -72,7 +72,7 @@ struct call {
     struct lazy lx[OP_IN], ly[OP_OUT];  /* pending on the way in and out */
     bool add[OP_IN];
     void *save;                         /* the op's own bytes, kept from forward to backward */
-    void *packed;                       /* what pack has made of the parameters */
+    void *packed;                       /* forward only: what pack has made of the parameters */
     void *work;                         /* bytes for this call, shared by the threads */
     unsigned char *scratch;             /* bytes for each thread: call_scratch() */
     size_t scratch_size;

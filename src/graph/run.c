@@ -148,23 +148,30 @@ static size_t kept_bytes(const struct graph *g, int i)
     return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
 }
 
-/* Parameters that stay as they are are packed once, into memory of their own. */
-static bool pack_once(struct graph *g, struct error *err)
+/* What is packed once has memory of its own. */
+static bool take_kept(struct graph *g, struct error *err)
 {
     size_t bytes = PLAN_ALIGN;
     for (int i = 0; i < g->node_count; i++)
         bytes += kept_bytes(g, i);
     unsigned char *to = g->kept = aligned_alloc(PLAN_ALIGN, bytes);
     for (int i = 0; to && i < g->node_count; to += kept_bytes(g, i++))
-        if (kept_bytes(g, i)) {
+        if (kept_bytes(g, i))
             g->calls[FORWARD][i].packed = to;
-            g->nodes[i].op->pack(&g->calls[FORWARD][i]);
-        }
     return to || fail(err, "out of memory: %zu bytes of packed weights", bytes);
+}
+
+static void pack_once(struct graph *g)
+{
+    for (int i = 0; !g->has_packed && i < g->node_count; i++)
+        if (kept_bytes(g, i))
+            g->nodes[i].op->pack(&g->calls[FORWARD][i]);
+    g->has_packed = true;
 }
 
 bool graph_bind(struct graph *g, const struct binding *to, struct error *err)
 {
+    assert(!g->calls[FORWARD]);
     g->params = to->params;
     g->param_values = to->values;
     g->param_gradients = to->gradients;
@@ -178,7 +185,7 @@ bool graph_bind(struct graph *g, const struct binding *to, struct error *err)
         for (int i = 0; ok && i < g->node_count; i++)
             g->calls[pass][i] = make_call(g, i, (enum pass)pass);
     }
-    return ok && pack_once(g, err);
+    return ok && take_kept(g, err);
 }
 
 void graph_free(struct graph *g)
@@ -268,6 +275,7 @@ void graph_forward(struct graph *g, uint64_t key)
 {
     double *seconds = g->seconds[FORWARD];
     assert(g->calls[FORWARD]);                          /* bound */
+    pack_once(g);
     for (int i = 0; i < g->node_count; i++) {
         const double start = seconds ? now() : 0;
         forward_node(g, i, key);

@@ -2,14 +2,15 @@
  *
  * A number is kept in pieces, x = p0 + p1 + ... + rest: p0 is x rounded to the 8 digits of a bfloat16, each next one
  * what is left, rounded likewise.  Two pieces leave |rest| <= 2^-17 |x|, three as good as nothing.  Of a product the
- * parts p_i q_j with i + j < pieces are taken: three of two pieces, off by at most 2e-5 of a term, and where many terms
- * are summed by some 3e-6 of the sum; six of three pieces, as good as float's own.
+ * parts p_i q_j with i + j < pieces are taken: three of two pieces, off by at most 3.1e-5 of a term, and where many
+ * terms are summed by some 3e-6 of the sum; six of three pieces, as good as float's own.
  *
  * A matrix of pieces lies in planes of 16-bit numbers, all of p0, then all of p1 ...  Two shapes of r rows, c columns:
  *     rows   [r][ld]                                   the left operand of a product
  *     pairs  [c / TILE_SIDE][r / 2][TILE_SIDE][2]      the right one: panels of columns, two rows interleaved
  * Rows of 32-bit numbers, that is pairs of pieces, can be turned: rows give pairs of the turned matrix, and pairs its
- * rows.  Rows and columns are counted in whole TILE_SIDEs; what a matrix lacks is zero.  tiles_ld() avoids distances
+ * rows.  Rows and columns are counted in whole TILE_SIDEs.  What is summed over must be zero where a matrix lacks it;
+ * other rows and columns that it lacks may hold anything, and so will the results there.  tiles_ld() avoids distances
  * at which rows would fall into the same part of a cache. */
 #ifndef KERNEL_TILES_H
 #define KERNEL_TILES_H

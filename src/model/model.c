@@ -76,10 +76,10 @@ static void build_head(struct builder *b, const char *name, const struct head *h
     leave(b);
 }
 
-/* The assign guidance module: a second neck, and a head over the levels of both. */
-/* Pieces on a matrix unit: what detects is computed as float would, what only guides training a little coarser. */
+/* Pieces of a number on a matrix unit: as exact as float is, but in the auxiliary head, which guides training alone. */
 enum { GUIDING = 2, EXACT = 3 };
 
+/* The assign guidance module: a second neck, and a head over the levels of both. */
 static void build_aux(struct builder *b, const struct model *m, const struct features *maps,
                       const struct features *levels)
 {
@@ -89,7 +89,7 @@ static void build_aux(struct builder *b, const struct model *m, const struct fea
     build_neck(b, m, "aux_fpn", &in, &own);
     for (int i = 0; i < own.count; i++)
         both.at[both.count++] = concat(b, b->detached ? detach(b, levels->at[i]) : levels->at[i], own.at[i]);
-    b->tiles = b->tiles ? GUIDING : 0;
+    b->pieces = b->pieces ? GUIDING : 0;
     build_head(b, "aux_head", m->aux_head, m->aux_config, &both, "aux");
 }
 
@@ -114,7 +114,7 @@ bool model_graph(struct model *m, const struct graph_options *o, struct graph *g
     struct features maps = {0}, levels = {0};
     b.direct = way && strcmp(way, "direct") == 0;
     b.merged = m->merged;
-    b.tiles = !b.direct && o->kernels && o->kernels->tiles ? EXACT : 0;
+    b.pieces = !b.direct && o->kernels && o->kernels->tiles ? EXACT : 0;
     b.finishing = o->kernels && !o->training && !o->explained && !o->unfused;
     *g = (struct graph){ .separate = o->separate };
     const value image = graph_input(&b, (struct shape){ o->n, o->h, o->w, 3, {0} });

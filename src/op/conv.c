@@ -192,7 +192,7 @@ static size_t work(const struct node *n, enum pass pass)
 /* What the way packs; then, if a norm ends the convolution, its scale and shift. */
 static size_t packed_weights(const struct node *n)
 {
-    return way(n)->packed ? (way(n)->packed(n) + sizeof(real) - 1) / sizeof(real) * sizeof(real) : 0;
+    return (way(n)->packed(n) + sizeof(real) - 1) / sizeof(real) * sizeof(real);
 }
 
 static size_t packed(const struct node *n)
@@ -209,8 +209,7 @@ static void pack(const struct call *k)
 {
     const int channels = k->node->y[0].c;
     const struct view *norm = &k->x[k->node->attr.conv.norm];
-    if (way(k->node)->pack)
-        way(k->node)->pack(k);
+    way(k->node)->pack(k);
     for (int c = 0; k->node->attr.conv.norm && c < channels; c++) {
         const double scale = norm[0].p[c] / sqrt((double)norm[3].p[c] + k->node->attr.conv.eps);
         finish(k)[c] = (real)scale;
@@ -220,11 +219,13 @@ static void pack(const struct call *k)
 
 void write_finished(const struct call *k, int count, const real *sums, int ld, real *y, int ldy)
 {
-    const int channels = k->node->y[0].c;
-    const struct affine f = { finish(k), finish(k) + channels, k->node->attr.conv.act, k->node->attr.conv.slope };
-    if (k->node->attr.conv.norm)
+    const struct node *n = k->node;
+    const int channels = n->y[0].c;
+    if (n->attr.conv.norm) {
+        const real *scale = finish(k);
+        const struct affine f = { scale, scale + channels, n->attr.conv.act, n->attr.conv.slope };
         k->kernels->activate(&f, count, channels, sums, ld, y, ldy);
-    else if (sums != y)
+    } else if (sums != y)
         k->kernels->store_rows(count, channels, sums, ld, false, y, ldy);
 }
 

@@ -21,7 +21,7 @@ struct conv_way {
     size_t (*packed)(const struct node *);
     size_t (*work)(const struct node *, enum pass);
     size_t (*scratch)(const struct node *, enum pass);
-    void (*pack)(const struct call *);                  /* both NULL: forward reads the weights as they are */
+    void (*pack)(const struct call *);
     void (*forward)(const struct call *);
     void (*backward)(const struct call *);              /* of input and weights; the bias is op_conv's */
 };

@@ -110,9 +110,10 @@ static void backward(const struct call *k)
 {
     const struct node *n = k->node;
     const int parts = part_count(block_count(&n->y[0], rows_a_block(&n->y[0])));
-    turn(k, k->work);
-    if (k->dx[INPUT].p)
+    if (k->dx[INPUT].p) {
+        turn(k, k->work);
         team_for(k->team, block_count(&n->x[INPUT], rows_a_block(&n->x[INPUT])), dx_block, k);
+    }
     if (k->dx[WEIGHT].p) {
         team_for(k->team, parts, dw_part, k);
         sum_parts(k, (const real *)k->work + weights(n), parts, weights(n), true);

@@ -22,7 +22,7 @@ static bool fits(const struct node *n)
 {
     const struct shape w = n->x[WEIGHT];
     const int pad = n->attr.conv.pad;
-    return n->attr.conv.tiles && n->attr.conv.stride == 1 && n->attr.conv.groups == 1 && w.h == 2 * pad + 1
+    return n->attr.conv.pieces && n->attr.conv.stride == 1 && n->attr.conv.groups == 1 && w.h == 2 * pad + 1
         && w.w == 2 * pad + 1 && w.h * w.w <= TAPS && w.c >= TILE_SIDE / 2;
 }
 
@@ -79,7 +79,7 @@ static void *take(unsigned char *base, size_t *bytes, size_t size)
 
 static struct pieces take_pieces(const struct node *n, unsigned char *base, size_t *bytes, int rows, int ld)
 {
-    const int count = n->attr.conv.tiles;
+    const int count = n->attr.conv.pieces;
     const size_t plane = (size_t)rows * (size_t)ld;
     return (struct pieces){ take(base, bytes, (size_t)count * plane * sizeof(uint16_t)), (ptrdiff_t)plane, count };
 }
@@ -112,13 +112,13 @@ static size_t scratch(const struct node *n, enum pass pass) { return buffers(n, 
 static size_t packed_bytes(const struct node *n, int from, int to)
 {
     const size_t rows = (size_t)taps(n) * (size_t)tiles_round(from);
-    return (size_t)tiles_round(to) * (rows * (size_t)n->attr.conv.tiles * sizeof(uint16_t) + sizeof(real));
+    return (size_t)tiles_round(to) * (rows * (size_t)n->attr.conv.pieces * sizeof(uint16_t) + sizeof(real));
 }
 
 static struct pieces weights_at(const struct call *k, void *memory, int from, int to)
 {
     const ptrdiff_t plane = (ptrdiff_t)taps(k->node) * tiles_round(from) * tiles_round(to);
-    return (struct pieces){ memory, plane, k->node->attr.conv.tiles };
+    return (struct pieces){ memory, plane, k->node->attr.conv.pieces };
 }
 
 static real *packed_bias(const struct call *k)
@@ -205,9 +205,9 @@ struct line { const real *p; int ld, count; };
 /* Rows [row, row + rows) of the block's image as a line that begins with `lead` zeros. */
 static struct line lay_out(const struct source *s, struct block b, int row, int rows, int lead, real *to)
 {
-    const int pad = s->k->node->attr.conv.pad, c = s->c, across = b.w + pad;
-    const ptrdiff_t image = b.first - (ptrdiff_t)b.row * b.w;
-    struct line line = { to, c, lead + rows * across };
+    const int pad = s->k->node->attr.conv.pad, across = b.w + pad;
+    const ptrdiff_t c = s->c, image = b.first - (ptrdiff_t)b.row * b.w;
+    struct line line = { to, s->c, lead + rows * across };
     if (!pad) {
         line.p = source_values(s, (struct range){ image + row, rows }, to, &line.ld);
         return line;
@@ -217,7 +217,7 @@ static struct line lay_out(const struct source *s, struct block b, int row, int 
     for (int r = row; r < row + rows; r++, to += across * c) {
         const bool inside = r >= 0 && r < b.h;
         if (inside)
-            write_source(s, (struct range){ image + (ptrdiff_t)r * b.w, b.w }, to, c);
+            write_source(s, (struct range){ image + (ptrdiff_t)r * b.w, b.w }, to, s->c);
         memset(to + (inside ? b.w * c : 0), 0, (size_t)((inside ? pad : across) * c) * sizeof *to);
     }
     return line;

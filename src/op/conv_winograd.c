@@ -85,7 +85,6 @@ static void finish_tile(const struct call *k, const struct tile *t, struct view 
 
 /* A convolution of `inputs` to `outputs` channels with filters u [PLANES][inputs][outputs]. */
 struct pass_job {
-    const struct call *k;
     const struct shape *shape;
     struct source source;
     int inputs, outputs;
@@ -103,10 +102,10 @@ static size_t pass_scratch(int inputs, int outputs)
 static void pass_chunk(const void *job, int chunk)
 {
     const struct pass_job *p = job;
-    const struct kernels *kernels = p->k->kernels;
+    const struct kernels *kernels = p->source.k->kernels;
     const int count = least(TILES, tile_count(p->shape) - chunk * TILES);
     const ptrdiff_t in_plane = (ptrdiff_t)TILES * p->inputs, out_plane = (ptrdiff_t)TILES * p->outputs;
-    real *v = call_scratch(p->k), *m = v + PLANES * in_plane, *patch = m + PLANES * out_plane;
+    real *v = call_scratch(p->source.k), *m = v + PLANES * in_plane, *patch = m + PLANES * out_plane;
     for (int i = 0; i < count; i++) {
         const struct tile t = tile_at(p->shape, chunk * TILES + i);
         read_patch(&p->source, &t, t.y - 1, t.x - 1, PATCH, patch);
@@ -127,7 +126,7 @@ static void pass_chunk(const void *job, int chunk)
 
 static void run_pass(const struct pass_job *p)
 {
-    team_for(p->k->team, (tile_count(p->shape) + TILES - 1) / TILES, pass_chunk, p);
+    team_for(p->source.k->team, (tile_count(p->shape) + TILES - 1) / TILES, pass_chunk, p);
 }
 
 static ptrdiff_t weights(const struct node *n) { return (ptrdiff_t)n->x[WEIGHT].n * n->x[WEIGHT].c; }
@@ -179,7 +178,7 @@ static void forward(const struct call *k)
 {
     const struct node *n = k->node;
     const struct pass_job job = {
-        .k = k, .shape = &n->y[0], .source = { k, NULL, n->x[WEIGHT].c }, .inputs = n->x[WEIGHT].c,
+        .shape = &n->y[0], .source = { k, NULL, n->x[WEIGHT].c }, .inputs = n->x[WEIGHT].c,
         .outputs = n->x[WEIGHT].n, .u = k->packed,
         .bias = has_bias(n) ? k->x[BIAS].p : NULL, .to = k->y[0] };
     run_pass(&job);
@@ -229,7 +228,7 @@ static void backward(const struct call *k)
 {
     const struct node *n = k->node;
     const struct pass_job job = {
-        .k = k, .shape = &n->y[0], .source = { k, &k->dy[0], n->x[WEIGHT].n }, .inputs = n->x[WEIGHT].n,
+        .shape = &n->y[0], .source = { k, &k->dy[0], n->x[WEIGHT].n }, .inputs = n->x[WEIGHT].n,
         .outputs = n->x[WEIGHT].c, .u = k->work, .add = k->add[INPUT], .to = k->dx[INPUT] };
     if (k->dx[INPUT].p) {
         team_for(k->team, n->x[WEIGHT].n, backward_filters, k);

@@ -8,8 +8,6 @@ extern const struct op op_norm;         /* act((x - mean) / sqrt(var + eps) gamm
 extern const struct op op_group_norm;   /* likewise within each group of an image and level: x, gamma, beta */
 extern const struct op op_layer_norm;   /* within each pixel, without activation, not pending: x, gamma, beta */
 
-extern const struct op op_conv;         /* x * w + b: x, w, and b or not; attr.conv */
-
 extern const struct op op_sum_taps;     /* y[c] = sum over taps of a depthwise weight w[c]: a weight of 1 x 1 */
 
 /* One pixel at a time. */
@@ -23,7 +21,8 @@ extern const struct op op_scale;        /* s_l x on level l: x, s_0, s_1, ... */
 extern const struct op op_shuffle;      /* y[2c] = x_0[c], y[2c + 1] = x_1[c] */
 
 /* Neighbourhoods; the convolution's also of several levels. */
-extern const struct op op_conv;         /* sum over taps and inputs of w x, + b: x, weight OHWI [, bias]; attr.conv */
+extern const struct op op_conv;         /* sum over taps and inputs of w x, + b: x, weight OHWI [, bias] [, a norm's
+                                           gamma, beta, mean, var]; attr.conv */
 extern const struct op op_max_pool;     /* largest of a window; attr.pool */
 extern const struct op op_avg_pool;     /* mean of a window, padding counted as 0 */
 extern const struct op op_global_pool;  /* mean of an image */
