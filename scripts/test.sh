@@ -184,9 +184,9 @@ unit sanitized build/address,undefined
 fuzz sanitized build/address,undefined
 
 # The thread sanitizer wants addresses where it looks for them: some systems spread them too far.  Under it the tests of
-# whole trainings would take minutes; a short training stands for them.
+# whole trainings would take minutes, and a short training stands for them; so would some tests of what one thread does.
 fixed=$(setarch "$(uname -m)" -R true 2>/dev/null && echo setarch "$(uname -m)" -R)
-slow="$slow test_train" scenes=build/thread/scenes
+slow="$slow test_train test_export test_deploy test_merge test_kernel_conv test_kernel_rows" scenes=build/thread/scenes
 build SANITIZE=thread tests build/thread/nanodet
 unit threads build/thread $fixed
 run "threads synth" $fixed build/thread/nanodet synth $scenes --images 24 --val-images 8 --size 96x96 --objects 3-6
