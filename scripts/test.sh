@@ -97,14 +97,16 @@ prepare_python()
     done
 }
 
-# unit LABEL FOLDER [RUNNER...]: the tests built there, but for those in $slow; as many at a time as there are cores.
+# unit LABEL FOLDER [RUNNER...]: the tests built there, but for those in $slow; as many at a time as there are cores, the
+# longest first, so that none is left running alone.
+longest="test_train test_deploy test_commands test_enhanced test_onnx_python test_ncnn_python test_backbones"
 unit()
 {
     label=$1 folder=$2 tests=
     shift 2
-    for source in tests/test_*.c; do
+    for source in $longest tests/test_*.c; do
         test=$(basename "$source" .c)
-        case " $slow " in *" $test "*) ;; *) tests="$tests $test" ;; esac
+        case " $slow $tests " in *" $test "*) ;; *) tests="$tests $test" ;; esac
     done
     printf '%s\n' $tests | xargs -P "$(nproc)" -I {} \
         sh -c 'log=$1; shift; timeout 900 "$@" > "$log" 2>&1; echo $? > "$log.status"' \
