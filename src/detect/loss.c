@@ -28,8 +28,7 @@ static size_t assign_plus_bytes(const struct loss_config *config, const struct p
     const size_t priors = (size_t)prior_count(grid);
     return arena_bytes(priors, sizeof(bool)) + 2 * arena_bytes(priors, sizeof(int))
          + 3 * arena_bytes(priors, sizeof(double)) + arena_bytes(priors, sizeof(double[4]))
-         + arena_bytes(priors, sizeof(float *))
-         + dsl_bytes(&config->dsl, prior_count(grid));
+         + arena_bytes(priors, sizeof(float *)) + dsl_bytes(&config->dsl, prior_count(grid));
 }
 
 static size_t assign_gfl_bytes(const struct loss_config *config, const struct prior_grid *grid)
@@ -256,13 +255,9 @@ static void box_gradient(const struct gradient_job *k, struct prior prior, const
     const double unit = unit_of(k->loss, prior);
     double x[4 * (REG_MAX_LIMIT + 1)], p[4 * (REG_MAX_LIMIT + 1)], focal[REG_MAX_LIMIT + 1];
     double mean[4], distance[4], box[4], wanted[4], target[4], slope[4];
-    for (int i = 0; i < 4 * bins; i++)
-        x[i] = sides[i];
-    k->loss->kernels->softmax_double(4, bins, 1, x, p);
-    for (int i = 0; i < 4; i++) {
-        mean[i] = integral(p + i * bins, bins);
+    prediction_sides(k->loss->kernels, sides, reg_max, x, p, mean);
+    for (int i = 0; i < 4; i++)
         distance[i] = prior.stride * mean[i];
-    }
     box_from_distance(prior.x, prior.y, distance, box);
     box_widen(object, wanted);
     box_to_target(prior.x, prior.y, wanted, prior.stride, reg_max, target);

@@ -14,6 +14,9 @@ int prediction_channels(int classes, int reg_max);
 /* Are all predictions for one image finite? */
 bool prediction_finite(const struct kernels *, const struct prior_grid *, int image, const float *pred, int channels);
 
+/* The logits x of sides [4][reg_max + 1], their probabilities p and each side's expectation. */
+void prediction_sides(const struct kernels *, const float *sides, int reg_max, double *x, double *p, double mean[4]);
+
 /* The box that sides [4][reg_max + 1] stand for, about the prior, in pixels and not clipped. */
 void prediction_box(const struct kernels *, const float *sides, int reg_max, struct prior, double box[4]);
 #endif
