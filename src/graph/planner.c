@@ -28,9 +28,7 @@ static bool meet(const struct item *a, const struct item *b)
     return from <= to;
 }
 
-static size_t aligned(size_t size) { return (size + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN; }
-
-static size_t end_of(const struct item *i) { return i->place + aligned(i->size); }
+static size_t end_of(const struct item *i) { return i->place + plan_aligned(i->size); }
 
 /* The smallest gap between `live`, sorted by place, that holds size bytes; else the end of the last. */
 static size_t best_gap(struct item *const *live, int count, size_t size)
@@ -54,7 +52,7 @@ static size_t most_in_use(const struct item *items, int count)
         size_t sum = 0;
         for (int j = 0; j < count; j++)
             if (items[j].from <= items[i].from && items[i].from <= items[j].to)
-                sum += aligned(items[j].size);
+                sum += plan_aligned(items[j].size);
         if (sum > most)
             most = sum;
     }
@@ -101,7 +99,7 @@ bool plan(struct item *items, int count, size_t *block, size_t *bound, struct er
     bool ok = order && live && best;
     for (int i = 0; ok && i < count; i++) {
         order[i] = &items[i];
-        ok = (items[i].size <= SIZE_MAX - PLAN_ALIGN && add_size(sum, aligned(items[i].size), &sum))
+        ok = (items[i].size <= SIZE_MAX - PLAN_ALIGN && add_size(sum, plan_aligned(items[i].size), &sum))
           || fail(err, "the plan of memory does not fit the address space");
     }
     if (ok) {

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 enum { PLAN_ALIGN = 64 };
+static inline size_t plan_aligned(size_t size) { return (size + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN; }
 
 struct item {
     size_t size;                /* bytes */

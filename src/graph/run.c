@@ -113,7 +113,7 @@ static bool take_memory(struct graph *g, void *block, struct error *err)
         g->own = new_array((size_t)g->item_count, sizeof *g->own, err);
         bool ok = g->own != NULL;
         for (int i = 0; ok && i < g->item_count; i++) {
-            const size_t bytes = (g->items[i].size + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+            const size_t bytes = plan_aligned(g->items[i].size);
             ok = (g->own[i] = aligned_alloc(PLAN_ALIGN, bytes)) != NULL
               || fail(err, "out of memory: %zu bytes for a value of the network", bytes);
         }
@@ -134,7 +134,7 @@ static bool take_scratch(struct graph *g, struct error *err)
                 const size_t need = g->nodes[i].op->scratch(&g->nodes[i], (enum pass)pass);
                 g->scratch_size = need > g->scratch_size ? need : g->scratch_size;
             }
-    g->scratch_size = (g->scratch_size + PLAN_ALIGN) / PLAN_ALIGN * PLAN_ALIGN;
+    g->scratch_size = plan_aligned(g->scratch_size + 1);
     if (!mul_size(g->scratch_size, (size_t)g->team->threads, &bytes))
         return fail(err, "out of memory: scratch for %d threads", g->team->threads);
     g->scratch = aligned_alloc(PLAN_ALIGN, bytes);
@@ -144,8 +144,7 @@ static bool take_scratch(struct graph *g, struct error *err)
 static size_t kept_bytes(const struct graph *g, int i)
 {
     const struct node *n = &g->nodes[i];
-    const size_t bytes = n->op->packed && g->packed[i] == NOWHERE ? n->op->packed(n) : 0;
-    return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+    return n->op->packed && g->packed[i] == NOWHERE ? plan_aligned(n->op->packed(n)) : 0;
 }
 
 /* What is packed once has memory of its own. */
