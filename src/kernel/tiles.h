@@ -26,6 +26,13 @@ struct pieces { uint16_t *p; ptrdiff_t plane; int count; };     /* piece i of a 
 static inline int tiles_round(int n) { return (n + TILE_SIDE - 1) / TILE_SIDE * TILE_SIDE; }
 static inline int tiles_ld(int n)    { return ((n + TILE_SIDE - 1) / TILE_SIDE | 1) * TILE_SIDE; }
 
+/* The matrix from its number `by` on. */
+static inline struct pieces moved(struct pieces m, ptrdiff_t by)
+{
+    m.p += by;
+    return m;
+}
+
 struct tiles {
     /* n rows of c numbers, ldx numbers apart, as rows; the columns from c on up to a multiple of TILE_SIDE get zero. */
     void (*split_rows)(int n, int c, const real *x, int ldx, struct pieces, int ld);

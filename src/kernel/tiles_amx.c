@@ -159,16 +159,15 @@ static void end(void) { _tile_release(); }
 static void product(int m, int n, int taps, const ptrdiff_t *tap, int run, struct pieces a, int lda, struct pieces b,
                     ptrdiff_t panel, const float *start, int ldstart, float *c, int ldc)
 {
-    uint16_t *const rows = a.p;
     all_written();
     for (ptrdiff_t j = 0; j < n; j += TILE_SIDE, b.p += panel)
         for (ptrdiff_t i = 0; i < m; i += TILE_SIDE) {
             const float *from = start ? start + i * ldstart + j : NULL;
-            a.p = rows + i * lda;
+            const struct pieces rows = moved(a, i * lda);
             if (a.count == 3)
-                block(3, taps, tap, run, &a, lda, &b, from, ldstart, c + i * ldc + j, ldc);
+                block(3, taps, tap, run, &rows, lda, &b, from, ldstart, c + i * ldc + j, ldc);
             else
-                block(2, taps, tap, run, &a, lda, &b, from, ldstart, c + i * ldc + j, ldc);
+                block(2, taps, tap, run, &rows, lda, &b, from, ldstart, c + i * ldc + j, ldc);
         }
 }
 

@@ -20,12 +20,6 @@ static uint16_t rounded(float x)
     return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-static struct pieces moved(struct pieces m, ptrdiff_t by)
-{
-    m.p += by;
-    return m;
-}
-
 static void split(float x, struct pieces to)
 {
     for (int i = 0; i < to.count; i++) {

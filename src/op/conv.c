@@ -209,11 +209,12 @@ static void pack(const struct call *k)
 {
     const int channels = k->node->y[0].c;
     const struct view *norm = &k->x[k->node->attr.conv.norm];
+    real *to = finish(k);
     way(k->node)->pack(k);
     for (int c = 0; k->node->attr.conv.norm && c < channels; c++) {
         const double scale = norm[0].p[c] / sqrt((double)norm[3].p[c] + k->node->attr.conv.eps);
-        finish(k)[c] = (real)scale;
-        finish(k)[channels + c] = (real)(norm[1].p[c] - norm[2].p[c] * scale);
+        to[c] = (real)scale;
+        to[channels + c] = (real)(norm[1].p[c] - norm[2].p[c] * scale);
     }
 }
 

@@ -70,10 +70,12 @@ struct buffers {
     size_t bytes;
 };
 
+static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
 static void *take(unsigned char *base, size_t *bytes, size_t size)
 {
     unsigned char *p = base ? base + *bytes : NULL;
-    *bytes += (size + 63) / 64 * 64;
+    *bytes += whole_lines(size);
     return p;
 }
 
@@ -82,12 +84,6 @@ static struct pieces take_pieces(const struct node *n, unsigned char *base, size
     const int count = n->attr.conv.pieces;
     const size_t plane = (size_t)rows * (size_t)ld;
     return (struct pieces){ take(base, bytes, (size_t)count * plane * sizeof(uint16_t)), (ptrdiff_t)plane, count };
-}
-
-static struct pieces moved(struct pieces m, ptrdiff_t by)
-{
-    m.p += by;
-    return m;
 }
 
 static struct buffers buffers(const struct node *n, enum pass pass, unsigned char *base)
@@ -132,8 +128,6 @@ static ptrdiff_t part_numbers(const struct node *n)
     return (ptrdiff_t)tiles_round(outputs(n)) * taps(n) * tiles_round(inputs(n));
 }
 
-static ptrdiff_t whole_lines(size_t bytes) { return (ptrdiff_t)((bytes + 63) / 64 * 64); }
-
 static real *part_of(const struct call *k, int part)
 {
     char *parts = (char *)k->work + whole_lines(packed_bytes(k->node, outputs(k->node), inputs(k->node)));
@@ -145,7 +139,7 @@ static size_t packed(const struct node *n) { return packed_bytes(n, inputs(n), o
 /* The weights for dx, then the parts of dw. */
 static size_t work(const struct node *n, enum pass pass)
 {
-    return pass == FORWARD ? 0 : (size_t)whole_lines(packed_bytes(n, outputs(n), inputs(n)))
+    return pass == FORWARD ? 0 : whole_lines(packed_bytes(n, outputs(n), inputs(n)))
          + (size_t)part_count(blocks(n, BACKWARD)) * (size_t)part_numbers(n) * sizeof(real);
 }
 
@@ -167,8 +161,9 @@ static void pack_for_y(const void *job, int index)
         k->kernels->tiles->split_rows(taps(n), c, k->x[WEIGHT].p + (ptrdiff_t)(first + o) * taps(n) * c, c,
                                       moved(rows, o * ld), tiles_round(c));
     turn(k, TILE_SIDE, ld / 2, rows, ld, moved(to, (ptrdiff_t)first * ld), PAIR_ROW);
-    for (int o = first; o < first + TILE_SIDE; o++)
-        packed_bias(k)[o] = has_bias(n) && o < outputs(n) ? k->x[BIAS].p[o] : 0;
+    real *bias = packed_bias(k) + first;
+    for (int o = 0; has_bias(n) && o < TILE_SIDE; o++)
+        bias[o] = o < count ? k->x[BIAS].p[first + o] : 0;
 }
 
 /* n rows as pairs of `length` rows, those that lack zero. */

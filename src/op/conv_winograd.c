@@ -119,7 +119,7 @@ static void pass_chunk(const void *job, int chunk)
         const struct tile t = tile_at(p->shape, chunk * TILES + i);
         kernels->winograd.output(p->outputs, m + (ptrdiff_t)i * p->outputs, out_plane, patch, p->outputs);
         write_tile(&t, patch, p->outputs, p->bias, p->add, p->to);
-        if (!p->source.gradient)
+        if (p->source.k->node->attr.conv.norm)
             finish_tile(p->source.k, &t, p->to);
     }
 }
