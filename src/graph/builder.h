@@ -27,6 +27,7 @@ struct builder {
     bool direct;                        /* no Winograd */
     int pieces;                         /* of a number in convolutions on a matrix unit (kernel/tiles.h), or 0 */
     bool finishing;                     /* norms of constants are a part of the convolution before them */
+    bool halving;                       /* what is shuffled and then split is shuffled half by half */
     bool detached;                      /* the auxiliary branch reads features without gradient */
     bool merged;                        /* branches that are trained in parallel are one convolution */
     bool branches;                      /* set: there are such, as branches */

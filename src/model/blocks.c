@@ -256,6 +256,18 @@ value channels(struct builder *b, value x, int from, int to)
     return one(b, &op_channels, x, (union attr){ .channels = { from, to } });
 }
 
+void shuffle_halves(struct builder *b, value left, value right, value half[2])
+{
+    const int c = channels_of(b, left);
+    const bool halving = b->halving && c % 2 == 0;
+    const value whole = halving ? VALUE_NONE : shuffle(b, left, right);
+    for (int i = 0; i < 2; i++) {
+        const int from = i * c / 2, to = from + c / 2;
+        half[i] = halving ? shuffle(b, channels(b, left, from, to), channels(b, right, from, to))
+                          : channels(b, whole, 2 * from, 2 * to);
+    }
+}
+
 value max_pool(struct builder *b, value x, int kernel, int stride, int pad)
 {
     return one(b, &op_max_pool, x, (union attr){ .pool = { kernel, stride, pad } });

@@ -115,6 +115,7 @@ bool model_graph(struct model *m, const struct graph_options *o, struct graph *g
     b.direct = way && strcmp(way, "direct") == 0;
     b.merged = m->merged;
     b.pieces = !b.direct && o->kernels && o->kernels->tiles ? EXACT : 0;
+    b.halving = o->kernels;
     b.finishing = o->kernels && !o->training && !o->explained && !o->unfused;
     *g = (struct graph){ .separate = o->separate };
     const value image = graph_input(&b, (struct shape){ o->n, o->h, o->w, 3, {0} });

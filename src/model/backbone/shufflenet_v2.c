@@ -22,22 +22,34 @@ static const struct size { const char *name; int channels[5]; } sizes[] = {
     { "2.0x", { 24, 244, 488, 976, 2048 } },
     {0} };
 
-/* Figure 3c, and 3d for stride 2. */
-static value shuffle_unit(struct builder *b, value x, int out, int stride, enum act a)
+/* Figure 3c, and 3d for stride 2, up to the shuffle: both branches, in the place of what they read. */
+static void branches(struct builder *b, value half[2], int out, int stride, enum act a)
 {
-    const int half = out / 2;
-    value left, right = x;
-    if (stride == 1) {
-        left = channels(b, x, 0, half);
-        right = channels(b, x, half, out);
-    } else {
-        left = conv_norm(b, "branch1", 0, x, depthwise(3, stride));
-        left = activate(b, conv_norm(b, "branch1", 2, left, pointwise(half)), a);
+    value left = half[0], right = half[1];
+    if (stride == 2) {
+        left = conv_norm(b, "branch1", 0, left, depthwise(3, stride));
+        left = activate(b, conv_norm(b, "branch1", 2, left, pointwise(out)), a);
     }
-    right = activate(b, conv_norm(b, "branch2", 0, right, pointwise(half)), a);
+    right = activate(b, conv_norm(b, "branch2", 0, right, pointwise(out)), a);
     right = conv_norm(b, "branch2", 3, right, depthwise(3, stride));
-    right = activate(b, conv_norm(b, "branch2", 5, right, pointwise(half)), a);
-    return shuffle(b, left, right);
+    right = activate(b, conv_norm(b, "branch2", 5, right, pointwise(out)), a);
+    half[0] = left;
+    half[1] = right;
+}
+
+static value shuffle_stage(struct builder *b, const char *name, value x, int channels, int units, enum act a)
+{
+    value half[2] = { x, x };
+    for (int i = 0; i < units; i++) {
+        enter_index(b, name, i);
+        branches(b, half, channels / 2, i == 0 ? 2 : 1, a);
+        if (i + 1 < units)
+            shuffle_halves(b, half[0], half[1], half);
+        else
+            x = shuffle(b, half[0], half[1]);
+        leave(b);
+    }
+    return x;
 }
 
 void shufflenet_v2_build(struct builder *b, const void *config, value image, struct features *out)
@@ -54,13 +66,9 @@ void shufflenet_v2_build(struct builder *b, const void *config, value image, str
     value x = activate(b, conv_norm(b, "conv1", 0, image, dense(size->channels[0], 3, 2)), c->activation);
     x = max_pool(b, x, 3, 2, 1);
     for (int stage = 2; stage <= 4; stage++) {
-        for (int i = 0; i < repeats[stage - 2]; i++) {
-            char name[24];
-            snprintf(name, sizeof name, "stage%d", stage);
-            enter_index(b, name, i);
-            x = shuffle_unit(b, x, size->channels[stage - 1], i == 0 ? 2 : 1, c->activation);
-            leave(b);
-        }
+        char name[24];
+        snprintf(name, sizeof name, "stage%d", stage);
+        x = shuffle_stage(b, name, x, size->channels[stage - 1], repeats[stage - 2], c->activation);
         if (stage == 4 && c->with_last_conv)
             x = activate(b, conv_norm(b, "stage4.conv5", 0, x, pointwise(size->channels[4])), c->activation);
         hand_over(b, &c->out_stages, stage, x, out);
