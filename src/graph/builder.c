@@ -194,7 +194,7 @@ value graph_node(struct builder *b, const struct op *op, const char *name, const
     settle_pending(b, &n, &g->values[y]);
     snprintf(full, sizeof full, "%s%s", b->scope, name);
     n.name = new_text(full, &b->error);
-    n.number = op == &op_materialise ? 0 : b->numbered++;
+    n.number = op->draws ? b->numbered++ : 0;
     g->nodes[g->node_count++] = n;
     return b->error.exit ? VALUE_NONE : y;
 }

@@ -35,7 +35,7 @@ struct builder {
     const char *const *freeze;          /* prefixes of names; what they fit normalises by running statistics */
     int freeze_count;
     char scope[512];                    /* "backbone.stage2.0." */
-    int numbered;                       /* nodes that have a number */
+    int numbered;                       /* nodes that draw random numbers */
     int depth; size_t begin[SCOPES];    /* of each name that was entered, its place in scope */
     struct error error;
 };

@@ -58,7 +58,7 @@ union attr {
 struct node {
     const struct op *op;
     char *name;                         /* of its layer, as in the state_dict; owned */
-    int number;                         /* among those that are not `materialise`: alike fused and unfused */
+    int number;                         /* among those that draw: the same however the graph is to run */
     int in, out;                        /* operands and outputs in use */
     int operand[OP_IN], result[OP_OUT]; /* values of the graph */
     struct shape x[OP_IN], y[OP_OUT];
@@ -92,6 +92,7 @@ struct op {                             /* what a row leaves out is 0, always th
     bool passes_lazy;                   /* forward moves nothing: pending operands give a pending output (joined) */
     bool pends;                         /* y[0] is operand 0's memory with a new pending ly[0] that forward fills in */
     bool vectors_per_image;             /* of what pends: a vector for each level and image, not one for all */
+    bool draws;                         /* random numbers, of call.key */
     uint16_t takes_levels;              /* bit i: operand i may have several levels */
     uint16_t changes;                   /* bit i: forward in training writes operand i (running statistics) */
     /* Fills node->y from node->x and attr, or says what does not fit. */

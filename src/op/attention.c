@@ -130,5 +130,5 @@ static double macs(const struct node *n)
 }
 
 const struct op op_attention = {
-    .name = "attention", .in_min = 1, .in_max = 1, .bwd_reads_x = 1,
+    .name = "attention", .in_min = 1, .in_max = 1, .bwd_reads_x = 1, .draws = true,
     .shape = shape, .scratch = scratch, .forward = forward, .backward = backward, .macs = macs };

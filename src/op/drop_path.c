@@ -49,5 +49,5 @@ static void backward(const struct call *k)
 }
 
 const struct op op_drop_path = {
-    .name = "drop_path", .in_min = 1, .in_max = 1, .takes_lazy = 1,
+    .name = "drop_path", .in_min = 1, .in_max = 1, .takes_lazy = 1, .draws = true,
     .shape = dropped, .forward = forward, .backward = backward };

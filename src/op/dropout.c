@@ -42,5 +42,5 @@ static void backward(const struct call *k)
 }
 
 const struct op op_dropout = {
-    .name = "dropout", .in_min = 1, .in_max = 1, .takes_levels = 1,
+    .name = "dropout", .in_min = 1, .in_max = 1, .takes_levels = 1, .draws = true,
     .shape = dropped, .forward = forward, .backward = backward };
