@@ -3,7 +3,7 @@
 
 #include "base/least.h"
 #include "kernel/kernels.h"
-#include <math.h>
+#include "op/norm.h"
 #include <string.h>
 
 static bool shape(struct node *n, struct error *err)
@@ -212,9 +212,8 @@ static void pack(const struct call *k)
     real *to = finish(k);
     way(k->node)->pack(k);
     for (int c = 0; k->node->attr.conv.norm && c < channels; c++) {
-        const double scale = norm[0].p[c] / sqrt((double)norm[3].p[c] + k->node->attr.conv.eps);
-        to[c] = (real)scale;
-        to[channels + c] = (real)(norm[1].p[c] - norm[2].p[c] * scale);
+        const double rstd = norm_rstd(norm[3].p[c], k->node->attr.conv.eps);
+        norm_affine(norm[2].p[c], rstd, norm[0].p[c], norm[1].p[c], &to[c], &to[channels + c]);
     }
 }
 

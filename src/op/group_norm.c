@@ -4,6 +4,7 @@
 #include "kernel/kernels.h"
 #include "op/lazy.h"
 #include "op/moments.h"
+#include "op/norm.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 #include <math.h>
@@ -91,17 +92,15 @@ static void forward_image(const void *job, int image)
     const struct call *k = job;
     const int groups = k->node->attr.norm.groups, size = k->x[0].c / groups;
     const ptrdiff_t vector = (ptrdiff_t)image * k->ly[0].ld;
+    real *scale = (real *)k->ly[0].scale + vector, *shift = (real *)k->ly[0].shift + vector;
     const struct moments *group = group_moments(k, image);
     for (int g = 0; g < groups; g++) {
         const struct moments m = group[g];
-        const double rstd = 1 / sqrt(m.m2 / m.count + k->node->attr.norm.eps);
+        const double rstd = norm_rstd(m.m2 / m.count, k->node->attr.norm.eps);
         saved(k, image)[2 * g] = (real)m.mean;
         saved(k, image)[2 * g + 1] = (real)rstd;
-        for (int c = g * size; c < (g + 1) * size; c++) {
-            const double scale = rstd * k->x[1].p[c];
-            ((real *)k->ly[0].scale)[vector + c] = (real)scale;
-            ((real *)k->ly[0].shift)[vector + c] = (real)(k->x[2].p[c] - m.mean * scale);
-        }
+        for (int c = g * size; c < (g + 1) * size; c++)
+            norm_affine(m.mean, rstd, k->x[1].p[c], k->x[2].p[c], &scale[c], &shift[c]);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "kernel/kernels.h"
 #include "op/lazy.h"
 #include "op/moments.h"
+#include "op/norm.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 #include <math.h>
@@ -90,11 +91,10 @@ static void forward_block(const void *job, int block)
             move(&k->x[3].p[c], momentum, mean);
             move(&k->x[4].p[c], momentum, m.m2 / fmax(m.count - 1, 1));
         }
-        const double rstd = 1 / sqrt(var + eps), scale = rstd * k->x[1].p[c];
+        const double rstd = norm_rstd(var, eps);
         s.mean[c] = (real)mean;
         s.rstd[c] = (real)rstd;
-        ((real *)k->ly[0].scale)[c] = (real)scale;
-        ((real *)k->ly[0].shift)[c] = (real)(k->x[2].p[c] - mean * scale);
+        norm_affine(mean, rstd, k->x[1].p[c], k->x[2].p[c], (real *)k->ly[0].scale + c, (real *)k->ly[0].shift + c);
     }
 }
 

@@ -1,0 +1,16 @@
+/* op/norm.h -- a normalisation as an affine map:  gamma (x - mean) rstd + beta = scale x + shift.  One function for all
+ * who need it, so that a norm that a convolution applies has the bits of one that stands alone. */
+#ifndef OP_NORM_H
+#define OP_NORM_H
+#include "base/real.h"
+#include <math.h>
+
+static inline double norm_rstd(double var, double eps) { return 1 / sqrt(var + eps); }
+
+static inline void norm_affine(double mean, double rstd, real gamma, real beta, real *scale, real *shift)
+{
+    const double s = rstd * gamma;
+    *scale = (real)s;
+    *shift = (real)(beta - mean * s);
+}
+#endif

@@ -1,0 +1,157 @@
+/* tests/test_conv_norm.c -- norm and activation that a convolution applies itself (attr.conv.norm) against the three
+ * layers one by one: the same bits, for each way to convolve. */
+#include "base/random.h"
+#include "kernel/kernels.h"
+#include "kernel/tables.h"
+#include "model/blocks.h"
+#include "op/ops.h"
+#include "seed.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { BATCH = 2, WIDER = 3 };                  /* channels that the input has before and behind those that are read */
+
+struct conv_case { const char *name; int in, h, w; struct conv conv; enum act act; bool levels; int pieces; };
+
+/* The input, one level or two: channels of what is wider, so that its pixels lie apart. */
+static value input(struct builder *b, const struct conv_case *row)
+{
+    const value wide = graph_input(b, (struct shape){ BATCH, row->h, row->w, WIDER + row->in + WIDER, {0} });
+    const value x = channels(b, wide, WIDER, WIDER + row->in);
+    return row->levels ? stack(b, (value[]){ x, max_pool(b, x, 3, 2, 1) }, 2) : x;
+}
+
+/* Twice the convolution's output side by side, so that it is written to a part of what is wider. */
+static void build(const struct conv_case *row, bool finishing, struct graph *g, struct params *params)
+{
+    struct error err = {0};
+    struct builder b = { .graph = g, .params = params, .finishing = finishing, .pieces = row->pieces };
+    *g = (struct graph){0};
+    value y = conv_norm(&b, "conv", 0, input(&b, row), row->conv);
+    if (!finishing)
+        y = graph_node(&b, &op_materialise, "norm", &y, 1, (union attr){0});
+    y = activate(&b, y, row->act);
+    graph_output(&b, "y", concat(&b, y, y));
+    if (!graph_build(&b, &err))
+        fail_msg("%s: %s", row->name, err.text);
+}
+
+static void fill(real *p, ptrdiff_t count, uint64_t stream)
+{
+    struct random random = random_of(seed(), stream, (uint64_t)count);
+    for (ptrdiff_t i = 0; i < count; i++)
+        p[i] = (real)random_range(&random, -1, 1);
+}
+
+static void start(const struct conv_case *row, struct params *params)
+{
+    struct error err = {0};
+    struct graph g;
+    *params = (struct params){0};
+    build(row, false, &g, params);
+    graph_free(&g);
+    if (!params_layout(params, NULL, 0, &err))
+        fail_msg("%s", err.text);
+    fill(params->value, params->total, 1);
+    const struct param *var = &params->list[params_find(params, "conv.1.running_var")];
+    for (ptrdiff_t c = 0; c < var->count; c++)
+        params->value[var->offset + c] += 1;
+}
+
+struct output { real *p; size_t numbers; };
+
+/* Two pixels of the input are not finite. */
+static struct output run(const struct conv_case *row, const struct kernels *kernels, struct params *params,
+                         bool finishing, int threads)
+{
+    struct error err = {0};
+    struct graph g;
+    const struct team team = { threads };
+    const struct binding to = { .params = params, .values = params->value, .team = &team, .kernels = kernels };
+    build(row, finishing, &g, params);
+    int norms = 0;
+    for (int i = 0; i < g.node_count; i++)
+        norms += g.nodes[i].op == &op_norm || g.nodes[i].op == &op_act;
+    assert_int_equal(norms, finishing ? 0 : 1 + (row->act != ACT_NONE));
+    if (!graph_bind(&g, &to, &err))
+        fail_msg("%s", err.text);
+    const struct view x = graph_view(&g, 0), y = graph_view(&g, graph_output_named(&g, "y"));
+    fill(x.p, pixels(x) * x.c, 2);
+    at(x, 0, row->h / 2, row->w - 1)[WIDER] = (real)NAN;
+    at(x, BATCH - 1, 0, 0)[WIDER + row->in - 1] = (real)-INFINITY;
+    graph_forward(&g, 0);
+    struct output out = { NULL, (size_t)pixels(y) * (size_t)y.c };
+    out.p = malloc(out.numbers * sizeof *out.p);
+    assert_non_null(out.p);
+    memcpy(out.p, y.p, out.numbers * sizeof *out.p);
+    graph_free(&g);
+    return out;
+}
+
+/* The same bits, or both a NaN; how many NaNs there are. */
+static size_t compare(const struct conv_case *row, const char *what, struct output got, struct output want)
+{
+    size_t nans = 0;
+    assert_int_equal(got.numbers, want.numbers);
+    for (size_t i = 0; i < want.numbers; i++) {
+        nans += isnan(want.p[i]) != 0;
+        if (memcmp(&got.p[i], &want.p[i], sizeof *got.p) != 0 && !(isnan(got.p[i]) && isnan(want.p[i])))
+            fail_msg("%s, %s: number %zu is %.9g, should be %.9g; SEED=%" PRIu64, row->name, what, i, got.p[i],
+                     want.p[i], seed());
+    }
+    return nans;
+}
+
+static void check(const struct conv_case *row, const struct kernels *kernels)
+{
+    struct params params;
+    start(row, &params);
+    struct output apart = run(row, kernels, &params, false, 1), one = run(row, kernels, &params, true, 1),
+                  three = run(row, kernels, &params, true, 3);
+    const size_t nans = compare(row, kernels->name, one, apart);
+    compare(row, "three threads", three, one);
+    assert_true(nans > 0 && nans < one.numbers);
+    free(apart.p);
+    free(one.p);
+    free(three.p);
+    params_free(&params);
+}
+
+static void test_same_bits(void **state)
+{
+    const struct conv_case cases[] = {
+        { "depthwise", 13, 9, 11, depthwise(3, 1), ACT_RELU, false, 0 },
+        { "depthwise, stride", 40, 9, 12, biased(depthwise(5, 2)), ACT_LEAKY_RELU, false, 0 },
+        { "depthwise, levels", 17, 7, 5, depthwise(5, 1), ACT_HARD_SWISH, true, 0 },
+        { "tiles, 1x1", 58, 9, 11, pointwise(33), ACT_RELU, false, 3 },
+        { "tiles, 1x1, levels", 17, 3, 70, biased(pointwise(65)), ACT_NONE, true, 3 },
+        { "tiles, 3x3", 17, 9, 11, biased(dense(20, 3, 1)), ACT_SILU, false, 3 },
+        { "tiles, 5x5, levels", 16, 7, 5, dense(17, 5, 1), ACT_RELU, true, 3 },
+        { "Winograd", 16, 9, 11, biased(dense(20, 3, 1)), ACT_RELU, false, 0 },
+        { "Winograd, levels", 17, 7, 5, dense(33, 3, 1), ACT_GELU, true, 0 },
+        { "dense, stride", 5, 9, 11, biased(dense(19, 3, 2)), ACT_RELU, false, 0 },
+        { "dense, 1x1", 58, 9, 11, pointwise(58), ACT_LEAKY_RELU, false, 0 },
+        { "dense, levels", 3, 7, 5, dense(18, 3, 1), ACT_RELU6, true, 0 },
+        { "dense, groups", 6, 5, 7, { .out = 4, .kernel = 3, .stride = 1, .pad = 1, .groups = 2 }, ACT_RELU, false, 0 },
+    };
+    const struct kernels *fastest = kernels_pick(NULL, NULL);
+    struct kernels plain = *kernels_pick("ref", NULL);
+    (void)state;
+    plain.tiles = &tiles_ref;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        check(&cases[i], &plain);
+        if (fastest->tiles || !cases[i].pieces)
+            check(&cases[i], fastest);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_same_bits) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
