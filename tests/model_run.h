@@ -48,7 +48,8 @@ static inline struct result run(const struct fixture *f, const struct variant *v
     options.w = options.w ? options.w : 160;
     memcpy(r.values, params->value, (size_t)params->total * sizeof(float));
     setenv("NANODET_CONV", v->direct ? "direct" : "", 1);
-    const struct binding to = { params, r.values, r.gradient, &team, kernels_pick(v->isa, &err), NULL };
+    const struct binding to = { .params = params, .values = r.values, .gradients = r.gradient, .team = &team,
+                                .kernels = kernels_pick(v->isa, &err) };
     if (!to.kernels || !model_graph(&model, &options, &g, &err) || !graph_bind(&g, &to, &err))
         fail_msg("%s: %s", v->name, err.text);
     r.block = g.block_size;

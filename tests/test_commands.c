@@ -359,7 +359,8 @@ static void test_export_goes_round(void **state)
 static void test_info_counts(void **state)
 {
     static const char *const keys[] = { "conv_linear_macs", "parameters_inference", "parameters_training",
-                                        "planned_bytes_inference", "planned_bytes_training" };
+                                        "planned_bytes_inference", "planned_bytes_training",
+                                        "packed_bytes_inference" };
     (void)state;
     works("info", config, "--json", in_folder("info.json"), "--graph", in_folder("graph.json"), NULL);
     works("info", config, NULL);

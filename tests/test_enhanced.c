@@ -115,8 +115,8 @@ static struct result run(struct fixture *f, struct graph_options options, int th
     struct result r = {0};
     float *before = memcpy(malloc(bytes), params->value, bytes);
     float *unread = calloc((size_t)params->trained, sizeof *unread);
-    const struct binding to = { params, params->value, gradient ? gradient : unread, &team, kernels_pick(NULL, &err),
-                                NULL };
+    const struct binding to = { .params = params, .values = params->value, .gradients = gradient ? gradient : unread,
+                                .team = &team, .kernels = kernels_pick(NULL, &err) };
     options.n = 2;
     options.h = HEIGHT;
     options.w = WIDTH;

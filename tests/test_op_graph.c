@@ -245,8 +245,8 @@ static void open_net(struct net *net, const struct graph_case *row, const struct
     params_start(&net->params, seed());
     build(net, row, v);
     net->gradient = calloc((size_t)net->params.trained, sizeof *net->gradient);
-    const struct binding to = { &net->params, net->params.value, net->gradient, &net->team, kernels_pick(NULL, NULL),
-                                NULL };
+    const struct binding to = { .params = &net->params, .values = net->params.value, .gradients = net->gradient,
+                                .team = &net->team, .kernels = kernels_pick(NULL, NULL) };
     if (!graph_bind(&net->graph, &to, &err))
         fail_msg("%s", err.text);
 }

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "kernel/kernels.h"
 #include "model/cost.h"
 #include "model/describe.h"
 #include <stdlib.h>
@@ -12,9 +13,12 @@ const struct option info_options[] = {
     { "training", NULL,   NULL, "--graph: the network that trains, on a batch, not the one that detects in an image" },
     {0} };
 
+struct memory { size_t planned, packed; };      /* bytes of a graph as this machine runs it: of values, of weights */
+
 struct info {
     struct session session;
-    struct graph inference, training;   /* of one image; of a batch */
+    struct graph inference, training;   /* of one image; of a batch; layer by layer */
+    struct memory detecting, learning;  /* likewise */
     struct cost cost;
 };
 
@@ -41,6 +45,16 @@ static ptrdiff_t node_params(const struct graph *g, const struct node *n, const 
 
 static double node_macs(const struct node *n) { return n->op->macs ? n->op->macs(n) : 0; }
 
+static bool measure_memory(struct memory *memory, struct model *model, struct graph_options options, struct error *err)
+{
+    struct graph g = {0};
+    options.kernels = kernels_wanted(err);
+    const bool ok = options.kernels && model_graph(model, &options, &g, err);
+    *memory = (struct memory){ g.block_size, graph_packed_bytes(&g) };
+    graph_free(&g);
+    return ok;
+}
+
 static bool open_info(struct info *info, const struct args *args, struct error *err)
 {
     struct session *s = &info->session;
@@ -50,7 +64,9 @@ static bool open_info(struct info *info, const struct args *args, struct error *
     struct graph_options batch = one;
     batch.n = s->config.batch_size;
     batch.training = true;
-    return model_graph(&s->model, &one, &info->inference, err) && model_graph(&s->model, &batch, &info->training, err);
+    return model_graph(&s->model, &one, &info->inference, err) && model_graph(&s->model, &batch, &info->training, err)
+        && measure_memory(&info->detecting, &s->model, one, err)
+        && measure_memory(&info->learning, &s->model, batch, err);
 }
 
 /* ---- as a table ---- */
@@ -78,8 +94,9 @@ static void print_totals(const struct info *info)
     printf("MACs                %.0f of convolutions and linear layers\n", cost->conv_macs);
     printf("parameters          %td in inference, %td in training\n", cost->inference_params, cost->training_params);
     printf("planned memory      %.1f MB for one image, %.1f MB for training a batch of %d\n",
-           (double)info->inference.block_size / 1e6, (double)info->training.block_size / 1e6,
+           (double)info->detecting.planned / 1e6, (double)info->learning.planned / 1e6,
            info->session.config.batch_size);
+    printf("packed weights      %.1f MB, once for images of all sizes\n", (double)info->detecting.packed / 1e6);
 }
 
 /* ---- as JSON ---- */
@@ -107,8 +124,9 @@ static cJSON *info_json(const struct info *info)
            && cJSON_AddNumberToObject(json, "conv_linear_macs", cost->conv_macs)
            && cJSON_AddNumberToObject(json, "parameters_inference", (double)cost->inference_params)
            && cJSON_AddNumberToObject(json, "parameters_training", (double)cost->training_params)
-           && cJSON_AddNumberToObject(json, "planned_bytes_inference", (double)g->block_size)
-           && cJSON_AddNumberToObject(json, "planned_bytes_training", (double)info->training.block_size)
+           && cJSON_AddNumberToObject(json, "planned_bytes_inference", (double)info->detecting.planned)
+           && cJSON_AddNumberToObject(json, "planned_bytes_training", (double)info->learning.planned)
+           && cJSON_AddNumberToObject(json, "packed_bytes_inference", (double)info->detecting.packed)
            && cJSON_AddNumberToObject(json, "training_batch", info->session.config.batch_size);
     cJSON *layers = cJSON_AddArrayToObject(json, "layers");
     for (int i = 0; ok && i < g->node_count; i++)

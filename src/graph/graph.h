@@ -5,7 +5,7 @@
  *     read graph_view(g, output);  write graph_gradient(g, output);  graph_backward(g, false);
  *     read the parameters' gradients, or graph_gradient(g, input).
  * Nothing allocates after graph_bind, which is called once.  A graph that makes no gradients of parameters reads them
- * in its first run: they may not change after it.
+ * in its first run, or in that of the first graph it shares packed weights with: they may not change after it.
  *
  * Time runs in whole steps: node i runs forward at i, the loss stands at N, node i runs backward at 2N - i.
  * 1. A value's memory lives from the first write to the last read of any value that shares it.
@@ -49,6 +49,9 @@ struct graph_output { const char *name; value v; };
 /* What backward makes gradients of, with all that depends on it. */
 enum gradients { GRADIENTS_NONE, GRADIENTS_PARAMS, GRADIENTS_INPUTS };
 
+/* Weights that nothing trains, packed by the first run that reads them.  {0}: not yet; free(memory) in the end. */
+struct packs { unsigned char *memory; size_t size; bool filled; };
+
 struct graph {
     struct node *nodes;        int node_count, node_capacity;
     struct value_info *values; int value_count, value_capacity;
@@ -70,7 +73,7 @@ struct graph {
     bool borrowed;                      /* block is the binding's */
     real *vectors;
     unsigned char *scratch; size_t scratch_size;
-    unsigned char *kept; bool has_packed;       /* what is packed once; whether it has been */
+    struct packs *packs, own_packs;     /* the binding's, or NULL */
     struct call *calls[2];              /* [pass][node] */
     double *seconds[2];                 /* [pass][node] the caller's: what each takes is added; NULL: unmeasured */
     /* The caller's, or NULL: called when a node's output has been computed, and when its gradient is whole. */
@@ -86,6 +89,7 @@ struct binding {
     const struct kernels *kernels;
     void *block;                        /* graph.block_size bytes that graphs may share, one running after another;
                                            NULL: the graph takes its own */
+    struct packs *packs;                /* for graphs of the same layers, whatever the size of image; NULL: likewise */
 };
 
 /* Memory for a plan: whole pages, huge ones where the system has them; block_free wants the same size. */
@@ -94,6 +98,9 @@ void block_free(void *, size_t size);
 
 bool graph_bind(struct graph *, const struct binding *, struct error *);
 void graph_free(struct graph *);
+
+/* What is packed once, in bytes; 0 in graphs that are trained. */
+size_t graph_packed_bytes(const struct graph *);
 
 struct view graph_view(const struct graph *, value);            /* bound graphs only */
 struct view graph_gradient(const struct graph *, value);        /* p NULL where no gradient is wanted */

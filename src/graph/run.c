@@ -141,31 +141,44 @@ static bool take_scratch(struct graph *g, struct error *err)
     return g->scratch || fail(err, "out of memory: %zu bytes of scratch", bytes);
 }
 
-static size_t kept_bytes(const struct graph *g, int i)
+static size_t packs_bytes(const struct graph *g, int i)
 {
     const struct node *n = &g->nodes[i];
     return n->op->packed && g->packed[i] == NOWHERE ? plan_aligned(n->op->packed(n)) : 0;
 }
 
-/* What is packed once has memory of its own. */
-static bool take_kept(struct graph *g, struct error *err)
+size_t graph_packed_bytes(const struct graph *g)
 {
-    size_t bytes = PLAN_ALIGN;
+    size_t bytes = 0;
     for (int i = 0; i < g->node_count; i++)
-        bytes += kept_bytes(g, i);
-    unsigned char *to = g->kept = aligned_alloc(PLAN_ALIGN, bytes);
-    for (int i = 0; to && i < g->node_count; to += kept_bytes(g, i++))
-        if (kept_bytes(g, i))
+        bytes += packs_bytes(g, i);
+    return bytes;
+}
+
+static struct packs *packs_of(struct graph *g) { return g->packs ? g->packs : &g->own_packs; }
+
+static bool take_packs(struct graph *g, struct packs *shared, struct error *err)
+{
+    const size_t size = graph_packed_bytes(g);
+    g->packs = shared;
+    struct packs *packs = packs_of(g);
+    if (!packs->memory)
+        *packs = (struct packs){ aligned_alloc(PLAN_ALIGN, size + PLAN_ALIGN), size, false };
+    assert(packs->size == size);                        /* the same layers */
+    unsigned char *to = packs->memory;
+    for (int i = 0; to && i < g->node_count; to += packs_bytes(g, i++))
+        if (packs_bytes(g, i))
             g->calls[FORWARD][i].packed = to;
-    return to || fail(err, "out of memory: %zu bytes of packed weights", bytes);
+    return to || fail(err, "out of memory: %zu bytes of packed weights", size);
 }
 
 static void pack_once(struct graph *g)
 {
-    for (int i = 0; !g->has_packed && i < g->node_count; i++)
-        if (kept_bytes(g, i))
+    struct packs *packs = packs_of(g);
+    for (int i = 0; !packs->filled && i < g->node_count; i++)
+        if (packs_bytes(g, i))
             g->nodes[i].op->pack(&g->calls[FORWARD][i]);
-    g->has_packed = true;
+    packs->filled = true;
 }
 
 bool graph_bind(struct graph *g, const struct binding *to, struct error *err)
@@ -184,7 +197,7 @@ bool graph_bind(struct graph *g, const struct binding *to, struct error *err)
         for (int i = 0; ok && i < g->node_count; i++)
             g->calls[pass][i] = make_call(g, i, (enum pass)pass);
     }
-    return ok && take_kept(g, err);
+    return ok && take_packs(g, to->packs, err);
 }
 
 void graph_free(struct graph *g)
@@ -203,7 +216,7 @@ void graph_free(struct graph *g)
     free(g->items);
     free(g->save);
     free(g->packed);
-    free(g->kept);
+    free(g->own_packs.memory);
     free(g->work[FORWARD]);
     free(g->work[BACKWARD]);
     free(g->vectors);

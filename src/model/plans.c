@@ -30,6 +30,7 @@ void plans_free(struct plans *plans)
     drop_all(plans);
     free(plans->list);
     block_free(plans->block, plans->block_size);
+    free(plans->packs.memory);
     *plans = (struct plans){0};
 }
 
@@ -72,6 +73,7 @@ static struct plan *make(struct plans *plans, const struct graph_options *o, str
     p.options.kernels = plans->to.kernels;
     bool ok = model_graph(plans->model, &p.options, &p.graph, err) && grow_block(plans, p.graph.block_size, err);
     plans->to.block = plans->block;
+    plans->to.packs = &plans->packs;
     ok = ok && graph_bind(&p.graph, &plans->to, err) && criterion_grid(plans->model, o->n, o->h, o->w, &p.grid, err)
       && (!plans->criterion
           || loss_init(&p.loss, plans->criterion, &p.grid, plans->to.team, plans->to.kernels, err));

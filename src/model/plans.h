@@ -1,5 +1,5 @@
 /* model/plans.h -- graphs ready to run for the kinds of batches met last.  They run one after another and share one
- * block of memory. */
+ * block of memory, and one copy of packed weights: those that are not trained differ in the size of batch and image. */
 #ifndef MODEL_PLANS_H
 #define MODEL_PLANS_H
 #include "detect/loss.h"
@@ -21,6 +21,7 @@ struct plans {
     const struct loss_config *criterion;        /* NULL: graphs without loss */
     struct plan *list; int count;
     void *block; size_t block_size;
+    struct packs packs;
     long calls;
 };
 
