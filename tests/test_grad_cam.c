@@ -68,7 +68,7 @@ static void test_maps_of_the_logits_are_exact(void **state)
              && grad_cam_look(&cam, &scene.picture, &n.err), &n.err);
         assert_int_equal(cam.count, 1);
         assert_true(cam.heats[0].h == cam.batch.h / STRIDE && cam.heats[0].w == cam.batch.w / STRIDE);
-        const float *rows = detector_forward(&d, cam.batch.image, 1, cam.batch.h, cam.batch.w, &n.err);
+        const float *rows = detector_forward(&d, cam.batch.image, cam.batch.h, cam.batch.w, &n.err);
         const int level = cam.heats[0].h * cam.heats[0].w, all = level * 85 / 64;
         expected_map(rows, all, level, log(scores[i] / (1 - scores[i])), map);
         for (int k = 0; k < level; k++)

@@ -30,7 +30,7 @@ static float *prediction(struct net *n, const real *values, size_t *count)
         pixel[i] = (float)random_normal(&random);
     must(detector_init(&d, &n->model, values, 2, &n->err), &n->err);
     must(criterion_grid(&n->model, 1, H, W, &grid, &n->err), &n->err);
-    const float *rows = detector_forward(&d, pixel, 1, H, W, &n->err);
+    const float *rows = detector_forward(&d, pixel, H, W, &n->err);
     must(rows, &n->err);
     *count = (size_t)prior_count(&grid) * (5 + 4 * 8);
     float *copy = new_array(*count, sizeof *copy, NULL);

@@ -13,8 +13,8 @@ struct team { int threads; };                   /* >= 1 */
 
 int cores(void);                                /* that this process may use */
 
-/* Runs body(job, 0 .. chunks-1), each once, in any order, on any thread; returns when all are done.  Not to be called
- * from within a body.  Where two threads call it at once, one of them does its work alone. */
+/* Runs body(job, 0 .. chunks-1), each once, in any order, on any thread; returns when all are done.  From within
+ * a body only a team of one may be called.  Where two threads call it at once, one of them does its work alone. */
 void team_for(const struct team *, int chunks, void (*body)(const void *job, int chunk), const void *job);
 
 /* Within a body: which thread runs it, 0 .. threads-1; for scratch memory, never for results. */

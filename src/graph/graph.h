@@ -102,6 +102,13 @@ void graph_free(struct graph *);
 /* What is packed once, in bytes; 0 in graphs that are trained. */
 size_t graph_packed_bytes(const struct graph *);
 
+/* A graph that runs on one thread beside others of its kind: the other's nodes, but values of its own.  Scratch is the
+ * thread's in all of them, what is packed belongs to the other: that is bound, packs before this runs, and is freed
+ * after it.  block as in a binding. */
+bool graph_bind_beside(struct graph *, struct graph *other, void *block, struct error *);
+void graph_free_beside(struct graph *);
+void graph_pack(struct graph *);                                /* as the first run does */
+
 struct view graph_view(const struct graph *, value);            /* bound graphs only */
 struct view graph_gradient(const struct graph *, value);        /* p NULL where no gradient is wanted */
 value graph_output_named(const struct graph *, const char *name);   /* or VALUE_NONE */

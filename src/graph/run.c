@@ -165,20 +165,34 @@ static bool take_packs(struct graph *g, struct packs *shared, struct error *err)
     if (!packs->memory)
         *packs = (struct packs){ aligned_alloc(PLAN_ALIGN, size + PLAN_ALIGN), size, false };
     assert(packs->size == size);                        /* the same layers */
-    unsigned char *to = packs->memory;
-    for (int i = 0; to && i < g->node_count; to += packs_bytes(g, i++))
-        if (packs_bytes(g, i))
-            g->calls[FORWARD][i].packed = to;
-    return to || fail(err, "out of memory: %zu bytes of packed weights", size);
+    return packs->memory || fail(err, "out of memory: %zu bytes of packed weights", size);
 }
 
-static void pack_once(struct graph *g)
+void graph_pack(struct graph *g)
 {
     struct packs *packs = packs_of(g);
     for (int i = 0; !packs->filled && i < g->node_count; i++)
         if (packs_bytes(g, i))
             g->nodes[i].op->pack(&g->calls[FORWARD][i]);
     packs->filled = true;
+}
+
+/* Memory for values, and the calls, which know where those and the rest of the memory are. */
+static bool bind_values(struct graph *g, void *block, struct error *err)
+{
+    g->vectors = new_array(2 * (size_t)g->vector_count, sizeof *g->vectors, err);
+    bool ok = g->vectors && take_memory(g, block, err);
+    for (int pass = FORWARD; ok && pass <= BACKWARD; pass++) {
+        g->calls[pass] = new_array((size_t)g->node_count, sizeof *g->calls[pass], err);
+        ok = g->calls[pass] != NULL;
+        for (int i = 0; ok && i < g->node_count; i++)
+            g->calls[pass][i] = make_call(g, i, (enum pass)pass);
+    }
+    unsigned char *packed = packs_of(g)->memory;
+    for (int i = 0; ok && i < g->node_count; packed += packs_bytes(g, i++))
+        if (packs_bytes(g, i))
+            g->calls[FORWARD][i].packed = packed;
+    return ok;
 }
 
 bool graph_bind(struct graph *g, const struct binding *to, struct error *err)
@@ -189,26 +203,39 @@ bool graph_bind(struct graph *g, const struct binding *to, struct error *err)
     g->param_gradients = to->gradients;
     g->team = to->team;
     g->kernels = to->kernels;
-    g->vectors = new_array(2 * (size_t)g->vector_count, sizeof *g->vectors, err);
-    bool ok = g->vectors && take_memory(g, to->block, err) && take_scratch(g, err);
-    for (int pass = FORWARD; ok && pass <= BACKWARD; pass++) {
-        g->calls[pass] = new_array((size_t)g->node_count, sizeof *g->calls[pass], err);
-        ok = g->calls[pass] != NULL;
-        for (int i = 0; ok && i < g->node_count; i++)
-            g->calls[pass][i] = make_call(g, i, (enum pass)pass);
-    }
-    return ok && take_packs(g, to->packs, err);
+    return take_scratch(g, err) && take_packs(g, to->packs, err) && bind_values(g, to->block, err);
+}
+
+bool graph_bind_beside(struct graph *g, struct graph *other, void *block, struct error *err)
+{
+    static const struct team alone = { 1 };
+    *g = *other;
+    g->packs = packs_of(other);
+    g->team = &alone;
+    g->block = NULL;
+    g->own = NULL;
+    g->vectors = NULL;
+    g->calls[FORWARD] = g->calls[BACKWARD] = NULL;
+    return bind_values(g, block, err);
+}
+
+void graph_free_beside(struct graph *g)
+{
+    for (int i = 0; g->own && i < g->item_count; i++)
+        free(g->own[i]);
+    if (!g->borrowed)
+        block_free(g->block, g->block_size);
+    free(g->own);
+    free(g->vectors);
+    free(g->calls[FORWARD]);
+    free(g->calls[BACKWARD]);
+    *g = (struct graph){0};
 }
 
 void graph_free(struct graph *g)
 {
     for (int i = 0; i < g->node_count; i++)
         free(g->nodes[i].name);
-    for (int i = 0; g->own && i < g->item_count; i++)
-        free(g->own[i]);
-    if (!g->borrowed)
-        block_free(g->block, g->block_size);
-    free(g->own);
     free(g->nodes);
     free(g->values);
     free(g->outputs);
@@ -219,11 +246,8 @@ void graph_free(struct graph *g)
     free(g->own_packs.memory);
     free(g->work[FORWARD]);
     free(g->work[BACKWARD]);
-    free(g->vectors);
     free(g->scratch);
-    free(g->calls[FORWARD]);
-    free(g->calls[BACKWARD]);
-    *g = (struct graph){0};
+    graph_free_beside(g);
 }
 
 /* The joined vectors of a concat of pending values. */
@@ -287,7 +311,7 @@ void graph_forward(struct graph *g, uint64_t key)
 {
     double *seconds = g->seconds[FORWARD];
     assert(g->calls[FORWARD]);                          /* bound */
-    pack_once(g);
+    graph_pack(g);
     for (int i = 0; i < g->node_count; i++) {
         const double start = seconds ? now() : 0;
         forward_node(g, i, key);

@@ -20,7 +20,10 @@ bool detector_init(struct detector *d, struct model *model, const real *values, 
         values = model->params.value;
     }
     const struct binding to = { .params = &model->params, .values = values, .team = &d->team, .kernels = d->kernels };
-    return plans_init(&d->plans, model, &to, NULL, err);
+    if (!plans_init(&d->plans, model, &to, NULL, err))
+        return false;
+    d->plans.beside = threads > 1 ? threads : 0;
+    return true;
 }
 
 void detector_free(struct detector *d)
@@ -47,38 +50,67 @@ static bool grow_arenas(struct detector *d, size_t size, struct error *err)
     return true;
 }
 
-struct graph *detector_graph(struct detector *d, int n, int h, int w, struct error *err)
+static struct plan *plan_of(struct detector *d, int h, int w, struct error *err)
 {
-    struct plan *p = plans_find(&d->plans, &(struct graph_options){ .n = n, .h = h, .w = w }, err);
+    return plans_find(&d->plans, &(struct graph_options){ .n = 1, .h = h, .w = w }, err);
+}
+
+struct graph *detector_graph(struct detector *d, int h, int w, struct error *err)
+{
+    struct plan *p = plan_of(d, h, w, err);
     return p ? &p->graph : NULL;
 }
 
-static void write_input(struct plan *p, const float *pixel)
+static void write_input(const struct graph *g, const float *pixel)
 {
-    const struct graph_options *o = &p->options;
-    memcpy(graph_view(&p->graph, MODEL_INPUT).p, pixel,
-           (size_t)o->n * (size_t)o->h * (size_t)o->w * 3 * sizeof *pixel);
+    const struct view input = graph_view(g, MODEL_INPUT);
+    memcpy(input.p, pixel, (size_t)input.h * (size_t)input.w * 3 * sizeof *pixel);
 }
 
-static struct plan *forward(struct detector *d, const float *pixel, int n, int h, int w, struct error *err)
+static const float *rows_of(struct graph *g, const float *pixel)
 {
-    struct plan *p = plans_find(&d->plans, &(struct graph_options){ .n = n, .h = h, .w = w }, err);
-    if (!p || !grow_arenas(d, postprocess_bytes(&d->rules, &p->grid), err))
-        return NULL;
-    write_input(p, pixel);
-    graph_forward(&p->graph, 0);
-    return p;
+    write_input(g, pixel);
+    graph_forward(g, 0);
+    return graph_view(g, graph_output_named(g, "main")).p;
 }
 
-static const float *prediction(const struct plan *p)
+const float *detector_forward(struct detector *d, const float *pixel, int h, int w, struct error *err)
 {
-    return graph_view(&p->graph, graph_output_named(&p->graph, "main")).p;
+    struct plan *p = plan_of(d, h, w, err);
+    return p ? rows_of(&p->graph, pixel) : NULL;
 }
 
-const float *detector_forward(struct detector *d, const float *pixel, int n, int h, int w, struct error *err)
+struct look {
+    struct plan *plan;
+    const float *pixel;
+    void (*see)(void *context, int image, const float *rows);
+    void *context;
+};
+
+static void look_at(const struct look *look, struct graph *g, int i)
 {
-    const struct plan *p = forward(d, pixel, n, h, w, err);
-    return p ? prediction(p) : NULL;
+    const struct graph_options *o = &look->plan->options;
+    look->see(look->context, i, rows_of(g, look->pixel + (ptrdiff_t)i * o->h * o->w * 3));
+}
+
+static void look_beside(const void *job, int i)
+{
+    const struct look *look = job;
+    look_at(look, &look->plan->beside[team_self()], i);
+}
+
+bool detector_each(struct detector *d, const float *pixel, int n, int h, int w,
+                   void (*see)(void *context, int image, const float *rows), void *context, struct error *err)
+{
+    const struct look look = { plan_of(d, h, w, err), pixel, see, context };
+    const int beside = d->plans.beside ? n - n % d->plans.beside : 0;
+    if (!look.plan)
+        return false;
+    graph_pack(&look.plan->graph);
+    team_for(&d->team, beside, look_beside, &look);
+    for (int i = beside; i < n; i++)
+        look_at(&look, &look.plan->graph, i);
+    return true;
 }
 
 static bool grow_results(struct detector *d, int n, struct error *err)
@@ -95,40 +127,48 @@ static bool grow_results(struct detector *d, int n, struct error *err)
 
 struct detection_job {
     struct detector *d;
-    const struct plan *plan;
+    const struct prior_grid *grid;
     const struct batch *batch;
     struct error *errors;               /* [n] */
 };
 
-static void detect_in_image(const void *job, int i)
+static void detect(void *context, int i, const float *rows)
 {
-    const struct detection_job *k = job;
+    const struct detection_job *k = context;
     const struct sample *s = &k->batch->samples[i];
     struct detected *found = k->d->found + (ptrdiff_t)i * DETECTOR_KEPT;
     int *count = &k->d->count[i];
-    if (postprocess(&k->d->rules, &k->plan->grid, i, prediction(k->plan), &k->d->tmp[team_self()], found, count,
-                    &k->errors[i]))
+    if (postprocess(&k->d->rules, k->grid, 0, rows, &k->d->tmp[team_self()], found, count, &k->errors[i]))
         detected_to_source(found, *count, &s->matrix, s->source, &k->errors[i]);
+}
+
+/* The errors' first, with the layer that it comes from. */
+static bool blame(struct detector *d, const struct batch *b, const struct error *errors, struct error *err)
+{
+    int i = 0;
+    while (i < b->n && !errors[i].exit)
+        i++;
+    if (i == b->n)
+        return true;
+    struct graph *g = detector_graph(d, b->h, b->w, err);
+    if (!g)
+        return false;
+    write_input(g, b->image + (ptrdiff_t)i * b->h * b->w * 3);
+    const char *layer = graph_blame(g, 0);
+    return layer ? fail(err, "%s; the first layer whose output is not finite is %s", errors[i].text, layer)
+                 : fail(err, "%s", errors[i].text);
 }
 
 bool detector_run(struct detector *d, const struct batch *batch, struct error *err)
 {
-    struct plan *p = forward(d, batch->image, batch->n, batch->h, batch->w, err);
-    struct detection_job job = { d, p, batch, new_array((size_t)batch->n, sizeof *job.errors, err) };
-    bool ok = p && job.errors && grow_results(d, batch->n, err);
-    if (ok)
-        team_for(&d->team, batch->n, detect_in_image, &job);
-    for (int i = 0; ok && i < batch->n; i++)
-        ok = !job.errors[i].exit || fail(err, "%s", job.errors[i].text);
+    const struct plan *p = plan_of(d, batch->h, batch->w, err);
+    struct detection_job job = { d, p ? &p->grid : NULL, batch, new_array((size_t)batch->n, sizeof *job.errors, err) };
+    const bool ok = p && job.errors && grow_results(d, batch->n, err)
+                 && grow_arenas(d, postprocess_bytes(&d->rules, &p->grid), err)
+                 && detector_each(d, batch->image, batch->n, batch->h, batch->w, detect, &job, err)
+                 && blame(d, batch, job.errors, err);
     free(job.errors);
-    if (!p || ok)
-        return ok;
-    write_input(p, batch->image);
-    const char *layer = graph_blame(&p->graph, 0);
-    if (!layer)
-        return false;
-    const struct error first = *err;
-    return fail(err, "%s; the first layer whose output is not finite is %s", first.text, layer);
+    return ok;
 }
 
 bool detector_look(struct detector *d, const struct picture *picture, struct error *err)

@@ -26,11 +26,16 @@ struct detector {
 bool detector_init(struct detector *, struct model *, const real *values, int threads, struct error *);
 void detector_free(struct detector *);
 
-/* What computes it for n images of h x w, valid until the next call. */
-struct graph *detector_graph(struct detector *, int n, int h, int w, struct error *);
+/* What computes it for one image of h x w, valid until the next call. */
+struct graph *detector_graph(struct detector *, int h, int w, struct error *);
 
-/* The raw prediction of pixel[n][h][w][3], normalised: rows as detect/prior.h has them, valid until the next call. */
-const float *detector_forward(struct detector *, const float *pixel, int n, int h, int w, struct error *);
+/* The raw prediction of pixel[h][w][3], normalised: rows as detect/prior.h has them, valid until the next call. */
+const float *detector_forward(struct detector *, const float *pixel, int h, int w, struct error *);
+
+/* The same for n images: see(context, i, rows) is called once for each, in any order and from any of the threads.  As
+ * many images at once as there are threads are computed each on one; what is left over, one after another on all. */
+bool detector_each(struct detector *, const float *pixel, int n, int h, int w,
+                   void (*see)(void *context, int image, const float *rows), void *context, struct error *);
 
 /* Fills found and count for every sample of a batch.  Fails if a number is not finite, naming the first layer. */
 bool detector_run(struct detector *, const struct batch *, struct error *);

@@ -12,8 +12,11 @@ bool plans_init(struct plans *plans, struct model *model, const struct binding *
     return plans->list != NULL;
 }
 
-static void drop(struct plan *p)
+static void drop(struct plans *plans, struct plan *p)
 {
+    for (int i = 0; p->beside && i < plans->beside; i++)
+        graph_free_beside(&p->beside[i]);
+    free(p->beside);
     graph_free(&p->graph);
     loss_free(&p->loss);
     *p = (struct plan){0};
@@ -22,7 +25,7 @@ static void drop(struct plan *p)
 static void drop_all(struct plans *plans)
 {
     while (plans->count > 0)
-        drop(&plans->list[--plans->count]);
+        drop(plans, &plans->list[--plans->count]);
 }
 
 void plans_free(struct plans *plans)
@@ -63,22 +66,37 @@ static struct plan *free_place(struct plans *plans)
     for (int i = 1; i < PLANS; i++)
         if (plans->list[i].used < oldest->used)
             oldest = &plans->list[i];
-    drop(oldest);
+    drop(plans, oldest);
     return oldest;
+}
+
+/* One of those that run at once begins where all the others', run at other times, do. */
+static bool bind_all(struct plans *plans, struct plan *p, struct error *err)
+{
+    const size_t size = p->graph.block_size;
+    size_t all;
+    if (!mul_size(size, plans->beside ? (size_t)plans->beside : 1, &all))
+        return fail(err, "the plan of memory does not fit the address space");
+    bool ok = grow_block(plans, all, err);
+    plans->to.block = plans->block;
+    plans->to.packs = &plans->packs;
+    p->beside = ok ? new_array((size_t)plans->beside, sizeof *p->beside, err) : NULL;
+    ok = p->beside && graph_bind(&p->graph, &plans->to, err);
+    for (size_t i = 0; ok && i < (size_t)plans->beside; i++)
+        ok = graph_bind_beside(&p->beside[i], &p->graph, (unsigned char *)plans->block + i * size, err);
+    return ok;
 }
 
 static struct plan *make(struct plans *plans, const struct graph_options *o, struct error *err)
 {
     struct plan p = { .options = *o };
     p.options.kernels = plans->to.kernels;
-    bool ok = model_graph(plans->model, &p.options, &p.graph, err) && grow_block(plans, p.graph.block_size, err);
-    plans->to.block = plans->block;
-    plans->to.packs = &plans->packs;
-    ok = ok && graph_bind(&p.graph, &plans->to, err) && criterion_grid(plans->model, o->n, o->h, o->w, &p.grid, err)
-      && (!plans->criterion
-          || loss_init(&p.loss, plans->criterion, &p.grid, plans->to.team, plans->to.kernels, err));
+    const bool ok = model_graph(plans->model, &p.options, &p.graph, err) && bind_all(plans, &p, err)
+                 && criterion_grid(plans->model, o->n, o->h, o->w, &p.grid, err)
+                 && (!plans->criterion
+                     || loss_init(&p.loss, plans->criterion, &p.grid, plans->to.team, plans->to.kernels, err));
     if (!ok) {
-        drop(&p);
+        drop(plans, &p);
         return NULL;
     }
     struct plan *place = free_place(plans);

@@ -10,6 +10,7 @@ enum { PLANS = 16 };                    /* kept ready */
 struct plan {
     struct graph_options options;
     struct graph graph;
+    struct graph *beside;               /* [plans.beside] */
     struct prior_grid grid;
     struct loss loss;                   /* of training graphs */
     long used;                          /* when it last was, in calls of plans_find */
@@ -19,6 +20,7 @@ struct plans {
     struct model *model;                /* borrowed, as is what `to` points to */
     struct binding to;
     const struct loss_config *criterion;        /* NULL: graphs without loss */
+    int beside;                         /* 0, or set before the first call: graphs beside each, one a thread */
     struct plan *list; int count;
     void *block; size_t block_size;
     struct packs packs;

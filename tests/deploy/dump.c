@@ -65,7 +65,7 @@ static bool look(struct model *m, const struct batch *b, struct tensors *t, stru
 {
     struct detector d;
     bool ok = detector_init(&d, m, m->params.value, 1, err);
-    const float *raw = ok ? detector_forward(&d, b->image, 1, b->h, b->w, err) : NULL;
+    const float *raw = ok ? detector_forward(&d, b->image, b->h, b->w, err) : NULL;
     const size_t plane = (size_t)b->h * (size_t)b->w, classes = (size_t)m->shape.num_classes;
     const size_t row = classes + 4 * (size_t)(m->shape.reg_max + 1);
     size_t priors = 0;

@@ -141,7 +141,7 @@ static bool compare_picture(struct detect_case *c, struct tensors *t, struct pic
     const float *rows = NULL;
     int count;
     bool ok = batch_of(&b, picture, &c->config.val.pipeline, err)
-           && (rows = detector_forward(&c->detector, b.image, 1, b.h, b.w, err))
+           && (rows = detector_forward(&c->detector, b.image, b.h, b.w, err))
            && criterion_grid(&c->model, 1, b.h, b.w, &grid, err)
            && arena_init(&tmp, postprocess_bytes(&c->detector.rules, &grid), err)
            && postprocess(&c->detector.rules, &grid, 0, rows, &tmp, found, &count, err);
