@@ -1,5 +1,10 @@
-/* op/conv_dense.c -- any convolution as a product of matrices.  A block's patches are laid side by side, one row a
- * pixel, `patch` = kernel h * w * channels a group numbers (im2col); a 1x1 convolution reads them where they are. */
+/* op/conv_dense.c -- any convolution as products of matrices.
+ *
+ * Forward, the taps of a row of a window are neighbours in the input, and so are the same taps of the next pixel,
+ * `stride` pixels on: each row of the window is a matrix whose rows overlap, and nothing is copied per tap.
+ * For gradients, patches are laid side by side, one row a pixel, `patch` = kernel h * w * channels a group numbers
+ * (im2col).  A 1x1 convolution reads either where it is. */
+#include "base/least.h"
 #include "kernel/kernels.h"
 #include "op/conv.h"
 #include <string.h>
@@ -42,11 +47,22 @@ static size_t patch_bytes(const struct shape *s, int rows, int numbers)
     return (size_t)rows * (size_t)widest(s) * (size_t)numbers * sizeof(real);
 }
 
+/* Forward: numbers of a row of the input with zeros around, and rows that a block reads. */
+static ptrdiff_t line_numbers(const struct node *n)
+{
+    return (ptrdiff_t)(widest(&n->x[INPUT]) + 2 * n->attr.conv.pad) * n->x[WEIGHT].c;
+}
+
+static int line_count(const struct node *n, int rows) { return (rows - 1) * n->attr.conv.stride + n->x[WEIGHT].h; }
+
 static size_t scratch(const struct node *n, enum pass pass)
 {
-    const size_t in = input_rows_bytes(n, out_rows(n)) + patch_bytes(&n->y[0], out_rows(n), patch(n));
-    const size_t dy = pass == BACKWARD ? patch_bytes(&n->x[INPUT], in_rows(n), dy_patch(n)) : 0;
-    return in > dy ? in : dy;
+    const size_t in = input_rows_bytes(n, out_rows(n));
+    if (pass == FORWARD)
+        return in + (size_t)line_count(n, out_rows(n)) * (size_t)line_numbers(n) * sizeof(real);
+    const size_t x = in + patch_bytes(&n->y[0], out_rows(n), patch(n));
+    const size_t dy = patch_bytes(&n->x[INPUT], in_rows(n), dy_patch(n));
+    return x > dy ? x : dy;
 }
 
 /* The taps of one row of a window whose first lies in `column` of a row of w pixels, 0 outside.  Inside the row pixels
@@ -95,26 +111,52 @@ static real *after_input(const struct call *k)
     return (real *)call_scratch(k) + in / sizeof(real);
 }
 
+/* Rows of one group's channels, zeros around; numbers from one row to the next, and from one pixel. */
+struct lines { const real *p; ptrdiff_t row; int pixel; };
+
+static struct lines lines(const struct call *k, struct block out, struct rows in, int group, real *to)
+{
+    const struct node *n = k->node;
+    const struct view x = level_view(k->x[INPUT], out.level);
+    const int c = n->x[WEIGHT].c, pad = n->attr.conv.pad, start = out.row * n->attr.conv.stride - pad;
+    const int end = start + line_count(n, out.rows);
+    const ptrdiff_t row = line_numbers(n);
+    if (pointwise(n))
+        return (struct lines){ in.p + group * c, 0, in.ld };
+    memset(to, 0, (size_t)((end - start) * row) * sizeof *to);
+    for (int r = most(0, start); r < least(x.h, end); r++) {
+        const real *from = in.p + (ptrdiff_t)(r - in.first) * x.w * in.ld + group * c;
+        const int together = in.ld == c ? x.w : 1;              /* pixels */
+        k->kernels->store_rows(x.w / together, together * c, from, in.ld, false, to + (r - start) * row + pad * c, c);
+    }
+    return (struct lines){ to, row, c };
+}
+
 static void forward_block(const void *job, int index)
 {
     const struct call *k = job;
     const struct node *n = k->node;
+    const struct shape w = n->x[WEIGHT];
     const struct block out = block_at(&n->y[0], out_rows(n), index);
     const struct view y = k->y[0];
     const struct rows in = input_rows(k, out, call_scratch(k));
-    const int count = out.rows * out.w, outputs = group_outputs(n);
-    const bool bias = has_bias(n);
-    real *to = y.p + out.first * y.ld;
-    for (int i = 0; bias && i < count; i++)
-        memcpy(to + (ptrdiff_t)i * y.ld, k->x[BIAS].p, (size_t)y.c * sizeof *to);
-    for (int g = 0; g < n->attr.conv.groups; g++) {
-        int ld;
-        const real *p = patches(n, out, level_view(k->x[INPUT], out.level), in, g, after_input(k), &ld);
-        k->kernels->gemm_near(false, count, outputs, patch(n), p, ld,
-                              (const real *)k->packed + (ptrdiff_t)g * outputs * patch(n), outputs, bias,
-                              to + g * outputs, y.ld);
+    const int rows = pointwise(n) ? 1 : out.rows, width = out.rows * out.w / rows, outputs = group_outputs(n);
+    const int groups = n->attr.conv.groups, numbers = w.w * w.c;
+    const real *weights_of_row = k->packed;
+    for (int i = 0; has_bias(n) && i < out.rows * out.w; i++)
+        memcpy(y.p + (out.first + i) * y.ld, k->x[BIAS].p, (size_t)y.c * sizeof *y.p);
+    for (int g = 0; g < groups; g++, weights_of_row += (ptrdiff_t)w.h * numbers * outputs) {
+        const struct lines x = lines(k, out, in, g, after_input(k));
+        for (int i = 0; i < rows; i++) {
+            real *to = y.p + (out.first + (ptrdiff_t)i * width) * y.ld;
+            for (int u = 0; u < w.h; u++)
+                k->kernels->gemm_near(false, width, outputs, numbers, x.p + (i * n->attr.conv.stride + u) * x.row,
+                                      n->attr.conv.stride * x.pixel, weights_of_row + (ptrdiff_t)u * numbers * outputs,
+                                      outputs, u > 0 || has_bias(n), to + g * outputs, y.ld);
+            if (g == groups - 1)
+                write_finished(k, width, to, y.ld, to, y.ld);
+        }
     }
-    write_finished(k, count, to, y.ld, to, y.ld);
 }
 
 /* turned[group][u][v][c][o] = w[group o][u][v][c] */
