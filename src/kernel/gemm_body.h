@@ -1,56 +1,94 @@
 /* kernel/gemm_body.h -- products of matrices that stay in the cache: nothing is packed.  Included after a vec_*.h.
  * A block of ROWS x 3 vectors of c stays in registers while k runs: each number of a is spread over a vector once for
- * the block, so that it matters little how a is stored.  Number (i, t) of a lies at i * row + t * step. */
+ * the block, so that it matters little how a is stored.  DEPTH of k at a time, so that what the blocks read again lies
+ * in the first level cache; a number of c is the same sum in the same order, whatever block it is in. */
+#include "kernel/inlined.h"
 
-enum { ROWS = VEC == 16 ? 8 : 4 };
+enum { ROWS = VEC == 16 ? 8 : 4, DEPTH = 128 };
 
-/* rows x vectors of c; the last vector has `last` lanes. */
-static inline __attribute__((always_inline)) void gemm_block(int rows, int vectors, int last, int k, const float *a,
-                                                             int row, int step, const float *b, int ldb, bool add,
-                                                             float *c, int ldc)
+struct product {
+    int m, n, k;
+    const float *a; int row, step;              /* number (i, t) lies at i * row + t * step */
+    const float *b; int ldb;
+    bool add; float *c; int ldc;
+};
+
+/* rows x vectors of c from row `from` on; the last vector has `last` lanes. */
+INLINED void gemm_block(int rows, int vectors, int last, struct product p, int from)
 {
+    const float *a = p.a + (ptrdiff_t)from * p.row, *b = p.b;
+    float *c = p.c + (ptrdiff_t)from * p.ldc;
     vec sum[ROWS][3];
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++)
-            sum[i][j] = add ? vec_load(c + (ptrdiff_t)i * ldc + j * VEC, j + 1 < vectors ? VEC : last) : vec_zero();
-    for (int t = 0; t < k; t++, a += step, b += ldb) {
+            sum[i][j] = p.add ? vec_load(c + (ptrdiff_t)i * p.ldc + j * VEC, j + 1 < vectors ? VEC : last) : vec_zero();
+    for (int t = 0; t < p.k; t++, a += p.step, b += p.ldb) {
         vec y[3];
         for (int j = 0; j < vectors; j++)
             y[j] = vec_load(b + j * VEC, j + 1 < vectors ? VEC : last);
         for (int i = 0; i < rows; i++) {
-            const vec x = vec_all(a[(ptrdiff_t)i * row]);
+            const vec x = vec_all(a[(ptrdiff_t)i * p.row]);
             for (int j = 0; j < vectors; j++)
                 sum[i][j] = vec_fma(x, y[j], sum[i][j]);
         }
     }
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++)
-            vec_store(c + (ptrdiff_t)i * ldc + j * VEC, sum[i][j], j + 1 < vectors ? VEC : last);
+            vec_store(c + (ptrdiff_t)i * p.ldc + j * VEC, sum[i][j], j + 1 < vectors ? VEC : last);
 }
 
-/* The columns from j on, `vectors` vectors of them. */
-static inline __attribute__((always_inline)) void gemm_columns(int vectors, int last, int m, int k, const float *a,
-                                                               int row, int step, const float *b, int ldb, bool add,
-                                                               float *c, int ldc)
+/* Blocks of `rows` rows from row i on; the first row that is left. */
+INLINED int gemm_rows(int rows, int i, int vectors, int last, struct product p)
 {
-    int i = 0;
-    for (; i + ROWS <= m; i += ROWS)
-        gemm_block(ROWS, vectors, last, k, a + (ptrdiff_t)i * row, row, step, b, ldb, add, c + (ptrdiff_t)i * ldc, ldc);
-    for (; i < m; i++)
-        gemm_block(1, vectors, last, k, a + (ptrdiff_t)i * row, row, step, b, ldb, add, c + (ptrdiff_t)i * ldc, ldc);
+    for (; i + rows <= p.m; i += rows)
+        gemm_block(rows, vectors, last, p, i);
+    return i;
+}
+
+/* `vectors` vectors of columns. */
+INLINED void gemm_columns(int vectors, int last, struct product p)
+{
+    int i = gemm_rows(ROWS, 0, vectors, last, p);
+    if (ROWS > 4)
+        i = gemm_rows(4, i, vectors, last, p);
+    i = gemm_rows(2, i, vectors, last, p);
+    gemm_rows(1, i, vectors, last, p);
+}
+
+static struct product right_of(struct product p, int vectors)
+{
+    p.n -= vectors * VEC;
+    p.b += vectors * VEC;
+    p.c += vectors * VEC;
+    return p;
+}
+
+/* Three vectors at a time, but four as two and two: the sums of one alone would wait for each other. */
+static void gemm_deep(struct product p)
+{
+    for (; p.n > 4 * VEC || p.n == 3 * VEC; p = right_of(p, 3))
+        gemm_columns(3, VEC, p);
+    if (p.n > 3 * VEC) {
+        gemm_columns(2, VEC, p);
+        p = right_of(p, 2);
+    }
+    if (p.n > 2 * VEC)
+        gemm_columns(3, p.n - 2 * VEC, p);
+    else if (p.n > VEC)
+        gemm_columns(2, p.n - VEC, p);
+    else if (p.n > 0)
+        gemm_columns(1, p.n, p);
 }
 
 static void gemm_near(bool a_by_k, int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
                       float *c, int ldc)
 {
-    const int row = a_by_k ? 1 : lda, step = a_by_k ? lda : 1;
-    int j = 0;
-    for (; j + 3 * VEC <= n; j += 3 * VEC)
-        gemm_columns(3, VEC, m, k, a, row, step, b + j, ldb, add, c + j, ldc);
-    if (j + 2 * VEC < n)
-        gemm_columns(3, n - j - 2 * VEC, m, k, a, row, step, b + j, ldb, add, c + j, ldc);
-    else if (j + VEC < n)
-        gemm_columns(2, n - j - VEC, m, k, a, row, step, b + j, ldb, add, c + j, ldc);
-    else if (j < n)
-        gemm_columns(1, n - j, m, k, a, row, step, b + j, ldb, add, c + j, ldc);
+    const int step = a_by_k ? lda : 1;
+    struct product p = { m, n, 0, a, a_by_k ? 1 : lda, step, b, ldb, add, c, ldc };
+    for (int t = 0; t < k; t += DEPTH, p.add = true) {
+        p.a = a + (ptrdiff_t)t * step;
+        p.b = b + (ptrdiff_t)t * ldb;
+        p.k = k - t < DEPTH ? k - t : DEPTH;
+        gemm_deep(p);
+    }
 }
