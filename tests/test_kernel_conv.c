@@ -131,20 +131,24 @@ enum { INPUT, FILTER, TURNED_FILTER, OUTPUT, GRADIENT, FILTER_GRADIENT, TRANSFOR
 
 static struct written transform(const struct kernels *k, int c, bool add, int variant)
 {
-    static const int sizes[TRANSFORMS][2] = { { 36, 36 }, { 9, 36 }, { 9, 36 }, { 36, 16 }, { 16, 36 }, { 36, 9 } };
-    const int step = c + 1, plane = c + 2, from = sizes[variant][0], to = sizes[variant][1];
-    const bool from_planes = from == 36 && variant != INPUT;
+    static const int sizes[TRANSFORMS][2] = { { 6, 6 }, { 3, 6 }, { 3, 6 }, { 6, 4 }, { 4, 6 }, { 6, 3 } };
+    const bool strip = variant >= TRANSFORMS;
+    const struct winograd *w = strip ? &k->strips : &k->winograd;
+    variant %= TRANSFORMS;
+    const int *size = sizes[variant], step = c + 1, plane = c + 2;
+    const int from = size[0] * (strip ? 1 : size[0]), to = size[1] * (strip ? 1 : size[1]);
+    const bool from_planes = size[0] == 6 && variant != INPUT;
     const ptrdiff_t in = from_planes ? plane : step, out = from_planes ? step : plane;
     const struct written y = { numbers(room(to, c, out), 3), room(to, c, out) };
     float *x = numbers(room(from, c, in), 1);
     (void)add;                                  /* never */
     switch (variant) {
-    case INPUT:           k->winograd.input(c, x, in, y.p, out);                 break;
-    case FILTER:          k->winograd.filter(c, x, in, y.p, out);                break;
-    case TURNED_FILTER:   k->winograd.filter(c, x + 8 * in, -in, y.p, out);      break;
-    case OUTPUT:          k->winograd.output(c, x, in, y.p, out);                break;
-    case GRADIENT:        k->winograd.gradient(c, x, in, y.p, out);              break;
-    case FILTER_GRADIENT: k->winograd.filter_gradient(c, x, in, y.p, out);       break;
+    case INPUT:           w->input(c, x, in, y.p, out);                       break;
+    case FILTER:          w->filter(c, x, in, y.p, out);                      break;
+    case TURNED_FILTER:   w->filter(c, x + (from - 1) * in, -in, y.p, out);   break;
+    case OUTPUT:          w->output(c, x, in, y.p, out);                      break;
+    case GRADIENT:        w->gradient(c, x, in, y.p, out);                    break;
+    case FILTER_GRADIENT: w->filter_gradient(c, x, in, y.p, out);             break;
     }
     free(x);
     return y;
@@ -161,7 +165,7 @@ static const struct kernel_case {
     { "depthwise_row", deep, 9 },
     { "depthwise_dx_row", deep_dx, 9 },
     { "depthwise_dw_row", deep_dw, 9 },
-    { "winograd", transform, TRANSFORMS },
+    { "winograd", transform, 2 * TRANSFORMS },
     {0} };
 
 static bool check(const struct kernel_case *row, const struct kernels *k, int c, bool add, int variant)

@@ -37,7 +37,7 @@ struct kernels {
     void (*gemm_near)(bool a_by_k, int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add,
                       real *c, int ldc);
 
-    struct winograd winograd;           /* kernel/winograd.h */
+    struct winograd winograd, strips;   /* kernel/winograd.h */
     const struct tiles *tiles;          /* kernel/tiles.h; NULL: there is no matrix unit */
 
     /* Row i of y.  x points at input row `first`; the rows that exist and are read must be there.  bias may be NULL. */

@@ -2,6 +2,7 @@
  * braces, so that a new kernel is named once. */
     .gemm_near = gemm_near,
     .winograd = { winograd_input, winograd_filter, winograd_output, winograd_gradient, winograd_filter_gradient },
+    .strips = { strip_input, strip_filter, strip_output, strip_gradient, strip_filter_gradient },
     .depthwise_row = depthwise_row, .depthwise_dx_row = depthwise_dx_row, .depthwise_dw_row = depthwise_dw_row,
     .store_rows = store_rows, .activate = activate, .activate_grad = activate_grad,
     .interleave = interleave, .every_second = every_second,

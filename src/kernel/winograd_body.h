@@ -83,6 +83,20 @@ INLINED void two_sides(void (*side)(vec *), int columns, int rows, int c, const 
     }
 }
 
+/* y[rows] = side(x[columns]). */
+INLINED void one_side(void (*side)(vec *), int columns, int rows, int c, const float *x, ptrdiff_t from, float *y,
+                      ptrdiff_t to)
+{
+    for (int k = 0; k < c; k += VEC) {
+        vec line[6];
+        for (int i = 0; i < columns; i++)
+            line[i] = vec_load(x + i * from + k, c - k);
+        side(line);
+        for (int i = 0; i < rows; i++)
+            vec_store(y + i * to + k, line[i], c - k);
+    }
+}
+
 static void winograd_input(int c, const float *d, ptrdiff_t step, float *v, ptrdiff_t plane)
     { two_sides(side_input, 6, 6, c, d, step, v, plane); }
 static void winograd_filter(int c, const float *g, ptrdiff_t step, float *u, ptrdiff_t plane)
@@ -93,3 +107,14 @@ static void winograd_gradient(int c, const float *dy, ptrdiff_t step, float *v, 
     { two_sides(side_gradient, 4, 6, c, dy, step, v, plane); }
 static void winograd_filter_gradient(int c, const float *m, ptrdiff_t plane, float *dg, ptrdiff_t step)
     { two_sides(side_filter_gradient, 6, 3, c, m, plane, dg, step); }
+
+static void strip_input(int c, const float *d, ptrdiff_t step, float *v, ptrdiff_t plane)
+    { one_side(side_input, 6, 6, c, d, step, v, plane); }
+static void strip_filter(int c, const float *g, ptrdiff_t step, float *u, ptrdiff_t plane)
+    { one_side(side_filter, 3, 6, c, g, step, u, plane); }
+static void strip_output(int c, const float *m, ptrdiff_t plane, float *y, ptrdiff_t step)
+    { one_side(side_output, 6, 4, c, m, plane, y, step); }
+static void strip_gradient(int c, const float *dy, ptrdiff_t step, float *v, ptrdiff_t plane)
+    { one_side(side_gradient, 4, 6, c, dy, step, v, plane); }
+static void strip_filter_gradient(int c, const float *m, ptrdiff_t plane, float *dg, ptrdiff_t step)
+    { one_side(side_filter_gradient, 6, 3, c, m, plane, dg, step); }

@@ -25,7 +25,7 @@ struct conv_way {
     void (*forward)(const struct call *);
     void (*backward)(const struct call *);              /* of input and weights; the bias is op_conv's */
 };
-extern const struct conv_way conv_depthwise, conv_tiles, conv_winograd, conv_dense;
+extern const struct conv_way conv_depthwise, conv_strips, conv_tiles, conv_winograd, conv_dense;
 
 /* Rows [row, row + rows) of one image, whose size is h x w; first: the block's first pixel in the tensor. */
 struct block { int level, image, row, rows, h, w; ptrdiff_t first; };

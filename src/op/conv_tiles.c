@@ -11,12 +11,11 @@
  * to t.  Without pad, all pixels are one line. */
 #include "base/least.h"
 #include "kernel/kernels.h"
-#include "op/conv.h"
+#include "op/conv_tiles.h"
 #include <string.h>
 
 enum { POSITIONS = 448, NEAR_POSITIONS = 64,    /* of a block, about; of one of single pixels going forward */
-       TAPS = 25,                               /* of the largest kernel */
-       SQUARE = TILE_SIDE * TILE_SIDE };
+       TAPS = 25 };                             /* of the largest kernel */
 
 static bool fits(const struct node *n)
 {
@@ -25,10 +24,6 @@ static bool fits(const struct node *n)
     return n->attr.conv.pieces && n->attr.conv.stride == 1 && n->attr.conv.groups == 1 && w.h == 2 * pad + 1
         && w.w == 2 * pad + 1 && w.h * w.w <= TAPS && w.c >= TILE_SIDE / 2;
 }
-
-static int taps(const struct node *n)    { return n->x[WEIGHT].h * n->x[WEIGHT].w; }
-static int inputs(const struct node *n)  { return n->x[WEIGHT].c; }
-static int outputs(const struct node *n) { return n->x[WEIGHT].n; }
 
 static struct shape map_of(const struct node *n)
 {
@@ -72,18 +67,16 @@ struct buffers {
 
 static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-static void *take(unsigned char *base, size_t *bytes, size_t size)
+void *take(unsigned char *base, size_t *bytes, size_t size)
 {
     unsigned char *p = base ? base + *bytes : NULL;
     *bytes += whole_lines(size);
     return p;
 }
 
-static struct pieces take_pieces(const struct node *n, unsigned char *base, size_t *bytes, int rows, int ld)
+struct pieces take_pieces(unsigned char *base, size_t *bytes, int count, ptrdiff_t numbers)
 {
-    const int count = n->attr.conv.pieces;
-    const size_t plane = (size_t)rows * (size_t)ld;
-    return (struct pieces){ take(base, bytes, (size_t)count * plane * sizeof(uint16_t)), (ptrdiff_t)plane, count };
+    return (struct pieces){ take(base, bytes, (size_t)count * (size_t)numbers * sizeof(uint16_t)), numbers, count };
 }
 
 static struct buffers buffers(const struct node *n, enum pass pass, unsigned char *base)
@@ -93,11 +86,12 @@ static struct buffers buffers(const struct node *n, enum pass pass, unsigned cha
     struct buffers b = {0};
     b.line = take(base, &b.bytes, line);
     b.sums = take(base, &b.bytes, line);
-    b.rows = take_pieces(n, base, &b.bytes, most(length, TILE_SIDE * taps(n)), tiles_ld(most_channels));
+    const int most_rows = most(length, TILE_SIDE * taps(n)), pieces = n->attr.conv.pieces;
+    b.rows = take_pieces(base, &b.bytes, pieces, (ptrdiff_t)most_rows * tiles_ld(most_channels));
     if (pass == BACKWARD) {
         for (int i = 0; i < 2; i++)
-            b.pairs[i] = take_pieces(n, base, &b.bytes, length, tiles_round(outputs(n)));
-        b.turned = take_pieces(n, base, &b.bytes, tiles_round(inputs(n)), tiles_ld(length));
+            b.pairs[i] = take_pieces(base, &b.bytes, pieces, (ptrdiff_t)length * tiles_round(outputs(n)));
+        b.turned = take_pieces(base, &b.bytes, pieces, (ptrdiff_t)tiles_round(inputs(n)) * tiles_ld(length));
     }
     return b;
 }
@@ -123,15 +117,15 @@ static real *packed_bias(const struct call *k)
     return (real *)(void *)((char *)k->packed + packed_bytes(k->node, inputs(k->node), to)) - tiles_round(to);
 }
 
-static ptrdiff_t part_numbers(const struct node *n)
+ptrdiff_t part_numbers(const struct node *n)
 {
     return (ptrdiff_t)tiles_round(outputs(n)) * taps(n) * tiles_round(inputs(n));
 }
 
-static real *part_of(const struct call *k, int part)
+static real *parts_of(const struct call *k)
 {
     char *parts = (char *)k->work + whole_lines(packed_bytes(k->node, outputs(k->node), inputs(k->node)));
-    return (real *)(void *)parts + part * part_numbers(k->node);
+    return (real *)(void *)parts;
 }
 
 static size_t packed(const struct node *n) { return packed_bytes(n, inputs(n), outputs(n)); }
@@ -143,7 +137,7 @@ static size_t work(const struct node *n, enum pass pass)
          + (size_t)part_count(blocks(n, BACKWARD)) * (size_t)part_numbers(n) * sizeof(real);
 }
 
-static void turn(const struct call *k, int n, int c, struct pieces from, int ld, struct pieces to, int ldto)
+void turn(const struct call *k, int n, int c, struct pieces from, int ld, struct pieces to, int ldto)
 {
     for (int i = 0; i < from.count; i++)
         k->kernels->tiles->turn(n, c, from.p + i * from.plane, ld, to.p + i * to.plane, ldto);
@@ -166,9 +160,8 @@ static void pack_for_y(const void *job, int index)
         bias[o] = o < count ? k->x[BIAS].p[first + o] : 0;
 }
 
-/* n rows as pairs of `length` rows, those that lack zero. */
-static void split_pairs(const struct call *k, int n, int c, const real *x, int ldx, struct pieces to, int length,
-                        ptrdiff_t panel)
+void split_pairs(const struct call *k, int n, int c, const real *x, int ldx, struct pieces to, int length,
+                 ptrdiff_t panel)
 {
     const size_t rest = (size_t)(length - n - n % 2) * TILE_SIDE * sizeof *to.p;
     k->kernels->tiles->split_pairs(n, c, x, ldx, to, panel);
@@ -335,20 +328,24 @@ static void backward_part(const void *job, int index)
         if (k->dx[INPUT].p)
             multiply(&dx, b, dy, &own);
         if (k->dx[WEIGHT].p)
-            multiply_for_dw(k, b, dy, &own, i > part.from, part_of(k, index));
+            multiply_for_dw(k, b, dy, &own, i > part.from, parts_of(k) + index * part_numbers(n));
     }
 }
+
+struct squares { const struct call *k; const real *parts; int count; };
 
 /* A square of dw from the parts, in order, turned. */
 static void sum_square(const void *job, int index)
 {
-    const struct call *k = job;
+    const struct squares *s = job;
+    const struct call *k = s->k;
     const struct node *n = k->node;
     const int across = tiles_round(outputs(n)) / TILE_SIDE, t = index % taps(n);
     const int j = index / taps(n) % across * TILE_SIDE, i = index / taps(n) / across * TILE_SIDE;
     real *sum = call_scratch(k), *turned = sum + SQUARE;
-    for (int part = 0; part < part_count(blocks(n, BACKWARD)); part++)
-        k->kernels->store_rows(1, SQUARE, part_of(k, part) + (ptrdiff_t)index * SQUARE, SQUARE, part > 0, sum, SQUARE);
+    for (int part = 0; part < s->count; part++)
+        k->kernels->store_rows(1, SQUARE, s->parts + part * part_numbers(n) + (ptrdiff_t)index * SQUARE, SQUARE,
+                               part > 0, sum, SQUARE);
     for (int o = 0; o < TILE_SIDE; o++)
         for (int c = 0; c < TILE_SIDE; c++)
             turned[o * TILE_SIDE + c] = sum[c * TILE_SIDE + o];
@@ -357,13 +354,18 @@ static void sum_square(const void *job, int index)
                            taps(n) * inputs(n));
 }
 
+void sum_squares(const struct call *k, const real *parts, int count)
+{
+    team_for(k->team, (int)(part_numbers(k->node) / SQUARE), sum_square, &(struct squares){ k, parts, count });
+}
+
 static void backward(const struct call *k)
 {
     if (k->dx[INPUT].p)
         team_for(k->team, taps(k->node), pack_for_dx, k);
     team_for(k->team, part_count(blocks(k->node, BACKWARD)), backward_part, k);
     if (k->dx[WEIGHT].p)
-        team_for(k->team, (int)(part_numbers(k->node) / SQUARE), sum_square, k);
+        sum_squares(k, parts_of(k), part_count(blocks(k->node, BACKWARD)));
 }
 
 const struct conv_way conv_tiles = { fits, packed, work, scratch, pack, forward, backward };
