@@ -214,8 +214,8 @@ static void result_free(struct result *r)
     free(r->gradient);
 }
 
-/* As exact as other ways that add floats in another order; coarser by strips, and of two pieces.  Cases of more terms are
- * left out. */
+/* As exact as other ways that add floats in another order; by strips and of two pieces coarser.  Cases of more terms
+ * are left out. */
 static void convolutions_equal_direct(const struct kernels *kernels, long most_terms)
 {
     const struct kernels *plain = kernels_pick(NULL, NULL);

@@ -64,6 +64,8 @@ static struct lazy lazy_of(const struct graph *g, value v)
     return lazy;
 }
 
+enum { HUGE_PAGE = 1 << 21 };
+
 static struct call make_call(const struct graph *g, int i, enum pass pass)
 {
     const struct node *n = &g->nodes[i];
@@ -135,10 +137,14 @@ static bool take_scratch(struct graph *g, struct error *err)
                 g->scratch_size = need > g->scratch_size ? need : g->scratch_size;
             }
     g->scratch_size = plan_aligned(g->scratch_size + 1);
-    if (!mul_size(g->scratch_size, (size_t)g->team->threads, &bytes))
+    if (!mul_size(g->scratch_size, (size_t)g->team->threads, &bytes) || !add_size(bytes, HUGE_PAGE, &bytes))
         return fail(err, "out of memory: scratch for %d threads", g->team->threads);
-    g->scratch = aligned_alloc(PLAN_ALIGN, bytes);
-    return g->scratch || fail(err, "out of memory: %zu bytes of scratch", bytes);
+    bytes = bytes / HUGE_PAGE * HUGE_PAGE;
+    g->scratch = aligned_alloc(HUGE_PAGE, bytes);
+    if (!g->scratch)
+        return fail(err, "out of memory: %zu bytes of scratch", bytes);
+    madvise(g->scratch, bytes, MADV_HUGEPAGE);
+    return true;
 }
 
 static size_t packs_bytes(const struct graph *g, int i)

@@ -202,10 +202,10 @@ static void lay_out_rows(const struct source *s, const struct rows_of_strips *b,
     for (int r = 0; r < b->rows + 2; r += 2) {
         const int count = least(2, b->rows + 2 - r), strips = count * b->across;
         transform(s, b, b->row - 1 + r, count, false, own);
-        for (ptrdiff_t e = 0; e < PATCH; e++)
-            s->k->kernels->tiles->split_rows(strips, s->c, own->elements + e * strips * s->c, s->c,
-                                             moved(own->rows, e * own->row_numbers + (ptrdiff_t)r * b->across * own->ldrows),
-                                             own->ldrows);
+        for (ptrdiff_t e = 0; e < PATCH; e++) {
+            const struct pieces to = moved(own->rows, e * own->row_numbers + (ptrdiff_t)r * b->across * own->ldrows);
+            s->k->kernels->tiles->split_rows(strips, s->c, own->elements + e * strips * s->c, s->c, to, own->ldrows);
+        }
     }
 }
 
@@ -252,19 +252,20 @@ static void write_rows(const struct product_of_rows *p, const struct rows_of_str
     const struct call *k = p->source.k;
     const int ldsums = tiles_round(p->channels);
     const real *sums = own->sums;
-    for (int r = b->row; r < b->row + b->rows; r++) {
+    for (int r = b->row; r < b->row + b->rows; r++, sums += b->across * ldsums) {
         const ptrdiff_t first = pixel_of(b, r);
-        real *row = own->pixels, *to = p->to.p + first * p->to.ld;
-        for (int g = 0; g < b->across; g++, sums += ldsums, row += STRIP * ldsums)
-            k->kernels->strips.output(ldsums, sums, (ptrdiff_t)own->strips * ldsums, row, ldsums);
         if (first < 0)
             continue;
+        for (ptrdiff_t g = 0; g < b->across; g++)
+            k->kernels->strips.output(ldsums, sums + g * ldsums, (ptrdiff_t)own->strips * ldsums,
+                                      own->pixels + g * STRIP * ldsums, ldsums);
         for (int i = 0; p->bias && i < b->w; i++)
             k->kernels->store_rows(1, p->channels, p->bias, 0, true, own->pixels + (ptrdiff_t)i * ldsums, ldsums);
         if (p->source.gradient)
-            k->kernels->store_rows(b->w, p->channels, own->pixels, ldsums, p->add, to, p->to.ld);
+            k->kernels->store_rows(b->w, p->channels, own->pixels, ldsums, p->add, p->to.p + first * p->to.ld,
+                                   p->to.ld);
         else
-            write_finished(k, b->w, own->pixels, ldsums, to, p->to.ld);
+            write_finished(k, b->w, own->pixels, ldsums, p->to.p + first * p->to.ld, p->to.ld);
     }
 }
 
