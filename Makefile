@@ -112,7 +112,9 @@ $(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o
 $(BUILD)/tests/oracle_dump: tests/oracle/dump.c
 $(BUILD)/tests/deploy_dump: tests/deploy/dump.c
 $(BUILD)/tests/bench_load: tests/bench/load.c
-$(BUILD)/tests/oracle_dump $(BUILD)/tests/deploy_dump $(BUILD)/tests/bench_load: $(BUILD)/libnanodet.a
+$(BUILD)/tests/bench_assign: tests/bench/assign.c
+$(BUILD)/tests/oracle_dump $(BUILD)/tests/deploy_dump $(BUILD)/tests/bench_load $(BUILD)/tests/bench_assign: \
+    $(BUILD)/libnanodet.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests $(filter %.c,$^) $(BUILD)/libnanodet.a -o $@ $(LDFLAGS) $(LIBS)
 
@@ -145,7 +147,7 @@ soak: nanodet
 	sh tests/soak/fuzz.sh 600
 	sh tests/kill_resume.sh ./nanodet 100
 	python3 tests/deploy/accuracy.py onnxruntime-fp32 onnxruntime-fp16 openvino-fp32 openvino-fp16 ncnn-fp32 ncnn-fp16
-bench: nanodet $(BUILD)/tests/bench_load
+bench: nanodet $(BUILD)/tests/bench_load $(BUILD)/tests/bench_assign
 	python3 tests/bench/bench.py $(if $(BENCH),$(BENCH),--out docs/figures.md)
 clean:
 	rm -rf $(BUILD) nanodet

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { OBJECTS = 40, CLASSES = 5, CANDIDATES = 700 };
+enum { OBJECTS = 40, CLASSES = 5, CANDIDATES = 1100 };
 
 /* A scene: boxes on a half-pixel raster so that priors lie on edges, some twice, some empty, some outside. */
 struct scene { float box[OBJECTS][4]; int label[OBJECTS]; struct truth truth; };
@@ -192,7 +192,7 @@ static void test_dsl_twin(void **state)
     (void)state;
     static const struct { int candidates, objects, topk; } cases[] = {
         { 0, 3, 13 }, { 1, 1, 13 }, { 1, 5, 13 }, { 5, 2, 13 }, { 50, 0, 13 }, { 60, 40, 1 }, { 200, 12, 13 },
-        { 300, 40, 13 }, { 40, 40, 60 },
+        { 300, 40, 13 }, { 40, 40, 60 }, { 1100, 30, 13 },
     };
     for (uint64_t seed = 0; seed < 60; seed++)
         for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)

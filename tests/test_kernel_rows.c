@@ -117,13 +117,33 @@ static void finite_numbers(const struct kernels *k, int c, bool add, const struc
     }
 }
 
-/* Edges on a raster of halves, so that some are equal. */
-static void touching(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+/* c boxes and others that are nowhere, edges on a raster of halves so that some touch.  Listed are those of a third. */
+static void overlaps(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
-    float edge[4][CHANNELS];
-    for (int i = 0; i < 4 * c; i++)
-        edge[i / c][i % c] = roundf(2 * in->a[i]) / 2 + (i / c < 2 ? 0 : 4);
-    k->touching(c, edge[0], edge[1], edge[2], edge[3], (const float[4]){ -2, -1, add ? -2 : 2, 0.5f }, out->winner);
+    enum { PARTS = (CHANNELS + BOXES - 1) / BOXES };
+    static struct boxes part[PARTS], hull;
+    int list[CHANNELS + 1];
+    for (int i = 0; i < PARTS * BOXES; i++) {
+        struct boxes *b = &part[i / BOXES];
+        float *const edge[4] = { b->x1, b->y1, b->x2, b->y2 };
+        for (int j = 0; j < 4; j++)
+            edge[j][i % BOXES] = (i < c ? roundf(2 * in->a[4 * i + j]) / 2 : -9) + (j < 2 ? 0 : 4);
+        b->area[i % BOXES] = 16;
+        b->dear[i % BOXES] = i < c ? 1 + in->b[i] * in->b[i] : INFINITY;
+    }
+    for (int i = 0; i < BOXES; i++) {
+        hull.x1[i] = hull.y1[i] = add && i == 1 ? 90 : -10;
+        hull.x2[i] = hull.y2[i] = 99;
+        hull.dear[i] = i < PARTS ? 1 : INFINITY;
+    }
+    out->y[0] = k->overlaps(PARTS, part, &hull, (const float[4]){ -2, -1, add ? -2 : 2, 0.5f }, 5);
+    for (int i = 0; i < PARTS; i++)
+        memcpy(out->z + i * BOXES, part[i].iou, sizeof part[i].iou);
+    memcpy(out->z + PARTS * BOXES, hull.iou, sizeof hull.iou);
+    const int count = k->list_overlaps(PARTS, part, &hull, 0.1f, add ? -1 : 0.02f, list);
+    out->y[1] = (float)count;
+    for (int i = 0; i < count; i++)
+        out->y[2 + i] = (float)list[i];
 }
 
 static void steps(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
@@ -153,7 +173,7 @@ static const struct kernel_case {
     { "focal", focal },
     { "softmax, softmax_double", softmax },
     { "finite, largest", finite_numbers },
-    { "touching", touching },
+    { "overlaps, list_overlaps", overlaps },
     { "squares, adam, sgd, approach", steps },
     {0} };
 

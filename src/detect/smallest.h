@@ -14,14 +14,16 @@ static inline bool ranks_before(struct ranked a, struct ranked b)
     return a.value < b.value || (a.value == b.value && a.index < b.index);
 }
 
-static inline void smallest_offer(struct smallest *s, double value, int index)
+/* Is it one of them now? */
+static inline bool smallest_offer(struct smallest *s, double value, int index)
 {
     const struct ranked new = { value, index };
     if (s->count == s->room && !ranks_before(new, s->list[s->count - 1]))
-        return;
+        return false;
     int i = s->count < s->room ? s->count++ : s->count - 1;
     for (; i > 0 && ranks_before(new, s->list[i - 1]); i--)
         s->list[i] = s->list[i - 1];
     s->list[i] = new;
+    return true;
 }
 #endif

@@ -1,10 +1,82 @@
 /* kernel/box_body.h -- many boxes against one; included by every isa_*.c. */
+#include "kernel/inlined.h"
 #include "kernel/kernels.h"
+#include <stdint.h>
+#include <string.h>
 
-static void touching(int n, const real *restrict x1, const real *restrict y1, const real *restrict x2,
-                     const real *restrict y2, const real box[4], unsigned char *restrict touch)
+/* The largest of these numbers that so many of them reach. */
+static real reached_by(int many, const real x[BOXES])
 {
-    const real left = box[0], top = box[1], right = box[2], bottom = box[3];
-    for (int i = 0; i < n; i++)
-        touch[i] = (x1[i] <= right) & (x2[i] >= left) & (y1[i] <= bottom) & (y2[i] >= top);
+    int reach[BOXES] = {0};
+    real high = 0;
+    for (int i = 0; i < BOXES; i++)
+        for (int j = 0; j < BOXES; j++)
+            reach[j] += x[i] >= x[j];
+#pragma omp simd reduction(max : high)
+    for (int j = 0; j < BOXES; j++)
+        high = reach[j] >= many && x[j] > high ? x[j] : high;
+    return high;
+}
+
+static real overlaps(int parts, struct boxes *part, struct boxes *hull, const real box[4], int many)
+{
+    const real left = box[0], upper = box[1], right = box[2], lower = box[3];
+    const real own = (right - left) * (lower - upper), least = (real)1e-6;
+    real most[BOXES] = {0};
+    for (int i = 0; i < parts; i += BOXES) {
+        struct boxes *h = &hull[i / BOXES];
+        for (int j = 0; j < BOXES; j++)
+            h->iou[j] = (real)((h->x1[j] < right) & (h->x2[j] > left) & (h->y1[j] < lower) & (h->y2[j] > upper));
+    }
+    for (int i = 0; i < parts; i++) {
+        struct boxes *b = &part[i];
+        real *peak = &hull[i / BOXES].iou[i % BOXES], highest = 0;
+        if (*peak == 0) {
+            memset(b->iou, 0, sizeof b->iou);
+            continue;
+        }
+        for (int j = 0; j < BOXES; j++) {
+            const real from_x = b->x1[j] > left ? b->x1[j] : left, to_x = b->x2[j] < right ? b->x2[j] : right;
+            const real from_y = b->y1[j] > upper ? b->y1[j] : upper, to_y = b->y2[j] < lower ? b->y2[j] : lower;
+            const real w = to_x > from_x ? to_x - from_x : 0, h = to_y > from_y ? to_y - from_y : 0;
+            const real common = w * h, both = b->area[j] + own - common;
+            b->iou[j] = common / (both > least ? both : least);
+            most[j] = b->iou[j] > most[j] ? b->iou[j] : most[j];
+        }
+#pragma omp simd reduction(max : highest)
+        for (int j = 0; j < BOXES; j++)
+            highest = b->iou[j] > highest ? b->iou[j] : highest;
+        *peak = highest;
+    }
+    return reached_by(many, most);
+}
+
+/* Most words have nothing to list. */
+INLINED int list_boxes(const struct boxes *b, real scale, real least, int first, int *list)
+{
+    enum { WORD = sizeof(uint64_t) };
+    uint64_t word[BOXES / WORD];
+    unsigned char *above = (unsigned char *)word;
+    int count = 0;
+    for (int i = 0; i < BOXES; i++)
+        above[i] = b->iou[i] > scale * b->dear[i] + least ? 1 : 0;
+    for (int w = 0; w < BOXES / WORD; w++)
+        if (word[w] != 0)
+            for (int i = w * WORD; i < (w + 1) * WORD; i++) {
+                list[count] = first + i;
+                count += above[i];
+            }
+    return count;
+}
+
+static int list_overlaps(int parts, const struct boxes *part, const struct boxes *hull, real scale, real least,
+                         int *list)
+{
+    int some[BOXES + 1], count = 0;
+    for (int i = 0; i < parts; i += BOXES) {
+        const int n = list_boxes(&hull[i / BOXES], scale, least, i, some);
+        for (int j = 0; j < n; j++)
+            count += list_boxes(&part[some[j]], scale, least, some[j] * BOXES, list + count);
+    }
+    return count;
 }

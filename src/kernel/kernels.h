@@ -30,6 +30,11 @@ struct norm_map { const real *slope, *mean, *shift; };
 struct adam { real clip, decay, beta1, rest1, beta2, rest2, keep, rate, root, eps; };
 struct sgd { real clip, decay, momentum, rate; };
 
+/* Boxes side by side: edges, areas and how dear each is.  In `hull`, box i % BOXES of hull[i / BOXES] stands for all of
+ * part[i]: it lies around them, is no dearer than the least dear, and has the largest iou of them. */
+enum { BOXES = 32 };
+struct boxes { real x1[BOXES], y1[BOXES], x2[BOXES], y2[BOXES], area[BOXES], dear[BOXES], iou[BOXES]; };
+
 struct kernels {
     const char *name;
 
@@ -91,9 +96,14 @@ struct kernels {
      * times scale, unless slope is NULL. */
     real (*focal)(int c, const real *x, real scale, real *slope);
 
-    /* touch[i]: have box i, whose edges are x1[i] ... y2[i], and `box` a point in common, borders included? */
-    void (*touching)(int n, const real *x1, const real *y1, const real *x2, const real *y2, const real box[4],
-                     unsigned char *touch);
+    /* Sets iou, also of the hulls, to the intersection over union with `box`, areas being at least 1e-6.  Returns about
+     * the largest number that so many of them reach, rather a lower one; 0 if there is none, or not found. */
+    real (*overlaps)(int parts, struct boxes *part, struct boxes *hull, const real box[4], int many);
+
+    /* Lists, rising, the boxes i = j + BOXES part whose iou > scale dear + least, and returns how many; scale is not
+     * negative.  The list needs room for one more. */
+    int (*list_overlaps)(int parts, const struct boxes *part, const struct boxes *hull, real scale, real least,
+                         int *list);
 
     /* Of n numbers: the sum of squares; a step; y = (1 - share) y + share x. */
     double (*squares)(ptrdiff_t n, const real *x);

@@ -29,8 +29,9 @@ static real largest(ptrdiff_t n, const real *x)
             top[j] = x[i + j] > top[j] ? x[i + j] : top[j];
     for (; i < n; i++)
         top[0] = x[i] > top[0] ? x[i] : top[0];
-    for (int j = 1; j < ABREAST; j++)
-        top[0] = top[j] > top[0] ? top[j] : top[0];
+    for (int half = ABREAST / 2; half > 0; half /= 2)
+        for (int j = 0; j < half; j++)
+            top[j] = top[half + j] > top[j] ? top[half + j] : top[j];
     return top[0];
 }
 

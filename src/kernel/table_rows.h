@@ -9,5 +9,6 @@
     .max_pool_row = max_pool_row, .max_pool_dx_row = max_pool_dx_row,
     .upsample_row = upsample_row, .upsample_dx_row = upsample_dx_row,
     .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx, .finite = finite_numbers, .largest = largest,
-    .softmax = softmax, .softmax_double = softmax_double, .focal = focal, .touching = touching,
+    .softmax = softmax, .softmax_double = softmax_double, .focal = focal,
+    .overlaps = overlaps, .list_overlaps = list_overlaps,
     .squares = squares, .adam = adam, .sgd = sgd, .approach = approach,

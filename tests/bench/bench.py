@@ -3,8 +3,8 @@
 
 The programs take turns: other work and the clock of a shared machine change its speed by half within minutes, so what
 is compared was measured in the same round, and the ratio told is the median of the rounds'.  Needs nothing but Python
-itself; run it in the root of the repository after `make nanodet build/tests/bench_load`.  What it generates is kept in
-build/bench."""
+itself; run it in the root of the repository after `make nanodet build/tests/bench_load
+build/tests/bench_assign`.  What it generates is kept in build/bench."""
 import argparse
 import importlib.metadata
 import importlib.util
@@ -116,6 +116,9 @@ def works(seconds, threads):
                 "OpenVINO": peer("openvino", NETWORK / f"{batch}.onnx"),
                 "ncnn": peer("ncnn", NETWORK / "1.param"), "PyTorch": peer("torch")}
 
+    def assigning(*scene):
+        return {"nanodet": lambda: last_line("ms_per_image_median", "build/tests/bench_assign", *scene, seconds)}
+
     return [
         ("step of training with auxiliary head, batch 16", "ms an image", None, steps((), ())),
         ("step without it, batch 16", "ms an image", None, steps((NO_AUX,), ("--no-aux",))),
@@ -125,6 +128,9 @@ def works(seconds, threads):
             "nanodet": lambda: last_line("images_per_second", "build/tests/bench_load", CONFIG, seconds,
                                          *photos_of("train")),
             "OpenCV": lambda: python("images_per_second", "peer_load.py", PHOTOS / "images/train", *time[:2])}),
+        ("assigning 500 objects of 8 to 48 pixels, 320 x 320, one core", "ms an image", None, assigning(320, 8, 48)),
+        ("assigning 500 objects of 100 to 300 pixels, 416 x 416, one core", "ms an image", None,
+         assigning(416, 100, 300)),
         ("scoring 500,000 detections in 5,000 images, one core", "s", make_scores, {
             "nanodet": evaluate, "pycocotools": lambda: python("seconds", "peer_eval.py", SCORES)}),
     ]
