@@ -97,6 +97,41 @@ static void unit_equals_plain(void **state)
     }
 }
 
+/* Blocks of pixels, one after the other, with a norm and an activation and without. */
+static void pixels_are_the_same(void **state)
+{
+    enum { PIXELS = 3 * TILE_SIDE + 13, LDY = COLUMNS + 3 };
+    const struct kernels *k = with_unit();
+    static float x[PIXELS * INNER], b[INNER * COLUMNS], start[2 * TILE_SIDE], vectors[2 * COLUMNS];
+    static uint16_t pairs[3 * PLANE], own[3 * PLANE];
+    static float plain[PIXELS * LDY], unit[PIXELS * LDY];
+    (void)state;
+    if (!k)
+        skip();
+    fill(x, PIXELS * INNER, 4);
+    fill(b, INNER * COLUMNS, 5);
+    fill(start, COLUMNS, 6);
+    fill(vectors, 2 * COLUMNS, 7);
+    tiles_ref.split_pairs(INNER, COLUMNS, b, COLUMNS, (struct pieces){ pairs, PLANE, 3 },
+                          tiles_round(INNER) * TILE_SIDE);
+    for (int way = 0; way < 2; way++) {
+        const struct affine f = { way ? vectors : NULL, way ? vectors + COLUMNS : NULL,
+                                  way ? ACT_LEAKY_RELU : ACT_NONE, (float)0.1 };
+        const struct tiles *const both[] = { &tiles_ref, k->tiles };
+        float *const y[] = { plain, unit };
+        for (int i = 0; i < 2; i++) {
+            memset(y[i], 0, sizeof plain);
+            memset(own, 0, sizeof own);
+            both[i]->begin();
+            both[i]->pixels(&f, PIXELS, INNER, x, INNER, COLUMNS, (struct pieces){ pairs, PLANE, 3 },
+                            way ? start : NULL, (struct pieces){ own, PLANE, 3 }, y[i], LDY);
+            both[i]->end();
+        }
+        for (int i = 0; i < PIXELS * LDY; i++)
+            assert_true(fabsf(plain[i] - unit[i]) < 1e-4f && (i % LDY < COLUMNS || unit[i] == 0));
+    }
+}
+
 /* The error of a sum relative to the root of its squared terms. */
 static void error_is_as_stated(void **state)
 {
@@ -259,7 +294,7 @@ static void unit_convolves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unit_equals_plain),
+        cmocka_unit_test(unit_equals_plain), cmocka_unit_test(pixels_are_the_same),
         cmocka_unit_test(error_is_as_stated),
         cmocka_unit_test(plain_tiles_convolve),
         cmocka_unit_test(unit_convolves),

@@ -239,7 +239,18 @@ static void use(struct graph *g, int item, int time)
         g->items[item].to = time;
 }
 
-static size_t bytes_of(struct shape s) { return (size_t)pixels_of(s) * (size_t)s.c * sizeof(real); }
+int root_ld(const struct graph *g, value root)
+{
+    enum { LINE = PLAN_ALIGN / sizeof(real) };
+    const struct value_info *x = &g->values[root];
+    const bool gaps = g->gradients == GRADIENTS_NONE && x->producer >= 0 && !x->is_output && x->shape.c > LINE;
+    return gaps ? (x->shape.c + LINE - 1) / LINE * LINE : x->shape.c;
+}
+
+static size_t bytes_of(const struct graph *g, value root)
+{
+    return (size_t)pixels_of(g->values[root].shape) * (size_t)root_ld(g, root) * sizeof(real);
+}
 
 /* What is packed of node i stays as it is: its operands but the first are parameters, and nothing trains them. */
 static bool packs_once(const struct graph *g, int i)
@@ -255,9 +266,9 @@ static void make_items(struct graph *g)
     for (int v = 0; v < g->value_count; v++) {
         struct value_info *x = &g->values[v];
         if (x->param < 0 && x->here.root == v)
-            add_item(g, bytes_of(x->shape), &x->here.item);
+            add_item(g, bytes_of(g, v), &x->here.item);
         if (x->param < 0 && x->wants_gradient && x->gradient.root == v)
-            add_item(g, bytes_of(x->shape), &x->gradient.item);
+            add_item(g, bytes_of(g, v), &x->gradient.item);
     }
     for (int i = 0; i < g->node_count; i++) {
         const struct node *n = &g->nodes[i];

@@ -30,7 +30,7 @@ struct view graph_view(const struct graph *g, value v)
         return (struct view){ p, x->shape.n, x->shape.h, x->shape.w, x->shape.c, x->shape.c, &x->shape.lv };
     }
     const struct value_info *root = &g->values[x->here.root];
-    return view_at(g, v, &x->here, item_memory(g, root->here.item), root->shape.c);
+    return view_at(g, v, &x->here, item_memory(g, root->here.item), root_ld(g, x->here.root));
 }
 
 struct view graph_gradient(const struct graph *g, value v)

@@ -21,6 +21,14 @@ struct depthwise {
 /* value = act(z), z = scale[c] x + shift[c], or z = x where scale is NULL. */
 struct affine { const real *scale, *shift; enum act act; real slope; };
 
+/* That of the channels from `first` on. */
+static inline struct affine affine_from(struct affine f, ptrdiff_t first)
+{
+    f.scale += f.scale ? first : 0;
+    f.shift += f.scale ? first : 0;
+    return f;
+}
+
 /* The gradient of a normalisation: dx = scale[c] g + slope[c] (x - mean[c]) + shift[c], scale that of the affine. */
 struct norm_map { const real *slope, *mean, *shift; };
 

@@ -33,6 +33,8 @@ static inline struct pieces moved(struct pieces m, ptrdiff_t by)
     return m;
 }
 
+struct affine;                                                  /* kernel/kernels.h */
+
 struct tiles {
     /* n rows of c numbers, ldx numbers apart, as rows; the columns from c on up to a multiple of TILE_SIDE get zero. */
     void (*split_rows)(int n, int c, const real *x, int ldx, struct pieces, int ld);
@@ -48,5 +50,10 @@ struct tiles {
      * of c must be there.  start: NULL for zero; ldstart 0: one row for all; c itself: the product is added. */
     void (*product)(int m, int n, int taps, const ptrdiff_t *tap, int run, struct pieces a, int lda, struct pieces b,
                     ptrdiff_t panel, const real *start, int ldstart, real *c, int ldc);
+    /* y = what `finish` makes of start + x b: n pixels of c numbers, b [c][outputs] of three pieces, start one row or
+     * NULL.  While the unit multiplies, the next TILE_SIDE pixels are split and the last ones finished.  own: memory
+     * for three pieces of 2 TILE_SIDE rows, tiles_ld(c) numbers long. */
+    void (*pixels)(const struct affine *finish, int n, int c, const real *x, int ldx, int outputs, struct pieces b,
+                   const real *start, struct pieces own, real *y, int ldy);
 };
 #endif

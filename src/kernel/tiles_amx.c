@@ -3,8 +3,10 @@
 #if defined(__x86_64__) && !defined(REAL_IS_DOUBLE)
 #include "kernel/tables.h"
 
+#include "base/least.h"
 #include "kernel/inlined.h"
 #include <immintrin.h>
+#include <limits.h>
 #include <string.h>
 
 enum { ROWS = 16,                       /* of a register; 16 floats, 32 bfloat16, one vector, a row */
@@ -27,16 +29,19 @@ static inline __m512i piece_of(__m512 *first, __m512 *second)
     return piece;
 }
 
+/* The first TILE_SIDE of c numbers, zeros where there are fewer. */
+static inline void split_side(int c, const float *x, struct pieces to)
+{
+    __m512 first = _mm512_maskz_loadu_ps(lanes(c), x), second = _mm512_maskz_loadu_ps(lanes(c - ROWS), x + ROWS);
+    for (int p = 0; p < to.count; p++)
+        _mm512_storeu_si512(to.p + p * to.plane, piece_of(&first, &second));
+}
+
 static void split_rows(int n, int c, const float *x, int ldx, struct pieces to, int ld)
 {
     for (ptrdiff_t i = 0; i < n; i++)
-        for (int j = 0; j < c; j += TILE_SIDE) {
-            const float *from = x + i * ldx + j;
-            __m512 first = _mm512_maskz_loadu_ps(lanes(c - j), from);
-            __m512 second = _mm512_maskz_loadu_ps(lanes(c - j - ROWS), from + ROWS);
-            for (int p = 0; p < to.count; p++)
-                _mm512_storeu_si512(to.p + p * to.plane + i * ld + j, piece_of(&first, &second));
-        }
+        for (int j = 0; j < c; j += TILE_SIDE)
+            split_side(c - j, x + i * ldx + j, moved(to, i * ld + j));
 }
 
 /* Numbers 0 .. 15 of two rows, one after the other in each pair. */
@@ -95,6 +100,40 @@ static void turn(int n, int c, const uint16_t *from, int ld, uint16_t *to, int l
             turn_square(from + i * ld + 2 * j, ld, to + j * ldto + 2 * i, ldto);
 }
 
+/* The compiler does not know what the unit's instructions read. */
+static inline void all_written(void) { __asm__ volatile("" ::: "memory"); }
+
+/* Rows that are yet to be split, and sums to be finished, while the unit multiplies: some at a time. */
+struct splitting { const float *x; int rows, c, ldx; struct pieces to; int ld, column, some; };
+struct finishing { struct affine f; const float *sums; int rows, c; float *y; int ldy, some; };
+struct aside { struct splitting next; struct finishing last; };
+
+static inline void split_some(struct splitting *s, int sides)
+{
+    for (; sides > 0 && s->rows > 0; sides--) {
+        split_side(s->c - s->column, s->x + s->column, moved(s->to, s->column));
+        s->column += TILE_SIDE;
+        if (s->column >= s->c) {
+            s->column = 0;
+            s->rows--;
+            s->x += s->ldx;
+            s->to.p += s->ld;
+        }
+    }
+    all_written();
+}
+
+static inline void finish_some(struct finishing *s, int most_rows)
+{
+    const int rows = least(most_rows, s->rows);
+    if (rows <= 0)
+        return;
+    kernels_avx512.activate(&s->f, rows, s->c, s->sums, TILE_SIDE, s->y, s->ldy);
+    s->rows -= rows;
+    s->sums += rows * TILE_SIDE;
+    s->y += (ptrdiff_t)rows * s->ldy;
+}
+
 /* Register t of four sums: row t / 2, column t % 2. */
 #define EACH_SUM(DO) DO(0) DO(1) DO(2) DO(3)
 #define CLEAR(t)    _tile_zero(t);
@@ -103,7 +142,8 @@ static void turn(int n, int c, const uint16_t *from, int ld, uint16_t *to, int l
 #define LOAD_A(a)   { _tile_loadd(4, a, 2 * lda); _tile_loadd(5, (a) + ROWS * lda, 2 * lda); }
 #define LOAD_B(b)   { _tile_loadd(6, b, 2 * PAIR_ROW); _tile_loadd(7, (b) + 2 * ROWS, 2 * PAIR_ROW); }
 #define MULTIPLY()  { _tile_dpbf16ps(0, 4, 6); _tile_dpbf16ps(1, 4, 7); \
-                      _tile_dpbf16ps(2, 5, 6); _tile_dpbf16ps(3, 5, 7); }
+                      _tile_dpbf16ps(2, 5, 6); _tile_dpbf16ps(3, 5, 7); \
+                      if (aside) split_some(&aside->next, aside->next.some); }
 
 /* Lines [from, to) of each step of what lies `behind` numbers behind b: the panel that comes next, on its way from
  * memory while this one is multiplied. */
@@ -118,10 +158,11 @@ INLINED void read_ahead(const struct ahead *ahead, int pieces, const struct piec
 }
 
 /* A block of TILE_SIDE x TILE_SIDE sums: registers 0 to 3; 4 and 5 hold rows of a, 6 and 7 columns of b.  The unit's
- * first store after .6 us without one takes .3 us, so that now and then one goes to `spare`. */
+ * first store after .6 us without one takes .3 us, so that now and then one goes to `spare`.  aside: what vectors do
+ * meanwhile, or NULL. */
 INLINED void block(int pieces, int taps, const ptrdiff_t *tap, int run, const struct pieces *a, ptrdiff_t lda,
-                   const struct pieces *b, const struct ahead *ahead, const float *start, ptrdiff_t ldstart, float *c,
-                   ptrdiff_t ldc)
+                   const struct pieces *b, const struct ahead *ahead, struct aside *aside, const float *start,
+                   ptrdiff_t ldstart, float *c, ptrdiff_t ldc)
 {
     const uint16_t *right = b->p;
     float spare[ROWS];
@@ -143,12 +184,16 @@ INLINED void block(int pieces, int taps, const ptrdiff_t *tap, int run, const st
             if (pieces == 3) {
                 LOAD_B(right + b->plane)
                 MULTIPLY()
+                if (aside)
+                    finish_some(&aside->last, aside->last.some);
                 LOAD_A(left)
                 MULTIPLY()
                 LOAD_B(right + 2 * b->plane)
                 MULTIPLY()
                 LOAD_B(right)
                 MULTIPLY()
+                if (aside)
+                    finish_some(&aside->last, aside->last.some);
             } else {
                 LOAD_A(left)
                 MULTIPLY()
@@ -158,9 +203,6 @@ INLINED void block(int pieces, int taps, const ptrdiff_t *tap, int run, const st
         }
     EACH_SUM(STORE)
 }
-
-/* The compiler does not know what the unit's instructions read. */
-static inline void all_written(void) { __asm__ volatile("" ::: "memory"); }
 
 static void begin(void)
 {
@@ -187,11 +229,42 @@ static void product(int m, int n, int taps, const ptrdiff_t *tap, int run, struc
             const float *from = start ? start + (ptrdiff_t)i * TILE_SIDE * ldstart + j : NULL;
             float *to = c + (ptrdiff_t)i * TILE_SIDE * ldc + j;
             if (a.count == 3)
-                block(3, taps, tap, run, &rows, lda, &b, &ahead, from, ldstart, to, ldc);
+                block(3, taps, tap, run, &rows, lda, &b, &ahead, NULL, from, ldstart, to, ldc);
             else
-                block(2, taps, tap, run, &rows, lda, &b, &ahead, from, ldstart, to, ldc);
+                block(2, taps, tap, run, &rows, lda, &b, &ahead, NULL, from, ldstart, to, ldc);
         }
 }
 
-const struct tiles tiles_amx = { split_rows, split_pairs, turn, begin, end, product };
+static int shared_by(int work, int turns) { return (work + turns - 1) / turns; }
+
+static void pixels(const struct affine *finish, int n, int c, const float *x, int ldx, int outputs, struct pieces b,
+                   const float *start, struct pieces own, float *y, int ldy)
+{
+    enum { SPLITS = 6, FINISHES = 2 };                          /* turns of either in a step of a block */
+    _Alignas(64) float sums[2][TILE_SIDE * TILE_SIDE];
+    const int ld = tiles_ld(c), depth = tiles_round(c), panels = tiles_round(outputs) / TILE_SIDE;
+    struct aside aside = { .next = { x, least(TILE_SIDE, n), c, ldx, own, ld, 0,
+                                     shared_by(TILE_SIDE, SPLITS * panels) } };
+    int side = 0;
+    split_some(&aside.next, INT_MAX);
+    for (ptrdiff_t i = 0; i < n; i += TILE_SIDE) {
+        const struct pieces a = moved(own, i / TILE_SIDE % 2 * TILE_SIDE * ld);
+        aside.next.rows = least(TILE_SIDE, n - (int)i - TILE_SIDE);
+        aside.next.to = moved(own, (i / TILE_SIDE + 1) % 2 * TILE_SIDE * ld);
+        for (ptrdiff_t j = 0; j < outputs; j += TILE_SIDE, side = !side) {
+            const struct pieces right = moved(b, j * depth);
+            block(3, 1, &(ptrdiff_t){ 0 }, depth, &a, ld, &right, &(struct ahead){0}, &aside,
+                  start ? start + j : NULL, 0, sums[side], TILE_SIDE);
+            finish_some(&aside.last, TILE_SIDE);
+            aside.last = (struct finishing){ affine_from(*finish, j), sums[side], least(TILE_SIDE, n - (int)i),
+                                             least(TILE_SIDE, outputs - (int)j), y + i * ldy + j, ldy,
+                                             shared_by(TILE_SIDE * TILE_SIDE, FINISHES * depth) };
+            all_written();
+        }
+        split_some(&aside.next, INT_MAX);
+    }
+    finish_some(&aside.last, TILE_SIDE);
+}
+
+const struct tiles tiles_amx = { split_rows, split_pairs, turn, begin, end, product, pixels };
 #endif

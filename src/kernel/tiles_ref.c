@@ -1,5 +1,7 @@
 /* kernel/tiles_ref.c -- kernel/tiles.h in plain C: no program calls it, the tests check the others against it. */
 #include "kernel/tables.h"
+
+#include "base/least.h"
 #include <string.h>
 
 static float widened(uint16_t half)
@@ -78,4 +80,20 @@ static void product(int m, int n, int taps, const ptrdiff_t *tap, int run, struc
         }
 }
 
-const struct tiles tiles_ref = { split_rows, split_pairs, turn, nothing, nothing, product };
+static void pixels(const struct affine *finish, int n, int c, const real *x, int ldx, int outputs, struct pieces b,
+                   const real *start, struct pieces own, real *y, int ldy)
+{
+    real sums[TILE_SIDE * TILE_SIDE];
+    const ptrdiff_t depth = tiles_round(c);
+    for (ptrdiff_t i = 0; i < n; i += TILE_SIDE)
+        for (ptrdiff_t j = 0; j < outputs; j += TILE_SIDE) {
+            const int rows = least(TILE_SIDE, n - (int)i), columns = least(TILE_SIDE, outputs - (int)j);
+            const struct affine f = affine_from(*finish, j);
+            split_rows(rows, c, x + i * ldx, ldx, own, tiles_ld(c));
+            product(rows, columns, 1, &(ptrdiff_t){ 0 }, (int)depth, own, tiles_ld(c), moved(b, j * depth), 0,
+                    start ? start + j : NULL, 0, sums, TILE_SIDE);
+            kernels_ref.activate(&f, rows, columns, sums, TILE_SIDE, y + i * ldy + j, ldy);
+        }
+}
+
+const struct tiles tiles_ref = { split_rows, split_pairs, turn, nothing, nothing, product, pixels };

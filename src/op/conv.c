@@ -217,16 +217,19 @@ static void pack(const struct call *k)
     }
 }
 
-void write_finished(const struct call *k, int count, const real *sums, int ld, real *y, int ldy)
+struct affine finish_of(const struct call *k)
 {
     const struct node *n = k->node;
-    const int channels = n->y[0].c;
-    if (n->attr.conv.norm) {
-        const real *scale = finish(k);
-        const struct affine f = { scale, scale + channels, n->attr.conv.act, n->attr.conv.slope };
-        k->kernels->activate(&f, count, channels, sums, ld, y, ldy);
-    } else if (sums != y)
-        k->kernels->store_rows(count, channels, sums, ld, false, y, ldy);
+    const real *scale = finish(k);
+    return n->attr.conv.norm ? (struct affine){ scale, scale + n->y[0].c, n->attr.conv.act, n->attr.conv.slope }
+                             : (struct affine){ .act = ACT_NONE };
+}
+
+void write_finished(const struct call *k, int count, const real *sums, int ld, real *y, int ldy)
+{
+    const struct affine f = finish_of(k);
+    if (f.scale || sums != y)
+        k->kernels->activate(&f, count, k->node->y[0].c, sums, ld, y, ldy);
 }
 
 static size_t scratch(const struct node *n, enum pass pass) { return way(n)->scratch(n, pass); }

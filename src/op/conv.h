@@ -9,6 +9,7 @@
 #ifndef OP_CONV_H
 #define OP_CONV_H
 #include "graph/op.h"
+#include "kernel/kernels.h"
 #include "op/lazy.h"
 
 enum { INPUT, WEIGHT, BIAS, PARTS = 8 };
@@ -47,6 +48,9 @@ struct source { const struct call *k; const struct view *gradient; int c; };
 void write_source(const struct source *, struct range, real *to, int ld);
 /* The numbers of the range, *ld apart, where they lie if nothing is pending, else in scratch of count * c. */
 const real *source_values(const struct source *, struct range, real *scratch, int *ld);
+
+/* The norm and activation that end the convolution; nothing, if there are none. */
+struct affine finish_of(const struct call *);
 
 /* y = sums after the norm and activation that end the convolution, if any; y may be sums. */
 void write_finished(const struct call *, int pixels, const real *sums, int ld, real *y, int ldy);

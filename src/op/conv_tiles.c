@@ -14,7 +14,8 @@
 #include "op/conv_tiles.h"
 #include <string.h>
 
-enum { POSITIONS = 448, NEAR_POSITIONS = 64,    /* of a block, about; of one of single pixels going forward */
+enum { POSITIONS = 448,                         /* of a block, about */
+       EXACT = 3,                               /* pieces */
        TAPS = 25 };                             /* of the largest kernel */
 
 static bool fits(const struct node *n)
@@ -31,31 +32,30 @@ static struct shape map_of(const struct node *n)
     return n->attr.conv.pad ? y : (struct shape){ 1, y.n * y.h * y.w, 1, y.c, {0} };
 }
 
-static int rows_a_block(const struct node *n, enum pass pass)
+static int rows_a_block(const struct node *n)
 {
     const struct shape map = map_of(n);
-    const int positions = pass == FORWARD && !n->attr.conv.pad ? NEAR_POSITIONS : POSITIONS;
-    return block_rows(positions, widest(&map) + n->attr.conv.pad);
+    return block_rows(POSITIONS, widest(&map) + n->attr.conv.pad);
 }
 
-static int blocks(const struct node *n, enum pass pass)
+static int blocks(const struct node *n)
 {
     const struct shape map = map_of(n);
-    return block_count(&map, rows_a_block(n, pass));
+    return block_count(&map, rows_a_block(n));
 }
 
-static struct block block_of(const struct node *n, enum pass pass, int index)
+static struct block block_of(const struct node *n, int index)
 {
     const struct shape map = map_of(n);
-    return block_at(&map, rows_a_block(n, pass), index);
+    return block_at(&map, rows_a_block(n), index);
 }
 
 /* Positions of the longest line that is read with taps, whole tiles. */
-static int longest(const struct node *n, enum pass pass)
+static int longest(const struct node *n)
 {
     const struct shape map = map_of(n);
     const int pad = n->attr.conv.pad;
-    return tiles_round((rows_a_block(n, pass) + 2 * pad) * (widest(&map) + pad) + 2 * pad + TILE_SIDE);
+    return tiles_round((rows_a_block(n) + 2 * pad) * (widest(&map) + pad) + 2 * pad + TILE_SIDE);
 }
 
 /* What a thread works with. */
@@ -81,7 +81,7 @@ struct pieces take_pieces(unsigned char *base, size_t *bytes, int count, ptrdiff
 
 static struct buffers buffers(const struct node *n, enum pass pass, unsigned char *base)
 {
-    const int length = longest(n, pass), most_channels = most(inputs(n), outputs(n));
+    const int length = longest(n), most_channels = most(inputs(n), outputs(n));
     const size_t line = (size_t)length * (size_t)tiles_round(most_channels) * sizeof(real);
     struct buffers b = {0};
     b.line = take(base, &b.bytes, line);
@@ -134,7 +134,7 @@ static size_t packed(const struct node *n) { return packed_bytes(n, inputs(n), o
 static size_t work(const struct node *n, enum pass pass)
 {
     return pass == FORWARD ? 0 : whole_lines(packed_bytes(n, outputs(n), inputs(n)))
-         + (size_t)part_count(blocks(n, BACKWARD)) * (size_t)part_numbers(n) * sizeof(real);
+         + (size_t)part_count(blocks(n)) * (size_t)part_numbers(n) * sizeof(real);
 }
 
 void turn(const struct call *k, int n, int c, struct pieces from, int ld, struct pieces to, int ldto)
@@ -266,12 +266,39 @@ static void forward_block(const void *job, int index)
     const struct call *k = job;
     const struct node *n = k->node;
     const struct buffers own = buffers(n, FORWARD, call_scratch(k));
-    const struct block b = block_of(n, FORWARD, index);
+    const struct block b = block_of(n, index);
     const struct product_of_line y = { .source = { k, NULL, inputs(n) },
                                        .weights = weights_at(k, k->packed, inputs(n), outputs(n)),
                                        .channels = outputs(n), .bias = has_bias(n) ? packed_bias(k) : NULL,
                                        .to = k->y[0] };
     multiply(&y, b, lay_out_around(&y.source, b, own.line), &own);
+}
+
+/* No pixel's sums depend on its block, so that blocks may depend on the team: one a thread, whole tiles each, or more,
+ * of POSITIONS. */
+static int pixel_blocks(const struct call *k)
+{
+    const int all = tiles_round(map_of(k->node).h);
+    return most(least(k->team->threads, all / TILE_SIDE), (all + POSITIONS - 1) / POSITIONS);
+}
+
+static void forward_pixels(const void *job, int index)
+{
+    const struct call *k = job;
+    const struct node *n = k->node;
+    const struct view y = k->y[0];
+    const struct buffers own = buffers(n, FORWARD, call_scratch(k));
+    const struct affine finish = finish_of(k);
+    const struct tiles *tiles = k->kernels->tiles;
+    const int count = map_of(n).h, parts = pixel_blocks(k);
+    const ptrdiff_t all = tiles_round(count) / TILE_SIDE, from = all * index / parts, to = all * (index + 1) / parts;
+    const struct range r = { from * TILE_SIDE, least(count, (int)to * TILE_SIDE) - (int)from * TILE_SIDE };
+    int ldx;
+    const real *x = values(k, INPUT, r, own.line, &ldx);
+    tiles->begin();
+    tiles->pixels(&finish, r.count, inputs(n), x, ldx, outputs(n), weights_at(k, k->packed, inputs(n), outputs(n)),
+                  has_bias(n) ? packed_bias(k) : NULL, own.rows, y.p + r.first * y.ld, y.ld);
+    tiles->end();
 }
 
 static void pack(const struct call *k)
@@ -281,7 +308,10 @@ static void pack(const struct call *k)
 
 static void forward(const struct call *k)
 {
-    team_for(k->team, blocks(k->node, FORWARD), forward_block, k);
+    if (!k->node->attr.conv.pad && k->node->attr.conv.pieces == EXACT)
+        team_for(k->team, pixel_blocks(k), forward_pixels, k);
+    else
+        team_for(k->team, blocks(k->node), forward_block, k);
 }
 
 /* The squares of dw, [c][o] for each c, o and tap, (+)= what a block gives; dy is its line.  It is dy that moves from
@@ -291,7 +321,7 @@ static void multiply_for_dw(const struct call *k, struct block b, struct line dy
 {
     const struct node *n = k->node;
     const struct tiles *tiles = k->kernels->tiles;
-    const int c = inputs(n), o = outputs(n), length = longest(n, BACKWARD), ldturned = tiles_ld(length);
+    const int c = inputs(n), o = outputs(n), length = longest(n), ldturned = tiles_ld(length);
     const int count = tiles_round(b.rows * (b.w + n->attr.conv.pad));
     const struct source source = { k, NULL, c };
     for (int i = 0; i < (taps(n) > 1 ? 2 : 1); i++)
@@ -318,12 +348,12 @@ static void backward_part(const void *job, int index)
     const struct call *k = job;
     const struct node *n = k->node;
     const struct buffers own = buffers(n, BACKWARD, call_scratch(k));
-    const struct part part = part_at(blocks(n, BACKWARD), index);
+    const struct part part = part_at(blocks(n), index);
     const struct product_of_line dx = { .source = { k, &k->dy[0], outputs(n) }, .opposite = true,
                                         .weights = weights_at(k, k->work, outputs(n), inputs(n)),
                                         .channels = inputs(n), .add = k->add[INPUT], .to = k->dx[INPUT] };
     for (int i = part.from; i < part.to; i++) {
-        const struct block b = block_of(n, BACKWARD, i);
+        const struct block b = block_of(n, i);
         const struct line dy = lay_out_around(&dx.source, b, own.line);
         if (k->dx[INPUT].p)
             multiply(&dx, b, dy, &own);
@@ -363,9 +393,9 @@ static void backward(const struct call *k)
 {
     if (k->dx[INPUT].p)
         team_for(k->team, taps(k->node), pack_for_dx, k);
-    team_for(k->team, part_count(blocks(k->node, BACKWARD)), backward_part, k);
+    team_for(k->team, part_count(blocks(k->node)), backward_part, k);
     if (k->dx[WEIGHT].p)
-        sum_squares(k, parts_of(k), part_count(blocks(k->node, BACKWARD)));
+        sum_squares(k, parts_of(k), part_count(blocks(k->node)));
 }
 
 const struct conv_way conv_tiles = { fits, packed, work, scratch, pack, forward, backward };
