@@ -61,7 +61,7 @@ static value add_value(struct builder *b, struct shape shape, int producer, int 
     const struct home root = { .parent = VALUE_NONE, .item = NOWHERE };
     g->values[g->value_count] = (struct value_info){
         .shape = shape, .producer = producer, .param = param, .materialised = VALUE_NONE,
-        .here = root, .gradient = root };
+        .here = root, .gradient = root, .again = NOWHERE };
     return g->value_count++;
 }
 

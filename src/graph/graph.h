@@ -11,6 +11,7 @@
  * 1. A value's memory lives from the first write to the last read of any value that shares it.
  * 2. A value lives in its parent (a concat's slot, a split's whole, what a norm leaves pending) or is a root.
  *    Gradients do likewise, with parents of their own.
+ *    What costs little is not kept for backward, but computed again before its first reader there.
  * 3. The first writer of a part of a gradient sets it, later ones add.  Where a writer's part is partly written, or
  *    a reader's not wholly, the root starts from zero and everybody adds. */
 #ifndef GRAPH_GRAPH_H
@@ -42,6 +43,7 @@ struct value_info {
     value materialised;                 /* of a pending value: its materialised twin, or VALUE_NONE */
     bool is_output, wants_gradient, from_zero;
     struct home here, gradient;
+    int again;                          /* of a root that backward computes again: its memory there, or NOWHERE */
 };
 
 struct graph_output { const char *name; value v; };

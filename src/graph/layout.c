@@ -252,6 +252,31 @@ static size_t bytes_of(const struct graph *g, value root)
     return (size_t)pixels_of(g->values[root].shape) * (size_t)root_ld(g, root) * sizeof(real);
 }
 
+enum { FEW_MACS = 3 * 3 * 3 };                  /* a number: as many as a first layer's, or fewer */
+
+/* Nothing but v's numbers, pending or not, lives in v, and they follow cheaply from an operand that is kept. */
+static bool follows(const struct graph *g, value v)
+{
+    const struct value_info *x = &g->values[v];
+    const struct node *n = x->producer < 0 ? NULL : &g->nodes[x->producer];
+    if (!n || !n->op->macs || n->op->save || n->op->draws || x->here.root != v || x->is_output
+        || !runs_backward(g, x->producer) || !(n->op->bwd_reads_x & 1) || (n->op->work && n->op->work(n, FORWARD))
+        || g->values[operand(g, x->producer, 0)->here.root].again != NOWHERE)
+        return false;
+    for (int i = 0; i < g->value_count; i++)
+        if (i != v && g->values[i].here.root == v && !g->nodes[g->values[i].producer].op->pends)
+            return false;
+    return n->op->macs(n) <= FEW_MACS * (double)pixels_of(x->shape) * x->shape.c;
+}
+
+/* Training alone has values to keep. */
+static void choose_again(struct graph *g)
+{
+    for (int v = 0; v < g->value_count; v++)
+        if (g->gradients == GRADIENTS_PARAMS && !g->separate && follows(g, v))
+            add_item(g, bytes_of(g, v), &g->values[v].again);
+}
+
 /* What is packed of node i stays as it is: its operands but the first are parameters, and nothing trains them. */
 static bool packs_once(const struct graph *g, int i)
 {
@@ -285,7 +310,8 @@ static void make_items(struct graph *g)
 
 static void use_value(struct graph *g, value v, int time)
 {
-    use(g, g->values[g->values[v].here.root].here.item, time);
+    const struct value_info *root = &g->values[g->values[v].here.root];
+    use(g, time > g->node_count && root->again != NOWHERE ? root->again : root->here.item, time);
 }
 
 static void use_gradient(struct graph *g, value v, int time)
@@ -325,6 +351,9 @@ static void find_lifetimes(struct graph *g)
             use_value(g, v, 0);                         /* an input is written before the first node runs */
             use_gradient(g, v, 2 * loss + 1);           /* and its gradient read after the last */
         }
+    for (int v = 0; v < g->value_count; v++)
+        if (g->values[v].again != NOWHERE)
+            use(g, g->packed[g->values[v].producer], g->items[g->values[v].again].from);
     for (int i = 0; i < g->output_count; i++) {
         use_value(g, g->outputs[i].v, loss);
         use_gradient(g, g->outputs[i].v, loss);
@@ -333,7 +362,7 @@ static void find_lifetimes(struct graph *g)
 
 bool layout(struct graph *g, struct params *params, struct error *err)
 {
-    const size_t nodes = (size_t)g->node_count, items = 2 * (size_t)g->value_count + 4 * nodes;
+    const size_t nodes = (size_t)g->node_count, items = 3 * (size_t)g->value_count + 4 * nodes;
     g->add = new_array(nodes * OP_IN, sizeof *g->add, err);
     g->items = new_array(items, sizeof *g->items, err);
     g->save = new_array(nodes, sizeof *g->save, err);
@@ -352,6 +381,7 @@ bool layout(struct graph *g, struct params *params, struct error *err)
     if (!find_writers(g, err))
         return false;
     make_items(g);
+    choose_again(g);
     find_lifetimes(g);
     return plan(g->items, g->item_count, &g->block_size, &g->bound, err);
 }

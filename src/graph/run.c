@@ -22,7 +22,7 @@ static struct view view_at(const struct graph *g, value v, const struct home *ho
                           x->shape.n, x->shape.h, x->shape.w, x->shape.c, ld, &x->shape.lv };
 }
 
-struct view graph_view(const struct graph *g, value v)
+static struct view view_in(const struct graph *g, value v, enum pass pass)
 {
     const struct value_info *x = &g->values[v];
     if (x->param >= 0) {
@@ -30,8 +30,11 @@ struct view graph_view(const struct graph *g, value v)
         return (struct view){ p, x->shape.n, x->shape.h, x->shape.w, x->shape.c, x->shape.c, &x->shape.lv };
     }
     const struct value_info *root = &g->values[x->here.root];
-    return view_at(g, v, &x->here, item_memory(g, root->here.item), root_ld(g, x->here.root));
+    const int item = pass == BACKWARD && root->again != NOWHERE ? root->again : root->here.item;
+    return view_at(g, v, &x->here, item_memory(g, item), root_ld(g, x->here.root));
 }
+
+struct view graph_view(const struct graph *g, value v) { return view_in(g, v, FORWARD); }
 
 struct view graph_gradient(const struct graph *g, value v)
 {
@@ -72,13 +75,13 @@ static struct call make_call(const struct graph *g, int i, enum pass pass)
     struct call call = { .node = n, .scratch = g->scratch, .scratch_size = g->scratch_size, .kernels = g->kernels,
                          .team = g->team };
     for (int k = 0; k < n->in; k++) {
-        call.x[k] = graph_view(g, n->operand[k]);
+        call.x[k] = view_in(g, n->operand[k], pass);
         call.lx[k] = lazy_of(g, n->operand[k]);
         if (pass == BACKWARD)
             call.dx[k] = graph_gradient(g, n->operand[k]);
         call.add[k] = g->add[i * OP_IN + k];
     }
-    call.y[0] = graph_view(g, n->result[0]);
+    call.y[0] = view_in(g, n->result[0], pass);
     call.ly[0] = lazy_of(g, n->result[0]);
     if (pass == BACKWARD)
         call.dy[0] = graph_gradient(g, n->result[0]);
@@ -347,6 +350,20 @@ const char *graph_blame(struct graph *g, uint64_t key)
     return NULL;
 }
 
+/* What is read from this time on and was not kept. */
+static void compute_again(const struct graph *g, int time)
+{
+    for (int v = 0; v < g->value_count; v++) {
+        const struct value_info *x = &g->values[v];
+        if (x->again == NOWHERE || g->items[x->again].from != time)
+            continue;
+        struct call call = g->calls[BACKWARD][x->producer];
+        call.packed = g->calls[FORWARD][x->producer].packed;
+        call.work = NULL;
+        g->nodes[x->producer].op->forward(&call);
+    }
+}
+
 static void backward_node(struct graph *g, int i, bool accumulate)
 {
     struct call *call = &g->calls[BACKWARD][i];
@@ -369,6 +386,7 @@ void graph_backward(struct graph *g, bool accumulate)
         const int time = 2 * g->node_count - i;
         const double start = seconds ? now() : 0;
         zero_gradients_born(g, time);
+        compute_again(g, time);
         backward_node(g, i, accumulate);
         if (seconds)
             seconds[i] += now() - start;
