@@ -213,7 +213,7 @@ static void warp_is_bilinear(void **state)
 static void warp_copies_shifts_and_rounds(void **state)
 {
     unsigned char pixels[3 * 2 * 2] = { 1, 10, 100, 2, 13, 101, 3, 20, 200, 4, 21, 203 }, out[3 * 3 * 2];
-    const struct picture p = { pixels, 2, 2 };
+    const struct picture p = { .p = pixels, .width = 2, .height = 2 };
     const struct matrix same = {{{ 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 }}};
     const struct matrix right = {{{ 1, 0, 1 }, { 0, 1, 0 }, { 0, 0, 1 }}};
     const struct matrix half = {{{ 1, 0, -0.5 }, { 0, 1, 0 }, { 0, 0, 1 }}}, none = {{{0}}};

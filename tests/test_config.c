@@ -181,6 +181,8 @@ static const struct { const char *override, *message; } refused[] = {
       "command line: data.train.pipeline.scale: the range from 1.5 to 0.5 is empty" },
     { "data.val.pipeline.normalize=[[1, 2, 3], [1, 0, 3]]",
       "command line: data.val.pipeline.normalize: a deviation is 0" },
+    { "data.train={input_size: [32, 32], scaled_decode: true, cache_mb: 9}",
+      "command line:1: data.train.scaled_decode: not with cache_mb, which keeps whole pictures" },
     { "data.val.class_names=[person]", "command line: data.val.class_names must be the class_names at the top" },
     { "class_names=[a, b, c]", "a.yml:9: model.arch.head.num_classes is 2, but there are 3 class_names" },
     { "class_names=[a, a]", "command line: class_names: 'a' stands there twice" },

@@ -117,12 +117,14 @@ static void run(const struct loader_config *config, int count, uint64_t *out)
     loader_close(l);
 }
 
-static const struct setting { enum resize resize; int batch; size_t cache; double perspective; } settings_of[] = {
-    { RESIZE_STRETCH,   4,  0,       0 },       /* without perspective what is not read is not decoded */
-    { RESIZE_KEEP,      3,  1 << 20, 0 },       /* all of the pictures */
-    { RESIZE_LETTERBOX, 1,  20000,   0 },       /* some of them */
-    { RESIZE_STRETCH,   11, 0,       0.0005 },
-    { RESIZE_KEEP,      32, 1 << 20, 0.0005 },  /* a batch is all there is */
+static const struct setting { enum resize resize; int batch; size_t cache; double perspective; bool scaled; }
+settings_of[] = {
+    { RESIZE_STRETCH,   4,  0,       0,      false },   /* without perspective what is not read is not decoded */
+    { RESIZE_STRETCH,   5,  0,       0,      true },
+    { RESIZE_KEEP,      3,  1 << 20, 0,      false },   /* all of the pictures */
+    { RESIZE_LETTERBOX, 1,  20000,   0,      false },   /* some of them */
+    { RESIZE_STRETCH,   11, 0,       0.0005, false },
+    { RESIZE_KEEP,      32, 1 << 20, 0.0005, false },   /* a batch is all there is */
 };
 
 static void same_bits_from_any_workers_cache_and_start(void **state)
@@ -136,6 +138,7 @@ static void same_bits_from_any_workers_cache_and_start(void **state)
         uint64_t want[COUNT], got[COUNT];
         data.resize = s->resize;
         data.pipeline.perspective = s->perspective;
+        data.scaled_decode = s->scaled;
         struct loader_config config = { .dataset = &dataset, .data = &data, .label = label, .train = true,
                                         .batch = s->batch, .workers = 1, .seed = 7 };
         const int steps = loader_steps(IMAGES, s->batch, true);

@@ -2,6 +2,7 @@
  * warp reads nothing else. */
 #include "base/random.h"
 #include "data/sample.h"
+#include "data/synth.h"
 #include "data/warp.h"
 #include <math.h>
 #include <setjmp.h>
@@ -85,9 +86,21 @@ static void draw_span(struct random *r, int extent, int *from, int *to)
     *to = random_below(r, 4) ? *from + 1 + random_below(r, extent - *from) : extent;
 }
 
-static struct region draw_region(struct random *r, int width, int height)
+static int halved_side(int side, int halved)
 {
-    struct region region;
+    return (side + (1 << halved) - 1) >> halved;
+}
+
+static struct region all_of(int width, int height, int halved)
+{
+    return (struct region){ 0, 0, halved_side(width, halved), halved_side(height, halved), halved };
+}
+
+static struct region draw_region(struct random *r, int width, int height, int halved)
+{
+    struct region region = { .halved = halved };
+    width = halved_side(width, halved);
+    height = halved_side(height, halved);
     draw_span(r, width, &region.left, &region.right);
     draw_span(r, height, &region.top, &region.bottom);
     return region;
@@ -115,11 +128,15 @@ static void pixels_are_those_of_the_whole(void **state)
         for (int t = 0; t < 24; t++) {
             struct random r = random_of(seed, k, (uint64_t)t);
             const int most = t % 2 ? 300 : 40, width = 1 + random_below(&r, most), height = 1 + random_below(&r, most);
+            const int halved = t / 2 % (HALVINGS + 1);
+            const struct region all = all_of(width, height, halved);
             struct bytes file = encode(&kinds[k], width, height, &r);
             struct picture whole;
-            assert_true(picture_decode(&whole, file.p, file.size, kinds[k].name, NULL));
+            assert_true(picture_decode_region(&whole, &all, file.p, file.size, kinds[k].name, NULL));
+            assert_true(whole.width == all.right && whole.height == all.bottom && whole.halved == halved);
+            assert_true(halved == 0 || (whole.whole_width == width && whole.whole_height == height));
             for (int i = 0; i < REGIONS; i++) {
-                const struct region region = draw_region(&r, width, height);
+                const struct region region = draw_region(&r, width, height, halved);
                 assert_same_region(&whole, &region, file, kinds[k].name);
             }
             picture_free(&whole);
@@ -145,13 +162,17 @@ static void damaged_files_are_refused_alike(void **state)
         struct random r = random_of(seed, 100, (uint64_t)t);
         const struct kind *kind = &kinds[random_below(&r, (int)(sizeof kinds / sizeof *kinds))];
         struct bytes file = encode(kind, 50, 70, &r);
-        struct picture whole;
+        struct picture whole, halved;
         int width, height;
         damage(&file, &r);
         refused += !picture_decode(&whole, file.p, file.size, kind->name, NULL);
         if (picture_decode_size(file.p, file.size, kind->name, &width, &height, NULL)) {
-            const struct region region = draw_region(&r, width, height);
+            const struct region region = draw_region(&r, width, height, 0);
+            const struct region all = all_of(width, height, t % HALVINGS + 1);
+            const bool ok = picture_decode_region(&halved, &all, file.p, file.size, kind->name, NULL);
             assert_same_region(&whole, &region, file, kind->name);
+            assert_true(ok == (whole.p != NULL));
+            picture_free(&halved);
         }
         picture_free(&whole);
         bytes_free(&file);
@@ -205,6 +226,105 @@ static void samples_read_no_more_than_their_region(void **state)
     assert_true(left_out > 1000000);
 }
 
+/* The picture halved as a mean of pixels. */
+static struct picture averaged(const struct picture *p, int halved)
+{
+    const int f = 1 << halved;
+    struct picture mean;
+    assert_true(picture_new(&mean, halved_side(p->width, halved), halved_side(p->height, halved), NULL));
+    mean.halved = halved;
+    mean.whole_width = p->width;
+    mean.whole_height = p->height;
+    for (int i = 0; i < 3 * mean.width * mean.height; i++) {
+        const int x = i / 3 % mean.width * f, y = i / 3 / mean.width * f;
+        int sum = 0, n = 0;
+        for (int v = y; v < y + f && v < p->height; v++)
+            for (int u = x; u < x + f && u < p->width; u++, n++)
+                sum += p->p[3 * (v * p->width + u) + i % 3];
+        mean.p[i] = (unsigned char)((sum + n / 2) / n);
+    }
+    return mean;
+}
+
+static double mean_difference(const struct data_config *config, const struct picture *a, const struct picture *b,
+                              struct random r)
+{
+    struct sample x = {0}, y = {0};
+    struct random again = r;
+    double sum = 0;
+    assert_true(sample_make(&x, config, a, &r, NULL) && sample_make(&y, config, b, &again, NULL));
+    assert_memory_equal(&x.matrix, &y.matrix, sizeof x.matrix);
+    const int count = 3 * x.input.width * x.input.height;
+    for (int i = 0; i < count; i++)
+        sum += abs(x.pixels[i] - y.pixels[i]);
+    sample_free(&x);
+    sample_free(&y);
+    return sum / count;
+}
+
+/* The mean of a ramp lies on the ramp. */
+static void halved_pixels_have_their_centres_on_those_of_the_whole(void **state)
+{
+    enum { WIDTH = 160, HEIGHT = 104 };
+    const struct data_config config = {
+        .input_size = { 40, 26 }, .multi_scale = { 1, 1 },
+        .pipeline = { .rotation = 20, .scale = { 2, 3 }, .stretch = {{ 1, 1 }, { 1, 1 }}, .flip = 0.5,
+                      .contrast = { 1, 1 }, .saturation = { 1, 1 } } };
+    struct picture ramp;
+    (void)state;
+    assert_true(picture_new(&ramp, WIDTH, HEIGHT, NULL));
+    for (int i = 0; i < WIDTH * HEIGHT; i++) {
+        const int x = i % WIDTH, y = i / WIDTH;
+        ramp.p[3 * i] = (unsigned char)(3 * x / 2);
+        ramp.p[3 * i + 1] = (unsigned char)(2 * y);
+        ramp.p[3 * i + 2] = (unsigned char)(x + y / 2);
+    }
+    for (int t = 0; t < 60; t++) {
+        struct picture mean = averaged(&ramp, t % (HALVINGS + 1));
+        assert_true(mean_difference(&config, &ramp, &mean, random_of(seed, 500, (uint64_t)t)) < 0.5);
+        picture_free(&mean);
+    }
+    picture_free(&ramp);
+}
+
+/* Of a scene as a camera sees it.  A halved picture is the mean of its pixels.  The warp of the whole reads few of
+ * these, so that it differs by what the scene has of detail. */
+static void halved_pictures_give_nearly_the_same_samples(void **state)
+{
+    static const double most_of_whole[HALVINGS + 1] = { 0, 4, 8, 8 };
+    struct data_config config = {
+        .input_size = { 160, 96 }, .multi_scale = { 1, 1 }, .scaled_decode = true,
+        .pipeline = { .rotation = 30, .scale = { 0.5, 5 }, .stretch = {{ 0.9, 1.1 }, { 0.9, 1.1 }}, .translate = 0.2,
+                      .contrast = { 1, 1 }, .saturation = { 1, 1 } } };
+    const struct synth_config town = { .width = 1279, .height = 719, .objects_min = 20, .objects_max = 60, .scale = 6 };
+    const struct size size = { town.width, town.height };
+    struct synth_scene scene = {0};
+    struct bytes file;
+    struct picture whole;
+    double times[HALVINGS + 1] = {0}, of_whole[HALVINGS + 1] = {0}, of_mean[HALVINGS + 1] = {0};
+    (void)state;
+    assert_true(synth_draw(&scene, &town, 0, NULL) && picture_encode_jpeg(&scene.picture, 90, &file, NULL));
+    assert_true(picture_decode(&whole, file.p, file.size, "scene", NULL));
+    for (int t = 0; t < 40; t++) {
+        const struct random r = random_of(seed, 400, (uint64_t)t);
+        const struct region region = sample_region(&config, size, r);
+        struct picture halved, mean = averaged(&whole, region.halved);
+        assert_true(picture_decode_region(&halved, &region, file.p, file.size, "scene", NULL));
+        times[region.halved]++;
+        of_whole[region.halved] += mean_difference(&config, &whole, &halved, r);
+        of_mean[region.halved] += mean_difference(&config, &mean, &halved, r);
+        picture_free(&halved);
+        picture_free(&mean);
+    }
+    for (int h = 0; h <= HALVINGS; h++)
+        if (!(of_whole[h] / times[h] <= most_of_whole[h] && of_mean[h] / times[h] <= (h > 0 ? 0.5 : 0)))
+            fail_msg("halved %d times: differs by %g from the whole, %g from the means", h, of_whole[h] / times[h],
+                     of_mean[h] / times[h]);
+    picture_free(&whole);
+    bytes_free(&file);
+    synth_free(&scene);
+}
+
 static void odd_matrices_have_a_region(void **state)
 {
     static const double values[] = { 0, 1, -1, 1e-30, 1e30, 1e300, -1e300, (double)INFINITY, (double)NAN };
@@ -238,6 +358,8 @@ int main(void)
         cmocka_unit_test(pixels_are_those_of_the_whole),
         cmocka_unit_test(damaged_files_are_refused_alike),
         cmocka_unit_test(samples_read_no_more_than_their_region),
+        cmocka_unit_test(halved_pixels_have_their_centres_on_those_of_the_whole),
+        cmocka_unit_test(halved_pictures_give_nearly_the_same_samples),
         cmocka_unit_test(odd_matrices_have_a_region),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

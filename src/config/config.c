@@ -56,6 +56,15 @@ static bool ranges_ordered(struct config *config, const char *section, const str
     return ok;
 }
 
+/* Pixels must not depend on what the cache has room for, and it keeps whole pictures. */
+static bool cached_whole(struct config *config, const char *section, const struct data_config *data, struct error *err)
+{
+    return !data->scaled_decode || data->cache_mb == 0
+        || misuse(err, "%s: not with cache_mb, which keeps whole pictures",
+                  config_place(config, path_of(section, "scaled_decode").s).s)
+        || carry_on(config, err);
+}
+
 static bool same_names(const struct texts *a, const struct texts *b)
 {
     bool same = a->count == b->count;
@@ -151,6 +160,8 @@ bool config_parse(struct config *config, const void *yaml, size_t size, const ch
         && section_read(config, "data.val", data_keys, &config->val, err)
         && read_rules(config, err) && ranges_ordered(config, "data.train", &config->train, err)
         && ranges_ordered(config, "data.val", &config->val, err)
+        && cached_whole(config, "data.train", &config->train, err)
+        && cached_whole(config, "data.val", &config->val, err)
         && classes_agree(config, err) && model_named(config, err);
 }
 

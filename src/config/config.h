@@ -40,6 +40,7 @@ struct data_config {                        /* data.train and data.val */
     enum resize resize;
     double multi_scale[2];                  /* range of the factor on input_size; [1, 1]: none */
     int cache_mb;                           /* decoded images kept in memory; 0: none */
+    bool scaled_decode;                     /* JPEGs that shrink by half or more are halved as they are decoded */
     struct pipeline_config pipeline;
 };
 

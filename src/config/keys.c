@@ -113,6 +113,8 @@ const struct key data_keys[] = {                 /* data.train, data.val */
       "to the size, inside the size, or inside it with a border" },
     { "multi_scale", FIELD(data_config, multi_scale), "[1, 1]", 0.1, 10, "range of the factor on input_size" },
     { "cache_mb", FIELD(data_config, cache_mb), "0", 0, 1048576, "memory for decoded images" },
+    { "scaled_decode", FIELD(data_config, scaled_decode), "false", 0, 0,
+      "JPEGs that shrink by 2, 4 or 8 are decoded at that part of their size; other pixels; not with cache_mb" },
     { "pipeline.perspective", FIELD(data_config, pipeline.perspective), "0", 0, 0.1, "in units of 1 / pixel" },
     { "pipeline.scale",    FIELD(data_config, pipeline.scale), "[1, 1]", 0.01, 100, "range of the factor" },
     { "pipeline.stretch",  FIELD(data_config, pipeline.stretch), "[[1, 1], [1, 1]]", 0.01, 100,

@@ -35,6 +35,14 @@ bool matrix_inverse(struct matrix *out, const struct matrix *a)
     return true;
 }
 
+/* Pixel x of the halved picture has its centre at f x + (f - 1) / 2 of the whole. */
+struct matrix matrix_of_halved(const struct matrix *m, int halved)
+{
+    const double f = 1 << halved, shift = (f - 1) / 2;
+    const struct matrix whole = {{{ f, 0, shift }, { 0, f, shift }, { 0, 0, 1 }}};
+    return halved > 0 ? product(m, &whole) : *m;
+}
+
 static bool happens(bool coins, struct random *r)
 {
     return !coins || random_below(r, 2);

@@ -64,6 +64,9 @@ static bool turn_upright(struct picture *picture, int orientation, struct error 
     if (!picture_new(&upright, orientation < 5 ? picture->width : picture->height,
                      orientation < 5 ? picture->height : picture->width, err))
         return false;
+    upright.halved = picture->halved;
+    upright.whole_width = orientation < 5 ? picture->whole_width : picture->whole_height;
+    upright.whole_height = orientation < 5 ? picture->whole_height : picture->whole_width;
     unsigned char *to = upright.p;
     for (int y = 0; y < upright.height; y++)
         for (int x = 0; x < upright.width; x++, to += 3)

@@ -15,10 +15,15 @@
 
 enum { PICTURE_SIDE = 1 << 20, PICTURE_PIXELS = 1 << 28 };      /* more is refused before memory is asked for */
 
-struct picture { unsigned char *p; int width, height; };        /* [height][width][3] B, G, R, rows without gaps */
-struct region { int left, top, right, bottom; };                /* columns left .. right - 1, rows top .. bottom - 1 */
+/* [height][width][3] B, G, R, rows without gaps.  A picture that was halved while it was decoded has 2^halved squared
+ * pixels of the whole in one, fewer at its right and bottom if sides are odd. */
+struct picture { unsigned char *p; int width, height, halved, whole_width, whole_height; };
 
-/* Room for a picture of that size, pixels not set.  picture_free releases it. */
+/* Columns left .. right - 1, rows top .. bottom - 1 of the picture halved so many times, at most HALVINGS. */
+enum { HALVINGS = 3 };
+struct region { int left, top, right, bottom, halved; };
+
+/* Room for a picture of that size, not halved, pixels not set.  picture_free releases it. */
 bool picture_new(struct picture *, int width, int height, struct error *);
 void picture_free(struct picture *);
 
@@ -28,7 +33,7 @@ bool picture_decode(struct picture *, const void *p, size_t size, const char *na
 
 /* The same for who reads no pixel outside of a region, which has a pixel and lies within the picture; other pixels may
  * be set or not.  It refuses what picture_decode refuses.  Of most JPEGs little more than the region is transformed,
- * and nothing below it decoded. */
+ * and nothing below it decoded.  Only a JPEG is halved, by smaller transforms; another picture is whole. */
 bool picture_decode_region(struct picture *, const struct region *, const void *p, size_t size, const char *name,
                            struct error *);
 

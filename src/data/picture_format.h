@@ -11,7 +11,7 @@ struct picture_format {
     bool (*head)(struct picture_head *, struct bytes, const char *name, struct error *);
     /* Decodes as stored, not yet turned, into a picture of the size that head gave, and gives the orientation
      * anew: a PNG may tell it behind its pixels.  No more than the region need be set, if it is given and the picture
-     * is stored upright. */
+     * is stored upright; it may be halved as the region says. */
     bool (*decode)(struct picture *, int *orientation, const struct region *, struct bytes, const char *name,
                    struct error *);
 };

@@ -122,18 +122,20 @@ static bool is_last_scan(const struct jpeg_source_mgr *source)
     return false;
 }
 
-/* In one scan of Huffman's codes what lies outside of a region need not be transformed. */
-static bool can_leave_out(struct reader *r)
+/* In one scan of Huffman's codes what lies outside of a region need not be transformed.  Halved rows that are cut are
+ * interpolated wrongly by libjpeg-turbo where chroma has less than half of the columns. */
+static bool can_leave_out(struct reader *r, const struct region *region)
 {
-    return r->orientation == 1 && !r->jpeg.arith_code && !jpeg_has_multiple_scans(&r->jpeg)
-        && is_last_scan(r->jpeg.src);
+    return region && r->orientation == 1 && !r->jpeg.arith_code && !jpeg_has_multiple_scans(&r->jpeg)
+        && (region->halved == 0 || r->jpeg.max_h_samp_factor <= 2) && is_last_scan(r->jpeg.src);
 }
 
 /* Leaves out the columns beside a region and the rows above it, but for the next block of those that are coded as one:
  * at a cut, chroma is interpolated as at the edge of a picture.  Returns the first column that is read. */
 static int leave_out(struct jpeg_decompress_struct *jpeg, const struct region *region)
 {
-    const int block_width = DCTSIZE * jpeg->max_h_samp_factor, block_height = DCTSIZE * jpeg->max_v_samp_factor;
+    const int side = DCTSIZE >> region->halved;
+    const int block_width = side * jpeg->max_h_samp_factor, block_height = side * jpeg->max_v_samp_factor;
     const int width = (int)jpeg->output_width, above = region->top / block_height - 1;
     const int right = region->right < width - block_width ? region->right + block_width : width;
     JDIMENSION left = region->left > block_width ? (JDIMENSION)(region->left - block_width) : 0;
@@ -146,7 +148,7 @@ static int leave_out(struct jpeg_decompress_struct *jpeg, const struct region *r
 
 static void read_rows(struct reader *r, struct picture *picture, const struct region *region)
 {
-    const bool four = r->jpeg.num_components == 4, part = region && can_leave_out(r);
+    const bool four = r->jpeg.num_components == 4, part = can_leave_out(r, region);
     r->jpeg.out_color_space = four ? JCS_CMYK : JCS_EXT_BGR;
     jpeg_start_decompress(&r->jpeg);
     const int left = part ? leave_out(&r->jpeg, region) : 0, bottom = part ? region->bottom : picture->height;
@@ -171,9 +173,17 @@ static bool read_picture(struct reader *r, struct picture *picture, const struct
     /* A block of 8 x 8 takes a bit at least, so that a small file cannot ask for much memory. */
     if (!jpeg->arith_code && (uint64_t)jpeg->image_width * jpeg->image_height / 512 > file.size)
         return fail(r->err, "%s: JPEG: truncated", r->name);
-    if (!picture_new(picture, (int)jpeg->image_width, (int)jpeg->image_height, r->err)
+    r->jpeg.scale_num = 1;
+    r->jpeg.scale_denom = 1u << (region ? region->halved : 0);
+    jpeg_calc_output_dimensions(&r->jpeg);
+    if (!picture_new(picture, (int)jpeg->output_width, (int)jpeg->output_height, r->err)
         || !(r->row = new_array(jpeg->image_width, 4, r->err)))
         return false;
+    if (region && region->halved > 0) {
+        picture->halved = region->halved;
+        picture->whole_width = (int)jpeg->image_width;
+        picture->whole_height = (int)jpeg->image_height;
+    }
     read_rows(r, picture, region);
     if (r->ended && (r->starved || jpeg->progressive_mode))
         return fail(r->err, "%s: JPEG: truncated", r->name);

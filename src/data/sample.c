@@ -46,18 +46,30 @@ static void draw(struct sample *s, const struct data_config *config, struct size
 bool sample_make(struct sample *s, const struct data_config *config, const struct picture *picture, struct random *r,
                  struct error *err)
 {
-    draw(s, config, (struct size){ picture->width, picture->height }, r);
+    const bool whole = picture->halved == 0;
+    const struct size size = { whole ? picture->width : picture->whole_width,
+                               whole ? picture->height : picture->whole_height };
+    draw(s, config, size, r);
+    const struct matrix matrix = matrix_of_halved(&s->matrix, picture->halved);
     if (!reserve(&s->pixels, &s->capacity, 3 * (size_t)s->input.width * (size_t)s->input.height, 1, err))
         return false;
-    warp(picture, &s->matrix, s->input, s->pixels);
+    warp(picture, &matrix, s->input, s->pixels);
     return true;
 }
 
 struct region sample_region(const struct data_config *config, struct size source, struct random r)
 {
     struct sample s = {0};
+    int halved = 0;
     draw(&s, config, source, &r);
-    return warp_region(source, &s.matrix, s.input);
+    while (config->scaled_decode && halved < HALVINGS && warp_shrinks(&s.matrix) >= 2 << halved)
+        halved++;
+    const int round = (1 << halved) - 1;
+    const struct size size = { (source.width + round) >> halved, (source.height + round) >> halved };
+    const struct matrix matrix = matrix_of_halved(&s.matrix, halved);
+    struct region region = warp_region(size, &matrix, s.input);
+    region.halved = halved;
+    return region;
 }
 
 void sample_free(struct sample *s)

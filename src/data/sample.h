@@ -33,7 +33,8 @@ struct size scaled_size(struct size, double factor);
  * configuration and random numbers have the same bits. */
 bool sample_make(struct sample *, const struct data_config *, const struct picture *, struct random *, struct error *);
 
-/* The pixels that sample_make reads of a picture of that size, with these random numbers. */
+/* The pixels that sample_make reads of a picture of that size, with these random numbers; with scaled_decode of the
+ * picture halved as often as the warp still shrinks it. */
 struct region sample_region(const struct data_config *, struct size source, struct random);
 
 /* The boxes of an image through the sample's matrix.  label[category] is a class of the model, or -1.  Boxes to

@@ -52,6 +52,17 @@ static bool is_affine(const struct matrix *inverse)
     return sum < 0x1p100 && inverse->m[2][0] == 0 && inverse->m[2][1] == 0 && (float)inverse->m[2][2] != 0;
 }
 
+/* The lesser singular value. */
+double warp_shrinks(const struct matrix *matrix)
+{
+    struct matrix a = {0};
+    if (!matrix_inverse(&a, matrix) || !is_affine(&a))
+        return 0;
+    const double along = hypot(a.m[0][0], a.m[1][0]), down = hypot(a.m[0][1], a.m[1][1]);
+    const double squares = along * along + down * down, area = a.m[0][0] * a.m[1][1] - a.m[0][1] * a.m[1][0];
+    return sqrt(fmax(squares - sqrt(fmax(squares * squares - 4 * area * area, 0)), 0) / 2) / fabs(a.m[2][2]);
+}
+
 /* The corners of the output then have the outermost positions, for rounding keeps their order. */
 struct region warp_region(struct size source, const struct matrix *matrix, struct size output)
 {
@@ -59,7 +70,7 @@ struct region warp_region(struct size source, const struct matrix *matrix, struc
     struct strip strip;
     int low[2] = { source.width - 1, source.height - 1 }, high[2] = { 1, 1 };
     if (!matrix_inverse(&inverse, matrix) || !is_affine(&inverse))
-        return (struct region){ 0, 0, source.width, source.height };
+        return (struct region){ 0, 0, source.width, source.height, 0 };
     for (int corner = 0; corner < 4; corner++) {
         locate(&strip, source, &inverse, corner & 1 ? output.width - 1 : 0, corner & 2 ? output.height - 1 : 0);
         const int at[2] = { strip.x[0], strip.y[0] };
@@ -70,7 +81,7 @@ struct region warp_region(struct size source, const struct matrix *matrix, struc
     }
     return (struct region){ low[0] > 0 ? low[0] : 0, low[1] > 0 ? low[1] : 0,
                             high[0] < source.width ? high[0] : source.width,
-                            high[1] < source.height ? high[1] : source.height };
+                            high[1] < source.height ? high[1] : source.height, 0 };
 }
 
 /* Copies the patch of pixel i, whose top left is (x, y) of the source: black where that is outside. */

@@ -10,7 +10,10 @@
  * Positions and weights are float32, rounded where OpenCV 5's warpPerspective(INTER_LINEAR) rounds them: of a
  * million bytes about one differs from its, by 1.
  *
- * warp_region: warp reads no pixel of the source outside of it.  It holds a pixel, even where warp reads none. */
+ * warp_region: warp reads no pixel of the source outside of it.  It holds a pixel, even where warp reads none.
+ * warp_shrinks: neighbours of the output lie at least so many pixels of the source apart, in every direction; 0 if
+ * the matrix is not affine. */
 struct region warp_region(struct size source, const struct matrix *, struct size output);
+double warp_shrinks(const struct matrix *);
 void warp(const struct picture *source, const struct matrix *, struct size output, unsigned char *out);
 #endif

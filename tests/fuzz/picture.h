@@ -1,6 +1,6 @@
-/* tests/fuzz/picture.h -- a picture of any bytes: decoded to the size that its head tells, or refused, and a region of
- * it likewise, with the same pixels.  Of what is as large as PIXELS only the head is read: more pixels are more time
- * and no other way through the decoder. */
+/* tests/fuzz/picture.h -- a picture of any bytes: decoded to the size that its head tells, or refused, a region of it
+ * likewise, with the same pixels, and all of it halved.  Of what is as large as PIXELS only the head is
+ * read: more pixels are more time and no other way through the decoder. */
 #include "data/picture.h"
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ static struct region region_of(const uint8_t last[4], int width, int height)
 {
     const int left = last[0] * width >> 8, top = last[1] * height >> 8;
     return (struct region){ left, top, left + 1 + (last[2] * (width - left - 1) >> 8),
-                            top + 1 + (last[3] * (height - top - 1) >> 8) };
+                            top + 1 + (last[3] * (height - top - 1) >> 8), 0 };
 }
 
 static void check_region(const struct picture *whole, const uint8_t *data, size_t size, int width, int height)
@@ -32,6 +32,19 @@ static void check_region(const struct picture *whole, const uint8_t *data, size_
     picture_free(&part);
 }
 
+static void check_halved(const struct picture *whole, const uint8_t *data, size_t size, int width, int height)
+{
+    const int halved = 1 + data[size - 1] % HALVINGS, round = (1 << halved) - 1;
+    const struct region all = { 0, 0, (width + round) >> halved, (height + round) >> halved, halved };
+    struct picture part;
+    struct error err;
+    if (picture_decode_region(&part, &all, data, size, "fuzz", &err) != (whole->p != NULL))
+        abort();
+    if (part.halved && (part.width != all.right || part.height != all.bottom))
+        abort();
+    picture_free(&part);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     enum { PIXELS = 1 << 16 };
@@ -44,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         && (int64_t)picture.width * picture.height != (int64_t)width * height)
         abort();
     check_region(&picture, data, size, picture.p ? picture.width : width, picture.p ? picture.height : height);
+    check_halved(&picture, data, size, width, height);
     picture_free(&picture);
     return 0;
 }
