@@ -3,7 +3,7 @@
 #include "op/conv.h"
 #include <string.h>
 
-enum { BLOCK = 1 << 15 };                       /* numbers of the output a block */
+enum { BLOCK = 1 << 15, SMALL = 1 << 12 };      /* numbers of the output a block; of one that reads values as they are */
 
 static bool fits(const struct node *n)
 {
@@ -13,6 +13,14 @@ static bool fits(const struct node *n)
 static int rows_a_block(const struct shape *s)
 {
     return block_rows(BLOCK, (ptrdiff_t)widest(s) * s->c);
+}
+
+/* Where a norm is constant and ends the convolution, that before has ended its own: no rows are brought to their values
+ * twice, and small blocks share small maps among the threads. */
+static int forward_rows(const struct node *n)
+{
+    const struct shape *y = &n->y[0];
+    return n->attr.conv.norm ? block_rows(SMALL, (ptrdiff_t)widest(y) * y->c) : rows_a_block(y);
 }
 
 static ptrdiff_t weights(const struct node *n)
@@ -58,7 +66,7 @@ static void forward_block(const void *job, int index)
 {
     const struct call *k = job;
     const struct view y = k->y[0];
-    const struct block out = block_at(&k->node->y[0], rows_a_block(&k->node->y[0]), index);
+    const struct block out = block_at(&k->node->y[0], forward_rows(k->node), index);
     const struct view x = level_view(k->x[INPUT], out.level);
     const struct rows in = input_rows(k, out, call_scratch(k));
     const struct depthwise g = geometry(k, x.h, x.w, out.h, out.w, in.ld, y.ld);
@@ -72,7 +80,7 @@ static void forward_block(const void *job, int index)
 
 static void forward(const struct call *k)
 {
-    team_for(k->team, block_count(&k->node->y[0], rows_a_block(&k->node->y[0])), forward_block, k);
+    team_for(k->team, block_count(&k->node->y[0], forward_rows(k->node)), forward_block, k);
 }
 
 static void dx_block(const void *job, int index)
