@@ -24,11 +24,11 @@ INLINED void gather_taps(int count, int stride, int taps, int lanes, const struc
                          const float *w, vec *sum)
 {
     vec weight[TAPS];
-    for (int t = 0; t < taps; t++)
-        weight[t] = vec_load(w + t * g->w_tap, lanes);
+    for (int t = 0; t < taps; t++, w += g->w_tap)
+        weight[t] = vec_load(w, lanes);
     UNROLLED
-    for (int i = 0; i < (count - 1) * stride + taps; i++) {
-        const vec here = vec_load(x + i * g->ldx, lanes);
+    for (int i = 0; i < (count - 1) * stride + taps; i++, x += g->ldx) {
+        const vec here = vec_load(x, lanes);
         for (int p = 0; p < count; p++)
             if (i >= p * stride && i < p * stride + taps)
                 sum[p] = vec_fma(weight[i - p * stride], here, sum[p]);
