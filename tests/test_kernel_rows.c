@@ -67,11 +67,12 @@ static void normalisation(const struct kernels *k, int c, bool add, const struct
     }
 }
 
+/* With winners and without. */
 static void max_pool(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
     const struct depthwise g = window(c);
     for (int i = 0; i < g.out_h; i++)
-        k->max_pool_row(&g, i, in->a, 0, out->z + i * g.out_w * g.ldy, out->winner + i * g.out_w * c);
+        k->max_pool_row(&g, i, in->a, 0, out->z + i * g.out_w * g.ldy, add ? NULL : out->winner + i * g.out_w * c);
     for (int r = 0; r < g.h; r++)
         k->max_pool_dx_row(&g, r, in->b, in->winner, add, out->y + r * g.w * g.ldx);
 }

@@ -298,7 +298,7 @@ static void make_items(struct graph *g)
     for (int i = 0; i < g->node_count; i++) {
         const struct node *n = &g->nodes[i];
         g->save[i] = g->packed[i] = g->work[FORWARD][i] = g->work[BACKWARD][i] = NOWHERE;
-        if (n->op->save && n->op->save(n))
+        if (n->op->save && n->op->save(n) && (!n->op->saves_for_backward || runs_backward(g, i)))
             add_item(g, n->op->save(n), &g->save[i]);
         if (n->op->packed && n->op->packed(n) && !packs_once(g, i))
             add_item(g, n->op->packed(n), &g->packed[i]);

@@ -102,6 +102,7 @@ struct op {                             /* what a row leaves out is 0, always th
     /* channels: the output always lives in operand 0 at this slice. */
     bool (*output_in_operand)(const struct node *, struct slice *);
     size_t (*save)(const struct node *);                        /* bytes; NULL: none */
+    bool saves_for_backward;                                    /* call.save is NULL where that does not run */
     size_t (*packed)(const struct node *);                      /* bytes that pack writes for forward; NULL: none */
     size_t (*work)(const struct node *, enum pass);             /* bytes for one call; NULL: none */
     size_t (*scratch)(const struct node *, enum pass);          /* bytes a thread; NULL: none */

@@ -71,8 +71,8 @@ struct kernels {
     void (*interleave)(int n, int c, const real *a, int lda, const real *b, int ldb, real *y, int ldy);
     void (*every_second)(int n, int c, const real *x, int ldx, bool add, real *y, int ldy);
 
-    /* Max pooling: the window and rows as for depthwise; winner: the tap u * kernel + v of each output, dense.  Of
-     * equals the first wins; a NaN is larger than any.  max_pool_dx_row: row r of dx from dy of the whole image. */
+    /* Max pooling: the window and rows as for depthwise; winner: the tap u * kernel + v of each output, dense, or NULL.
+     * Of equals the first wins; a NaN is larger than any.  max_pool_dx_row: row r of dx from dy of the whole image. */
     void (*max_pool_row)(const struct depthwise *, int i, const real *x, int first, real *y, unsigned char *winner);
     void (*max_pool_dx_row)(const struct depthwise *, int r, const real *dy, const unsigned char *winner, bool add,
                             real *dx);

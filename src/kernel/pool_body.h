@@ -8,8 +8,8 @@ enum { LANES = 8 };                             /* channels compared together */
 
 /* One output of `lanes` channels: the window's rows [u0, u1) and columns [v0, v1), x being its tap (0, 0).  The winner
  * is kept as a number like the others until it is stored: vectors of one width. */
-INLINED void max_window(const struct depthwise *g, int lanes, int u0, int u1, int v0, int v1, const real *restrict x,
-                        real *restrict y, unsigned char *restrict winner)
+INLINED void max_window(int lanes, bool winners, const struct depthwise *g, int u0, int u1, int v0, int v1,
+                        const real *restrict x, real *restrict y, unsigned char *restrict winner)
 {
     real best[LANES], tap[LANES];
     for (int l = 0; l < lanes; l++) {
@@ -27,27 +27,36 @@ INLINED void max_window(const struct depthwise *g, int lanes, int u0, int u1, in
                 tap[l] = wins ? here : tap[l];
             }
         }
-    for (int l = 0; l < lanes; l++) {
+    for (int l = 0; l < lanes; l++)
         y[l] = best[l];
+    for (int l = 0; winners && l < lanes; l++)
         winner[l] = (unsigned char)tap[l];
+}
+
+INLINED void max_row(bool winners, const struct depthwise *g, int i, const real *restrict x, int first,
+                     real *restrict y, unsigned char *restrict winner)
+{
+    const int top = i * g->stride - g->pad, across = winners ? g->c : 0;
+    const int u0 = top < 0 ? -top : 0, u1 = top + g->kernel > g->h ? g->h - top : g->kernel;
+    for (int j = 0; j < g->out_w; j++, y += g->ldy, winner += across) {
+        const int left = j * g->stride - g->pad;
+        const int v0 = left < 0 ? -left : 0, v1 = left + g->kernel > g->w ? g->w - left : g->kernel;
+        const real *from = x + ((ptrdiff_t)(top - first) * g->w + left) * g->ldx;
+        for (int c = 0; c < g->c; c += LANES)
+            if (c + LANES <= g->c)
+                max_window(LANES, winners, g, u0, u1, v0, v1, from + c, y + c, winner + (winners ? c : 0));
+            else
+                max_window(g->c - c, winners, g, u0, u1, v0, v1, from + c, y + c, winner + (winners ? c : 0));
     }
 }
 
 static void max_pool_row(const struct depthwise *g, int i, const real *restrict x, int first, real *restrict y,
                          unsigned char *restrict winner)
 {
-    const int top = i * g->stride - g->pad;
-    const int u0 = top < 0 ? -top : 0, u1 = top + g->kernel > g->h ? g->h - top : g->kernel;
-    for (int j = 0; j < g->out_w; j++, y += g->ldy, winner += g->c) {
-        const int left = j * g->stride - g->pad;
-        const int v0 = left < 0 ? -left : 0, v1 = left + g->kernel > g->w ? g->w - left : g->kernel;
-        const real *from = x + ((ptrdiff_t)(top - first) * g->w + left) * g->ldx;
-        int c = 0;
-        for (; c + LANES <= g->c; c += LANES)
-            max_window(g, LANES, u0, u1, v0, v1, from + c, y + c, winner + c);
-        if (c < g->c)
-            max_window(g, g->c - c, u0, u1, v0, v1, from + c, y + c, winner + c);
-    }
+    if (winner)
+        max_row(true, g, i, x, first, y, winner);
+    else
+        max_row(false, g, i, x, first, y, winner);
 }
 
 /* Outputs [i0, i1) x [j0, j1) read the input (r, s): `lanes` channels of its dx get dy of those that it won. */

@@ -35,7 +35,7 @@ static void forward_row(const void *job, int row)
     const struct range r = { ((ptrdiff_t)(row / y.h) * x.h + first) * x.w, (end - first) * x.w };
     const real *p = values(k, 0, r, call_scratch(k), &g.ldx);
     k->kernels->max_pool_row(&g, row % y.h, p, first, at(y, 0, row, 0),
-                             (unsigned char *)k->save + (ptrdiff_t)row * y.w * y.c);
+                             k->save ? (unsigned char *)k->save + (ptrdiff_t)row * y.w * y.c : NULL);
 }
 
 /* dx[r] = sum of dy over the windows whose winner is r */
@@ -63,4 +63,5 @@ static void backward(const struct call *k)
 
 const struct op op_max_pool = {
     .name = "max_pool", .in_min = 1, .in_max = 1, .takes_lazy = 1,
-    .shape = pooled, .save = save, .scratch = scratch, .forward = forward, .backward = backward };
+    .shape = pooled, .save = save, .saves_for_backward = true, .scratch = scratch, .forward = forward,
+    .backward = backward };
