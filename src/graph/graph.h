@@ -115,6 +115,9 @@ struct view graph_view(const struct graph *, value);            /* bound graphs 
 struct view graph_gradient(const struct graph *, value);        /* p NULL where no gradient is wanted */
 value graph_output_named(const struct graph *, const char *name);   /* or VALUE_NONE */
 
+/* Runs read the input there, without gaps, instead of in graph_view(g, input); graphs without gradients only. */
+void graph_read_from(struct graph *, value input, const real *);
+
 void graph_forward(struct graph *, uint64_t key);               /* key: random numbers of (seed, step) */
 /* Sets the gradients of parameters, or adds to them if accumulate (gradients of several batches in one step). */
 void graph_backward(struct graph *, bool accumulate);

@@ -259,6 +259,17 @@ void graph_free(struct graph *g)
     graph_free_beside(g);
 }
 
+void graph_read_from(struct graph *g, value input, const real *p)
+{
+    for (int i = 0; i < g->node_count; i++)
+        for (int k = 0; k < g->nodes[i].in; k++) {
+            const value v = g->nodes[i].operand[k];
+            const struct home *home = &g->values[v].here;
+            if (g->values[v].param < 0 && home->root == input)
+                g->calls[FORWARD][i].x[k] = view_at(g, v, home, (real *)(uintptr_t)p, root_ld(g, input));
+        }
+}
+
 /* The joined vectors of a concat of pending values. */
 static void join_vectors(const struct graph *g, const struct node *n)
 {

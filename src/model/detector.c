@@ -61,15 +61,9 @@ struct graph *detector_graph(struct detector *d, int h, int w, struct error *err
     return p ? &p->graph : NULL;
 }
 
-static void write_input(const struct graph *g, const float *pixel)
-{
-    const struct view input = graph_view(g, MODEL_INPUT);
-    memcpy(input.p, pixel, (size_t)input.h * (size_t)input.w * 3 * sizeof *pixel);
-}
-
 static const float *rows_of(struct graph *g, const float *pixel)
 {
-    write_input(g, pixel);
+    graph_read_from(g, MODEL_INPUT, pixel);
     graph_forward(g, 0);
     return graph_view(g, graph_output_named(g, "main")).p;
 }
@@ -153,7 +147,7 @@ static bool blame(struct detector *d, const struct batch *b, const struct error 
     struct graph *g = detector_graph(d, b->h, b->w, err);
     if (!g)
         return false;
-    write_input(g, b->image + (ptrdiff_t)i * b->h * b->w * 3);
+    graph_read_from(g, MODEL_INPUT, b->image + (ptrdiff_t)i * b->h * b->w * 3);
     const char *layer = graph_blame(g, 0);
     return layer ? fail(err, "%s; the first layer whose output is not finite is %s", errors[i].text, layer)
                  : fail(err, "%s", errors[i].text);
