@@ -29,7 +29,7 @@ struct work {
     const struct truth *truth;
     int *match;                         /* [count] the cheapest of its takers */
     double far, lowest_floor;           /* far: what a pair that lies apart costs beside background */
-    int plainest;                       /* the cheapest candidate for an object that lies apart from all */
+    int plainest;                       /* the cheapest of candidates that lie apart, whatever the object */
     struct candidate *candidate;        /* [count] */
     int parts;
     struct boxes *part, *hull;          /* [parts], [hulls]: the candidates, from settle on the contested ones */
@@ -128,8 +128,9 @@ static bool too_dear(const struct work *k, int v, int g, double iou, const struc
     const double x = k->c->logit[v][k->truth->label[g]], r = (iou + 1e-7) / limit->need, f = k->config->iou_factor;
     const struct most most = most_of(x);
     const double present = iou > most.p ? (iou - most.p) * (iou - most.p) * -x * iou : 0;
-    return k->candidate[v].background - most.absent + present - limit->floor
-         > fmin(f * (r > 1 ? (r - 1 / r) / 2 : r - 1), limit->bound - limit->floor + f * 1e-7);
+    const double ahead = k->candidate[v].background - most.absent + present - limit->floor;
+    return ahead > f * (r > 1 ? (r - limit->need / (iou + 1e-7)) / 2 : r - 1)
+        || ahead > limit->bound - limit->floor + f * 1e-7;
 }
 
 /* Box `at` of many, no smaller than `box` is when edges are rounded. */
@@ -236,6 +237,20 @@ static void try(struct work *k, int v, int g, const double object[4], double iou
         k->limit = limit_of(k, k->lowest_floor, last_of(&k->costs, INFINITY));
 }
 
+static float estimate_of(const struct work *k, int v)
+{
+    return k->part[v / BOXES].iou[v % BOXES];
+}
+
+/* Lists what may be cheap enough.  Where one is to be taken, the plainest stands for all that lie apart. */
+static int list_rest(struct work *k, int g, const double object[4])
+{
+    if (k->costs.room > 1 || k->config->dis_alpha > 0 || estimate_of(k, k->plainest) != 0)
+        return list_pairs(k, k->limit.need, -1e-7f);
+    try(k, k->plainest, g, object, 0);
+    return k->limit.need < 1e-7f ? list_pairs(k, 0, 0) : list_pairs(k, k->limit.need, -1e-7f);
+}
+
 /* Finds the cheapest candidates for object g; first are tried those that overlap it most. */
 static void find_cheapest(struct work *k, int g)
 {
@@ -245,21 +260,16 @@ static void find_cheapest(struct work *k, int g)
     k->costs.count = 0;
     k->costs.room = least(to_take(&k->overlaps), k->overlaps.room);
     k->limit = limit_of(k, k->lowest_floor, INFINITY);
-    if (k->overlaps.count == 0 && !(k->config->dis_alpha > 0)) {
-        smallest_offer(&k->costs, pair_cost(k, k->plainest, g, object, 0), k->plainest);
-        return;
-    }
     for (int i = 0; i < k->overlaps.count; i++) {
         const struct ranked *most = &k->overlaps.list[i];
         try(k, most->index, g, object, -most->value);
         k->part[most->index / BOXES].iou[most->index % BOXES] = -1;     /* done with */
     }
-    const int count = list_pairs(k, k->limit.need, -1e-7f);
+    const int count = list_rest(k, g, object);
     for (int i = 0; i < count; i++) {
         const int v = k->list[i];
-        const struct boxes *b = &k->part[v / BOXES];
-        const float estimate = b->iou[v % BOXES];
-        if (estimate > k->limit.need * b->dear[v % BOXES] - 1e-7f)
+        const float estimate = estimate_of(k, v);
+        if (estimate > k->limit.need * k->part[v / BOXES].dear[v % BOXES] - 1e-7f)
             try(k, v, g, object, estimate == 0 ? 0 : box_iou(k->c->box[v], object));
     }
 }
