@@ -3,7 +3,7 @@
 #include "op/conv.h"
 #include <string.h>
 
-enum { BLOCK = 1 << 15, SMALL = 1 << 12 };      /* numbers of the output a block; of one that reads values as they are */
+enum { BLOCK = 1 << 15, SMALL = 1 << 12 };      /* numbers of the output a block; SMALL: see forward_rows */
 
 static bool fits(const struct node *n)
 {
