@@ -168,7 +168,8 @@ static const struct conv_case { int in, out, kernel, h, w; bool bias, levels, st
     { 40, 33, 3, 9, 60, false, true, false }, { 17, 48, 5, 12, 10, true, false, false },
     { 32, 16, 3, 1, 1, true, false, false }, { 17, 5, 5, 9, 1, true, false, false },
     { 16, 1, 3, 40, 60, false, false, false }, { 40, 33, 3, 9, 60, false, true, true },
-    { 32, 65, 3, 1, 1, true, false, true }, { 64, 32, 3, 50, 19, true, true, true },
+    { 32, 65, 3, 1, 1, true, false, true }, { 32, 33, 3, 5, 9, true, true, true },
+    { 33, 32, 3, 7, 3, false, false, true }, { 64, 32, 3, 50, 19, true, true, true },
     { 33, 40, 3, 2, 790, false, false, true }, { 192, 192, 3, 40, 40, true, true, true }, {0} };
 
 struct result { float *y, *gradient; ptrdiff_t outputs, params; };
