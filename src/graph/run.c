@@ -180,7 +180,9 @@ static bool take_packs(struct graph *g, struct packs *shared, struct error *err)
 void graph_pack(struct graph *g)
 {
     struct packs *packs = packs_of(g);
-    for (int i = 0; !packs->filled && i < g->node_count; i++)
+    if (packs->filled)                                  /* threads that run graphs beside each other only read it */
+        return;
+    for (int i = 0; i < g->node_count; i++)
         if (packs_bytes(g, i))
             g->nodes[i].op->pack(&g->calls[FORWARD][i]);
     packs->filled = true;
