@@ -121,26 +121,26 @@ static void finite_numbers(const struct kernels *k, int c, bool add, const struc
 /* c boxes and others that are nowhere, edges on a raster of halves so that some touch.  Listed are those of a third. */
 static void overlaps(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
-    enum { PARTS = (CHANNELS + BOXES - 1) / BOXES };
+    enum { PARTS = (CHANNELS + HULL - 1) / HULL };
     static struct boxes part[PARTS], hull;
     int list[CHANNELS + 1];
-    for (int i = 0; i < PARTS * BOXES; i++) {
-        struct boxes *b = &part[i / BOXES];
+    for (int i = 0; i < PARTS * HULL; i++) {
+        struct boxes *b = &part[i / HULL];
         float *const edge[4] = { b->x1, b->y1, b->x2, b->y2 };
         for (int j = 0; j < 4; j++)
-            edge[j][i % BOXES] = (i < c ? roundf(2 * in->a[4 * i + j]) / 2 : -9) + (j < 2 ? 0 : 4);
-        b->area[i % BOXES] = 16;
-        b->dear[i % BOXES] = i < c ? 1 + in->b[i] * in->b[i] : INFINITY;
+            edge[j][i % HULL] = (i < c ? roundf(2 * in->a[4 * i + j]) / 2 : -9) + (j < 2 ? 0 : 4);
+        b->area[i % HULL] = 16;
+        b->dear[i % HULL] = i < c ? 1 + in->b[i] * in->b[i] : INFINITY;
     }
-    for (int i = 0; i < BOXES; i++) {
+    for (int i = 0; i < HULL; i++) {
         hull.x1[i] = hull.y1[i] = add && i == 1 ? 90 : -10;
         hull.x2[i] = hull.y2[i] = 99;
         hull.dear[i] = i < PARTS ? 1 : INFINITY;
     }
     out->y[0] = k->overlaps(PARTS, part, &hull, (const float[4]){ -2, -1, add ? -2 : 2, 0.5f }, 5);
     for (int i = 0; i < PARTS; i++)
-        memcpy(out->z + i * BOXES, part[i].iou, sizeof part[i].iou);
-    memcpy(out->z + PARTS * BOXES, hull.iou, sizeof hull.iou);
+        memcpy(out->z + i * HULL, part[i].iou, sizeof part[i].iou);
+    memcpy(out->z + PARTS * HULL, hull.iou, sizeof hull.iou);
     const int count = k->list_overlaps(PARTS, part, &hull, 0.1f, add ? -1 : 0.02f, list);
     out->y[1] = (float)count;
     for (int i = 0; i < count; i++)

@@ -111,8 +111,8 @@ static void test_chain(void **state)
     assert_int_equal(bound, 2 * 1024);
 }
 
-/* Pairs of large things, and small ones that last from one pair to the next: largest first leaves the pairs side by side
- * below, and each second small one without a place, unless it comes before them. */
+/* Pairs of large things, and small ones that last from one pair to the next: largest first leaves the pairs side
+ * by side below, and each second small one without a place, unless it comes before them. */
 static void test_in_the_way(void **state)
 {
     struct item items[12];

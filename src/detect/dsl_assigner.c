@@ -46,7 +46,7 @@ static int room_of(const struct dsl_config *config, int candidates)
 
 static size_t parts_of(size_t boxes)
 {
-    return boxes / BOXES + 1;
+    return boxes / HULL + 1;
 }
 
 size_t dsl_bytes(const struct dsl_config *config, int candidates)
@@ -136,8 +136,8 @@ static bool too_dear(const struct work *k, int v, int g, double iou, const struc
 /* Box `at` of many, no smaller than `box` is when edges are rounded. */
 static void put_box(struct boxes *many, int at, const double box[4], float dear)
 {
-    struct boxes *b = &many[at / BOXES];
-    const int i = at % BOXES;
+    struct boxes *b = &many[at / HULL];
+    const int i = at % HULL;
     b->x1[i] = (float)(box[0] - 1e-7 * fabs(box[0]));
     b->y1[i] = (float)(box[1] - 1e-7 * fabs(box[1]));
     b->x2[i] = (float)(box[2] + 1e-7 * fabs(box[2]));
@@ -156,17 +156,17 @@ static void widen(float *low, float *high, float least, float most)
 static void close_parts(struct work *k, int count)
 {
     static const double nowhere[4] = { 1e15, 1e15, -1e15, -1e15 };
-    k->parts = (count + BOXES - 1) / BOXES;
-    for (int i = count; i < k->parts * BOXES; i++)
+    k->parts = (count + HULL - 1) / HULL;
+    for (int i = count; i < k->parts * HULL; i++)
         put_box(k->part, i, nowhere, INFINITY);
     for (int i = 0; i < k->parts; i++) {
         const struct boxes *b = &k->part[i];
-        struct boxes *h = &k->hull[i / BOXES];
-        const int at = i % BOXES;
+        struct boxes *h = &k->hull[i / HULL];
+        const int at = i % HULL;
         if (at == 0)
-            for (int j = 0; j < BOXES; j++)
+            for (int j = 0; j < HULL; j++)
                 put_box(h, j, nowhere, INFINITY);
-        for (int j = 0; j < BOXES; j++) {
+        for (int j = 0; j < HULL; j++) {
             widen(&h->x1[at], &h->x2[at], b->x1[j], b->x2[j]);
             widen(&h->y1[at], &h->y2[at], b->y1[j], b->y2[j]);
             h->dear[at] = b->dear[j] < h->dear[at] ? b->dear[j] : h->dear[at];
@@ -239,7 +239,7 @@ static void try(struct work *k, int v, int g, const double object[4], double iou
 
 static float estimate_of(const struct work *k, int v)
 {
-    return k->part[v / BOXES].iou[v % BOXES];
+    return k->part[v / HULL].iou[v % HULL];
 }
 
 /* Lists what may be cheap enough.  Where one is to be taken, the plainest stands for all that lie apart. */
@@ -263,13 +263,13 @@ static void find_cheapest(struct work *k, int g)
     for (int i = 0; i < k->overlaps.count; i++) {
         const struct ranked *most = &k->overlaps.list[i];
         try(k, most->index, g, object, -most->value);
-        k->part[most->index / BOXES].iou[most->index % BOXES] = -1;     /* done with */
+        k->part[most->index / HULL].iou[most->index % HULL] = -1;     /* done with */
     }
     const int count = list_rest(k, g, object);
     for (int i = 0; i < count; i++) {
         const int v = k->list[i];
         const float estimate = estimate_of(k, v);
-        if (estimate > k->limit.need * k->part[v / BOXES].dear[v % BOXES] - 1e-7f)
+        if (estimate > k->limit.need * k->part[v / HULL].dear[v % HULL] - 1e-7f)
             try(k, v, g, object, estimate == 0 ? 0 : box_iou(k->c->box[v], object));
     }
 }
@@ -314,7 +314,7 @@ static void settle(struct work *k)
         for (int i = 0; i < pairs; i++) {
             const int at = k->list[i], v = k->contested[at];
             struct candidate *c = &k->candidate[v];
-            float *dear = &k->part[at / BOXES].dear[at % BOXES];
+            float *dear = &k->part[at / HULL].dear[at % HULL];
             const double iou = box_iou(k->c->box[v], object);
             if (too_dear(k, v, g, iou, &(struct limit){ c->floor, c->lowest, *dear }))
                 continue;

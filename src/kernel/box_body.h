@@ -5,15 +5,15 @@
 #include <string.h>
 
 /* The largest of these numbers that so many of them reach. */
-static real reached_by(int many, const real x[BOXES])
+static real reached_by(int many, const real x[HULL])
 {
-    int reach[BOXES] = {0};
+    int reach[HULL] = {0};
     real high = 0;
-    for (int i = 0; i < BOXES; i++)
-        for (int j = 0; j < BOXES; j++)
+    for (int i = 0; i < HULL; i++)
+        for (int j = 0; j < HULL; j++)
             reach[j] += x[i] >= x[j];
 #pragma omp simd reduction(max : high)
-    for (int j = 0; j < BOXES; j++)
+    for (int j = 0; j < HULL; j++)
         high = reach[j] >= many && x[j] > high ? x[j] : high;
     return high;
 }
@@ -22,20 +22,20 @@ static real overlaps(int parts, struct boxes *part, struct boxes *hull, const re
 {
     const real left = box[0], upper = box[1], right = box[2], lower = box[3];
     const real own = (right - left) * (lower - upper), least = (real)1e-6;
-    real most[BOXES] = {0};
-    for (int i = 0; i < parts; i += BOXES) {
-        struct boxes *h = &hull[i / BOXES];
-        for (int j = 0; j < BOXES; j++)
+    real most[HULL] = {0};
+    for (int i = 0; i < parts; i += HULL) {
+        struct boxes *h = &hull[i / HULL];
+        for (int j = 0; j < HULL; j++)
             h->iou[j] = (real)((h->x1[j] < right) & (h->x2[j] > left) & (h->y1[j] < lower) & (h->y2[j] > upper));
     }
     for (int i = 0; i < parts; i++) {
         struct boxes *b = &part[i];
-        real *peak = &hull[i / BOXES].iou[i % BOXES], highest = 0;
+        real *peak = &hull[i / HULL].iou[i % HULL], highest = 0;
         if (*peak == 0) {
             memset(b->iou, 0, sizeof b->iou);
             continue;
         }
-        for (int j = 0; j < BOXES; j++) {
+        for (int j = 0; j < HULL; j++) {
             const real from_x = b->x1[j] > left ? b->x1[j] : left, to_x = b->x2[j] < right ? b->x2[j] : right;
             const real from_y = b->y1[j] > upper ? b->y1[j] : upper, to_y = b->y2[j] < lower ? b->y2[j] : lower;
             const real w = to_x > from_x ? to_x - from_x : 0, h = to_y > from_y ? to_y - from_y : 0;
@@ -44,7 +44,7 @@ static real overlaps(int parts, struct boxes *part, struct boxes *hull, const re
             most[j] = b->iou[j] > most[j] ? b->iou[j] : most[j];
         }
 #pragma omp simd reduction(max : highest)
-        for (int j = 0; j < BOXES; j++)
+        for (int j = 0; j < HULL; j++)
             highest = b->iou[j] > highest ? b->iou[j] : highest;
         *peak = highest;
     }
@@ -55,12 +55,12 @@ static real overlaps(int parts, struct boxes *part, struct boxes *hull, const re
 INLINED int list_boxes(const struct boxes *b, real scale, real least, int first, int *list)
 {
     enum { WORD = sizeof(uint64_t) };
-    uint64_t word[BOXES / WORD];
+    uint64_t word[HULL / WORD];
     unsigned char *above = (unsigned char *)word;
     int count = 0;
-    for (int i = 0; i < BOXES; i++)
+    for (int i = 0; i < HULL; i++)
         above[i] = b->iou[i] > scale * b->dear[i] + least ? 1 : 0;
-    for (int w = 0; w < BOXES / WORD; w++)
+    for (int w = 0; w < HULL / WORD; w++)
         if (word[w] != 0)
             for (int i = w * WORD; i < (w + 1) * WORD; i++) {
                 list[count] = first + i;
@@ -72,11 +72,11 @@ INLINED int list_boxes(const struct boxes *b, real scale, real least, int first,
 static int list_overlaps(int parts, const struct boxes *part, const struct boxes *hull, real scale, real least,
                          int *list)
 {
-    int some[BOXES + 1], count = 0;
-    for (int i = 0; i < parts; i += BOXES) {
-        const int n = list_boxes(&hull[i / BOXES], scale, least, i, some);
+    int some[HULL + 1], count = 0;
+    for (int i = 0; i < parts; i += HULL) {
+        const int n = list_boxes(&hull[i / HULL], scale, least, i, some);
         for (int j = 0; j < n; j++)
-            count += list_boxes(&part[some[j]], scale, least, some[j] * BOXES, list + count);
+            count += list_boxes(&part[some[j]], scale, least, some[j] * HULL, list + count);
     }
     return count;
 }

@@ -38,10 +38,10 @@ struct norm_map { const real *slope, *mean, *shift; };
 struct adam { real clip, decay, beta1, rest1, beta2, rest2, keep, rate, root, eps; };
 struct sgd { real clip, decay, momentum, rate; };
 
-/* Boxes side by side: edges, areas and how dear each is.  In `hull`, box i % BOXES of hull[i / BOXES] stands for all of
+/* Boxes side by side: edges, areas and how dear each is.  In `hull`, box i % HULL of hull[i / HULL] stands for all of
  * part[i]: it lies around them, is no dearer than the least dear, and has the largest iou of them. */
-enum { BOXES = 32 };
-struct boxes { real x1[BOXES], y1[BOXES], x2[BOXES], y2[BOXES], area[BOXES], dear[BOXES], iou[BOXES]; };
+enum { HULL = 32 };
+struct boxes { real x1[HULL], y1[HULL], x2[HULL], y2[HULL], area[HULL], dear[HULL], iou[HULL]; };
 
 struct kernels {
     const char *name;
@@ -108,7 +108,7 @@ struct kernels {
      * the largest number that so many of them reach, rather a lower one; 0 if there is none, or not found. */
     real (*overlaps)(int parts, struct boxes *part, struct boxes *hull, const real box[4], int many);
 
-    /* Lists, rising, the boxes i = j + BOXES part whose iou > scale dear + least, and returns how many; scale is not
+    /* Lists, rising, the boxes i = j + HULL part whose iou > scale dear + least, and returns how many; scale is not
      * negative.  The list needs room for one more. */
     int (*list_overlaps)(int parts, const struct boxes *part, const struct boxes *hull, real scale, real least,
                          int *list);

@@ -173,7 +173,8 @@ static void bias_backward(const struct call *k)
 /* The first way that fits. */
 static const struct conv_way *way(const struct node *n)
 {
-    static const struct conv_way *const ways[] = { &conv_depthwise, &conv_strips, &conv_tiles, &conv_winograd, &conv_dense };
+    static const struct conv_way *const ways[] = { &conv_depthwise, &conv_strips, &conv_tiles, &conv_winograd,
+                                                   &conv_dense };
     int i = 0;
     while (!ways[i]->fits(n))
         i++;

@@ -1,4 +1,4 @@
-/* op/conv_tiles.h -- what the ways of convolution on a matrix unit (kernel/tiles.h) share: conv_tiles.c, conv_strips.c. */
+/* op/conv_tiles.h -- what the ways of convolution on a matrix unit (kernel/tiles.h) share. */
 #ifndef OP_CONV_TILES_H
 #define OP_CONV_TILES_H
 #include "kernel/tiles.h"
