@@ -1,4 +1,4 @@
-/* kernel/gemm_ref.h -- the definition, an element at a time. */
+/* kernel/gemm_ref.h -- the definition, an element at a time; sums are rounded once. */
 #include "kernel/kernels.h"
 
 static void gemm_near(bool a_by_k, int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add,
@@ -6,9 +6,9 @@ static void gemm_near(bool a_by_k, int m, int n, int k, const real *a, int lda, 
 {
     for (ptrdiff_t i = 0; i < m; i++)
         for (ptrdiff_t j = 0; j < n; j++) {
-            real sum = 0;
+            double sum = add ? c[i * ldc + j] : 0;
             for (ptrdiff_t t = 0; t < k; t++)
-                sum += (a_by_k ? a[t * lda + i] : a[i * lda + t]) * b[t * ldb + j];
-            c[i * ldc + j] = add ? c[i * ldc + j] + sum : sum;
+                sum += (double)(a_by_k ? a[t * lda + i] : a[i * lda + t]) * b[t * ldb + j];
+            c[i * ldc + j] = (real)sum;
         }
 }
