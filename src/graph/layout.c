@@ -260,7 +260,8 @@ static bool follows(const struct graph *g, value v)
     const struct value_info *x = &g->values[v];
     const struct node *n = x->producer < 0 ? NULL : &g->nodes[x->producer];
     if (!n || !n->op->macs || n->op->save || n->op->draws || x->here.root != v || x->is_output
-        || !runs_backward(g, x->producer) || !(n->op->bwd_reads_x & 1) || (n->op->work && n->op->work(n, FORWARD))
+        || !runs_backward(g, x->producer) || !(n->op->bwd_reads_x & 1) || n->op->bwd_reads_y
+        || (n->op->work && n->op->work(n, FORWARD))
         || g->values[operand(g, x->producer, 0)->here.root].again != NOWHERE)
         return false;
     for (int i = 0; i < g->value_count; i++)
@@ -272,8 +273,8 @@ static bool follows(const struct graph *g, value v)
 /* Training alone has values to keep. */
 static void choose_again(struct graph *g)
 {
-    for (int v = 0; v < g->value_count; v++)
-        if (g->gradients == GRADIENTS_PARAMS && !g->separate && follows(g, v))
+    for (int v = 0; g->gradients == GRADIENTS_PARAMS && !g->separate && v < g->value_count; v++)
+        if (follows(g, v))
             add_item(g, bytes_of(g, v), &g->values[v].again);
 }
 

@@ -363,12 +363,12 @@ const char *graph_blame(struct graph *g, uint64_t key)
     return NULL;
 }
 
-/* What is read from this time on and was not kept. */
-static void compute_again(const struct graph *g, int time)
+/* What backward of node i is the first to read and was not kept. */
+static void compute_again(const struct graph *g, int i)
 {
-    for (int v = 0; v < g->value_count; v++) {
-        const struct value_info *x = &g->values[v];
-        if (x->again == NOWHERE || g->items[x->again].from != time)
+    for (int k = 0; k < g->nodes[i].in; k++) {
+        const struct value_info *x = &g->values[g->values[g->nodes[i].operand[k]].here.root];
+        if (x->again == NOWHERE || g->items[x->again].from != 2 * g->node_count - i)
             continue;
         struct call call = g->calls[BACKWARD][x->producer];
         call.packed = g->calls[FORWARD][x->producer].packed;
@@ -399,7 +399,7 @@ void graph_backward(struct graph *g, bool accumulate)
         const int time = 2 * g->node_count - i;
         const double start = seconds ? now() : 0;
         zero_gradients_born(g, time);
-        compute_again(g, time);
+        compute_again(g, i);
         backward_node(g, i, accumulate);
         if (seconds)
             seconds[i] += now() - start;

@@ -21,6 +21,7 @@
 
 enum { TILE_SIDE = 32, PAIR_ROW = 2 * TILE_SIDE };      /* PAIR_ROW: numbers of a panel's row */
 
+enum { EXACT = 3 };             /* pieces that are as good as a float */
 struct pieces { uint16_t *p; ptrdiff_t plane; int count; };     /* piece i of a number i planes behind p */
 
 static inline int tiles_round(int n) { return (n + TILE_SIDE - 1) / TILE_SIDE * TILE_SIDE; }

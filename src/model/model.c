@@ -76,8 +76,8 @@ static void build_head(struct builder *b, const char *name, const struct head *h
     leave(b);
 }
 
-/* Pieces of a number on a matrix unit: as exact as float is, but in the auxiliary head, which guides training alone. */
-enum { GUIDING = 2, EXACT = 3 };
+/* Pieces of a number on a matrix unit in the auxiliary head, which guides training alone; EXACT elsewhere. */
+enum { GUIDING = 2 };
 
 /* The assign guidance module: a second neck, and a head over the levels of both. */
 static void build_aux(struct builder *b, const struct model *m, const struct features *maps,

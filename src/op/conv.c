@@ -41,7 +41,7 @@ int block_rows(ptrdiff_t numbers, ptrdiff_t width)
     return width >= numbers ? 1 : (int)(numbers / width);
 }
 
-static struct block level_of(const struct shape *s, int level)
+struct block level_of(const struct shape *s, int level)
 {
     struct block b = { .level = level, .h = s->lv.count ? s->lv.h[level] : s->h,
                        .w = s->lv.count ? s->lv.w[level] : s->w };

@@ -32,6 +32,7 @@ extern const struct conv_way conv_depthwise, conv_strips, conv_tiles, conv_winog
 struct block { int level, image, row, rows, h, w; ptrdiff_t first; };
 
 int widest(const struct shape *);                       /* width of the widest level */
+struct block level_of(const struct shape *, int level); /* its size and first pixel */
 
 /* Rows a block so that one has about `numbers` numbers, `width` of them a row. */
 int block_rows(ptrdiff_t numbers, ptrdiff_t width);

@@ -12,7 +12,6 @@
 #include "base/least.h"
 #include "kernel/kernels.h"
 #include "op/conv_tiles.h"
-#include <limits.h>
 #include <string.h>
 
 enum { STRIPS = 6 * TILE_SIDE,                  /* of a block, at most, where a row has no more */
@@ -31,35 +30,39 @@ static int strips_along(int width) { return (width + STRIP - 1) / STRIP; }
 /* Rows [row, row + rows) of a level, whose images have h rows of w pixels each, and one of zeros. */
 struct rows_of_strips { int h, w, across, row, rows, images; ptrdiff_t first; };
 
-/* Block `index` of all levels; if there are not so many, *count is how many there are. */
-static struct rows_of_strips find_block(const struct shape *s, int index, int *count)
+static struct rows_of_strips rows_of_level(const struct shape *s, int l)
 {
-    ptrdiff_t first = 0;
-    *count = 0;
-    for (int l = 0; l < level_count(&s->lv); l++) {
-        const int h = s->lv.count ? s->lv.h[l] : s->h, w = s->lv.count ? s->lv.w[l] : s->w;
-        const int across = strips_along(w), height = s->n * (h + 1) - 1, most_rows = most(1, STRIPS / across);
-        const int blocks = (height + most_rows - 1) / most_rows, i = index - *count;
-        const int row = (int)((ptrdiff_t)height * i / blocks), end = (int)((ptrdiff_t)height * (i + 1) / blocks);
-        if (i < blocks)
-            return (struct rows_of_strips){ h, w, across, row, end - row, s->n, first };
-        *count += blocks;
-        first += (ptrdiff_t)s->n * h * w;
-    }
-    return (struct rows_of_strips){0};
+    const struct block level = level_of(s, l);
+    return (struct rows_of_strips){ level.h, level.w, strips_along(level.w), 0, s->n * (level.h + 1) - 1, s->n,
+                                    level.first };
+}
+
+static int blocks_of(struct rows_of_strips level)
+{
+    const int most_rows = most(1, STRIPS / level.across);
+    return (level.rows + most_rows - 1) / most_rows;
 }
 
 static int blocks(const struct node *n)
 {
-    int count;
-    find_block(&n->y[0], INT_MAX, &count);
+    int count = 0;
+    for (int l = 0; l < level_count(&n->y[0].lv); l++)
+        count += blocks_of(rows_of_level(&n->y[0], l));
     return count;
 }
 
 static struct rows_of_strips block_of(const struct node *n, int index)
 {
-    int count;
-    return find_block(&n->y[0], index, &count);
+    for (int l = 0;; l++) {
+        struct rows_of_strips b = rows_of_level(&n->y[0], l);
+        const int count = blocks_of(b);
+        if (index < count) {
+            b.row = (int)((ptrdiff_t)b.rows * index / count);
+            b.rows = (int)((ptrdiff_t)b.rows * (index + 1) / count) - b.row;
+            return b;
+        }
+        index -= count;
+    }
 }
 
 /* The first pixel of a row, or -1 if it is one of zeros. */

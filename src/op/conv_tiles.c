@@ -15,7 +15,6 @@
 #include <string.h>
 
 enum { POSITIONS = 448,                         /* of a block, about */
-       EXACT = 3,                               /* pieces */
        TAPS = 25 };                             /* of the largest kernel */
 
 static bool fits(const struct node *n)

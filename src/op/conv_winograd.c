@@ -23,27 +23,27 @@ struct tile { int y, x, h, w; ptrdiff_t image; };
 
 static int tiles_along(int extent) { return (extent + TILE - 1) / TILE; }
 
+static int tiles_of(struct block level) { return tiles_along(level.h) * tiles_along(level.w); }
+
 static int tile_count(const struct shape *s)
 {
     int count = 0;
     for (int l = 0; l < level_count(&s->lv); l++)
-        count += s->n * tiles_along(s->lv.count ? s->lv.h[l] : s->h) * tiles_along(s->lv.count ? s->lv.w[l] : s->w);
+        count += s->n * tiles_of(level_of(s, l));
     return count;
 }
 
 static struct tile tile_at(const struct shape *s, int index)
 {
-    ptrdiff_t first = 0;
     for (int l = 0;; l++) {
-        const int h = s->lv.count ? s->lv.h[l] : s->h, w = s->lv.count ? s->lv.w[l] : s->w;
-        const int across = tiles_along(w), an_image = tiles_along(h) * across;
+        const struct block level = level_of(s, l);
+        const int across = tiles_along(level.w), an_image = tiles_of(level);
         if (index < s->n * an_image) {
             const int rest = index % an_image;
-            return (struct tile){ rest / across * TILE, rest % across * TILE, h, w,
-                                  first + (ptrdiff_t)(index / an_image) * h * w };
+            return (struct tile){ rest / across * TILE, rest % across * TILE, level.h, level.w,
+                                  level.first + (ptrdiff_t)(index / an_image) * level.h * level.w };
         }
         index -= s->n * an_image;
-        first += (ptrdiff_t)s->n * h * w;
     }
 }
 
