@@ -1,35 +1,32 @@
 /* kernel/norm_body.h -- what normalisation sums and maps; included after activate_body.h. */
 #include <string.h>
 
-INLINED void sum_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
+/* The moments of the rows before `from`, in sum (the mean) and sum_x (m2), become those of the rows before `to`, merged
+ * as in op/moments.h: one pass over memory, and as exact as two. */
+INLINED void moments_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
 {
-    vec sum = vec_load(r->sum + c, lanes);
+    const float share = (float)(to - from) / (float)to;
+    const vec before = vec_load(r->sum + c, lanes);
+    vec mean = vec_zero(), m2 = vec_load(r->sum_x + c, lanes);
     (void)act;
     for (ptrdiff_t i = from; i < to; i++)
-        sum = vec_add(sum, read_on(r->x + i * r->ldx + c, r->ldx, lanes));
-    vec_store(r->sum + c, sum, lanes);
-}
-
-INLINED void squares_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
-{
-    const vec mean = vec_load(r->mean + c, lanes);
-    vec sum = vec_load(r->sum + c, lanes);
-    (void)act;
+        mean = vec_add(mean, read_on(r->x + i * r->ldx + c, r->ldx, lanes));
+    mean = vec_mul(mean, vec_all(1 / (float)(to - from)));
     for (ptrdiff_t i = from; i < to; i++) {
         const vec d = vec_sub(vec_load(r->x + i * r->ldx + c, lanes), mean);
-        sum = vec_fma(d, d, sum);
+        m2 = vec_fma(d, d, m2);
     }
-    vec_store(r->sum + c, sum, lanes);
+    const vec d = vec_sub(mean, before);
+    vec_store(r->sum + c, vec_fma(d, vec_all(share), before), lanes);
+    vec_store(r->sum_x + c, vec_fma(vec_mul(d, d), vec_all((float)from * share), m2), lanes);
 }
 
 static void moments(int n, int c, const real *x, int ldx, real *mean, real *m2)
 {
     memset(mean, 0, (size_t)c * sizeof *mean);
     memset(m2, 0, (size_t)c * sizeof *m2);
-    each_vector(sum_lanes, ACT_NONE, &(struct rows){ .n = n, .c = c, .x = x, .ldx = ldx, .sum = mean });
-    for (int i = 0; i < c; i++)
-        mean[i] /= (real)n;
-    each_vector(squares_lanes, ACT_NONE, &(struct rows){ .n = n, .c = c, .x = x, .ldx = ldx, .mean = mean, .sum = m2 });
+    each_vector(moments_lanes, ACT_NONE, &(struct rows){ .n = n, .c = c, .x = x, .ldx = ldx, .sum = mean,
+                                                         .sum_x = m2 });
 }
 
 INLINED void sums_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
