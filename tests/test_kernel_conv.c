@@ -74,12 +74,21 @@ static struct depthwise window(int c, int variant)
     return g;
 }
 
-/* The rows of x that row i of y reads, and no other; *first is the first of them. */
+/* The rows of x that row i of y reads, and no other; *first is the first of them.  rows_reached: those of y that read
+ * row r of x. */
 static float *rows_read(const struct depthwise *g, int i, int *first)
 {
     const int top = i * g->stride - g->pad, low = top + g->kernel < g->h ? top + g->kernel : g->h;
     *first = top > 0 ? top : 0;
     return numbers(room((ptrdiff_t)(low - *first) * g->w, g->c, g->ldx), 20 + (uint64_t)i);
+}
+
+static float *rows_reached(const struct depthwise *g, int r, int *first)
+{
+    const int above = r + g->pad - g->kernel + 1, reach = (r + g->pad) / g->stride + 1;
+    const int low = reach < g->out_h ? reach : g->out_h;
+    *first = above > 0 ? (above + g->stride - 1) / g->stride : 0;
+    return numbers(low > *first ? room((ptrdiff_t)(low - *first) * g->out_w, g->c, g->ldy) : 1, 60 + (uint64_t)r);
 }
 
 static struct written deep(const struct kernels *k, int c, bool add, int variant)
@@ -102,11 +111,14 @@ static struct written deep_dx(const struct kernels *k, int c, bool add, int vari
 {
     const struct depthwise g = window(c, variant);
     const struct written dx = { numbers(room(g.h * g.w, c, g.ldx), 3), room(g.h * g.w, c, g.ldx) };
-    float *w = numbers(g.kernel * g.kernel * c, 1), *dy = numbers(room(g.out_h * g.out_w, c, g.ldy), 2);
-    for (int r = 0; r < g.h; r++)
-        k->depthwise_dx_row(&g, r, dy, w, add, dx.p + (ptrdiff_t)r * g.w * g.ldx);
+    float *w = numbers(g.kernel * g.kernel * c, 1);
+    for (int r = 0; r < g.h; r++) {
+        int first;
+        float *dy = rows_reached(&g, r, &first);
+        k->depthwise_dx_row(&g, r, dy, first, w, add, dx.p + (ptrdiff_t)r * g.w * g.ldx);
+        free(dy);
+    }
     free(w);
-    free(dy);
     return dx;
 }
 

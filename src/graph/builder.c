@@ -217,6 +217,7 @@ bool graph_build(struct builder *b, struct error *err)
 {
     if (!b->error.exit) {
         b->graph->gradients = b->training ? GRADIENTS_PARAMS : b->explained ? GRADIENTS_INPUTS : GRADIENTS_NONE;
+        b->graph->unfused = b->unfused;
         layout(b->graph, b->params, &b->error);
     }
     if (!b->error.exit)

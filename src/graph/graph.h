@@ -60,10 +60,12 @@ struct graph {
     struct graph_output *outputs; int output_count, output_capacity;
     enum gradients gradients;
     bool separate;                      /* every value has memory of its own: the planner's oracle */
+    bool unfused;                       /* no two nodes share a pass over memory: the oracle of those that do */
 
     bool *add;                          /* [node][OP_IN]: a later writer of that operand's gradient */
     struct item *items; int item_count;
     int *save, *packed, *work[2];       /* [node]: items, or NOWHERE; packed: of what every run packs */
+    int *behind;                        /* [node]: the norm that it leads, or NOWHERE */
     size_t block_size, bound;           /* bytes: as planned, and the least that any plan could take */
     ptrdiff_t vector_count;
 

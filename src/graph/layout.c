@@ -278,6 +278,25 @@ static void choose_again(struct graph *g)
             add_item(g, bytes_of(g, v), &g->values[v].again);
 }
 
+/* Who leads whom.  A norm that is not led looks at the same parts: its sums do not depend on it. */
+static void find_norms(struct graph *g)
+{
+    for (int i = 0; i < g->node_count; i++)
+        g->behind[i] = NOWHERE;
+    for (int i = 0; i < g->node_count; i++) {
+        struct node *norm = &g->nodes[i];
+        const struct value_info *x = operand(g, i, 0);
+        const struct node *before = x->producer < 0 ? NULL : &g->nodes[x->producer];
+        if (g->gradients != GRADIENTS_PARAMS || !norm->op->gradient || !before || !before->op->parts)
+            continue;
+        if (norm->op->moments && norm->attr.norm.training)
+            norm->parts = before->op->parts(before);
+        norm->led = !g->unfused && x->consumers == 1 && !x->is_output;
+        if (norm->led)
+            g->behind[x->producer] = i;
+    }
+}
+
 /* What is packed of node i stays as it is: its operands but the first are parameters, and nothing trains them. */
 static bool packs_once(const struct graph *g, int i)
 {
@@ -321,6 +340,21 @@ static void use_gradient(struct graph *g, value v, int time)
         use(g, g->values[g->values[v].gradient.root].gradient.item, time);
 }
 
+/* What node i, which leads a norm, wants of that. */
+static void use_norm(struct graph *g, int i)
+{
+    const int norm = g->behind[i], back = 2 * g->node_count - i;
+    if (norm == NOWHERE)
+        return;
+    if (g->nodes[norm].parts)
+        use(g, g->work[FORWARD][norm], i);
+    if (!runs_backward(g, i))
+        return;
+    use(g, g->save[norm], back);
+    use(g, g->work[BACKWARD][norm], back);
+    use_value(g, g->nodes[i].result[0], back);
+}
+
 static void find_lifetimes(struct graph *g)
 {
     const int loss = g->node_count;
@@ -332,6 +366,7 @@ static void find_lifetimes(struct graph *g)
         use(g, g->packed[i], i);
         use(g, g->work[FORWARD][i], i);
         use_value(g, n->result[0], i);
+        use_norm(g, i);
         for (int k = 0; k < n->in; k++) {
             use_value(g, n->operand[k], i);
             if (runs && (n->op->bwd_reads_x >> k & 1))
@@ -368,9 +403,10 @@ bool layout(struct graph *g, struct params *params, struct error *err)
     g->items = new_array(items, sizeof *g->items, err);
     g->save = new_array(nodes, sizeof *g->save, err);
     g->packed = new_array(nodes, sizeof *g->packed, err);
+    g->behind = new_array(nodes, sizeof *g->behind, err);
     g->work[FORWARD] = new_array(nodes, sizeof *g->save, err);
     g->work[BACKWARD] = new_array(nodes, sizeof *g->save, err);
-    if (!g->add || !g->items || !g->save || !g->packed || !g->work[FORWARD] || !g->work[BACKWARD])
+    if (!g->add || !g->items || !g->save || !g->packed || !g->behind || !g->work[FORWARD] || !g->work[BACKWARD])
         return false;
     if (!want_gradients(g, params, err))
         return false;
@@ -381,6 +417,7 @@ bool layout(struct graph *g, struct params *params, struct error *err)
     }
     if (!find_writers(g, err))
         return false;
+    find_norms(g);
     make_items(g);
     choose_again(g);
     find_lifetimes(g);

@@ -32,6 +32,8 @@ struct view {
     const struct levels *lv;            /* of the shape; never NULL in a call */
 };
 
+struct range { ptrdiff_t first; int count; };                   /* of pixels, in memory order */
+
 /* value = act(scale[c] * p + shift[c]).  scale NULL: not pending.  The vector of level l and image i of n starts
  * at (l * n + i) * ld: ld is 0 where one vector serves all pixels, else the distance of two vectors. */
 struct lazy { const real *scale, *shift; int ld; enum act act; real slope; };
@@ -63,6 +65,8 @@ struct node {
     int operand[OP_IN], result[OP_OUT]; /* values of the graph */
     struct shape x[OP_IN], y[OP_OUT];
     union attr attr;
+    int parts;                          /* a norm: in which the op before it makes x, or 0 */
+    bool led;                           /* by that op (struct op) */
 };
 
 /* One evaluation of one node. */
@@ -76,6 +80,8 @@ struct call {
     void *work;                         /* bytes for this call, shared by the threads */
     unsigned char *scratch;             /* bytes for each thread: call_scratch() */
     size_t scratch_size;
+    const struct node *before;          /* a norm's, if it has parts */
+    const struct call *behind;          /* the norm's that this op leads, or NULL */
     const struct kernels *kernels;
     const struct team *team;
     uint64_t key;                       /* of random numbers: of (seed, step, node) */
@@ -110,6 +116,13 @@ struct op {                             /* what a row leaves out is 0, always th
     void (*forward)(const struct call *);
     void (*backward)(const struct call *);
     double (*macs)(const struct node *);                        /* multiply-adds of the layer's definition */
+
+    /* An op that makes y[0] in parts leads the norm that alone reads it: in training it has the norm look at each part
+     * that it has just written, and reads dy through it.  So the norm has one pass over memory less each way. */
+    int (*parts)(const struct node *);                          /* the op's: of y[0]; or 0 */
+    struct range (*part)(const struct node *, int index);       /* likewise; may be empty */
+    void (*moments)(const struct call *, int part);                             /* the norm's, in forward */
+    void (*gradient)(const struct call *, struct range, real *dx, int ld);      /* the norm's, after its backward */
 };
 
 extern const struct op op_materialise;          /* the one op that the graph inserts by itself */

@@ -88,6 +88,9 @@ static struct call make_call(const struct graph *g, int i, enum pass pass)
     call.save = item_memory(g, g->save[i]);
     call.packed = item_memory(g, g->packed[i]);
     call.work = item_memory(g, g->work[pass][i]);
+    call.before = n->parts ? &g->nodes[g->values[n->operand[0]].producer] : NULL;
+    if (g->behind[i] != NOWHERE && (pass == BACKWARD || g->nodes[g->behind[i]].parts))
+        call.behind = &g->calls[pass][g->behind[i]];
     return call;
 }
 
@@ -254,6 +257,7 @@ void graph_free(struct graph *g)
     free(g->items);
     free(g->save);
     free(g->packed);
+    free(g->behind);
     free(g->own_packs.memory);
     free(g->work[FORWARD]);
     free(g->work[BACKWARD]);
@@ -373,6 +377,7 @@ static void compute_again(const struct graph *g, int i)
         struct call call = g->calls[BACKWARD][x->producer];
         call.packed = g->calls[FORWARD][x->producer].packed;
         call.work = NULL;
+        call.behind = NULL;
         g->nodes[x->producer].op->forward(&call);
     }
 }

@@ -122,7 +122,8 @@ static void depthwise_row(const struct depthwise *g, int i, const float *x, int 
 
 /* Pixels of dx that are a stride apart read neighbours of dy, with the same taps, which are a stride apart too.  The
  * larger the tap the earlier the pixel: columns begin with the last tap, rows run backwards. */
-static void depthwise_dx_row(const struct depthwise *g, int r, const float *dy, const float *w, bool add, float *dx)
+static void depthwise_dx_row(const struct depthwise *g, int r, const float *dy, int first, const float *w, bool add,
+                             float *dx)
 {
     const int stride = g->stride, reach = r + g->pad;
     const struct span u = { most(reach % stride, reach - (g->out_h - 1) * stride), least(g->kernel, reach + 1) };
@@ -136,7 +137,7 @@ static void depthwise_dx_row(const struct depthwise *g, int r, const float *dy, 
             .taps = taps, .stride = 1, .column = (s + g->pad - last) / stride, .width = g->out_w,
             .w_row = stride * w_row, .w_tap = -(ptrdiff_t)stride * g->c, .x_row = -row, .ldx = g->ldy,
             .ldy = (ptrdiff_t)stride * g->ldx, .start_step = (ptrdiff_t)stride * g->ldx,
-            .x = dy + (reach - u.from) / stride * row, .w = w + u.from * w_row + (ptrdiff_t)last * g->c,
+            .x = dy + ((reach - u.from) / stride - first) * row, .w = w + u.from * w_row + (ptrdiff_t)last * g->c,
             .start = add ? to : NULL, .y = to });
     }
 }

@@ -18,7 +18,8 @@ static void depthwise_row(const struct depthwise *g, int i, const real *x, int f
 }
 
 /* dx[r,s] = sum over u, v of w[u,v] dy[i,j] where i stride - pad + u = r and j stride - pad + v = s. */
-static void depthwise_dx_row(const struct depthwise *g, int r, const real *dy, const real *w, bool add, real *dx)
+static void depthwise_dx_row(const struct depthwise *g, int r, const real *dy, int first, const real *w, bool add,
+                             real *dx)
 {
     for (ptrdiff_t s = 0; s < g->w; s++)
         for (ptrdiff_t c = 0; c < g->c; c++) {
@@ -29,7 +30,7 @@ static void depthwise_dx_row(const struct depthwise *g, int r, const real *dy, c
                     if (i >= 0 && j >= 0 && i % g->stride == 0 && j % g->stride == 0 && i / g->stride < g->out_h
                         && j / g->stride < g->out_w)
                         sum += w[(u * g->kernel + v) * g->c + c]
-                             * dy[(i / g->stride * g->out_w + j / g->stride) * g->ldy + c];
+                             * dy[((i / g->stride - first) * g->out_w + j / g->stride) * g->ldy + c];
                 }
             dx[s * g->ldx + c] = add ? dx[s * g->ldx + c] + sum : sum;
         }

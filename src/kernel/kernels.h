@@ -56,8 +56,9 @@ struct kernels {
     /* Row i of y.  x points at input row `first`; the rows that exist and are read must be there.  bias may be NULL. */
     void (*depthwise_row)(const struct depthwise *, int i, const real *x, int first, const real *w, const real *bias,
                           real *y);
-    /* Row i of dx, gathered from dy (the whole image). */
-    void (*depthwise_dx_row)(const struct depthwise *, int i, const real *dy, const real *w, bool add, real *dx);
+    /* Row r of dx.  dy points at output row `first`; the rows that exist and are read must be there. */
+    void (*depthwise_dx_row)(const struct depthwise *, int r, const real *dy, int first, const real *w, bool add,
+                             real *dx);
     /* dw += what row i of y, whose gradient is dy, gives to the weights' gradient; x as for depthwise_row. */
     void (*depthwise_dw_row)(const struct depthwise *, int i, const real *x, int first, const real *dy, real *dw);
 

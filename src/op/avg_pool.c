@@ -39,7 +39,7 @@ static void backward_row(const void *job, int row)
     const struct call *k = job;
     const struct view dx = k->dx[0], dy = k->dy[0];
     const struct depthwise g = window(k, dx, dy);
-    k->kernels->depthwise_dx_row(&g, row % dx.h, at(dy, row / dx.h, 0, 0), k->work, k->add[0], at(dx, 0, row, 0));
+    k->kernels->depthwise_dx_row(&g, row % dx.h, at(dy, row / dx.h, 0, 0), 0, k->work, k->add[0], at(dx, 0, row, 0));
 }
 
 static void forward(const struct call *k)

@@ -93,9 +93,31 @@ size_t input_rows_bytes(const struct node *n, int output_rows)
     return (size_t)rows * (size_t)widest(&n->x[INPUT]) * (size_t)n->x[INPUT].c * sizeof(real);
 }
 
+struct rows gradient_rows(const struct call *k, struct block in, real *scratch)
+{
+    const struct node *n = k->node;
+    const int stride = n->attr.conv.stride, reach = in.row + n->attr.conv.pad;
+    const struct block out = level_of(&n->y[0], in.level);
+    const int from = least(out.h, (most(0, reach - n->x[WEIGHT].h + 1) + stride - 1) / stride);
+    const int end = most(from, least(out.h, (reach + in.rows - 1) / stride + 1));
+    const ptrdiff_t first = out.first + ((ptrdiff_t)in.image * out.h + from) * out.w;
+    const struct source dy = { k, &k->dy[0], n->y[0].c };
+    struct rows rows = { .first = from };
+    rows.p = source_values(&dy, (struct range){ first, (end - from) * out.w }, scratch, &rows.ld);
+    return rows;
+}
+
+size_t gradient_rows_bytes(const struct node *n, int input_rows)
+{
+    const int rows = (input_rows + n->x[WEIGHT].h - 2) / n->attr.conv.stride + 1;
+    return (size_t)rows * (size_t)widest(&n->y[0]) * (size_t)n->y[0].c * sizeof(real);
+}
+
 void write_source(const struct source *s, struct range r, real *to, int ld)
 {
-    if (s->gradient)
+    if (s->gradient && s->k->behind)
+        s->k->behind->node->op->gradient(s->k->behind, r, to, ld);
+    else if (s->gradient)
         s->k->kernels->store_rows(r.count, s->c, s->gradient->p + r.first * s->gradient->ld, s->gradient->ld, false, to,
                                   ld);
     else
@@ -106,8 +128,11 @@ const real *source_values(const struct source *s, struct range r, real *scratch,
 {
     if (!s->gradient)
         return values(s->k, INPUT, r, scratch, ld);
-    *ld = s->gradient->ld;
-    return s->gradient->p + r.first * *ld;
+    *ld = s->k->behind ? s->c : s->gradient->ld;
+    if (!s->k->behind)
+        return s->gradient->p + r.first * *ld;
+    write_source(s, r, scratch, *ld);
+    return scratch;
 }
 
 int part_count(int blocks) { return least(blocks, PARTS); }
@@ -149,12 +174,15 @@ static void bias_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
     const struct view dy = k->dy[0];
+    const struct source source = { k, &dy, dy.c };
     const struct range r = chunk_range(pixels(dy), dy.c, chunk);
     real *sum = (real *)k->work + (ptrdiff_t)chunk * dy.c;
+    int ld;
+    const real *p = source_values(&source, r, call_scratch(k), &ld);
     memset(sum, 0, (size_t)dy.c * sizeof *sum);
-    for (ptrdiff_t i = r.first; i < r.first + r.count; i++)
+    for (int i = 0; i < r.count; i++, p += ld)
         for (int o = 0; o < dy.c; o++)
-            sum[o] += dy.p[i * dy.ld + o];
+            sum[o] += p[o];
 }
 
 static void bias_backward(const struct call *k)
@@ -233,7 +261,15 @@ void write_finished(const struct call *k, int count, const real *sums, int ld, r
         k->kernels->activate(&f, count, k->node->y[0].c, sums, ld, y, ldy);
 }
 
-static size_t scratch(const struct node *n, enum pass pass) { return way(n)->scratch(n, pass); }
+static size_t scratch(const struct node *n, enum pass pass)
+{
+    const size_t own = way(n)->scratch(n, pass), bias = has_bias(n) && pass == BACKWARD ? chunk_bytes(n->y[0].c) : 0;
+    return own > bias ? own : bias;
+}
+
+static int parts(const struct node *n) { return way(n)->parts ? way(n)->parts(n) : 0; }
+static struct range part(const struct node *n, int index) { return way(n)->part(n, index); }
+
 static void forward(const struct call *k) { way(k->node)->forward(k); }
 
 static void backward(const struct call *k)
@@ -252,4 +288,4 @@ static double macs(const struct node *n)
 const struct op op_conv = {
     .name = "conv", .in_min = 2, .in_max = 7, .bwd_reads_x = 1 << INPUT | 1 << WEIGHT, .takes_lazy = 1 << INPUT,
     .takes_levels = 1 << INPUT, .shape = shape, .packed = packed, .work = work,
-    .scratch = scratch, .pack = pack, .forward = forward, .backward = backward, .macs = macs };
+    .scratch = scratch, .pack = pack, .forward = forward, .backward = backward, .macs = macs, .parts = parts, .part = part };

@@ -25,6 +25,8 @@ struct conv_way {
     void (*pack)(const struct call *);
     void (*forward)(const struct call *);
     void (*backward)(const struct call *);              /* of input and weights; the bias is op_conv's */
+    int (*parts)(const struct node *);                  /* as op.h has them; NULL: there are none */
+    struct range (*part)(const struct node *, int index);
 };
 extern const struct conv_way conv_depthwise, conv_strips, conv_tiles, conv_winograd, conv_dense;
 
@@ -39,10 +41,23 @@ int block_rows(ptrdiff_t numbers, ptrdiff_t width);
 int block_count(const struct shape *, int rows);
 struct block block_at(const struct shape *, int rows, int index);
 
+static inline struct range pixels_of(struct block b) { return (struct range){ b.first, b.rows * b.w }; }
+
 /* The values of the rows of the input that a block of the output reads: those from `first` on, ld numbers a pixel. */
 struct rows { const real *p; int ld, first; };
 struct rows input_rows(const struct call *, struct block output, real *scratch);
 size_t input_rows_bytes(const struct node *, int output_rows);
+
+/* The rows of the gradient that reach a block of the input, likewise. */
+struct rows gradient_rows(const struct call *, struct block input, real *scratch);
+size_t gradient_rows_bytes(const struct node *, int input_rows);
+
+/* Part `part` of y has just been written. */
+static inline void hand_over(const struct call *k, int part)
+{
+    if (k->behind)
+        k->behind->node->op->moments(k->behind, part);
+}
 
 /* What a pass reads: the input, which may be pending, or a gradient; c channels. */
 struct source { const struct call *k; const struct view *gradient; int c; };

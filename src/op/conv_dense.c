@@ -32,14 +32,24 @@ static int rows_a_block(const struct shape *s, int numbers_a_pixel)
 
 static int out_rows(const struct node *n) { return rows_a_block(&n->y[0], patch(n)); }
 static int in_rows(const struct node *n)  { return rows_a_block(&n->x[INPUT], dy_patch(n)); }
+static int blocks(const struct node *n)   { return block_count(&n->y[0], out_rows(n)); }
+static struct block block_of(const struct node *n, int index) { return block_at(&n->y[0], out_rows(n), index); }
 
 static size_t packed(const struct node *n) { return (size_t)weights(n) * sizeof(real); }
 
 /* The weights turned for dx; then the parts of dw. */
 static size_t work(const struct node *n, enum pass pass)
 {
-    const int parts = part_count(block_count(&n->y[0], out_rows(n)));
+    const int parts = part_count(blocks(n));
     return pass == FORWARD ? 0 : (size_t)weights(n) * (size_t)(1 + parts) * sizeof(real);
+}
+
+/* Rows of dy that are read at once. */
+static size_t dy_bytes(const struct node *n)
+{
+    const size_t reached = gradient_rows_bytes(n, in_rows(n));
+    const size_t block = (size_t)out_rows(n) * (size_t)widest(&n->y[0]) * (size_t)n->y[0].c * sizeof(real);
+    return reached > block ? reached : block;
 }
 
 static size_t patch_bytes(const struct shape *s, int rows, int numbers)
@@ -62,7 +72,7 @@ static size_t scratch(const struct node *n, enum pass pass)
         return in + (size_t)line_count(n, out_rows(n)) * (size_t)line_numbers(n) * sizeof(real);
     const size_t x = in + patch_bytes(&n->y[0], out_rows(n), patch(n));
     const size_t dy = patch_bytes(&n->x[INPUT], in_rows(n), dy_patch(n));
-    return x > dy ? x : dy;
+    return dy_bytes(n) + (x > dy ? x : dy);
 }
 
 /* The taps of one row of a window whose first lies in `column` of a row of w pixels, 0 outside.  Inside the row pixels
@@ -105,11 +115,7 @@ static const real *patches(const struct node *n, struct block out, struct view x
     return scratch_patches;
 }
 
-static real *after_input(const struct call *k)
-{
-    const size_t in = input_rows_bytes(k->node, out_rows(k->node));
-    return (real *)call_scratch(k) + in / sizeof(real);
-}
+static real *behind(real *p, size_t bytes) { return p + bytes / sizeof(real); }
 
 /* Rows of one group's channels, zeros around; numbers from one row to the next, and from one pixel. */
 struct lines { const real *p; ptrdiff_t row; int pixel; };
@@ -137,16 +143,17 @@ static void forward_block(const void *job, int index)
     const struct call *k = job;
     const struct node *n = k->node;
     const struct shape w = n->x[WEIGHT];
-    const struct block out = block_at(&n->y[0], out_rows(n), index);
+    const struct block out = block_of(n, index);
     const struct view y = k->y[0];
-    const struct rows in = input_rows(k, out, call_scratch(k));
+    real *own = call_scratch(k), *lines_of_block = behind(own, input_rows_bytes(n, out_rows(n)));
+    const struct rows in = input_rows(k, out, own);
     const int rows = pointwise(n) ? 1 : out.rows, width = out.rows * out.w / rows, outputs = group_outputs(n);
     const int groups = n->attr.conv.groups, numbers = w.w * w.c;
     const real *weights_of_row = k->packed;
     for (int i = 0; has_bias(n) && i < out.rows * out.w; i++)
         memcpy(y.p + (out.first + i) * y.ld, k->x[BIAS].p, (size_t)y.c * sizeof *y.p);
     for (int g = 0; g < groups; g++, weights_of_row += (ptrdiff_t)w.h * numbers * outputs) {
-        const struct lines x = lines(k, out, in, g, after_input(k));
+        const struct lines x = lines(k, out, in, g, lines_of_block);
         for (int i = 0; i < rows; i++) {
             real *to = y.p + (out.first + (ptrdiff_t)i * width) * y.ld;
             for (int u = 0; u < w.h; u++)
@@ -157,6 +164,7 @@ static void forward_block(const void *job, int index)
                 write_finished(k, width, to, y.ld, to, y.ld);
         }
     }
+    hand_over(k, index);
 }
 
 /* turned[group][u][v][c][o] = w[group o][u][v][c] */
@@ -172,7 +180,7 @@ static void pack(const struct call *k)
 
 static void forward(const struct call *k)
 {
-    team_for(k->team, block_count(&k->node->y[0], out_rows(k->node)), forward_block, k);
+    team_for(k->team, blocks(k->node), forward_block, k);
 }
 
 /* turned[group][u][v][o][c] = w[group o][u][v][c] */
@@ -189,23 +197,25 @@ static void turn_for_dx(const struct call *k)
 
 /* The outputs that a block of inputs was read by, patch by patch: tap (u, v) of pixel (r, s) is output
  * ((r + pad - u) / stride, (s + pad - v) / stride), if there is one. */
-static const real *dy_patches(const struct node *n, struct block in, struct view dy, int group, real *to, int *ld)
+static const real *dy_patches(const struct node *n, struct block in, struct rows dy, int group, real *to,
+                              int *ld)
 {
     const struct shape w = n->x[WEIGHT];
+    const struct block out = level_of(&n->y[0], in.level);
     const int stride = n->attr.conv.stride, pad = n->attr.conv.pad, outputs = group_outputs(n);
     const real *first = to;
     *ld = dy.ld;
     if (pointwise(n))
-        return at(dy, in.image, in.row, 0) + group * outputs;
+        return dy.p + group * outputs;
     for (int r = in.row; r < in.row + in.rows; r++)
         for (int s = 0; s < in.w; s++)
             for (int u = 0; u < w.h; u++)
                 for (int v = 0; v < w.w; v++, to += outputs) {
                     const int i = r + pad - u, j = s + pad - v;
-                    if (i >= 0 && j >= 0 && i % stride == 0 && j % stride == 0 && i / stride < dy.h
-                        && j / stride < dy.w)
-                        memcpy(to, at(dy, in.image, i / stride, j / stride) + group * outputs,
-                               (size_t)outputs * sizeof *to);
+                    const ptrdiff_t pixel = (ptrdiff_t)(i / stride - dy.first) * out.w + j / stride;
+                    if (i >= 0 && j >= 0 && i % stride == 0 && j % stride == 0 && i / stride < out.h
+                        && j / stride < out.w)
+                        memcpy(to, dy.p + pixel * dy.ld + group * outputs, (size_t)outputs * sizeof *to);
                     else
                         memset(to, 0, (size_t)outputs * sizeof *to);
                 }
@@ -213,14 +223,14 @@ static const real *dy_patches(const struct node *n, struct block in, struct view
     return first;
 }
 
-static void write_dx(const struct call *k, struct block in)
+static void write_dx(const struct call *k, struct block in, struct rows dy)
 {
     const struct node *n = k->node;
-    const struct view dx = k->dx[INPUT], dy = level_view(k->dy[0], in.level);
+    const struct view dx = k->dx[INPUT];
     const int inputs = n->x[WEIGHT].c;
     for (int g = 0; g < n->attr.conv.groups; g++) {
         int ld;
-        const real *p = dy_patches(n, in, dy, g, call_scratch(k), &ld);
+        const real *p = dy_patches(n, in, dy, g, behind(call_scratch(k), dy_bytes(n)), &ld);
         k->kernels->gemm_near(false, in.rows * in.w, inputs, dy_patch(n), p, ld,
                               (const real *)k->work + (ptrdiff_t)g * inputs * dy_patch(n), inputs, k->add[INPUT],
                               dx.p + in.first * dx.ld + g * inputs, dx.ld);
@@ -230,7 +240,8 @@ static void write_dx(const struct call *k, struct block in)
 static void dx_block(const void *job, int index)
 {
     const struct call *k = job;
-    write_dx(k, block_at(&k->node->x[INPUT], in_rows(k->node), index));
+    const struct block in = block_at(&k->node->x[INPUT], in_rows(k->node), index);
+    write_dx(k, in, gradient_rows(k, in, call_scratch(k)));
 }
 
 /* Of a 1x1 convolution dx, too, while dy is in the cache. */
@@ -238,28 +249,32 @@ static void dw_part(const void *job, int index)
 {
     const struct call *k = job;
     const struct node *n = k->node;
-    const struct view dy = k->dy[0];
-    const struct part part = part_at(block_count(&n->y[0], out_rows(n)), index);
+    const struct source dy = { k, &k->dy[0], n->y[0].c };
+    const struct part part = part_at(blocks(n), index);
     const int outputs = group_outputs(n);
     real *dw = (real *)k->work + weights(n) * (1 + index);
+    real *own = call_scratch(k), *own_in = behind(own, dy_bytes(n));
+    real *own_patches = behind(own_in, input_rows_bytes(n, out_rows(n)));
     for (int b = part.from; b < part.to; b++) {
-        const struct block out = block_at(&n->y[0], out_rows(n), b);
-        const struct rows in = input_rows(k, out, call_scratch(k));
+        const struct block out = block_of(n, b);
+        const struct rows in = input_rows(k, out, own_in);
+        struct rows rows = { .first = out.row };
+        rows.p = source_values(&dy, pixels_of(out), own, &rows.ld);
         for (int g = 0; g < n->attr.conv.groups; g++) {
             int ld;
-            const real *p = patches(n, out, level_view(k->x[INPUT], out.level), in, g, after_input(k), &ld);
-            k->kernels->gemm_near(true, outputs, patch(n), out.rows * out.w, dy.p + out.first * dy.ld + g * outputs,
-                                  dy.ld, p, ld, b > part.from, dw + (ptrdiff_t)g * outputs * patch(n), patch(n));
+            const real *p = patches(n, out, level_view(k->x[INPUT], out.level), in, g, own_patches, &ld);
+            k->kernels->gemm_near(true, outputs, patch(n), out.rows * out.w, rows.p + g * outputs, rows.ld, p, ld,
+                                  b > part.from, dw + (ptrdiff_t)g * outputs * patch(n), patch(n));
         }
         if (pointwise(n) && k->dx[INPUT].p)
-            write_dx(k, out);
+            write_dx(k, out, rows);
     }
 }
 
 static void backward(const struct call *k)
 {
     const struct node *n = k->node;
-    const int parts = part_count(block_count(&n->y[0], out_rows(n)));
+    const int parts = part_count(blocks(n));
     if (k->dx[INPUT].p)
         turn_for_dx(k);
     if (k->dx[INPUT].p && !(pointwise(n) && k->dx[WEIGHT].p))
@@ -270,4 +285,6 @@ static void backward(const struct call *k)
     }
 }
 
-const struct conv_way conv_dense = { fits, packed, work, scratch, pack, forward, backward };
+static struct range part(const struct node *n, int index) { return pixels_of(block_of(n, index)); }
+
+const struct conv_way conv_dense = { fits, packed, work, scratch, pack, forward, backward, blocks, part };

@@ -1,4 +1,5 @@
 /* op/conv_depthwise.c -- one input and one output channel a group. */
+#include "base/least.h"
 #include "kernel/kernels.h"
 #include "op/conv.h"
 #include <string.h>
@@ -7,13 +8,16 @@ enum { BLOCK = 1 << 15, SMALL = 1 << 12 };      /* numbers of the output a block
 
 static bool fits(const struct node *n)
 {
-    return n->x[WEIGHT].c == 1 && n->x[WEIGHT].n == n->x[INPUT].c && n->x[WEIGHT].h == n->x[WEIGHT].w;
+    const struct shape w = n->x[WEIGHT];
+    return w.c == 1 && w.n == n->x[INPUT].c && w.h == w.w && n->attr.conv.pad < w.h;
 }
 
 static int rows_a_block(const struct shape *s)
 {
     return block_rows(BLOCK, (ptrdiff_t)widest(s) * s->c);
 }
+
+static int backward_blocks(const struct node *n) { return block_count(&n->y[0], rows_a_block(&n->y[0])); }
 
 /* Where a norm is constant and ends the convolution, that before has ended its own: no rows are brought to their values
  * twice, and small blocks share small maps among the threads. */
@@ -33,14 +37,13 @@ static size_t packed(const struct node *n) { return (size_t)weights(n) * sizeof(
 
 static size_t work(const struct node *n, enum pass pass)
 {
-    const int parts = part_count(block_count(&n->y[0], rows_a_block(&n->y[0])));
-    return pass == FORWARD ? 0 : packed(n) * (size_t)(1 + parts);
+    return pass == FORWARD ? 0 : packed(n) * (size_t)(1 + part_count(backward_blocks(n)));
 }
 
 static size_t scratch(const struct node *n, enum pass pass)
 {
-    (void)pass;
-    return input_rows_bytes(n, rows_a_block(&n->y[0]));
+    const int rows = rows_a_block(&n->y[0]), inputs = rows * n->attr.conv.stride + n->x[WEIGHT].h;
+    return input_rows_bytes(n, rows) + (pass == BACKWARD ? gradient_rows_bytes(n, inputs) : 0);
 }
 
 static struct depthwise geometry(const struct call *k, int in_h, int in_w, int out_h, int out_w, int ldx, int ldy)
@@ -62,6 +65,13 @@ static void turn(const struct call *k, real *packed)
 
 static void pack(const struct call *k) { turn(k, k->packed); }
 
+static int parts(const struct node *n) { return block_count(&n->y[0], forward_rows(n)); }
+
+static struct range part(const struct node *n, int index)
+{
+    return pixels_of(block_at(&n->y[0], forward_rows(n), index));
+}
+
 static void forward_block(const void *job, int index)
 {
     const struct call *k = job;
@@ -76,56 +86,70 @@ static void forward_block(const void *job, int index)
         k->kernels->depthwise_row(&g, out.row + i, in.p, in.first, k->packed, bias, to);
         write_finished(k, out.w, to, y.ld, to, y.ld);
     }
+    hand_over(k, index);
 }
 
 static void forward(const struct call *k)
 {
-    team_for(k->team, block_count(&k->node->y[0], forward_rows(k->node)), forward_block, k);
+    team_for(k->team, parts(k->node), forward_block, k);
 }
 
-static void dx_block(const void *job, int index)
+/* The rows of the input that go with a block of outputs: each with one block, and they reach only rows of y near it. */
+static struct block inputs_of(const struct node *n, struct block out)
 {
-    const struct call *k = job;
-    const struct block in = block_at(&k->node->x[INPUT], rows_a_block(&k->node->x[INPUT]), index);
-    const struct view dx = k->dx[INPUT], dy = level_view(k->dy[0], in.level);
-    const struct depthwise g = geometry(k, in.h, in.w, dy.h, dy.w, dx.ld, dy.ld);
+    const int stride = n->attr.conv.stride, end = out.row + out.rows;
+    struct block in = level_of(&n->x[INPUT], out.level);
+    in.image = out.image;
+    in.row = least(in.h, out.row * stride);
+    in.rows = (end == out.h ? in.h : least(in.h, end * stride)) - in.row;
+    in.first += ((ptrdiff_t)in.image * in.h + in.row) * in.w;
+    return in;
+}
+
+static void write_dx(const struct call *k, struct block in, struct block out, struct rows dy)
+{
+    const struct view dx = k->dx[INPUT];
+    const struct depthwise g = geometry(k, in.h, in.w, out.h, out.w, dx.ld, dy.ld);
     for (int r = 0; r < in.rows; r++)
-        k->kernels->depthwise_dx_row(&g, in.row + r, at(dy, in.image, 0, 0), k->work, k->add[INPUT],
+        k->kernels->depthwise_dx_row(&g, in.row + r, dy.p, dy.first, k->work, k->add[INPUT],
                                      dx.p + (in.first + (ptrdiff_t)r * in.w) * dx.ld);
 }
 
-static void dw_part(const void *job, int index)
+static void add_dw(const struct call *k, struct block in, struct block out, struct rows x, struct rows dy, real *dw)
+{
+    const struct depthwise g = geometry(k, in.h, in.w, out.h, out.w, x.ld, dy.ld);
+    for (int i = out.row; i < out.row + out.rows; i++)
+        k->kernels->depthwise_dw_row(&g, i, x.p, x.first, dy.p + (ptrdiff_t)(i - dy.first) * out.w * dy.ld, dw);
+}
+
+/* dx and dw of a block while its rows of dy are near. */
+static void backward_part(const void *job, int index)
 {
     const struct call *k = job;
     const struct node *n = k->node;
-    const struct view dy = k->dy[0];
     const int rows = rows_a_block(&n->y[0]);
-    const struct part part = part_at(block_count(&n->y[0], rows), index);
-    real *dw = (real *)k->work + weights(n) * (1 + index);
+    const struct part part = part_at(backward_blocks(n), index);
+    real *dw = (real *)k->work + weights(n) * (1 + index), *own = call_scratch(k);
     memset(dw, 0, (size_t)weights(n) * sizeof *dw);
     for (int b = part.from; b < part.to; b++) {
-        const struct block out = block_at(&n->y[0], rows, b);
-        const struct view x = level_view(k->x[INPUT], out.level);
-        const struct rows in = input_rows(k, out, call_scratch(k));
-        const struct depthwise g = geometry(k, x.h, x.w, out.h, out.w, in.ld, dy.ld);
-        for (int i = 0; i < out.rows; i++)
-            k->kernels->depthwise_dw_row(&g, out.row + i, in.p, in.first,
-                                         dy.p + (out.first + (ptrdiff_t)i * out.w) * dy.ld, dw);
+        const struct block out = block_at(&n->y[0], rows, b), in = inputs_of(n, out);
+        const struct rows dy = gradient_rows(k, in, own + input_rows_bytes(n, rows) / sizeof *own);
+        if (k->dx[INPUT].p)
+            write_dx(k, in, out, dy);
+        if (k->dx[WEIGHT].p)
+            add_dw(k, in, out, input_rows(k, out, own), dy, dw);
     }
 }
 
 static void backward(const struct call *k)
 {
     const struct node *n = k->node;
-    const int parts = part_count(block_count(&n->y[0], rows_a_block(&n->y[0])));
-    if (k->dx[INPUT].p) {
+    const int count = part_count(backward_blocks(n));
+    if (k->dx[INPUT].p)
         turn(k, k->work);
-        team_for(k->team, block_count(&n->x[INPUT], rows_a_block(&n->x[INPUT])), dx_block, k);
-    }
-    if (k->dx[WEIGHT].p) {
-        team_for(k->team, parts, dw_part, k);
-        sum_parts(k, (const real *)k->work + weights(n), parts, weights(n), true);
-    }
+    team_for(k->team, count, backward_part, k);
+    if (k->dx[WEIGHT].p)
+        sum_parts(k, (const real *)k->work + weights(n), count, weights(n), true);
 }
 
-const struct conv_way conv_depthwise = { fits, packed, work, scratch, pack, forward, backward };
+const struct conv_way conv_depthwise = { fits, packed, work, scratch, pack, forward, backward, parts, part };

@@ -65,11 +65,18 @@ static struct rows_of_strips block_of(const struct node *n, int index)
     }
 }
 
-/* The first pixel of a row, or -1 if it is one of zeros. */
-static ptrdiff_t pixel_of(const struct rows_of_strips *b, int row)
+/* The first pixel from a row on. */
+static ptrdiff_t pixel_from(const struct rows_of_strips *b, int row)
 {
     const int image = row / (b->h + 1), y = row % (b->h + 1);
-    return row < 0 || image >= b->images || y == b->h ? -1 : b->first + ((ptrdiff_t)image * b->h + y) * b->w;
+    return b->first + ((ptrdiff_t)image * b->h + y) * b->w;
+}
+
+/* That of the row, or -1 if it is one of zeros. */
+static ptrdiff_t pixel_of(const struct rows_of_strips *b, int row)
+{
+    const bool zeros = row < 0 || row / (b->h + 1) >= b->images || row % (b->h + 1) == b->h;
+    return zeros ? -1 : pixel_from(b, row);
 }
 
 /* What a thread works with.  What has [PATCH] holds a matrix for each element, one behind the other. */
@@ -285,6 +292,7 @@ static void forward_block(const void *job, int index)
     lay_out_rows(&y.source, &b, &own);
     multiply(&y, &b, &own);
     write_rows(&y, &b, &own);
+    hand_over(k, index);
 }
 
 static void pack(const struct call *k)
@@ -353,4 +361,11 @@ static void backward(const struct call *k)
         sum_squares(k, parts_of(k), part_count(blocks(k->node)));
 }
 
-const struct conv_way conv_strips = { fits, packed, work, scratch, pack, forward, backward };
+static struct range part(const struct node *n, int index)
+{
+    const struct rows_of_strips b = block_of(n, index);
+    const ptrdiff_t first = pixel_from(&b, b.row);
+    return (struct range){ first, (int)(pixel_from(&b, b.row + b.rows) - first) };
+}
+
+const struct conv_way conv_strips = { fits, packed, work, scratch, pack, forward, backward, blocks, part };

@@ -271,6 +271,7 @@ static void forward_block(const void *job, int index)
                                        .channels = outputs(n), .bias = has_bias(n) ? packed_bias(k) : NULL,
                                        .to = k->y[0] };
     multiply(&y, b, lay_out_around(&y.source, b, own.line), &own);
+    hand_over(k, index);
 }
 
 /* No pixel's sums depend on its block, so that blocks may depend on the team: one a thread, whole tiles each, or more,
@@ -305,9 +306,11 @@ static void pack(const struct call *k)
     team_for(k->team, tiles_round(outputs(k->node)) / TILE_SIDE, pack_for_y, k);
 }
 
+static bool in_pixels(const struct node *n) { return !n->attr.conv.pad && n->attr.conv.pieces == EXACT; }
+
 static void forward(const struct call *k)
 {
-    if (!k->node->attr.conv.pad && k->node->attr.conv.pieces == EXACT)
+    if (in_pixels(k->node))
         team_for(k->team, pixel_blocks(k), forward_pixels, k);
     else
         team_for(k->team, blocks(k->node), forward_block, k);
@@ -397,4 +400,8 @@ static void backward(const struct call *k)
         sum_squares(k, parts_of(k), part_count(blocks(k->node)));
 }
 
-const struct conv_way conv_tiles = { fits, packed, work, scratch, pack, forward, backward };
+/* The blocks of forward_pixels depend on the team. */
+static int parts(const struct node *n) { return in_pixels(n) ? 0 : blocks(n); }
+static struct range part(const struct node *n, int index) { return pixels_of(block_of(n, index)); }
+
+const struct conv_way conv_tiles = { fits, packed, work, scratch, pack, forward, backward, parts, part };

@@ -240,4 +240,5 @@ static void backward(const struct call *k)
     }
 }
 
-const struct conv_way conv_winograd = { fits, packed, work, scratch, pack, forward, backward };
+/* Chunks of tiles are no ranges of pixels: a norm behind takes its moments itself. */
+const struct conv_way conv_winograd = { fits, packed, work, scratch, pack, forward, backward, NULL, NULL };

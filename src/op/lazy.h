@@ -4,8 +4,6 @@
 #define OP_LAZY_H
 #include "graph/op.h"
 
-struct range { ptrdiff_t first; int count; };                   /* of pixels */
-
 /* A tensor of c channels is cut into chunks of this many pixels (about 8192 numbers); the last may be shorter. */
 int chunk_pixels(int c);
 int chunk_count(ptrdiff_t pixels, int c);

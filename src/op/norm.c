@@ -40,34 +40,41 @@ static int chunks_of(const struct node *n)
     return chunk_count((ptrdiff_t)x.n * x.h * x.w, x.c);
 }
 
-/* Two vectors a chunk, and in backward two more for the map. */
+static int parts_of(const struct node *n) { return n->parts ? n->parts : chunks_of(n); }
+
+/* Forward: of each part of x two vectors and its pixels.  Backward: two vectors a chunk, and two more for the map. */
 static size_t work(const struct node *n, enum pass pass)
 {
-    return 2 * ((size_t)chunks_of(n) + (pass == BACKWARD)) * (size_t)n->x[0].c * sizeof(real);
+    const size_t c = (size_t)n->x[0].c;
+    return sizeof(real) * (pass == FORWARD ? (size_t)parts_of(n) * (2 * c + 1) : ((size_t)chunks_of(n) + 1) * 2 * c);
 }
 
-/* The first of a chunk's two vectors; the second follows. */
-static real *partial(const struct call *k, int chunk)
+/* Mean and m2 of a part, then its pixels. */
+static real *part_of(const struct call *k, int part)
 {
-    return (real *)k->work + 2 * (ptrdiff_t)chunk * k->x[0].c;
+    return (real *)k->work + (2 * (ptrdiff_t)k->x[0].c + 1) * part;
 }
 
-static void moments_chunk(const void *job, int chunk)
+static void moments(const struct call *k, int part)
 {
-    const struct call *k = job;
     const struct view x = k->x[0];
-    const struct range r = chunk_range(pixels(x), x.c, chunk);
-    real *mean = partial(k, chunk);
-    k->kernels->moments(r.count, x.c, x.p + r.first * x.ld, x.ld, mean, mean + x.c);
+    const struct range r = k->before ? k->before->op->part(k->before, part) : chunk_range(pixels(x), x.c, part);
+    real *mean = part_of(k, part);
+    if (r.count)
+        k->kernels->moments(r.count, x.c, x.p + r.first * x.ld, x.ld, mean, mean + x.c);
+    mean[2 * (ptrdiff_t)x.c] = (real)r.count;
 }
+
+static void moments_job(const void *job, int part) { moments(job, part); }
 
 static struct moments batch_moments(const struct call *k, int c)
 {
+    const int channels = k->x[0].c;
     struct moments all = {0};
-    for (int chunk = 0; chunk < chunks_of(k->node); chunk++) {
-        const real *mean = partial(k, chunk);
-        const struct range r = chunk_range(pixels(k->x[0]), k->x[0].c, chunk);
-        all = merged(all, (struct moments){ r.count, mean[c], mean[k->x[0].c + c] });
+    for (int i = 0; i < parts_of(k->node); i++) {
+        const real *part = part_of(k, i);
+        if (part[2 * channels] > 0)
+            all = merged(all, (struct moments){ part[2 * channels], part[c], part[channels + c] });
     }
     return all;
 }
@@ -100,14 +107,20 @@ static void forward_block(const void *job, int block)
 
 static void forward(const struct call *k)
 {
-    if (k->node->attr.norm.training)
-        team_for(k->team, chunks_of(k->node), moments_chunk, k);
+    if (k->node->attr.norm.training && !(k->node->led && k->node->parts))
+        team_for(k->team, parts_of(k->node), moments_job, k);
     team_for(k->team, (k->x[0].c + BLOCK - 1) / BLOCK, forward_block, k);
 }
 
 static struct affine affine_of(const struct call *k)
 {
     return (struct affine){ k->ly[0].scale, k->ly[0].shift, k->node->attr.norm.act, k->node->attr.norm.slope };
+}
+
+/* The first of a chunk's two vectors; the second follows. */
+static real *partial(const struct call *k, int chunk)
+{
+    return (real *)k->work + 2 * (ptrdiff_t)chunk * k->x[0].c;
 }
 
 static void sums_chunk(const void *job, int chunk)
@@ -149,27 +162,36 @@ static void sums_block(const void *job, int block)
 }
 
 /* dx may be dy's memory. */
-static void dx_chunk(const void *job, int chunk)
+static void write_dx(const struct call *k, struct range r, bool add, real *dx, int ld)
 {
-    const struct call *k = job;
-    const struct view x = k->x[0], dy = k->dy[0], dx = k->dx[0];
-    const struct range r = chunk_range(pixels(x), x.c, chunk);
+    const struct view x = k->x[0], dy = k->dy[0];
     const real *slope = partial(k, chunks_of(k->node));
     const struct affine f = affine_of(k);
     const struct norm_map map = { slope, saved(k).mean, slope + x.c };
-    k->kernels->norm_dx(&f, &map, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, k->add[0],
-                        dx.p + r.first * dx.ld, dx.ld);
+    k->kernels->norm_dx(&f, &map, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, add, dx,
+                        ld);
 }
+
+static void dx_chunk(const void *job, int chunk)
+{
+    const struct call *k = job;
+    const struct view dx = k->dx[0];
+    const struct range r = chunk_range(pixels(dx), dx.c, chunk);
+    write_dx(k, r, k->add[0], dx.p + r.first * dx.ld, dx.ld);
+}
+
+static void gradient(const struct call *k, struct range r, real *dx, int ld) { write_dx(k, r, false, dx, ld); }
 
 static void backward(const struct call *k)
 {
     const int chunks = chunks_of(k->node);
     team_for(k->team, chunks, sums_chunk, k);
     team_for(k->team, (k->x[0].c + BLOCK - 1) / BLOCK, sums_block, k);
-    if (k->dx[0].p)
+    if (k->dx[0].p && !k->node->led)
         team_for(k->team, chunks, dx_chunk, k);
 }
 
 const struct op op_norm = {
     .name = "norm", .in_min = 5, .in_max = 5, .bwd_reads_x = 1, .pends = true, .takes_levels = 1, .changes = 0x18,
-    .shape = shape, .save = save, .work = work, .forward = forward, .backward = backward };
+    .shape = shape, .save = save, .work = work, .forward = forward, .backward = backward, .moments = moments,
+    .gradient = gradient };
