@@ -1,5 +1,6 @@
-/* tests/test_conv_norm.c -- norm and activation that a convolution applies itself (attr.conv.norm) against the three
- * layers one by one: the same bits, for each way to convolve. */
+/* tests/test_conv_norm.c -- a convolution and the norm behind it, for each way to convolve: norm and activation that
+ * the convolution applies itself (attr.conv.norm) against the three layers one by one, and a norm that it leads in
+ * training against one on its own; the same bits. */
 #include "base/random.h"
 #include "kernel/kernels.h"
 #include "kernel/tables.h"
@@ -150,8 +151,119 @@ static void test_same_bits(void **state)
     }
 }
 
+/* ---- training ---- */
+
+/* A value between two parameters, so that the convolution has both gradients to make. */
+static void build_trained(const struct conv_case *row, bool unfused, struct graph *g, struct params *params)
+{
+    struct error err = {0};
+    struct builder b = { .graph = g, .params = params, .training = true, .unfused = unfused, .pieces = row->pieces };
+    *g = (struct graph){0};
+    const value x = conv_norm(&b, "first", 0, input(&b, row), pointwise(row->in));
+    graph_output(&b, "y", activate(&b, conv_norm(&b, "conv", 0, x, row->conv), row->act));
+    if (!graph_build(&b, &err))
+        fail_msg("%s: %s", row->name, err.text);
+}
+
+static bool is_led(const struct graph *g, enum pass pass)
+{
+    for (int i = 0; i < g->node_count; i++)
+        if (g->nodes[i].op == &op_norm && strncmp(g->nodes[i].name, "conv", 4) == 0)
+            return g->nodes[i].led[pass];
+    fail_msg("there is no norm");
+    return false;
+}
+
+/* y, the running statistics and all gradients after a step. */
+static struct output train(const struct conv_case *row, const struct kernels *kernels, bool unfused, int threads,
+                           bool led[2])
+{
+    struct error err = {0};
+    struct graph g;
+    struct params params = {0};
+    const struct team team = { threads };
+    build_trained(row, unfused, &g, &params);
+    graph_free(&g);
+    if (!params_layout(&params, NULL, 0, &err))
+        fail_msg("%s", err.text);
+    fill(params.value, params.total, 1);
+    build_trained(row, unfused, &g, &params);
+    real *gradients = calloc((size_t)params.trained, sizeof *gradients);
+    const struct binding to = { .params = &params, .values = params.value, .gradients = gradients, .team = &team,
+                                .kernels = kernels };
+    if (!graph_bind(&g, &to, &err))
+        fail_msg("%s", err.text);
+    const struct view x = graph_view(&g, 0), y = graph_view(&g, graph_output_named(&g, "y"));
+    const struct view dy = graph_gradient(&g, graph_output_named(&g, "y"));
+    const ptrdiff_t outputs = pixels(y) * y.c;
+    fill(x.p, pixels(x) * x.c, 2);
+    graph_forward(&g, 0);
+    struct output out = { NULL, (size_t)(outputs + params.total + params.trained) };
+    out.p = malloc(out.numbers * sizeof *out.p);
+    assert_non_null(out.p);
+    memcpy(out.p, y.p, (size_t)outputs * sizeof *out.p);
+    fill(dy.p, outputs, 3);
+    graph_backward(&g, false);
+    memcpy(out.p + outputs, params.value, (size_t)params.total * sizeof *out.p);
+    memcpy(out.p + outputs + params.total, gradients, (size_t)params.trained * sizeof *out.p);
+    led[FORWARD] = is_led(&g, FORWARD);
+    led[BACKWARD] = is_led(&g, BACKWARD);
+    free(gradients);
+    graph_free(&g);
+    params_free(&params);
+    return out;
+}
+
+static void check_led(const struct conv_case *row, const struct kernels *kernels, const bool want[2])
+{
+    bool led[2], alone[2];
+    struct output apart = train(row, kernels, true, 1, alone), one = train(row, kernels, false, 1, led),
+                  three = train(row, kernels, false, 3, led);
+    if (led[FORWARD] != want[FORWARD] || led[BACKWARD] != want[BACKWARD] || alone[FORWARD] || alone[BACKWARD])
+        fail_msg("%s: led %d %d, on its own %d %d", row->name, led[FORWARD], led[BACKWARD], alone[FORWARD],
+                 alone[BACKWARD]);
+    assert_int_equal(compare(row, kernels->name, one, apart), 0);
+    assert_int_equal(compare(row, "three threads", three, one), 0);
+    free(apart.p);
+    free(one.p);
+    free(three.p);
+}
+
+static void test_led(void **state)
+{
+    const struct { struct conv_case row; bool led[2]; } cases[] = {
+        { { "depthwise", 13, 9, 11, depthwise(3, 1), ACT_RELU, false, 0 }, { true, true } },
+        { { "depthwise, many blocks", 300, 31, 33, depthwise(5, 1), ACT_LEAKY_RELU, false, 0 }, { true, true } },
+        { { "depthwise, stride", 130, 33, 40, depthwise(5, 2), ACT_NONE, false, 0 }, { true, true } },
+        { { "depthwise, stride, bias", 300, 32, 23, biased(depthwise(3, 2)), ACT_SILU, false, 0 }, { true, true } },
+        { { "depthwise, levels", 17, 7, 5, depthwise(5, 1), ACT_HARD_SWISH, true, 0 }, { true, true } },
+        { { "tiles, 3x3", 17, 29, 31, biased(dense(20, 3, 1)), ACT_SILU, false, 3 }, { true, true } },
+        { { "tiles, 5x5, levels", 16, 17, 15, dense(17, 5, 1), ACT_RELU, true, 3 }, { true, true } },
+        { { "strips", 32, 29, 31, dense(36, 3, 1), ACT_RELU, false, 3 }, { true, false } },
+        { { "strips, levels", 33, 7, 5, dense(32, 3, 1), ACT_RELU, true, 2 }, { true, false } },
+        { { "Winograd", 16, 9, 11, biased(dense(20, 3, 1)), ACT_RELU, false, 0 }, { false, false } },
+        { { "dense, stride", 5, 49, 51, biased(dense(19, 3, 2)), ACT_RELU, false, 0 }, { true, true } },
+        { { "dense, 1x1", 58, 29, 31, pointwise(58), ACT_LEAKY_RELU, false, 0 }, { true, true } },
+        { { "dense, 1x1, stride", 58, 29, 31, { .out = 20, .kernel = 1, .stride = 2, .groups = 1 }, ACT_RELU,
+            false, 0 }, { true, true } },
+        { { "dense, 1x1, levels", 24, 40, 31, biased(pointwise(58)), ACT_RELU6, true, 0 }, { true, true } },
+        { { "dense, levels", 3, 7, 5, dense(18, 3, 1), ACT_RELU6, true, 0 }, { true, true } },
+        { { "dense, groups", 6, 25, 27, { .out = 4, .kernel = 3, .stride = 1, .pad = 1, .groups = 2 }, ACT_RELU,
+            false, 0 }, { true, true } },
+    };
+    const struct kernels *fastest = kernels_pick(NULL, NULL);
+    struct kernels plain = *kernels_pick("ref", NULL);
+    (void)state;
+    plain.tiles = &tiles_ref;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        check_led(&cases[i].row, &plain, cases[i].led);
+        if (fastest->tiles || !cases[i].row.pieces)
+            check_led(&cases[i].row, fastest, cases[i].led);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_same_bits) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_same_bits), cmocka_unit_test(test_led) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -291,9 +291,11 @@ static void find_norms(struct graph *g)
             continue;
         if (norm->op->moments && norm->attr.norm.training)
             norm->parts = before->op->parts(before);
-        norm->led = !g->unfused && x->consumers == 1 && !x->is_output;
-        if (norm->led)
-            g->behind[x->producer] = i;
+        if (g->unfused || x->consumers > 1 || x->is_output)
+            continue;
+        norm->led[FORWARD] = norm->parts > 0;
+        norm->led[BACKWARD] = before->op->reads_once(before);
+        g->behind[x->producer] = i;
     }
 }
 
@@ -344,11 +346,9 @@ static void use_gradient(struct graph *g, value v, int time)
 static void use_norm(struct graph *g, int i)
 {
     const int norm = g->behind[i], back = 2 * g->node_count - i;
-    if (norm == NOWHERE)
-        return;
-    if (g->nodes[norm].parts)
+    if (norm != NOWHERE && g->nodes[norm].led[FORWARD])
         use(g, g->work[FORWARD][norm], i);
-    if (!runs_backward(g, i))
+    if (norm == NOWHERE || !g->nodes[norm].led[BACKWARD] || !runs_backward(g, i))
         return;
     use(g, g->save[norm], back);
     use(g, g->work[BACKWARD][norm], back);

@@ -66,7 +66,7 @@ struct node {
     struct shape x[OP_IN], y[OP_OUT];
     union attr attr;
     int parts;                          /* a norm: in which the op before it makes x, or 0 */
-    bool led;                           /* by that op (struct op) */
+    bool led[2];                        /* in that pass, by that op (struct op) */
 };
 
 /* One evaluation of one node. */
@@ -117,10 +117,11 @@ struct op {                             /* what a row leaves out is 0, always th
     void (*backward)(const struct call *);
     double (*macs)(const struct node *);                        /* multiply-adds of the layer's definition */
 
-    /* An op that makes y[0] in parts leads the norm that alone reads it: in training it has the norm look at each part
-     * that it has just written, and reads dy through it.  So the norm has one pass over memory less each way. */
+    /* In training an op leads the norm that alone reads what it makes: has it look at each part that has just been
+     * written, and reads dy through it.  So the norm has one pass over memory less each way. */
     int (*parts)(const struct node *);                          /* the op's: of y[0]; or 0 */
     struct range (*part)(const struct node *, int index);       /* likewise; may be empty */
+    bool (*reads_once)(const struct node *);                    /* likewise: backward reads dy once, or nearly so */
     void (*moments)(const struct call *, int part);                             /* the norm's, in forward */
     void (*gradient)(const struct call *, struct range, real *dx, int ld);      /* the norm's, after its backward */
 };

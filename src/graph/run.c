@@ -89,7 +89,7 @@ static struct call make_call(const struct graph *g, int i, enum pass pass)
     call.packed = item_memory(g, g->packed[i]);
     call.work = item_memory(g, g->work[pass][i]);
     call.before = n->parts ? &g->nodes[g->values[n->operand[0]].producer] : NULL;
-    if (g->behind[i] != NOWHERE && (pass == BACKWARD || g->nodes[g->behind[i]].parts))
+    if (g->behind[i] != NOWHERE && g->nodes[g->behind[i]].led[pass])
         call.behind = &g->calls[pass][g->behind[i]];
     return call;
 }

@@ -269,6 +269,7 @@ static size_t scratch(const struct node *n, enum pass pass)
 
 static int parts(const struct node *n) { return way(n)->parts ? way(n)->parts(n) : 0; }
 static struct range part(const struct node *n, int index) { return way(n)->part(n, index); }
+static bool reads_once(const struct node *n) { return way(n)->reads_once; }
 
 static void forward(const struct call *k) { way(k->node)->forward(k); }
 
@@ -287,5 +288,5 @@ static double macs(const struct node *n)
 
 const struct op op_conv = {
     .name = "conv", .in_min = 2, .in_max = 7, .bwd_reads_x = 1 << INPUT | 1 << WEIGHT, .takes_lazy = 1 << INPUT,
-    .takes_levels = 1 << INPUT, .shape = shape, .packed = packed, .work = work,
-    .scratch = scratch, .pack = pack, .forward = forward, .backward = backward, .macs = macs, .parts = parts, .part = part };
+    .takes_levels = 1 << INPUT, .shape = shape, .packed = packed, .work = work, .scratch = scratch, .pack = pack,
+    .forward = forward, .backward = backward, .macs = macs, .parts = parts, .part = part, .reads_once = reads_once };

@@ -287,4 +287,4 @@ static void backward(const struct call *k)
 
 static struct range part(const struct node *n, int index) { return pixels_of(block_of(n, index)); }
 
-const struct conv_way conv_dense = { fits, packed, work, scratch, pack, forward, backward, blocks, part };
+const struct conv_way conv_dense = { fits, packed, work, scratch, pack, forward, backward, blocks, part, true };

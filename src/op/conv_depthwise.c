@@ -152,4 +152,4 @@ static void backward(const struct call *k)
         sum_parts(k, (const real *)k->work + weights(n), count, weights(n), true);
 }
 
-const struct conv_way conv_depthwise = { fits, packed, work, scratch, pack, forward, backward, parts, part };
+const struct conv_way conv_depthwise = { fits, packed, work, scratch, pack, forward, backward, parts, part, true };

@@ -404,4 +404,4 @@ static void backward(const struct call *k)
 static int parts(const struct node *n) { return in_pixels(n) ? 0 : blocks(n); }
 static struct range part(const struct node *n, int index) { return pixels_of(block_of(n, index)); }
 
-const struct conv_way conv_tiles = { fits, packed, work, scratch, pack, forward, backward, parts, part };
+const struct conv_way conv_tiles = { fits, packed, work, scratch, pack, forward, backward, parts, part, true };

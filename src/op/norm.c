@@ -107,7 +107,7 @@ static void forward_block(const void *job, int block)
 
 static void forward(const struct call *k)
 {
-    if (k->node->attr.norm.training && !(k->node->led && k->node->parts))
+    if (k->node->attr.norm.training && !k->node->led[FORWARD])
         team_for(k->team, parts_of(k->node), moments_job, k);
     team_for(k->team, (k->x[0].c + BLOCK - 1) / BLOCK, forward_block, k);
 }
@@ -187,7 +187,7 @@ static void backward(const struct call *k)
     const int chunks = chunks_of(k->node);
     team_for(k->team, chunks, sums_chunk, k);
     team_for(k->team, (k->x[0].c + BLOCK - 1) / BLOCK, sums_block, k);
-    if (k->dx[0].p && !k->node->led)
+    if (k->dx[0].p && !k->node->led[BACKWARD])
         team_for(k->team, chunks, dx_chunk, k);
 }
 
