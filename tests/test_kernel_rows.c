@@ -58,7 +58,12 @@ static void activations(const struct kernels *k, int c, bool add, const struct i
 static void normalisation(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
     const struct norm_map map = { in->shift, in->mean, in->shift };
-    k->moments(PIXELS, c, in->a, c + 3, out->z, out->z + c);
+    double mean[CHANNELS], m2[CHANNELS];
+    k->moments(PIXELS, c, in->a, c + 3, mean, m2);
+    for (int i = 0; i < c; i++) {
+        out->z[i] = (float)mean[i];
+        out->z[c + i] = (float)m2[i];
+    }
     for (int act = ACT_NONE; act <= ACT_GELU; act++) {
         const struct affine f = { in->scale, in->shift, (enum act)act, 0.1f };
         float *sum = out->z + (2 * act + 2) * c, *dx = out->y + act * PIXELS * (c + 1);
@@ -227,8 +232,33 @@ static void test_rows(void **state)
     assert_int_equal(failed, 0);
 }
 
+/* The moments of a float's numbers are those of exact arithmetic, also beside a large mean. */
+static void test_exact_moments(void **state)
+{
+    static const char *const isas[] = { "ref", "sse", "avx2", "avx512", "neon" };
+    enum { ROWS = 1000, C = 19 };
+    static float x[ROWS * C];
+    long double mean[C] = {0}, m2[C] = {0};
+    (void)state;
+    fill(x, ROWS * C, 99, 101, 9);
+    for (int i = 0; i < ROWS * C; i++)
+        mean[i % C] += x[i] / (long double)ROWS;
+    for (int i = 0; i < ROWS * C; i++)
+        m2[i % C] += (x[i] - mean[i % C]) * (x[i] - mean[i % C]);
+    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
+        const struct kernels *k = kernels_pick(isas[i], NULL);
+        double got[C], got_m2[C];
+        if (k)
+            k->moments(ROWS, C, x, C, got, got_m2);
+        for (int c = 0; k && c < C; c++)
+            if (!(fabsl(got[c] - mean[c]) <= 1e-12L * mean[c] && fabsl(got_m2[c] - m2[c]) <= 1e-9L * m2[c]))
+                fail_msg("%s: channel %d: %.17g %.17g, should be %.17Lg %.17Lg; SEED=%" PRIu64, isas[i], c, got[c],
+                         got_m2[c], mean[c], m2[c], seed());
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_exact_moments) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

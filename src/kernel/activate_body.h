@@ -16,6 +16,7 @@ struct rows {
     int ldy;
     const float *mean, *slope, *shift;          /* of norms */
     float *sum, *sum_x;
+    double *total, *squares;                    /* of moments */
 };
 
 /* A vector of a row; that of a later row is asked for, as the processor itself looks no further than a page. */

@@ -85,7 +85,7 @@ struct kernels {
                             bool add, real *dx, int lddx);
 
     /* Of n >= 1 pixels each channel's mean, and sum of squares of x - mean. */
-    void (*moments)(int n, int c, const real *x, int ldx, real *mean, real *m2);
+    void (*moments)(int n, int c, const real *x, int ldx, double *mean, double *m2);
     /* Of a normalisation and the activation behind it, g = dy act'(z): sums over n pixels of g and of g (x - mean), and
      * the gradient, which may be written to dy's memory.  scale is not NULL. */
     void (*norm_sums)(const struct affine *, int n, int c, const real *x, int ldx, const real *dy, int lddy,

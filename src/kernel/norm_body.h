@@ -1,32 +1,40 @@
 /* kernel/norm_body.h -- what normalisation sums and maps; included after activate_body.h. */
 #include <string.h>
 
-/* The moments of the rows before `from`, in sum (the mean) and sum_x (m2), become those of the rows before `to`, merged
- * as in op/moments.h: one pass over memory, and as exact as two. */
+/* In double the squares of numbers, less that of their mean, lose nothing that numbers hold: one pass is enough. */
 INLINED void moments_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
 {
-    const float share = (float)(to - from) / (float)to;
-    const vec before = vec_load(r->sum + c, lanes);
-    vec mean = vec_zero(), m2 = vec_load(r->sum_x + c, lanes);
+    const size_t bytes = (size_t)lanes * sizeof(double);
+    wide sum[2] = { { 0 }, { 0 } }, squares[2] = { { 0 }, { 0 } };
     (void)act;
-    for (ptrdiff_t i = from; i < to; i++)
-        mean = vec_add(mean, read_on(r->x + i * r->ldx + c, r->ldx, lanes));
-    mean = vec_mul(mean, vec_all(1 / (float)(to - from)));
+    memcpy(sum, r->total + c, bytes);
+    memcpy(squares, r->squares + c, bytes);
     for (ptrdiff_t i = from; i < to; i++) {
-        const vec d = vec_sub(vec_load(r->x + i * r->ldx + c, lanes), mean);
-        m2 = vec_fma(d, d, m2);
+        const float *x = r->x + i * r->ldx + c;
+        float some[VEC];
+        __builtin_prefetch(x + AHEAD * (ptrdiff_t)r->ldx);
+        if (lanes < VEC)
+            vec_store(some, vec_load(x, lanes), VEC);
+        for (int h = 0; h < 2; h++) {
+            const wide v = wide_load((lanes < VEC ? some : x) + h * VEC / 2);
+            sum[h] += v;
+            squares[h] += v * v;
+        }
     }
-    const vec d = vec_sub(mean, before);
-    vec_store(r->sum + c, vec_fma(d, vec_all(share), before), lanes);
-    vec_store(r->sum_x + c, vec_fma(vec_mul(d, d), vec_all((float)from * share), m2), lanes);
+    memcpy(r->total + c, sum, bytes);
+    memcpy(r->squares + c, squares, bytes);
 }
 
-static void moments(int n, int c, const real *x, int ldx, real *mean, real *m2)
+static void moments(int n, int c, const real *x, int ldx, double *mean, double *m2)
 {
     memset(mean, 0, (size_t)c * sizeof *mean);
     memset(m2, 0, (size_t)c * sizeof *m2);
-    each_vector(moments_lanes, ACT_NONE, &(struct rows){ .n = n, .c = c, .x = x, .ldx = ldx, .sum = mean,
-                                                         .sum_x = m2 });
+    each_vector(moments_lanes, ACT_NONE, &(struct rows){ .n = n, .c = c, .x = x, .ldx = ldx, .total = mean,
+                                                         .squares = m2 });
+    for (int i = 0; i < c; i++) {
+        mean[i] /= n;
+        m2[i] -= mean[i] * mean[i] * n;
+    }
 }
 
 INLINED void sums_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)

@@ -1,7 +1,7 @@
 /* kernel/norm_ref.h -- the definitions, an element at a time; included after activate_ref.h. */
 #include "kernel/kernels.h"
 
-static void moments(int n, int c, const real *x, int ldx, real *mean, real *m2)
+static void moments(int n, int c, const real *x, int ldx, double *mean, double *m2)
 {
     for (int i = 0; i < c; i++)
         mean[i] = m2[i] = 0;
@@ -9,10 +9,10 @@ static void moments(int n, int c, const real *x, int ldx, real *mean, real *m2)
         for (int i = 0; i < c; i++)
             mean[i] += x[(ptrdiff_t)row * ldx + i];
     for (int i = 0; i < c; i++)
-        mean[i] /= (real)n;
+        mean[i] /= n;
     for (int row = 0; row < n; row++)
         for (int i = 0; i < c; i++) {
-            const real d = x[(ptrdiff_t)row * ldx + i] - mean[i];
+            const double d = x[(ptrdiff_t)row * ldx + i] - mean[i];
             m2[i] += d * d;
         }
 }

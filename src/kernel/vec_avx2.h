@@ -16,3 +16,6 @@ static inline vec vec_load(const float *p, ptrdiff_t lanes)
     { return lanes < VEC ? _mm256_maskload_ps(p, vec_mask(lanes)) : _mm256_loadu_ps(p); }
 static inline void vec_store(float *p, vec a, ptrdiff_t lanes)
     { if (lanes < VEC) _mm256_maskstore_ps(p, vec_mask(lanes), a); else _mm256_storeu_ps(p, a); }
+
+typedef __m256d wide;
+static inline wide wide_load(const float *p)          { return _mm256_cvtps_pd(_mm_loadu_ps(p)); }

@@ -25,3 +25,6 @@ static inline void vec_store(float *p, vec a, ptrdiff_t lanes)
     vst1q_f32(part, a);
     memcpy(p, part, (size_t)(lanes < VEC ? lanes : VEC) * sizeof *p);
 }
+
+typedef float64x2_t wide;
+static inline wide wide_load(const float *p)          { return vcvt_f64_f32(vld1_f32(p)); }

@@ -26,3 +26,7 @@ static inline void vec_store(float *p, vec a, ptrdiff_t lanes)
     if (lanes > 2)
         _mm_store_ss(p + 2, _mm_movehl_ps(a, a));
 }
+
+typedef __m128d wide;
+static inline wide wide_load(const float *p)
+    { return _mm_cvtps_pd(_mm_castpd_ps(_mm_load_sd((const void *)p))); }

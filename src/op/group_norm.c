@@ -33,11 +33,10 @@ static size_t work(const struct node *n, enum pass pass)
                            : 2 * images * (size_t)n->x[0].c * sizeof(double);
 }
 
-/* Three vectors. */
+/* Of a chunk the moments, or the three vectors of the map. */
 static size_t scratch(const struct node *n, enum pass pass)
 {
-    (void)pass;
-    return 3 * (size_t)n->x[0].c * sizeof(real);
+    return (size_t)n->x[0].c * (pass == FORWARD ? 2 * sizeof(double) : 3 * sizeof(real));
 }
 
 static real *saved(const struct call *k, int image)
@@ -59,11 +58,11 @@ static struct range part(struct range image, int c, int i)
 }
 
 /* Those of `channels` neighbours that have `count` pixels each. */
-static struct moments joined(int count, int channels, const real *mean, const real *m2)
+static struct moments joined(int count, int channels, const double *mean, const double *m2)
 {
     struct moments all = { (double)count * channels, 0, 0 };
     for (int c = 0; c < channels; c++)
-        all.mean += mean[c] / (double)channels;
+        all.mean += mean[c] / channels;
     for (int c = 0; c < channels; c++)
         all.m2 += m2[c] + count * (mean[c] - all.mean) * (mean[c] - all.mean);
     return all;
@@ -76,7 +75,7 @@ static const struct moments *group_moments(const struct call *k, int image)
     const int groups = k->node->attr.norm.groups, size = x.c / groups;
     const struct range all = image_range(x, image);
     struct moments *group = (struct moments *)k->work + (ptrdiff_t)image * groups;
-    real *mean = call_scratch(k), *m2 = mean + x.c;
+    double *mean = call_scratch(k), *m2 = mean + x.c;
     memset(group, 0, (size_t)groups * sizeof *group);
     for (int i = 0; i < chunk_count(all.count, x.c); i++) {
         const struct range r = part(all, x.c, i);

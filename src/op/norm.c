@@ -46,23 +46,24 @@ static int parts_of(const struct node *n) { return n->parts ? n->parts : chunks_
 static size_t work(const struct node *n, enum pass pass)
 {
     const size_t c = (size_t)n->x[0].c;
-    return sizeof(real) * (pass == FORWARD ? (size_t)parts_of(n) * (2 * c + 1) : ((size_t)chunks_of(n) + 1) * 2 * c);
+    return pass == FORWARD ? (size_t)parts_of(n) * (2 * c + 1) * sizeof(double)
+                           : ((size_t)chunks_of(n) + 1) * 2 * c * sizeof(real);
 }
 
 /* Mean and m2 of a part, then its pixels. */
-static real *part_of(const struct call *k, int part)
+static double *part_of(const struct call *k, int part)
 {
-    return (real *)k->work + (2 * (ptrdiff_t)k->x[0].c + 1) * part;
+    return (double *)k->work + (2 * (ptrdiff_t)k->x[0].c + 1) * part;
 }
 
 static void moments(const struct call *k, int part)
 {
     const struct view x = k->x[0];
     const struct range r = k->before ? k->before->op->part(k->before, part) : chunk_range(pixels(x), x.c, part);
-    real *mean = part_of(k, part);
+    double *mean = part_of(k, part);
     if (r.count)
         k->kernels->moments(r.count, x.c, x.p + r.first * x.ld, x.ld, mean, mean + x.c);
-    mean[2 * (ptrdiff_t)x.c] = (real)r.count;
+    mean[2 * (ptrdiff_t)x.c] = r.count;
 }
 
 static void moments_job(const void *job, int part) { moments(job, part); }
@@ -72,7 +73,7 @@ static struct moments batch_moments(const struct call *k, int c)
     const int channels = k->x[0].c;
     struct moments all = {0};
     for (int i = 0; i < parts_of(k->node); i++) {
-        const real *part = part_of(k, i);
+        const double *part = part_of(k, i);
         if (part[2 * channels] > 0)
             all = merged(all, (struct moments){ part[2 * channels], part[c], part[channels + c] });
     }
