@@ -199,6 +199,43 @@ static void test_dsl_twin(void **state)
             dsl_case(seed, cases[i].candidates, cases[i].objects, cases[i].topk);
 }
 
+/* Costs lie between the bounds that kernels find, overlaps being off by as much as is told, also of logits and
+ * backgrounds far beyond what is usual. */
+static void test_cost_bounds(void **state)
+{
+    (void)state;
+    enum { MANY = 5 };
+    static struct pairs pairs;
+    const struct kernels *kernels = kernels_wanted(NULL);
+    int told = 0;
+    for (uint64_t seed = 0; seed < 2000; seed++) {
+        struct random r = random_of(seed, 4, 0);
+        const struct dsl_config config = { .iou_factor = (const double[]){ 3, 0.25, 0, 1000 }[seed % 4] };
+        const int n = MANY + random_below(&r, PAIRS - MANY + 1);
+        double cost[PAIRS];
+        int within = 0;
+        for (int i = 0; i < n; i++) {
+            const double size = pow(10, random_range(&r, -1, seed % 10 ? 2 : 37));
+            const double iou = random_below(&r, 4) ? random_range(&r, 0, 1) : pow(10, random_range(&r, -9, 0));
+            pairs.off[i] = (float)(random_below(&r, 4) ? random_range(&r, 0, 1e-3) : 0);
+            pairs.iou[i] = (float)fmax(0, iou + pairs.off[i] * random_range(&r, -0.99, 0.99));
+            pairs.logit[i] = (float)(size * random_range(&r, -1, 1));
+            pairs.apart[i] = (float)(dsl_background(&pairs.logit[i], 1) + size * random_range(&r, 0, 1));
+            cost[i] = dsl_cost(&config, pairs.apart[i], pairs.logit[i], iou);
+        }
+        const double most = kernels->costs((float)config.iou_factor, n, &pairs, MANY);
+        for (int i = 0; i < n; i++) {
+            within += cost[i] <= most;
+            told += pairs.least[i] > -INFINITY;
+            if (!(pairs.least[i] <= cost[i]))
+                fail_msg("%.9g is no bound of the cost %.9g; SEED=%d", (double)pairs.least[i], cost[i], (int)seed);
+        }
+        if (within < MANY)
+            fail_msg("%d costs, not %d, are within %.9g; SEED=%d", within, MANY, most, (int)seed);
+    }
+    assert_true(told > 100000);                         /* the cases say something */
+}
+
 /* All candidates equal: an object takes the first ones, and of equal objects the first keeps them. */
 static void test_dsl_ties(void **state)
 {
@@ -324,6 +361,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_priors), cmocka_unit_test(test_inside), cmocka_unit_test(test_dsl_twin),
+        cmocka_unit_test(test_cost_bounds),
         cmocka_unit_test(test_dsl_ties), cmocka_unit_test(test_atss_twin),
     };
     return cmocka_run_group_tests_name("detect: assignment", tests, NULL, NULL);

@@ -72,6 +72,21 @@ static void test_artanh(void **state)
     assert_true(artanh_below(0) == 0);
 }
 
+/* Next to 1 it is the difference of larger numbers. */
+static void test_log(void **state)
+{
+    double worst = 0;
+    (void)state;
+    for (uint32_t bits = 0x00800000; bits < 0x7f800000; bits += EVERY) {
+        float x;
+        memcpy(&x, &bits, sizeof x);
+        worst = fmax(worst, fabs(log_of(x) - log(x)) / (1 + fabs(log(x))));
+    }
+    printf("ln x: %.3g\n", worst);
+    assert_true(worst <= 2e-7);
+    assert_true(log_of(1) == 0);
+}
+
 static void test_normal_cdf(void **state)
 {
     double worst = 0;
@@ -87,6 +102,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exp), cmocka_unit_test(test_exp_double), cmocka_unit_test(test_artanh),
-        cmocka_unit_test(test_normal_cdf) };
+        cmocka_unit_test(test_log), cmocka_unit_test(test_normal_cdf) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

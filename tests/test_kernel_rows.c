@@ -128,7 +128,7 @@ static void overlaps(const struct kernels *k, int c, bool add, const struct inpu
 {
     enum { PARTS = (CHANNELS + HULL - 1) / HULL };
     static struct boxes part[PARTS], hull;
-    int list[CHANNELS + 1];
+    int list[CHANNELS];
     for (int i = 0; i < PARTS * HULL; i++) {
         struct boxes *b = &part[i / HULL];
         float *const edge[4] = { b->x1, b->y1, b->x2, b->y2 };
@@ -150,6 +150,27 @@ static void overlaps(const struct kernels *k, int c, bool add, const struct inpu
     out->y[1] = (float)count;
     for (int i = 0; i < count; i++)
         out->y[2 + i] = (float)list[i];
+}
+
+/* c pairs, logits as for the focal loss.  Some overlaps, where `add`, are too uncertain to tell. */
+static void costs(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+{
+    static struct pairs pairs;
+    int list[CHANNELS];
+    for (int i = 0; i < c; i++) {
+        pairs.logit[i] = (add ? 5 : 1) * in->a[i];
+        pairs.iou[i] = i % 4 == 0 ? 0 : fabsf(in->b[i]) / 8;
+        pairs.off[i] = add && i % 5 == 0 ? INFINITY : 1e-6f * (float)(i % 4);
+        pairs.apart[i] = 50 + in->a[c + i];
+    }
+    const float most = k->costs(3, c, &pairs, 5);
+    out->z[0] = isinf(most) ? -1 : most;
+    for (int i = 0; i < c; i++)
+        out->z[1 + i] = isinf(pairs.least[i]) ? -1 : pairs.least[i];
+    const int count = k->list_costs(c, &pairs, 55, list);
+    out->y[0] = (float)count;
+    for (int i = 0; i < count; i++)
+        out->y[1 + i] = (float)list[i];
 }
 
 static void steps(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
@@ -180,6 +201,7 @@ static const struct kernel_case {
     { "softmax, softmax_double", softmax },
     { "finite, largest", finite_numbers },
     { "overlaps, list_overlaps", overlaps },
+    { "costs, list_costs", costs },
     { "squares, adam, sgd, approach", steps },
     {0} };
 

@@ -11,17 +11,15 @@
  *     cost(v, g) >= floor(v) - iou_factor ln(u + 1e-7),    floor(v) = background(v) - QFL(largest logit of v, 0),
  * one that is to cost no more than some bound needs
  *     u + 1e-7 >= exp((floor(v) - bound) / iou_factor) = exp((lowest floor - bound) / iou_factor) dear(v).
- * Kernels estimate u in float, too low by no more than rounding; what they let through is looked at in double, where
- * bounds spare most exponentials; what passes these, too, is computed.  No estimate decides. */
+ * Kernels estimate u in float, too low by no more than rounding, and of pairs that overlap enough what they cost, from
+ * below and above; so many of them that cost no more than this make the bound.  Only what may then be chosen has its
+ * cost computed in double.  No estimate decides. */
 
-static const double less = 1 - 1e-5;    /* times this what is needed, so that rounding excludes nothing */
+static const double less = 1 - 1e-4;    /* times this what is needed, so that rounding excludes nothing */
 
-/* What it costs without an object, the floor, and the cost of the cheapest of the objects that took it. */
-struct candidate { double background, floor, lowest; int takers; };
-
-/* What pairs are allowed to cost, and the u + 1e-7 that one on the floor needs for it: exp((floor - bound) /
- * iou_factor), less what rounding may take; 0 excludes nothing. */
-struct limit { double floor, bound; float need; };
+/* What it costs without an object, the cost of the cheapest of the objects that took it, and what estimates of its
+ * overlaps are off by at most. */
+struct candidate { double background, lowest; float dear, off; int takers; };
 
 struct work {
     const struct dsl_config *config;
@@ -33,10 +31,11 @@ struct work {
     struct candidate *candidate;        /* [count] */
     int parts;
     struct boxes *part, *hull;          /* [parts], [hulls]: the candidates, from settle on the contested ones */
-    int *contested;                     /* [count] which these are */
-    int *list;                          /* [count + 1] */
+    int *index;                         /* [count] which candidates these are */
+    int *list;                          /* [count] */
+    struct pairs pairs;
     struct smallest overlaps, costs;
-    struct limit limit;                 /* of who is to be among the costs; its floor is the lowest */
+    double bound;                       /* of who is to be among the costs */
 };
 
 static int room_of(const struct dsl_config *config, int candidates)
@@ -54,8 +53,7 @@ size_t dsl_bytes(const struct dsl_config *config, int candidates)
     const size_t count = (size_t)candidates, parts = parts_of(count), room = (size_t)room_of(config, candidates);
     return arena_bytes(count, sizeof(struct candidate))
          + arena_bytes(parts, sizeof(struct boxes)) + arena_bytes(parts_of(parts), sizeof(struct boxes))
-         + arena_bytes(count, sizeof(int)) + arena_bytes(count + 1, sizeof(int))
-         + 2 * arena_bytes(room, sizeof(struct ranked));
+         + 2 * arena_bytes(count, sizeof(int)) + 2 * arena_bytes(room, sizeof(struct ranked));
 }
 
 static bool take_memory(struct work *k, struct arena *tmp)
@@ -65,12 +63,12 @@ static bool take_memory(struct work *k, struct arena *tmp)
     k->candidate = arena_take(tmp, count, sizeof *k->candidate);
     k->part = arena_take(tmp, parts, sizeof *k->part);
     k->hull = arena_take(tmp, parts_of(parts), sizeof *k->hull);
-    k->contested = arena_take(tmp, count, sizeof *k->contested);
-    k->list = arena_take(tmp, count + 1, sizeof *k->list);
+    k->index = arena_take(tmp, count, sizeof *k->index);
+    k->list = arena_take(tmp, count, sizeof *k->list);
     k->overlaps = (struct smallest){ arena_take(tmp, (size_t)room, sizeof(struct ranked)), room, 0 };
     k->costs = (struct smallest){ arena_take(tmp, (size_t)room, sizeof(struct ranked)), room, 0 };
     tmp->used = mark;
-    return k->candidate && k->part && k->hull && k->contested && k->list && k->overlaps.list && k->costs.list;
+    return k->candidate && k->part && k->hull && k->index && k->list && k->overlaps.list && k->costs.list;
 }
 
 double dsl_background(const float *logit, int classes)
@@ -90,47 +88,33 @@ double dsl_cost(const struct dsl_config *config, double background, double logit
     return background - q.absent + q.present + overlap;
 }
 
-static double distance_cost(const struct dsl_config *config, const double a[4], const double b[4], double stride)
+static double distance_cost(const struct work *k, int v, const double object[4])
 {
+    const double *a = k->c->box[v], *b = object;
     const double x = (a[0] + a[2] - b[0] - b[2]) / 2, y = (a[1] + a[3] - b[1] - b[3]) / 2;
-    return pow(config->dis_alpha, sqrt(x * x + y * y) / stride - config->dis_beta);
+    return pow(k->config->dis_alpha, sqrt(x * x + y * y) / k->c->stride[v] - k->config->dis_beta);
 }
 
-static double pair_cost(const struct work *k, int v, int g, const double object[4], double iou)
+static double pair_cost(const struct work *k, int v, int g, const double object[4])
 {
     const double background = k->candidate[v].background, logit = k->c->logit[v][k->truth->label[g]];
+    const double iou = box_iou(k->c->box[v], object);
     const double cost = iou == 0 ? background + k->far : dsl_cost(k->config, background, logit, iou);
-    return k->config->dis_alpha > 0 ? cost + distance_cost(k->config, k->c->box[v], object, k->c->stride[v]) : cost;
+    return k->config->dis_alpha > 0 ? cost + distance_cost(k, v, object) : cost;
 }
 
-/* No less than p and QFL(x, 0): of a logit x = -t < 0 p <= 1 / (2 + t + t^2 / 2), for e^t is larger, and 2 p^3. */
-struct most { double p, absent; };
-
-static struct most most_of(double x)
+/* The u + 1e-7 that a pair on the lowest floor needs, less what rounding may take; 0 excludes nothing. */
+static float need_of(const struct work *k, double bound)
 {
-    if (x >= 0)
-        return (struct most){ 1, x + 0.174 };
+    const double exponent = (k->lowest_floor - bound) / k->config->iou_factor;
+    return exponent > -80 ? (float)less * expf((float)exponent) : 0;
+}
+
+/* No less than QFL(x, 0): of a logit x = -t < 0 it is below 2 p^3, and p <= 1 / (2 + t + t^2 / 2), e^t being larger. */
+static double most_absent(double x)
+{
     const double p = 1 / (2 - x + x * x / 2);
-    return (struct most){ p, 2 * p * p * p };
-}
-
-static struct limit limit_of(const struct work *k, double floor, double bound)
-{
-    const double exponent = (floor - bound) / k->config->iou_factor;
-    return (struct limit){ floor, bound, exponent > -80 ? (float)less * expf((float)exponent) : 0 };
-}
-
-/* Does the pair cost more than the bound, for sure?  With r = (u + 1e-7) / need that is to say
- *     background(v) - QFL(x, 0) + QFL(x, u) - floor > iou_factor ln r,
- * where QFL(x, u) >= (u - p)^2 t u, and ln r <= (r - 1 / r) / 2 if r > 1, and no overlap makes up for more than 1. */
-static bool too_dear(const struct work *k, int v, int g, double iou, const struct limit *limit)
-{
-    const double x = k->c->logit[v][k->truth->label[g]], r = (iou + 1e-7) / limit->need, f = k->config->iou_factor;
-    const struct most most = most_of(x);
-    const double present = iou > most.p ? (iou - most.p) * (iou - most.p) * -x * iou : 0;
-    const double ahead = k->candidate[v].background - most.absent + present - limit->floor;
-    return ahead > f * (r > 1 ? (r - limit->need / (iou + 1e-7)) / 2 : r - 1)
-        || ahead > limit->bound - limit->floor + f * 1e-7;
+    return x < 0 ? 2 * p * p * p : x + 0.174;
 }
 
 /* Box `at` of many, no smaller than `box` is when edges are rounded. */
@@ -144,6 +128,17 @@ static void put_box(struct boxes *many, int at, const double box[4], float dear)
     b->y2[i] = (float)(box[3] + 1e-7 * fabs(box[3]));
     b->area[i] = (float)box_area(box);
     b->dear[i] = dear;
+}
+
+/* What estimates of overlaps with this box are off by at most: put_box adds strips along its sides, of a third of this
+ * width, and what they add to the intersection is taken from the union. */
+static float overlap_error(const double box[4])
+{
+    double far = 0;
+    for (int i = 0; i < 4; i++)
+        far = fmax(far, fabs(box[i]));
+    const double area = box_area(box), strips = 1e-6 * far * (fabs(box[2] - box[0]) + fabs(box[3] - box[1]));
+    return area > 0 ? (float)(strips / area) : INFINITY;
 }
 
 static void widen(float *low, float *high, float least, float most)
@@ -182,15 +177,19 @@ static void prepare(struct work *k)
     for (int v = 0; v < c->count; v++) {
         struct candidate *to = &k->candidate[v];
         const double background = c->background ? c->background[v] : dsl_background(c->logit[v], c->classes);
-        const double largest = c->kernels->largest(c->classes, c->logit[v]);
-        *to = (struct candidate){ .background = background, .floor = background - most_of(largest).absent };
-        k->lowest_floor = fmin(k->lowest_floor, to->floor);
+        const double floor = background - most_absent(c->kernels->largest(c->classes, c->logit[v]));
+        *to = (struct candidate){ .background = background, .lowest = floor };
+        k->lowest_floor = fmin(k->lowest_floor, floor);
         if (to->background + k->far < k->candidate[k->plainest].background + k->far)
             k->plainest = v;
     }
-    for (int v = 0; v < c->count; v++) {                        /* finite, and times the least need nothing */
-        const double above = (k->candidate[v].floor - k->lowest_floor) / k->config->iou_factor;
-        put_box(k->part, v, c->box[v], expf((float)fmin(above, 40)));
+    for (int v = 0; v < c->count; v++) {
+        struct candidate *to = &k->candidate[v];
+        const double above = (to->lowest - k->lowest_floor) / k->config->iou_factor;
+        to->dear = expf((float)fmin(above, 40));                /* finite, and times the least need nothing */
+        to->off = overlap_error(c->box[v]);
+        put_box(k->part, v, c->box[v], to->dear);
+        k->index[v] = v;
     }
     close_parts(k, c->count);
 }
@@ -228,30 +227,50 @@ static int to_take(const struct smallest *overlaps)
     return (int)fmax(1, trunc(sum));
 }
 
-/* Offers a pair, unless it is too dear for sure. */
-static void try(struct work *k, int v, int g, const double object[4], double iou)
+/* Bounds the costs of pairs with object g, no more than PAIRS.  Returns what so many of them do not exceed. */
+static double judge(struct work *k, int g, const double object[4], const int *list, int count, int many)
 {
-    if (iou > 0 ? too_dear(k, v, g, iou, &k->limit) : k->candidate[v].background + k->far > k->limit.bound)
-        return;
-    if (smallest_offer(&k->costs, pair_cost(k, v, g, object, iou), v))
-        k->limit = limit_of(k, k->lowest_floor, last_of(&k->costs, INFINITY));
+    const bool distance = k->config->dis_alpha > 0;
+    for (int i = 0; i < count; i++) {
+        const int at = list[i], v = k->index[at];
+        const struct candidate *c = &k->candidate[v];
+        k->pairs.logit[i] = k->c->logit[v][k->truth->label[g]];
+        k->pairs.iou[i] = k->part[at / HULL].iou[at % HULL];
+        k->pairs.off[i] = k->pairs.iou[i] > 0 ? c->off : 0;
+        k->pairs.apart[i] = (float)(distance ? c->background + distance_cost(k, v, object) : c->background);
+    }
+    return k->c->kernels->costs((float)k->config->iou_factor, count, &k->pairs, many);
 }
 
-static float estimate_of(const struct work *k, int v)
+/* Offers those of the pairs that may be among the cheapest. */
+static void offer(struct work *k, int g, const double object[4], const int *list, int count)
 {
-    return k->part[v / HULL].iou[v % HULL];
+    int some[PAIRS];
+    for (int from = 0; from < count; from += PAIRS) {
+        const int pairs = least(count - from, PAIRS);
+        k->bound = fmin(k->bound, judge(k, g, object, list + from, pairs, k->costs.room));
+        const int n = k->c->kernels->list_costs(pairs, &k->pairs, (float)k->bound, some);
+        for (int i = 0; i < n; i++) {
+            const int v = list[from + some[i]];
+            smallest_offer(&k->costs, pair_cost(k, v, g, object), v);
+        }
+        k->bound = fmin(k->bound, last_of(&k->costs, INFINITY));
+    }
 }
 
 /* Lists what may be cheap enough.  Where one is to be taken, the plainest stands for all that lie apart. */
 static int list_rest(struct work *k, int g, const double object[4])
 {
-    if (k->costs.room > 1 || k->config->dis_alpha > 0 || estimate_of(k, k->plainest) != 0)
-        return list_pairs(k, k->limit.need, -1e-7f);
-    try(k, k->plainest, g, object, 0);
-    return k->limit.need < 1e-7f ? list_pairs(k, 0, 0) : list_pairs(k, k->limit.need, -1e-7f);
+    const int v = k->plainest;
+    if (k->costs.room == 1 && k->config->dis_alpha <= 0 && k->part[v / HULL].iou[v % HULL] == 0) {
+        offer(k, g, object, &v, 1);
+        if (need_of(k, k->bound) < 1e-7f)
+            return list_pairs(k, 0, 0);
+    }
+    return list_pairs(k, need_of(k, k->bound), -1e-7f);
 }
 
-/* Finds the cheapest candidates for object g; first are tried those that overlap it most. */
+/* Finds the cheapest candidates for object g; those that overlap it most give the first bound. */
 static void find_cheapest(struct work *k, int g)
 {
     double object[4];
@@ -259,19 +278,10 @@ static void find_cheapest(struct work *k, int g)
     find_overlaps(k, g, object);
     k->costs.count = 0;
     k->costs.room = least(to_take(&k->overlaps), k->overlaps.room);
-    k->limit = limit_of(k, k->lowest_floor, INFINITY);
-    for (int i = 0; i < k->overlaps.count; i++) {
-        const struct ranked *most = &k->overlaps.list[i];
-        try(k, most->index, g, object, -most->value);
-        k->part[most->index / HULL].iou[most->index % HULL] = -1;     /* done with */
-    }
-    const int count = list_rest(k, g, object);
-    for (int i = 0; i < count; i++) {
-        const int v = k->list[i];
-        const float estimate = estimate_of(k, v);
-        if (estimate > k->limit.need * k->part[v / HULL].dear[v % HULL] - 1e-7f)
-            try(k, v, g, object, estimate == 0 ? 0 : box_iou(k->c->box[v], object));
-    }
+    for (int i = 0; i < k->overlaps.count; i++)
+        k->list[i] = k->overlaps.list[i].index;
+    k->bound = judge(k, g, object, k->list, least(k->overlaps.count, PAIRS), k->costs.room);
+    offer(k, g, object, k->list, list_rest(k, g, object));
 }
 
 static void take(struct work *k, int g)
@@ -295,36 +305,41 @@ static int list_contests(struct work *k)
         const struct candidate *c = &k->candidate[v];
         if (c->takers < 2)
             continue;
-        put_box(k->part, count, k->c->box[v], limit_of(k, c->floor, c->lowest).need);
-        k->contested[count++] = v;
+        put_box(k->part, count, k->c->box[v], need_of(k, c->lowest) * c->dear);
+        k->index[count++] = v;
     }
     close_parts(k, count);
     return count;
 }
 
-/* Gives contested candidates to the object that is cheapest for them. */
+/* Gives contested candidates, in boxes of the list, to object g if it is the cheapest for them. */
+static void contest(struct work *k, int g, const double object[4], const int *list, int count)
+{
+    judge(k, g, object, list, count, 0);
+    for (int i = 0; i < count; i++) {
+        const int at = list[i], v = k->index[at];
+        struct candidate *c = &k->candidate[v];
+        if (k->pairs.least[i] > c->lowest)
+            continue;
+        const double cost = pair_cost(k, v, g, object);
+        if (cost < c->lowest || (cost == c->lowest && g < k->match[v])) {
+            c->lowest = cost;
+            k->match[v] = g;
+            k->part[at / HULL].dear[at % HULL] = need_of(k, cost) * c->dear;
+        }
+    }
+}
+
 static void settle(struct work *k)
 {
     const int count = list_contests(k);
     double object[4];
     for (int g = 0; g < k->truth->objects && count > 0; g++) {
         box_widen(k->truth->box[g], object);
-        k->c->kernels->overlaps(k->parts, k->part, k->hull, k->truth->box[g], 1);
+        k->c->kernels->overlaps(k->parts, k->part, k->hull, k->truth->box[g], 0);
         const int pairs = list_pairs(k, 1, -1e-7f);
-        for (int i = 0; i < pairs; i++) {
-            const int at = k->list[i], v = k->contested[at];
-            struct candidate *c = &k->candidate[v];
-            float *dear = &k->part[at / HULL].dear[at % HULL];
-            const double iou = box_iou(k->c->box[v], object);
-            if (too_dear(k, v, g, iou, &(struct limit){ c->floor, c->lowest, *dear }))
-                continue;
-            const double cost = pair_cost(k, v, g, object, iou);
-            if (cost < c->lowest || (cost == c->lowest && g < k->match[v])) {
-                c->lowest = cost;
-                k->match[v] = g;
-                *dear = limit_of(k, c->floor, cost).need;
-            }
-        }
+        for (int from = 0; from < pairs; from += PAIRS)
+            contest(k, g, object, k->list + from, least(pairs - from, PAIRS));
     }
 }
 

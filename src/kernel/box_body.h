@@ -4,11 +4,13 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The largest of these numbers that so many of them reach. */
-static real reached_by(int many, const real x[HULL])
+/* The largest of these numbers that so many of them reach, or `none`. */
+static real reached_by(int many, const real x[HULL], real none)
 {
     int reach[HULL] = {0};
-    real high = 0;
+    real high = none;
+    if (many == 0)
+        return none;
     for (int i = 0; i < HULL; i++)
         for (int j = 0; j < HULL; j++)
             reach[j] += x[i] >= x[j];
@@ -48,35 +50,39 @@ static real overlaps(int parts, struct boxes *part, struct boxes *hull, const re
             highest = b->iou[j] > highest ? b->iou[j] : highest;
         *peak = highest;
     }
-    return reached_by(many, most);
+    return reached_by(many, most, 0);
 }
 
-/* Most words have nothing to list. */
-INLINED int list_boxes(const struct boxes *b, real scale, real least, int first, int *list)
+/* Bit i: is the iou of box i large enough? */
+INLINED uint32_t boxes_above(const struct boxes *b, real scale, real least)
 {
-    enum { WORD = sizeof(uint64_t) };
-    uint64_t word[HULL / WORD];
-    unsigned char *above = (unsigned char *)word;
-    int count = 0;
+    uint32_t above = 0;
+#pragma omp simd reduction(| : above)
     for (int i = 0; i < HULL; i++)
-        above[i] = b->iou[i] > scale * b->dear[i] + least ? 1 : 0;
-    for (int w = 0; w < HULL / WORD; w++)
-        if (word[w] != 0)
-            for (int i = w * WORD; i < (w + 1) * WORD; i++) {
-                list[count] = first + i;
-                count += above[i];
-            }
+        above |= (uint32_t)(b->iou[i] > scale * b->dear[i] + least) << i;
+    return above;
+}
+
+/* Lists the bits that are set, from `first` on. */
+INLINED int list_bits(uint32_t bits, int first, int *list)
+{
+    int count = 0;
+    for (; bits != 0; bits &= bits - 1)
+        list[count++] = first + __builtin_ctz(bits);
     return count;
 }
 
 static int list_overlaps(int parts, const struct boxes *part, const struct boxes *hull, real scale, real least,
                          int *list)
 {
-    int some[HULL + 1], count = 0;
+    uint32_t above[HULL];
+    int some[HULL], count = 0;
     for (int i = 0; i < parts; i += HULL) {
-        const int n = list_boxes(&hull[i / HULL], scale, least, i, some);
+        const int n = list_bits(boxes_above(&hull[i / HULL], scale, least), i, some);
         for (int j = 0; j < n; j++)
-            count += list_boxes(&part[some[j]], scale, least, some[j] * HULL, list + count);
+            above[j] = boxes_above(&part[some[j]], scale, least);
+        for (int j = 0; j < n; j++)
+            count += list_bits(above[j], some[j] * HULL, list + count);
     }
     return count;
 }

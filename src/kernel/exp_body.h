@@ -54,6 +54,18 @@ INLINED float artanh_below(float t)
     return t * (p * s) + t;
 }
 
+/* ln x of a normal number, within 2e-7 (1 + |ln x|): n ln 2 + 2 artanh((m - 1) / (m + 1)), x = 2^n m, 1 <= m < 2. */
+INLINED float log_of(float x)
+{
+    uint32_t bits;
+    float m;
+    memcpy(&bits, &x, sizeof bits);
+    const float n = (float)((int)(bits >> 23) - 127);
+    bits = (bits & 0x7fffff) | 0x3f800000;
+    memcpy(&m, &bits, sizeof m);
+    return n * 0.693147181f + 2 * artanh_below((m - 1) / (m + 1));
+}
+
 /* (1 + erf(z / sqrt 2)) / 2 with an error of at most 4e-7 (Abramowitz and Stegun, 7.1.26). */
 INLINED float normal_cdf(float z)
 {

@@ -40,8 +40,12 @@ struct sgd { real clip, decay, momentum, rate; };
 
 /* Boxes side by side: edges, areas and how dear each is.  In `hull`, box i % HULL of hull[i / HULL] stands for all of
  * part[i]: it lies around them, is no dearer than the least dear, and has the largest iou of them. */
-enum { HULL = 32 };
+enum { HULL = 32, PAIRS = 8 * HULL };
 struct boxes { real x1[HULL], y1[HULL], x2[HULL], y2[HULL], area[HULL], dear[HULL], iou[HULL]; };
+
+/* Pairs of a box and an object: the logit of the object's class, their overlap and what that is off by at most, what
+ * they would cost apart, the overlap's term left out, and what they cost at least (detect/dsl_assigner.h). */
+struct pairs { real logit[PAIRS], iou[PAIRS], off[PAIRS], apart[PAIRS], least[PAIRS]; };
 
 struct kernels {
     const char *name;
@@ -106,13 +110,20 @@ struct kernels {
     real (*focal)(int c, const real *x, real scale, real *slope);
 
     /* Sets iou, also of the hulls, to the intersection over union with `box`, areas being at least 1e-6.  Returns about
-     * the largest number that so many of them reach, rather a lower one; 0 if there is none, or not found. */
+     * the largest number that so many of them reach, rather a lower one; 0 if there is none, or not found, or many is
+     * 0. */
     real (*overlaps)(int parts, struct boxes *part, struct boxes *hull, const real box[4], int many);
 
     /* Lists, rising, the boxes i = j + HULL part whose iou > scale dear + least, and returns how many; scale is not
-     * negative.  The list needs room for one more. */
+     * negative. */
     int (*list_overlaps)(int parts, const struct boxes *part, const struct boxes *hull, real scale, real least,
                          int *list);
+
+    /* costs: sets least[n], to -INFINITY where float cannot tell; returns what so many of the pairs do not exceed,
+     * INFINITY if that is not found, or many is 0.  list_costs: lists, rising, those of n whose `least` is no more than
+     * `most`, and returns how many. */
+    real (*costs)(real factor, int n, struct pairs *, int many);
+    int (*list_costs)(int n, const struct pairs *, real most, int *list);
 
     /* Of n numbers: the sum of squares; a step; y = (1 - share) y + share x. */
     double (*squares)(ptrdiff_t n, const real *x);

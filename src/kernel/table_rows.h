@@ -10,5 +10,5 @@
     .upsample_row = upsample_row, .upsample_dx_row = upsample_dx_row,
     .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx, .finite = finite_numbers, .largest = largest,
     .softmax = softmax, .softmax_double = softmax_double, .focal = focal,
-    .overlaps = overlaps, .list_overlaps = list_overlaps,
+    .overlaps = overlaps, .list_overlaps = list_overlaps, .costs = costs, .list_costs = list_costs,
     .squares = squares, .adam = adam, .sgd = sgd, .approach = approach,
