@@ -414,10 +414,24 @@ static void test_the_input_size_is_any(void **state)
     refused(2, "not of stride 128", "info", config, "model.arch.head.strides=[8, 16, 32, 128]", NULL);
 }
 
+/* What the layers of a batch move while it is detected. */
+static double bytes_of_layers(const char *batch)
+{
+    const cJSON *layer;
+    double bytes = 0;
+    works("bench", config, "--batch", batch, "--seconds", "0", "--layers", "--json", in_folder("bench.json"), NULL);
+    cJSON *json = json_of("bench.json");
+    cJSON_ArrayForEach(layer, cJSON_GetObjectItemCaseSensitive(json, "layers"))
+        bytes += number(layer, "bytes");
+    cJSON_Delete(json);
+    return bytes;
+}
+
 static void test_bench_measures(void **state)
 {
     static const char *const modes[] = { "infer", "train" };
     (void)state;
+    assert_true(bytes_of_layers("1") > 0 && bytes_of_layers("2") == 2 * bytes_of_layers("1"));
     for (int i = 0; i < 2; i++) {
         works("bench", config, "--mode", modes[i], "--batch", "2", "--seconds", "0.1", "--layers", "--json",
               in_folder("bench.json"), NULL);

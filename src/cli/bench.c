@@ -149,7 +149,7 @@ static bool measure(struct bench *b, double seconds, bool layers, struct error *
     bool ok = b->round;
     for (int i = 0; ok && i < WARMING; i++)
         ok = one_round(b, err);
-    ok = ok && (!layers || layers_open(&b->layers, b->graph, err));
+    ok = ok && (!layers || layers_open(&b->layers, b->graph, b->train ? 1 : b->images.n, err));
     for (const double end = now() + seconds; ok && b->rounds < ROUNDS_MOST && (now() < end || b->rounds == 0);) {
         const double start = now();
         ok = one_round(b, err);

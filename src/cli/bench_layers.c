@@ -34,10 +34,10 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-bool layers_open(struct layers *l, struct graph *graph, struct error *err)
+bool layers_open(struct layers *l, struct graph *graph, int runs, struct error *err)
 {
     const size_t count = (size_t)graph->node_count;
-    *l = (struct layers){ .graph = graph, .losses = HUGE_VAL, .optimizer = HUGE_VAL };
+    *l = (struct layers){ .graph = graph, .runs = runs, .losses = HUGE_VAL, .optimizer = HUGE_VAL };
     for (int pass = FORWARD; pass <= BACKWARD; pass++) {
         l->seconds[pass] = new_array(count, sizeof **l->seconds, err);
         l->least[pass] = new_array(count, sizeof **l->least, err);
@@ -156,8 +156,8 @@ static struct figures figures_of(const struct layers *l, int i)
     const bool trains = g->gradients != GRADIENTS_NONE;
     struct figures f = { .seconds = { l->least[FORWARD][i], l->least[BACKWARD][i] },
                          .operations = !n->op->macs ? 0
-                                     : 2 * n->op->macs(n) * (1 + (trains ? backward_shares(g, n) : 0)),
-                         .bytes = forward_bytes(g, n) + (trains ? backward_bytes(g, n) : 0) };
+                                     : l->runs * 2 * n->op->macs(n) * (1 + (trains ? backward_shares(g, n) : 0)),
+                         .bytes = l->runs * (forward_bytes(g, n) + (trains ? backward_bytes(g, n) : 0)) };
     if (f.operations > 0) {
         f.conv_seconds = f.seconds[FORWARD] + f.seconds[BACKWARD];
         f.conv_operations = f.operations;

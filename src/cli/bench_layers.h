@@ -13,13 +13,14 @@
 
 struct layers {                                 /* {0}: nothing is measured, all but layers_open do nothing */
     struct graph *graph;                        /* borrowed */
+    int runs;                                   /* of the graph in a round */
     double *seconds[2], *least[2];              /* [pass][node] of this round, and of the best one */
     double losses, optimizer;                   /* seconds of the best round; HUGE_VAL where there are none */
     double peak;                                /* operations a second */
 };
 
-/* From now on the graph's layers are timed. */
-bool layers_open(struct layers *, struct graph *, struct error *);
+/* From now on the graph's layers are timed; it runs so many times a round. */
+bool layers_open(struct layers *, struct graph *, int runs, struct error *);
 void layers_free(struct layers *);
 
 /* After a round of training that took so many seconds forward, losses included, and in the optimizer; HUGE_VAL for
