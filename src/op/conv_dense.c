@@ -9,7 +9,9 @@
 #include "op/conv.h"
 #include <string.h>
 
-enum { BLOCK = 1 << 15 };                       /* numbers of patches a block */
+/* Numbers of patches a block.  SMALL: a norm of constants ends the convolution, so nobody trains: small blocks share
+ * small maps among the threads. */
+enum { BLOCK = 1 << 15, SMALL = 1 << 13 };
 
 static bool fits(const struct node *n) { (void)n; return true; }
 
@@ -25,13 +27,13 @@ static int dy_patch(const struct node *n)   { return n->x[WEIGHT].h * n->x[WEIGH
 
 static ptrdiff_t weights(const struct node *n) { return (ptrdiff_t)n->x[WEIGHT].n * patch(n); }
 
-static int rows_a_block(const struct shape *s, int numbers_a_pixel)
+static int rows_a_block(const struct node *n, const struct shape *s, int numbers_a_pixel)
 {
-    return block_rows(BLOCK, (ptrdiff_t)widest(s) * numbers_a_pixel);
+    return block_rows(n->attr.conv.norm ? SMALL : BLOCK, (ptrdiff_t)widest(s) * numbers_a_pixel);
 }
 
-static int out_rows(const struct node *n) { return rows_a_block(&n->y[0], patch(n)); }
-static int in_rows(const struct node *n)  { return rows_a_block(&n->x[INPUT], dy_patch(n)); }
+static int out_rows(const struct node *n) { return rows_a_block(n, &n->y[0], patch(n)); }
+static int in_rows(const struct node *n)  { return rows_a_block(n, &n->x[INPUT], dy_patch(n)); }
 static int blocks(const struct node *n)   { return block_count(&n->y[0], out_rows(n)); }
 static struct block block_of(const struct node *n, int index) { return block_at(&n->y[0], out_rows(n), index); }
 
