@@ -120,17 +120,19 @@ static double forward_bytes(const struct graph *g, const struct node *n)
         return 0;
     for (int k = 0; k < n->in; k++) {
         const bool shared = g->values[n->operand[k]].here.root == g->values[result].here.root;
-        read += shared && !n->op->pends ? 0 : bytes_of(g, n->operand[k]);
+        read += (shared && !n->op->pends) || (k == 0 && n->led[FORWARD]) ? 0 : bytes_of(g, n->operand[k]);
         write -= shared ? bytes_of(g, n->operand[k]) : 0;
     }
     return read + fmax(write, 0);
 }
 
-/* Reads of what the op keeps and of the result's gradient, writes of the operands' gradients. */
-static double backward_bytes(const struct graph *g, const struct node *n)
+/* Reads of what the op keeps, or a norm that it leads, and of the result's gradient, writes of the operands'. */
+static double backward_bytes(const struct graph *g, int i)
 {
+    const struct node *n = &g->nodes[i];
     const value result = n->result[0];
-    double moved = n->op->bwd_reads_y ? bytes_of(g, result) : 0;
+    const bool leads = g->behind[i] != NOWHERE && g->nodes[g->behind[i]].led[BACKWARD];
+    double moved = n->op->bwd_reads_y || leads ? bytes_of(g, result) : 0;
     bool writes = false;
     for (int k = 0; k < n->in; k++) {
         const struct value_info *x = &g->values[n->operand[k]];
@@ -157,7 +159,7 @@ static struct figures figures_of(const struct layers *l, int i)
     struct figures f = { .seconds = { l->least[FORWARD][i], l->least[BACKWARD][i] },
                          .operations = !n->op->macs ? 0
                                      : l->runs * 2 * n->op->macs(n) * (1 + (trains ? backward_shares(g, n) : 0)),
-                         .bytes = l->runs * (forward_bytes(g, n) + (trains ? backward_bytes(g, n) : 0)) };
+                         .bytes = l->runs * (forward_bytes(g, n) + (trains ? backward_bytes(g, i) : 0)) };
     if (f.operations > 0) {
         f.conv_seconds = f.seconds[FORWARD] + f.seconds[BACKWARD];
         f.conv_operations = f.operations;

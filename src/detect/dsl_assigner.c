@@ -8,7 +8,7 @@
 #include <math.h>
 
 /* Most pairs cost too much to be chosen.  Since
- *     cost(v, g) >= floor(v) - iou_factor ln(u + 1e-7),    floor(v) = background(v) - QFL(largest logit of v, 0),
+ *     cost(v, g) >= floor(v) - iou_factor ln(u + 1e-7),    floor(v) <= background(v) - QFL(largest logit of v, 0),
  * one that is to cost no more than some bound needs
  *     u + 1e-7 >= exp((floor(v) - bound) / iou_factor) = exp((lowest floor - bound) / iou_factor) dear(v).
  * Kernels estimate u in float, too low by no more than rounding, and of pairs that overlap enough what they cost, from
@@ -17,8 +17,8 @@
 
 static const double less = 1 - 1e-4;    /* times this what is needed, so that rounding excludes nothing */
 
-/* What it costs without an object, the cost of the cheapest of the objects that took it, and what estimates of its
- * overlaps are off by at most. */
+/* What it costs without an object, the cost of the cheapest of the objects that took it (until one does, its floor), and
+ * what estimates of its overlaps are off by at most. */
 struct candidate { double background, lowest; float dear, off; int takers; };
 
 struct work {
@@ -186,7 +186,7 @@ static void prepare(struct work *k)
     for (int v = 0; v < c->count; v++) {
         struct candidate *to = &k->candidate[v];
         const double above = (to->lowest - k->lowest_floor) / k->config->iou_factor;
-        to->dear = expf((float)fmin(above, 40));                /* finite, and times the least need nothing */
+        to->dear = expf((float)fmin(above, 40));                /* finite; too low only says less */
         to->off = overlap_error(c->box[v]);
         put_box(k->part, v, c->box[v], to->dear);
         k->index[v] = v;

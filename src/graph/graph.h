@@ -12,6 +12,8 @@
  * 2. A value lives in its parent (a concat's slot, a split's whole, what a norm leaves pending) or is a root.
  *    Gradients do likewise, with parents of their own.
  *    What costs little is not kept for backward, but computed again before its first reader there.
+ *    What leads a norm (op.h) keeps what that has and reads until its own backward; till then the gradient of what it
+ *    makes is that of the norm's output.
  * 3. The first writer of a part of a gradient sets it, later ones add.  Where a writer's part is partly written, or
  *    a reader's not wholly, the root starts from zero and everybody adds. */
 #ifndef GRAPH_GRAPH_H
@@ -80,7 +82,8 @@ struct graph {
     struct packs *packs, own_packs;     /* the binding's, or NULL */
     struct call *calls[2];              /* [pass][node] */
     double *seconds[2];                 /* [pass][node] the caller's: what each takes is added; NULL: unmeasured */
-    /* The caller's, or NULL: called when a node's output has been computed, and when its gradient is whole. */
+    /* The caller's, or NULL: called when a node's output has been computed, and when its gradient is whole, but
+     * for what a norm leaves (op.h). */
     void (*watch)(void *watcher, const struct graph *, int node, enum pass);
     void *watcher;
 };

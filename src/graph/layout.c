@@ -289,13 +289,14 @@ static void find_norms(struct graph *g)
         const struct node *before = x->producer < 0 ? NULL : &g->nodes[x->producer];
         if (g->gradients != GRADIENTS_PARAMS || !norm->op->gradient || !before || !before->op->parts)
             continue;
-        if (norm->op->moments && norm->attr.norm.training)
+        if (norm->attr.norm.training)
             norm->parts = before->op->parts(before);
         if (g->unfused || x->consumers > 1 || x->is_output)
             continue;
         norm->led[FORWARD] = norm->parts > 0;
-        norm->led[BACKWARD] = before->op->reads_once(before);
-        g->behind[x->producer] = i;
+        norm->led[BACKWARD] = before->op->reads_once(before, operand(g, x->producer, 0)->wants_gradient);
+        if (norm->led[FORWARD] || norm->led[BACKWARD])
+            g->behind[x->producer] = i;
     }
 }
 

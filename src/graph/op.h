@@ -8,7 +8,8 @@
  * pending operand only to ops that say so in takes_lazy; for the others it inserts a `materialise` node.
  *
  * Backward gets dy, the gradient of each output's value (after a pending activation), and writes dx, the gradient
- * of each operand's value likewise: it sets, or adds where `add` says so, each dx whose p is not NULL.  A dx that is
+ * of each operand's value likewise: it sets, or adds where `add` says so, each dx whose p is not NULL (but that of a
+ * norm that is led: see struct op).  A dx that is
  * set may hold NaN before.  Pixels of a view lie ld numbers apart; what lies between them belongs to others. */
 #ifndef GRAPH_OP_H
 #define GRAPH_OP_H
@@ -121,7 +122,7 @@ struct op {                             /* what a row leaves out is 0, always th
      * written, and reads dy through it.  So the norm has one pass over memory less each way. */
     int (*parts)(const struct node *);                          /* the op's: of y[0]; or 0 */
     struct range (*part)(const struct node *, int index);       /* likewise; may be empty */
-    bool (*reads_once)(const struct node *);                    /* likewise: backward reads dy once, or nearly so */
+    bool (*reads_once)(const struct node *, bool dx);           /* likewise: backward reads dy once; dx: it is wanted */
     void (*moments)(const struct call *, int part);                             /* the norm's, in forward */
     void (*gradient)(const struct call *, struct range, real *dx, int ld);      /* the norm's, after its backward */
 };

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+_Static_assert(HULL <= 32, "masks have a bit a box");
+
 /* The largest of these numbers that so many of them reach, or `none`. */
 static real reached_by(int many, const real x[HULL], real none)
 {

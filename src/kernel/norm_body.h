@@ -1,24 +1,34 @@
 /* kernel/norm_body.h -- what normalisation sums and maps; included after activate_body.h. */
 #include <string.h>
 
-/* In double the squares of numbers, less that of their mean, lose nothing that numbers hold: one pass is enough. */
+INLINED void widen(int lanes, const float *p, wide to[2])
+{
+    float part[VEC];
+    if (lanes < VEC) {
+        vec_store(part, vec_load(p, lanes), VEC);
+        p = part;
+    }
+    to[0] = wide_load(p);
+    to[1] = wide_load(p + VEC / 2);
+}
+
+/* Adds d = x - x0 and d^2, in double, x0 the first number of a channel: one pass is enough, as the difference of sums
+ * that follows loses few of a double's digits, and m2 is not negative. */
 INLINED void moments_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
 {
     const size_t bytes = (size_t)lanes * sizeof(double);
-    wide sum[2] = { { 0 }, { 0 } }, squares[2] = { { 0 }, { 0 } };
+    wide x0[2], x[2], sum[2] = { { 0 }, { 0 } }, squares[2] = { { 0 }, { 0 } };
     (void)act;
+    widen(lanes, r->x + c, x0);
     memcpy(sum, r->total + c, bytes);
     memcpy(squares, r->squares + c, bytes);
     for (ptrdiff_t i = from; i < to; i++) {
-        const float *x = r->x + i * r->ldx + c;
-        float some[VEC];
-        __builtin_prefetch(x + AHEAD * (ptrdiff_t)r->ldx);
-        if (lanes < VEC)
-            vec_store(some, vec_load(x, lanes), VEC);
+        __builtin_prefetch(r->x + (i + AHEAD) * r->ldx + c);
+        widen(lanes, r->x + i * r->ldx + c, x);
         for (int h = 0; h < 2; h++) {
-            const wide v = wide_load((lanes < VEC ? some : x) + h * VEC / 2);
-            sum[h] += v;
-            squares[h] += v * v;
+            const wide d = x[h] - x0[h];
+            sum[h] += d;
+            squares[h] += d * d;
         }
     }
     memcpy(r->total + c, sum, bytes);
@@ -32,8 +42,8 @@ static void moments(int n, int c, const real *x, int ldx, double *mean, double *
     each_vector(moments_lanes, ACT_NONE, &(struct rows){ .n = n, .c = c, .x = x, .ldx = ldx, .total = mean,
                                                          .squares = m2 });
     for (int i = 0; i < c; i++) {
-        mean[i] /= n;
-        m2[i] -= mean[i] * mean[i] * n;
+        m2[i] -= mean[i] * mean[i] / n;
+        mean[i] = x[i] + mean[i] / n;
     }
 }
 

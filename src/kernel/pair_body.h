@@ -5,6 +5,9 @@
 #include <math.h>
 #include <stdint.h>
 
+/* Where |x| is larger, exp(-|x|) and its squares change nothing; processors are slow with numbers as small. */
+enum { TINY = 20 };
+
 /* Of e = exp(-|x|) are made p = sigmoid(x) and ln(1 + exp(x)), as in focal_body.h.  Rounding changes the cost in
  * proportion to its terms, and an overlap that is off changes it by at most 2 + 5 |x| + 2 factor / u times as much. */
 static real costs(real factor, int n, struct pairs *pairs, int many)
@@ -16,7 +19,8 @@ static real costs(real factor, int n, struct pairs *pairs, int many)
         for (int j = 0; j < HULL; j++) {
             const int i = from + j;
             const real apart = pairs->apart[i], off = pairs->off[i], u = pairs->iou[i] + (real)1e-7;
-            const real x = pairs->logit[i], size = x < 0 ? -x : x, e = exp_below(-size);
+            const real x = pairs->logit[i], size = x < 0 ? -x : x;
+            const real e = exp_below(size < TINY ? -size : -TINY);
             const real share = 1 / ((1 + e) * (2 + e)), large = (2 + e) * share;
             const real p = x < 0 ? e * large : large, d = p - u;
             const real softplus = (x > 0 ? x : 0) + 2 * artanh_below(e * (1 + e) * share);

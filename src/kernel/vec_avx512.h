@@ -16,5 +16,5 @@ static inline vec vec_load(const float *p, ptrdiff_t lanes)
 static inline void vec_store(float *p, vec a, ptrdiff_t lanes)
     { if (lanes < VEC) _mm512_mask_storeu_ps(p, vec_mask(lanes), a); else _mm512_storeu_ps(p, a); }
 
-typedef __m512d wide;                                   /* of VEC / 2 doubles, which + and * work on */
+typedef __m512d wide;                                   /* of VEC / 2 doubles, which +, - and * work on */
 static inline wide wide_load(const float *p)          { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }

@@ -29,4 +29,4 @@ static inline void vec_store(float *p, vec a, ptrdiff_t lanes)
 
 typedef __m128d wide;
 static inline wide wide_load(const float *p)
-    { return _mm_cvtps_pd(_mm_castpd_ps(_mm_load_sd((const void *)p))); }
+    { return _mm_cvtps_pd(_mm_castsi128_ps(_mm_loadu_si64(p))); }

@@ -269,13 +269,14 @@ static size_t scratch(const struct node *n, enum pass pass)
 
 static int parts(const struct node *n) { return way(n)->parts ? way(n)->parts(n) : 0; }
 static struct range part(const struct node *n, int index) { return way(n)->part(n, index); }
-static bool reads_once(const struct node *n) { return way(n)->reads_once; }
+static bool reads_once(const struct node *n, bool dx) { return way(n)->reads_once && way(n)->reads_once(n, dx); }
 
 static void forward(const struct call *k) { way(k->node)->forward(k); }
 
 static void backward(const struct call *k)
 {
-    way(k->node)->backward(k);
+    if (k->dx[INPUT].p || k->dx[WEIGHT].p)
+        way(k->node)->backward(k);
     if (has_bias(k->node) && k->dx[BIAS].p)
         bias_backward(k);
 }

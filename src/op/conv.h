@@ -27,7 +27,7 @@ struct conv_way {
     void (*backward)(const struct call *);              /* of input and weights; the bias is op_conv's */
     int (*parts)(const struct node *);                  /* as op.h has them; NULL: there are none */
     struct range (*part)(const struct node *, int index);
-    bool reads_once;                                    /* likewise */
+    bool (*reads_once)(const struct node *, bool dx);   /* likewise; NULL: never */
 };
 extern const struct conv_way conv_depthwise, conv_strips, conv_tiles, conv_winograd, conv_dense;
 

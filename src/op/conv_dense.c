@@ -117,7 +117,7 @@ static const real *patches(const struct node *n, struct block out, struct view x
     return scratch_patches;
 }
 
-static real *behind(real *p, size_t bytes) { return p + bytes / sizeof(real); }
+static real *past(real *p, size_t bytes) { return p + bytes / sizeof(real); }
 
 /* Rows of one group's channels, zeros around; numbers from one row to the next, and from one pixel. */
 struct lines { const real *p; ptrdiff_t row; int pixel; };
@@ -147,7 +147,7 @@ static void forward_block(const void *job, int index)
     const struct shape w = n->x[WEIGHT];
     const struct block out = block_of(n, index);
     const struct view y = k->y[0];
-    real *own = call_scratch(k), *lines_of_block = behind(own, input_rows_bytes(n, out_rows(n)));
+    real *own = call_scratch(k), *lines_of_block = past(own, input_rows_bytes(n, out_rows(n)));
     const struct rows in = input_rows(k, out, own);
     const int rows = pointwise(n) ? 1 : out.rows, width = out.rows * out.w / rows, outputs = group_outputs(n);
     const int groups = n->attr.conv.groups, numbers = w.w * w.c;
@@ -199,8 +199,7 @@ static void turn_for_dx(const struct call *k)
 
 /* The outputs that a block of inputs was read by, patch by patch: tap (u, v) of pixel (r, s) is output
  * ((r + pad - u) / stride, (s + pad - v) / stride), if there is one. */
-static const real *dy_patches(const struct node *n, struct block in, struct rows dy, int group, real *to,
-                              int *ld)
+static const real *dy_patches(const struct node *n, struct block in, struct rows dy, int group, real *to, int *ld)
 {
     const struct shape w = n->x[WEIGHT];
     const struct block out = level_of(&n->y[0], in.level);
@@ -232,7 +231,7 @@ static void write_dx(const struct call *k, struct block in, struct rows dy)
     const int inputs = n->x[WEIGHT].c;
     for (int g = 0; g < n->attr.conv.groups; g++) {
         int ld;
-        const real *p = dy_patches(n, in, dy, g, behind(call_scratch(k), dy_bytes(n)), &ld);
+        const real *p = dy_patches(n, in, dy, g, past(call_scratch(k), dy_bytes(n)), &ld);
         k->kernels->gemm_near(false, in.rows * in.w, inputs, dy_patch(n), p, ld,
                               (const real *)k->work + (ptrdiff_t)g * inputs * dy_patch(n), inputs, k->add[INPUT],
                               dx.p + in.first * dx.ld + g * inputs, dx.ld);
@@ -255,8 +254,8 @@ static void dw_part(const void *job, int index)
     const struct part part = part_at(blocks(n), index);
     const int outputs = group_outputs(n);
     real *dw = (real *)k->work + weights(n) * (1 + index);
-    real *own = call_scratch(k), *own_in = behind(own, dy_bytes(n));
-    real *own_patches = behind(own_in, input_rows_bytes(n, out_rows(n)));
+    real *own = call_scratch(k), *own_in = past(own, dy_bytes(n));
+    real *own_patches = past(own_in, input_rows_bytes(n, out_rows(n)));
     for (int b = part.from; b < part.to; b++) {
         const struct block out = block_of(n, b);
         const struct rows in = input_rows(k, out, own_in);
@@ -289,4 +288,6 @@ static void backward(const struct call *k)
 
 static struct range part(const struct node *n, int index) { return pixels_of(block_of(n, index)); }
 
-const struct conv_way conv_dense = { fits, packed, work, scratch, pack, forward, backward, blocks, part, true };
+static bool reads_once(const struct node *n, bool dx) { return pointwise(n) || !dx; }
+
+const struct conv_way conv_dense = { fits, packed, work, scratch, pack, forward, backward, blocks, part, reads_once };

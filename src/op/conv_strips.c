@@ -368,4 +368,4 @@ static struct range part(const struct node *n, int index)
     return (struct range){ first, (int)(pixel_from(&b, b.row + b.rows) - first) };
 }
 
-const struct conv_way conv_strips = { fits, packed, work, scratch, pack, forward, backward, blocks, part, false };
+const struct conv_way conv_strips = { fits, packed, work, scratch, pack, forward, backward, blocks, part, NULL };

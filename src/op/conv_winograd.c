@@ -241,4 +241,4 @@ static void backward(const struct call *k)
 }
 
 /* Chunks of tiles are no ranges of pixels: a norm behind takes its moments itself. */
-const struct conv_way conv_winograd = { fits, packed, work, scratch, pack, forward, backward, NULL, NULL, false };
+const struct conv_way conv_winograd = { fits, packed, work, scratch, pack, forward, backward, NULL, NULL, NULL };
