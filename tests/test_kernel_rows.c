@@ -55,19 +55,25 @@ static void activations(const struct kernels *k, int c, bool add, const struct i
         }
 }
 
+static void keep(const double *a, const double *b, int c, float *to)
+{
+    for (int i = 0; i < c; i++) {
+        to[i] = (float)a[i];
+        to[c + i] = (float)b[i];
+    }
+}
+
 static void normalisation(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
     const struct norm_map map = { in->shift, in->mean, in->shift };
     double mean[CHANNELS], m2[CHANNELS];
     k->moments(PIXELS, c, in->a, c + 3, mean, m2);
-    for (int i = 0; i < c; i++) {
-        out->z[i] = (float)mean[i];
-        out->z[c + i] = (float)m2[i];
-    }
+    keep(mean, m2, c, out->z);
     for (int act = ACT_NONE; act <= ACT_GELU; act++) {
         const struct affine f = { in->scale, in->shift, (enum act)act, 0.1f };
-        float *sum = out->z + (2 * act + 2) * c, *dx = out->y + act * PIXELS * (c + 1);
-        k->norm_sums(&f, PIXELS, c, in->a, c + 3, in->b, c + 2, in->mean, sum, sum + c);
+        float *dx = out->y + act * PIXELS * (c + 1);
+        k->norm_sums(&f, PIXELS, c, in->a, c + 3, in->b, c + 2, in->mean, mean, m2);
+        keep(mean, m2, c, out->z + (2 * act + 2) * c);
         k->norm_dx(&f, &map, PIXELS, c, in->a, c + 3, in->b, c + 2, add, dx, c + 1);
     }
 }

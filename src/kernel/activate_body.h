@@ -15,8 +15,7 @@ struct rows {
     float *y;
     int ldy;
     const float *mean, *slope, *shift;          /* of norms */
-    float *sum, *sum_x;
-    double *total, *squares;                    /* of moments */
+    double *sum, *sum_x;
 };
 
 /* A vector of a row; that of a later row is asked for, as the processor itself looks no further than a page. */

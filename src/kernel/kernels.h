@@ -93,7 +93,7 @@ struct kernels {
     /* Of a normalisation and the activation behind it, g = dy act'(z): sums over n pixels of g and of g (x - mean), and
      * the gradient, which may be written to dy's memory.  scale is not NULL. */
     void (*norm_sums)(const struct affine *, int n, int c, const real *x, int ldx, const real *dy, int lddy,
-                      const real *mean, real *sum_g, real *sum_gx);
+                      const real *mean, double *sum_g, double *sum_gx);
     void (*norm_dx)(const struct affine *, const struct norm_map *, int n, int c, const real *x, int ldx,
                     const real *dy, int lddy, bool add, real *dx, int lddx);
 

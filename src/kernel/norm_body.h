@@ -20,8 +20,8 @@ INLINED void moments_lanes(enum act act, int lanes, const struct rows *r, int c,
     wide x0[2], x[2], sum[2] = { { 0 }, { 0 } }, squares[2] = { { 0 }, { 0 } };
     (void)act;
     widen(lanes, r->x + c, x0);
-    memcpy(sum, r->total + c, bytes);
-    memcpy(squares, r->squares + c, bytes);
+    memcpy(sum, r->sum + c, bytes);
+    memcpy(squares, r->sum_x + c, bytes);
     for (ptrdiff_t i = from; i < to; i++) {
         __builtin_prefetch(r->x + (i + AHEAD) * r->ldx + c);
         widen(lanes, r->x + i * r->ldx + c, x);
@@ -31,40 +31,50 @@ INLINED void moments_lanes(enum act act, int lanes, const struct rows *r, int c,
             squares[h] += d * d;
         }
     }
-    memcpy(r->total + c, sum, bytes);
-    memcpy(r->squares + c, squares, bytes);
+    memcpy(r->sum + c, sum, bytes);
+    memcpy(r->sum_x + c, squares, bytes);
 }
 
 static void moments(int n, int c, const real *x, int ldx, double *mean, double *m2)
 {
     memset(mean, 0, (size_t)c * sizeof *mean);
     memset(m2, 0, (size_t)c * sizeof *m2);
-    each_vector(moments_lanes, ACT_NONE, &(struct rows){ .n = n, .c = c, .x = x, .ldx = ldx, .total = mean,
-                                                         .squares = m2 });
+    each_vector(moments_lanes, ACT_NONE, &(struct rows){ .n = n, .c = c, .x = x, .ldx = ldx, .sum = mean,
+                                                         .sum_x = m2 });
     for (int i = 0; i < c; i++) {
         m2[i] -= mean[i] * mean[i] / n;
         mean[i] = x[i] + mean[i] / n;
     }
 }
 
+/* Sums over all pixels are as long as those of moments, and in double like them. */
 INLINED void sums_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
 {
+    const size_t bytes = (size_t)lanes * sizeof(double);
     const vec scale = vec_load(r->f->scale + c, lanes), shift = vec_load(r->f->shift + c, lanes);
-    const vec mean = vec_load(r->mean + c, lanes);
-    vec sum = vec_load(r->sum + c, lanes), sum_x = vec_load(r->sum_x + c, lanes);
+    wide mean[2], x[2], g[2], sum[2] = { { 0 }, { 0 } }, sum_x[2] = { { 0 }, { 0 } };
+    widen(lanes, r->mean + c, mean);
+    memcpy(sum, r->sum + c, bytes);
+    memcpy(sum_x, r->sum_x + c, bytes);
     for (ptrdiff_t i = from; i < to; i++) {
-        const vec x = read_on(r->x + i * r->ldx + c, r->ldx, lanes);
-        const vec g = vec_mul(read_on(r->dy + i * r->lddy + c, r->lddy, lanes),
-                              vec_map(act_slope, act, r->f->slope, vec_fma(scale, x, shift)));
-        sum = vec_add(sum, g);
-        sum_x = vec_fma(g, vec_sub(x, mean), sum_x);
+        const float *row = r->x + i * r->ldx + c;
+        float gradient[VEC];
+        vec_store(gradient, vec_mul(read_on(r->dy + i * r->lddy + c, r->lddy, lanes),
+                                    vec_map(act_slope, act, r->f->slope,
+                                            vec_fma(scale, read_on(row, r->ldx, lanes), shift))), VEC);
+        widen(VEC, gradient, g);
+        widen(lanes, row, x);
+        for (int h = 0; h < 2; h++) {
+            sum[h] += g[h];
+            sum_x[h] += g[h] * (x[h] - mean[h]);
+        }
     }
-    vec_store(r->sum + c, sum, lanes);
-    vec_store(r->sum_x + c, sum_x, lanes);
+    memcpy(r->sum + c, sum, bytes);
+    memcpy(r->sum_x + c, sum_x, bytes);
 }
 
 static void norm_sums(const struct affine *f, int n, int c, const real *x, int ldx, const real *dy, int lddy,
-                      const real *mean, real *sum_g, real *sum_gx)
+                      const real *mean, double *sum_g, double *sum_gx)
 {
     memset(sum_g, 0, (size_t)c * sizeof *sum_g);
     memset(sum_gx, 0, (size_t)c * sizeof *sum_gx);

@@ -18,7 +18,7 @@ static void moments(int n, int c, const real *x, int ldx, double *mean, double *
 }
 
 static void norm_sums(const struct affine *f, int n, int c, const real *x, int ldx, const real *dy, int lddy,
-                      const real *mean, real *sum_g, real *sum_gx)
+                      const real *mean, double *sum_g, double *sum_gx)
 {
     for (int i = 0; i < c; i++)
         sum_g[i] = sum_gx[i] = 0;
@@ -26,7 +26,7 @@ static void norm_sums(const struct affine *f, int n, int c, const real *x, int l
         for (int i = 0; i < c; i++) {
             const real g = dy[i] * act_slope(f->act, f->slope, affine_at(f, i, x[i]));
             sum_g[i] += g;
-            sum_gx[i] += g * (x[i] - mean[i]);
+            sum_gx[i] += (double)g * ((double)x[i] - (double)mean[i]);
         }
 }
 

@@ -3,14 +3,19 @@
 #include "kernel/inlined.h"
 #include "kernel/winograd.h"
 
+/* The points and what is made of them, exactly; the factors of filters are g0 and multiples of g_unit. */
+static const float point_p = 0.75f, point_q = 1.5f, p2 = 0.5625f, q2 = 2.25f, p3 = 0.421875f, q3 = 3.375f,
+                   p2_and_q2 = 2.8125f, p2_times_q2 = 1.265625f, g0 = 64 / 81.0f, g_unit = 1 / 243.0f;
+
 /* One side of a transform: x[0 ..] in, x[0 ..] out. */
 static inline void side_input(vec *x)
 {
-    const vec four = vec_all(4), five = vec_all(5), two = vec_all(2);
-    const vec a = vec_sub(x[4], vec_mul(four, x[2])), b = vec_sub(x[3], vec_mul(four, x[1]));
-    const vec c = vec_sub(x[4], x[2]), d = vec_mul(two, vec_sub(x[3], x[1]));
-    x[0] = vec_fma(four, x[0], vec_sub(x[4], vec_mul(five, x[2])));
-    x[5] = vec_fma(four, x[1], vec_sub(x[5], vec_mul(five, x[3])));
+    const vec pp = vec_all(p2), qq = vec_all(q2), both = vec_all(p2_times_q2), sum = vec_all(p2_and_q2);
+    const vec a = vec_sub(x[4], vec_mul(qq, x[2])), c = vec_sub(x[4], vec_mul(pp, x[2]));
+    const vec b = vec_mul(vec_all(point_p), vec_sub(x[3], vec_mul(qq, x[1])));
+    const vec d = vec_mul(vec_all(point_q), vec_sub(x[3], vec_mul(pp, x[1])));
+    x[0] = vec_fma(both, x[0], vec_sub(x[4], vec_mul(sum, x[2])));
+    x[5] = vec_fma(both, x[1], vec_sub(x[5], vec_mul(sum, x[3])));
     x[1] = vec_add(a, b);
     x[2] = vec_sub(a, b);
     x[3] = vec_add(c, d);
@@ -19,14 +24,15 @@ static inline void side_input(vec *x)
 
 static inline void side_filter(vec *x)
 {
-    const vec sixth = vec_all(-1 / 6.0f), even = vec_fma(vec_all(1 / 24.0f), x[0], vec_mul(vec_all(1 / 6.0f), x[2]));
-    const vec odd = vec_mul(vec_all(1 / 12.0f), x[1]), outer = vec_mul(sixth, vec_add(x[0], x[2]));
-    const vec inner = vec_mul(sixth, x[1]), last = x[2];
-    x[0] = vec_mul(vec_all(0.25f), x[0]);
-    x[1] = vec_add(outer, inner);
-    x[2] = vec_sub(outer, inner);
-    x[3] = vec_add(even, odd);
-    x[4] = vec_sub(even, odd);
+    const vec last = x[2], common = vec_mul(vec_all(72 * g_unit), x[2]);
+    const vec even_p = vec_fma(vec_all(-128 * g_unit), x[0], vec_sub(vec_zero(), common));
+    const vec even_q = vec_fma(vec_all(32 * g_unit), x[0], common);
+    const vec odd_p = vec_mul(vec_all(-96 * g_unit), x[1]), odd_q = vec_mul(vec_all(48 * g_unit), x[1]);
+    x[0] = vec_mul(vec_all(g0), x[0]);
+    x[1] = vec_add(even_p, odd_p);
+    x[2] = vec_sub(even_p, odd_p);
+    x[3] = vec_add(even_q, odd_q);
+    x[4] = vec_sub(even_q, odd_q);
     x[5] = last;
 }
 
@@ -34,29 +40,29 @@ static inline void side_output(vec *x)
 {
     const vec a = vec_add(x[1], x[2]), b = vec_sub(x[1], x[2]), c = vec_add(x[3], x[4]), d = vec_sub(x[3], x[4]);
     x[0] = vec_add(vec_add(x[0], a), c);
-    x[1] = vec_fma(vec_all(2), d, b);
-    x[2] = vec_fma(vec_all(4), c, a);
-    x[3] = vec_add(vec_fma(vec_all(8), d, b), x[5]);
+    x[1] = vec_fma(vec_all(point_q), d, vec_mul(vec_all(point_p), b));
+    x[2] = vec_fma(vec_all(q2), c, vec_mul(vec_all(p2), a));
+    x[3] = vec_fma(vec_all(q3), d, vec_fma(vec_all(p3), b, x[5]));
 }
 
 static inline void side_gradient(vec *x)
 {
-    const vec even = vec_add(x[0], x[2]), odd = vec_add(x[1], x[3]), last = x[3];
-    const vec even2 = vec_fma(vec_all(4), x[2], x[0]), odd2 = vec_mul(vec_all(2), vec_fma(vec_all(4), x[3], x[1]));
-    x[1] = vec_add(even, odd);
-    x[2] = vec_sub(even, odd);
-    x[3] = vec_add(even2, odd2);
-    x[4] = vec_sub(even2, odd2);
+    const vec even_p = vec_fma(vec_all(p2), x[2], x[0]), even_q = vec_fma(vec_all(q2), x[2], x[0]), last = x[3];
+    const vec odd_p = vec_fma(vec_all(p3), x[3], vec_mul(vec_all(point_p), x[1]));
+    const vec odd_q = vec_fma(vec_all(q3), x[3], vec_mul(vec_all(point_q), x[1]));
+    x[1] = vec_add(even_p, odd_p);
+    x[2] = vec_sub(even_p, odd_p);
+    x[3] = vec_add(even_q, odd_q);
+    x[4] = vec_sub(even_q, odd_q);
     x[5] = last;
 }
 
 static inline void side_filter_gradient(vec *x)
 {
-    const vec sixth = vec_all(1 / 6.0f), a = vec_add(x[1], x[2]), b = vec_sub(x[2], x[1]);
-    const vec c = vec_add(x[3], x[4]), d = vec_sub(x[3], x[4]);
-    x[0] = vec_fma(vec_all(0.25f), x[0], vec_sub(vec_mul(vec_all(1 / 24.0f), c), vec_mul(sixth, a)));
-    x[1] = vec_fma(vec_all(1 / 12.0f), d, vec_mul(sixth, b));
-    x[2] = vec_add(vec_mul(sixth, vec_sub(c, a)), x[5]);
+    const vec a = vec_add(x[1], x[2]), b = vec_sub(x[1], x[2]), c = vec_add(x[3], x[4]), d = vec_sub(x[3], x[4]);
+    x[0] = vec_fma(vec_all(g0), x[0], vec_fma(vec_all(32 * g_unit), c, vec_mul(vec_all(-128 * g_unit), a)));
+    x[1] = vec_fma(vec_all(48 * g_unit), d, vec_mul(vec_all(-96 * g_unit), b));
+    x[2] = vec_fma(vec_all(72 * g_unit), vec_sub(c, a), x[5]);
 }
 
 /* y[rows][rows] = side(side(x[columns][columns])^T)^T; `side` and the extents are constants where this is inlined. */

@@ -2,13 +2,19 @@
 #include "kernel/winograd.h"
 
 static const real winograd_bt[6][6] = {
-    { 4, 0, -5, 0, 1, 0 }, { 0, -4, -4, 1, 1, 0 }, { 0, 4, -4, -1, 1, 0 },
-    { 0, -2, -1, 2, 1, 0 }, { 0, 2, -1, -2, 1, 0 }, { 0, 4, 0, -5, 0, 1 } };
+    { 81 / (real)64, 0, -45 / (real)16, 0, 1, 0 },
+    { 0, -27 / (real)16, -9 / (real)4, 3 / (real)4, 1, 0 }, { 0, 27 / (real)16, -9 / (real)4, -3 / (real)4, 1, 0 },
+    { 0, -27 / (real)32, -9 / (real)16, 3 / (real)2, 1, 0 }, { 0, 27 / (real)32, -9 / (real)16, -3 / (real)2, 1, 0 },
+    { 0, 81 / (real)64, 0, -45 / (real)16, 0, 1 } };
 static const real winograd_g[6][3] = {
-    { 1 / (real)4, 0, 0 }, { -1 / (real)6, -1 / (real)6, -1 / (real)6 }, { -1 / (real)6, 1 / (real)6, -1 / (real)6 },
-    { 1 / (real)24, 1 / (real)12, 1 / (real)6 }, { 1 / (real)24, -1 / (real)12, 1 / (real)6 }, { 0, 0, 1 } };
+    { 64 / (real)81, 0, 0 },
+    { -128 / (real)243, -96 / (real)243, -72 / (real)243 }, { -128 / (real)243, 96 / (real)243, -72 / (real)243 },
+    { 32 / (real)243, 48 / (real)243, 72 / (real)243 }, { 32 / (real)243, -48 / (real)243, 72 / (real)243 },
+    { 0, 0, 1 } };
 static const real winograd_at[4][6] = {
-    { 1, 1, 1, 1, 1, 0 }, { 0, 1, -1, 2, -2, 0 }, { 0, 1, 1, 4, 4, 0 }, { 0, 1, -1, 8, -8, 1 } };
+    { 1, 1, 1, 1, 1, 0 }, { 0, 3 / (real)4, -3 / (real)4, 3 / (real)2, -3 / (real)2, 0 },
+    { 0, 9 / (real)16, 9 / (real)16, 9 / (real)4, 9 / (real)4, 0 },
+    { 0, 27 / (real)64, -27 / (real)64, 27 / (real)8, -27 / (real)8, 1 } };
 
 /* y[rows][rows] = t x t^T for x[columns][columns]; element (i, j) of t at i * down + j * right. */
 static void both_sides(int c, int rows, int columns, const real *t, int down, int right, const real *x, ptrdiff_t from,

@@ -33,10 +33,10 @@ static size_t work(const struct node *n, enum pass pass)
                            : 2 * images * (size_t)n->x[0].c * sizeof(double);
 }
 
-/* Of a chunk the moments, or the three vectors of the map. */
+/* Of a chunk the moments, or the sums; then the three vectors of the map. */
 static size_t scratch(const struct node *n, enum pass pass)
 {
-    return (size_t)n->x[0].c * (pass == FORWARD ? 2 * sizeof(double) : 3 * sizeof(real));
+    return (size_t)n->x[0].c * (2 * sizeof(double) + (pass == FORWARD ? 0 : 3 * sizeof(real)));
 }
 
 static real *saved(const struct call *k, int image)
@@ -108,14 +108,15 @@ static void forward(const struct call *k)
     team_for(k->team, image_count(k->node->x[0]), forward_image, k);
 }
 
-/* What a thread's scratch holds in backward: slope and shift are first the sums of a chunk. */
-struct room { real *mean, *slope, *shift; };
+/* What a thread's scratch holds in backward. */
+struct room { double *sum_g, *sum_gx; real *mean, *slope, *shift; };
 
 static struct room room_of(const struct call *k)
 {
-    real *p = call_scratch(k);
-    const int c = k->x[0].c;
-    return (struct room){ p, p + c, p + 2 * (ptrdiff_t)c };
+    const ptrdiff_t c = k->x[0].c;
+    double *sum_g = call_scratch(k);
+    real *mean = (real *)(void *)(sum_g + 2 * c);
+    return (struct room){ sum_g, sum_g + c, mean, mean + c, mean + 2 * c };
 }
 
 static struct affine affine_of(const struct call *k, int image)
@@ -135,10 +136,10 @@ static void image_sums(const struct call *k, int image, struct room room)
     for (int i = 0; i < chunk_count(all.count, x.c); i++) {
         const struct range r = part(all, x.c, i);
         k->kernels->norm_sums(&f, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, room.mean,
-                              room.slope, room.shift);
+                              room.sum_g, room.sum_gx);
         for (int c = 0; c < x.c; c++) {
-            sum_g[c] += room.slope[c];
-            sum_gx[c] += room.shift[c];
+            sum_g[c] += room.sum_g[c];
+            sum_gx[c] += room.sum_gx[c];
         }
     }
 }

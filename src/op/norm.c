@@ -47,7 +47,7 @@ static size_t work(const struct node *n, enum pass pass)
 {
     const size_t c = (size_t)n->x[0].c;
     return pass == FORWARD ? (size_t)parts_of(n) * (2 * c + 1) * sizeof(double)
-                           : ((size_t)chunks_of(n) + 1) * 2 * c * sizeof(real);
+                           : 2 * c * ((size_t)chunks_of(n) * sizeof(double) + sizeof(real));
 }
 
 /* Mean and m2 of a part, then its pixels. */
@@ -119,10 +119,13 @@ static struct affine affine_of(const struct call *k)
 }
 
 /* The first of a chunk's two vectors; the second follows. */
-static real *partial(const struct call *k, int chunk)
+static double *partial(const struct call *k, int chunk)
 {
-    return (real *)k->work + 2 * (ptrdiff_t)chunk * k->x[0].c;
+    return (double *)k->work + 2 * (ptrdiff_t)chunk * k->x[0].c;
 }
+
+/* Of the map, after all chunks: slope, then shift. */
+static real *slope_of(const struct call *k) { return (real *)(void *)partial(k, chunks_of(k->node)); }
 
 static void sums_chunk(const void *job, int chunk)
 {
@@ -130,7 +133,7 @@ static void sums_chunk(const void *job, int chunk)
     const struct view x = k->x[0], dy = k->dy[0];
     const struct range r = chunk_range(pixels(x), x.c, chunk);
     const struct affine f = affine_of(k);
-    real *sum_g = partial(k, chunk);
+    double *sum_g = partial(k, chunk);
     k->kernels->norm_sums(&f, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, saved(k).mean,
                           sum_g, sum_g + x.c);
 }
@@ -145,7 +148,7 @@ static void sums_block(const void *job, int block)
     const struct vectors s = saved(k);
     const int channels = k->x[0].c, chunks = chunks_of(k->node);
     const double m = k->node->attr.norm.training ? (double)pixels(k->x[0]) : INFINITY;
-    real *slope = partial(k, chunks), *shift = slope + channels;
+    real *slope = slope_of(k), *shift = slope + channels;
     for (int c = block * BLOCK; c < channels && c < (block + 1) * BLOCK; c++) {
         double dbeta = 0, dgamma = 0;
         for (int chunk = 0; chunk < chunks; chunk++) {
@@ -166,7 +169,7 @@ static void sums_block(const void *job, int block)
 static void write_dx(const struct call *k, struct range r, bool add, real *dx, int ld)
 {
     const struct view x = k->x[0], dy = k->dy[0];
-    const real *slope = partial(k, chunks_of(k->node));
+    const real *slope = slope_of(k);
     const struct affine f = affine_of(k);
     const struct norm_map map = { slope, saved(k).mean, slope + x.c };
     k->kernels->norm_dx(&f, &map, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, add, dx,
