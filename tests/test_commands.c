@@ -1,89 +1,12 @@
 /* tests/test_commands.c -- commands as they are typed: what they write, and with which exit they refuse. */
-#include "base/json.h"
-#include "cli/commands.h"
 #include "data/picture.h"
 #include "interop/safetensors.h"
 #include "model/model.h"
 #include "model/weights.h"
 #include "tiny.h"
-#include <math.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
+#include "typed.h"
 
 static char config[100], weights[120], images[120];
-
-enum { WORDS = 32 };
-
-/* The words up to a NULL. */
-static void collect(const char *words[WORDS], const char *first, va_list rest)
-{
-    int count = 0;
-    for (const char *word = first; word && count + 1 < WORDS; word = va_arg(rest, const char *))
-        words[count++] = word;
-    words[count] = NULL;
-}
-
-/* Exit of the command typed, 0 if it went well.  Its table, if any, goes nowhere. */
-static int typed(const char *const words[WORDS], struct error *err)
-{
-    char *argv[WORDS + 1] = { (char *)(uintptr_t)"nanodet" };
-    struct args args = {0};
-    int argc = 1;
-    for (; words[argc - 1]; argc++)
-        argv[argc] = (char *)(uintptr_t)words[argc - 1];
-    *err = (struct error){0};
-    fflush(stdout);
-    const int out = dup(STDOUT_FILENO);
-    FILE *nowhere = freopen("/dev/null", "w", stdout);
-    const bool ok = nowhere && args_parse(&args, commands, argc, argv, err) && args.command->run(&args, err);
-    fflush(stdout);
-    dup2(out, STDOUT_FILENO);
-    close(out);
-    args_free(&args);
-    return ok ? 0 : err->exit;
-}
-
-static void works(const char *first, ...)
-{
-    const char *words[WORDS];
-    struct error err;
-    va_list rest;
-    va_start(rest, first);
-    collect(words, first, rest);
-    va_end(rest);
-    if (typed(words, &err) != 0)
-        fail_msg("%s: %s", first, err.text);
-}
-
-static void refused(int exit, const char *text, const char *first, ...)
-{
-    const char *words[WORDS];
-    struct error err;
-    va_list rest;
-    va_start(rest, first);
-    collect(words, first, rest);
-    va_end(rest);
-    if (typed(words, &err) != exit || !strstr(err.text, text))
-        fail_msg("%s: exit %d: %s", first, err.exit, err.text);
-}
-
-static cJSON *json_of(const char *name)
-{
-    struct error err = {0};
-    cJSON *json = json_read(in_folder(name), &err);
-    if (!json)
-        fail_msg("%s", err.text);
-    return json;
-}
-
-static double number(const cJSON *json, const char *name)
-{
-    double v = NAN;
-    json_real(cJSON_GetObjectItemCaseSensitive(json, name), &v);
-    return v;
-}
 
 /* ---- test ---- */
 

@@ -1,0 +1,83 @@
+/* tests/typed.h -- commands as they are typed, in this process, and the JSON that they leave in the test's folder. */
+#ifndef TESTS_TYPED_H
+#define TESTS_TYPED_H
+#include "base/json.h"
+#include "cli/commands.h"
+#include "folder.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+enum { WORDS = 32 };
+
+/* The words up to a NULL. */
+static inline void collect(const char *words[WORDS], const char *first, va_list rest)
+{
+    int count = 0;
+    for (const char *word = first; word && count + 1 < WORDS; word = va_arg(rest, const char *))
+        words[count++] = word;
+    words[count] = NULL;
+}
+
+/* Exit of the command typed, 0 if it went well.  Its table, if any, goes nowhere. */
+static inline int typed(const char *const words[WORDS], struct error *err)
+{
+    char *argv[WORDS + 1] = { (char *)(uintptr_t)"nanodet" };
+    struct args args = {0};
+    int argc = 1;
+    for (; words[argc - 1]; argc++)
+        argv[argc] = (char *)(uintptr_t)words[argc - 1];
+    *err = (struct error){0};
+    fflush(stdout);
+    const int out = dup(STDOUT_FILENO);
+    FILE *nowhere = freopen("/dev/null", "w", stdout);
+    const bool ok = nowhere && args_parse(&args, commands, argc, argv, err) && args.command->run(&args, err);
+    fflush(stdout);
+    dup2(out, STDOUT_FILENO);
+    close(out);
+    args_free(&args);
+    return ok ? 0 : err->exit;
+}
+
+static inline void works(const char *first, ...)
+{
+    const char *words[WORDS];
+    struct error err;
+    va_list rest;
+    va_start(rest, first);
+    collect(words, first, rest);
+    va_end(rest);
+    if (typed(words, &err) != 0)
+        fail_msg("%s: %s", first, err.text);
+}
+
+static inline void refused(int exit, const char *text, const char *first, ...)
+{
+    const char *words[WORDS];
+    struct error err;
+    va_list rest;
+    va_start(rest, first);
+    collect(words, first, rest);
+    va_end(rest);
+    if (typed(words, &err) != exit || !strstr(err.text, text))
+        fail_msg("%s: exit %d: %s", first, err.exit, err.text);
+}
+
+static inline cJSON *json_of(const char *name)
+{
+    struct error err = {0};
+    cJSON *json = json_read(in_folder(name), &err);
+    if (!json)
+        fail_msg("%s", err.text);
+    return json;
+}
+
+static inline double number(const cJSON *json, const char *name)
+{
+    double v = NAN;
+    json_real(cJSON_GetObjectItemCaseSensitive(json, name), &v);
+    return v;
+}
+#endif
