@@ -9,8 +9,8 @@
  *
  * Backward gets dy, the gradient of each output's value (after a pending activation), and writes dx, the gradient
  * of each operand's value likewise: it sets, or adds where `add` says so, each dx whose p is not NULL (but that of a
- * norm that is led: see struct op).  A dx that is
- * set may hold NaN before.  Pixels of a view lie ld numbers apart; what lies between them belongs to others. */
+ * norm that is led: see struct op).  A dx that is set may hold NaN before.  Pixels of a view lie ld numbers apart; what
+ * lies between them belongs to others. */
 #ifndef GRAPH_OP_H
 #define GRAPH_OP_H
 #include "base/error.h"

@@ -27,8 +27,9 @@ struct conv_way {
     void (*backward)(const struct call *);              /* of input and weights; the bias is op_conv's */
     int (*parts)(const struct node *);                  /* as op.h has them; NULL: there are none */
     struct range (*part)(const struct node *, int index);
-    bool (*reads_once)(const struct node *, bool dx);   /* likewise; NULL: never */
+    bool (*reads_once)(const struct node *, bool dx);   /* likewise; NULL: never; or always() */
 };
+bool always(const struct node *, bool dx);              /* true */
 extern const struct conv_way conv_depthwise, conv_strips, conv_tiles, conv_winograd, conv_dense;
 
 /* Rows [row, row + rows) of one image, whose size is h x w; first: the block's first pixel in the tensor. */
@@ -36,6 +37,8 @@ struct block { int level, image, row, rows, h, w; ptrdiff_t first; };
 
 int widest(const struct shape *);                       /* width of the widest level */
 struct block level_of(const struct shape *, int level); /* its size and first pixel */
+
+struct block rows_of(const struct shape *, int level, int image, int row, int end);     /* [row, end) */
 
 /* Rows a block so that one has about `numbers` numbers, `width` of them a row. */
 int block_rows(ptrdiff_t numbers, ptrdiff_t width);
@@ -60,8 +63,8 @@ static inline void hand_over(const struct call *k, int part)
         k->behind->node->op->moments(k->behind, part);
 }
 
-/* What a pass reads: the input, which may be pending, or a gradient; c channels. */
-struct source { const struct call *k; const struct view *gradient; int c; };
+/* What a pass reads: the input, which may be pending, or the gradient of the output; c channels. */
+struct source { const struct call *k; bool gradient; int c; };
 void write_source(const struct source *, struct range, real *to, int ld);
 /* The numbers of the range, *ld apart, where they lie if nothing is pending, else in scratch of count * c. */
 const real *source_values(const struct source *, struct range, real *scratch, int *ld);

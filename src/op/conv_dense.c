@@ -250,7 +250,7 @@ static void dw_part(const void *job, int index)
 {
     const struct call *k = job;
     const struct node *n = k->node;
-    const struct source dy = { k, &k->dy[0], n->y[0].c };
+    const struct source dy = { k, true, n->y[0].c };
     const struct part part = part_at(blocks(n), index);
     const int outputs = group_outputs(n);
     real *dw = (real *)k->work + weights(n) * (1 + index);

@@ -97,13 +97,9 @@ static void forward(const struct call *k)
 /* The rows of the input that go with a block of outputs: each with one block, and they reach only rows of y near it. */
 static struct block inputs_of(const struct node *n, struct block out)
 {
-    const int stride = n->attr.conv.stride, end = out.row + out.rows;
-    struct block in = level_of(&n->x[INPUT], out.level);
-    in.image = out.image;
-    in.row = least(in.h, out.row * stride);
-    in.rows = (end == out.h ? in.h : least(in.h, end * stride)) - in.row;
-    in.first += ((ptrdiff_t)in.image * in.h + in.row) * in.w;
-    return in;
+    const int stride = n->attr.conv.stride, end = out.row + out.rows, h = level_of(&n->x[INPUT], out.level).h;
+    return rows_of(&n->x[INPUT], out.level, out.image, least(h, out.row * stride),
+                   end == out.h ? h : least(h, end * stride));
 }
 
 static void write_dx(const struct call *k, struct block in, struct block out, struct rows dy)
@@ -152,7 +148,4 @@ static void backward(const struct call *k)
         sum_parts(k, (const real *)k->work + weights(n), count, weights(n), true);
 }
 
-static bool reads_once(const struct node *n, bool dx) { return (void)n, (void)dx, true; }
-
-const struct conv_way conv_depthwise = { fits, packed, work, scratch, pack, forward, backward, parts, part,
-                                         reads_once };
+const struct conv_way conv_depthwise = { fits, packed, work, scratch, pack, forward, backward, parts, part, always };

@@ -285,7 +285,7 @@ static void forward_block(const void *job, int index)
     const struct node *n = k->node;
     const struct buffers own = buffers(n, FORWARD, call_scratch(k));
     const struct rows_of_strips b = block_of(n, index);
-    const struct product_of_rows y = { .source = { k, NULL, inputs(n) },
+    const struct product_of_rows y = { .source = { k, false, inputs(n) },
                                        .filters = filters_at(n, k->packed, inputs(n), outputs(n)),
                                        .channels = outputs(n), .bias = has_bias(n) ? k->x[BIAS].p : NULL,
                                        .to = k->y[0] };
@@ -307,7 +307,7 @@ static void multiply_for_dw(const struct call *k, const struct rows_of_strips *b
 {
     const struct node *n = k->node;
     const struct tiles *tiles = k->kernels->tiles;
-    const struct source x = { k, NULL, inputs(n) }, dy = { k, &k->dy[0], outputs(n) };
+    const struct source x = { k, false, inputs(n) }, dy = { k, true, outputs(n) };
     const int strips = tiles_round(b->rows * b->across), with_halo = tiles_round(strips + 2 * b->across);
     real *square = own->squares;
     lay_out_pairs(&dy, b, b->row, b->rows, true, own, own->pairs, own->pair_numbers, strips);
@@ -334,7 +334,7 @@ static void backward_part(const void *job, int index)
     const struct node *n = k->node;
     const struct buffers own = buffers(n, BACKWARD, call_scratch(k));
     const struct part part = part_at(blocks(n), index);
-    const struct product_of_rows dx = { .source = { k, &k->dy[0], outputs(n) },
+    const struct product_of_rows dx = { .source = { k, true, outputs(n) },
                                         .filters = filters_at(n, k->work, outputs(n), inputs(n)),
                                         .channels = inputs(n), .add = k->add[INPUT], .to = k->dx[INPUT] };
     real *squares = parts_of(k) + index * part_numbers(n);

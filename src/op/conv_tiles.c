@@ -266,7 +266,7 @@ static void forward_block(const void *job, int index)
     const struct node *n = k->node;
     const struct buffers own = buffers(n, FORWARD, call_scratch(k));
     const struct block b = block_of(n, index);
-    const struct product_of_line y = { .source = { k, NULL, inputs(n) },
+    const struct product_of_line y = { .source = { k, false, inputs(n) },
                                        .weights = weights_at(k, k->packed, inputs(n), outputs(n)),
                                        .channels = outputs(n), .bias = has_bias(n) ? packed_bias(k) : NULL,
                                        .to = k->y[0] };
@@ -325,7 +325,7 @@ static void multiply_for_dw(const struct call *k, struct block b, struct line dy
     const struct tiles *tiles = k->kernels->tiles;
     const int c = inputs(n), o = outputs(n), length = longest(n), ldturned = tiles_ld(length);
     const int count = tiles_round(b.rows * (b.w + n->attr.conv.pad));
-    const struct source source = { k, NULL, c };
+    const struct source source = { k, false, c };
     for (int i = 0; i < (taps(n) > 1 ? 2 : 1); i++)
         split_pairs(k, dy.count - i, o, dy.p + i * dy.ld, dy.ld, own->pairs[i], length, length * TILE_SIDE);
     const struct line x = lay_out(&source, b, b.row, b.rows, 0, own->line);
@@ -351,7 +351,7 @@ static void backward_part(const void *job, int index)
     const struct node *n = k->node;
     const struct buffers own = buffers(n, BACKWARD, call_scratch(k));
     const struct part part = part_at(blocks(n), index);
-    const struct product_of_line dx = { .source = { k, &k->dy[0], outputs(n) }, .opposite = true,
+    const struct product_of_line dx = { .source = { k, true, outputs(n) }, .opposite = true,
                                         .weights = weights_at(k, k->work, outputs(n), inputs(n)),
                                         .channels = inputs(n), .add = k->add[INPUT], .to = k->dx[INPUT] };
     for (int i = part.from; i < part.to; i++) {
@@ -404,7 +404,5 @@ static void backward(const struct call *k)
 static int parts(const struct node *n) { return in_pixels(n) ? 0 : blocks(n); }
 static struct range part(const struct node *n, int index) { return pixels_of(block_of(n, index)); }
 
-/* But for the rows around a block. */
-static bool reads_once(const struct node *n, bool dx) { return (void)n, (void)dx, true; }
-
-const struct conv_way conv_tiles = { fits, packed, work, scratch, pack, forward, backward, parts, part, reads_once };
+/* It reads dy once but for the rows around a block. */
+const struct conv_way conv_tiles = { fits, packed, work, scratch, pack, forward, backward, parts, part, always };

@@ -178,7 +178,7 @@ static void forward(const struct call *k)
 {
     const struct node *n = k->node;
     const struct pass_job job = {
-        .shape = &n->y[0], .source = { k, NULL, n->x[WEIGHT].c }, .inputs = n->x[WEIGHT].c,
+        .shape = &n->y[0], .source = { k, false, n->x[WEIGHT].c }, .inputs = n->x[WEIGHT].c,
         .outputs = n->x[WEIGHT].n, .u = k->packed,
         .bias = has_bias(n) ? k->x[BIAS].p : NULL, .to = k->y[0] };
     run_pass(&job);
@@ -191,7 +191,7 @@ static void dw_part(const void *job, int index)
     const struct node *n = k->node;
     const int c = n->x[WEIGHT].c, o = n->x[WEIGHT].n, tiles = tile_count(&n->y[0]);
     const struct part part = part_at((tiles + DW_TILES - 1) / DW_TILES, index);
-    const struct source in = { k, NULL, c }, out = { k, &k->dy[0], o };
+    const struct source in = { k, false, c }, out = { k, true, o };
     const ptrdiff_t in_plane = (ptrdiff_t)DW_TILES * c, out_plane = (ptrdiff_t)DW_TILES * o;
     real *v = call_scratch(k), *z = v + PLANES * in_plane, *patch = z + PLANES * out_plane;
     real *m = (real *)k->work + PLANES * weights(n) * (1 + index);
@@ -228,7 +228,7 @@ static void backward(const struct call *k)
 {
     const struct node *n = k->node;
     const struct pass_job job = {
-        .shape = &n->y[0], .source = { k, &k->dy[0], n->x[WEIGHT].n }, .inputs = n->x[WEIGHT].n,
+        .shape = &n->y[0], .source = { k, true, n->x[WEIGHT].n }, .inputs = n->x[WEIGHT].n,
         .outputs = n->x[WEIGHT].c, .u = k->work, .add = k->add[INPUT], .to = k->dx[INPUT] };
     if (k->dx[INPUT].p) {
         team_for(k->team, n->x[WEIGHT].n, backward_filters, k);
