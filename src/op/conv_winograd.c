@@ -1,13 +1,13 @@
-/* op/conv_winograd.c -- 3x3 convolutions of stride 1 by tiles of 4x4 outputs (kernel/winograd.h).  The tiles of all
- * levels and images are one list, in the order of the pixels; a chunk of them is transformed, multiplied and
- * transformed back in scratch.  dx is the same with turned filters; dw is summed in parts before its transform. */
+/* op/conv_winograd.c -- 3x3 convolutions of stride 1 by tiles of 4x4 outputs (kernel/winograd.h).  A band of them,
+ * some rows of tiles of one level, is transformed, multiplied and transformed back in scratch.  dx is the same with
+ * turned filters; dw is summed in parts before its transform. */
 #include "base/least.h"
 #include "kernel/kernels.h"
 #include "op/conv.h"
 #include <string.h>
 
-enum { TILES = 32,                              /* a chunk of forward and dx */
-       DW_TILES = 64,                           /* a chunk of dw */
+/* Tiles a band, where there are MANY and where there are few, which small bands share out better. */
+enum { LONG = 64, SHORT = 32, MANY = 1024,
        FEWEST = 16,                             /* channels and outputs: with fewer the transforms cost more */
        TILE = WINOGRAD_TILE, PATCH = WINOGRAD_PATCH, PLANES = WINOGRAD_PLANES };
 
@@ -18,33 +18,63 @@ static bool fits(const struct node *n)
         && n->attr.conv.groups == 1 && w.c >= FEWEST && w.n >= FEWEST;
 }
 
-/* The rows and columns of a tile's outputs: [y, y + TILE) and [x, x + TILE), cut at h and w; image: its first pixel. */
-struct tile { int y, x, h, w; ptrdiff_t image; };
-
 static int tiles_along(int extent) { return (extent + TILE - 1) / TILE; }
 
-static int tiles_of(struct block level) { return tiles_along(level.h) * tiles_along(level.w); }
+/* Rows of tiles [row, row + rows) of a level, image after image; across, down: tiles of an image. */
+struct band { struct block level; int across, down, row, rows; };
 
-static int tile_count(const struct shape *s)
+static int tiles_a_band(const struct node *n)
+{
+    const struct shape y = n->y[0];
+    return (ptrdiff_t)y.n * y.h * y.w < MANY * TILE * TILE ? SHORT : LONG;
+}
+
+static struct band first_band(const struct node *n, int level)
+{
+    const struct block of = level_of(&n->y[0], level);
+    const int across = tiles_along(of.w);
+    return (struct band){ of, across, tiles_along(of.h), 0, most(1, tiles_a_band(n) / across) };
+}
+
+/* Of a level, by its first. */
+static int bands_as(const struct node *n, struct band first)
+{
+    return (n->y[0].n * first.down + first.rows - 1) / first.rows;
+}
+
+static int bands(const struct node *n)
 {
     int count = 0;
-    for (int l = 0; l < level_count(&s->lv); l++)
-        count += s->n * tiles_of(level_of(s, l));
+    for (int l = 0; l < level_count(&n->y[0].lv); l++)
+        count += bands_as(n, first_band(n, l));
     return count;
 }
 
-static struct tile tile_at(const struct shape *s, int index)
+static struct band band_at(const struct node *n, int index)
 {
     for (int l = 0;; l++) {
-        const struct block level = level_of(s, l);
-        const int across = tiles_along(level.w), an_image = tiles_of(level);
-        if (index < s->n * an_image) {
-            const int rest = index % an_image;
-            return (struct tile){ rest / across * TILE, rest % across * TILE, level.h, level.w,
-                                  level.first + (ptrdiff_t)(index / an_image) * level.h * level.w };
+        struct band b = first_band(n, l);
+        const int count = bands_as(n, b);
+        if (index < count) {
+            b.row = index * b.rows;
+            b.rows = least(b.rows, n->y[0].n * b.down - b.row);
+            return b;
         }
-        index -= s->n * an_image;
+        index -= count;
     }
+}
+
+/* Tiles of the longest band. */
+static int longest(const struct node *n) { return most(tiles_a_band(n), tiles_along(widest(&n->y[0]))); }
+
+/* The rows and columns of a tile's outputs: [y, y + TILE) and [x, x + TILE), cut at h and w; image: its first pixel. */
+struct tile { int y, x, h, w; ptrdiff_t image; };
+
+static struct tile tile_of(const struct band *b, int index)
+{
+    const int row = b->row + index / b->across;
+    return (struct tile){ row % b->down * TILE, index % b->across * TILE, b->level.h, b->level.w,
+                          b->level.first + (ptrdiff_t)(row / b->down) * b->level.h * b->level.w };
 }
 
 /* The pixels [y, y + side) x [x, x + side) of a tile's image; 0 outside. */
@@ -85,7 +115,6 @@ static void finish_tile(const struct call *k, const struct tile *t, struct view 
 
 /* A convolution of `inputs` to `outputs` channels with filters u [PLANES][inputs][outputs]. */
 struct pass_job {
-    const struct shape *shape;
     struct source source;
     int inputs, outputs;
     const real *u, *bias;
@@ -93,58 +122,55 @@ struct pass_job {
     struct view to;
 };
 
-static size_t pass_scratch(int inputs, int outputs)
-{
-    return ((size_t)PLANES * TILES * (size_t)(inputs + outputs) + (size_t)PLANES * (size_t)most(inputs, outputs))
-         * sizeof(real);
-}
-
-static void pass_chunk(const void *job, int chunk)
+static void pass_band(const void *job, int index)
 {
     const struct pass_job *p = job;
-    const struct kernels *kernels = p->source.k->kernels;
-    const int count = least(TILES, tile_count(p->shape) - chunk * TILES);
-    const ptrdiff_t in_plane = (ptrdiff_t)TILES * p->inputs, out_plane = (ptrdiff_t)TILES * p->outputs;
-    real *v = call_scratch(p->source.k), *m = v + PLANES * in_plane, *patch = m + PLANES * out_plane;
+    const struct call *k = p->source.k;
+    const struct band b = band_at(k->node, index);
+    const int count = b.rows * b.across, length = longest(k->node);
+    const ptrdiff_t in_plane = (ptrdiff_t)length * p->inputs, out_plane = (ptrdiff_t)length * p->outputs;
+    real *v = call_scratch(k), *m = v + PLANES * in_plane, *patch = m + PLANES * out_plane;
     for (int i = 0; i < count; i++) {
-        const struct tile t = tile_at(p->shape, chunk * TILES + i);
+        const struct tile t = tile_of(&b, i);
         read_patch(&p->source, &t, t.y - 1, t.x - 1, PATCH, patch);
-        kernels->winograd.input(p->inputs, patch, p->inputs, v + (ptrdiff_t)i * p->inputs, in_plane);
+        k->kernels->winograd.input(p->inputs, patch, p->inputs, v + (ptrdiff_t)i * p->inputs, in_plane);
     }
     for (int e = 0; e < PLANES; e++)
-        kernels->gemm_near(false, count, p->outputs, p->inputs, v + e * in_plane, p->inputs,
-                           p->u + (ptrdiff_t)e * p->inputs * p->outputs, p->outputs, false, m + e * out_plane,
-                           p->outputs);
+        k->kernels->gemm_near(false, count, p->outputs, p->inputs, v + e * in_plane, p->inputs,
+                              p->u + (ptrdiff_t)e * p->inputs * p->outputs, p->outputs, false, m + e * out_plane,
+                              p->outputs);
     for (int i = 0; i < count; i++) {
-        const struct tile t = tile_at(p->shape, chunk * TILES + i);
-        kernels->winograd.output(p->outputs, m + (ptrdiff_t)i * p->outputs, out_plane, patch, p->outputs);
+        const struct tile t = tile_of(&b, i);
+        k->kernels->winograd.output(p->outputs, m + (ptrdiff_t)i * p->outputs, out_plane, patch, p->outputs);
         write_tile(&t, patch, p->outputs, p->bias, p->add, p->to);
-        if (p->source.k->node->attr.conv.norm)
-            finish_tile(p->source.k, &t, p->to);
+        if (k->node->attr.conv.norm)
+            finish_tile(k, &t, p->to);
     }
+    if (!p->source.gradient)
+        hand_over(k, index);
 }
 
 static void run_pass(const struct pass_job *p)
 {
-    team_for(p->source.k->team, (tile_count(p->shape) + TILES - 1) / TILES, pass_chunk, p);
+    team_for(p->source.k->team, bands(p->source.k->node), pass_band, p);
 }
 
 static ptrdiff_t weights(const struct node *n) { return (ptrdiff_t)n->x[WEIGHT].n * n->x[WEIGHT].c; }
 
 static size_t packed(const struct node *n) { return (size_t)weights(n) * PLANES * sizeof(real); }
 
+static int dw_parts(const struct node *n) { return part_count(bands(n)); }
+
 /* u, then the parts of dw. */
 static size_t work(const struct node *n, enum pass pass)
 {
-    const int chunks = (tile_count(&n->y[0]) + DW_TILES - 1) / DW_TILES;
-    return pass == FORWARD ? 0 : packed(n) * (size_t)(1 + part_count(chunks));
+    return pass == FORWARD ? 0 : packed(n) * (size_t)(1 + dw_parts(n));
 }
 
 static size_t scratch(const struct node *n, enum pass pass)
 {
     const int c = n->x[WEIGHT].c, o = n->x[WEIGHT].n;
-    const size_t dw = (size_t)PLANES * ((size_t)DW_TILES * (size_t)(c + o) + (size_t)most(c, o)) * sizeof(real);
-    return pass == FORWARD ? pass_scratch(c, o) : dw > pass_scratch(o, c) ? dw : pass_scratch(o, c);
+    return (void)pass, PLANES * ((size_t)longest(n) * (size_t)(c + o) + (size_t)most(c, o)) * sizeof(real);
 }
 
 /* u[.][c][o] of the filters w[o][tap][c]: they are turned to [tap][o] first. */
@@ -178,7 +204,7 @@ static void forward(const struct call *k)
 {
     const struct node *n = k->node;
     const struct pass_job job = {
-        .shape = &n->y[0], .source = { k, false, n->x[WEIGHT].c }, .inputs = n->x[WEIGHT].c,
+        .source = { k, false, n->x[WEIGHT].c }, .inputs = n->x[WEIGHT].c,
         .outputs = n->x[WEIGHT].n, .u = k->packed,
         .bias = has_bias(n) ? k->x[BIAS].p : NULL, .to = k->y[0] };
     run_pass(&job);
@@ -189,23 +215,24 @@ static void dw_part(const void *job, int index)
 {
     const struct call *k = job;
     const struct node *n = k->node;
-    const int c = n->x[WEIGHT].c, o = n->x[WEIGHT].n, tiles = tile_count(&n->y[0]);
-    const struct part part = part_at((tiles + DW_TILES - 1) / DW_TILES, index);
+    const int c = n->x[WEIGHT].c, o = n->x[WEIGHT].n, length = longest(n);
+    const struct part part = part_at(bands(n), index);
     const struct source in = { k, false, c }, out = { k, true, o };
-    const ptrdiff_t in_plane = (ptrdiff_t)DW_TILES * c, out_plane = (ptrdiff_t)DW_TILES * o;
+    const ptrdiff_t in_plane = (ptrdiff_t)length * c, out_plane = (ptrdiff_t)length * o;
     real *v = call_scratch(k), *z = v + PLANES * in_plane, *patch = z + PLANES * out_plane;
     real *m = (real *)k->work + PLANES * weights(n) * (1 + index);
-    for (int chunk = part.from; chunk < part.to; chunk++) {
-        const int count = least(DW_TILES, tiles - chunk * DW_TILES);
+    for (int band = part.from; band < part.to; band++) {
+        const struct band b = band_at(n, band);
+        const int count = b.rows * b.across;
         for (int i = 0; i < count; i++) {
-            const struct tile t = tile_at(&n->y[0], chunk * DW_TILES + i);
+            const struct tile t = tile_of(&b, i);
             read_patch(&in, &t, t.y - 1, t.x - 1, PATCH, patch);
             k->kernels->winograd.input(c, patch, c, v + (ptrdiff_t)i * c, in_plane);
             read_patch(&out, &t, t.y, t.x, TILE, patch);
             k->kernels->winograd.gradient(o, patch, o, z + (ptrdiff_t)i * o, out_plane);
         }
         for (int e = 0; e < PLANES; e++)
-            k->kernels->gemm_near(true, o, c, count, z + e * out_plane, o, v + e * in_plane, c, chunk > part.from,
+            k->kernels->gemm_near(true, o, c, count, z + e * out_plane, o, v + e * in_plane, c, band > part.from,
                                   m + e * weights(n), c);
     }
 }
@@ -215,7 +242,7 @@ static void dw_output(const void *job, int o)
 {
     const struct call *k = job;
     const struct node *n = k->node;
-    const int c = n->x[WEIGHT].c, parts = part_count((tile_count(&n->y[0]) + DW_TILES - 1) / DW_TILES);
+    const int c = n->x[WEIGHT].c, parts = dw_parts(n);
     real *m = (real *)k->work + PLANES * weights(n) + (ptrdiff_t)o * c, *dg = call_scratch(k);
     for (int part = 1; part < parts; part++)
         for (int e = 0; e < PLANES; e++)
@@ -228,17 +255,27 @@ static void backward(const struct call *k)
 {
     const struct node *n = k->node;
     const struct pass_job job = {
-        .shape = &n->y[0], .source = { k, true, n->x[WEIGHT].n }, .inputs = n->x[WEIGHT].n,
+        .source = { k, true, n->x[WEIGHT].n }, .inputs = n->x[WEIGHT].n,
         .outputs = n->x[WEIGHT].c, .u = k->work, .add = k->add[INPUT], .to = k->dx[INPUT] };
     if (k->dx[INPUT].p) {
         team_for(k->team, n->x[WEIGHT].n, backward_filters, k);
         run_pass(&job);
     }
     if (k->dx[WEIGHT].p) {
-        team_for(k->team, part_count((tile_count(&n->y[0]) + DW_TILES - 1) / DW_TILES), dw_part, k);
+        team_for(k->team, dw_parts(n), dw_part, k);
         team_for(k->team, n->x[WEIGHT].n, dw_output, k);
     }
 }
 
-/* Chunks of tiles are no ranges of pixels: a norm behind takes its moments itself. */
-const struct conv_way conv_winograd = { fits, packed, work, scratch, pack, forward, backward, NULL, NULL, NULL };
+/* A band's pixels, from the first row of its first image to the last of its last. */
+static struct range part(const struct node *n, int index)
+{
+    const struct band b = band_at(n, index);
+    const int end = b.row + b.rows, image = b.level.h * b.level.w;
+    const int from = b.row / b.down * image + b.row % b.down * TILE * b.level.w;
+    const int to = end / b.down * image + end % b.down * TILE * b.level.w;
+    return (struct range){ b.level.first + from, to - from };
+}
+
+/* Tiles read dy three times over: a norm behind makes its gradient once. */
+const struct conv_way conv_winograd = { fits, packed, work, scratch, pack, forward, backward, bands, part, NULL };
