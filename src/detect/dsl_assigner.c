@@ -17,8 +17,8 @@
 
 static const double less = 1 - 1e-4;    /* times this what is needed, so that rounding excludes nothing */
 
-/* What it costs without an object, the cost of the cheapest of the objects that took it (until one does, its floor), and
- * what estimates of its overlaps are off by at most. */
+/* What it costs without an object, the cost of the cheapest of the objects that took it (until one does, its floor),
+ * and what estimates of its overlaps are off by at most. */
 struct candidate { double background, lowest; float dear, off; int takers; };
 
 struct work {
