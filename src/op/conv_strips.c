@@ -15,6 +15,7 @@
 #include <string.h>
 
 enum { STRIPS = 6 * TILE_SIDE,                  /* of a block, at most, where a row has no more */
+       NEAR = STRIPS / 2,                       /* of dw: what the filter's rows share stays in the first level cache */
        FEWEST = TILE_SIDE,                      /* channels and outputs: with fewer the transforms cost more */
        STRIP = WINOGRAD_TILE, PATCH = WINOGRAD_PATCH, FILTER = 3 };
 
@@ -318,12 +319,15 @@ static void multiply_for_dw(const struct call *k, const struct rows_of_strips *b
             turn(k, with_halo / 2, TILE_SIDE, moved(own->rows, e * own->row_numbers + i * with_halo), PAIR_ROW,
                  moved(own->turned, i * own->ldturned), own->ldturned);
         for (ptrdiff_t i = 0; i < inputs(n); i += TILE_SIDE)
-            for (ptrdiff_t j = 0; j < outputs(n); j += TILE_SIDE)
-                for (int u = 0; u < FILTER; u++, square += SQUARE)
-                    tiles->product(TILE_SIDE, TILE_SIDE, 1, &(ptrdiff_t){ 0 }, strips,
-                                   moved(own->turned, i * own->ldturned + u * b->across), own->ldturned,
-                                   moved(own->pairs, e * own->pair_numbers + j * strips), 0, add ? square : NULL,
-                                   TILE_SIDE, square, TILE_SIDE);
+            for (ptrdiff_t j = 0; j < outputs(n); j += TILE_SIDE, square += FILTER * SQUARE)
+                for (int q = 0; q < strips; q += NEAR)
+                    for (ptrdiff_t u = 0; u < FILTER; u++) {
+                        real *to = square + u * SQUARE;
+                        tiles->product(TILE_SIDE, TILE_SIDE, 1, &(ptrdiff_t){ 0 }, least(NEAR, strips - q),
+                                       moved(own->turned, i * own->ldturned + u * b->across + q), own->ldturned,
+                                       moved(own->pairs, e * own->pair_numbers + j * strips + q * TILE_SIDE), 0,
+                                       add || q > 0 ? to : NULL, TILE_SIDE, to, TILE_SIDE);
+                    }
     }
     tiles->end();
 }
