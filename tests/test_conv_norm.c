@@ -140,6 +140,7 @@ static void test_same_bits(void **state)
         { "tiles, 3x3", 17, 9, 11, biased(dense(20, 3, 1)), ACT_SILU, false, 3 },
         { "tiles, 5x5, levels", 16, 7, 5, dense(17, 5, 1), ACT_RELU, true, 3 },
         { "Winograd", 16, 9, 11, biased(dense(20, 3, 1)), ACT_RELU, false, 0 },
+        { "Winograd, long rows", 16, 5, 150, dense(16, 3, 1), ACT_RELU, false, 0 },
         { "Winograd, levels", 17, 7, 5, dense(33, 3, 1), ACT_GELU, true, 0 },
         { "dense, stride", 5, 9, 11, biased(dense(19, 3, 2)), ACT_RELU, false, 0 },
         { "dense, 1x1", 58, 9, 11, pointwise(58), ACT_LEAKY_RELU, false, 0 },

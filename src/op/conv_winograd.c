@@ -267,14 +267,17 @@ static void backward(const struct call *k)
     }
 }
 
-/* A band's pixels, from the first row of its first image to the last of its last. */
+/* The first pixel of a row of tiles; of the row behind the last, the end. */
+static ptrdiff_t pixel_from(const struct band *b, int row)
+{
+    return b->level.first + ((ptrdiff_t)(row / b->down) * b->level.h + row % b->down * TILE) * b->level.w;
+}
+
 static struct range part(const struct node *n, int index)
 {
     const struct band b = band_at(n, index);
-    const int end = b.row + b.rows, image = b.level.h * b.level.w;
-    const int from = b.row / b.down * image + b.row % b.down * TILE * b.level.w;
-    const int to = end / b.down * image + end % b.down * TILE * b.level.w;
-    return (struct range){ b.level.first + from, to - from };
+    const ptrdiff_t first = pixel_from(&b, b.row);
+    return (struct range){ first, (int)(pixel_from(&b, b.row + b.rows) - first) };
 }
 
 /* Tiles read dy three times over: a norm behind makes its gradient once. */
