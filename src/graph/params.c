@@ -124,22 +124,23 @@ int param_dims(const struct param *p, size_t dims[4])
     return p->rank;
 }
 
-/* Where element i of the OHWI order stands in the OIHW order. */
-static ptrdiff_t file_index(const struct param *p, ptrdiff_t i)
-{
-    const struct shape s = p->shape;
-    const ptrdiff_t c = i % s.c, x = i / s.c % s.w, y = i / s.c / s.w % s.h, o = i / s.c / s.w / s.h;
-    return ((o * s.c + c) * s.h + y) * s.w + x;
-}
-
+/* Of each output the taps stand before the channels here, behind them in files. */
 void param_to_file(const struct param *p, const real *array, float *out)
 {
-    for (ptrdiff_t i = 0; i < p->count; i++)
-        out[file_index(p, i)] = (float)array[p->offset + i];
+    const ptrdiff_t c = p->shape.c, taps = (ptrdiff_t)p->shape.h * p->shape.w;
+    const real *from = array + p->offset;
+    for (int o = 0; o < p->shape.n; o++, out += c * taps)
+        for (ptrdiff_t t = 0; t < taps; t++)
+            for (ptrdiff_t i = 0; i < c; i++)
+                out[i * taps + t] = (float)*from++;
 }
 
 void param_from_file(const struct param *p, const float *in, real *array)
 {
-    for (ptrdiff_t i = 0; i < p->count; i++)
-        array[p->offset + i] = (real)in[file_index(p, i)];
+    const ptrdiff_t c = p->shape.c, taps = (ptrdiff_t)p->shape.h * p->shape.w;
+    real *to = array + p->offset;
+    for (int o = 0; o < p->shape.n; o++, in += c * taps)
+        for (ptrdiff_t t = 0; t < taps; t++)
+            for (ptrdiff_t i = 0; i < c; i++)
+                *to++ = (real)in[i * taps + t];
 }
