@@ -12,23 +12,14 @@
 
 enum { WORDS = 32 };
 
-/* The words up to a NULL. */
-static inline void collect(const char *words[WORDS], const char *first, va_list rest)
-{
-    int count = 0;
-    for (const char *word = first; word && count + 1 < WORDS; word = va_arg(rest, const char *))
-        words[count++] = word;
-    words[count] = NULL;
-}
-
-/* Exit of the command typed, 0 if it went well.  Its table, if any, goes nowhere. */
-static inline int typed(const char *const words[WORDS], struct error *err)
+/* Exit of the command typed, words up to a NULL, 0 if it went well.  Its table, if any, goes nowhere. */
+static inline int typed(const char *first, va_list rest, struct error *err)
 {
     char *argv[WORDS + 1] = { (char *)(uintptr_t)"nanodet" };
     struct args args = {0};
     int argc = 1;
-    for (; words[argc - 1]; argc++)
-        argv[argc] = (char *)(uintptr_t)words[argc - 1];
+    for (const char *word = first; word && argc < WORDS; word = va_arg(rest, const char *))
+        argv[argc++] = (char *)(uintptr_t)word;
     *err = (struct error){0};
     fflush(stdout);
     const int out = dup(STDOUT_FILENO);
@@ -43,26 +34,22 @@ static inline int typed(const char *const words[WORDS], struct error *err)
 
 static inline void works(const char *first, ...)
 {
-    const char *words[WORDS];
     struct error err;
     va_list rest;
     va_start(rest, first);
-    collect(words, first, rest);
-    va_end(rest);
-    if (typed(words, &err) != 0)
+    if (typed(first, rest, &err) != 0)
         fail_msg("%s: %s", first, err.text);
+    va_end(rest);
 }
 
 static inline void refused(int exit, const char *text, const char *first, ...)
 {
-    const char *words[WORDS];
     struct error err;
     va_list rest;
     va_start(rest, first);
-    collect(words, first, rest);
-    va_end(rest);
-    if (typed(words, &err) != exit || !strstr(err.text, text))
+    if (typed(first, rest, &err) != exit || !strstr(err.text, text))
         fail_msg("%s: exit %d: %s", first, err.exit, err.text);
+    va_end(rest);
 }
 
 static inline cJSON *json_of(const char *name)
