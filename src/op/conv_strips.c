@@ -303,6 +303,19 @@ static void pack(const struct call *k)
 
 static void forward(const struct call *k) { team_for(k->team, blocks(k->node), forward_block, k); }
 
+/* The squares of TILE_SIDE inputs and outputs, one for each row of the filter, (+)= x dy over strips; x is turned. */
+static void add_squares(const struct tiles *tiles, int strips, int across, struct pieces x, int ldx, struct pieces dy,
+                        bool add, real *square)
+{
+    for (int q = 0; q < strips; q += NEAR)
+        for (ptrdiff_t u = 0; u < FILTER; u++) {
+            real *to = square + u * SQUARE;
+            tiles->product(TILE_SIDE, TILE_SIDE, 1, &(ptrdiff_t){ 0 }, least(NEAR, strips - q),
+                           moved(x, u * across + q), ldx, moved(dy, (ptrdiff_t)q * TILE_SIDE), 0,
+                           add || q > 0 ? to : NULL, TILE_SIDE, to, TILE_SIDE);
+        }
+}
+
 /* The squares of dw of each element (+)= what a block gives. */
 static void multiply_for_dw(const struct call *k, const struct rows_of_strips *b, bool add, const struct buffers *own)
 {
@@ -320,14 +333,8 @@ static void multiply_for_dw(const struct call *k, const struct rows_of_strips *b
                  moved(own->turned, i * own->ldturned), own->ldturned);
         for (ptrdiff_t i = 0; i < inputs(n); i += TILE_SIDE)
             for (ptrdiff_t j = 0; j < outputs(n); j += TILE_SIDE, square += FILTER * SQUARE)
-                for (int q = 0; q < strips; q += NEAR)
-                    for (ptrdiff_t u = 0; u < FILTER; u++) {
-                        real *to = square + u * SQUARE;
-                        tiles->product(TILE_SIDE, TILE_SIDE, 1, &(ptrdiff_t){ 0 }, least(NEAR, strips - q),
-                                       moved(own->turned, i * own->ldturned + u * b->across + q), own->ldturned,
-                                       moved(own->pairs, e * own->pair_numbers + j * strips + q * TILE_SIDE), 0,
-                                       add || q > 0 ? to : NULL, TILE_SIDE, to, TILE_SIDE);
-                    }
+                add_squares(tiles, strips, b->across, moved(own->turned, i * own->ldturned), own->ldturned,
+                            moved(own->pairs, e * own->pair_numbers + j * strips), add, square);
     }
     tiles->end();
 }
