@@ -3,7 +3,7 @@
 #include "detect/nms.h"
 #include "detect/postprocess.h"
 #include "detect/prediction.h"
-#include "kernel/kernels.h"
+#include "tables.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -87,7 +87,7 @@ static void predict(float *row, int label, float logit, const int bin[4])
 static void test_postprocess(void **state)
 {
     (void)state;
-    const struct postprocess_config config = { CLASSES, REG_MAX, 0.05, 0.6, 2, kernels_wanted(NULL) };
+    const struct postprocess_config config = { CLASSES, REG_MAX, 0.05, 0.6, 2, table_under_test() };
     struct prior_grid grid;
     float pred[2 * PRIORS][CHANNELS];
     struct arena tmp;
