@@ -121,7 +121,7 @@ prepare_python()
     done
 }
 
-# unit LABEL FOLDER TEST|TEST@TABLE...: tests built there, as many at a time as there are cores; TABLE names the kernels.
+# unit LABEL FOLDER TEST|TEST@TABLE...: tests built there, as many at a time as there are cores; TABLE: of kernels.
 unit()
 {
     label=$1 folder=$2

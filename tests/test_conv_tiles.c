@@ -149,8 +149,8 @@ static double error_of_sums(const struct tiles *tiles, int pieces)
 
 /* Two pieces drop 2^-17 of each factor.  Three pieces drop nothing that float keeps, so their error is that of float
  * additions.  The plain twin adds the six products of each term one by one: the roundings of 6 n additions are a random
- * walk whose standard deviation is sqrt(3 n) 2^-25.  The unit adds the small products of 32 terms before the large ones,
- * so that a sixth of its roundings are of full size. */
+ * walk whose standard deviation is sqrt(3 n) 2^-25.  The unit adds the small products of 32 terms before the large
+ * ones, so that a sixth of its roundings are of full size. */
 static void plain_error_is_as_stated(void **state)
 {
     (void)state;

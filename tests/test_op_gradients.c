@@ -1,6 +1,6 @@
 /* tests/test_op_gradients.c -- every layer, in double, and in float by the table under test: forward against its plain
- * definition, backward against central differences, both with 1, 2 and 3 threads.  To test another layer, give it a definition (want_...) and rows.  Layers
- * of transformers: test_op_transformer.c. */
+ * definition, backward against central differences, both with 1, 2 and 3 threads.  To test another layer, give it a
+ * definition (want_...) and rows.  Layers of transformers: test_op_transformer.c. */
 #include "base/file.h"
 #include "op/ops.h"
 #include "op_check.h"
