@@ -133,7 +133,7 @@ static void check_loss(struct model *m)
 static void check_detections(struct model *m)
 {
     const struct postprocess_config config = { m->config.classes, m->config.reg_max, 0.05, 0.6, 100,
-                                               table_under_test() };
+                                               table_under_test(), false };
     const float *pred = rows_of(m, "eval_out");
     struct arena tmp;
     assert_true(arena_init(&tmp, postprocess_bytes(&config, &m->grid), NULL));

@@ -144,6 +144,21 @@ static bool read_rules(struct config *config, struct error *err)
     return true;
 }
 
+/* VisDrone images have several hundred objects: its protocol counts 500 detections per image. */
+static bool read_test(struct config *config, struct error *err)
+{
+    static const struct place preset = { "preset", 0 };
+    const char *path = "test.max_per_image";
+    const struct entry *test = tree_find(&config->root, "test");
+    if (config->val.name == DATASET_VISDRONE && (entry_null(test) || test->kind == SECTION)
+        && entry_null(tree_find(&config->root, path))) {
+        struct entry *e = tree_place(&config->root, path, preset, err);
+        if (!e || !entry_set(e, "500", err))
+            return false;
+    }
+    return section_read(config, "test", test_keys, &config->test, err);
+}
+
 bool config_parse(struct config *config, const void *yaml, size_t size, const char *file, const char *const *overrides,
                   int count, struct error *err)
 {
@@ -157,7 +172,7 @@ bool config_parse(struct config *config, const void *yaml, size_t size, const ch
     return ok && read_resume(config, err)
         && section_read(config, "", config_keys, config, err)
         && section_read(config, "data.train", data_keys, &config->train, err)
-        && section_read(config, "data.val", data_keys, &config->val, err)
+        && section_read(config, "data.val", data_keys, &config->val, err) && read_test(config, err)
         && read_rules(config, err) && ranges_ordered(config, "data.train", &config->train, err)
         && ranges_ordered(config, "data.val", &config->val, err)
         && cached_whole(config, "data.train", &config->train, err)
@@ -215,6 +230,14 @@ bool config_knows(const char *name)
     return false;
 }
 
+double config_shown_score(const struct config *config)
+{
+    const struct entry *e = tree_find(&config->root, "test.score_thr");
+    const struct key *key = find_row("score_thr", test_keys, sizeof *test_keys);
+    const double score = config->test.score_thr;
+    return e->place.file == command_line.file || score != strtod(key->preset, NULL) ? score : 0.35;
+}
+
 void config_write(const struct config *config, struct text *out)
 {
     tree_write(&config->root, out);
@@ -224,6 +247,7 @@ void config_manual(struct text *out)
 {
     keys_manual("", config_keys, out);
     keys_manual("data.{train,val}", data_keys, out);
+    keys_manual("test", test_keys, out);
 }
 
 /* ---- --resume ---- */

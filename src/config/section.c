@@ -40,13 +40,23 @@ static bool note_ignored(struct config *config, const char *path, struct error *
     return names_add(&config->ignored, path, err);
 }
 
+/* The row of an entry.  An unknown key is accepted only in a file: on the command line it is a misspelling. */
+static const struct key *find_key(const struct config *config, const char *name, const struct entry *e,
+                                  const struct key *keys)
+{
+    const struct key *key = find_row(name, keys, sizeof *keys);
+    const bool is_value = e->kind != SECTION || e->count == 0;
+    return key || !is_value || is_group(name, keys) || e->place.file != config->file
+         ? key : find_row(ANY_OTHER_KEY, keys, sizeof *keys);
+}
+
 /* Looks at each entry of e, which is called `group` within the section; an unknown group is told by what it holds. */
 static bool all_known(struct config *config, const char *section, const char *group, const struct entry *e,
                       const struct key *keys, struct error *err)
 {
     for (const struct entry *child = e->child; child; child = child->next) {
         const struct path name = path_of(group, child->name), full = path_of(section, name.s);
-        const struct key *key = find_row(name.s, keys, sizeof *keys);
+        const struct key *key = find_key(config, name.s, child, keys);
         const bool names_table = *section && !*group && strcmp(child->name, "name") == 0;
         bool ok = true;
         if (strchr(child->name, '.'))

@@ -71,7 +71,7 @@ static bool keep_found(const struct evaluator *e, const struct detector *d, cons
 {
     for (int i = 0; i < batch->n; i++)
         for (int k = 0; k < d->count[i]; k++) {
-            const struct detected *f = &d->found[i * DETECTOR_KEPT + k];
+            const struct detected *f = &d->found[(ptrdiff_t)i * d->rules.max_kept + k];
             const double x = f->box[0], y = f->box[1];
             const struct detection one = { .image = batch->samples[i].image, .category = e->category[f->label],
                                            .box = { x, y, f->box[2] - x, f->box[3] - y }, .score = f->score };
