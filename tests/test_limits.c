@@ -154,6 +154,24 @@ static void test_limits_of_test(void **state)
     assert_int_equal(tested("test.max_per_image=150"), 5 * 150);
 }
 
+/* ---- overrides ---- */
+
+/* What looks like KEY=VALUE and is no file is never taken for a path. */
+static void test_unknown_keys_are_refused_by_all_commands(void **state)
+{
+    (void)state;
+    static const char *const text = "command line: seeed: no such key; did you mean seed?";
+    refused(2, text, "train", config, "seeed=3", NULL);
+    refused(2, text, "test", config, "--weights", weights, "seeed=3", NULL);
+    refused(2, text, "predict", config, "--weights", weights, images, "seeed=3", NULL);
+    refused(2, text, "heatmap", config, "--weights", weights, "--out", in_folder("heat"), images, "seeed=3", NULL);
+    refused(2, text, "export", config, "--weights", weights, "--out", in_folder("x"), "seeed=3", NULL);
+    refused(2, text, "info", config, "seeed=3", NULL);
+    refused(2, text, "bench", config, "--mode", "infer", "seeed=3", NULL);
+    refused(2, "1 problem", "check", config, "seeed=3", NULL);
+    works("predict", config, "--weights", weights, "--json", in_folder("p.json"), images, "seed=3", NULL);
+}
+
 /* ---- the weights ---- */
 
 static int set_up(void **state)
@@ -173,6 +191,7 @@ int main(void)
         cmocka_unit_test(test_presets), cmocka_unit_test(test_wrong_values_are_refused),
         cmocka_unit_test(test_other_keys_of_a_file_are_accepted), cmocka_unit_test(test_shown_score),
         cmocka_unit_test(test_limits_of_predict), cmocka_unit_test(test_limits_of_test),
+        cmocka_unit_test(test_unknown_keys_are_refused_by_all_commands),
     };
     return cmocka_run_group_tests(tests, set_up, remove_folder);
 }

@@ -52,7 +52,7 @@ static bool take_option(struct args *args, int *i, int argc, char **argv, struct
     return true;
 }
 
-/* The text before = is a dotted key.  Where any number of files may follow, its first part must be a known one. */
+/* The text before = is a dotted key.  Where any number of files may follow, the name of an existing one is a path. */
 static bool is_override(const struct command *command, const char *text)
 {
     const size_t length = strcspn(text, "=");
@@ -61,7 +61,7 @@ static bool is_override(const struct command *command, const char *text)
     for (size_t i = 0; i < length; i++)
         if (!isalnum((unsigned char)text[i]) && !strchr("_-.", text[i]))
             return false;
-    return command->max != MANY || config_knows(text);
+    return command->max != MANY || !(file_exists(text) || folder_exists(text));
 }
 
 static bool take_all(struct args *args, int argc, char **argv, struct error *err)

@@ -221,15 +221,6 @@ bool config_need(const struct config *config, const char *path, struct error *er
     return (text && *text) || misuse(err, "%s: %s must be given", config->file, path);
 }
 
-bool config_knows(const char *name)
-{
-    const size_t length = strcspn(name, ".");
-    for (const struct key *key = config_keys; key->name; key++)
-        if (strncmp(key->name, name, length) == 0 && strcspn(key->name, ".") == length)
-            return true;
-    return false;
-}
-
 double config_shown_score(const struct config *config)
 {
     const struct entry *e = tree_find(&config->root, "test.score_thr");

@@ -112,9 +112,6 @@ struct place_text config_place(const struct config *, const char *path);
 /* Exit 2 if there is no such scalar or it is empty: for keys that only some commands need. */
 bool config_need(const struct config *, const char *path, struct error *);
 
-/* The first component of a dotted name is one of a configuration ("data" of data.train.img_path). */
-bool config_knows(const char *name);
-
 /* The score above which detections are shown to people: test.score_thr if it was set, be it on the command line or to
  * another value than its preset, which lets almost everything through for scoring; else 0.35. */
 double config_shown_score(const struct config *);
