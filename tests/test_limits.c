@@ -72,6 +72,14 @@ static void test_other_keys_of_a_file_are_accepted(void **state)
     assert_int_equal(c.ignored.count, 3);
     for (int i = 0; i < 3; i++)
         assert_string_equal(c.ignored.list[i], expected[i]);
+    struct config plain = {0};
+    struct names different = {0};
+    read_limits(&plain, NULL, 0);
+    assert_true(config_difference(&plain, &c, &different, &err));
+    assert_int_equal(different.count, 1);
+    assert_string_equal(different.list[0], "test.score_thr");
+    names_free(&different);
+    config_free(&plain);
     config_free(&c);
     text_free(&text);
     bytes_free(&file);

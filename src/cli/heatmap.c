@@ -12,7 +12,7 @@ const struct option heatmap_options[] = {
     { "weights", "FILE",   NULL,   "the model's weights, whatever their format (default: schedule.load_model)" },
     { "out",     "DIR",    NULL,   "write IMAGE_LAYER there, an image for each layer" },
     { "layer",   "NAME",   NULL,   "a layer as info calls it (default: the levels that the neck hands to the head)" },
-    { "score",   "NUMBER", NULL,   "explain detections above this, or else the best (default: 0.35, or a test.score_thr that is set)" },
+    { "score",   "NUMBER", NULL,   "explain detections above this, or else the best (default as for predict)" },
     {0} };
 
 struct heatmap {

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/table.h"
+#include "base/text.h"
 #include "config/section.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -273,10 +274,22 @@ static bool same_value(const struct entry *a, const struct entry *b, bool *same,
     return ok;
 }
 
+/* The row of a key of the room's tables, or NULL. */
+static const struct key *find_key(const char *path)
+{
+    const struct key *key = find_row(path, config_keys, sizeof *config_keys);
+    for (const struct key_table *table = key_tables; !key && table->section; table++) {
+        const size_t length = strlen(table->section);
+        if (length && starts_with(path, table->section) && path[length] == '.')
+            key = find_row(path + length + 1, table->keys, sizeof *table->keys);
+    }
+    return key || !starts_with(path, "test.") ? key : find_row(ANY_OTHER_KEY, test_keys, sizeof *test_keys);
+}
+
 static bool differences(const struct entry *a, const struct entry *b, const char *path, struct names *names,
                         struct error *err)
 {
-    const struct key *key = find_row(path, config_keys, sizeof *config_keys);
+    const struct key *key = find_key(path);
     bool same, ok = true;
     if (find_row(path, free_keys, sizeof *free_keys) || (key && key->type == KEY_IGNORED))
         return true;

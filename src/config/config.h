@@ -65,7 +65,7 @@ struct schedule_config {
 
 struct test_config {                        /* which predictions are detections, wherever the model is run */
     int max_per_image;                      /* the best of an image; 1 .. 5000 */
-    double score_thr, nms_iou;              /* scores must exceed the first, overlaps (IoU) must not exceed the second */
+    double score_thr, nms_iou;              /* scores exceed the first, overlaps (IoU) do not exceed the second */
     bool class_agnostic_nms;                /* boxes of different classes suppress each other, too */
 };
 

@@ -146,6 +146,9 @@ const struct key test_keys[] = {
     { ANY_OTHER_KEY, .type = KEY_IGNORED, .help = "other keys of a file: no effect, as upstream" },
     {0} };
 
+const struct key_table key_tables[] = {
+    { "", config_keys }, { "data.train", data_keys }, { "data.val", data_keys }, { "test", test_keys }, {0} };
+
 const struct key rule_keys[] = {
     { "lr_mult",    FIELD(param_rule, lr_mult),    "1", 0, 1e6, "factor of the learning rate" },
     { "decay_mult", FIELD(param_rule, decay_mult), "1", 0, 1e6, "factor of the weight decay" },

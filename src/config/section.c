@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "base/table.h"
 #include "config/section.h"
+#include "config/suggest.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -50,6 +51,18 @@ static const struct key *find_key(const struct config *config, const char *name,
          ? key : find_row(ANY_OTHER_KEY, keys, sizeof *keys);
 }
 
+static bool unknown(const struct config *config, const char *section, const struct key *keys, const char *place,
+                    const char *path, struct error *err)
+{
+    struct text nearest = {0};
+    const bool near = suggest_keys(config, section, keys, path, &nearest);
+    if (text_ok(&nearest, err))
+        misuse(err, "%s: no such key; did you mean %s?%s", place, nearest.s,
+               near ? "" : " nanodet check --keys lists all keys");
+    text_free(&nearest);
+    return false;
+}
+
 /* Looks at each entry of e, which is called `group` within the section; an unknown group is told by what it holds. */
 static bool all_known(struct config *config, const char *section, const char *group, const struct entry *e,
                       const struct key *keys, struct error *err)
@@ -70,8 +83,7 @@ static bool all_known(struct config *config, const char *section, const char *gr
             ok = entry_null(child) || child->kind == SECTION
               || misuse(err, "%s is a section of keys", place_text(child->place, full.s).s);
         else
-            ok = misuse(err, "%s: no such key; did you mean %s?", place_text(child->place, full.s).s,
-                        path_of(section, nearest_name(name.s, keys, sizeof *keys)).s);
+            ok = unknown(config, section, keys, place_text(child->place, full.s).s, full.s, err);
         if (!ok && !carry_on(config, err))
             return false;
     }

@@ -5,6 +5,9 @@
 
 extern const struct key config_keys[], data_keys[], test_keys[], rule_keys[];
 
+/* The tables that stand for sections of every configuration; ends with {0}. */
+extern const struct key_table { const char *section; const struct key *keys; } key_tables[];
+
 /* The name of a row that stands for every key of a file that no other row names. */
 #define ANY_OTHER_KEY "*"
 

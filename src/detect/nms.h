@@ -6,8 +6,9 @@
 struct scored { float score; int box, label; };         /* box: an index */
 
 /* Goes through the list by falling score, equal ones in their order, and keeps what no kept one of the same label
- * overlaps with an IoU above iou_thr, until max_kept are kept (all if it is negative).  class_agnostic: labels count as the same.  Returns how many; they are at
- * the front of the list, best first.  Boxes are x1, y1, x2, y2; labels >= 0.
+ * overlaps with an IoU above iou_thr, until max_kept are kept (all if it is negative).  class_agnostic: labels count
+ * as the same.  Returns how many; they are at the front of the list, best first.  Boxes are x1, y1, x2, y2;
+ * labels >= 0.
  *
  * Like the original it works in float, on boxes moved apart by their class (class_agnostic: as they are): an IoU of
  * 3/5 exactly exceeds 0.6. */
