@@ -258,6 +258,8 @@ void keys_manual(const char *section, const struct key *keys, struct text *out)
             text_add(out, "; must be given\n");
         else if (*key->preset == '=')
             text_add(out, "; as %s unless given\n", key->preset + 1);
+        else if (*key->preset == '#')
+            text_add(out, "; the number of %s unless given\n", key->preset + 1);
         else
             text_add(out, "%s%s\n", *key->preset ? "; preset " : "; none unless given", key->preset);
     }

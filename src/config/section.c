@@ -98,14 +98,21 @@ static bool preset_value(struct entry *value, const struct config *config, const
 {
     if (!key->preset)
         return true;
-    if (*key->preset != '=') {
-        const bool ok = tree_parse(value, key->preset, strlen(key->preset), at_preset.file, err);
+    const char *text = key->preset;
+    char count[16];
+    if (*text == '#') {
+        const struct entry *list = tree_find(&config->root, text + 1);
+        snprintf(count, sizeof count, "%d", list && list->kind == LIST ? list->count : 0);
+        text = count;
+    }
+    if (*text != '=') {
+        const bool ok = tree_parse(value, text, strlen(text), at_preset.file, err);
         value->place = at_preset;
         return ok;
     }
-    const struct entry *like = tree_find(section, key->preset + 1);
+    const struct entry *like = tree_find(section, text + 1);
     if (entry_null(like))
-        like = tree_find(&config->root, key->preset + 1);
+        like = tree_find(&config->root, text + 1);
     if (like)
         value->place = like->place;
     return !like || entry_copy(value, like, err);
