@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/table.h"
 #include "cli/commands.h"
+#include "data/data_paths.h"
 #include "data/dataset_read.h"
 #include "data/picture.h"
 #include "model/model.h"
@@ -149,15 +150,17 @@ static bool check_set(struct checker *k, const char *section, const struct data_
     const struct texts *classes = &k->config.class_names;
     struct dataset data = {0};
     struct error problem = {0};
-    char missing[64];
-    snprintf(missing, sizeof missing, "%s.%s", section, source.img_path ? "ann_path" : "img_path");
-    if (!config_need(&k->config, missing, &problem))
-        return found(k, &problem, err);
+    for (int i = 0; i < 2; i++)
+        if (!data_path_there(&k->config, section, data_path_keys[i], &problem) && !found(k, &problem, err))
+            return false;
+    if (problem.exit)
+        return true;
     if (!dataset_read(&data, &source, &problem))
         return found(k, &problem, err);
     int *label = new_array((size_t)data.category_count, sizeof *label, err);
     bool ok = label && (dataset_labels(&data, classes->at, classes->count, label, &problem) || found(k, &problem, err))
-           && check_images(k, &data, source.img_path, err);
+           && (data_images_there(&k->config, section, &data, &problem) ? check_images(k, &data, source.img_path, err)
+                                                                       : found(k, &problem, err));
     if (config == &k->config.train)
         k->train_images = data.image_count;
     struct text notes = {0};

@@ -2,6 +2,7 @@
 
 #include "base/machine.h"
 #include "base/memory.h"
+#include "data/data_paths.h"
 #include "data/dataset_read.h"
 #include "model/load.h"
 #include "train/advice.h"
@@ -221,8 +222,8 @@ static bool open_data(struct trainer *t, struct error *err)
     const struct config *c = t->config;
     const struct dataset_source source = dataset_source_of(&c->train);
     struct dataset *d = &t->dataset;
-    if (!config_need(c, "data.train.img_path", err) || !config_need(c, "data.train.ann_path", err)
-        || !dataset_read(d, &source, err))
+    if (!data_paths_there(c, "data.train", err) || !dataset_read(d, &source, err)
+        || !data_images_there(c, "data.train", d, err))
         return false;
     if (d->image_count == 0)
         return fail(err, "%s: no images", c->train.ann_path);
