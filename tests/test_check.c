@@ -109,7 +109,8 @@ static void test_data(void **state)
     const struct place_of_test *place = *state;
     static const char *const expected[] = {
         "/cut.jpg: ", "/small.jpg is 40 x 30, its annotation says 400 x 30", "/missing.jpg: No such file",
-        "/none.json: No such file", "device.batchsize_per_gpu is 8, but there are 4 training images; try 1", "1 degenerate" };
+        "/none.json: No such file", "device.batchsize_per_gpu is 8, but there are 4 training images; try 1",
+        "1 degenerate" };
     struct error err = {0};
     bool ok;
     char *text = check(place->config, NULL, 0, &ok, &err);

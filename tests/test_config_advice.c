@@ -72,12 +72,12 @@ static const struct { const char *override, *second; int images; const char *war
       "schedule.lr_schedule.T_max=20" },
     { "schedule.val_intervals=9", "schedule.total_epochs=5", 160, "command line: schedule.val_intervals is 9, but the "
       "run has 5 epochs: only the last one is evaluated; try 1", "schedule.val_intervals=1" },
-    { "model.weight_averager.decay=0.9998", NULL, 160, "command line: model.weight_averager.decay is 0.9998, an average "
-      "over 5000 steps, but the run has 80; try 0.9375", "model.weight_averager.decay=0.9375" },
+    { "model.weight_averager.decay=0.9998", NULL, 160, "command line: model.weight_averager.decay is 0.9998, an "
+      "average over 5000 steps, but the run has 80; try 0.9375", "model.weight_averager.decay=0.9375" },
     { "device.batchsize_per_gpu=96", "schedule.total_epochs=100", 160, "command line: device.batchsize_per_gpu is 96: "
       "each epoch leaves out 64 of the 160 training images; try 80", "device.batchsize_per_gpu=80" },
-    { "device.batchsize_per_gpu=200", "schedule.total_epochs=100", 160, "command line: device.batchsize_per_gpu is 200, "
-      "but there are 160 training images; try 40", "device.batchsize_per_gpu=40" },
+    { "device.batchsize_per_gpu=200", "schedule.total_epochs=100", 160, "command line: device.batchsize_per_gpu is "
+      "200, but there are 160 training images; try 40", "device.batchsize_per_gpu=40" },
     { "data.val.resize=stretch", NULL, 160, "command line: data.val.resize is stretch, but data.train.resize is keep: "
       "objects are scored in another shape than learned; try keep", "data.val.resize=keep" },
     { "data.train.keep_ratio=false", NULL, 160, "preset: data.val.resize is keep, but data.train.resize is stretch: "
@@ -203,7 +203,8 @@ static void test_classes_of_the_heads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shipped_configurations_need_no_advice), cmocka_unit_test(test_small_sets_have_suitable_configurations),
+        cmocka_unit_test(test_shipped_configurations_need_no_advice),
+        cmocka_unit_test(test_small_sets_have_suitable_configurations),
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_batches_advised_are_suitable),
         cmocka_unit_test(test_without_images_only_the_file_is_judged), cmocka_unit_test(test_memory),

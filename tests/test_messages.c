@@ -69,8 +69,8 @@ static void test_a_folder_without_the_images(void **state)
     for (int i = 0; i < 2; i++) {
         snprintf(override[i], sizeof override[i], "data.%s.img_path=%s", i ? "val" : "train",
                  in_folder("data"));
-        snprintf(message[i], sizeof message[i], "command line: data.%s.img_path: %s holds none of the %d images, such as ",
-                 i ? "val" : "train", in_folder("data"), i ? 5 : 2);
+        snprintf(message[i], sizeof message[i], "command line: data.%s.img_path: %s holds none of the %d images, "
+                 "such as ", i ? "val" : "train", in_folder("data"), i ? 5 : 2);
     }
     refused(1, message[0], "train", config, override[0], NULL);
     refused(1, message[1], "train", config, override[1], NULL);
@@ -109,7 +109,8 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tabs), cmocka_unit_test(test_other_errors_stay), cmocka_unit_test(test_grey_normalisation),
+        cmocka_unit_test(test_tabs), cmocka_unit_test(test_other_errors_stay),
+        cmocka_unit_test(test_grey_normalisation),
         cmocka_unit_test(test_missing_sets), cmocka_unit_test(test_a_folder_without_the_images),
         cmocka_unit_test(test_heads_of_other_classes),
     };
