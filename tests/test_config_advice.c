@@ -75,9 +75,9 @@ static const struct { const char *override, *second; int images; const char *war
     { "model.weight_averager.decay=0.9998", NULL, 160, "command line: model.weight_averager.decay is 0.9998, an "
       "average over 5000 steps, but the run has 80; try 0.9375", "model.weight_averager.decay=0.9375" },
     { "device.batchsize_per_gpu=96", "schedule.total_epochs=100", 160, "command line: device.batchsize_per_gpu is 96: "
-      "each epoch leaves out 64 of the 160 training images; try 80", "device.batchsize_per_gpu=80" },
+      "each epoch leaves out 64 of the 160 training images; try 20", "device.batchsize_per_gpu=20" },
     { "device.batchsize_per_gpu=200", "schedule.total_epochs=100", 160, "command line: device.batchsize_per_gpu is "
-      "200, but there are 160 training images; try 40", "device.batchsize_per_gpu=40" },
+      "200, but there are 160 training images; try 20", "device.batchsize_per_gpu=20" },
     { "data.val.resize=stretch", NULL, 160, "command line: data.val.resize is stretch, but data.train.resize is keep: "
       "objects are scored in another shape than learned; try keep", "data.val.resize=keep" },
     { "data.train.keep_ratio=false", NULL, 160, "preset: data.val.resize is keep, but data.train.resize is stretch: "

@@ -56,10 +56,10 @@ static void judge_average(const struct plan_of_run *run, struct text *text)
                  steps > 5 ? 1 - 5 / steps : 0);
 }
 
-/* The largest batch up to `limit` that leaves out at most a quarter of the images. */
-static int suitable_batch(int images, int limit)
+/* The largest batch that gives at least eight steps per epoch and leaves out at most a quarter of the images. */
+static int suitable_batch(int images)
 {
-    int batch = most(limit, 1);
+    int batch = most(images / 8, 1);
     while (4L * (images % batch) > images)
         batch--;
     return batch;
@@ -70,10 +70,10 @@ static void judge_batch(const struct plan_of_run *run, struct text *text)
     const int batch = run->config->batch_size, images = run->images, left_out = images % batch;
     if (images && batch > images)
         text_add(text, "is %d, but there are %d training images; try %d", batch, images,
-                 suitable_batch(images, images / 4));
+                 suitable_batch(images));
     else if (images && 4L * left_out > images)
         text_add(text, "is %d: each epoch leaves out %d of the %d training images; try %d", batch, left_out, images,
-                 suitable_batch(images, batch));
+                 suitable_batch(images));
 }
 
 static void judge_resize(const struct plan_of_run *run, struct text *text)
@@ -90,8 +90,7 @@ static void judge_normalize(const struct plan_of_run *run, struct text *text)
     const struct pipeline_config *train = &run->config->train.pipeline, *val = &run->config->val.pipeline;
     bool same = true;
     for (int i = 0; i < 6; i++)
-        same = same && !(train->normalize[i / 3][i % 3] < val->normalize[i / 3][i % 3])
-            && !(train->normalize[i / 3][i % 3] > val->normalize[i / 3][i % 3]);
+        same = same && train->normalize[i / 3][i % 3] == val->normalize[i / 3][i % 3];
     if (!same)
         text_add(text, "differs from data.train.pipeline.normalize: the network sees other numbers than it learned "
                        "from; use the same");
