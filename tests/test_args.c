@@ -69,6 +69,7 @@ static void test_overrides(void **state)
 {
     static const char *const words[WORDS] = { "predict", "a.yml", "data.val.resize=keep", "b=c.jpg", "../d=e", "--",
                                               "--f", "seeed=1" };
+    static const char *const train[WORDS] = { "train", "b=c.jpg", "b=c.jpg" };
     char here[4096], *const before = getcwd(here, sizeof here);
     struct args args;
     struct error err = {0};
@@ -80,6 +81,11 @@ static void test_overrides(void **state)
     assert_int_equal(args.rest_count, 4);
     assert_string_equal(args.rest[1], "b=c.jpg");
     assert_string_equal(args.rest[3], "--f");
+    args_free(&args);
+    assert_true(parse(&args, train, &err));
+    assert_int_equal(args.rest_count, 1);
+    assert_string_equal(args.rest[0], "b=c.jpg");
+    assert_string_equal(args.overrides[0], "b=c.jpg");
     args_free(&args);
     assert_true(chdir(here) == 0 && remove_folder(state) == 0);
 }

@@ -142,6 +142,15 @@ static void test_limits_of_predict(void **state)
     cJSON_Delete(json);
 }
 
+/* Files with suppression between all classes are proven like others, and their weights are read again. */
+static void test_limits_of_export(void **state)
+{
+    (void)state;
+    works("export", config, "--weights", weights, "--format", "onnx", "--output", "nms", "--out", in_folder("x.onnx"),
+          "test.class_agnostic_nms=true", "test.max_per_image=7", NULL);
+    works("test", config, "--weights", in_folder("x.onnx"), NULL);
+}
+
 static int tested(const char *limit)
 {
     works("test", config, "--weights", weights, "--dets", in_folder("d.json"), "--json", in_folder("s.json"),
@@ -198,7 +207,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_presets), cmocka_unit_test(test_wrong_values_are_refused),
         cmocka_unit_test(test_other_keys_of_a_file_are_accepted), cmocka_unit_test(test_shown_score),
-        cmocka_unit_test(test_limits_of_predict), cmocka_unit_test(test_limits_of_test),
+        cmocka_unit_test(test_limits_of_predict), cmocka_unit_test(test_limits_of_export),
+        cmocka_unit_test(test_limits_of_test),
         cmocka_unit_test(test_unknown_keys_are_refused_by_all_commands),
     };
     return cmocka_run_group_tests(tests, set_up, remove_folder);
