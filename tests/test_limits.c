@@ -43,6 +43,7 @@ static const struct { const char *override, *message; } out_of_range[] = {
     { "test.nms_iou=1.5", "test.nms_iou must be a number from 0 to 1, not '1.5'" },
     { "test.class_agnostic_nms=2", "test.class_agnostic_nms must be true or false, not '2'" },
     { "test.score_th=0.1", "command line: test.score_th: no such key; did you mean test.score_thr?" },
+    { "test.name=x", "command line: test.name: no such key; did you mean" },
     { "test=3", "command line: test is a section of keys" },
 };
 

@@ -1,6 +1,7 @@
 /* config/section.c -- a section of the tree against a table of keys. */
 #include "base/memory.h"
 #include "base/table.h"
+#include "base/text.h"
 #include "config/section.h"
 #include "config/suggest.h"
 #include <stdio.h>
@@ -70,7 +71,7 @@ static bool all_known(struct config *config, const char *section, const char *gr
     for (const struct entry *child = e->child; child; child = child->next) {
         const struct path name = path_of(group, child->name), full = path_of(section, name.s);
         const struct key *key = find_key(config, name.s, child, keys);
-        const bool names_table = *section && !*group && strcmp(child->name, "name") == 0;
+        const bool names_table = starts_with(section, "model.") && !*group && strcmp(child->name, "name") == 0;
         bool ok = true;
         if (strchr(child->name, '.'))
             ok = misuse(err, "%s: keys nest, line below line; dots are for the command line",

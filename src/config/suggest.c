@@ -75,13 +75,12 @@ static int distance(const char *asked, const char *known)
 /* The last part asked for may also hold the section: warmup_steps is warmup.steps. */
 static int nearest_end(const char *asked, const char *path)
 {
-    int least = distance(asked, last_part(path));
-    for (const char *end = path; end && least > SAME; end = strchr(end, '.')) {
+    for (const char *end = path; end; end = strchr(end, '.')) {
         end += *end == '.';
         if (strcmp(bare(end).s, bare(asked).s) == 0)
-            least = SAME;
+            return SAME;
     }
-    return least;
+    return distance(asked, last_part(path));
 }
 
 /* optimizer is optimizer.name, too. */
