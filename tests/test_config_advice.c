@@ -62,18 +62,18 @@ enum { MOST = 3 };
 /* One warning and what is advised; the advice as overrides leaves none. */
 static const struct { const char *override, *second; int images; const char *warning, *advice; } rules[] = {
     { "schedule.warmup.steps=500", NULL, 160,
-      "command line: schedule.warmup.steps is 500, but the run has 80 steps; try 8", "schedule.warmup.steps=8" },
+      "command line: schedule.warmup.steps is 500, but the steps of the run are 80; try 8", "schedule.warmup.steps=8" },
     { "schedule.warmup.steps=41", NULL, 160,
-      "command line: schedule.warmup.steps is 41, but the run has 80 steps; try 8", "schedule.warmup.steps=8" },
-    { "schedule.lr_schedule.T_max=3", NULL, 160, "command line: schedule.lr_schedule.T_max is 3, but the run has 1 "
-      "epochs: the learning rate stays high until the end; try 1", "schedule.lr_schedule.T_max=1" },
+      "command line: schedule.warmup.steps is 41, but the steps of the run are 80; try 8", "schedule.warmup.steps=8" },
+    { "schedule.lr_schedule.T_max=3", NULL, 160, "command line: schedule.lr_schedule.T_max is 3, but "
+      "schedule.total_epochs is 1: the learning rate stays high until the end; try 1", "schedule.lr_schedule.T_max=1" },
     { "schedule.lr_schedule.T_max=5", "schedule.total_epochs=20", 160, "command line: schedule.lr_schedule.T_max is 5, "
-      "but the run has 20 epochs: the learning rate rises again before the end; try 20",
+      "but schedule.total_epochs is 20: the learning rate rises again before the end; try 20",
       "schedule.lr_schedule.T_max=20" },
-    { "schedule.val_intervals=9", "schedule.total_epochs=5", 160, "command line: schedule.val_intervals is 9, but the "
-      "run has 5 epochs: only the last one is evaluated; try 1", "schedule.val_intervals=1" },
+    { "schedule.val_intervals=9", "schedule.total_epochs=5", 160, "command line: schedule.val_intervals is 9, but "
+      "schedule.total_epochs is 5: only the last epoch is evaluated; try 1", "schedule.val_intervals=1" },
     { "model.weight_averager.decay=0.9998", NULL, 160, "command line: model.weight_averager.decay is 0.9998, an "
-      "average over 5000 steps, but the run has 80; try 0.9375", "model.weight_averager.decay=0.9375" },
+      "average over 5000 steps, but the steps of the run are 80; try 0.9375", "model.weight_averager.decay=0.9375" },
     { "device.batchsize_per_gpu=96", "schedule.total_epochs=100", 160, "command line: device.batchsize_per_gpu is 96: "
       "each epoch leaves out 64 of the 160 training images; try 20", "device.batchsize_per_gpu=20" },
     { "device.batchsize_per_gpu=200", "schedule.total_epochs=100", 160, "command line: device.batchsize_per_gpu is "

@@ -79,6 +79,20 @@ static void test_a_folder_without_the_images(void **state)
     refused(1, "2 problems", "check", config, override[0], override[1], NULL);
 }
 
+/* ---- advice ---- */
+
+/* Training itself says what check would have said. */
+static void test_advice_of_train(void **state)
+{
+    struct error err = {0};
+    struct bytes log;
+    (void)state;
+    assert_true(file_read(&log, in_folder("run/train.log"), &err));
+    assert_non_null(strstr((const char *)log.p, "WARNING: preset: schedule.val_intervals is 10, but "
+                           "schedule.total_epochs is 1: only the last epoch is evaluated; try 1\n"));
+    bytes_free(&log);
+}
+
 /* ---- weights ---- */
 
 static void test_heads_of_other_classes(void **state)
@@ -111,7 +125,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tabs), cmocka_unit_test(test_other_errors_stay),
         cmocka_unit_test(test_grey_normalisation),
-        cmocka_unit_test(test_missing_sets), cmocka_unit_test(test_a_folder_without_the_images),
+        cmocka_unit_test(test_advice_of_train), cmocka_unit_test(test_missing_sets),
+        cmocka_unit_test(test_a_folder_without_the_images),
         cmocka_unit_test(test_heads_of_other_classes),
     };
     return cmocka_run_group_tests(tests, set_up, remove_folder);

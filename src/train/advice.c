@@ -28,7 +28,7 @@ static void judge_warmup(const struct plan_of_run *run, struct text *text)
 {
     const int warmup = run->config->schedule.warmup.steps;
     if (run->images && 2L * warmup > run->steps)
-        text_add(text, "is %d, but the run has %ld steps; try %ld", warmup, run->steps, run->steps / 10);
+        text_add(text, "is %d, but the steps of the run are %ld; try %ld", warmup, run->steps, run->steps / 10);
 }
 
 static void judge_cosine(const struct plan_of_run *run, struct text *text)
@@ -36,7 +36,7 @@ static void judge_cosine(const struct plan_of_run *run, struct text *text)
     const struct schedule_config *s = &run->config->schedule;
     const int t_max = s->lr_schedule.t_max, epochs = s->total_epochs;
     if (s->lr_schedule.name == LR_COSINE && t_max != epochs)
-        text_add(text, "is %d, but the run has %d epochs: the learning rate %s; try %d", t_max, epochs,
+        text_add(text, "is %d, but schedule.total_epochs is %d: the learning rate %s; try %d", t_max, epochs,
                  t_max > epochs ? "stays high until the end" : "rises again before the end", epochs);
 }
 
@@ -44,16 +44,16 @@ static void judge_evaluations(const struct plan_of_run *run, struct text *text)
 {
     const struct schedule_config *s = &run->config->schedule;
     if (s->val_intervals > s->total_epochs)
-        text_add(text, "is %d, but the run has %d epochs: only the last one is evaluated; try %d", s->val_intervals,
-                 s->total_epochs, most(s->total_epochs / 10, 1));
+        text_add(text, "is %d, but schedule.total_epochs is %d: only the last epoch is evaluated; try %d",
+                 s->val_intervals, s->total_epochs, most(s->total_epochs / 10, 1));
 }
 
 static void judge_average(const struct plan_of_run *run, struct text *text)
 {
     const double decay = run->config->model.decay, memory = 1 / (1 - decay), steps = (double)run->steps;
     if (run->images && run->config->model.averager == AVERAGER_EMA && memory > 1.001 * steps)
-        text_add(text, "is %.6g, an average over %.0f steps, but the run has %.0f; try %.4g", decay, memory, steps,
-                 steps > 5 ? 1 - 5 / steps : 0);
+        text_add(text, "is %.6g, an average over %.0f steps, but the steps of the run are %.0f; try %.4g", decay,
+                 memory, steps, steps > 5 ? 1 - 5 / steps : 0);
 }
 
 /* The largest batch that gives at least eight steps per epoch and leaves out at most a quarter of the images. */
