@@ -58,7 +58,7 @@ static void test_parse(void **state)
 {
     static const char text[] =
         " [ {\"image_id\": 0, \"category_id\" :1,\"bbox\":[1,2.5,3e0,4],\"score\":0.25},\n"
-        "{\"segmentation\":[[1,{\"a\":\"]\\\"\"}],true,null,-1.5],\"score\":1,\"bbox\":[0,0,1,1],\"category_id\":99.0,"
+        "{\"segmentation\":[[1,{\"a\":\"]\\\"\"}],true,null,-1.5],\"score\":1,\"bbox\":[0,0,1,1],\"category_id\":9.0,"
         "\"image_id\":1}]\n";
     struct dataset truth = make_truth(2, one_object, 1, 1);
     struct detections found;
@@ -69,7 +69,7 @@ static void test_parse(void **state)
     assert_int_equal(found.list[0].category, 1);
     assert_true(found.list[0].box[1] == 2.5 && found.list[0].box[2] == 3 && found.list[0].score == 0.25);
     assert_int_equal(found.list[1].image, 1);
-    assert_int_equal(found.list[1].category, -1);
+    assert_int_equal(found.list[1].category, 9);
     detections_free(&found);
     assert_true(parse("[]", &found, &truth, &err));
     assert_int_equal(found.count, 0);
@@ -85,7 +85,11 @@ static void test_parse_refuses(void **state)
         { "", "f: not a list" }, { "{}", "not a list" }, { "[", "detection 1" }, { "[1]", "detection 1" },
         { "[] 1", "something follows" }, { "[{}]", "detection 1" }, { "[{\"image_id\":0," REST "},]", "detection 2" },
         { "[{\"image_id\":0," REST "}", "after detection 1" }, { "[{\"image_id\":0," REST "}]]", "after detection 1" },
-        { "[{\"image_id\":7," REST "}]", "no image 7" }, { "[{\"image_id\":0.5," REST "}]", "detection 1" },
+        { "[{\"image_id\":7," REST "}]", "detection 1 (image 7)" },
+        { "[{\"image_id\":0,\"category_id\":12,\"bbox\":[1,2,3,4],\"score\":1}]", "no category" },
+        { "[{\"image_id\":0,\"file_name\":5," REST "}]", "detection 1" },
+        { "[{\"image_id\":0,\"file_name\":\"\\x\"," REST "}]", "detection 1" },
+        { "[{\"image_id\":0.5," REST "}]", "detection 1" },
         { "[{\"image_id\":1e300," REST "}]", "detection 1" }, { "[{\"image_id\":\"0\"," REST "}]", "detection 1" },
         { "[{" REST "}]", "detection 1" },
         { "[{\"image_id\":0,\"category_id\":1,\"bbox\":[1,2,3],\"score\":1}]", "detection 1" },
@@ -115,11 +119,19 @@ static void write_text(const char *path, const char *text)
     assert_true(file_write(path, text, strlen(text), NULL));
 }
 
+static void text_refused(const char *folder, const struct dataset *truth, const char *says)
+{
+    struct detections found;
+    struct error err = {0};
+    if (detections_read(&found, folder, truth, &err) || err.exit != 1 || !strstr(err.text, says) || found.count)
+        fail_msg("'%s', not '%s'", err.text, says);
+}
+
 static void test_files(void **state)
 {
     char folder[] = "/tmp/nanodet_eval_XXXXXX", path[64];
     const struct box list[] = { { 1, 3, { 1.0 / 3, 0.1, 1e-5, 123456.789 }, 0.7 }, { 0, 11, { 0, 0, 1, 1 }, 1e-300 } };
-    struct dataset truth = make_truth(2, one_object, 1, 1);
+    struct dataset truth = make_truth(2, one_object, 1, 1), one = make_truth(1, one_object, 1, 1);
     struct detections found = make_found(list, 2), again;
     struct error err = {0};
     (void)state;
@@ -136,20 +148,21 @@ static void test_files(void **state)
     detections_free(&again);
     assert_false(detections_read(&again, "/nowhere.json", &truth, &err));
     unlink(path);
-    snprintf(path, sizeof path, "%s/a.txt", folder);                    /* both images are called a.jpg */
-    write_text(path, "1,2,3,4,0.5,1,-1,-1\r\n\n5 6 7 8 0.25 12\n");
-    assert_true(detections_read(&again, folder, &truth, &err));
-    assert_int_equal(again.count, 4);
-    assert_true(again.list[0].score == 0.5 && again.list[3].box[3] == 8 && again.list[3].image == 1);
-    assert_int_equal(again.list[1].category, -1);
+    snprintf(path, sizeof path, "%s/a.txt", folder);
+    write_text(path, "1,2,3,4,0.5,1,-1,-1\r\n\n5 6 7 8 0.25 11\n");
+    assert_true(detections_read(&again, folder, &one, &err));
+    assert_int_equal(again.count, 2);
+    assert_true(again.list[0].score == 0.5 && again.list[1].box[3] == 8 && again.list[1].category == 11);
     detections_free(&again);
+    text_refused(folder, &truth, "two images are called a");
     write_text(path, "1,2,3,4,0.5,1\n1,2,3,4,0.5\n");
-    assert_false(detections_read(&again, folder, &truth, &err));
-    assert_non_null(strstr(err.text, "a.txt:2"));
-    assert_int_equal(again.count, 0);
+    text_refused(folder, &one, "a.txt:2");
+    write_text(path, "1,2,3,4,0.5,12\n");
+    text_refused(folder, &one, "a.txt:1: the ground truth has no category 12");
     unlink(path);
-    assert_false(detections_read(&again, folder, &truth, &err));
+    text_refused(folder, &one, "a.txt: No such file");
     rmdir(folder);
+    dataset_free(&one);
     detections_free(&found);
     dataset_free(&truth);
 }

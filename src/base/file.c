@@ -269,6 +269,11 @@ void names_sort(struct names *names)
         qsort(names->list, (size_t)names->count, sizeof *names->list, by_bytes);
 }
 
+bool names_have(const struct names *sorted, const char *name)
+{
+    return sorted->count && bsearch(&name, sorted->list, (size_t)sorted->count, sizeof *sorted->list, by_bytes);
+}
+
 bool folder_list(struct names *names, const char *path, struct error *err)
 {
     const struct dirent *entry;

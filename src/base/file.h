@@ -43,5 +43,6 @@ struct names { char **list; int count, capacity; };
 bool folder_list(struct names *, const char *path, struct error *);
 bool names_add(struct names *, const char *name, struct error *);       /* a copy */
 void names_sort(struct names *);                         /* by byte */
+bool names_have(const struct names *sorted, const char *name);
 void names_free(struct names *);
 #endif

@@ -61,3 +61,14 @@ bool json_int(const cJSON *t, int *out)
     *out = (int)v;
     return true;
 }
+
+void json_add_string(struct text *t, const char *s)
+{
+    text_bytes(t, "\"", 1);
+    for (; *s; s++)
+        if ((unsigned char)*s < ' ')
+            text_add(t, "\\u%04x", (unsigned)*s);
+        else
+            text_add(t, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
+    text_bytes(t, "\"", 1);
+}

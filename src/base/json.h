@@ -2,6 +2,7 @@
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 #include "base/error.h"
+#include "base/file.h"
 #include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,4 +15,7 @@ bool json_size(const cJSON *t, size_t *out);
 bool json_int64(const cJSON *t, int64_t *out);
 bool json_int(const cJSON *t, int *out);
 bool json_real(const cJSON *t, double *out);                    /* finite */
+
+/* Appends s as a JSON string, in quotes. */
+void json_add_string(struct text *, const char *s);
 #endif

@@ -2,12 +2,15 @@
 #include "cli/commands.h"
 #include "cli/session.h"
 
+#include "base/memory.h"
 #include "base/table.h"
 #include "base/team.h"
+#include "base/text.h"
 #include "data/dataset_read.h"
 #include "data/picture.h"
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 const struct option eval_options[] = {
     { "json",     "FILE",          NULL,       "write the score there instead of a table here" },
@@ -90,23 +93,72 @@ static bool measure_images(struct dataset *truth, const char *folder, struct err
     return ok;
 }
 
-static bool read_truth(struct dataset *truth, const char *path, struct error *err)
+/* data.val of a configuration, its classes as those of class_names: what `test` scores against. */
+static bool read_config(struct dataset *truth, const struct args *args, struct error *err)
 {
+    struct config config = { .network_only = true };
+    struct text notes = {0};
+    int *category = NULL;
+    bool ok = args_config(args, &config, err) && config_need(&config, "data.val.ann_path", err);
+    if (ok) {
+        const struct texts *names = &config.class_names;
+        const struct dataset_source source = dataset_source_of(&config.val);
+        category = new_array((size_t)names->count, sizeof *category, err);
+        ok = category && dataset_read(truth, &source, err)
+          && dataset_classes(truth, names->at, names->count, category, err);
+    }
+    if (ok)
+        dataset_notes_text(truth, &notes);
+    for (char *rest, *line = notes.s ? strtok_r(notes.s, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
+        fprintf(stderr, "data.val: %s\n", line);
+    text_free(&notes);
+    free(category);
+    config_free(&config);
+    return ok;
+}
+
+static bool read_truth(struct dataset *truth, const struct args *args, struct error *err)
+{
+    const char *path = args->rest[0];
+    if (ends_in(path, ".yml") || ends_in(path, ".yaml"))
+        return read_config(truth, args, err);
+    if (args->override_count)
+        return misuse(err, "eval: %.200s sets a key of a configuration, but %.200s is none", args->overrides[0], path);
     const bool folder = folder_exists(path);
     const struct dataset_source source = { .format = folder ? DATASET_VISDRONE : DATASET_COCO, .ann_path = path };
     return dataset_read(truth, &source, err) && (!folder || measure_images(truth, path, err));
 }
 
+/* An image without a detection may be one that the detector never saw; its objects count as missed all the same. */
+static bool say_undetected(const struct dataset *truth, const struct detections *found, const char *path,
+                           struct error *err)
+{
+    bool *seen = new_array((size_t)truth->image_count, sizeof *seen, err);
+    int count = 0;
+    for (int i = 0; seen && i < found->count; i++) {
+        count += !seen[found->list[i].image];
+        seen[found->list[i].image] = true;
+    }
+    if (seen && count < truth->image_count)
+        fprintf(stderr, "%s: no detection in %d of the %d images of the ground truth; their objects count as missed\n",
+                path, truth->image_count - count, truth->image_count);
+    const bool ok = seen != NULL;
+    free(seen);
+    return ok;
+}
+
 bool eval_run(const struct args *args, struct error *err)
 {
     const struct team team = { args->threads };
+    const char *dets = args->rest[1];
     struct dataset truth = {0};
     struct detections found = {0};
     struct score_report report = {0};
     struct rules rules;
     const bool ok = parse_rules(&rules, args, err)
-                 && read_truth(&truth, args->rest[0], err)
-                 && detections_read(&found, args->rest[1], &truth, err)
+                 && read_truth(&truth, args, err)
+                 && detections_read(&found, dets, &truth, err)
+                 && say_undetected(&truth, &found, dets, err)
                  && rules.protocol->score(&report, &truth, &found, rules.max_dets, &team, err)
                  && write_score(&report, args_text(args, "json"), err);
     report_free(&report);

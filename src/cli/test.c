@@ -6,7 +6,8 @@
 const struct option test_options[] = {
     { "weights", "FILE", NULL, "the model's weights, whatever their format (default: schedule.load_model)" },
     { "json",    "FILE", NULL, "write the score there instead of a table here" },
-    { "dets",    "FILE", NULL, "write the detections there, as COCO result JSON" },
+    { "dets",    "FILE|DIR", NULL, "write the detections there, as COCO result JSON or, into a folder, as VisDrone's "
+                                   "text files" },
     {0} };
 
 static bool watch(void *shown, int images, int all)

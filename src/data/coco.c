@@ -164,17 +164,6 @@ static void add_number(struct text *t, double v)
     text_add(t, "%s", s);
 }
 
-static void add_string(struct text *t, const char *s)
-{
-    text_bytes(t, "\"", 1);
-    for (; *s; s++)
-        if ((unsigned char)*s < ' ')
-            text_add(t, "\\u%04x", (unsigned)*s);
-        else
-            text_add(t, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
-    text_bytes(t, "\"", 1);
-}
-
 static void add_annotation_text(struct text *t, const struct dataset *set, const struct annotation *a)
 {
     text_add(t, "{\"id\": %" PRId64 ", \"image_id\": %" PRId64 ", \"category_id\": %" PRId64 ", \"bbox\": [", a->id,
@@ -195,7 +184,7 @@ bool dataset_write_coco(const struct dataset *set, const char *path, struct erro
     for (int i = 0; i < set->image_count; i++) {
         const struct image *image = &set->images[i];
         text_add(&t, "%s\n{\"id\": %" PRId64 ", \"file_name\": ", i ? "," : "", image->id);
-        add_string(&t, image->file);
+        json_add_string(&t, image->file);
         text_add(&t, ", \"width\": %d, \"height\": %d}", image->width, image->height);
     }
     text_add(&t, "\n], \"annotations\": [");
@@ -206,7 +195,7 @@ bool dataset_write_coco(const struct dataset *set, const char *path, struct erro
     text_add(&t, "\n], \"categories\": [");
     for (int i = 0; i < set->category_count; i++) {
         text_add(&t, "%s\n{\"id\": %" PRId64 ", \"name\": ", i ? "," : "", set->categories[i].id);
-        add_string(&t, set->categories[i].name);
+        json_add_string(&t, set->categories[i].name);
         text_add(&t, "}");
     }
     text_add(&t, "\n]}\n");

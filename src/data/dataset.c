@@ -1,6 +1,5 @@
 #include "data/dataset.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,33 +54,6 @@ bool annotation_trains(const struct annotation *a)
     return a->area > 0 && a->box[2] >= 1 && a->box[3] >= 1;
 }
 
-static const struct category no_class[] = { { 0, "ignored regions" }, { 11, "others" }, {0} };
-
-static bool is_class(const struct category *category, const char *const *class_names, int count)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(category->name, class_names[i]) == 0)
-            return true;
-    for (const struct category *none = no_class; none->name; none++)
-        if (category->id == none->id && strcmp(category->name, none->name) == 0)
-            return false;
-    return true;
-}
-
-bool dataset_labels(struct dataset *set, const char *const *class_names, int count, int *label, struct error *err)
-{
-    int classes = 0;
-    for (int i = 0; i < set->category_count; i++)
-        label[i] = is_class(&set->categories[i], class_names, count) ? classes++ : -1;
-    if (classes != count)
-        return misuse(err, "the annotations have %d categories, class_names has %d", classes, count);
-    for (int i = 0; i < set->category_count; i++)
-        if (label[i] >= 0 && strcmp(set->categories[i].name, class_names[label[i]]) != 0)
-            dataset_note(set, NOTE_CLASS_ORDER, "%s is category %" PRId64 " '%s'", class_names[label[i]],
-                         set->categories[i].id, set->categories[i].name);
-    return true;
-}
-
 void dataset_note(struct dataset *set, enum note_kind kind, const char *format, ...)
 {
     struct dataset_note *note = &set->notes[kind];
@@ -104,7 +76,9 @@ void dataset_notes_text(const struct dataset *set, struct text *text)
         [NOTE_NO_IMAGE]       = "annotated images missing or unreadable",
         [NOTE_NO_ANNOTATIONS] = "images without a file of annotations",
         [NOTE_SHARED_ID]      = "annotations with the id of another",
-        [NOTE_CLASS_ORDER]    = "classes named unlike the category of their place",
+        [NOTE_CLASS_ORDER]    = "classes assigned by order, since no category has the name of a class",
+        [NOTE_UNUSED_CATEGORY] = "categories without boxes left out, class_names does not have them",
+        [NOTE_ABSENT_CLASS]   = "classes that the annotations do not have",
     };
     for (int i = 0; i < NOTE_KINDS; i++) {
         const struct dataset_note *note = &set->notes[i];

@@ -28,6 +28,7 @@ enum { BOX_LIMIT = 1000000000 };
 /* What a reader met that is no error but that a user should hear of: a count and the first few places a kind. */
 enum note_kind {
     NOTE_DEGENERATE, NOTE_UNKNOWN_CLASS, NOTE_NO_IMAGE, NOTE_NO_ANNOTATIONS, NOTE_SHARED_ID, NOTE_CLASS_ORDER,
+    NOTE_UNUSED_CATEGORY, NOTE_ABSENT_CLASS,
     NOTE_KINDS
 };
 struct dataset_note { int count; struct names first; };
@@ -47,11 +48,23 @@ int dataset_image(const struct dataset *, int64_t id);          /* index, or -1 
 /* Whether a box is trained on: area above 0, width and height at least 1.  The others count in evaluation only. */
 bool annotation_trains(const struct annotation *);
 
-/* label[category_count]: the class of the model that each category is, 0 .. count-1, or -1.  As in the original, the
- * i-th category in ascending id is class i, whatever its name; where the names differ a note says so.  VisDrone's
- * `ignored regions` (id 0) and `others` (id 11) are no class unless class_names has them.  misuse() if the
- * numbers of categories and classes differ. */
+/* Compares names of classes as strcmp does; ' ', '_' and '-' are equal: "traffic light" is "traffic_light". */
+int class_name_compare(const char *, const char *);
+int class_find(const char *const *class_names, int count, const char *name);    /* an equal text first; -1: none */
+
+/* label[category_count]: the class of the model that each category is, 0 .. count-1, or -1.  Categories and classes
+ * are matched by name, whatever their order:
+ *   a category without boxes that class_names does not have is no class (a note)
+ *   a category with boxes that class_names does not have is an error
+ *   a class that no category has is noted
+ *   VisDrone's `ignored regions` (id 0) and `others` (id 11) are no class unless class_names has them
+ * If not one name matches, the i-th category in ascending id is class i, as in the original, with a note; if the
+ * numbers then differ it is an error.  Errors are misuse(). */
 bool dataset_labels(struct dataset *, const char *const *class_names, int count, int *label, struct error *);
+
+/* The reverse: category[count], the index of the category of each class.  A class that the annotations do not have
+ * gets a category of its own, without boxes, after the others. */
+bool dataset_classes(struct dataset *, const char *const *class_names, int count, int *category, struct error *);
 
 /* Adds to a note; the place is formatted as by printf.  It cannot fail: without memory the place is not kept. */
 void dataset_note(struct dataset *, enum note_kind, const char *format, ...) PRINTF_LIKE(3, 4);

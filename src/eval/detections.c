@@ -1,9 +1,13 @@
 #include "eval/detections.h"
 
+#include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "data/dataset.h"
 #include "data/rows.h"
+#include "eval/join.h"
 #include "eval/scan.h"
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +28,36 @@ void detections_free(struct detections *d)
 
 static bool whole(double v) { return v == floor(v) && fabs(v) <= 0x1p53; }
 
-struct field { const char *name; double *to; int count; };      /* count 0: a number, else a list of so many */
+/* numbers: one if count is 0, else a list of count.  text: may be null or missing, then it stays as it is. */
+struct field { const char *name; double *numbers; int count; struct text *text; };
+
+/* A string, its escapes decoded; null is "". */
+static bool scan_text(struct scan *s, struct text *out)
+{
+    struct scan raw;
+    out->size = 0;
+    text_bytes(out, "", 0);
+    if (!scan_string(s, &raw))
+        return *s->p == 'n' && scan_skip(s);
+    const size_t size = (size_t)(raw.end - raw.p);
+    if (!memchr(raw.p, '\\', size)) {
+        text_bytes(out, raw.p, size);
+        return !out->failed;
+    }
+    cJSON *json = cJSON_ParseWithLength(raw.p - 1, size + 2);
+    if (json)
+        text_add(out, "%s", json->valuestring);
+    cJSON_Delete(json);
+    return json && !out->failed;
+}
+
+static bool scan_field(struct scan *s, const struct field *f)
+{
+    return !f->name ? scan_skip(s)
+         : f->text  ? scan_text(s, f->text)
+         : f->count ? scan_numbers(s, f->numbers, f->count)
+                    : scan_number(s, f->numbers);
+}
 
 /* The object `{ "name": value, ... }`: fields it must have go where they belong, others are skipped. */
 static bool scan_fields(struct scan *s, const struct field *fields)
@@ -41,45 +74,68 @@ static bool scan_fields(struct scan *s, const struct field *fields)
         for (f = 0; fields[f].name; f++)
             if (strlen(fields[f].name) == n && memcmp(fields[f].name, key.p, n) == 0)
                 break;
-        const struct field *found = &fields[f];
-        if (!(!found->name ? scan_skip(s) : found->count ? scan_numbers(s, found->to, found->count)
-                                                         : scan_number(s, found->to)))
+        if (!scan_field(s, &fields[f]))
             return false;
         seen |= 1u << f;
     } while (scan_char(s, ','));
     for (f = 0; fields[f].name; f++)
-        if (!(seen >> f & 1))
+        if (!(seen >> f & 1) && !fields[f].text)
             return false;
     return scan_char(s, '}');
+}
+
+/* One record of a result list, before it is joined. */
+struct record { double image, category, box[4], score; struct text file, category_name; };
+
+static bool scan_record(struct scan *s, struct record *r)
+{
+    const struct field fields[] = {
+        { "image_id", &r->image, 0, NULL }, { "category_id", &r->category, 0, NULL }, { "bbox", r->box, 4, NULL },
+        { "score", &r->score, 0, NULL }, { "file_name", NULL, 0, &r->file },
+        { "category_name", NULL, 0, &r->category_name }, {0} };
+    r->file.size = r->category_name.size = 0;
+    text_bytes(&r->file, "", 0);
+    text_bytes(&r->category_name, "", 0);
+    return scan_fields(s, fields) && whole(r->image) && whole(r->category);
+}
+
+/* Appends the records of a list; those that join nowhere are left out, and the join knows. */
+static bool scan_list(struct detections *out, struct scan *s, const char *path, struct join *join, struct record *r,
+                      struct error *err)
+{
+    const char *const text = s->p;
+    if (!scan_char(s, '['))
+        return fail(err, "%s: not a list of detections", path);
+    if (scan_char(s, ']'))
+        return scan_end(s) || fail(err, "%s: something follows the list of detections", path);
+    for (int n = 1; n == 1 || scan_char(s, ','); n++) {
+        if (!scan_record(s, r))
+            return fail(err, "%s: detection %d must be an object with the finite numbers image_id, category_id, score "
+                        "and a bbox of four; file_name and category_name, if any, are text; see byte %td", path, n,
+                        s->p - text);
+        struct detection d = { .image = join_find(join, JOIN_IMAGE, n, (int64_t)r->image, r->file.s),
+                               .category = join_find(join, JOIN_CATEGORY, n, (int64_t)r->category,
+                                                     r->category_name.s), .score = r->score };
+        memcpy(d.box, r->box, sizeof d.box);
+        if (d.image >= 0 && d.category >= 0 && !detections_add(out, d, err))
+            return false;
+    }
+    return (scan_char(s, ']') && scan_end(s))
+        || fail(err, "%s: after detection %d: expected a comma or the end of the list", path, join->records);
 }
 
 bool detections_parse(struct detections *out, struct bytes file, const char *path, const struct dataset *truth,
                       struct error *err)
 {
-    const char *text = (const char *)file.p;
-    struct scan s = { text, text + file.size };
-    struct detection d = {0};
-    double image, category;
-    const struct field fields[] = {
-        { "image_id", &image, 0 }, { "category_id", &category, 0 }, { "bbox", d.box, 4 }, { "score", &d.score, 0 },
-        {0} };
-    if (!scan_char(&s, '['))
-        return fail(err, "%s: not a list of detections", path);
-    if (scan_char(&s, ']'))
-        return scan_end(&s) || fail(err, "%s: something follows the list of detections", path);
-    for (int n = 1; n == 1 || scan_char(&s, ','); n++) {
-        if (!scan_fields(&s, fields) || !whole(image) || !whole(category))
-            return fail(err, "%s: detection %d must be an object with the finite numbers image_id, category_id, score "
-                        "and a bbox of four; see byte %td", path, n, s.p - text);
-        d.image = dataset_image(truth, (int64_t)image);
-        d.category = dataset_category(truth, (int64_t)category);
-        if (d.image < 0)
-            return fail(err, "%s: detection %d: the ground truth has no image %.0f", path, n, image);
-        if (!detections_add(out, d, err))
-            return false;
-    }
-    return (scan_char(&s, ']') && scan_end(&s))
-        || fail(err, "%s: after detection %d: expected a comma or the end of the list", path, out->count);
+    struct scan s = { (const char *)file.p, (const char *)file.p + file.size };
+    struct record r = {0};
+    struct join join;
+    const bool ok = join_begin(&join, truth, err) && scan_list(out, &s, path, &join, &r, err)
+                 && join_end(&join, path, err);
+    join_free(&join);
+    text_free(&r.file);
+    text_free(&r.category_name);
+    return ok;
 }
 
 bool detections_parse_rows(struct detections *out, struct bytes text, const char *path, const struct dataset *truth,
@@ -94,6 +150,8 @@ bool detections_parse_rows(struct detections *out, struct bytes text, const char
         if (n < NEEDED || !whole(row[CATEGORY]))
             return fail(err, "%s:%d: must be x,y,width,height,score,category", path, rows.line);
         const int category = dataset_category(truth, (int64_t)row[CATEGORY]);
+        if (category < 0)
+            return fail(err, "%s:%d: the ground truth has no category %.0f", path, rows.line, row[CATEGORY]);
         const struct detection d = { image, category, { row[X], row[Y], row[WIDTH], row[HEIGHT] }, row[SCORE] };
         if (!detections_add(out, d, err))
             return false;
@@ -101,20 +159,106 @@ bool detections_parse_rows(struct detections *out, struct bytes text, const char
     return n == 0;
 }
 
-/* The text file of an image: its name without folder and extension, then .txt. */
+/* ---- the toolkit's folder: for each image the file of its name without folder and extension, then .txt ---- */
+
+/* The stems of all images, sorted.  Text files cannot tell two images of one stem apart. */
+static bool list_stems(struct names *stems, const struct dataset *truth, struct error *err)
+{
+    struct text stem = {0};
+    bool ok = true;
+    for (int i = 0; ok && i < truth->image_count; i++) {
+        const char *name = path_name(truth->images[i].file);
+        stem.size = 0;
+        text_add(&stem, "%.*s", path_stem(name), name);
+        ok = text_ok(&stem, err) && names_add(stems, stem.s, err);
+    }
+    text_free(&stem);
+    names_sort(stems);
+    for (int i = 1; ok && i < stems->count; i++)
+        ok = strcmp(stems->list[i], stems->list[i - 1]) != 0
+          || fail(err, "two images are called %s: text files cannot tell their detections apart", stems->list[i]);
+    return ok;
+}
+
+/* Text files that belong to no image: detections that would silently not count. */
+static bool refuse_strangers(const char *folder, const struct names *stems, struct error *err)
+{
+    struct names files;
+    const char *first = NULL;
+    int strangers = 0, texts = 0;
+    if (!folder_list(&files, folder, err))
+        return false;
+    for (int i = 0; i < files.count; i++) {
+        char *name = files.list[i];
+        if (!ends_in(name, ".txt"))
+            continue;
+        texts++;
+        name[path_stem(name)] = 0;
+        if (!names_have(stems, name) && strangers++ == 0)
+            first = name;
+    }
+    const bool ok = strangers == 0
+                 || fail(err, "%s: %d of %d text files belong to no image of the ground truth; the first is %s.txt",
+                         folder, strangers, texts, first);
+    names_free(&files);
+    return ok;
+}
+
+static char *lines_path(const char *folder, const struct image *image, struct error *err)
+{
+    struct text name = {0};
+    const char *base = path_name(image->file);
+    text_add(&name, "%.*s.txt", path_stem(base), base);
+    char *path = text_ok(&name, err) ? path_join(folder, name.s, err) : NULL;
+    text_free(&name);
+    return path;
+}
+
 static bool read_lines(struct detections *out, const char *folder, const struct dataset *truth, int image,
                        struct error *err)
 {
-    struct text path = {0};
     struct bytes file = {0};
-    const char *name = path_name(truth->images[image].file);
-    text_add(&path, "%s/%.*s.txt", folder, path_stem(name), name);
-    const bool ok = text_ok(&path, err) && file_read(&file, path.s, err)
-                 && detections_parse_rows(out, file, path.s, truth, image, err);
+    char *path = lines_path(folder, &truth->images[image], err);
+    const bool ok = path && file_read(&file, path, err)
+                 && detections_parse_rows(out, file, path, truth, image, err);
     bytes_free(&file);
-    text_free(&path);
+    free(path);
     return ok;
 }
+
+static bool read_folder(struct detections *out, const char *folder, const struct dataset *truth, struct error *err)
+{
+    struct names stems = {0};
+    bool ok = list_stems(&stems, truth, err) && refuse_strangers(folder, &stems, err);
+    for (int i = 0; ok && i < truth->image_count; i++)
+        ok = read_lines(out, folder, truth, i, err);
+    names_free(&stems);
+    return ok;
+}
+
+static bool write_folder(const struct detections *d, const char *folder, const struct dataset *truth,
+                         struct error *err)
+{
+    struct names stems = {0};
+    struct text *lines = new_array((size_t)truth->image_count, sizeof *lines, err);
+    bool ok = lines && list_stems(&stems, truth, err) && make_folders(folder, err);
+    for (int i = 0; ok && i < d->count; i++) {
+        const struct detection *one = &d->list[i];
+        text_add(&lines[one->image], "%.17g,%.17g,%.17g,%.17g,%.17g,%" PRId64 ",-1,-1\n", one->box[0], one->box[1],
+                 one->box[2], one->box[3], one->score, truth->categories[one->category].id);
+    }
+    for (int i = 0; lines && i < truth->image_count; i++) {
+        char *path = ok ? lines_path(folder, &truth->images[i], err) : NULL;
+        ok = path && text_ok(&lines[i], err) && file_write(path, lines[i].s, lines[i].size, err);
+        free(path);
+        text_free(&lines[i]);
+    }
+    free(lines);
+    names_free(&stems);
+    return ok;
+}
+
+/* ---- files ---- */
 
 static bool read_list(struct detections *out, const char *path, const struct dataset *truth, struct error *err)
 {
@@ -127,30 +271,35 @@ static bool read_list(struct detections *out, const char *path, const struct dat
 
 bool detections_read(struct detections *out, const char *path, const struct dataset *truth, struct error *err)
 {
-    bool ok = true;
     *out = (struct detections){0};
-    if (!folder_exists(path))
-        ok = read_list(out, path, truth, err);
-    else
-        for (int i = 0; ok && i < truth->image_count; i++)
-            ok = read_lines(out, path, truth, i, err);
+    const bool ok = folder_exists(path) ? read_folder(out, path, truth, err) : read_list(out, path, truth, err);
     if (!ok)
         detections_free(out);
     return ok;
 }
 
-bool detections_write(const struct detections *d, const char *path, const struct dataset *truth, struct error *err)
+static bool write_list(const struct detections *d, const char *path, const struct dataset *truth, struct error *err)
 {
     struct text t = {0};
     for (int i = 0; i < d->count; i++) {
         const struct detection *one = &d->list[i];
-        text_add(&t, "%s{\"image_id\":%lld,\"category_id\":%lld,\"bbox\":[%.17g,%.17g,%.17g,%.17g],\"score\":%.17g}",
-                 i ? ",\n" : "[", (long long)truth->images[one->image].id,
-                 (long long)truth->categories[one->category].id,
-                 one->box[0], one->box[1], one->box[2], one->box[3], one->score);
+        const struct image *image = &truth->images[one->image];
+        const struct category *category = &truth->categories[one->category];
+        text_add(&t, "%s{\"image_id\":%" PRId64 ",\"file_name\":", i ? ",\n" : "[", image->id);
+        json_add_string(&t, image->file);
+        text_add(&t, ",\"category_id\":%" PRId64 ",\"category_name\":", category->id);
+        json_add_string(&t, category->name);
+        text_add(&t, ",\"bbox\":[%.17g,%.17g,%.17g,%.17g],\"score\":%.17g}", one->box[0], one->box[1], one->box[2],
+                 one->box[3], one->score);
     }
     text_add(&t, d->count ? "]\n" : "[]\n");
     const bool ok = text_ok(&t, err) && file_write(path, t.s, t.size, err);
     text_free(&t);
     return ok;
+}
+
+bool detections_write(const struct detections *d, const char *path, const struct dataset *truth, struct error *err)
+{
+    return folder_exists(path) || ends_in(path, "/") ? write_folder(d, path, truth, err)
+                                                     : write_list(d, path, truth, err);
 }

@@ -7,7 +7,7 @@ struct dataset;
 
 struct detection {
     int image;                  /* index into the images of the dataset */
-    int category;               /* index into its categories, or -1: one that it does not know, never evaluated */
+    int category;               /* index into its categories, or -1: never evaluated; files that are read give none */
     double box[4];              /* x, y, width, height in pixels of the image */
     double score;               /* finite, as is the box */
 };
@@ -17,10 +17,11 @@ struct detections { struct detection *list; int count, capacity; };     /* in th
 bool detections_add(struct detections *, struct detection, struct error *);
 void detections_free(struct detections *);
 
-/* Reads a COCO result list or, if path is a folder, the text files of the VisDrone toolkit: for each image of truth
- * the file of its name ending in .txt, a row x,y,width,height,score,category[,-1,-1] a detection.  Errors are: an image
- * id unknown to truth, a missing text file.  Text files that belong to no image are not looked at.  On failure the
- * list is empty. */
+/* Reads a COCO result list, whose records are joined with truth by name or by id (eval/join.h), or, if path is a
+ * folder, the text files of the VisDrone toolkit: for each image of truth the file of its name ending in .txt, a row
+ * x,y,width,height,score,category[,-1,-1] per detection.  Errors are: a record whose image or category truth does not
+ * have, a missing text file, a text file that belongs to no image, two images of one name in different folders.  On
+ * failure the list is empty. */
 bool detections_read(struct detections *, const char *path, const struct dataset *truth, struct error *);
 
 /* The same from memory, where a 0 byte follows the text; path is for messages only.  What is read is appended. */
@@ -29,6 +30,8 @@ bool detections_parse(struct detections *, struct bytes text, const char *path, 
 bool detections_parse_rows(struct detections *, struct bytes text, const char *path, const struct dataset *truth,
                            int image, struct error *);
 
-/* A COCO result list with all digits of each number.  No category may be -1. */
+/* A COCO result list, with file_name and category_name in each record, or, if path is a folder or ends in '/', the
+ * toolkit's text files, one per image of truth, in that folder, which is made.  All digits of each number are written.
+ * No category may be -1. */
 bool detections_write(const struct detections *, const char *path, const struct dataset *truth, struct error *);
 #endif

@@ -16,18 +16,12 @@ struct evaluator {
     struct cache *cache;
 };
 
-/* The category of each class: the reverse of dataset_labels. */
+/* The category of each class. */
 static bool find_categories(struct evaluator *e, struct error *err)
 {
     const struct texts *names = &e->model->config->class_names;
-    int *label = new_array((size_t)e->truth.category_count, sizeof *label, err);
     e->category = new_array((size_t)names->count, sizeof *e->category, err);
-    const bool ok = label && e->category && dataset_labels(&e->truth, names->at, names->count, label, err);
-    for (int i = 0; ok && i < e->truth.category_count; i++)
-        if (label[i] >= 0)
-            e->category[label[i]] = i;
-    free(label);
-    return ok;
+    return e->category && dataset_classes(&e->truth, names->at, names->count, e->category, err);
 }
 
 struct evaluator *evaluator_open(struct model *model, int threads, struct error *err)

@@ -1,0 +1,200 @@
+#include "eval/join.h"
+
+#include "base/memory.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHOWN = 3 };                             /* records named in a message */
+
+/* ---- names ---- */
+
+static const char *skip_dot(const char *path)
+{
+    while (path[0] == '.' && (path[1] == '/' || path[1] == '\\'))
+        path += 2;
+    return path;
+}
+
+static int letter(char c) { return c == '\\' ? '/' : (unsigned char)c; }
+
+static int compare_paths(const char *a, const char *b)
+{
+    a = skip_dot(a);
+    b = skip_dot(b);
+    while (*a && letter(*a) == letter(*b))
+        a++, b++;
+    return letter(*a) - letter(*b);
+}
+
+static const char *base_of(const char *path)
+{
+    const char *base = path;
+    for (; *path; path++)
+        if (*path == '/' || *path == '\\')
+            base = path + 1;
+    return base;
+}
+
+static const char *image_name(const struct dataset *truth, int i) { return truth->images[i].file; }
+static const char *category_name(const struct dataset *truth, int i) { return truth->categories[i].name; }
+
+static const struct side {
+    const char *what, *key;
+    int (*compare)(const char *, const char *);
+    const char *(*name)(const struct dataset *, int index);
+    int (*of_id)(const struct dataset *, int64_t id);
+} sides[JOIN_SIDES] = {
+    [JOIN_IMAGE]    = { "image",    "file_name",     compare_paths,      image_name,    dataset_image },
+    [JOIN_CATEGORY] = { "category", "category_name", class_name_compare, category_name, dataset_category },
+};
+
+static int by_path(const void *a, const void *b)
+{
+    const struct join_row *x = a, *y = b;
+    return compare_paths(x->name, y->name);
+}
+
+static int by_class_name(const void *a, const void *b)
+{
+    const struct join_row *x = a, *y = b;
+    return class_name_compare(x->name, y->name);
+}
+
+/* The index of the one row of that name; -1 if there is none or more than one. */
+static int find_row_of(const struct join_row *rows, int count, const char *name,
+                       int (*by_name)(const void *, const void *))
+{
+    const struct join_row key = { name, 0 };
+    const struct join_row *row = rows ? bsearch(&key, rows, (size_t)count, sizeof *rows, by_name) : NULL;
+    if (!row || (row > rows && by_name(row - 1, row) == 0) || (row + 1 < rows + count && by_name(row, row + 1) == 0))
+        return -1;
+    return row->index;
+}
+
+/* ---- building ---- */
+
+static bool build_index(struct join *j, enum join_side which, int count, struct error *err)
+{
+    const struct side *side = &sides[which];
+    struct join_index *index = &j->side[which];
+    index->count = count;
+    index->paths = new_array((size_t)count, sizeof *index->paths, err);
+    index->bases = which == JOIN_IMAGE ? new_array((size_t)count, sizeof *index->bases, err) : NULL;
+    index->claimed = new_array((size_t)count, sizeof *index->claimed, err);
+    if (!index->paths || (which == JOIN_IMAGE && !index->bases) || !index->claimed)
+        return false;
+    for (int i = 0; i < count; i++) {
+        const char *name = side->name(j->truth, i);
+        index->paths[i] = (struct join_row){ name, i };
+        if (index->bases)
+            index->bases[i] = (struct join_row){ base_of(name), i };
+    }
+    if (count) {
+        qsort(index->paths, (size_t)count, sizeof *index->paths, which == JOIN_IMAGE ? by_path : by_class_name);
+        if (index->bases)
+            qsort(index->bases, (size_t)count, sizeof *index->bases, by_path);
+    }
+    return true;
+}
+
+bool join_begin(struct join *j, const struct dataset *truth, struct error *err)
+{
+    *j = (struct join){ .truth = truth };
+    return build_index(j, JOIN_IMAGE, truth->image_count, err)
+        && build_index(j, JOIN_CATEGORY, truth->category_count, err);
+}
+
+void join_free(struct join *j)
+{
+    for (int i = 0; i < JOIN_SIDES; i++) {
+        struct join_index *index = &j->side[i];
+        for (int k = 0; index->claimed && k < index->count; k++)
+            free(index->claimed[k]);
+        free(index->claimed);
+        free(index->paths);
+        free(index->bases);
+        text_free(&index->first_missing);
+    }
+    *j = (struct join){0};
+}
+
+/* ---- finding ---- */
+
+static int decided_by_id(struct join_index *index, int record, int there)
+{
+    if (index->by_id++ == 0)
+        index->first_by_id = record;
+    return there;
+}
+
+/* there: the index of the record's id, or -1. */
+static int find_name(struct join *j, enum join_side which, int record, int there, const char *name)
+{
+    const struct side *side = &sides[which];
+    struct join_index *index = &j->side[which];
+    if (there >= 0 && side->compare(side->name(j->truth, there), name) == 0)
+        return there;
+    int found = find_row_of(index->paths, index->count, name, which == JOIN_IMAGE ? by_path : by_class_name);
+    if (found < 0 && which == JOIN_IMAGE) {
+        found = find_row_of(index->bases, index->count, base_of(name), by_path);
+        if (found < 0 && there >= 0 && compare_paths(base_of(side->name(j->truth, there)), base_of(name)) == 0)
+            found = decided_by_id(index, record, there);
+    }
+    return found;
+}
+
+/* Two names of the detections must not mean one image. */
+static bool claim(struct join_index *index, const struct side *side, int found, const char *name)
+{
+    if (!index->claimed[found])
+        index->claimed[found] = new_text(name, NULL);
+    return index->claimed[found] && side->compare(index->claimed[found], name) == 0;
+}
+
+static int missing(struct join *j, enum join_side which, int record, int64_t id, const char *name, int there)
+{
+    struct join_index *index = &j->side[which];
+    const struct side *side = &sides[which];
+    if (index->missing++ >= SHOWN)
+        return -1;
+    text_add(&index->first_missing, "%sdetection %d (%s %" PRId64, index->missing > 1 ? ", " : "", record, side->what,
+             id);
+    if (*name)
+        text_add(&index->first_missing, " '%.60s'", name);
+    if (*name && there >= 0)
+        text_add(&index->first_missing, ", which is '%.60s' there", side->name(j->truth, there));
+    text_add(&index->first_missing, ")");
+    return -1;
+}
+
+int join_find(struct join *j, enum join_side which, int record, int64_t id, const char *name)
+{
+    const struct side *side = &sides[which];
+    struct join_index *index = &j->side[which];
+    const int there = side->of_id(j->truth, id);
+    if (which == JOIN_IMAGE)
+        j->records++;
+    const bool has_names = *name && (there < 0 || *side->name(j->truth, there));
+    const int found = has_names ? find_name(j, which, record, there, name) : decided_by_id(index, record, there);
+    if (found < 0 || (has_names && !claim(index, side, found, name)))
+        return missing(j, which, record, id, name, there);
+    index->renumbered += found != there;
+    return found;
+}
+
+bool join_end(const struct join *j, const char *path, struct error *err)
+{
+    for (int i = 0; i < JOIN_SIDES; i++) {
+        const struct join_index *index = &j->side[i];
+        if (index->missing)
+            return text_ok(&index->first_missing, err)
+                && fail(err, "%s: %d of %d detections belong to no %s of the ground truth: %s%s", path, index->missing,
+                        j->records, sides[i].what, index->first_missing.s, index->missing > SHOWN ? ", ..." : "");
+        if (index->by_id && index->renumbered)
+            return fail(err, "%s: detection %d has no %s that belongs to one %s (%d of %d detections), and its id is "
+                        "no help: the ids of other detections contradict their names", path, index->first_by_id,
+                        sides[i].key, sides[i].what, index->by_id, j->records);
+    }
+    return true;
+}
