@@ -49,7 +49,10 @@ static const struct joined {
     { IMAGE(1, "a.jpg") "," IMAGE(2, "b.jpg"), FOUND(2, ", \"file_name\": null", 5, ""), 1, 1, NULL },
     { IMAGE(1, "") "," IMAGE(2, ""), FOUND(2, FILE_NAME("b.jpg"), 5, ""), 1, 1, NULL },
     { IMAGE(1, "x/a.jpg") "," IMAGE(2, "y/a.jpg"), FOUND(2, FILE_NAME("a.jpg"), 5, ""), 1, 1, NULL },
+    { IMAGE(1, "a.jpg") "," IMAGE(2, "b.jpg"), FOUND(2, ", \"image_count\": 2", 5, ""), 1, 1, NULL },
     /* nothing is dropped or guessed */
+    { IMAGE(1, "a.jpg") "," IMAGE(2, "b.jpg"), FOUND(1, ", \"image_count\": 1", 1, ""), 0, 0,
+      "was made from 1 images, but the ground truth has 2" },
     { IMAGE(1, "a.jpg"), FOUND(2, "", 1, ""), 0, 0, "1 of 1 detections belong to no image of the ground truth: "
                                                      "detection 1 (image 2)" },
     { IMAGE(1, "a.jpg"), FOUND(1, FILE_NAME("b.jpg"), 1, ""), 0, 0,
@@ -150,6 +153,7 @@ static void records_carry_names(void **state)
     const cJSON *record = cJSON_GetArrayItem(json, 0);
     assert_string_equal(cJSON_GetObjectItem(record, "file_name")->valuestring, "x/\"a.jpg");
     assert_string_equal(cJSON_GetObjectItem(record, "category_name")->valuestring, "traffic light");
+    assert_true(number(record, "image_count") == 1);
     assert_true(number(record, "image_id") == 1 && number(record, "category_id") == 5);
     cJSON_Delete(json);
     detections_free(&list);

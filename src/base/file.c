@@ -292,3 +292,34 @@ bool folder_list(struct names *names, const char *path, struct error *err)
         names_sort(names);
     return ok;
 }
+
+/* below: the folder within root, "" for root itself. */
+static bool add_tree(struct names *files, const char *root, const char *below, int depth, struct error *err)
+{
+    enum { DEPTH = 16 };
+    struct names names = {0};
+    char *folder = *below ? path_join(root, below, err) : new_text(root, err);
+    bool ok = folder && (depth <= DEPTH || fail(err, "%s: folders are nested deeper than %d", folder, DEPTH))
+           && folder_list(&names, folder, err);
+    for (int i = 0; ok && i < names.count; i++) {
+        char *name = path_join(below, names.list[i], err), *path = name ? path_join(root, name, err) : NULL;
+        ok = path && (!folder_exists(path) ? names_add(files, name, err)
+                      : names.list[i][0] == '.' || add_tree(files, root, name, depth + 1, err));
+        free(path);
+        free(name);
+    }
+    names_free(&names);
+    free(folder);
+    return ok;
+}
+
+bool folder_tree(struct names *files, const char *path, struct error *err)
+{
+    *files = (struct names){0};
+    const bool ok = add_tree(files, path, "", 0, err);
+    if (!ok)
+        names_free(files);
+    else
+        names_sort(files);
+    return ok;
+}

@@ -41,6 +41,9 @@ int path_stem(const char *path);                        /* characters before the
 /* The names in a folder, sorted by byte; "." and ".." left out.  names_free releases them. */
 struct names { char **list; int count, capacity; };
 bool folder_list(struct names *, const char *path, struct error *);
+/* The files in a folder and the folders below it, as paths that begin below it, sorted by byte.  Folders whose names
+ * begin with a dot are left out.  Fails if folders are nested deeper than 16, as by a link that leads back. */
+bool folder_tree(struct names *, const char *path, struct error *);
 bool names_add(struct names *, const char *name, struct error *);       /* a copy */
 void names_sort(struct names *);                         /* by byte */
 bool names_have(const struct names *sorted, const char *name);

@@ -14,7 +14,7 @@ const struct command commands[] = {
     { "eval", "GT|CONFIG DETS [KEY=VALUE ...]", 2, 2, eval_options, eval_run,
       "score detections against annotations, or data.val of a CONFIG" },
     { "convert", "visdrone|voc|yolo SRC --out FILE", 2, 2, convert_options, convert_run,
-      "write annotations as COCO JSON" },
+      "write one set as COCO JSON; SRC is its root or, of several, root/images/train" },
     { "info", "CONFIG [KEY=VALUE ...]", 1, 1, info_options, info_run, "tell a network's layers and what they cost" },
     { "bench", "CONFIG --mode train|infer [KEY=VALUE ...]", 1, 1, bench_options, bench_run, "measure how fast it is" },
     {0} };

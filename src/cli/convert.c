@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 const struct option convert_options[] = {
-    { "out", "FILE", NULL, "where to write the JSON" },
+    { "out",     "FILE", NULL, "where to write the JSON" },
+    { "images",  "LIST", NULL, "only the images of this text file, one name per line" },
+    { "classes", "LIST", NULL, "the classes, in this order: a text file, one per line, or a data.yaml" },
     {0} };
 
 bool convert_run(const struct args *args, struct error *err)
@@ -14,7 +16,9 @@ bool convert_run(const struct args *args, struct error *err)
     struct text notes = {0};
     if (!out)
         return misuse(err, "convert: --out FILE must be given");
-    const bool ok = dataset_read_folder(&set, args->rest[0], args->rest[1], err) && dataset_write_coco(&set, out, err);
+    const bool ok = dataset_read_layout(&set, args->rest[0], args->rest[1], args_text(args, "images"),
+                                        args_text(args, "classes"), err)
+                 && dataset_write_coco(&set, out, err);
     if (ok) {
         dataset_notes_text(&set, &notes);
         fprintf(stderr, "%s%s: %d images, %d boxes, %d categories\n", notes.s ? notes.s : "", out, set.image_count,

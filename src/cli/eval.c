@@ -16,6 +16,7 @@ const struct option eval_options[] = {
     { "json",     "FILE",          NULL,       "write the score there instead of a table here" },
     { "max-dets", "A,B,C",         "1,10,100", "detections counted an image and class, by the rules of COCO" },
     { "protocol", "coco|visdrone", "coco",     "whose rules" },
+    { "images",   "LIST",          NULL,       "only the images of GT in this text file, one name per line" },
     {0} };
 
 static bool score_coco(struct score_report *report, const struct dataset *truth, const struct detections *found,
@@ -121,11 +122,13 @@ static bool read_truth(struct dataset *truth, const struct args *args, struct er
 {
     const char *path = args->rest[0];
     if (ends_in(path, ".yml") || ends_in(path, ".yaml"))
-        return read_config(truth, args, err);
+        return args_flag(args, "images") ? misuse(err, "eval: --images is for GT; a CONFIG has data.val.image_list")
+                                         : read_config(truth, args, err);
     if (args->override_count)
         return misuse(err, "eval: %.200s sets a key of a configuration, but %.200s is none", args->overrides[0], path);
     const bool folder = folder_exists(path);
-    const struct dataset_source source = { .format = folder ? DATASET_VISDRONE : DATASET_COCO, .ann_path = path };
+    const struct dataset_source source = { .format = folder ? DATASET_VISDRONE : DATASET_COCO, .ann_path = path,
+                                           .image_list = args_text(args, "images") };
     return dataset_read(truth, &source, err) && (!folder || measure_images(truth, path, err));
 }
 

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/table.h"
 #include "data/json_walk.h"
+#include "data/lists.h"
 #include "data/picture.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -144,10 +145,8 @@ bool coco_parse(struct dataset_builder *b, struct bytes text, const char *path, 
 bool coco_read(struct dataset_builder *b, const struct dataset_source *source, struct error *err)
 {
     struct bytes text;
-    if (source->image_list)
-        return misuse(err, "%s: image_list is not for CocoDataset: its annotation file lists the images",
-                      source->image_list);
-    const bool ok = file_read(&text, source->ann_path, err) && coco_parse(b, text, source->ann_path, err);
+    const bool ok = file_read(&text, source->ann_path, err) && coco_parse(b, text, source->ann_path, err)
+                 && (!source->image_list || image_list_keep(b, source->image_list, err));
     bytes_free(&text);
     return ok;
 }

@@ -52,6 +52,9 @@ bool annotation_trains(const struct annotation *);
 int class_name_compare(const char *, const char *);
 int class_find(const char *const *class_names, int count, const char *name);    /* an equal text first; -1: none */
 
+/* One of VisDrone's `ignored regions` (id 0) and `others` (id 11). */
+bool category_is_no_class(const struct category *);
+
 /* label[category_count]: the class of the model that each category is, 0 .. count-1, or -1.  Categories and classes
  * are matched by name, whatever their order:
  *   a category without boxes that class_names does not have is no class (a note)

@@ -63,6 +63,36 @@ static int by_id(const void *a, const void *b)          /* rows that begin with 
     return (x > y) - (x < y);
 }
 
+bool build_keep_images(struct dataset_builder *b, const bool *keep, struct error *err)
+{
+    struct dataset *set = &b->set;
+    int64_t *gone = new_array((size_t)set->image_count, sizeof *gone, err);
+    int gone_count = 0, images = 0, boxes = 0;
+    if (!gone)
+        return false;
+    for (int i = 0; i < set->image_count; i++)
+        if (!keep[i])
+            gone[gone_count++] = set->images[i].id;
+    qsort(gone, (size_t)gone_count, sizeof *gone, by_id);
+    for (int i = 0; i < set->image_count; i++)
+        if (keep[i] && bsearch(&set->images[i].id, gone, (size_t)gone_count, sizeof *gone, by_id)) {
+            free(gone);
+            return fail(err, "%s: another image has the same id %" PRId64, set->images[i].file, set->images[i].id);
+        }
+    for (int i = 0; i < set->image_count; i++)
+        if (keep[i])
+            set->images[images++] = set->images[i];
+        else
+            free(set->images[i].file);
+    set->image_count = images;
+    for (int i = 0; i < b->pending_count; i++)
+        if (!bsearch(&b->pending[i].image, gone, (size_t)gone_count, sizeof *gone, by_id))
+            b->pending[boxes++] = b->pending[i];
+    b->pending_count = boxes;
+    free(gone);
+    return true;
+}
+
 static bool sort_rows(struct dataset *set, const char *path, struct error *err)
 {
     if (set->image_count)

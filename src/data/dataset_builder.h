@@ -20,6 +20,9 @@ bool build_classes(struct dataset_builder *, const char *const *names, int count
 bool build_annotation(struct dataset_builder *, const struct annotation *, int64_t image, int64_t category,
                       const char *at, struct error *);
 
+/* Drops the images i with !keep[i], and their annotations. */
+bool build_keep_images(struct dataset_builder *, const bool *keep, struct error *);
+
 /* Moves everything to a dataset.  Fails, naming path and id, where two images or categories share an id or an
  * annotation's image or category does not exist. */
 bool build_end(struct dataset_builder *, struct dataset *, const char *path, struct error *);

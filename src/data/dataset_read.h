@@ -8,8 +8,8 @@ struct dataset_source {             /* borrowed */
     enum dataset_format format;
     const char *img_path;           /* the folder of images; COCO and VisDrone do without: NULL */
     const char *ann_path;           /* COCO: a file; else the folder of annotation files, one an image */
-    const char *image_list;         /* NULL: every image; else a text file of the images to take, a name a line, of
-                                     * which folder and suffix do not count.  Not for COCO */
+    const char *image_list;         /* NULL: every image; else a text file of the images to take, a name per line;
+                                     * suffix and, but for COCO (data/lists.h), folder do not count */
     const char *const *class_names; /* XML and YOLO: these become the categories 1, 2, ...; the others have their own */
     int class_count;
 };
@@ -21,9 +21,11 @@ struct dataset_source dataset_source_of(const struct data_config *);
  * misuse() on a missing path or class_names. */
 bool dataset_read(struct dataset *, const struct dataset_source *, struct error *);
 
-/* A whole set in the folder layout that its format is known by: format and layout are
- *     visdrone    images/ annotations/
- *     voc         JPEGImages/ Annotations/                       classes: those that occur, sorted
- *     yolo        images/ labels/, or both in the folder itself  classes: a line each in classes.txt or obj.names */
-bool dataset_read_folder(struct dataset *, const char *format, const char *folder, struct error *);
+/* A whole set in a folder layout that tools write; format is visdrone, voc or yolo.  data/layout.c lists the names of
+ * folders; docs/data.md says where images, annotations and classes are looked for.  image_list and class_list are files
+ * (data/lists.h) or NULL: every image; the classes of the layout.  For visdrone the class list selects categories by
+ * name.  misuse() if the folder holds several sets, as images/train and images/val, or if its class lists differ. */
+bool dataset_read_layout(struct dataset *, const char *format, const char *folder, const char *image_list,
+                         const char *class_list, struct error *);
+bool dataset_read_folder(struct dataset *, const char *format, const char *folder, struct error *);     /* NULL, NULL */
 #endif

@@ -1,5 +1,6 @@
 #include "data/folder.h"
 
+#include "data/lists.h"
 #include "data/picture.h"
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,10 @@ static char *suffix_of(char *name, const char *const *suffixes)
 static bool list_folder(struct names *stems, const char *folder, const char *const *suffixes, struct error *err)
 {
     struct names files;
-    bool ok = folder_list(&files, folder, err);
+    bool ok = folder_tree(&files, folder, err);
     for (int i = 0; ok && i < files.count; i++) {
         char *suffix = suffix_of(files.list[i], suffixes);
-        if (!suffix)
+        if (!suffix || is_class_list(path_name(files.list[i])))
             continue;
         *suffix = 0;
         ok = names_add(stems, files.list[i], err);

@@ -6,9 +6,9 @@
 
 extern const char *const image_suffixes[];              /* ends with NULL */
 
-/* Calls read with id 1, 2, ... and the stem, a name without folder and suffix, of each file in a folder that has one
- * of the suffixes, or of each line of source->image_list; in byte order, until read fails.  A stem that occurs twice is
- * an error. */
+/* Calls read with id 1, 2, ... and the stem, a path below the folder without suffix, of each file in a folder and its
+ * subfolders that has one of the suffixes and is no list of classes, or of each line of source->image_list, without
+ * folder and suffix; in byte order, until read fails.  A stem that occurs twice is an error. */
 bool each_stem(struct dataset_builder *, const struct dataset_source *, const char *folder,
                const char *const *suffixes,
                bool (*read)(struct dataset_builder *, const struct dataset_source *, int64_t id, const char *stem,

@@ -30,7 +30,7 @@ int class_find(const char *const *class_names, int count, const char *name)
 
 static const struct category no_class[] = { { 0, "ignored regions" }, { 11, "others" }, {0} };
 
-static bool never_class(const struct category *category)
+bool category_is_no_class(const struct category *category)
 {
     for (const struct category *none = no_class; none->name; none++)
         if (category->id == none->id && strcmp(category->name, none->name) == 0)
@@ -96,7 +96,7 @@ static bool match_order(struct matching *m, const char *const *category_names, i
     }
     for (int i = 0; i < m->set->category_count; i++) {
         const struct category *category = &m->set->categories[i];
-        if (never_class(category))
+        if (category_is_no_class(category))
             continue;
         dataset_note(m->set, NOTE_CLASS_ORDER, "class %s is category %" PRId64 " '%s'", m->names[next], category->id,
                      category->name);
@@ -110,7 +110,7 @@ static bool settle_categories(struct matching *m, const char *const *sorted_name
 {
     for (int i = 0; i < m->set->category_count; i++) {
         const struct category *category = &m->set->categories[i];
-        if (m->label[i] >= 0 || never_class(category))
+        if (m->label[i] >= 0 || category_is_no_class(category))
             continue;
         if (m->boxes[i])
             return misuse(err, "category %" PRId64 " '%s' has %d boxes, but class_names does not have it; the nearest "
@@ -140,7 +140,7 @@ static bool match(struct matching *m, const char **category_names, const char **
         m->category[i] = -1;
     }
     for (int i = 0; i < m->set->category_count; i++)
-        if (!never_class(&m->set->categories[i]))
+        if (!category_is_no_class(&m->set->categories[i]))
             category_names[classes++] = m->set->categories[i].name;
     if (!match_names(m, &matched, err))
         return false;

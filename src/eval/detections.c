@@ -28,8 +28,8 @@ void detections_free(struct detections *d)
 
 static bool whole(double v) { return v == floor(v) && fabs(v) <= 0x1p53; }
 
-/* numbers: one if count is 0, else a list of count.  text: may be null or missing, then it stays as it is. */
-struct field { const char *name; double *numbers; int count; struct text *text; };
+/* numbers: one if count is 0, else a list of count.  text: may be null.  What is optional stays as it is if missing. */
+struct field { const char *name; double *numbers; int count; struct text *text; bool optional; };
 
 /* A string, its escapes decoded; null is "". */
 static bool scan_text(struct scan *s, struct text *out)
@@ -79,20 +79,23 @@ static bool scan_fields(struct scan *s, const struct field *fields)
         seen |= 1u << f;
     } while (scan_char(s, ','));
     for (f = 0; fields[f].name; f++)
-        if (!(seen >> f & 1) && !fields[f].text)
+        if (!(seen >> f & 1) && !fields[f].optional)
             return false;
     return scan_char(s, '}');
 }
 
 /* One record of a result list, before it is joined. */
-struct record { double image, category, box[4], score; struct text file, category_name; };
+struct record { double image, category, box[4], score, image_count; struct text file, category_name; };
 
 static bool scan_record(struct scan *s, struct record *r)
 {
     const struct field fields[] = {
-        { "image_id", &r->image, 0, NULL }, { "category_id", &r->category, 0, NULL }, { "bbox", r->box, 4, NULL },
-        { "score", &r->score, 0, NULL }, { "file_name", NULL, 0, &r->file },
-        { "category_name", NULL, 0, &r->category_name }, {0} };
+        { "image_id",      &r->image,       0, NULL, false }, { "category_id", &r->category, 0, NULL, false },
+        { "bbox",          r->box,          4, NULL, false }, { "score",       &r->score,    0, NULL, false },
+        { "file_name",     NULL,            0, &r->file, true },
+        { "category_name", NULL,            0, &r->category_name, true },
+        { "image_count",   &r->image_count, 0, NULL, true }, {0} };
+    r->image_count = -1;
     r->file.size = r->category_name.size = 0;
     text_bytes(&r->file, "", 0);
     text_bytes(&r->category_name, "", 0);
@@ -113,6 +116,10 @@ static bool scan_list(struct detections *out, struct scan *s, const char *path, 
             return fail(err, "%s: detection %d must be an object with the finite numbers image_id, category_id, score "
                         "and a bbox of four; file_name and category_name, if any, are text; see byte %td", path, n,
                         s->p - text);
+        if (r->image_count >= 0 && r->image_count != join->truth->image_count)
+            return fail(err, "%s: was made from %.0f images, but the ground truth has %d: score against the images "
+                        "that were tested, with --images LIST or with the CONFIG of the test", path, r->image_count,
+                        join->truth->image_count);
         struct detection d = { .image = join_find(join, JOIN_IMAGE, n, (int64_t)r->image, r->file.s),
                                .category = join_find(join, JOIN_CATEGORY, n, (int64_t)r->category,
                                                      r->category_name.s), .score = r->score };
@@ -289,8 +296,8 @@ static bool write_list(const struct detections *d, const char *path, const struc
         json_add_string(&t, image->file);
         text_add(&t, ",\"category_id\":%" PRId64 ",\"category_name\":", category->id);
         json_add_string(&t, category->name);
-        text_add(&t, ",\"bbox\":[%.17g,%.17g,%.17g,%.17g],\"score\":%.17g}", one->box[0], one->box[1], one->box[2],
-                 one->box[3], one->score);
+        text_add(&t, ",\"bbox\":[%.17g,%.17g,%.17g,%.17g],\"score\":%.17g,\"image_count\":%d}", one->box[0],
+                 one->box[1], one->box[2], one->box[3], one->score, truth->image_count);
     }
     text_add(&t, d->count ? "]\n" : "[]\n");
     const bool ok = text_ok(&t, err) && file_write(path, t.s, t.size, err);

@@ -20,8 +20,8 @@ void detections_free(struct detections *);
 /* Reads a COCO result list, whose records are joined with truth by name or by id (eval/join.h), or, if path is a
  * folder, the text files of the VisDrone toolkit: for each image of truth the file of its name ending in .txt, a row
  * x,y,width,height,score,category[,-1,-1] per detection.  Errors are: a record whose image or category truth does not
- * have, a missing text file, a text file that belongs to no image, two images of one name in different folders.  On
- * failure the list is empty. */
+ * have; a record whose image_count, if it has one, is not the number of images of truth; a missing text file; a text
+ * file that belongs to no image; two images of one name in different folders.  On failure the list is empty. */
 bool detections_read(struct detections *, const char *path, const struct dataset *truth, struct error *);
 
 /* The same from memory, where a 0 byte follows the text; path is for messages only.  What is read is appended. */
@@ -30,8 +30,9 @@ bool detections_parse(struct detections *, struct bytes text, const char *path, 
 bool detections_parse_rows(struct detections *, struct bytes text, const char *path, const struct dataset *truth,
                            int image, struct error *);
 
-/* A COCO result list, with file_name and category_name in each record, or, if path is a folder or ends in '/', the
- * toolkit's text files, one per image of truth, in that folder, which is made.  All digits of each number are written.
- * No category may be -1. */
+/* A COCO result list or, if path is a folder or ends in '/', the toolkit's text files, one per image of truth, in that
+ * folder, which is made.  Records of the list also have file_name, category_name and image_count, the number of images
+ * of truth, so that a list is never scored against other images.  All digits of each number are written.  No category
+ * may be -1. */
 bool detections_write(const struct detections *, const char *path, const struct dataset *truth, struct error *);
 #endif

@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { SHOWN = 3 };                             /* records named in a message */
 
@@ -36,66 +35,36 @@ static const char *base_of(const char *path)
     return base;
 }
 
-static const char *image_name(const struct dataset *truth, int i) { return truth->images[i].file; }
-static const char *category_name(const struct dataset *truth, int i) { return truth->categories[i].name; }
+static const char *image_name(const void *truth, int i)
+{
+    return ((const struct dataset *)truth)->images[i].file;
+}
+
+static const char *image_base(const void *truth, int i) { return base_of(image_name(truth, i)); }
+
+static const char *category_name(const void *truth, int i)
+{
+    return ((const struct dataset *)truth)->categories[i].name;
+}
 
 static const struct side {
     const char *what, *key;
-    int (*compare)(const char *, const char *);
-    const char *(*name)(const struct dataset *, int index);
+    name_compare *compare;
+    const char *(*name)(const void *truth, int index);
     int (*of_id)(const struct dataset *, int64_t id);
 } sides[JOIN_SIDES] = {
     [JOIN_IMAGE]    = { "image",    "file_name",     compare_paths,      image_name,    dataset_image },
     [JOIN_CATEGORY] = { "category", "category_name", class_name_compare, category_name, dataset_category },
 };
 
-static int by_path(const void *a, const void *b)
-{
-    const struct join_row *x = a, *y = b;
-    return compare_paths(x->name, y->name);
-}
-
-static int by_class_name(const void *a, const void *b)
-{
-    const struct join_row *x = a, *y = b;
-    return class_name_compare(x->name, y->name);
-}
-
-/* The index of the one row of that name; -1 if there is none or more than one. */
-static int find_row_of(const struct join_row *rows, int count, const char *name,
-                       int (*by_name)(const void *, const void *))
-{
-    const struct join_row key = { name, 0 };
-    const struct join_row *row = rows ? bsearch(&key, rows, (size_t)count, sizeof *rows, by_name) : NULL;
-    if (!row || (row > rows && by_name(row - 1, row) == 0) || (row + 1 < rows + count && by_name(row, row + 1) == 0))
-        return -1;
-    return row->index;
-}
-
-/* ---- building ---- */
-
 static bool build_index(struct join *j, enum join_side which, int count, struct error *err)
 {
     const struct side *side = &sides[which];
     struct join_index *index = &j->side[which];
-    index->count = count;
-    index->paths = new_array((size_t)count, sizeof *index->paths, err);
-    index->bases = which == JOIN_IMAGE ? new_array((size_t)count, sizeof *index->bases, err) : NULL;
     index->claimed = new_array((size_t)count, sizeof *index->claimed, err);
-    if (!index->paths || (which == JOIN_IMAGE && !index->bases) || !index->claimed)
-        return false;
-    for (int i = 0; i < count; i++) {
-        const char *name = side->name(j->truth, i);
-        index->paths[i] = (struct join_row){ name, i };
-        if (index->bases)
-            index->bases[i] = (struct join_row){ base_of(name), i };
-    }
-    if (count) {
-        qsort(index->paths, (size_t)count, sizeof *index->paths, which == JOIN_IMAGE ? by_path : by_class_name);
-        if (index->bases)
-            qsort(index->bases, (size_t)count, sizeof *index->bases, by_path);
-    }
-    return true;
+    return index->claimed
+        && name_index_make(&index->paths, count, side->name, j->truth, side->compare, err)
+        && (which != JOIN_IMAGE || name_index_make(&index->bases, count, image_base, j->truth, compare_paths, err));
 }
 
 bool join_begin(struct join *j, const struct dataset *truth, struct error *err)
@@ -109,11 +78,11 @@ void join_free(struct join *j)
 {
     for (int i = 0; i < JOIN_SIDES; i++) {
         struct join_index *index = &j->side[i];
-        for (int k = 0; index->claimed && k < index->count; k++)
+        for (int k = 0; index->claimed && k < index->paths.count; k++)
             free(index->claimed[k]);
         free(index->claimed);
-        free(index->paths);
-        free(index->bases);
+        name_index_free(&index->paths);
+        name_index_free(&index->bases);
         text_free(&index->first_missing);
     }
     *j = (struct join){0};
@@ -135,9 +104,9 @@ static int find_name(struct join *j, enum join_side which, int record, int there
     struct join_index *index = &j->side[which];
     if (there >= 0 && side->compare(side->name(j->truth, there), name) == 0)
         return there;
-    int found = find_row_of(index->paths, index->count, name, which == JOIN_IMAGE ? by_path : by_class_name);
+    int found = name_index_find(&index->paths, name);
     if (found < 0 && which == JOIN_IMAGE) {
-        found = find_row_of(index->bases, index->count, base_of(name), by_path);
+        found = name_index_find(&index->bases, base_of(name));
         if (found < 0 && there >= 0 && compare_paths(base_of(side->name(j->truth, there)), base_of(name)) == 0)
             found = decided_by_id(index, record, there);
     }

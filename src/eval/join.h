@@ -9,18 +9,17 @@
  * some records while other records have names that contradict their ids. */
 #ifndef EVAL_JOIN_H
 #define EVAL_JOIN_H
+#include "base/name_index.h"
 #include "data/dataset.h"
 
 enum join_side { JOIN_IMAGE, JOIN_CATEGORY, JOIN_SIDES };
-
-struct join_row { const char *name; int index; };
 
 struct join {
     const struct dataset *truth;                /* borrowed, as are its names */
     int records;
     struct join_index {
-        struct join_row *paths, *bases; int count;      /* sorted; bases: images only */
-        char **claimed;                         /* [count] name under which the detections speak of this image */
+        struct name_index paths, bases;         /* bases: of images only */
+        char **claimed;                         /* per image or category: its name in the detections */
         int renumbered;                         /* records whose name belongs to another id than theirs */
         int by_id, first_by_id;                 /* records that have only an id; the number of the first one */
         int missing; struct text first_missing; /* records that belong to nothing; the first few */

@@ -1,0 +1,161 @@
+#include "data/lists.h"
+
+#include "base/memory.h"
+#include "base/name_index.h"
+#include "base/table.h"
+#include "base/text.h"
+#include "config/tree.h"
+#include "data/folder.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool read_lines(struct names *lines, const char *path, struct error *err)
+{
+    static const char blank[] = " \t\r";
+    struct bytes text;
+    char *rest;
+    *lines = (struct names){0};
+    bool ok = file_read(&text, path, err)
+           && (!memchr(text.p, 0, text.size) || fail(err, "%s: is not a text file", path));
+    for (char *line = ok ? strtok_r((char *)text.p, "\n", &rest) : NULL; ok && line;
+         line = strtok_r(NULL, "\n", &rest)) {
+        line += strspn(line, blank);
+        for (size_t n = strlen(line); n > 0 && strchr(blank, line[n - 1]); n--)
+            line[n - 1] = 0;
+        ok = !*line || names_add(lines, line, err);
+    }
+    bytes_free(&text);
+    return ok;
+}
+
+/* ---- classes ---- */
+
+/* Children 0, 1, ... of a list or of a section. */
+static bool read_names(struct names *classes, const struct entry *list, const char *path, struct error *err)
+{
+    for (int i = 0; i < list->count; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "%d", i);
+        const struct entry *name = tree_find(list, key);
+        if (!name || entry_null(name) || !name->text)
+            return fail(err, "%s:%d: names must be a list of texts, or have the keys 0 to %d", path, list->place.line,
+                        list->count - 1);
+        if (!names_add(classes, name->text, err))
+            return false;
+    }
+    return true;
+}
+
+static bool read_yaml(struct names *classes, const char *path, struct error *err)
+{
+    struct bytes text;
+    struct entry root = {0};
+    const bool parsed = file_read(&text, path, err) && tree_parse(&root, text.p, text.size, path, err);
+    const struct entry *list = parsed ? tree_find(&root, "names") : NULL;
+    const bool ok = parsed && (list || fail(err, "%s: has no key names", path)) && read_names(classes, list, path, err);
+    tree_free(&root);
+    bytes_free(&text);
+    return ok;
+}
+
+static bool is_yaml(const char *path) { return ends_in(path, ".yaml") || ends_in(path, ".yml"); }
+
+static bool check_classes(const struct names *classes, const char *path, struct error *err)
+{
+    if (classes->count == 0)
+        return fail(err, "%s: names no class", path);
+    for (int i = 0; i < classes->count; i++)
+        for (int j = 0; j < i; j++)
+            if (strcmp(classes->list[i], classes->list[j]) == 0)
+                return fail(err, "%s: names the class '%s' twice", path, classes->list[i]);
+    return true;
+}
+
+bool class_list_read(struct names *classes, const char *path, struct error *err)
+{
+    *classes = (struct names){0};
+    const bool ok = (is_yaml(path) ? read_yaml(classes, path, err) : read_lines(classes, path, err))
+                 && check_classes(classes, path, err);
+    if (!ok)
+        names_free(classes);
+    return ok;
+}
+
+bool is_class_list(const char *name)
+{
+    static const struct { const char *name; } lists[] = { { "classes.txt" }, { "predefined_classes.txt" }, {0} };
+    return find_row(name, lists, sizeof *lists) != NULL;
+}
+
+/* ---- images ---- */
+
+/* Length without the suffix of an image. */
+static size_t stem_length(const char *path)
+{
+    for (const char *const *suffix = image_suffixes; *suffix; suffix++)
+        if (ends_in(path, *suffix))
+            return strlen(path) - strlen(*suffix);
+    return strlen(path);
+}
+
+static int compare_stems(const char *a, const char *b)
+{
+    const size_t n = stem_length(a), m = stem_length(b);
+    const int order = memcmp(a, b, n < m ? n : m);
+    return order ? order : (n > m) - (n < m);
+}
+
+static const char *path_of(const void *set, int i) { return ((const struct dataset *)set)->images[i].file; }
+static const char *name_of(const void *set, int i) { return path_name(path_of(set, i)); }
+
+struct lost { int count; struct text first; };          /* lines that mean no one image */
+
+static void lose(struct lost *lost, const char *line, const char *why)
+{
+    enum { SHOWN = 5 };
+    if (lost->count < SHOWN)
+        text_add(&lost->first, "%s%.60s%s", lost->count ? ", " : "", line, why);
+    else if (lost->count == SHOWN)
+        text_add(&lost->first, ", ...");
+    lost->count++;
+}
+
+static void mark(bool *keep, struct lost *lost, const struct name_index *paths, const struct name_index *names,
+                 const char *line)
+{
+    const char *path = strncmp(line, "./", 2) == 0 ? line + 2 : line;
+    int image = name_index_find(paths, path);
+    if (image == NAME_ABSENT)
+        image = name_index_find(names, path_name(path));
+    if (image < 0)
+        lose(lost, line, image == NAME_SHARED ? " (several images)" : "");
+    else if (keep[image])
+        lose(lost, line, " (a second time)");
+    else
+        keep[image] = true;
+}
+
+bool image_list_keep(struct dataset_builder *b, const char *list, struct error *err)
+{
+    const struct dataset *set = &b->set;
+    struct names lines = {0};
+    struct name_index paths = {0}, names = {0};
+    struct lost lost = {0};
+    bool *keep = new_array((size_t)set->image_count, sizeof *keep, err);
+    bool ok = keep && read_lines(&lines, list, err)
+           && name_index_make(&paths, set->image_count, path_of, set, compare_stems, err)
+           && name_index_make(&names, set->image_count, name_of, set, compare_stems, err);
+    for (int i = 0; ok && i < lines.count; i++)
+        mark(keep, &lost, &paths, &names, lines.list[i]);
+    ok = ok && text_ok(&lost.first, err)
+      && (lost.count == 0 || fail(err, "%s: %d of %d lines do not name one image of the annotations: %s", list,
+                                  lost.count, lines.count, lost.first.s))
+      && build_keep_images(b, keep, err);
+    text_free(&lost.first);
+    name_index_free(&names);
+    name_index_free(&paths);
+    names_free(&lines);
+    free(keep);
+    return ok;
+}
