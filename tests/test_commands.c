@@ -19,10 +19,15 @@ static void test_test_writes_score_and_detections(void **state)
     assert_true(number(score, "AP") >= 0 && number(score, "ARl") >= -1);
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(score, "per_class")), 5);
     assert_true(cJSON_IsArray(dets));
-    works("eval", in_folder("data/val.json"), in_folder("dets.json"), "--json", in_folder("again.json"), NULL);
-    cJSON *again = json_of("again.json");
-    assert_true(cJSON_Compare(score, again, true));
-    cJSON_Delete(again);
+    works("test", config, "--weights", weights, "--dets", in_folder("rows/"), "--json", in_folder("again.json"), NULL);
+    static const char *const truth[] = { "data/val.json", "config.yml", "data/val.json" };
+    static const char *const found[] = { "dets.json", "dets.json", "rows" };
+    for (int i = 0; i < 3; i++) {
+        works("eval", in_folder(truth[i]), in_folder(found[i]), "--json", in_folder("again.json"), NULL);
+        cJSON *again = json_of("again.json");
+        assert_true(cJSON_Compare(score, again, true));
+        cJSON_Delete(again);
+    }
     cJSON_Delete(score);
     cJSON_Delete(dets);
     works("test", config, "--weights", weights, NULL);
