@@ -170,6 +170,36 @@ static void data_keys_read_layouts(void **state)
     }
 }
 
+/* The numbers in text files mean the classes of a list beside them. */
+static void yolo_class_order_is_checked(void **state)
+{
+    static const struct { const char *list, *names[2]; int notes; const char *error; } cases[] = {
+        { "classes.txt=cat\nstop sign\n", { "cat", "stop_sign" }, 0, NULL },
+        { "classes.txt=cat\ndog\n", { "dog", "cat" }, 0,
+          "classes.txt has the class_names in another order: class 0 is 'cat' there, 'dog' in class_names" },
+        { "labels/train/classes.txt=cat\ndog\n", { "dog", "cat" }, 0, "in another order" },
+        { "data.yaml=names: {0: cat, 1: dog}\n", { "dog", "cat" }, 0, "data.yaml has" },
+        { "data.yaml=names: [cat, dog, cow]\n", { "cat", "dog" }, 1, NULL },
+        { "data.yaml=nc: 2\n", { "cat", "dog" }, 0, NULL } };
+    (void)state;
+    for (int i = 0; i < (int)(sizeof cases / sizeof *cases); i++) {
+        struct dataset set;
+        struct error err = {0};
+        const char *root = of_case(200 + i, "") + strlen(folder) + 1;
+        put(root, "images/train/a.jpg");
+        put(root, "labels/train/a.txt");
+        put(root, cases[i].list);
+        const struct dataset_source source = {
+            .format = DATASET_YOLO, .img_path = of_case(200 + i, "images/train"),
+            .ann_path = of_case(200 + i, "labels/train"), .class_names = cases[i].names, .class_count = 2 };
+        const bool ok = dataset_read(&set, &source, &err);
+        if (ok != !cases[i].error || (!ok && (err.exit != 2 || !strstr(err.text, cases[i].error))))
+            fail_msg("case %d: '%s'", i, err.text);
+        assert_int_equal(set.notes[NOTE_CLASS_LIST].count, cases[i].notes);
+        dataset_free(&set);
+    }
+}
+
 /* ---- lists of images ---- */
 
 static void coco_takes_an_image_list(void **state)
@@ -319,6 +349,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(convert_reads_layouts),
         cmocka_unit_test(data_keys_read_layouts),
+        cmocka_unit_test(yolo_class_order_is_checked),
         cmocka_unit_test(coco_takes_an_image_list),
         cmocka_unit_test(score_is_that_of_test) };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -78,6 +78,7 @@ void dataset_notes_text(const struct dataset *set, struct text *text)
         [NOTE_SHARED_ID]      = "annotations with the id of another",
         [NOTE_CLASS_ORDER]    = "classes assigned by order, since no category has the name of a class",
         [NOTE_UNUSED_CATEGORY] = "categories without boxes left out, class_names does not have them",
+        [NOTE_CLASS_LIST]     = "lists of classes beside the annotations have other names than class_names",
         [NOTE_ABSENT_CLASS]   = "classes that the annotations do not have",
     };
     for (int i = 0; i < NOTE_KINDS; i++) {

@@ -28,7 +28,7 @@ enum { BOX_LIMIT = 1000000000 };
 /* What a reader met that is no error but that a user should hear of: a count and the first few places a kind. */
 enum note_kind {
     NOTE_DEGENERATE, NOTE_UNKNOWN_CLASS, NOTE_NO_IMAGE, NOTE_NO_ANNOTATIONS, NOTE_SHARED_ID, NOTE_CLASS_ORDER,
-    NOTE_UNUSED_CATEGORY, NOTE_ABSENT_CLASS,
+    NOTE_UNUSED_CATEGORY, NOTE_ABSENT_CLASS, NOTE_CLASS_LIST,
     NOTE_KINDS
 };
 struct dataset_note { int count; struct names first; };

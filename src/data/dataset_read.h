@@ -12,6 +12,7 @@ struct dataset_source {             /* borrowed */
                                      * suffix and, but for COCO (data/lists.h), folder do not count */
     const char *const *class_names; /* XML and YOLO: these become the categories 1, 2, ...; the others have their own */
     int class_count;
+    bool classes_chosen;            /* YOLO: do not compare class_names with lists of classes beside the text files */
 };
 
 /* As a configuration has it; "" becomes NULL. */

@@ -1,5 +1,5 @@
 /* data/layout.c -- where images, annotations and classes lie in the folders that tools write. */
-#include "data/dataset_read.h"
+#include "data/layout.h"
 
 #include "base/memory.h"
 #include "base/table.h"
@@ -186,6 +186,14 @@ static bool voc_layout_classes(struct names *classes, const struct layout *l, st
         && (classes->count || fail(err, "%s: there is no object in it", l->boxes));
 }
 
+static bool add_once(struct names *lists, const char *path, struct error *err)
+{
+    for (int i = 0; i < lists->count; i++)
+        if (strcmp(lists->list[i], path) == 0)
+            return true;
+    return names_add(lists, path, err);
+}
+
 /* Adds the lists of classes in folder and in the folders above it up to root. */
 static bool find_lists(struct names *lists, const char *folder, const char *root, struct error *err)
 {
@@ -194,7 +202,7 @@ static bool find_lists(struct names *lists, const char *folder, const char *root
     for (bool last = false; ok && !last; ) {
         for (const char *const *file = class_files; ok && *file; file++) {
             char *path = path_join(at, *file, err);
-            ok = path && (!file_exists(path) || names_add(lists, path, err));
+            ok = path && (!file_exists(path) || add_once(lists, path, err));
             free(path);
         }
         char *slash = strrchr(at, '/');
@@ -206,36 +214,94 @@ static bool find_lists(struct names *lists, const char *folder, const char *root
     return ok;
 }
 
-/* All lists that are found must be equal: the numbers in the files of boxes mean only one of them. */
-static bool read_lists(struct names *classes, const struct names *lists, struct error *err)
+/* The lists of classes of a YOLO set; images: NULL or their folder. */
+static bool find_yolo_lists(struct names *lists, const char *boxes, const char *images, const char *root,
+                            struct error *err)
 {
-    for (int i = 0; i < lists->count; i++) {
-        struct names other;
-        if (!class_list_read(i ? &other : classes, lists->list[i], err))
-            return false;
-        bool same = i == 0 || other.count == classes->count;
-        for (int k = 0; i && same && k < classes->count; k++)
-            same = strcmp(other.list[k], classes->list[k]) == 0;
-        if (i)
-            names_free(&other);
-        if (!same)
-            return misuse(err, "%s and %s list different classes: give one of them with --classes", lists->list[0],
-                          lists->list[i]);
-    }
-    return true;
+    char *above = is_part(path_name(root)) ? path_join(root, "..", err) : new_text(root, err);
+    const bool ok = above && find_lists(lists, boxes, root, err) && (!images || find_lists(lists, images, root, err))
+                 && find_lists(lists, root, root, err) && find_lists(lists, above, above, err);
+    free(above);
+    return ok;
 }
 
+static bool same_names(const struct names *a, const struct names *b)
+{
+    bool same = a->count == b->count;
+    for (int i = 0; same && i < a->count; i++)
+        same = strcmp(a->list[i], b->list[i]) == 0;
+    return same;
+}
+
+/* All lists that are found must be equal: the numbers in the files of boxes mean only one of them. */
 static bool yolo_layout_classes(struct names *classes, const struct layout *l, struct error *err)
 {
     struct names lists = {0};
-    char *above = is_part(path_name(l->root)) ? path_join(l->root, "..", err) : new_text(l->root, err);
-    const bool ok = above && find_lists(&lists, l->boxes, l->root, err) && find_lists(&lists, l->images, l->root, err)
-                 && find_lists(&lists, l->root, l->root, err) && find_lists(&lists, above, above, err)
-                 && (lists.count || misuse(err, "%s: there is no list of classes (data.yaml, classes.txt, obj.names): "
-                                           "give one with --classes", l->root))
-                 && read_lists(classes, &lists, err);
+    bool ok = find_yolo_lists(&lists, l->boxes, l->images, l->root, err)
+           && (lists.count || misuse(err, "%s: there is no list of classes (data.yaml, classes.txt, obj.names): "
+                                     "give one with --classes", l->root))
+           && class_list_read(classes, lists.list[0], err);
+    for (int i = 1; ok && i < lists.count; i++) {
+        struct names other;
+        ok = class_list_read(&other, lists.list[i], err)
+          && (same_names(classes, &other)
+              || misuse(err, "%s and %s list different classes: give one of them with --classes", lists.list[0],
+                        lists.list[i]));
+        names_free(&other);
+    }
     names_free(&lists);
-    free(above);
+    return ok;
+}
+
+/* Whether a list has the classes of a set in another order: the numbers in the files of boxes then mean others. */
+static bool other_order(const struct names *list, const struct dataset_source *source)
+{
+    if (list->count != source->class_count)
+        return false;
+    for (int i = 0; i < list->count; i++)
+        if (class_find(source->class_names, source->class_count, list->list[i]) < 0)
+            return false;
+    return true;
+}
+
+/* A file that cannot be read as a list of classes is none. */
+static bool compare_list(struct dataset *set, const struct dataset_source *source, const char *path,
+                         struct error *err)
+{
+    struct names list;
+    int i = 0;
+    if (!class_list_read(&list, path, NULL))
+        return true;
+    while (i < list.count && i < source->class_count && class_name_compare(list.list[i], source->class_names[i]) == 0)
+        i++;
+    const char *there = i < list.count ? list.list[i] : "none";
+    const char *here = i < source->class_count ? source->class_names[i] : "none";
+    const bool same = i == list.count && i == source->class_count;
+    const bool ok = same || !other_order(&list, source)
+                 || misuse(err, "%s has the class_names in another order: class %d is '%s' there, '%s' in class_names; "
+                           "correct the wrong one", path, i, there, here);
+    if (ok && !same)
+        dataset_note(set, NOTE_CLASS_LIST, "%s: class %d is '%s' there, '%s' in class_names", path, i, there, here);
+    names_free(&list);
+    return ok;
+}
+
+bool yolo_compare_classes(struct dataset *set, const struct dataset_source *source, struct error *err)
+{
+    struct names lists = {0};
+    int root_size = (int)strlen(source->ann_path);
+    for (const char *const *name = yolo_folders; *name; name++) {
+        const int at = find_component(source->ann_path, *name);
+        root_size = at >= 0 ? at : root_size;
+    }
+    char *boxes = folder_copy(source->ann_path, strlen(source->ann_path), err);
+    char *root = folder_copy(source->ann_path, (size_t)root_size, err);
+    bool ok = boxes && root && find_yolo_lists(&lists, boxes, NULL, root, err);
+    for (int i = 0; ok && i < lists.count; i++)
+        ok = compare_list(set, source, lists.list[i], err);
+    names_free(&lists);
+    free(boxes);
+    free(root);
     return ok;
 }
 
@@ -300,7 +366,7 @@ static bool read_layout(struct dataset *out, const struct layout *l, const char 
             : !l->format->classes || l->format->classes(&classes, l, err);
     const struct dataset_source source = {
         .format = l->format->format, .img_path = l->images, .ann_path = l->boxes, .image_list = image_list,
-        .class_names = (const char *const *)classes.list, .class_count = classes.count };
+        .class_names = (const char *const *)classes.list, .class_count = classes.count, .classes_chosen = true };
     ok = ok && dataset_read(out, &source, err)
       && (out->image_count || fail(err, "%s: there is no image of the set", l->images))
       && (l->format->classes || !class_list || select_categories(out, &classes, err));

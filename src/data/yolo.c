@@ -1,6 +1,7 @@
 #include "data/yolo.h"
 
 #include "data/folder.h"
+#include "data/layout.h"
 #include "data/rows.h"
 #include <math.h>
 #include <stdio.h>
@@ -61,6 +62,7 @@ static bool read_image(struct dataset_builder *b, const struct dataset_source *s
 bool yolo_read(struct dataset_builder *b, const struct dataset_source *source, struct error *err)
 {
     static const char *const suffix[] = { ".txt", NULL };
-    return build_classes(b, source->class_names, source->class_count, err)
+    return (source->classes_chosen || yolo_compare_classes(&b->set, source, err))
+        && build_classes(b, source->class_names, source->class_count, err)
         && each_stem(b, source, source->ann_path, suffix, read_image, err);
 }

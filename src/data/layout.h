@@ -1,0 +1,10 @@
+/* data/layout.h -- what lies beside the annotations of a set; data/dataset_read.h has dataset_read_layout. */
+#ifndef DATA_LAYOUT_H
+#define DATA_LAYOUT_H
+#include "data/dataset_read.h"
+
+/* Compares class_names with the lists of classes (data.yaml, classes.txt, obj.names, ...) in the folder of a YOLO set's
+ * text files and above it up to the root of the set.  misuse() if one has the same names in another order, for then the
+ * numbers in the text files mean other classes; a note if it has other names. */
+bool yolo_compare_classes(struct dataset *, const struct dataset_source *, struct error *);
+#endif
