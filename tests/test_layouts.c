@@ -72,7 +72,7 @@ static const struct layout_case {
       "1:data.yaml:1: names must be a list of texts, or have the keys 0 to 1", NULL, NULL },
     { "yolo", "", { "images/a.jpg", "labels/a.txt", "classes.txt=cat\ncat\n" }, 0, 0, NULL,
       "1:names the class 'cat' twice", NULL, NULL },
-    { "yolo", "", { "labels/a.txt", "classes.txt=cat\n" }, 0, 0, NULL, "1:there is no image in it", NULL, NULL },
+    { "yolo", "", { "labels/a.txt", "classes.txt=cat\n" }, 0, 0, NULL, "1:no JPEG or PNG image in it", NULL, NULL },
     { "yolo", "", { "images/a.jpg", "images/b.jpg", "labels/a.txt", "labels/b.txt", "list=x/b.jpg\n", "c=cow\n" }, 1,
       1, "cow", NULL, "list", "c" },
     /* VOC */

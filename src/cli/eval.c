@@ -6,6 +6,7 @@
 #include "base/table.h"
 #include "base/team.h"
 #include "base/text.h"
+#include "data/data_paths.h"
 #include "data/dataset_read.h"
 #include "data/picture.h"
 #include <limits.h>
@@ -100,7 +101,7 @@ static bool read_config(struct dataset *truth, const struct args *args, struct e
     struct config config = { .network_only = true };
     struct text notes = {0};
     int *category = NULL;
-    bool ok = args_config(args, &config, err) && config_need(&config, "data.val.ann_path", err);
+    bool ok = args_config(args, &config, err) && data_path_there(&config, "data.val", data_path_keys[1], err);
     if (ok) {
         const struct texts *names = &config.class_names;
         const struct dataset_source source = dataset_source_of(&config.val);

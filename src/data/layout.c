@@ -175,7 +175,7 @@ static bool locate(struct layout *l, const char *folder, struct error *err)
     if (!l->root || !l->images || !l->boxes || !refuse_parts(l->images, NULL, 1, err))
         return false;
     return !format->wants_images || holds(l->images, image_suffixes, folder_tree)
-        || fail(err, "%s: there is no image in it", l->images);
+        || fail(err, "%s: there is no JPEG or PNG image in it", l->images);
 }
 
 /* ---- classes ---- */
