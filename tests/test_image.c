@@ -1,42 +1,8 @@
 /* Pictures: what is written reads back, odd kinds of files come out as cv2.imread has them, broken ones are refused. */
-#include "data/picture.h"
+#include "pictures.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 #include <jpeglib.h>
 #include <png.h>
-
-static char path[] = "test_image_XXXXXX";
-
-static int make_path(void **state)
-{
-    (void)state;
-    const int fd = mkstemp(path);
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int remove_path(void **state)
-{
-    (void)state;
-    return remove(path);
-}
-
-static struct picture gradient(int width, int height)
-{
-    struct picture p;
-    assert_true(picture_new(&p, width, height, NULL));
-    for (int i = 0; i < width * height * 3; i++)
-        p.p[i] = (unsigned char)(i / 3 % width * 160 / width + i % 3 * 20 + i / 3 / width * 30 / height);
-    return p;
-}
 
 static void assert_same(const struct picture *a, const struct picture *b)
 {
@@ -224,40 +190,6 @@ static void cmyk_as_opencv(void **state)
     bytes_free(&file);
 }
 
-static void refuse(const void *p, size_t size, const char *what)
-{
-    struct picture picture;
-    struct error err = {0};
-    assert_false(picture_decode(&picture, p, size, "broken", &err));
-    assert_null(picture.p);
-    assert_int_equal(err.exit, 1);
-    assert_non_null(strstr(err.text, "broken"));
-    assert_non_null(strstr(err.text, what));
-}
-
-static void cut_files_are_refused(void **state)
-{
-    struct picture p = gradient(64, 48), q;
-    struct bytes jpeg, png;
-    (void)state;
-    assert_true(picture_encode_jpeg(&p, 90, &jpeg, NULL));
-    assert_true(picture_write_png(&p, path, NULL));
-    assert_true(file_read(&png, path, NULL));
-    for (size_t n = 3; n < jpeg.size - 4; n += 7)
-        refuse(jpeg.p, n, "JPEG");
-    for (size_t n = 8; n < png.size; n++)
-        refuse(png.p, n, "truncated");
-    assert_true(picture_decode(&q, jpeg.p, jpeg.size - 2, "unclosed", NULL));      /* lacks the closing marker alone */
-    picture_free(&q);
-    png.p[png.size / 2] ^= 1;
-    refuse(png.p, png.size, "CRC");
-    refuse("", 0, "neither");
-    refuse("GIF89a", 6, "neither");
-    picture_free(&p);
-    bytes_free(&jpeg);
-    bytes_free(&png);
-}
-
 static void small_files_get_no_large_memory(void **state)
 {
     struct picture p = gradient(16, 16);
@@ -324,7 +256,6 @@ int main(void)
         cmocka_unit_test(exif_orientation_turns),
         cmocka_unit_test(png_kinds),
         cmocka_unit_test(cmyk_as_opencv),
-        cmocka_unit_test(cut_files_are_refused),
         cmocka_unit_test(small_files_get_no_large_memory),
         cmocka_unit_test(missing_files_are_named),
         cmocka_unit_test(real_images_as_opencv),

@@ -1,6 +1,7 @@
 #include "data/dataset_read.h"
 
 #include "base/table.h"
+#include "base/text_file.h"
 #include "data/coco.h"
 #include "data/dataset_builder.h"
 #include "data/visdrone.h"
@@ -32,6 +33,19 @@ struct dataset_source dataset_source_of(const struct data_config *config)
         .class_names = config->class_names.at, .class_count = config->class_names.count };
 }
 
+/* A failure that ends reading early is reported together with the problems met before. */
+static bool read_all(const struct reader *reader, struct dataset_builder *b, const struct dataset_source *source,
+                     struct dataset *out, struct error *err)
+{
+    struct error why = {0};
+    if (reader->read(b, source, &why))
+        return build_end(b, out, source->ann_path, err);
+    if (why.exit == 2)
+        return misuse(err, "%s", why.text);
+    dataset_problem(&b->set, "%s", why.text);
+    return dataset_sound(&b->set, source->ann_path, err);
+}
+
 bool dataset_read(struct dataset *out, const struct dataset_source *source, struct error *err)
 {
     const struct reader *reader = &readers[source->format];
@@ -43,7 +57,11 @@ bool dataset_read(struct dataset *out, const struct dataset_source *source, stru
         return misuse(err, "%s: this kind of dataset needs img_path, too", source->ann_path);
     if (reader->wants_classes && source->class_count == 0)
         return misuse(err, "%s: this kind of dataset needs class_names, too", source->ann_path);
-    const bool ok = reader->read(&b, source, err) && build_end(&b, out, source->ann_path, err);
+    const bool ok = read_all(reader, &b, source, out, err);
+    if (!ok) {
+        out->problems = b.set.problems;
+        b.set.problems = (struct dataset_problems){0};
+    }
     build_free(&b);
     return ok;
 }
@@ -80,18 +98,6 @@ static bool voc_folder(struct dataset *out, const char *folder, struct error *er
     return ok;
 }
 
-static bool read_lines(struct names *lines, const char *path, struct error *err)
-{
-    struct bytes text;
-    char *rest;
-    bool ok = file_read(&text, path, err);
-    for (char *line = ok ? strtok_r((char *)text.p, "\r\n", &rest) : NULL; ok && line;
-         line = strtok_r(NULL, "\r\n", &rest))
-        ok = names_add(lines, line, err);
-    bytes_free(&text);
-    return ok;
-}
-
 static bool yolo_folder(struct dataset *out, const char *folder, struct error *err)
 {
     static const char *const lists[] = { "classes.txt", "obj.names", "labels/classes.txt" };
@@ -101,7 +107,7 @@ static bool yolo_folder(struct dataset *out, const char *folder, struct error *e
         free(list);
         list = path_join(folder, lists[i], err);
     }
-    const bool ok = images && boxes && list && read_lines(&classes, list, err)
+    const bool ok = images && boxes && list && text_lines(&classes, list, err)
                  && (classes.count || fail(err, "%s: names no class", list))
                  && read_with_classes(out, DATASET_YOLO, folder_exists(images) ? images : folder,
                                       folder_exists(boxes) ? boxes : folder, &classes, err);

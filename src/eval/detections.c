@@ -1,6 +1,7 @@
 #include "eval/detections.h"
 
 #include "base/memory.h"
+#include "base/text_file.h"
 #include "data/dataset.h"
 #include "data/rows.h"
 #include "eval/scan.h"
@@ -91,8 +92,9 @@ bool detections_parse_rows(struct detections *out, struct bytes text, const char
     int n;
     rows_begin(&rows, text, path);
     while ((n = rows_next(&rows, row, COLUMNS, err)) > 0) {
-        if (n < NEEDED || !whole(row[CATEGORY]))
-            return fail(err, "%s:%d: must be x,y,width,height,score,category", path, rows.line);
+        if (n < NEEDED || n > COLUMNS || !whole(row[CATEGORY]))
+            return fail(err, "%s:%d: must be x,y,width,height,score,category and at most two numbers more", path,
+                        rows.line);
         const int category = dataset_category(truth, (int64_t)row[CATEGORY]);
         const struct detection d = { image, category, { row[X], row[Y], row[WIDTH], row[HEIGHT] }, row[SCORE] };
         if (!detections_add(out, d, err))
@@ -109,7 +111,7 @@ static bool read_lines(struct detections *out, const char *folder, const struct 
     struct bytes file = {0};
     const char *name = path_name(truth->images[image].file);
     text_add(&path, "%s/%.*s.txt", folder, path_stem(name), name);
-    const bool ok = text_ok(&path, err) && file_read(&file, path.s, err)
+    const bool ok = text_ok(&path, err) && text_read(&file, path.s, err)
                  && detections_parse_rows(out, file, path.s, truth, image, err);
     bytes_free(&file);
     text_free(&path);
@@ -119,7 +121,7 @@ static bool read_lines(struct detections *out, const char *folder, const struct 
 static bool read_list(struct detections *out, const char *path, const struct dataset *truth, struct error *err)
 {
     struct bytes file = {0};
-    const bool ok = file_read(&file, path, err)
+    const bool ok = text_read(&file, path, err)
                  && detections_parse(out, file, path, truth, err);
     bytes_free(&file);
     return ok;
