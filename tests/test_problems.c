@@ -141,9 +141,21 @@ static void no_annotated_image_vanishes(void **state)
         for (int i = 0; i < 4; i++)
             if (!strstr(set.notes[NOTE_NO_IMAGE].first.list[i], notes[i]))
                 fail_msg("'%s', not '%s'", set.notes[NOTE_NO_IMAGE].first.list[i], notes[i]);
-        assert_note(&set, NOTE_NO_ANNOTATIONS, cases[k].format == DATASET_XML ? 0 : 1, "6.jpg");
+        const bool xml = cases[k].format == DATASET_XML;
+        assert_note(&set, NOTE_NO_ANNOTATIONS, !xml, "6.jpg");
+        assert_note(&set, NOTE_LEFT_OUT, xml, "6.jpg");
         dataset_free(&set);
     }
+}
+
+/* Also the rows of an image without a size are looked at. */
+static void rows_without_a_size_are_checked(void **state)
+{
+    static const char *const texts[] = { "ann/2.txt:2: 'x' is not a number" };
+    (void)state;
+    put_set_of_six(".txt", "0 .5 .5 .5 .5\n");
+    put("m/ann/2.txt", "0 .5 .5 .5 .5\nx\n");
+    assert_problems(source_of(DATASET_YOLO, in_folder("m/images"), in_folder("m/ann")), texts, 1);
 }
 
 /* A list names the images, also those that are not there; others do not belong to the set. */
@@ -275,6 +287,7 @@ int main(void)
         cmocka_unit_test(xml_reports_all),
         cmocka_unit_test(the_list_of_problems_is_bounded),
         cmocka_unit_test(no_annotated_image_vanishes),
+        cmocka_unit_test(rows_without_a_size_are_checked),
         cmocka_unit_test(lists_name_the_images),
         cmocka_unit_test(stale_filenames_are_passed_over),
         cmocka_unit_test(coco_files_are_found_by_their_spelling),

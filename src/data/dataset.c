@@ -127,6 +127,7 @@ void dataset_notes_text(const struct dataset *set, struct text *text)
         [NOTE_UNKNOWN_CLASS]  = "boxes left out, their class is not in class_names",
         [NOTE_NO_IMAGE]       = "annotated images missing or unreadable",
         [NOTE_NO_ANNOTATIONS] = "images without a file of annotations, taken as background",
+        [NOTE_LEFT_OUT]       = "images left out, no annotation file is theirs",
         [NOTE_STRAY]          = "text files left out, they have no image and no row of a box",
         [NOTE_STALE_NAME]     = "files whose <filename> is another file's image, the image of their own name is used",
         [NOTE_SAME_IMAGE]     = "images listed more than once",

@@ -176,6 +176,14 @@ static bool read_text(struct image_text *t, struct dataset_builder *b)
     return true;
 }
 
+static bool has_box(struct bytes text, bool is_box(const double *, int, struct error *))
+{
+    struct rows rows;
+    double row[ROW_COLUMNS];
+    rows_begin(&rows, text, "");
+    return rows_next_box(&rows, row, is_box, NULL);
+}
+
 bool image_text_open(struct image_text *t, struct dataset_builder *b, const struct dataset_source *source,
                      const char *stem, bool is_box(const double *, int, struct error *), struct error *err)
 {
@@ -186,7 +194,7 @@ bool image_text_open(struct image_text *t, struct dataset_builder *b, const stru
         t->file = stem_path("", stem, ".jpg", err);
     if (!t->path || !t->file)
         return false;
-    t->stray = source->img_path && !found && !source->image_list && rows_count_boxes(t->text, is_box) == 0;
+    t->stray = source->img_path && !found && !source->image_list && !has_box(t->text, is_box);
     if (t->stray)
         dataset_note(&b->set, NOTE_STRAY, "%s", t->path);
     else if (source->img_path)
@@ -201,6 +209,22 @@ void image_text_free(struct image_text *t)
     bytes_free(&t->text);
     free(t->path);
     free(t->file);
+}
+
+bool note_left_out(struct dataset_builder *b, const struct dataset_source *source, struct error *err)
+{
+    struct names used = {0}, files;
+    bool ok = folder_list(&files, source->img_path, err);
+    for (int i = 0; ok && i < b->set.image_count; i++)
+        ok = names_add(&used, b->set.images[i].file, err);
+    names_sort(&used);
+    for (int i = 0; ok && i < files.count; i++)
+        if ((suffix_of(files.list[i], image_suffixes) || suffix_of(files.list[i], foreign_suffixes))
+            && !(used.count && bsearch(files.list[i], used.list, (size_t)used.count, sizeof *used.list, by_text)))
+            dataset_note(&b->set, NOTE_LEFT_OUT, "%s", files.list[i]);
+    names_free(&used);
+    names_free(&files);
+    return ok;
 }
 
 char *name_in_folder(const char *folder, const char *name, struct error *err)

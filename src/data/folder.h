@@ -34,6 +34,9 @@ bool image_text_open(struct image_text *, struct dataset_builder *, const struct
                      bool is_box(const double *row, int n, struct error *why), struct error *);
 void image_text_free(struct image_text *);
 
+/* Notes the images of source->img_path that the set does not have. */
+bool note_left_out(struct dataset_builder *, const struct dataset_source *, struct error *);
+
 /* The spelling of a name (see file_spelling) under which a file is in a folder, else the name as it is; free() it. */
 char *name_in_folder(const char *folder, const char *name, struct error *);
 

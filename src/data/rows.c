@@ -64,14 +64,3 @@ bool rows_next_box(struct rows *rows, double row[ROW_COLUMNS], bool is_box(const
     }
     return false;
 }
-
-int rows_count_boxes(struct bytes text, bool is_box(const double *, int, struct error *))
-{
-    struct rows rows;
-    double row[ROW_COLUMNS];
-    int count = 0;
-    rows_begin(&rows, text, "");
-    while (rows_next_box(&rows, row, is_box, NULL))
-        count++;
-    return count;
-}

@@ -19,5 +19,4 @@ enum { ROW_COLUMNS = 8 };                                   /* of the longest ro
  * says why they are no box, without the place.  Rows that it refuses become problems of the set, unless that is NULL. */
 bool rows_next_box(struct rows *, double row[ROW_COLUMNS], bool is_box(const double *row, int n, struct error *why),
                    struct dataset *set);
-int rows_count_boxes(struct bytes text, bool is_box(const double *row, int n, struct error *why));
 #endif

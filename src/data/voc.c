@@ -103,7 +103,8 @@ bool voc_read(struct dataset_builder *b, const struct dataset_source *source, st
     const struct stem_folder folders[2] = { { source->ann_path, suffix } };
     b->clip = true;
     return build_classes(b, source->class_names, source->class_count, err)
-        && each_stem(b, source, folders, read_image, err);
+        && each_stem(b, source, folders, read_image, err)
+        && (source->image_list || note_left_out(b, source, err));
 }
 
 /* The categories of b become the classes met so far. */

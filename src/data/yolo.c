@@ -50,6 +50,18 @@ bool yolo_parse(struct dataset_builder *b, struct yolo_image image, int classes,
     return ok;
 }
 
+/* The boxes of an image whose size is unknown; rows that are none are problems. */
+static int count_boxes(struct bytes text, const char *path, struct dataset *set)
+{
+    struct rows rows;
+    double row[ROW_COLUMNS];
+    int count = 0;
+    rows_begin(&rows, text, path);
+    while (rows_next_box(&rows, row, is_box, set))
+        count++;
+    return count;
+}
+
 static bool read_image(struct dataset_builder *b, const struct dataset_source *source, int64_t id, const char *stem,
                        struct error *err)
 {
@@ -61,7 +73,7 @@ static bool read_image(struct dataset_builder *b, const struct dataset_source *s
     if (ok && image.width)
         ok = yolo_parse(b, image, source->class_count, t.text, t.path, err);
     else if (ok && !t.stray)
-        b->set.images[b->set.image_count - 1].unscaled = rows_count_boxes(t.text, is_box);
+        b->set.images[b->set.image_count - 1].unscaled = count_boxes(t.text, t.path, &b->set);
     image_text_free(&t);
     return ok;
 }
