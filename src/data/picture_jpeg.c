@@ -178,10 +178,12 @@ static bool read_picture(struct reader *r, struct picture *picture, const struct
         return r->all_rows;
     }
     reader_begin(r, file);
-    /* A block of 8 x 8 takes a bit at least, so that a small file, unless cut, is of no large picture. */
+    /* A block of 8 x 8 takes a bit at least (arithmetic coding may do with less, but not for a photograph), so that a
+     * small file, unless cut, is of no large picture. */
     const uint64_t pixels = (uint64_t)jpeg->image_width * jpeg->image_height;
-    if (!jpeg->arith_code && pixels > SMALL && pixels / 512 > file.size)
-        return fail(r->err, "%s: JPEG: truncated", r->name);
+    if (pixels > SMALL && pixels / 512 > file.size)
+        return fail(r->err, "%s: JPEG: %u x %u pixels in %zu bytes: truncated, or made to exhaust memory", r->name,
+                    jpeg->image_width, jpeg->image_height, file.size);
     r->jpeg.scale_num = 1;
     r->jpeg.scale_denom = 1u << (region ? region->halved : 0);
     jpeg_calc_output_dimensions(&r->jpeg);

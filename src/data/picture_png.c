@@ -52,10 +52,13 @@ static void reader_end(struct reader *r)
     free(r->rows);
 }
 
+/* Compressed texts and profiles change no pixel here, and a small file may hold gigabytes of them. */
 static void read_info(struct reader *r)
 {
+    static const png_byte skipped[] = "iCCP\0iTXt\0sPLT\0tEXt\0zTXt";
     png_set_read_fn(r->png, r, on_read);
     png_set_user_limits(r->png, PICTURE_SIDE, PICTURE_SIDE);
+    png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, skipped, sizeof skipped / 5);
     png_read_info(r->png, r->info);
 }
 
