@@ -1,37 +1,10 @@
 /* Annotation readers: a row a case, then whole sets, made here or real. */
 #include "base/random.h"
 #include "data/coco.h"
-#include "data/dataset_read.h"
-#include "data/picture.h"
 #include "data/visdrone.h"
 #include "data/voc.h"
 #include "data/yolo.h"
-#include "folder.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-static void put(const char *name, const char *text)
-{
-    char path[300];
-    snprintf(path, sizeof path, "%s", in_folder(name));
-    *strrchr(path, '/') = 0;
-    assert_true(make_folders(path, NULL));
-    assert_true(file_write(in_folder(name), text, strlen(text), NULL));
-}
-
-static void put_image(const char *name, int width, int height)
-{
-    struct picture p;
-    put(name, "");
-    assert_true(picture_new(&p, width, height, NULL));
-    assert_true(strstr(name, ".png") ? picture_write_png(&p, in_folder(name), NULL)
-                                     : picture_write_jpeg(&p, 80, in_folder(name), NULL));
-    picture_free(&p);
-}
+#include "put.h"
 
 static struct bytes bytes_of(const char *text)
 {
@@ -43,7 +16,7 @@ static struct bytes bytes_of(const char *text)
 
 static const struct coco_case { const char *text, *error; } coco_cases[] = {    /* error NULL: fine */
     { "{\"images\": []}", NULL },
-    { "\xef\xbb\xbf {\"info\": [{}, \"]\\\"\"], \"images\": [ ] , \"annotations\": []}\n", NULL },
+    { " {\"info\": [{}, \"]\\\"\"], \"images\": [ ] , \"annotations\": []}\n", NULL },
     { ONE_BOX("\"image_id\": 1, \"category_id\": 4, \"bbox\": [0, 0, 1, 1]"), NULL },
     { ONE_BOX("\"image_id\": 1, \"category_id\": 4, \"bbox\": [0, 0, 1, 1], \"area\": null, \"iscrowd\": true"), NULL },
     { "", "f: is empty" },
@@ -51,21 +24,29 @@ static const struct coco_case { const char *text, *error; } coco_cases[] = {    
     { "{\"annotations\": []}", "f: has no list of images" },
     { "{\"images\": [], \"images\": []}", "second list" },
     { "{\"images\": {}}", "f:1: must be a list" },
-    { "{\"images\": []", "f:1: not valid JSON" },
-    { "{\"images\": []} x", "not valid JSON" },
-    { "{\"images\": [,]}", "not valid JSON" },
-    { "{\"images\": [{\"id\": 1},]}", "not valid JSON" },
+    { "{\"images\": []", "f:1: not valid JSON: the file ends within a value" },
+    { "{\"images\": [{\"id\": 1}, {\"id\"", "f:1: not valid JSON: the file ends within a value" },
+    { "{\"images\": []} x", "f:1: byte 16: not valid JSON: unexpected text at 'x'" },
+    { "{\"images\": [,]}", "f:1: byte 13: not valid JSON: a comma without a value at ',]}' in image 1" },
+    { "{\"images\":\n [{\"id\": 1},]}", "f:2: byte 13: not valid JSON: a comma without a value" },
+    { "{\"images\": [{\"id\": 1,, \"width\": 5}]}", "not valid JSON: a comma without a value" },
+    { "{\"images\": [{\"id\": NaN}]}", "not valid JSON: a word that JSON does not have at 'NaN}]}' in image 1" },
+    { "{\"images\": [{'id': 1}]}", "single quotes, JSON has double quotes" },
     { "{\"info\": {a}, \"images\": []}", "not valid JSON" },
-    { "{\"images\": [7]}", "images: must be objects" },
-    { "{\"images\": [{\"id\": 1.5}]}", "images: id must be a whole number" },
-    { "{\"images\": [{\"id\": \"1\"}]}", "images: id must be a whole number" },
-    { "{\"images\": [{\"id\": 1, \"width\": -5}]}", "width must be a whole number from 0" },
-    { "{\"images\": [{\"id\": 1, \"file_name\": 5}]}", "file_name must be text" },
+    { "{\"images\": [7]}", "f:1: image 1: must be an object" },
+    { "{\"images\": [{\"id\": 1.5}]}", "f:1: image 1: id must be a whole number, but is 1.5" },
+    { "{\"images\": [{\"id\": \"1\"}]}", "f:1: image 1: id must be a whole number, but is \"1\"" },
+    { "{\"images\": [{\"id\": 1e300}]}", "id must be a whole number of at most 2^53" },
+    { "{\"images\": [{}]}", "image 1: id must be a whole number, but is missing" },
+    { "{\"images\": [{\"id\": 4, \"width\": -5}]}", "image 1 (id 4): width must be a whole number from 0" },
+    { "{\"images\": [{\"id\": 1, \"file_name\": 5}]}", "file_name must be text, but is 5" },
     { "{\"images\": [{\"id\": 8}, {\"id\": 8}]}", "f: two images have the id 8" },
     { "{\"images\": [], \"categories\": [{\"id\": 3}, {\"id\": 3}]}", "f: two categories have the id 3" },
     { ONE_BOX("\"image_id\": 2, \"category_id\": 4, \"bbox\": [0, 0, 1, 1]"), "annotation 1 is of image 2" },
     { ONE_BOX("\"image_id\": 1, \"category_id\": 5, \"bbox\": [0, 0, 1, 1]"), "annotation 1 is of category 5" },
-    { ONE_BOX("\"image_id\": 1, \"category_id\": 4"), "f:3: annotations: bbox must be four numbers" },
+    { ONE_BOX("\"image_id\": 1, \"category_id\": \"4\""), "f:3: annotation 1: category_id must be a whole number" },
+    { ONE_BOX("\"id\": 7, \"image_id\": 1, \"category_id\": 4"), "f:3: annotation 1 (id 7): bbox must be" },
+    { ONE_BOX("\"image_id\": 1, \"category_id\": 4, \"segmentation\": [[1, 1, 9, 1, 9, 9]]"), "a polygon" },
     { ONE_BOX("\"image_id\": 1, \"category_id\": 4, \"bbox\": [0, 0, 1]"), "bbox must be four numbers" },
     { ONE_BOX("\"image_id\": 1, \"category_id\": 4, \"bbox\": [0, 0, 1, 1, 1, 1, 1]"), "bbox must be four numbers" },
     { ONE_BOX("\"image_id\": 1, \"category_id\": 4, \"bbox\": [0, 0, 1, 1e999]"), "bbox must be four numbers" },
@@ -179,31 +160,52 @@ static void visdrone_folder(void **state)
     put("v/list.txt", "b\nb\n");
     assert_false(dataset_read(&set, &source, &err));
     assert_non_null(strstr(err.text, "two images are called b"));
+    dataset_free(&set);
 }
 
-static void broken_rows_are_refused(void **state)
+static const struct row_case { const char *row, *error; } visdrone_rows[] = {
+    { "1,2,3,4,1,4,0",         "f:1: 7 numbers, too few" },
+    { "1,2,3,4,1,4,0,0,0",     "f:1: 9 numbers, too many" },
+    { "1,2,3,4,1,12,0,0",      "f:1: the category 12 is not a whole number from 0 to 11" },
+    { "1,2,3,4,1,-1,0,0",      "f:1: the category -1 is not" },
+    { "1,2,3,4,1,1.5,0,0",     "f:1: the category 1.5 is not" },
+    { "1,2,3,nan,1,1,0,0",     "f:1: 'nan' is not a finite number" },
+    { "1,2,3,1e30,1,1,0,0",    "f:1: the box 1 2 3 1e+30" },
+    { "a",                     "f:1: 'a' is not a number" },
+    { "1,2,,4,1,4,0,0",        "f:1: 7 numbers, too few" },
+}, yolo_rows[] = {
+    { "0 .1 .1 .1",            "f:1: 4 numbers, too few: a box is class, centre x" },
+    { "0 .1 .1 .1 .1 .1",      "f:1: 6 numbers, too many" },
+    { "0 .1 .1 .5 .1 .3 .7",   "f:1: a polygon of 3 points" },
+    { "0 1 1 1 1 1 1 1 1 1 1", "f:1: a polygon of 5 points" },
+    { "0.5 .1 .1 .1 .1",       "f:1: the class 0.5 is not a whole number" },
+    { "0 inf .1 .1 .1",        "f:1: 'inf' is not a finite number" },
+    { "cat .1 .1 .1 .1",       "f:1: 'cat' is not a number" },
+    { "0 .1 .1 .1 .1x",        "f:1: '.1x' is not a number" },
+    { "0 1e308 0 0 0",         "f:1: the box" },
+    { "0 1e200 0 1e200 0",     "f:1: the box" },
+};
+
+static void check_row(const struct row_case *c, bool is_yolo)
 {
-    static const char *const visdrone[] = {
-        "1,2,3,4,1,4,0", "1,2,3,4,1,4,0,0,0", "1,2,3,4,1,12,0,0", "1,2,3,4,1,-1,0,0", "1,2,3,4,1,1.5,0,0",
-        "1,2,3,nan,1,1,0,0", "1,2,3,1e30,1,1,0,0", "a", "1,2,,4,1,4,0,0" };
-    static const char *const yolo[] = { "0 .1 .1 .1", "0 .1 .1 .1 .1 .1", "0.5 .1 .1 .1 .1", "0 inf .1 .1 .1", "x",
-                                        "0 1e308 0 0 0", "0 1e200 0 1e200 0" };
-    struct error err = {0};
+    const struct yolo_image image = { 1, 640, 480 };
+    struct dataset_builder b = {0};
+    assert_true(is_yolo ? yolo_parse(&b, image, 2, bytes_of(c->row), "f", NULL)
+                        : visdrone_parse(&b, 1, bytes_of(c->row), "f", NULL));
+    assert_int_equal(b.pending_count, 0);
+    assert_int_equal(b.set.problems.count, 1);
+    if (strncmp(b.set.problems.first.list[0], c->error, strlen(c->error)) != 0)
+        fail_msg("%s: '%s', not '%s'", c->row, b.set.problems.first.list[0], c->error);
+    build_free(&b);
+}
+
+static void broken_rows_are_problems(void **state)
+{
     (void)state;
-    for (size_t i = 0; i < sizeof visdrone / sizeof *visdrone; i++) {
-        struct dataset_builder b = {0};
-        if (visdrone_parse(&b, 1, bytes_of(visdrone[i]), "f", &err))
-            fail_msg("accepted %s", visdrone[i]);
-        assert_true(err.exit == 1 && strncmp(err.text, "f:1: ", 5) == 0);
-        build_free(&b);
-    }
-    for (size_t i = 0; i < sizeof yolo / sizeof *yolo; i++) {
-        struct dataset_builder b = {0};
-        if (yolo_parse(&b, 1, 640, 480, 2, bytes_of(yolo[i]), "f", &err))
-            fail_msg("accepted %s", yolo[i]);
-        assert_true(err.exit == 1 && strncmp(err.text, "f:1: ", 5) == 0);
-        build_free(&b);
-    }
+    for (size_t i = 0; i < sizeof visdrone_rows / sizeof *visdrone_rows; i++)
+        check_row(&visdrone_rows[i], false);
+    for (size_t i = 0; i < sizeof yolo_rows / sizeof *yolo_rows; i++)
+        check_row(&yolo_rows[i], true);
 }
 
 #define OBJECT(name, x1, y1, x2, y2) "<object><difficult>1</difficult><name>" name "</name><bndbox><xmin>" #x1 \
@@ -225,7 +227,7 @@ static void voc_folder(void **state)
     assert_int_equal(set.category_count, 2);
     assert_string_equal(set.categories[0].name, "cat");
     assert_int_equal(set.annotation_count, 3);
-    static const double want[3][4] = { { 0, 2.5, 33, 48 }, { 5, 5, 0, 4 }, { 1, 1, 20, 4 } };
+    static const double want[3][4] = { { 0, 2.5, 30, 45.5 }, { 5, 5, 0, 4 }, { 1, 1, 19, 4 } };
     for (int i = 0; i < 3; i++)
         for (int j = 0; j < 4; j++)
             assert_true(set.annotations[i].box[j] == want[i][j]);
@@ -245,27 +247,32 @@ static void voc_folder(void **state)
     dataset_free(&set);
 }
 
-static void broken_xml_is_refused(void **state)
+static void broken_xml_is_a_problem(void **state)
 {
-    static const struct { const char *text, *error; } cases[] = {
-        { "", "f:1:" },
-        { "<annotation>\n<size></annotation>", "f:2: mismatched tag" },
-        { "<annotation><object><name>a</name></object></annotation>", "an object must have" },
-        { "<annotation>" OBJECT("a", 1, 2, x, 4) "</annotation>", "an object must have" },
-        { "<annotation>" OBJECT("a", 1, 2, nan, 4) "</annotation>", "an object must have" },
-        { "<annotation><size><width>-4</width></size></annotation>", "width and height must be" },
-        { "<!DOCTYPE a [<!ENTITY b \"c\">]><annotation>&b;</annotation>", "entities are not accepted" },
+    static const struct { const char *text, *error; bool readable; } cases[] = {
+        { "", "f: is empty", false },
+        { "<annotation>\n<size></annotation>", "f:2: byte 9: mismatched tag", false },
+        { "<annotation>\n<si", "f:2: byte 1: the file ends within its XML", false },
+        { "<annotation>\n<object></object></annotation>", "f:2: an object has no <name>", true },
+        { "<annotation><object><name>a</name></object></annotation>", "f:1: the object 'a' has no <xmin> in", true },
+        { "<annotation>" OBJECT("a", 1, 2, x, 4) "</annotation>", "f:1: the object 'a': <xmax> is 'x', not", true },
+        { "<annotation>" OBJECT("a", 1, 2, nan, 4) "</annotation>", "<xmax> is 'nan', not a finite number", true },
+        { "<annotation><size><width>-4</width></size></annotation>", "f: <width> is '-4', not a whole number", true },
+        { "<!DOCTYPE a [<!ENTITY b \"c\">]><annotation>&b;</annotation>", "entities are not accepted", false },
         { "<a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a>",
-          "nested too deeply" },
+          "nested too deeply", false },
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct dataset set = {0};
         struct voc voc;
-        struct error err = {0};
-        assert_false(voc_parse(&voc, bytes_of(cases[i].text), "f", &err));
-        assert_int_equal(err.exit, 1);
-        if (!strstr(err.text, cases[i].error))
-            fail_msg("'%s', not '%s'", err.text, cases[i].error);
+        assert_int_equal(voc_parse(&voc, bytes_of(cases[i].text), "f", &set), cases[i].readable);
+        assert_int_equal(voc.count, 0);
+        assert_int_equal(set.problems.count, 1);
+        if (!strstr(set.problems.first.list[0], cases[i].error))
+            fail_msg("'%s', not '%s'", set.problems.first.list[0], cases[i].error);
+        voc_free(&voc);
+        dataset_free(&set);
     }
 }
 
@@ -277,24 +284,33 @@ static void yolo_folder(void **state)
     put("y/classes.txt", "cat\r\ndog\n");
     put("y/labels/1.txt", "1 0.5 0.5 0.25 0.125\r\n0 0.0 0.0 0.03 0.05\n\n2 .5 .5 .1 .1\n0 .5 .5 -.1 .1\n");
     put("y/labels/lost.txt", "0 .5 .5 .5 .5\n");
+    put("y/labels/classes.txt", "cat\ndog\n");
+    put("y/labels/readme.txt", "cat\ndog\n");
     put_image("y/images/1.png", 100, 80);
     put_image("y/images/background.png", 10, 10);
     assert_true(dataset_read_folder(&set, "yolo", in_folder("y"), &err));
-    assert_int_equal(set.image_count, 1);
+    assert_int_equal(set.image_count, 3);
+    assert_string_equal(set.images[1].file, "background.png");
+    assert_string_equal(set.images[2].file, "lost.jpg");
+    assert_int_equal(set.images[2].unscaled, 1);
     assert_int_equal(set.annotation_count, 2);
-    static const double want[2][4] = { { 38, 35, 25, 10 }, { 0, 0, 3, 4 } };       /* 37.5 is rounded to even */
+    static const double want[2][4] = { { 38, 35, 25, 10 }, { 0, 0, 2, 2 } };       /* 37.5 and 1.5 to even */
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < 4; j++)
             assert_true(set.annotations[i].box[j] == want[i][j]);
     assert_int_equal(set.categories[set.annotations[0].category].id, 2);
     assert_int_equal(set.notes[NOTE_UNKNOWN_CLASS].count, 1);
     assert_int_equal(set.notes[NOTE_DEGENERATE].count, 1);
-    assert_int_equal(set.notes[NOTE_NO_IMAGE].count, 1);
+    assert_note(&set, NOTE_NO_ANNOTATIONS, 1, "background.png");
+    assert_note(&set, NOTE_STRAY, 1, "labels/readme.txt");
+    assert_note(&set, NOTE_NO_IMAGE, 1, "images/lost.jpg: No such file");
 
     struct text notes = {0};
     dataset_notes_text(&set, &notes);
-    assert_non_null(strstr(notes.s, "1 annotated images missing or unreadable: lost\n"));
+    assert_non_null(strstr(notes.s, "1 annotated images missing or unreadable: /tmp/"));
     text_free(&notes);
+    assert_false(dataset_write_coco(&set, in_folder("y.json"), &err));
+    assert_non_null(strstr(err.text, "lost.jpg: the image is missing or cannot be read, so its 1 box cannot be"));
     dataset_free(&set);
 }
 
@@ -307,6 +323,7 @@ static void missing_things_are_named(void **state)
     (void)state;
     assert_false(dataset_read(&set, &coco, &err));
     assert_true(err.exit == 1 && strstr(err.text, "no/such.json"));
+    dataset_free(&set);
     assert_false(dataset_read(&set, &none, &err));
     assert_int_equal(err.exit, 2);
     assert_false(dataset_read(&set, &xml, &err));
@@ -315,6 +332,7 @@ static void missing_things_are_named(void **state)
     assert_true(err.exit == 2 && strstr(err.text, "did you mean voc?"));
     assert_false(dataset_read_folder(&set, "visdrone", "no/such", &err));
     assert_true(err.exit == 1 && strstr(err.text, "no/such"));
+    dataset_free(&set);
 }
 
 /* 5,000 images and 100,000 boxes in random order: seconds if anything here were quadratic. */
@@ -380,9 +398,9 @@ int main(void)
         cmocka_unit_test(coco_cases_hold),
         cmocka_unit_test(coco_order_flags_and_numbers),
         cmocka_unit_test(visdrone_folder),
-        cmocka_unit_test(broken_rows_are_refused),
+        cmocka_unit_test(broken_rows_are_problems),
         cmocka_unit_test(voc_folder),
-        cmocka_unit_test(broken_xml_is_refused),
+        cmocka_unit_test(broken_xml_is_a_problem),
         cmocka_unit_test(yolo_folder),
         cmocka_unit_test(missing_things_are_named),
         cmocka_unit_test(many_records),

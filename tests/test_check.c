@@ -9,12 +9,13 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/* Four pictures: whole, cut, of another size than told, missing. */
+/* Five pictures: whole, cut within its head, of another size than annotated, missing, without its end marker. */
 static const char *const annotations =
     "{\"images\": [{\"id\": 1, \"file_name\": \"whole.jpg\", \"width\": 40, \"height\": 30},"
     "{\"id\": 2, \"file_name\": \"cut.jpg\", \"width\": 40, \"height\": 30},"
     "{\"id\": 3, \"file_name\": \"small.jpg\", \"width\": 400, \"height\": 30},"
-    "{\"id\": 4, \"file_name\": \"missing.jpg\", \"width\": 40, \"height\": 30}],"
+    "{\"id\": 4, \"file_name\": \"missing.jpg\", \"width\": 40, \"height\": 30},"
+    "{\"id\": 5, \"file_name\": \"short.jpg\", \"width\": 40, \"height\": 30}],"
     "\"categories\": [{\"id\": 1, \"name\": \"car\"}, {\"id\": 2, \"name\": \"van\"}],"
     "\"annotations\": [{\"id\": 1, \"image_id\": 1, \"category_id\": 1, \"bbox\": [1, 1, 9, 9], \"area\": 81},"
     "{\"id\": 2, \"image_id\": 1, \"category_id\": 2, \"bbox\": [1, 1, 0, 9], \"area\": 0}]}";
@@ -57,6 +58,7 @@ static int set_up(void **state)
     assert_true(picture_new(&picture, 40, 30, &err) && picture_encode_jpeg(&picture, 90, &jpeg, &err));
     write_file(place.folder, "whole.jpg", jpeg.p, jpeg.size);
     write_file(place.folder, "cut.jpg", jpeg.p, jpeg.size / 2);
+    write_file(place.folder, "short.jpg", jpeg.p, jpeg.size - 2);
     write_file(place.folder, "small.jpg", jpeg.p, jpeg.size);
     write_file(place.folder, "set.json", annotations, strlen(annotations));
     text_add(&yaml, "%s", model);
@@ -108,9 +110,10 @@ static void test_data(void **state)
 {
     const struct place_of_test *place = *state;
     static const char *const expected[] = {
-        "/cut.jpg: ", "/small.jpg is 40 x 30, its annotation says 400 x 30", "/missing.jpg: No such file",
-        "/none.json: No such file", "device.batchsize_per_gpu is 8, but there are 4 training images; try 1",
-        "1 degenerate" };
+        "/cut.jpg: ", "/missing.jpg: No such file",
+        "data.train: 1 images of another size than annotated, the size of the image is used: small.jpg is 40 x 30, "
+        "annotated as 400 x 30", "data.train: 1 truncated images, read as far as they go: short.jpg",
+        "/none.json: No such file", "device.batchsize_per_gpu is 8, but there are 5 training images", "1 degenerate" };
     struct error err = {0};
     bool ok;
     char *text = check(place->config, NULL, 0, &ok, &err);
@@ -119,7 +122,7 @@ static void test_data(void **state)
             fail_msg("no '%s' in\n%s", expected[i], text);
     assert_false(ok);
     assert_int_equal(err.exit, 1);
-    assert_non_null(strstr(err.text, ": 4 problems"));
+    assert_non_null(strstr(err.text, ": 3 problems"));
     free(text);
 }
 

@@ -1,42 +1,9 @@
 /* Pictures: what is written reads back, odd kinds of files come out as cv2.imread has them, broken ones are refused. */
-#include "data/picture.h"
+#include "pictures.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 #include <jpeglib.h>
 #include <png.h>
-
-static char path[] = "test_image_XXXXXX";
-
-static int make_path(void **state)
-{
-    (void)state;
-    const int fd = mkstemp(path);
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int remove_path(void **state)
-{
-    (void)state;
-    return remove(path);
-}
-
-static struct picture gradient(int width, int height)
-{
-    struct picture p;
-    assert_true(picture_new(&p, width, height, NULL));
-    for (int i = 0; i < width * height * 3; i++)
-        p.p[i] = (unsigned char)(i / 3 % width * 160 / width + i % 3 * 20 + i / 3 / width * 30 / height);
-    return p;
-}
+#include <sys/resource.h>
 
 static void assert_same(const struct picture *a, const struct picture *b)
 {
@@ -224,40 +191,6 @@ static void cmyk_as_opencv(void **state)
     bytes_free(&file);
 }
 
-static void refuse(const void *p, size_t size, const char *what)
-{
-    struct picture picture;
-    struct error err = {0};
-    assert_false(picture_decode(&picture, p, size, "broken", &err));
-    assert_null(picture.p);
-    assert_int_equal(err.exit, 1);
-    assert_non_null(strstr(err.text, "broken"));
-    assert_non_null(strstr(err.text, what));
-}
-
-static void cut_files_are_refused(void **state)
-{
-    struct picture p = gradient(64, 48), q;
-    struct bytes jpeg, png;
-    (void)state;
-    assert_true(picture_encode_jpeg(&p, 90, &jpeg, NULL));
-    assert_true(picture_write_png(&p, path, NULL));
-    assert_true(file_read(&png, path, NULL));
-    for (size_t n = 3; n < jpeg.size - 4; n += 7)
-        refuse(jpeg.p, n, "JPEG");
-    for (size_t n = 8; n < png.size; n++)
-        refuse(png.p, n, "truncated");
-    assert_true(picture_decode(&q, jpeg.p, jpeg.size - 2, "unclosed", NULL));      /* lacks the closing marker alone */
-    picture_free(&q);
-    png.p[png.size / 2] ^= 1;
-    refuse(png.p, png.size, "CRC");
-    refuse("", 0, "neither");
-    refuse("GIF89a", 6, "neither");
-    picture_free(&p);
-    bytes_free(&jpeg);
-    bytes_free(&png);
-}
-
 static void small_files_get_no_large_memory(void **state)
 {
     struct picture p = gradient(16, 16);
@@ -278,6 +211,82 @@ static void small_files_get_no_large_memory(void **state)
     picture_free(&p);
     bytes_free(&jpeg);
     bytes_free(&png);
+}
+
+/* A scan of arithmetic coding takes nearly no bytes for a picture of one colour. */
+static void arithmetic_coding_gets_no_large_memory(void **state)
+{
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_error_mgr messages;
+    struct bytes file = {0};
+    unsigned long size = 0;
+    struct picture p = gradient(16, 16), q;
+    (void)state;
+    jpeg.err = jpeg_std_error(&messages);
+    jpeg_create_compress(&jpeg);
+    jpeg_mem_dest(&jpeg, &file.p, &size);
+    jpeg.image_width = jpeg.image_height = 16;
+    jpeg.input_components = 3;
+    jpeg.in_color_space = JCS_EXT_BGR;
+    jpeg_set_defaults(&jpeg);
+    jpeg.arith_code = TRUE;
+    jpeg_start_compress(&jpeg, TRUE);
+    for (int y = 0; y < 16; y++)
+        jpeg_write_scanlines(&jpeg, (JSAMPROW[1]){ p.p + y * 48 }, 1);
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    assert_true(picture_decode(&q, file.p, size, "small", NULL));
+    for (size_t i = 0; i + 9 < size; i++)
+        if (file.p[i] == 0xff && file.p[i + 1] == 0xc9)
+            memcpy(file.p + i + 5, "\x40\x00\x40\x00", 4);
+    refuse(file.p, size, "16384 x 16384 pixels in");
+    picture_free(&p);
+    picture_free(&q);
+    bytes_free(&file);
+}
+
+static long most_memory(void)                   /* that this process ever had, in kB */
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_maxrss;
+}
+
+/* 64 texts of 4 MB each, compressed to 4 kB. */
+static void compressed_texts_of_pngs_are_skipped(void **state)
+{
+    enum { TEXT = 4 << 20, COPIES = 64 };
+    struct text out = {0}, bomb = {0};
+    struct picture p;
+    char *words = malloc(TEXT + 1);
+    (void)state;
+    assert_non_null(words);
+    memset(words, 'a', TEXT);
+    words[TEXT] = 0;
+    png_text text = { .compression = PNG_TEXT_COMPRESSION_zTXt, .key = (char[]){ "k" }, .text = words };
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    png_set_write_fn(png, &out, add_bytes, NULL);
+    png_set_IHDR(png, info, 2, 1, 8, PNG_COLOR_TYPE_GRAY, 0, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_text(png, info, &text, 1);
+    png_write_info(png, info);
+    png_write_row(png, (const unsigned char[]){ 7, 250 });
+    png_write_end(png, info);
+    png_destroy_write_struct(&png, &info);
+    const char *chunk = (char *)memmem(out.s, out.size, "zTXt", 4) - 4;
+    const size_t size = 12 + ((size_t)(unsigned char)chunk[2] << 8 | (unsigned char)chunk[3]);
+    text_bytes(&bomb, out.s, (size_t)(chunk - out.s));
+    for (int i = 0; i < COPIES; i++)
+        text_bytes(&bomb, chunk, size);
+    text_bytes(&bomb, chunk + size, out.size - size - (size_t)(chunk - out.s));
+    const long before = most_memory();
+    assert_true(picture_decode(&p, bomb.s, bomb.size, "bomb", NULL));
+    assert_memory_equal(p.p, ((const unsigned char[]){ 7, 7, 7, 250, 250, 250 }), 6);
+    assert_in_range(most_memory() - before, 0, 64 << 10);
+    picture_free(&p);
+    text_free(&out);
+    text_free(&bomb);
+    free(words);
 }
 
 static void missing_files_are_named(void **state)
@@ -324,8 +333,9 @@ int main(void)
         cmocka_unit_test(exif_orientation_turns),
         cmocka_unit_test(png_kinds),
         cmocka_unit_test(cmyk_as_opencv),
-        cmocka_unit_test(cut_files_are_refused),
         cmocka_unit_test(small_files_get_no_large_memory),
+        cmocka_unit_test(arithmetic_coding_gets_no_large_memory),
+        cmocka_unit_test(compressed_texts_of_pngs_are_skipped),
         cmocka_unit_test(missing_files_are_named),
         cmocka_unit_test(real_images_as_opencv),
     };

@@ -61,6 +61,8 @@ static const struct layout_case {
       1, "cat,dog", NULL, NULL, NULL },
     { "yolo", "", { "images/x/a.jpg", "images/y/a.jpg", "labels/x/a.txt", "labels/y/a.txt", "classes.txt=cat" }, 2, 2,
       "cat", NULL, NULL, NULL },
+    { "yolo", "", { "images/x/a.jpg", "images/y/a.jpg", "labels/x/a.txt", "labels/y/a.txt", "classes.txt=cat",
+      "list=./y/a.jpg\n" }, 1, 1, "cat", NULL, "list", NULL },
     { "yolo", "", { "images/a.jpg", "labels/a.txt", "labels/classes.txt=dog\ncat\n", "data.yaml=names: [cat, dog]" },
       0, 0, NULL, "list different classes: give one of them with --classes", NULL, NULL },
     { "yolo", "", { "images/a.jpg", "labels/a.txt", "labels/classes.txt=dog\ncat\n", "data.yaml=names: [cat, dog]" },

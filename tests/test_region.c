@@ -149,7 +149,7 @@ static void damage(struct bytes *file, struct random *r)
 {
     if (random_below(r, 2))
         file->size -= (size_t)random_below(r, 60);
-    for (int n = random_below(r, 3); n > 0; n--)
+    for (int n = random_below(r, 8); n > 0; n--)
         file->p[20 + random_below(r, (int)file->size - 20)] = (unsigned char)(random_below(r, 3) ? random_below(r, 256)
                                                                                                : 0xff);
 }

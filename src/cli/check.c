@@ -107,40 +107,65 @@ static bool check_model(struct checker *k, struct error *err)
 
 /* ---- the data ---- */
 
-struct decoding { const struct dataset *data; const char *folder; char **problems; };
+struct decoding {
+    const struct dataset *data;
+    const char *folder;
+    struct decoded { int width, height; bool truncated; char *problem; } *images;
+};
 
 static void decode_image(const void *job, int i)
 {
     const struct decoding *k = job;
-    const struct image *image = &k->data->images[i];
     struct picture picture = {0};
     struct error problem = {0};
-    char *path = path_join(k->folder, image->file, &problem);
-    if (path && picture_read(&picture, path, &problem) && image->width && image->height
-        && (image->width != picture.width || image->height != picture.height))
-        fail(&problem, "%s is %d x %d, its annotation says %d x %d", path, picture.width, picture.height, image->width,
-             image->height);
-    if (problem.exit)
-        k->problems[i] = new_text(problem.text, NULL);
+    char *path = path_join(k->folder, k->data->images[i].file, &problem);
+    if (!path || !picture_read(&picture, path, &problem))
+        k->images[i].problem = new_text(problem.text, NULL);
+    else
+        k->images[i] = (struct decoded){ picture.width, picture.height, picture.truncated, NULL };
     picture_free(&picture);
     free(path);
 }
 
 /* Decodes every picture: damage shows nowhere else. */
-static bool check_images(struct checker *k, const struct dataset *data, const char *folder, struct error *err)
+static bool check_images(struct checker *k, struct dataset *data, const char *folder, struct error *err)
 {
-    struct decoding job = { data, folder, new_array((size_t)data->image_count, sizeof *job.problems, err) };
-    bool ok = job.problems != NULL;
+    struct decoding job = { data, folder, new_array((size_t)data->image_count, sizeof *job.images, err) };
+    bool ok = job.images != NULL;
     if (!ok)
         return false;
     team_for(&(struct team){ k->args->threads }, data->image_count, decode_image, &job);
     for (int i = 0; i < data->image_count; i++) {
+        const struct decoded *image = &job.images[i];
         struct error problem = {0};
-        if (job.problems[i] && !fail(&problem, "%s", job.problems[i]))
+        if (image->problem && !fail(&problem, "%s", image->problem))
             ok = ok && found(k, &problem, err);
-        free(job.problems[i]);
+        else
+            dataset_measure(data, i, image->width, image->height, !image->truncated);
+        free(image->problem);
     }
-    free(job.problems);
+    free(job.images);
+    return ok;
+}
+
+/* Why a set cannot be read: its problems, or what else it was.  Frees the set. */
+static bool found_in_set(struct checker *k, const char *section, struct dataset *data, const struct error *why,
+                         struct error *err)
+{
+    const struct dataset_problems *problems = &data->problems;
+    struct error problem = *why;
+    bool ok = true;
+    for (int i = 0; ok && i < problems->first.count; i++) {
+        fail(&problem, "%s: %s", section, problems->first.list[i]);
+        ok = found(k, &problem, err);
+    }
+    if (problems->count > problems->first.count) {
+        fail(&problem, "%s: and %d broken records more", section, problems->count - problems->first.count);
+        ok = ok && found(k, &problem, err);
+    }
+    if (problems->count == 0)
+        ok = found(k, &problem, err);
+    dataset_free(data);
     return ok;
 }
 
@@ -156,7 +181,7 @@ static bool check_set(struct checker *k, const char *section, const struct data_
     if (problem.exit)
         return true;
     if (!dataset_read(&data, &source, &problem))
-        return found(k, &problem, err);
+        return found_in_set(k, section, &data, &problem, err);
     int *label = new_array((size_t)data.category_count, sizeof *label, err);
     bool ok = label && (dataset_labels(&data, classes->at, classes->count, label, &problem) || found(k, &problem, err))
            && (data_images_there(&k->config, section, &data, &problem) ? check_images(k, &data, source.img_path, err)

@@ -2,15 +2,19 @@
 
 #include "base/json.h"
 #include "base/table.h"
+#include "base/text_file.h"
+#include "data/folder.h"
 #include "data/json_walk.h"
 #include "data/lists.h"
 #include "data/picture.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct record { const cJSON *json; const char *at; };   /* at: file and line */
+/* at: file, line and number of the record, and its id if it has one. */
+struct record { const cJSON *json; const char *at; };
 
 static const cJSON *field(struct record r, const char *name)
 {
@@ -18,48 +22,74 @@ static const cJSON *field(struct record r, const char *name)
     return cJSON_IsNull(value) ? NULL : value;
 }
 
+/* Says that a field is not as it must be. */
+static bool refuse(struct record r, const char *name, const char *wanted, struct error *err)
+{
+    const cJSON *value = field(r, name);
+    char *text = value ? cJSON_PrintUnformatted(value) : NULL;
+    fail(err, "%s: %s must be %s, but is %.40s", r.at, name, wanted, text ? text : "missing");
+    cJSON_free(text);
+    return false;
+}
+
 static bool read_id(struct record r, const char *name, int64_t *out, struct error *err)
 {
-    return json_int64(field(r, name), out) || fail(err, "%s: %s must be a whole number", r.at, name);
+    const cJSON *value = field(r, name);
+    return json_int64(value, out)
+        || refuse(r, name, cJSON_IsNumber(value) && fabs(value->valuedouble) > 0x1p53
+                           ? "a whole number of at most 2^53" : "a whole number", err);
 }
 
 static bool read_side(struct record r, const char *name, int *out, struct error *err)
 {
-    const cJSON *value = field(r, name);
+    char wanted[64];
     *out = 0;
-    return !value || (json_int(value, out) && *out >= 0 && *out <= PICTURE_SIDE)
-        || fail(err, "%s: %s must be a whole number from 0 to %d", r.at, name, PICTURE_SIDE);
+    if (!field(r, name) || (json_int(field(r, name), out) && *out >= 0 && *out <= PICTURE_SIDE))
+        return true;
+    *out = 0;
+    snprintf(wanted, sizeof wanted, "a whole number from 0 to %d", PICTURE_SIDE);
+    return refuse(r, name, wanted, err);
 }
 
 static bool read_name(struct record r, const char *name, const char **out, struct error *err)
 {
     const cJSON *value = field(r, name);
     *out = cJSON_IsString(value) ? value->valuestring : "";
-    return !value || cJSON_IsString(value) || fail(err, "%s: %s must be text", r.at, name);
+    return !value || cJSON_IsString(value) || refuse(r, name, "text", err);
 }
 
 static bool read_flag(struct record r, const char *name, bool *out, struct error *err)
 {
     const cJSON *value = field(r, name);
     *out = cJSON_IsTrue(value) || (cJSON_IsNumber(value) && value->valuedouble != 0);
-    return !value || cJSON_IsBool(value) || cJSON_IsNumber(value) || fail(err, "%s: %s must be 0 or 1", r.at, name);
+    return !value || cJSON_IsBool(value) || cJSON_IsNumber(value) || refuse(r, name, "0 or 1", err);
 }
 
+/* A record without an id is lost; one with another fault is kept for those that refer to it. */
 static bool add_image(struct dataset_builder *b, struct record r, struct error *err)
 {
-    const char *file;
+    const char *file = "";
     int64_t id;
-    int width, height;
-    return read_id(r, "id", &id, err) && read_name(r, "file_name", &file, err)
-        && read_side(r, "width", &width, err) && read_side(r, "height", &height, err)
-        && build_image(b, id, file, width, height, err);
+    int width = 0, height = 0;
+    if (!read_id(r, "id", &id, err)) {
+        b->images_lost = true;
+        return false;
+    }
+    const bool ok = read_name(r, "file_name", &file, err) && read_side(r, "width", &width, err)
+                 && read_side(r, "height", &height, err);
+    return build_image(b, id, file, width, height, err) && ok;
 }
 
 static bool add_category(struct dataset_builder *b, struct record r, struct error *err)
 {
     const char *name;
     int64_t id;
-    return read_id(r, "id", &id, err) && read_name(r, "name", &name, err) && build_category(b, id, name, err);
+    if (!read_id(r, "id", &id, err)) {
+        b->categories_lost = true;
+        return false;
+    }
+    const bool ok = read_name(r, "name", &name, err);
+    return build_category(b, id, name, err) && ok;
 }
 
 static bool read_box(struct record r, double box[4], struct error *err)
@@ -68,7 +98,9 @@ static bool read_box(struct record r, double box[4], struct error *err)
     bool ok = cJSON_IsArray(list) && cJSON_GetArraySize(list) == 4;
     for (int i = 0; ok && i < 4; i++)
         ok = json_real(cJSON_GetArrayItem(list, i), &box[i]);
-    return ok || fail(err, "%s: bbox must be four numbers", r.at);
+    if (!list && cJSON_GetArraySize(field(r, "segmentation")) > 0)
+        return fail(err, "%s: has a polygon (segmentation) but no bbox, which is needed", r.at);
+    return ok || refuse(r, "bbox", "four numbers: x, y, width, height", err);
 }
 
 static bool add_annotation(struct dataset_builder *b, struct record r, struct error *err)
@@ -82,35 +114,47 @@ static bool add_annotation(struct dataset_builder *b, struct record r, struct er
     a.ignore |= a.crowd;
     a.area = a.box[2] * a.box[3];
     if (field(r, "area") && !json_real(field(r, "area"), &a.area))
-        return fail(err, "%s: area must be a number", r.at);
+        return refuse(r, "area", "a number", err);
     return build_annotation(b, &a, image, category, r.at, err);
 }
 
 static const struct list {
-    const char *name;
+    const char *name, *record;
     bool (*add)(struct dataset_builder *, struct record, struct error *);
 } lists[] = {
-    { "images",      add_image },
-    { "categories",  add_category },
-    { "annotations", add_annotation },
+    { "images",      "image",      add_image },
+    { "categories",  "category",   add_category },
+    { "annotations", "annotation", add_annotation },
     {0} };
+
+/* A record that is no good is a problem. */
+static void read_record(struct dataset_builder *b, const struct list *list, const struct json_walk *walk, int number)
+{
+    struct error why = {0};
+    char at[512];
+    int64_t id;
+    cJSON *json = json_walk_parse(walk, &why);
+    int n = snprintf(at, sizeof at, "%s:%d: %s %d", walk->path, walk->line, list->record, number);
+    if (json_int64(cJSON_GetObjectItemCaseSensitive(json, "id"), &id) && n < (int)sizeof at)
+        snprintf(at + n, sizeof at - (size_t)n, " (id %" PRId64 ")", id);
+    const bool ok = json && (cJSON_IsObject(json) || fail(&why, "%s: must be an object {...}", at))
+                 && list->add(b, (struct record){ json, at }, &why);
+    if (!json)
+        dataset_problem(&b->set, "%s in %s %d", why.text, list->record, number);
+    else if (!ok)
+        dataset_problem(&b->set, "%s", why.text);
+    b->images_lost |= !json && list == lists;
+    b->categories_lost |= !json && list == lists + 1;
+    cJSON_Delete(json);
+}
 
 static bool read_list(struct dataset_builder *b, const struct list *list, const struct json_walk *at,
                       struct error *err)
 {
     struct json_walk walk;
-    struct text place = {0};
     bool ok = json_walk_into(at, &walk, '[', err);
-    while (ok && json_walk_next(&walk, NULL, 0, &ok, err)) {
-        cJSON *json = json_walk_parse(&walk, err);
-        place.size = 0;
-        text_add(&place, "%s:%d: %s", walk.path, walk.line, list->name);
-        ok = json && text_ok(&place, err)
-          && (cJSON_IsObject(json) || fail(err, "%s: must be objects {...}", place.s))
-          && list->add(b, (struct record){ json, place.s }, err);
-        cJSON_Delete(json);
-    }
-    text_free(&place);
+    for (int n = 1; ok && json_walk_next(&walk, NULL, 0, &ok, err); n++)
+        read_record(b, list, &walk, n);
     return ok;
 }
 
@@ -142,11 +186,27 @@ bool coco_parse(struct dataset_builder *b, struct bytes text, const char *path, 
     return ok && (seen[0] || fail(err, "%s: has no list of images", path));
 }
 
+/* Names of files as they are spelled in the folder of images. */
+static bool find_files(struct dataset *set, const char *folder, struct error *err)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < set->image_count; i++) {
+        char *found = name_in_folder(folder, set->images[i].file, err);
+        ok = found;
+        if (ok) {
+            free(set->images[i].file);
+            set->images[i].file = found;
+        }
+    }
+    return ok;
+}
+
 bool coco_read(struct dataset_builder *b, const struct dataset_source *source, struct error *err)
 {
     struct bytes text;
-    const bool ok = file_read(&text, source->ann_path, err) && coco_parse(b, text, source->ann_path, err)
-                 && (!source->image_list || image_list_keep(b, source->image_list, err));
+    const bool ok = text_read(&text, source->ann_path, err) && coco_parse(b, text, source->ann_path, err)
+                 && (!source->image_list || image_list_keep(b, source->image_list, err))
+                 && (!source->img_path || find_files(&b->set, source->img_path, err));
     bytes_free(&text);
     return ok;
 }
@@ -176,9 +236,20 @@ static void add_annotation_text(struct text *t, const struct dataset *set, const
     text_add(t, ", \"iscrowd\": %d, \"ignore\": %d}", a->crowd, a->ignore);
 }
 
+static bool all_scaled(const struct dataset *set, struct error *err)
+{
+    for (int i = 0; i < set->image_count; i++)
+        if (set->images[i].unscaled)
+            return fail(err, "%s: the image is missing or cannot be read, so its %d box%s cannot be scaled",
+                        set->images[i].file, set->images[i].unscaled, set->images[i].unscaled == 1 ? "" : "es");
+    return true;
+}
+
 bool dataset_write_coco(const struct dataset *set, const char *path, struct error *err)
 {
     struct text t = {0};
+    if (!all_scaled(set, err))
+        return false;
     text_add(&t, "{\"images\": [");
     for (int i = 0; i < set->image_count; i++) {
         const struct image *image = &set->images[i];

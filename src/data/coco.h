@@ -2,7 +2,8 @@
  *
  * Of an image only its id is needed, of an annotation image_id, category_id and bbox: area is else width x height,
  * iscrowd and ignore else 0, id else its place, 1 being the first.  Other fields are skipped.  Boxes are kept as they
- * are; see annotation_trains().  Fails, naming the line or the id, on anything that is not of this form. */
+ * are; see annotation_trains().  A record that is not of this form is a problem, which names the line, the record's
+ * number in its list (from 1) and its id; a text that is no JSON, or no such object, fails. */
 #ifndef DATA_COCO_H
 #define DATA_COCO_H
 #include "data/dataset.h"
@@ -10,8 +11,9 @@
 #include "data/dataset_read.h"
 
 bool coco_read(struct dataset_builder *, const struct dataset_source *, struct error *);
+/* text: as text_read gives it. */
 bool coco_parse(struct dataset_builder *, struct bytes text, const char *path, struct error *);
 
-/* Numbers are written so that reading gives the same doubles. */
+/* Numbers are written so that reading gives the same doubles.  Fails if an image has boxes that could not be scaled. */
 bool dataset_write_coco(const struct dataset *, const char *path, struct error *);
 #endif

@@ -1,11 +1,12 @@
 #include "data/dataset.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PLACES = 8 };                                    /* kept of a note */
+enum { PLACES = 8, PROBLEMS = 20, PROBLEMS_NAMED = 3 };     /* kept per note, per dataset; named in an error */
 
 void dataset_free(struct dataset *set)
 {
@@ -15,6 +16,7 @@ void dataset_free(struct dataset *set)
         free(set->categories[i].name);
     for (int i = 0; i < NOTE_KINDS; i++)
         names_free(&set->notes[i].first);
+    names_free(&set->problems.first);
     free(set->images);
     free(set->categories);
     free(set->annotations);
@@ -49,6 +51,15 @@ int dataset_image(const struct dataset *set, int64_t id)
     return find_id(set->images, set->image_count, sizeof *set->images, id);
 }
 
+void annotation_place(const struct dataset *set, const struct annotation *a, char *out, size_t size)
+{
+    const char *file = set->images[a->image].file;
+    if (a->line)
+        snprintf(out, size, "%s line %d", file, a->line);
+    else
+        snprintf(out, size, "%s annotation %" PRId64, file, a->id);
+}
+
 bool annotation_trains(const struct annotation *a)
 {
     return a->area > 0 && a->box[2] >= 1 && a->box[3] >= 1;
@@ -68,13 +79,34 @@ void dataset_note(struct dataset *set, enum note_kind kind, const char *format, 
     names_add(&note->first, place, NULL);
 }
 
+void dataset_measure(struct dataset *set, int index, int width, int height, bool complete)
+{
+    struct image *image = &set->images[index];
+    if (image->width && image->height && (image->width != width || image->height != height))
+        dataset_note(set, NOTE_SIZE, "%s is %d x %d, annotated as %d x %d", image->file, width, height, image->width,
+                     image->height);
+    if (!complete)
+        dataset_note(set, NOTE_TRUNCATED, "%s", image->file);
+    image->width = width;
+    image->height = height;
+}
+
 void dataset_notes_text(const struct dataset *set, struct text *text)
 {
     static const char *const what[NOTE_KINDS] = {
         [NOTE_DEGENERATE]     = "degenerate boxes, not trained on",
+        [NOTE_OUTSIDE]        = "boxes wholly or mostly outside of their image",
+        [NOTE_BORDER]         = "boxes that reach over the border of their image",
         [NOTE_UNKNOWN_CLASS]  = "boxes left out, their class is not in class_names",
         [NOTE_NO_IMAGE]       = "annotated images missing or unreadable",
-        [NOTE_NO_ANNOTATIONS] = "images without a file of annotations",
+        [NOTE_NO_ANNOTATIONS] = "images without a file of annotations, taken as background",
+        [NOTE_LEFT_OUT]       = "images left out, no annotation file is theirs",
+        [NOTE_STRAY]          = "text files left out, they have no image and no row of a box",
+        [NOTE_STALE_NAME]     = "files whose <filename> is another file's image, the image of their own name is used",
+        [NOTE_SAME_IMAGE]     = "images listed more than once",
+        [NOTE_SIZE]           = "images of another size than annotated, the size of the image is used",
+        [NOTE_TRUNCATED]      = "truncated images, read as far as they go",
+        [NOTE_ENCODING]       = "texts that are not UTF-8, read as Windows-1252",
         [NOTE_SHARED_ID]      = "annotations with the id of another",
         [NOTE_CLASS_ORDER]    = "classes assigned by order, since no category has the name of a class",
         [NOTE_UNUSED_CATEGORY] = "categories without boxes left out, class_names does not have them",
@@ -90,4 +122,32 @@ void dataset_notes_text(const struct dataset *set, struct text *text)
             text_add(text, "%s%s", j ? ", " : "", note->first.list[j]);
         text_add(text, "%s\n", note->count > note->first.count ? ", ..." : "");
     }
+}
+
+void dataset_problem(struct dataset *set, const char *format, ...)
+{
+    char line[sizeof ((struct error *)0)->text];
+    va_list args;
+    if (set->problems.count++ >= PROBLEMS)
+        return;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    names_add(&set->problems.first, line, NULL);
+}
+
+bool dataset_sound(const struct dataset *set, const char *path, struct error *err)
+{
+    const struct dataset_problems *problems = &set->problems;
+    struct text list = {0};
+    if (problems->count == 0)
+        return true;
+    if (problems->count == 1 && problems->first.count == 1)
+        return fail(err, "%s", problems->first.list[0]);
+    for (int i = 0; i < problems->first.count && i < PROBLEMS_NAMED; i++)
+        text_add(&list, "%s%s", i ? "; " : "", problems->first.list[i]);
+    fail(err, "%s: %d broken records: %s%s", path, problems->count, list.s ? list.s : "",
+         problems->count > PROBLEMS_NAMED ? "; ..." : "");
+    text_free(&list);
+    return false;
 }

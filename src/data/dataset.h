@@ -10,8 +10,10 @@ struct category { int64_t id; char *name; };
 struct image {
     int64_t id;
     char *file;                 /* relative to the folder of images; "" where the annotations name none */
-    int width, height;          /* as the annotations say; 0 where they do not */
+    int width, height;          /* XML, YOLO and VisDrone: of the decoded, upright image where it can be read; else as
+                                 * the annotations say, 0 where they do not */
     int first, count;           /* its annotations: dataset.annotations[first .. first+count-1] */
+    int unscaled;               /* YOLO: boxes left out because the size of the image is unknown */
 };
 
 struct annotation {
@@ -22,16 +24,21 @@ struct annotation {
     double area;                /* the file's field, or width x height */
     bool crowd;                 /* "iscrowd": evaluated as a crowd box */
     bool ignore;                /* "ignore" or crowd: an ignore box in training */
+    int line;                   /* in the annotation file of its image; 0 in COCO, where the id tells it */
 };
 enum { BOX_LIMIT = 1000000000 };
 
-/* What a reader met that is no error but that a user should hear of: a count and the first few places a kind. */
+/* Facts that are no error but that a user should hear of: per kind a count and the first few places. */
 enum note_kind {
-    NOTE_DEGENERATE, NOTE_UNKNOWN_CLASS, NOTE_NO_IMAGE, NOTE_NO_ANNOTATIONS, NOTE_SHARED_ID, NOTE_CLASS_ORDER,
-    NOTE_UNUSED_CATEGORY, NOTE_ABSENT_CLASS, NOTE_CLASS_LIST,
-    NOTE_KINDS
+    NOTE_DEGENERATE, NOTE_OUTSIDE, NOTE_BORDER, NOTE_UNKNOWN_CLASS, NOTE_NO_IMAGE, NOTE_NO_ANNOTATIONS, NOTE_LEFT_OUT,
+    NOTE_STRAY, NOTE_STALE_NAME, NOTE_SAME_IMAGE, NOTE_SIZE, NOTE_TRUNCATED, NOTE_ENCODING, NOTE_SHARED_ID,
+    NOTE_CLASS_ORDER, NOTE_UNUSED_CATEGORY, NOTE_ABSENT_CLASS, NOTE_CLASS_LIST, NOTE_KINDS
 };
 struct dataset_note { int count; struct names first; };
+
+/* Records that cannot be used: how many, and a line for each of the first, with its file and its line, record number
+ * or byte: "ann.json:1: annotation 6 (id 6): bbox is missing".  A dataset with problems is never given out as read. */
+struct dataset_problems { int count; struct names first; };
 
 /* Images in ascending id, categories in ascending id, annotations grouped by image, in file order within one. */
 struct dataset {
@@ -39,11 +46,15 @@ struct dataset {
     struct category *categories;    int category_count;
     struct annotation *annotations; int annotation_count;
     struct dataset_note notes[NOTE_KINDS];
+    struct dataset_problems problems;
 };
 
 void dataset_free(struct dataset *);
 int dataset_category(const struct dataset *, int64_t id);       /* index, or -1 */
 int dataset_image(const struct dataset *, int64_t id);          /* index, or -1 */
+
+/* For messages: "0001.jpg line 3" or "0001.jpg annotation 12". */
+void annotation_place(const struct dataset *, const struct annotation *, char *out, size_t size);
 
 /* Whether a box is trained on: area above 0, width and height at least 1.  The others count in evaluation only. */
 bool annotation_trains(const struct annotation *);
@@ -72,6 +83,16 @@ bool dataset_classes(struct dataset *, const char *const *class_names, int count
 /* Adds to a note; the place is formatted as by printf.  It cannot fail: without memory the place is not kept. */
 void dataset_note(struct dataset *, enum note_kind, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* A line a kind that was met: "2 degenerate boxes, not trained on: a.xml:12, b.xml:48\n". */
+/* Takes the size that an image has when it is decoded, and notes it if the annotations say otherwise or if the file is
+ * not complete. */
+void dataset_measure(struct dataset *, int image, int width, int height, bool complete);
+
+/* A line per kind that was met: "2 degenerate boxes, not trained on: a.xml:12, b.xml:48\n". */
 void dataset_notes_text(const struct dataset *, struct text *);
+
+/* Adds a problem, formatted as by printf.  A reader calls it and goes on with the next record. */
+void dataset_problem(struct dataset *, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* fail() if there is a problem: the text of the only one, or path, their number and the first of them. */
+bool dataset_sound(const struct dataset *, const char *path, struct error *);
 #endif

@@ -1,7 +1,9 @@
 #include "data/dataset_builder.h"
 
 #include "base/memory.h"
+#include "base/text_file.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,9 +24,12 @@ bool build_category(struct dataset_builder *b, int64_t id, const char *name, str
     struct dataset *set = &b->set;
     if (!grow_array(&set->categories, set->category_count, &b->category_capacity, sizeof *set->categories, err))
         return false;
-    char *copy = new_text(name, err);
+    const bool foreign = !text_is_utf8(name);
+    char *copy = foreign ? text_from_1252(name, err) : new_text(name, err);
     if (!copy)
         return false;
+    if (foreign)
+        dataset_note(set, NOTE_ENCODING, "%s", copy);
     set->categories[set->category_count++] = (struct category){ id, copy };
     return true;
 }
@@ -46,9 +51,11 @@ bool build_annotation(struct dataset_builder *b, const struct annotation *a, int
                       const char *at, struct error *err)
 {
     if (!bounded(a->box[0]) || !bounded(a->box[1]) || !bounded(a->box[2]) || !bounded(a->box[3])
-        || !(a->area >= -1e18 && a->area <= 1e18))
-        return fail(err, "%s: the box %g %g %g %g, area %g, is out of bounds", at, a->box[0], a->box[1], a->box[2],
-                    a->box[3], a->area);
+        || !(a->area >= -1e18 && a->area <= 1e18)) {
+        dataset_problem(&b->set, "%s: the box %g %g %g %g, area %g, is out of bounds", at, a->box[0], a->box[1],
+                        a->box[2], a->box[3], a->area);
+        return true;
+    }
     if (!grow_array(&b->pending, b->pending_count, &b->pending_capacity, sizeof *b->pending, err))
         return false;
     b->pending[b->pending_count++] = (struct pending){ *a, image, category };
@@ -93,39 +100,87 @@ bool build_keep_images(struct dataset_builder *b, const bool *keep, struct error
     return true;
 }
 
-static bool sort_rows(struct dataset *set, const char *path, struct error *err)
+/* Sorts rows that begin with their id; two with one id are a problem. */
+static void sort_rows(struct dataset *set, void *rows, int count, size_t size, const char *path, const char *what)
 {
-    if (set->image_count)
-        qsort(set->images, (size_t)set->image_count, sizeof *set->images, by_id);
-    if (set->category_count)
-        qsort(set->categories, (size_t)set->category_count, sizeof *set->categories, by_id);
-    for (int i = 1; i < set->image_count; i++)
-        if (set->images[i].id == set->images[i - 1].id)
-            return fail(err, "%s: two images have the id %" PRId64, path, set->images[i].id);
-    for (int i = 1; i < set->category_count; i++)
-        if (set->categories[i].id == set->categories[i - 1].id)
-            return fail(err, "%s: two categories have the id %" PRId64, path, set->categories[i].id);
-    return true;
+    if (count)
+        qsort(rows, (size_t)count, size, by_id);
+    for (int i = 1; i < count; i++) {
+        const char *row = (const char *)rows + (size_t)i * size;
+        int64_t id;
+        memcpy(&id, row, sizeof id);
+        if (by_id(row, row - size) == 0)
+            dataset_problem(set, "%s: two %s have the id %" PRId64, path, what, id);
+    }
+}
+
+static void note_box(struct dataset *set, enum note_kind kind, const struct annotation *a)
+{
+    char place[256];
+    annotation_place(set, a, place, sizeof place);
+    dataset_note(set, kind, "%s", place);
+}
+
+/* Cuts box[axis] and its size to 0 .. side; returns by how much it was over. */
+static double cut_axis(double *box, int axis, double side)
+{
+    const double low = box[axis], high = low + box[axis + 2];
+    const double over = fmax(-low, high - side);
+    if (over > 0) {
+        box[axis] = fmin(fmax(low, 0), side);
+        box[axis + 2] = fmin(fmax(high, 0), side) - box[axis];
+    }
+    return over;
+}
+
+/* Notes a box that is not within its image, and cuts and rounds it where the builder is asked to. */
+static void fit_box(struct dataset_builder *b, struct annotation *a)
+{
+    enum { MUCH = 1 };                                  /* pixels; fewer come of rounding */
+    const struct image *image = &b->set.images[a->image];
+    double box[4];
+    if (!image->width || !image->height)
+        return;
+    memcpy(box, a->box, sizeof box);
+    const double over = fmax(cut_axis(box, 0, image->width), cut_axis(box, 1, image->height));
+    if (box[2] * box[3] < 0.5 * a->box[2] * a->box[3])
+        note_box(&b->set, NOTE_OUTSIDE, a);
+    else if (over > MUCH)
+        note_box(&b->set, NOTE_BORDER, a);
+    if (!b->clip)
+        return;
+    for (int i = 0; i < 4; i++)
+        a->box[i] = b->round ? rint(box[i]) + 0.0 : box[i];     /* no negative zero */
+    a->area = a->box[2] * a->box[3];
+}
+
+static bool find_rows(struct dataset_builder *b, struct pending *p, const char *path)
+{
+    struct annotation *a = &p->annotation;
+    a->image = dataset_image(&b->set, p->image);
+    a->category = dataset_category(&b->set, p->category);
+    if (a->image < 0 && !b->images_lost)
+        dataset_problem(&b->set, "%s: annotation %" PRId64 " is of image %" PRId64 ", which does not exist", path,
+                        a->id, p->image);
+    if (a->category < 0 && !b->categories_lost)
+        dataset_problem(&b->set, "%s: annotation %" PRId64 " is of category %" PRId64 ", which does not exist", path,
+                        a->id, p->category);
+    return a->image >= 0 && a->category >= 0;
 }
 
 /* Finds each annotation's image and category, and counts those of each image. */
-static bool resolve(struct dataset_builder *b, const char *path, struct error *err)
+static void resolve(struct dataset_builder *b, const char *path)
 {
     for (int i = 0; i < b->pending_count; i++) {
         struct annotation *a = &b->pending[i].annotation;
-        a->image = dataset_image(&b->set, b->pending[i].image);
-        a->category = dataset_category(&b->set, b->pending[i].category);
-        if (a->image < 0)
-            return fail(err, "%s: annotation %" PRId64 " is of image %" PRId64 ", which does not exist", path, a->id,
-                        b->pending[i].image);
-        if (a->category < 0)
-            return fail(err, "%s: annotation %" PRId64 " is of category %" PRId64 ", which does not exist", path,
-                        a->id, b->pending[i].category);
+        const int outside = b->set.notes[NOTE_OUTSIDE].count;
+        if (!find_rows(b, &b->pending[i], path))
+            continue;
         b->set.images[a->image].count++;
-        if (!annotation_trains(a))
-            dataset_note(&b->set, NOTE_DEGENERATE, "%s annotation %" PRId64, b->set.images[a->image].file, a->id);
+        fit_box(b, a);
+        if (!annotation_trains(a) && b->set.notes[NOTE_OUTSIDE].count == outside)
+            note_box(&b->set, NOTE_DEGENERATE, a);
     }
-    return true;
 }
 
 /* A counting sort: stable and linear. */
@@ -164,9 +219,34 @@ static bool note_shared_ids(struct dataset *set, struct error *err)
     return true;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    const char *const *x = a, *const *y = b;
+    return strcmp(*x, *y);
+}
+
+static bool note_same_images(struct dataset *set, struct error *err)
+{
+    const char **files = new_array((size_t)set->image_count, sizeof *files, err);
+    if (!files)
+        return false;
+    for (int i = 0; i < set->image_count; i++)
+        files[i] = set->images[i].file;
+    qsort(files, (size_t)set->image_count, sizeof *files, by_text);
+    for (int i = 1; i < set->image_count; i++)
+        if (*files[i] && strcmp(files[i], files[i - 1]) == 0)
+            dataset_note(set, NOTE_SAME_IMAGE, "%s", files[i]);
+    free(files);
+    return true;
+}
+
 bool build_end(struct dataset_builder *b, struct dataset *out, const char *path, struct error *err)
 {
-    if (!sort_rows(&b->set, path, err) || !resolve(b, path, err) || !group(b, err) || !note_shared_ids(&b->set, err))
+    struct dataset *set = &b->set;
+    sort_rows(set, set->images, set->image_count, sizeof *set->images, path, "images");
+    sort_rows(set, set->categories, set->category_count, sizeof *set->categories, path, "categories");
+    resolve(b, path);
+    if (!dataset_sound(set, path, err) || !group(b, err) || !note_shared_ids(set, err) || !note_same_images(set, err))
         return false;
     *out = b->set;
     b->set = (struct dataset){0};

@@ -29,6 +29,19 @@ struct dataset_source dataset_source_of(const struct data_config *config)
         .class_names = config->class_names.at, .class_count = config->class_names.count };
 }
 
+/* A failure that ends reading early is reported together with the problems met before. */
+static bool read_all(const struct reader *reader, struct dataset_builder *b, const struct dataset_source *source,
+                     struct dataset *out, struct error *err)
+{
+    struct error why = {0};
+    if (reader->read(b, source, &why))
+        return build_end(b, out, source->ann_path, err);
+    if (why.exit == 2)
+        return misuse(err, "%s", why.text);
+    dataset_problem(&b->set, "%s", why.text);
+    return dataset_sound(&b->set, source->ann_path, err);
+}
+
 bool dataset_read(struct dataset *out, const struct dataset_source *source, struct error *err)
 {
     const struct reader *reader = &readers[source->format];
@@ -40,7 +53,11 @@ bool dataset_read(struct dataset *out, const struct dataset_source *source, stru
         return misuse(err, "%s: this kind of dataset needs img_path, too", source->ann_path);
     if (reader->wants_classes && source->class_count == 0)
         return misuse(err, "%s: this kind of dataset needs class_names, too", source->ann_path);
-    const bool ok = reader->read(&b, source, err) && build_end(&b, out, source->ann_path, err);
+    const bool ok = read_all(reader, &b, source, out, err);
+    if (!ok) {
+        out->problems = b.set.problems;
+        b.set.problems = (struct dataset_problems){0};
+    }
     build_free(&b);
     return ok;
 }

@@ -7,7 +7,7 @@
 struct dataset_source {             /* borrowed */
     enum dataset_format format;
     const char *img_path;           /* the folder of images; COCO and VisDrone do without: NULL */
-    const char *ann_path;           /* COCO: a file; else the folder of annotation files, one an image */
+    const char *ann_path;           /* COCO: a file; else the folder of annotation files, one per image */
     const char *image_list;         /* NULL: every image; else a text file of the images to take, a name per line;
                                      * suffix and, but for COCO (data/lists.h), folder do not count */
     const char *const *class_names; /* XML and YOLO: these become the categories 1, 2, ...; the others have their own */
@@ -18,8 +18,9 @@ struct dataset_source {             /* borrowed */
 /* As a configuration has it; "" becomes NULL. */
 struct dataset_source dataset_source_of(const struct data_config *);
 
-/* Images get ids 1, 2, ... in byte order of their names where the format has no ids.  On failure the dataset is {0}.
- * misuse() on a missing path or class_names. */
+/* Images get ids 1, 2, ... in byte order of their names where the format has no ids.  On failure the
+ * dataset is empty but for its problems, which dataset_free releases, too.  misuse() on a missing path or
+ * class_names. */
 bool dataset_read(struct dataset *, const struct dataset_source *, struct error *);
 
 /* A whole set in a folder layout that tools write; format is visdrone, voc or yolo.  data/layout.c lists the names of

@@ -1,11 +1,19 @@
 #include "data/folder.h"
 
+#include "base/memory.h"
+#include "base/text_file.h"
 #include "data/lists.h"
 #include "data/picture.h"
 #include <stdlib.h>
 #include <string.h>
 
-const char *const image_suffixes[] = { ".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG", NULL };
+const char *const image_suffixes[] = {
+    ".png", ".jpg", ".jpeg", ".PNG", ".JPG", ".JPEG", ".Jpg", ".Jpeg", ".Png", ".jpe", ".jfif", NULL };
+
+/* Images of these kinds are found, so that a message can name them. */
+static const char *const foreign_suffixes[] = {
+    ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".avif", ".WEBP", ".BMP", ".GIF", ".TIF", ".TIFF", ".HEIC",
+    ".AVIF", NULL };
 
 /* Where in name the suffix begins that is one of those, or NULL. */
 static char *suffix_of(char *name, const char *const *suffixes)
@@ -19,8 +27,15 @@ static char *suffix_of(char *name, const char *const *suffixes)
     return NULL;
 }
 
-static bool list_folder(struct names *stems, const char *folder, const char *const *suffixes, struct error *err)
+static int by_text(const void *name, const void *element)
 {
+    return strcmp(name, *(const char *const *)element);
+}
+
+/* Adds the stems of a folder that are not among the sorted ones that are there. */
+static bool add_folder(struct names *stems, const char *folder, const char *const *suffixes, struct error *err)
+{
+    const size_t known = (size_t)stems->count;
     struct names files;
     bool ok = folder_tree(&files, folder, err);
     for (int i = 0; ok && i < files.count; i++) {
@@ -28,55 +43,91 @@ static bool list_folder(struct names *stems, const char *folder, const char *con
         if (!suffix || is_class_list(path_name(files.list[i])))
             continue;
         *suffix = 0;
-        ok = names_add(stems, files.list[i], err);
+        ok = (known && bsearch(files.list[i], stems->list, known, sizeof *stems->list, by_text))
+          || names_add(stems, files.list[i], err);
     }
     names_free(&files);
+    names_sort(stems);
     return ok;
 }
 
-static bool add_line(struct names *stems, char *line, struct error *err)
+static bool list_folders(struct names *stems, const struct stem_folder folders[2], struct error *err)
 {
-    line += strspn(line, " \t\r");
-    for (size_t n = strlen(line); n > 0 && strchr(" \t\r", line[n - 1]); n--)
-        line[n - 1] = 0;
-    char *slash = strrchr(line, '/'), *suffix = suffix_of(line, image_suffixes);
+    bool ok = true;
+    for (int i = 0; ok && i < 2 && folders[i].path; i++)
+        ok = add_folder(stems, folders[i].path, folders[i].suffixes, err)
+          && (folders[i].suffixes != image_suffixes || add_folder(stems, folders[i].path, foreign_suffixes, err));
+    return ok;
+}
+
+/* Whether a folder of the set has a file of that stem. */
+static bool stem_exists(const struct dataset_source *source, const struct stem_folder folders[2], const char *stem)
+{
+    char *image = source->img_path ? find_image(source, stem, NULL) : NULL;
+    bool found = image != NULL;
+    free(image);
+    for (int i = 0; !found && i < 2 && folders[i].path; i++)
+        for (const char *const *suffix = folders[i].suffixes; !found && *suffix; suffix++) {
+            char *path = stem_path(folders[i].path, stem, *suffix, NULL);
+            found = path && file_exists(path);
+            free(path);
+        }
+    return found;
+}
+
+/* The stem that a line means: with its folders if there is a file of that stem below the folders of the set, else its
+ * last part. */
+static char *to_stem(char *name, const struct dataset_source *source, const struct stem_folder folders[2])
+{
+    while ((*name == '.' || *name == '/') && strchr(name, '/'))
+        name = strchr(name, '/') + 1;
+    char *suffix = suffix_of(name, image_suffixes), *slash = strrchr(name, '/');
+    suffix = suffix ? suffix : suffix_of(name, foreign_suffixes);
     if (suffix)
         *suffix = 0;
-    line = slash ? slash + 1 : line;
-    return *line == 0 || names_add(stems, line, err);
+    return slash && !stem_exists(source, folders, name) ? slash + 1 : name;
 }
 
-static bool read_list(struct names *stems, const char *path, struct error *err)
+static bool add_line(struct names *stems, const struct dataset_source *source, const struct stem_folder folders[2],
+                     const char *line, struct error *err)
 {
-    struct bytes text;
-    bool ok = file_read(&text, path, err)
-           && (!memchr(text.p, 0, text.size) || fail(err, "%s: is not a text file", path));
-    for (char *line = (char *)text.p; ok && line; ) {
-        char *stop = strchr(line, '\n');
-        if (stop)
-            *stop = 0;
-        ok = add_line(stems, line, err);
-        line = stop ? stop + 1 : NULL;
+    const int last = strpbrk(line, "\\%") ? SPELLINGS - 1 : 0;
+    for (int i = 0; i <= last; i++) {
+        char *name = file_spelling(line, i, err), *stem = name ? to_stem(name, source, folders) : NULL;
+        const bool take = stem && (i == last || stem_exists(source, folders, stem));
+        const bool ok = stem && (!take || !*stem || names_add(stems, stem, err));
+        free(name);
+        if (take || !ok)
+            return ok;
     }
-    bytes_free(&text);
+    return true;
+}
+
+static bool read_list(struct names *stems, const struct dataset_source *source, const struct stem_folder folders[2],
+                      struct error *err)
+{
+    struct names lines;
+    bool ok = text_lines(&lines, source->image_list, err);
+    for (int i = 0; ok && i < lines.count; i++)
+        ok = add_line(stems, source, folders, lines.list[i], err);
+    names_free(&lines);
+    names_sort(stems);
     return ok;
 }
 
-bool each_stem(struct dataset_builder *b, const struct dataset_source *source, const char *folder,
-               const char *const *suffixes,
+bool each_stem(struct dataset_builder *b, const struct dataset_source *source, const struct stem_folder folders[2],
                bool (*read)(struct dataset_builder *, const struct dataset_source *, int64_t id, const char *stem,
                             struct error *),
                struct error *err)
 {
     struct names stems = {0};
-    bool ok = source->image_list ? read_list(&stems, source->image_list, err)
-                                 : list_folder(&stems, folder, suffixes, err);
-    names_sort(&stems);
+    bool ok = source->image_list ? read_list(&stems, source, folders, err) : list_folders(&stems, folders, err);
     for (int i = 0; ok && i < stems.count; i++)
-        ok = (i == 0 || strcmp(stems.list[i], stems.list[i - 1]) != 0
-              || fail(err, "%s: two images are called %s", source->image_list ? source->image_list : folder,
-                      stems.list[i]))
-          && read(b, source, i + 1, stems.list[i], err);
+        if (i > 0 && strcmp(stems.list[i], stems.list[i - 1]) == 0)
+            dataset_problem(&b->set, "%s: two images are called %s",
+                            source->image_list ? source->image_list : folders[0].path, stems.list[i]);
+        else
+            ok = read(b, source, i + 1, stems.list[i], err);
     names_free(&stems);
     return ok;
 }
@@ -90,20 +141,103 @@ char *stem_path(const char *folder, const char *stem, const char *suffix, struct
     return path;
 }
 
-char *find_image(struct dataset_builder *b, const struct dataset_source *source, const char *stem,
-                 int *width, int *height)
+char *find_image(const struct dataset_source *source, const char *stem, struct error *err)
 {
-    *width = *height = 0;
-    for (const char *const *suffix = image_suffixes; *suffix; suffix++) {
-        char *path = stem_path(source->img_path, stem, *suffix, NULL);
-        if (path && file_exists(path)) {
-            if (!picture_size(path, width, height, NULL))
-                dataset_note(&b->set, NOTE_NO_IMAGE, "%s", path);
+    static const char *const *const kinds[] = { image_suffixes, foreign_suffixes };
+    for (int i = 0; i < 2; i++)
+        for (const char *const *suffix = kinds[i]; *suffix; suffix++) {
+            char *path = stem_path(source->img_path, stem, *suffix, err);
+            const bool found = path && file_exists(path);
             free(path);
-            return stem_path("", stem, *suffix, NULL);
+            if (found || !path)
+                return path ? stem_path("", stem, *suffix, err) : NULL;
         }
-        free(path);
-    }
-    dataset_note(&b->set, NOTE_NO_IMAGE, "%s", stem);
     return NULL;
+}
+
+struct image_size measure_image(struct dataset_builder *b, const struct dataset_source *source, const char *file)
+{
+    struct image_size size = {0};
+    struct error why = {0};
+    char *path = path_join(source->img_path, file, &why);
+    if (!path || !picture_size(path, &size.width, &size.height, &why)) {
+        dataset_note(&b->set, NOTE_NO_IMAGE, "%s", why.text);
+        size = (struct image_size){0};
+    }
+    free(path);
+    return size;
+}
+
+static bool read_text(struct image_text *t, struct dataset_builder *b)
+{
+    struct error why;
+    if (!file_exists(t->path))
+        return false;
+    if (!text_read(&t->text, t->path, &why))
+        dataset_problem(&b->set, "%s", why.text);
+    return true;
+}
+
+static bool has_box(struct bytes text, bool is_box(const double *, int, struct error *))
+{
+    struct rows rows;
+    double row[ROW_COLUMNS];
+    rows_begin(&rows, text, "");
+    return rows_next_box(&rows, row, is_box, NULL);
+}
+
+bool image_text_open(struct image_text *t, struct dataset_builder *b, const struct dataset_source *source,
+                     const char *stem, bool is_box(const double *, int, struct error *), struct error *err)
+{
+    *t = (struct image_text){ .path = stem_path(source->ann_path, stem, ".txt", err) };
+    t->file = t->path && source->img_path ? find_image(source, stem, err) : NULL;
+    const bool found = t->file != NULL, has_text = t->path && read_text(t, b);
+    if (!found)
+        t->file = stem_path("", stem, ".jpg", err);
+    if (!t->path || !t->file)
+        return false;
+    t->stray = source->img_path && !found && !source->image_list && !has_box(t->text, is_box);
+    if (t->stray)
+        dataset_note(&b->set, NOTE_STRAY, "%s", t->path);
+    else if (source->img_path)
+        t->size = measure_image(b, source, t->file);
+    if (!t->stray && !has_text)
+        dataset_note(&b->set, NOTE_NO_ANNOTATIONS, "%s", t->file);
+    return true;
+}
+
+void image_text_free(struct image_text *t)
+{
+    bytes_free(&t->text);
+    free(t->path);
+    free(t->file);
+}
+
+bool note_left_out(struct dataset_builder *b, const struct dataset_source *source, struct error *err)
+{
+    struct names used = {0}, files;
+    bool ok = folder_list(&files, source->img_path, err);
+    for (int i = 0; ok && i < b->set.image_count; i++)
+        ok = names_add(&used, b->set.images[i].file, err);
+    names_sort(&used);
+    for (int i = 0; ok && i < files.count; i++)
+        if ((suffix_of(files.list[i], image_suffixes) || suffix_of(files.list[i], foreign_suffixes))
+            && !(used.count && bsearch(files.list[i], used.list, (size_t)used.count, sizeof *used.list, by_text)))
+            dataset_note(&b->set, NOTE_LEFT_OUT, "%s", files.list[i]);
+    names_free(&used);
+    names_free(&files);
+    return ok;
+}
+
+char *name_in_folder(const char *folder, const char *name, struct error *err)
+{
+    for (int i = 0; i < SPELLINGS && strpbrk(name, "\\%"); i++) {
+        char *spelled = file_spelling(name, i, err), *path = spelled ? path_join(folder, spelled, err) : NULL;
+        const bool found = path && file_exists(path);
+        free(path);
+        if (found || !path)
+            return spelled;
+        free(spelled);
+    }
+    return new_text(name, err);
 }

@@ -1,23 +1,45 @@
-/* data/folder.h -- sets that have a file of annotations an image: which images there are and where they lie. */
+/* data/folder.h -- sets that have a file of annotations per image: which images there are and where they lie. */
 #ifndef DATA_FOLDER_H
 #define DATA_FOLDER_H
 #include "data/dataset_builder.h"
 #include "data/dataset_read.h"
+#include "data/rows.h"
 
-extern const char *const image_suffixes[];              /* ends with NULL */
+extern const char *const image_suffixes[];              /* of JPEG and PNG; ends with NULL */
 
-/* Calls read with id 1, 2, ... and the stem, a path below the folder without suffix, of each file in a folder and its
- * subfolders that has one of the suffixes and is no list of classes, or of each line of source->image_list, without
- * folder and suffix; in byte order, until read fails.  A stem that occurs twice is an error. */
-bool each_stem(struct dataset_builder *, const struct dataset_source *, const char *folder,
-               const char *const *suffixes,
+/* Where stems, paths below a folder without suffix, come from: files of the folder and its subfolders that have one of
+ * the suffixes and are no lists of classes. */
+struct stem_folder { const char *path; const char *const *suffixes; };
+
+/* Calls read with id 1, 2, ... and each stem in byte order until read fails.  Stems are those of source->image_list or,
+ * if there is none, of the folders (at most two; the second adds the stems that the first does not have).  With
+ * image_suffixes, images in a format that cannot be read belong to the stems, too, where no other file has their stem.
+ * A stem that occurs twice is a problem. */
+bool each_stem(struct dataset_builder *, const struct dataset_source *, const struct stem_folder folders[2],
                bool (*read)(struct dataset_builder *, const struct dataset_source *, int64_t id, const char *stem,
                             struct error *),
                struct error *);
 
-/* The image of a stem: its name in source->img_path (free() it), and its size, 0 if the file cannot be read.
- * NULL without an error if there is none.  Either is noted. */
-char *find_image(struct dataset_builder *, const struct dataset_source *, const char *stem, int *width, int *height);
+/* The image of a stem: its name in source->img_path (free() it), NULL without an error if there is none. */
+char *find_image(const struct dataset_source *, const char *stem, struct error *);
+
+/* The size of an image in source->img_path as it is decoded; 0, with a note, if it cannot be read. */
+struct image_size { int width, height; };
+struct image_size measure_image(struct dataset_builder *, const struct dataset_source *, const char *file);
+
+/* An image and its text file of rows.  file is stem.jpg where source->img_path has no image of the stem; text is empty
+ * where there is no text file; stray: no image, not in a list, and no row that is a box.  Notes what is missing,
+ * unreadable or stray.  A text that cannot be read is a problem.  image_text_free releases it. */
+struct image_text { char *file, *path; struct image_size size; struct bytes text; bool stray; };
+bool image_text_open(struct image_text *, struct dataset_builder *, const struct dataset_source *, const char *stem,
+                     bool is_box(const double *row, int n, struct error *why), struct error *);
+void image_text_free(struct image_text *);
+
+/* Notes the images of source->img_path that the set does not have. */
+bool note_left_out(struct dataset_builder *, const struct dataset_source *, struct error *);
+
+/* The spelling of a name (see file_spelling) under which a file is in a folder, else the name as it is; free() it. */
+char *name_in_folder(const char *folder, const char *name, struct error *);
 
 /* folder/stem with the suffix; free() it. */
 char *stem_path(const char *folder, const char *stem, const char *suffix, struct error *);

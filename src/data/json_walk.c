@@ -1,16 +1,63 @@
 #include "data/json_walk.h"
 
+#include <stdio.h>
 #include <string.h>
 
-static bool broken(const struct json_walk *w, struct error *err)
+static const char *skip_back(const char *p, const char *start)
 {
-    return fail(err, "%s:%d: not valid JSON", w->path, w->line);
+    while (p > start && (p[-1] == ' ' || p[-1] == '\n' || p[-1] == '\t'))
+        p--;
+    return p;
+}
+
+/* Whether the text at p fails for a comma that has no value before it or behind it. */
+static bool is_comma(const char *p, const char *start)
+{
+    const char *before = skip_back(p, start);
+    if (*p == ',' || before == start || before[-1] != ',')
+        return *p == ',';
+    if (*p == ']' || *p == '}')
+        return true;
+    before = skip_back(before - 1, start);
+    return before > start && (before[-1] == ',' || before[-1] == '[' || before[-1] == '{');
+}
+
+/* Why the text at p is no JSON. */
+static bool broken(const struct json_walk *w, const char *p, int line, const char *line_start, struct error *err)
+{
+    static const char *const words[] = { "NaN", "Infinity", "-Infinity", "nan", "inf", "None", "True", "False" };
+    const size_t left = (size_t)(w->text_end - p);
+    char near[24];
+    if (left == 0)
+        return fail(err, "%s:%d: not valid JSON: the file ends within a value: it is truncated or lacks a bracket",
+                    w->path, line);
+    snprintf(near, sizeof near, "%.*s", left < 20 ? (int)left : 20, p);
+    for (char *c = near; *c; c++)
+        *c = *c >= ' ' && *c <= '~' ? *c : '?';
+    const bool quote = *p == '\'' || (p > w->text && p[-1] == '\'');
+    const char *what = is_comma(p, w->text) ? "a comma without a value"
+                     : quote ? "single quotes, JSON has double quotes" : "unexpected text";
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strncmp(near, words[i], strlen(words[i])) == 0)
+            what = "a word that JSON does not have";
+    return fail(err, "%s:%d: byte %td: not valid JSON: %s at '%s'", w->path, line, p - line_start + 1, what, near);
+}
+
+/* Counts the lines of text that ends at p. */
+static void count_lines(const char *from, const char *p, int *line, const char **line_start)
+{
+    while ((from = memchr(from, '\n', (size_t)(p - from)))) {
+        *line_start = ++from;
+        ++*line;
+    }
 }
 
 static void skip_blank(struct json_walk *w)
 {
-    for (; w->p < w->end && (*w->p == ' ' || *w->p == '\n' || *w->p == '\r' || *w->p == '\t'); w->p++)
-        w->line += *w->p == '\n';
+    const char *from = w->p;
+    while (w->p < w->end && (*w->p == ' ' || *w->p == '\n' || *w->p == '\t'))
+        w->p++;
+    count_lines(from, w->p, &w->line, &w->line_start);
 }
 
 static bool take(struct json_walk *w, char c)
@@ -31,10 +78,12 @@ static const char *string_end(const char *p, const char *end)
     return p < end ? p + 1 : NULL;
 }
 
-/* Where the value that begins at p ends, told by brackets and quotes alone; NULL if it does not. */
-static const char *value_end(const char *p, const char *end)
+/* Where the value that begins at p ends, told by brackets and quotes alone; NULL if it does not, *at then says where
+ * that shows. */
+static const char *value_end(const char *p, const char *end, const char **at)
 {
     int depth = 0;
+    *at = end;
     for (const char *start = p; p < end; ) {
         const char c = *p;
         if (depth == 0 && p > start && (c == ',' || c == ']' || c == '}'))
@@ -46,8 +95,10 @@ static const char *value_end(const char *p, const char *end)
             continue;
         }
         depth += (c == '[' || c == '{') - (c == ']' || c == '}');
-        if (depth < 0)
+        if (depth < 0) {
+            *at = p;
             return NULL;
+        }
         p++;
     }
     return NULL;
@@ -64,18 +115,21 @@ static bool begin(struct json_walk *w, char open, struct error *err)
 
 bool json_walk_begin(struct json_walk *w, struct bytes text, const char *path, char open, struct error *err)
 {
-    static const char mark[] = "\xef\xbb\xbf";          /* that some editors put before UTF-8 */
     const char *p = (const char *)text.p;
-    const size_t skip = text.size >= 3 && memcmp(p, mark, 3) == 0 ? 3 : 0;
     if (text.size == 0)
         return fail(err, "%s: is empty", path);
-    *w = (struct json_walk){ .p = p + skip, .end = p + text.size, .path = path, .line = 1 };
+    *w = (struct json_walk){ .text = p, .text_end = p + text.size, .p = p, .end = p + text.size, .path = path,
+                             .line = 1, .line_start = p };
     return begin(w, open, err);
 }
 
 bool json_walk_into(const struct json_walk *w, struct json_walk *inner, char open, struct error *err)
 {
-    *inner = (struct json_walk){ .p = w->value, .end = w->value + w->size, .path = w->path, .line = w->line };
+    *inner = *w;
+    inner->p = w->value;
+    inner->end = w->value + w->size;
+    inner->size = 0;
+    inner->begun = false;
     return begin(inner, open, err);
 }
 
@@ -101,24 +155,25 @@ static bool at_end(struct json_walk *w, bool *ok, struct error *err)
 {
     skip_blank(w);
     if (w->p < w->end)
-        *ok = broken(w, err);
+        *ok = broken(w, w->p, w->line, w->line_start, err);
     return false;
 }
 
 bool json_walk_next(struct json_walk *w, char *key, size_t size, bool *ok, struct error *err)
 {
-    for (size_t i = 0; i < w->size; i++)                /* lines within the value before */
-        w->line += w->value[i] == '\n';
+    if (w->size)
+        count_lines(w->value, w->value + w->size, &w->line, &w->line_start);
     w->size = 0;
     if (take(w, w->close))
         return at_end(w, ok, err);
-    const char *stop = NULL;
+    const char *stop = NULL, *at = w->p;
     if ((!w->begun || take(w, ',')) && (!key || read_key(w, key, size))) {
         skip_blank(w);
-        stop = value_end(w->p, w->end);
-    }
+        stop = value_end(w->p, w->end, &at);
+    } else
+        at = w->p;
     if (!stop) {
-        *ok = broken(w, err);
+        *ok = broken(w, at, w->line, w->line_start, err);
         return false;
     }
     w->begun = true;
@@ -130,13 +185,15 @@ bool json_walk_next(struct json_walk *w, char *key, size_t size, bool *ok, struc
 
 cJSON *json_walk_parse(const struct json_walk *w, struct error *err)
 {
-    const char *end = w->value;
+    const char *end = w->value, *line_start = w->line_start;
+    int line = w->line;
     cJSON *json = cJSON_ParseWithLengthOpts(w->value, w->size, &end, false);
     while (json && end < w->value + w->size && (unsigned char)*end <= ' ')
         end++;
     if (json && end == w->value + w->size)
         return json;
     cJSON_Delete(json);
-    broken(w, err);
+    count_lines(w->value, end, &line, &line_start);
+    broken(w, end, line, line_start, err);
     return NULL;
 }

@@ -4,30 +4,12 @@
 #include "base/name_index.h"
 #include "base/table.h"
 #include "base/text.h"
+#include "base/text_file.h"
 #include "config/tree.h"
 #include "data/folder.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static bool read_lines(struct names *lines, const char *path, struct error *err)
-{
-    static const char blank[] = " \t\r";
-    struct bytes text;
-    char *rest;
-    *lines = (struct names){0};
-    bool ok = file_read(&text, path, err)
-           && (!memchr(text.p, 0, text.size) || fail(err, "%s: is not a text file", path));
-    for (char *line = ok ? strtok_r((char *)text.p, "\n", &rest) : NULL; ok && line;
-         line = strtok_r(NULL, "\n", &rest)) {
-        line += strspn(line, blank);
-        for (size_t n = strlen(line); n > 0 && strchr(blank, line[n - 1]); n--)
-            line[n - 1] = 0;
-        ok = !*line || names_add(lines, line, err);
-    }
-    bytes_free(&text);
-    return ok;
-}
 
 /* ---- classes ---- */
 
@@ -51,7 +33,7 @@ static bool read_yaml(struct names *classes, const char *path, struct error *err
 {
     struct bytes text;
     struct entry root = {0};
-    const bool parsed = file_read(&text, path, err) && tree_parse(&root, text.p, text.size, path, err);
+    const bool parsed = text_read(&text, path, err) && tree_parse(&root, text.p, text.size, path, err);
     const struct entry *list = parsed ? tree_find(&root, "names") : NULL;
     const bool ok = parsed && (list || fail(err, "%s: has no key names", path)) && read_names(classes, list, path, err);
     tree_free(&root);
@@ -75,7 +57,7 @@ static bool check_classes(const struct names *classes, const char *path, struct 
 bool class_list_read(struct names *classes, const char *path, struct error *err)
 {
     *classes = (struct names){0};
-    const bool ok = (is_yaml(path) ? read_yaml(classes, path, err) : read_lines(classes, path, err))
+    const bool ok = (is_yaml(path) ? read_yaml(classes, path, err) : text_lines(classes, path, err))
                  && check_classes(classes, path, err);
     if (!ok)
         names_free(classes);
@@ -143,7 +125,7 @@ bool image_list_keep(struct dataset_builder *b, const char *list, struct error *
     struct name_index paths = {0}, names = {0};
     struct lost lost = {0};
     bool *keep = new_array((size_t)set->image_count, sizeof *keep, err);
-    bool ok = keep && read_lines(&lines, list, err)
+    bool ok = keep && text_lines(&lines, list, err)
            && name_index_make(&paths, set->image_count, path_of, set, compare_stems, err)
            && name_index_make(&names, set->image_count, name_of, set, compare_stems, err);
     for (int i = 0; ok && i < lines.count; i++)

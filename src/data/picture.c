@@ -1,13 +1,9 @@
 #include "data/picture_format.h"
 
 #include "base/memory.h"
-#include <errno.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const struct picture_format *const formats[] = { &picture_jpeg, &picture_png, NULL };
 
 bool picture_new(struct picture *picture, int width, int height, struct error *err)
 {
@@ -30,15 +26,10 @@ void picture_free(struct picture *picture)
     *picture = (struct picture){0};
 }
 
-static const struct picture_format *format_of(struct bytes file, const char *name, struct error *err)
+bool picture_room(struct picture *picture, int width, int height, const char *name, struct error *err)
 {
-    for (int i = 0; formats[i]; i++) {
-        const size_t n = strlen(formats[i]->magic);
-        if (file.size >= n && memcmp(file.p, formats[i]->magic, n) == 0)
-            return formats[i];
-    }
-    fail(err, "%s: neither JPEG nor PNG", name);
-    return NULL;
+    struct error why;
+    return picture_new(picture, width, height, &why) || fail(err, "%s: %s", name, why.text);
 }
 
 /* Exif counts: 2 mirrored, 3 turned by half, 4 upside down, 5..8 the same with rows and columns exchanged.  The pixel
@@ -56,15 +47,16 @@ static size_t source_of(const struct picture *from, int orientation, int y, int 
     return ((size_t)row * (size_t)from->width + (size_t)column) * 3;
 }
 
-static bool turn_upright(struct picture *picture, int orientation, struct error *err)
+static bool turn_upright(struct picture *picture, int orientation, const char *name, struct error *err)
 {
     struct picture upright;
     if (orientation == 1)
         return true;
-    if (!picture_new(&upright, orientation < 5 ? picture->width : picture->height,
-                     orientation < 5 ? picture->height : picture->width, err))
+    if (!picture_room(&upright, orientation < 5 ? picture->width : picture->height,
+                      orientation < 5 ? picture->height : picture->width, name, err))
         return false;
     upright.halved = picture->halved;
+    upright.truncated = picture->truncated;
     upright.whole_width = orientation < 5 ? picture->whole_width : picture->whole_height;
     upright.whole_height = orientation < 5 ? picture->whole_height : picture->whole_width;
     unsigned char *to = upright.p;
@@ -80,11 +72,11 @@ bool picture_decode_region(struct picture *picture, const struct region *region,
                            const char *name, struct error *err)
 {
     const struct bytes file = { (unsigned char *)(uintptr_t)p, size };      /* read only */
-    const struct picture_format *format = format_of(file, name, err);
+    const struct picture_format *format = picture_format_of(file, name, err);
     int orientation = 1;
     *picture = (struct picture){0};
     const bool ok = format && format->decode(picture, &orientation, region, file, name, err)
-                 && turn_upright(picture, orientation, err);
+                 && turn_upright(picture, orientation, name, err);
     if (!ok)
         picture_free(picture);
     return ok;
@@ -100,36 +92,6 @@ bool picture_read(struct picture *picture, const char *path, struct error *err)
     struct bytes file;
     *picture = (struct picture){0};
     const bool ok = file_read(&file, path, err) && picture_decode(picture, file.p, file.size, path, err);
-    bytes_free(&file);
-    return ok;
-}
-
-bool picture_decode_size(const void *p, size_t size, const char *name, int *width, int *height, struct error *err)
-{
-    const struct bytes file = { (unsigned char *)(uintptr_t)p, size };      /* read only */
-    const struct picture_format *format = format_of(file, name, err);
-    struct picture_head head;
-    if (!format || !format->head(&head, file, name, err))
-        return false;
-    *width = head.orientation < 5 ? head.width : head.height;
-    *height = head.orientation < 5 ? head.height : head.width;
-    return true;
-}
-
-bool picture_size(const char *path, int *width, int *height, struct error *err)
-{
-    unsigned char start[1 << 14];                       /* holds the size, but where a long Exif block precedes it */
-    struct bytes file;
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return fail(err, "%s: %s", path, strerror(errno));
-    const size_t n = fread(start, 1, sizeof start, f);
-    fclose(f);
-    if (picture_decode_size(start, n, path, width, height, err))
-        return true;
-    if (n < sizeof start)
-        return false;
-    const bool ok = file_read(&file, path, err) && picture_decode_size(file.p, file.size, path, width, height, err);
     bytes_free(&file);
     return ok;
 }

@@ -4,9 +4,9 @@
  * three equal channels; alpha dropped without blending; 16 bits cut to their high byte; CMYK converted as OpenCV
  * does; turned upright as the Exif orientation says.  JPEG uses the accurate integer transform and smooth chroma.
  *
- * A file that ends before its picture does is unreadable.  (cv2.imread fills what a cut JPEG lacks with grey, while
- * cv2.imdecode refuses it.)  A JPEG that lacks nothing but its closing marker is read, and so is one whose data are
- * damaged on the way in a fashion the format cannot tell from data. */
+ * A JPEG that ends too early is read as cv2.imread does, which fills the rest (cv2.imdecode refuses it since OpenCV
+ * 4.12); the picture says that it is truncated.  A PNG that ends too early is refused, by both.  Damage that the format
+ * cannot tell from data goes unseen. */
 #ifndef DATA_PICTURE_H
 #define DATA_PICTURE_H
 #include "base/error.h"
@@ -17,7 +17,11 @@ enum { PICTURE_SIDE = 1 << 20, PICTURE_PIXELS = 1 << 28 };      /* more is refus
 
 /* [height][width][3] B, G, R, rows without gaps.  A picture that was halved while it was decoded has 2^halved squared
  * pixels of the whole in one, fewer at its right and bottom if sides are odd. */
-struct picture { unsigned char *p; int width, height, halved, whole_width, whole_height; };
+struct picture {
+    unsigned char *p;
+    int width, height, halved, whole_width, whole_height;
+    bool truncated;                                     /* the file ended before its end marker */
+};
 
 /* Columns left .. right - 1, rows top .. bottom - 1 of the picture halved so many times, at most HALVINGS. */
 enum { HALVINGS = 3 };
@@ -37,10 +41,15 @@ bool picture_decode(struct picture *, const void *p, size_t size, const char *na
 bool picture_decode_region(struct picture *, const struct region *, const void *p, size_t size, const char *name,
                            struct error *);
 
-/* The size that decoding would give, Exif orientation included, from the head of the file alone; an orientation that a
- * PNG tells behind its pixels is not seen. */
+/* The size that decoding gives, Exif orientation included. */
 bool picture_size(const char *path, int *width, int *height, struct error *);
 bool picture_decode_size(const void *p, size_t size, const char *name, int *width, int *height, struct error *);
+
+/* The same and whether the file has its end marker, from its first and last bytes; of a file that has more behind the
+ * marker, or a long head, all is read but nothing decoded.  An incomplete JPEG is decoded as far as it goes, see
+ * truncated; an incomplete PNG fails, as do other files that are not decoded for their first or last bytes. */
+struct picture_probe { int width, height; bool complete; };
+bool picture_probe(const char *path, struct picture_probe *, struct error *);
 
 /* The same bytes for the same picture.  quality 1..100, chroma at half resolution as cv2.imwrite has it.
  * Files appear whole or not at all.  bytes_free the result of the encoder. */

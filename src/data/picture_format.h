@@ -6,9 +6,14 @@
 
 struct picture_head { int width, height, orientation; };        /* as stored; orientation 1..8 as Exif counts */
 
+enum picture_ending { ENDING_UNKNOWN, ENDING_COMPLETE, ENDING_CUT };
+
 struct picture_format {
     const char *name, *magic;                           /* a file of this format begins with magic */
     bool (*head)(struct picture_head *, struct bytes, const char *name, struct error *);
+    /* Whether a file has its end marker, from its last bytes or, if whole, all of it; unknown never if whole.  Sets the
+     * orientation where it is told behind the pixels. */
+    enum picture_ending (*ending)(struct bytes, bool whole, int *orientation);
     /* Decodes as stored, not yet turned, into a picture of the size that head gave, and gives the orientation
      * anew: a PNG may tell it behind its pixels.  No more than the region need be set, if it is given and the picture
      * is stored upright; it may be halved as the region says. */
@@ -16,6 +21,12 @@ struct picture_format {
                    struct error *);
 };
 extern const struct picture_format picture_jpeg, picture_png;
+
+/* The format of a file that begins with these bytes; NULL and an error that says what else the file is. */
+const struct picture_format *picture_format_of(struct bytes start, const char *name, struct error *);
+
+/* picture_new with the name of the file in the error. */
+bool picture_room(struct picture *, int width, int height, const char *name, struct error *);
 
 /* The orientation that an Exif block (beginning with the byte order, "II" or "MM") tells; 1 if none. */
 int exif_orientation(const unsigned char *p, size_t size);

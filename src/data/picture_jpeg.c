@@ -11,7 +11,11 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
-enum { MAX_SCANS = 100 };                               /* of a progressive file; encoders write about ten */
+enum {
+    SCAN = 0xda,                                        /* the marker that begins one */
+    MAX_SCANS = 100,                                    /* of a progressive file; encoders write about ten */
+    SMALL = 1 << 22                                     /* pixels; a picture of fewer is read however short its file */
+};
 
 struct reader {
     struct jpeg_decompress_struct jpeg;
@@ -19,7 +23,8 @@ struct reader {
     struct jpeg_progress_mgr progress;
     jmp_buf failed;
     int orientation;
-    bool ended, starved;                                /* the file did; while a scan wanted more of it */
+    bool all_rows;                                      /* are decoded: damage behind them does no harm, as in OpenCV */
+    bool ended;                                         /* the file did, before its end marker */
     unsigned char *row;                                 /* of four components, where there are four */
     const char *name;
     struct error *err;
@@ -30,7 +35,8 @@ static void on_error(j_common_ptr jpeg)
     struct reader *r = jpeg->client_data;
     char text[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, text);
-    fail(r->err, "%s: JPEG: %s", r->name, text);
+    if (!r->all_rows)
+        fail(r->err, "%s: JPEG: %s", r->name, text);
     longjmp(r->failed, 1);
 }
 
@@ -39,7 +45,6 @@ static void on_message(j_common_ptr jpeg, int level)
     struct reader *r = jpeg->client_data;
     (void)level;
     r->ended |= jpeg->err->msg_code == JWRN_JPEG_EOF;
-    r->starved |= jpeg->err->msg_code == JWRN_HIT_MARKER;
 }
 
 static void on_progress(j_common_ptr jpeg)
@@ -160,6 +165,7 @@ static void read_rows(struct reader *r, struct picture *picture, const struct re
         if (four)
             cmyk_to_bgr(r->row, to, (int)r->jpeg.output_width);
     }
+    r->all_rows = true;
     if (!part)
         jpeg_finish_decompress(&r->jpeg);
 }
@@ -167,16 +173,21 @@ static void read_rows(struct reader *r, struct picture *picture, const struct re
 static bool read_picture(struct reader *r, struct picture *picture, const struct region *region, struct bytes file)
 {
     const struct jpeg_decompress_struct *jpeg = &r->jpeg;
-    if (setjmp(r->failed))
-        return false;
+    if (setjmp(r->failed)) {
+        picture->truncated = r->ended;
+        return r->all_rows;
+    }
     reader_begin(r, file);
-    /* A block of 8 x 8 takes a bit at least, so that a small file cannot ask for much memory. */
-    if (!jpeg->arith_code && (uint64_t)jpeg->image_width * jpeg->image_height / 512 > file.size)
-        return fail(r->err, "%s: JPEG: truncated", r->name);
+    /* A block of 8 x 8 takes a bit at least (arithmetic coding may do with less, but not for a photograph), so that a
+     * small file, unless cut, is of no large picture. */
+    const uint64_t pixels = (uint64_t)jpeg->image_width * jpeg->image_height;
+    if (pixels > SMALL && pixels / 512 > file.size)
+        return fail(r->err, "%s: JPEG: %u x %u pixels in %zu bytes: truncated, or made to exhaust memory", r->name,
+                    jpeg->image_width, jpeg->image_height, file.size);
     r->jpeg.scale_num = 1;
     r->jpeg.scale_denom = 1u << (region ? region->halved : 0);
     jpeg_calc_output_dimensions(&r->jpeg);
-    if (!picture_new(picture, (int)jpeg->output_width, (int)jpeg->output_height, r->err)
+    if (!picture_room(picture, (int)jpeg->output_width, (int)jpeg->output_height, r->name, r->err)
         || !(r->row = new_array(jpeg->image_width, 4, r->err)))
         return false;
     if (region && region->halved > 0) {
@@ -185,8 +196,7 @@ static bool read_picture(struct reader *r, struct picture *picture, const struct
         picture->whole_height = (int)jpeg->image_height;
     }
     read_rows(r, picture, region);
-    if (r->ended && (r->starved || jpeg->progressive_mode))
-        return fail(r->err, "%s: JPEG: truncated", r->name);
+    picture->truncated = r->ended;
     return true;
 }
 
@@ -200,7 +210,32 @@ static bool decode(struct picture *picture, int *orientation, const struct regio
     return ok;
 }
 
-const struct picture_format picture_jpeg = { "JPEG", "\xff\xd8\xff", head, decode };
+/* Goes over the markers: an end that stands before any scan is one of a thumbnail. */
+static bool has_end(struct bytes file)
+{
+    const unsigned char *p = file.p, *const end = p + file.size;
+    bool scan = false;
+    while ((p = memchr(p, 0xff, (size_t)(end - p))) && ++p < end) {
+        if (*p == JPEG_EOI && scan)
+            return true;
+        if (*p < 0xc0 || *p == 0xff || (*p >= JPEG_RST0 && *p <= JPEG_EOI))
+            continue;                                   /* a byte of data, a filler, or a marker without a length */
+        const ptrdiff_t length = end - p > 2 ? p[1] << 8 | p[2] : 0;
+        scan |= *p == SCAN;
+        p += length < end - p - 1 ? length + 1 : end - p;
+    }
+    return false;
+}
+
+static enum picture_ending ending(struct bytes file, bool whole, int *orientation)
+{
+    (void)orientation;
+    if (file.size >= 2 && file.p[file.size - 2] == 0xff && file.p[file.size - 1] == JPEG_EOI)
+        return ENDING_COMPLETE;
+    return !whole ? ENDING_UNKNOWN : has_end(file) ? ENDING_COMPLETE : ENDING_CUT;
+}
+
+const struct picture_format picture_jpeg = { "JPEG", "\xff\xd8\xff", head, ending, decode };
 
 struct writer {
     struct jpeg_compress_struct jpeg;

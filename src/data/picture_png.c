@@ -52,10 +52,13 @@ static void reader_end(struct reader *r)
     free(r->rows);
 }
 
+/* Compressed texts and profiles change no pixel here, and a small file may hold gigabytes of them. */
 static void read_info(struct reader *r)
 {
+    static const png_byte skipped[] = "iCCP\0iTXt\0sPLT\0tEXt\0zTXt";
     png_set_read_fn(r->png, r, on_read);
     png_set_user_limits(r->png, PICTURE_SIDE, PICTURE_SIDE);
+    png_set_keep_unknown_chunks(r->png, PNG_HANDLE_CHUNK_NEVER, skipped, sizeof skipped / 5);
     png_read_info(r->png, r->info);
 }
 
@@ -105,7 +108,7 @@ static bool read_picture(struct reader *r, struct picture *picture)
     /* Deflate makes of a byte 1032 at most, so that a small file cannot ask for much memory. */
     if (png_get_rowbytes(r->png, r->info) * height / 1032 > r->file.size)
         png_error(r->png, "truncated");
-    if (!picture_new(picture, (int)width, (int)height, r->err)
+    if (!picture_room(picture, (int)width, (int)height, r->name, r->err)
         || !(r->rows = new_array(height, sizeof *r->rows, r->err)))
         return false;
     for (size_t y = 0; y < height; y++)
@@ -128,7 +131,42 @@ static bool decode(struct picture *picture, int *orientation, const struct regio
     return ok;
 }
 
-const struct picture_format picture_png = { "PNG", "\x89PNG\r\n\x1a\n", head, decode };
+static const char magic[] = "\x89PNG\r\n\x1a\n";
+
+/* Goes over the chunks from one on to the last; false if there is no last one.  Sets the orientation if it is 1. */
+static bool walk_chunks(const unsigned char *p, const unsigned char *end, int *orientation)
+{
+    while (end - p >= 12) {                             /* length, name, that many bytes, checksum */
+        const size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        if (memcmp(p + 4, "IEND", 4) == 0)
+            return true;
+        if (length > (size_t)(end - p) - 12)
+            return false;
+        if (memcmp(p + 4, "eXIf", 4) == 0 && *orientation == 1)
+            *orientation = exif_orientation(p + 8, length);
+        p += length + 12;
+    }
+    return false;
+}
+
+/* In the last bytes of a file a chunk begins where the chunks from there on lead to the last one. */
+static enum picture_ending ending(struct bytes file, bool whole, int *orientation)
+{
+    static const unsigned char last[12] = { 0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82 };
+    const unsigned char *p = file.p, *const end = p + file.size;
+    if (whole)
+        return walk_chunks(p + sizeof magic - 1, end, orientation) ? ENDING_COMPLETE : ENDING_CUT;
+    if (memcmp(end - sizeof last, last, sizeof last) != 0)
+        return ENDING_UNKNOWN;
+    for (p += 4; (p = memmem(p, (size_t)(end - p), "eXIf", 4)); p++) {
+        int found = 1;
+        if (walk_chunks(p - 4, end, &found) && *orientation == 1)
+            *orientation = found;
+    }
+    return ENDING_COMPLETE;
+}
+
+const struct picture_format picture_png = { "PNG", magic, head, ending, decode };
 
 bool picture_write_png(const struct picture *picture, const char *path, struct error *err)
 {

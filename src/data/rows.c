@@ -4,45 +4,63 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char separators[] = " \t\r,";
+static const char separators[] = " \t,";
 
 void rows_begin(struct rows *rows, struct bytes text, const char *path)
 {
     *rows = (struct rows){ .p = (const char *)text.p, .end = (const char *)text.p + text.size, .path = path };
 }
 
-/* -1: line is not a row of at most max numbers. */
-static int read_row(const char *line, double *out, int max)
+/* The numbers from p to the end of its line, to which rows->p is moved. */
+static int read_row(struct rows *rows, const char *stop, double *out, int max, struct error *err)
 {
     int n = 0;
-    for (line += strspn(line, separators); *line; line += strspn(line, separators)) {
-        char *stop;
-        const double v = strtod(line, &stop);
-        if (stop == line || (*stop && !strchr(separators, *stop)) || n == max || !isfinite(v))
+    for (const char *p = rows->p + strspn(rows->p, separators); p < stop; p += strspn(p, separators)) {
+        const size_t size = strcspn(p, " \t,\n");
+        char *end;
+        const double v = strtod(p, &end);
+        if (size == 0) {
+            fail(err, "%s:%d: has a zero byte, so it is no text", rows->path, rows->line);
             return -1;
-        out[n++] = v;
-        line = stop;
+        }
+        if (end != p + size || !isfinite(v)) {
+            fail(err, "%s:%d: '%.*s' is not a %snumber", rows->path, rows->line, size < 40 ? (int)size : 40, p,
+                 end == p + size ? "finite " : "");
+            return -1;
+        }
+        if (n < max)
+            out[n] = v;
+        n++;
+        p = end;
     }
     return n;
 }
 
 int rows_next(struct rows *rows, double *out, int max, struct error *err)
 {
-    char line[512];
     int n = 0;
     while (n == 0 && rows->p < rows->end) {
-        const char *stop = memchr(rows->p, '\n', (size_t)(rows->end - rows->p));
-        const size_t size = (size_t)((stop ? stop : rows->end) - rows->p);
+        const char *newline = memchr(rows->p, '\n', (size_t)(rows->end - rows->p));
+        const char *stop = newline ? newline : rows->end;
         rows->line++;
-        n = -1;
-        if (size < sizeof line && !memchr(rows->p, 0, size)) {
-            memcpy(line, rows->p, size);
-            line[size] = 0;
-            n = read_row(line, out, max);
-        }
-        if (n < 0)
-            fail(err, "%s:%d: must be at most %d numbers", rows->path, rows->line, max);
-        rows->p = stop ? stop + 1 : rows->end;
+        n = read_row(rows, stop, out, max, err);
+        rows->p = newline ? newline + 1 : rows->end;
     }
     return n;
+}
+
+bool rows_next_box(struct rows *rows, double row[ROW_COLUMNS], bool is_box(const double *, int, struct error *),
+                   struct dataset *set)
+{
+    struct error why;
+    int n;
+    while ((n = rows_next(rows, row, ROW_COLUMNS, &why)) != 0) {
+        if (n > 0 && is_box(row, n, &why))
+            return true;
+        if (set && n > 0)
+            dataset_problem(set, "%s:%d: %s", rows->path, rows->line, why.text);
+        else if (set)
+            dataset_problem(set, "%s", why.text);
+    }
+    return false;
 }

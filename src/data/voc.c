@@ -1,8 +1,7 @@
 #include "data/voc.h"
 
+#include "base/text_file.h"
 #include "data/folder.h"
-#include "data/picture.h"
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +15,14 @@ static int find_name(const char *const *names, int count, const char *name)
 }
 
 static bool add_box(struct dataset_builder *b, const struct dataset_source *source, int64_t image,
-                    const struct voc *voc, const struct voc_box *box, const char *path, struct error *err)
+                    const struct voc_box *box, const char *path, struct error *err)
 {
     const double w = box->x2 - box->x1, h = box->y2 - box->y1;
     const int class = find_name(source->class_names, source->class_count, box->name);
-    struct annotation a = {
-        .id = b->pending_count + 1,
-        .box = { fmax(box->x1, 0), fmax(box->y1, 0), voc->width ? fmin(w, voc->width) : w,
-                 voc->height ? fmin(h, voc->height) : h } };
+    const struct annotation a = {
+        .id = b->pending_count + 1, .line = box->line, .area = w * h, .box = { box->x1, box->y1, w, h } };
     char at[512];
     snprintf(at, sizeof at, "%s:%d", path, box->line);
-    a.area = a.box[2] * a.box[3];
     if (class < 0)
         dataset_note(&b->set, NOTE_UNKNOWN_CLASS, "%s: %s", at, box->name);
     else if (w < 0 || h < 0)
@@ -36,39 +32,66 @@ static bool add_box(struct dataset_builder *b, const struct dataset_source *sour
     return true;
 }
 
-/* The name that the annotations give, if there is such a file, else that of the image called as they are. */
-static char *image_of(struct dataset_builder *b, const struct dataset_source *source, const char *stem,
-                      struct voc *voc, struct error *err)
+/* Whether file, unlike own, is the image of another annotation file. */
+static bool is_of_another(const struct dataset_source *source, const char *file, const char *own)
 {
-    char *path = *voc->file ? stem_path(source->img_path, voc->file, "", err) : NULL;
-    char *file = NULL;
-    int width, height;
-    if (path && file_exists(path)) {
-        file = stem_path("", voc->file, "", err);
-        if ((!voc->width || !voc->height) && !picture_size(path, &voc->width, &voc->height, NULL))
-            dataset_note(&b->set, NOTE_NO_IMAGE, "%s", path);
-    } else if ((file = find_image(b, source, stem, &width, &height)) && (!voc->width || !voc->height)) {
-        voc->width = width;
-        voc->height = height;
-    }
+    char stem[256];
+    const char *name = path_name(file);
+    snprintf(stem, sizeof stem, "%.*s", path_stem(name), name);
+    char *path = strcmp(file, own) != 0 ? stem_path(source->ann_path, stem, ".xml", NULL) : NULL;
+    const bool found = path && file_exists(path);
     free(path);
-    return file ? file : stem_path("", *voc->file ? voc->file : stem, "", err);
+    return found;
+}
+
+/* The name of the image, whether there is such a file or not. */
+static char *image_of(struct dataset_builder *b, const struct dataset_source *source, const char *stem,
+                      const char *filename, const char *path, struct error *err)
+{
+    char *own = find_image(source, stem, err);
+    char *named = *filename ? name_in_folder(source->img_path, filename, err) : stem_path("", stem, ".jpg", err);
+    char *place = named ? path_join(source->img_path, named, err) : NULL;
+    const bool exists = place && file_exists(place), stale = own && exists && is_of_another(source, named, own);
+    if (stale)
+        dataset_note(&b->set, NOTE_STALE_NAME, "%s: %s", path, filename);
+    if (own && (stale || !exists)) {
+        free(named);
+        named = own;
+    } else
+        free(own);
+    free(place);
+    return named;
+}
+
+/* false: the file is a problem. */
+static bool open_file(struct voc *voc, const char *path, struct dataset *set)
+{
+    struct bytes text = {0};
+    struct error why = {0};
+    const bool read = text_read(&text, path, &why), ok = read && voc_parse(voc, text, path, set);
+    if (!read)
+        dataset_problem(set, "%s", why.text);
+    bytes_free(&text);
+    return ok;
 }
 
 static bool read_image(struct dataset_builder *b, const struct dataset_source *source, int64_t id, const char *stem,
                        struct error *err)
 {
-    struct bytes text = {0};
     struct voc voc = {0};
     char *path = stem_path(source->ann_path, stem, ".xml", err), *file = NULL;
-    bool ok = path && file_read(&text, path, err) && voc_parse(&voc, text, path, err)
-           && (file = image_of(b, source, stem, &voc, err))
-           && build_image(b, id, file, voc.width, voc.height, err);
+    bool ok = path != NULL;
+    if (ok && open_file(&voc, path, &b->set)) {
+        file = image_of(b, source, stem, voc.file, path, err);
+        ok = file && build_image(b, id, file, voc.width, voc.height, err);
+        const struct image_size size = ok ? measure_image(b, source, file) : (struct image_size){0};
+        if (size.width)
+            dataset_measure(&b->set, b->set.image_count - 1, size.width, size.height, true);
+    }
     for (int i = 0; ok && i < voc.count; i++)
-        ok = add_box(b, source, id, &voc, &voc.boxes[i], path, err);
+        ok = add_box(b, source, id, &voc.boxes[i], path, err);
     free(file);
     voc_free(&voc);
-    bytes_free(&text);
     free(path);
     return ok;
 }
@@ -77,19 +100,23 @@ static const char *const suffix[] = { ".xml", NULL };
 
 bool voc_read(struct dataset_builder *b, const struct dataset_source *source, struct error *err)
 {
+    const struct stem_folder folders[2] = { { source->ann_path, suffix } };
+    b->clip = true;
     return build_classes(b, source->class_names, source->class_count, err)
-        && each_stem(b, source, source->ann_path, suffix, read_image, err);
+        && each_stem(b, source, folders, read_image, err)
+        && (source->image_list || note_left_out(b, source, err));
 }
 
 /* The categories of b become the classes met so far. */
 static bool collect_classes(struct dataset_builder *b, const struct dataset_source *source, int64_t id,
                             const char *stem, struct error *err)
 {
-    struct bytes text = {0};
     struct voc voc = {0};
     char *path = stem_path(source->ann_path, stem, ".xml", err);
-    bool ok = path && file_read(&text, path, err) && voc_parse(&voc, text, path, err);
+    bool ok = path != NULL;
     (void)id;
+    if (ok)
+        open_file(&voc, path, &b->set);
     for (int i = 0; ok && i < voc.count; i++) {
         bool known = false;
         for (int j = 0; j < b->set.category_count; j++)
@@ -97,7 +124,6 @@ static bool collect_classes(struct dataset_builder *b, const struct dataset_sour
         ok = known || build_category(b, b->set.category_count + 1, voc.boxes[i].name, err);
     }
     voc_free(&voc);
-    bytes_free(&text);
     free(path);
     return ok;
 }
@@ -105,8 +131,10 @@ static bool collect_classes(struct dataset_builder *b, const struct dataset_sour
 bool voc_classes(struct names *classes, const char *folder, struct error *err)
 {
     const struct dataset_source source = { .img_path = folder, .ann_path = folder };
+    const struct stem_folder folders[2] = { { folder, suffix } };
     struct dataset_builder b = {0};
-    bool ok = each_stem(&b, &source, folder, suffix, collect_classes, err);
+    bool ok = each_stem(&b, &source, folders, collect_classes, err)
+           && (b.set.category_count || dataset_sound(&b.set, folder, err));
     *classes = (struct names){0};
     for (int i = 0; ok && i < b.set.category_count; i++)
         ok = names_add(classes, b.set.categories[i].name, err);

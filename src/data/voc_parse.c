@@ -3,18 +3,20 @@
 
 #include "base/memory.h"
 #include "base/table.h"
+#include "base/text_file.h"
 #include "data/picture.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <expat.h>
 
 enum { DEPTH = 32, PATH = 256, VALUE = sizeof ((struct voc_box *)0)->name };
 enum field { FILENAME, IMAGE_WIDTH, IMAGE_HEIGHT, CLASS, X1, Y1, X2, Y2, FIELDS };
 
-static const struct element { const char *name; enum field field; } elements[] = {      /* below the root */
+static const struct element { const char *name; enum field field; } elements[] = {      /* below the root, by field */
     { "/filename",           FILENAME },
     { "/size/width",         IMAGE_WIDTH },
     { "/size/height",        IMAGE_HEIGHT },
@@ -33,7 +35,7 @@ struct parse {
     const struct element *in;                           /* the one whose text is wanted, or NULL */
     char value[FIELDS][VALUE];
     bool seen[FIELDS];
-    const char *name; struct error *err; bool failed;
+    const char *name; struct dataset *set; bool failed;
 };
 
 static int line_of(const struct parse *k)
@@ -45,7 +47,7 @@ static int line_of(const struct parse *k)
 static void stop(struct parse *k, const char *what)
 {
     if (!k->failed)
-        fail(k->err, "%s:%d: %s", k->name, line_of(k), what);
+        dataset_problem(k->set, "%s:%d: %s", k->name, line_of(k), what);
     k->failed = true;
     XML_StopParser(k->parser, XML_FALSE);
 }
@@ -86,37 +88,39 @@ static void on_text(void *user, const XML_Char *text, int size)
     value[used + (size_t)size] = 0;
 }
 
-static char *trim(char *s)
-{
-    static const char blank[] = " \t\r\n";
-    s += strspn(s, blank);
-    for (size_t n = strlen(s); n > 0 && strchr(blank, s[n - 1]); n--)
-        s[n - 1] = 0;
-    return s;
-}
-
 static bool number(struct parse *k, enum field field, double *out)
 {
-    char *s = trim(k->value[field]), *end;
+    char *s = text_trim(k->value[field]), *end;
     *out = strtod(s, &end);
     return end != s && *end == 0 && isfinite(*out);
+}
+
+/* Sets box; else says why the object is none. */
+static bool read_box(struct parse *k, struct voc_box *box, struct error *why)
+{
+    double *const to[FIELDS] = { [X1] = &box->x1, [Y1] = &box->y1, [X2] = &box->x2, [Y2] = &box->y2 };
+    strcpy(box->name, text_trim(k->value[CLASS]));
+    if (!*box->name)
+        return fail(why, "an object has no <name>");
+    for (enum field f = X1; f <= Y2; f++)
+        if (!k->seen[f])
+            return fail(why, "the object '%s' has no <%s> in a <bndbox>", box->name, path_name(elements[f].name));
+        else if (!number(k, f, to[f]))
+            return fail(why, "the object '%s': <%s> is '%s', not a finite number", box->name,
+                        path_name(elements[f].name), k->value[f]);
+    return true;
 }
 
 static void add_box(struct parse *k)
 {
     struct voc_box box = { .line = line_of(k) };
-    strcpy(box.name, trim(k->value[CLASS]));
-    if (!*box.name || !number(k, X1, &box.x1) || !number(k, Y1, &box.y1) || !number(k, X2, &box.x2)
-        || !number(k, Y2, &box.y2)) {
-        stop(k, "an object must have a name and a bndbox of four numbers");
-        return;
-    }
-    if (grow_array(&k->out->boxes, k->out->count, &k->out->capacity, sizeof box, k->err))
+    struct error why;
+    if (!read_box(k, &box, &why))
+        dataset_problem(k->set, "%s:%d: %s", k->name, box.line, why.text);
+    else if (grow_array(&k->out->boxes, k->out->count, &k->out->capacity, sizeof box, &why))
         k->out->boxes[k->out->count++] = box;
-    else {
-        k->failed = true;
-        XML_StopParser(k->parser, XML_FALSE);
-    }
+    else
+        stop(k, why.text);
     for (int i = CLASS; i <= Y2; i++) {
         k->seen[i] = false;
         k->value[i][0] = 0;
@@ -145,15 +149,37 @@ static void on_entity(void *user, const XML_Char *name, int parameter, const XML
     stop(user, "entities are not accepted");
 }
 
-static bool side(struct parse *k, enum field field, int *out)
+/* The one encoding that is common in such files and that expat does not know. */
+static int on_encoding(void *unused, const XML_Char *name, XML_Encoding *encoding)
+{
+    (void)unused;
+    if (strcasecmp(name, "windows-1252") != 0 && strcasecmp(name, "cp1252") != 0)
+        return XML_STATUS_ERROR;
+    for (int i = 0; i < 256; i++)
+        encoding->map[i] = (int)code_point_of_1252((unsigned char)i);
+    return XML_STATUS_OK;
+}
+
+static void side(struct parse *k, enum field field, int *out)
 {
     double v;
     if (!*k->value[field])
-        return true;
-    if (!number(k, field, &v) || !(v >= 0 && v <= PICTURE_SIDE) || v != floor(v))
-        return fail(k->err, "%s: width and height must be whole numbers from 0 to %d", k->name, PICTURE_SIDE);
-    *out = (int)v;
-    return true;
+        return;
+    if (number(k, field, &v) && v >= 0 && v <= PICTURE_SIDE && v == floor(v))
+        *out = (int)v;
+    else
+        dataset_problem(k->set, "%s: <%s> is '%s', not a whole number from 0 to %d", k->name,
+                        path_name(elements[field].name), text_trim(k->value[field]), PICTURE_SIDE);
+}
+
+static void explain(struct parse *k)
+{
+    const enum XML_Error code = XML_GetErrorCode(k->parser);
+    const bool cut = code == XML_ERROR_NO_ELEMENTS || code == XML_ERROR_UNCLOSED_TOKEN
+                  || code == XML_ERROR_PARTIAL_CHAR || code == XML_ERROR_UNCLOSED_CDATA_SECTION;
+    dataset_problem(k->set, "%s:%d: byte %lu: %s%s", k->name, line_of(k),
+                    (unsigned long)XML_GetCurrentColumnNumber(k->parser) + 1,
+                    cut ? "the file ends within its XML: " : "", XML_ErrorString(code));
 }
 
 static bool run(struct parse *k, struct bytes text)
@@ -162,21 +188,45 @@ static bool run(struct parse *k, struct bytes text)
     XML_SetElementHandler(k->parser, on_start, on_end);
     XML_SetCharacterDataHandler(k->parser, on_text);
     XML_SetEntityDeclHandler(k->parser, on_entity);
+    XML_SetUnknownEncodingHandler(k->parser, on_encoding, NULL);
     if (text.size > INT_MAX)
-        return fail(k->err, "%s: is too large", k->name);
-    if (XML_Parse(k->parser, (const char *)text.p, (int)text.size, XML_TRUE) != XML_STATUS_OK)
-        return !k->failed
-            && fail(k->err, "%s:%d: %s", k->name, line_of(k), XML_ErrorString(XML_GetErrorCode(k->parser)));
-    strcpy(k->out->file, trim(k->value[FILENAME]));
-    return !k->failed && side(k, IMAGE_WIDTH, &k->out->width) && side(k, IMAGE_HEIGHT, &k->out->height);
+        stop(k, "is too large");
+    else if (XML_Parse(k->parser, (const char *)text.p, (int)text.size, XML_TRUE) != XML_STATUS_OK && !k->failed) {
+        explain(k);
+        k->failed = true;
+    }
+    if (k->failed)
+        return false;
+    strcpy(k->out->file, text_trim(k->value[FILENAME]));
+    side(k, IMAGE_WIDTH, &k->out->width);
+    side(k, IMAGE_HEIGHT, &k->out->height);
+    return true;
 }
 
-bool voc_parse(struct voc *out, struct bytes text, const char *path, struct error *err)
+/* Text that is UTF-8 is read so, whatever it declares; other text as it declares, or as Windows-1252. */
+static const char *encoding_of(struct bytes text, const char *path, struct dataset *set)
 {
-    struct parse k = { .parser = XML_ParserCreate(NULL), .out = out, .name = path, .err = err };
+    if (text_is_utf8((const char *)text.p))
+        return "UTF-8";
+    if (memmem(text.p, text.size < 100 ? text.size : 100, "encoding", strlen("encoding")))
+        return NULL;
+    dataset_note(set, NOTE_ENCODING, "%s", path);
+    return "windows-1252";
+}
+
+bool voc_parse(struct voc *out, struct bytes text, const char *path, struct dataset *set)
+{
+    struct parse k = { .out = out, .name = path, .set = set };
     *out = (struct voc){0};
-    if (!k.parser)
-        return fail(err, "%s: out of memory", path);
+    if (text.size == 0) {
+        dataset_problem(set, "%s: is empty", path);
+        return false;
+    }
+    k.parser = XML_ParserCreate(encoding_of(text, path, set));
+    if (!k.parser) {
+        dataset_problem(set, "%s: out of memory", path);
+        return false;
+    }
     const bool ok = run(&k, text);
     XML_ParserFree(k.parser);
     if (!ok)

@@ -2,67 +2,89 @@
 
 #include "data/folder.h"
 #include "data/layout.h"
-#include "data/rows.h"
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { CLASS, CENTRE_X, CENTRE_Y, WIDTH, HEIGHT, COLUMNS };
 
-bool yolo_parse(struct dataset_builder *b, int64_t image, int width, int height, int classes, struct bytes text,
-                const char *path, struct error *err)
+/* Whether a row of n numbers is a box; else why not. */
+static bool is_box(const double *row, int n, struct error *why)
+{
+    if (n > COLUMNS && n % 2)
+        return fail(why, "a polygon of %d points; a box is needed: class, centre x, centre y, width, height",
+                    (n - 1) / 2);
+    if (n != COLUMNS)
+        return fail(why, "%d numbers, too %s: a box is class, centre x, centre y, width, height", n,
+                    n > COLUMNS ? "many" : "few");
+    return row[CLASS] == floor(row[CLASS])
+        || fail(why, "the class %g is not a whole number", row[CLASS]);
+}
+
+static bool add_box(struct dataset_builder *b, struct yolo_image image, int classes, const double *row,
+                    const struct rows *rows, struct error *err)
+{
+    const double w = row[WIDTH] * image.width, h = row[HEIGHT] * image.height;
+    const struct annotation a = {
+        .id = b->pending_count + 1, .line = rows->line, .area = w * h,
+        .box = { (row[CENTRE_X] - 0.5 * row[WIDTH]) * image.width, (row[CENTRE_Y] - 0.5 * row[HEIGHT]) * image.height,
+                 w, h } };
+    char at[512];
+    snprintf(at, sizeof at, "%s:%d", rows->path, rows->line);
+    if (!(row[CLASS] >= 0 && row[CLASS] < classes))
+        dataset_note(&b->set, NOTE_UNKNOWN_CLASS, "%s: %.0f", at, row[CLASS]);
+    else if (rint(w) < 0 || rint(h) < 0)
+        dataset_note(&b->set, NOTE_DEGENERATE, "%s", at);
+    else
+        return build_annotation(b, &a, image.id, (int64_t)row[CLASS] + 1, at, err);
+    return true;
+}
+
+bool yolo_parse(struct dataset_builder *b, struct yolo_image image, int classes, struct bytes text, const char *path,
+                struct error *err)
 {
     struct rows rows;
-    double row[COLUMNS];
-    char at[512];
-    int n;
+    double row[ROW_COLUMNS];
+    bool ok = true;
     rows_begin(&rows, text, path);
-    while ((n = rows_next(&rows, row, COLUMNS, err)) > 0) {
-        snprintf(at, sizeof at, "%s:%d", path, rows.line);
-        if (n < COLUMNS || row[CLASS] != floor(row[CLASS]))
-            return fail(err, "%s: must be a class and four numbers", at);
-        const double w = rint(row[WIDTH] * width), h = rint(row[HEIGHT] * height);
-        struct annotation a = {
-            .id = b->pending_count + 1,
-            .box = { fmax(rint((row[CENTRE_X] - 0.5 * row[WIDTH]) * width), 0),
-                     fmax(rint((row[CENTRE_Y] - 0.5 * row[HEIGHT]) * height), 0), fmin(w, width), fmin(h, height) } };
-        a.area = a.box[2] * a.box[3];
-        if (!(row[CLASS] >= 0 && row[CLASS] < classes))
-            dataset_note(&b->set, NOTE_UNKNOWN_CLASS, "%s: %.0f", at, row[CLASS]);
-        else if (w < 0 || h < 0)
-            dataset_note(&b->set, NOTE_DEGENERATE, "%s", at);
-        else if (!build_annotation(b, &a, image, (int64_t)row[CLASS] + 1, at, err))
-            return false;
-    }
-    return n == 0;
+    while (ok && rows_next_box(&rows, row, is_box, &b->set))
+        ok = add_box(b, image, classes, row, &rows, err);
+    return ok;
+}
+
+/* The boxes of an image whose size is unknown; rows that are none are problems. */
+static int count_boxes(struct bytes text, const char *path, struct dataset *set)
+{
+    struct rows rows;
+    double row[ROW_COLUMNS];
+    int count = 0;
+    rows_begin(&rows, text, path);
+    while (rows_next_box(&rows, row, is_box, set))
+        count++;
+    return count;
 }
 
 static bool read_image(struct dataset_builder *b, const struct dataset_source *source, int64_t id, const char *stem,
                        struct error *err)
 {
-    int width, height;
-    struct bytes text = {0};
-    char *file = find_image(b, source, stem, &width, &height);
-    char *path = stem_path(source->ann_path, stem, ".txt", err);
-    bool ok = path != NULL;
-    if (ok && width > 0) {
-        const bool boxes = file_exists(path);
-        if (!boxes)
-            dataset_note(&b->set, NOTE_NO_ANNOTATIONS, "%s", path);
-        ok = build_image(b, id, file, width, height, err)
-          && (!boxes || (file_read(&text, path, err)
-                         && yolo_parse(b, id, width, height, source->class_count, text, path, err)));
-    }
-    bytes_free(&text);
-    free(path);
-    free(file);
+    struct image_text t;
+    bool ok = image_text_open(&t, b, source, stem, is_box, err);
+    const struct yolo_image image = { id, t.size.width, t.size.height };
+    if (ok && !t.stray)
+        ok = build_image(b, id, t.file, image.width, image.height, err);
+    if (ok && image.width)
+        ok = yolo_parse(b, image, source->class_count, t.text, t.path, err);
+    else if (ok && !t.stray)
+        b->set.images[b->set.image_count - 1].unscaled = count_boxes(t.text, t.path, &b->set);
+    image_text_free(&t);
     return ok;
 }
 
 bool yolo_read(struct dataset_builder *b, const struct dataset_source *source, struct error *err)
 {
     static const char *const suffix[] = { ".txt", NULL };
+    const struct stem_folder folders[2] = { { source->img_path, image_suffixes }, { source->ann_path, suffix } };
+    b->clip = b->round = true;
     return (source->classes_chosen || yolo_compare_classes(&b->set, source, err))
         && build_classes(b, source->class_names, source->class_count, err)
-        && each_stem(b, source, source->ann_path, suffix, read_image, err);
+        && each_stem(b, source, folders, read_image, err);
 }

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/text_file.h"
 #include "data/dataset.h"
 #include "data/rows.h"
 #include "eval/join.h"
@@ -154,8 +155,9 @@ bool detections_parse_rows(struct detections *out, struct bytes text, const char
     int n;
     rows_begin(&rows, text, path);
     while ((n = rows_next(&rows, row, COLUMNS, err)) > 0) {
-        if (n < NEEDED || !whole(row[CATEGORY]))
-            return fail(err, "%s:%d: must be x,y,width,height,score,category", path, rows.line);
+        if (n < NEEDED || n > COLUMNS || !whole(row[CATEGORY]))
+            return fail(err, "%s:%d: must be x,y,width,height,score,category and at most two numbers more", path,
+                        rows.line);
         const int category = dataset_category(truth, (int64_t)row[CATEGORY]);
         if (category < 0)
             return fail(err, "%s:%d: the ground truth has no category %.0f", path, rows.line, row[CATEGORY]);
@@ -226,7 +228,7 @@ static bool read_lines(struct detections *out, const char *folder, const struct 
 {
     struct bytes file = {0};
     char *path = lines_path(folder, &truth->images[image], err);
-    const bool ok = path && file_read(&file, path, err)
+    const bool ok = path && text_read(&file, path, err)
                  && detections_parse_rows(out, file, path, truth, image, err);
     bytes_free(&file);
     free(path);
@@ -270,7 +272,7 @@ static bool write_folder(const struct detections *d, const char *folder, const s
 static bool read_list(struct detections *out, const char *path, const struct dataset *truth, struct error *err)
 {
     struct bytes file = {0};
-    const bool ok = file_read(&file, path, err)
+    const bool ok = text_read(&file, path, err)
                  && detections_parse(out, file, path, truth, err);
     bytes_free(&file);
     return ok;

@@ -3,9 +3,7 @@
 #include "data/dataset_builder.h"
 #include "eval/coco_eval.h"
 #include "eval/visdrone_eval.h"
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,10 +45,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct dataset truth;
     struct detections list = {0}, rows = {0};
-    const struct bytes text = { calloc(size + 1, 1), size };
+    struct bytes text = decoded(data, size);
     if (!text.p)
         return 0;
-    memcpy(text.p, data, size);
     make_truth(&truth);
     if (detections_parse(&list, text, "list", &truth, NULL))
         score(&truth, &list);
@@ -59,6 +56,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     detections_free(&list);
     detections_free(&rows);
     dataset_free(&truth);
-    free(text.p);
+    bytes_free(&text);
     return 0;
 }

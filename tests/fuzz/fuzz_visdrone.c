@@ -1,14 +1,16 @@
 /* A VisDrone annotation file of any bytes: read, or refused. */
 #include "data/visdrone.h"
-#include <stdint.h>
+#include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    struct bytes text = decoded(data, size);
     struct dataset_builder b = {0};
-    struct error err;
-    visdrone_parse(&b, 1, (struct bytes){ (unsigned char *)(uintptr_t)data, size }, "fuzz", &err);
+    if (text.p)
+        visdrone_parse(&b, 1, text, "fuzz", NULL);
     build_free(&b);
+    bytes_free(&text);
     return 0;
 }

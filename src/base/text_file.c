@@ -1,0 +1,176 @@
+#include "base/text_file.h"
+
+#include "base/memory.h"
+#include <ctype.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Writes a code point as UTF-8; returns the bytes written, 1 to 4. */
+static size_t put_utf8(unsigned char *to, uint32_t c)
+{
+    static const unsigned char first[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+    const size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    for (size_t i = n - 1; i > 0; i--, c >>= 6)
+        to[i] = (unsigned char)(0x80 | (c & 0x3f));
+    to[0] = (unsigned char)(first[n - (n == 1)] | c);
+    return n;
+}
+
+/* A surrogate without its partner becomes U+FFFD.  Two bytes become three at most. */
+static bool decode_utf16(struct bytes *text, bool big, const char *name, struct error *err)
+{
+    const size_t units = text->size / 2;
+    const unsigned char *p = text->p;
+    size_t room;
+    if (!mul_size(units, 3, &room) || !add_size(room, 1, &room))
+        return fail(err, "%s: too large", name);
+    unsigned char *out = malloc(room);
+    size_t n = 0;
+    if (!out)
+        return fail(err, "%s: out of memory: %zu bytes", name, room);
+    for (size_t i = 1; i < units; i++) {
+        uint32_t c = (uint32_t)p[2 * i + !big] << 8 | p[2 * i + big];
+        const uint32_t next = i + 1 < units ? (uint32_t)p[2 * i + 2 + !big] << 8 | p[2 * i + 2 + big] : 0;
+        if ((c & 0xfc00) == 0xd800 && (next & 0xfc00) == 0xdc00) {
+            c = 0x10000 + ((c & 0x3ff) << 10 | (next & 0x3ff));
+            i++;
+        } else if ((c & 0xf800) == 0xd800)
+            c = 0xfffd;
+        n += put_utf8(out + n, c);
+    }
+    out[n] = 0;
+    free(text->p);
+    *text = (struct bytes){ out, n };
+    return true;
+}
+
+static void normalise_line_ends(struct bytes *text)
+{
+    unsigned char *p = text->p;
+    size_t n = 0;
+    if (!memchr(p, '\r', text->size))
+        return;
+    for (size_t i = 0; i < text->size; i++)
+        if (p[i] != '\r')
+            p[n++] = p[i];
+        else if (p[i + 1] != '\n')                      /* a 0 byte follows the last one */
+            p[n++] = '\n';
+    p[n] = 0;
+    text->size = n;
+}
+
+bool text_decode(struct bytes *text, const char *name, struct error *err)
+{
+    const unsigned char *p = text->p;
+    const bool little = text->size >= 2 && p[0] == 0xff && p[1] == 0xfe;
+    const bool big = text->size >= 2 && p[0] == 0xfe && p[1] == 0xff;
+    if ((little || big) && !decode_utf16(text, big, name, err))
+        return false;
+    if (text->size >= 3 && memcmp(text->p, "\xef\xbb\xbf", 3) == 0) {
+        text->size -= 3;
+        memmove(text->p, text->p + 3, text->size + 1);
+    }
+    normalise_line_ends(text);
+    return true;
+}
+
+bool text_read(struct bytes *text, const char *path, struct error *err)
+{
+    if (!file_read(text, path, err))
+        return false;
+    const bool ok = text_decode(text, path, err);
+    if (!ok)
+        bytes_free(text);
+    return ok;
+}
+
+char *text_trim(char *s)
+{
+    static const char blank[] = " \t\r\n";
+    s += strspn(s, blank);
+    for (size_t n = strlen(s); n > 0 && strchr(blank, s[n - 1]); n--)
+        s[n - 1] = 0;
+    return s;
+}
+
+bool text_lines(struct names *lines, const char *path, struct error *err)
+{
+    struct bytes text;
+    char *rest;
+    *lines = (struct names){0};
+    bool ok = text_read(&text, path, err)
+           && (!memchr(text.p, 0, text.size) || fail(err, "%s: is not a text file: it has a zero byte", path));
+    for (char *line = ok ? strtok_r((char *)text.p, "\n", &rest) : NULL; ok && line; line = strtok_r(NULL, "\n", &rest))
+        ok = !*(line = text_trim(line)) || names_add(lines, line, err);
+    bytes_free(&text);
+    if (!ok)
+        names_free(lines);
+    return ok;
+}
+
+/* Bytes of the UTF-8 sequence at s, 0 if it is none: not overlong, no surrogate, at most U+10FFFF (RFC 3629). */
+static size_t sequence(const unsigned char *s)
+{
+    const size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    const bool refused = (*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || (*s == 0xf0 && s[1] < 0x90)
+                      || (*s == 0xf4 && s[1] > 0x8f);
+    return refused ? 0 : n;
+}
+
+bool text_is_utf8(const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t n = 1;
+    for (; *s && n; s += n)
+        n = sequence(s);
+    return n != 0;
+}
+
+unsigned code_point_of_1252(unsigned char c)
+{
+    static const uint16_t upper[32] = {                 /* of 0x80 .. 0x9f; five of them are not assigned */
+        0x20ac, 0x81, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0x8d, 0x17d,
+        0x8f, 0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d,
+        0x17e, 0x178 };
+    return c >= 0x80 && c < 0xa0 ? upper[c - 0x80] : c;
+}
+
+char *text_from_1252(const char *text, struct error *err)
+{
+    unsigned char *out = new_array(strlen(text) + 1, 3, err);
+    size_t n = 0;
+    for (const unsigned char *s = (const unsigned char *)text; out && *s; s++)
+        n += put_utf8(out + n, code_point_of_1252(*s));
+    return (char *)out;
+}
+
+static int hex_digit(char c)
+{
+    return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? (c | ' ') - 'a' + 10 : -1;
+}
+
+static void decode_percent(char *s)
+{
+    char *to = s;
+    for (; *s; s++) {
+        const int high = *s == '%' ? hex_digit(s[1]) : -1, low = high >= 0 ? hex_digit(s[2]) : -1;
+        const bool escape = low >= 0 && high + low > 0; /* %00 would end the name */
+        *to++ = escape ? (char)(16 * high + low) : *s;
+        s += escape ? 2 : 0;
+    }
+    *to = 0;
+}
+
+char *file_spelling(const char *name, int spelling, struct error *err)
+{
+    char *s = new_text(name, err);
+    for (char *p = s; spelling > 0 && p && (p = strchr(p, '\\')); )
+        *p = '/';
+    if (s && spelling > 1)
+        decode_percent(s);
+    return s;
+}

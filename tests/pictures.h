@@ -1,0 +1,51 @@
+/* tests/pictures.h -- a file for pictures, a picture to write into it, and what is refused. */
+#ifndef TESTS_PICTURES_H
+#define TESTS_PICTURES_H
+#include "data/picture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char path[] = "test_image_XXXXXX";
+
+static inline int make_path(void **state)
+{
+    (void)state;
+    const int fd = mkstemp(path);
+    return fd < 0 ? -1 : close(fd);
+}
+
+static inline int remove_path(void **state)
+{
+    (void)state;
+    return remove(path);
+}
+
+static inline struct picture gradient(int width, int height)
+{
+    struct picture p;
+    assert_true(picture_new(&p, width, height, NULL));
+    for (int i = 0; i < width * height * 3; i++)
+        p.p[i] = (unsigned char)(i / 3 % width * 160 / width + i % 3 * 20 + i / 3 / width * 30 / height);
+    return p;
+}
+
+static inline void refuse(const void *p, size_t size, const char *what)
+{
+    struct picture picture;
+    struct error err = {0};
+    assert_false(picture_decode(&picture, p, size, "broken", &err));
+    assert_null(picture.p);
+    assert_int_equal(err.exit, 1);
+    assert_non_null(strstr(err.text, "broken"));
+    assert_non_null(strstr(err.text, what));
+}
+#endif
