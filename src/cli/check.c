@@ -124,7 +124,8 @@ static void decode_image(const void *job, int i)
 }
 
 /* Decodes every picture: damage shows nowhere else. */
-static bool check_images(struct checker *k, struct dataset *data, const char *folder, struct error *err)
+static bool check_images(struct checker *k, const char *section, struct dataset *data, const char *folder,
+                         struct error *err)
 {
     struct decoding job = { data, folder, new_array((size_t)data->image_count, sizeof *job.images, err) };
     bool ok = job.images != NULL;
@@ -134,7 +135,7 @@ static bool check_images(struct checker *k, struct dataset *data, const char *fo
     for (int i = 0; i < data->image_count; i++) {
         const struct decoded *image = &job.images[i];
         struct error problem = {0};
-        if (image->problem && !fail(&problem, "%s", image->problem))
+        if (image->problem && !fail(&problem, "%s: %s", section, image->problem))
             ok = ok && found(k, &problem, err);
         else
             dataset_measure(data, i, image->width, image->height, !image->truncated);
@@ -144,8 +145,8 @@ static bool check_images(struct checker *k, struct dataset *data, const char *fo
     return ok;
 }
 
-/* Why a set cannot be read: its problems, or what else it was.  Frees the set. */
-static bool found_in_set(struct checker *k, const char *section, struct dataset *data, const struct error *why,
+/* Why a set cannot be read: its problems, or what else it was. */
+static bool found_in_set(struct checker *k, const char *section, const struct dataset *data, const struct error *why,
                          struct error *err)
 {
     const struct dataset_problems *problems = &data->problems;
@@ -159,10 +160,7 @@ static bool found_in_set(struct checker *k, const char *section, struct dataset 
         fail(&problem, "%s: and %d broken records more", section, problems->count - problems->first.count);
         ok = ok && found(k, &problem, err);
     }
-    if (problems->count == 0)
-        ok = found(k, &problem, err);
-    dataset_free(data);
-    return ok;
+    return problems->count ? ok : found(k, &problem, err);
 }
 
 static bool check_set(struct checker *k, const char *section, const struct data_config *config, struct error *err)
@@ -175,12 +173,13 @@ static bool check_set(struct checker *k, const char *section, const struct data_
     snprintf(missing, sizeof missing, "%s.%s", section, source.img_path ? "ann_path" : "img_path");
     if (!config_need(&k->config, missing, &problem))
         return found(k, &problem, err);
-    if (!dataset_read(&data, &source, &problem))
-        return found_in_set(k, section, &data, &problem, err);
+    const bool read = dataset_read(&data, &source, &problem);
     int *label = new_array((size_t)data.category_count, sizeof *label, err);
-    bool ok = label && (dataset_labels(&data, classes->at, classes->count, label, &problem) || found(k, &problem, err))
-           && check_images(k, &data, source.img_path, err);
-    if (data.image_count < k->config.batch_size)
+    bool ok = label
+           && (read ? dataset_labels(&data, classes->at, classes->count, label, &problem) || found(k, &problem, err)
+                    : found_in_set(k, section, &data, &problem, err))
+           && check_images(k, section, &data, source.img_path, err);
+    if (read && data.image_count < k->config.batch_size)
         text_add(&k->notes, "%s: %d images, fewer than a batch of %d\n", section, data.image_count,
                  k->config.batch_size);
     struct text notes = {0};
