@@ -1,6 +1,7 @@
 # make                 ./nanodet, the libraries and build/tests/parity (release)
-# make DEBUG=1         assertions on, dead memory filled with NaN
-# make SANITIZE=address|undefined|thread, or two of them: address,undefined; assertions on, too
+# make DEBUG=1         assertions on, dead memory filled with NaN; objects in build/debug
+# make SANITIZE=address|undefined|thread, or two of them: address,undefined; assertions on, too;
+#                      objects in build/address, ...
 # make test            everything that can be checked here (scripts/test.sh)
 # make fuzz | soak     the readers a minute each; these for hours, interrupted trainings, mAP of all exports
 # make oracle          every model in configs/ against PyTorch's automatic differentiation, where there is one
@@ -20,10 +21,6 @@ CPPFLAGS += -Isrc -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES
 ALL_CFLAGS = -std=c17 $(WARNINGS) -fopenmp-simd -fPIC -MMD -MP $(CPPFLAGS) $(CFLAGS) $(EXTRA)
 LIBS     += $(shell pkg-config --libs $(PACKAGES) $(CAIRO)) -lm -lpthread
 
-ifdef DEBUG
-CFLAGS = -O1 -g
-EXTRA += -DDEBUG_MEMORY
-endif
 ifdef SANITIZE
 BUILD  := $(BUILD)/$(SANITIZE)
 CFLAGS  = -O1 -g -fno-omit-frame-pointer
@@ -31,8 +28,11 @@ EXTRA  += -fsanitize=$(SANITIZE) -DDEBUG_MEMORY
 ifneq ($(findstring undefined,$(SANITIZE)),)
 EXTRA  += -fno-sanitize-recover=all
 endif
-endif
-ifeq ($(DEBUG)$(SANITIZE),)
+else ifdef DEBUG
+BUILD  := $(BUILD)/debug
+CFLAGS  = -O1 -g
+EXTRA  += -DDEBUG_MEMORY
+else
 EXTRA  += -DNDEBUG
 endif
 ifdef FUZZ
@@ -42,14 +42,17 @@ endif
 SOURCES = $(foreach r,$(ROOMS),$(wildcard src/$r/*.c src/$r/*/*.c))
 OBJECTS = $(SOURCES:%.c=$(BUILD)/%.o)
 CLI     = $(patsubst %.c,$(BUILD)/%.o,$(wildcard src/cli/*.c))
-TESTS   = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
+TESTS   = $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c)) \
+          $(BUILD)/tests/float_gradients $(BUILD)/tests/float_transformer
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 PARITY  = $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard tests/parity/*.c))
 
 all: nanodet $(BUILD)/libnanodet.a $(BUILD)/libnanodet.so $(BUILD)/tests/parity
 
-nanodet: $(BUILD)/nanodet
-	cp $< $@
+# A copy of the program that was built last, whether release, debug or sanitized.
+nanodet: $(BUILD)/nanodet FORCE
+	@cmp -s $< $@ || cp $< $@
+FORCE:
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -101,11 +104,16 @@ $(BUILD)/tests/parity: $(PARITY) $(BUILD)/libnanodet.a
 $(BUILD)/tests/test_op%: tests/test_op%.c $(DOUBLE)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -DREAL_IS_DOUBLE -Itests $(filter %.c %.o,$^) -o $@ $(LDFLAGS) -lcmocka $(LIBS)
+# Gradients once more in float, as the fast kernels compute them.
+$(BUILD)/tests/float_%: tests/test_op_%.c $(BUILD)/libnanodet.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Wno-conversion -Itests $(filter %.c %.a,$^) -o $@ $(LDFLAGS) -lcmocka $(LIBS)
 $(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/libnanodet.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests $(filter %.c %.o,$^) $(BUILD)/libnanodet.a -o $@ $(LDFLAGS) -lcmocka $(LIBS)
 $(BUILD)/tests/test_args: $(BUILD)/src/cli/args.o
 $(BUILD)/tests/test_commands: $(filter-out %/main.o,$(CLI))
+$(BUILD)/tests/test_limits $(BUILD)/tests/test_messages: $(filter-out %/main.o,$(CLI))
 $(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o
 
 # Programs of the oracle, of the tests of exports and of the measuring, no part of the product.

@@ -31,7 +31,8 @@ struct nanodet_options {                    /* {0} and two files are enough */
     const char *weights;                    /* safetensors, PyTorch, ...: told apart by content */
     const char *const *overrides;           /* "data.val.input_size=[416, 416]", ...; NULL ends the list; or NULL */
     int threads;                            /* 0: as many as there are cores */
-    double score_thr;                       /* detections below it are left out; 0: 0.35 */
+    double score_thr;                       /* detections below it are left out; 0: 0.35, or a test.score_thr that
+                                               is set in the configuration */
 };
 
 struct nanodet;                             /* a detector */

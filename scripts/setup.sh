@@ -1,7 +1,7 @@
 #!/bin/sh
 # sh scripts/setup.sh [PACKAGE...]
 # Installs what building and testing need, and the packages named besides, on Debian and Ubuntu: only what is missing.
-# Where it may not or cannot, it prints the list; the build then says what it lacks.
+# Where it may not or cannot, it prints the list and exits with 1; the build then says what it lacks.
 set -eu
 
 needed="gcc libc6-dev make pkg-config libyaml-dev libpng-dev libjpeg-dev libcjson-dev libexpat1-dev libzip-dev
@@ -20,8 +20,29 @@ as_root=
 [ "$(id -u)" = 0 ] || as_root=sudo
 if ! command -v apt-get >/dev/null || { [ "$as_root" ] && ! command -v $as_root >/dev/null; }; then
     echo "setup: please install what these packages of Debian hold:$missing" >&2
-    exit 0
+    exit 1
 fi
+
+messages=$(mktemp)
+trap 'rm -f "$messages"' EXIT
+
+# apt COMMAND...: by apt-get, which waits ten minutes for another apt-get or dpkg to end.
+apt()
+{
+    for attempt in $(seq 60); do
+        $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=600 "$@" > "$messages" 2>&1 &&
+            return
+        grep -q 'Could not get lock\|Unable to lock' "$messages" || break
+        [ "$attempt" != 1 ] || echo "setup: waiting for another apt-get to end" >&2
+        sleep 10
+    done
+    cat "$messages" >&2
+    return 1
+}
+
 echo "setup: installing$missing" >&2
-$as_root apt-get -qq update || echo "setup: not every list of packages is up to date" >&2
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing > /dev/null
+apt update || echo "setup: not every list of packages is up to date" >&2
+apt install -y --no-install-recommends $missing || {
+    echo "setup: could not install$missing" >&2
+    exit 1
+}

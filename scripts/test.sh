@@ -1,15 +1,17 @@
 #!/bin/sh
 # Everything that can be checked on this machine, in less than 20 minutes on two cores:
-#   the tests; interrupted trainings; the fuzz targets over their saved inputs; the numbers of the original, where
-#   ../shared/parity lies beside this folder; exported files in other programs' runtimes; NEON in emulation; every
-#   layer against PyTorch; the tests once more under the sanitizers.  Python gets the runtimes and PyTorch in
-#   build/python.
-# Ends with a line `N passed, N failed, N skipped`; exit 1 if anything failed.
+#   the tests; those of kernels and gradients once per table of kernels that the machine has; interrupted trainings; the
+#   fuzz targets over their saved inputs; the numbers of the original, where ../shared/parity lies beside this folder;
+#   exported files in other programs' runtimes; NEON in emulation; every layer against PyTorch; the tests once more
+#   under the sanitizers.  Python gets the runtimes and PyTorch in build/python.  `make soak` runs what takes longer.
+# Ends with the seconds of each stage, a line per package that could not be installed, and
+# `N passed, N failed, N skipped`; exit 1 if anything failed.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-logs=build/logs passed=0 failed=0 skipped=0 slow=
-# What of ../shared/parity this version claims, a room or case a word.
+logs=build/logs passed=0 failed=0 skipped=0 stage= times= missing= runner=
+# The rooms of ../shared/parity, and those of them whose numbers depend on the table of kernels.
 parity="assign augment coco_eval loss nms preprocess schedule schedules sizes.json visdrone_eval models"
+parity_of_kernels="assign loss schedule models"
 # Configurations, one of a kind, whose networks are held to PyTorch's differentiation.  All of them: make oracle.
 oracle="nanodet-plus-m_320 nanodet-m nanodet-g nanodet-t nanodet-EfficientNet-Lite0_320 nanodet-RepVGG-A0_416
     enhanced-nanodet-s_320 enhanced-nanodet-m-hswish_416 nanodet-plus_convnext-nano_640"
@@ -18,17 +20,39 @@ oracle="nanodet-plus-m_320 nanodet-m nanodet-g nanodet-t nanodet-EfficientNet-Li
 packages="numpy==2.4.6 opencv-python-headless==5.0.0.93 onnx==1.23.2 onnxruntime==1.31.1 openvino==2026.4.1
     ncnn==1.0.20261020 MNN==3.6.1 torch==2.13.0+cpu"
 
+# stage NAME: what follows belongs to it.
+stage()
+{
+    now=$(date +%s)
+    [ -z "$stage" ] || times="$times$(printf '%6d s  %s' $((now - began)) "$stage")
+"
+    stage=$1 began=$now
+    [ -z "$stage" ] || echo "== $stage"
+}
+
 finish()
 {
+    stage ""
+    printf '%s' "$times"
+    for package in $missing; do
+        echo "NOT INSTALLED: $package (see $logs)"
+    done
     echo "$passed passed, $failed failed, $skipped skipped"
     [ "$failed" = 0 ]
     exit
 }
 
+# setup PACKAGE...: those of Debian.
+setup()
+{
+    sh scripts/setup.sh "$@" > "$logs/setup" 2>&1 ||
+        missing="$missing $(sed -n 's/^setup: \(could not install\|please install.*:\)//p' "$logs/setup")"
+    cat "$logs/setup"
+}
+
 # build WHAT...: by make, or this is the end.
 build()
 {
-    echo "== make $*"
     make -j "$(nproc)" "$@" > "$logs/make" 2>&1 && return
     tail -n 40 "$logs/make"
     failed=$((failed + 1))
@@ -40,8 +64,9 @@ run()
 {
     log=$logs/$(echo "$1" | tr ' /' '--')
     shift
+    start=$(date +%s)
     timeout 900 "$@" > "$log" 2>&1
-    status=$?
+    status=$? seconds=$(($(date +%s) - start))
     [ $status = 0 ] || tail -n 100 "$log"
 }
 
@@ -53,7 +78,7 @@ count()
         echo "$1: exit $status"
     fi
     passed=$((passed + ${2:-0})) failed=$((failed + ${3:-0})) skipped=$((skipped + ${4:-0}))
-    echo "$1: ${2:-0} passed, ${3:-0} failed, ${4:-0} skipped"
+    echo "$1: ${2:-0} passed, ${3:-0} failed, ${4:-0} skipped, $seconds s"
 }
 
 # claim NAME: counts what the log of the last run says in its last line, and shows what was skipped.
@@ -70,49 +95,47 @@ skip()
     skipped=$((skipped + 1))
 }
 
-# knows PACKAGE==VERSION...: has python3 all of these?
+# knows PACKAGE==VERSION...: has python3 all of these?  The reason why not goes to a log.
 knows()
 {
-    python3 -c "import $(echo "$*" | sed 's/==[^ ]*//g; s/  */, /g; s/opencv-python-headless/cv2/')" > /dev/null 2>&1
+    python3 -c "import $(echo "$*" | sed 's/==[^ ]*//g; s/  */, /g; s/opencv-python-headless/cv2/')" \
+        >> "$logs/python" 2>&1
 }
 
-# Whatever can be had of the packages, whatever their relation to those that are there; what cannot, the tests skip by
-# name.
+# Python packages: all that can be had.  The tests skip by name those that cannot.
 prepare_python()
 {
-    knows $packages && return
-    PATH=$PWD/build/python/bin:$PATH missing=
+    PATH=$PWD/build/python/bin:$PATH unknown=
     for package in $packages; do
-        knows "$package" || missing="$missing $package"
+        knows "$package" || unknown="$unknown $package"
     done
-    [ "$missing" ] || return
-    echo "== pip install$missing"
-    sh scripts/setup.sh python3 python3-venv > "$logs/python" 2>&1
+    [ "$unknown" ] || return
+    echo "pip install$unknown"
+    setup python3 python3-venv
     python3 -m venv --system-site-packages build/python >> "$logs/python" 2>&1
     install="timeout 300 build/python/bin/pip install -q --ignore-installed"
-    $install $missing >> "$logs/python" 2>&1 && return
-    for package in $missing; do
+    $install $unknown >> "$logs/python" 2>&1 && return
+    for package in $unknown; do
         $install "$package" >> "$logs/python" 2>&1
-        knows "$package" || skip "$package" "python3 has no such package, nor could it be installed"
+        knows "$package" || missing="$missing $package"
     done
 }
 
-# unit LABEL FOLDER [RUNNER...]: the tests built there, but for those in $slow; as many at a time as there are cores, the
-# longest first, so that none is left running alone.
-longest="test_train test_deploy test_commands test_enhanced test_onnx_python test_ncnn_python test_backbones"
+# unit LABEL FOLDER TEST|TEST@TABLE...: tests built there, as many at a time as there are cores; TABLE: of kernels.
 unit()
 {
-    label=$1 folder=$2 tests=
+    label=$1 folder=$2
     shift 2
-    for source in $longest tests/test_*.c; do
-        test=$(basename "$source" .c)
-        case " $slow $tests " in *" $test "*) ;; *) tests="$tests $test" ;; esac
-    done
-    printf '%s\n' $tests | xargs -P "$(nproc)" -I {} \
-        sh -c 'log=$1; shift; timeout 900 "$@" > "$log" 2>&1; echo $? > "$log.status"' \
-        - "$logs/$label-{}" "$@" "$folder/tests/{}"
-    for test in $tests; do
-        log=$logs/$label-$test status=$(cat "$logs/$label-$test.status")
+    printf '%s\n' "$@" | xargs -P "$(nproc)" -I {} sh -c '
+        test=$1 folder=$2 log=$3
+        shift 3
+        case $test in *@*) export NANODET_ISA="${test#*@}";; esac
+        start=$(date +%s)
+        timeout 900 "$@" "$folder/tests/${test%@*}" > "$log" 2>&1
+        echo $? $(($(date +%s) - start)) > "$log.status"' - {} "$folder" "$logs/$label-{}" $runner
+    for test in "$@"; do
+        log=$logs/$label-$test
+        read -r status seconds < "$log.status"
         [ "$status" = 0 ] || tail -n 100 "$log"
         count "$label $test" "$(cmocka PASSED)" "$(cmocka FAILED)" "$(cmocka SKIPPED)"
         sed -n 's/^\[  SKIPPED \] \([a-z_0-9]*\)$/    skipped: \1/p' "$log" | sort -u
@@ -122,6 +145,26 @@ unit()
 cmocka()
 {
     sed -n "s/^\[  $1 *\] \([0-9]*\) test(s).*/\1/p" "$log"
+}
+
+# tests_without TEST...: all the others, the longest first, so that none is left running alone.
+longest="test_conv_norm test_train test_deploy test_commands test_enhanced test_onnx_python test_ncnn_python
+    test_backbones"
+tests_without()
+{
+    for test in $longest $(basename -s .c tests/test_*.c) float_gradients float_transformer; do
+        case " $* " in *" $test "*) continue ;; esac
+        echo "$test"
+        set -- "$@" "$test"
+    done
+}
+
+# by_table TEST...: each with each of $others.
+by_table()
+{
+    for test in "$@"; do
+        printf "$test@%s\n" $others
+    done
 }
 
 # fuzz LABEL FOLDER: the targets built there over tests/fuzz/corpus.
@@ -134,32 +177,61 @@ fuzz()
     done
 }
 
-sh scripts/setup.sh || { failed=1; finish; }
+# parity ROOM [TABLE]
+parity()
+{
+    if [ -e "../shared/parity/$1" ]; then
+        run "parity $*" env ${2:+NANODET_ISA=$2} build/tests/parity "../shared/parity/$1"
+        claim "parity $*"
+    else
+        skip "parity $*" "no ../shared/parity/$1"
+    fi
+}
+
 mkdir -p $logs
+stage "installing"
+setup
 prepare_python
 
+stage "building"
 build all tests
-unit release build
+
+# The default table is the fastest, or the one that NANODET_ISA names.
+tables=$(./nanodet --version | sed -n 's/^kernels: //p')
+default=${NANODET_ISA:-${tables##* }}
+others=$(echo $(printf '%s\n' $tables | grep -vx "$default"))
+of_kernels=$(grep -l '"tables.h"' tests/test_*.c | grep -v test_op | xargs basename -s .c)
+for table in $(./nanodet --version | sed -n 's/^kernels not on this machine: \(none\)\{0,1\}//p'); do
+    skip "kernels $table" "this machine has no such instruction set"
+done
+
+stage "tests, default kernels $default"
+unit release build $(tests_without)
 fuzz release build
 for script in tests/*.sh; do
     run "$(basename "$script")" sh "$script" ./nanodet
     count "$(basename "$script")" $((status == 0)) 0 0
 done
 
-for case in $parity; do
-    set -- ../shared/parity/$case
-    if [ ! -e "$1" ]; then
-        skip "parity $case" "no ../shared/parity/$case"
-        continue
-    fi
-    run "parity $case" build/tests/parity "$@"
-    claim "parity $case"
+stage "parity"
+for room in $parity; do
+    parity "$room"
 done
 
-sh scripts/setup.sh gcc-aarch64-linux-gnu qemu-user-static > "$logs/arm64-setup" 2>&1
+stage "tests and parity, kernels $others"
+unit release build $(by_table $of_kernels float_gradients float_transformer)
+for table in $others; do
+    for room in $parity_of_kernels; do
+        parity "$room" "$table"
+    done
+done
+
+stage "64-bit ARM in emulation"
+setup gcc-aarch64-linux-gnu qemu-user-static
 run arm64 sh tests/cross/arm64.sh
 claim arm64
 
+stage "exported files"
 if knows numpy; then
     build build/tests/deploy_dump
     run "exported outputs" python3 tests/deploy/outputs.py configs/*.yml
@@ -170,6 +242,7 @@ else
     skip "exported files" "python3 has no numpy"
 fi
 
+stage "oracle"
 if knows numpy torch; then
     build build/tests/oracle_dump
     run oracle python3 tests/oracle/oracle.py $(printf 'configs/%s.yml ' $oracle)
@@ -180,20 +253,24 @@ fi
 
 # Addresses and undefined behaviour in one build; the saved inputs of the fuzz targets belong to it.
 # What Python makes of exported files is the same whatever the build; all networks would take minutes.
+stage "building, address and undefined behaviour sanitizers"
 slow="test_onnx_python test_ncnn_python test_configs"
 build SANITIZE=address,undefined tests
-unit sanitized build/address,undefined
+stage "tests, address and undefined behaviour sanitizers"
+unit sanitized build/address,undefined $(tests_without $slow) $(by_table test_kernel_conv test_kernel_rows)
 fuzz sanitized build/address,undefined
 
 # The thread sanitizer wants addresses where it looks for them: some systems spread them too far.  Under it the tests of
 # whole trainings would take minutes, and a short training stands for them; so would some tests of what one thread does.
-fixed=$(setarch "$(uname -m)" -R true 2>/dev/null && echo setarch "$(uname -m)" -R)
+stage "building, thread sanitizer"
 slow="$slow test_train test_export test_deploy test_merge test_kernel_conv test_kernel_rows" scenes=build/thread/scenes
 build SANITIZE=thread tests build/thread/nanodet
-unit threads build/thread $fixed
-run "threads synth" $fixed build/thread/nanodet synth $scenes --images 24 --val-images 8 --size 96x96 --objects 3-6
+stage "tests, thread sanitizer"
+runner=$(setarch "$(uname -m)" -R true 2>/dev/null && echo setarch "$(uname -m)" -R)
+unit threads build/thread $(tests_without $slow)
+run "threads synth" $runner build/thread/nanodet synth $scenes --images 24 --val-images 8 --size 96x96 --objects 3-6
 count "threads synth" $((status == 0)) 0 0
-run "threads train" $fixed build/thread/nanodet train configs/demo.yml --threads 3 save_dir=build/thread/run \
+run "threads train" $runner build/thread/nanodet train configs/demo.yml --threads 3 save_dir=build/thread/run \
     data.train.img_path=$scenes/images/train data.train.ann_path=$scenes/train.json \
     data.val.img_path=$scenes/images/val data.val.ann_path=$scenes/val.json \
     'data.train.input_size=[96, 96]' device.batchsize_per_gpu=4 schedule.total_epochs=2 log.checkpoint_minutes=0.01

@@ -2,15 +2,15 @@
  * the same numbers. */
 #ifndef MODEL_RUN_H
 #define MODEL_RUN_H
-#include "kernel/kernels.h"
 #include "small_model.h"
+#include "tables.h"
 #include <inttypes.h>
 #include <stdio.h>
 
 struct variant {
     const char *name;
     struct graph_options options;
-    const char *isa;
+    bool plain;                         /* the plain table instead of the one under test */
     bool direct;
     int threads;
     bool quiet_aux;                     /* the auxiliary output's gradient is 0 */
@@ -49,8 +49,8 @@ static inline struct result run(const struct fixture *f, const struct variant *v
     memcpy(r.values, params->value, (size_t)params->total * sizeof(float));
     setenv("NANODET_CONV", v->direct ? "direct" : "", 1);
     const struct binding to = { .params = params, .values = r.values, .gradients = r.gradient, .team = &team,
-                                .kernels = kernels_pick(v->isa, &err) };
-    if (!to.kernels || !model_graph(&model, &options, &g, &err) || !graph_bind(&g, &to, &err))
+                                .kernels = v->plain ? plain_table() : table_under_test() };
+    if (!model_graph(&model, &options, &g, &err) || !graph_bind(&g, &to, &err))
         fail_msg("%s: %s", v->name, err.text);
     r.block = g.block_size;
     r.bound = g.bound;

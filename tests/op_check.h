@@ -12,6 +12,17 @@
 
 static const struct op_case *first_case;        /* of the table being checked */
 
+/* forward: the error of y, relative to 1 + |y| or, in float, to 1 + the largest |y|, because Winograd's transforms
+ * spread its rounding.  step: of the difference quotients, rounding eps / step against truncation step^2.
+ * backward: the error of a gradient relative to 1 + |gradient|; 0: the case's own tolerance.  evaluations: elements of y
+ * per operand that are computed at most, where the differences are those of the definition. */
+static const struct limits { double forward, step, backward; ptrdiff_t evaluations; } limits =
+#ifdef REAL_IS_DOUBLE
+    { 1e-10, 1e-5, 0, PTRDIFF_MAX };
+#else
+    { 5e-6, 0x1p-10, 1e-4, 20000 };
+#endif
+
 static inline bool report(const struct op_case *row, const char *what, int i, ptrdiff_t e, double got, double want)
 {
     printf("FAIL case %td %s: %s, operand %d[%td]: %.12g, should be %.12g; SEED=%" PRIu64 "\n", row - first_case,
@@ -25,14 +36,19 @@ static inline bool check_forward(struct trial *t)
     for (int i = 0; i < t->node.in; i++)
         buffer_copy(t->x[i], t->start[i]);
     double *want = malloc((size_t)(pixels(y) * y.c) * sizeof *want);
-    for (ptrdiff_t e = 0; e < pixels(y) * y.c; e++)
+    double largest = 0;
+    for (ptrdiff_t e = 0; e < pixels(y) * y.c; e++) {
         want[e] = t->row->want(t, e / y.c, (int)(e % y.c));
+        largest = fmax(largest, fabs(want[e]));
+    }
     bool ok = true;
     for (t->team.threads = 1; ok && t->team.threads <= THREADS; t->team.threads++) {
         trial_forward(t);
         for (ptrdiff_t e = 0; ok && e < pixels(y) * y.c; e++) {
             const double got = value_at(y, t->call.ly[0], e / y.c, (int)(e % y.c));
-            ok = fabs(got - want[e]) <= 1e-10 * (1 + fabs(want[e])) || report(t->row, "forward", -1, e, got, want[e]);
+            const double scale = sizeof(real) == sizeof(double) ? fabs(want[e]) : largest;
+            ok = fabs(got - want[e]) <= limits.forward * (1 + scale)
+              || report(t->row, "forward", -1, e, got, want[e]);
         }
     }
     free(want);
@@ -71,23 +87,25 @@ static inline bool run(struct trial *t, unsigned wanted, bool add, int threads, 
 
 static inline bool check_operand(struct trial *t, int i, const struct buffer *set, const struct buffer *added)
 {
-    const double h = 1e-5;                      /* rounding eps / h against truncation h^2 */
-    const ptrdiff_t step = t->count[i] < 2000 ? 1 : 61;
+    const ptrdiff_t outputs = pixels(t->call.y[0]) * t->call.y[0].c;
+    const ptrdiff_t step = (t->count[i] < 2000 ? 1 : 61) + t->count[i] * outputs / limits.evaluations;
     bool ok = true;
     t->team.threads = 1;
+    for (int k = 0; k < t->node.in; k++)
+        buffer_copy(t->x[k], t->start[k]);
     for (ptrdiff_t e = 0; ok && e < t->count[i]; e += step) {
         const ptrdiff_t at_e = place(t->call.x[i], e);
-        const double want = trial_slope(t, i, e, h), factor = chain(t, i, e);
+        const double want = trial_slope(t, i, e, limits.step), factor = chain(t, i, e);
         const double got = factor * set[i].p[at_e], more = factor * (added[i].p[at_e] - t->before[i].p[at_e]);
-        const double limit = t->row->tolerance * (1 + fabs(want));
+        const double limit = (limits.backward > 0 ? limits.backward : t->row->tolerance) * (1 + fabs(want));
         ok = (fabs(got - want) <= limit || report(t->row, "dx set", i, e, got, want))     /* so written, NaN fails */
           && (fabs(more - want) <= limit || report(t->row, "dx added", i, e, more, want));
     }
     return ok;
 }
 
-/* Every element of every operand, of the largest a sample; the same bits whatever else is wanted and for any number
- * of threads. */
+/* Every element of every operand, or a sample where there are many; the same bits whatever else is wanted and for any
+ * number of threads. */
 static inline bool check_backward(struct trial *t)
 {
     struct buffer kept[2][OP_IN];               /* dx set, dx added */

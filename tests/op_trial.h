@@ -1,11 +1,14 @@
 /* tests/op_trial.h -- one evaluation of one op on random numbers, judged from outside: forward against the op's plain
  * definition, backward against central differences of L = <dy, value of y>.  Between the pixels, and behind what an
- * op asks for as save, work and scratch, lie guards that must not change; what is to be written holds NaN before. */
+ * op asks for as save, work and scratch, lie guards that must not change; what is to be written holds NaN before.
+ *
+ * In double the differences are those of the op's own forward.  In float they are those of the definition, which
+ * computes in double: rounding would hide the differences of a forward in float. */
 #ifndef OP_TRIAL_H
 #define OP_TRIAL_H
 #include "base/random.h"
 #include "graph/op.h"
-#include "kernel/kernels.h"
+#include "tables.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -27,6 +30,7 @@ struct op_case {
     bool per_image;                             /* the vectors of what is pending */
     unsigned dense;                             /* bit i: operand i is a weight, without gaps */
     unsigned idle;                              /* bit i: operand i gets no gradient */
+    bool with_unit;                             /* a convolution for a matrix unit, where the table has one */
 };
 
 struct buffer { real *p; ptrdiff_t numbers; };  /* a tensor with its gaps */
@@ -241,7 +245,9 @@ static inline struct trial *trial_new(const struct op_case *row, uint64_t seed, 
         return NULL;
     }
     n->name = NULL;
-    t->call = (struct call){ .node = n, .team = &t->team, .kernels = kernels_pick(NULL, NULL), .key = seed };
+    t->call = (struct call){ .node = n, .team = &t->team, .kernels = table_under_test(), .key = seed };
+    if (row->with_unit && !t->call.kernels->tiles)
+        n->attr.conv.pieces = 0;                /* the graph does so where a table has no matrix unit */
     t->team.threads = 1;
     for (int i = 0; i < n->in; i++)
         new_operand(t, i, &random);
@@ -309,27 +315,29 @@ static inline void trial_backward(struct trial *t, unsigned wanted, bool add)
         t->row->op->backward(&t->call);
 }
 
-/* The value of y, without gaps, with element e of operand i moved by h. */
-static inline void trial_move(struct trial *t, int i, ptrdiff_t e, double h, double *y)
+/* The value of y, without gaps, with element e of operand i moved by h; returns the element as moved. */
+static inline double trial_move(struct trial *t, int i, ptrdiff_t e, double h, double *y)
 {
     real *x = &t->x[i].p[place(t->call.x[i], e)];
     const struct view v = t->call.y[0];
-    const real old = *x;
-    *x = (real)(old + h);
-    trial_forward(t);
+    const real old = *x, moved = (real)(old + h);
+    *x = moved;
+    if (sizeof(real) == sizeof(double))
+        trial_forward(t);
     for (ptrdiff_t o = 0; o < pixels(v) * v.c; o++)
-        y[o] = value_at(v, t->call.ly[0], o / v.c, (int)(o % v.c));
+        y[o] = sizeof(real) == sizeof(double) ? value_at(v, t->call.ly[0], o / v.c, (int)(o % v.c))
+                                              : t->row->want(t, o / v.c, (int)(o % v.c));
     *x = old;
+    return moved;
 }
 
 /* The central difference of L = <dy, y>; y is subtracted first, which rounds less. */
 static inline double trial_slope(struct trial *t, int i, ptrdiff_t e, double h)
 {
     double slope = 0;
-    trial_move(t, i, e, h, t->plus);
-    trial_move(t, i, e, -h, t->minus);
+    const double step = trial_move(t, i, e, h, t->plus) - trial_move(t, i, e, -h, t->minus);
     for (ptrdiff_t o = 0; o < pixels(t->call.dy[0]) * t->call.dy[0].c; o++)
-        slope += t->dy.p[place(t->call.dy[0], o)] * (t->plus[o] - t->minus[o]) / (2 * h);
+        slope += t->dy.p[place(t->call.dy[0], o)] * (t->plus[o] - t->minus[o]) / step;
     return slope;
 }
 

@@ -16,7 +16,7 @@ static inline float *predict_raw(const struct network *net, int h, int w, const 
     const struct team team = { 1 };
     if (!network_params(net, &params, &err) || !network_graph(net, &params, 1, h, w, &g, &err)
         || !graph_bind(&g, &(struct binding){ .params = &params, .values = params.value, .team = &team,
-                                              .kernels = kernels_pick(NULL, &err) }, &err))
+                                              .kernels = kernels_wanted(&err) }, &err))
         fail_msg("%s", err.text);
     real *image = graph_view(&g, 0).p;
     const size_t plane = (size_t)h * (size_t)w;

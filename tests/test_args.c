@@ -1,5 +1,6 @@
 /* tests/test_args.c -- the command line: what is taken from it, and every way in which it is refused. */
 #include "cli/args.h"
+#include "folder.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -63,19 +64,30 @@ static void test_taken(void **state)
     args_free(&args);
 }
 
-/* Which arguments are files and which overrides. */
+/* Which arguments are files and which overrides: b=c.jpg exists, seeed=1 does not. */
 static void test_overrides(void **state)
 {
     static const char *const words[WORDS] = { "predict", "a.yml", "data.val.resize=keep", "b=c.jpg", "../d=e", "--",
-                                              "--f", "seeds=1" };
+                                              "--f", "seeed=1" };
+    static const char *const train[WORDS] = { "train", "b=c.jpg", "b=c.jpg" };
+    char here[4096], *const before = getcwd(here, sizeof here);
     struct args args;
     struct error err = {0};
-    (void)state;
+    assert_true(before && make_folder(state) == 0 && file_write(in_folder("b=c.jpg"), "", 0, &err)
+                && chdir(folder) == 0);
     assert_true(parse(&args, words, &err));
-    assert_int_equal(args.override_count, 1);
-    assert_int_equal(args.rest_count, 5);
+    assert_int_equal(args.override_count, 2);
+    assert_string_equal(args.overrides[1], "seeed=1");
+    assert_int_equal(args.rest_count, 4);
+    assert_string_equal(args.rest[1], "b=c.jpg");
     assert_string_equal(args.rest[3], "--f");
     args_free(&args);
+    assert_true(parse(&args, train, &err));
+    assert_int_equal(args.rest_count, 1);
+    assert_string_equal(args.rest[0], "b=c.jpg");
+    assert_string_equal(args.overrides[0], "b=c.jpg");
+    args_free(&args);
+    assert_true(chdir(here) == 0 && remove_folder(state) == 0);
 }
 
 static const struct { const char *words[WORDS], *message; } refused[] = {

@@ -113,7 +113,8 @@ static void test_data(void **state)
         "/cut.jpg: ", "/missing.jpg: No such file",
         "data.train: 1 images of another size than annotated, the size of the image is used: small.jpg is 40 x 30, "
         "annotated as 400 x 30", "data.train: 1 truncated images, read as far as they go: short.jpg",
-        "/none.json: No such file", "data.train: 5 images, fewer than a batch of 8", "1 degenerate" };
+        "/none.json: No such file", "device.batchsize_per_gpu is 8, but there are 5 training images; try 1",
+        "1 degenerate" };
     struct error err = {0};
     bool ok;
     char *text = check(place->config, NULL, 0, &ok, &err);

@@ -28,7 +28,7 @@ static void test_test_writes_score_and_detections(void **state)
     works("test", config, "--weights", weights, NULL);
     refused(2, "--weights", "test", config, NULL);
     refused(1, "none.ckpt", "test", config, "--weights", "none.ckpt", NULL);
-    refused(1, "number of classes", "test", config, "--weights", weights, "model.arch.head.num_classes=1",
+    refused(1, "the head has 1 class, the file has 5", "test", config, "--weights", weights, "model.arch.head.num_classes=1",
             "model.arch.aux_head.num_classes=1", "class_names=[thing]", NULL);
     refused(2, "clas_names", "test", config, "--weights", weights, "clas_names=[thing]", NULL);
     refused(1, "/no/folder", "test", config, "--weights", weights, "--json", "/no/folder/x.json", NULL);

@@ -236,7 +236,8 @@ static const struct { const char *yaml, *message; } broken[] = {
     { "a: 1\n---\nb: 1\n", "a.yml:2: a second document" },
     { "a: \"\\0\"\n", "a.yml:1: a text holds a 0 byte" },
     { "save_dir: x\n", "a.yml: class_names must be given" },
-    { "\n\nmodell: {a: 1}\n", "a.yml:3: modell.a: no such key; did you mean save_dir?" },
+    { "\n\nmodell: {a: 1}\n", "a.yml:3: modell.a: no such key; did you mean save_dir? "
+      "nanodet check --keys lists all keys" },
     { "seed: 3\nmodel.arch.name: GFL\n",
       "a.yml:2: model.arch.name: keys nest, line below line; dots are for the command line" },
     { "a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
@@ -264,7 +265,7 @@ static void test_all_problems(void **state)
     static const char *const overrides[] = { "seed=x", "schedule.lr=1", "grad_clip=-1", "data.val.resize=big",
                                              "class_names=[a, b, b]", "data.train.input_size=3" };
     static const char *const expected[] = {
-        "command line: schedule.lr: no such key; did you mean schedule.resume?",
+        "command line: schedule.lr: no such key; did you mean schedule.optimizer.lr?",
         "command line: seed must be a whole number from 0 to 2147483647, not 'x'",
         "command line: grad_clip must be a number from 0 to 1e+30, not '-1'",
         "command line: data.train.input_size must be a list of 2 whole numbers from 16 to 8192, not '3'",

@@ -2,11 +2,11 @@
  * the convolution applies itself (attr.conv.norm) against the three layers one by one, and a norm that it leads in
  * training against one on its own; the same bits. */
 #include "base/random.h"
-#include "kernel/kernels.h"
 #include "kernel/tables.h"
 #include "model/blocks.h"
 #include "op/ops.h"
 #include "seed.h"
+#include "tables.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -147,14 +147,14 @@ static void test_same_bits(void **state)
         { "dense, levels", 3, 7, 5, dense(18, 3, 1), ACT_RELU6, true, 0 },
         { "dense, groups", 6, 5, 7, { .out = 4, .kernel = 3, .stride = 1, .pad = 1, .groups = 2 }, ACT_RELU, false, 0 },
     };
-    const struct kernels *fastest = kernels_pick(NULL, NULL);
-    struct kernels plain = *kernels_pick("ref", NULL);
+    const struct kernels *table = table_under_test();
+    struct kernels plain = *plain_table();
     (void)state;
     plain.tiles = &tiles_ref;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         check(&cases[i], &plain);
-        if (fastest->tiles || !cases[i].pieces)
-            check(&cases[i], fastest);
+        if (table->tiles || !cases[i].pieces)
+            check(&cases[i], table);
     }
 }
 
@@ -271,13 +271,13 @@ static void test_led(void **state)
         { { "dense, groups", 6, 25, 27, { .out = 4, .kernel = 3, .stride = 1, .pad = 1, .groups = 2 }, ACT_RELU,
             false, 0 }, { true, false } },
     };
-    const struct kernels *fastest = kernels_pick(NULL, NULL);
-    struct kernels plain = *kernels_pick("ref", NULL);
+    const struct kernels *table = table_under_test();
+    struct kernels plain = *plain_table();
     (void)state;
     plain.tiles = &tiles_ref;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int frozen = 0; frozen < 2; frozen++)
-            check_led(&cases[i].row, cases[i].row.pieces && !fastest->tiles ? &plain : fastest, frozen, cases[i].led);
+            check_led(&cases[i].row, cases[i].row.pieces && !table->tiles ? &plain : table, frozen, cases[i].led);
 }
 
 int main(void)

@@ -4,7 +4,7 @@
 #include "detect/box.h"
 #include "detect/dsl_assigner.h"
 #include "detect/prior.h"
-#include "kernel/kernels.h"
+#include "tables.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -175,7 +175,7 @@ static void dsl_case(uint64_t seed, int n, int objects, int topk)
         choose(&twin, n, g, topk);
     assert_true(arena_init(&tmp, dsl_bytes(&config, n), NULL));
     const struct dsl_candidates candidates = { n, CLASSES, (const double (*)[4])box, row, stride, NULL,
-                                               kernels_wanted(NULL) };
+                                               table_under_test() };
     assert_true(dsl_assign(&config, &candidates, &s.truth, &tmp, match, iou));
     assert_int_equal(tmp.used, 0);
     for (int v = 0; v < n; v++) {
@@ -206,7 +206,7 @@ static void test_cost_bounds(void **state)
     (void)state;
     enum { MANY = 5 };
     static struct pairs pairs;
-    const struct kernels *kernels = kernels_wanted(NULL);
+    const struct kernels *kernels = table_under_test();
     int told = 0;
     for (uint64_t seed = 0; seed < 2000; seed++) {
         struct random r = random_of(seed, 4, 0);
@@ -250,7 +250,7 @@ static void test_dsl_ties(void **state)
     int match[4];
     double iou[4];
     assert_true(arena_init(&tmp, dsl_bytes(&config, 4), NULL));
-    const struct dsl_candidates c = { 4, CLASSES, box, row, NULL, NULL, kernels_wanted(NULL) };
+    const struct dsl_candidates c = { 4, CLASSES, box, row, NULL, NULL, table_under_test() };
     assert_true(dsl_assign(&config, &c, &truth, &tmp, match, iou));     /* trunc(3 x 0.8) = 2 */
     const int want[4] = { 0, 0, MATCH_BACKGROUND, MATCH_BACKGROUND };
     assert_memory_equal(match, want, sizeof want);

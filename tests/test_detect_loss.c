@@ -5,7 +5,7 @@
 #include "detect/focal.h"
 #include "detect/loss.h"
 #include "detect/prediction.h"
-#include "kernel/kernels.h"
+#include "tables.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +49,7 @@ struct side { double focal, integral, slope[17], p[17]; };
 static struct side side_of(const double *x, int bins, double y)
 {
     struct side s;
-    kernels_wanted(NULL)->softmax_double(1, bins, 1, x, s.p);
+    table_under_test()->softmax_double(1, bins, 1, x, s.p);
     s.focal = distribution_focal(x, s.p, bins, y, s.slope);
     s.integral = integral(s.p, bins);
     return s;
@@ -159,7 +159,7 @@ static struct batch *new_batch(enum loss_family family, uint64_t seed)
 static struct loss start(const struct batch *b, int threads)
 {
     struct loss loss;
-    assert_true(loss_init(&loss, &b->config, &b->grid, &(struct team){ threads }, kernels_wanted(NULL), NULL));
+    assert_true(loss_init(&loss, &b->config, &b->grid, &(struct team){ threads }, table_under_test(), NULL));
     return loss;
 }
 

@@ -5,7 +5,7 @@
 #include "detect/postprocess.h"
 #include "detect/prediction.h"
 #include "interop/safetensors.h"
-#include "kernel/kernels.h"
+#include "tables.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -117,7 +117,7 @@ static void check_loss(struct model *m)
         t->label = label_list(&m->given, n, &t->objects);
         t->ignore = boxes(&m->given, "gt_ignore.%d", n, &t->ignored);
     }
-    assert_true(loss_init(&loss, &m->config, &m->grid, &(struct team){ 2 }, kernels_wanted(&err), &err));
+    assert_true(loss_init(&loss, &m->config, &m->grid, &(struct team){ 2 }, table_under_test(), &err));
     if (!loss_assign(&loss, pred, truth, &sums, &err))
         fail_msg("%s: %s", m->folder, err.text);
     check_assignment(m, &loss);
@@ -133,7 +133,7 @@ static void check_loss(struct model *m)
 static void check_detections(struct model *m)
 {
     const struct postprocess_config config = { m->config.classes, m->config.reg_max, 0.05, 0.6, 100,
-                                               kernels_wanted(NULL) };
+                                               table_under_test(), false };
     const float *pred = rows_of(m, "eval_out");
     struct arena tmp;
     assert_true(arena_init(&tmp, postprocess_bytes(&config, &m->grid), NULL));

@@ -3,7 +3,7 @@
 #include "detect/nms.h"
 #include "detect/postprocess.h"
 #include "detect/prediction.h"
-#include "kernel/kernels.h"
+#include "tables.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,14 +63,30 @@ static void test_nms_twin(void **state)
         memcpy(plain, list, sizeof plain);
         const int all = plain_nms(plain, count, (const float (*)[4])box, iou_thr, want);
         const int max_kept = seed % 2 ? -1 : 10, expected = max_kept < 0 || all < max_kept ? all : max_kept;
-        const int kept = nms(list, count, (const float (*)[4])box, iou_thr, max_kept);
+        const int kept = nms(list, count, (const float (*)[4])box, iou_thr, false, max_kept);
         if (kept != expected)
             fail_msg("kept %d, not %d; SEED=%d", kept, expected, (int)seed);
         for (int i = 0; i < kept; i++)
             if (list[i].box != want[i].box || list[i].label != want[i].label)
                 fail_msg("%d: box %d, not %d; SEED=%d", i, list[i].box, want[i].box, (int)seed);
     }
-    assert_int_equal(nms(&(struct scored){0}, 0, NULL, 0.6, 100), 0);
+    assert_int_equal(nms(&(struct scored){0}, 0, NULL, 0.6, false, 100), 0);
+}
+
+/* Two boxes of different classes at an IoU of 0.8 and one that is apart. */
+static void test_nms_of_all_classes(void **state)
+{
+    (void)state;
+    static const float box[3][4] = { { 0, 0, 10, 10 }, { 0, 0, 10, 8 }, { 20, 20, 30, 30 } };
+    static const struct scored found[3] = { { 0.5f, 0, 1 }, { 0.9f, 1, 0 }, { 0.3f, 2, 1 } };
+    struct scored list[3];
+    memcpy(list, found, sizeof list);
+    assert_int_equal(nms(list, 3, box, 0.6, false, 100), 3);
+    memcpy(list, found, sizeof list);
+    assert_int_equal(nms(list, 3, box, 0.6, true, 100), 2);
+    assert_true(list[0].box == 1 && list[0].label == 0 && list[1].box == 2 && list[1].label == 1);
+    memcpy(list, found, sizeof list);
+    assert_int_equal(nms(list, 3, box, 0.85, true, 100), 3);
 }
 
 /* One stride of 8 on 32 x 24 pixels; distributions so sharp that the expectation is a bin. */
@@ -87,7 +103,7 @@ static void predict(float *row, int label, float logit, const int bin[4])
 static void test_postprocess(void **state)
 {
     (void)state;
-    const struct postprocess_config config = { CLASSES, REG_MAX, 0.05, 0.6, 2, kernels_wanted(NULL) };
+    const struct postprocess_config config = { CLASSES, REG_MAX, 0.05, 0.6, 2, table_under_test(), false };
     struct prior_grid grid;
     float pred[2 * PRIORS][CHANNELS];
     struct arena tmp;
@@ -132,7 +148,8 @@ static void test_postprocess(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nms_twin), cmocka_unit_test(test_postprocess),
+        cmocka_unit_test(test_nms_twin), cmocka_unit_test(test_nms_of_all_classes),
+        cmocka_unit_test(test_postprocess),
     };
     return cmocka_run_group_tests_name("detect: post-processing", tests, NULL, NULL);
 }

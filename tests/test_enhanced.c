@@ -116,7 +116,7 @@ static struct result run(struct fixture *f, struct graph_options options, int th
     float *before = memcpy(malloc(bytes), params->value, bytes);
     float *unread = calloc((size_t)params->trained, sizeof *unread);
     const struct binding to = { .params = params, .values = params->value, .gradients = gradient ? gradient : unread,
-                                .team = &team, .kernels = kernels_pick(NULL, &err) };
+                                .team = &team, .kernels = kernels_wanted(&err) };
     options.n = 2;
     options.h = HEIGHT;
     options.w = WIDTH;

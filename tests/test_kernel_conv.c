@@ -1,10 +1,10 @@
 /* tests/test_kernel_conv.c -- the kernels of convolutions, in float: products of matrices, depthwise rows and the
- * transforms of Winograd, of each instruction set that this machine has, against the plain ones, for 1 to 50 channels;
- * and the error of convolution by tiles against its definition in double.  Arrays are no larger than what may be read,
+ * transforms of Winograd, of the table under test against the plain one, for 1 to 50 channels; and the error of
+ * convolution by tiles against its definition in double.  Arrays are no larger than what may be read,
  * so that the address sanitizer sees a step too far. */
 #include "base/random.h"
-#include "kernel/kernels.h"
 #include "seed.h"
+#include "tables.h"
 #include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
@@ -16,8 +16,6 @@
 #include <cmocka.h>
 
 enum { CHANNELS = 50 };
-
-static const char *const isas[] = { "sse", "avx2", "avx512", "neon" };
 
 /* Normal random numbers of a stream; free() them. */
 static float *numbers(ptrdiff_t count, uint64_t stream)
@@ -182,7 +180,7 @@ static const struct kernel_case {
 
 static bool check(const struct kernel_case *row, const struct kernels *k, int c, bool add, int variant)
 {
-    const struct written want = row->run(kernels_pick("ref", NULL), c, add, variant);
+    const struct written want = row->run(plain_table(), c, add, variant);
     const struct written got = row->run(k, c, add, variant);
     bool ok = true;
     double scale = 1;
@@ -199,19 +197,17 @@ static bool check(const struct kernel_case *row, const struct kernels *k, int c,
     return ok;
 }
 
-static void test_instruction_sets(void **state)
+static void test_against_plain_table(void **state)
 {
+    const struct kernels *k = table_under_test();
     int failed = 0;
     (void)state;
-    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
-        const struct kernels *k = kernels_pick(isas[i], NULL);
-        if (!k)
-            printf("SKIP %s: not on this machine\n", isas[i]);
-        for (const struct kernel_case *row = cases; k && row->name; row++)
-            for (int variant = 0; variant < row->variants; variant++)
-                for (int c = 1; c <= CHANNELS; c++)
-                    failed += !check(row, k, c, false, variant) || !check(row, k, c, true, variant);
-    }
+    if (plain_is_under_test())
+        skip();
+    for (const struct kernel_case *row = cases; row->name; row++)
+        for (int variant = 0; variant < row->variants; variant++)
+            for (int c = 1; c <= CHANNELS; c++)
+                failed += !check(row, k, c, false, variant) || !check(row, k, c, true, variant);
     assert_int_equal(failed, 0);
 }
 
@@ -301,6 +297,7 @@ static void dw_by_tiles(const struct kernels *k, const float *d, const float *dy
 /* Measured: 2e-6 of the largest output, 1e-6 of the largest gradient of a filter. */
 static void test_error_of_tiles(void **state)
 {
+    const struct kernels *k = table_under_test();
     float *d = numbers(TILES * 36 * CHANNELS_IN, 1), *w = numbers(9 * CHANNELS_IN * OUT, 2);
     float *dy = numbers(TILES * 16 * OUT, 3), *y = numbers(TILES * 16 * OUT, 4);
     float *dw = numbers(9 * OUT * CHANNELS_IN, 5);
@@ -309,17 +306,12 @@ static void test_error_of_tiles(void **state)
     (void)state;
     direct(d, w, want_y);
     direct_dw(d, dy, want_dw);
-    for (size_t i = 0; i <= sizeof isas / sizeof *isas; i++) {
-        const struct kernels *k = kernels_pick(i ? isas[i - 1] : "ref", NULL);
-        if (!k)
-            continue;
-        by_tiles(k, d, w, y);
-        dw_by_tiles(k, d, dy, dw);
-        const double forward = error_of(y, want_y, TILES * 16 * OUT);
-        const double backward = error_of(dw, want_dw, 9 * OUT * CHANNELS_IN);
-        printf("%s: error %.2g of the largest output, %.2g of the largest gradient\n", k->name, forward, backward);
-        assert_true(forward <= 4e-6 && backward <= 3e-6);
-    }
+    by_tiles(k, d, w, y);
+    dw_by_tiles(k, d, dy, dw);
+    const double forward = error_of(y, want_y, TILES * 16 * OUT);
+    const double backward = error_of(dw, want_dw, 9 * OUT * CHANNELS_IN);
+    printf("%s: error %.2g of the largest output, %.2g of the largest gradient\n", k->name, forward, backward);
+    assert_true(forward <= 4e-6 && backward <= 3e-6);
     free(d);
     free(w);
     free(dy);
@@ -332,7 +324,7 @@ static void test_error_of_tiles(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_instruction_sets),
+        cmocka_unit_test(test_against_plain_table),
         cmocka_unit_test(test_error_of_tiles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,8 @@
-/* tests/test_kernel_rows.c -- the kernels that work on rows of pixels, in float: each instruction set that this
- * machine has against the plain table, with numbers of channels around every vector length and gaps between pixels. */
+/* tests/test_kernel_rows.c -- the kernels that work on rows of pixels, in float: the table under test against the
+ * plain one, with numbers of channels around every vector length and gaps between pixels. */
 #include "base/random.h"
-#include "kernel/kernels.h"
 #include "seed.h"
+#include "tables.h"
 #include <float.h>
 #include <inttypes.h>
 #include <math.h>
@@ -229,7 +229,7 @@ static bool check(const struct kernel_case *row, const struct kernels *k, int c,
     fill(want.z, SIZE, -1, 1, 8);
     memset(want.winner, 0, sizeof want.winner);
     got = want;
-    row->run(kernels_pick("ref", NULL), c, add, in, &want);
+    row->run(plain_table(), c, add, in, &want);
     row->run(k, c, add, in, &got);
     return same(got.y, want.y, k->name, row->name, c, add) && same(got.z, want.z, k->name, row->name, c, add)
         && memcmp(got.winner, want.winner, sizeof got.winner) == 0;
@@ -237,11 +237,13 @@ static bool check(const struct kernel_case *row, const struct kernels *k, int c,
 
 static void test_rows(void **state)
 {
-    static const char *const isas[] = { "sse", "avx2", "avx512", "neon" };
     static const int channels[] = { 1, 3, 4, 7, 8, 15, 16, 17, 24, 31, 33, 64, 65, CHANNELS };
     static struct inputs in;
+    const struct kernels *k = table_under_test();
     int failed = 0;
     (void)state;
+    if (plain_is_under_test())
+        skip();
     fill(in.a, SIZE, -8, 8, 1);
     fill(in.b, SIZE, -8, 8, 2);
     fill(in.scale, CHANNELS, 0.5, 2, 3);
@@ -249,24 +251,20 @@ static void test_rows(void **state)
     fill(in.mean, CHANNELS, -1, 1, 5);
     for (int i = 0; i < SIZE; i++)
         in.winner[i] = (unsigned char)(i * 7 % 9);
-    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
-        const struct kernels *k = kernels_pick(isas[i], NULL);
-        if (!k)
-            printf("SKIP %s: not on this machine\n", isas[i]);
-        for (const struct kernel_case *row = cases; k && row->name; row++)
-            for (size_t c = 0; c < sizeof channels / sizeof *channels; c++)
-                failed += !check(row, k, channels[c], false, &in) || !check(row, k, channels[c], true, &in);
-    }
+    for (const struct kernel_case *row = cases; row->name; row++)
+        for (size_t c = 0; c < sizeof channels / sizeof *channels; c++)
+            failed += !check(row, k, channels[c], false, &in) || !check(row, k, channels[c], true, &in);
     assert_int_equal(failed, 0);
 }
 
 /* The moments of a float's numbers are those of exact arithmetic, also beside a large mean; of equal numbers, too. */
 static void test_exact_moments(void **state)
 {
-    static const char *const isas[] = { "ref", "sse", "avx2", "avx512", "neon" };
     enum { ROWS = 1000, C = 19 };
     static float x[ROWS * C];
     long double mean[C] = {0}, m2[C] = {0};
+    const struct kernels *k = table_under_test();
+    double got[C], got_m2[C];
     (void)state;
     fill(x, ROWS * C, 99, 101, 9);
     for (int i = 0; i < ROWS * C; i++)
@@ -275,17 +273,12 @@ static void test_exact_moments(void **state)
         mean[i % C] += x[i] / (long double)ROWS;
     for (int i = 0; i < ROWS * C; i++)
         m2[i % C] += (x[i] - mean[i % C]) * (x[i] - mean[i % C]);
-    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
-        const struct kernels *k = kernels_pick(isas[i], NULL);
-        double got[C], got_m2[C];
-        if (k)
-            k->moments(ROWS, C, x, C, got, got_m2);
-        for (int c = 0; k && c < C; c++)
-            if (!(fabsl(got[c] - mean[c]) <= 1e-12L * mean[c] && fabsl(got_m2[c] - m2[c]) <= 1e-9L * m2[c]
-                  + 1e-20L && got_m2[c] >= 0))
-                fail_msg("%s: channel %d: %.17g %.17g, should be %.17Lg %.17Lg; SEED=%" PRIu64, isas[i], c, got[c],
-                         got_m2[c], mean[c], m2[c], seed());
-    }
+    k->moments(ROWS, C, x, C, got, got_m2);
+    for (int c = 0; c < C; c++)
+        if (!(fabsl(got[c] - mean[c]) <= 1e-12L * mean[c] && fabsl(got_m2[c] - m2[c]) <= 1e-9L * m2[c] + 1e-20L
+              && got_m2[c] >= 0))
+            fail_msg("%s: channel %d: %.17g %.17g, should be %.17Lg %.17Lg; SEED=%" PRIu64, k->name, c, got[c],
+                     got_m2[c], mean[c], m2[c], seed());
 }
 
 int main(void)

@@ -163,20 +163,19 @@ static void boxes_are_decoded(void **state)
 }
 
 /* boxes [k][4], scores [k], labels [k]: those of our own suppression. */
-static void boxes_are_suppressed(void **state)
+static int suppressed_boxes(const char *package, bool class_agnostic)
 {
-    const char *package = *state;
     struct network net = every_layer(true);
     const struct postprocess_config config = { net.classes, net.reg_max, usual.score_thr, usual.iou_thr, 100,
-                                               kernels_wanted(NULL) };
+                                               kernels_wanted(NULL), class_agnostic };
     struct onnx_options options = usual;
     struct error err = {0};
     struct arena tmp = {0};
     struct detected found[100];
     size_t numbers, had;
     int count = 0;
-    need(package);
     options.output = ONNX_SUPPRESSED;
+    options.class_agnostic = class_agnostic;
     export(&net, options);
     const struct prior_grid grid = grid_of(&net);
     float *raw = predict_raw(&net, H, W, in_folder("image"), &numbers), *have = run(package, 1, H, W, &had);
@@ -195,6 +194,14 @@ static void boxes_are_suppressed(void **state)
     free(raw);
     free(have);
     network_free(&net);
+    return count;
+}
+
+static void boxes_are_suppressed(void **state)
+{
+    const char *package = *state;
+    need(package);
+    assert_true(suppressed_boxes(package, true) < suppressed_boxes(package, false));
 }
 
 /* The official file, read and written again, computes what it did. */

@@ -1,6 +1,6 @@
-/* tests/test_op_gradients.c -- every layer, in double: forward against its plain definition, backward against central
- * differences, both with 1, 2 and 3 threads.  To test another layer, give it a definition (want_...) and rows.  Layers
- * of transformers: test_op_transformer.c. */
+/* tests/test_op_gradients.c -- every layer, in double, and in float by the table under test: forward against its plain
+ * definition, backward against central differences, both with 1, 2 and 3 threads.  To test another layer, give it a
+ * definition (want_...) and rows.  Layers of transformers: test_op_transformer.c. */
 #include "base/file.h"
 #include "op/ops.h"
 #include "op_check.h"
@@ -207,6 +207,7 @@ static double want_sum_taps(const struct trial *t, ptrdiff_t pixel, int c)
 #define LEVELS_OF(N, C)  { .n = N, .h = 19, .w = 1, .c = C, .lv = { 3, { 3, 2, 1 }, { 5, 1, 2 } } }
 #define NORM(...)        .attr.norm = { .eps = 1e-3, .momentum = 0.1, __VA_ARGS__ }
 #define CONV(STRIDE, PAD, GROUPS) .attr.conv = { STRIDE, PAD, GROUPS, false }
+#define UNIT(PAD)                 .attr.conv = { 1, PAD, 1, false, .pieces = 3 }
 
 static const struct op_case cases[] = {
     { &op_act, 1e-8, { MAP(1, 1, 1, 1) }, .attr.act = { ACT_NONE, 0 }, .want = want_act },
@@ -357,6 +358,14 @@ static const struct op_case cases[] = {
       .pending = 1, .act = ACT_SILU },
     { &op_conv, 1e-8, { MAP(2, 7, 5, 16), MAP(16, 3, 3, 16), VECTOR(16) }, .attr.conv = { 1, 1, 1, true },
       .want = want_conv, .dense = 6 },                                  /* direct */
+
+    /* On a matrix unit, where the table under test has one: 1x1, 5x5, strips of rows. */
+    { &op_conv, 1e-8, { MAP(2, 7, 5, 17), MAP(20, 1, 1, 17), VECTOR(20) }, UNIT(0), .want = want_conv, .dense = 6,
+      .with_unit = true, .pending = 1, .act = ACT_LEAKY_RELU },
+    { &op_conv, 1e-8, { LEVELS_OF(2, 16), MAP(17, 5, 5, 16) }, UNIT(2), .want = want_conv, .dense = 6,
+      .with_unit = true },
+    { &op_conv, 1e-7, { MAP(1, 9, 13, 32), MAP(33, 3, 3, 32), VECTOR(33) }, UNIT(1), .want = want_conv, .dense = 6,
+      .with_unit = true, .pending = 1, .act = ACT_SILU },
     {0} };
 
 static void test_cases(void **state)

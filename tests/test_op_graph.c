@@ -3,9 +3,9 @@
  * central differences; the same bits for planned and separate memory and for any number of threads; the same numbers,
  * but for rounding, with nothing pending.  A new graph is a function and a row. */
 #include "base/random.h"
-#include "kernel/kernels.h"
 #include "layers.h"
 #include "seed.h"
+#include "tables.h"
 #include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
@@ -246,7 +246,7 @@ static void open_net(struct net *net, const struct graph_case *row, const struct
     build(net, row, v);
     net->gradient = calloc((size_t)net->params.trained, sizeof *net->gradient);
     const struct binding to = { .params = &net->params, .values = net->params.value, .gradients = net->gradient,
-                                .team = &net->team, .kernels = kernels_pick(NULL, NULL) };
+                                .team = &net->team, .kernels = table_under_test() };
     if (!graph_bind(&net->graph, &to, &err))
         fail_msg("%s", err.text);
 }
@@ -459,7 +459,7 @@ static void test_parameters_of_the_first_run(void **state)
     graph_free(&net.graph);
     build(&net, &cases[1], &evaluation);
     const struct binding to = { .params = &net.params, .values = net.params.value, .team = &net.team,
-                                .kernels = kernels_pick(NULL, NULL) };
+                                .kernels = table_under_test() };
     assert_true(graph_bind(&net.graph, &to, &err));
     assert_true(first == forward(&net));
     close_net(&net);

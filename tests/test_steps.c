@@ -1,8 +1,8 @@
 /* tests/test_steps.c -- steps of the optimisers: AdamW, Adam and SGD, clipping, groups and averages against the
  * textbook in double; the schedules against their closed forms. */
 #include "base/random.h"
-#include "kernel/kernels.h"
 #include "seed.h"
+#include "tables.h"
 #include "train/optimizer.h"
 #include <inttypes.h>
 #include <math.h>
@@ -175,7 +175,7 @@ static const char *run_case(const struct optimizer_case *row, struct config *con
     struct error err = {0};
     const char *wrong = NULL;
     make_params(&params);
-    assert_true(optimizer_init(&o, config, &params, kernels_wanted(NULL), &err));
+    assert_true(optimizer_init(&o, config, &params, table_under_test(), &err));
     struct textbook book = { .x = calloc((size_t)params.total, sizeof *book.x) };
     for (ptrdiff_t k = 0; k < params.total; k++)
         book.x[k].value = book.x[k].average = params.value[k];
@@ -225,7 +225,7 @@ static void test_bits(void **state)
         make_params(&params);
         make_params(&start);
         const size_t bytes = (size_t)params.total * sizeof(float);
-        assert_true(optimizer_init(&o, &config, &params, kernels_wanted(NULL), NULL));
+        assert_true(optimizer_init(&o, &config, &params, table_under_test(), NULL));
         for (int step = 1; step <= 5; step++) {
             make_gradient(&o, step);
             optimizer_rate(&o);

@@ -43,15 +43,15 @@ struct nanodet {
     struct model model;
     struct detector detector;
     struct picture picture;                             /* the caller's pixels, B, G, R */
-    struct nanodet_detection found[DETECTOR_KEPT];
+    struct nanodet_detection *found;                    /* [detector.rules.max_kept] */
 };
 
 static bool open_detector(struct nanodet *n, const struct nanodet_options *options, struct error *err)
 {
     struct names notes = {0};
     int threads;
-    const double score = options->score_thr != 0 ? options->score_thr : 0.35;
-    if (!(score > 0 && score < 1))
+    const double score = options->score_thr;
+    if (!(score >= 0 && score < 1))
         return misuse(err, "score_thr must be from 0 to 1, not %g", score);
     if (!options->weights)
         return misuse(err, "no weights are given");
@@ -59,8 +59,10 @@ static bool open_detector(struct nanodet *n, const struct nanodet_options *optio
                  && read_config(&n->config, options->config, options->overrides, err)
                  && model_open(&n->model, &n->config, err)
                  && model_load(&n->model, options->weights, LOAD_TO_RUN, n->model.params.value, &notes, err)
-                 && detector_init(&n->detector, &n->model, n->model.params.value, threads, err);
-    n->detector.rules.score_thr = score;
+                 && detector_init(&n->detector, &n->model, n->model.params.value, threads, err)
+                 && (n->found = new_array((size_t)n->detector.rules.max_kept, sizeof *n->found, err));
+    if (ok)
+        n->detector.rules.score_thr = score > 0 ? score : config_shown_score(&n->config);
     names_free(&notes);
     return ok;
 }
@@ -84,6 +86,7 @@ void nanodet_close(struct nanodet *n)
     model_free(&n->model);
     config_free(&n->config);
     picture_free(&n->picture);
+    free(n->found);
     free(n);
 }
 

@@ -20,7 +20,7 @@ const void *find_row(const char *name, const void *rows, size_t row_size)
 }
 
 /* Optimal string alignment distance (Damerau 1964, each part edited once). */
-static int edits(const char *a, const char *b)
+int edit_distance(const char *a, const char *b)
 {
     enum { LONGEST = 80 };
     int cost[3][LONGEST + 1];
@@ -44,7 +44,7 @@ const char *nearest_name(const char *name, const void *rows, size_t row_size)
     const char *best = "", *have;
     int fewest = -1;
     for (size_t i = 0; (have = name_at(rows, row_size, i)); i++) {
-        const int d = edits(name, have);
+        const int d = edit_distance(name, have);
         if (fewest < 0 || d < fewest) {
             fewest = d;
             best = have;

@@ -7,7 +7,9 @@
 /* The row called name, or NULL. */
 const void *find_row(const char *name, const void *rows, size_t row_size);
 
-/* The row's name that takes the fewest edits from name (insert, delete, replace, swap of neighbours); "" if the
- * table is empty. */
+/* Inserted, deleted, replaced letters and swaps of neighbours that lead from a to b; of each the first 80 letters. */
+int edit_distance(const char *a, const char *b);
+
+/* The row's name that takes the fewest edits from name; "" if the table is empty. */
 const char *nearest_name(const char *name, const void *rows, size_t row_size);
 #endif

@@ -52,16 +52,17 @@ static bool take_option(struct args *args, int *i, int argc, char **argv, struct
     return true;
 }
 
-/* The text before = is a dotted key.  Where any number of files may follow, its first part must be a known one. */
-static bool is_override(const struct command *command, const char *text)
+/* The text before = is a dotted key.  Where a file may stand, the name of an existing one is a path. */
+static bool is_override(const struct args *args, const char *text)
 {
+    const struct command *command = args->command;
     const size_t length = strcspn(text, "=");
     if (!strstr(command->usage, "KEY=VALUE") || !text[length] || !isalpha((unsigned char)*text))
         return false;
     for (size_t i = 0; i < length; i++)
         if (!isalnum((unsigned char)text[i]) && !strchr("_-.", text[i]))
             return false;
-    return command->max != MANY || config_knows(text);
+    return args->rest_count >= command->max || !(file_exists(text) || folder_exists(text));
 }
 
 static bool take_all(struct args *args, int argc, char **argv, struct error *err)
@@ -78,7 +79,7 @@ static bool take_all(struct args *args, int argc, char **argv, struct error *err
                 return false;
         } else if (options && text[0] == '-' && text[1])
             return misuse(err, "%s: %.60s: no such option; they begin with two dashes", args->command->name, text);
-        else if (is_override(args->command, text))
+        else if (is_override(args, text))
             args->overrides[args->override_count++] = text;
         else
             args->rest[args->rest_count++] = text;

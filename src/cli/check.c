@@ -1,11 +1,14 @@
 /* cli/check.c -- every problem of a configuration at once, a line each: what would end a training or a test as a
  * problem, what it would only pass over as a note. */
+#include "base/machine.h"
 #include "base/memory.h"
 #include "base/table.h"
 #include "cli/commands.h"
+#include "data/data_paths.h"
 #include "data/dataset_read.h"
 #include "data/picture.h"
 #include "model/model.h"
+#include "train/advice.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +21,7 @@ struct checker {
     struct config config;
     struct names problems;
     struct text notes;
+    int train_images;                   /* 0: not known */
     int worst;                          /* exit of the worst problem */
 };
 
@@ -169,19 +173,20 @@ static bool check_set(struct checker *k, const char *section, const struct data_
     const struct texts *classes = &k->config.class_names;
     struct dataset data = {0};
     struct error problem = {0};
-    char missing[64];
-    snprintf(missing, sizeof missing, "%s.%s", section, source.img_path ? "ann_path" : "img_path");
-    if (!config_need(&k->config, missing, &problem))
-        return found(k, &problem, err);
+    for (int i = 0; i < 2; i++)
+        if (!data_path_there(&k->config, section, data_path_keys[i], &problem) && !found(k, &problem, err))
+            return false;
+    if (problem.exit)
+        return true;
     const bool read = dataset_read(&data, &source, &problem);
     int *label = new_array((size_t)data.category_count, sizeof *label, err);
     bool ok = label
            && (read ? dataset_labels(&data, classes->at, classes->count, label, &problem) || found(k, &problem, err)
                     : found_in_set(k, section, &data, &problem, err))
-           && check_images(k, section, &data, source.img_path, err);
-    if (read && data.image_count < k->config.batch_size)
-        text_add(&k->notes, "%s: %d images, fewer than a batch of %d\n", section, data.image_count,
-                 k->config.batch_size);
+           && (data_images_there(&k->config, section, &data, &problem)
+               ? check_images(k, section, &data, source.img_path, err) : found(k, &problem, err));
+    if (read && config == &k->config.train)
+        k->train_images = data.image_count;
     struct text notes = {0};
     dataset_notes_text(&data, &notes);
     for (char *rest, *line = notes.s ? strtok_r(notes.s, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
@@ -190,6 +195,22 @@ static bool check_set(struct checker *k, const char *section, const struct data_
     text_free(&notes);
     free(label);
     dataset_free(&data);
+    return ok;
+}
+
+/* What is allowed and yet spoils a training, as notes; what the model itself takes is known only if it can be built. */
+static bool check_advice(struct checker *k, struct error *err)
+{
+    struct names warnings = {0};
+    struct model model = {0};
+    struct error problem = {0};
+    const bool open = model_open(&model, &k->config, &problem);
+    const bool ok = config_advice(&k->config, k->train_images, &warnings, err)
+                 && (!open || memory_advice(&model, machine_memory(), &warnings, err));
+    for (int i = 0; i < warnings.count; i++)
+        text_add(&k->notes, "WARNING: %s\n", warnings.list[i]);
+    names_free(&warnings);
+    model_free(&model);
     return ok;
 }
 
@@ -241,6 +262,7 @@ bool check_run(const struct args *args, struct error *err)
       && check_weights(&k, "schedule.load_model", err) && check_weights(&k, "model.arch.backbone.pretrain", err)
       && check_weights(&k, "model.arch.backbone.pretrained", err)
       && check_set(&k, "data.train", &k.config.train, err) && check_set(&k, "data.val", &k.config.val, err)
+      && (k.worst == 2 || check_advice(&k, err))
       && text_ok(&k.notes, err);
     ok = report(&k, ok, err);
     config_free(&k.config);

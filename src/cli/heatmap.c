@@ -12,7 +12,7 @@ const struct option heatmap_options[] = {
     { "weights", "FILE",   NULL,   "the model's weights, whatever their format (default: schedule.load_model)" },
     { "out",     "DIR",    NULL,   "write IMAGE_LAYER there, an image for each layer" },
     { "layer",   "NAME",   NULL,   "a layer as info calls it (default: the levels that the neck hands to the head)" },
-    { "score",   "NUMBER", "0.35", "explain detections above this, or else the best" },
+    { "score",   "NUMBER", NULL,   "explain detections above this, or else the best (default as for predict)" },
     {0} };
 
 struct heatmap {
@@ -62,7 +62,7 @@ static bool open_heatmap(struct heatmap *h, const struct args *args, struct erro
     double score = 0;
     if (!h->out)
         return misuse(err, "heatmap: --out DIR must be given");
-    return args_real(args, "score", 0.0001, 0.9999, &score, err) && session_open(s, args, err)
+    return session_open(s, args, err) && session_score(s, args, &score, err)
         && grad_cam_init(&h->cam, &s->model, args_text(args, "layer"), score, args->threads, err)
         && session_load(s, args, err) && make_folders(h->out, err);
 }

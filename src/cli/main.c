@@ -1,4 +1,6 @@
+#include "base/file.h"
 #include "cli/commands.h"
+#include "kernel/kernels.h"
 #include "nanodet.h"
 #include <ctype.h>
 #include <errno.h>
@@ -14,11 +16,26 @@ static void print_error(const char *text)
     fputc('\n', stderr);
 }
 
+/* The last table of kernels is the default. */
+static bool print_version(struct error *err)
+{
+    struct text usable = {0}, missing = {0};
+    kernels_names(true, &usable);
+    kernels_names(false, &missing);
+    const bool ok = text_ok(&usable, err) && text_ok(&missing, err);
+    if (ok)
+        printf("nanodet %s\nkernels:%s\nkernels not on this machine:%s\n", NANODET_VERSION, usable.s,
+               missing.s ? missing.s : " none");
+    text_free(&usable);
+    text_free(&missing);
+    return ok;
+}
+
 static bool run(const struct args *args, struct error *err)
 {
     if (args->version)
-        printf("nanodet %s\n", NANODET_VERSION);
-    else if (args->help)
+        return print_version(err);
+    if (args->help)
         args_help(args, commands, stdout);
     else
         return args->command->run(args, err);

@@ -14,7 +14,7 @@ const struct option predict_options[] = {
     { "weights", "FILE",   NULL,   "the model's weights, whatever their format (default: schedule.load_model)" },
     { "out",     "DIR",    NULL,   "write the images there, with boxes drawn" },
     { "json",    "FILE",   NULL,   "write the detections there; without --out and --json they are lines here" },
-    { "score",   "NUMBER", "0.35", "leave out detections below this" },
+    { "score",   "NUMBER", NULL,   "leave out detections below this (default: 0.35, or a test.score_thr that is set)" },
     {0} };
 
 struct predictor {
@@ -27,14 +27,16 @@ struct predictor {
 static bool write_drawn(const struct predictor *p, struct picture *picture, const char *name, struct error *err)
 {
     const struct detector *d = &p->detector;
-    struct drawn_box boxes[DETECTOR_KEPT];
-    for (int i = 0; i < d->count[0]; i++) {
+    struct drawn_box *boxes = new_array((size_t)d->rules.max_kept, sizeof *boxes, err);
+    for (int i = 0; boxes && i < d->count[0]; i++) {
         const struct detected *f = &d->found[i];
         boxes[i] = (struct drawn_box){ { f->box[0], f->box[1], f->box[2] - f->box[0], f->box[3] - f->box[1] },
                                        f->label, p->session.config.class_names.at[f->label], f->score };
     }
-    return draw_boxes(picture->p, picture->width, picture->height, boxes, d->count[0], err)
-        && image_write(picture, p->out, name, err);
+    const bool ok = boxes && draw_boxes(picture->p, picture->width, picture->height, boxes, d->count[0], err)
+                 && image_write(picture, p->out, name, err);
+    free(boxes);
+    return ok;
 }
 
 static bool add_detection(cJSON *list, const struct predictor *p, const struct detected *f)
@@ -166,7 +168,7 @@ static bool open_predictor(struct predictor *p, const struct args *args, struct 
     struct session *s = &p->session;
     const char *json = args_text(args, "json");
     double score = 0;
-    const bool ok = args_real(args, "score", 0.0001, 0.9999, &score, err) && session_open(s, args, err)
+    const bool ok = session_open(s, args, err) && session_score(s, args, &score, err)
                  && session_load(s, args, err)
                  && detector_init(&p->detector, &s->model, s->model.params.value, args->threads, err)
                  && (!p->out || make_folders(p->out, err))

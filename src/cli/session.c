@@ -31,6 +31,12 @@ bool session_load(struct session *s, const struct args *args, struct error *err)
     return ok;
 }
 
+bool session_score(const struct session *s, const struct args *args, double *score, struct error *err)
+{
+    *score = config_shown_score(&s->config);
+    return args_real(args, "score", 0.0001, 0.9999, score, err);
+}
+
 void show_progress(int before, int done, int all)
 {
     enum { LINES = 4 };

@@ -16,6 +16,9 @@ void session_close(struct session *);
 /* The weights of --weights, or else of schedule.load_model; exit 2 without either.  Says on stderr what it took. */
 bool session_load(struct session *, const struct args *, struct error *);
 
+/* The score above which detections are shown: --score, or else config_shown_score. */
+bool session_score(const struct session *, const struct args *, double *score, struct error *);
+
 /* "120 of 500 images", after `before` of them: a line that changes on a terminal, else one at every quarter. */
 void show_progress(int before, int done, int all);
 

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/table.h"
+#include "base/text.h"
 #include "config/section.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -144,6 +145,21 @@ static bool read_rules(struct config *config, struct error *err)
     return true;
 }
 
+/* VisDrone images have several hundred objects: its protocol counts 500 detections per image. */
+static bool read_test(struct config *config, struct error *err)
+{
+    static const struct place preset = { "preset", 0 };
+    const char *path = "test.max_per_image";
+    const struct entry *test = tree_find(&config->root, "test");
+    if (config->val.name == DATASET_VISDRONE && (entry_null(test) || test->kind == SECTION)
+        && entry_null(tree_find(&config->root, path))) {
+        struct entry *e = tree_place(&config->root, path, preset, err);
+        if (!e || !entry_set(e, "500", err))
+            return false;
+    }
+    return section_read(config, "test", test_keys, &config->test, err);
+}
+
 bool config_parse(struct config *config, const void *yaml, size_t size, const char *file, const char *const *overrides,
                   int count, struct error *err)
 {
@@ -157,7 +173,7 @@ bool config_parse(struct config *config, const void *yaml, size_t size, const ch
     return ok && read_resume(config, err)
         && section_read(config, "", config_keys, config, err)
         && section_read(config, "data.train", data_keys, &config->train, err)
-        && section_read(config, "data.val", data_keys, &config->val, err)
+        && section_read(config, "data.val", data_keys, &config->val, err) && read_test(config, err)
         && read_rules(config, err) && ranges_ordered(config, "data.train", &config->train, err)
         && ranges_ordered(config, "data.val", &config->val, err)
         && cached_whole(config, "data.train", &config->train, err)
@@ -206,13 +222,12 @@ bool config_need(const struct config *config, const char *path, struct error *er
     return (text && *text) || misuse(err, "%s: %s must be given", config->file, path);
 }
 
-bool config_knows(const char *name)
+double config_shown_score(const struct config *config)
 {
-    const size_t length = strcspn(name, ".");
-    for (const struct key *key = config_keys; key->name; key++)
-        if (strncmp(key->name, name, length) == 0 && strcspn(key->name, ".") == length)
-            return true;
-    return false;
+    const struct entry *e = tree_find(&config->root, "test.score_thr");
+    const struct key *key = find_row("score_thr", test_keys, sizeof *test_keys);
+    const double score = config->test.score_thr;
+    return e->place.file == command_line.file || score != strtod(key->preset, NULL) ? score : 0.35;
 }
 
 void config_write(const struct config *config, struct text *out)
@@ -224,6 +239,7 @@ void config_manual(struct text *out)
 {
     keys_manual("", config_keys, out);
     keys_manual("data.{train,val}", data_keys, out);
+    keys_manual("test", test_keys, out);
 }
 
 /* ---- --resume ---- */
@@ -258,10 +274,22 @@ static bool same_value(const struct entry *a, const struct entry *b, bool *same,
     return ok;
 }
 
+/* The row of a key of the room's tables, or NULL. */
+static const struct key *find_key(const char *path)
+{
+    const struct key *key = find_row(path, config_keys, sizeof *config_keys);
+    for (const struct key_table *table = key_tables; !key && table->section; table++) {
+        const size_t length = strlen(table->section);
+        if (length && starts_with(path, table->section) && path[length] == '.')
+            key = find_row(path + length + 1, table->keys, sizeof *table->keys);
+    }
+    return key || !starts_with(path, "test.") ? key : find_row(ANY_OTHER_KEY, test_keys, sizeof *test_keys);
+}
+
 static bool differences(const struct entry *a, const struct entry *b, const char *path, struct names *names,
                         struct error *err)
 {
-    const struct key *key = find_row(path, config_keys, sizeof *config_keys);
+    const struct key *key = find_key(path);
     bool same, ok = true;
     if (find_row(path, free_keys, sizeof *free_keys) || (key && key->type == KEY_IGNORED))
         return true;

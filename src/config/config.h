@@ -63,6 +63,12 @@ struct schedule_config {
     struct { enum lr_schedule_name name; int t_max; double eta_min, gamma; struct ints milestones; } lr_schedule;
 };
 
+struct test_config {                        /* which predictions are detections, wherever the model is run */
+    int max_per_image;                      /* the best of an image; 1 .. 5000 */
+    double score_thr, nms_iou;              /* scores exceed the first, overlaps (IoU) do not exceed the second */
+    bool class_agnostic_nms;                /* boxes of different classes suppress each other, too */
+};
+
 struct config {
     const char *save_dir;
     struct { enum averager averager; double decay; enum arch arch; int detach_epoch; struct texts freeze; } model;
@@ -73,6 +79,7 @@ struct config {
     enum evaluator_name evaluator;
     enum save_key save_key;                 /* what makes a model the best */
     struct { int interval; double checkpoint_minutes; } log;
+    struct test_config test;
     struct texts class_names;
     int seed;
 
@@ -105,8 +112,9 @@ struct place_text config_place(const struct config *, const char *path);
 /* Exit 2 if there is no such scalar or it is empty: for keys that only some commands need. */
 bool config_need(const struct config *, const char *path, struct error *);
 
-/* The first component of a dotted name is one of a configuration ("data" of data.train.img_path). */
-bool config_knows(const char *name);
+/* The score above which detections are shown to people: test.score_thr if it was set, be it on the command line or to
+ * another value than its preset, which lets almost everything through for scoring; else 0.35. */
+double config_shown_score(const struct config *);
 
 /* The resolved configuration as YAML, every key with its value; sections of the model once they have been read. */
 void config_write(const struct config *, struct text *);

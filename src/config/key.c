@@ -98,13 +98,22 @@ static struct wanted wanted(const struct key *key)
     return t;
 }
 
+/* What a key takes, for those who gave it something else of the same kind. */
+static const struct hint { const char *name, *text; } hints[] = {
+    { "pipeline.normalize", ": means and deviations of blue, green and red; for grey images repeat each three times, "
+                            "as in [[127, 127, 127], [64, 64, 64]]" },
+    {0} };
+
 static bool unwanted(const struct key *key, const char *path, const struct entry *e, struct error *err)
 {
     const struct place_text at = place_text(e->place, path);
     const struct wanted want = wanted(key);
+    const struct hint *hint = find_row(key->name, hints, sizeof *hints);
+    const char *more = hint ? hint->text : "";
     if (e->kind == SCALAR)
-        return misuse(err, "%s must be %s, not '%.60s'", at.s, want.s, e->text);
-    return misuse(err, "%s must be %s, not a %s of %d", at.s, want.s, e->kind == LIST ? "list" : "section", e->count);
+        return misuse(err, "%s must be %s, not '%.60s'%s", at.s, want.s, e->text, more);
+    return misuse(err, "%s must be %s, not a %s of %d%s", at.s, want.s, e->kind == LIST ? "list" : "section", e->count,
+                  more);
 }
 
 /* ---- from an entry to a member ---- */
@@ -258,6 +267,8 @@ void keys_manual(const char *section, const struct key *keys, struct text *out)
             text_add(out, "; must be given\n");
         else if (*key->preset == '=')
             text_add(out, "; as %s unless given\n", key->preset + 1);
+        else if (*key->preset == '#')
+            text_add(out, "; the number of %s unless given\n", key->preset + 1);
         else
             text_add(out, "%s%s\n", *key->preset ? "; preset " : "; none unless given", key->preset);
     }

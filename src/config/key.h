@@ -30,7 +30,8 @@ struct key {
     size_t offset, size; enum key_type type;            /* of the member it sets; none: KEY_SECTION, KEY_IGNORED */
     const struct word *words;
     const char *preset;                     /* YAML, as a user would write it; NULL: must be given; "=name": the value
-                                               of that key, of the same section or else counted from the top */
+                                               of that key, of the same section or else counted from the top;
+                                               "#name": how many items the list of that key at the top has */
     double min, max;
     const char *help;
 };

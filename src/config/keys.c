@@ -98,7 +98,7 @@ const struct key config_keys[] = {
     { "log.checkpoint_minutes", FIELD(config, log.checkpoint_minutes), "10", 0.01, 1e6,
       "between two checkpoints within an epoch" },
     { "cudnn_benchmark", .type = KEY_IGNORED, .help = "no effect: there is no GPU" },
-    { "test",            .type = KEY_IGNORED, .help = "no effect, as upstream" },
+    { "test", .type = KEY_SECTION },
     {0} };
 
 const struct key data_keys[] = {                 /* data.train, data.val */
@@ -135,6 +135,19 @@ const struct key data_keys[] = {                 /* data.train, data.val */
     { "use_keypoint",      .type = KEY_IGNORED, .help = "no effect: boxes only" },
     { "load_mosaic",       .type = KEY_IGNORED, .help = "no effect, as upstream" },
     {0} };
+
+const struct key test_keys[] = {
+    { "max_per_image", FIELD(test_config, max_per_image), "100", 1, 5000,
+      "most detections per image; preset 500 if data.val.name is VisDroneDataset" },
+    { "score_thr", FIELD(test_config, score_thr), "0.05", 0.0001, 0.9999, "detections have scores above this" },
+    { "nms_iou",   FIELD(test_config, nms_iou),   "0.6", 0, 1, "NMS removes boxes with an IoU above this" },
+    { "class_agnostic_nms", FIELD(test_config, class_agnostic_nms), "false", 0, 0,
+      "NMS compares boxes of all classes, not only of the same class" },
+    { ANY_OTHER_KEY, .type = KEY_IGNORED, .help = "other keys of a file: no effect, as upstream" },
+    {0} };
+
+const struct key_table key_tables[] = {
+    { "", config_keys }, { "data.train", data_keys }, { "data.val", data_keys }, { "test", test_keys }, {0} };
 
 const struct key rule_keys[] = {
     { "lr_mult",    FIELD(param_rule, lr_mult),    "1", 0, 1e6, "factor of the learning rate" },

@@ -1,7 +1,9 @@
 /* config/section.c -- a section of the tree against a table of keys. */
 #include "base/memory.h"
 #include "base/table.h"
+#include "base/text.h"
 #include "config/section.h"
+#include "config/suggest.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -40,14 +42,36 @@ static bool note_ignored(struct config *config, const char *path, struct error *
     return names_add(&config->ignored, path, err);
 }
 
+/* The row of an entry.  An unknown key is accepted only in a file: on the command line it is a misspelling. */
+static const struct key *find_key(const struct config *config, const char *name, const struct entry *e,
+                                  const struct key *keys)
+{
+    const struct key *key = find_row(name, keys, sizeof *keys);
+    const bool is_value = e->kind != SECTION || e->count == 0;
+    return key || !is_value || is_group(name, keys) || e->place.file != config->file
+         ? key : find_row(ANY_OTHER_KEY, keys, sizeof *keys);
+}
+
+static bool unknown(const struct config *config, const char *section, const struct key *keys, const char *place,
+                    const char *path, struct error *err)
+{
+    struct text nearest = {0};
+    const bool near = suggest_keys(config, section, keys, path, &nearest);
+    if (text_ok(&nearest, err))
+        misuse(err, "%s: no such key; did you mean %s?%s", place, nearest.s,
+               near ? "" : " nanodet check --keys lists all keys");
+    text_free(&nearest);
+    return false;
+}
+
 /* Looks at each entry of e, which is called `group` within the section; an unknown group is told by what it holds. */
 static bool all_known(struct config *config, const char *section, const char *group, const struct entry *e,
                       const struct key *keys, struct error *err)
 {
     for (const struct entry *child = e->child; child; child = child->next) {
         const struct path name = path_of(group, child->name), full = path_of(section, name.s);
-        const struct key *key = find_row(name.s, keys, sizeof *keys);
-        const bool names_table = *section && !*group && strcmp(child->name, "name") == 0;
+        const struct key *key = find_key(config, name.s, child, keys);
+        const bool names_table = starts_with(section, "model.") && !*group && strcmp(child->name, "name") == 0;
         bool ok = true;
         if (strchr(child->name, '.'))
             ok = misuse(err, "%s: keys nest, line below line; dots are for the command line",
@@ -60,8 +84,7 @@ static bool all_known(struct config *config, const char *section, const char *gr
             ok = entry_null(child) || child->kind == SECTION
               || misuse(err, "%s is a section of keys", place_text(child->place, full.s).s);
         else
-            ok = misuse(err, "%s: no such key; did you mean %s?", place_text(child->place, full.s).s,
-                        path_of(section, nearest_name(name.s, keys, sizeof *keys)).s);
+            ok = unknown(config, section, keys, place_text(child->place, full.s).s, full.s, err);
         if (!ok && !carry_on(config, err))
             return false;
     }
@@ -76,14 +99,21 @@ static bool preset_value(struct entry *value, const struct config *config, const
 {
     if (!key->preset)
         return true;
-    if (*key->preset != '=') {
-        const bool ok = tree_parse(value, key->preset, strlen(key->preset), at_preset.file, err);
+    const char *text = key->preset;
+    char count[16];
+    if (*text == '#') {
+        const struct entry *list = tree_find(&config->root, text + 1);
+        snprintf(count, sizeof count, "%d", list && list->kind == LIST ? list->count : 0);
+        text = count;
+    }
+    if (*text != '=') {
+        const bool ok = tree_parse(value, text, strlen(text), at_preset.file, err);
         value->place = at_preset;
         return ok;
     }
-    const struct entry *like = tree_find(section, key->preset + 1);
+    const struct entry *like = tree_find(section, text + 1);
     if (entry_null(like))
-        like = tree_find(&config->root, key->preset + 1);
+        like = tree_find(&config->root, text + 1);
     if (like)
         value->place = like->place;
     return !like || entry_copy(value, like, err);

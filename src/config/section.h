@@ -3,7 +3,13 @@
 #define CONFIG_SECTION_H
 #include "config/config.h"
 
-extern const struct key config_keys[], data_keys[], rule_keys[];
+extern const struct key config_keys[], data_keys[], test_keys[], rule_keys[];
+
+/* The tables that stand for sections of every configuration; ends with {0}. */
+extern const struct key_table { const char *section; const struct key *keys; } key_tables[];
+
+/* The name of a row that stands for every key of a file that no other row names. */
+#define ANY_OTHER_KEY "*"
 
 /* section_read on a section at hand, which is called prefix in messages. */
 bool entry_read(struct config *, struct entry *section, const char *prefix, const struct key *keys, void *to,

@@ -11,6 +11,7 @@ struct anchor { char *name; const struct entry *entry; };
 struct reader {
     yaml_parser_t yaml;
     const char *file;
+    const char *text; size_t size;              /* the document */
     int entries;
     struct anchor *anchors;
     int anchor_count, anchor_capacity;
@@ -89,10 +90,24 @@ bool entry_copy(struct entry *to, const struct entry *from, struct error *err)
 
 /* ---- reading ---- */
 
+/* Line `wanted`, counted from 0, is indented with a tab, which YAML does not allow. */
+static bool indented_with_tab(const struct reader *r, size_t wanted)
+{
+    const char *at = r->text, *const end = at + r->size;
+    for (; at < end && wanted > 0; at++)
+        wanted -= *at == '\n';
+    while (at < end && *at == ' ')
+        at++;
+    return at < end && *at == '\t';
+}
+
 static bool next_event(struct reader *r, yaml_event_t *event)
 {
     if (yaml_parser_parse(&r->yaml, event))
         return true;
+    const size_t line = r->yaml.problem_mark.line;
+    if (indented_with_tab(r, line))
+        return misuse(r->err, "%s:%zu: the line is indented with a tab; YAML wants spaces", r->file, line + 1);
     return misuse(r->err, "%s:%zu: %s", r->file, r->yaml.problem_mark.line + 1,
                   r->yaml.problem ? r->yaml.problem : "not valid YAML");
 }
@@ -248,7 +263,7 @@ static bool read_document(struct reader *r, struct entry *root)
 
 bool tree_parse(struct entry *root, const void *yaml, size_t size, const char *file, struct error *err)
 {
-    struct reader r = { .file = file, .err = err };
+    struct reader r = { .file = file, .text = yaml, .size = size, .err = err };
     *root = (struct entry){0};
     if (!yaml_parser_initialize(&r.yaml))
         return fail(err, "%s: out of memory", file);

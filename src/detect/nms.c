@@ -1,7 +1,6 @@
 #include "detect/nms.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 static int by_score(const void *a, const void *b)
@@ -28,7 +27,7 @@ static float iou_shifted(const float p[4], const float q[4], float shift)
     return common / (area_a + area_b - common);
 }
 
-int nms(struct scored *list, int count, const float (*box)[4], double iou_thr, int max_kept)
+int nms(struct scored *list, int count, const float (*box)[4], double iou_thr, bool class_agnostic, int max_kept)
 {
     float largest = -INFINITY;
     int kept = 0;
@@ -38,10 +37,11 @@ int nms(struct scored *list, int count, const float (*box)[4], double iou_thr, i
     qsort(list, (size_t)count, sizeof *list, by_score);
     for (int i = 0; i < count && kept != max_kept; i++) {
         const struct scored s = list[i];
-        const float shift = (float)s.label * (largest + 1);
+        const float shift = class_agnostic ? 0 : (float)s.label * (largest + 1);
         bool covered = false;
         for (int k = 0; k < kept && !covered; k++)
-            covered = list[k].label == s.label && iou_shifted(box[list[k].box], box[s.box], shift) > iou_thr;
+            covered = (class_agnostic || list[k].label == s.label)
+                   && iou_shifted(box[list[k].box], box[s.box], shift) > iou_thr;
         if (!covered)
             list[kept++] = s;
     }

@@ -60,7 +60,8 @@ bool postprocess(const struct postprocess_config *config, const struct prior_gri
         if (scores > before)
             clipped_box(config, grid, i, row + config->classes, box[i]);
     }
-    *count = nms(list, scores, (const float (*)[4])box, config->iou_thr, config->max_kept);
+    *count = nms(list, scores, (const float (*)[4])box, config->iou_thr, config->class_agnostic,
+                 config->max_kept);
     for (int i = 0; i < *count; i++) {
         out[i] = (struct detected){ .score = list[i].score, .label = list[i].label };
         memcpy(out[i].box, box[list[i].box], sizeof out[i].box);

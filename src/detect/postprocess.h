@@ -12,6 +12,7 @@ struct postprocess_config {
     double score_thr, iou_thr;      /* 0 < score_thr < 1; the original's are 0.05 and 0.6 */
     int max_kept;                   /* >= 1; 100 */
     const struct kernels *kernels;
+    bool class_agnostic;            /* see detect/nms.h */
 };
 
 /* Of every prior of one image the box, integral x stride about the prior, cut to the network's input, and the score

@@ -136,4 +136,8 @@ struct kernels {
  * fastest. */
 const struct kernels *kernels_pick(const char *name, struct error *);
 const struct kernels *kernels_wanted(struct error *);   /* the one that the environment names as NANODET_ISA, if any */
+
+/* Adds " ref sse ...": the tables of this build that this machine can run (usable) or cannot, the slowest first. */
+struct text;
+void kernels_names(bool usable, struct text *);
 #endif

@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "base/table.h"
 #include "kernel/tables.h"
 #include <stdlib.h>
@@ -58,6 +59,13 @@ const struct kernels *kernels_pick(const char *name, struct error *err)
         return NULL;
     }
     return best->kernels;
+}
+
+void kernels_names(bool usable, struct text *names)
+{
+    for (const struct isa *isa = isas; isa->name; isa++)
+        if (isa->works() == usable)
+            text_add(names, " %s", isa->name);
 }
 
 const struct kernels *kernels_wanted(struct error *err) { return kernels_pick(getenv("NANODET_ISA"), err); }

@@ -58,25 +58,32 @@ static void turn(int n, int c, const uint16_t *from, int ld, uint16_t *to, int l
 
 static void nothing(void) { }
 
-/* The parts of a product of two numbers, the smallest first. */
-static float multiplied(float sum, struct pieces a, struct pieces b)
+/* Adds a times a row of a panel of b to TILE_SIDE sums: the parts of each product, the smallest first. */
+static void add_row(struct pieces a, struct pieces b, float *sums)
 {
     for (int most = a.count - 1; most >= 0; most--)
-        for (int i = 0; i <= most; i++)
-            sum += widened(a.p[i * a.plane]) * widened(b.p[(most - i) * b.plane]);
-    return sum;
+        for (int i = 0; i <= most; i++) {
+            const float x = widened(a.p[i * a.plane]);
+            const uint16_t *y = b.p + (most - i) * b.plane;
+            #pragma omp simd
+            for (int j = 0; j < TILE_SIDE; j++)
+                sums[j] += x * widened(y[2 * j]);
+        }
 }
 
 static void product(int m, int n, int taps, const ptrdiff_t *tap, int run, struct pieces a, int lda, struct pieces b,
                     ptrdiff_t panel, const real *start, int ldstart, real *c, int ldc)
 {
     for (ptrdiff_t i = 0; i < tiles_round(m); i++)
-        for (ptrdiff_t j = 0; j < tiles_round(n); j++) {
-            float sum = start ? (float)start[i * ldstart + j] : 0;
+        for (ptrdiff_t j = 0; j < tiles_round(n); j += TILE_SIDE) {
+            float sums[TILE_SIDE];
+            for (int column = 0; column < TILE_SIDE; column++)
+                sums[column] = start ? (float)start[i * ldstart + j + column] : 0;
             for (ptrdiff_t t = 0; t < taps; t++)
                 for (ptrdiff_t k = 0; k < run; k++)
-                    sum = multiplied(sum, moved(a, tap[t] + i * lda + k), moved(b, pair_at(t * run + k, j, panel)));
-            c[i * ldc + j] = sum;
+                    add_row(moved(a, tap[t] + i * lda + k), moved(b, pair_at(t * run + k, j, panel)), sums);
+            for (int column = 0; column < TILE_SIDE; column++)
+                c[i * ldc + j + column] = sums[column];
         }
 }
 

@@ -9,9 +9,10 @@
 bool detector_init(struct detector *d, struct model *model, const real *values, int threads, struct error *err)
 {
     const struct kernels *kernels = kernels_wanted(err);
+    const struct test_config *test = &model->config->test;
     *d = (struct detector){ .model = model, .kernels = kernels, .team = { threads },
-                            .rules = { model->shape.num_classes, model->shape.reg_max, detector_score, detector_iou,
-                                       DETECTOR_KEPT, kernels } };
+                            .rules = { model->shape.num_classes, model->shape.reg_max, test->score_thr, test->nms_iou,
+                                       test->max_per_image, kernels, test->class_agnostic_nms } };
     d->tmp = new_array((size_t)threads, sizeof *d->tmp, err);
     if (!d->kernels || !d->tmp || (model->branches && !model_merge(&d->merged, model, values, err)))
         return false;
@@ -113,7 +114,7 @@ static bool grow_results(struct detector *d, int n, struct error *err)
         return true;
     free(d->found);
     free(d->count);
-    d->found = new_array((size_t)n, DETECTOR_KEPT * sizeof *d->found, err);
+    d->found = new_array((size_t)n, (size_t)d->rules.max_kept * sizeof *d->found, err);
     d->count = new_array((size_t)n, sizeof *d->count, err);
     d->room = d->found && d->count ? n : 0;
     return d->room > 0;
@@ -130,7 +131,7 @@ static void detect(void *context, int i, const float *rows)
 {
     const struct detection_job *k = context;
     const struct sample *s = &k->batch->samples[i];
-    struct detected *found = k->d->found + (ptrdiff_t)i * DETECTOR_KEPT;
+    struct detected *found = k->d->found + (ptrdiff_t)i * k->d->rules.max_kept;
     int *count = &k->d->count[i];
     if (postprocess(&k->d->rules, k->grid, 0, rows, &k->d->tmp[team_self()], found, count, &k->errors[i]))
         detected_to_source(found, *count, &s->matrix, s->source, &k->errors[i]);

@@ -5,18 +5,15 @@
 #include "detect/postprocess.h"
 #include "model/plans.h"
 
-enum { DETECTOR_KEPT = 100 };           /* most detections of an image, as in the original, */
-static const double detector_score = 0.05, detector_iou = 0.6;  /* scores above, overlaps up to these */
-
 struct detector {
     struct model *model;                /* borrowed */
     struct model merged;                /* of one that has branches to merge: it runs instead */
     struct team team;
     const struct kernels *kernels;
-    struct postprocess_config rules;    /* as above; score_thr may be raised before a run */
+    struct postprocess_config rules;    /* of the section test of the configuration; score_thr may be changed */
     struct plans plans;
     struct arena *tmp;                  /* [threads] */
-    struct detected *found;             /* [n][DETECTOR_KEPT] of the last batch, best first, */
+    struct detected *found;             /* [n][rules.max_kept] of the last batch, best first, */
     int *count;                         /* [n] and how many there are of each image: in pixels of the source */
     int room;                           /* images that both have room for */
     struct batch own;                   /* of detector_look */

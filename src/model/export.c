@@ -9,7 +9,6 @@
 #include "interop/safetensors.h"
 #include "model/as_network.h"
 #include "model/criterion.h"
-#include "model/detector.h"
 #include "model/fold.h"
 #include <errno.h>
 #include <math.h>
@@ -106,8 +105,10 @@ static bool write_ncnn(struct model *m, const char *path, const struct export_op
 
 static bool write_onnx(struct model *m, const char *path, const struct export_options *o, struct error *err)
 {
+    const struct test_config *test = &m->config->test;
     struct onnx_options options = { .half = o->half, .output = o->output, .images = o->images, .any_size = o->any_size,
-                                    .score_thr = detector_score, .iou_thr = detector_iou, .kept = DETECTOR_KEPT };
+                                    .score_thr = test->score_thr, .iou_thr = test->nms_iou,
+                                    .kept = test->max_per_image, .class_agnostic = test->class_agnostic_nms };
     struct prior_grid grid;
     struct network net = {0};
     bool ok = make_network(m, o, &net, err) && criterion_grid(m, 1, net.input_h, net.input_w, &grid, err);

@@ -79,19 +79,42 @@ static void keep_needed(struct names *missing, const struct params *params, cons
     missing->count = kept;
 }
 
-static bool judge(const char *path, enum load_for purpose, const struct weights_report *r, struct names *notes,
-                  struct error *err)
+/* The classes of the file if nothing but their number keeps its tensors from fitting; else 0. */
+static int other_classes(const struct model *model, const struct weights_report *r)
 {
-    const char *misfit = only_heads(&r->misfit) ? "the head has another number of classes" : "does not fit the model";
-    char left[100];
+    const int classes = model->shape.num_classes + r->more_rows;
+    return r->misfit.count && only_heads(&r->misfit) && r->more_rows && classes > 0 ? classes : 0;
+}
+
+static const char *plural(int count) { return count == 1 ? "" : "es"; }
+
+static bool note_misfits(const struct model *model, const char *path, const struct weights_report *r,
+                         struct names *notes, struct error *err)
+{
+    const int own = model->shape.num_classes, classes = other_classes(model, r);
+    struct text line = {0};
+    if (!classes)
+        return note_names(notes, path, "does not fit the model, left at the initial values", &r->misfit, err);
+    text_add(&line, "%s: the head has %d class%s, the file has %d: the %d tensors that depend on it start anew", path,
+             own, plural(own), classes, r->misfit.count);
+    const bool ok = text_ok(&line, err) && names_add(notes, line.s, err);
+    text_free(&line);
+    return ok;
+}
+
+static bool judge(const struct model *model, const char *path, enum load_for purpose, const struct weights_report *r,
+                  struct names *notes, struct error *err)
+{
+    const int own = model->shape.num_classes, classes = other_classes(model, r);
+    if (purpose == LOAD_TO_RUN && classes)
+        return fail(err, "%s: the head has %d class%s, the file has %d", path, own, plural(own), classes);
     if (purpose == LOAD_TO_RUN && r->misfit.count)
-        return refuse(path, misfit, &r->misfit, err);
+        return refuse(path, "does not fit the model", &r->misfit, err);
     if (purpose == LOAD_TO_RUN && r->missing.count)
         return refuse(path, "lacks what the model needs", &r->missing, err);
-    snprintf(left, sizeof left, "%s, left at the initial values", misfit);
     return note_taken(notes, path, r, err)
         && note_names(notes, path, "missing, left at the initial values", &r->missing, err)
-        && note_names(notes, path, left, &r->misfit, err)
+        && note_misfits(model, path, r, notes, err)
         && note_names(notes, path, "not of this model, left out", &r->unknown, err);
 }
 
@@ -120,7 +143,7 @@ static bool take_all(struct model *model, struct tensors *t, const char *path, c
         keep_needed(&report.missing, &model->params, inference.needed);
     if (ok && report.taken == 0 && report.misfit.count == 0)
         ok = fail(err, "%s: none of its %d tensors is one of the model's", path, in_file);
-    ok = ok && judge(path, purpose, &report, notes, err) && all_finite(&model->params, array, path, err);
+    ok = ok && judge(model, path, purpose, &report, notes, err) && all_finite(&model->params, array, path, err);
     inference_free(&inference);
     weights_report_free(&report);
     return ok;

@@ -178,11 +178,19 @@ static bool shape_as_parameters(const struct params *params, struct tensors *t, 
     return ok;
 }
 
+/* A file that does not tell its classes has 0. */
+static bool same_classes(const struct network *own, const struct network *theirs, const char *path, struct error *err)
+{
+    return own->classes == theirs->classes || theirs->classes == 0
+        || fail(err, "%s: the head has %d class%s, the file has %d", path, own->classes, own->classes == 1 ? "" : "es",
+                theirs->classes);
+}
+
 bool model_match(struct model *m, struct network *theirs, const char *path, struct tensors *t, struct error *err)
 {
     struct network own;
-    const bool ok = model_network(m, m->params.value, &own, err) && network_fold(&own, err)
-                 && network_fold(theirs, err) && match_either(m, &own, theirs, path, t, err)
+    const bool ok = model_network(m, m->params.value, &own, err) && same_classes(&own, theirs, path, err)
+                 && network_fold(&own, err) && network_fold(theirs, err) && match_either(m, &own, theirs, path, t, err)
                  && keep_norms(&own, t, err) && keep_norms_of_sums(m, t, err)
                  && shape_as_parameters(&m->params, t, err);
     network_free(&own);

@@ -25,6 +25,18 @@ static bool same_dims(const struct param *p, const struct tensor *t)
     return true;
 }
 
+/* How many more rows the tensor has than the parameter; 0: they differ in more than that. */
+static int extra_rows(const struct param *p, const struct tensor *t)
+{
+    enum { MOST = 1 << 20 };
+    size_t dims[4] = {0};
+    const int rank = param_dims(p, dims);
+    bool same = t->rank == rank && rank > 0 && t->dims[0] < MOST && dims[0] < MOST;
+    for (int i = 1; same && i < rank; i++)
+        same = t->dims[i] == dims[i];
+    return same ? (int)t->dims[0] - (int)dims[0] : 0;
+}
+
 static void add_dims(struct text *text, const size_t *dims, int rank)
 {
     text_add(text, "[");
@@ -37,7 +49,8 @@ static bool note_misfit(struct weights_report *report, const struct param *p, co
 {
     struct text line = {0};
     size_t dims[4] = {0};
-    const int rank = param_dims(p, dims);
+    const int rank = param_dims(p, dims), rows = extra_rows(p, t);
+    report->more_rows = report->misfit.count == 0 || report->more_rows == rows ? rows : 0;
     text_add(&line, "%s is ", p->name);
     add_dims(&line, t->dims, t->rank);
     text_add(&line, ", the model wants ");

@@ -8,6 +8,8 @@ struct weights_report {
     int taken;
     struct names missing;               /* parameters of the model that the file lacks */
     struct names misfit;                /* "name: file's shape, model's shape": left as they were */
+    int more_rows;                      /* so many more rows has each misfit in the file, and no other difference; 0:
+                                           they differ otherwise */
     struct names unknown;               /* tensors that the model has no use for, but for counters and constants */
 };
 void weights_report_free(struct weights_report *);

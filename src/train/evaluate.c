@@ -1,6 +1,7 @@
 #include "train/evaluate.h"
 
 #include "base/memory.h"
+#include "data/data_paths.h"
 #include "data/dataset_read.h"
 #include "data/loader.h"
 #include "model/detector.h"
@@ -37,8 +38,8 @@ struct evaluator *evaluator_open(struct model *model, int threads, struct error 
     if (!e)
         return NULL;
     *e = (struct evaluator){ .model = model, .data = data, .threads = threads };
-    const bool ok = config_need(model->config, source.img_path ? "data.val.ann_path" : "data.val.img_path", err)
-                 && dataset_read(&e->truth, &source, err) && find_categories(e, err)
+    const bool ok = data_paths_there(model->config, "data.val", err) && dataset_read(&e->truth, &source, err)
+                 && data_images_there(model->config, "data.val", &e->truth, err) && find_categories(e, err)
                  && (!data->cache_mb
                      || (e->cache = cache_open(e->truth.image_count, (size_t)data->cache_mb << 20, err)));
     if (ok)
@@ -71,7 +72,7 @@ static bool keep_found(const struct evaluator *e, const struct detector *d, cons
 {
     for (int i = 0; i < batch->n; i++)
         for (int k = 0; k < d->count[i]; k++) {
-            const struct detected *f = &d->found[i * DETECTOR_KEPT + k];
+            const struct detected *f = &d->found[(ptrdiff_t)i * d->rules.max_kept + k];
             const double x = f->box[0], y = f->box[1];
             const struct detection one = { .image = batch->samples[i].image, .category = e->category[f->label],
                                            .box = { x, y, f->box[2] - x, f->box[3] - y }, .score = f->score };

@@ -1,6 +1,7 @@
-/* train/evaluate.h -- a model scored on data.val, as the original does it: the detections of each image (score above
- * 0.05, NMS at an IoU of 0.6, 100 at most), evaluated by the rules of COCO.  Without a single detection the figures
- * are those of an empty list, 0 or, where no object counts, -1; the original then does not evaluate and says 0. */
+/* train/evaluate.h -- a model scored on data.val, as the original does it: the detections of each image, limited by the
+ * section test of the configuration, evaluated by the rules of COCO with 1, 10 and 100 per image and class.  Without
+ * a single detection the figures are those of an empty list, 0 or, where no object counts, -1; the original then does
+ * not evaluate and says 0. */
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 #include "eval/coco_eval.h"

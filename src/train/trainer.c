@@ -1,8 +1,11 @@
 #include "train/trainer.h"
 
+#include "base/machine.h"
 #include "base/memory.h"
+#include "data/data_paths.h"
 #include "data/dataset_read.h"
 #include "model/load.h"
+#include "train/advice.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,8 +222,8 @@ static bool open_data(struct trainer *t, struct error *err)
     const struct config *c = t->config;
     const struct dataset_source source = dataset_source_of(&c->train);
     struct dataset *d = &t->dataset;
-    if (!config_need(c, "data.train.img_path", err) || !config_need(c, "data.train.ann_path", err)
-        || !dataset_read(d, &source, err))
+    if (!data_paths_there(c, "data.train", err) || !dataset_read(d, &source, err)
+        || !data_images_there(c, "data.train", d, err))
         return false;
     if (d->image_count == 0)
         return fail(err, "%s: no images", c->train.ann_path);
@@ -318,6 +321,17 @@ static bool name_files(struct trainer *t, struct error *err)
     return ok;
 }
 
+static bool log_advice(struct trainer *t, struct error *err)
+{
+    struct names warnings = {0};
+    const bool ok = config_advice(t->config, t->dataset.image_count, &warnings, err)
+                 && memory_advice(&t->model, machine_memory(), &warnings, err);
+    for (int i = 0; i < warnings.count; i++)
+        log_line(&t->record.log, "WARNING: %s", warnings.list[i]);
+    names_free(&warnings);
+    return ok;
+}
+
 bool trainer_open(struct trainer *t, struct config *config, const struct training_options *options, struct error *err)
 {
     *t = (struct trainer){ .config = config, .options = *options };
@@ -332,7 +346,7 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
     log_line(&t->record.log, "%d images, %d batches an epoch, %d parameters trained", t->dataset.image_count,
              t->batches, (int)t->model.params.trained);
     t->measured = t->saved = seconds();
-    return record_begin(&t->record, o->step, o->epoch, err) && open_loader(t, err);
+    return log_advice(t, err) && record_begin(&t->record, o->step, o->epoch, err) && open_loader(t, err);
 }
 
 bool trainer_close(struct trainer *t, struct error *err)

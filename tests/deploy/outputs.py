@@ -11,8 +11,10 @@ ONNX file) must compute the same: y to TOLERANCE (1 + |y|).
 Configurations in WHOLE keep their size, the others get a small one.
 """
 import argparse
+import concurrent.futures
 import glob
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -72,11 +74,12 @@ def try_runtime(runtime, path, image, want, bits):
 
 
 def try_config(name, config, overrides, arguments, runtimes, folder):
+    """A line per runtime and width of numbers."""
     weights = os.path.join(folder, "weights.safetensors")
     overrides = overrides + ["data.val.resize=stretch"] + ([] if name in WHOLE else SMALL)
     run(DUMP, config, arguments.image, str(arguments.seed), weights, *overrides)
     image, want = read_safetensors(weights, ["input", "output"])
-    passed = failed = 0
+    lines = []
     for bits in TOLERANCE:
         files = {kind: export(config, overrides, weights, kind, bits, os.path.join(folder, bits))
                  for kind in {RUNTIMES[runtime] for runtime in runtimes}}
@@ -85,9 +88,16 @@ def try_config(name, config, overrides, arguments, runtimes, folder):
                 result, ok = try_runtime(runtime, files[RUNTIMES[runtime]], image, want, bits)
             except Exception as error:
                 ok, result = False, str(error)
-            print(f"{'PASS' if ok else 'FAIL'} {name} {bits} {runtime}: {result}", flush=True)
-            passed, failed = passed + ok, failed + (not ok)
-    return passed, failed
+            lines.append(f"{'PASS' if ok else 'FAIL'} {name} {bits} {runtime}: {result}")
+    return lines
+
+
+def try_case(case):
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return try_config(*case, folder)
+        except Exception as error:
+            return [f"FAIL {case[0]}: {error}"]
 
 
 def main():
@@ -102,16 +112,14 @@ def main():
     skipped = [runtime for runtime in RUNTIMES if runtime not in runtimes]
     for runtime in skipped:
         print(f"SKIP {runtime}: python3 has no {runtime}")
-    total = np.zeros(2, int)
-    for name, (config, overrides) in cases.items():
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                total += try_config(name, config, overrides, arguments, runtimes, folder)
-            except Exception as error:
-                print(f"FAIL {name}: {error}")
-                total += 0, 1
-    print(f"{total[0]} passed, {total[1]} failed, {len(skipped)} skipped")
-    return int(total[1] > 0)
+    lines = []
+    with concurrent.futures.ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        for more in pool.map(try_case, [(name, *case, arguments, runtimes) for name, case in cases.items()]):
+            print("\n".join(more), flush=True)
+            lines += more
+    failed = sum(line.startswith("FAIL") for line in lines)
+    print(f"{len(lines) - failed} passed, {failed} failed, {len(skipped)} skipped")
+    return int(failed > 0)
 
 
 if __name__ == "__main__":

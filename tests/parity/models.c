@@ -153,7 +153,7 @@ static bool compare_detections(struct model_case *c, const float *rows, const st
                                struct error *err)
 {
     const struct postprocess_config config = { c->model.shape.num_classes, c->model.shape.reg_max, 0.05, 0.6, 100,
-                                               kernels_wanted(NULL) };
+                                               kernels_wanted(NULL), false };
     struct detected found[100];
     struct arena tmp = {0};
     bool ok = arena_init(&tmp, postprocess_bytes(&config, grid), err);

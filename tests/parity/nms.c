@@ -29,7 +29,7 @@ void parity_nms(struct parity *p, const char *path)
         int count;
         struct scored *list = scored_list(&t, &count);
         const int kept = nms(list, count, box, fixture_number(&t, "iou_thr", 0.6),
-                             (int)fixture_number(&t, "max_num", 100));
+                             false, (int)fixture_number(&t, "max_num", 100));
         double wrong = abs(kept - want);
         for (int i = 0; i < kept && i < want; i++) {
             wrong += list[i].label != label[i] || list[i].box != source[i] || list[i].score != dets[i][4];

@@ -29,6 +29,7 @@ struct onnx_options {
     double prior_offset;        /* detect/prior.h: 0 or 0.5 */
     double score_thr, iou_thr; int kept;        /* of ONNX_SUPPRESSED: scores above the one survive, boxes that overlap
                                                    more than the other do not; so many at most */
+    bool class_agnostic;                        /* boxes of different classes suppress each other, too */
 };
 
 /* Writes operators of version 13 (17 where a layer norm wants it) from `data`, [n][3][h][w], normalised.  The metadata

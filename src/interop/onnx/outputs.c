@@ -96,9 +96,22 @@ static struct label cut_to_image(struct emitter *e, const char *boxes)
     return emit_two(e, "Min", emit_one(e, "Relu", boxes).s, most.s);
 }
 
-/* Of one image: boxes [1][4][P], scores [1][classes][P]. */
+/* The best class of each prior, [1][1][P], the first of equal ones: its score (ReduceMax) or its number (ArgMax). */
+static struct label best_class(struct emitter *e, const char *op, const char *scores, const char *axis)
+{
+    return emit(e, NULL, op, (const char *const[]){ scores, NULL }, "%s", axis);
+}
+
+/* Of one image: boxes [1][4][P], scores [1][classes][P].  Class-agnostic suppression is that of the best classes: the
+ * other classes of a prior have the same box. */
 static void suppress(struct emitter *e, const struct onnx_options *o, const char *boxes, const char *scores)
 {
+    struct label best = {0}, number = {0};
+    if (o->class_agnostic) {
+        best = best_class(e, "ReduceMax", scores, "axes=[1]");
+        number = best_class(e, "ArgMax", scores, "axis=1");
+        scores = best.s;
+    }
     const struct label corners = transpose(e, NULL, boxes), most = emit_ints(e, &(int64_t){ o->kept }, 1);
     const struct label overlap = emit_float(e, (float)o->iou_thr), least = emit_float(e, (float)o->score_thr);
     const struct label kept = emit(e, NULL, "NonMaxSuppression", (const char *const[]){
@@ -107,7 +120,10 @@ static void suppress(struct emitter *e, const struct onnx_options *o, const char
     const struct label count = emit_two(e, "Min", emit_one(e, "Shape", all.s).s, most.s);
     const struct label rows = emit_two(e, "Gather", kept.s, emit_largest(e, "scores", all.s, count.s).s);
     const struct label one = whole(e, 1), two = whole(e, 2), first = whole(e, 0);
-    emit(e, "labels", "Gather", (const char *const[]){ rows.s, one.s, NULL }, "axis=1");
+    if (o->class_agnostic)
+        emit(e, "labels", "GatherND", (const char *const[]){ number.s, rows.s, NULL }, NULL);
+    else
+        emit(e, "labels", "Gather", (const char *const[]){ rows.s, one.s, NULL }, "axis=1");
     const struct label box = emit(e, NULL, "Gather", (const char *const[]){ rows.s, two.s, NULL }, "axis=1");
     const struct label image = emit_two(e, "Gather", corners.s, first.s);
     emit(e, "boxes", "Gather", (const char *const[]){ image.s, box.s, NULL }, NULL);

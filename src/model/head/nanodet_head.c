@@ -6,7 +6,7 @@
 static const struct word conv_words[] = { { "DWConv", CONV_DEPTHWISE }, { "Conv", CONV_DENSE }, {0} };
 
 const struct key nanodet_head_keys[] = {
-    { "num_classes",    FIELD(nanodet_head, head.num_classes),    NULL,  1, 4096,  "classes" },
+    { "num_classes",    FIELD(nanodet_head, head.num_classes),    "#class_names", 1, 4096, "classes" },
     { "input_channel",  FIELD(nanodet_head, head.input_channel),  NULL,  1, 65536, "channels of every level" },
     { "feat_channels",  FIELD(nanodet_head, head.feat_channels),  "256", 1, 65536, "channels inside" },
     { "stacked_convs",  FIELD(nanodet_head, head.stacked_convs),  "2",   0, 64,    "convolutions a level" },

@@ -3,7 +3,7 @@
 #include "model/parts.h"
 
 const struct key simple_conv_head_keys[] = {
-    { "num_classes",    FIELD(simple_conv_head, head.num_classes),    NULL,  1, 4096,  "classes" },
+    { "num_classes",    FIELD(simple_conv_head, head.num_classes),    "#class_names", 1, 4096, "classes" },
     { "input_channel",  FIELD(simple_conv_head, head.input_channel),  NULL,  1, 65536,
       "channels of both necks together" },
     { "feat_channels",  FIELD(simple_conv_head, head.feat_channels),  "256", 1, 65536, "channels inside" },

@@ -1,0 +1,56 @@
+#include "data/data_paths.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const data_path_keys[2] = { "img_path", "ann_path" };
+
+struct full_key { char s[64]; };
+
+static struct full_key full(const char *section, const char *key)
+{
+    struct full_key k;
+    snprintf(k.s, sizeof k.s, "%s.%s", section, key);
+    return k;
+}
+
+static bool is_visdrone(const struct config *config, const char *section)
+{
+    const char *name = config_text(config, full(section, "name").s);
+    return name && strcmp(name, "VisDroneDataset") == 0;
+}
+
+bool data_path_there(const struct config *config, const char *section, const char *key, struct error *err)
+{
+    const struct full_key k = full(section, key);
+    const char *path = config_text(config, k.s);
+    if (!config_need(config, k.s, err))
+        return false;
+    return file_exists(path) || folder_exists(path)
+        || fail(err, "%s: %s: No such file or directory%s", config_place(config, k.s).s, path,
+                is_visdrone(config, section) ? "; get VisDrone-DET from https://github.com/VisDrone/VisDrone-Dataset "
+                                               "and unpack it as docs/data.md says" : "");
+}
+
+bool data_paths_there(const struct config *config, const char *section, struct error *err)
+{
+    return data_path_there(config, section, data_path_keys[0], err)
+        && data_path_there(config, section, data_path_keys[1], err);
+}
+
+bool data_images_there(const struct config *config, const char *section, const struct dataset *data, struct error *err)
+{
+    const struct full_key k = full(section, "img_path");
+    const char *folder = config_text(config, k.s);
+    for (int i = 0; i < data->image_count; i++) {
+        char *path = path_join(folder, data->images[i].file, err);
+        const bool failed = !path, there = path && file_exists(path);
+        free(path);
+        if (failed || there)
+            return there;
+    }
+    return data->image_count == 0
+        || fail(err, "%s: %s holds none of the %d images, such as %s", config_place(config, k.s).s, folder,
+                data->image_count, data->images[0].file);
+}

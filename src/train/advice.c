@@ -1,0 +1,180 @@
+#include "train/advice.h"
+
+#include "base/least.h"
+#include "data/loader.h"
+#include "data/sample.h"
+#include "kernel/kernels.h"
+#include <string.h>
+
+struct plan_of_run {
+    const struct config *config;
+    int images, batches;                /* of an epoch; 0: not known */
+    long steps;                         /* of the optimiser, in the whole run */
+};
+
+static bool add_warning(const struct config *config, const char *path, const struct text *text, struct names *warnings,
+                        struct error *err)
+{
+    struct text line = {0};
+    text_add(&line, "%s %s", config_place(config, path).s, text->s);
+    const bool ok = text_ok(&line, err) && names_add(warnings, line.s, err);
+    text_free(&line);
+    return ok;
+}
+
+/* ---- rules: each adds what is wrong, or nothing ---- */
+
+static void judge_warmup(const struct plan_of_run *run, struct text *text)
+{
+    const int warmup = run->config->schedule.warmup.steps;
+    if (run->images && 2L * warmup > run->steps)
+        text_add(text, "is %d, but the steps of the run are %ld; try %ld", warmup, run->steps, run->steps / 10);
+}
+
+static void judge_cosine(const struct plan_of_run *run, struct text *text)
+{
+    const struct schedule_config *s = &run->config->schedule;
+    const int t_max = s->lr_schedule.t_max, epochs = s->total_epochs;
+    if (s->lr_schedule.name == LR_COSINE && t_max != epochs)
+        text_add(text, "is %d, but schedule.total_epochs is %d: the learning rate %s; try %d", t_max, epochs,
+                 t_max > epochs ? "stays high until the end" : "rises again before the end", epochs);
+}
+
+static void judge_evaluations(const struct plan_of_run *run, struct text *text)
+{
+    const struct schedule_config *s = &run->config->schedule;
+    if (s->val_intervals > s->total_epochs)
+        text_add(text, "is %d, but schedule.total_epochs is %d: only the last epoch is evaluated; try %d",
+                 s->val_intervals, s->total_epochs, most(s->total_epochs / 10, 1));
+}
+
+static void judge_average(const struct plan_of_run *run, struct text *text)
+{
+    const double decay = run->config->model.decay, memory = 1 / (1 - decay), steps = (double)run->steps;
+    if (run->images && run->config->model.averager == AVERAGER_EMA && memory > 1.001 * steps)
+        text_add(text, "is %.6g, an average over %.0f steps, but the steps of the run are %.0f; try %.4g", decay,
+                 memory, steps, steps > 5 ? 1 - 5 / steps : 0);
+}
+
+/* The largest batch that gives at least eight steps per epoch and leaves out at most a quarter of the images. */
+static int suitable_batch(int images)
+{
+    int batch = most(images / 8, 1);
+    while (4L * (images % batch) > images)
+        batch--;
+    return batch;
+}
+
+static void judge_batch(const struct plan_of_run *run, struct text *text)
+{
+    const int batch = run->config->batch_size, images = run->images, left_out = images % batch;
+    if (images && batch > images)
+        text_add(text, "is %d, but there are %d training images; try %d", batch, images,
+                 suitable_batch(images));
+    else if (images && 4L * left_out > images)
+        text_add(text, "is %d: each epoch leaves out %d of the %d training images; try %d", batch, left_out, images,
+                 suitable_batch(images));
+}
+
+static void judge_resize(const struct plan_of_run *run, struct text *text)
+{
+    const char *train = config_text(run->config, "data.train.resize");
+    const char *val = config_text(run->config, "data.val.resize");
+    if (run->config->train.resize != run->config->val.resize)
+        text_add(text, "is %s, but data.train.resize is %s: objects are scored in another shape than learned; try %s",
+                 val, train, train);
+}
+
+static void judge_normalize(const struct plan_of_run *run, struct text *text)
+{
+    const struct pipeline_config *train = &run->config->train.pipeline, *val = &run->config->val.pipeline;
+    bool same = true;
+    for (int i = 0; i < 6; i++)
+        same = same && train->normalize[i / 3][i % 3] == val->normalize[i / 3][i % 3];
+    if (!same)
+        text_add(text, "differs from data.train.pipeline.normalize: the network sees other numbers than it learned "
+                       "from; use the same");
+}
+
+static const struct { const char *path; void (*judge)(const struct plan_of_run *, struct text *); } rules[] = {
+    { "schedule.warmup.steps", judge_warmup },             { "schedule.lr_schedule.T_max", judge_cosine },
+    { "schedule.val_intervals", judge_evaluations },       { "model.weight_averager.decay", judge_average },
+    { "device.batchsize_per_gpu", judge_batch },           { "data.val.resize", judge_resize },
+    { "data.val.pipeline.normalize", judge_normalize } };
+
+bool config_advice(const struct config *config, int train_images, struct names *warnings, struct error *err)
+{
+    const int each = config->schedule.accumulate;
+    struct plan_of_run run = { config, train_images, 0, 0 };
+    bool ok = true;
+    if (train_images) {
+        run.batches = loader_steps(train_images, config->batch_size, true);
+        run.steps = (long)((run.batches - 1) / each + 1) * config->schedule.total_epochs;
+    }
+    for (size_t i = 0; ok && i < sizeof rules / sizeof *rules; i++) {
+        struct text text = {0};
+        rules[i].judge(&run, &text);
+        ok = text_ok(&text, err) && (!text.s || add_warning(config, rules[i].path, &text, warnings, err));
+        text_free(&text);
+    }
+    return ok;
+}
+
+/* ---- memory ---- */
+
+bool training_memory(struct model *model, int batch, uint64_t *bytes, struct error *err)
+{
+    enum { COPIES = 5 };                /* values, gradient, two moments, average */
+    const struct data_config *train = &model->config->train;
+    const double factor = train->multi_scale[1];
+    const struct graph_options options = { .n = batch, .h = padded_side((int)(train->input_size[1] * factor)),
+                                           .w = padded_side((int)(train->input_size[0] * factor)), .training = true,
+                                           .kernels = kernels_wanted(err) };
+    struct graph g = {0};
+    const bool ok = options.kernels && model_graph(model, &options, &g, err);
+    const uint64_t caches = (uint64_t)train->cache_mb + (uint64_t)model->config->val.cache_mb;
+    *bytes = g.block_size + COPIES * sizeof(real) * (uint64_t)model->params.total + (caches << 20);
+    graph_free(&g);
+    return ok;
+}
+
+/* The largest batch that fits, 0 if none does; memory grows almost evenly with the batch. */
+static bool fitting_batch(struct model *model, int batch, uint64_t memory, int *fits, struct error *err)
+{
+    uint64_t one, all, bytes;
+    *fits = 0;
+    if (!training_memory(model, 1, &one, err) || !training_memory(model, batch, &all, err))
+        return false;
+    if (one > memory || batch == 1)
+        return true;
+    *fits = 2 + (int)((double)(memory - one) * (batch - 1) / (double)(all - one));
+    do
+        if (!training_memory(model, --*fits, &bytes, err))
+            return false;
+    while (bytes > memory);             /* ends at 1, which fits */
+    return true;
+}
+
+bool memory_advice(struct model *model, uint64_t memory, struct names *warnings, struct error *err)
+{
+    const int batch = model->config->batch_size;
+    struct text text = {0};
+    uint64_t bytes;
+    int fits;
+    if (!training_memory(model, batch, &bytes, err))
+        return false;
+    if (bytes <= memory)
+        return true;
+    if (!fitting_batch(model, batch, memory, &fits, err))
+        return false;
+    text_add(&text, "is %d, which takes %.1f GB to train, but this machine has %.1f GB; ", batch, (double)bytes / 1e9,
+             (double)memory / 1e9);
+    if (fits)
+        text_add(&text, "a batch of %d fits", fits);
+    else
+        text_add(&text, "not even a batch of 1 fits: try a smaller data.train.input_size");
+    const bool ok = text_ok(&text, err)
+                 && add_warning(model->config, "device.batchsize_per_gpu", &text, warnings, err);
+    text_free(&text);
+    return ok;
+}

@@ -1,0 +1,214 @@
+/* tests/test_config_advice.c -- values that spoil a training are named, and the advice, followed, leaves no warning. */
+#include "base/machine.h"
+#include "data/loader.h"
+#include "tiny.h"
+#include "train/advice.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+/* Warnings for the configuration with overrides; after it, `memory` bytes are all that there is. */
+static void advise(const char *path, const char *const *overrides, int count, int images, struct names *warnings)
+{
+    struct config config = {0};
+    struct error err = {0};
+    *warnings = (struct names){0};
+    if (!config_read(&config, path, overrides, count, &err) || !config_advice(&config, images, warnings, &err))
+        fail_msg("%s", err.text);
+    config_free(&config);
+}
+
+/* ---- the shipped configurations ---- */
+
+static void test_shipped_configurations_need_no_advice(void **state)
+{
+    struct names files = {0};
+    struct error err = {0};
+    (void)state;
+    assert_true(folder_list(&files, "configs", &err));
+    for (int i = 0; i < files.count; i++) {
+        struct names warnings;
+        char *path = path_join("configs", files.list[i], &err);
+        advise(path, NULL, 0, 100000, &warnings);
+        if (warnings.count)
+            fail_msg("%s", warnings.list[0]);
+        names_free(&warnings);
+        free(path);
+    }
+    assert_true(files.count > 20);
+    names_free(&files);
+}
+
+/* With the numbers of images that they are made for. */
+static void test_small_sets_have_suitable_configurations(void **state)
+{
+    static const struct { const char *path; int images; } made_for[] = { { "configs/demo.yml", 1000 },
+                                                                         { "configs/visdrone.yml", 6471 } };
+    struct names warnings;
+    (void)state;
+    for (size_t i = 0; i < sizeof made_for / sizeof *made_for; i++) {
+        advise(made_for[i].path, NULL, 0, made_for[i].images, &warnings);
+        if (warnings.count)
+            fail_msg("%s", warnings.list[0]);
+        names_free(&warnings);
+    }
+}
+
+/* ---- each rule ---- */
+
+enum { MOST = 3 };
+
+/* One warning and what is advised; the advice as overrides leaves none. */
+static const struct { const char *override, *second; int images; const char *warning, *advice; } rules[] = {
+    { "schedule.warmup.steps=500", NULL, 160,
+      "command line: schedule.warmup.steps is 500, but the steps of the run are 80; try 8", "schedule.warmup.steps=8" },
+    { "schedule.warmup.steps=41", NULL, 160,
+      "command line: schedule.warmup.steps is 41, but the steps of the run are 80; try 8", "schedule.warmup.steps=8" },
+    { "schedule.lr_schedule.T_max=3", NULL, 160, "command line: schedule.lr_schedule.T_max is 3, but "
+      "schedule.total_epochs is 1: the learning rate stays high until the end; try 1", "schedule.lr_schedule.T_max=1" },
+    { "schedule.lr_schedule.T_max=5", "schedule.total_epochs=20", 160, "command line: schedule.lr_schedule.T_max is 5, "
+      "but schedule.total_epochs is 20: the learning rate rises again before the end; try 20",
+      "schedule.lr_schedule.T_max=20" },
+    { "schedule.val_intervals=9", "schedule.total_epochs=5", 160, "command line: schedule.val_intervals is 9, but "
+      "schedule.total_epochs is 5: only the last epoch is evaluated; try 1", "schedule.val_intervals=1" },
+    { "model.weight_averager.decay=0.9998", NULL, 160, "command line: model.weight_averager.decay is 0.9998, an "
+      "average over 5000 steps, but the steps of the run are 80; try 0.9375", "model.weight_averager.decay=0.9375" },
+    { "device.batchsize_per_gpu=96", "schedule.total_epochs=100", 160, "command line: device.batchsize_per_gpu is 96: "
+      "each epoch leaves out 64 of the 160 training images; try 20", "device.batchsize_per_gpu=20" },
+    { "device.batchsize_per_gpu=200", "schedule.total_epochs=100", 160, "command line: device.batchsize_per_gpu is "
+      "200, but there are 160 training images; try 20", "device.batchsize_per_gpu=20" },
+    { "data.val.resize=stretch", NULL, 160, "command line: data.val.resize is stretch, but data.train.resize is keep: "
+      "objects are scored in another shape than learned; try keep", "data.val.resize=keep" },
+    { "data.train.keep_ratio=false", NULL, 160, "preset: data.val.resize is keep, but data.train.resize is stretch: "
+      "objects are scored in another shape than learned; try stretch", "data.val.resize=stretch" },
+    { "data.val.pipeline.normalize=[[0, 0, 0], [255, 255, 255]]", NULL, 160,
+      "command line: data.val.pipeline.normalize differs from data.train.pipeline.normalize: the network sees other "
+      "numbers than it learned from; use the same",
+      "data.train.pipeline.normalize=[[0, 0, 0], [255, 255, 255]]" },
+};
+
+static void test_rules(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        const char *overrides[MOST] = { "schedule.val_intervals=1", rules[i].override };
+        int count = 2;
+        struct names warnings;
+        if (rules[i].second)
+            overrides[count++] = rules[i].second;
+        const char *first = overrides[1];
+        advise(in_folder("config.yml"), overrides, count, rules[i].images, &warnings);
+        if (warnings.count != 1 || strcmp(warnings.list[0], rules[i].warning) != 0)
+            fail_msg("%s: %d: %s", first, warnings.count, warnings.count ? warnings.list[0] : "no warning");
+        names_free(&warnings);
+        const char *followed[MOST + 1] = { overrides[0], overrides[1], overrides[2] };
+        followed[count] = rules[i].advice;
+        advise(in_folder("config.yml"), followed, count + 1, rules[i].images, &warnings);
+        if (warnings.count)
+            fail_msg("%s: left %s", rules[i].advice, warnings.list[0]);
+        names_free(&warnings);
+    }
+}
+
+/* Whatever the number of images and the batch, the batch advised is accepted. */
+static void test_batches_advised_are_suitable(void **state)
+{
+    (void)state;
+    for (int images = 1; images < 60; images++)
+        for (int batch = 1; batch < 80; batch++) {
+            char override[60];
+            const char *overrides[] = { override, "schedule.val_intervals=1", "schedule.total_epochs=1000" };
+            struct names warnings;
+            snprintf(override, sizeof override, "device.batchsize_per_gpu=%d", batch);
+            advise(in_folder("config.yml"), overrides, 3, images, &warnings);
+            assert_true(warnings.count <= 1);
+            if (warnings.count) {
+                const int advised = atoi(strstr(warnings.list[0], "try ") + 4);
+                assert_true(advised >= 1 && advised < batch && advised <= images && 4 * (images % advised) <= images);
+            } else
+                assert_true(batch <= images && 4 * (images % batch) <= images);
+            names_free(&warnings);
+        }
+}
+
+static void test_without_images_only_the_file_is_judged(void **state)
+{
+    static const char *const overrides[] = { "schedule.warmup.steps=500", "schedule.val_intervals=9" };
+    struct names warnings;
+    (void)state;
+    advise(in_folder("config.yml"), overrides, 2, 0, &warnings);
+    assert_int_equal(warnings.count, 1);
+    assert_non_null(strstr(warnings.list[0], "val_intervals"));
+    names_free(&warnings);
+}
+
+/* ---- memory ---- */
+
+static void test_memory(void **state)
+{
+    static const char *const overrides[] = { "device.batchsize_per_gpu=40" };
+    struct config config = {0};
+    struct model model = {0};
+    struct names warnings = {0};
+    struct error err = {0};
+    uint64_t one, two, all;
+    (void)state;
+    if (!config_read(&config, in_folder("config.yml"), overrides, 1, &err) || !model_open(&model, &config, &err)
+        || !training_memory(&model, 1, &one, &err) || !training_memory(&model, 2, &two, &err)
+        || !training_memory(&model, 40, &all, &err))
+        fail_msg("%s", err.text);
+    assert_true(one < two && two < all && all < one + 60 * (two - one));
+    assert_true(memory_advice(&model, all, &warnings, &err) && warnings.count == 0);
+    assert_true(memory_advice(&model, all / 2, &warnings, &err) && warnings.count == 1);
+    const int fits = atoi(strstr(warnings.list[0], "a batch of ") + strlen("a batch of "));
+    uint64_t fit, more;
+    assert_true(training_memory(&model, fits, &fit, &err) && training_memory(&model, fits + 2, &more, &err));
+    assert_true(fit <= all / 2 && more > all / 2);
+    names_free(&warnings);
+    assert_true(memory_advice(&model, one - 1, &warnings, &err) && warnings.count == 1);
+    assert_non_null(strstr(warnings.list[0], "not even a batch of 1 fits"));
+    names_free(&warnings);
+    model_free(&model);
+    config_free(&config);
+}
+
+static void test_machine_has_memory(void **state)
+{
+    (void)state;
+    assert_true(machine_memory() > 64u << 20 && machine_memory() < UINT64_MAX);
+}
+
+/* ---- num_classes ---- */
+
+/* Left out, it is the number of class_names, for both heads, and the resolved file has it. */
+static void test_classes_of_the_heads(void **state)
+{
+    static const char *const left_out[] = { "model.arch.head.num_classes=", "model.arch.aux_head.num_classes=",
+                                            "class_names=[a, b, c]" };
+    struct config config = {0};
+    struct model model = {0};
+    struct error err = {0};
+    (void)state;
+    if (!config_read(&config, in_folder("config.yml"), left_out, 3, &err) || !model_open(&model, &config, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(model.shape.num_classes, 3);
+    assert_int_equal(((const struct head_config *)model.aux_config)->num_classes, 3);
+    assert_string_equal(config_text(&config, "model.arch.head.num_classes"), "3");
+    assert_string_equal(config_text(&config, "model.arch.aux_head.num_classes"), "3");
+    model_free(&model);
+    config_free(&config);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shipped_configurations_need_no_advice),
+        cmocka_unit_test(test_small_sets_have_suitable_configurations),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_batches_advised_are_suitable),
+        cmocka_unit_test(test_without_images_only_the_file_is_judged), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_machine_has_memory), cmocka_unit_test(test_classes_of_the_heads),
+    };
+    return cmocka_run_group_tests(tests, tiny_setup, remove_folder);
+}
