@@ -113,7 +113,8 @@ static void test_data(void **state)
         "/cut.jpg: ", "/missing.jpg: No such file",
         "data.train: 1 images of another size than annotated, the size of the image is used: small.jpg is 40 x 30, "
         "annotated as 400 x 30", "data.train: 1 truncated images, read as far as they go: short.jpg",
-        "/none.json: No such file", "device.batchsize_per_gpu is 8, but there are 5 training images", "1 degenerate" };
+        "/none.json: No such file", "device.batchsize_per_gpu is 8, but there are 5 training images; try 1",
+        "1 degenerate" };
     struct error err = {0};
     bool ok;
     char *text = check(place->config, NULL, 0, &ok, &err);
@@ -165,9 +166,35 @@ static void test_nothing(void **state)
     free(text);
 }
 
+/* Broken records, and images that are missing, of a set with both; each line says of which set. */
+static void test_broken_records(void **state)
+{
+    static const char *const broken =
+        "{\"images\": [{\"id\": 1, \"file_name\": \"whole.jpg\"}, {\"id\": 2, \"file_name\": \"missing.jpg\"}],"
+        "\"categories\": [{\"id\": 1, \"name\": \"car\"}, {\"id\": 2, \"name\": \"van\"}], \"annotations\": ["
+        "{\"id\": 5, \"image_id\": 1, \"category_id\": 1, \"bbox\": [1]}, {\"id\": 6, \"image_id\": 1}]}";
+    static const char *const expected[] = {
+        "data.train: ", "/set.json:1: annotation 1 (id 5): bbox must be four numbers",
+        "/set.json:1: annotation 2 (id 6): category_id must be a whole number, but is missing", "/missing.jpg: No such",
+        "data.val: " };
+    const struct place_of_test *place = *state;
+    struct error err = {0};
+    bool ok;
+    write_file(place->folder, "set.json", broken, strlen(broken));
+    write_file(place->folder, "none.json", broken, strlen(broken));
+    char *text = check(place->config, NULL, 0, &ok, &err);
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
+        if (!strstr(text, expected[i]))
+            fail_msg("no '%s' in\n%s", expected[i], text);
+    assert_non_null(strstr(err.text, ": 6 problems"));
+    assert_int_equal(err.exit, 1);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_data), cmocka_unit_test(test_everything),
-                                        cmocka_unit_test(test_nothing) };
+                                        cmocka_unit_test(test_nothing),
+                                        cmocka_unit_test(test_broken_records) };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

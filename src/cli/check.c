@@ -128,7 +128,8 @@ static void decode_image(const void *job, int i)
 }
 
 /* Decodes every picture: damage shows nowhere else. */
-static bool check_images(struct checker *k, struct dataset *data, const char *folder, struct error *err)
+static bool check_images(struct checker *k, const char *section, struct dataset *data, const char *folder,
+                         struct error *err)
 {
     struct decoding job = { data, folder, new_array((size_t)data->image_count, sizeof *job.images, err) };
     bool ok = job.images != NULL;
@@ -138,7 +139,7 @@ static bool check_images(struct checker *k, struct dataset *data, const char *fo
     for (int i = 0; i < data->image_count; i++) {
         const struct decoded *image = &job.images[i];
         struct error problem = {0};
-        if (image->problem && !fail(&problem, "%s", image->problem))
+        if (image->problem && !fail(&problem, "%s: %s", section, image->problem))
             ok = ok && found(k, &problem, err);
         else
             dataset_measure(data, i, image->width, image->height, !image->truncated);
@@ -148,8 +149,8 @@ static bool check_images(struct checker *k, struct dataset *data, const char *fo
     return ok;
 }
 
-/* Why a set cannot be read: its problems, or what else it was.  Frees the set. */
-static bool found_in_set(struct checker *k, const char *section, struct dataset *data, const struct error *why,
+/* Why a set cannot be read: its problems, or what else it was. */
+static bool found_in_set(struct checker *k, const char *section, const struct dataset *data, const struct error *why,
                          struct error *err)
 {
     const struct dataset_problems *problems = &data->problems;
@@ -163,10 +164,7 @@ static bool found_in_set(struct checker *k, const char *section, struct dataset 
         fail(&problem, "%s: and %d broken records more", section, problems->count - problems->first.count);
         ok = ok && found(k, &problem, err);
     }
-    if (problems->count == 0)
-        ok = found(k, &problem, err);
-    dataset_free(data);
-    return ok;
+    return problems->count ? ok : found(k, &problem, err);
 }
 
 static bool check_set(struct checker *k, const char *section, const struct data_config *config, struct error *err)
@@ -180,13 +178,14 @@ static bool check_set(struct checker *k, const char *section, const struct data_
             return false;
     if (problem.exit)
         return true;
-    if (!dataset_read(&data, &source, &problem))
-        return found_in_set(k, section, &data, &problem, err);
+    const bool read = dataset_read(&data, &source, &problem);
     int *label = new_array((size_t)data.category_count, sizeof *label, err);
-    bool ok = label && (dataset_labels(&data, classes->at, classes->count, label, &problem) || found(k, &problem, err))
-           && (data_images_there(&k->config, section, &data, &problem) ? check_images(k, &data, source.img_path, err)
-                                                                       : found(k, &problem, err));
-    if (config == &k->config.train)
+    bool ok = label
+           && (read ? dataset_labels(&data, classes->at, classes->count, label, &problem) || found(k, &problem, err)
+                    : found_in_set(k, section, &data, &problem, err))
+           && (data_images_there(&k->config, section, &data, &problem)
+               ? check_images(k, section, &data, source.img_path, err) : found(k, &problem, err));
+    if (read && config == &k->config.train)
         k->train_images = data.image_count;
     struct text notes = {0};
     dataset_notes_text(&data, &notes);

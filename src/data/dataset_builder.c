@@ -154,6 +154,12 @@ static void fit_box(struct dataset_builder *b, struct annotation *a)
     a->area = a->box[2] * a->box[3];
 }
 
+/* Whether an annotation has an image and a category. */
+static bool has_rows(const struct annotation *a)
+{
+    return a->image >= 0 && a->category >= 0;
+}
+
 static bool find_rows(struct dataset_builder *b, struct pending *p, const char *path)
 {
     struct annotation *a = &p->annotation;
@@ -165,7 +171,7 @@ static bool find_rows(struct dataset_builder *b, struct pending *p, const char *
     if (a->category < 0 && !b->categories_lost)
         dataset_problem(&b->set, "%s: annotation %" PRId64 " is of category %" PRId64 ", which does not exist", path,
                         a->id, p->category);
-    return a->image >= 0 && a->category >= 0;
+    return has_rows(a);
 }
 
 /* Finds each annotation's image and category, and counts those of each image. */
@@ -191,15 +197,18 @@ static bool group(struct dataset_builder *b, struct error *err)
     set->annotations = new_array((size_t)b->pending_count, sizeof *set->annotations, err);
     if (!set->annotations)
         return false;
-    set->annotation_count = b->pending_count;
     for (int i = 0; i < set->image_count; i++) {
         set->images[i].first = start;
         start += set->images[i].count;
         set->images[i].count = 0;
     }
+    set->annotation_count = start;
     for (int i = 0; i < b->pending_count; i++) {
-        struct image *image = &set->images[b->pending[i].annotation.image];
-        set->annotations[image->first + image->count++] = b->pending[i].annotation;
+        const struct annotation *a = &b->pending[i].annotation;
+        if (has_rows(a)) {
+            struct image *image = &set->images[a->image];
+            set->annotations[image->first + image->count++] = *a;
+        }
     }
     return true;
 }
@@ -246,11 +255,12 @@ bool build_end(struct dataset_builder *b, struct dataset *out, const char *path,
     sort_rows(set, set->images, set->image_count, sizeof *set->images, path, "images");
     sort_rows(set, set->categories, set->category_count, sizeof *set->categories, path, "categories");
     resolve(b, path);
-    if (!dataset_sound(set, path, err) || !group(b, err) || !note_shared_ids(set, err) || !note_same_images(set, err))
-        return false;
+    const bool ok = group(b, err) && note_shared_ids(set, err) && note_same_images(set, err);
     *out = b->set;
     b->set = (struct dataset){0};
-    return true;
+    if (!ok)
+        dataset_free(out);
+    return ok && dataset_sound(out, path, err);
 }
 
 void build_free(struct dataset_builder *b)

@@ -29,17 +29,18 @@ struct dataset_source dataset_source_of(const struct data_config *config)
         .class_names = config->class_names.at, .class_count = config->class_names.count };
 }
 
-/* A failure that ends reading early is reported together with the problems met before. */
+/* A failure that ends reading early is one more problem, and leaves annotations whose image was not met. */
 static bool read_all(const struct reader *reader, struct dataset_builder *b, const struct dataset_source *source,
                      struct dataset *out, struct error *err)
 {
     struct error why = {0};
-    if (reader->read(b, source, &why))
-        return build_end(b, out, source->ann_path, err);
-    if (why.exit == 2)
-        return misuse(err, "%s", why.text);
-    dataset_problem(&b->set, "%s", why.text);
-    return dataset_sound(&b->set, source->ann_path, err);
+    if (!reader->read(b, source, &why)) {
+        if (why.exit == 2)
+            return misuse(err, "%s", why.text);
+        dataset_problem(&b->set, "%s", why.text);
+        b->images_lost = b->categories_lost = true;
+    }
+    return build_end(b, out, source->ann_path, err);
 }
 
 bool dataset_read(struct dataset *out, const struct dataset_source *source, struct error *err)
@@ -54,10 +55,6 @@ bool dataset_read(struct dataset *out, const struct dataset_source *source, stru
     if (reader->wants_classes && source->class_count == 0)
         return misuse(err, "%s: this kind of dataset needs class_names, too", source->ann_path);
     const bool ok = read_all(reader, &b, source, out, err);
-    if (!ok) {
-        out->problems = b.set.problems;
-        b.set.problems = (struct dataset_problems){0};
-    }
     build_free(&b);
     return ok;
 }

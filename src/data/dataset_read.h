@@ -19,8 +19,8 @@ struct dataset_source {             /* borrowed */
 struct dataset_source dataset_source_of(const struct data_config *);
 
 /* Images get ids 1, 2, ... in byte order of their names where the format has no ids.  On failure the
- * dataset is empty but for its problems, which dataset_free releases, too.  misuse() on a missing path or
- * class_names. */
+ * dataset holds what is sound, and the problems, so that check can go on; dataset_free it.  misuse() on a missing path
+ * or class_names. */
 bool dataset_read(struct dataset *, const struct dataset_source *, struct error *);
 
 /* A whole set in a folder layout that tools write; format is visdrone, voc or yolo.  data/layout.c lists the names of

@@ -16,7 +16,8 @@ int rows_next(struct rows *, double *out, int max, struct error *);
 enum { ROW_COLUMNS = 8 };                                   /* of the longest row that is a box */
 
 /* The next row that is_box takes; false at the end.  is_box sees n numbers, at most ROW_COLUMNS of them in row, and
- * says why they are no box, without the place.  Rows that it refuses become problems of the set, unless that is NULL. */
+ * says why they are no box, without the place.  Rows that it refuses become problems of the set, unless it
+ * is NULL. */
 bool rows_next_box(struct rows *, double row[ROW_COLUMNS], bool is_box(const double *row, int n, struct error *why),
                    struct dataset *set);
 #endif
