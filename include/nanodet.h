@@ -26,8 +26,10 @@ struct nanodet_error { enum nanodet_result result; char text[600]; };   /* a lin
 
 /* ---- detecting ---- */
 
-struct nanodet_options {                    /* {0} and two files are enough */
-    const char *config;                     /* a configuration file: YAML in the structure of NanoDet */
+struct nanodet_options {                    /* {0} and one or two files are enough */
+    const char *config;                     /* a configuration file: YAML in the structure of NanoDet; NULL: weights is
+                                               a safetensors file that nanodet has trained or exported, which
+                                               describes its model */
     const char *weights;                    /* safetensors, PyTorch, ...: told apart by content */
     const char *const *overrides;           /* "data.val.input_size=[416, 416]", ...; NULL ends the list; or NULL */
     int threads;                            /* 0: as many as there are cores */

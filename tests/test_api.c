@@ -107,10 +107,38 @@ static void test_pixels_and_files_are_the_same(void **state)
     nanodet_close(NULL);
 }
 
+/* A file of weights that describes its model needs no configuration; overrides count. */
+static void test_weights_may_stand_alone(void **state)
+{
+    const char *const wrong[] = { "model.arch.head.num_class=3", NULL };
+    const char *const size[] = { "data.val.input_size=[64, 64]", NULL };
+    struct nanodet_options options = { .config = config, .weights = best, .threads = 1, .score_thr = 0.01 };
+    struct nanodet *n = nanodet_open(&options, &error), *alone;
+    int count, other;
+    (void)state;
+    options.config = NULL;
+    assert_non_null(alone = nanodet_open(&options, &error));
+    assert_string_equal(nanodet_class_name(alone, 4), "person");
+    const struct nanodet_detection *found = nanodet_detect_file(n, image, &count, &error);
+    const struct nanodet_detection *same = nanodet_detect_file(alone, image, &other, &error);
+    assert_true(found && same && count > 0);
+    assert_int_equal(count, other);
+    assert_same(found, same, count);
+    nanodet_close(n);
+    nanodet_close(alone);
+    options.overrides = size;
+    assert_non_null(alone = nanodet_open(&options, &error));
+    nanodet_close(alone);
+    options.overrides = wrong;
+    assert_null(nanodet_open(&options, &error));
+    assert_int_equal(error.result, NANODET_MISUSED);
+}
+
 static void test_what_cannot_be_opened_is_said(void **state)
 {
     const struct nanodet_options wrong[] = {
-        { .config = NULL, .weights = best },           { .config = config },
+        { .config = NULL },                            { .config = config },
+        { .config = NULL, .weights = config },         { .config = NULL, .weights = image },
         { .config = config, .weights = best, .threads = -1 },
         { .config = config, .weights = best, .score_thr = 1.5 },
         { .config = config, .weights = config },       { .config = best, .weights = best } };
@@ -142,6 +170,7 @@ int main(void)
         cmocka_unit_test(test_the_version_is_the_headers),
         cmocka_unit_test(test_training_stops_and_goes_on),
         cmocka_unit_test(test_pixels_and_files_are_the_same),
+        cmocka_unit_test(test_weights_may_stand_alone),
         cmocka_unit_test(test_what_cannot_be_opened_is_said) };
     return cmocka_run_group_tests(tests, setup, remove_folder);
 }

@@ -21,9 +21,10 @@ static const struct option options[] = {
     {0} };
 
 static const struct command table[] = {
-    { "train",   "CONFIG [KEY=VALUE ...]",         1, 1,    options, nothing, "train" },
-    { "predict", "CONFIG PATH... [KEY=VALUE ...]", 2, MANY, options, nothing, "detect" },
-    { "eval",    "GT DETS",                        2, 2,    options, nothing, "score" },
+    { "train",   "CONFIG [KEY=VALUE ...]",           0, 0,    options, nothing, "train" },
+    { "test",    "[CONFIG] [KEY=VALUE ...]",         0, 0,    options, nothing, "score" },
+    { "predict", "[CONFIG] PATH... [KEY=VALUE ...]", 1, MANY, options, nothing, "detect" },
+    { "eval",    "GT DETS",                          2, 2,    options, nothing, "score" },
     {0} };
 
 enum { WORDS = 8 };
@@ -58,7 +59,8 @@ static void test_taken(void **state)
     assert_false(args_int(&args, "count", 8, 9, &count, &err));
     assert_string_equal(err.text, "train: --count must be a number from 8 to 9, not '7'");
     assert_int_equal(args.threads, 2);
-    assert_int_equal(args.rest_count, 1);
+    assert_string_equal(args.config, "a.yml");
+    assert_int_equal(args.rest_count, 0);
     assert_int_equal(args.override_count, 1);
     assert_string_equal(args.overrides[0], "seed=3");
     args_free(&args);
@@ -78,23 +80,45 @@ static void test_overrides(void **state)
     assert_true(parse(&args, words, &err));
     assert_int_equal(args.override_count, 2);
     assert_string_equal(args.overrides[1], "seeed=1");
-    assert_int_equal(args.rest_count, 4);
-    assert_string_equal(args.rest[1], "b=c.jpg");
-    assert_string_equal(args.rest[3], "--f");
+    assert_string_equal(args.config, "a.yml");
+    assert_int_equal(args.rest_count, 3);
+    assert_string_equal(args.rest[0], "b=c.jpg");
+    assert_string_equal(args.rest[2], "--f");
     args_free(&args);
     assert_true(parse(&args, train, &err));
-    assert_int_equal(args.rest_count, 1);
-    assert_string_equal(args.rest[0], "b=c.jpg");
+    assert_string_equal(args.config, "b=c.jpg");
     assert_string_equal(args.overrides[0], "b=c.jpg");
     args_free(&args);
     assert_true(chdir(here) == 0 && remove_folder(state) == 0);
+}
+
+/* The first argument, where images may follow only if its name ends in .yml or .yaml. */
+static void test_config(void **state)
+{
+    static const struct { const char *words[WORDS], *config; int rest; } cases[] = {
+        { { "predict", "a.yaml", "b.yml" }, "a.yaml", 1 }, { { "predict", "b.jpg", "a.yml" }, NULL, 2 },
+        { { "predict", "yml" }, NULL, 1 },                 { { "test", "a.yml" }, "a.yml", 0 },
+        { { "test", "a" }, "a", 0 },                       { { "test", "seed=3" }, NULL, 0 },
+        { { "train", "a" }, "a", 0 },                      { { "eval", "a.yml", "b" }, NULL, 2 } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct args args;
+        struct error err = {0};
+        assert_true(parse(&args, cases[i].words, &err));
+        assert_true(!args.config == !cases[i].config);
+        assert_true(!args.config || strcmp(args.config, cases[i].config) == 0);
+        assert_int_equal(args.rest_count, cases[i].rest);
+        args_free(&args);
+    }
 }
 
 static const struct { const char *words[WORDS], *message; } refused[] = {
     { { NULL }, "usage: nanodet COMMAND ...; nanodet --help names the commands" },
     { { "trian" }, "trian: no such command; did you mean train?" },
     { { "train" }, "usage: nanodet train CONFIG [KEY=VALUE ...]" },
-    { { "predict", "a.yml" }, "usage: nanodet predict CONFIG PATH... [KEY=VALUE ...]" },
+    { { "predict" }, "usage: nanodet predict [CONFIG] PATH... [KEY=VALUE ...]" },
+    { { "predict", "a.yml" }, "usage: nanodet predict [CONFIG] PATH... [KEY=VALUE ...]" },
+    { { "test", "a", "b" }, "test: b: one argument too many" },
     { { "eval", "a", "b", "c" }, "eval: c: one argument too many" },
     { { "eval", "a", "b=c", "seed=3" }, "eval: seed=3: one argument too many" },
     { { "train", "a", "--jsn", "x" }, "train: --jsn: no such option; did you mean --json?" },
@@ -142,9 +166,29 @@ static void test_help(void **state)
     }
 }
 
+/* The help of a command that can do without CONFIG says when. */
+static void test_help_tells_what_stands_in_for_a_config(void **state)
+{
+    static const char *const names[] = { "test", "train" };
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct args args;
+        struct error err = {0};
+        char text[4096] = "";
+        FILE *out = fmemopen(text, sizeof text, "w");
+        assert_true(out && parse(&args, (const char *const[WORDS]){ names[i], "--help" }, &err));
+        args_help(&args, table, out);
+        fclose(out);
+        assert_true((strstr(text, "Without CONFIG") != NULL) == (i == 0));
+        args_free(&args);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_taken), cmocka_unit_test(test_overrides),
-                                        cmocka_unit_test(test_refused), cmocka_unit_test(test_help) };
+                                        cmocka_unit_test(test_config),
+                                        cmocka_unit_test(test_refused), cmocka_unit_test(test_help),
+                                        cmocka_unit_test(test_help_tells_what_stands_in_for_a_config) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,7 +93,7 @@ static int tear_down(void **state)
 static char *check(const char *config, const char *const *overrides, int count, bool *ok, struct error *err)
 {
     const struct command command = { .name = "check", .options = check_options };
-    const struct args args = { .command = &command, .rest = &config, .rest_count = 1, .threads = 2,
+    const struct args args = { .command = &command, .config = config, .threads = 2,
                                .overrides = (const char **)overrides, .override_count = count };
     char *text = NULL;
     size_t size;

@@ -323,7 +323,17 @@ static int extent(const char *file, int axis)
     return n;
 }
 
-/* Width, height; rounded up to multiples of 32 as batches are. */
+static bool holds(const char *name, const char *text)
+{
+    struct bytes file;
+    struct error err;
+    assert_true(file_read(&file, in_folder(name), &err));
+    const bool found = memmem(file.p, file.size, text, strlen(text)) != NULL;
+    bytes_free(&file);
+    return found;
+}
+
+/* Width, height; rounded up to multiples of 32 as batches are, and exported files say so. */
 static void test_the_input_size_is_any(void **state)
 {
     static const char size[] = "data.val.input_size=[150, 64]", too_large[] = "data.val.input_size=[8192, 8192]";
@@ -334,8 +344,12 @@ static void test_the_input_size_is_any(void **state)
     assert_true(extent("info.json", 0) == 64 && extent("info.json", 1) == 160);
     works("export", config, "--weights", weights, "--out", in_folder("sized.safetensors"), size, NULL);
     assert_true(safetensors_read(&t, in_folder("sized.safetensors"), &err));
-    assert_string_equal(tensors_metadata(&t, "input_size"), "[150,64]");
+    assert_string_equal(tensors_metadata(&t, "input_size"), "[160,64]");
     tensors_free(&t);
+    works("export", config, "--weights", weights, "--format", "onnx", "--out", in_folder("sized.onnx"), size, NULL);
+    assert_true(holds("sized.onnx", "[160,64]"));
+    works("export", config, "--weights", weights, "--format", "ncnn", "--out", in_folder("sized.param"), size, NULL);
+    assert_true(holds("sized.param", " 0=160 1=64 2=3"));
     refused(2, "data.val.input_size must be", "info", config, "data.val.input_size=[150, 0]", NULL);
     refused(2, "data.val.input_size must be", "info", config, "data.val.input_size=150", NULL);
     refused(2, "too large", "info", config, too_large, "device.batchsize_per_gpu=96", NULL);

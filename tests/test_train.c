@@ -301,6 +301,34 @@ static void test_broken_checkpoint(void **state)
     }
 }
 
+/* A checkpoint of an older version does not describe its model: the run goes on, says so, and ends the same. */
+static void test_older_checkpoint(void **state)
+{
+    struct error err = {0};
+    struct tensors t = {0};
+    struct run r;
+    (void)state;
+    must(run_open(&r, "older", NULL, (struct training_options){0}), &r.err);
+    for (int i = 0; i < 4; i++)
+        must(trainer_advance(&r.trainer, &r.err), &r.err);
+    must(trainer_save(&r.trainer, &r.err), &r.err);
+    run_close(&r);
+    must(safetensors_read(&t, in_folder("older/model_last.safetensors"), &err), &err);
+    int at = 0;
+    while (strcmp(t.metadata[at].key, "config") != 0)
+        at++;
+    free(t.metadata[at].key);
+    free(t.metadata[at].value);
+    t.metadata[at] = t.metadata[--t.metadata_count];
+    must(safetensors_write(in_folder("older/model_last.safetensors"), &t, &err), &err);
+    tensors_free(&t);
+    run_whole("older", NULL, (struct training_options){ .resume = true });
+    assert_same_results("straight", "older");
+    struct bytes log = contents("older/train.log");
+    assert_non_null(strstr((char *)log.p, "does not describe its model"));
+    bytes_free(&log);
+}
+
 /* Numbers of a checkpoint that no run can have. */
 static void test_wrong_numbers(void **state)
 {
@@ -371,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_learns), cmocka_unit_test(test_files), cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_stop), cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_broken_checkpoint), cmocka_unit_test(test_wrong_numbers),
+        cmocka_unit_test(test_older_checkpoint),
         cmocka_unit_test(test_weights), cmocka_unit_test(test_unreadable_image),
     };
     return cmocka_run_group_tests(tests, set_up, remove_folder);

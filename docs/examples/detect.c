@@ -1,7 +1,9 @@
 /* detect.c -- the objects in an image.
  *
  *     cc detect.c $(pkg-config --cflags --libs nanodet) -o detect
- *     ./detect CONFIG WEIGHTS IMAGE */
+ *     ./detect [CONFIG] WEIGHTS IMAGE
+ *
+ * Without CONFIG the weights are a safetensors file that nanodet has trained or exported. */
 #include <nanodet.h>
 #include <stdio.h>
 
@@ -10,14 +12,16 @@ int main(int argc, char **argv)
     struct nanodet_options options = {0};
     struct nanodet_error error;
     int count;
-    if (argc != 4) {
-        fprintf(stderr, "usage: detect CONFIG WEIGHTS IMAGE\n");
+    if (argc != 3 && argc != 4) {
+        fprintf(stderr, "usage: detect [CONFIG] WEIGHTS IMAGE\n");
         return 2;
     }
-    options.config = argv[1];
-    options.weights = argv[2];
+    options.config = argc == 4 ? argv[1] : NULL;
+    options.weights = argv[argc - 2];
     struct nanodet *detector = nanodet_open(&options, &error);
-    const struct nanodet_detection *found = detector ? nanodet_detect_file(detector, argv[3], &count, &error) : NULL;
+    const struct nanodet_detection *found = NULL;
+    if (detector)
+        found = nanodet_detect_file(detector, argv[argc - 1], &count, &error);
     if (!found)
         fprintf(stderr, "%s\n", error.text);
     for (int i = 0; found && i < count; i++)

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "model/detector.h"
+#include "model/file_config.h"
 #include "model/load.h"
 #include "train/trainer.h"
 #include <stdlib.h>
@@ -21,12 +22,12 @@ static enum nanodet_result report(const struct error *from, struct nanodet_error
     return result;
 }
 
-static bool read_config(struct config *config, const char *path, const char *const *overrides, struct error *err)
+static int count_of(const char *const *overrides)
 {
     int count = 0;
     while (overrides && overrides[count])
         count++;
-    return path ? config_read(config, path, overrides, count, err) : misuse(err, "no configuration is given");
+    return count;
 }
 
 static bool threads_of(int asked, int *threads, struct error *err)
@@ -46,6 +47,14 @@ struct nanodet {
     struct nanodet_detection *found;                    /* [detector.rules.max_kept] */
 };
 
+static bool open_model(struct nanodet *n, const struct nanodet_options *o, struct error *err)
+{
+    const int count = count_of(o->overrides);
+    if (!o->config)
+        return file_config_open(&n->model, &n->config, o->weights, o->overrides, count, err);
+    return config_read(&n->config, o->config, o->overrides, count, err) && model_open(&n->model, &n->config, err);
+}
+
 static bool open_detector(struct nanodet *n, const struct nanodet_options *options, struct error *err)
 {
     struct names notes = {0};
@@ -55,9 +64,7 @@ static bool open_detector(struct nanodet *n, const struct nanodet_options *optio
         return misuse(err, "score_thr must be from 0 to 1, not %g", score);
     if (!options->weights)
         return misuse(err, "no weights are given");
-    const bool ok = threads_of(options->threads, &threads, err)
-                 && read_config(&n->config, options->config, options->overrides, err)
-                 && model_open(&n->model, &n->config, err)
+    const bool ok = threads_of(options->threads, &threads, err) && open_model(n, options, err)
                  && model_load(&n->model, options->weights, LOAD_TO_RUN, n->model.params.value, &notes, err)
                  && detector_init(&n->detector, &n->model, n->model.params.value, threads, err)
                  && (n->found = new_array((size_t)n->detector.rules.max_kept, sizeof *n->found, err));
@@ -184,7 +191,8 @@ enum nanodet_result nanodet_train(const struct nanodet_training *training, struc
     struct config config = {0};
     struct trainer trainer = {0};
     bool ok = threads_of(training->threads, &options.threads, &err)
-           && read_config(&config, training->config, training->overrides, &err)
+           && (training->config || misuse(&err, "no configuration is given"))
+           && config_read(&config, training->config, training->overrides, count_of(training->overrides), &err)
            && trainer_open(&trainer, &config, &options, &err) && trainer_run(&trainer, &err);
     const bool finished = ok && trainer_finished(&trainer);
     if (!trainer_close(&trainer, &closing) && ok)

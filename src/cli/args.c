@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/table.h"
 #include "base/team.h"
+#include "base/text.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,11 @@ static bool take_option(struct args *args, int *i, int argc, char **argv, struct
     return true;
 }
 
+static bool takes_config(const struct command *command)
+{
+    return starts_with(command->usage, "CONFIG") || starts_with(command->usage, "[CONFIG");
+}
+
 /* The text before = is a dotted key.  Where a file may stand, the name of an existing one is a path. */
 static bool is_override(const struct args *args, const char *text)
 {
@@ -62,7 +68,7 @@ static bool is_override(const struct args *args, const char *text)
     for (size_t i = 0; i < length; i++)
         if (!isalnum((unsigned char)text[i]) && !strchr("_-.", text[i]))
             return false;
-    return args->rest_count >= command->max || !(file_exists(text) || folder_exists(text));
+    return args->rest_count >= command->max + takes_config(command) || !(file_exists(text) || folder_exists(text));
 }
 
 static bool take_all(struct args *args, int argc, char **argv, struct error *err)
@@ -87,10 +93,22 @@ static bool take_all(struct args *args, int argc, char **argv, struct error *err
     return true;
 }
 
+/* Moves CONFIG out of the arguments. */
+static void take_config(struct args *args)
+{
+    const struct command *command = args->command;
+    const char *first = args->rest_count ? args->rest[0] : "";
+    if (args->rest_count == 0 || !takes_config(command)
+        || (command->max == MANY && !ends_in(first, ".yml") && !ends_in(first, ".yaml")))
+        return;
+    args->config = first;
+    memmove(args->rest, args->rest + 1, (size_t)--args->rest_count * sizeof *args->rest);
+}
+
 static bool right_count(const struct args *args, struct error *err)
 {
     const struct command *command = args->command;
-    if (args->rest_count < command->min)
+    if (args->rest_count < command->min || (starts_with(command->usage, "CONFIG") && !args->config))
         return misuse(err, "usage: nanodet %s %s", command->name, command->usage);
     return args->rest_count <= command->max
         || misuse(err, "%s: %.200s: one argument too many", command->name, args->rest[command->max]);
@@ -115,6 +133,7 @@ bool args_parse(struct args *args, const struct command *commands, int argc, cha
     if (!args->rest || !args->overrides || !args->options || !args->values || !take_all(args, argc, argv, err))
         return false;
     args->help = args->help || args_flag(args, "help");
+    take_config(args);
     return args->help || (right_count(args, err) && args_int(args, "threads", 1, MOST_THREADS, &args->threads, err));
 }
 
@@ -174,7 +193,8 @@ bool args_int(const struct args *args, const char *name, int min, int max, int *
 
 bool args_config(const struct args *args, struct config *config, struct error *err)
 {
-    return config_read(config, args->rest[0], args->overrides, args->override_count, err);
+    return args->config ? config_read(config, args->config, args->overrides, args->override_count, err)
+                        : misuse(err, "usage: nanodet %s %s", args->command->name, args->command->usage);
 }
 
 void args_tell_ignored(const struct config *config)
@@ -201,6 +221,9 @@ static void print_options(const struct option *options, FILE *out)
 static void command_help(const struct command *command, FILE *out)
 {
     fprintf(out, "nanodet %s %s -- %s\n\n", command->name, command->usage, command->help);
+    if (starts_with(command->usage, "[CONFIG] "))
+        fprintf(out, "Without CONFIG (a .yml or .yaml file) the file of --weights must describe its model, as the\n"
+                     "safetensors files of train and export do.\n\n");
     print_options(command->options, out);
     print_options(common, out);
 }

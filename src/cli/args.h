@@ -17,8 +17,9 @@ enum { MANY = 1 << 20 };
 
 struct command {
     const char *name, *usage;               /* usage: what follows the name, without options; "[KEY=VALUE ...]" in it:
-                                               overrides are taken */
-    int min, max;                           /* arguments that are no options or overrides; max MANY: any number */
+                                               overrides are taken; "CONFIG" or "[CONFIG" at its beginning: a
+                                               configuration comes first, or may */
+    int min, max;                           /* arguments that are no CONFIG, options or overrides; MANY: any number */
     const struct option *options;           /* --threads and --help are every command's */
     bool (*run)(const struct args *, struct error *);
     const char *help;
@@ -27,13 +28,16 @@ struct command {
 struct args {
     const struct command *command;          /* NULL: help or version was asked for */
     const struct option **options; const char **values; int count;          /* options given, in order */
-    const char **rest; int rest_count;      /* arguments, in order */
+    const char *config;                     /* NULL: none was given */
+    const char **rest; int rest_count;      /* the other arguments, in order */
     const char **overrides; int override_count;         /* KEY=VALUE */
     int threads;                            /* >= 1 */
     bool help, version;
 };
 
-/* Exit 2 on wrong usage.  All texts are borrowed from argv and the tables.  args_free in any case. */
+/* Exit 2 on wrong usage.  The first argument is the CONFIG of a command that takes one; where any number of files may
+ * follow, its name must end in .yml or .yaml.  All texts are borrowed from argv and the tables.  args_free in any
+ * case. */
 bool args_parse(struct args *, const struct command *commands, int argc, char **argv, struct error *);
 void args_free(struct args *);
 
@@ -43,7 +47,7 @@ bool args_flag(const struct args *, const char *name);                  /* it wa
 bool args_int(const struct args *, const char *name, int min, int max, int *out, struct error *);
 bool args_real(const struct args *, const char *name, double min, double max, double *out, struct error *);
 
-/* Reads the configuration rest[0] with the overrides. */
+/* Reads the configuration with the overrides.  Exit 2 if none was given. */
 bool args_config(const struct args *, struct config *, struct error *);
 /* Says on stderr, in one line, which keys have no effect: once the model has read its own. */
 void args_tell_ignored(const struct config *);

@@ -237,10 +237,10 @@ static bool report(const struct checker *k, bool ok, struct error *err)
     if (k->notes.s)
         printf("%s", k->notes.s);
     if (ok && count == 0)
-        printf("%s: no problem found\n", k->args->rest[0]);
+        printf("%s: no problem found\n", k->args->config);
     if (!ok || count == 0)
         return ok;
-    fail(err, "%s: %d problem%s", k->args->rest[0], count, count == 1 ? "" : "s");
+    fail(err, "%s: %d problem%s", k->args->config, count, count == 1 ? "" : "s");
     err->exit = k->worst;
     return false;
 }
@@ -250,7 +250,7 @@ bool check_run(const struct args *args, struct error *err)
     struct checker k = { .args = args };
     if (args_flag(args, "keys"))
         return print_keys(err);
-    if (args->rest_count == 0)
+    if (!args->config)
         return misuse(err, "usage: nanodet check CONFIG [KEY=VALUE ...]");
     k.config.problems = &k.problems;
     bool ok = args_config(args, &k.config, err) && check_parts(&k, err);

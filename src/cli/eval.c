@@ -101,7 +101,8 @@ static bool read_config(struct dataset *truth, const struct args *args, struct e
     struct config config = { .network_only = true };
     struct text notes = {0};
     int *category = NULL;
-    bool ok = args_config(args, &config, err) && data_path_there(&config, "data.val", data_path_keys[1], err);
+    bool ok = config_read(&config, args->rest[0], args->overrides, args->override_count, err)
+           && data_path_there(&config, "data.val", data_path_keys[1], err);
     if (ok) {
         const struct texts *names = &config.class_names;
         const struct dataset_source source = dataset_source_of(&config.val);

@@ -2,6 +2,7 @@
 #include "base/table.h"
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "data/sample.h"
 #include "model/export.h"
 
 const struct option export_options[] = {
@@ -38,6 +39,15 @@ static bool read_options(const struct args *args, struct export_options *o, cons
             || misuse(err, "export: --output, --batch and --any-size are for onnx, not for %s", name));
 }
 
+/* The network takes whole multiples of 32. */
+static void tell_padding(const char *out, const int size[2])
+{
+    const int w = padded_side(size[0]), h = padded_side(size[1]);
+    if (w != size[0] || h != size[1])
+        fprintf(stderr, "%s: its input is %d x %d: data.val.input_size [%d, %d] padded to multiples of 32\n", out, w, h,
+                size[0], size[1]);
+}
+
 bool export_run(const struct args *args, struct error *err)
 {
     const char *out = args_text(args, "out");
@@ -51,6 +61,8 @@ bool export_run(const struct args *args, struct error *err)
         return misuse(err, "export: --out PATH must be given");
     const bool ok = session_open(&session, args, err) && session_load(&session, args, err)
                  && model_export(&session.model, out, format, &options, &v, err);
+    if (ok)
+        tell_padding(out, session.config.val.input_size);
     if (ok)
         fprintf(stderr, "%s: read back and run on %d %s: outputs up to %.3g differ by at most %.2g\n", out, v.images,
                 v.generated ? "drawn scenes" : "images of data.val", v.largest, v.worst);

@@ -43,7 +43,7 @@ static bool add_pattern(struct names *files, const char *pattern, struct error *
 bool images_list(const struct args *args, struct names *files, struct error *err)
 {
     bool ok = true;
-    for (int i = 1; ok && i < args->rest_count; i++) {
+    for (int i = 0; ok && i < args->rest_count; i++) {
         const char *path = args->rest[i];
         ok = strcmp(path, "-") == 0 ? misuse(err, "%s: '-' goes alone, not with files", args->command->name)
            : folder_exists(path)    ? add_folder(files, path, err)

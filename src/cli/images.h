@@ -4,7 +4,7 @@
 #include "cli/args.h"
 #include "data/picture.h"
 
-/* The arguments behind the first: files, the .jpg, .jpeg and .png of folders, and what patterns match. */
+/* The arguments: files, the .jpg, .jpeg and .png of folders, and what patterns match. */
 bool images_list(const struct args *, struct names *files, struct error *);
 
 /* An image must not be written over one of the inputs, nor over another output: exit 2. */

@@ -1,13 +1,19 @@
-/* cli/info.c -- what a configuration's network is made of and what it costs. */
+/* cli/info.c -- what a configuration's network is made of, what it costs, and what a file of weights says of itself. */
 #include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "data/sample.h"
+#include "interop/weights_file.h"
 #include "kernel/kernels.h"
 #include "model/cost.h"
 #include "model/describe.h"
+#include "model/file_config.h"
+#include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 
 const struct option info_options[] = {
+    { "weights",  "FILE", NULL, "tell also what this file says of itself; it stands in for a CONFIG" },
     { "json",     "FILE", NULL, "write the figures there instead of a table here" },
     { "graph",    "FILE", NULL, "write the network there: every layer, enough to rebuild it elsewhere" },
     { "training", NULL,   NULL, "--graph: the network that trains, on a batch, not the one that detects in an image" },
@@ -15,8 +21,16 @@ const struct option info_options[] = {
 
 struct memory { size_t planned, packed; };      /* bytes of a graph as this machine runs it: of values, of weights */
 
+/* What a file says of itself. */
+struct weights_info {
+    const char *path;                   /* NULL: no file was named */
+    struct tensors tensors;
+    bool described; struct config config;
+};
+
 struct info {
     struct session session;
+    struct weights_info weights;
     struct graph inference, training;   /* of one image; of a batch; layer by layer */
     struct memory detecting, learning;  /* likewise */
     struct cost cost;
@@ -55,10 +69,22 @@ static bool measure_memory(struct memory *memory, struct model *model, struct gr
     return ok;
 }
 
+static bool open_weights(struct weights_info *w, const char *path, struct error *err)
+{
+    struct network net = {0};
+    struct error unused;
+    *w = (struct weights_info){ .path = path, .config.network_only = true };
+    const bool ok = !path || weights_file_read(&w->tensors, &net, path, err);
+    w->described = path && ok && file_config_parse(&w->config, &w->tensors, path, NULL, 0, &unused);
+    network_free(&net);
+    return ok;
+}
+
 static bool open_info(struct info *info, const struct args *args, struct error *err)
 {
     struct session *s = &info->session;
-    if (!session_open(s, args, err) || !model_cost(&info->cost, &s->model, err))
+    if (!session_open(s, args, err) || !open_weights(&info->weights, args_text(args, "weights"), err)
+        || !model_cost(&info->cost, &s->model, err))
         return false;
     const struct graph_options one = { .n = 1, .h = info->cost.h, .w = info->cost.w };
     struct graph_options batch = one;
@@ -86,10 +112,20 @@ static void print_layers(const struct info *info)
     }
 }
 
+static void print_input(const int size[2])
+{
+    const int w = padded_side(size[0]), h = padded_side(size[1]);
+    printf("input               %d x %d (width x height)", w, h);
+    if (w != size[0] || h != size[1])
+        printf(", data.val.input_size [%d, %d] padded to multiples of 32", size[0], size[1]);
+    putchar('\n');
+}
+
 static void print_totals(const struct info *info)
 {
     const struct cost *cost = &info->cost;
-    printf("\ninput               %d x %d (width x height)\n", cost->w, cost->h);
+    putchar('\n');
+    print_input(info->session.config.val.input_size);
     printf("output              %d x %d\n", cost->priors, cost->channels);
     printf("MACs                %.0f of convolutions and linear layers\n", cost->conv_macs);
     printf("parameters          %td in inference, %td in training\n", cost->inference_params, cost->training_params);
@@ -99,7 +135,65 @@ static void print_totals(const struct info *info)
     printf("packed weights      %.1f MB, once for images of all sizes\n", (double)info->detecting.packed / 1e6);
 }
 
+/* Numbers of a training that its files hold. */
+static const struct { const char *key, *label; } counters[] = {
+    { "epoch", "epoch" }, { "score", "score" }, { "step", "step" }, { "best", "best score" },
+    { "best_epoch", "best epoch" } };
+enum { COUNTERS = sizeof counters / sizeof *counters };
+
+static bool counter(const struct weights_info *w, int i, double *v)
+{
+    const char *text = tensors_metadata(&w->tensors, counters[i].key);
+    char *end = NULL;
+    *v = text ? strtod(text, &end) : 0;
+    return end && end != text && !*end && isfinite(*v);
+}
+
+/* The names come from a file: control characters are shown as question marks. */
+static void print_names(const struct texts *names)
+{
+    printf("classes             %d: ", names->count);
+    for (int i = 0; i < names->count; i++) {
+        for (const char *c = names->at[i]; *c; c++)
+            putchar(iscntrl((unsigned char)*c) ? '?' : *c);
+        printf("%s", i + 1 < names->count ? ", " : "\n");
+    }
+}
+
+static void print_weights(const struct weights_info *w)
+{
+    double v;
+    if (!w->path)
+        return;
+    printf("\nweights             %s%s\n", w->path, w->described ? "" : ", which does not describe its model");
+    if (w->described) {
+        print_names(&w->config.class_names);
+        print_input(w->config.val.input_size);
+    }
+    for (int i = 0; i < COUNTERS; i++)
+        if (counter(w, i, &v))
+            printf("%-19s %.10g\n", counters[i].label, v);
+}
+
 /* ---- as JSON ---- */
+
+static bool add_weights(cJSON *json, const struct weights_info *w)
+{
+    double v;
+    if (!w->path)
+        return true;
+    cJSON *one = cJSON_AddObjectToObject(json, "weights");
+    bool ok = cJSON_AddStringToObject(one, "file", w->path);
+    if (w->described) {
+        const struct texts *names = &w->config.class_names;
+        const int *size = w->config.val.input_size, padded[2] = { padded_side(size[0]), padded_side(size[1]) };
+        ok = cJSON_AddItemToObject(one, "class_names", cJSON_CreateStringArray(names->at, names->count)) && ok;
+        ok = cJSON_AddItemToObject(one, "input_size", cJSON_CreateIntArray(padded, 2)) && ok;
+    }
+    for (int i = 0; i < COUNTERS; i++)
+        ok = (!counter(w, i, &v) || cJSON_AddNumberToObject(one, counters[i].key, v)) && ok;
+    return ok;
+}
 
 static bool add_layer(cJSON *list, const struct info *info, const struct node *n)
 {
@@ -127,7 +221,8 @@ static cJSON *info_json(const struct info *info)
            && cJSON_AddNumberToObject(json, "planned_bytes_inference", (double)info->detecting.planned)
            && cJSON_AddNumberToObject(json, "planned_bytes_training", (double)info->learning.planned)
            && cJSON_AddNumberToObject(json, "packed_bytes_inference", (double)info->detecting.packed)
-           && cJSON_AddNumberToObject(json, "training_batch", info->session.config.batch_size);
+           && cJSON_AddNumberToObject(json, "training_batch", info->session.config.batch_size)
+           && add_weights(json, &info->weights);
     cJSON *layers = cJSON_AddArrayToObject(json, "layers");
     for (int i = 0; ok && i < g->node_count; i++)
         ok = !node_is_layer(&g->nodes[i]) || add_layer(layers, info, &g->nodes[i]);
@@ -148,7 +243,10 @@ bool info_run(const struct args *args, struct error *err)
     if (ok && !json) {
         print_layers(&info);
         print_totals(&info);
+        print_weights(&info.weights);
     }
+    tensors_free(&info.weights.tensors);
+    config_free(&info.weights.config);
     graph_free(&info.inference);
     graph_free(&info.training);
     session_close(&info.session);

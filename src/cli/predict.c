@@ -180,7 +180,7 @@ static bool open_predictor(struct predictor *p, const struct args *args, struct 
 bool predict_run(const struct args *args, struct error *err)
 {
     struct predictor p = { .out = args_text(args, "out") };
-    const bool stream = args->rest_count == 2 && strcmp(args->rest[1], "-") == 0;
+    const bool stream = args->rest_count == 1 && strcmp(args->rest[0], "-") == 0;
     bool ok = open_predictor(&p, args, err) && (stream ? predict_stream(&p, err) : predict_files(&p, args, err));
     if (p.json.out)
         fputs("]\n", p.json.out);

@@ -1,11 +1,14 @@
 #include "cli/session.h"
 
+#include "model/file_config.h"
 #include "model/load.h"
 #include <unistd.h>
 
 bool session_open(struct session *s, const struct args *args, struct error *err)
 {
-    const bool ok = args_config(args, &s->config, err) && model_open(&s->model, &s->config, err);
+    const char *file = args->config ? NULL : args_text(args, "weights");
+    const bool ok = file ? file_config_open(&s->model, &s->config, file, args->overrides, args->override_count, err)
+                         : args_config(args, &s->config, err) && model_open(&s->model, &s->config, err);
     args_tell_ignored(&s->config);
     return ok;
 }

@@ -18,6 +18,14 @@ static bool watch(void *shown, int images, int all)
     return true;
 }
 
+/* A file of weights describes its model, not the data. */
+static bool data_given(const struct args *args, const struct data_config *data, struct error *err)
+{
+    return args->config || *data->img_path || *data->ann_path
+        || misuse(err, "test: without CONFIG give the data as data.val.name=NAME data.val.img_path=FOLDER "
+                  "data.val.ann_path=PATH");
+}
+
 bool test_run(const struct args *args, struct error *err)
 {
     struct session session = {0};
@@ -27,7 +35,8 @@ bool test_run(const struct args *args, struct error *err)
     const char *dets = args_text(args, "dets");
     int shown = 0;
     const struct watcher watcher = { watch, &shown };
-    const bool ok = session_open(&session, args, err) && session_load(&session, args, err)
+    const bool ok = session_open(&session, args, err) && data_given(args, &session.config.val, err)
+                 && session_load(&session, args, err)
                  && (evaluator = evaluator_open(&session.model, args->threads, err))
                  && evaluator_run(evaluator, session.model.params.value, &watcher, &found, err)
                  && report_coco(&report, &found.score, err)

@@ -164,10 +164,11 @@ bool config_parse(struct config *config, const void *yaml, size_t size, const ch
                   int count, struct error *err)
 {
     *config = (struct config){ .problems = config->problems, .network_only = config->network_only,
-                               .file = new_text(file, err) };
+                               .detects_only = config->detects_only, .file = new_text(file, err) };
     bool ok = config->file && tree_parse(&config->root, yaml, size, config->file, err);
     if (ok && config->root.kind != SECTION)
         ok = misuse(err, "%s: holds no keys", file);
+    ok = ok && (!config->detects_only || detector_keys_only(config, err));
     for (int i = 0; ok && i < count; i++)
         ok = override(config, overrides[i], err) || carry_on(config, err);
     return ok && read_resume(config, err)
@@ -185,7 +186,8 @@ bool config_read(struct config *config, const char *path, const char *const *ove
 {
     struct bytes file;
     if (!file_read(&file, path, err)) {
-        *config = (struct config){ .problems = config->problems, .network_only = config->network_only };
+        *config = (struct config){ .problems = config->problems, .network_only = config->network_only,
+                                   .detects_only = config->detects_only };
         return false;
     }
     const bool ok = config_parse(config, file.p, file.size, path, overrides, count, err);

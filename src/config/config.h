@@ -86,14 +86,15 @@ struct config {
     struct names ignored;                   /* keys given that have no effect here, for one line of the program */
     struct names *problems;                 /* NULL: the first one ends the reading */
     bool network_only;                      /* there may be more or fewer class_names than classes of the heads */
+    bool detects_only;                      /* the file holds what config_write_detector writes, and nothing else */
     struct entry root;
     char *file;
 };
 
 /* Reads the file `path` and lays count overrides "KEY=VALUE" over it, VALUE being YAML.  Exit 2 names file, line and
  * key of the first problem; with config->problems set beforehand, every problem is added to that list, the key takes
- * its preset, and only what is no YAML at all ends the reading.  network_only is set beforehand, too.  config_free in
- * any case. */
+ * its preset, and only what is no YAML at all ends the reading.  network_only and detects_only are set beforehand, too.
+ * config_free in any case. */
 bool config_read(struct config *, const char *path, const char *const *overrides, int count, struct error *);
 bool config_parse(struct config *, const void *yaml, size_t size, const char *file, const char *const *overrides,
                   int count, struct error *);
@@ -118,6 +119,10 @@ double config_shown_score(const struct config *);
 
 /* The resolved configuration as YAML, every key with its value; sections of the model once they have been read. */
 void config_write(const struct config *, struct text *);
+
+/* The part of it that detecting needs: model, class_names, test, input size, resize and normalisation of data.val.  It
+ * holds no path and no key without effect, is read with detects_only, and what was read is written as the same text. */
+bool config_write_detector(const struct config *, struct text *, struct error *);
 
 /* Adds to `names` the keys whose values differ in what touches the results.  Both must have been resolved: b as read
  * from what config_write wrote, a with its model built. */

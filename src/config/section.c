@@ -148,6 +148,12 @@ static bool says_none(const struct entry *section, const struct key *key)
     return e && entry_null(e) && key->type == KEY_WORD && find_row("none", key->words, sizeof *key->words);
 }
 
+/* A configuration that only detects may have no schedule: what its keys hold then is never read. */
+static bool may_lack(const struct config *config, const char *path, const struct key *key)
+{
+    return config->detects_only && starts_with(path, "schedule.") && (!key->preset || *key->preset == '=');
+}
+
 static bool read_key(struct config *config, struct entry *section, const char *path, const struct key *key, void *to,
                      struct error *err)
 {
@@ -155,6 +161,8 @@ static bool read_key(struct config *config, struct entry *section, const char *p
     if (e && !entry_set(e, "none", err))
         return false;
     e = tree_find(section, key->name);
+    if (!e && may_lack(config, path, key))
+        return true;
     if (entry_null(e)) {
         if (!put_preset(config, section, path, key, err))
             return carry_on(config, err);

@@ -15,6 +15,9 @@ extern const struct key_table { const char *section; const struct key *keys; } k
 bool entry_read(struct config *, struct entry *section, const char *prefix, const struct key *keys, void *to,
                 struct error *);
 
+/* Exit 2 if the tree holds what config_write_detector does not write, such as a path. */
+bool detector_keys_only(const struct config *, struct error *);
+
 /* After a misuse: keeps its text among config->problems and returns true, or returns false to end the reading. */
 bool carry_on(struct config *, struct error *);
 

@@ -347,6 +347,31 @@ struct entry *tree_place(struct entry *from, const char *path, struct place plac
     return e;
 }
 
+static void remove_child(struct entry *parent, struct entry *e)
+{
+    struct entry *before = NULL;
+    for (struct entry *child = parent->child; child != e; child = child->next)
+        before = child;
+    *(before ? &before->next : &parent->child) = e->next;
+    if (parent->last == e)
+        parent->last = before;
+    parent->count--;
+    tree_free(e);
+    free(e);
+}
+
+void tree_remove(struct entry *from, const char *path)
+{
+    const size_t length = strcspn(path, ".");
+    struct entry *e = step(from, path, length);
+    if (e && path[length] && e->count) {
+        tree_remove(e, path + length + 1);
+        if (e->count == 0)
+            remove_child(from, e);
+    } else if (e && !path[length])
+        remove_child(from, e);
+}
+
 /* ---- writing ---- */
 
 /* One character in double quotes.  What YAML takes for a line break, or does not read, is escaped. */

@@ -40,6 +40,9 @@ struct entry *tree_find(const struct entry *from, const char *path);
  * scalar or past the end of a list. */
 struct entry *tree_place(struct entry *from, const char *path, struct place, struct error *);
 
+/* Removes the entry at a dotted path with all below it, if there is one, and each section that this leaves empty. */
+void tree_remove(struct entry *from, const char *path);
+
 /* Gives `to`, which keeps its name, the value of `from` (a deep copy) or a text as its plain scalar. */
 bool entry_copy(struct entry *to, const struct entry *from, struct error *);
 bool entry_set(struct entry *to, const char *text, struct error *);

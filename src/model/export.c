@@ -4,11 +4,13 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/sample.h"
 #include "deploy/network_fold.h"
 #include "interop/ncnn/ncnn.h"
 #include "interop/safetensors.h"
 #include "model/as_network.h"
 #include "model/criterion.h"
+#include "model/file_config.h"
 #include "model/fold.h"
 #include <errno.h>
 #include <math.h>
@@ -31,12 +33,13 @@ static bool add_metadata(const struct model *m, bool folded, struct tensors *t, 
 {
     const struct config *c = m->config;
     const double (*normalize)[3] = c->val.pipeline.normalize;
+    const int size[2] = { padded_side(c->val.input_size[0]), padded_side(c->val.input_size[1]) };
     struct prior_grid grid;
-    if (!criterion_grid(m, 1, c->val.input_size[1], c->val.input_size[0], &grid, err))
+    if (!criterion_grid(m, 1, size[1], size[0], &grid, err))
         return false;
     const struct { const char *key; cJSON *list; } rows[] = {
         { "class_names",   cJSON_CreateStringArray(c->class_names.at, c->class_names.count) },
-        { "input_size",    cJSON_CreateIntArray(c->val.input_size, 2) },
+        { "input_size",    cJSON_CreateIntArray(size, 2) },
         { "mean_bgr",      cJSON_CreateDoubleArray(normalize[0], 3) },
         { "deviation_bgr", cJSON_CreateDoubleArray(normalize[1], 3) },
         { "strides",       cJSON_CreateIntArray(m->shape.strides.at, m->shape.strides.count) },
@@ -76,12 +79,16 @@ static bool write_safetensors(struct model *m, const char *path, const struct ex
 {
     struct inference needs = {0};
     struct tensors t = {0};
+    struct text description = {0};
     real *folded = new_array((size_t)m->params.total, sizeof *folded, err);
     bool ok = folded && inference_of(&needs, m, err);
     if (ok && o->fold)
         fold_norms(&needs, &m->params, m->params.value, folded);
     ok = ok && inference_give(&needs, &m->params, o->fold ? folded : m->params.value, o->fold, &t, err)
-      && (!o->half || halve(&t, err)) && add_metadata(m, o->fold, &t, err) && safetensors_write(path, &t, err);
+      && (!o->half || halve(&t, err)) && add_metadata(m, o->fold, &t, err)
+      && file_config_text(m->config, &description, err) && file_config_add(description.s, &t, err)
+      && safetensors_write(path, &t, err);
+    text_free(&description);
     tensors_free(&t);
     inference_free(&needs);
     free(folded);

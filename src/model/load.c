@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "interop/state_dict.h"
 #include "interop/weights_file.h"
+#include "model/file_config.h"
 #include "model/fold.h"
 #include "model/match.h"
 #include "model/weights.h"
@@ -164,7 +165,9 @@ bool model_load(struct model *model, const char *path, enum load_for purpose, re
 {
     struct tensors t = {0};
     const bool ok = read_tensors(model, path, &t, err)
-                 && take_all(model, &t, path, "", purpose, array, notes, err);
+                 && take_all(model, &t, path, "", purpose, array, notes, err)
+                 && file_config_note_missing(&t, path, notes, err)
+                 && file_config_note_classes(&t, path, model->config, notes, err);
     tensors_free(&t);
     return ok;
 }

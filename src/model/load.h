@@ -12,9 +12,9 @@ enum load_for {
 
 /* Puts the weights of any file that interop/weights_file.h reads into `array`, laid out as params->value (or that
  * itself).  Averaged weights are preferred; where a file has a batch norm folded into its convolution, the
- * convolution's bias becomes the norm's, which else does nothing.  Adds to notes at most four lines: how many tensors
- * were taken, and which are missing, did not fit or are of no use, by name.  Fails if nothing fits or a number is not
- * finite; array may then be partly written. */
+ * convolution's bias becomes the norm's, which else does nothing.  Adds to notes at most five lines: how many tensors
+ * were taken, which are missing, did not fit or are of no use, by name, and what model/file_config.h notes.  Fails if
+ * nothing fits or a number is not finite; array may then be partly written. */
 bool model_load(struct model *, const char *path, enum load_for, real *array, struct names *notes, struct error *);
 
 /* The same from the tensors of the file, which have been read; they are changed. */

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "interop/safetensors.h"
+#include "model/file_config.h"
 #include "model/weights.h"
 #include <limits.h>
 #include <stdio.h>
@@ -139,29 +140,34 @@ static bool take_numbers(struct optimizer *o, struct standing *s, const struct t
 
 /* ---- files ---- */
 
-bool checkpoint_write(const char *path, const struct optimizer *o, const struct standing *s, struct error *err)
+bool checkpoint_write(const char *path, const struct optimizer *o, const struct standing *s, const char *description,
+                      struct error *err)
 {
     struct tensors t = {0};
-    const bool ok = give_numbers(o, s, &t, err) && give_all(o, &t, err) && safetensors_write(path, &t, err);
+    const bool ok = give_numbers(o, s, &t, err) && file_config_add(description, &t, err) && give_all(o, &t, err)
+                 && safetensors_write(path, &t, err);
     tensors_free(&t);
     return ok;
 }
 
-bool checkpoint_read(const char *path, struct optimizer *o, struct standing *s, struct error *err)
+bool checkpoint_read(const char *path, struct optimizer *o, struct standing *s, struct names *notes, struct error *err)
 {
     struct tensors t = {0};
-    const bool ok = safetensors_read(&t, path, err) && take_numbers(o, s, &t, path, err) && take_all(o, &t, path, err);
+    const bool ok = safetensors_read(&t, path, err) && take_numbers(o, s, &t, path, err) && take_all(o, &t, path, err)
+                 && file_config_note_missing(&t, path, notes, err);
     tensors_free(&t);
     return ok;
 }
 
-bool checkpoint_write_best(const char *path, const struct optimizer *o, const struct standing *s, struct error *err)
+bool checkpoint_write_best(const char *path, const struct optimizer *o, const struct standing *s,
+                           const char *description, struct error *err)
 {
     struct tensors t = {0};
     char epoch[20], score[40];
     snprintf(epoch, sizeof epoch, "%d", s->best_epoch);
     snprintf(score, sizeof score, "%.17g", s->best);
     const bool ok = tensors_add_metadata(&t, "epoch", epoch, err) && tensors_add_metadata(&t, "score", score, err)
+                 && file_config_add(description, &t, err)
                  && weights_give(o->params, o->average ? o->average : o->params->value, "", &t, err)
                  && safetensors_write(path, &t, err);
     tensors_free(&t);

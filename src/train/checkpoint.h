@@ -4,10 +4,12 @@
  *     ema.NAME       its average, where one is kept
  *     moment1.NAME, moment2.NAME      of the trained ones, as far as the optimiser has them
  *
- * Everything else is metadata: the counters below, and the learning rates, which are a recursion (schedule.h).  Random
- * numbers need no state, since they are drawn from (seed, epoch, place) and (seed, step). */
+ * Everything else is metadata: the counters below, the learning rates, which are a recursion (schedule.h), and the
+ * description of the model (model/file_config.h).  Random numbers need no state, since they are drawn from
+ * (seed, epoch, place) and (seed, step). */
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H
+#include "base/file.h"
 #include "train/optimizer.h"
 
 /* Where a run stands between two steps; the optimizer counts steps and whole epochs. */
@@ -18,12 +20,14 @@ struct standing {
 };
 
 /* Equal runs give equal bytes.  Whole or not at all. */
-bool checkpoint_write(const char *path, const struct optimizer *, const struct standing *, struct error *);
+bool checkpoint_write(const char *path, const struct optimizer *, const struct standing *, const char *description,
+                      struct error *);
 
 /* Fails, naming what is wrong, unless the file holds everything, for a model and optimizer of these shapes.  After a
- * failure the optimizer and its parameters are not to be used. */
-bool checkpoint_read(const char *path, struct optimizer *, struct standing *, struct error *);
+ * failure the optimizer and its parameters are not to be used.  A file without description is noted. */
+bool checkpoint_read(const char *path, struct optimizer *, struct standing *, struct names *notes, struct error *);
 
 /* The weights that the model detects with, averaged where an average is kept, and what they scored. */
-bool checkpoint_write_best(const char *path, const struct optimizer *, const struct standing *, struct error *);
+bool checkpoint_write_best(const char *path, const struct optimizer *, const struct standing *,
+                           const char *description, struct error *);
 #endif

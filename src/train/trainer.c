@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
+#include "model/file_config.h"
 #include "model/load.h"
 #include "train/advice.h"
 #include <math.h>
@@ -28,7 +29,7 @@ bool trainer_finished(const struct trainer *t)
 bool trainer_save(struct trainer *t, struct error *err)
 {
     t->saved = seconds();
-    return checkpoint_write(t->last, &t->learner.optimizer, &t->at, err);
+    return checkpoint_write(t->last, &t->learner.optimizer, &t->at, t->description.s, err);
 }
 
 /* ---- a step ---- */
@@ -139,7 +140,7 @@ static bool keep_best(struct trainer *t, double score, struct error *err)
         return true;
     best.best = score;
     best.best_epoch = o->epoch + 1;
-    if (!checkpoint_write_best(t->best, o, &best, err))
+    if (!checkpoint_write_best(t->best, o, &best, t->description.s, err))
         return false;
     log_line(&t->record.log, "epoch %d is the best so far", best.best_epoch);
     t->at = best;
@@ -269,12 +270,22 @@ static bool same_config(const struct trainer *t, struct error *err)
     return ok;
 }
 
+static void log_and_free(struct trainer *t, struct names *notes)
+{
+    for (int i = 0; i < notes->count; i++)
+        log_line(&t->record.log, "%s", notes->list[i]);
+    names_free(notes);
+}
+
 static bool go_on(struct trainer *t, struct error *err)
 {
     struct optimizer *o = &t->learner.optimizer;
     const int images = t->dataset.image_count;
-    if (!learner_init(&t->learner, &t->model, t->options.threads, err) || !same_config(t, err)
-        || !checkpoint_read(t->last, o, &t->at, err))
+    struct names notes = {0};
+    const bool ok = learner_init(&t->learner, &t->model, t->options.threads, err) && same_config(t, err)
+                 && checkpoint_read(t->last, o, &t->at, &notes, err);
+    log_and_free(t, &notes);
+    if (!ok)
         return false;
     if (t->at.images != images || t->at.batch > t->batches)
         return fail(err, "%s is of %d training images, %s has %d now", t->last, t->at.images,
@@ -291,9 +302,7 @@ static bool start_anew(struct trainer *t, struct error *err)
     model_start(&t->model);
     const bool ok = *weights ? model_load(&t->model, weights, LOAD_TO_TRAIN, values, &notes, err)
                              : model_pretrain(&t->model, values, &notes, err);
-    for (int i = 0; i < notes.count; i++)
-        log_line(&t->record.log, "%s", notes.list[i]);
-    names_free(&notes);
+    log_and_free(t, &notes);
     return ok && learner_init(&t->learner, &t->model, t->options.threads, err)
         && retire(t->last, err) && retire(t->best, err);
 }
@@ -335,8 +344,8 @@ static bool log_advice(struct trainer *t, struct error *err)
 bool trainer_open(struct trainer *t, struct config *config, const struct training_options *options, struct error *err)
 {
     *t = (struct trainer){ .config = config, .options = *options };
-    if (!model_open(&t->model, config, err) || !record_open(&t->record, config, options->screen, err)
-        || !name_files(t, err) || !open_data(t, err))
+    if (!model_open(&t->model, config, err) || !file_config_text(config, &t->description, err)
+        || !record_open(&t->record, config, options->screen, err) || !name_files(t, err) || !open_data(t, err))
         return false;
     t->evaluator = evaluator_open(&t->model, options->threads, err);
     const bool resume = (options->resume || config->schedule.resume) && file_exists(t->last);
@@ -362,6 +371,7 @@ bool trainer_close(struct trainer *t, struct error *err)
     free(t->seen);
     free(t->last);
     free(t->best);
+    text_free(&t->description);
     const bool ok = record_close(&t->record, err);
     *t = (struct trainer){0};
     return ok;

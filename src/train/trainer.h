@@ -45,6 +45,7 @@ struct trainer {
     struct standing at;
     int batches;                        /* an epoch */
     char *last, *best;                  /* paths */
+    struct text description;            /* of the model, for its files: model/file_config.h */
     double saved;                       /* when the last checkpoint was written, seconds */
     double measured; long images;       /* since when images are counted, and how many since */
 };

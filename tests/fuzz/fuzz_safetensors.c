@@ -1,21 +1,46 @@
-/* Reads any bytes as a safetensors file; what is accepted is read to its last element. */
+/* Reads any bytes as a safetensors file; what is accepted is read to its last element, and so is the description of a
+ * model that it may carry: one that is accepted must be written as a description that reads back equal. */
 #include "interop/safetensors.h"
+#include "model/file_config.h"
 #include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void read_description(const struct tensors *t)
+{
+    struct error err = {0};
+    struct config first = {0}, second = {0};
+    struct text text = {0}, again = {0};
+    struct tensors copy = {0};
+    const bool ok = file_config_parse(&first, t, "input", NULL, 0, &err);
+    if (!ok && (!err.exit || !err.text[0]))
+        abort();
+    if (ok && file_config_text(&first, &text, &err)
+        && (!file_config_add(text.s, &copy, &err) || !file_config_parse(&second, &copy, "output", NULL, 0, &err)
+            || !file_config_text(&second, &again, &err) || strcmp(text.s, again.s) != 0))
+        abort();
+    text_free(&text);
+    text_free(&again);
+    tensors_free(&copy);
+    config_free(&first);
+    config_free(&second);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct error err = {0};
     struct tensors t = {0};
-    if (safetensors_index(&t, (struct bytes){ (unsigned char *)data, size }, "input", &err))
-        for (int i = 0; i < t.count; i++) {
-            double *out = calloc(tensor_count(&t.list[i]) + 1, sizeof *out);
-            tensor_doubles(&t.list[i], out);
-            if (tensors_find(&t, t.list[i].name) != &t.list[i])
-                abort();
-            free(out);
-        }
+    const bool ok = safetensors_index(&t, (struct bytes){ (unsigned char *)data, size }, "input", &err);
+    for (int i = 0; ok && i < t.count; i++) {
+        double *out = calloc(tensor_count(&t.list[i]) + 1, sizeof *out);
+        tensor_doubles(&t.list[i], out);
+        if (tensors_find(&t, t.list[i].name) != &t.list[i])
+            abort();
+        free(out);
+    }
+    if (ok)
+        read_description(&t);
     else if (err.exit != 1 || !err.text[0])
         abort();
     tensors_free(&t);

@@ -1,4 +1,5 @@
-/* Any bytes as a configuration.  What is accepted must be written as a configuration that reads back equal. */
+/* Any bytes as a configuration.  What is accepted must be written as a configuration that reads back equal, and so must
+ * the part of it that detecting needs. */
 #include "config/config.h"
 #include <stdint.h>
 #include <stdio.h>
@@ -33,6 +34,20 @@ static void tree_round_trip(const uint8_t *data, size_t size)
     tree_free(&b);
 }
 
+static void detector_round_trip(const struct config *a)
+{
+    struct config b = { .detects_only = true };
+    struct text first = {0}, second = {0};
+    struct error err = {0};
+    check(config_write_detector(a, &first, &err), "not written", &first, &err);
+    check(config_parse(&b, first.s, first.size, "output", NULL, 0, &err), "not read back", &first, &err);
+    check(config_write_detector(&b, &second, &err), "not written", &second, &err);
+    check(strcmp(first.s, second.s) == 0, "not equal", &first, &err);
+    text_free(&first);
+    text_free(&second);
+    config_free(&b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct names problems = {0};
@@ -45,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         config_write(&a, &text);
         check(config_parse(&b, text.s, text.size, "output", NULL, 0, &err), "not read back", &text, &err);
         check(config_difference(&a, &b, &names, &err) && names.count == 0, "not equal", &text, &err);
+        detector_round_trip(&a);
     }
     config_parse(&all, data, size, "input", NULL, 0, &err);
     text_free(&text);

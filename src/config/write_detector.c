@@ -1,0 +1,76 @@
+/* config/write_detector.c -- the part of a configuration that detecting needs. */
+#include "config/section.h"
+
+/* Keys and whole sections.  The number of images per batch belongs to them: resize keep pads an image to the largest
+ * of its batch.  data.train.input_size is the size that the parameters are declared with. */
+enum { KEPT = 12, DROPPED = 6 };
+static const char *const kept[KEPT] = {
+    "class_names", "seed", "model", "test", "device.batchsize_per_gpu", "data.train.input_size", "data.val.input_size",
+    "data.val.keep_ratio", "data.val.resize", "data.val.multi_scale", "data.val.scaled_decode", "data.val.pipeline" };
+
+/* Keys within those sections that name files, or that training alone reads. */
+static const char *const dropped[DROPPED] = {
+    "model.arch.backbone.pretrain", "model.arch.backbone.pretrained", "model.arch.backbone.checkpoint_path",
+    "model.arch.head.loss", "model.arch.head.assigner_cfg", "model.arch.aux_head.loss" };
+
+/* ---- writing ---- */
+
+static bool copy_key(struct entry *to, const struct entry *from, const char *path, struct error *err)
+{
+    const struct entry *e = tree_find(from, path);
+    if (!e)
+        return true;
+    struct entry *copy = tree_place(to, path, e->place, err);
+    return copy && entry_copy(copy, e, err);
+}
+
+bool config_write_detector(const struct config *config, struct text *out, struct error *err)
+{
+    struct entry root = { .kind = SECTION };
+    bool ok = true;
+    for (int i = 0; ok && i < KEPT; i++)
+        ok = copy_key(&root, &config->root, kept[i], err);
+    for (int i = 0; i < DROPPED; i++)
+        tree_remove(&root, dropped[i]);
+    for (int i = 0; i < config->ignored.count; i++)
+        tree_remove(&root, config->ignored.list[i]);
+    if (ok)
+        tree_write(&root, out);
+    tree_free(&root);
+    return ok && text_ok(out, err);
+}
+
+/* ---- reading ---- */
+
+/* The first value below e, which is called path; NULL if there are sections alone. */
+static const struct entry *first_value(const struct entry *e, struct path *path)
+{
+    if (e->kind != SECTION)
+        return e;
+    for (const struct entry *child = e->child; child; child = child->next) {
+        struct path inner = path_of(path->s, child->name);
+        const struct entry *found = first_value(child, &inner);
+        if (found) {
+            *path = inner;
+            return found;
+        }
+    }
+    return NULL;
+}
+
+bool detector_keys_only(const struct config *config, struct error *err)
+{
+    struct entry rest = {0};
+    struct path path = {0};
+    bool ok = entry_copy(&rest, &config->root, err);
+    for (int i = 0; ok && i < KEPT; i++)
+        tree_remove(&rest, kept[i]);
+    const struct entry *found = ok ? first_value(&rest, &path) : NULL;
+    for (int i = 0; ok && !found && i < DROPPED; i++)
+        if ((found = tree_find(&config->root, dropped[i])))
+            path = path_of("", dropped[i]);
+    if (found)
+        ok = misuse(err, "%s has no place in the description of a model", place_text(found->place, path.s).s);
+    tree_free(&rest);
+    return ok;
+}
