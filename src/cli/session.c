@@ -1,6 +1,7 @@
 #include "cli/session.h"
 
 #include "model/load.h"
+#include <ctype.h>
 #include <unistd.h>
 
 bool session_open(struct session *s, const struct args *args, struct error *err)
@@ -29,6 +30,14 @@ bool session_load(struct session *s, const struct args *args, struct error *err)
         fprintf(stderr, "%s\n", notes.list[i]);
     names_free(&notes);
     return ok;
+}
+
+void show_line(const char *prefix, const char *text)
+{
+    fprintf(stderr, "%s%s", isatty(STDERR_FILENO) ? "\r\033[K" : "", prefix);
+    for (; *text; text++)
+        fputc(iscntrl((unsigned char)*text) ? '?' : *text, stderr);
+    fputc('\n', stderr);
 }
 
 void show_progress(int before, int done, int all)

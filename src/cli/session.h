@@ -16,6 +16,10 @@ void session_close(struct session *);
 /* The weights of --weights, or else of schedule.load_model; exit 2 without either.  Says on stderr what it took. */
 bool session_load(struct session *, const struct args *, struct error *);
 
+/* A line on stderr, in place of the progress on a terminal.  Control characters, which names of files may hold, are
+ * shown as question marks. */
+void show_line(const char *prefix, const char *text);
+
 /* "120 of 500 images", after `before` of them: a line that changes on a terminal, else one at every quarter. */
 void show_progress(int before, int done, int all);
 
