@@ -105,7 +105,7 @@ $(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/libnanodet.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests $(filter %.c %.o,$^) $(BUILD)/libnanodet.a -o $@ $(LDFLAGS) -lcmocka $(LIBS)
 $(BUILD)/tests/test_args: $(BUILD)/src/cli/args.o
-$(BUILD)/tests/test_commands $(BUILD)/tests/test_predict: $(filter-out %/main.o,$(CLI))
+$(patsubst %,$(BUILD)/tests/test_%,commands predict train_command): $(filter-out %/main.o,$(CLI))
 $(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o
 
 # Programs of the oracle, of the tests of exports and of the measuring, no part of the product.

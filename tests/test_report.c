@@ -243,7 +243,7 @@ static void events_are_records(void **state)
 static void log_has_plain_lines(void **state)
 {
     const struct progress p = { .epoch = 2, .epochs = 3, .step = 5, .steps = 10, .lr = 0.001, .images_per_second = 20,
-                                .images_left = 75300, .names = (const char *[]){ "loss" }, .losses = (double[]){ 1.25 },
+                                .seconds_left = 3765, .names = (const char *[]){ "loss" }, .losses = (double[]){ 1.25 },
                                 .count = 1 };
     struct error err = {0};
     struct log log, nothing = {0};
@@ -273,7 +273,7 @@ static void log_has_plain_lines(void **state)
 /* On a terminal the bar is one line that each call writes anew, and a message stands above it. */
 static void log_draws_a_bar(void **state)
 {
-    struct progress p = { .epoch = 1, .epochs = 1, .step = 1, .steps = 2 };     /* 0 images/s: no time left to tell */
+    struct progress p = { .epoch = 1, .epochs = 1, .step = 1, .steps = 2, .seconds_left = NAN };
     struct error err = {0};
     char *screen = NULL;
     size_t size = 0;
