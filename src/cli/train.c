@@ -25,7 +25,9 @@ static void on_signal(int signal)
 /* A word of a shell's command line, quoted if it has to be. */
 static void add_word(struct text *line, const char *word)
 {
-    const bool plain = word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%")] == 0;
+    static const char plain_characters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+    const bool plain = word[strspn(word, plain_characters)] == 0;
     text_add(line, plain ? " " : " '");
     for (; *word; word++)
         text_add(line, *word == '\'' ? "'\\''" : "%c", *word);
@@ -35,7 +37,8 @@ static void add_word(struct text *line, const char *word)
 /* The commands that use the model; config.yml in save_dir has every key with the value of this run. */
 static void show_next(const struct trainer *t)
 {
-    static const struct { const char *command, *rest; } next[] = { { "test", "" }, { "predict", " --out drawn IMAGES" } };
+    static const struct { const char *command, *rest; } next[] = {
+        { "test", "" }, { "predict", " --out drawn IMAGES" } };
     char *config = path_join(t->config->save_dir, "config.yml", NULL);
     for (size_t i = 0; config && i < sizeof next / sizeof *next; i++) {
         struct text line = {0};
