@@ -238,6 +238,9 @@ if knows numpy; then
     claim "exported outputs"
     run "exported accuracy" python3 tests/deploy/accuracy.py
     claim "exported accuracy"
+    sh scripts/setup.sh g++ libopencv-imgcodecs-dev > "$logs/examples-setup" 2>&1
+    run "examples" python3 tests/deploy/examples.py
+    claim "examples"
 else
     skip "exported files" "python3 has no numpy"
 fi

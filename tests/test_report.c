@@ -1,6 +1,5 @@
-/* tests/test_report.c -- CSV, curves, boxes, log and TensorBoard events. */
+/* tests/test_report.c -- CSV, curves, log and TensorBoard events. */
 #include "folder.h"
-#include "report/boxes.h"
 #include "report/chart.h"
 #include "report/csv.h"
 #include "report/events.h"
@@ -157,38 +156,6 @@ static void chart_of_many_rows(void **state)
     text_free(&t);
 }
 
-/* Pixels change on the frame alone where the label has no room, and labels stay inside. */
-static void boxes_are_drawn(void **state)
-{
-    enum { W = 120, H = 90 };
-    static unsigned char bgr[H][W][3];
-    const struct drawn_box boxes[] = {
-        { { 40, 30, 4, 4 }, 0, "small", 0.5 }, { { -20, -20, 60, 45 }, 1, "corner", 0.9 },
-        { { 70, 60, 200, 200 }, 200, "beyond \xff\xfe", 0.3 }, { { 5, 5, 0, 0 }, 3, NULL, 2 } };
-    struct error err = {0};
-    (void)state;
-#ifndef HAVE_CAIRO
-    assert_false(draw_boxes(&bgr[0][0][0], W, H, boxes, 4, &err));
-    assert_non_null(strstr(err.text, "without cairo"));
-    skip();
-#endif
-    memset(bgr, 50, sizeof bgr);
-    if (!draw_boxes(&bgr[0][0][0], W, H, boxes, 4, &err))
-        fail_msg("%s", err.text);
-    assert_true(bgr[30][42][2] > 120);                          /* red on the upper edge of the first */
-    assert_int_equal(bgr[50][10][0], 50);
-    assert_int_equal(bgr[34 + 5][42][0], 50);                   /* no label around the small one */
-    assert_true(draw_boxes(&bgr[0][0][0], W, H, NULL, 0, &err));
-}
-
-static void colours_differ(void **state)
-{
-    (void)state;
-    for (int a = 0; a < 80; a++)
-        for (int b = 0; b < a; b++)
-            assert_true(box_colour(a) != box_colour(b));
-}
-
 static uint32_t little32(const unsigned char *p)
 {
     return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
@@ -243,7 +210,7 @@ static void events_are_records(void **state)
 static void log_has_plain_lines(void **state)
 {
     const struct progress p = { .epoch = 2, .epochs = 3, .step = 5, .steps = 10, .lr = 0.001, .images_per_second = 20,
-                                .images_left = 75300, .names = (const char *[]){ "loss" }, .losses = (double[]){ 1.25 },
+                                .seconds_left = 3765, .names = (const char *[]){ "loss" }, .losses = (double[]){ 1.25 },
                                 .count = 1 };
     struct error err = {0};
     struct log log, nothing = {0};
@@ -273,7 +240,7 @@ static void log_has_plain_lines(void **state)
 /* On a terminal the bar is one line that each call writes anew, and a message stands above it. */
 static void log_draws_a_bar(void **state)
 {
-    struct progress p = { .epoch = 1, .epochs = 1, .step = 1, .steps = 2 };     /* 0 images/s: no time left to tell */
+    struct progress p = { .epoch = 1, .epochs = 1, .step = 1, .steps = 2, .seconds_left = NAN };
     struct error err = {0};
     char *screen = NULL;
     size_t size = 0;
@@ -297,7 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(csv_writes_numbers), cmocka_unit_test(csv_reads_what_it_wrote), cmocka_unit_test(csv_cuts),
         cmocka_unit_test(csv_refuses), cmocka_unit_test(chart_is_a_png), cmocka_unit_test(chart_of_many_rows),
-        cmocka_unit_test(boxes_are_drawn), cmocka_unit_test(colours_differ), cmocka_unit_test(crc_is_castagnoli),
+        cmocka_unit_test(crc_is_castagnoli),
         cmocka_unit_test(events_are_records), cmocka_unit_test(log_has_plain_lines),
         cmocka_unit_test(log_draws_a_bar) };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -174,6 +174,9 @@ static void test_learns(void **state)
 static void test_files(void **state)
 {
     static const char *const files[] = { "config.yml", "train.log", "metrics.csv" };
+    static const char *const lines[] = { "  the best epoch is ", " of 3: AP 0.", "  car\n", "  person\n",
+        "/straight: model_best/model_best.safetensors, model_last.safetensors, eval.csv, metrics.csv, " };
+    struct bytes log = contents("straight/train.log");
     struct csv csv;
     struct error err = {0};
     (void)state;
@@ -182,6 +185,12 @@ static void test_files(void **state)
         snprintf(name, sizeof name, "straight/%s", files[i]);
         assert_true(file_exists(in_folder(name)));
     }
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (!strstr((char *)log.p, lines[i]))
+            fail_msg("train.log has no \"%s\"", lines[i]);
+    assert_null(strstr((char *)log.p, "-1.0000"));
+    assert_non_null(strstr((char *)log.p, "  APl -  "));        /* no object is large */
+    bytes_free(&log);
     must(csv_read(&csv, in_folder("straight/eval.csv"), &err), &err);
     assert_int_equal(csv.rows, 2);                              /* after epoch 2, and after the last */
     assert_int_equal(csv.columns.count, 13 + 5);

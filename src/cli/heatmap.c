@@ -19,6 +19,7 @@ struct heatmap {
     struct session session;
     struct grad_cam cam;
     const char *out;
+    struct failures failures;
 };
 
 /* "street.jpg" and "stride8": "street_stride8.jpg". */
@@ -44,13 +45,23 @@ static bool write_heat(const struct heatmap *h, const struct picture *picture, c
     return ok;
 }
 
+static bool look(struct heatmap *h, struct picture *picture, const char *file, struct error *err)
+{
+    struct error why = {0};
+    return picture_read(picture, file, err)
+        && (grad_cam_look(&h->cam, picture, &why) || fail(err, "%s: %s", file, why.text));
+}
+
+/* An image that cannot be read or processed is counted; it fails only where nothing can be written. */
 static bool explain(struct heatmap *h, const char *file, struct error *err)
 {
     struct picture picture = {0};
     struct error why = {0};
-    bool ok = picture_read(&picture, file, err)
-           && (grad_cam_look(&h->cam, &picture, &why) || fail(err, "%s: %s", file, why.text));
-    for (int i = 0; ok && i < h->cam.count; i++)
+    const bool good = look(h, &picture, file, &why);
+    bool ok = true;
+    if (!good)
+        image_failed(&h->failures, &why);
+    for (int i = 0; ok && good && i < h->cam.count; i++)
         ok = write_heat(h, &picture, file, &h->cam.heats[i], err);
     picture_free(&picture);
     return ok;
@@ -72,11 +83,13 @@ bool heatmap_run(const struct args *args, struct error *err)
     struct heatmap h = { .out = args_text(args, "out") };
     struct names files = {0};
     bool ok = open_heatmap(&h, args, err) && images_list(args, &files, err) && images_differ(args, &files, h.out, err);
+    h.failures.files = files.count;
     for (int i = 0; ok && i < files.count; i++) {
         ok = explain(&h, files.list[i], err);
         if (ok)
             show_progress(i, i + 1, files.count);
     }
+    ok = ok && images_good(&h.failures, err);
     names_free(&files);
     grad_cam_free(&h.cam);
     session_close(&h.session);

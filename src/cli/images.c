@@ -1,5 +1,6 @@
 #include "cli/images.h"
 
+#include "cli/session.h"
 #include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 
 static bool is_picture(const char *name)
 {
-    static const char *const ends[] = { ".jpg", ".jpeg", ".png" };
+    static const char *const ends[] = { ".jpg", ".jpeg", ".png", ".jfif" };
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof ends / sizeof *ends; i++)
         if (strcasecmp(dot, ends[i]) == 0)
@@ -27,7 +28,7 @@ static bool add_folder(struct names *files, const char *folder, struct error *er
         free(path);
     }
     names_free(&inside);
-    return ok && (files->count > before || fail(err, "%s: no .jpg, .jpeg or .png in this folder", folder));
+    return ok && (files->count > before || fail(err, "%s: no .jpg, .jpeg, .png or .jfif in this folder", folder));
 }
 
 static bool add_pattern(struct names *files, const char *pattern, struct error *err)
@@ -71,6 +72,25 @@ bool images_differ(const struct args *args, const struct names *files, const cha
                         names.list[i]);
     names_free(&names);
     return ok;
+}
+
+enum { NAMED = 5 };                             /* failed images: with notes and progress at most 12 lines */
+
+void image_failed(struct failures *f, const struct error *why)
+{
+    if (f->failed == 0)
+        f->first = *why;
+    if (f->failed++ < NAMED && f->files > 1)
+        show_line("", why->text);
+}
+
+bool images_good(const struct failures *f, struct error *err)
+{
+    if (f->files == 1 && f->failed == 1)
+        return fail(err, "%s", f->first.text);
+    if (f->failed > NAMED)
+        return fail(err, "%d of %d images cannot be used; the first %d are named above", f->failed, f->files, NAMED);
+    return f->failed == 0 || fail(err, "%d of %d images cannot be used; they are named above", f->failed, f->files);
 }
 
 bool image_write(const struct picture *picture, const char *folder, const char *name, struct error *err)

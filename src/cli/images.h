@@ -4,11 +4,16 @@
 #include "cli/args.h"
 #include "data/picture.h"
 
-/* The arguments: files, the .jpg, .jpeg and .png of folders, and what patterns match. */
+/* The arguments: files, the .jpg, .jpeg, .png and .jfif of folders, and what patterns match. */
 bool images_list(const struct args *, struct names *files, struct error *);
 
 /* An image must not be written over one of the inputs, nor over another output: exit 2. */
 bool images_differ(const struct args *, const struct names *files, const char *out, struct error *);
+
+/* How many of the files given cannot be read or processed, and why the first of them cannot. */
+struct failures { int files, failed; struct error first; };
+void image_failed(struct failures *, const struct error *why);  /* counts it; of several files it names the first few */
+bool images_good(const struct failures *, struct error *);      /* fails if any has failed */
 
 /* PNG if the name ends so, else JPEG. */
 bool image_write(const struct picture *, const char *folder, const char *name, struct error *);

@@ -1,20 +1,11 @@
 #include "base/file.h"
 #include "cli/commands.h"
+#include "cli/session.h"
 #include "kernel/kernels.h"
 #include "nanodet.h"
-#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-
-/* One line, whatever names of files and keys it repeats. */
-static void print_error(const char *text)
-{
-    fprintf(stderr, "nanodet: ");
-    for (; *text; text++)
-        fputc(iscntrl((unsigned char)*text) ? '?' : *text, stderr);
-    fputc('\n', stderr);
-}
 
 /* The last table of kernels is the default. */
 static bool print_version(struct error *err)
@@ -57,7 +48,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);                   /* a write to a closed pipe is an error like any other */
     const bool ok = args_parse(&args, commands, argc, argv, &err) && run(&args, &err) && all_written(&err);
     if (!ok)
-        print_error(err.text);
+        show_line("nanodet: ", err.text);
     args_free(&args);
     return ok ? 0 : err.exit;
 }

@@ -22,6 +22,7 @@ struct predictor {
     struct detector detector;
     const char *out;
     struct draft json; int images;      /* the list, and how many stand in it; {0}: not wanted */
+    struct failures failures;
 };
 
 static bool write_drawn(const struct predictor *p, struct picture *picture, const char *name, struct error *err)
@@ -86,25 +87,41 @@ static bool print_lines(const struct predictor *p, const char *file, struct erro
     return fflush(stdout) == 0 || fail(err, "standard output: %s", strerror(errno));
 }
 
-/* Draws into the picture, which --out gets under the name `to`. */
-static bool predict(struct predictor *p, struct picture *picture, const char *file, const char *to, struct error *err)
+static bool look(struct predictor *p, const struct picture *picture, const char *file, struct error *err)
 {
     struct error why = {0};
-    if (!detector_look(&p->detector, picture, &why))
-        return fail(err, "%s: %s", file, why.text);
+    return detector_look(&p->detector, picture, &why) || fail(err, "%s: %s", file, why.text);
+}
+
+/* Draws into the picture, which --out gets under the name `to`. */
+static bool write_found(struct predictor *p, struct picture *picture, const char *file, const char *to,
+                        struct error *err)
+{
     return (p->out || p->json.out || print_lines(p, file, err)) && (!p->json.out || add_json(p, picture, file, err))
         && (!p->out || write_drawn(p, picture, to, err));
+}
+
+/* A file that cannot be read or processed is counted; it fails only where nothing can be written. */
+static bool predict_file(struct predictor *p, const char *file, struct error *err)
+{
+    struct picture picture = {0};
+    struct error why = {0};
+    bool ok = true;
+    if (picture_read(&picture, file, &why) && look(p, &picture, file, &why))
+        ok = write_found(p, &picture, file, path_name(file), err);
+    else
+        image_failed(&p->failures, &why);
+    picture_free(&picture);
+    return ok;
 }
 
 static bool predict_files(struct predictor *p, const struct args *args, struct error *err)
 {
     struct names files = {0};
     bool ok = images_list(args, &files, err) && (!p->out || images_differ(args, &files, p->out, err));
+    p->failures.files = files.count;
     for (int i = 0; ok && i < files.count; i++) {
-        struct picture picture = {0};
-        ok = picture_read(&picture, files.list[i], err)
-          && predict(p, &picture, files.list[i], path_name(files.list[i]), err);
-        picture_free(&picture);
+        ok = predict_file(p, files.list[i], err);
         if (ok)
             show_progress(i, i + 1, files.count);
     }
@@ -134,7 +151,7 @@ static bool predict_frame(struct predictor *p, struct stream *s, struct bytes fr
     snprintf(name, sizeof name, "frame_%06ld", s->good + s->in.broken + 1);
     snprintf(to, sizeof to, "%s.jpg", name);
     if (picture_decode(&picture, frame.p, frame.size, "passed over", &why)) {
-        ok = predict(p, &picture, name, to, err);
+        ok = look(p, &picture, name, err) && write_found(p, &picture, name, to, err);
         s->good++;
     } else {
         s->in.broken++;
@@ -183,8 +200,8 @@ bool predict_run(const struct args *args, struct error *err)
     const bool stream = args->rest_count == 1 && strcmp(args->rest[0], "-") == 0;
     bool ok = open_predictor(&p, args, err) && (stream ? predict_stream(&p, err) : predict_files(&p, args, err));
     if (p.json.out)
-        fputs("]\n", p.json.out);
-    ok = draft_close(&p.json, ok, err) && ok;
+        fputs(p.images ? "]\n" : "[]\n", p.json.out);
+    ok = draft_close(&p.json, ok, err) && ok && images_good(&p.failures, err);
     detector_free(&p.detector);
     session_close(&p.session);
     return ok;

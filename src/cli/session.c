@@ -2,6 +2,7 @@
 
 #include "model/file_config.h"
 #include "model/load.h"
+#include <ctype.h>
 #include <unistd.h>
 
 bool session_open(struct session *s, const struct args *args, struct error *err)
@@ -38,6 +39,14 @@ bool session_score(const struct session *s, const struct args *args, double *sco
 {
     *score = config_shown_score(&s->config);
     return args_real(args, "score", 0.0001, 0.9999, score, err);
+}
+
+void show_line(const char *prefix, const char *text)
+{
+    fprintf(stderr, "%s%s", isatty(STDERR_FILENO) ? "\r\033[K" : "", prefix);
+    for (; *text; text++)
+        fputc(iscntrl((unsigned char)*text) ? '?' : *text, stderr);
+    fputc('\n', stderr);
 }
 
 void show_progress(int before, int done, int all)

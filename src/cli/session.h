@@ -19,6 +19,10 @@ bool session_load(struct session *, const struct args *, struct error *);
 /* The score above which detections are shown: --score, or else config_shown_score. */
 bool session_score(const struct session *, const struct args *, double *score, struct error *);
 
+/* A line on stderr, in place of the progress on a terminal.  Control characters, which names of files may hold, are
+ * shown as question marks. */
+void show_line(const char *prefix, const char *text);
+
 /* "120 of 500 images", after `before` of them: a line that changes on a terminal, else one at every quarter. */
 void show_progress(int before, int done, int all);
 

@@ -1,7 +1,10 @@
 /* cli/train.c -- training, until it is done or a signal ends it. */
 #include "cli/commands.h"
 #include "train/trainer.h"
+#include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 const struct option train_options[] = {
@@ -17,6 +20,39 @@ static void on_signal(int signal)
     if (stop)
         _exit(128 + signal);
     stop = signal;
+}
+
+/* A word of a shell's command line, quoted if it has to be. */
+static void add_word(struct text *line, const char *word)
+{
+    static const char plain_characters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
+    const bool plain = word[strspn(word, plain_characters)] == 0;
+    text_add(line, plain ? " " : " '");
+    for (; *word; word++)
+        text_add(line, *word == '\'' ? "'\\''" : "%c", *word);
+    text_add(line, plain ? "" : "'");
+}
+
+/* The commands that use the model; config.yml in save_dir has every key with the value of this run. */
+static void show_next(const struct trainer *t)
+{
+    static const struct { const char *command, *rest; } next[] = {
+        { "test", "" }, { "predict", " --out drawn IMAGES" } };
+    char *config = path_join(t->config->save_dir, "config.yml", NULL);
+    for (size_t i = 0; config && i < sizeof next / sizeof *next; i++) {
+        struct text line = {0};
+        text_add(&line, i ? "     " : "next:");
+        add_word(&line, program_invocation_name);
+        add_word(&line, next[i].command);
+        add_word(&line, config);
+        add_word(&line, "--weights");
+        add_word(&line, t->best);
+        if (text_ok(&line, NULL))
+            fprintf(stderr, "%s%s\n", line.s, next[i].rest);
+        text_free(&line);
+    }
+    free(config);
 }
 
 static bool was_stopped(const struct trainer *t, struct error *err)
@@ -42,6 +78,8 @@ bool train_run(const struct args *args, struct error *err)
     bool ok = args_config(args, &config, err) && trainer_open(&trainer, &config, &options, err);
     args_tell_ignored(&config);
     ok = ok && trainer_run(&trainer, err) && was_stopped(&trainer, err);
+    if (ok)
+        show_next(&trainer);
     if (!trainer_close(&trainer, &closing) && ok)
         ok = fail(err, "%s", closing.text);
     config_free(&config);

@@ -77,12 +77,12 @@ bool report_json(const struct score_report *r, struct text *out, struct error *e
     return text ? text_ok(out, err) : fail(err, "out of memory for the score");
 }
 
-static void add_number(struct text *out, double v)
+void report_figure(struct text *out, int width, int decimals, double figure)
 {
-    if (v < 0)
-        text_add(out, "%8s", "-");
+    if (figure < 0)
+        text_add(out, "%*s", width, "-");
     else
-        text_add(out, "%8.3f", v);
+        text_add(out, "%*.*f", width, decimals, figure);
 }
 
 /* A line of precision, a line of recall, each under its names: AP... and AR... */
@@ -93,7 +93,7 @@ static void add_lines(struct text *out, const struct score_report *r, const doub
             text_add(out, "%8s", r->names[to]);
         text_add(out, "\n");
         for (int i = from; i < to; i++)
-            add_number(out, figures[i]);
+            report_figure(out, 8, 3, figures[i]);
         text_add(out, "\n");
     }
 }
@@ -121,8 +121,8 @@ void report_table(const struct score_report *r, struct text *out)
     for (int i = 0; i < r->class_count; i++) {
         const struct report_class *c = &r->classes[i];
         text_add(out, "%8lld  %s%*s", (long long)c->id, c->name, width - width_of(c->name), "");
-        add_number(out, c->ap);
-        add_number(out, c->ap50);
+        report_figure(out, 8, 3, c->ap);
+        report_figure(out, 8, 3, c->ap50);
         text_add(out, "\n");
     }
 }

@@ -24,6 +24,9 @@ void report_free(struct score_report *);
 /* {"AP": ..., each figure, "class_mean": {...} of VisDrone, "per_class": [{"id", "name", "AP", "AP50"}, ...]} */
 bool report_json(const struct score_report *, struct text *, struct error *);
 
+/* Adds a figure with so many decimals, right-aligned in width characters: "-" where it is undefined, -1. */
+void report_figure(struct text *, int width, int decimals, double figure);
+
 /* Precision, recall, then a line a class; a dash where undefined. */
 void report_table(const struct score_report *, struct text *);
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "report/canvas.h"
+#include "report/labels.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,40 +31,174 @@ static uint32_t ink_on(uint32_t colour)                         /* black or whit
     return luma > 140 ? 0x101418ff : 0xffffffff;
 }
 
-static bool overlap(const double a[4], const double b[4])
+struct label { char text[100]; double size, place[4]; const struct drawn_box *box; };   /* size 0: no room for it */
+
+struct drawing {
+    struct canvas *canvas;
+    struct labels labels;                       /* boxes in the order of their scores */
+    struct label *list;                         /* [box_count] */
+    double size;                                /* of letters */
+};
+
+static const double letters_min = 6;            /* pixels; smaller letters cannot be read */
+
+static double clamp(double v, double low, double high) { return fmax(low, fmin(v, high)); }
+
+/* ---- labels ---- */
+
+/* Makes the letters as small as the image needs; false if they would be too small. */
+static bool fit(const struct drawing *d, struct label *label)
 {
-    return a[0] < b[0] + b[2] && b[0] < a[0] + a[2] && a[1] < b[1] + b[3] && b[1] < a[1] + a[3];
+    const double w = canvas_text_width(d->canvas, d->size, label->text) + 0.5 * d->size, h = 1.25 * d->size;
+    const double scale = fmin(1, fmin(d->labels.width / w, d->labels.height / h));
+    label->size = scale * d->size >= letters_min ? scale * d->size : 0;
+    label->place[2] = scale * w;
+    label->place[3] = scale * h;
+    return label->size > 0;
 }
 
-static double clamp(double v, double low, double high)
+/* Name and score, or the score alone where the image is too narrow. */
+static void make_label(const struct drawing *d, const struct drawn_box *box, struct label *label)
 {
-    return fmax(low, fmin(v, high));
-}
-
-/* The labels written so far, and where a label may be written. */
-struct labels { double (*taken)[4]; int count; double size; int width, height; };
-
-/* Above its box, inside it at the top where there is no room above, moved sideways into the picture. */
-static void write_label(struct canvas *c, struct labels *labels, const struct drawn_box *b)
-{
-    const double size = labels->size;
-    char text[100];
-    snprintf(text, sizeof text, "%.80s %.0f", b->name, 100 * b->score);
-    const double w = canvas_text_width(c, size, text) + 0.5 * size, h = 1.25 * size;
-    if (w > 1.6 * b->box[2] || h > b->box[3])
+    const double percent = 100 * box->score;
+    label->box = box;
+    if (!box->name)
         return;
-    const double y = b->box[1] >= h ? b->box[1] - h : b->box[1];
-    const double place[4] = { clamp(b->box[0], 0, labels->width - w), clamp(y, 0, labels->height - h), w, h };
-    for (int i = 0; i < labels->count; i++)
-        if (overlap(place, labels->taken[i]))
-            return;
-    for (int k = 0; k < 4; k++)
-        labels->taken[labels->count][k] = place[k];
-    labels->count++;
-    const uint32_t colour = box_colour(b->category);
-    canvas_fill(c, place, colour);
-    canvas_text(c, place[0] + 0.25 * size, place[1] + 0.97 * size, size, ink_on(colour), text);
+    snprintf(label->text, sizeof label->text, "%.80s %.0f%%", box->name, percent);
+    if (fit(d, label))
+        return;
+    snprintf(label->text, sizeof label->text, "%.0f%%", percent);
+    fit(d, label);
 }
+
+/* A line to the box where its label had to go some way off. */
+static void draw_leader(const struct drawing *d, const struct label *label, const double b[4])
+{
+    const double *p = label->place, cx = p[0] + p[2] / 2, cy = p[1] + p[3] / 2;
+    const double to[2] = { clamp(cx, b[0], b[0] + b[2]), clamp(cy, b[1], b[1] + b[3]) };
+    const double from[2] = { clamp(to[0], p[0], p[0] + p[2]), clamp(to[1], p[1], p[1] + p[3]) };
+    if (hypot(to[0] - from[0], to[1] - from[1]) > 2)
+        canvas_line(d->canvas, (const double[2][2]){ { from[0], from[1] }, { to[0], to[1] } }, 2, 1,
+                    box_colour(label->box->category));
+}
+
+static void draw_label(const struct drawing *d, const struct label *label)
+{
+    const uint32_t colour = box_colour(label->box->category);
+    canvas_fill(d->canvas, label->place, colour);
+    canvas_text(d->canvas, label->place[0] + 0.25 * label->size, label->place[1] + 0.97 * label->size, label->size,
+                ink_on(colour), label->text);
+}
+
+/* The best scores get their places first and are drawn last. */
+static void draw_labels(struct drawing *d, const struct drawn_box *const *order)
+{
+    const int count = d->labels.box_count;
+    for (int i = 0; i < count; i++) {
+        make_label(d, order[i], &d->list[i]);
+        if (d->list[i].size > 0)
+            labels_place(&d->labels, i, d->list[i].place);
+    }
+    for (int i = 0; i < count; i++)
+        if (d->list[i].size > 0)
+            draw_leader(d, &d->list[i], d->labels.boxes[i]);
+    for (int i = count; i-- > 0; )
+        if (d->list[i].size > 0)
+            draw_label(d, &d->list[i]);
+}
+
+/* ---- legend ---- */
+
+/* Classes that occur, best score first, `shown` of them; how they are laid out. */
+struct legend {
+    const struct drawn_box **class; int *boxes, count;
+    double size, cell[2], place[4], cost;
+    int shown, columns;
+};
+
+static bool find_classes(struct legend *l, const struct drawn_box *const *order, int count)
+{
+    l->class = new_array((size_t)count, sizeof *l->class, NULL);
+    l->boxes = new_array((size_t)count, sizeof *l->boxes, NULL);
+    for (int i = 0; l->class && l->boxes && i < count; i++) {
+        int k = 0;
+        while (k < l->count && l->class[k]->category != order[i]->category)
+            k++;
+        if (k == l->count && order[i]->name)
+            l->class[l->count++] = order[i];
+        if (k < l->count)
+            l->boxes[k]++;
+    }
+    return l->count > 0 && l->class && l->boxes;
+}
+
+/* "car (12)"; behind the classes that are shown "+3". */
+static void entry_text(const struct legend *l, int i, char text[100])
+{
+    if (i < l->shown)
+        snprintf(text, 100, "%.80s (%d)", l->class[i]->name, l->boxes[i]);
+    else
+        snprintf(text, 100, "+%d", l->count - l->shown);
+}
+
+static int entries(const struct legend *l) { return l->shown + (l->shown < l->count); }
+
+/* The number of columns and the place that hide the least, in at most a third of the image, or an eighth where it hides
+ * half of an object; false if none fits. */
+static bool lay_out(const struct drawing *d, struct legend *l)
+{
+    const double width = d->labels.width, height = d->labels.height, margin = 0.4 * l->size;
+    char text[100];
+    l->cost = INFINITY;
+    l->cell[0] = 0;
+    l->cell[1] = 1.3 * l->size;
+    for (int i = 0; i < entries(l); i++) {
+        entry_text(l, i, text);
+        l->cell[0] = fmax(l->cell[0], canvas_text_width(d->canvas, l->size, text) + 2 * l->size);
+    }
+    for (int columns = 1; columns <= entries(l); columns++) {
+        const int rows = (entries(l) + columns - 1) / columns;
+        double place[4] = { 0, 0, columns * l->cell[0] + margin, rows * l->cell[1] + margin };
+        const double part = place[2] * place[3] / (width * height);
+        if (place[2] > width || place[3] > height || part > 1 / 3.0)
+            continue;
+        const double hidden = labels_border(&d->labels, place);
+        if (hidden + part < l->cost && (hidden < 0.5 || part < 1 / 8.0)) {
+            l->cost = hidden + part;
+            l->columns = columns;
+            for (int k = 0; k < 4; k++)
+                l->place[k] = place[k];
+        }
+    }
+    return l->cost < INFINITY;
+}
+
+static void draw_legend(struct drawing *d, const struct drawn_box *const *order)
+{
+    struct legend l = { .size = d->size };
+    char text[100];
+    bool room = false;
+    if (find_classes(&l, order, d->labels.box_count))
+        for (l.shown = l.count; l.shown > 0 && !(room = lay_out(d, &l)); )
+            l.shown--;
+    if (room) {
+        labels_take(&d->labels, l.place);
+        canvas_fill(d->canvas, l.place, 0x101418c0);
+    }
+    for (int i = 0; room && i < entries(&l); i++) {
+        const double x = l.place[0] + 0.2 * l.size + i % l.columns * l.cell[0];
+        const double y = l.place[1] + 0.2 * l.size + i / l.columns * l.cell[1];
+        const double swatch[4] = { x + 0.3 * l.size, y + 0.25 * l.size, 0.8 * l.size, 0.8 * l.size };
+        entry_text(&l, i, text);
+        if (i < l.shown)
+            canvas_fill(d->canvas, swatch, box_colour(l.class[i]->category));
+        canvas_text(d->canvas, x + 1.5 * l.size, y + 0.98 * l.size, l.size, 0xffffffff, text);
+    }
+    free(l.class);
+    free(l.boxes);
+}
+
+/* ---- all of it ---- */
 
 static int by_score(const void *a, const void *b)               /* the best first, ties in the given order */
 {
@@ -71,37 +206,49 @@ static int by_score(const void *a, const void *b)               /* the best firs
     return (*p)->score != (*q)->score ? ((*p)->score > (*q)->score ? -1 : 1) : (*p > *q) - (*p < *q);
 }
 
-static void draw_all(struct canvas *c, const struct drawn_box **order, int count, struct labels *labels)
+static void draw_all(struct drawing *d, const struct drawn_box *const *order)
 {
-    const double side = sqrt((double)labels->width * labels->height), crowd = fmin(count, 200) / 200.0;
-    labels->size = clamp(side / (50 + 40 * crowd), 9, 40);
+    const int count = d->labels.box_count;
+    const double side = sqrt((double)d->labels.width * d->labels.height), crowd = fmin(count, 200) / 200.0;
+    d->size = clamp(side / (50 + 40 * crowd), 9, 40);
     for (int i = count; i-- > 0; ) {                            /* the best on top */
         const struct drawn_box *b = order[i];
         const double small = fmin(b->box[2], b->box[3]), most = fmax(1, small / 10);
         const double line = clamp(side / (400 + 300 * crowd), 1, most);
-        canvas_frame(c, b->box, line, box_colour(b->category));
+        canvas_frame(d->canvas, b->box, line, box_colour(b->category));
     }
+    draw_legend(d, order);
+    draw_labels(d, order);
+}
+
+static bool open_drawing(struct drawing *d, unsigned char *bgr, int width, int height,
+                         const struct drawn_box *const *order, int count, struct error *err)
+{
+    d->list = new_array((size_t)count, sizeof *d->list, err);
+    if (!d->list || !labels_init(&d->labels, width, height, count, err))
+        return false;
     for (int i = 0; i < count; i++)
-        if (order[i]->name)
-            write_label(c, labels, order[i]);
+        labels_set_box(&d->labels, i, order[i]->box);
+    d->canvas = canvas_open(bgr, width, height, err);
+    return d->canvas;
 }
 
 bool draw_boxes(unsigned char *bgr, int width, int height, const struct drawn_box *boxes, int count, struct error *err)
 {
-    struct labels labels = { .width = width, .height = height };
+    struct drawing d = {0};
     const struct drawn_box **order = new_array((size_t)count, sizeof *order, err);
-    labels.taken = new_array((size_t)count, sizeof *labels.taken, err);
-    struct canvas *c = order && labels.taken ? canvas_open(bgr, width, height, err) : NULL;
-    bool ok = c != NULL;
-    if (ok) {
-        for (int i = 0; i < count; i++)
-            order[i] = boxes + i;
+    for (int i = 0; order && i < count; i++)
+        order[i] = boxes + i;
+    if (order)
         qsort(order, (size_t)count, sizeof *order, by_score);
-        draw_all(c, order, count, &labels);
-        ok = canvas_read(c, bgr, err);
+    bool ok = order && open_drawing(&d, bgr, width, height, order, count, err);
+    if (ok) {
+        draw_all(&d, order);
+        ok = canvas_read(d.canvas, bgr, err);
     }
-    canvas_free(c);
-    free(labels.taken);
+    canvas_free(d.canvas);
+    labels_free(&d.labels);
+    free(d.list);
     free(order);
     return ok;
 }

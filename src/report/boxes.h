@@ -14,8 +14,10 @@ struct drawn_box {
 /* The colour of a category, 0xRRGGBBff: twelve picked by hand, then hues a golden section apart. */
 uint32_t box_colour(int category);
 
-/* Draws count boxes into bgr[height][width][3].  Lines and letters grow with the picture.  Labels stay inside the
- * picture; the best scores get theirs first, and one that would be much wider than its box or cover another label is
- * left out, so that hundreds of small boxes stay readable.  Fails, the picture untouched, without cairo. */
+/* Draws count boxes into bgr[height][width][3].  Lines and letters grow with the image.  Each label lies in the image,
+ * beside or in its box (report/labels.h), where necessary some way off with a line to the box; the best scores get
+ * their places first.  It is "car 87%", "87%" in an image that is too narrow, and left out only where not even that has
+ * room with letters of 6 pixels.  A legend at the border has the colour, the name and the number of boxes of each class
+ * that occurs, as many as a third of the image holds.  Fails, the image untouched, without cairo. */
 bool draw_boxes(unsigned char *bgr, int width, int height, const struct drawn_box *, int count, struct error *);
 #endif

@@ -57,7 +57,7 @@ void log_line(struct log *log, const char *format, ...)
 
 static void add_duration(struct text *t, double seconds)
 {
-    const bool known = seconds >= 0 && seconds < 1e8;           /* not if the speed is 0 */
+    const bool known = seconds >= 0 && seconds < 1e8;
     const int s = known ? (int)seconds : 0;
     if (known)
         text_add(t, "  %d:%02d:%02d left", s / 3600, s / 60 % 60, s % 60);
@@ -83,7 +83,7 @@ void log_progress(struct log *log, const struct progress *p, bool line)
 {
     struct text t = {0}, bar = {0};
     text_add(&t, "epoch %d/%d  step %d/%d", p->epoch, p->epochs, p->step, p->steps);
-    add_duration(&t, p->images_left / p->images_per_second);
+    add_duration(&t, p->seconds_left);
     text_add(&t, "  %.1f images/s  lr %.3g", p->images_per_second, p->lr);
     for (int i = 0; i < p->count; i++)
         text_add(&t, "  %s %.4g", p->names[i], p->losses[i]);

@@ -21,7 +21,7 @@ struct progress {
     int epoch, epochs;          /* from 1 */
     int step, steps;            /* done in this epoch */
     double lr, images_per_second;
-    double images_left;         /* in the whole run: the time left is theirs at the present speed */
+    double seconds_left;        /* in the whole run; negative or huge: not known */
     const char *const *names;   /* [count] of the losses */
     const double *losses;       /* [count] */
     int count;

@@ -1,6 +1,7 @@
 #include "train/record.h"
 
 #include "base/memory.h"
+#include "eval/score_report.h"
 #include "report/chart.h"
 #include "report/csv.h"
 #include <math.h>
@@ -61,7 +62,7 @@ bool record_step(struct record *r, long step, const struct step_report *s, struc
     const bool logged = step % r->config->log.interval == 0;
     const struct progress progress = {
         .epoch = s->epoch, .epochs = r->config->schedule.total_epochs, .step = s->batch, .steps = s->batches,
-        .lr = s->lr, .images_per_second = s->images_per_second, .images_left = s->images_left,
+        .lr = s->lr, .images_per_second = s->images_per_second, .seconds_left = s->seconds_left,
         .names = columns + LOSS, .losses = row + LOSS, .count = (s->losses.aux ? NORM : AUX_LOSS) - LOSS };
     if (logged || r->log.terminal)
         log_progress(&r->log, &progress, logged);
@@ -103,7 +104,8 @@ bool record_score(struct record *r, int epoch, long steps, const struct coco_sco
     for (int i = 0; i < COCO_FIGURES; i++) {
         snprintf(names[i], sizeof names[i], "Val_metrics/%s", coco_figure_name(i));
         list[i] = names[i];
-        text_add(&line, "  %s %.4f", coco_figure_name(i), score->figures[i]);
+        text_add(&line, "  %s ", coco_figure_name(i));
+        report_figure(&line, 0, 4, score->figures[i]);
     }
     const bool ok = text_ok(&line, err);
     if (ok)
@@ -111,6 +113,56 @@ bool record_score(struct record *r, int epoch, long steps, const struct coco_sco
     text_free(&line);
     return ok && append_score(r, epoch, score, err)
         && events_scalars(&r->events, steps, list, score->figures, COCO_FIGURES, err);
+}
+
+/* ---- the end ---- */
+
+/* The AP of each class: the columns of eval.csv behind the figures.  Nothing where the table or the row is not there. */
+static void log_classes(struct record *r, int epoch)
+{
+    struct csv t;
+    const bool ok = csv_read(&t, r->eval, NULL);
+    const double *row = t.values, *end = row + (ptrdiff_t)t.rows * t.columns.count;
+    while (ok && row < end && row[0] != epoch)
+        row += t.columns.count;
+    if (ok && row < end)
+        log_line(&r->log, "      AP  class");
+    for (int i = 1 + COCO_FIGURES; ok && row < end && i < t.columns.count; i++) {
+        struct text line = {0};
+        report_figure(&line, 8, 3, row[i]);
+        if (text_ok(&line, NULL))
+            log_line(&r->log, "%s  %s", line.s, t.columns.list[i]);
+        text_free(&line);
+    }
+    csv_free(&t);
+}
+
+static void log_files(struct record *r)
+{
+    static const char *const files[] = { "model_best/model_best.safetensors", "model_last.safetensors", "eval.csv",
+                                         "metrics.csv", "curves.png", "train.log", "config.yml" };
+    struct text list = {0};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *path = path_join(r->config->save_dir, files[i], NULL);
+        if (path && file_exists(path))
+            text_add(&list, "%s%s", list.size ? ", " : "", files[i]);
+        free(path);
+    }
+    if (list.size && text_ok(&list, NULL))
+        log_line(&r->log, "files in %s: %s", r->config->save_dir, list.s);
+    text_free(&list);
+}
+
+void record_end(struct record *r, int best_epoch, const char *figure, double best)
+{
+    struct text score = {0};
+    report_figure(&score, 0, 4, best);
+    if (text_ok(&score, NULL))
+        log_line(&r->log, "the best epoch is %d of %d: %s %s", best_epoch, r->config->schedule.total_epochs, figure,
+                 score.s);
+    text_free(&score);
+    log_classes(r, best_epoch);
+    log_files(r);
 }
 
 void record_draw_curves(struct record *r)

@@ -24,7 +24,7 @@ bool record_begin(struct record *, long steps, int epochs, struct error *);
 struct step_report {
     struct losses losses;                       /* means over the batches of the step */
     double lr, norm;                            /* of the gradient before clipping */
-    double images_per_second, images_left;      /* left: in the run */
+    double images_per_second, seconds_left;     /* left: in the run */
     int epoch, batch, batches;                  /* epoch from 1; batches done in it, of so many */
 };
 
@@ -33,6 +33,9 @@ bool record_step(struct record *, long step, const struct step_report *, struct 
 
 /* After epoch number `epoch`, from 1, and `steps` steps of the run. */
 bool record_score(struct record *, int epoch, long steps, const struct coco_score *, struct error *);
+
+/* After the last epoch: the best one with its score, the AP of its classes, and the files of the run. */
+void record_end(struct record *, int best_epoch, const char *figure, double best);
 
 void record_draw_curves(struct record *);
 

@@ -95,6 +95,17 @@ static void report_skipped(struct trainer *t)
         log_line(&t->record.log, "skipped an image that cannot be read, %d so far: %s", ++t->skipped, line.text);
 }
 
+static double seconds_left(const struct trainer *t)
+{
+    const struct schedule_config *schedule = &t->config->schedule;
+    const int all = schedule->total_epochs, done = t->learner.optimizer.epoch, every = schedule->val_intervals;
+    const struct work_left left = {
+        .images = t->config->batch_size * ((double)t->batches * (all - done) - t->at.batch),
+        .val_images = evaluator_truth(t->evaluator)->image_count,
+        .ends = all - done, .evaluations = all / every - done / every + (all % every != 0) };
+    return pace_left(&t->pace, &left);
+}
+
 static bool take_step(struct trainer *t, struct error *err)
 {
     const struct schedule_config *schedule = &t->config->schedule;
@@ -113,18 +124,28 @@ static bool take_step(struct trainer *t, struct error *err)
     report_skipped(t);
     t->images += t->seen_count;
     report.batch = t->at.batch;
-    report.images_per_second = (double)t->images / (seconds() - t->measured);
-    report.images_left = t->config->batch_size
-                       * ((double)t->batches * (schedule->total_epochs - o->epoch) - t->at.batch);
+    const double now = seconds();
+    pace_step(&t->pace, t->seen_count, now - t->stepped);
+    t->stepped = now;
+    report.images_per_second = (double)t->images / (now - t->measured);
+    report.seconds_left = seconds_left(t);
     const long step = o->step - 1;
     if (step % t->config->log.interval == 0) {
-        t->measured = seconds();
+        t->measured = now;
         t->images = 0;
     }
     return record_step(&t->record, step, &report, err);
 }
 
 /* ---- the end of an epoch ---- */
+
+/* Which of the COCO figures makes a model the best. */
+static int best_figure(const struct trainer *t)
+{
+    static const int figure[] = { [SAVE_MAP] = 0, [SAVE_AP50] = 1, [SAVE_AP75] = 2, [SAVE_AP_SMALL] = 3,
+                                  [SAVE_AP_M] = 4, [SAVE_AP_L] = 5 };
+    return figure[t->config->save_key];
+}
 
 static bool evaluation_due(const struct trainer *t)
 {
@@ -155,8 +176,6 @@ static bool goes_on(void *trainer, int images, int all)
 
 static bool score_epoch(struct trainer *t, struct error *err)
 {
-    static const int figure[] = { [SAVE_MAP] = 0, [SAVE_AP50] = 1, [SAVE_AP75] = 2, [SAVE_AP_SMALL] = 3,
-                                  [SAVE_AP_M] = 4, [SAVE_AP_L] = 5 };
     const struct optimizer *o = &t->learner.optimizer;
     const struct watcher watcher = { goes_on, t };
     struct evaluation e = {0};
@@ -164,7 +183,7 @@ static bool score_epoch(struct trainer *t, struct error *err)
     const bool ok = trainer_save(t, err)
                  && evaluator_run(t->evaluator, o->average ? o->average : o->params->value, &watcher, &e, err)
                  && record_score(&t->record, o->epoch + 1, o->step, &e.score, err)
-                 && keep_best(t, e.score.figures[figure[t->config->save_key]], err);
+                 && keep_best(t, e.score.figures[best_figure(t)], err);
     evaluation_free(&e);
     return ok;
 }
@@ -172,15 +191,18 @@ static bool score_epoch(struct trainer *t, struct error *err)
 /* An evaluation that was stopped is none: going on begins with it. */
 static bool end_epoch(struct trainer *t, struct error *err)
 {
-    if (evaluation_due(t) && !score_epoch(t, err))
+    const bool due = evaluation_due(t);
+    const double begun = seconds();
+    if (due && !score_epoch(t, err))
         return stopped(t);
     optimizer_end_epoch(&t->learner.optimizer);
     t->at.batch = 0;
     if (!trainer_save(t, err))
         return false;
     record_draw_curves(&t->record);
-    t->measured = seconds();
+    t->measured = t->stepped = seconds();
     t->images = 0;
+    pace_end(&t->pace, due, t->stepped - begun);
     return true;
 }
 
@@ -201,6 +223,8 @@ bool trainer_run(struct trainer *t, struct error *err)
             t->options.tell(t->options.context, t);
     }
     ok = ok && (trainer_finished(t) || trainer_save(t, err));
+    if (ok && trainer_finished(t))
+        record_end(&t->record, t->at.best_epoch, coco_figure_name(best_figure(t)), t->at.best);
     log_line(&(struct log){ .file = t->record.log.file }, "%s",
              !ok ? err->text : trainer_finished(t) ? "all epochs are done" : "stopped");
     return ok;
@@ -354,7 +378,7 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
     const struct optimizer *o = &t->learner.optimizer;
     log_line(&t->record.log, "%d images, %d batches an epoch, %d parameters trained", t->dataset.image_count,
              t->batches, (int)t->model.params.trained);
-    t->measured = t->saved = seconds();
+    t->measured = t->saved = t->stepped = seconds();
     return log_advice(t, err) && record_begin(&t->record, o->step, o->epoch, err) && open_loader(t, err);
 }
 

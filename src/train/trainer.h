@@ -13,6 +13,7 @@
 #include "data/loader.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
+#include "train/pace.h"
 #include "train/record.h"
 #include <signal.h>
 
@@ -48,6 +49,7 @@ struct trainer {
     struct text description;            /* of the model, for its files: model/file_config.h */
     double saved;                       /* when the last checkpoint was written, seconds */
     double measured; long images;       /* since when images are counted, and how many since */
+    double stepped; struct pace pace;   /* when the last step or epoch ended; for the time left */
 };
 
 /* Reads model and data, and the checkpoint if there is one to go on from.  Exit 2 names keys in which the

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""The objects in images, by onnxruntime.
+
+    detect_onnx.py [--resize stretch|keep|letterbox] [--score 0.35] MODEL.onnx IMAGE...
+
+MODEL.onnx is of `nanodet export --format onnx` with any --output.  --resize is what data.val.resize says.  `keep`
+needs a model exported with --any-size.
+"""
+import argparse
+import json
+import sys
+
+import cv2
+import onnxruntime
+
+from nanodet_boxes import decode, prepare, show, suppress, to_image
+
+
+def detections(session, model, data, score):
+    """Boxes in pixels of the input, scores and classes, whatever the model puts out."""
+    outputs = dict(zip([output.name for output in session.get_outputs()], session.run(None, {"data": data})))
+    if "labels" in outputs:                     # --output nms: what scores above 0.05, best first
+        good = outputs["scores"] > score
+        return outputs["boxes"][good], outputs["scores"][good], outputs["labels"][good]
+    if "boxes" in outputs:                      # --output boxes
+        return suppress(outputs["boxes"][0], outputs["scores"][0], score)
+    height, width = data.shape[2:]              # --output raw
+    boxes, scores = decode(outputs["output"][0], len(model["class_names"]), model["strides"], model["prior_offset"],
+                           width, height)
+    return suppress(boxes, scores, score)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--resize", choices=["stretch", "keep", "letterbox"], default="stretch")
+    parser.add_argument("--score", type=float, default=0.35)
+    parser.add_argument("model")
+    parser.add_argument("images", nargs="+")
+    arguments = parser.parse_args()
+    session = onnxruntime.InferenceSession(arguments.model, providers=["CPUExecutionProvider"])
+    metadata = session.get_modelmeta().custom_metadata_map
+    model = {key: json.loads(metadata[key]) for key in
+             ("class_names", "input_size", "mean_bgr", "deviation_bgr", "strides", "prior_offset")}
+    for file in arguments.images:
+        image = cv2.imread(file)
+        if image is None:
+            sys.exit(f"{file}: cannot be read")
+        data, placement = prepare(image, model["input_size"], arguments.resize, model["mean_bgr"],
+                                  model["deviation_bgr"])
+        boxes, scores, labels = detections(session, model, data, arguments.score)
+        show(file, to_image(boxes, placement, image), scores, labels, model["class_names"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+#include "train/pace.h"
+
+/* The mean of the first `memory` values, then an exponential one. */
+static void add(struct mean *m, double value, long memory)
+{
+    m->count++;
+    m->value += (value - m->value) / (double)(m->count < memory ? m->count : memory);
+}
+
+void pace_step(struct pace *p, int images, double seconds)
+{
+    if (images > 0)
+        add(&p->image, seconds / images, 50);
+}
+
+void pace_end(struct pace *p, bool evaluated, double seconds)
+{
+    add(&p->end[evaluated], seconds, 5);
+}
+
+double pace_left(const struct pace *p, const struct work_left *left)
+{
+    const double guess = p->image.value / 3 * left->val_images;
+    const double evaluation = p->end[true].count ? p->end[true].value : guess;
+    return left->images * p->image.value + left->evaluations * evaluation
+         + (left->ends - left->evaluations) * p->end[false].value;
+}

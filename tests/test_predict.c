@@ -1,0 +1,171 @@
+/* tests/test_predict.c -- predict and heatmap with images of which some cannot be read. */
+#include "data/picture.h"
+#include "interop/safetensors.h"
+#include "model/model.h"
+#include "model/weights.h"
+#include "tiny.h"
+#include "typed.h"
+
+enum { GOOD = 3 };
+static const char *const good[GOOD] = { "a.jpg", "b.JPEG", "c.Jfif" };
+static char config[100], weights[120], images[120];
+
+static void put(const char *path, const void *p, size_t size)
+{
+    struct error err = {0};
+    if (!file_write(path, p, size, &err))
+        fail_msg("%s", err.text);
+}
+
+/* A folder with three good images, `bad` files that are none, one that is cut short, and a text. */
+static void make_images(int bad)
+{
+    struct error err = {0};
+    struct bytes jpeg = {0};
+    char path[160], name[160];
+    remove_all(images);
+    assert_true(make_folders(images, &err) && file_read(&jpeg, in_folder("data/images/val/000003.jpg"), &err));
+    for (int i = 0; i < GOOD; i++) {
+        snprintf(path, sizeof path, "%s/%s", images, good[i]);
+        put(path, jpeg.p, jpeg.size);
+    }
+    for (int i = 0; i < bad; i++) {
+        snprintf(name, sizeof name, "%s/b%02d.png", images, i);
+        put(name, "GIF89a", 6);
+    }
+    snprintf(path, sizeof path, "%s/bcut.jpg", images);
+    put(path, jpeg.p, jpeg.size / 2);
+    snprintf(path, sizeof path, "%s/notes.txt", images);
+    put(path, "text", 4);
+    bytes_free(&jpeg);
+}
+
+static int lines_of(const char *path, const char *wanted)
+{
+    struct error err = {0};
+    struct bytes text = {0};
+    int lines = 0;
+    assert_true(file_read(&text, path, &err));
+    if (!strstr((char *)text.p, wanted))
+        fail_msg("no %s in: %s", wanted, (char *)text.p);
+    for (size_t i = 0; i < text.size; i++)
+        lines += text.p[i] == '\n';
+    bytes_free(&text);
+    return lines;
+}
+
+/* Runs the command with stderr in a file, where it must name the first bad file in at most 11 lines: main adds one. */
+static void fails_at_the_end(const char *command, const char *option, const char *to, int bad)
+{
+    char message[40];
+    fflush(stderr);
+    const int screen = dup(STDERR_FILENO);
+    assert_true(screen >= 0 && freopen(in_folder("stderr"), "w", stderr));
+    snprintf(message, sizeof message, "%d of %d images", bad + 1, bad + 1 + GOOD);
+    refused(1, message, command, config, "--weights", weights, "--score", "0.01", option, to, images, NULL);
+    fflush(stderr);
+    dup2(screen, STDERR_FILENO);
+    close(screen);
+    assert_in_range(lines_of(in_folder("stderr"), bad ? "b00.png: " : "bcut.jpg: "), 1, 11);
+}
+
+static void check_list(const char *name)
+{
+    cJSON *list = json_of(name);
+    assert_int_equal(cJSON_GetArraySize(list), GOOD);
+    for (int i = 0; i < GOOD; i++) {
+        const cJSON *file = cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(list, i), "file");
+        assert_string_equal(path_name(file->valuestring), good[i]);
+    }
+    cJSON_Delete(list);
+}
+
+static void predict_uses_all_images_that_it_can_read(void **state)
+{
+    (void)state;
+    for (int bad = 0; bad <= 20; bad += 20) {
+        make_images(bad);
+        fails_at_the_end("predict", "--json", in_folder("found.json"), bad);
+        check_list("found.json");
+    }
+#ifdef HAVE_CAIRO
+    struct names drawn = {0};
+    struct error err = {0};
+    fails_at_the_end("predict", "--out", in_folder("drawn"), 20);
+    assert_true(folder_list(&drawn, in_folder("drawn"), &err));
+    assert_int_equal(drawn.count, GOOD);
+    names_free(&drawn);
+#endif
+}
+
+static void predict_writes_an_empty_list_if_no_image_can_be_read(void **state)
+{
+    char cut[160];
+    (void)state;
+    make_images(0);
+    snprintf(cut, sizeof cut, "%s/bcut.jpg", images);
+    refused(1, "bcut.jpg: JPEG", "predict", config, "--weights", weights, "--json", in_folder("none.json"), cut, NULL);
+    cJSON *list = json_of("none.json");
+    assert_true(cJSON_IsArray(list));
+    assert_int_equal(cJSON_GetArraySize(list), 0);
+    cJSON_Delete(list);
+}
+
+/* An error of an output is no error of an image: it ends the command. */
+static void predict_ends_where_it_cannot_write(void **state)
+{
+    char blocked[160];
+    (void)state;
+    make_images(0);
+    snprintf(blocked, sizeof blocked, "%s/a.jpg", in_folder("blocked"));
+    assert_true(make_folders(blocked, NULL));
+#ifdef HAVE_CAIRO
+    refused(1, "blocked/a.jpg", "predict", config, "--weights", weights, "--out", in_folder("blocked"), images, NULL);
+#endif
+    refused(1, "/no/folder", "predict", config, "--weights", weights, "--json", "/no/folder/x.json", images, NULL);
+}
+
+static void heatmap_uses_all_images_that_it_can_read(void **state)
+{
+    struct names drawn = {0};
+    struct error err = {0};
+    (void)state;
+    make_images(20);
+    fails_at_the_end("heatmap", "--out", in_folder("heat"), 20);
+    assert_true(folder_list(&drawn, in_folder("heat"), &err));
+    assert_int_equal(drawn.count, 4 * GOOD);                    /* an image per level */
+    names_free(&drawn);
+}
+
+static int set_up(void **state)
+{
+    struct config c = {0};
+    struct model model = {0};
+    struct tensors t = {0};
+    struct error err = {0};
+    (void)state;
+    bool ok = tiny_make(2, &err);
+    snprintf(config, sizeof config, "%s", in_folder("config.yml"));
+    snprintf(weights, sizeof weights, "%s", in_folder("weights.safetensors"));
+    snprintf(images, sizeof images, "%s", in_folder("mixed"));
+    ok = ok && config_read(&c, config, NULL, 0, &err) && model_open(&model, &c, &err);
+    if (ok)
+        model_start(&model);
+    ok = ok && weights_give(&model.params, model.params.value, "", &t, &err) && safetensors_write(weights, &t, &err);
+    tensors_free(&t);
+    model_free(&model);
+    config_free(&c);
+    if (!ok)
+        print_error("%s\n", err.text);
+    return ok ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(predict_uses_all_images_that_it_can_read),
+        cmocka_unit_test(predict_writes_an_empty_list_if_no_image_can_be_read),
+        cmocka_unit_test(predict_ends_where_it_cannot_write),
+        cmocka_unit_test(heatmap_uses_all_images_that_it_can_read) };
+    return cmocka_run_group_tests(tests, set_up, remove_folder);
+}

@@ -1,0 +1,36 @@
+/* tests/test_train_command.c -- a training as it is typed ends with the commands that use its model. */
+#include "tiny.h"
+#include "typed.h"
+#include <errno.h>
+
+static void train_ends_with_the_next_commands(void **state)
+{
+    char config[100], weights[160], wanted[600], run[100];
+    struct error err = {0};
+    struct bytes text = {0};
+    (void)state;
+    snprintf(run, sizeof run, "save_dir=%s", in_folder("it's a run"));
+    fflush(stderr);
+    const int screen = dup(STDERR_FILENO);
+    assert_true(screen >= 0 && freopen(in_folder("stderr"), "w", stderr));
+    works("train", in_folder("config.yml"), run, NULL);
+    fflush(stderr);
+    dup2(screen, STDERR_FILENO);
+    close(screen);
+    assert_true(file_read(&text, in_folder("stderr"), &err));
+    snprintf(wanted, sizeof wanted, "next: %1$s test '%2$s/it'\\''s a run/config.yml' --weights "
+             "'%2$s/it'\\''s a run/model_best/model_best.safetensors'\n      %1$s predict ", program_invocation_name,
+             folder);
+    if (!strstr((char *)text.p, wanted))
+        fail_msg("no \"%s\" in: %s", wanted, (char *)text.p);
+    bytes_free(&text);
+    snprintf(config, sizeof config, "%s", in_folder("it's a run/config.yml"));
+    snprintf(weights, sizeof weights, "%s", in_folder("it's a run/model_best/model_best.safetensors"));
+    works("test", config, "--weights", weights, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(train_ends_with_the_next_commands) };
+    return cmocka_run_group_tests(tests, tiny_setup, remove_folder);
+}
