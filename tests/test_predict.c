@@ -34,7 +34,7 @@ static void make_images(int bad)
         put(name, "GIF89a", 6);
     }
     snprintf(path, sizeof path, "%s/bcut.jpg", images);
-    put(path, jpeg.p, jpeg.size / 2);
+    put(path, jpeg.p, 100);
     snprintf(path, sizeof path, "%s/notes.txt", images);
     put(path, "text", 4);
     bytes_free(&jpeg);

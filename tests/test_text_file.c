@@ -146,6 +146,7 @@ static void class_lists_take_every_encoding(void **state)
     struct dataset set;
     (void)state;
     put_image("c/images/a.jpg", 40, 30);
+    put("c/labels/a.txt", "");
     for (int k = 0; k < ENCODINGS; k++) {
         put_encoded("c/classes.txt", "cat\n big dog \n\n", k);
         assert_true(dataset_read_folder(&set, "yolo", in_folder("c"), NULL));

@@ -169,7 +169,7 @@ static bool locate(struct layout *l, const char *folder, struct error *err)
         l->images = images_in(folder, err);
         l->boxes = folder_copy(folder, strlen(folder), err);
     } else
-        return fail(err, "%s: there is no folder %s of annotations in it, and no %s file", folder, format->folders[0],
+        return fail(err, "%s: holds neither a folder %s of annotations nor a %s file", folder, format->folders[0],
                     format->suffix);
     l->root = folder_copy(folder, (size_t)root_size, err);
     if (!l->root || !l->images || !l->boxes || !refuse_parts(l->images, NULL, 1, err))
