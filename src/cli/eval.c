@@ -107,7 +107,7 @@ static bool read_config(struct dataset *truth, const struct args *args, struct e
         const struct texts *names = &config.class_names;
         const struct dataset_source source = dataset_source_of(&config.val);
         category = new_array((size_t)names->count, sizeof *category, err);
-        ok = category && dataset_read(truth, &source, err)
+        ok = category && dataset_read(truth, &source, err) && dataset_scaled(truth, err)
           && dataset_classes(truth, names->at, names->count, category, err);
     }
     if (ok)

@@ -236,19 +236,10 @@ static void add_annotation_text(struct text *t, const struct dataset *set, const
     text_add(t, ", \"iscrowd\": %d, \"ignore\": %d}", a->crowd, a->ignore);
 }
 
-static bool all_scaled(const struct dataset *set, struct error *err)
-{
-    for (int i = 0; i < set->image_count; i++)
-        if (set->images[i].unscaled)
-            return fail(err, "%s: the image is missing or cannot be read, so its %d box%s cannot be scaled",
-                        set->images[i].file, set->images[i].unscaled, set->images[i].unscaled == 1 ? "" : "es");
-    return true;
-}
-
 bool dataset_write_coco(const struct dataset *set, const char *path, struct error *err)
 {
     struct text t = {0};
-    if (!all_scaled(set, err))
+    if (!dataset_scaled(set, err))
         return false;
     text_add(&t, "{\"images\": [");
     for (int i = 0; i < set->image_count; i++) {

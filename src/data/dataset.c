@@ -124,6 +124,15 @@ void dataset_notes_text(const struct dataset *set, struct text *text)
     }
 }
 
+bool dataset_scaled(const struct dataset *set, struct error *err)
+{
+    for (int i = 0; i < set->image_count; i++)
+        if (set->images[i].unscaled)
+            return fail(err, "%s: the image is missing or cannot be read, so its %d box%s cannot be scaled",
+                        set->images[i].file, set->images[i].unscaled, set->images[i].unscaled == 1 ? "" : "es");
+    return true;
+}
+
 void dataset_problem(struct dataset *set, const char *format, ...)
 {
     char line[sizeof ((struct error *)0)->text];

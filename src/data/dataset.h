@@ -88,6 +88,9 @@ void dataset_note(struct dataset *, enum note_kind, const char *format, ...) PRI
  * not complete. */
 void dataset_measure(struct dataset *, int image, int width, int height, bool complete);
 
+/* fail() if boxes of an image were left out because its size is unknown: for those who need all boxes. */
+bool dataset_scaled(const struct dataset *, struct error *);
+
 /* A line per kind that was met: "2 degenerate boxes, not trained on: a.xml:12, b.xml:48\n". */
 void dataset_notes_text(const struct dataset *, struct text *);
 

@@ -143,7 +143,7 @@ static void fit_box(struct dataset_builder *b, struct annotation *a)
         return;
     memcpy(box, a->box, sizeof box);
     const double over = fmax(cut_axis(box, 0, image->width), cut_axis(box, 1, image->height));
-    if (box[2] * box[3] < 0.5 * a->box[2] * a->box[3])
+    if (a->box[2] > 0 && a->box[3] > 0 && box[2] * box[3] < 0.5 * a->box[2] * a->box[3])
         note_box(&b->set, NOTE_OUTSIDE, a);
     else if (over > MUCH)
         note_box(&b->set, NOTE_BORDER, a);
