@@ -378,7 +378,7 @@ static void apply_verb(const struct verb *verb, const char *where, const char *r
         for (int i = 1; i <= IMAGES; i++)
             if (selected(where, i))
                 verb->scene(&made.scenes[i], rest);
-    if (verb->file && (!star || made.format == DATASET_COCO))
+    if (verb->file && (!star || (made.format == DATASET_COCO && ends_in(where, ".ann"))))
         verb->file(where, rest);
     else if (verb->file)
         for (int i = 1; i <= IMAGES; i++)
