@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
+#include "data/validate.h"
 #include "model/file_config.h"
 #include "model/load.h"
 #include "train/advice.h"
@@ -232,14 +233,20 @@ bool trainer_run(struct trainer *t, struct error *err)
 
 /* ---- opening and closing ---- */
 
-static void log_notes(struct log *log, const struct dataset *dataset)
+/* Those of both sets. */
+static bool log_notes(struct trainer *t, struct error *err)
 {
+    const struct dataset *val = evaluator_truth(t->evaluator);
     struct text notes = {0};
     char *rest;
-    dataset_notes_text(dataset, &notes);
+    if (!dataset_note_shared(&t->dataset, t->config->train.img_path, val, t->config->val.img_path, err))
+        return false;
+    dataset_notes_text(&t->dataset, "data.train", &notes);
+    dataset_notes_text(val, "data.val", &notes);
     for (char *line = notes.s ? strtok_r(notes.s, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
-        log_line(log, "data.train: %s", line);
+        log_line(&t->record.log, "%s", line);
     text_free(&notes);
+    return true;
 }
 
 static bool open_data(struct trainer *t, struct error *err)
@@ -250,12 +257,12 @@ static bool open_data(struct trainer *t, struct error *err)
     if (!data_paths_there(c, "data.train", err) || !dataset_read(d, &source, err)
         || !data_images_there(c, "data.train", d, err))
         return false;
-    if (d->image_count == 0)
-        return fail(err, "%s: no images", c->train.ann_path);
     t->label = new_array((size_t)d->category_count, sizeof *t->label, err);
-    if (!t->label || !dataset_labels(d, c->class_names.at, c->class_names.count, t->label, err))
+    const struct validation validation = { .use = USE_TRAINING, .path = c->train.ann_path, .label = t->label,
+                                           .config = &c->train, .threads = t->options.threads };
+    if (!t->label || !dataset_labels(d, c->class_names.at, c->class_names.count, t->label, err)
+        || !dataset_validate(d, &validation, err))
         return false;
-    log_notes(&t->record.log, d);
     t->at.images = d->image_count;
     t->batches = loader_steps(d->image_count, c->batch_size, true);
     t->truth = new_array((size_t)c->batch_size, sizeof *t->truth, err);
@@ -373,7 +380,7 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
         return false;
     t->evaluator = evaluator_open(&t->model, options->threads, err);
     const bool resume = (options->resume || config->schedule.resume) && file_exists(t->last);
-    if (!t->evaluator || !(resume ? go_on : start_anew)(t, err))
+    if (!t->evaluator || !log_notes(t, err) || !(resume ? go_on : start_anew)(t, err))
         return false;
     const struct optimizer *o = &t->learner.optimizer;
     log_line(&t->record.log, "%d images, %d batches an epoch, %d parameters trained", t->dataset.image_count,
