@@ -115,10 +115,12 @@ static bool read_config(struct dataset *truth, const struct args *args, struct e
     return ok;
 }
 
+static bool is_config(const char *path) { return ends_in(path, ".yml") || ends_in(path, ".yaml"); }
+
 static bool read_truth(struct dataset *truth, const struct args *args, struct error *err)
 {
     const char *path = args->rest[0];
-    if (ends_in(path, ".yml") || ends_in(path, ".yaml"))
+    if (is_config(path))
         return args_flag(args, "images") ? misuse(err, "eval: --images is for GT; a CONFIG has data.val.image_list")
                                          : read_config(truth, args, err);
     if (args->override_count)
@@ -152,7 +154,7 @@ static bool validate(struct dataset *truth, const struct args *args, struct erro
 {
     const struct validation validation = { .use = USE_SCORING, .path = args->rest[0] };
     const bool ok = dataset_validate(truth, &validation, err);
-    show_notes(truth, "");
+    show_notes(truth, is_config(args->rest[0]) ? "data.val" : "");
     return ok;
 }
 
