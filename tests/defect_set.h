@@ -263,17 +263,15 @@ static void edit_replace(const char *file, const char *rest)
     const char *arrow = strstr(rest, " => ");
     struct bytes b = contents(file);
     struct text t = {0};
+    const char *p = (char *)b.p;
     char from[200];
-    int found = 0;
     assert_non_null(arrow);
     snprintf(from, sizeof from, "%.*s", (int)(arrow - rest), rest);
-    for (const char *p = (char *)b.p; *p; found++) {
-        const char *next = strstr(p, from);
-        text_add(&t, "%.*s%s", next ? (int)(next - p) : (int)strlen(p), p, next ? arrow + 4 : "");
-        p = next ? next + strlen(from) : "";
-    }
-    if (found < 2 && !strstr((char *)b.p, from))
+    if (!strstr(p, from))
         fail_msg("%s has no '%s'", file, from);
+    for (const char *next; (next = strstr(p, from)); p = next + strlen(from))
+        text_add(&t, "%.*s%s", (int)(next - p), p, arrow + 4);
+    text_add(&t, "%s", p);
     put_text(file, &t);
     bytes_free(&b);
 }

@@ -1,5 +1,6 @@
 /* tests/test_defects.c -- data right or a clear error: a set of each format, with one defect each, given to each
  * command.  tests/defects.h is the table. */
+#include "base/text_file.h"
 #include "cli/commands.h"
 #include "data/dataset_read.h"
 #include "defect_set.h"
@@ -205,6 +206,17 @@ static void compare(const struct row *row, int command, const struct outcome *o)
                  o->text);
 }
 
+/* Messages are UTF-8 without control characters, whatever the files hold. */
+static void compare_text(const struct row *row, int command, const struct outcome *o)
+{
+    bool clean = !o->text || text_is_utf8(o->text);
+    for (const char *p = o->text; clean && p && *p; p++)
+        clean = *p == '\n' || !iscntrl((unsigned char)*p);
+    if (!clean)
+        text_add(&wrong, "%s, %s, %s: control characters or no UTF-8:\n%s\n", set_format()->name, row->defect,
+                 command_names[command], o->text);
+}
+
 /* Whoever gets exit 0 of check can train and test; else one of them fails, too. */
 static void compare_commands(const struct row *row, const struct outcome *o)
 {
@@ -277,8 +289,10 @@ static void run_row(const struct row *row, const struct base *base)
         compare_value(row, base);
     if (row->value && o[CONVERT].text && !o[CONVERT].exit && is_about(row, 0))
         compare_converted(row);
-    for (int i = 0; i < COMMANDS; i++)
+    for (int i = 0; i < COMMANDS; i++) {
+        compare_text(row, i, &o[i]);
         free(o[i].text);
+    }
     remove_all(in_folder("run"));
 }
 

@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include "base/text_file.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -9,6 +10,7 @@ static void write_text(struct error *err, int code, const char *format, va_list 
         return;
     err->exit = code;
     vsnprintf(err->text, sizeof err->text, format, args);
+    text_printable(err->text);
 }
 
 bool fail(struct error *err, const char *format, ...)

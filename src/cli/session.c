@@ -1,8 +1,8 @@
 #include "cli/session.h"
 
+#include "base/text_file.h"
 #include "model/file_config.h"
 #include "model/load.h"
-#include <ctype.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,7 +31,7 @@ bool session_load(struct session *s, const struct args *args, struct error *err)
         return misuse(err, "%s: --weights FILE must be given", args->command->name);
     const bool ok = model_load(&s->model, path, LOAD_TO_RUN, s->model.params.value, &notes, err);
     for (int i = 0; ok && i < notes.count; i++)
-        fprintf(stderr, "%s\n", notes.list[i]);
+        show_line("", notes.list[i]);
     names_free(&notes);
     return ok;
 }
@@ -44,10 +44,12 @@ bool session_score(const struct session *s, const struct args *args, double *sco
 
 void show_line(const char *prefix, const char *text)
 {
-    fprintf(stderr, "%s%s", isatty(STDERR_FILENO) ? "\r\033[K" : "", prefix);
-    for (; *text; text++)
-        fputc(iscntrl((unsigned char)*text) ? '?' : *text, stderr);
-    fputc('\n', stderr);
+    struct text line = {0};
+    text_add(&line, "%s%s", prefix, text);
+    if (line.s)
+        text_printable(line.s);
+    fprintf(stderr, "%s%s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", line.s ? line.s : prefix);
+    text_free(&line);
 }
 
 void show_notes(const struct dataset *set, const char *section)

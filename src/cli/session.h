@@ -22,8 +22,8 @@ bool session_score(const struct session *, const struct args *, double *score, s
 /* A line on stderr per note of a set; section is "data.val" or "". */
 void show_notes(const struct dataset *, const char *section);
 
-/* A line on stderr, in place of the progress on a terminal.  Control characters, which names of files may hold, are
- * shown as question marks. */
+/* A line on stderr, in place of the progress on a terminal.  Control characters and bytes that are no
+ * UTF-8, which names of files may hold, are shown as question marks. */
 void show_line(const char *prefix, const char *text);
 
 /* "120 of 500 images", after `before` of them: a line that changes on a terminal, else one at every quarter. */

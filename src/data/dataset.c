@@ -1,5 +1,6 @@
 #include "data/dataset.h"
 
+#include "base/text_file.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -76,6 +77,7 @@ void dataset_note(struct dataset *set, enum note_kind kind, const char *format, 
         return;
     va_start(args, format);
     vsnprintf(place, sizeof place, format, args);
+    text_printable(place);
     va_end(args);
     names_add(&note->first, place, NULL);
 }
@@ -193,6 +195,7 @@ void dataset_problem(struct dataset *set, const char *format, ...)
         return;
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
+    text_printable(line);
     va_end(args);
     names_add(&set->problems.first, line, NULL);
 }

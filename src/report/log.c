@@ -1,6 +1,7 @@
 #include "report/log.h"
 
 #include "base/file.h"
+#include "base/text_file.h"
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -52,6 +53,7 @@ void log_line(struct log *log, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    text_printable(text);
     write_line(log, text);
 }
 
