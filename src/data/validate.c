@@ -1,5 +1,6 @@
 #include "data/validate.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/team.h"
 #include "data/picture.h"
@@ -240,6 +241,32 @@ bool dataset_note_shared(struct dataset *training, const char *folder, const str
             dataset_note(training, NOTE_BOTH_SETS, "%s", training->images[i].file);
     free(keys);
     return true;
+}
+
+/* ---- the digest ---- */
+
+static uint64_t hash_text(uint64_t hash, const char *text) { return hash_bytes(hash, text, strlen(text) + 1); }
+
+static uint64_t hash_number(uint64_t hash, double v) { return hash_bytes(hash, &v, sizeof v); }
+
+uint64_t dataset_digest(const struct dataset *set, const char *folder)
+{
+    uint64_t hash = HASH_START;
+    for (int i = 0; i < set->category_count; i++)
+        hash = hash_text(hash, set->categories[i].name);
+    for (int i = 0; i < set->image_count; i++) {
+        const struct image *image = &set->images[i];
+        struct file_key key;
+        key_of(&key, folder, image->file);
+        hash = hash_text(hash, image->file);
+        hash = hash_number(hash_number(hash_number(hash, image->width), image->height), (double)key.size);
+    }
+    for (int i = 0; i < set->annotation_count; i++) {
+        const struct annotation *a = &set->annotations[i];
+        hash = hash_number(hash_number(hash_number(hash, a->image), a->category), 2 * a->crowd + a->ignore);
+        hash = hash_number(hash_bytes(hash, a->box, sizeof a->box), a->area);
+    }
+    return hash;
 }
 
 /* ---- what was read ---- */

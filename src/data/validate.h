@@ -26,6 +26,10 @@ bool dataset_validate(struct dataset *, const struct validation *, struct error 
 bool dataset_note_shared(struct dataset *training, const char *folder, const struct dataset *validation,
                          const char *validation_folder, struct error *);
 
+/* A digest of what training takes from a set: names, sizes in pixels and bytes of the images, categories and boxes, in
+ * their order; not of the folder's name.  Equal for a set that was moved. */
+uint64_t dataset_digest(const struct dataset *, const char *folder);
+
 /* Adds "section: 160 images, 3 without a box; 217 boxes, cat 120, dog 97", and a line of box sizes at the input size.
  * label as above. */
 void dataset_summary(const struct dataset *, const char *section, const struct data_config *, const int *label,
