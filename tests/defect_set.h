@@ -339,6 +339,14 @@ static void edit_png(const char *file, const char *rest)
     bytes_free(&b);
 }
 
+/* An image of that width and height. */
+static void edit_size(const char *file, const char *rest)
+{
+    int width, height;
+    assert_int_equal(sscanf(rest, "%d %d", &width, &height), 2);
+    put_image(set_path(file), width, height);
+}
+
 /* KEY=VALUE of the configuration; @ is the folder of the set. */
 static void edit_set(const char *key_value, const char *rest)
 {
@@ -366,7 +374,7 @@ static const struct verb {
     { "remove", NULL, edit_remove }, { "write", NULL, edit_write }, { "append", NULL, edit_append },
     { "replace", NULL, edit_replace }, { "cut", NULL, edit_cut }, { "copy", NULL, edit_copy },
     { "move",   NULL, edit_move }, { "encode", NULL, edit_encode }, { "png", NULL, edit_png },
-    { "set",    NULL, edit_set } };
+    { "size",   NULL, edit_size }, { "set", NULL, edit_set } };
 
 static void apply_verb(const struct verb *verb, const char *where, const char *rest)
 {

@@ -70,6 +70,11 @@ static const struct row {
     { "PNG called JPEG's other name", FOLDERS, { "png train/2.jpg 8", "move train/2.jpg train/2.png" }, "00000", NULL,
       "4 8: 9 6 40 30", NULL },
 
+    { "image of one pixel", COCO | VOC, { "size train/1.jpg 1 1" }, "00000", "1.jpg is 1 x 1, annotated as 80 x 60",
+      "4 8", NULL },
+    { "image of one pixel", ROWS, { "size train/1.jpg 1 1", "size val/5.jpg 1 1" }, "00000", NULL, "4 8", NULL },
+    { "image of one row", ALL, { "size train/1.jpg 3000 1", "size val/5.jpg 1 3000" }, "00000", NULL, "4 8", NULL },
+
     /* nothing to learn or to score */
     { "no boxes", ALL, { "clear train/" }, "11000", "no box", "4 0", NULL },
     { "no boxes in val", ALL, { "clear val/" }, "11101", "no box", "4 0", NULL },
@@ -217,6 +222,8 @@ static const struct row {
     { "list of images", ALL, { "set data.train.image_list=@/list",
       "write list \xef\xbb\xbf""a\\1.jpg\r\n\r\n2.jpg\r\n" },
       "000-0", NULL, "2 4: 9 6 40 30", NULL },
+    { "list of one image", ALL, { "set data.train.image_list=@/list", "write list 1.jpg" }, "000-0", NULL,
+      "1 2: 9 6 40 30", NULL },
     { "backslashes and %20", COCO, { "move train/1.jpg train/images/a/b 1.jpg", "replace train/1.ann \"1.jpg => "
       "\"a\\\\b%201.jpg" }, "00000", NULL, "4 8: 9 6 40 30", NULL },
     { "backslashes and %20", VOC, { "move train/1.jpg train/images/a/b 1.jpg", "replace train/1.ann >1.jpg => "
@@ -413,6 +420,7 @@ static const struct row {
     { "levels unlike strides", ALL, { "set model.arch.head.strides=[8, 16]" }, "222-0", "strides", NULL, NULL },
     { "channels that do not fit", ALL, { "set model.arch.fpn.in_channels=[9]" }, "222-0", "in_channels", NULL, NULL },
     { "weights missing", ALL, { "set schedule.load_model=@/none.pth" }, "110-0", "none.pth", NULL, NULL },
+    { "weights called true", ALL, { "set schedule.load_model=true" }, "110-0", "true: No such file", NULL, "k" },
     { "save_dir that cannot be made", ALL, { "set save_dir=/dev/null/x" }, "110-0", "save_dir: cannot be made", NULL,
       "k" },
 };
