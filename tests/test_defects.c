@@ -14,7 +14,7 @@ static const char *const command_names[COMMANDS] = { "check", "train", "test", "
 
 struct outcome { int exit; char *text; };       /* what the command printed on stdout and stderr */
 
-static int cells;                               /* commands that were compared with the table */
+static int cells, tries;                        /* commands compared with the table; with odd values of keys */
 static struct text wrong, pending;              /* cells that are not as the table has them */
 
 /* ---- commands ---- */
@@ -296,6 +296,14 @@ static void run_row(const struct row *row, const struct base *base)
     remove_all(in_folder("run"));
 }
 
+static void end_test(void)
+{
+    const bool right = !wrong.size;
+    fprintf(stderr, "%s", right ? "" : wrong.s);
+    text_free(&wrong);
+    assert_true(right);
+}
+
 static void run_table(void **state)
 {
     static struct base base;
@@ -305,11 +313,59 @@ static void run_table(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].formats & 1u << format && (!only || strstr(rows[i].defect, only)))
             run_row(&rows[i], &base);
-    if (wrong.size)
-        fprintf(stderr, "%s", wrong.s);
-    const bool right = !wrong.size;
-    text_free(&wrong);
-    assert_true(right);
+    end_test();
+}
+
+/* ---- every key of the configuration with odd values ---- */
+
+/* Whoever gets exit 0 of check can train and test. */
+static void try_value(const struct base *base, const char *key, const char *value)
+{
+    struct outcome o[COMMANDS] = {0};
+    snprintf(made.overrides[0], sizeof *made.overrides, "%s=%s", key, value);
+    made.override_count = 1;
+    for (int i = CHECK; i <= TEST; i++, tries++)
+        o[i] = run_command(i, base->config, base->weights, base->detections);
+    if ((o[TRAIN].exit || o[TEST].exit) && !o[CHECK].exit)
+        text_add(&wrong, "%s: check is content, train or test is not:\n%s%s\n", made.overrides[0], o[TRAIN].text,
+                 o[TEST].text);
+    if (o[CHECK].exit && !o[TRAIN].exit && !o[TEST].exit)
+        text_add(&wrong, "%s: check is not content, train and test are:\n%s\n", made.overrides[0], o[CHECK].text);
+    for (int i = CHECK; i <= TEST; i++)
+        free(o[i].text);
+    remove_all(in_folder("run"));
+}
+
+static void try_values(const struct base *base, const char *key)
+{
+    static const char *const values[] = { "0", "-1", "1e30", "nan", "abc", "[]", "[0, 0]" };
+    static const char *const left_out[] = { "save_dir", "schedule.load_model", NULL };      /* rows of the table */
+    for (const char *const *name = left_out; *name; name++)
+        if (strcmp(*name, key) == 0)
+            return;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        try_value(base, key, values[i]);
+}
+
+static void run_keys(void **state)
+{
+    static struct base base;
+    struct text manual = {0};
+    char key[80], *rest;
+    (void)state;
+    make_base(&base, DATASET_COCO);
+    config_manual(&manual);
+    assert_true(text_ok(&manual, NULL));
+    for (char *line = strtok_r(manual.s, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        const char *both = strstr(line, "{train,val}"), *last = both ? strchr(both, '}') + 1 : line;
+        const int n = (int)strcspn(last, " *");
+        for (int i = 0; n && last[n] == ' ' && i < (both ? 2 : 1); i++) {
+            snprintf(key, sizeof key, "%s%s%.*s", both ? "data." : "", both ? set_names[i] : "", n, last);
+            try_values(&base, key);
+        }
+    }
+    text_free(&manual);
+    end_test();
 }
 
 /* Files in memory: a training writes and syncs many. */
@@ -322,13 +378,14 @@ static int make_memory_folder(void **state)
 int main(void)
 {
     static enum dataset_format kinds[FORMATS] = { DATASET_COCO, DATASET_XML, DATASET_YOLO, DATASET_VISDRONE };
-    struct CMUnitTest tests[FORMATS];
+    struct CMUnitTest tests[FORMATS + 1] = {
+        [FORMATS] = { "keys", run_keys, make_memory_folder, remove_folder, NULL } };
     for (int i = 0; i < FORMATS; i++)
         tests[i] = (struct CMUnitTest){ formats[i].name, run_table, make_memory_folder, remove_folder, &kinds[i] };
     const int failed = cmocka_run_group_tests_name("defects", tests, NULL, NULL);
     if (pending.size)
         printf("not as expected yet, see `later` in tests/defects.h:\n%s", pending.s);
-    printf("%d cells\n", cells);
+    printf("%d cells: %d of format x defect x command, %d of key x value x command\n", cells + tries, cells, tries);
     text_free(&pending);
     return failed;
 }
