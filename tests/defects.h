@@ -313,6 +313,31 @@ static const struct row {
     { "annotation of no image in val", COCO, { "replace val/5.ann \"image_id\": 6 => \"image_id\": 77" }, "11101",
       "annotation 3 is of image 77, which does not exist", NULL, NULL },
 
+    /* the right score in spite of them */
+    { "categories in another order in val", COCO, { "replace val/5.ann \"id\": 1, \"name\": \"cat\" => \"id\": 7, "
+      "\"name\": \"cat\"", "replace val/5.ann \"category_id\": 1 => \"category_id\": 7" }, "00000", NULL,
+      "4 8: 13 6 40 30", NULL },
+    { "all classes misspelled in val", COCO, { "replace val/5.ann \"cat\" => \"Cat\"", "replace val/5.ann \"dog\" => "
+      "\"Dog\"" }, "0000-", "2 classes assigned by order", "4 8: 13 6 40 30", NULL },
+    { "root category in val", COCO, { "replace val/5.ann [{\"id\": 1, \"name\" => [{\"id\": 0, \"name\": \"pets\"}, "
+      "{\"id\": 1, \"name\"" }, "00000", "1 categories without boxes left out", "4 8: 13 6 40 30", NULL },
+    { "ids of images in another order in val", COCO, { "replace val/5.ann \"id\": 5, \"file => \"id\": 50, \"file",
+      "replace val/5.ann \"image_id\": 5 => \"image_id\": 50" }, "00000", NULL, "4 8: ", NULL },
+    { "two annotations of one id in val", COCO, { "replace val/5.ann {\"id\": 2, \"image_id\" => {\"id\": 1, "
+      "\"image_id\"" }, "00000", "1 annotations with the id of another", "4 8: 13 6 40 30", NULL },
+    { "stated size wrong in val", COCO, { "replace val/5.ann \"width\": 80 => \"width\": 81" }, "0000-",
+      "4 images of another size than annotated", "4 8: 13 6 40 30", NULL },
+    { "stated size wrong in val", VOC, { "replace val/6.ann <width>80 => <width>70" }, "00000",
+      "1 images of another size than annotated", "4 8: 13 6 40 30", NULL },
+    { "stale <filename> in val", VOC, { "replace val/6.ann 6.jpg => 5.jpg" }, "00000",
+      "whose <filename> is another file's", "4 8: 13 6 40 30", NULL },
+    { "commas at the ends of rows in val", ROWS, { "replace val/*.ann \n => ,\n" }, "00000", NULL, "4 8: 13 6 40 30",
+      NULL },
+    { "parts of objects in val", VOC,
+      { "replace val/5.ann <bndbox><xmin>13 => <part><name>dog</name><bndbox><xmin>1</xmin>"
+      "<ymin>1</ymin><xmax>5</xmax><ymax>5</ymax></bndbox></part><bndbox><xmin>13" }, "00000", NULL, "4 8: 13 6 40 30",
+      NULL },
+
     /* fields of COCO */
     { "no file_name", COCO, { "replace train/1.ann \"file_name\": \"2.jpg\",  => " }, "11000",
       "image 2 has no file_name", NULL, NULL },
@@ -396,7 +421,8 @@ static const struct row {
     /* the format of another tool */
     { "VOC read as COCO", VOC, { "set data.train.name=CocoDataset" }, "110-0", "train/annotations: ", NULL, NULL },
     { "VOC read as YOLO", VOC, { "set data.train.name=YoloDataset" }, "110-0", "no box", NULL, NULL },
-    { "VOC read as VisDrone", VOC, { "set data.train.name=VisDroneDataset" }, "220-0", "the name of a class", NULL, NULL },
+    { "VOC read as VisDrone", VOC, { "set data.train.name=VisDroneDataset" }, "220-0", "the name of a class", NULL,
+      NULL },
     { "YOLO read as VOC", YOLO, { "set data.train.name=XMLDataset" }, "110-0", "no images", NULL, NULL },
     { "YOLO read as VisDrone", YOLO, { "set data.train.name=VisDroneDataset" }, "110-0", "1.ann:1: 5 numbers, too few",
       NULL, NULL },
