@@ -114,7 +114,7 @@ $(BUILD)/tests/test_%: tests/test_%.c $(BUILD)/libnanodet.a
 $(BUILD)/tests/test_args: $(BUILD)/src/cli/args.o
 # Tests of whole commands include typed.h and link the commands.
 TYPED = $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell grep -l '"typed.h"' tests/test_*.c))
-$(TYPED): $(filter-out %/main.o,$(CLI))
+$(TYPED) $(BUILD)/tests/test_defects: $(filter-out %/main.o,$(CLI))
 $(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o
 
 # Programs of the oracle, of the tests of exports and of the measuring, no part of the product.

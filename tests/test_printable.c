@@ -1,4 +1,5 @@
 /* tests/test_printable.c -- text from files on a terminal: nothing in it is left that the terminal would obey. */
+#include "base/error.h"
 #include "base/printable.h"
 
 #include <setjmp.h>
@@ -29,6 +30,9 @@ static void controls_are_escaped(void **state)
         print_printable(out, cases[i].text);
         fclose(out);
         assert_string_equal(printed, cases[i].shown);
+        struct error err;
+        (fail)(&err, "%s", cases[i].text);              /* in brackets: cmocka has a macro of this name */
+        assert_string_equal(err.text, cases[i].shown);
         free(printed);
     }
 }

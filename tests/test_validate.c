@@ -43,7 +43,7 @@ static void what_is_an_error(void **state)
     static const struct { const char *boxes, *training, *scoring; } cases[] = {
         { "1 1 2 3 20 20 0  2 2 5 5 9 9 0", "", "" },
         { "", "no box to learn from in 2 images", "no box to score in 2 images" },
-        { "1 1 2 3 0 20 0  1 2 2 2 9 0.5 0", "left out: 2 degenerate (a.png annotation 1)", "" },
+        { "1 1 2 3 0 20 0  1 2 2 2 9 0.5 0", "left out: 2 degenerate (a.png annotation 1)", "no box to score in 2" },
         { "1 1 2 3 20 20 1", "left out: 1 to be ignored", "no box to score in 2 images; left out: 1 to be ignored" },
         { "1 1 31 3 40 10 0  1 1 60 3 70 9 0  1 1 2 3 4 5 0", "2 of 3 boxes lie wholly or mostly outside", "2 of 3" },
         { "1 1 31 3 40 10 0  1 1 2 2 9 9 0", "", "" },

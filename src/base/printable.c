@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-/* Bytes of the UTF-8 character at s, 0 if there is none; its code point. */
-static size_t character(const unsigned char *s, unsigned *code)
+size_t utf8_character(const char *text, unsigned *code)
 {
+    const unsigned char *s = (const unsigned char *)text;
     static const struct { unsigned char mask, lead; unsigned min; } forms[] = {
         { 0x80, 0x00, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 } };
     for (size_t n = 1; n <= 4; n++) {
@@ -26,7 +26,7 @@ static size_t next(const char **text, char shown[8])
 {
     const unsigned char *s = (const unsigned char *)*text;
     unsigned code;
-    const size_t n = character(s, &code);
+    const size_t n = utf8_character((const char *)s, &code);
     *text += n ? n : 1;
     if (n == 0)
         return (size_t)snprintf(shown, 8, "\\x%02x", s[0]);

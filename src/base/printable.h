@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
+/* Bytes of the UTF-8 character at s, and its code point; 0 if there is none. */
+size_t utf8_character(const char *s, unsigned *code);
+
 /* Cut before the character that does not fit; size >= 1. */
 void printable(char *out, size_t size, const char *text);
 void print_printable(FILE *, const char *text);

@@ -1,6 +1,7 @@
 #include "base/text_file.h"
 
 #include "base/memory.h"
+#include "base/printable.h"
 #include <ctype.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -109,24 +110,12 @@ bool text_lines(struct names *lines, const char *path, struct error *err)
     return ok;
 }
 
-/* Bytes of the UTF-8 sequence at s, 0 if it is none: not overlong, no surrogate, at most U+10FFFF (RFC 3629). */
-static size_t sequence(const unsigned char *s)
-{
-    const size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    const bool refused = (*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || (*s == 0xf0 && s[1] < 0x90)
-                      || (*s == 0xf4 && s[1] > 0x8f);
-    return refused ? 0 : n;
-}
-
 bool text_is_utf8(const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text;
+    unsigned code;
     size_t n = 1;
-    for (; *s && n; s += n)
-        n = sequence(s);
+    for (; *text && n; text += n)
+        n = utf8_character(text, &code);
     return n != 0;
 }
 

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/printable.h"
 #include "base/table.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
@@ -14,6 +15,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct option check_options[] = {
     { "keys", NULL, NULL, "list every key with what it takes" },
@@ -161,6 +163,8 @@ static bool check_set(struct checker *k, struct checked_set *set, struct error *
     if (!has_paths(k, set, &there, err) || !there)
         return !there;
     set->read = dataset_read(data, &source, &problem);
+    if (!set->read && data->problems.count == 0)
+        return found(k, &problem, err);
     set->label = new_array((size_t)data->category_count, sizeof *set->label, err);
     if (!set->label)
         return false;
@@ -227,16 +231,42 @@ static bool check_advice(struct checker *k, struct error *err)
     return ok;
 }
 
+/* `pretrain` may also say whether; its words are upstream's. */
 static bool check_weights(struct checker *k, const char *path, struct error *err)
 {
     static const struct { const char *name; } no_files[] = {
-        { "" }, { "true" }, { "True" }, { "false" }, { "False" }, {0} };
+        { "true" }, { "True" }, { "false" }, { "False" }, {0} };
     const char *file = config_text(&k->config, path);
     struct error problem = {0};
-    if (!file || find_row(file, no_files, sizeof *no_files) || file_exists(file))
+    const bool word = file && starts_with(path, "model.") && find_row(file, no_files, sizeof *no_files);
+    if (!file || !*file || word || file_exists(file))
         return true;
     fail(&problem, "%s: no such file: %s", config_place(&k->config, path).s, file);
     return found(k, &problem, err);
+}
+
+/* Nothing is made here: the nearest folder that is there must take new files. */
+static bool check_save_dir(struct checker *k, struct error *err)
+{
+    const char *dir = k->config.save_dir;
+    struct error problem = {0};
+    size_t n = strlen(dir);
+    struct text path = {0};
+    text_add(&path, "%s", dir);
+    while (path.s && n > 0 && access(path.s, F_OK) != 0) {
+        while (n > 0 && path.s[n - 1] != '/')
+            n--;
+        while (n > 0 && path.s[n - 1] == '/')
+            n--;
+        path.s[n] = 0;
+    }
+    const char *base = n > 0 ? path.s : *dir == '/' ? "/" : ".";
+    const bool can = path.s && folder_exists(base) && access(base, W_OK | X_OK) == 0;
+    const bool ok = text_ok(&path, err)
+                 && (can || fail(&problem, "%s: %s: cannot be made", config_place(&k->config, "save_dir").s, dir)
+                     || found(k, &problem, err));
+    text_free(&path);
+    return ok;
 }
 
 /* ---- the report ---- */
@@ -284,7 +314,7 @@ bool check_run(const struct args *args, struct error *err)
     ok = ok && (k.problems.count || check_model(&k, err))
       && check_weights(&k, "schedule.load_model", err) && check_weights(&k, "model.arch.backbone.pretrain", err)
       && check_weights(&k, "model.arch.backbone.pretrained", err)
-      && check_sets(&k, err) && (k.worst == 2 || check_advice(&k, err))
+      && check_save_dir(&k, err) && check_sets(&k, err) && (k.worst == 2 || check_advice(&k, err))
       && text_ok(&k.notes, err) && text_ok(&k.summary, err);
     ok = report(&k, ok, err);
     for (int i = 0; i < 2; i++) {

@@ -108,7 +108,7 @@ static bool read_config(struct dataset *truth, const struct args *args, struct e
         const struct texts *names = &config.class_names;
         const struct dataset_source source = dataset_source_of(&config.val);
         category = new_array((size_t)names->count, sizeof *category, err);
-        ok = category && dataset_read(truth, &source, err)
+        ok = category && dataset_read(truth, &source, err) && dataset_scaled(truth, err)
           && dataset_classes(truth, names->at, names->count, category, err);
     }
     free(category);
@@ -116,10 +116,12 @@ static bool read_config(struct dataset *truth, const struct args *args, struct e
     return ok;
 }
 
+static bool is_config(const char *path) { return ends_in(path, ".yml") || ends_in(path, ".yaml"); }
+
 static bool read_truth(struct dataset *truth, const struct args *args, struct error *err)
 {
     const char *path = args->rest[0];
-    if (ends_in(path, ".yml") || ends_in(path, ".yaml"))
+    if (is_config(path))
         return args_flag(args, "images") ? misuse(err, "eval: --images is for GT; a CONFIG has data.val.image_list")
                                          : read_config(truth, args, err);
     if (args->override_count)
@@ -153,7 +155,7 @@ static bool validate(struct dataset *truth, const struct args *args, struct erro
 {
     const struct validation validation = { .use = USE_SCORING, .path = args->rest[0] };
     const bool ok = dataset_validate(truth, &validation, err);
-    show_notes(truth, "");
+    show_notes(truth, is_config(args->rest[0]) ? "data.val" : "");
     return ok;
 }
 

@@ -187,10 +187,12 @@ bool coco_parse(struct dataset_builder *b, struct bytes text, const char *path, 
 }
 
 /* Names of files as they are spelled in the folder of images. */
-static bool find_files(struct dataset *set, const char *folder, struct error *err)
+static bool find_files(struct dataset *set, const char *folder, const char *path, struct error *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < set->image_count; i++) {
+        if (!*set->images[i].file)
+            dataset_problem(set, "%s: image %" PRId64 " has no file_name", path, set->images[i].id);
         char *found = name_in_folder(folder, set->images[i].file, err);
         ok = found;
         if (ok) {
@@ -206,7 +208,7 @@ bool coco_read(struct dataset_builder *b, const struct dataset_source *source, s
     struct bytes text;
     const bool ok = text_read(&text, source->ann_path, err) && coco_parse(b, text, source->ann_path, err)
                  && (!source->image_list || image_list_keep(b, source->image_list, err))
-                 && (!source->img_path || find_files(&b->set, source->img_path, err));
+                 && (!source->img_path || find_files(&b->set, source->img_path, source->ann_path, err));
     bytes_free(&text);
     return ok;
 }
@@ -236,19 +238,10 @@ static void add_annotation_text(struct text *t, const struct dataset *set, const
     text_add(t, ", \"iscrowd\": %d, \"ignore\": %d}", a->crowd, a->ignore);
 }
 
-static bool all_scaled(const struct dataset *set, struct error *err)
-{
-    for (int i = 0; i < set->image_count; i++)
-        if (set->images[i].unscaled)
-            return fail(err, "%s: the image is missing or cannot be read, so its %d box%s cannot be scaled",
-                        set->images[i].file, set->images[i].unscaled, set->images[i].unscaled == 1 ? "" : "es");
-    return true;
-}
-
 bool dataset_write_coco(const struct dataset *set, const char *path, struct error *err)
 {
     struct text t = {0};
-    if (!all_scaled(set, err))
+    if (!dataset_scaled(set, err))
         return false;
     text_add(&t, "{\"images\": [");
     for (int i = 0; i < set->image_count; i++) {

@@ -116,7 +116,7 @@ void dataset_note_border(struct dataset *set, const struct annotation *a)
         return;
     memcpy(box, a->box, sizeof box);
     const double over = box_cut(box, image->width, image->height);
-    if (box[2] * box[3] < 0.5 * a->box[2] * a->box[3])
+    if (a->box[2] > 0 && a->box[3] > 0 && box[2] * box[3] < 0.5 * a->box[2] * a->box[3])
         dataset_note_box(set, NOTE_OUTSIDE, a);
     else if (over > MUCH)
         dataset_note_box(set, NOTE_BORDER, a);
@@ -183,6 +183,15 @@ void dataset_notes_text(const struct dataset *set, const char *section, struct t
             text_add(text, "%s%s", j ? ", " : "", note->first.list[j]);
         text_add(text, "%s\n", note->count > note->first.count ? ", ..." : "");
     }
+}
+
+bool dataset_scaled(const struct dataset *set, struct error *err)
+{
+    for (int i = 0; i < set->image_count; i++)
+        if (set->images[i].unscaled)
+            return fail(err, "%s: the image is missing or cannot be read, so its %d box%s cannot be scaled",
+                        set->images[i].file, set->images[i].unscaled, set->images[i].unscaled == 1 ? "" : "es");
+    return true;
 }
 
 void dataset_problem(struct dataset *set, const char *format, ...)

@@ -98,6 +98,9 @@ void dataset_note_border(struct dataset *, const struct annotation *);
  * not complete. */
 void dataset_measure(struct dataset *, int image, int width, int height, bool complete);
 
+/* fail() if boxes of an image were left out because its size is unknown: for those who need all boxes. */
+bool dataset_scaled(const struct dataset *, struct error *);
+
 /* A line per kind that was met, "section: 2 degenerate boxes, not trained on: a.xml:12, b.xml:48\n"; of what spoils a
  * training or a score "WARNING: section: ...".  section "": none. */
 void dataset_notes_text(const struct dataset *, const char *section, struct text *);

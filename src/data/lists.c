@@ -103,13 +103,27 @@ static void lose(struct lost *lost, const char *line, const char *why)
     lost->count++;
 }
 
+/* The image that a line means in one of its spellings; else NAME_ABSENT or NAME_SHARED. */
+static int image_of_line(const struct name_index *paths, const struct name_index *names, const char *line)
+{
+    int image = NAME_ABSENT;
+    for (int i = 0; i < SPELLINGS && image == NAME_ABSENT; i++) {
+        char *spelled = file_spelling(line, i, NULL);
+        if (!spelled)
+            break;
+        const char *path = starts_with(spelled, "./") ? spelled + 2 : spelled;
+        image = name_index_find(paths, path);
+        if (image == NAME_ABSENT)
+            image = name_index_find(names, path_name(path));
+        free(spelled);
+    }
+    return image;
+}
+
 static void mark(bool *keep, struct lost *lost, const struct name_index *paths, const struct name_index *names,
                  const char *line)
 {
-    const char *path = strncmp(line, "./", 2) == 0 ? line + 2 : line;
-    int image = name_index_find(paths, path);
-    if (image == NAME_ABSENT)
-        image = name_index_find(names, path_name(path));
+    const int image = image_of_line(paths, names, line);
     if (image < 0)
         lose(lost, line, image == NAME_SHARED ? " (several images)" : "");
     else if (keep[image])

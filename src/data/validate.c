@@ -129,10 +129,10 @@ static bool is_class(const struct validation *v, const struct annotation *a)
     return !v->label || v->label[a->category] >= 0;
 }
 
-/* Whether a box is one to learn from, or one to score. */
+/* Whether a box is one to learn from or to score: no detection overlaps a degenerate one. */
 static bool is_wanted(const struct validation *v, const struct annotation *a)
 {
-    return is_class(v, a) && !a->ignore && (v->use == USE_SCORING || annotation_trains(a));
+    return is_class(v, a) && !a->ignore && annotation_trains(a);
 }
 
 static void add_reason(struct text *text, int count, const char *reason, const struct dataset_note *note)

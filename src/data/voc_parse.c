@@ -36,6 +36,7 @@ struct parse {
     char value[FIELDS][VALUE];
     bool seen[FIELDS];
     const char *name; struct dataset *set; bool failed;
+    bool annotation;                                    /* the name of the root */
 };
 
 static int line_of(const struct parse *k)
@@ -58,6 +59,7 @@ static void on_start(void *user, const XML_Char *name, const XML_Char **attribut
     const size_t used = strlen(k->path), n = strlen(name);
     (void)attributes;
     k->in = NULL;
+    k->annotation |= k->depth == 0 && strcmp(name, "annotation") == 0;
     if (k->depth++ == 0 || k->failed)
         return;
     if (k->depth > DEPTH || used + n + 2 > PATH) {
@@ -193,6 +195,10 @@ static bool run(struct parse *k, struct bytes text)
         stop(k, "is too large");
     else if (XML_Parse(k->parser, (const char *)text.p, (int)text.size, XML_TRUE) != XML_STATUS_OK && !k->failed) {
         explain(k);
+        k->failed = true;
+    }
+    if (!k->failed && !k->annotation && k->out->count == 0) {
+        dataset_problem(k->set, "%s: is XML of another kind, its root is not <annotation>", k->name);
         k->failed = true;
     }
     if (k->failed)
