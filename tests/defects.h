@@ -204,8 +204,10 @@ static const struct row {
       "holds none of the 4 images", NULL, NULL },
     { "ann_path missing", ALL, { "set data.train.ann_path=@/none" }, "110-0", "data.train.ann_path: ", NULL, NULL },
     { "ann_path missing in val", ALL, { "set data.val.ann_path=@/none" }, "11101", "data.val.ann_path: ", NULL, NULL },
-    { "folder for a file", COCO, { "set data.train.ann_path=@/train" }, "110-0", "set/train: ", NULL, NULL },
-    { "file for a folder", FOLDERS, { "set data.train.ann_path=@/train/images/1.jpg" }, "110-0", "images/1.jpg", NULL,
+    { "folder for a file", COCO, { "set data.train.ann_path=@/train" }, "110-0", "set/train: is a folder, but", NULL,
+      NULL },
+    { "file for a folder", FOLDERS, { "set data.train.ann_path=@/train/images/1.jpg" }, "110-0",
+      "images/1.jpg: is a file, but", NULL,
       NULL },
     { "list of images with an unknown name", COCO, { "set data.train.image_list=@/list", "write list 1.jpg\n9.jpg\n" },
       "110-0", "1 of 2 lines do not name one image of the annotations: 9.jpg", NULL, NULL },
@@ -419,7 +421,8 @@ static const struct row {
     { "two images of one stem", COCO, { "copy train/2.jpg train/1.png" }, "00000", NULL, "4 8", NULL },
 
     /* the format of another tool */
-    { "VOC read as COCO", VOC, { "set data.train.name=CocoDataset" }, "110-0", "train/annotations: ", NULL, NULL },
+    { "VOC read as COCO", VOC, { "set data.train.name=CocoDataset" }, "110-0", "train/annotations: is a folder, but",
+      NULL, NULL },
     { "VOC read as YOLO", VOC, { "set data.train.name=YoloDataset" }, "110-0", "no box", NULL, NULL },
     { "VOC read as VisDrone", VOC, { "set data.train.name=VisDroneDataset" }, "220-0", "the name of a class", NULL,
       NULL },
@@ -429,7 +432,7 @@ static const struct row {
     { "VisDrone read as YOLO", DRONE, { "set data.train.name=YoloDataset" }, "110-0", "1.ann:1: 8 numbers, too many",
       NULL,
       NULL },
-    { "COCO read as VOC", COCO, { "set data.train.name=XMLDataset" }, "110-0", "ann.json", NULL, NULL },
+    { "COCO read as VOC", COCO, { "set data.train.name=XMLDataset" }, "110-0", "ann.json: is a file, but", NULL, NULL },
 
     /* the configuration */
     { "batch larger than the set", ALL, { "set device.batchsize_per_gpu=9" }, "000-0", NULL, NULL, NULL },
