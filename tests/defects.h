@@ -380,7 +380,7 @@ static const struct row {
       "two categories of the annotations are called 'cat'", NULL, NULL },
     { "text behind the JSON", COCO, { "append train/1.ann x" }, "11000", "ann.json:18:", NULL, NULL },
     { "Python instead of JSON", COCO, { "replace train/1.ann \" => '" }, "11000", "ann.json:1:", NULL, NULL },
-    { "control characters in a name", COCO, { "replace train/1.ann 2.jpg => \\u001b[31m2\\n.jpg" }, "00000", "[31m2",
+    { "control characters in a name", COCO, { "replace train/1.ann 2.jpg => \\u001b[31m2\\n.jpg" }, "00000", "x1b[31m2",
       "4 8", NULL },
     { "name that is no ASCII", COCO, { "replace train/1.ann 2.jpg => \xc3\xa9.jpg",
       "move train/2.jpg train/\xc3\xa9.jpg" },

@@ -54,22 +54,6 @@ static void utf8_is_told_from_1252(void **state)
     }
 }
 
-static void messages_are_printable(void **state)
-{
-    static const struct { const char *text, *printed; } cases[] = {
-        { "", "" }, { "caf\xc3\xa9 \xf0\x9f\x98\x80", "caf\xc3\xa9 \xf0\x9f\x98\x80" },
-        { "a\x1b[31m\n\t\x7f" "b", "a?[31m???b" },          /* of a terminal */
-        { "a\xc2\x9b" "b\xc2\xa0", "a?b\xc2\xa0" },       /* C1 as UTF-8; the first character behind it */
-        { "a\x9b" "b\xe9\xc3", "a?b??" },                 /* C1 as a byte, Latin-1, a cut sequence */
-        { "\xe2\x82", "??" }, { "\xed\xa0\x80", "???" } };
-    (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct error err;
-        (fail)(&err, "%s", cases[i].text);
-        assert_string_equal(err.text, cases[i].printed);
-    }
-}
-
 static void names_are_spelled(void **state)
 {
     static const struct { const char *name, *spelling[SPELLINGS]; } cases[] = {
@@ -236,7 +220,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_decoded),
         cmocka_unit_test(utf8_is_told_from_1252),
-        cmocka_unit_test(messages_are_printable),
         cmocka_unit_test(names_are_spelled),
         cmocka_unit_test(readers_take_every_encoding),
         cmocka_unit_test(class_lists_take_every_encoding),

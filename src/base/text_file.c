@@ -130,19 +130,6 @@ bool text_is_utf8(const char *text)
     return n != 0;
 }
 
-void text_printable(char *text)
-{
-    for (unsigned char *p = (unsigned char *)text; *p;) {
-        const size_t n = sequence(p);
-        const bool control = *p < 0x20 || *p == 0x7f || (*p == 0xc2 && n == 2 && p[1] < 0xa0);
-        if (control || n == 0)
-            *p = '?';
-        if (control && n == 2)
-            memmove(p + 1, p + 2, strlen((char *)p + 2) + 1);
-        p += control || n == 0 ? 1 : n;
-    }
-}
-
 unsigned code_point_of_1252(unsigned char c)
 {
     static const uint16_t upper[32] = {                 /* of 0x80 .. 0x9f; five of them are not assigned */

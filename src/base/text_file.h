@@ -18,9 +18,6 @@ bool text_lines(struct names *, const char *path, struct error *);
 char *text_trim(char *);
 
 bool text_is_utf8(const char *);
-
-/* In place, for people who read messages: control characters and bytes that are no UTF-8 become question marks. */
-void text_printable(char *);
 unsigned code_point_of_1252(unsigned char);
 /* A copy as UTF-8 of text that is Windows-1252, of which Latin-1 is a part; free() it. */
 char *text_from_1252(const char *, struct error *);

@@ -1,10 +1,17 @@
 #include "cli/session.h"
 
-#include "base/text_file.h"
+#include "base/printable.h"
 #include "model/file_config.h"
 #include "model/load.h"
 #include <string.h>
 #include <unistd.h>
+
+bool outputs_spare_data(const struct args *args, const struct config *c, struct error *err)
+{
+    const char *const files[] = { c->train.ann_path, c->val.ann_path, c->train.image_list, c->val.image_list,
+                                  c->schedule.load_model };
+    return args_outputs_apart(args, files, sizeof files / sizeof *files, err);
+}
 
 bool session_open(struct session *s, const struct args *args, struct error *err)
 {
@@ -12,7 +19,7 @@ bool session_open(struct session *s, const struct args *args, struct error *err)
     const bool ok = file ? file_config_open(&s->model, &s->config, file, args->overrides, args->override_count, err)
                          : args_config(args, &s->config, err) && model_open(&s->model, &s->config, err);
     args_tell_ignored(&s->config);
-    return ok;
+    return ok && outputs_spare_data(args, &s->config, err);
 }
 
 void session_close(struct session *s)
@@ -44,12 +51,9 @@ bool session_score(const struct session *s, const struct args *args, double *sco
 
 void show_line(const char *prefix, const char *text)
 {
-    struct text line = {0};
-    text_add(&line, "%s%s", prefix, text);
-    if (line.s)
-        text_printable(line.s);
-    fprintf(stderr, "%s%s\n", isatty(STDERR_FILENO) ? "\r\033[K" : "", line.s ? line.s : prefix);
-    text_free(&line);
+    fprintf(stderr, "%s%s", isatty(STDERR_FILENO) ? "\r\033[K" : "", prefix);
+    print_printable(stderr, text);
+    fputc('\n', stderr);
 }
 
 void show_notes(const struct dataset *set, const char *section)

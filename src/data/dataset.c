@@ -1,6 +1,6 @@
 #include "data/dataset.h"
 
-#include "base/text_file.h"
+#include "base/printable.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -67,6 +67,14 @@ bool annotation_trains(const struct annotation *a)
     return a->area > 0 && a->box[2] >= 1 && a->box[3] >= 1;
 }
 
+/* Keeps a place that the user should look at; names in it come from files. */
+static void keep(struct names *list, const char *text)
+{
+    char shown[sizeof ((struct error *)0)->text];
+    printable(shown, sizeof shown, text);
+    names_add(list, shown, NULL);
+}
+
 void dataset_note(struct dataset *set, enum note_kind kind, const char *format, ...)
 {
     struct dataset_note *note = &set->notes[kind];
@@ -77,9 +85,8 @@ void dataset_note(struct dataset *set, enum note_kind kind, const char *format, 
         return;
     va_start(args, format);
     vsnprintf(place, sizeof place, format, args);
-    text_printable(place);
     va_end(args);
-    names_add(&note->first, place, NULL);
+    keep(&note->first, place);
 }
 
 /* Cuts box[axis] and its size to 0 .. side; returns by how much it was over. */
@@ -195,9 +202,8 @@ void dataset_problem(struct dataset *set, const char *format, ...)
         return;
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
-    text_printable(line);
     va_end(args);
-    names_add(&set->problems.first, line, NULL);
+    keep(&set->problems.first, line);
 }
 
 bool dataset_sound(const struct dataset *set, const char *path, struct error *err)
