@@ -29,12 +29,24 @@ struct dataset_source dataset_source_of(const struct data_config *config)
         .class_names = config->class_names.at, .class_count = config->class_names.count };
 }
 
+/* What is there is what the format needs; what is not there fails later. */
+static bool is_of_format(const struct dataset_source *source, struct error *err)
+{
+    const bool coco = source->format == DATASET_COCO, is_folder = folder_exists(source->ann_path);
+    if (coco && is_folder)
+        return fail(err, "%s: is a folder, but CocoDataset needs a JSON file: is another name of dataset meant, "
+                    "XMLDataset, YoloDataset or VisDroneDataset?", source->ann_path);
+    return coco || is_folder || !file_exists(source->ann_path)
+        || fail(err, "%s: is a file, but this name of dataset needs a folder of annotations: is CocoDataset meant?",
+                source->ann_path);
+}
+
 /* A failure that ends reading early is one more problem, and leaves annotations whose image was not met. */
 static bool read_all(const struct reader *reader, struct dataset_builder *b, const struct dataset_source *source,
                      struct dataset *out, struct error *err)
 {
     struct error why = {0};
-    if (!reader->read(b, source, &why)) {
+    if (!is_of_format(source, &why) || !reader->read(b, source, &why)) {
         if (why.exit == 2)
             return misuse(err, "%s", why.text);
         dataset_problem(&b->set, "%s", why.text);
