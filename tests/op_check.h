@@ -13,9 +13,9 @@
 static const struct op_case *first_case;        /* of the table being checked */
 
 /* forward: the error of y, relative to 1 + |y| or, in float, to 1 + the largest |y|, because Winograd's transforms
- * spread its rounding.  step: of the difference quotients, rounding eps / step against truncation step^2.
- * backward: the error of a gradient relative to 1 + |gradient|; 0: the case's own tolerance.  evaluations: elements of y
- * per operand that are computed at most, where the differences are those of the definition. */
+ * spread its rounding.  step: of the difference quotients, rounding eps / step against truncation step^2.  backward:
+ * the error of a gradient relative to 1 + |gradient|; 0: the case's own tolerance.  evaluations: how many elements of y
+ * are computed per operand at most, where the differences are those of the definition. */
 static const struct limits { double forward, step, backward; ptrdiff_t evaluations; } limits =
 #ifdef REAL_IS_DOUBLE
     { 1e-10, 1e-5, 0, PTRDIFF_MAX };

@@ -139,10 +139,9 @@ static void test_an_empty_list_scores_nothing(void **state)
     net_close(&n);
 }
 
-static void test_an_unreadable_image_ends_an_evaluation(void **state)
+static void test_an_unreadable_image_refuses_an_evaluation(void **state)
 {
     struct net n;
-    struct evaluation e;
     struct bytes kept;
     struct names names = {0};
     (void)state;
@@ -150,11 +149,11 @@ static void test_an_unreadable_image_ends_an_evaluation(void **state)
     must(folder_list(&names, in_folder("data/images/val"), &n.err), &n.err);
     char *path = path_join(in_folder("data/images/val"), names.list[2], &n.err);
     must(file_read(&kept, path, &n.err) && file_write(path, kept.p, 100, &n.err), &n.err);
-    evaluate(&n, &e, NULL, false);
+    assert_null(evaluator_open(&n.model, 2, &n.err));
     assert_int_equal(n.err.exit, 1);
     assert_non_null(strstr(n.err.text, names.list[2]));
+    n.err = (struct error){0};
     must(file_write(path, kept.p, kept.size, &n.err), &n.err);
-    evaluation_free(&e);
     bytes_free(&kept);
     names_free(&names);
     free(path);
@@ -168,6 +167,6 @@ int main(void)
         cmocka_unit_test(test_numbers_that_are_not_finite_are_said),
         cmocka_unit_test(test_a_model_is_scored),
         cmocka_unit_test(test_an_empty_list_scores_nothing),
-        cmocka_unit_test(test_an_unreadable_image_ends_an_evaluation) };
+        cmocka_unit_test(test_an_unreadable_image_refuses_an_evaluation) };
     return cmocka_run_group_tests(tests, tiny_setup, remove_folder);
 }

@@ -92,7 +92,7 @@ static const struct layout_case {
     { "voc", "", { "images/a.jpg", "images/b.jpg", "annots/a.xml", "annots/b.xml", "list=a\n", "c=dog\ncat\n" }, 1, 2,
       "dog,cat", NULL, "list", "c" },
     { "voc", "", { "images/a.jpg", "annots/a.xml", "c=dog\n" }, 1, 1, "dog", NULL, NULL, "c" },
-    { "voc", "", { "a.jpg" }, 0, 0, NULL, "1:no folder Annotations of annotations in it, and no .xml file", NULL,
+    { "voc", "", { "a.jpg" }, 0, 0, NULL, "1:holds neither a folder Annotations of annotations nor a .xml file", NULL,
       NULL },
     /* VisDrone */
     { "visdrone", "", { "images/a.jpg", "images/b.jpg", "annotations/a.txt=1,1,5,5,1,4,0,0\n1,1,5,5,1,6,0,0",

@@ -97,7 +97,7 @@ static void the_list_of_problems_is_bounded(void **state)
     assert_int_equal(set.problems.count, 1000);
     assert_int_equal(set.problems.first.count, 20);
     assert_false(dataset_sound(&set, "f", &err));
-    assert_string_equal(err.text, "f: 1000 broken records: f:0: broken; f:1: broken; f:2: broken; ...");
+    assert_string_equal(err.text, "f: 1000 problems: f:0: broken; f:1: broken; f:2: broken; ...");
     dataset_free(&set);
 }
 

@@ -310,18 +310,23 @@ static void test_broken_checkpoint(void **state)
     }
 }
 
+static void train_four_parts(const char *name)
+{
+    struct run r;
+    must(run_open(&r, name, NULL, (struct training_options){0}), &r.err);
+    for (int i = 0; i < 4; i++)
+        must(trainer_advance(&r.trainer, &r.err), &r.err);
+    must(trainer_save(&r.trainer, &r.err), &r.err);
+    run_close(&r);
+}
+
 /* A checkpoint of an older version does not describe its model: the run goes on, says so, and ends the same. */
 static void test_older_checkpoint(void **state)
 {
     struct error err = {0};
     struct tensors t = {0};
-    struct run r;
     (void)state;
-    must(run_open(&r, "older", NULL, (struct training_options){0}), &r.err);
-    for (int i = 0; i < 4; i++)
-        must(trainer_advance(&r.trainer, &r.err), &r.err);
-    must(trainer_save(&r.trainer, &r.err), &r.err);
-    run_close(&r);
+    train_four_parts("older");
     must(safetensors_read(&t, in_folder("older/model_last.safetensors"), &err), &err);
     int at = 0;
     while (strcmp(t.metadata[at].key, "config") != 0)
@@ -335,6 +340,44 @@ static void test_older_checkpoint(void **state)
     assert_same_results("straight", "older");
     struct bytes log = contents("older/train.log");
     assert_non_null(strstr((char *)log.p, "does not describe its model"));
+    bytes_free(&log);
+}
+
+/* Moved folders are no other data; other annotations are. */
+static void test_moved_data(void **state)
+{
+    const struct training_options resume = { .resume = true };
+    char moved[4][200], images[200], other[200];
+    struct error err = {0};
+    (void)state;
+    snprintf(moved[0], sizeof moved[0], "data.train.img_path=%s/elsewhere/images/train", folder);
+    snprintf(moved[1], sizeof moved[1], "data.train.ann_path=%s/elsewhere/train.json", folder);
+    snprintf(moved[2], sizeof moved[2], "data.val.img_path=%s/elsewhere/images/val", folder);
+    snprintf(moved[3], sizeof moved[3], "data.val.ann_path=%s/elsewhere/val.json", folder);
+    train_four_parts("moved");
+    char *from = path_join(folder, "data", &err), *to = path_join(folder, "elsewhere", &err);
+    assert_int_equal(rename(from, to), 0);
+    run_whole("moved", (const char *const[]){ moved[0], moved[1], moved[2], moved[3], NULL }, resume);
+    assert_int_equal(rename(to, from), 0);
+    free(from);
+    free(to);
+    assert_same_results("straight", "moved");
+
+    train_four_parts("changed");
+    struct bytes json = contents("data/train.json");
+    char *crowd = memmem(json.p, json.size, "\"iscrowd\":0", 11);
+    assert_non_null(crowd);
+    crowd[10] = '1';
+    must(file_write(in_folder("data/changed.json"), json.p, json.size, &err), &err);
+    bytes_free(&json);
+    snprintf(other, sizeof other, "data.train.ann_path=%s/data/changed.json", folder);
+    run_refused("changed", other, resume, 1, "other training images or annotations");
+
+    snprintf(images, sizeof images, "data.val.img_path=%s/data/images/train", folder);
+    snprintf(other, sizeof other, "data.val.ann_path=%s/data/train.json", folder);
+    run_whole("changed", (const char *const[]){ images, other, NULL }, resume);
+    struct bytes log = contents("changed/train.log");
+    assert_non_null(strstr((char *)log.p, "data.val is another set than before"));
     bytes_free(&log);
 }
 
@@ -408,7 +451,7 @@ int main(void)
         cmocka_unit_test(test_learns), cmocka_unit_test(test_files), cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_stop), cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_broken_checkpoint), cmocka_unit_test(test_wrong_numbers),
-        cmocka_unit_test(test_older_checkpoint),
+        cmocka_unit_test(test_older_checkpoint), cmocka_unit_test(test_moved_data),
         cmocka_unit_test(test_weights), cmocka_unit_test(test_unreadable_image),
     };
     return cmocka_run_group_tests(tests, set_up, remove_folder);

@@ -1,13 +1,11 @@
 /* cli/bench.c -- how long training and detecting take, on generated images. */
 #include "base/memory.h"
-#include "base/random.h"
 #include "cli/bench_layers.h"
 #include "cli/commands.h"
 #include "cli/session.h"
-#include "data/sample.h"
 #include "kernel/kernels.h"
 #include "model/detector.h"
-#include "train/learner.h"
+#include "train/random_batch.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +21,7 @@ const struct option bench_options[] = {
     { "json",    "FILE",        NULL,    "write the figures there instead of a table here" },
     {0} };
 
-enum { OBJECTS = 8, ROUNDS_MOST = 1 << 16, WARMING = 2 };
+enum { ROUNDS_MOST = 1 << 16, WARMING = 2 };
 
 struct bench {
     struct session session;
@@ -32,9 +30,7 @@ struct bench {
     struct graph *graph;                /* what runs, or ran last */
     const struct kernels *kernels;
     struct team team;
-    struct images images;
-    float *pixel;
-    struct truth *truth; float (*box)[4]; int *label;
+    struct random_batch batch;
     bool train;
     double *round; int rounds;          /* seconds each took */
     double forward, optimizer;          /* seconds of the last round, losses included in forward */
@@ -49,39 +45,6 @@ static double now(void)
 }
 
 /* ---- what is measured ---- */
-
-static bool make_images(struct bench *b, int batch, struct error *err)
-{
-    const int *size = b->train ? b->session.config.train.input_size : b->session.config.val.input_size;
-    const int w = padded_side(size[0]), h = padded_side(size[1]);
-    const size_t n = (size_t)batch, numbers = 3 * (size_t)w * (size_t)h;
-    struct random random = random_of(0, 0, 0);
-    size_t all;
-    if (!mul_size(n, numbers, &all))
-        return misuse(err, "bench: --batch %d is too large", batch);
-    b->pixel = new_array(all, sizeof *b->pixel, err);
-    b->truth = new_array(n, sizeof *b->truth, err);
-    b->box = new_array(n, OBJECTS * sizeof *b->box, err);
-    b->label = new_array(n, OBJECTS * sizeof *b->label, err);
-    if (!b->pixel || !b->truth || !b->box || !b->label)
-        return false;
-    for (size_t i = 0; i < all; i++)
-        b->pixel[i] = (float)random_normal(&random);
-    for (int i = 0; i < batch * OBJECTS; i++) {
-        const double x = random_range(&random, 0, 0.8) * w, y = random_range(&random, 0, 0.8) * h;
-        float *box = b->box[i];
-        box[0] = (float)x;
-        box[1] = (float)y;
-        box[2] = (float)fmin(w, x + random_range(&random, 0.05, 0.5) * w);
-        box[3] = (float)fmin(h, y + random_range(&random, 0.05, 0.5) * h);
-        b->label[i] = random_below(&random, b->session.model.shape.num_classes);
-    }
-    for (int i = 0; i < batch; i++)
-        b->truth[i] = (struct truth){ .objects = OBJECTS, .box = (const float (*)[4])&b->box[i * OBJECTS],
-                                      .label = &b->label[i * OBJECTS] };
-    b->images = (struct images){ b->pixel, batch, h, w, b->truth };
-    return true;
-}
 
 static bool set_weights(struct bench *b, const struct args *args, struct error *err)
 {
@@ -98,7 +61,7 @@ static bool open_network(struct bench *b, struct error *err)
     if (!b->kernels || b->train)
         return b->kernels && learner_init(&b->learner, model, b->team.threads, err);
     return detector_init(&b->detector, model, model->params.value, b->team.threads, err)
-        && (b->graph = detector_graph(&b->detector, b->images.h, b->images.w, err));
+        && (b->graph = detector_graph(&b->detector, b->batch.images.h, b->batch.images.w, err));
 }
 
 static void see(void *context, int image, const float *rows) { (void)context, (void)image, (void)rows; }
@@ -106,7 +69,7 @@ static void see(void *context, int image, const float *rows) { (void)context, (v
 /* Layers are measured one after another, by all threads. */
 static bool detect(struct bench *b, struct error *err)
 {
-    const struct images *x = &b->images;
+    const struct images *x = &b->batch.images;
     const ptrdiff_t numbers = 3 * (ptrdiff_t)x->h * x->w;
     if (!b->layers.graph)
         return detector_each(&b->detector, x->pixel, x->n, x->h, x->w, see, NULL, err);
@@ -126,7 +89,7 @@ static bool one_round(struct bench *b, struct error *err)
         return detect(b, err);
     }
     start = now();
-    if (!learner_forward(&b->learner, &b->images, 0, &losses, &plan, err))
+    if (!learner_forward(&b->learner, &b->batch.images, 0, &losses, &plan, err))
         return false;
     b->forward = now() - start;
     b->graph = &plan->graph;
@@ -149,7 +112,7 @@ static bool measure(struct bench *b, double seconds, bool layers, struct error *
     bool ok = b->round;
     for (int i = 0; ok && i < WARMING; i++)
         ok = one_round(b, err);
-    ok = ok && (!layers || layers_open(&b->layers, b->graph, b->train ? 1 : b->images.n, err));
+    ok = ok && (!layers || layers_open(&b->layers, b->graph, b->train ? 1 : b->batch.images.n, err));
     for (const double end = now() + seconds; ok && b->rounds < ROUNDS_MOST && (now() < end || b->rounds == 0);) {
         const double start = now();
         ok = one_round(b, err);
@@ -162,7 +125,7 @@ static bool measure(struct bench *b, double seconds, bool layers, struct error *
 
 /* ---- what is told ---- */
 
-static double an_image(const struct bench *b, double seconds) { return 1e3 * seconds / b->images.n; }
+static double an_image(const struct bench *b, double seconds) { return 1e3 * seconds / b->batch.images.n; }
 
 static double peak_bytes(void)
 {
@@ -174,11 +137,11 @@ static cJSON *bench_json(const struct bench *b)
 {
     cJSON *json = cJSON_CreateObject();
     const bool ok = cJSON_AddStringToObject(json, "mode", b->train ? "train" : "infer")
-                 && cJSON_AddNumberToObject(json, "batch", b->images.n)
+                 && cJSON_AddNumberToObject(json, "batch", b->batch.images.n)
                  && cJSON_AddNumberToObject(json, "threads", b->team.threads)
                  && cJSON_AddNumberToObject(json, "ms_per_image_min", an_image(b, b->round[0]))
                  && cJSON_AddNumberToObject(json, "ms_per_image_median", an_image(b, b->round[b->rounds / 2]))
-                 && cJSON_AddNumberToObject(json, "images", (double)b->rounds * b->images.n)
+                 && cJSON_AddNumberToObject(json, "images", (double)b->rounds * b->batch.images.n)
                  && cJSON_AddNumberToObject(json, "peak_rss_bytes", peak_bytes())
                  && cJSON_AddStringToObject(json, "isa", b->kernels->name)
                  && layers_describe(json, &b->layers);
@@ -190,10 +153,11 @@ static cJSON *bench_json(const struct bench *b)
 
 static void print_bench(const struct bench *b)
 {
+    const struct images *x = &b->batch.images;
     layers_print(&b->layers);
     printf("%s, %d x %d, batch %d, %d threads, %s: %.2f ms an image at best, %.2f in the median of %d; peak %.0f MB\n",
-           b->train ? "train" : "infer", b->images.w, b->images.h, b->images.n, b->team.threads, b->kernels->name,
-           an_image(b, b->round[0]), an_image(b, b->round[b->rounds / 2]), b->rounds * b->images.n, peak_bytes() / 1e6);
+           b->train ? "train" : "infer", x->w, x->h, x->n, b->team.threads, b->kernels->name,
+           an_image(b, b->round[0]), an_image(b, b->round[b->rounds / 2]), b->rounds * x->n, peak_bytes() / 1e6);
 }
 
 static void close_bench(struct bench *b)
@@ -201,10 +165,7 @@ static void close_bench(struct bench *b)
     layers_free(&b->layers);
     detector_free(&b->detector);
     learner_free(&b->learner);
-    free(b->pixel);
-    free(b->truth);
-    free(b->box);
-    free(b->label);
+    random_batch_free(&b->batch);
     free(b->round);
     session_close(&b->session);
 }
@@ -219,8 +180,10 @@ bool bench_run(const struct args *args, struct error *err)
         return misuse(err, "bench: --mode must be train or infer, not '%s'", mode);
     bool ok = args_real(args, "seconds", 0, 1e6, &seconds, err) && session_open(&b.session, args, err);
     int batch = b.train ? b.session.config.batch_size : 1;
+    const int *size = b.train ? b.session.config.train.input_size : b.session.config.val.input_size;
     ok = ok && args_int(args, "batch", 1, 65536, &batch, err)
-      && set_weights(&b, args, err) && make_images(&b, batch, err) && open_network(&b, err)
+      && set_weights(&b, args, err)
+      && random_batch_init(&b.batch, size, batch, b.session.model.shape.num_classes, err) && open_network(&b, err)
       && measure(&b, seconds, args_flag(args, "layers"), err)
       && (!json || write_json(bench_json(&b), json, err));
     if (ok && !json)

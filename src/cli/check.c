@@ -6,9 +6,11 @@
 #include "cli/commands.h"
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
-#include "data/picture.h"
+#include "data/loader.h"
+#include "data/validate.h"
 #include "model/model.h"
 #include "train/advice.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,12 +18,21 @@ const struct option check_options[] = {
     { "keys", NULL, NULL, "list every key with what it takes" },
     {0} };
 
+struct checked_set {
+    const char *section;
+    enum set_use use;
+    const struct data_config *config;
+    struct dataset data;
+    int *label;
+    bool read, matched;                 /* all records are sound; its categories are classes */
+};
+
 struct checker {
     const struct args *args;
     struct config config;
+    struct checked_set sets[2];         /* data.train, data.val */
     struct names problems;
-    struct text notes;
-    int train_images;                   /* 0: not known */
+    struct text summary, notes;
     int worst;                          /* exit of the worst problem */
 };
 
@@ -107,95 +118,95 @@ static bool check_model(struct checker *k, struct error *err)
 
 /* ---- the data ---- */
 
-struct decoding {
-    const struct dataset *data;
-    const char *folder;
-    struct decoded { int width, height; bool truncated; char *problem; } *images;
-};
-
-static void decode_image(const void *job, int i)
+/* The problems of a set, or why else it cannot be read. */
+static bool found_in_set(struct checker *k, const struct checked_set *set, const struct error *why, struct error *err)
 {
-    const struct decoding *k = job;
-    struct picture picture = {0};
-    struct error problem = {0};
-    char *path = path_join(k->folder, k->data->images[i].file, &problem);
-    if (!path || !picture_read(&picture, path, &problem))
-        k->images[i].problem = new_text(problem.text, NULL);
-    else
-        k->images[i] = (struct decoded){ picture.width, picture.height, picture.truncated, NULL };
-    picture_free(&picture);
-    free(path);
-}
-
-/* Decodes every picture: damage shows nowhere else. */
-static bool check_images(struct checker *k, const char *section, struct dataset *data, const char *folder,
-                         struct error *err)
-{
-    struct decoding job = { data, folder, new_array((size_t)data->image_count, sizeof *job.images, err) };
-    bool ok = job.images != NULL;
-    if (!ok)
-        return false;
-    team_for(&(struct team){ k->args->threads }, data->image_count, decode_image, &job);
-    for (int i = 0; i < data->image_count; i++) {
-        const struct decoded *image = &job.images[i];
-        struct error problem = {0};
-        if (image->problem && !fail(&problem, "%s: %s", section, image->problem))
-            ok = ok && found(k, &problem, err);
-        else
-            dataset_measure(data, i, image->width, image->height, !image->truncated);
-        free(image->problem);
-    }
-    free(job.images);
-    return ok;
-}
-
-/* Why a set cannot be read: its problems, or what else it was. */
-static bool found_in_set(struct checker *k, const char *section, const struct dataset *data, const struct error *why,
-                         struct error *err)
-{
-    const struct dataset_problems *problems = &data->problems;
+    const struct dataset_problems *problems = &set->data.problems;
     struct error problem = *why;
     bool ok = true;
     for (int i = 0; ok && i < problems->first.count; i++) {
-        fail(&problem, "%s: %s", section, problems->first.list[i]);
+        fail(&problem, "%s: %s", set->section, problems->first.list[i]);
         ok = found(k, &problem, err);
     }
     if (problems->count > problems->first.count) {
-        fail(&problem, "%s: and %d broken records more", section, problems->count - problems->first.count);
+        fail(&problem, "%s: and %d problems more", set->section, problems->count - problems->first.count);
         ok = ok && found(k, &problem, err);
     }
-    return problems->count ? ok : found(k, &problem, err);
+    return ok && (problems->count || !why->exit || found(k, why, err));
 }
 
-static bool check_set(struct checker *k, const char *section, const struct data_config *config, struct error *err)
+static bool has_paths(struct checker *k, const struct checked_set *set, bool *all, struct error *err)
 {
-    const struct dataset_source source = dataset_source_of(config);
-    const struct texts *classes = &k->config.class_names;
-    struct dataset data = {0};
-    struct error problem = {0};
-    for (int i = 0; i < 2; i++)
-        if (!data_path_there(&k->config, section, data_path_keys[i], &problem) && !found(k, &problem, err))
+    *all = true;
+    for (int i = 0; i < 2; i++) {
+        struct error problem = {0};
+        if (data_path_there(&k->config, set->section, data_path_keys[i], &problem))
+            continue;
+        *all = false;
+        if (!found(k, &problem, err))
             return false;
-    if (problem.exit)
-        return true;
-    const bool read = dataset_read(&data, &source, &problem);
-    int *label = new_array((size_t)data.category_count, sizeof *label, err);
-    bool ok = label
-           && (read ? dataset_labels(&data, classes->at, classes->count, label, &problem) || found(k, &problem, err)
-                    : found_in_set(k, section, &data, &problem, err))
-           && (data_images_there(&k->config, section, &data, &problem)
-               ? check_images(k, section, &data, source.img_path, err) : found(k, &problem, err));
-    if (read && config == &k->config.train)
-        k->train_images = data.image_count;
-    struct text notes = {0};
-    dataset_notes_text(&data, &notes);
-    for (char *rest, *line = notes.s ? strtok_r(notes.s, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
-        text_add(&k->notes, "%s: %s\n", section, line);
-    ok = ok && text_ok(&notes, err);
-    text_free(&notes);
-    free(label);
-    dataset_free(&data);
-    return ok;
+    }
+    return true;
+}
+
+/* Decodes every picture: damage shows nowhere else. */
+static bool check_set(struct checker *k, struct checked_set *set, struct error *err)
+{
+    const struct dataset_source source = dataset_source_of(set->config);
+    const struct texts *classes = &k->config.class_names;
+    struct dataset *data = &set->data;
+    struct error problem = {0}, mismatch = {0};
+    bool there;
+    if (!has_paths(k, set, &there, err) || !there)
+        return !there;
+    set->read = dataset_read(data, &source, &problem);
+    set->label = new_array((size_t)data->category_count, sizeof *set->label, err);
+    if (!set->label)
+        return false;
+    set->matched = set->read && dataset_labels(data, classes->at, classes->count, set->label, &mismatch);
+    if (mismatch.exit && !found(k, &mismatch, err))
+        return false;
+    const struct validation validation = { .use = set->use, .path = set->config->ann_path,
+                                           .label = set->matched ? set->label : NULL, .config = set->config,
+                                           .decode = true, .threads = k->args->threads };
+    if (data_images_there(&k->config, set->section, data, &problem))
+        dataset_validate(data, &validation, &problem);
+    return found_in_set(k, set, &problem, err);
+}
+
+static bool check_sets(struct checker *k, struct error *err)
+{
+    struct checked_set *train = &k->sets[0], *val = &k->sets[1];
+    if (!check_set(k, train, err) || !check_set(k, val, err)
+        || !dataset_note_shared(&train->data, train->config->img_path, &val->data, val->config->img_path, err))
+        return false;
+    for (int i = 0; i < 2; i++) {
+        const struct checked_set *set = &k->sets[i];
+        if (set->matched)
+            dataset_summary(&set->data, set->section, set->config, set->label, &k->config.class_names, &k->summary);
+        dataset_notes_text(&set->data, set->section, &k->notes);
+    }
+    return true;
+}
+
+/* ---- the run ---- */
+
+/* Steps, memory and time; loading and evaluation are not in the time. */
+static bool summarise_run(struct checker *k, struct model *model, struct error *err)
+{
+    const struct config *c = &k->config;
+    const int steps = loader_steps(k->sets[0].data.image_count, c->batch_size, true);
+    const double images = (double)steps * c->batch_size * c->schedule.total_epochs;
+    uint64_t bytes;
+    double seconds;
+    if (!training_memory(model, c->batch_size, &bytes, err)
+        || !training_seconds(model, k->args->threads, &seconds, err))
+        return false;
+    text_add(&k->summary, "training: total_epochs %d, steps per epoch %d, batch %d; memory %.0f MB of %.0f MB; "
+             "time about %.0f min (%.0f ms per image, without loading and evaluation)\n", c->schedule.total_epochs,
+             steps, c->batch_size, (double)bytes / 1e6, (double)machine_memory() / 1e6, ceil(images * seconds / 60),
+             1e3 * seconds);
+    return true;
 }
 
 /* What is allowed and yet spoils a training, as notes; what the model itself takes is known only if it can be built. */
@@ -205,8 +216,9 @@ static bool check_advice(struct checker *k, struct error *err)
     struct model model = {0};
     struct error problem = {0};
     const bool open = model_open(&model, &k->config, &problem);
-    const bool ok = config_advice(&k->config, k->train_images, &warnings, err)
-                 && (!open || memory_advice(&model, machine_memory(), &warnings, err));
+    const bool ok = config_advice(&k->config, k->sets[0].read ? k->sets[0].data.image_count : 0, &warnings, err)
+                 && (!open || memory_advice(&model, machine_memory(), &warnings, err))
+                 && (k->problems.count || !open || summarise_run(k, &model, err));
     for (int i = 0; i < warnings.count; i++)
         text_add(&k->notes, "WARNING: %s\n", warnings.list[i]);
     names_free(&warnings);
@@ -232,6 +244,8 @@ static bool check_weights(struct checker *k, const char *path, struct error *err
 static bool report(const struct checker *k, bool ok, struct error *err)
 {
     const int count = k->problems.count;
+    if (k->summary.s)
+        printf("%s", k->summary.s);
     for (int i = 0; i < count; i++)
         printf("%s\n", k->problems.list[i]);
     if (k->notes.s)
@@ -248,6 +262,8 @@ static bool report(const struct checker *k, bool ok, struct error *err)
 bool check_run(const struct args *args, struct error *err)
 {
     struct checker k = { .args = args };
+    k.sets[0] = (struct checked_set){ .section = "data.train", .use = USE_TRAINING, .config = &k.config.train };
+    k.sets[1] = (struct checked_set){ .section = "data.val", .use = USE_SCORING, .config = &k.config.val };
     if (args_flag(args, "keys"))
         return print_keys(err);
     if (!args->config)
@@ -261,12 +277,16 @@ bool check_run(const struct args *args, struct error *err)
     ok = ok && (k.problems.count || check_model(&k, err))
       && check_weights(&k, "schedule.load_model", err) && check_weights(&k, "model.arch.backbone.pretrain", err)
       && check_weights(&k, "model.arch.backbone.pretrained", err)
-      && check_set(&k, "data.train", &k.config.train, err) && check_set(&k, "data.val", &k.config.val, err)
-      && (k.worst == 2 || check_advice(&k, err))
-      && text_ok(&k.notes, err);
+      && check_sets(&k, err) && (k.worst == 2 || check_advice(&k, err))
+      && text_ok(&k.notes, err) && text_ok(&k.summary, err);
     ok = report(&k, ok, err);
+    for (int i = 0; i < 2; i++) {
+        dataset_free(&k.sets[i].data);
+        free(k.sets[i].label);
+    }
     config_free(&k.config);
     names_free(&k.problems);
+    text_free(&k.summary);
     text_free(&k.notes);
     return ok;
 }

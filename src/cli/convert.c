@@ -1,6 +1,8 @@
 /* cli/convert.c -- annotations of other formats as COCO JSON. */
 #include "cli/commands.h"
+#include "cli/session.h"
 #include "data/coco.h"
+#include "data/validate.h"
 #include <stdlib.h>
 
 const struct option convert_options[] = {
@@ -13,18 +15,18 @@ bool convert_run(const struct args *args, struct error *err)
 {
     const char *out = args_text(args, "out");
     struct dataset set = {0};
-    struct text notes = {0};
+    const struct validation validation = { .use = USE_CONVERSION, .path = args->rest[1] };
     if (!out)
         return misuse(err, "convert: --out FILE must be given");
     const bool ok = dataset_read_layout(&set, args->rest[0], args->rest[1], args_text(args, "images"),
                                         args_text(args, "classes"), err)
+                 && dataset_validate(&set, &validation, err)
                  && dataset_write_coco(&set, out, err);
     if (ok) {
-        dataset_notes_text(&set, &notes);
-        fprintf(stderr, "%s%s: %d images, %d boxes, %d categories\n", notes.s ? notes.s : "", out, set.image_count,
-                set.annotation_count, set.category_count);
+        show_notes(&set, "");
+        fprintf(stderr, "%s: %d images, %d boxes, %d categories\n", out, set.image_count, set.annotation_count,
+                set.category_count);
     }
-    text_free(&notes);
     dataset_free(&set);
     return ok;
 }

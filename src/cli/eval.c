@@ -9,6 +9,7 @@
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
 #include "data/picture.h"
+#include "data/validate.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,7 +100,6 @@ static bool measure_images(struct dataset *truth, const char *folder, struct err
 static bool read_config(struct dataset *truth, const struct args *args, struct error *err)
 {
     struct config config = { .network_only = true };
-    struct text notes = {0};
     int *category = NULL;
     bool ok = config_read(&config, args->rest[0], args->overrides, args->override_count, err)
            && data_path_there(&config, "data.val", data_path_keys[1], err);
@@ -110,11 +110,6 @@ static bool read_config(struct dataset *truth, const struct args *args, struct e
         ok = category && dataset_read(truth, &source, err)
           && dataset_classes(truth, names->at, names->count, category, err);
     }
-    if (ok)
-        dataset_notes_text(truth, &notes);
-    for (char *rest, *line = notes.s ? strtok_r(notes.s, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
-        fprintf(stderr, "data.val: %s\n", line);
-    text_free(&notes);
     free(category);
     config_free(&config);
     return ok;
@@ -152,6 +147,15 @@ static bool say_undetected(const struct dataset *truth, const struct detections 
     return ok;
 }
 
+/* Notes are told before what they may explain. */
+static bool validate(struct dataset *truth, const struct args *args, struct error *err)
+{
+    const struct validation validation = { .use = USE_SCORING, .path = args->rest[0] };
+    const bool ok = dataset_validate(truth, &validation, err);
+    show_notes(truth, "");
+    return ok;
+}
+
 bool eval_run(const struct args *args, struct error *err)
 {
     const struct team team = { args->threads };
@@ -162,6 +166,7 @@ bool eval_run(const struct args *args, struct error *err)
     struct rules rules;
     const bool ok = parse_rules(&rules, args, err)
                  && read_truth(&truth, args, err)
+                 && validate(&truth, args, err)
                  && detections_read(&found, dets, &truth, err)
                  && say_undetected(&truth, &found, dets, err)
                  && rules.protocol->score(&report, &truth, &found, rules.max_dets, &team, err)

@@ -3,6 +3,7 @@
 #include "model/file_config.h"
 #include "model/load.h"
 #include <ctype.h>
+#include <string.h>
 #include <unistd.h>
 
 bool session_open(struct session *s, const struct args *args, struct error *err)
@@ -47,6 +48,16 @@ void show_line(const char *prefix, const char *text)
     for (; *text; text++)
         fputc(iscntrl((unsigned char)*text) ? '?' : *text, stderr);
     fputc('\n', stderr);
+}
+
+void show_notes(const struct dataset *set, const char *section)
+{
+    struct text notes = {0};
+    char *rest;
+    dataset_notes_text(set, section, &notes);
+    for (char *line = notes.s ? strtok_r(notes.s, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
+        show_line("", line);
+    text_free(&notes);
 }
 
 void show_progress(int before, int done, int all)

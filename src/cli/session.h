@@ -19,6 +19,9 @@ bool session_load(struct session *, const struct args *, struct error *);
 /* The score above which detections are shown: --score, or else config_shown_score. */
 bool session_score(const struct session *, const struct args *, double *score, struct error *);
 
+/* A line on stderr per note of a set; section is "data.val" or "". */
+void show_notes(const struct dataset *, const char *section);
+
 /* A line on stderr, in place of the progress on a terminal.  Control characters, which names of files may hold, are
  * shown as question marks. */
 void show_line(const char *prefix, const char *text);

@@ -126,6 +126,7 @@ bool config_write_detector(const struct config *, struct text *, struct error *)
 
 /* Adds to `names` the keys whose values differ in what touches the results.  Both must have been resolved: b as read
  * from what config_write wrote, a with its model built. */
+bool config_names_data(const char *path);      /* one of the keys that say what a set is read from */
 bool config_difference(const struct config *a, const struct config *b, struct names *names, struct error *);
 
 /* Every key of this room: a line each. */

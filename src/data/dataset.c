@@ -1,6 +1,7 @@
 #include "data/dataset.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +80,39 @@ void dataset_note(struct dataset *set, enum note_kind kind, const char *format, 
     names_add(&note->first, place, NULL);
 }
 
+/* Cuts box[axis] and its size to 0 .. side; returns by how much it was over. */
+static double cut_axis(double *box, int axis, double side)
+{
+    const double low = box[axis], high = low + box[axis + 2];
+    const double over = fmax(-low, high - side);
+    if (over > 0) {
+        box[axis] = fmin(fmax(low, 0), side);
+        box[axis + 2] = fmin(fmax(high, 0), side) - box[axis];
+    }
+    return over;
+}
+
+double box_cut(double box[4], double width, double height)
+{
+    const double over = cut_axis(box, 0, width);
+    return fmax(over, cut_axis(box, 1, height));
+}
+
+void dataset_note_border(struct dataset *set, const struct annotation *a)
+{
+    enum { MUCH = 1 };                                  /* pixels; fewer come of rounding */
+    const struct image *image = &set->images[a->image];
+    double box[4];
+    if (!image->width || !image->height)
+        return;
+    memcpy(box, a->box, sizeof box);
+    const double over = box_cut(box, image->width, image->height);
+    if (box[2] * box[3] < 0.5 * a->box[2] * a->box[3])
+        dataset_note_box(set, NOTE_OUTSIDE, a);
+    else if (over > MUCH)
+        dataset_note_box(set, NOTE_BORDER, a);
+}
+
 void dataset_measure(struct dataset *set, int index, int width, int height, bool complete)
 {
     struct image *image = &set->images[index];
@@ -91,33 +125,51 @@ void dataset_measure(struct dataset *set, int index, int width, int height, bool
     image->height = height;
 }
 
-void dataset_notes_text(const struct dataset *set, struct text *text)
+void dataset_note_box(struct dataset *set, enum note_kind kind, const struct annotation *a)
 {
-    static const char *const what[NOTE_KINDS] = {
-        [NOTE_DEGENERATE]     = "degenerate boxes, not trained on",
-        [NOTE_OUTSIDE]        = "boxes wholly or mostly outside of their image",
-        [NOTE_BORDER]         = "boxes that reach over the border of their image",
-        [NOTE_UNKNOWN_CLASS]  = "boxes left out, their class is not in class_names",
-        [NOTE_NO_IMAGE]       = "annotated images missing or unreadable",
-        [NOTE_NO_ANNOTATIONS] = "images without a file of annotations, taken as background",
-        [NOTE_LEFT_OUT]       = "images left out, no annotation file is theirs",
-        [NOTE_STRAY]          = "text files left out, they have no image and no row of a box",
-        [NOTE_STALE_NAME]     = "files whose <filename> is another file's image, the image of their own name is used",
-        [NOTE_SAME_IMAGE]     = "images listed more than once",
-        [NOTE_SIZE]           = "images of another size than annotated, the size of the image is used",
-        [NOTE_TRUNCATED]      = "truncated images, read as far as they go",
-        [NOTE_ENCODING]       = "texts that are not UTF-8, read as Windows-1252",
-        [NOTE_SHARED_ID]      = "annotations with the id of another",
-        [NOTE_CLASS_ORDER]    = "classes assigned by order, since no category has the name of a class",
-        [NOTE_UNUSED_CATEGORY] = "categories without boxes left out, class_names does not have them",
-        [NOTE_CLASS_LIST]     = "lists of classes beside the annotations have other names than class_names",
-        [NOTE_ABSENT_CLASS]   = "classes that the annotations do not have",
+    char place[256];
+    annotation_place(set, a, place, sizeof place);
+    dataset_note(set, kind, "%s", place);
+}
+
+void dataset_forget_note(struct dataset *set, enum note_kind kind)
+{
+    names_free(&set->notes[kind].first);
+    set->notes[kind] = (struct dataset_note){0};
+}
+
+void dataset_notes_text(const struct dataset *set, const char *section, struct text *text)
+{
+    static const struct { bool warning; const char *what; } kinds[NOTE_KINDS] = {
+        [NOTE_DEGENERATE]      = { false, "degenerate boxes, not trained on" },
+        [NOTE_OUTSIDE]         = { true,  "boxes wholly or mostly outside of their image" },
+        [NOTE_BORDER]          = { false, "boxes that reach over the border of their image" },
+        [NOTE_UNKNOWN_CLASS]   = { true,  "boxes left out, their class is not in class_names" },
+        [NOTE_NO_IMAGE]        = { true,  "images missing or unreadable" },
+        [NOTE_NO_ANNOTATIONS]  = { false, "images without a file of annotations, taken as background" },
+        [NOTE_LEFT_OUT]        = { false, "images left out, no annotation file is theirs" },
+        [NOTE_STRAY]           = { false, "text files left out, they have no image and no row of a box" },
+        [NOTE_STALE_NAME]      = { true,  "files whose <filename> is another file's image, the image of their own name "
+                                          "is used" },
+        [NOTE_SAME_IMAGE]      = { true,  "images listed more than once" },
+        [NOTE_SIZE]            = { false, "images of another size than annotated, the size of the image is used" },
+        [NOTE_TRUNCATED]       = { false, "truncated images, read as far as they go" },
+        [NOTE_ENCODING]        = { false, "texts that are not UTF-8, read as Windows-1252" },
+        [NOTE_SHARED_ID]       = { false, "annotations with the id of another" },
+        [NOTE_CLASS_ORDER]     = { true,  "classes assigned by order, since no category has the name of a class" },
+        [NOTE_UNUSED_CATEGORY] = { false, "categories without boxes left out, class_names does not have them" },
+        [NOTE_CLASS_LIST]      = { true,  "lists of classes beside the annotations have other names than class_names" },
+        [NOTE_ABSENT_CLASS]    = { false, "classes that the annotations do not have" },
+        [NOTE_SMALL]           = { false, "boxes with a side below 2 pixels at the input size" },
+        [NOTE_DUPLICATE]       = { false, "boxes equal to another of the same image and class" },
+        [NOTE_BOTH_SETS]       = { true,  "images that data.val has, too" },
     };
     for (int i = 0; i < NOTE_KINDS; i++) {
         const struct dataset_note *note = &set->notes[i];
         if (note->count == 0)
             continue;
-        text_add(text, "%d %s: ", note->count, what[i]);
+        text_add(text, "%s%s%s%d %s: ", kinds[i].warning ? "WARNING: " : "", section, *section ? ": " : "", note->count,
+                 kinds[i].what);
         for (int j = 0; j < note->first.count; j++)
             text_add(text, "%s%s", j ? ", " : "", note->first.list[j]);
         text_add(text, "%s\n", note->count > note->first.count ? ", ..." : "");
@@ -146,7 +198,7 @@ bool dataset_sound(const struct dataset *set, const char *path, struct error *er
         return fail(err, "%s", problems->first.list[0]);
     for (int i = 0; i < problems->first.count && i < PROBLEMS_NAMED; i++)
         text_add(&list, "%s%s", i ? "; " : "", problems->first.list[i]);
-    fail(err, "%s: %d broken records: %s%s", path, problems->count, list.s ? list.s : "",
+    fail(err, "%s: %d problems: %s%s", path, problems->count, list.s ? list.s : "",
          problems->count > PROBLEMS_NAMED ? "; ..." : "");
     text_free(&list);
     return false;

@@ -32,7 +32,8 @@ enum { BOX_LIMIT = 1000000000 };
 enum note_kind {
     NOTE_DEGENERATE, NOTE_OUTSIDE, NOTE_BORDER, NOTE_UNKNOWN_CLASS, NOTE_NO_IMAGE, NOTE_NO_ANNOTATIONS, NOTE_LEFT_OUT,
     NOTE_STRAY, NOTE_STALE_NAME, NOTE_SAME_IMAGE, NOTE_SIZE, NOTE_TRUNCATED, NOTE_ENCODING, NOTE_SHARED_ID,
-    NOTE_CLASS_ORDER, NOTE_UNUSED_CATEGORY, NOTE_ABSENT_CLASS, NOTE_CLASS_LIST, NOTE_KINDS
+    NOTE_CLASS_ORDER, NOTE_UNUSED_CATEGORY, NOTE_ABSENT_CLASS, NOTE_CLASS_LIST, NOTE_SMALL, NOTE_DUPLICATE,
+    NOTE_BOTH_SETS, NOTE_KINDS
 };
 struct dataset_note { int count; struct names first; };
 
@@ -63,6 +64,7 @@ bool annotation_trains(const struct annotation *);
 /* Compares names of classes as strcmp does; ' ', '_' and '-' are equal: "traffic light" is "traffic_light". */
 int class_name_compare(const char *, const char *);
 int class_find(const char *const *class_names, int count, const char *name);    /* an equal text first; -1: none */
+const char *class_nearest(const char *const *class_names, int count, const char *name);     /* count >= 1 */
 
 /* One of VisDrone's `ignored regions` (id 0) and `others` (id 11). */
 bool category_is_no_class(const struct category *);
@@ -83,13 +85,22 @@ bool dataset_classes(struct dataset *, const char *const *class_names, int count
 
 /* Adds to a note; the place is formatted as by printf.  It cannot fail: without memory the place is not kept. */
 void dataset_note(struct dataset *, enum note_kind, const char *format, ...) PRINTF_LIKE(3, 4);
+void dataset_note_box(struct dataset *, enum note_kind, const struct annotation *);     /* its place */
+void dataset_forget_note(struct dataset *, enum note_kind);
+
+/* Cuts a box at the border of its image; returns by how many pixels it reached over. */
+double box_cut(double box[4], double width, double height);
+
+/* Notes a box that reaches over the border of its image, or lies mostly outside; nothing if the size is not known. */
+void dataset_note_border(struct dataset *, const struct annotation *);
 
 /* Takes the size that an image has when it is decoded, and notes it if the annotations say otherwise or if the file is
  * not complete. */
 void dataset_measure(struct dataset *, int image, int width, int height, bool complete);
 
-/* A line per kind that was met: "2 degenerate boxes, not trained on: a.xml:12, b.xml:48\n". */
-void dataset_notes_text(const struct dataset *, struct text *);
+/* A line per kind that was met, "section: 2 degenerate boxes, not trained on: a.xml:12, b.xml:48\n"; of what spoils a
+ * training or a score "WARNING: section: ...".  section "": none. */
+void dataset_notes_text(const struct dataset *, const char *section, struct text *);
 
 /* Adds a problem, formatted as by printf.  A reader calls it and goes on with the next record. */
 void dataset_problem(struct dataset *, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -114,41 +114,16 @@ static void sort_rows(struct dataset *set, void *rows, int count, size_t size, c
     }
 }
 
-static void note_box(struct dataset *set, enum note_kind kind, const struct annotation *a)
-{
-    char place[256];
-    annotation_place(set, a, place, sizeof place);
-    dataset_note(set, kind, "%s", place);
-}
-
-/* Cuts box[axis] and its size to 0 .. side; returns by how much it was over. */
-static double cut_axis(double *box, int axis, double side)
-{
-    const double low = box[axis], high = low + box[axis + 2];
-    const double over = fmax(-low, high - side);
-    if (over > 0) {
-        box[axis] = fmin(fmax(low, 0), side);
-        box[axis + 2] = fmin(fmax(high, 0), side) - box[axis];
-    }
-    return over;
-}
-
 /* Notes a box that is not within its image, and cuts and rounds it where the builder is asked to. */
 static void fit_box(struct dataset_builder *b, struct annotation *a)
 {
-    enum { MUCH = 1 };                                  /* pixels; fewer come of rounding */
     const struct image *image = &b->set.images[a->image];
     double box[4];
-    if (!image->width || !image->height)
+    dataset_note_border(&b->set, a);
+    if (!b->clip || !image->width || !image->height)
         return;
     memcpy(box, a->box, sizeof box);
-    const double over = fmax(cut_axis(box, 0, image->width), cut_axis(box, 1, image->height));
-    if (box[2] * box[3] < 0.5 * a->box[2] * a->box[3])
-        note_box(&b->set, NOTE_OUTSIDE, a);
-    else if (over > MUCH)
-        note_box(&b->set, NOTE_BORDER, a);
-    if (!b->clip)
-        return;
+    box_cut(box, image->width, image->height);
     for (int i = 0; i < 4; i++)
         a->box[i] = b->round ? rint(box[i]) + 0.0 : box[i];     /* no negative zero */
     a->area = a->box[2] * a->box[3];
@@ -185,7 +160,7 @@ static void resolve(struct dataset_builder *b, const char *path)
         b->set.images[a->image].count++;
         fit_box(b, a);
         if (!annotation_trains(a) && b->set.notes[NOTE_OUTSIDE].count == outside)
-            note_box(&b->set, NOTE_DEGENERATE, a);
+            dataset_note_box(&b->set, NOTE_DEGENERATE, a);
     }
 }
 

@@ -29,6 +29,15 @@ int class_find(const char *const *class_names, int count, const char *name)
     return -1;
 }
 
+const char *class_nearest(const char *const *class_names, int count, const char *name)
+{
+    int nearest = 0;
+    for (int i = 1; i < count; i++)
+        if (edit_distance(name, class_names[i]) < edit_distance(name, class_names[nearest]))
+            nearest = i;
+    return class_names[nearest];
+}
+
 static const struct category no_class[] = { { 0, "ignored regions" }, { 11, "others" }, {0} };
 
 bool category_is_no_class(const struct category *category)

@@ -16,7 +16,8 @@ static bool add_box(struct dataset_builder *b, int64_t image, const struct voc_b
     char at[512];
     snprintf(at, sizeof at, "%s:%d", path, box->line);
     if (class < 0)
-        dataset_note(&b->set, NOTE_UNKNOWN_CLASS, "%s: %s", at, box->name);
+        dataset_note(&b->set, NOTE_UNKNOWN_CLASS, "%s: '%s', the nearest class is '%s'", at, box->name,
+                     class_nearest(source->class_names, source->class_count, box->name));
     else if (w < 0 || h < 0)
         dataset_note(&b->set, NOTE_DEGENERATE, "%s", at);
     else

@@ -31,7 +31,7 @@ static bool add_box(struct dataset_builder *b, struct yolo_image image, int clas
     char at[512];
     snprintf(at, sizeof at, "%s:%d", rows->path, rows->line);
     if (!(row[CLASS] >= 0 && row[CLASS] < classes))
-        dataset_note(&b->set, NOTE_UNKNOWN_CLASS, "%s: %.0f", at, row[CLASS]);
+        dataset_note(&b->set, NOTE_UNKNOWN_CLASS, "%s: class %.0f of %d, the first being 0", at, row[CLASS], classes);
     else if (rint(w) < 0 || rint(h) < 0)
         dataset_note(&b->set, NOTE_DEGENERATE, "%s", at);
     else

@@ -1,5 +1,6 @@
 #include "graph/params.h"
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -59,17 +60,9 @@ int params_declare(struct params *params, const char *name, struct shape shape, 
     return params->count++;
 }
 
-static uint64_t hash(const char *text)                  /* FNV-1a */
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    return h;
-}
-
 static void fill(const struct param *p, uint64_t seed, real *value)
 {
-    struct random r = random_of(seed, hash(p->name), 0);
+    struct random r = random_of(seed, hash_bytes(HASH_START, p->name, strlen(p->name)), 0);
     for (ptrdiff_t i = 0; i < p->count; i++)
         value[p->offset + i] = (real)(p->init.kind == INIT_NORMAL ? p->init.a * random_normal(&r)
                                     : p->init.kind == INIT_UNIFORM ? random_range(&r, -p->init.a, p->init.a)

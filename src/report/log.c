@@ -47,7 +47,7 @@ static void write_line(struct log *log, const char *text)
 
 void log_line(struct log *log, const char *format, ...)
 {
-    char text[1000];
+    char text[4000];                            /* notes name up to eight files */
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);

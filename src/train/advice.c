@@ -4,7 +4,9 @@
 #include "data/loader.h"
 #include "data/sample.h"
 #include "kernel/kernels.h"
+#include "train/random_batch.h"
 #include <string.h>
+#include <time.h>
 
 struct plan_of_run {
     const struct config *config;
@@ -135,6 +137,41 @@ bool training_memory(struct model *model, int batch, uint64_t *bytes, struct err
     const uint64_t caches = (uint64_t)train->cache_mb + (uint64_t)model->config->val.cache_mb;
     *bytes = g.block_size + COPIES * sizeof(real) * (uint64_t)model->params.total + (caches << 20);
     graph_free(&g);
+    return ok;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool take_step(struct learner *learner, const struct images *images, struct error *err)
+{
+    struct losses losses;
+    struct plan *plan;
+    double norm;
+    if (!learner_forward(learner, images, 0, &losses, &plan, err))
+        return false;
+    graph_backward(&plan->graph, false);
+    return learner_update(learner, &norm, err);
+}
+
+bool training_seconds(struct model *model, int threads, double *seconds, struct error *err)
+{
+    enum { IMAGES = 4 };
+    const int n = least(IMAGES, model->config->batch_size);
+    struct random_batch batch = {0};
+    struct learner learner = {0};
+    double start = 0;
+    model_start(model);
+    const bool ok = random_batch_init(&batch, model->config->train.input_size, n, model->shape.num_classes, err)
+                 && learner_init(&learner, model, threads, err) && take_step(&learner, &batch.images, err)
+                 && (start = now(), take_step(&learner, &batch.images, err));
+    *seconds = (now() - start) / n;
+    learner_free(&learner);
+    random_batch_free(&batch);
     return ok;
 }
 

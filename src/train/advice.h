@@ -17,6 +17,9 @@ bool config_advice(const struct config *, int train_images, struct names *warnin
  * keeps for each, the caches. */
 bool training_memory(struct model *, int batch, uint64_t *bytes, struct error *);
 
+/* Seconds per image of a training step without loading, measured on a step of few images after a first one. */
+bool training_seconds(struct model *, int threads, double *seconds, struct error *);
+
 /* Adds a line to warnings if training needs more than `memory` bytes (machine_memory), with the batch that fits. */
 bool memory_advice(struct model *, uint64_t memory, struct names *warnings, struct error *);
 #endif

@@ -4,6 +4,7 @@
 #include "interop/safetensors.h"
 #include "model/file_config.h"
 #include "model/weights.h"
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,6 +88,28 @@ static const struct { const char *name; double min, max; } numbers[NUMBERS] = {
     [BATCH] = { "batch", 0, INT_MAX },  [IMAGES] = { "images", 1, INT_MAX },
     [BEST]  = { "best", -1, 1 },        [BEST_EPOCH] = { "best_epoch", 0, INT_MAX } };
 
+static const char *const digests[2] = { "data.train", "data.val" };      /* as 16 hexadecimal digits */
+
+static bool give_digests(const struct standing *s, struct tensors *t, struct error *err)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < 2; i++) {
+        char digits[20];
+        snprintf(digits, sizeof digits, "%016" PRIx64, s->data[i]);
+        ok = tensors_add_metadata(t, digests[i], digits, err);
+    }
+    return ok;
+}
+
+/* Files of older versions have none. */
+static void take_digests(struct standing *s, const struct tensors *t)
+{
+    for (int i = 0; i < 2; i++) {
+        const char *digits = tensors_metadata(t, digests[i]);
+        s->data[i] = digits ? strtoull(digits, NULL, 16) : 0;
+    }
+}
+
 static bool give_numbers(const struct optimizer *o, const struct standing *s, struct tensors *t, struct error *err)
 {
     const double values[NUMBERS] = {
@@ -134,7 +157,8 @@ static bool take_numbers(struct optimizer *o, struct standing *s, const struct t
     o->step = (long)v[STEP];
     o->updates = (long)v[UPDATES];
     o->epoch = (int)v[EPOCH];
-    *s = (struct standing){ (int)v[BATCH], (int)v[IMAGES], v[BEST], (int)v[BEST_EPOCH] };
+    *s = (struct standing){ (int)v[BATCH], (int)v[IMAGES], v[BEST], (int)v[BEST_EPOCH], {0} };
+    take_digests(s, t);
     return true;
 }
 
@@ -144,7 +168,7 @@ bool checkpoint_write(const char *path, const struct optimizer *o, const struct 
                       struct error *err)
 {
     struct tensors t = {0};
-    const bool ok = give_numbers(o, s, &t, err) && file_config_add(description, &t, err) && give_all(o, &t, err)
+    const bool ok = give_numbers(o, s, &t, err) && give_digests(s, &t, err) && file_config_add(description, &t, err) && give_all(o, &t, err)
                  && safetensors_write(path, &t, err);
     tensors_free(&t);
     return ok;

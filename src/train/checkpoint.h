@@ -4,7 +4,7 @@
  *     ema.NAME       its average, where one is kept
  *     moment1.NAME, moment2.NAME      of the trained ones, as far as the optimiser has them
  *
- * Everything else is metadata: the counters below, the learning rates, which are a recursion (schedule.h), and the
+ * Everything else is metadata: the counters and digests below, the learning rates, which are a recursion (schedule.h), and the
  * description of the model (model/file_config.h).  Random numbers need no state, since they are drawn from
  * (seed, epoch, place) and (seed, step). */
 #ifndef TRAIN_CHECKPOINT_H
@@ -17,6 +17,7 @@ struct standing {
     int batch;                      /* taken of the epoch under way; all of them: only its evaluation is left */
     int images;                     /* of the training set: another number, another order */
     double best; int best_epoch;    /* highest score and the epoch that reached it, from 1; 0: none yet */
+    uint64_t data[2];               /* digests of data.train and data.val (data/validate.h); 0: not known */
 };
 
 /* Equal runs give equal bytes.  Whole or not at all. */

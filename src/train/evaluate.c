@@ -4,6 +4,7 @@
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
 #include "data/loader.h"
+#include "data/validate.h"
 #include "model/detector.h"
 #include <stdlib.h>
 
@@ -16,12 +17,23 @@ struct evaluator {
     struct cache *cache;
 };
 
-/* The category of each class. */
-static bool find_categories(struct evaluator *e, struct error *err)
+/* The category of each class, and whether the set can be scored. */
+static bool match_and_validate(struct evaluator *e, struct error *err)
 {
     const struct texts *names = &e->model->config->class_names;
     e->category = new_array((size_t)names->count, sizeof *e->category, err);
-    return e->category && dataset_classes(&e->truth, names->at, names->count, e->category, err);
+    int *label = NULL;
+    const bool ok = e->category && dataset_classes(&e->truth, names->at, names->count, e->category, err)
+                 && (label = new_array((size_t)e->truth.category_count, sizeof *label, err));
+    for (int i = 0; ok && i < e->truth.category_count; i++)
+        label[i] = -1;
+    for (int i = 0; ok && i < names->count; i++)
+        label[e->category[i]] = i;
+    const struct validation validation = { .use = USE_SCORING, .path = e->data->ann_path, .label = label,
+                                           .config = e->data, .threads = e->threads };
+    const bool valid = ok && dataset_validate(&e->truth, &validation, err);
+    free(label);
+    return valid;
 }
 
 struct evaluator *evaluator_open(struct model *model, int threads, struct error *err)
@@ -33,7 +45,8 @@ struct evaluator *evaluator_open(struct model *model, int threads, struct error 
         return NULL;
     *e = (struct evaluator){ .model = model, .data = data, .threads = threads };
     const bool ok = data_paths_there(model->config, "data.val", err) && dataset_read(&e->truth, &source, err)
-                 && data_images_there(model->config, "data.val", &e->truth, err) && find_categories(e, err)
+                 && data_images_there(model->config, "data.val", &e->truth, err)
+                 && match_and_validate(e, err)
                  && (!data->cache_mb
                      || (e->cache = cache_open(e->truth.image_count, (size_t)data->cache_mb << 20, err)));
     if (ok)

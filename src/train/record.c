@@ -117,7 +117,7 @@ bool record_score(struct record *r, int epoch, long steps, const struct coco_sco
 
 /* ---- the end ---- */
 
-/* The AP of each class: the columns of eval.csv behind the figures.  Nothing where the table or the row is not there. */
+/* The AP of each class: the columns of eval.csv behind the figures.  Nothing if the table or the row is missing. */
 static void log_classes(struct record *r, int epoch)
 {
     struct csv t;

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
+#include "data/validate.h"
 #include "model/file_config.h"
 #include "model/load.h"
 #include "train/advice.h"
@@ -232,14 +233,20 @@ bool trainer_run(struct trainer *t, struct error *err)
 
 /* ---- opening and closing ---- */
 
-static void log_notes(struct log *log, const struct dataset *dataset)
+/* Those of both sets. */
+static bool log_notes(struct trainer *t, struct error *err)
 {
+    const struct dataset *val = evaluator_truth(t->evaluator);
     struct text notes = {0};
     char *rest;
-    dataset_notes_text(dataset, &notes);
+    if (!dataset_note_shared(&t->dataset, t->config->train.img_path, val, t->config->val.img_path, err))
+        return false;
+    dataset_notes_text(&t->dataset, "data.train", &notes);
+    dataset_notes_text(val, "data.val", &notes);
     for (char *line = notes.s ? strtok_r(notes.s, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
-        log_line(log, "data.train: %s", line);
+        log_line(&t->record.log, "%s", line);
     text_free(&notes);
+    return true;
 }
 
 static bool open_data(struct trainer *t, struct error *err)
@@ -250,12 +257,12 @@ static bool open_data(struct trainer *t, struct error *err)
     if (!data_paths_there(c, "data.train", err) || !dataset_read(d, &source, err)
         || !data_images_there(c, "data.train", d, err))
         return false;
-    if (d->image_count == 0)
-        return fail(err, "%s: no images", c->train.ann_path);
     t->label = new_array((size_t)d->category_count, sizeof *t->label, err);
-    if (!t->label || !dataset_labels(d, c->class_names.at, c->class_names.count, t->label, err))
+    const struct validation validation = { .use = USE_TRAINING, .path = c->train.ann_path, .label = t->label,
+                                           .config = &c->train, .threads = t->options.threads };
+    if (!t->label || !dataset_labels(d, c->class_names.at, c->class_names.count, t->label, err)
+        || !dataset_validate(d, &validation, err))
         return false;
-    log_notes(&t->record.log, d);
     t->at.images = d->image_count;
     t->batches = loader_steps(d->image_count, c->batch_size, true);
     t->truth = new_array((size_t)c->batch_size, sizeof *t->truth, err);
@@ -275,7 +282,8 @@ static bool retire(const char *path, struct error *err)
     return ok;
 }
 
-static bool same_config(const struct trainer *t, struct error *err)
+/* Keys that name data may differ where digests tell that the data is the same, or that it is another set to score. */
+static bool same_config(struct trainer *t, bool digests, struct error *err)
 {
     struct config former = {0};
     struct names keys = {0};
@@ -283,8 +291,11 @@ static bool same_config(const struct trainer *t, struct error *err)
     char *path = path_join(t->config->save_dir, "config.yml", err);
     bool ok = path && config_read(&former, path, NULL, 0, err) && config_difference(t->config, &former, &keys, err);
     for (int i = 0; ok && i < keys.count; i++)
-        text_add(&list, "%s%s", i ? ", " : "", keys.list[i]);
-    if (ok && keys.count)
+        if (!digests || !config_names_data(keys.list[i]))
+            text_add(&list, "%s%s", list.s ? ", " : "", keys.list[i]);
+        else
+            log_line(&t->record.log, "%s has changed since the checkpoint", keys.list[i]);
+    if (ok && list.s)
         ok = text_ok(&list, err) && misuse(err, "cannot go on from %s: its configuration has other values of %s",
                                            t->last, list.s);
     text_free(&list);
@@ -301,19 +312,33 @@ static void log_and_free(struct trainer *t, struct names *notes)
     names_free(notes);
 }
 
+/* The training set must be the one of the checkpoint.  Scores of another validation set do not compare with the best. */
+static bool same_data(struct trainer *t, const struct standing *now, struct error *err)
+{
+    if (t->at.images != now->images || t->at.batch > t->batches)
+        return fail(err, "%s is of %d training images, %s has %d now", t->last, t->at.images,
+                    t->config->train.ann_path, now->images);
+    if (t->at.data[0] && t->at.data[0] != now->data[0])
+        return fail(err, "%s is of other training images or annotations than %s has now: start anew without --resume",
+                    t->last, t->config->train.ann_path);
+    if (t->at.data[1] && t->at.data[1] != now->data[1]) {
+        log_line(&t->record.log, "data.val is another set than before: scores do not compare, the best starts anew");
+        t->at.best_epoch = 0;
+    }
+    memcpy(t->at.data, now->data, sizeof t->at.data);
+    return true;
+}
+
 static bool go_on(struct trainer *t, struct error *err)
 {
     struct optimizer *o = &t->learner.optimizer;
-    const int images = t->dataset.image_count;
+    const struct standing now = t->at;
     struct names notes = {0};
-    const bool ok = learner_init(&t->learner, &t->model, t->options.threads, err) && same_config(t, err)
+    const bool ok = learner_init(&t->learner, &t->model, t->options.threads, err)
                  && checkpoint_read(t->last, o, &t->at, &notes, err);
     log_and_free(t, &notes);
-    if (!ok)
+    if (!ok || !same_config(t, t->at.data[0] != 0, err) || !same_data(t, &now, err))
         return false;
-    if (t->at.images != images || t->at.batch > t->batches)
-        return fail(err, "%s is of %d training images, %s has %d now", t->last, t->at.images,
-                    t->config->train.ann_path, images);
     log_line(&t->record.log, "going on from epoch %d, batch %d of %d", o->epoch + 1, t->at.batch, t->batches);
     return true;
 }
@@ -373,7 +398,11 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
         return false;
     t->evaluator = evaluator_open(&t->model, options->threads, err);
     const bool resume = (options->resume || config->schedule.resume) && file_exists(t->last);
-    if (!t->evaluator || !(resume ? go_on : start_anew)(t, err))
+    if (!t->evaluator || !log_notes(t, err))
+        return false;
+    t->at.data[0] = dataset_digest(&t->dataset, config->train.img_path);
+    t->at.data[1] = dataset_digest(evaluator_truth(t->evaluator), config->val.img_path);
+    if (!(resume ? go_on : start_anew)(t, err))
         return false;
     const struct optimizer *o = &t->learner.optimizer;
     log_line(&t->record.log, "%d images, %d batches an epoch, %d parameters trained", t->dataset.image_count,

@@ -1,0 +1,324 @@
+#include "data/validate.h"
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "base/team.h"
+#include "data/picture.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- images ---- */
+
+struct looked { struct picture_probe probe; char *problem; };   /* problem: why it cannot be read; owned */
+struct looking { const struct dataset *set; const struct validation *v; struct looked *images; };
+
+static bool look(const char *path, bool decode, struct picture_probe *probe, struct error *err)
+{
+    struct picture picture = {0};
+    if (!decode)
+        return picture_probe(path, probe, err);
+    const bool ok = picture_read(&picture, path, err);
+    *probe = (struct picture_probe){ picture.width, picture.height, !picture.truncated };
+    picture_free(&picture);
+    return ok;
+}
+
+static void look_at(const void *job, int i)
+{
+    const struct looking *l = job;
+    struct error why = {0};
+    char *path = path_join(l->v->config->img_path, l->set->images[i].file, &why);
+    if (!path || !look(path, l->v->decode, &l->images[i].probe, &why))
+        l->images[i].problem = new_text(why.text, NULL);
+    free(path);
+}
+
+/* Boxes whose image had no size when they were read are judged now. */
+static void measure(struct dataset *set, int i, struct picture_probe probe)
+{
+    const struct image *image = &set->images[i];
+    const bool judged = image->width && image->height;
+    dataset_measure(set, i, probe.width, probe.height, probe.complete);
+    for (int k = 0; !judged && k < image->count; k++)
+        dataset_note_border(set, &set->annotations[image->first + k]);
+}
+
+/* Takes the size of every image, and tells those that cannot be read: readable[images] is set. */
+static bool read_images(struct dataset *set, const struct validation *v, bool *readable, struct error *err)
+{
+    struct looking job = { set, v, new_array((size_t)set->image_count, sizeof *job.images, err) };
+    if (!job.images)
+        return false;
+    team_for(&(struct team){ v->threads }, set->image_count, look_at, &job);
+    dataset_forget_note(set, NOTE_NO_IMAGE);            /* told by the reader; it is told here once, with the rest */
+    for (int i = 0; i < set->image_count; i++) {
+        const struct looked *image = &job.images[i];
+        readable[i] = !image->problem;
+        if (readable[i])
+            measure(set, i, image->probe);
+        else if (v->use == USE_SCORING)
+            dataset_problem(set, "%s", image->problem);
+        else
+            dataset_note(set, NOTE_NO_IMAGE, "%s", image->problem);
+        free(image->problem);
+    }
+    free(job.images);
+    return true;
+}
+
+/* ---- boxes ---- */
+
+/* How many times as large an image is at the input, along x and y. */
+static void input_scale(const struct data_config *c, const struct image *image, double scale[2])
+{
+    scale[0] = (double)c->input_size[0] / image->width;
+    scale[1] = (double)c->input_size[1] / image->height;
+    if (c->resize != RESIZE_STRETCH)
+        scale[0] = scale[1] = fmin(scale[0], scale[1]);
+}
+
+static void note_small(struct dataset *set, const struct data_config *c)
+{
+    enum { SMALL = 2 };                                 /* pixels of a side at the input */
+    for (int i = 0; i < set->annotation_count; i++) {
+        const struct annotation *a = &set->annotations[i];
+        const struct image *image = &set->images[a->image];
+        double scale[2];
+        if (!image->width || !image->height || !annotation_trains(a) || a->ignore)
+            continue;
+        input_scale(c, image, scale);
+        if (a->box[2] * scale[0] < SMALL || a->box[3] * scale[1] < SMALL)
+            dataset_note_box(set, NOTE_SMALL, a);
+    }
+}
+
+static int by_box(const void *p, const void *q)
+{
+    const struct annotation *a = *(const struct annotation *const *)p, *b = *(const struct annotation *const *)q;
+    if (a->category != b->category)
+        return a->category < b->category ? -1 : 1;
+    for (int i = 0; i < 4; i++)
+        if (a->box[i] != b->box[i])
+            return a->box[i] < b->box[i] ? -1 : 1;
+    return (a > b) - (a < b);                           /* the first one stands first */
+}
+
+static bool note_duplicates(struct dataset *set, struct error *err)
+{
+    const struct annotation **sorted = new_array((size_t)set->annotation_count, sizeof *sorted, err);
+    if (!sorted)
+        return false;
+    for (int i = 0; i < set->image_count; i++) {
+        const struct image *image = &set->images[i];
+        for (int k = 0; k < image->count; k++)
+            sorted[k] = &set->annotations[image->first + k];
+        qsort(sorted, (size_t)image->count, sizeof *sorted, by_box);
+        for (int k = 1; k < image->count; k++)
+            if (sorted[k]->category == sorted[k - 1]->category
+                && memcmp(sorted[k]->box, sorted[k - 1]->box, sizeof sorted[k]->box) == 0)
+                dataset_note_box(set, NOTE_DUPLICATE, sorted[k]);
+    }
+    free(sorted);
+    return true;
+}
+
+static bool is_class(const struct validation *v, const struct annotation *a)
+{
+    return !v->label || v->label[a->category] >= 0;
+}
+
+/* Whether a box is one to learn from, or one to score. */
+static bool is_wanted(const struct validation *v, const struct annotation *a)
+{
+    return is_class(v, a) && !a->ignore && (v->use == USE_SCORING || annotation_trains(a));
+}
+
+static void add_reason(struct text *text, int count, const char *reason, const struct dataset_note *note)
+{
+    if (count)
+        text_add(text, "%s%d %s", text->s ? ", " : "", count, reason);
+    if (count && note && note->first.count)
+        text_add(text, " (%s)", note->first.list[0]);
+}
+
+/* Nothing can be learned or scored. */
+static void no_box(struct dataset *set, const struct validation *v, int ignored, int unreadable)
+{
+    const struct dataset_note *degenerate = &set->notes[NOTE_DEGENERATE], *unknown = &set->notes[NOTE_UNKNOWN_CLASS];
+    struct text reasons = {0};
+    add_reason(&reasons, degenerate->count, "degenerate", degenerate);
+    add_reason(&reasons, unknown->count, "of a class that class_names does not have", unknown);
+    add_reason(&reasons, ignored, "to be ignored", NULL);
+    add_reason(&reasons, unreadable, "in images that cannot be read", &set->notes[NOTE_NO_IMAGE]);
+    dataset_problem(set, "%s: no box to %s in %d images%s%s", v->path, v->use == USE_TRAINING ? "learn from" : "score",
+                    set->image_count, reasons.s ? "; left out: " : "", reasons.s ? reasons.s : "");
+    text_free(&reasons);
+}
+
+static void judge_boxes(struct dataset *set, const struct validation *v, const bool *readable)
+{
+    const struct dataset_note *outside = &set->notes[NOTE_OUTSIDE];
+    int wanted = 0, ignored = 0, unreadable = 0;
+    for (int i = 0; i < set->image_count; i++)
+        unreadable += set->images[i].unscaled;
+    for (int i = 0; i < set->annotation_count; i++) {
+        const struct annotation *a = &set->annotations[i];
+        wanted += is_wanted(v, a) && readable[a->image];
+        unreadable += is_wanted(v, a) && !readable[a->image];
+        ignored += a->ignore;
+    }
+    if (2L * outside->count > set->annotation_count)
+        dataset_problem(set, "%s: %d of %d boxes lie wholly or mostly outside of their images, such as %s: are their "
+                        "numbers in the units and the order of the format?", v->path, outside->count,
+                        set->annotation_count, outside->first.count ? outside->first.list[0] : "?");
+    else if (wanted == 0)
+        no_box(set, v, ignored, unreadable);
+}
+
+/* ---- the judgement ---- */
+
+static bool judge(struct dataset *set, const struct validation *v, bool *readable, struct error *err)
+{
+    for (int i = 0; i < set->image_count; i++)
+        readable[i] = true;
+    if (v->config && !read_images(set, v, readable, err))
+        return false;
+    if (v->config)
+        note_small(set, v->config);
+    if (!note_duplicates(set, err))
+        return false;
+    if (v->use != USE_CONVERSION && set->problems.count == 0)       /* a problem may have cost boxes */
+        judge_boxes(set, v, readable);
+    return dataset_sound(set, v->path, err);
+}
+
+bool dataset_validate(struct dataset *set, const struct validation *v, struct error *err)
+{
+    if (set->image_count == 0 && set->problems.count == 0)
+        dataset_problem(set, "%s: no images", v->path);
+    if (set->image_count == 0)
+        return dataset_sound(set, v->path, err);
+    bool *readable = new_array((size_t)set->image_count, sizeof *readable, err);
+    const bool ok = readable && judge(set, v, readable, err);
+    free(readable);
+    return ok;
+}
+
+/* ---- images of two sets ---- */
+
+struct file_key { off_t size; const char *name; };
+
+static int by_key(const void *p, const void *q)
+{
+    const struct file_key *a = p, *b = q;
+    return a->size != b->size ? (a->size < b->size ? -1 : 1) : strcmp(a->name, b->name);
+}
+
+static bool key_of(struct file_key *key, const char *folder, const char *file)
+{
+    struct stat info;
+    char *path = path_join(folder, file, NULL);
+    const bool there = path && stat(path, &info) == 0;
+    *key = (struct file_key){ there ? info.st_size : 0, path_name(file) };
+    free(path);
+    return there;
+}
+
+bool dataset_note_shared(struct dataset *training, const char *folder, const struct dataset *validation,
+                         const char *validation_folder, struct error *err)
+{
+    struct file_key *keys = new_array((size_t)validation->image_count, sizeof *keys, err), key;
+    size_t count = 0;
+    if (!keys)
+        return false;
+    for (int i = 0; i < validation->image_count; i++)
+        count += key_of(&keys[count], validation_folder, validation->images[i].file);
+    qsort(keys, count, sizeof *keys, by_key);
+    for (int i = 0; i < training->image_count; i++)
+        if (key_of(&key, folder, training->images[i].file) && bsearch(&key, keys, count, sizeof *keys, by_key))
+            dataset_note(training, NOTE_BOTH_SETS, "%s", training->images[i].file);
+    free(keys);
+    return true;
+}
+
+/* ---- the digest ---- */
+
+static uint64_t hash_text(uint64_t hash, const char *text) { return hash_bytes(hash, text, strlen(text) + 1); }
+
+static uint64_t hash_number(uint64_t hash, double v) { return hash_bytes(hash, &v, sizeof v); }
+
+uint64_t dataset_digest(const struct dataset *set, const char *folder)
+{
+    uint64_t hash = HASH_START;
+    for (int i = 0; i < set->category_count; i++)
+        hash = hash_text(hash, set->categories[i].name);
+    for (int i = 0; i < set->image_count; i++) {
+        const struct image *image = &set->images[i];
+        struct file_key key;
+        key_of(&key, folder, image->file);
+        hash = hash_text(hash, image->file);
+        hash = hash_number(hash_number(hash_number(hash, image->width), image->height), (double)key.size);
+    }
+    for (int i = 0; i < set->annotation_count; i++) {
+        const struct annotation *a = &set->annotations[i];
+        hash = hash_number(hash_number(hash_number(hash, a->image), a->category), 2 * a->crowd + a->ignore);
+        hash = hash_number(hash_bytes(hash, a->box, sizeof a->box), a->area);
+    }
+    return hash;
+}
+
+/* ---- what was read ---- */
+
+static int ascending(const void *p, const void *q)
+{
+    const double a = *(const double *)p, b = *(const double *)q;
+    return (a > b) - (a < b);
+}
+
+/* The root of the area of each box at the input, sorted; how many. */
+static int sizes_at_input(const struct dataset *set, const struct data_config *c, const int *label, double *sizes)
+{
+    int count = 0;
+    for (int i = 0; i < set->annotation_count; i++) {
+        const struct annotation *a = &set->annotations[i];
+        const struct image *image = &set->images[a->image];
+        double scale[2];
+        if (label[a->category] < 0 || a->ignore || !annotation_trains(a) || !image->width || !image->height)
+            continue;
+        input_scale(c, image, scale);
+        sizes[count++] = sqrt(a->box[2] * scale[0] * a->box[3] * scale[1]);
+    }
+    qsort(sizes, (size_t)count, sizeof *sizes, ascending);
+    return count;
+}
+
+void dataset_summary(const struct dataset *set, const char *section, const struct data_config *c, const int *label,
+                     const struct texts *class_names, struct text *text)
+{
+    enum { CLASSES = 20 };                              /* named at most */
+    double *sizes = new_array((size_t)set->annotation_count, sizeof *sizes, NULL);
+    int *boxes = new_array((size_t)class_names->count, sizeof *boxes, NULL), without = 0, ignored = 0;
+    for (int i = 0; i < set->image_count; i++)
+        without += set->images[i].count == 0 && set->images[i].unscaled == 0;
+    for (int i = 0; boxes && i < set->annotation_count; i++) {
+        const struct annotation *a = &set->annotations[i];
+        ignored += a->ignore;
+        if (label[a->category] >= 0 && !a->ignore)
+            boxes[label[a->category]]++;
+    }
+    text_add(text, "%s: %d images, %d without a box; %d boxes", section, set->image_count, without,
+             set->annotation_count);
+    for (int i = 0; boxes && i < class_names->count && i < CLASSES; i++)
+        text_add(text, ", %s %d", class_names->at[i], boxes[i]);
+    text_add(text, "%s", class_names->count > CLASSES ? ", ..." : "");
+    text_add(text, ignored ? ", to be ignored %d\n" : "\n", ignored);
+    const int count = sizes ? sizes_at_input(set, c, label, sizes) : 0;
+    if (count)
+        text_add(text, "%s: box sizes at %d x %d (root of the area): 10%% below %.0f pixels, 50%% below %.0f, "
+                 "90%% below %.0f\n", section, c->input_size[0], c->input_size[1], sizes[count / 10],
+                 sizes[count / 2], sizes[count * 9 / 10]);
+    free(boxes);
+    free(sizes);
+}

@@ -1,0 +1,37 @@
+/* data/validate.h -- one judgement of a data set, before its first use, for every command that opens one.
+ *
+ * A judgement adds notes to the set, and problems where nothing can be learned or scored.  docs/data.md has the table
+ * of errors, warnings and notes. */
+#ifndef DATA_VALIDATE_H
+#define DATA_VALIDATE_H
+#include "config/config.h"
+#include "data/dataset.h"
+
+enum set_use { USE_TRAINING, USE_SCORING, USE_CONVERSION };
+
+struct validation {
+    enum set_use use;
+    const char *path;                   /* of the annotations, for messages */
+    const int *label;                   /* [categories] as from dataset_labels; NULL: every category is a class */
+    const struct data_config *config;   /* folder of images and input size; NULL: images are not looked at */
+    bool decode;                        /* images are decoded whole; else their first and last bytes are read */
+    int threads;
+};
+
+/* Errors: no image; unless the set is converted, no box that can be learned or scored, or most boxes outside of their
+ * images; in scoring, an image that cannot be read.  fail() if the set has a problem. */
+bool dataset_validate(struct dataset *, const struct validation *, struct error *);
+
+/* Notes the images of a training set that the validation set has, too: files of equal base name and size. */
+bool dataset_note_shared(struct dataset *training, const char *folder, const struct dataset *validation,
+                         const char *validation_folder, struct error *);
+
+/* A digest of what training takes from a set: names, sizes in pixels and bytes of the images, categories and boxes, in
+ * their order; not of the folder's name.  Equal for a set that was moved. */
+uint64_t dataset_digest(const struct dataset *, const char *folder);
+
+/* Adds "section: 160 images, 3 without a box; 217 boxes, cat 120, dog 97", and a line of box sizes at the input size.
+ * label as above. */
+void dataset_summary(const struct dataset *, const char *section, const struct data_config *, const int *label,
+                     const struct texts *class_names, struct text *);
+#endif

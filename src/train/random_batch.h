@@ -1,0 +1,15 @@
+/* train/random_batch.h -- a batch of random pixels and boxes: what speed is measured on. */
+#ifndef TRAIN_RANDOM_BATCH_H
+#define TRAIN_RANDOM_BATCH_H
+#include "train/learner.h"
+
+enum { RANDOM_BOXES = 8 };              /* per image */
+
+struct random_batch {
+    struct images images;               /* n images of the size, padded to a multiple of 32 */
+    float *pixel; struct truth *truth; float (*box)[4]; int *label;
+};
+
+bool random_batch_init(struct random_batch *, const int size[2], int n, int classes, struct error *);
+void random_batch_free(struct random_batch *);
+#endif

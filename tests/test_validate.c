@@ -1,0 +1,180 @@
+/* tests/test_validate.c -- the judgement of data sets (data/validate.h): what is an error in training and in scoring,
+ * what is noted, and what is told of a set. */
+#include "data/validate.h"
+#include "put.h"
+
+static const char *const class_names[] = { "cat", "dog" };
+
+static struct data_config config(void)
+{
+    static char images[300];
+    snprintf(images, sizeof images, "%s", in_folder("images"));
+    return (struct data_config){ .img_path = images, .input_size = { 100, 80 }, .resize = RESIZE_STRETCH };
+}
+
+/* Reads a COCO file whose annotations are `boxes`, rows of IMAGE CATEGORY X Y W H IGNORE, and judges the set. */
+static bool judge(struct dataset *set, const char *boxes, enum set_use use, struct error *err)
+{
+    const struct data_config c = config();
+    int label[2], image, category, ignore, n, count = 0;
+    double box[4];
+    struct text json = {0};
+    text_add(&json, "{\"images\": [{\"id\": 1, \"file_name\": \"a.png\"}, {\"id\": 2, \"file_name\": \"b.png\"}],"
+                    "\"categories\": [{\"id\": 1, \"name\": \"cat\"}, {\"id\": 2, \"name\": \"dog\"}],"
+                    "\"annotations\": [");
+    for (; sscanf(boxes, "%d %d %lf %lf %lf %lf %d%n", &image, &category, &box[0], &box[1], &box[2], &box[3], &ignore,
+                  &n) == 7; boxes += n, count++)
+        text_add(&json, "%s{\"id\": %d, \"image_id\": %d, \"category_id\": %d, \"bbox\": [%g, %g, %g, %g], "
+                        "\"ignore\": %d}",
+                 count ? ", " : "", count + 1, image, category, box[0], box[1], box[2], box[3], ignore);
+    text_add(&json, "]}");
+    put("set.json", json.s);
+    text_free(&json);
+    const struct dataset_source source = { .format = DATASET_COCO, .img_path = c.img_path,
+                                           .ann_path = in_folder("set.json") };
+    assert_true(dataset_read(set, &source, err) && dataset_labels(set, class_names, 2, label, err));
+    const struct validation v = { .use = use, .path = "set.json", .label = label, .config = &c, .threads = 2 };
+    return dataset_validate(set, &v, err);
+}
+
+/* error: "" if the set is good for both uses. */
+static void what_is_an_error(void **state)
+{
+    static const struct { const char *boxes, *training, *scoring; } cases[] = {
+        { "1 1 2 3 20 20 0  2 2 5 5 9 9 0", "", "" },
+        { "", "no box to learn from in 2 images", "no box to score in 2 images" },
+        { "1 1 2 3 0 20 0  1 2 2 2 9 0.5 0", "left out: 2 degenerate (a.png annotation 1)", "" },
+        { "1 1 2 3 20 20 1", "left out: 1 to be ignored", "no box to score in 2 images; left out: 1 to be ignored" },
+        { "1 1 31 3 40 10 0  1 1 60 3 70 9 0  1 1 2 3 4 5 0", "2 of 3 boxes lie wholly or mostly outside", "2 of 3" },
+        { "1 1 31 3 40 10 0  1 1 2 2 9 9 0", "", "" },
+        {0} };
+    (void)state;
+    put_image("images/a.png", 50, 40);
+    put_image("images/b.png", 20, 10);
+    for (int i = 0; cases[i].boxes; i++)
+        for (int use = USE_TRAINING; use <= USE_SCORING; use++) {
+            const char *want = use == USE_TRAINING ? cases[i].training : cases[i].scoring;
+            struct dataset set;
+            struct error err = {0};
+            const bool ok = judge(&set, cases[i].boxes, (enum set_use)use, &err);
+            if (ok != !*want || (*want && !strstr(err.text, want)) || (*want && err.exit != 1))
+                fail_msg("case %d, use %d: '%s'", i, use, err.text);
+            dataset_free(&set);
+        }
+    struct dataset set;
+    struct error err = {0};
+    assert_true(judge(&set, "", USE_CONVERSION, &err));
+    dataset_free(&set);
+}
+
+static void what_is_noted(void **state)
+{
+    static const char boxes[] = "1 1 2 3 20 20 0  1 2 2 3 20 20 0  1 1 2 3 20 20 0  2 1 1 1 0.5 5 0  1 1 4 4 1 9 0 "
+                                "1 1 4 4 1.5 9 0  1 1 40 3 30 10 0";
+    struct dataset set;
+    struct error err = {0};
+    struct text notes = {0};
+    (void)state;
+    put_image("images/a.png", 50, 40);
+    put_image("images/b.png", 20, 10);
+    assert_true(judge(&set, boxes, USE_TRAINING, &err));
+    assert_note(&set, NOTE_DUPLICATE, 1, "a.png annotation 3");
+    assert_note(&set, NOTE_DEGENERATE, 1, "b.png annotation 4");
+    assert_note(&set, NOTE_SMALL, 0, "");               /* 1 pixel of 50 is 2 of 100 */
+    assert_note(&set, NOTE_OUTSIDE, 1, "a.png annotation 7");
+    dataset_notes_text(&set, "data.train", &notes);
+    assert_non_null(strstr(notes.s, "WARNING: data.train: 1 boxes wholly or mostly outside of their image: a.png"));
+    assert_non_null(strstr(notes.s, "\ndata.train: 1 boxes equal to another of the same image and class: a.png"));
+    text_free(&notes);
+    dataset_free(&set);
+    put_image("images/a.png", 60, 40);
+    assert_true(judge(&set, boxes, USE_TRAINING, &err));
+    assert_note(&set, NOTE_SMALL, 1, "a.png annotation 5");
+    dataset_free(&set);
+}
+
+static void unreadable_images(void **state)
+{
+    struct dataset set;
+    struct error err = {0};
+    (void)state;
+    put_image("images/a.png", 50, 40);
+    put("images/b.png", "GIF89a");
+    assert_true(judge(&set, "1 1 2 3 20 20 0  2 1 2 3 9 9 0", USE_TRAINING, &err));
+    assert_note(&set, NOTE_NO_IMAGE, 1, "b.png");
+    dataset_free(&set);
+    assert_false(judge(&set, "1 1 2 3 20 20 0", USE_SCORING, &err));
+    assert_non_null(strstr(err.text, "b.png"));
+    dataset_free(&set);
+    assert_false(judge(&set, "2 1 2 3 20 20 0", USE_TRAINING, &err));
+    assert_non_null(strstr(err.text, "left out: 1 in images that cannot be read"));
+    assert_non_null(strstr(err.text, "b.png"));
+    dataset_free(&set);
+}
+
+static void misspelled_classes(void **state)
+{
+    struct dataset set = {0};
+    struct error err = {0};
+    char ann_path[300];
+    (void)state;
+    put_image("voc/a.png", 50, 40);
+    put("voc/a.xml", "<annotation><filename>a.png</filename><object><name>Dog</name><bndbox><xmin>1</xmin>"
+                     "<ymin>2</ymin><xmax>30</xmax><ymax>20</ymax></bndbox></object></annotation>");
+    snprintf(ann_path, sizeof ann_path, "%s", in_folder("voc"));
+    const struct dataset_source source = { .format = DATASET_XML, .img_path = ann_path, .ann_path = ann_path,
+                                           .class_names = class_names, .class_count = 2 };
+    assert_true(dataset_read(&set, &source, &err));
+    assert_note(&set, NOTE_UNKNOWN_CLASS, 1, "a.xml:1: 'Dog', the nearest class is 'dog'");
+    assert_false(dataset_validate(&set, &(struct validation){ .use = USE_TRAINING, .path = ann_path }, &err));
+    assert_non_null(strstr(err.text, "1 of a class that class_names does not have (/"));
+    assert_non_null(strstr(err.text, "'Dog', the nearest class is 'dog')"));
+    dataset_free(&set);
+}
+
+static void images_of_both_sets(void **state)
+{
+    struct dataset training, validation;
+    struct error err = {0};
+    (void)state;
+    put_image("images/a.png", 50, 40);
+    put_image("images/b.png", 20, 10);
+    put_image("other/a.png", 50, 40);
+    put_image("other/b.png", 500, 10);
+    assert_true(judge(&training, "1 1 2 3 20 20 0", USE_TRAINING, &err));
+    assert_true(judge(&validation, "1 1 2 3 20 20 0", USE_SCORING, &err));
+    char other[300];
+    snprintf(other, sizeof other, "%s", in_folder("other"));
+    assert_true(dataset_note_shared(&training, config().img_path, &validation, other, &err));
+    assert_note(&training, NOTE_BOTH_SETS, 1, "a.png");
+    dataset_free(&training);
+    dataset_free(&validation);
+}
+
+static void what_is_told(void **state)
+{
+    static const struct texts names = { 2, class_names };
+    static const int label[2] = { 0, 1 };
+    const struct data_config c = config();
+    struct dataset set;
+    struct error err = {0};
+    struct text text = {0};
+    (void)state;
+    put_image("images/a.png", 50, 40);
+    put_image("images/b.png", 20, 10);
+    assert_true(judge(&set, "1 1 2 3 20 20 0  1 2 2 3 5 20 0  1 1 2 3 30 30 1", USE_TRAINING, &err));
+    dataset_summary(&set, "data.train", &c, label, &names, &text);
+    assert_string_equal(text.s, "data.train: 2 images, 1 without a box; 3 boxes, cat 1, dog 1, to be ignored 1\n"
+                                "data.train: box sizes at 100 x 80 (root of the area): 10% below 20 pixels, 50% "
+                                "below 40, 90% below 40\n");
+    text_free(&text);
+    dataset_free(&set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_an_error), cmocka_unit_test(what_is_noted), cmocka_unit_test(unreadable_images),
+        cmocka_unit_test(misspelled_classes), cmocka_unit_test(images_of_both_sets), cmocka_unit_test(what_is_told) };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
