@@ -141,11 +141,11 @@ static bool settle_categories(struct matching *m, const char *const *sorted_name
 
 static void note_absent_classes(const struct matching *m, const char *const *category_names)
 {
-    enum { NEAREST = 10 };                      /* more than the note shows */
-    for (int i = 0, absent = 0; i < m->count; i++)
+    for (int i = 0; i < m->count; i++)
         if (m->category[i] < 0)
             dataset_note(m->set, NOTE_ABSENT_CLASS, "'%s', the nearest category is '%s'", m->names[i],
-                         absent++ < NEAREST ? nearest_name(m->names[i], category_names, sizeof *category_names) : "");
+                         dataset_note_full(m->set, NOTE_ABSENT_CLASS) ? "" :    /* not kept, and slow to find */
+                         nearest_name(m->names[i], category_names, sizeof *category_names));
 }
 
 /* category_names: those that may be classes; both lists end with NULL. */

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool add_box(struct dataset_builder *b, int64_t image, const struct voc_box *box, const char *path,
-                    struct error *err)
+static bool add_box(struct dataset_builder *b, const struct dataset_source *source, int64_t image,
+                    const struct voc_box *box, const char *path, struct error *err)
 {
     const double w = box->x2 - box->x1, h = box->y2 - box->y1;
     const int class = name_index_first(&b->classes, box->name);
@@ -17,6 +17,7 @@ static bool add_box(struct dataset_builder *b, int64_t image, const struct voc_b
     snprintf(at, sizeof at, "%s:%d", path, box->line);
     if (class < 0)
         dataset_note(&b->set, NOTE_UNKNOWN_CLASS, "%s: '%s', the nearest class is '%s'", at, box->name,
+                     dataset_note_full(&b->set, NOTE_UNKNOWN_CLASS) ? "" :      /* not kept, and slow to find */
                      class_nearest(source->class_names, source->class_count, box->name));
     else if (w < 0 || h < 0)
         dataset_note(&b->set, NOTE_DEGENERATE, "%s", at);
@@ -82,7 +83,7 @@ static bool read_image(struct dataset_builder *b, const struct dataset_source *s
             dataset_measure(&b->set, b->set.image_count - 1, size.width, size.height, true);
     }
     for (int i = 0; ok && i < voc.count; i++)
-        ok = add_box(b, id, &voc.boxes[i], path, err);
+        ok = add_box(b, source, id, &voc.boxes[i], path, err);
     free(file);
     voc_free(&voc);
     free(path);
