@@ -23,7 +23,7 @@ LIBS     += $(shell pkg-config --libs $(PACKAGES) $(CAIRO)) -lm -lpthread
 
 ifdef SANITIZE
 BUILD  := $(BUILD)/$(SANITIZE)
-CFLAGS  = -O1 -g -fno-omit-frame-pointer
+CFLAGS  = -O1 -g1 -fno-omit-frame-pointer
 EXTRA  += -fsanitize=$(SANITIZE) -DDEBUG_MEMORY
 ifneq ($(findstring undefined,$(SANITIZE)),)
 EXTRA  += -fno-sanitize-recover=all

@@ -254,6 +254,14 @@ static void test_export_writes_what_detects_the_same(void **state)
     refused(2, "did you mean nms", "export", config, "--weights", weights, "--out", "x", "--output", "nsm", NULL);
     refused(2, "must end in .param", "export", config, "--weights", weights, "--out", "x", "--format", "ncnn", NULL);
     refused(2, "no such format", "export", config, "--weights", weights, "--out", "x", "--format", "onyx", NULL);
+    refused(2, "ends as files of onnx do", "export", config, "--weights", weights, "--out", "x.onnx", "--format", "ncnn",
+            NULL);
+    refused(2, "would overwrite", "export", config, "--weights", weights, "--out", weights, NULL);
+    refused(2, "would overwrite", "test", config, "--weights", weights, "--json", in_folder("data/val.json"), NULL);
+    refused(2, "would overwrite", "test", config, "--weights", weights, "--json", "s.json", "--dets", "s.json", NULL);
+    refused(2, "would overwrite", "eval", in_folder("data/val.json"), in_folder("d.json"), "--json",
+            in_folder("data/val.json"), NULL);
+    refused(2, "let its name end in .json", "convert", "yolo", folder, "--out", "classes.txt", NULL);
     refused(1, "no ordinary file", "export", config, "--weights", weights, "--out", in_folder("data"), NULL);
     refused(1, "/no/folder", "export", config, "--weights", weights, "--out", "/no/folder/x", NULL);
 }

@@ -1,5 +1,6 @@
 #include "base/error.h"
 
+#include "base/printable.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -8,7 +9,9 @@ static void write_text(struct error *err, int code, const char *format, va_list 
     if (!err)
         return;
     err->exit = code;
-    vsnprintf(err->text, sizeof err->text, format, args);
+    char text[sizeof err->text];
+    vsnprintf(text, sizeof text, format, args);
+    printable(err->text, sizeof err->text, text);
 }
 
 bool fail(struct error *err, const char *format, ...)

@@ -9,7 +9,8 @@ struct error {
     char text[600];             /* one line, no newline at its end; cut if longer */
 };
 
-/* Each formats its text as printf does, overwrites what err held, and returns false.  err may be NULL. */
+/* Each formats its text as printf does and makes it printable (base/printable.h), overwrites what err held, and returns
+ * false.  err may be NULL. */
 #if defined(__GNUC__)
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
 #else

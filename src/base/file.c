@@ -226,6 +226,14 @@ char *path_join(const char *folder, const char *name, struct error *err)
     return t.s;
 }
 
+bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return strcmp(a, b) == 0
+        || (stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino
+            && S_ISREG(x.st_mode));
+}
+
 const char *path_name(const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -35,6 +35,7 @@ void text_free(struct text *);
 
 /* A path made of a folder and a name (name alone if it is absolute or the folder is empty); free() it. */
 char *path_join(const char *folder, const char *name, struct error *);
+bool same_file(const char *a, const char *b);           /* equal paths, or one regular file under both */
 const char *path_name(const char *path);                /* its last name */
 int path_stem(const char *path);                        /* characters before the ending of that, ".x", if it has one */
 

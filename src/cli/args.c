@@ -134,7 +134,9 @@ bool args_parse(struct args *args, const struct command *commands, int argc, cha
         return false;
     args->help = args->help || args_flag(args, "help");
     take_config(args);
-    return args->help || (right_count(args, err) && args_int(args, "threads", 1, MOST_THREADS, &args->threads, err));
+    return args->help
+        || (right_count(args, err) && args_int(args, "threads", 1, MOST_THREADS, &args->threads, err)
+            && args_outputs_apart(args, NULL, 0, err));
 }
 
 void args_free(struct args *args)
@@ -144,6 +146,46 @@ void args_free(struct args *args)
     free(args->options);
     free(args->values);
     *args = (struct args){0};
+}
+
+/* ---- outputs ---- */
+
+/* Options that name what is written, in every command. */
+static const struct output { const char *name; bool json; } outputs[] = {
+    { "json", true }, { "dets", true }, { "graph", true }, { "out", false }, {0} };
+
+static bool apart(const struct args *args, int output, const char *other, struct error *err)
+{
+    return !other || !*other || !same_file(args->values[output], other)
+        || misuse(err, "%s: --%s %.200s would overwrite %.200s, which the command reads or writes, too",
+                  args->command->name, args->options[output]->name, args->values[output], other);
+}
+
+bool args_json_name(const struct args *args, const char *option, const char *path, struct error *err)
+{
+    const char *dot = strrchr(path_name(path), '.');
+    return !dot || strcmp(dot, ".json") == 0 || folder_exists(path)
+        || misuse(err, "%s: --%s %.200s: the file will hold JSON; let its name end in .json", args->command->name, option,
+                  path);
+}
+
+bool args_outputs_apart(const struct args *args, const char *const *more, int count, struct error *err)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < args->count; i++) {
+        const char *name = args->options[i]->name;
+        const struct output *output = find_row(name, outputs, sizeof *output);
+        if (!output)
+            continue;
+        ok = (!output->json || args_json_name(args, name, args->values[i], err)) && apart(args, i, args->config, err);
+        for (int k = 0; ok && k < args->rest_count; k++)
+            ok = apart(args, i, args->rest[k], err);
+        for (int k = 0; ok && k < args->count; k++)
+            ok = args->options[k] == args->options[i] || apart(args, i, args->values[k], err);
+        for (int k = 0; ok && k < count; k++)
+            ok = apart(args, i, more[k], err);
+    }
+    return ok;
 }
 
 /* ---- asking ---- */

@@ -41,6 +41,12 @@ struct args {
 bool args_parse(struct args *, const struct command *commands, int argc, char **argv, struct error *);
 void args_free(struct args *);
 
+/* A file that is written (--json, --dets, --graph, --out) must not be CONFIG, another argument, the value of another
+ * option, or one of `more` (of count); JSON is written to names that end in .json or have no ending.  Exit 2
+ * otherwise. */
+bool args_json_name(const struct args *, const char *option, const char *path, struct error *);
+bool args_outputs_apart(const struct args *, const char *const *more, int count, struct error *);
+
 const char *args_text(const struct args *, const char *name);          /* its last value, its preset, or NULL */
 bool args_flag(const struct args *, const char *name);                  /* it was given */
 /* Its value or preset as a number from min to max; exit 2 otherwise.  *out untouched without value and preset. */

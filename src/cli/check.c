@@ -2,6 +2,7 @@
  * problem, what it would only pass over as a note. */
 #include "base/machine.h"
 #include "base/memory.h"
+#include "base/printable.h"
 #include "base/table.h"
 #include "cli/commands.h"
 #include "data/data_paths.h"
@@ -155,7 +156,7 @@ static bool check_set(struct checker *k, struct checked_set *set, struct error *
     const struct dataset_source source = dataset_source_of(set->config);
     const struct texts *classes = &k->config.class_names;
     struct dataset *data = &set->data;
-    struct error problem = {0}, mismatch = {0};
+    struct error problem = {0}, mismatch = {0}, named = {0};
     bool there;
     if (!has_paths(k, set, &there, err) || !there)
         return !there;
@@ -164,7 +165,7 @@ static bool check_set(struct checker *k, struct checked_set *set, struct error *
     if (!set->label)
         return false;
     set->matched = set->read && dataset_labels(data, classes->at, classes->count, set->label, &mismatch);
-    if (mismatch.exit && !found(k, &mismatch, err))
+    if (mismatch.exit && !misuse(&named, "%s: %s", set->section, mismatch.text) && !found(k, &named, err))
         return false;
     const struct validation validation = { .use = set->use, .path = set->config->ann_path,
                                            .label = set->matched ? set->label : NULL, .config = set->config,
@@ -240,6 +241,12 @@ static bool check_weights(struct checker *k, const char *path, struct error *err
 
 /* ---- the report ---- */
 
+static void print_line(const char *text)
+{
+    print_printable(stdout, text);
+    putchar('\n');
+}
+
 /* What was found, also where an error then ended the search (ok false, err says which). */
 static bool report(const struct checker *k, bool ok, struct error *err)
 {
@@ -247,7 +254,7 @@ static bool report(const struct checker *k, bool ok, struct error *err)
     if (k->summary.s)
         printf("%s", k->summary.s);
     for (int i = 0; i < count; i++)
-        printf("%s\n", k->problems.list[i]);
+        print_line(k->problems.list[i]);
     if (k->notes.s)
         printf("%s", k->notes.s);
     if (ok && count == 0)

@@ -18,6 +18,8 @@ bool convert_run(const struct args *args, struct error *err)
     const struct validation validation = { .use = USE_CONVERSION, .path = args->rest[1] };
     if (!out)
         return misuse(err, "convert: --out FILE must be given");
+    if (!args_json_name(args, "out", out, err))
+        return false;
     const bool ok = dataset_read_layout(&set, args->rest[0], args->rest[1], args_text(args, "images"),
                                         args_text(args, "classes"), err)
                  && dataset_validate(&set, &validation, err)

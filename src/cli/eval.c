@@ -102,6 +102,7 @@ static bool read_config(struct dataset *truth, const struct args *args, struct e
     struct config config = { .network_only = true };
     int *category = NULL;
     bool ok = config_read(&config, args->rest[0], args->overrides, args->override_count, err)
+           && outputs_spare_data(args, &config, err)
            && data_path_there(&config, "data.val", data_path_keys[1], err);
     if (ok) {
         const struct texts *names = &config.class_names;

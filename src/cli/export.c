@@ -1,5 +1,6 @@
 /* cli/export.c -- the network that detects, without what only training needs, in a file of its own. */
 #include "base/table.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "data/sample.h"
@@ -8,7 +9,8 @@
 const struct option export_options[] = {
     { "weights",  "FILE", NULL,          "the model's weights, whatever their format (default: schedule.load_model)" },
     { "out",      "PATH", NULL,          "where to write; of ncnn X.param, and X.bin beside it" },
-    { "format",   "NAME", "safetensors", "safetensors, onnx or ncnn" },
+    { "format",   "NAME", NULL,          "safetensors, onnx or ncnn (default: as PATH ends, .safetensors, .onnx or "
+                                         ".param; else safetensors)" },
     { "fp16",     NULL,   NULL,          "numbers of 16 bits" },
     { "no-fold",  NULL,   NULL,          "leave batch norms and parallel branches apart from the convolutions" },
     { "output",   "raw|boxes|nms", "raw", "onnx: scores and distances, scores and boxes, or those that survive" },
@@ -19,24 +21,60 @@ const struct option export_options[] = {
 static const struct word outputs[] = {
     { "raw", ONNX_RAW }, { "boxes", ONNX_DECODED }, { "nms", ONNX_SUPPRESSED }, {0} };
 
-static bool read_options(const struct args *args, struct export_options *o, const struct export_format **format,
-                         struct error *err)
+static const struct export_format *format_of_ending(const char *path)
 {
-    const char *name = args_text(args, "format"), *output = args_text(args, "output");
-    const struct word *word = find_row(output, outputs, sizeof *word);
-    *format = find_row(name, export_formats, sizeof **format);
-    *o = (struct export_options){ .half = args_flag(args, "fp16"), .fold = !args_flag(args, "no-fold"),
-                                  .output = word ? (enum onnx_output)word->value : ONNX_RAW,
-                                  .any_size = args_flag(args, "any-size"), .threads = args->threads };
+    const struct export_format *format = export_formats;
+    while (format->name && !ends_in(path, format->ending))
+        format++;
+    return format->name ? format : NULL;
+}
+
+/* --format, or what the ending of the path says; they must not contradict each other. */
+static bool choose_format(const struct export_format **format, const char *name, const char *path, struct error *err)
+{
+    const struct export_format *ending = format_of_ending(path);
+    *format = name ? find_row(name, export_formats, sizeof **format) : ending ? ending : export_formats;
     if (!*format)
         return misuse(err, "export: --format %s: no such format; did you mean %s?", name,
                       nearest_name(name, export_formats, sizeof **format));
+    return !ending || ending == *format
+        || misuse(err, "export: --out %.200s ends as files of %s do, but --format is %s", path, ending->name, name);
+}
+
+/* The second file of a pair must not be an input either. */
+static bool beside_apart(const struct args *args, const struct export_format *format, const char *out,
+                         struct error *err)
+{
+    const char *weights = args_text(args, "weights");
+    struct text beside = {0};
+    if (!format->beside || !weights)
+        return true;
+    text_add(&beside, "%.*s%s", path_stem(out), out, format->beside);
+    const bool ok = text_ok(&beside, err)
+                 && (!same_file(beside.s, weights)
+                     || misuse(err, "export: %.200s, written beside --out, would overwrite %.200s", beside.s, weights));
+    text_free(&beside);
+    return ok;
+}
+
+static bool read_options(const struct args *args, struct export_options *o, const struct export_format **format,
+                         struct error *err)
+{
+    const char *output = args_text(args, "output"), *out = args_text(args, "out");
+    const struct word *word = find_row(output, outputs, sizeof *word);
+    *o = (struct export_options){ .half = args_flag(args, "fp16"), .fold = !args_flag(args, "no-fold"),
+                                  .output = word ? (enum onnx_output)word->value : ONNX_RAW,
+                                  .any_size = args_flag(args, "any-size"), .threads = args->threads };
+    if (!out)
+        return misuse(err, "export: --out PATH must be given");
+    if (!choose_format(format, args_text(args, "format"), out, err) || !beside_apart(args, *format, out, err))
+        return false;
     if (!word)
         return misuse(err, "export: --output %s: no such output; did you mean %s?", output,
                       nearest_name(output, outputs, sizeof *word));
     return args_int(args, "batch", 0, 65536, &o->images, err)
         && ((*format)->runs_alone || (o->output == ONNX_RAW && o->images == 1 && !o->any_size)
-            || misuse(err, "export: --output, --batch and --any-size are for onnx, not for %s", name));
+            || misuse(err, "export: --output, --batch and --any-size are for onnx, not for %s", (*format)->name));
 }
 
 /* The network takes whole multiples of 32. */
@@ -51,14 +89,12 @@ static void tell_padding(const char *out, const int size[2])
 bool export_run(const struct args *args, struct error *err)
 {
     const char *out = args_text(args, "out");
-    const struct export_format *format;
+    const struct export_format *format = NULL;
     struct export_options options;
     struct session session = {0};
     struct verification v;
     if (!read_options(args, &options, &format, err))
         return false;
-    if (!out)
-        return misuse(err, "export: --out PATH must be given");
     const bool ok = session_open(&session, args, err) && session_load(&session, args, err)
                  && model_export(&session.model, out, format, &options, &v, err);
     if (ok)

@@ -1,5 +1,6 @@
 /* cli/info.c -- what a configuration's network is made of, what it costs, and what a file of weights says of itself. */
 #include "base/memory.h"
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "data/sample.h"
@@ -8,7 +9,6 @@
 #include "model/cost.h"
 #include "model/describe.h"
 #include "model/file_config.h"
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -149,13 +149,11 @@ static bool counter(const struct weights_info *w, int i, double *v)
     return end && end != text && !*end && isfinite(*v);
 }
 
-/* The names come from a file: control characters are shown as question marks. */
 static void print_names(const struct texts *names)
 {
     printf("classes             %d: ", names->count);
     for (int i = 0; i < names->count; i++) {
-        for (const char *c = names->at[i]; *c; c++)
-            putchar(iscntrl((unsigned char)*c) ? '?' : *c);
+        print_printable(stdout, names->at[i]);
         printf("%s", i + 1 < names->count ? ", " : "\n");
     }
 }

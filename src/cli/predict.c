@@ -1,5 +1,6 @@
 /* cli/predict.c -- objects found in images: files, folders, patterns, or a stream of MJPEG frames. */
 #include "base/memory.h"
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/images.h"
 #include "cli/session.h"
@@ -81,8 +82,11 @@ static bool print_lines(const struct predictor *p, const char *file, struct erro
 {
     for (int i = 0; i < p->detector.count[0]; i++) {
         const struct detected *f = &p->detector.found[i];
-        printf("%s  %-16s %.3f  %8.1f %8.1f %8.1f %8.1f\n", file, p->session.config.class_names.at[f->label], f->score,
-               f->box[0], f->box[1], f->box[2] - f->box[0], f->box[3] - f->box[1]);
+        char name[200];
+        printable(name, sizeof name, p->session.config.class_names.at[f->label]);
+        print_printable(stdout, file);
+        printf("  %-16s %.3f  %8.1f %8.1f %8.1f %8.1f\n", name, f->score, f->box[0], f->box[1], f->box[2] - f->box[0],
+               f->box[3] - f->box[1]);
     }
     return fflush(stdout) == 0 || fail(err, "standard output: %s", strerror(errno));
 }

@@ -1,10 +1,17 @@
 #include "cli/session.h"
 
+#include "base/printable.h"
 #include "model/file_config.h"
 #include "model/load.h"
-#include <ctype.h>
 #include <string.h>
 #include <unistd.h>
+
+bool outputs_spare_data(const struct args *args, const struct config *c, struct error *err)
+{
+    const char *const files[] = { c->train.ann_path, c->val.ann_path, c->train.image_list, c->val.image_list,
+                                  c->schedule.load_model };
+    return args_outputs_apart(args, files, sizeof files / sizeof *files, err);
+}
 
 bool session_open(struct session *s, const struct args *args, struct error *err)
 {
@@ -12,7 +19,7 @@ bool session_open(struct session *s, const struct args *args, struct error *err)
     const bool ok = file ? file_config_open(&s->model, &s->config, file, args->overrides, args->override_count, err)
                          : args_config(args, &s->config, err) && model_open(&s->model, &s->config, err);
     args_tell_ignored(&s->config);
-    return ok;
+    return ok && outputs_spare_data(args, &s->config, err);
 }
 
 void session_close(struct session *s)
@@ -31,7 +38,7 @@ bool session_load(struct session *s, const struct args *args, struct error *err)
         return misuse(err, "%s: --weights FILE must be given", args->command->name);
     const bool ok = model_load(&s->model, path, LOAD_TO_RUN, s->model.params.value, &notes, err);
     for (int i = 0; ok && i < notes.count; i++)
-        fprintf(stderr, "%s\n", notes.list[i]);
+        show_line("", notes.list[i]);
     names_free(&notes);
     return ok;
 }
@@ -45,8 +52,7 @@ bool session_score(const struct session *s, const struct args *args, double *sco
 void show_line(const char *prefix, const char *text)
 {
     fprintf(stderr, "%s%s", isatty(STDERR_FILENO) ? "\r\033[K" : "", prefix);
-    for (; *text; text++)
-        fputc(iscntrl((unsigned char)*text) ? '?' : *text, stderr);
+    print_printable(stderr, text);
     fputc('\n', stderr);
 }
 

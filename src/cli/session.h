@@ -13,6 +13,9 @@ struct session { struct config config; struct model model; };
 bool session_open(struct session *, const struct args *, struct error *);
 void session_close(struct session *);
 
+/* No output of the command is a file that the configuration names as its data.  Exit 2 otherwise. */
+bool outputs_spare_data(const struct args *, const struct config *, struct error *);
+
 /* The weights of --weights, or else of schedule.load_model; exit 2 without either.  Says on stderr what it took. */
 bool session_load(struct session *, const struct args *, struct error *);
 
@@ -22,8 +25,7 @@ bool session_score(const struct session *, const struct args *, double *score, s
 /* A line on stderr per note of a set; section is "data.val" or "". */
 void show_notes(const struct dataset *, const char *section);
 
-/* A line on stderr, in place of the progress on a terminal.  Control characters, which names of files may hold, are
- * shown as question marks. */
+/* A line on stderr, in place of the progress on a terminal, as base/printable.h shows it. */
 void show_line(const char *prefix, const char *text);
 
 /* "120 of 500 images", after `before` of them: a line that changes on a terminal, else one at every quarter. */

@@ -1,5 +1,6 @@
 #include "data/dataset.h"
 
+#include "base/printable.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -66,6 +67,14 @@ bool annotation_trains(const struct annotation *a)
     return a->area > 0 && a->box[2] >= 1 && a->box[3] >= 1;
 }
 
+/* Keeps a place that the user should look at; names in it come from files. */
+static void keep(struct names *list, const char *text)
+{
+    char shown[sizeof ((struct error *)0)->text];
+    printable(shown, sizeof shown, text);
+    names_add(list, shown, NULL);
+}
+
 void dataset_note(struct dataset *set, enum note_kind kind, const char *format, ...)
 {
     struct dataset_note *note = &set->notes[kind];
@@ -77,7 +86,7 @@ void dataset_note(struct dataset *set, enum note_kind kind, const char *format, 
     va_start(args, format);
     vsnprintf(place, sizeof place, format, args);
     va_end(args);
-    names_add(&note->first, place, NULL);
+    keep(&note->first, place);
 }
 
 bool dataset_note_full(const struct dataset *set, enum note_kind kind)
@@ -190,7 +199,7 @@ void dataset_problem(struct dataset *set, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    names_add(&set->problems.first, line, NULL);
+    keep(&set->problems.first, line);
 }
 
 bool dataset_sound(const struct dataset *set, const char *path, struct error *err)

@@ -1,6 +1,8 @@
 #include "eval/score_report.h"
 
+#include "base/least.h"
 #include "base/memory.h"
+#include "base/printable.h"
 #include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,18 +111,22 @@ static int width_of(const char *name)
 
 void report_table(const struct score_report *r, struct text *out)
 {
+    char name[200];
     int width = (int)strlen("class");
     add_lines(out, r, r->figures);
     if (r->has_class_mean) {
         text_add(out, "\nmean over the classes\n");
         add_lines(out, r, r->class_mean);
     }
-    for (int i = 0; i < r->class_count; i++)
-        width = width_of(r->classes[i].name) > width ? width_of(r->classes[i].name) : width;
+    for (int i = 0; i < r->class_count; i++) {
+        printable(name, sizeof name, r->classes[i].name);
+        width = most(width, width_of(name));
+    }
     text_add(out, "\n%8s  %-*s%8s%8s\n", "id", width, "class", "AP", "AP50");
     for (int i = 0; i < r->class_count; i++) {
         const struct report_class *c = &r->classes[i];
-        text_add(out, "%8lld  %s%*s", (long long)c->id, c->name, width - width_of(c->name), "");
+        printable(name, sizeof name, c->name);
+        text_add(out, "%8lld  %s%*s", (long long)c->id, name, width - width_of(name), "");
         report_figure(out, 8, 3, c->ap);
         report_figure(out, 8, 3, c->ap50);
         text_add(out, "\n");

@@ -58,33 +58,55 @@ static void turn(int n, int c, const uint16_t *from, int ld, uint16_t *to, int l
 
 static void nothing(void) { }
 
-/* Adds a times a row of a panel of b to TILE_SIDE sums: the parts of each product, the smallest first. */
-static void add_row(struct pieces a, struct pieces b, float *sums)
+enum { MOST_PIECES = 3 };
+
+/* The thread sanitizer does not see what a unit's instructions read either, and would take minutes to watch this. */
+#define LIKE_A_UNIT __attribute__((no_sanitize("thread")))
+
+/* Adds the products of a column of a and a row of a panel of b: of each product the smallest parts first. */
+LIKE_A_UNIT
+static void add_products(int pieces, const float a[][TILE_SIDE], const float b[][TILE_SIDE],
+                         float sums[TILE_SIDE][TILE_SIDE])
 {
-    for (int most = a.count - 1; most >= 0; most--)
-        for (int i = 0; i <= most; i++) {
-            const float x = widened(a.p[i * a.plane]);
-            const uint16_t *y = b.p + (most - i) * b.plane;
-            #pragma omp simd
-            for (int j = 0; j < TILE_SIDE; j++)
-                sums[j] += x * widened(y[2 * j]);
+    for (int most = pieces - 1; most >= 0; most--)
+        for (int p = 0; p <= most; p++)
+            for (int i = 0; i < TILE_SIDE; i++) {
+                #pragma omp simd
+                for (int j = 0; j < TILE_SIDE; j++)
+                    sums[i][j] += a[p][i] * b[most - p][j];
+            }
+}
+
+/* A block of TILE_SIDE x TILE_SIDE sums. */
+LIKE_A_UNIT
+static void block(int taps, const ptrdiff_t *tap, int run, struct pieces a, int lda, struct pieces b,
+                  const real *start, int ldstart, real *c, int ldc)
+{
+    float sums[TILE_SIDE][TILE_SIDE], column[MOST_PIECES][TILE_SIDE], row[MOST_PIECES][TILE_SIDE];
+    for (ptrdiff_t i = 0; i < TILE_SIDE; i++)
+        for (ptrdiff_t j = 0; j < TILE_SIDE; j++)
+            sums[i][j] = start ? (float)start[i * ldstart + j] : 0;
+    for (ptrdiff_t t = 0; t < taps; t++)
+        for (ptrdiff_t k = 0; k < run; k++) {
+            for (ptrdiff_t p = 0; p < a.count; p++)
+                for (ptrdiff_t i = 0; i < TILE_SIDE; i++) {
+                    column[p][i] = widened(a.p[p * a.plane + tap[t] + i * lda + k]);
+                    row[p][i] = widened(b.p[p * b.plane + pair_at(t * run + k, i, 0)]);
+                }
+            add_products(a.count, column, row, sums);
         }
+    for (ptrdiff_t i = 0; i < TILE_SIDE; i++)
+        for (ptrdiff_t j = 0; j < TILE_SIDE; j++)
+            c[i * ldc + j] = sums[i][j];
 }
 
 static void product(int m, int n, int taps, const ptrdiff_t *tap, int run, struct pieces a, int lda, struct pieces b,
                     ptrdiff_t panel, const real *start, int ldstart, real *c, int ldc)
 {
-    for (ptrdiff_t i = 0; i < tiles_round(m); i++)
-        for (ptrdiff_t j = 0; j < tiles_round(n); j += TILE_SIDE) {
-            float sums[TILE_SIDE];
-            for (int column = 0; column < TILE_SIDE; column++)
-                sums[column] = start ? (float)start[i * ldstart + j + column] : 0;
-            for (ptrdiff_t t = 0; t < taps; t++)
-                for (ptrdiff_t k = 0; k < run; k++)
-                    add_row(moved(a, tap[t] + i * lda + k), moved(b, pair_at(t * run + k, j, panel)), sums);
-            for (int column = 0; column < TILE_SIDE; column++)
-                c[i * ldc + j + column] = sums[column];
-        }
+    for (ptrdiff_t i = 0; i < tiles_round(m); i += TILE_SIDE)
+        for (ptrdiff_t j = 0; j < tiles_round(n); j += TILE_SIDE)
+            block(taps, tap, run, moved(a, i * lda), lda, moved(b, j / TILE_SIDE * panel),
+                  start ? start + i * ldstart + j : NULL, ldstart, c + i * ldc + j, ldc);
 }
 
 static void pixels(const struct affine *finish, int n, int c, const real *x, int ldx, int outputs, struct pieces b,

@@ -128,9 +128,9 @@ static bool write_onnx(struct model *m, const char *path, const struct export_op
 }
 
 const struct export_format export_formats[] = {
-    { "safetensors", .write = write_safetensors },
-    { "onnx", .runs_alone = true, .write = write_onnx },
-    { "ncnn", .ending = ".param", .beside = ".bin", .write = write_ncnn },
+    { "safetensors", .ending = ".safetensors", .write = write_safetensors },
+    { "onnx", .ending = ".onnx", .runs_alone = true, .write = write_onnx },
+    { "ncnn", .ending = ".param", .must_end = true, .beside = ".bin", .write = write_ncnn },
     {0} };
 
 /* ---- files ---- */
@@ -161,7 +161,7 @@ bool model_export(struct model *m, const char *path, const struct export_format 
                   const struct export_options *o, struct verification *v, struct error *err)
 {
     const double tolerance = o->half ? 0.05 : 1e-4;
-    if (format->ending && (!ends_in(path, format->ending) || path_stem(path) == 0))
+    if (format->must_end && (!ends_in(path, format->ending) || path_stem(path) == 0))
         return misuse(err, "%s: a file of %s must end in %s", path, format->name, format->ending);
     char *part = renamed(path, ".part", NULL, err);
     char *beside = format->beside ? renamed(path, "", format->beside, err) : NULL;

@@ -12,7 +12,8 @@ struct export_options {
 };
 
 struct export_format {
-    const char *name, *ending;          /* how the name of a file must end; NULL: as it likes */
+    const char *name, *ending;          /* of the name of a file */
+    bool must_end;                      /* so; else any ending will do that is not another format's */
     const char *beside;                 /* the ending of the file that is written beside it; NULL: none */
     bool runs_alone;                    /* output, images and any_size count */
     bool (*write)(struct model *, const char *path, const struct export_options *, struct error *);

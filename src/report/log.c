@@ -1,6 +1,7 @@
 #include "report/log.h"
 
 #include "base/file.h"
+#include "base/printable.h"
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -36,11 +37,15 @@ static void write_line(struct log *log, const char *text)
     if (log->file) {
         if (localtime_r(&seconds, &local))
             strftime(now, sizeof now, "%Y-%m-%d %H:%M:%S", &local);
-        fprintf(log->file, "%s  %s\n", now, text);
+        fprintf(log->file, "%s  ", now);
+        print_printable(log->file, text);
+        fputc('\n', log->file);
         fflush(log->file);
     }
     if (log->screen) {
-        fprintf(log->screen, "%s%s\n", log->bar ? "\r\033[K" : "", text);
+        fputs(log->bar ? "\r\033[K" : "", log->screen);
+        print_printable(log->screen, text);
+        fputc('\n', log->screen);
         log->bar = false;
     }
 }

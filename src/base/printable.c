@@ -1,0 +1,64 @@
+#include "base/printable.h"
+
+#include <string.h>
+
+/* Bytes of the UTF-8 character at s, 0 if there is none; its code point. */
+static size_t character(const unsigned char *s, unsigned *code)
+{
+    static const struct { unsigned char mask, lead; unsigned min; } forms[] = {
+        { 0x80, 0x00, 0 }, { 0xe0, 0xc0, 0x80 }, { 0xf0, 0xe0, 0x800 }, { 0xf8, 0xf0, 0x10000 } };
+    for (size_t n = 1; n <= 4; n++) {
+        if ((s[0] & forms[n - 1].mask) != forms[n - 1].lead)
+            continue;
+        *code = s[0] & (unsigned char)~forms[n - 1].mask;
+        for (size_t i = 1; i < n; i++) {
+            if ((s[i] & 0xc0) != 0x80)                  /* also at the end of the text */
+                return 0;
+            *code = *code << 6 | (s[i] & 0x3fu);
+        }
+        return *code >= forms[n - 1].min && *code <= 0x10ffff && (*code < 0xd800 || *code > 0xdfff) ? n : 0;
+    }
+    return 0;
+}
+
+/* The first character of *text as it is shown; moves *text behind it. */
+static size_t next(const char **text, char shown[8])
+{
+    const unsigned char *s = (const unsigned char *)*text;
+    unsigned code;
+    const size_t n = character(s, &code);
+    *text += n ? n : 1;
+    if (n == 0)
+        return (size_t)snprintf(shown, 8, "\\x%02x", s[0]);
+    if (code == '\n' || code == '\t')
+        return (size_t)snprintf(shown, 8, code == '\n' ? "\\n" : "\\t");
+    if (code < 0x20 || code == 0x7f)
+        return (size_t)snprintf(shown, 8, "\\x%02x", code);
+    if (code >= 0x80 && code < 0xa0)
+        return (size_t)snprintf(shown, 8, "\\u%04x", code);
+    memcpy(shown, s, n);
+    return n;
+}
+
+void printable(char *out, size_t size, const char *text)
+{
+    char shown[8];
+    size_t used = 0;
+    while (*text) {
+        const size_t n = next(&text, shown);
+        if (used + n >= size)
+            break;
+        memcpy(out + used, shown, n);
+        used += n;
+    }
+    out[used] = 0;
+}
+
+void print_printable(FILE *out, const char *text)
+{
+    char shown[8];
+    while (*text) {
+        const size_t n = next(&text, shown);
+        fwrite(shown, 1, n, out);
+    }
+}
