@@ -132,6 +132,27 @@ static void test_batches_advised_are_suitable(void **state)
         }
 }
 
+/* A configuration of a large set, on a small one: the other rules count the steps with the batch advised. */
+static void test_all_advice_can_be_followed_at_once(void **state)
+{
+    static const struct { const char *epochs, *batch, *decay; } runs[] = {
+        { "schedule.total_epochs=300", "is 96: each epoch leaves out 34 of the 130 training images; try 7", NULL },
+        { "schedule.total_epochs=50", "is 96: each epoch leaves out 34 of the 130 training images; try 16",
+          "are 400 with the batch advised; try 0.9875" } };
+    (void)state;
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        const char *overrides[] = { "device.batchsize_per_gpu=96", "model.weight_averager.decay=0.9998",
+                                    "schedule.warmup.steps=200", runs[i].epochs };
+        struct names warnings;
+        advise(in_folder("config.yml"), overrides, 4, 130, &warnings);
+        assert_int_equal(warnings.count, runs[i].decay ? 2 : 1);
+        assert_non_null(strstr(warnings.list[warnings.count - 1], runs[i].batch));
+        if (runs[i].decay)
+            assert_non_null(strstr(warnings.list[0], runs[i].decay));
+        names_free(&warnings);
+    }
+}
+
 static void test_without_images_only_the_file_is_judged(void **state)
 {
     static const char *const overrides[] = { "schedule.warmup.steps=500", "schedule.val_intervals=9" };
@@ -207,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_small_sets_have_suitable_configurations),
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_batches_advised_are_suitable),
+        cmocka_unit_test(test_all_advice_can_be_followed_at_once),
         cmocka_unit_test(test_without_images_only_the_file_is_judged), cmocka_unit_test(test_memory),
         cmocka_unit_test(test_machine_has_memory), cmocka_unit_test(test_classes_of_the_heads),
     };

@@ -108,6 +108,8 @@ static void test_heads_of_other_classes(void **state)
     refused(1, text, "test", config, "--weights", in_folder("m.onnx"), classes, head, aux, NULL);
     refused(1, text, "test", config, "--weights", in_folder("m.param"), classes, head, aux, NULL);
     refused(1, text, "test", config, "--weights", in_folder("m.safetensors"), classes, head, aux, NULL);
+    refused(1, "training takes others from .ckpt and .safetensors files", "test", config, "--weights",
+            in_folder("m.param"), classes, head, aux, NULL);
 }
 
 static int set_up(void **state)

@@ -175,6 +175,8 @@ static void too_large_pictures_are_named(void **state)
 {
     struct picture p = gradient(16, 16);
     struct bytes jpeg, padded;
+    struct error err = {0};
+    int width, height;
     (void)state;
     assert_true(picture_encode_jpeg(&p, 90, &jpeg, NULL));
     for (size_t i = 0; i + 9 < jpeg.size; i++)
@@ -183,7 +185,9 @@ static void too_large_pictures_are_named(void **state)
     padded = (struct bytes){ calloc(1, 1 << 20), 1 << 20 };
     assert_non_null(padded.p);
     memcpy(padded.p, jpeg.p, jpeg.size);
-    refuse(padded.p, padded.size, "broken: a picture of 17000 x 17000 pixels is empty or too large");
+    refuse(padded.p, padded.size, "broken: an image of 17000 x 17000 pixels is too large: at most 268 million pixels");
+    assert_false(picture_decode_size(padded.p, padded.size, "broken", &width, &height, &err));
+    assert_non_null(strstr(err.text, "broken: an image of 17000 x 17000 pixels is too large"));
     picture_free(&p);
     bytes_free(&jpeg);
     bytes_free(&padded);

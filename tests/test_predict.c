@@ -54,18 +54,30 @@ static int lines_of(const char *path, const char *wanted)
     return lines;
 }
 
+/* From here to end_stderr the lines on stderr go to the file `stderr` of the folder. */
+static int begin_stderr(void)
+{
+    fflush(stderr);
+    const int screen = dup(STDERR_FILENO);
+    assert_true(screen >= 0 && freopen(in_folder("stderr"), "w", stderr));
+    return screen;
+}
+
+static void end_stderr(int screen)
+{
+    fflush(stderr);
+    dup2(screen, STDERR_FILENO);
+    close(screen);
+}
+
 /* Runs the command with stderr in a file, where it must name the first bad file in at most 11 lines: main adds one. */
 static void fails_at_the_end(const char *command, const char *option, const char *to, int bad)
 {
     char message[40];
-    fflush(stderr);
-    const int screen = dup(STDERR_FILENO);
-    assert_true(screen >= 0 && freopen(in_folder("stderr"), "w", stderr));
+    const int screen = begin_stderr();
     snprintf(message, sizeof message, "%d of %d images", bad + 1, bad + 1 + GOOD);
     refused(1, message, command, config, "--weights", weights, "--score", "0.01", option, to, images, NULL);
-    fflush(stderr);
-    dup2(screen, STDERR_FILENO);
-    close(screen);
+    end_stderr(screen);
     assert_in_range(lines_of(in_folder("stderr"), bad ? "b00.png: " : "bcut.jpg: "), 1, 11);
 }
 
@@ -137,6 +149,50 @@ static void heatmap_uses_all_images_that_it_can_read(void **state)
     names_free(&drawn);
 }
 
+/* Truncates the good images behind the first `whole`. */
+static void truncate_good_images(int whole)
+{
+    struct error err = {0};
+    for (int i = whole; i < GOOD; i++) {
+        struct bytes jpeg = {0};
+        char path[160];
+        snprintf(path, sizeof path, "%s/%s", images, good[i]);
+        assert_true(file_read(&jpeg, path, &err));
+        put(path, jpeg.p, jpeg.size / 2);
+        bytes_free(&jpeg);
+    }
+}
+
+static void truncated_images_are_used_and_named(void **state)
+{
+    static const struct { const char *command, *option, *to; } runs[] = {
+        { "predict", "--json", "found.json" }, { "heatmap", "--out", "heat" }, {0} };
+    char line[400];
+    (void)state;
+    for (int i = 0; runs[i].command; i++) {
+        make_images(20);
+        truncate_good_images(1);
+        snprintf(line, sizeof line, "truncated images, read as far as they go: 2 of %d: %s/%s, %s/%s\n", 21 + GOOD,
+                 images, good[1], images, good[2]);
+        fails_at_the_end(runs[i].command, runs[i].option, in_folder(runs[i].to), 20);
+        lines_of(in_folder("stderr"), line);
+    }
+    check_list("found.json");
+}
+
+static void one_truncated_image_is_no_failure(void **state)
+{
+    char cut[160];
+    (void)state;
+    make_images(0);
+    truncate_good_images(0);
+    snprintf(cut, sizeof cut, "%s/%s", images, good[0]);
+    const int screen = begin_stderr();
+    works("predict", config, "--weights", weights, "--json", in_folder("found.json"), cut, NULL);
+    end_stderr(screen);
+    lines_of(in_folder("stderr"), "read as far as they go: 1 of 1: ");
+}
+
 static int set_up(void **state)
 {
     struct config c = {0};
@@ -166,6 +222,8 @@ int main(void)
         cmocka_unit_test(predict_uses_all_images_that_it_can_read),
         cmocka_unit_test(predict_writes_an_empty_list_if_no_image_can_be_read),
         cmocka_unit_test(predict_ends_where_it_cannot_write),
-        cmocka_unit_test(heatmap_uses_all_images_that_it_can_read) };
+        cmocka_unit_test(heatmap_uses_all_images_that_it_can_read),
+        cmocka_unit_test(truncated_images_are_used_and_named),
+        cmocka_unit_test(one_truncated_image_is_no_failure) };
     return cmocka_run_group_tests(tests, set_up, remove_folder);
 }

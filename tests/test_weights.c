@@ -227,7 +227,7 @@ static void test_a_backbone_starts_from_a_file(void **state)
     }
     for (size_t i = 0; i < sizeof loud / sizeof *loud; i++) {
         must(pretrain(loud[i], &other, &array), &other.err);
-        assert_true(noted(&other.notes, "RANDOM"));
+        assert_true(noted(&other.notes, "random weights"));
         free(array);
         net_close(&other);
     }
@@ -291,9 +291,38 @@ static void test_a_published_backbone_fits(void **state)
     config_free(&config);
 }
 
+/* Random weights are no silent choice, unless the configuration says false. */
+static void test_random_weights_are_warned_of(void **state)
+{
+    static const char *const values[] = { "true", "false" };
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct config config = {0};
+        struct model model = {0};
+        struct names notes = {0};
+        struct error err = {0};
+        char override[60];
+        const char *const overrides[] = { override };
+        snprintf(override, sizeof override, "model.arch.backbone.pretrain=%s", values[i]);
+        must(config_read(&config, "configs/nanodet-plus-m_320.yml", overrides, 1, &err), &err);
+        must(model_open(&model, &config, &err), &err);
+        must(model_pretrain(&model, model.params.value, &notes, &err), &err);
+        assert_int_equal(notes.count, i == 0);
+        if (i == 0) {
+            assert_non_null(strstr(notes.list[0], "WARNING: model.arch.backbone.pretrain is true and names no file"));
+            assert_non_null(strstr(notes.list[0], "give --weights FILE or model.arch.backbone.pretrain=FILE, or set "
+                                                  "it to false"));
+        }
+        names_free(&notes);
+        model_free(&model);
+        config_free(&config);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_weights_are_warned_of),
         cmocka_unit_test(test_folded_norms_change_nothing),
         cmocka_unit_test(test_weights_find_their_parameters),
         cmocka_unit_test(test_a_head_of_other_classes_stays),

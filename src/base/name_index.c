@@ -6,7 +6,8 @@
 static int by_name(const void *a, const void *b, void *compare)
 {
     const struct name_row *x = a, *y = b;
-    return (*(name_compare **)compare)(x->name, y->name);
+    const int order = (*(name_compare **)compare)(x->name, y->name);
+    return order ? order : (x->place > y->place) - (x->place < y->place);
 }
 
 bool name_index_make(struct name_index *index, int count, const char *(*name_of)(const void *, int),
@@ -22,7 +23,19 @@ bool name_index_make(struct name_index *index, int count, const char *(*name_of)
     return true;
 }
 
-int name_index_find(const struct name_index *index, const char *name)
+static const char *name_in_list(const void *names, int place)
+{
+    return ((const char *const *)names)[place];
+}
+
+bool name_index_list(struct name_index *index, int count, const char *const *names, name_compare *compare,
+                     struct error *err)
+{
+    return name_index_make(index, count, name_in_list, names, compare, err);
+}
+
+/* The first row of that name, or index->count. */
+static int find_first(const struct name_index *index, const char *name)
 {
     int low = 0, high = index->count;                   /* ends at the first row that is not below name */
     while (low < high) {
@@ -32,11 +45,21 @@ int name_index_find(const struct name_index *index, const char *name)
         else
             high = middle;
     }
-    if (low == index->count || index->compare(index->rows[low].name, name) != 0)
-        return NAME_ABSENT;
-    if (low + 1 < index->count && index->compare(index->rows[low + 1].name, name) == 0)
+    return low < index->count && index->compare(index->rows[low].name, name) == 0 ? low : index->count;
+}
+
+int name_index_find(const struct name_index *index, const char *name)
+{
+    const int row = find_first(index, name);
+    if (row + 1 < index->count && index->compare(index->rows[row + 1].name, name) == 0)
         return NAME_SHARED;
-    return index->rows[low].place;
+    return row < index->count ? index->rows[row].place : NAME_ABSENT;
+}
+
+int name_index_first(const struct name_index *index, const char *name)
+{
+    const int row = find_first(index, name);
+    return row < index->count ? index->rows[row].place : NAME_ABSENT;
 }
 
 void name_index_free(struct name_index *index)

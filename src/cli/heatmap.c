@@ -59,7 +59,9 @@ static bool explain(struct heatmap *h, const char *file, struct error *err)
     struct error why = {0};
     const bool good = look(h, &picture, file, &why);
     bool ok = true;
-    if (!good)
+    if (good)
+        image_used(&h->failures, &picture, file);
+    else
         image_failed(&h->failures, &why);
     for (int i = 0; ok && good && i < h->cam.count; i++)
         ok = write_heat(h, &picture, file, &h->cam.heats[i], err);
@@ -89,7 +91,7 @@ bool heatmap_run(const struct args *args, struct error *err)
         if (ok)
             show_progress(i, i + 1, files.count);
     }
-    ok = ok && images_good(&h.failures, err);
+    ok = images_end(&h.failures, ok, err);
     names_free(&files);
     grad_cam_free(&h.cam);
     session_close(&h.session);

@@ -74,7 +74,7 @@ bool images_differ(const struct args *args, const struct names *files, const cha
     return ok;
 }
 
-enum { NAMED = 5 };                             /* failed images: with notes and progress at most 12 lines */
+enum { NAMED = 4 };                             /* failed images: with notes and progress at most 12 lines */
 
 void image_failed(struct failures *f, const struct error *why)
 {
@@ -84,13 +84,39 @@ void image_failed(struct failures *f, const struct error *why)
         show_line("", why->text);
 }
 
-bool images_good(const struct failures *f, struct error *err)
+void image_used(struct failures *f, const struct picture *picture, const char *file)
+{
+    if (picture->truncated && f->truncated++ < NAMED)
+        text_add(&f->names, "%s%s", f->truncated > 1 ? ", " : "", file);
+}
+
+static bool tell_truncated(struct failures *f, struct error *err)
+{
+    struct text line = {0};
+    if (f->truncated)
+        text_add(&line, "truncated images, read as far as they go: %d of %d: %s%s", f->truncated, f->files,
+                 f->names.s ? f->names.s : "", f->truncated > NAMED ? ", ..." : "");
+    const bool ok = text_ok(&f->names, err) && text_ok(&line, err);
+    if (ok && line.s)
+        show_line("", line.s);
+    text_free(&line);
+    return ok;
+}
+
+static bool images_good(const struct failures *f, struct error *err)
 {
     if (f->files == 1 && f->failed == 1)
         return fail(err, "%s", f->first.text);
     if (f->failed > NAMED)
         return fail(err, "%d of %d images cannot be used; the first %d are named above", f->failed, f->files, NAMED);
     return f->failed == 0 || fail(err, "%d of %d images cannot be used; they are named above", f->failed, f->files);
+}
+
+bool images_end(struct failures *f, bool ok, struct error *err)
+{
+    ok = ok && tell_truncated(f, err) && images_good(f, err);
+    text_free(&f->names);
+    return ok;
 }
 
 bool image_write(const struct picture *picture, const char *folder, const char *name, struct error *err)

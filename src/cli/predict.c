@@ -111,9 +111,10 @@ static bool predict_file(struct predictor *p, const char *file, struct error *er
     struct picture picture = {0};
     struct error why = {0};
     bool ok = true;
-    if (picture_read(&picture, file, &why) && look(p, &picture, file, &why))
+    if (picture_read(&picture, file, &why) && look(p, &picture, file, &why)) {
+        image_used(&p->failures, &picture, file);
         ok = write_found(p, &picture, file, path_name(file), err);
-    else
+    } else
         image_failed(&p->failures, &why);
     picture_free(&picture);
     return ok;
@@ -205,7 +206,8 @@ bool predict_run(const struct args *args, struct error *err)
     bool ok = open_predictor(&p, args, err) && (stream ? predict_stream(&p, err) : predict_files(&p, args, err));
     if (p.json.out)
         fputs(p.images ? "]\n" : "[]\n", p.json.out);
-    ok = draft_close(&p.json, ok, err) && ok && images_good(&p.failures, err);
+    ok = draft_close(&p.json, ok, err) && ok;
+    ok = images_end(&p.failures, ok, err);
     detector_free(&p.detector);
     session_close(&p.session);
     return ok;

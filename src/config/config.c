@@ -1,6 +1,7 @@
 #include "config/config.h"
 
 #include "base/memory.h"
+#include "base/name_index.h"
 #include "base/table.h"
 #include "base/text.h"
 #include "config/section.h"
@@ -74,19 +75,28 @@ static bool same_names(const struct texts *a, const struct texts *b)
     return same;
 }
 
+static bool classes_differ(struct config *config, struct error *err)
+{
+    const struct texts *names = &config->class_names;
+    struct name_index index;
+    bool ok = name_index_list(&index, names->count, names->at, strcmp, err);
+    for (int i = 0; ok && i < names->count; i++)
+        ok = name_index_first(&index, names->at[i]) == i
+          || misuse(err, "%s: '%.60s' stands there twice", config_place(config, "class_names").s, names->at[i])
+          || carry_on(config, err);
+    name_index_free(&index);
+    return ok;
+}
+
 static bool classes_agree(struct config *config, struct error *err)
 {
     static const char *const heads[] = { "model.arch.head.num_classes", "model.arch.aux_head.num_classes" };
     static const char *const lists[] = { "data.train.class_names", "data.val.class_names" };
     const struct texts *names = &config->class_names;
     const struct texts *other[] = { &config->train.class_names, &config->val.class_names };
-    bool ok = names->count > 0 || misuse(err, "%s: no class", config_place(config, "class_names").s)
-           || carry_on(config, err);
-    for (int i = 1; ok && i < names->count; i++)
-        for (int j = 0; ok && j < i; j++)
-            ok = strcmp(names->at[i], names->at[j]) != 0
-              || misuse(err, "%s: '%.60s' stands there twice", config_place(config, "class_names").s, names->at[i])
-              || carry_on(config, err);
+    bool ok = (names->count > 0 || misuse(err, "%s: no class", config_place(config, "class_names").s)
+               || carry_on(config, err))
+           && classes_differ(config, err);
     for (int i = 0; ok && i < 2; i++) {
         const char *classes = config_text(config, heads[i]);
         ok = (same_names(names, other[i])

@@ -81,12 +81,17 @@ void dataset_note(struct dataset *set, enum note_kind kind, const char *format, 
     char place[256];
     va_list args;
     note->count++;
-    if (note->first.count == PLACES)
+    if (dataset_note_full(set, kind))
         return;
     va_start(args, format);
     vsnprintf(place, sizeof place, format, args);
     va_end(args);
     keep(&note->first, place);
+}
+
+bool dataset_note_full(const struct dataset *set, enum note_kind kind)
+{
+    return set->notes[kind].first.count == PLACES;
 }
 
 /* Cuts box[axis] and its size to 0 .. side; returns by how much it was over. */

@@ -85,6 +85,7 @@ bool dataset_classes(struct dataset *, const char *const *class_names, int count
 
 /* Adds to a note; the place is formatted as by printf.  It cannot fail: without memory the place is not kept. */
 void dataset_note(struct dataset *, enum note_kind, const char *format, ...) PRINTF_LIKE(3, 4);
+bool dataset_note_full(const struct dataset *, enum note_kind);     /* further places are counted, not kept */
 void dataset_note_box(struct dataset *, enum note_kind, const struct annotation *);     /* its place */
 void dataset_forget_note(struct dataset *, enum note_kind);
 

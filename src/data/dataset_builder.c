@@ -39,7 +39,7 @@ bool build_classes(struct dataset_builder *b, const char *const *names, int coun
     for (int i = 0; i < count; i++)
         if (!build_category(b, i + 1, names[i], err))
             return false;
-    return true;
+    return name_index_list(&b->classes, count, names, strcmp, err);
 }
 
 static bool bounded(double v)
@@ -241,6 +241,7 @@ bool build_end(struct dataset_builder *b, struct dataset *out, const char *path,
 void build_free(struct dataset_builder *b)
 {
     dataset_free(&b->set);
+    name_index_free(&b->classes);
     free(b->pending);
     *b = (struct dataset_builder){0};
 }

@@ -1,6 +1,7 @@
 /* data/dataset_builder.h -- how a reader fills a dataset: in any order, by ids, and sorted once at the end. */
 #ifndef DATA_DATASET_BUILDER_H
 #define DATA_DATASET_BUILDER_H
+#include "base/name_index.h"
 #include "data/dataset.h"
 
 struct pending { struct annotation annotation; int64_t image, category; };
@@ -8,6 +9,7 @@ struct pending { struct annotation annotation; int64_t image, category; };
 struct dataset_builder {
     struct dataset set;
     int image_capacity, category_capacity;
+    struct name_index classes;  /* of build_classes; the names are borrowed */
     struct pending *pending; int pending_count, pending_capacity;
     bool clip, round;           /* boxes are cut at the border of their image, if its size is known; then corner and
                                  * size are rounded to whole pixels, half to even */

@@ -2,6 +2,7 @@
 #include "data/dataset.h"
 
 #include "base/memory.h"
+#include "base/name_index.h"
 #include "base/table.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,10 +51,18 @@ bool category_is_no_class(const struct category *category)
 struct matching {
     struct dataset *set;
     const char *const *names; int count;        /* of the classes */
+    struct name_index equal, alike;             /* of the classes: by strcmp, by class_name_compare */
     int *label;
     int *boxes;                                 /* [categories] */
     int *category;                              /* [classes] or -1 */
 };
+
+/* As class_find. */
+static int find_class(const struct matching *m, const char *name)
+{
+    const int class = name_index_first(&m->equal, name);
+    return class != NAME_ABSENT ? class : name_index_first(&m->alike, name);
+}
 
 /* Matches by name.  Of two categories of one name the one with boxes counts; two with boxes are an error. */
 static bool match_names(struct matching *m, int *matched, struct error *err)
@@ -61,7 +70,7 @@ static bool match_names(struct matching *m, int *matched, struct error *err)
     *matched = 0;
     for (int i = 0; i < m->set->category_count; i++) {
         const struct category *category = &m->set->categories[i];
-        const int class = class_find(m->names, m->count, category->name);
+        const int class = find_class(m, category->name);
         const int rival = class < 0 ? -1 : m->category[class];
         m->label[i] = -1;
         if (rival >= 0 && m->boxes[i] && m->boxes[rival])
@@ -135,6 +144,7 @@ static void note_absent_classes(const struct matching *m, const char *const *cat
     for (int i = 0; i < m->count; i++)
         if (m->category[i] < 0)
             dataset_note(m->set, NOTE_ABSENT_CLASS, "'%s', the nearest category is '%s'", m->names[i],
+                         dataset_note_full(m->set, NOTE_ABSENT_CLASS) ? "" :    /* not kept, and slow to find */
                          nearest_name(m->names[i], category_names, sizeof *category_names));
 }
 
@@ -168,7 +178,12 @@ bool dataset_labels(struct dataset *set, const char *const *class_names, int cou
     const char **classes = new_array((size_t)count + 1, sizeof *classes, err);
     m.boxes = new_array((size_t)set->category_count, sizeof *m.boxes, err);
     m.category = new_array((size_t)count, sizeof *m.category, err);
-    const bool ok = categories && classes && m.boxes && m.category && match(&m, categories, classes, err);
+    const bool ok = categories && classes && m.boxes && m.category
+                 && name_index_list(&m.equal, count, class_names, strcmp, err)
+                 && name_index_list(&m.alike, count, class_names, class_name_compare, err)
+                 && match(&m, categories, classes, err);
+    name_index_free(&m.alike);
+    name_index_free(&m.equal);
     free(m.category);
     free(m.boxes);
     free(classes);

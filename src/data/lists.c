@@ -47,11 +47,13 @@ static bool check_classes(const struct names *classes, const char *path, struct 
 {
     if (classes->count == 0)
         return fail(err, "%s: names no class", path);
-    for (int i = 0; i < classes->count; i++)
-        for (int j = 0; j < i; j++)
-            if (strcmp(classes->list[i], classes->list[j]) == 0)
-                return fail(err, "%s: names the class '%s' twice", path, classes->list[i]);
-    return true;
+    struct name_index index;
+    bool ok = name_index_list(&index, classes->count, (const char *const *)classes->list, strcmp, err);
+    for (int i = 0; ok && i < classes->count; i++)
+        ok = name_index_first(&index, classes->list[i]) == i
+          || fail(err, "%s: names the class '%s' twice", path, classes->list[i]);
+    name_index_free(&index);
+    return ok;
 }
 
 bool class_list_read(struct names *classes, const char *path, struct error *err)

@@ -5,12 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool picture_allowed(int width, int height, struct error *err)
+{
+    if (width < 1 || height < 1)
+        return fail(err, "an image of %d x %d pixels is empty", width, height);
+    return (width <= PICTURE_SIDE && height <= PICTURE_SIDE && (int64_t)width * height <= PICTURE_PIXELS)
+        || fail(err, "an image of %d x %d pixels is too large: at most %d million pixels, %d per side", width, height,
+                PICTURE_PIXELS / 1000000, PICTURE_SIDE);
+}
+
 bool picture_new(struct picture *picture, int width, int height, struct error *err)
 {
     *picture = (struct picture){0};
-    if (width < 1 || height < 1 || width > PICTURE_SIDE || height > PICTURE_SIDE
-        || (int64_t)width * height > PICTURE_PIXELS)
-        return fail(err, "a picture of %d x %d pixels is empty or too large", width, height);
+    if (!picture_allowed(width, height, err))
+        return false;
     const size_t bytes = 3 * (size_t)width * (size_t)height;
     picture->p = malloc(bytes);                 /* setting it would take a tenth of what reading it takes */
     if (!picture->p)

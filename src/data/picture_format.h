@@ -25,6 +25,9 @@ extern const struct picture_format picture_jpeg, picture_png;
 /* The format of a file that begins with these bytes; NULL and an error that says what else the file is. */
 const struct picture_format *picture_format_of(struct bytes start, const char *name, struct error *);
 
+/* Refuses a size that picture_new refuses. */
+bool picture_allowed(int width, int height, struct error *);
+
 /* picture_new with the name of the file in the error. */
 bool picture_room(struct picture *, int width, int height, const char *name, struct error *);
 

@@ -68,8 +68,11 @@ static bool measure(struct bytes head, struct bytes tail, bool whole, const char
 {
     const struct picture_format *format = picture_format_of(head, name, err);
     struct picture_head size;
+    struct error why = {0};
     if (!format || !format->head(&size, head, name, err))
         return false;
+    if (!picture_allowed(size.width, size.height, &why))
+        return fail(err, "%s: %s", name, why.text);
     *ending = format->ending(tail, whole, &size.orientation);
     out->width = size.orientation < 5 ? size.width : size.height;
     out->height = size.orientation < 5 ? size.height : size.width;

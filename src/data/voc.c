@@ -6,25 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int find_name(const char *const *names, int count, const char *name)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(names[i], name) == 0)
-            return i;
-    return -1;
-}
-
 static bool add_box(struct dataset_builder *b, const struct dataset_source *source, int64_t image,
                     const struct voc_box *box, const char *path, struct error *err)
 {
     const double w = box->x2 - box->x1, h = box->y2 - box->y1;
-    const int class = find_name(source->class_names, source->class_count, box->name);
+    const int class = name_index_first(&b->classes, box->name);
     const struct annotation a = {
         .id = b->pending_count + 1, .line = box->line, .area = w * h, .box = { box->x1, box->y1, w, h } };
     char at[512];
     snprintf(at, sizeof at, "%s:%d", path, box->line);
     if (class < 0)
         dataset_note(&b->set, NOTE_UNKNOWN_CLASS, "%s: '%s', the nearest class is '%s'", at, box->name,
+                     dataset_note_full(&b->set, NOTE_UNKNOWN_CLASS) ? "" :      /* not kept, and slow to find */
                      class_nearest(source->class_names, source->class_count, box->name));
     else if (w < 0 || h < 0)
         dataset_note(&b->set, NOTE_DEGENERATE, "%s", at);
@@ -108,7 +101,39 @@ bool voc_read(struct dataset_builder *b, const struct dataset_source *source, st
         && (source->image_list || note_left_out(b, source, err));
 }
 
-/* The categories of b become the classes met so far. */
+/* ---- the classes of a folder ---- */
+
+/* The names met so far: the first `distinct` are sorted and differ. */
+struct class_set { struct dataset_builder builder; struct names names; int distinct; };
+
+static void sort_classes(struct class_set *set)
+{
+    struct names *names = &set->names;
+    int kept = 0;
+    names_sort(names);
+    for (int i = 0; i < names->count; i++)
+        if (kept && strcmp(names->list[i], names->list[kept - 1]) == 0)
+            free(names->list[i]);
+        else
+            names->list[kept++] = names->list[i];
+    names->count = set->distinct = kept;
+}
+
+/* Sorts only after as many new names as were known, so that many classes take no quadratic time. */
+static bool add_class(struct class_set *set, const char *name, struct error *err)
+{
+    enum { FEW = 100 };
+    const struct names known = { .list = set->names.list, .count = set->distinct };
+    if (names_have(&known, name))
+        return true;
+    if (!names_add(&set->names, name, err))
+        return false;
+    if (set->names.count > 2 * set->distinct + FEW)
+        sort_classes(set);
+    return true;
+}
+
+/* b: of a class_set, its first member. */
 static bool collect_classes(struct dataset_builder *b, const struct dataset_source *source, int64_t id,
                             const char *stem, struct error *err)
 {
@@ -118,12 +143,8 @@ static bool collect_classes(struct dataset_builder *b, const struct dataset_sour
     (void)id;
     if (ok)
         open_file(&voc, path, &b->set);
-    for (int i = 0; ok && i < voc.count; i++) {
-        bool known = false;
-        for (int j = 0; j < b->set.category_count; j++)
-            known |= strcmp(b->set.categories[j].name, voc.boxes[i].name) == 0;
-        ok = known || build_category(b, b->set.category_count + 1, voc.boxes[i].name, err);
-    }
+    for (int i = 0; ok && i < voc.count; i++)
+        ok = add_class((struct class_set *)b, voc.boxes[i].name, err);
     voc_free(&voc);
     free(path);
     return ok;
@@ -133,16 +154,13 @@ bool voc_classes(struct names *classes, const char *folder, struct error *err)
 {
     const struct dataset_source source = { .img_path = folder, .ann_path = folder };
     const struct stem_folder folders[2] = { { folder, suffix } };
-    struct dataset_builder b = {0};
-    bool ok = each_stem(&b, &source, folders, collect_classes, err)
-           && (b.set.category_count || dataset_sound(&b.set, folder, err));
-    *classes = (struct names){0};
-    for (int i = 0; ok && i < b.set.category_count; i++)
-        ok = names_add(classes, b.set.categories[i].name, err);
-    build_free(&b);
+    struct class_set set = {0};
+    const bool ok = each_stem(&set.builder, &source, folders, collect_classes, err)
+                 && (set.names.count || dataset_sound(&set.builder.set, folder, err));
+    build_free(&set.builder);
+    sort_classes(&set);
     if (!ok)
-        names_free(classes);
-    else
-        names_sort(classes);
+        names_free(&set.names);
+    *classes = set.names;
     return ok;
 }

@@ -217,18 +217,27 @@ static bool keep_backbone(const struct params *params, struct tensors *t, struct
     return true;
 }
 
+static bool warn_of_random_weights(const char *key, const char *word, struct names *notes, struct error *err)
+{
+    struct text line = {0};
+    text_add(&line, "WARNING: %s is %s and names no file; nothing is downloaded, so training starts from random "
+             "weights: give --weights FILE or %s=FILE, or set it to false if that is meant", key, word, key);
+    const bool ok = text_ok(&line, err) && names_add(notes, line.s, err);
+    text_free(&line);
+    return ok;
+}
+
 bool model_pretrain(struct model *model, real *array, struct names *notes, struct error *err)
 {
     static const struct word words[] = { { "", 0 },     { "false", 0 }, { "no", 0 },  { "off", 0 }, { "False", 0 },
                                          { "true", 1 }, { "yes", 1 },   { "on", 1 },  { "True", 1 }, {0} };
-    const char *path = config_text(model->config, "model.arch.backbone.pretrain");
-    path = path ? path : config_text(model->config, "model.arch.backbone.pretrained");
+    static const char *const keys[] = { "model.arch.backbone.pretrain", "model.arch.backbone.pretrained" };
+    const char *key = config_text(model->config, keys[0]) ? keys[0] : keys[1];
+    const char *path = config_text(model->config, key);
     const struct word *word = path ? find_row(path, words, sizeof *words) : words;
     struct tensors t = {0};
     if (word)
-        return !word->value
-            || names_add(notes, "WARNING: model.arch.backbone names no file to start from and nothing is downloaded: "
-                         "training starts from RANDOM weights", err);
+        return !word->value || warn_of_random_weights(key, path, notes, err);
     const bool ok = read_tensors(model, path, &t, err) && keep_backbone(&model->params, &t, err)
                  && take_all(model, &t, path, "backbone.", LOAD_TO_TRAIN, array, notes, err);
     tensors_free(&t);

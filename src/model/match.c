@@ -182,8 +182,9 @@ static bool shape_as_parameters(const struct params *params, struct tensors *t, 
 static bool same_classes(const struct network *own, const struct network *theirs, const char *path, struct error *err)
 {
     return own->classes == theirs->classes || theirs->classes == 0
-        || fail(err, "%s: the head has %d class%s, the file has %d", path, own->classes, own->classes == 1 ? "" : "es",
-                theirs->classes);
+        || fail(err, "%s: the head has %d class%s, the file has %d; ONNX and ncnn files fit only a head of as many "
+                "classes, training takes others from .ckpt and .safetensors files", path, own->classes,
+                own->classes == 1 ? "" : "es", theirs->classes);
 }
 
 bool model_match(struct model *m, struct network *theirs, const char *path, struct tensors *t, struct error *err)

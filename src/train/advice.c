@@ -10,9 +10,33 @@
 
 struct plan_of_run {
     const struct config *config;
-    int images, batches;                /* of an epoch; 0: not known */
-    long steps;                         /* of the optimiser, in the whole run */
+    int images;                         /* 0: not known */
+    int batch;                          /* of the configuration, or the one advised */
+    long steps;                         /* of the optimiser, in the whole run with that batch */
 };
+
+static long steps_with(const struct plan_of_run *run, int batch)
+{
+    const struct schedule_config *s = &run->config->schedule;
+    return (long)((loader_steps(run->images, batch, true) - 1) / s->accumulate + 1) * s->total_epochs;
+}
+
+/* For messages that give the steps of the run. */
+static const char *of_batch(const struct plan_of_run *run)
+{
+    return run->batch == run->config->batch_size ? "" : " with the batch advised";
+}
+
+/* Steps that the average of the weights looks back; 0: there is none. */
+static double average_memory(const struct config *config)
+{
+    return config->model.averager == AVERAGER_EMA ? 1 / (1 - config->model.decay) : 0;
+}
+
+static bool average_fits(const struct config *config, long steps)
+{
+    return average_memory(config) <= 1.001 * (double)steps;
+}
 
 static bool add_warning(const struct config *config, const char *path, const struct text *text, struct names *warnings,
                         struct error *err)
@@ -30,7 +54,8 @@ static void judge_warmup(const struct plan_of_run *run, struct text *text)
 {
     const int warmup = run->config->schedule.warmup.steps;
     if (run->images && 2L * warmup > run->steps)
-        text_add(text, "is %d, but the steps of the run are %ld; try %ld", warmup, run->steps, run->steps / 10);
+        text_add(text, "is %d, but the steps of the run are %ld%s; try %ld", warmup, run->steps, of_batch(run),
+                 run->steps / 10);
 }
 
 static void judge_cosine(const struct plan_of_run *run, struct text *text)
@@ -52,30 +77,40 @@ static void judge_evaluations(const struct plan_of_run *run, struct text *text)
 
 static void judge_average(const struct plan_of_run *run, struct text *text)
 {
-    const double decay = run->config->model.decay, memory = 1 / (1 - decay), steps = (double)run->steps;
-    if (run->images && run->config->model.averager == AVERAGER_EMA && memory > 1.001 * steps)
-        text_add(text, "is %.6g, an average over %.0f steps, but the steps of the run are %.0f; try %.4g", decay,
-                 memory, steps, steps > 5 ? 1 - 5 / steps : 0);
+    const double steps = (double)run->steps;
+    if (run->images && !average_fits(run->config, run->steps))
+        text_add(text, "is %.6g, an average over %.0f steps, but the steps of the run are %.0f%s; try %.4g",
+                 run->config->model.decay, average_memory(run->config), steps, of_batch(run),
+                 steps > 5 ? 1 - 5 / steps : 0);
 }
 
-/* The largest batch that gives at least eight steps per epoch and leaves out at most a quarter of the images. */
-static int suitable_batch(int images)
+static bool leaves_out_many(int images, int batch) { return batch > images || 4L * (images % batch) > images; }
+
+/* The largest batch that gives at least eight steps per epoch and leaves out at most a quarter of the images; a smaller
+ * one, if a batch of at least SMALL gives the run as many steps as the average looks back. */
+static int suitable_batch(const struct plan_of_run *run)
 {
-    int batch = most(images / 8, 1);
-    while (4L * (images % batch) > images)
+    enum { SMALL = 4 };
+    int batch = most(run->images / 8, 1);
+    while (leaves_out_many(run->images, batch))
         batch--;
+    for (int smaller = batch; smaller >= SMALL; smaller--)
+        if (!leaves_out_many(run->images, smaller) && average_fits(run->config, steps_with(run, smaller)))
+            return smaller;
     return batch;
 }
 
 static void judge_batch(const struct plan_of_run *run, struct text *text)
 {
-    const int batch = run->config->batch_size, images = run->images, left_out = images % batch;
-    if (images && batch > images)
-        text_add(text, "is %d, but there are %d training images; try %d", batch, images,
-                 suitable_batch(images));
-    else if (images && 4L * left_out > images)
-        text_add(text, "is %d: each epoch leaves out %d of the %d training images; try %d", batch, left_out, images,
-                 suitable_batch(images));
+    const int batch = run->config->batch_size, images = run->images;
+    if (run->batch == batch)
+        return;
+    if (batch > images)
+        text_add(text, "is %d, but there %s %d training image%s; try %d", batch, images == 1 ? "is" : "are", images,
+                 images == 1 ? "" : "s", run->batch);
+    else
+        text_add(text, "is %d: each epoch leaves out %d of the %d training images; try %d", batch, images % batch,
+                 images, run->batch);
 }
 
 static void judge_resize(const struct plan_of_run *run, struct text *text)
@@ -106,13 +141,12 @@ static const struct { const char *path; void (*judge)(const struct plan_of_run *
 
 bool config_advice(const struct config *config, int train_images, struct names *warnings, struct error *err)
 {
-    const int each = config->schedule.accumulate;
-    struct plan_of_run run = { config, train_images, 0, 0 };
+    struct plan_of_run run = { config, train_images, config->batch_size, 0 };
     bool ok = true;
-    if (train_images) {
-        run.batches = loader_steps(train_images, config->batch_size, true);
-        run.steps = (long)((run.batches - 1) / each + 1) * config->schedule.total_epochs;
-    }
+    if (train_images && leaves_out_many(train_images, config->batch_size))
+        run.batch = suitable_batch(&run);
+    if (train_images)
+        run.steps = steps_with(&run, run.batch);
     for (size_t i = 0; ok && i < sizeof rules / sizeof *rules; i++) {
         struct text text = {0};
         rules[i].judge(&run, &text);

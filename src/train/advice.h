@@ -10,6 +10,7 @@
  *     model.weight_averager.decay       an average over more steps, 1 / (1 - decay), than the run has
  *     device.batchsize_per_gpu          more than the images, or an epoch leaves out more than a quarter of them
  *     data.val.resize, pipeline.normalize      other than data.train's
+ * If a batch is advised, the steps of the run are those with it, so that all advice can be followed at once.
  * train_images 0: not known; then what depends on it is not judged. */
 bool config_advice(const struct config *, int train_images, struct names *warnings, struct error *);
 
