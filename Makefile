@@ -152,9 +152,10 @@ fuzz:
 	sh tests/soak/fuzz.sh 60
 oracle: $(BUILD)/tests/oracle_dump
 	python3 tests/oracle/oracle.py --rounds 3 configs/*.yml
-soak: nanodet
+soak: nanodet $(BUILD)/tests/parity
 	sh tests/soak/fuzz.sh 600
 	sh tests/kill_resume.sh ./nanodet 100
+	NANODET_ISA=ref build/tests/parity ../shared/parity/models
 	python3 tests/deploy/accuracy.py onnxruntime-fp32 onnxruntime-fp16 openvino-fp32 openvino-fp16 ncnn-fp32 ncnn-fp16
 bench: nanodet $(BUILD)/tests/bench_load $(BUILD)/tests/bench_assign
 	python3 tests/bench/bench.py $(if $(BENCH),$(BENCH),--out docs/figures.md)

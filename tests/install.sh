@@ -11,7 +11,7 @@ export PKG_CONFIG_PATH LD_LIBRARY_PATH
 flags=$(pkg-config --cflags --libs nanodet)
 ${CC:-cc} -std=c99 -Wall -Wextra -Werror docs/examples/detect.c $flags -o "$to/detect"
 "$to/bin/nanodet" --version
-[ "$("$to/bin/nanodet" --version)" = "nanodet $(pkg-config --modversion nanodet)" ]
+[ "$("$to/bin/nanodet" --version | head -n 1)" = "nanodet $(pkg-config --modversion nanodet)" ]
 "$to/detect" 2> "$to/said" || [ $? = 2 ]
 grep -q usage "$to/said"
 "$to/detect" "$to/none.yml" "$to/none.pth" "$to/none.jpg" 2> "$to/said" && exit 1

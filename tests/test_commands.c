@@ -33,7 +33,8 @@ static void test_test_writes_score_and_detections(void **state)
     works("test", config, "--weights", weights, NULL);
     refused(2, "--weights", "test", config, NULL);
     refused(1, "none.ckpt", "test", config, "--weights", "none.ckpt", NULL);
-    refused(1, "the head has 1 class, the file has 5", "test", config, "--weights", weights, "model.arch.head.num_classes=1",
+    refused(1, "the head has 1 class, the file has 5", "test", config, "--weights", weights,
+            "model.arch.head.num_classes=1",
             "model.arch.aux_head.num_classes=1", "class_names=[thing]", NULL);
     refused(2, "clas_names", "test", config, "--weights", weights, "clas_names=[thing]", NULL);
     refused(1, "/no/folder", "test", config, "--weights", weights, "--json", "/no/folder/x.json", NULL);
@@ -254,8 +255,8 @@ static void test_export_writes_what_detects_the_same(void **state)
     refused(2, "did you mean nms", "export", config, "--weights", weights, "--out", "x", "--output", "nsm", NULL);
     refused(2, "must end in .param", "export", config, "--weights", weights, "--out", "x", "--format", "ncnn", NULL);
     refused(2, "no such format", "export", config, "--weights", weights, "--out", "x", "--format", "onyx", NULL);
-    refused(2, "ends as files of onnx do", "export", config, "--weights", weights, "--out", "x.onnx", "--format", "ncnn",
-            NULL);
+    refused(2, "ends as files of onnx do", "export", config, "--weights", weights, "--out", "x.onnx", "--format",
+            "ncnn", NULL);
     refused(2, "would overwrite", "export", config, "--weights", weights, "--out", weights, NULL);
     refused(2, "would overwrite", "test", config, "--weights", weights, "--json", in_folder("data/val.json"), NULL);
     refused(2, "would overwrite", "test", config, "--weights", weights, "--json", "s.json", "--dets", "s.json", NULL);

@@ -95,7 +95,8 @@ static void test_scores_are_the_same(void **state)
     (void)state;
     snprintf(folder_key, sizeof folder_key, "data.val.img_path=%s", images);
     snprintf(file_key, sizeof file_key, "data.val.ann_path=%s", in_folder("data/val.json"));
-    works("test", config, "--weights", best, "--json", in_folder("with.json"), "--dets", in_folder("with_dets.json"), NULL);
+    works("test", config, "--weights", best, "--json", in_folder("with.json"), "--dets", in_folder("with_dets.json"),
+          NULL);
     works("test", "--weights", best, "data.val.name=CocoDataset", folder_key, file_key, "--json",
           in_folder("without.json"), "--dets", in_folder("without_dets.json"), NULL);
     assert_same_file("with.json", "without.json");

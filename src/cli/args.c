@@ -165,8 +165,8 @@ bool args_json_name(const struct args *args, const char *option, const char *pat
 {
     const char *dot = strrchr(path_name(path), '.');
     return !dot || strcmp(dot, ".json") == 0 || folder_exists(path)
-        || misuse(err, "%s: --%s %.200s: the file will hold JSON; let its name end in .json", args->command->name, option,
-                  path);
+        || misuse(err, "%s: --%s %.200s: the file will hold JSON; let its name end in .json", args->command->name,
+                  option, path);
 }
 
 bool args_outputs_apart(const struct args *args, const char *const *more, int count, struct error *err)

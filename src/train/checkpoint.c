@@ -168,8 +168,8 @@ bool checkpoint_write(const char *path, const struct optimizer *o, const struct 
                       struct error *err)
 {
     struct tensors t = {0};
-    const bool ok = give_numbers(o, s, &t, err) && give_digests(s, &t, err) && file_config_add(description, &t, err) && give_all(o, &t, err)
-                 && safetensors_write(path, &t, err);
+    const bool ok = give_numbers(o, s, &t, err) && give_digests(s, &t, err) && file_config_add(description, &t, err)
+                 && give_all(o, &t, err) && safetensors_write(path, &t, err);
     tensors_free(&t);
     return ok;
 }

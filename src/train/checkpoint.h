@@ -4,8 +4,8 @@
  *     ema.NAME       its average, where one is kept
  *     moment1.NAME, moment2.NAME      of the trained ones, as far as the optimiser has them
  *
- * Everything else is metadata: the counters and digests below, the learning rates, which are a recursion (schedule.h), and the
- * description of the model (model/file_config.h).  Random numbers need no state, since they are drawn from
+ * Everything else is metadata: the counters and digests below, the learning rates, which are a recursion (schedule.h),
+ * and the description of the model (model/file_config.h).  Random numbers need no state, since they are drawn from
  * (seed, epoch, place) and (seed, step). */
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H

@@ -312,7 +312,7 @@ static void log_and_free(struct trainer *t, struct names *notes)
     names_free(notes);
 }
 
-/* The training set must be the one of the checkpoint.  Scores of another validation set do not compare with the best. */
+/* The training set must be that of the checkpoint.  Scores of another validation set do not compare with the best. */
 static bool same_data(struct trainer *t, const struct standing *now, struct error *err)
 {
     if (t->at.images != now->images || t->at.batch > t->batches)
