@@ -12,7 +12,7 @@ bool record_open(struct record *r, const struct config *config, FILE *screen, st
     *r = (struct record){ .config = config };
     struct error why;
     if (!make_folders(config->save_dir, &why))
-        return fail(err, "%s: cannot be made: %s", config_place(config, "save_dir").s, why.text);
+        return fail(err, "%s: %s: cannot be made: %s", config_place(config, "save_dir").s, config->save_dir, why.text);
     char *log = path_join(config->save_dir, "train.log", err);
     r->metrics = path_join(config->save_dir, "metrics.csv", err);
     r->eval = path_join(config->save_dir, "eval.csv", err);
