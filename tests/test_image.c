@@ -240,6 +240,8 @@ static void arithmetic_coding_gets_no_large_memory(void **state)
         if (file.p[i] == 0xff && file.p[i + 1] == 0xc9)
             memcpy(file.p + i + 5, "\x40\x00\x40\x00", 4);
     refuse(file.p, size, "16384 x 16384 pixels in");
+    int width, height;
+    assert_false(picture_decode_size(file.p, size, "small", &width, &height, NULL));    /* without decoding, too */
     picture_free(&p);
     picture_free(&q);
     bytes_free(&file);

@@ -3,8 +3,8 @@
 
     detect_onnx.py [--resize stretch|keep|letterbox] [--score 0.35] MODEL.onnx IMAGE...
 
-MODEL.onnx is of `nanodet export --format onnx` with any --output.  --resize is what data.val.resize says.  `keep`
-needs a model exported with --any-size.
+MODEL.onnx is of `nanodet export --format onnx` with any --output.  --resize overrides data.val.resize, which the file
+tells.  `keep` needs a model exported with --any-size.
 """
 import argparse
 import json
@@ -32,7 +32,7 @@ def detections(session, model, data, score):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--resize", choices=["stretch", "keep", "letterbox"], default="stretch")
+    parser.add_argument("--resize", choices=["stretch", "keep", "letterbox"])
     parser.add_argument("--score", type=float, default=0.35)
     parser.add_argument("model")
     parser.add_argument("images", nargs="+")
@@ -40,13 +40,13 @@ def main():
     session = onnxruntime.InferenceSession(arguments.model, providers=["CPUExecutionProvider"])
     metadata = session.get_modelmeta().custom_metadata_map
     model = {key: json.loads(metadata[key]) for key in
-             ("class_names", "input_size", "mean_bgr", "deviation_bgr", "strides", "prior_offset")}
+             ("class_names", "resize", "resize_to", "mean_bgr", "deviation_bgr", "strides", "prior_offset")}
     for file in arguments.images:
         image = cv2.imread(file)
         if image is None:
             sys.exit(f"{file}: cannot be read")
-        data, placement = prepare(image, model["input_size"], arguments.resize, model["mean_bgr"],
-                                  model["deviation_bgr"])
+        data, placement = prepare(image, model["resize_to"], arguments.resize or model["resize"],
+                                  model["mean_bgr"], model["deviation_bgr"])
         boxes, scores, labels = detections(session, model, data, arguments.score)
         show(file, to_image(boxes, placement, image), scores, labels, model["class_names"])
 

@@ -207,10 +207,11 @@ static bool summarise_run(struct checker *k, struct model *model, struct error *
     if (!training_memory(model, c->batch_size, &bytes, err)
         || !training_seconds(model, k->args->threads, &seconds, err))
         return false;
+    const double minutes = images * seconds / 60;
     text_add(&k->summary, "training: total_epochs %d, steps per epoch %d, batch %d; memory %.0f MB of %.0f MB; "
-             "time about %.0f min (%.0f ms per image, without loading and evaluation)\n", c->schedule.total_epochs,
-             steps, c->batch_size, (double)bytes / 1e6, (double)machine_memory() / 1e6, ceil(images * seconds / 60),
-             1e3 * seconds);
+             "time %s%.0f min (%.0f ms per image, without loading and evaluation)\n", c->schedule.total_epochs, steps,
+             c->batch_size, (double)bytes / 1e6, (double)machine_memory() / 1e6, minutes < 1 ? "below " : "about ",
+             ceil(minutes), 1e3 * seconds);
     return true;
 }
 

@@ -170,6 +170,14 @@ static void read_rows(struct reader *r, struct picture *picture, const struct re
         jpeg_finish_decompress(&r->jpeg);
 }
 
+bool jpeg_allowed(int width, int height, size_t bytes, const char *name, struct error *err)
+{
+    const uint64_t pixels = (uint64_t)width * (uint64_t)height;
+    return pixels <= SMALL || pixels / 512 <= bytes
+        || fail(err, "%s: JPEG: %d x %d pixels in %zu bytes: truncated, or made to exhaust memory", name, width, height,
+                bytes);
+}
+
 static bool read_picture(struct reader *r, struct picture *picture, const struct region *region, struct bytes file)
 {
     const struct jpeg_decompress_struct *jpeg = &r->jpeg;
@@ -178,12 +186,8 @@ static bool read_picture(struct reader *r, struct picture *picture, const struct
         return r->all_rows;
     }
     reader_begin(r, file);
-    /* A block of 8 x 8 takes a bit at least (arithmetic coding may do with less, but not for a photograph), so that a
-     * small file, unless cut, is of no large picture. */
-    const uint64_t pixels = (uint64_t)jpeg->image_width * jpeg->image_height;
-    if (pixels > SMALL && pixels / 512 > file.size)
-        return fail(r->err, "%s: JPEG: %u x %u pixels in %zu bytes: truncated, or made to exhaust memory", r->name,
-                    jpeg->image_width, jpeg->image_height, file.size);
+    if (!jpeg_allowed((int)jpeg->image_width, (int)jpeg->image_height, file.size, r->name, r->err))
+        return false;
     r->jpeg.scale_num = 1;
     r->jpeg.scale_denom = 1u << (region ? region->halved : 0);
     jpeg_calc_output_dimensions(&r->jpeg);

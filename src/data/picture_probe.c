@@ -62,8 +62,9 @@ const struct picture_format *picture_format_of(struct bytes start, const char *n
     return NULL;
 }
 
-/* head and tail are the first and the last bytes, or both all of the file.  ending: unknown if tail does not tell. */
-static bool measure(struct bytes head, struct bytes tail, bool whole, const char *name, struct picture_probe *out,
+/* head and tail are the first and the last bytes of so many, or both all of the file.  ending: unknown if tail does not
+ * tell. */
+static bool measure(struct bytes head, struct bytes tail, size_t bytes, const char *name, struct picture_probe *out,
                     enum picture_ending *ending, struct error *err)
 {
     const struct picture_format *format = picture_format_of(head, name, err);
@@ -73,7 +74,9 @@ static bool measure(struct bytes head, struct bytes tail, bool whole, const char
         return false;
     if (!picture_allowed(size.width, size.height, &why))
         return fail(err, "%s: %s", name, why.text);
-    *ending = format->ending(tail, whole, &size.orientation);
+    if (format == &picture_jpeg && !jpeg_allowed(size.width, size.height, bytes, name, err))
+        return false;
+    *ending = format->ending(tail, tail.size == bytes, &size.orientation);
     out->width = size.orientation < 5 ? size.width : size.height;
     out->height = size.orientation < 5 ? size.height : size.width;
     out->complete = *ending == ENDING_COMPLETE;
@@ -85,15 +88,16 @@ bool picture_decode_size(const void *p, size_t size, const char *name, int *widt
     const struct bytes file = { (unsigned char *)(uintptr_t)p, size };      /* read only */
     struct picture_probe probe;
     enum picture_ending ending;
-    if (!measure(file, file, true, name, &probe, &ending, err))
+    if (!measure(file, file, size, name, &probe, &ending, err))
         return false;
     *width = probe.width;
     *height = probe.height;
     return true;
 }
 
-/* The first and the last bytes of a file of more than both.  false: it is none, or cannot be read. */
-static bool read_ends(const char *path, unsigned char head[PART], unsigned char tail[PART])
+/* The first and the last bytes of a file of more than both, and how many it has.  false: it is none, or cannot be
+ * read. */
+static bool read_ends(const char *path, unsigned char head[PART], unsigned char tail[PART], size_t *bytes)
 {
     struct stat info;
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -101,6 +105,7 @@ static bool read_ends(const char *path, unsigned char head[PART], unsigned char 
                  && pread(fd, head, PART, 0) == PART && pread(fd, tail, PART, info.st_size - PART) == PART;
     if (fd >= 0)
         close(fd);
+    *bytes = ok ? (size_t)info.st_size : 0;
     return ok;
 }
 
@@ -108,7 +113,7 @@ static bool probe_whole(const char *path, struct picture_probe *out, struct erro
 {
     struct bytes file;
     enum picture_ending ending;
-    const bool ok = file_read(&file, path, err) && measure(file, file, true, path, out, &ending, err)
+    const bool ok = file_read(&file, path, err) && measure(file, file, file.size, path, out, &ending, err)
                  && (out->complete || begins(file, 0, picture_jpeg.magic) || fail(err, "%s: PNG: truncated", path));
     bytes_free(&file);
     return ok;
@@ -118,9 +123,10 @@ bool picture_probe(const char *path, struct picture_probe *out, struct error *er
 {
     unsigned char head[PART], tail[PART];
     enum picture_ending ending = ENDING_UNKNOWN;
+    size_t bytes;
     *out = (struct picture_probe){0};
-    if (read_ends(path, head, tail)
-        && measure((struct bytes){ head, PART }, (struct bytes){ tail, PART }, false, path, out, &ending, NULL)
+    if (read_ends(path, head, tail, &bytes)
+        && measure((struct bytes){ head, PART }, (struct bytes){ tail, PART }, bytes, path, out, &ending, NULL)
         && ending != ENDING_UNKNOWN)
         return true;
     return probe_whole(path, out, err);

@@ -89,6 +89,12 @@ static int other_classes(const struct model *model, const struct weights_report 
 
 static const char *plural(int count) { return count == 1 ? "" : "es"; }
 
+/* Four rows per bin of the distances look like four classes. */
+static const char *or_bins(const struct weights_report *r)
+{
+    return r->more_rows % 4 ? "" : ", or another reg_max";
+}
+
 static bool note_misfits(const struct model *model, const char *path, const struct weights_report *r,
                          struct names *notes, struct error *err)
 {
@@ -96,8 +102,8 @@ static bool note_misfits(const struct model *model, const char *path, const stru
     struct text line = {0};
     if (!classes)
         return note_names(notes, path, "does not fit the model, left at the initial values", &r->misfit, err);
-    text_add(&line, "%s: the head has %d class%s, the file has %d: the %d tensors that depend on it start anew", path,
-             own, plural(own), classes, r->misfit.count);
+    text_add(&line, "%s: the head has %d class%s, the file has %d%s: the %d tensors that depend on it start anew", path,
+             own, plural(own), classes, or_bins(r), r->misfit.count);
     const bool ok = text_ok(&line, err) && names_add(notes, line.s, err);
     text_free(&line);
     return ok;
@@ -108,7 +114,8 @@ static bool judge(const struct model *model, const char *path, enum load_for pur
 {
     const int own = model->shape.num_classes, classes = other_classes(model, r);
     if (purpose == LOAD_TO_RUN && classes)
-        return fail(err, "%s: the head has %d class%s, the file has %d", path, own, plural(own), classes);
+        return fail(err, "%s: the head has %d class%s, the file has %d%s", path, own, plural(own), classes,
+                    or_bins(r));
     if (purpose == LOAD_TO_RUN && r->misfit.count)
         return refuse(path, "does not fit the model", &r->misfit, err);
     if (purpose == LOAD_TO_RUN && r->missing.count)

@@ -349,6 +349,8 @@ static bool start_anew(struct trainer *t, struct error *err)
     real *values = t->model.params.value;
     struct names notes = {0};
     model_start(&t->model);
+    if (!t->options.weights && *weights && !file_exists(weights))
+        return fail(err, "%s: no such file: %s", config_place(t->config, "schedule.load_model").s, weights);
     const bool ok = *weights ? model_load(&t->model, weights, LOAD_TO_TRAIN, values, &notes, err)
                              : model_pretrain(&t->model, values, &notes, err);
     log_and_free(t, &notes);
