@@ -448,8 +448,10 @@ static const struct row {
     { "unknown key", ALL, { "set schedule.epochs=3" }, "222-2", "schedule.epochs", NULL, NULL },
     { "levels unlike strides", ALL, { "set model.arch.head.strides=[8, 16]" }, "222-0", "strides", NULL, NULL },
     { "channels that do not fit", ALL, { "set model.arch.fpn.in_channels=[9]" }, "222-0", "in_channels", NULL, NULL },
-    { "weights missing", ALL, { "set schedule.load_model=@/none.pth" }, "110-0", "schedule.load_model: no such file: ", NULL, NULL },
-    { "weights called true", ALL, { "set schedule.load_model=true" }, "110-0", "schedule.load_model: no such file: true", NULL, NULL },
+    { "weights missing", ALL, { "set schedule.load_model=@/none.pth" }, "110-0", "schedule.load_model: no such file: ",
+      NULL, NULL },
+    { "weights called true", ALL, { "set schedule.load_model=true" }, "110-0",
+      "schedule.load_model: no such file: true", NULL, NULL },
     { "save_dir that cannot be made", ALL, { "set save_dir=/dev/null/x" }, "110-0",
       "save_dir: /dev/null/x: cannot be made", NULL, NULL },
 };

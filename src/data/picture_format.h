@@ -28,8 +28,8 @@ const struct picture_format *picture_format_of(struct bytes start, const char *n
 /* Refuses a size that picture_new refuses. */
 bool picture_allowed(int width, int height, struct error *);
 
-/* Refuses a JPEG of so many bytes that is made to exhaust memory: a block of 8 x 8 takes a bit at least (arithmetic coding
- * may do with less, but not for a photograph), so that a small file, unless cut, is of no large picture. */
+/* Refuses a JPEG of so many bytes that is made to exhaust memory: a block of 8 x 8 takes a bit at least (arithmetic
+ * coding may do with less, but not for a photograph), so that a small file, unless cut, is of no large picture. */
 bool jpeg_allowed(int width, int height, size_t bytes, const char *name, struct error *);
 
 /* picture_new with the name of the file in the error. */

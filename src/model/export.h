@@ -23,8 +23,9 @@ extern const struct export_format export_formats[];
 /* The file gets its name once model_verify finds that it detects as the model does: to 1e-4 of the largest output, with
  * weights of 16 bits to 0.05.  Besides weights it holds, where the format has a place for that, what detecting needs:
  * class_names, input_size (width, height, padded to what the network takes), resize and resize_to (of an image, before
- * the padding), mean_bgr and deviation_bgr, strides, reg_max, prior_offset (of the points that boxes are seen from, in
- * strides), folded.  Safetensors files also describe their model (model/file_config.h).  Exit 2 if the path does not end as the format wants. */
+ * the padding), mean_bgr and deviation_bgr, strides, reg_max, prior_offset (of the points that boxes are seen from,
+ * in strides), folded.  Safetensors files also describe their model (model/file_config.h).  Exit 2 if the path does not
+ * end as the format wants. */
 bool model_export(struct model *, const char *path, const struct export_format *, const struct export_options *,
                   struct verification *, struct error *);
 #endif
