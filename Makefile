@@ -65,6 +65,9 @@ $(BUILD)/objects/%.o: %.c
 # The plain kernels call the C library where others have vectors, of which Clang would warn.
 $(BUILD)/src/kernel/isa_ref.o $(BUILD)/double/src/kernel/isa_ref.o: EXTRA += -Wno-pass-failed
 
+# The plain twin of a matrix unit would take minutes without optimisation.
+$(BUILD)/src/kernel/tiles_ref.o: EXTRA += -O2
+
 # One body, compiled once an instruction set.  Their tables are all that they export.  With sanitizers -O3 takes minutes.
 FAST = $(if $(SANITIZE),,-O3) -ffp-contract=fast -fno-math-errno -fno-trapping-math
 $(BUILD)/src/kernel/isa_neon.o:   EXTRA += $(FAST)

@@ -113,6 +113,7 @@ prepare_python()
     echo "pip install$unknown"
     setup python3 python3-venv
     python3 -m venv --system-site-packages build/python >> "$logs/python" 2>&1
+    hash -r                                     # python3 is another one now
     install="timeout 300 build/python/bin/pip install -q --ignore-installed"
     $install $unknown >> "$logs/python" 2>&1 && return
     for package in $unknown; do
@@ -148,8 +149,8 @@ cmocka()
 }
 
 # tests_without TEST...: all the others, the longest first, so that none is left running alone.
-longest="test_conv_norm test_train test_deploy test_commands test_enhanced test_onnx_python test_ncnn_python
-    test_backbones"
+longest="test_train test_onnx_python test_configs test_defects test_described test_conv_norm test_conv_tiles
+    test_merge test_deploy test_export test_ncnn_python test_backbones"
 tests_without()
 {
     for test in $longest $(basename -s .c tests/test_*.c) float_gradients float_transformer; do
@@ -267,7 +268,8 @@ fuzz sanitized build/address,undefined
 # The thread sanitizer wants addresses where it looks for them: some systems spread them too far.  Under it the tests of
 # whole trainings would take minutes, and a short training stands for them; so would some tests of what one thread does.
 stage "building, thread sanitizer"
-slow="$slow test_train test_export test_deploy test_merge test_kernel_conv test_kernel_rows" scenes=build/thread/scenes
+slow="$slow test_train test_train_command test_described test_defects test_scale test_export test_deploy test_merge"
+slow="$slow test_kernel_conv test_kernel_rows" scenes=build/thread/scenes
 build SANITIZE=thread tests build/thread/nanodet
 stage "tests, thread sanitizer"
 runner=$(setarch "$(uname -m)" -R true 2>/dev/null && echo setarch "$(uname -m)" -R)

@@ -5,7 +5,7 @@
 # Debian's packages into build/arm64/root; nothing is installed.  Ends with a line `N passed, N failed, N skipped`.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-build=build/arm64 root=$PWD/build/arm64/root apt=$PWD/build/arm64/apt passed=0 failed=0
+build=build/arm64 root=$PWD/build/arm64/root apt=$PWD/build/arm64/apt passed=0 failed=0 tried=
 model=../shared/parity/models/v0_m_0.5x
 tests="test_kernel_conv test_kernel_rows test_kernel_exp float_gradients"
 
@@ -35,18 +35,16 @@ unpack_libraries()
     touch "$root/whole"
 }
 
-# try NAME COMMAND...: under emulation, with the kernels for NEON.
+# try NAME COMMAND...: in the background, under emulation, with the kernels for NEON.
 try()
 {
-    name=$1 log=$build/log
+    name=$1
     shift
-    if qemu-aarch64-static -L "$root" -E NANODET_ISA=neon "$@" > "$log" 2>&1; then
-        passed=$((passed + 1))
-    else
-        cat "$log"
-        echo "FAIL arm64 $name"
-        failed=$((failed + 1))
-    fi
+    {
+        qemu-aarch64-static -L "$root" -E NANODET_ISA=neon "$@" > "$build/log-$name" 2>&1
+        echo $? > "$build/log-$name.status"
+    } &
+    tried="$tried $name"
 }
 
 for program in aarch64-linux-gnu-gcc qemu-aarch64-static apt-get dpkg-deb; do
@@ -67,6 +65,16 @@ fi
 for test in $tests; do
     try "$test" "$build/tests/$test"
 done
-[ ! -e "$model" ] || try "$model" "$build/tests/parity" "$model"
+[ ! -e "$model" ] || try "$(basename "$model")" "$build/tests/parity" "$model"
+wait
+for name in $tried; do
+    if [ "$(cat "$build/log-$name.status")" = 0 ]; then
+        passed=$((passed + 1))
+    else
+        cat "$build/log-$name"
+        echo "FAIL arm64 $name"
+        failed=$((failed + 1))
+    fi
+done
 echo "$passed passed, $failed failed, 0 skipped"
 [ $failed = 0 ]
