@@ -97,7 +97,10 @@ static void test_parse_refuses(void **state)
         { "[{\"image_id\":0,\"category_id\":1,\"bbox\":[1,2,3,NaN],\"score\":1}]", "detection 1" },
         { "[{\"image_id\":0,\"category_id\":1,\"bbox\":[1,2,3,4],\"score\":1e999}]", "detection 1" },
         { "[{\"image_id\":0,\"x\":\"\\", "detection 1" },
-        { "[{\"image_id\":0,\"x\":[1,}]," REST "}]", "detection 1" } };
+        { "[{\"image_id\":0,\"x\":[1,}]," REST "}]", "detection 1" },
+        { "[{}, {\"image_id\":0," REST "}, 7]",
+          "2 of the detections cannot be used: detection 1 at byte 2; detection 3" },
+        { "[{}, {\"image_id\":0," REST "}, {]", "detection 3 is not JSON" } };
     struct dataset truth = make_truth(1, one_object, 1, 1);
     char deep[400] = "[{\"x\":";
     (void)state;
@@ -157,6 +160,9 @@ static void test_files(void **state)
     text_refused(folder, &truth, "two images are called a");
     write_text(path, "1,2,3,4,0.5,1\n1,2,3,4,0.5\n");
     text_refused(folder, &one, "a.txt:2");
+    write_text(path, "1,2,x\n1,2,3,4,0.5,1\n1,2\n1,2,3,4,0.5,12\n");
+    text_refused(folder, &one, "3 of the detections cannot be used: ");
+    text_refused(folder, &one, "a.txt:4: the ground truth has no category 12");
     write_text(path, "1,2,3,4,0.5,12\n");
     text_refused(folder, &one, "a.txt:1: the ground truth has no category 12");
     unlink(path);

@@ -10,6 +10,8 @@
 #include "eval/scan.h"
 #include <inttypes.h>
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,20 +105,58 @@ static bool scan_record(struct scan *s, struct record *r)
     return scan_fields(s, fields) && whole(r->image) && whole(r->category);
 }
 
+/* Records that cannot be used: how many, and the first few. */
+struct broken { int count; struct text first; };
+
+PRINTF_LIKE(2, 3)
+static void note_broken(struct broken *b, const char *format, ...)
+{
+    enum { NAMED = 3 };
+    char place[300];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(place, sizeof place, format, args);
+    va_end(args);
+    if (b->count++ < NAMED)
+        text_add(&b->first, "%s%s", b->first.s ? "; " : "", place);
+}
+
+/* fail() if there is one; releases what was noted.  wanted: the form of a record, or "". */
+static bool none_broken(struct broken *b, const char *path, const char *wanted, struct error *err)
+{
+    const bool ok = b->count == 0 || fail(err, "%s: %d of the detections cannot be used: %s%s", path, b->count,
+                                          b->first.s ? b->first.s : "?", wanted);
+    text_free(&b->first);
+    return ok;
+}
+
+/* A record; usable: it has what it needs.  false: it is no JSON, behind which the scan cannot go on. */
+static bool next_record(struct scan *s, struct record *r, int n, const char *text, struct broken *broken, bool *usable)
+{
+    const struct scan start = *s;
+    *usable = scan_record(s, r);
+    if (*usable)
+        return true;
+    note_broken(broken, "detection %d at byte %td", n, s->p - text);
+    *s = start;
+    return scan_skip(s);
+}
+
 /* Appends the records of a list; those that join nowhere are left out, and the join knows. */
 static bool scan_list(struct detections *out, struct scan *s, const char *path, struct join *join, struct record *r,
-                      struct error *err)
+                      struct broken *broken, struct error *err)
 {
     const char *const text = s->p;
+    bool usable;
     if (!scan_char(s, '['))
         return fail(err, "%s: not a list of detections", path);
     if (scan_char(s, ']'))
         return scan_end(s) || fail(err, "%s: something follows the list of detections", path);
     for (int n = 1; n == 1 || scan_char(s, ','); n++) {
-        if (!scan_record(s, r))
-            return fail(err, "%s: detection %d must be an object with the finite numbers image_id, category_id, score "
-                        "and a bbox of four; file_name and category_name, if any, are text; see byte %td", path, n,
-                        s->p - text);
+        if (!next_record(s, r, n, text, broken, &usable))
+            return fail(err, "%s: detection %d is not JSON: see byte %td", path, n, s->p - text);
+        if (!usable)
+            continue;
         if (r->image_count >= 0 && r->image_count != join->truth->image_count)
             return fail(err, "%s: was made from %.0f images, but the ground truth has %d: score against the images "
                         "that were tested, with --images LIST or with the CONFIG of the test", path, r->image_count,
@@ -137,9 +177,12 @@ bool detections_parse(struct detections *out, struct bytes file, const char *pat
 {
     struct scan s = { (const char *)file.p, (const char *)file.p + file.size };
     struct record r = {0};
+    struct broken broken = {0};
     struct join join;
-    const bool ok = join_begin(&join, truth, err) && scan_list(out, &s, path, &join, &r, err)
-                 && join_end(&join, path, err);
+    bool ok = join_begin(&join, truth, err) && scan_list(out, &s, path, &join, &r, &broken, err);
+    ok = none_broken(&broken, path, ": each must be an object with the finite numbers image_id, category_id, score and "
+                     "a bbox of four; file_name and category_name, if any, are text", ok ? err : NULL) && ok
+      && join_end(&join, path, err);
     join_free(&join);
     text_free(&r.file);
     text_free(&r.category_name);
@@ -151,21 +194,27 @@ bool detections_parse_rows(struct detections *out, struct bytes text, const char
 {
     enum { X, Y, WIDTH, HEIGHT, SCORE, CATEGORY, NEEDED, COLUMNS = 8 };
     struct rows rows;
+    struct broken broken = {0};
+    struct error why = {0};
     double row[COLUMNS];
     int n;
+    bool ok = true;
     rows_begin(&rows, text, path);
-    while ((n = rows_next(&rows, row, COLUMNS, err)) > 0) {
-        if (n < NEEDED || n > COLUMNS || !whole(row[CATEGORY]))
-            return fail(err, "%s:%d: must be x,y,width,height,score,category and at most two numbers more", path,
-                        rows.line);
-        const int category = dataset_category(truth, (int64_t)row[CATEGORY]);
-        if (category < 0)
-            return fail(err, "%s:%d: the ground truth has no category %.0f", path, rows.line, row[CATEGORY]);
+    while (ok && (n = rows_next(&rows, row, COLUMNS, &why)) != 0) {
+        const bool good = n >= NEEDED && n <= COLUMNS && whole(row[CATEGORY]);
+        const int category = good ? dataset_category(truth, (int64_t)row[CATEGORY]) : -1;
         const struct detection d = { image, category, { row[X], row[Y], row[WIDTH], row[HEIGHT] }, row[SCORE] };
-        if (!detections_add(out, d, err))
-            return false;
+        if (n < 0)
+            note_broken(&broken, "%s", why.text);
+        else if (!good)
+            note_broken(&broken, "%s:%d: must be x,y,width,height,score,category and at most two numbers more", path,
+                        rows.line);
+        else if (category < 0)
+            note_broken(&broken, "%s:%d: the ground truth has no category %.0f", path, rows.line, row[CATEGORY]);
+        else
+            ok = detections_add(out, d, err);
     }
-    return n == 0;
+    return none_broken(&broken, path, "", ok ? err : NULL) && ok;
 }
 
 /* ---- the toolkit's folder: for each image the file of its name without folder and extension, then .txt ---- */

@@ -21,7 +21,8 @@ void detections_free(struct detections *);
  * folder, the text files of the VisDrone toolkit: for each image of truth the file of its name ending in .txt, a row
  * x,y,width,height,score,category[,-1,-1] per detection.  Errors are: a record whose image or category truth does not
  * have; a record whose image_count, if it has one, is not the number of images of truth; a missing text file; a text
- * file that belongs to no image; two images of one name in different folders.  On failure the list is empty. */
+ * file that belongs to no image; two images of one name in different folders.  Broken records are counted and the first
+ * three named, by number and byte or by file and line.  On failure the list is empty. */
 bool detections_read(struct detections *, const char *path, const struct dataset *truth, struct error *);
 
 /* The same from memory, where a 0 byte follows the text; path is for messages only.  What is read is appended. */
