@@ -159,6 +159,8 @@ soak: nanodet $(BUILD)/tests/parity
 	sh tests/soak/fuzz.sh 600
 	sh tests/kill_resume.sh ./nanodet 100
 	NANODET_ISA=ref build/tests/parity ../shared/parity/models
+	$(MAKE) SANITIZE=thread build/thread/tests/test_backbones
+	setarch $(shell uname -m) -R build/thread/tests/test_backbones
 	python3 tests/deploy/accuracy.py onnxruntime-fp32 onnxruntime-fp16 openvino-fp32 openvino-fp16 ncnn-fp32 ncnn-fp16
 bench: nanodet $(BUILD)/tests/bench_load $(BUILD)/tests/bench_assign
 	python3 tests/bench/bench.py $(if $(BENCH),$(BENCH),--out docs/figures.md)

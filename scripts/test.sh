@@ -267,9 +267,10 @@ fuzz sanitized build/address,undefined
 
 # The thread sanitizer wants addresses where it looks for them: some systems spread them too far.  Under it the tests of
 # whole trainings would take minutes, and a short training stands for them; so would some tests of what one thread does.
+# test_backbones is in `make soak`.
 stage "building, thread sanitizer"
 slow="$slow test_train test_train_command test_described test_defects test_scale test_export test_deploy test_merge"
-slow="$slow test_kernel_conv test_kernel_rows" scenes=build/thread/scenes
+slow="$slow test_kernel_conv test_kernel_rows test_config_advice test_backbones" scenes=build/thread/scenes
 build SANITIZE=thread tests build/thread/nanodet
 stage "tests, thread sanitizer"
 runner=$(setarch "$(uname -m)" -R true 2>/dev/null && echo setarch "$(uname -m)" -R)
