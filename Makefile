@@ -52,7 +52,7 @@ all: nanodet $(BUILD)/libnanodet.a $(BUILD)/libnanodet.so $(BUILD)/tests/parity
 # A copy of the program that was built last, whether release, debug or sanitized.
 nanodet: $(BUILD)/nanodet FORCE
 	@cmp -s $< $@ || cp $< $@
-FORCE:
+.PHONY: FORCE
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
