@@ -235,7 +235,7 @@ static void compare_text(const struct row *row, int command, const struct outcom
                  command_names[command], o->text);
 }
 
-/* Whoever gets exit 0 of check can train and test; else one of them fails, too. */
+/* If check exits 0, train and test do, too; else one of them fails, too. */
 static void compare_commands(const struct row *row, const struct outcome *o)
 {
     const bool fails = o[TRAIN].exit || o[TEST].exit;
@@ -350,7 +350,7 @@ static void run_table(void **state)
 
 /* ---- every key of the configuration with odd values ---- */
 
-/* Whoever gets exit 0 of check can train and test. */
+/* If check exits 0, train and test do, too. */
 static void try_value(const struct base *base, const char *key, const char *value)
 {
     struct outcome o[COMMANDS] = {0};

@@ -2,28 +2,11 @@
  * the same results to the bit. */
 #include "interop/safetensors.h"
 #include "model/file_config.h"
+#include "same_file.h"
 #include "tiny.h"
 #include "typed.h"
 
 static char config[100], best[120], last[120], images[120], one[200];
-
-static struct bytes contents(const char *name)
-{
-    struct error err = {0};
-    struct bytes file;
-    if (!file_read(&file, in_folder(name), &err))
-        fail_msg("%s", err.text);
-    return file;
-}
-
-static void assert_same_file(const char *a, const char *b)
-{
-    struct bytes x = contents(a), y = contents(b);
-    if (x.size != y.size || memcmp(x.p, y.p, x.size) != 0)
-        fail_msg("%s and %s differ", a, b);
-    bytes_free(&x);
-    bytes_free(&y);
-}
 
 /* The file without its description, as older versions wrote it, or with another one. */
 static const char *redescribed(const char *path, const char *name, const char *description)

@@ -1,9 +1,6 @@
 /* tests/test_predict.c -- predict and heatmap with images of which some cannot be read. */
 #include "data/picture.h"
-#include "interop/safetensors.h"
-#include "model/model.h"
-#include "model/weights.h"
-#include "tiny.h"
+#include "tiny_weights.h"
 #include "typed.h"
 
 enum { GOOD = 3 };
@@ -195,22 +192,12 @@ static void one_truncated_image_is_no_failure(void **state)
 
 static int set_up(void **state)
 {
-    struct config c = {0};
-    struct model model = {0};
-    struct tensors t = {0};
     struct error err = {0};
     (void)state;
-    bool ok = tiny_make(2, &err);
+    const bool ok = tiny_make_weights("weights.safetensors", &err);
     snprintf(config, sizeof config, "%s", in_folder("config.yml"));
     snprintf(weights, sizeof weights, "%s", in_folder("weights.safetensors"));
     snprintf(images, sizeof images, "%s", in_folder("mixed"));
-    ok = ok && config_read(&c, config, NULL, 0, &err) && model_open(&model, &c, &err);
-    if (ok)
-        model_start(&model);
-    ok = ok && weights_give(&model.params, model.params.value, "", &t, &err) && safetensors_write(weights, &t, &err);
-    tensors_free(&t);
-    model_free(&model);
-    config_free(&c);
     if (!ok)
         print_error("%s\n", err.text);
     return ok ? 0 : -1;

@@ -5,6 +5,7 @@
 #include "folder.h"
 #include "interop/safetensors.h"
 #include "report/csv.h"
+#include "same_file.h"
 #include "train/trainer.h"
 #include <math.h>
 #include <setjmp.h>
@@ -47,23 +48,6 @@ static void must(bool ok, const struct error *err)
 {
     if (!ok)
         fail_msg("%s", err->text);
-}
-
-static struct bytes contents(const char *name)
-{
-    struct error err = {0};
-    struct bytes file;
-    must(file_read(&file, in_folder(name), &err), &err);
-    return file;
-}
-
-static void assert_same_file(const char *a, const char *b)
-{
-    struct bytes x = contents(a), y = contents(b);
-    if (x.size != y.size || memcmp(x.p, y.p, x.size) != 0)
-        fail_msg("%s and %s differ", a, b);
-    bytes_free(&x);
-    bytes_free(&y);
 }
 
 static const char *const results[] = { "model_last.safetensors", "model_best/model_best.safetensors", "eval.csv" };

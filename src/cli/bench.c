@@ -1,4 +1,5 @@
 /* cli/bench.c -- how long training and detecting take, on generated images. */
+#include "base/clock.h"
 #include "base/memory.h"
 #include "cli/bench_layers.h"
 #include "cli/commands.h"
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 
 const struct option bench_options[] = {
     { "mode",    "train|infer", "infer", "a whole step of training, or the network alone" },
@@ -36,13 +36,6 @@ struct bench {
     double forward, optimizer;          /* seconds of the last round, losses included in forward */
     struct layers layers;               /* if wanted */
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- what is measured ---- */
 
@@ -88,15 +81,15 @@ static bool one_round(struct bench *b, struct error *err)
         b->forward = b->optimizer = HUGE_VAL;
         return detect(b, err);
     }
-    start = now();
+    start = clock_seconds();
     if (!learner_forward(&b->learner, &b->batch.images, 0, &losses, &plan, err))
         return false;
-    b->forward = now() - start;
+    b->forward = clock_seconds() - start;
     b->graph = &plan->graph;
     graph_backward(b->graph, false);
-    start = now();
+    start = clock_seconds();
     const bool ok = learner_update(&b->learner, &norm, err);
-    b->optimizer = now() - start;
+    b->optimizer = clock_seconds() - start;
     return ok;
 }
 
@@ -113,10 +106,11 @@ static bool measure(struct bench *b, double seconds, bool layers, struct error *
     for (int i = 0; ok && i < WARMING; i++)
         ok = one_round(b, err);
     ok = ok && (!layers || layers_open(&b->layers, b->graph, b->train ? 1 : b->batch.images.n, err));
-    for (const double end = now() + seconds; ok && b->rounds < ROUNDS_MOST && (now() < end || b->rounds == 0);) {
-        const double start = now();
+    const double end = clock_seconds() + seconds;
+    while (ok && b->rounds < ROUNDS_MOST && (clock_seconds() < end || b->rounds == 0)) {
+        const double start = clock_seconds();
         ok = one_round(b, err);
-        b->round[b->rounds++] = now() - start;
+        b->round[b->rounds++] = clock_seconds() - start;
         layers_keep(&b->layers, b->forward, b->optimizer);
     }
     qsort(b->round, (size_t)b->rounds, sizeof *b->round, ascending);

@@ -9,6 +9,7 @@
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
 #include "data/loader.h"
+#include "data/sample.h"
 #include "data/validate.h"
 #include "model/model.h"
 #include "train/advice.h"
@@ -95,7 +96,7 @@ static bool check_parts(struct checker *k, struct error *err)
 /* Builds the network for an input of that size, as a batch makes it: rounded up to a multiple of 32. */
 static bool check_size(struct checker *k, struct model *model, const int size[2], double factor, struct error *err)
 {
-    const int w = ((int)(size[0] * factor) + 31) / 32 * 32, h = ((int)(size[1] * factor) + 31) / 32 * 32;
+    const int w = padded_side((int)(size[0] * factor)), h = padded_side((int)(size[1] * factor));
     struct graph graph = {0};
     struct error problem = {0};
     const bool ok = model_graph(model, &(struct graph_options){ .n = 1, .h = h, .w = w }, &graph, &problem)
@@ -215,7 +216,7 @@ static bool summarise_run(struct checker *k, struct model *model, struct error *
     return true;
 }
 
-/* What is allowed and yet spoils a training, as notes; what the model itself takes is known only if it can be built. */
+/* Notes allowed values that spoil a training.  Memory and time are known only if the model can be built. */
 static bool check_advice(struct checker *k, struct error *err)
 {
     struct names warnings = {0};

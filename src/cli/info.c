@@ -21,7 +21,7 @@ const struct option info_options[] = {
 
 struct memory { size_t planned, packed; };      /* bytes of a graph as this machine runs it: of values, of weights */
 
-/* What a file says of itself. */
+/* Statements of a file about itself. */
 struct weights_info {
     const char *path;                   /* NULL: no file was named */
     struct tensors tensors;

@@ -98,7 +98,7 @@ static struct wanted wanted(const struct key *key)
     return t;
 }
 
-/* What a key takes, for those who gave it something else of the same kind. */
+/* Hints for values that have the right kind and the wrong form. */
 static const struct hint { const char *name, *text; } hints[] = {
     { "pipeline.normalize", ": means and deviations of blue, green and red; for grey images repeat each three times, "
                             "as in [[127, 127, 127], [64, 64, 64]]" },

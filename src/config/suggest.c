@@ -10,7 +10,7 @@
 
 enum { SHOWN = 3 };
 
-/* What other programs call a key: the last parts of both. */
+/* Names of keys in other programs: the last parts of both. */
 static const struct alias { const char *name, *key; } aliases[] = {
     { "epoch", "total_epochs" },    { "max_epochs", "total_epochs" }, { "learning_rate", "lr" },
     { "imgsz", "input_size" },      { "img_size", "input_size" },     { "image_size", "input_size" },

@@ -38,8 +38,8 @@ enum note_kind {
 struct dataset_note { int count; struct names first; };
 
 /* Records that cannot be used: how many, and a line for each of the first, with its file and its line, record number
- * or byte: "ann.json:1: annotation 6 (id 6): bbox is missing".  A dataset with problems is one that could not be
- * read. */
+ * or byte: "ann.json:1: annotation 6 (id 6): bbox is missing".  A dataset with problems is used by no command;
+ * validation (data/validate.h) adds its own. */
 struct dataset_problems { int count; struct names first; };
 
 /* Images in ascending id, categories in ascending id, annotations grouped by image, in file order within one. */

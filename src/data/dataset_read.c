@@ -29,7 +29,7 @@ struct dataset_source dataset_source_of(const struct data_config *config)
         .class_names = config->class_names.at, .class_count = config->class_names.count };
 }
 
-/* What is there is what the format needs; what is not there fails later. */
+/* ann_path is a file or a folder as the format needs; a missing one fails later. */
 static bool is_of_format(const struct dataset_source *source, struct error *err)
 {
     const bool coco = source->format == DATASET_COCO, is_folder = folder_exists(source->ann_path);

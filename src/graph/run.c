@@ -1,4 +1,5 @@
 /* graph/run.c -- binding a graph to memory, and running it. */
+#include "base/clock.h"
 #include "base/memory.h"
 #include "graph/layout.h"
 #include "kernel/kernels.h"
@@ -7,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 static real *item_memory(const struct graph *g, int item)
 {
@@ -313,13 +313,6 @@ static void zero_gradients_born(const struct graph *g, int time)
     }
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void forward_node(struct graph *g, int i, uint64_t key)
 {
     struct call *call = &g->calls[FORWARD][i];
@@ -339,10 +332,10 @@ void graph_forward(struct graph *g, uint64_t key)
     assert(g->calls[FORWARD]);                          /* bound */
     graph_pack(g);
     for (int i = 0; i < g->node_count; i++) {
-        const double start = seconds ? now() : 0;
+        const double start = seconds ? clock_seconds() : 0;
         forward_node(g, i, key);
         if (seconds)
-            seconds[i] += now() - start;
+            seconds[i] += clock_seconds() - start;
         fill_dead(g, i);
     }
     zero_gradients_born(g, g->node_count);
@@ -402,12 +395,12 @@ void graph_backward(struct graph *g, bool accumulate)
     assert(g->calls[BACKWARD] && g->gradients);
     for (int i = g->node_count - 1; i >= 0; i--) {
         const int time = 2 * g->node_count - i;
-        const double start = seconds ? now() : 0;
+        const double start = seconds ? clock_seconds() : 0;
         zero_gradients_born(g, time);
         compute_again(g, i);
         backward_node(g, i, accumulate);
         if (seconds)
-            seconds[i] += now() - start;
+            seconds[i] += clock_seconds() - start;
         fill_dead(g, time);
     }
 }

@@ -1,12 +1,12 @@
 #include "train/advice.h"
 
+#include "base/clock.h"
 #include "base/least.h"
 #include "data/loader.h"
 #include "data/sample.h"
 #include "kernel/kernels.h"
 #include "train/random_batch.h"
 #include <string.h>
-#include <time.h>
 
 struct plan_of_run {
     const struct config *config;
@@ -174,13 +174,6 @@ bool training_memory(struct model *model, int batch, uint64_t *bytes, struct err
     return ok;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static bool take_step(struct learner *learner, const struct images *images, struct error *err)
 {
     struct losses losses;
@@ -202,8 +195,8 @@ bool training_seconds(struct model *model, int threads, double *seconds, struct 
     model_start(model);
     const bool ok = random_batch_init(&batch, model->config->train.input_size, n, model->shape.num_classes, err)
                  && learner_init(&learner, model, threads, err) && take_step(&learner, &batch.images, err)
-                 && (start = now(), take_step(&learner, &batch.images, err));
-    *seconds = (now() - start) / n;
+                 && (start = clock_seconds(), take_step(&learner, &batch.images, err));
+    *seconds = (clock_seconds() - start) / n;
     learner_free(&learner);
     random_batch_free(&batch);
     return ok;

@@ -1,5 +1,6 @@
 #include "train/trainer.h"
 
+#include "base/clock.h"
 #include "base/machine.h"
 #include "base/memory.h"
 #include "data/data_paths.h"
@@ -11,14 +12,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static bool stopped(const struct trainer *t) { return t->options.stop && *t->options.stop; }
 
@@ -29,7 +22,7 @@ bool trainer_finished(const struct trainer *t)
 
 bool trainer_save(struct trainer *t, struct error *err)
 {
-    t->saved = seconds();
+    t->saved = clock_seconds();
     return checkpoint_write(t->last, &t->learner.optimizer, &t->at, t->description.s, err);
 }
 
@@ -125,7 +118,7 @@ static bool take_step(struct trainer *t, struct error *err)
     report_skipped(t);
     t->images += t->seen_count;
     report.batch = t->at.batch;
-    const double now = seconds();
+    const double now = clock_seconds();
     pace_step(&t->pace, t->seen_count, now - t->stepped);
     t->stepped = now;
     report.images_per_second = (double)t->images / (now - t->measured);
@@ -193,7 +186,7 @@ static bool score_epoch(struct trainer *t, struct error *err)
 static bool end_epoch(struct trainer *t, struct error *err)
 {
     const bool due = evaluation_due(t);
-    const double begun = seconds();
+    const double begun = clock_seconds();
     if (due && !score_epoch(t, err))
         return stopped(t);
     optimizer_end_epoch(&t->learner.optimizer);
@@ -201,7 +194,7 @@ static bool end_epoch(struct trainer *t, struct error *err)
     if (!trainer_save(t, err))
         return false;
     record_draw_curves(&t->record);
-    t->measured = t->stepped = seconds();
+    t->measured = t->stepped = clock_seconds();
     t->images = 0;
     pace_end(&t->pace, due, t->stepped - begun);
     return true;
@@ -219,7 +212,7 @@ bool trainer_run(struct trainer *t, struct error *err)
     const double pause = 60 * t->config->log.checkpoint_minutes;
     bool ok = true;
     while (ok && !trainer_finished(t) && !stopped(t)) {
-        ok = trainer_advance(t, err) && (seconds() - t->saved < pause || trainer_save(t, err));
+        ok = trainer_advance(t, err) && (clock_seconds() - t->saved < pause || trainer_save(t, err));
         if (ok && t->options.tell)
             t->options.tell(t->options.context, t);
     }
@@ -409,7 +402,7 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
     const struct optimizer *o = &t->learner.optimizer;
     log_line(&t->record.log, "%d images, %d batches an epoch, %d parameters trained", t->dataset.image_count,
              t->batches, (int)t->model.params.trained);
-    t->measured = t->saved = t->stepped = seconds();
+    t->measured = t->saved = t->stepped = clock_seconds();
     return log_advice(t, err) && record_begin(&t->record, o->step, o->epoch, err) && open_loader(t, err);
 }
 
