@@ -36,6 +36,15 @@ static inline void put_image(const char *name, int width, int height)
     picture_free(&p);
 }
 
+/* One of the lines begins with that text. */
+static inline void assert_has_line(const struct names *lines, const char *start)
+{
+    for (int i = 0; i < lines->count; i++)
+        if (strncmp(lines->list[i], start, strlen(start)) == 0)
+            return;
+    fail_msg("no line '%s...' among %d", start, lines->count);
+}
+
 /* A note's places hold the text, and there are so many of them. */
 static inline void assert_note(const struct dataset *set, enum note_kind kind, int count, const char *place)
 {

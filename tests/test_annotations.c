@@ -305,10 +305,10 @@ static void yolo_folder(void **state)
     assert_note(&set, NOTE_STRAY, 1, "labels/readme.txt");
     assert_note(&set, NOTE_NO_IMAGE, 1, "images/lost.jpg: No such file");
 
-    struct text notes = {0};
-    dataset_notes_text(&set, "", &notes);
-    assert_non_null(strstr(notes.s, "1 images missing or unreadable: /tmp/"));
-    text_free(&notes);
+    struct names notes = {0};
+    assert_true(dataset_notes(&set, "", &notes, &err));
+    assert_has_line(&notes, "WARNING: 1 images missing or unreadable: /tmp/");
+    names_free(&notes);
     assert_false(dataset_write_coco(&set, in_folder("y.json"), &err));
     assert_non_null(strstr(err.text, "lost.jpg: the image is missing or cannot be read, so its 1 box cannot be"));
     dataset_free(&set);

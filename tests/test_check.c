@@ -169,6 +169,27 @@ static void test_nothing(void **state)
     free(text);
 }
 
+/* `check` loads the weights as `train` does: it repeats the warnings and finds files that hold no weights. */
+static void test_weights(void **state)
+{
+    const struct place_of_test *place = *state;
+    char no_weights[128];
+    snprintf(no_weights, sizeof no_weights, "schedule.load_model=%s/set.json", place->folder);
+    const struct { const char *override, *line; bool ok; } cases[] = {
+        { "model.arch.backbone.pretrain=true", "WARNING: model.arch.backbone.pretrain is true and names no file", true },
+        { "model.arch.backbone.pretrain=none.pth", "none.pth: No such file", false },
+        { no_weights, "/set.json: ", false } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const overrides[] = { "device.batchsize_per_gpu=1", cases[i].override };
+        struct error err = {0};
+        bool ok;
+        char *text = check(place->config, overrides, 2, &ok, &err);
+        if (ok != cases[i].ok || !strstr(text, cases[i].line))
+            fail_msg("%s: no '%s' in\n%s%s", cases[i].override, cases[i].line, text, err.text);
+        free(text);
+    }
+}
+
 /* Broken records, and images that are missing, of a set with both; each line says of which set. */
 static void test_broken_records(void **state)
 {
@@ -197,7 +218,7 @@ static void test_broken_records(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_data), cmocka_unit_test(test_everything),
-                                        cmocka_unit_test(test_nothing),
+                                        cmocka_unit_test(test_nothing), cmocka_unit_test(test_weights),
                                         cmocka_unit_test(test_broken_records) };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -99,7 +99,7 @@ static void test_rules(void **state)
             overrides[count++] = rules[i].second;
         const char *first = overrides[1];
         advise(in_folder("config.yml"), overrides, count, rules[i].images, &warnings);
-        if (warnings.count != 1 || strcmp(warnings.list[0], rules[i].warning) != 0)
+        if (warnings.count != 1 || strcmp(warnings.list[0] + strlen("WARNING: "), rules[i].warning) != 0)
             fail_msg("%s: %d: %s", first, warnings.count, warnings.count ? warnings.list[0] : "no warning");
         names_free(&warnings);
         const char *followed[MOST + 1] = { overrides[0], overrides[1], overrides[2] };

@@ -73,7 +73,7 @@ static void what_is_noted(void **state)
                                 "1 1 4 4 1.5 9 0  1 1 40 3 30 10 0";
     struct dataset set;
     struct error err = {0};
-    struct text notes = {0};
+    struct names notes = {0};
     (void)state;
     put_image("images/a.png", 50, 40);
     put_image("images/b.png", 20, 10);
@@ -82,10 +82,10 @@ static void what_is_noted(void **state)
     assert_note(&set, NOTE_DEGENERATE, 1, "b.png annotation 4");
     assert_note(&set, NOTE_SMALL, 0, "");               /* 1 pixel of 50 is 2 of 100 */
     assert_note(&set, NOTE_OUTSIDE, 1, "a.png annotation 7");
-    dataset_notes_text(&set, "data.train", &notes);
-    assert_non_null(strstr(notes.s, "WARNING: data.train: 1 boxes wholly or mostly outside of their image: a.png"));
-    assert_non_null(strstr(notes.s, "\ndata.train: 1 boxes equal to another of the same image and class: a.png"));
-    text_free(&notes);
+    assert_true(dataset_notes(&set, "data.train", &notes, &err));
+    assert_has_line(&notes, "WARNING: data.train: 1 boxes wholly or mostly outside of their image: a.png");
+    assert_has_line(&notes, "data.train: 1 boxes equal to another of the same image and class: a.png");
+    names_free(&notes);
     dataset_free(&set);
     put_image("images/a.png", 60, 40);
     assert_true(judge(&set, boxes, USE_TRAINING, &err));

@@ -11,7 +11,7 @@
 #include "data/loader.h"
 #include "data/sample.h"
 #include "data/validate.h"
-#include "model/model.h"
+#include "model/load.h"
 #include "train/advice.h"
 #include <math.h>
 #include <stdlib.h>
@@ -34,9 +34,12 @@ struct checked_set {
 struct checker {
     const struct args *args;
     struct config config;
+    struct model model;
+    bool open;                          /* the model can be built */
     struct checked_set sets[2];         /* data.train, data.val */
     struct names problems;
-    struct text summary, notes;
+    struct names notes;
+    struct text summary;
     int worst;                          /* exit of the worst problem */
 };
 
@@ -94,12 +97,12 @@ static bool check_parts(struct checker *k, struct error *err)
 }
 
 /* Builds the network for an input of that size, as a batch makes it: rounded up to a multiple of 32. */
-static bool check_size(struct checker *k, struct model *model, const int size[2], double factor, struct error *err)
+static bool check_size(struct checker *k, const int size[2], double factor, struct error *err)
 {
     const int w = padded_side((int)(size[0] * factor)), h = padded_side((int)(size[1] * factor));
     struct graph graph = {0};
     struct error problem = {0};
-    const bool ok = model_graph(model, &(struct graph_options){ .n = 1, .h = h, .w = w }, &graph, &problem)
+    const bool ok = model_graph(&k->model, &(struct graph_options){ .n = 1, .h = h, .w = w }, &graph, &problem)
                  || found(k, &problem, err);
     graph_free(&graph);
     return ok;
@@ -108,16 +111,24 @@ static bool check_size(struct checker *k, struct model *model, const int size[2]
 static bool check_model(struct checker *k, struct error *err)
 {
     const struct config *config = &k->config;
-    struct model model = {0};
     struct error problem = {0};
-    const bool open = model_open(&model, &k->config, &problem);
-    const bool ok = !open ? found(k, &problem, err)
-                  : check_size(k, &model, config->train.input_size, 1, err)
-                 && check_size(k, &model, config->train.input_size, config->train.multi_scale[0], err)
-                 && check_size(k, &model, config->train.input_size, config->train.multi_scale[1], err)
-                 && check_size(k, &model, config->val.input_size, 1, err);
-    model_free(&model);
-    return ok;
+    k->open = model_open(&k->model, &k->config, &problem);
+    return !k->open ? found(k, &problem, err)
+         : check_size(k, config->train.input_size, 1, err)
+        && check_size(k, config->train.input_size, config->train.multi_scale[0], err)
+        && check_size(k, config->train.input_size, config->train.multi_scale[1], err)
+        && check_size(k, config->val.input_size, 1, err);
+}
+
+/* Loads the weights that a training starts from.  Without a model it looks only whether their file exists. */
+static bool check_weights(struct checker *k, struct error *err)
+{
+    const char *key = "schedule.load_model", *file = k->config.schedule.load_model;
+    struct error problem = {0};
+    const bool ok = k->open ? model_initialise(&k->model, NULL, &k->notes, &problem)
+                            : !*file || file_exists(file)
+                              || fail(&problem, "%s: no such file: %s", config_place(&k->config, key).s, file);
+    return ok || found(k, &problem, err);
 }
 
 /* ---- the data ---- */
@@ -190,7 +201,8 @@ static bool check_sets(struct checker *k, struct error *err)
         const struct checked_set *set = &k->sets[i];
         if (set->matched)
             dataset_summary(&set->data, set->section, set->config, set->label, &k->config.class_names, &k->summary);
-        dataset_notes_text(&set->data, set->section, &k->notes);
+        if (!dataset_notes(&set->data, set->section, &k->notes, err))
+            return false;
     }
     return true;
 }
@@ -198,15 +210,15 @@ static bool check_sets(struct checker *k, struct error *err)
 /* ---- the run ---- */
 
 /* Steps, memory and time; loading and evaluation are not in the time. */
-static bool summarise_run(struct checker *k, struct model *model, struct error *err)
+static bool summarise_run(struct checker *k, struct error *err)
 {
     const struct config *c = &k->config;
     const int steps = loader_steps(k->sets[0].data.image_count, c->batch_size, true);
     const double images = (double)steps * c->batch_size * c->schedule.total_epochs;
     uint64_t bytes;
     double seconds;
-    if (!training_memory(model, c->batch_size, &bytes, err)
-        || !training_seconds(model, k->args->threads, &seconds, err))
+    if (!training_memory(&k->model, c->batch_size, &bytes, err)
+        || !training_seconds(&k->model, k->args->threads, &seconds, err))
         return false;
     const double minutes = images * seconds / 60;
     text_add(&k->summary, "training: total_epochs %d, steps per epoch %d, batch %d; memory %.0f MB of %.0f MB; "
@@ -219,32 +231,9 @@ static bool summarise_run(struct checker *k, struct model *model, struct error *
 /* Notes allowed values that spoil a training.  Memory and time are known only if the model can be built. */
 static bool check_advice(struct checker *k, struct error *err)
 {
-    struct names warnings = {0};
-    struct model model = {0};
-    struct error problem = {0};
-    const bool open = model_open(&model, &k->config, &problem);
-    const bool ok = config_advice(&k->config, k->sets[0].read ? k->sets[0].data.image_count : 0, &warnings, err)
-                 && (!open || memory_advice(&model, machine_memory(), &warnings, err))
-                 && (k->problems.count || !open || summarise_run(k, &model, err));
-    for (int i = 0; i < warnings.count; i++)
-        text_add(&k->notes, "WARNING: %s\n", warnings.list[i]);
-    names_free(&warnings);
-    model_free(&model);
-    return ok;
-}
-
-/* `pretrain` may also say whether; its words are upstream's. */
-static bool check_weights(struct checker *k, const char *path, struct error *err)
-{
-    static const struct { const char *name; } no_files[] = {
-        { "true" }, { "True" }, { "false" }, { "False" }, {0} };
-    const char *file = config_text(&k->config, path);
-    struct error problem = {0};
-    const bool word = file && starts_with(path, "model.") && find_row(file, no_files, sizeof *no_files);
-    if (!file || !*file || word || file_exists(file))
-        return true;
-    fail(&problem, "%s: no such file: %s", config_place(&k->config, path).s, file);
-    return found(k, &problem, err);
+    return config_advice(&k->config, k->sets[0].read ? k->sets[0].data.image_count : 0, &k->notes, err)
+        && (!k->open || memory_advice(&k->model, machine_memory(), &k->notes, err))
+        && (k->problems.count || !k->open || summarise_run(k, err));
 }
 
 /* Nothing is made here: the nearest folder that is there must take new files. */
@@ -287,8 +276,8 @@ static bool report(const struct checker *k, bool ok, struct error *err)
         printf("%s", k->summary.s);
     for (int i = 0; i < count; i++)
         print_line(k->problems.list[i]);
-    if (k->notes.s)
-        printf("%s", k->notes.s);
+    for (int i = 0; i < k->notes.count; i++)
+        print_line(k->notes.list[i]);
     if (ok && count == 0)
         printf("%s: no problem found\n", k->args->config);
     if (!ok || count == 0)
@@ -314,18 +303,17 @@ bool check_run(const struct args *args, struct error *err)
     if (k.problems.count)
         k.worst = 2;
     ok = ok && (k.problems.count || check_model(&k, err))
-      && check_weights(&k, "schedule.load_model", err) && check_weights(&k, "model.arch.backbone.pretrain", err)
-      && check_weights(&k, "model.arch.backbone.pretrained", err)
-      && check_save_dir(&k, err) && check_sets(&k, err) && (k.worst == 2 || check_advice(&k, err))
-      && text_ok(&k.notes, err) && text_ok(&k.summary, err);
+      && check_weights(&k, err) && check_save_dir(&k, err) && check_sets(&k, err) && (k.worst == 2 || check_advice(&k, err))
+      && text_ok(&k.summary, err);
     ok = report(&k, ok, err);
     for (int i = 0; i < 2; i++) {
         dataset_free(&k.sets[i].data);
         free(k.sets[i].label);
     }
+    model_free(&k.model);
     config_free(&k.config);
     names_free(&k.problems);
     text_free(&k.summary);
-    text_free(&k.notes);
+    names_free(&k.notes);
     return ok;
 }

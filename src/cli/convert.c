@@ -23,12 +23,11 @@ bool convert_run(const struct args *args, struct error *err)
     const bool ok = dataset_read_layout(&set, args->rest[0], args->rest[1], args_text(args, "images"),
                                         args_text(args, "classes"), err)
                  && dataset_validate(&set, &validation, err)
-                 && dataset_write_coco(&set, out, err);
-    if (ok) {
-        show_notes(&set, "");
+                 && dataset_write_coco(&set, out, err)
+                 && show_notes(&set, "", err);
+    if (ok)
         fprintf(stderr, "%s: %d images, %d boxes, %d categories\n", out, set.image_count, set.annotation_count,
                 set.category_count);
-    }
     dataset_free(&set);
     return ok;
 }

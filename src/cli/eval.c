@@ -150,13 +150,12 @@ static bool say_undetected(const struct dataset *truth, const struct detections 
     return ok;
 }
 
-/* Notes are told before what they may explain. */
+/* The notes come first, since they may explain the error. */
 static bool validate(struct dataset *truth, const struct args *args, struct error *err)
 {
     const struct validation validation = { .use = USE_SCORING, .path = args->rest[0] };
-    const bool ok = dataset_validate(truth, &validation, err);
-    show_notes(truth, is_config(args->rest[0]) ? "data.val" : "");
-    return ok;
+    const bool valid = dataset_validate(truth, &validation, err);
+    return show_notes(truth, is_config(args->rest[0]) ? "data.val" : "", err) && valid;
 }
 
 bool eval_run(const struct args *args, struct error *err)

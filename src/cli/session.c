@@ -56,14 +56,14 @@ void show_line(const char *prefix, const char *text)
     fputc('\n', stderr);
 }
 
-void show_notes(const struct dataset *set, const char *section)
+bool show_notes(const struct dataset *set, const char *section, struct error *err)
 {
-    struct text notes = {0};
-    char *rest;
-    dataset_notes_text(set, section, &notes);
-    for (char *line = notes.s ? strtok_r(notes.s, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
-        show_line("", line);
-    text_free(&notes);
+    struct names notes = {0};
+    const bool ok = dataset_notes(set, section, &notes, err);
+    for (int i = 0; i < notes.count; i++)
+        show_line("", notes.list[i]);
+    names_free(&notes);
+    return ok;
 }
 
 void show_progress(int before, int done, int all)

@@ -23,7 +23,7 @@ bool session_load(struct session *, const struct args *, struct error *);
 bool session_score(const struct session *, const struct args *, double *score, struct error *);
 
 /* A line on stderr per note of a set; section is "data.val" or "". */
-void show_notes(const struct dataset *, const char *section);
+bool show_notes(const struct dataset *, const char *section, struct error *);
 
 /* A line on stderr, in place of the progress on a terminal, as base/printable.h shows it. */
 void show_line(const char *prefix, const char *text);

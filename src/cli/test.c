@@ -26,12 +26,6 @@ static bool data_given(const struct args *args, const struct data_config *data, 
                   "data.val.ann_path=PATH");
 }
 
-static bool show_truth(const struct evaluator *evaluator)
-{
-    show_notes(evaluator_truth(evaluator), "data.val");
-    return true;
-}
-
 bool test_run(const struct args *args, struct error *err)
 {
     struct session session = {0};
@@ -43,7 +37,7 @@ bool test_run(const struct args *args, struct error *err)
     const struct watcher watcher = { watch, &shown };
     const bool ok = session_open(&session, args, err) && data_given(args, &session.config.val, err)
                  && session_load(&session, args, err)
-                 && (evaluator = evaluator_open(&session.model, args->threads, err)) && show_truth(evaluator)
+                 && (evaluator = evaluator_open(&session.model, args->threads, err)) && show_notes(evaluator_truth(evaluator), "data.val", err)
                  && evaluator_run(evaluator, session.model.params.value, &watcher, &found, err)
                  && report_coco(&report, &found.score, err)
                  && (!dets || detections_write(&found.found, dets, evaluator_truth(evaluator), err))

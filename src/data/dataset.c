@@ -152,7 +152,7 @@ void dataset_forget_note(struct dataset *set, enum note_kind kind)
     set->notes[kind] = (struct dataset_note){0};
 }
 
-void dataset_notes_text(const struct dataset *set, const char *section, struct text *text)
+bool dataset_notes(const struct dataset *set, const char *section, struct names *lines, struct error *err)
 {
     static const struct { bool warning; const char *what; } kinds[NOTE_KINDS] = {
         [NOTE_DEGENERATE]      = { false, "degenerate boxes, not trained on" },
@@ -178,16 +178,21 @@ void dataset_notes_text(const struct dataset *set, const char *section, struct t
         [NOTE_DUPLICATE]       = { false, "boxes equal to another of the same image and class" },
         [NOTE_BOTH_SETS]       = { true,  "images that data.val has, too" },
     };
-    for (int i = 0; i < NOTE_KINDS; i++) {
+    bool ok = true;
+    for (int i = 0; ok && i < NOTE_KINDS; i++) {
         const struct dataset_note *note = &set->notes[i];
+        struct text line = {0};
         if (note->count == 0)
             continue;
-        text_add(text, "%s%s%s%d %s: ", kinds[i].warning ? "WARNING: " : "", section, *section ? ": " : "", note->count,
+        text_add(&line, "%s%s%s%d %s: ", kinds[i].warning ? "WARNING: " : "", section, *section ? ": " : "", note->count,
                  kinds[i].what);
         for (int j = 0; j < note->first.count; j++)
-            text_add(text, "%s%s", j ? ", " : "", note->first.list[j]);
-        text_add(text, "%s\n", note->count > note->first.count ? ", ..." : "");
+            text_add(&line, "%s%s", j ? ", " : "", note->first.list[j]);
+        text_add(&line, "%s", note->count > note->first.count ? ", ..." : "");
+        ok = text_ok(&line, err) && names_add(lines, line.s, err);
+        text_free(&line);
     }
+    return ok;
 }
 
 bool dataset_scaled(const struct dataset *set, struct error *err)

@@ -250,3 +250,15 @@ bool model_pretrain(struct model *model, real *array, struct names *notes, struc
     tensors_free(&t);
     return ok;
 }
+
+bool model_initialise(struct model *model, const char *weights, struct names *notes, struct error *err)
+{
+    const char *file = weights ? weights : model->config->schedule.load_model;
+    real *values = model->params.value;
+    model_start(model);
+    if (!*file)
+        return model_pretrain(model, values, notes, err);
+    if (!weights && !file_exists(file))
+        return fail(err, "%s: no such file: %s", config_place(model->config, "schedule.load_model").s, file);
+    return model_load(model, file, LOAD_TO_TRAIN, values, notes, err);
+}

@@ -24,4 +24,8 @@ bool model_take(struct model *, struct tensors *, const char *path, enum load_fo
 /* The same for the backbone alone, from the file that model.arch.backbone.pretrain names; a file of a whole detector
  * gives its backbone.  `true` asks for a download that is not made: a note says so. */
 bool model_pretrain(struct model *, real *array, struct names *notes, struct error *);
+
+/* Sets the values that training starts from: random ones, then those of the file `weights`.  If that is NULL, they are
+ * those of schedule.load_model, or else the backbone's of model.arch.backbone.pretrain. */
+bool model_initialise(struct model *, const char *weights, struct names *notes, struct error *);
 #endif

@@ -42,7 +42,7 @@ static bool add_warning(const struct config *config, const char *path, const str
                         struct error *err)
 {
     struct text line = {0};
-    text_add(&line, "%s %s", config_place(config, path).s, text->s);
+    text_add(&line, "WARNING: %s %s", config_place(config, path).s, text->s);
     const bool ok = text_ok(&line, err) && names_add(warnings, line.s, err);
     text_free(&line);
     return ok;

@@ -3,7 +3,7 @@
 #define TRAIN_ADVICE_H
 #include "model/model.h"
 
-/* Adds a line to warnings, FILE:LINE: KEY and text, for
+/* Adds a line to warnings, "WARNING: FILE:LINE: KEY ...", for
  *     schedule.warmup.steps             more than half of the run's steps
  *     schedule.lr_schedule.T_max        unlike total_epochs
  *     schedule.val_intervals            more than total_epochs

@@ -226,20 +226,23 @@ bool trainer_run(struct trainer *t, struct error *err)
 
 /* ---- opening and closing ---- */
 
-/* Those of both sets. */
+static void log_and_free(struct trainer *t, struct names *notes)
+{
+    for (int i = 0; i < notes->count; i++)
+        log_line(&t->record.log, "%s", notes->list[i]);
+    names_free(notes);
+}
+
+/* The notes of both sets. */
 static bool log_notes(struct trainer *t, struct error *err)
 {
     const struct dataset *val = evaluator_truth(t->evaluator);
-    struct text notes = {0};
-    char *rest;
-    if (!dataset_note_shared(&t->dataset, t->config->train.img_path, val, t->config->val.img_path, err))
-        return false;
-    dataset_notes_text(&t->dataset, "data.train", &notes);
-    dataset_notes_text(val, "data.val", &notes);
-    for (char *line = notes.s ? strtok_r(notes.s, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
-        log_line(&t->record.log, "%s", line);
-    text_free(&notes);
-    return true;
+    struct names notes = {0};
+    const bool ok = dataset_note_shared(&t->dataset, t->config->train.img_path, val, t->config->val.img_path, err)
+                 && dataset_notes(&t->dataset, "data.train", &notes, err)
+                 && dataset_notes(val, "data.val", &notes, err);
+    log_and_free(t, &notes);
+    return ok;
 }
 
 static bool open_data(struct trainer *t, struct error *err)
@@ -298,13 +301,6 @@ static bool same_config(struct trainer *t, bool digests, struct error *err)
     return ok;
 }
 
-static void log_and_free(struct trainer *t, struct names *notes)
-{
-    for (int i = 0; i < notes->count; i++)
-        log_line(&t->record.log, "%s", notes->list[i]);
-    names_free(notes);
-}
-
 /* The training set must be that of the checkpoint.  Scores of another validation set do not compare with the best. */
 static bool same_data(struct trainer *t, const struct standing *now, struct error *err)
 {
@@ -338,14 +334,8 @@ static bool go_on(struct trainer *t, struct error *err)
 
 static bool start_anew(struct trainer *t, struct error *err)
 {
-    const char *weights = t->options.weights ? t->options.weights : t->config->schedule.load_model;
-    real *values = t->model.params.value;
     struct names notes = {0};
-    model_start(&t->model);
-    if (!t->options.weights && *weights && !file_exists(weights))
-        return fail(err, "%s: no such file: %s", config_place(t->config, "schedule.load_model").s, weights);
-    const bool ok = *weights ? model_load(&t->model, weights, LOAD_TO_TRAIN, values, &notes, err)
-                             : model_pretrain(&t->model, values, &notes, err);
+    const bool ok = model_initialise(&t->model, t->options.weights, &notes, err);
     log_and_free(t, &notes);
     return ok && learner_init(&t->learner, &t->model, t->options.threads, err)
         && retire(t->last, err) && retire(t->best, err);
@@ -379,9 +369,7 @@ static bool log_advice(struct trainer *t, struct error *err)
     struct names warnings = {0};
     const bool ok = config_advice(t->config, t->dataset.image_count, &warnings, err)
                  && memory_advice(&t->model, machine_memory(), &warnings, err);
-    for (int i = 0; i < warnings.count; i++)
-        log_line(&t->record.log, "WARNING: %s", warnings.list[i]);
-    names_free(&warnings);
+    log_and_free(t, &warnings);
     return ok;
 }
 
