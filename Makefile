@@ -15,11 +15,13 @@ ROOMS   ?= base config report data eval kernel interop graph op detect deploy mo
 
 PACKAGES  = yaml-0.1 libpng libjpeg libcjson expat libzip
 CAIRO    ?= $(shell pkg-config --exists cairo && echo cairo)
+OPENBLAS ?= $(shell pkg-config --exists openblas && echo openblas)
 WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 CFLAGS   ?= -O2 -g
-CPPFLAGS += -Isrc -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) $(CAIRO)) $(if $(CAIRO),-DHAVE_CAIRO)
+CPPFLAGS += -Isrc -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) $(CAIRO) $(OPENBLAS)) \
+            $(if $(CAIRO),-DHAVE_CAIRO) $(if $(OPENBLAS),-DHAVE_OPENBLAS)
 ALL_CFLAGS = -std=c17 $(WARNINGS) -fopenmp-simd -fPIC -MMD -MP $(CPPFLAGS) $(CFLAGS) $(EXTRA)
-LIBS     += $(shell pkg-config --libs $(PACKAGES) $(CAIRO)) -lm -lpthread
+LIBS     += $(shell pkg-config --libs $(PACKAGES) $(CAIRO) $(OPENBLAS)) -lm -lpthread
 
 ifdef SANITIZE
 BUILD  := $(BUILD)/$(SANITIZE)
@@ -72,6 +74,7 @@ $(BUILD)/src/kernel/tiles_ref.o: EXTRA += -O2
 FAST = $(if $(SANITIZE),,-O3) -ffp-contract=fast -fno-math-errno -fno-trapping-math
 $(BUILD)/src/kernel/isa_neon.o:   EXTRA += $(FAST)
 $(BUILD)/src/kernel/isa_sse.o:    EXTRA += $(FAST)
+$(BUILD)/src/kernel/isa_blas.o:   EXTRA += $(FAST)
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
 $(BUILD)/src/kernel/isa_avx2.o:   EXTRA += $(FAST) -mavx2 -mfma
 $(BUILD)/src/kernel/isa_avx512.o: EXTRA += $(FAST) -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
@@ -161,6 +164,7 @@ soak: nanodet $(BUILD)/tests/parity
 	NANODET_ISA=ref build/tests/parity ../shared/parity/models
 	$(MAKE) SANITIZE=thread build/thread/tests/test_backbones
 	setarch $(shell uname -m) -R build/thread/tests/test_backbones
+	sh tests/soak/ncnn.sh
 	python3 tests/deploy/accuracy.py onnxruntime-fp32 onnxruntime-fp16 openvino-fp32 openvino-fp16 ncnn-fp32 ncnn-fp16
 bench: nanodet $(BUILD)/tests/bench_load $(BUILD)/tests/bench_assign
 	python3 tests/bench/bench.py $(if $(BENCH),$(BENCH),--out docs/figures.md)

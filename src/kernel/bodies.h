@@ -1,11 +1,10 @@
-/* kernel/bodies.h -- every body, for the instruction set whose vec_*.h was included before. */
+/* kernel/bodies.h -- every body but that of gemm_near, for the instruction set whose vec_*.h was included before. */
 #include "kernel/exp_body.h"
 
 #include "kernel/activate_body.h"
 #include "kernel/box_body.h"
 #include "kernel/depthwise_body.h"
 #include "kernel/focal_body.h"
-#include "kernel/gemm_body.h"
 #include "kernel/norm_body.h"
 #include "kernel/pair_body.h"
 #include "kernel/pool_body.h"

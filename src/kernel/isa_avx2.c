@@ -3,6 +3,7 @@
 #include "kernel/vec_avx2.h"
 
 #include "kernel/bodies.h"
+#include "kernel/gemm_body.h"
 
 const struct kernels kernels_avx2 = {
     .name = "avx2",

@@ -4,6 +4,7 @@
 #include "kernel/vec_avx512.h"
 
 #include "kernel/bodies.h"
+#include "kernel/gemm_body.h"
 
 const struct kernels kernels_avx512 = {
     .name = "avx512",

@@ -1,8 +1,9 @@
 /* kernel/isa_neon.c -- the bodies compiled for one instruction set; the table is the only symbol it exports. */
 #if defined(__aarch64__) && !defined(REAL_IS_DOUBLE)
-#include "kernel/vec_neon.h"
+#include "kernel/vec_four.h"
 
 #include "kernel/bodies.h"
+#include "kernel/gemm_body.h"
 
 const struct kernels kernels_neon = {
     .name = "neon",

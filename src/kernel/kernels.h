@@ -132,7 +132,7 @@ struct kernels {
     void (*approach)(ptrdiff_t n, real share, const real *x, real *y);
 };
 
-/* The table called ref, sse, avx2, avx512, amx or neon (misuse if this machine or build has no such); NULL: the
+/* The table called ref, blas, sse, avx2, avx512, amx or neon (misuse if this machine or build has no such); NULL: the
  * fastest. */
 const struct kernels *kernels_pick(const char *name, struct error *);
 const struct kernels *kernels_wanted(struct error *);   /* the one that the environment names as NANODET_ISA, if any */

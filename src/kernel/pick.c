@@ -37,6 +37,9 @@ static const struct isa {
     bool (*works)(void);
 } isas[] = {
     { "ref",    &kernels_ref,    always },
+#if defined(HAVE_OPENBLAS) && !defined(REAL_IS_DOUBLE)
+    { "blas",   &kernels_blas,   kernels_blas_works },
+#endif
 #if defined(__x86_64__) && !defined(REAL_IS_DOUBLE)
     { "sse",    &kernels_sse,    always },
     { "avx2",   &kernels_avx2,   has_avx2 },

@@ -21,6 +21,7 @@ HERE, MADE = Path("tests/bench"), Path("build/bench")
 PHOTOS, SCORES, NETWORK = MADE / "photos", MADE / "scores", MADE / "network"
 BATCH = 16
 STEP = ("--mode", "train", "--batch", BATCH)
+OPENBLAS = "nanodet with OpenBLAS"
 NO_AUX = "model.arch.aux_head=null"
 MODULES = {"PyTorch": "torch", "onnxruntime": "onnxruntime", "OpenVINO": "openvino", "ncnn": "ncnn",
            "pycocotools": "pycocotools", "OpenCV": "cv2"}
@@ -68,9 +69,9 @@ def make_scores():
 
 # One program, one time: {"value", "bytes"}
 
-def nanodet(seconds, threads, *options, way=""):
+def nanodet(seconds, threads, *options, env=()):
     out = MADE / "nanodet.json"
-    quietly("env", f"NANODET_CONV={way}", "./nanodet", "bench", CONFIG, "--seconds", seconds, "--threads", threads,
+    quietly("env", *env, "./nanodet", "bench", CONFIG, "--seconds", seconds, "--threads", threads,
             "--json", out, *options)
     result = json.loads(out.read_text())
     return result | {"value": result["ms_per_image_median"], "bytes": result["peak_rss_bytes"]}
@@ -106,12 +107,15 @@ def works(seconds, threads):
 
     def steps(override, flag):
         return {"nanodet": lambda: nanodet(seconds, threads, *STEP, *override),
+                OPENBLAS: lambda: nanodet(seconds, threads, *STEP, *override, env=["NANODET_ISA=blas"]),
                 "PyTorch": lambda: python("ms_per_image_median", "peer_train.py", *time, *STEP[2:], "--json", *flag)}
 
     def detecting(batch):
         def peer(*options):
             return lambda: python("ms_per_image_median", "peer_infer.py", *options, *time, "--batch", batch)
         return {"nanodet": lambda: nanodet(seconds, threads, "--mode", "infer", "--batch", batch),
+                OPENBLAS: lambda: nanodet(seconds, threads, "--mode", "infer", "--batch", batch,
+                                          env=["NANODET_ISA=blas"]),
                 "onnxruntime": peer("onnxruntime", NETWORK / f"{batch}.onnx"),
                 "OpenVINO": peer("openvino", NETWORK / f"{batch}.onnx"),
                 "ncnn": peer("ncnn", NETWORK / "1.param"), "PyTorch": peer("torch")}
@@ -137,6 +141,9 @@ def works(seconds, threads):
 
 
 def here(program):
+    if program == OPENBLAS:
+        version = subprocess.run(["./nanodet", "--version"], stdout=subprocess.PIPE, text=True, check=True)
+        return "blas" in version.stdout.split()
     return program == "nanodet" or importlib.util.find_spec(MODULES[program]) is not None
 
 
@@ -245,7 +252,7 @@ def main():
             table(["work", "program", "median", "nanodet is faster by", "memory at most"], rows)]
     if not args.only:
         result = nanodet(args.seconds, args.threads, *STEP, "--layers")
-        direct = nanodet(args.seconds, args.threads, *STEP, "--layers", way="direct")
+        direct = nanodet(args.seconds, args.threads, *STEP, "--layers", env=["NANODET_CONV=direct"])
         faster = scaling(args.seconds, args.rounds, args.threads)
         page += [f"\nA step on {args.threads} threads is {faster:.2f} times as fast as on one.\n",
                  f"\nWhere a step's time goes; the peak of vectors, {result['peak_gflops']:.0f} GFLOP/s, was measured "

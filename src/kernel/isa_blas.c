@@ -1,0 +1,31 @@
+/* kernel/isa_blas.c -- matrix products by OpenBLAS, the other kernels in portable C: the default on processors for
+ * which there is no table of their own. */
+#if defined(HAVE_OPENBLAS) && !defined(REAL_IS_DOUBLE)
+#include "kernel/vec_four.h"
+
+#include "base/least.h"
+#include "kernel/bodies.h"
+#include <cblas.h>
+
+/* BLAS does not allow lda < k, rows that overlap, as those of a convolution's windows do: it multiplies lda columns at
+ * a time. */
+static void gemm_near(bool a_by_k, int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
+                      float *c, int ldc)
+{
+    const int columns = a_by_k ? k : least(k, lda);
+    for (int t = 0; t < k; t += columns)
+        cblas_sgemm(CblasRowMajor, a_by_k ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, least(columns, k - t), 1,
+                    a + t, lda, b + (ptrdiff_t)t * ldb, ldb, add || t > 0 ? 1 : 0, c, ldc);
+}
+
+bool kernels_blas_works(void)
+{
+    openblas_set_num_threads(1);                /* per call: the threads are nanodet's */
+    return openblas_get_parallel() != 0;        /* a serial OpenBLAS must not be called by several threads at once */
+}
+
+const struct kernels kernels_blas = {
+    .name = "blas",
+#include "kernel/table_rows.h"
+};
+#endif
