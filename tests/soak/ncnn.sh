@@ -14,8 +14,8 @@ if [ ! -e "$to/lib/pkgconfig/ncnn.pc" ]; then
     python3 -c 'import sys, urllib.request; urllib.request.urlretrieve(*sys.argv[1:])' "$archive" "$to/ncnn.tar.gz"
     tar -xzf "$to/ncnn.tar.gz" -C "$to" --strip-components=1
     cmake -S "$to" -B "$to/objects" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$to" -DCMAKE_INSTALL_LIBDIR=lib \
-        -DNCNN_SHARED_LIB=ON -DNCNN_VULKAN=OFF -DNCNN_PYTHON=OFF -DNCNN_BUILD_TOOLS=OFF -DNCNN_BUILD_EXAMPLES=OFF \
-        -DNCNN_BUILD_BENCHMARK=OFF -DNCNN_SIMPLEOCV=OFF > "$to/log"
+        -DNCNN_SHARED_LIB=ON -DNCNN_RUNTIME_CPU=OFF -DNCNN_VULKAN=OFF -DNCNN_SIMPLEOCV=OFF -DNCNN_PYTHON=OFF \
+        -DNCNN_BUILD_TOOLS=OFF -DNCNN_BUILD_EXAMPLES=OFF -DNCNN_BUILD_BENCHMARK=OFF > "$to/log"
     make -C "$to/objects" -j "$(nproc)" install >> "$to/log"
 fi
 PATH=$PWD/build/python/bin:$PATH PKG_CONFIG_PATH=$to/lib/pkgconfig LD_LIBRARY_PATH=$to/lib \
