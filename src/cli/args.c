@@ -1,5 +1,6 @@
 #include "cli/args.h"
 
+#include "base/atomic_file.h"
 #include "base/memory.h"
 #include "base/table.h"
 #include "base/team.h"
@@ -156,7 +157,7 @@ static const struct output { const char *name; bool json; } outputs[] = {
 
 static bool apart(const struct args *args, int output, const char *other, struct error *err)
 {
-    return !other || !*other || !same_file(args->values[output], other)
+    return !other || !*other || !same_target(args->values[output], other)
         || misuse(err, "%s: --%s %.200s would overwrite %.200s, which the command reads or writes, too",
                   args->command->name, args->options[output]->name, args->values[output], other);
 }

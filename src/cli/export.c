@@ -1,4 +1,5 @@
 /* cli/export.c -- the network that detects, without what only training needs, in a file of its own. */
+#include "base/atomic_file.h"
 #include "base/table.h"
 #include "base/text.h"
 #include "cli/commands.h"
@@ -51,7 +52,7 @@ static bool beside_apart(const struct args *args, const struct export_format *fo
         return true;
     text_add(&beside, "%.*s%s", path_stem(out), out, format->beside);
     const bool ok = text_ok(&beside, err)
-                 && (!same_file(beside.s, weights)
+                 && (!same_target(beside.s, weights)
                      || misuse(err, "export: %.200s, written beside --out, would overwrite %.200s", beside.s, weights));
     text_free(&beside);
     return ok;

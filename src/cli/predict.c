@@ -1,4 +1,5 @@
 /* cli/predict.c -- objects found in images: files, folders, patterns, or a stream of MJPEG frames. */
+#include "base/atomic_file.h"
 #include "base/memory.h"
 #include "base/printable.h"
 #include "cli/commands.h"
@@ -22,7 +23,7 @@ struct predictor {
     struct session session;
     struct detector detector;
     const char *out;
-    struct draft json; int images;      /* the list, and how many stand in it; {0}: not wanted */
+    struct atomic_file json; int images;        /* the list, and how many stand in it; {0}: not wanted */
     struct failures failures;
 };
 
@@ -70,12 +71,13 @@ static bool add_json(struct predictor *p, const struct picture *picture, const c
     for (int i = 0; ok && i < p->detector.count[0]; i++)
         ok = add_detection(list, p, &p->detector.found[i]);
     char *text = ok && list ? cJSON_PrintUnformatted(one) : NULL;
-    if (text)
-        fprintf(p->json.out, "%s%s", p->images++ ? ",\n" : "[", text);
+    const char *separator = p->images++ ? ",\n" : "[";
+    ok = (text || fail(err, "out of memory for the detections"))
+      && atomic_write(&p->json, separator, strlen(separator), err)
+      && atomic_write(&p->json, text, strlen(text), err);
     cJSON_free(text);
     cJSON_Delete(one);
-    return (text || fail(err, "out of memory for the detections"))
-        && (!ferror(p->json.out) || fail(err, "%s: write error", p->json.path));
+    return ok;
 }
 
 static bool print_lines(const struct predictor *p, const char *file, struct error *err)
@@ -194,7 +196,7 @@ static bool open_predictor(struct predictor *p, const struct args *args, struct 
                  && session_load(s, args, err)
                  && detector_init(&p->detector, &s->model, s->model.params.value, args->threads, err)
                  && (!p->out || make_folders(p->out, err))
-                 && (!json || draft_open(&p->json, json, err));
+                 && (!json || atomic_open(&p->json, json, err));
     p->detector.rules.score_thr = score;
     return ok;
 }
@@ -206,7 +208,8 @@ bool predict_run(const struct args *args, struct error *err)
     bool ok = open_predictor(&p, args, err) && (stream ? predict_stream(&p, err) : predict_files(&p, args, err));
     if (p.json.out)
         fputs(p.images ? "]\n" : "[]\n", p.json.out);
-    ok = draft_close(&p.json, ok, err) && ok;
+    ok = ok && (!p.json.out || atomic_commit(&p.json, err));
+    atomic_close(&p.json);
     ok = images_end(&p.failures, ok, err);
     detector_free(&p.detector);
     session_close(&p.session);
