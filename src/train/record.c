@@ -10,9 +10,6 @@
 bool record_open(struct record *r, const struct config *config, FILE *screen, struct error *err)
 {
     *r = (struct record){ .config = config };
-    struct error why;
-    if (!make_folders(config->save_dir, &why))
-        return fail(err, "%s: %s: cannot be made: %s", config_place(config, "save_dir").s, config->save_dir, why.text);
     char *log = path_join(config->save_dir, "train.log", err);
     r->metrics = path_join(config->save_dir, "metrics.csv", err);
     r->eval = path_join(config->save_dir, "eval.csv", err);
@@ -43,6 +40,18 @@ bool record_begin(struct record *r, long steps, int epochs, struct error *err)
         && write_config(r->config, err) && events_open(&r->events, r->config->save_dir, steps, err);
 }
 
+bool record_whole(const struct record *r, struct error *err)
+{
+    return log_whole(&r->log, err) && (!r->events_failed.exit || fail(err, "%s", r->events_failed.text));
+}
+
+static void add_events(struct record *r, long step, const char *const *names, const double *values, int count)
+{
+    struct error why = {0};
+    if (!events_scalars(&r->events, step, names, values, count, &why) && !r->events_failed.exit)
+        r->events_failed = why;
+}
+
 /* ---- steps ---- */
 
 enum { LR = 2, LOSS, AUX_LOSS = 7, NORM = 10, COLUMNS = 12 };   /* the losses stand from LOSS to NORM */
@@ -67,8 +76,9 @@ bool record_step(struct record *r, long step, const struct step_report *s, struc
         .names = columns + LOSS, .losses = row + LOSS, .count = (s->losses.aux ? NORM : AUX_LOSS) - LOSS };
     if (logged || r->log.terminal)
         log_progress(&r->log, &progress, logged);
-    return !logged || (csv_append(r->metrics, columns, row, COLUMNS, err)
-                       && events_scalars(&r->events, step, tags + LR, row + LR, progress.count + LOSS - LR, err));
+    if (logged)
+        add_events(r, step, tags + LR, row + LR, progress.count + LOSS - LR);
+    return !logged || csv_append(r->metrics, columns, row, COLUMNS, err);
 }
 
 /* ---- evaluations ---- */
@@ -112,8 +122,8 @@ bool record_score(struct record *r, int epoch, long steps, const struct coco_sco
     if (ok)
         log_line(&r->log, "epoch %d evaluated:%s", epoch, line.s);
     text_free(&line);
-    return ok && append_score(r, epoch, score, err)
-        && events_scalars(&r->events, steps, list, score->figures, COCO_FIGURES, err);
+    add_events(r, steps, list, score->figures, COCO_FIGURES);
+    return ok && append_score(r, epoch, score, err);
 }
 
 /* ---- the end ---- */
