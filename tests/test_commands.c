@@ -263,7 +263,7 @@ static void test_export_writes_what_detects_the_same(void **state)
     refused(2, "would overwrite", "eval", in_folder("data/val.json"), in_folder("d.json"), "--json",
             in_folder("data/val.json"), NULL);
     refused(2, "let its name end in .json", "convert", "yolo", folder, "--out", "classes.txt", NULL);
-    refused(1, "no ordinary file", "export", config, "--weights", weights, "--out", in_folder("data"), NULL);
+    refused(1, "is a folder", "export", config, "--weights", weights, "--out", in_folder("data"), NULL);
     refused(1, "/no/folder", "export", config, "--weights", weights, "--out", "/no/folder/x", NULL);
 }
 
