@@ -43,8 +43,9 @@ static bool all_written(struct error *err)
         || fail(err, "standard output: %s", errno ? strerror(errno) : "write error");
 }
 
-/* A descriptor from 0 to 2 that is closed would be given to the next file that is opened, and messages would land there.
- * /dev/null takes its place, opened such that reading standard input and writing the others are errors as before. */
+/* A descriptor from 0 to 2 that is closed would be given to the next file that is opened, and messages would land in
+ * that file.  /dev/null takes its place, opened such that reading standard input and writing the others are errors as
+ * before. */
 static bool open_standard_descriptors(struct error *err)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

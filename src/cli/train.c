@@ -24,8 +24,8 @@ static void on_signal(int signal)
         stop = signal;
 }
 
-/* Called when the training is open: until then there is nothing to save, and a signal ends the process, even if it waits
- * for a FIFO that somebody named as a file.  nohup has SIGHUP ignored, and it stays so. */
+/* Called when the training is open: until then there is nothing to save, and a signal ends the process, even if it
+ * waits for a FIFO that somebody named as a file.  nohup has SIGHUP ignored, and it stays so. */
 static void catch_signals(void)
 {
     static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
