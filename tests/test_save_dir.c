@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -266,6 +267,29 @@ static void a_full_table_ends_before_a_checkpoint(void **state)
     assert_same_results("straight", "table");
 }
 
+/* Tables and models at the end of links, as on another disk. */
+static void links_in_save_dir_stay(void **state)
+{
+    static const char *const names[] = { "metrics.csv", "eval.csv", "model_last.safetensors" };
+    struct error err = {0};
+    struct stat info;
+    (void)state;
+    assert_true(make_folders(in_folder("linked"), &err) && make_folders(in_folder("disk"), &err));
+    for (int i = 0; i < 3; i++) {
+        char path[200], target[200];
+        snprintf(path, sizeof path, "%s/linked/%s", folder, names[i]);
+        snprintf(target, sizeof target, "../disk/%s", names[i]);
+        assert_int_equal(symlink(target, path), 0);
+    }
+    run_ends("linked", false, NULL);
+    assert_same_results("straight", "linked");
+    for (int i = 0; i < 3; i++) {
+        char path[200];
+        snprintf(path, sizeof path, "%s/linked/%s", folder, names[i]);
+        assert_true(lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && stat(path, &info) == 0 && info.st_size > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +301,7 @@ int main(void)
         cmocka_unit_test(a_written_config_trains_again),
         cmocka_unit_test(a_full_log_ends_with_a_checkpoint),
         cmocka_unit_test(full_events_end_with_a_checkpoint),
-        cmocka_unit_test(a_full_table_ends_before_a_checkpoint) };
+        cmocka_unit_test(a_full_table_ends_before_a_checkpoint),
+        cmocka_unit_test(links_in_save_dir_stay) };
     return cmocka_run_group_tests(tests, tiny_setup, remove_folder);
 }

@@ -1,11 +1,15 @@
 #include "train/record.h"
 
+#include "base/atomic_file.h"
 #include "base/memory.h"
 #include "eval/score_report.h"
 #include "report/chart.h"
 #include "report/csv.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 bool record_open(struct record *r, const struct config *config, FILE *screen, struct error *err)
 {
@@ -30,12 +34,19 @@ static bool write_config(const struct config *config, struct error *err)
     return ok;
 }
 
+/* The tables of a former run may have other columns.  A link to a table stays. */
+static bool remove_table(const char *path, struct error *err)
+{
+    char *target = atomic_target(path, err);
+    const bool ok = target && (unlink(target) == 0 || errno == ENOENT || fail(err, "%s: %s", path, strerror(errno)));
+    free(target);
+    return ok;
+}
+
 bool record_begin(struct record *r, long steps, int epochs, struct error *err)
 {
-    if (steps == 0) {                           /* the tables of a former run may have other columns */
-        remove(r->metrics);
-        remove(r->eval);
-    }
+    if (steps == 0 && (!remove_table(r->metrics, err) || !remove_table(r->eval, err)))
+        return false;
     return csv_cut_after(r->metrics, "step", (double)steps - 1, err) && csv_cut_after(r->eval, "epoch", epochs, err)
         && write_config(r->config, err) && events_open(&r->events, r->config->save_dir, steps, err);
 }
