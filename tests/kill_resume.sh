@@ -61,7 +61,7 @@ compare() {
 
 # A temporary file may be left by a kill, but by none before the last one.
 count_stale() {
-    stale=$(find "$dir/killed" -name '*.tmp' | wc -l)
+    stale=$(find "$dir/killed" -name '*.tmp' 2> "$dir/find.err" | wc -l)
     [ "$stale" -le 1 ] || { find "$dir/killed"; echo "$stale stale temporary files"; exit 1; }
 }
 
