@@ -18,7 +18,12 @@ bool log_open(struct log *log, const char *path, FILE *screen, struct error *err
     if (!path)
         return true;
     log->path = new_text(path, err);
-    return log->path && ((log->file = fopen(path, "ae")) || fail(err, "%s: %s", path, strerror(errno)));
+    log->file = log->path ? fopen(path, "ae") : NULL;
+    if (log->file || !log->path)
+        return log->file != NULL;
+    free(log->path);
+    log->path = NULL;
+    return fail(err, "%s: %s", path, strerror(errno));
 }
 
 bool log_whole(const struct log *log, struct error *err)
