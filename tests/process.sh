@@ -59,7 +59,7 @@ soon_gone()
 # wait_for FILE TEXT: until the file has the text.
 wait_for()
 {
-    for i in $(seq 100); do
+    for i in $(seq 600); do
         grep -q "$2" "$1" 2> /dev/null && return 0
         sleep 0.1
     done

@@ -43,16 +43,19 @@ static bool is_written_config(const char *path)
 static bool spares(const struct run_file *file, const char *path, const struct config *c, const char *weights,
                    struct error *err)
 {
-    const char *const inputs[] = { c->train.ann_path, c->val.ann_path, c->train.image_list, c->val.image_list,
-                                   c->schedule.load_model, weights, c->file };
-    enum { LOAD_MODEL = 4, WEIGHTS, CONFIG, INPUTS };
-    for (int i = 0; i < INPUTS; i++) {
-        const char *input = inputs[i];
-        if (!input || !*input || !same_target(path, input) || (file->weights && (i == LOAD_MODEL || i == WEIGHTS))
-            || (i == CONFIG && is_written_config(input)))
-            continue;
-        return misuse(err, "%s: the training would overwrite %s, which it reads: choose another save_dir",
-                      config_place(c, "save_dir").s, input);
+    const struct { const char *path; bool weights, config; } inputs[] = {
+        { c->train.ann_path, false, false },    { c->train.image_list, false, false },
+        { c->val.ann_path, false, false },      { c->val.image_list, false, false },
+        { c->schedule.load_model, true, false }, { weights, true, false },
+        { config_text(c, "model.arch.backbone.pretrain"), true, false },
+        { c->file, false, true } };
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        const char *input = inputs[i].path;
+        const bool harmless = !input || !*input || (inputs[i].weights && file->weights) || !same_target(path, input)
+                           || (inputs[i].config && is_written_config(input));
+        if (!harmless)
+            return misuse(err, "%s: the training would overwrite %s, which it reads: choose another save_dir",
+                          config_place(c, "save_dir").s, input);
     }
     return true;
 }
