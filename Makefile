@@ -150,7 +150,12 @@ install: all
 	    'Cflags: -I$(PREFIX)/include' 'Libs: -L$(PREFIX)/lib -lnanodet' 'Libs.private: $(LIBS)' \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/nanodet.pc
 
-tests: $(TESTS) $(FUZZERS) $(BUILD)/tests/parity
+# Ends a program at one of its system calls (tests/kill_resume.sh).
+$(BUILD)/tests/kill_at: tests/soak/kill_at.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) -o $@
+
+tests: $(TESTS) $(FUZZERS) $(BUILD)/tests/parity $(BUILD)/tests/kill_at
 fuzzers: $(FUZZERS)
 test:
 	sh scripts/test.sh
@@ -158,9 +163,9 @@ fuzz:
 	sh tests/soak/fuzz.sh 60
 oracle: $(BUILD)/tests/oracle_dump
 	python3 tests/oracle/oracle.py --rounds 3 configs/*.yml
-soak: nanodet $(BUILD)/tests/parity
+soak: nanodet $(BUILD)/tests/parity $(BUILD)/tests/kill_at
 	sh tests/soak/fuzz.sh 600
-	sh tests/kill_resume.sh ./nanodet 100
+	sh tests/kill_resume.sh ./nanodet 220
 	NANODET_ISA=ref build/tests/parity ../shared/parity/models
 	$(MAKE) SANITIZE=thread build/thread/tests/test_backbones
 	setarch $(shell uname -m) -R build/thread/tests/test_backbones

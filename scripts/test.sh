@@ -269,7 +269,8 @@ fuzz sanitized build/address,undefined
 # whole trainings would take minutes, and a short training stands for them; so would some tests of what one thread does.
 # test_backbones is in `make soak`.
 stage "building, thread sanitizer"
-slow="$slow test_train test_train_command test_described test_defects test_scale test_export test_deploy test_merge"
+slow="$slow test_train test_train_command test_save_dir test_outputs test_described test_defects test_scale"
+slow="$slow test_export test_deploy test_merge"
 slow="$slow test_kernel_conv test_kernel_rows test_config_advice test_backbones" scenes=build/thread/scenes
 build SANITIZE=thread tests build/thread/nanodet
 stage "tests, thread sanitizer"

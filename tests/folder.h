@@ -12,7 +12,7 @@ static char folder[64];
 /* A path in the folder; eight of them live at a time. */
 static inline const char *in_folder(const char *name)
 {
-    static char paths[8][300];
+    static char paths[8][400];
     static int next;
     char *path = paths[next++ % 8];
     snprintf(path, sizeof *paths, "%s/%s", folder, name);

@@ -6,14 +6,12 @@
 #include "base/table.h"
 #include "base/team.h"
 #include "folder.h"
-#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -114,39 +112,6 @@ static void test_arena(void **state)
 
 /* ---- file ---- */
 
-static void test_drafts_appear_whole_or_not_at_all(void **state)
-{
-    char path[200], beside[220];
-    struct draft d = {0};
-    struct bytes bytes;
-    struct error err = {0};
-    (void)state;
-    snprintf(path, sizeof path, "%s/list", folder);
-    snprintf(beside, sizeof beside, "%s.tmp", path);
-    assert_true(draft_close(&d, true, &err));
-    for (int keep = 0; keep < 2; keep++) {
-        assert_true(draft_open(&d, path, &err));
-        fputs("one\n", d.out);
-        fputs("two\n", d.out);
-        assert_false(file_exists(path));
-        assert_true(draft_close(&d, keep, &err));
-        assert_int_equal(file_exists(path), keep);
-        assert_false(file_exists(beside));
-    }
-    assert_true(file_read(&bytes, path, &err));
-    assert_string_equal((const char *)bytes.p, "one\ntwo\n");
-    bytes_free(&bytes);
-    assert_int_equal(symlink("/dev/full", beside), 0);
-    assert_true(draft_open(&d, path, &err));
-    fputs("three\n", d.out);
-    assert_false(draft_close(&d, true, &err));
-    assert_non_null(strstr(err.text, path));
-    assert_false(file_exists(beside));
-    assert_true(file_exists(path));
-    assert_int_equal(unlink(path), 0);
-    assert_false(draft_open(&d, "/no/folder/x", &err));
-}
-
 static void test_files(void **state)
 {
     struct error err = {0};
@@ -184,38 +149,6 @@ static void test_files(void **state)
     assert_false(file_write("/dev/full/x", "x", 1, &err));
     free(file);
     free(deep);
-}
-
-static void test_full_disk(void **state)
-{
-    struct error err = {0};
-    (void)state;
-    char *to = path_join(folder, "full.tmp", &err), *path = path_join(folder, "full", &err);
-    assert_int_equal(symlink("/dev/full", to), 0);                  /* what file_write writes first */
-    assert_false(file_write(path, "x", 1, &err));
-    assert_non_null(strstr(err.text, path));
-    assert_false(file_exists(path));
-    free(to);
-    free(path);
-}
-
-/* A pipe or a link that stands there is written to, not replaced. */
-static void test_devices(void **state)
-{
-    struct error err = {0};
-    char got[8] = "";
-    (void)state;
-    char *pipe = path_join(folder, "pipe", &err), *full = path_join(folder, "full", &err);
-    assert_true(mkfifo(pipe, 0600) == 0 && symlink("/dev/full", full) == 0);
-    const int end = open(pipe, O_RDWR | O_NONBLOCK);
-    assert_true(file_write(pipe, "one", 3, &err));
-    assert_int_equal(read(end, got, sizeof got), 3);
-    assert_string_equal(got, "one");
-    for (int i = 0; i < 2; i++)
-        assert_false(file_write(full, "x", 1, &err));
-    close(end);
-    free(pipe);
-    free(full);
 }
 
 static void test_names(void **state)
@@ -460,10 +393,7 @@ int main(void)
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_arrays),
         cmocka_unit_test(test_arena),
-        cmocka_unit_test_setup_teardown(test_drafts_appear_whole_or_not_at_all, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_files, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(test_full_disk, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(test_devices, make_folder, remove_folder),
         cmocka_unit_test(test_names), cmocka_unit_test(test_text), cmocka_unit_test(test_paths),
         cmocka_unit_test(test_json_numbers), cmocka_unit_test(test_tables),
         cmocka_unit_test(test_random_is_of_its_key), cmocka_unit_test(test_random_is_even),

@@ -1,9 +1,9 @@
 #include "base/file.h"
 
+#include "base/atomic_file.h"
 #include "base/memory.h"
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -56,70 +56,12 @@ void bytes_free(struct bytes *b)
     *b = (struct bytes){0};
 }
 
-/* A rename is durable once its folder is on disk; file systems that cannot sync a folder do without. */
-static void sync_folder_of(const char *path)
-{
-    char folder[4096];
-    const char *slash = strrchr(path, '/');
-    const size_t n = slash ? (size_t)(slash - path) : 0;
-    if (n >= sizeof folder)
-        return;
-    memcpy(folder, path, n);
-    folder[n] = 0;
-    const int fd = open(slash ? (n ? folder : "/") : ".", O_RDONLY | O_DIRECTORY);
-    if (fd < 0)
-        return;
-    fsync(fd);
-    close(fd);
-}
-
-bool file_replaceable(const char *path)
-{
-    struct stat info;
-    return lstat(path, &info) != 0 || S_ISREG(info.st_mode);
-}
-
-bool draft_open(struct draft *d, const char *path, struct error *err)
-{
-    struct text temporary = {0};
-    if (file_replaceable(path))
-        text_add(&temporary, "%s.tmp", path);
-    *d = (struct draft){ .path = new_text(path, err), .temporary = temporary.s };
-    const bool ok = d->path && text_ok(&temporary, err)
-                 && ((d->out = fopen(d->temporary ? d->temporary : path, "wbe"))
-                     || fail(err, "%s: %s", path, strerror(errno)));
-    if (!ok)
-        draft_close(d, false, NULL);
-    return ok;
-}
-
-bool draft_close(struct draft *d, bool keep, struct error *err)
-{
-    bool ok = true;
-    if (d->out) {
-        const bool whole = !ferror(d->out) && fflush(d->out) == 0 && (!d->temporary || fsync(fileno(d->out)) == 0);
-        const bool closed = fclose(d->out) == 0;
-        ok = !keep || (whole && closed && (!d->temporary || rename(d->temporary, d->path) == 0))
-          || fail(err, "%s: %s", d->path, strerror(errno));
-        if (d->temporary && ok && keep)
-            sync_folder_of(d->path);
-        else if (d->temporary)
-            unlink(d->temporary);
-    }
-    free(d->path);
-    free(d->temporary);
-    *d = (struct draft){0};
-    return ok;
-}
-
 bool file_write(const char *path, const void *p, size_t size, struct error *err)
 {
-    struct draft d;
-    if (!draft_open(&d, path, err))
-        return false;
-    if (size)
-        fwrite(p, 1, size, d.out);                      /* the stream remembers a failure until it is closed */
-    return draft_close(&d, true, err);
+    struct atomic_file f;
+    const bool ok = atomic_open(&f, path, err) && atomic_write(&f, p, size, err) && atomic_commit(&f, err);
+    atomic_close(&f);
+    return ok;
 }
 
 bool file_exists(const char *path)
@@ -224,14 +166,6 @@ char *path_join(const char *folder, const char *name, struct error *err)
     if (!text_ok(&t, err))
         text_free(&t);
     return t.s;
-}
-
-bool same_file(const char *a, const char *b)
-{
-    struct stat x, y;
-    return strcmp(a, b) == 0
-        || (stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino
-            && S_ISREG(x.st_mode));
 }
 
 const char *path_name(const char *path)

@@ -11,16 +11,8 @@ struct bytes { unsigned char *p; size_t size; };
 bool file_read(struct bytes *, const char *path, struct error *);
 void bytes_free(struct bytes *);
 
-/* Appears whole or not at all: written beside path, fsynced, renamed over it.  What stands there and is not
- * replaceable, as a device, is written to instead.  A full disk is an error. */
+/* Appears whole or not at all; see base/atomic_file.h. */
 bool file_write(const char *path, const void *p, size_t size, struct error *);
-bool file_replaceable(const char *path);                /* a regular file or nothing at all; no link */
-
-/* The same for what is written bit by bit: to `out`, which lies beside path until draft_close puts it there, if `keep`,
- * or takes it away.  {0} is no draft; closing it does nothing and is true. */
-struct draft { FILE *out; char *path, *temporary; };
-bool draft_open(struct draft *, const char *path, struct error *);
-bool draft_close(struct draft *, bool keep, struct error *);
 
 bool file_exists(const char *path);                     /* a file of any kind but a folder */
 bool folder_exists(const char *path);
@@ -35,7 +27,6 @@ void text_free(struct text *);
 
 /* A path made of a folder and a name (name alone if it is absolute or the folder is empty); free() it. */
 char *path_join(const char *folder, const char *name, struct error *);
-bool same_file(const char *a, const char *b);           /* equal paths, or one regular file under both */
 const char *path_name(const char *path);                /* its last name */
 int path_stem(const char *path);                        /* characters before the ending of that, ".x", if it has one */
 

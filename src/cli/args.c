@@ -1,5 +1,6 @@
 #include "cli/args.h"
 
+#include "base/atomic_file.h"
 #include "base/memory.h"
 #include "base/table.h"
 #include "base/team.h"
@@ -154,19 +155,50 @@ void args_free(struct args *args)
 static const struct output { const char *name; bool json; } outputs[] = {
     { "json", true }, { "dets", true }, { "graph", true }, { "out", false }, {0} };
 
-static bool apart(const struct args *args, int output, const char *other, struct error *err)
+/* X.bin of X.param, and the reverse, which ncnn reads and writes together; NULL of other paths, or without memory. */
+static char *other_of_pair(const char *path)
 {
-    return !other || !*other || !same_file(args->values[output], other)
-        || misuse(err, "%s: --%s %.200s would overwrite %.200s, which the command reads or writes, too",
-                  args->command->name, args->options[output]->name, args->values[output], other);
+    const char *ending = ends_in(path, ".param") ? ".bin" : ends_in(path, ".bin") ? ".param" : NULL;
+    struct text other = {0};
+    if (ending)
+        text_add(&other, "%.*s%s", path_stem(path), path, ending);
+    return other.s;
 }
 
+static bool differs(const struct args *args, const char *option, const char *output, const char *other,
+                    struct error *err)
+{
+    return !output || !other || !*other || !same_target(output, strcmp(other, "-") == 0 ? "/dev/stdin" : other)
+        || misuse(err, "%s: --%s: %.200s would overwrite %.200s, which the command reads or writes, too",
+                  args->command->name, option, output, other);
+}
+
+/* Neither the output nor the file written beside it is the other file or one read with that. */
+static bool apart(const struct args *args, int output, const char *other, struct error *err)
+{
+    const char *option = args->options[output]->name, *path = args->values[output];
+    char *beside = ends_in(path, ".param") ? other_of_pair(path) : NULL, *pair = other ? other_of_pair(other) : NULL;
+    const bool ok = differs(args, option, path, other, err) && differs(args, option, path, pair, err)
+                 && differs(args, option, beside, other, err) && differs(args, option, beside, pair, err);
+    free(beside);
+    free(pair);
+    return ok;
+}
+
+/* The ending of the name and, through links, of the file. */
 bool args_json_name(const struct args *args, const char *option, const char *path, struct error *err)
 {
-    const char *dot = strrchr(path_name(path), '.');
-    return !dot || strcmp(dot, ".json") == 0 || folder_exists(path)
-        || misuse(err, "%s: --%s %.200s: the file will hold JSON; let its name end in .json", args->command->name,
-                  option, path);
+    char *target = atomic_target(path, err);
+    const char *const names[] = { path, target };
+    bool ok = target != NULL;
+    for (int i = 0; ok && i < 2; i++) {
+        const char *dot = strrchr(path_name(names[i]), '.');
+        ok = !dot || strcmp(dot, ".json") == 0 || folder_exists(path)
+          || misuse(err, "%s: --%s %.200s: the file will hold JSON; let its name end in .json", args->command->name,
+                    option, names[i]);
+    }
+    free(target);
+    return ok;
 }
 
 bool args_outputs_apart(const struct args *args, const char *const *more, int count, struct error *err)

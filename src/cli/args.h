@@ -42,8 +42,8 @@ bool args_parse(struct args *, const struct command *commands, int argc, char **
 void args_free(struct args *);
 
 /* A file that is written (--json, --dets, --graph, --out) must not be CONFIG, another argument, the value of another
- * option, or one of `more` (of count); JSON is written to names that end in .json or have no ending.  Exit 2
- * otherwise. */
+ * option, or one of `more` (of count), through any links, nor the other file of an ncnn pair among these; "-" is
+ * standard input.  JSON is written to files whose names end in .json or have no ending.  Exit 2 otherwise. */
 bool args_json_name(const struct args *, const char *option, const char *path, struct error *);
 bool args_outputs_apart(const struct args *, const char *const *more, int count, struct error *);
 

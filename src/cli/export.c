@@ -1,10 +1,12 @@
 /* cli/export.c -- the network that detects, without what only training needs, in a file of its own. */
+#include "base/atomic_file.h"
 #include "base/table.h"
-#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "data/sample.h"
 #include "model/export.h"
+#include <stdlib.h>
+#include <strings.h>
 
 const struct option export_options[] = {
     { "weights",  "FILE", NULL,          "the model's weights, whatever their format (default: schedule.load_model)" },
@@ -21,15 +23,37 @@ const struct option export_options[] = {
 static const struct word outputs[] = {
     { "raw", ONNX_RAW }, { "boxes", ONNX_DECODED }, { "nms", ONNX_SUPPRESSED }, {0} };
 
+/* Endings of files that export does not write under that name. */
+static const struct foreign { const char *ending, *what; } foreign[] = {
+    { ".bin", "the weights of ncnn; give the .param" }, { ".pth", "PyTorch" }, { ".pt", "PyTorch" },
+    { ".ckpt", "PyTorch" }, { ".tflite", "TensorFlow Lite" }, { ".json", "JSON" }, { ".yml", "YAML" },
+    { ".yaml", "YAML" }, { ".jpg", "JPEG" }, { ".png", "PNG" }, { ".txt", "text" }, {0} };
+
 static const struct export_format *format_of_ending(const char *path)
 {
+    const char *ending = path + path_stem(path);
     const struct export_format *format = export_formats;
-    while (format->name && !ends_in(path, format->ending))
+    while (format->name && strcasecmp(ending, format->ending) != 0)
         format++;
     return format->name ? format : NULL;
 }
 
-/* --format, or what the ending of the path says; they must not contradict each other. */
+/* The ending of a name does not contradict the format. */
+static bool ending_fits(const struct export_format *format, const char *path, struct error *err)
+{
+    const struct export_format *own = format_of_ending(path);
+    const struct foreign *other = foreign;
+    while (other->ending && strcasecmp(path + path_stem(path), other->ending) != 0)
+        other++;
+    if (own && own != format)
+        return misuse(err, "export: --out %.200s ends as files of %s do, but --format is %s", path, own->name,
+                      format->name);
+    return !other->ending
+        || misuse(err, "export: --out %.200s ends as files of another kind do (%s), but the format is %s", path,
+                  other->what, format->name);
+}
+
+/* --format, or what the ending of the path says; neither the path nor the file behind links contradicts it. */
 static bool choose_format(const struct export_format **format, const char *name, const char *path, struct error *err)
 {
     const struct export_format *ending = format_of_ending(path);
@@ -37,23 +61,9 @@ static bool choose_format(const struct export_format **format, const char *name,
     if (!*format)
         return misuse(err, "export: --format %s: no such format; did you mean %s?", name,
                       nearest_name(name, export_formats, sizeof **format));
-    return !ending || ending == *format
-        || misuse(err, "export: --out %.200s ends as files of %s do, but --format is %s", path, ending->name, name);
-}
-
-/* The second file of a pair must not be an input either. */
-static bool beside_apart(const struct args *args, const struct export_format *format, const char *out,
-                         struct error *err)
-{
-    const char *weights = args_text(args, "weights");
-    struct text beside = {0};
-    if (!format->beside || !weights)
-        return true;
-    text_add(&beside, "%.*s%s", path_stem(out), out, format->beside);
-    const bool ok = text_ok(&beside, err)
-                 && (!same_file(beside.s, weights)
-                     || misuse(err, "export: %.200s, written beside --out, would overwrite %.200s", beside.s, weights));
-    text_free(&beside);
+    char *target = atomic_target(path, err);
+    const bool ok = target && ending_fits(*format, path, err) && ending_fits(*format, target, err);
+    free(target);
     return ok;
 }
 
@@ -67,7 +77,7 @@ static bool read_options(const struct args *args, struct export_options *o, cons
                                   .any_size = args_flag(args, "any-size"), .threads = args->threads };
     if (!out)
         return misuse(err, "export: --out PATH must be given");
-    if (!choose_format(format, args_text(args, "format"), out, err) || !beside_apart(args, *format, out, err))
+    if (!choose_format(format, args_text(args, "format"), out, err))
         return false;
     if (!word)
         return misuse(err, "export: --output %s: no such output; did you mean %s?", output,

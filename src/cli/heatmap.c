@@ -19,6 +19,7 @@ struct heatmap {
     struct session session;
     struct grad_cam cam;
     const char *out;
+    struct inputs inputs;
     struct failures failures;
 };
 
@@ -38,7 +39,7 @@ static bool write_heat(const struct heatmap *h, const struct picture *picture, c
     }
     text_add(&to, "%.*s_%s%s", dot ? (int)(dot - name) : (int)strlen(name), name,
              *heat->name ? heat->name : h->cam.layer, end);
-    ok = ok && text_ok(&to, err) && image_write(&drawn, h->out, to.s, err);
+    ok = ok && text_ok(&to, err) && image_write(&drawn, &h->inputs, h->out, to.s, err);
     text_free(&to);
     picture_free(&drawn);
     free(spread);
@@ -84,7 +85,8 @@ bool heatmap_run(const struct args *args, struct error *err)
 {
     struct heatmap h = { .out = args_text(args, "out") };
     struct names files = {0};
-    bool ok = open_heatmap(&h, args, err) && images_list(args, &files, err) && images_differ(args, &files, h.out, err);
+    bool ok = open_heatmap(&h, args, err) && images_list(args, &files, err) && inputs_open(&h.inputs, args, &files, err)
+           && images_differ(&h.inputs, &files, h.out, err);
     h.failures.files = files.count;
     for (int i = 0; ok && i < files.count; i++) {
         ok = explain(&h, files.list[i], err);
@@ -92,6 +94,7 @@ bool heatmap_run(const struct args *args, struct error *err)
             show_progress(i, i + 1, files.count);
     }
     ok = images_end(&h.failures, ok, err);
+    inputs_free(&h.inputs);
     names_free(&files);
     grad_cam_free(&h.cam);
     session_close(&h.session);

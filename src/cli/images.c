@@ -1,11 +1,12 @@
 #include "cli/images.h"
 
+#include "base/memory.h"
 #include "cli/session.h"
 #include <glob.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 static bool is_picture(const char *name)
 {
@@ -54,22 +55,56 @@ bool images_list(const struct args *args, struct names *files, struct error *err
     return ok;
 }
 
-bool images_differ(const struct args *args, const struct names *files, const char *out, struct error *err)
+static int by_id(const void *a, const void *b)
+{
+    const struct file_id *x = a, *y = b;
+    return x->device != y->device ? (x->device < y->device ? -1 : 1) : (x->inode > y->inode) - (x->inode < y->inode);
+}
+
+static struct file_id id_of(const struct stat *info) { return (struct file_id){ info->st_dev, info->st_ino }; }
+
+bool inputs_open(struct inputs *inputs, const struct args *args, const struct names *files, struct error *err)
+{
+    struct stat info;
+    *inputs = (struct inputs){ .command = args->command->name,
+                               .list = new_array((size_t)files->count, sizeof *inputs->list, err) };
+    for (int i = 0; inputs->list && i < files->count; i++)
+        if (stat(files->list[i], &info) == 0 && S_ISREG(info.st_mode))
+            inputs->list[inputs->count++] = id_of(&info);
+    if (inputs->count)
+        qsort(inputs->list, (size_t)inputs->count, sizeof *inputs->list, by_id);
+    return inputs->list != NULL;
+}
+
+void inputs_free(struct inputs *inputs)
+{
+    free(inputs->list);
+    *inputs = (struct inputs){0};
+}
+
+bool inputs_spared(const struct inputs *inputs, const char *path, struct error *err)
+{
+    struct stat info;
+    if (inputs->count == 0 || stat(path, &info) != 0)
+        return true;
+    const struct file_id id = id_of(&info);
+    return !bsearch(&id, inputs->list, (size_t)inputs->count, sizeof id, by_id)
+        || misuse(err, "%s: would overwrite %s, which is one of the images", inputs->command, path);
+}
+
+bool images_differ(const struct inputs *inputs, const struct names *files, const char *out, struct error *err)
 {
     struct names names = {0};
     bool ok = true;
     for (int i = 0; ok && i < files->count; i++) {
-        char *to = path_join(out, path_name(files->list[i]), err), from_real[PATH_MAX], to_real[PATH_MAX];
-        ok = to && names_add(&names, path_name(files->list[i]), err);
-        if (ok && realpath(files->list[i], from_real) && realpath(to, to_real) && strcmp(from_real, to_real) == 0)
-            ok = misuse(err, "%s: --out would overwrite %s", args->command->name, files->list[i]);
+        char *to = path_join(out, path_name(files->list[i]), err);
+        ok = to && names_add(&names, path_name(files->list[i]), err) && inputs_spared(inputs, to, err);
         free(to);
     }
     names_sort(&names);
     for (int i = 1; ok && i < names.count; i++)
         if (strcmp(names.list[i - 1], names.list[i]) == 0)
-            ok = misuse(err, "%s: two images are called %s, and --out is one folder", args->command->name,
-                        names.list[i]);
+            ok = misuse(err, "%s: two images are called %s, and --out is one folder", inputs->command, names.list[i]);
     names_free(&names);
     return ok;
 }
@@ -119,13 +154,19 @@ bool images_end(struct failures *f, bool ok, struct error *err)
     return ok;
 }
 
-bool image_write(const struct picture *picture, const char *folder, const char *name, struct error *err)
+static bool encode(const struct picture *picture, const char *path, struct error *err)
 {
     enum { QUALITY = 95 };
-    const char *dot = strrchr(name, '.');
+    const char *dot = strrchr(path_name(path), '.');
+    return dot && strcasecmp(dot, ".png") == 0 ? picture_write_png(picture, path, err)
+                                               : picture_write_jpeg(picture, QUALITY, path, err);
+}
+
+bool image_write(const struct picture *picture, const struct inputs *inputs, const char *folder, const char *name,
+                 struct error *err)
+{
     char *path = path_join(folder, name, err);
-    const bool ok = path && (dot && strcasecmp(dot, ".png") == 0 ? picture_write_png(picture, path, err)
-                                                                 : picture_write_jpeg(picture, QUALITY, path, err));
+    const bool ok = path && inputs_spared(inputs, path, err) && encode(picture, path, err);
     free(path);
     return ok;
 }

@@ -4,8 +4,10 @@
 #include "kernel/kernels.h"
 #include "nanodet.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The last table of kernels is the default. */
 static bool print_version(struct error *err)
@@ -41,12 +43,25 @@ static bool all_written(struct error *err)
         || fail(err, "standard output: %s", errno ? strerror(errno) : "write error");
 }
 
+/* A descriptor from 0 to 2 that is closed would be given to the next file that is opened, and messages would land in
+ * that file.  /dev/null takes its place, opened such that reading standard input and writing the others are errors as
+ * before. */
+static bool open_standard_descriptors(struct error *err)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return fail(err, "/dev/null: %s", strerror(errno));
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct error err = {0};
     struct args args = {0};
     signal(SIGPIPE, SIG_IGN);                   /* a write to a closed pipe is an error like any other */
-    const bool ok = args_parse(&args, commands, argc, argv, &err) && run(&args, &err) && all_written(&err);
+    signal(SIGXFSZ, SIG_IGN);                   /* so is one beyond the limit of a file's size */
+    const bool ok = open_standard_descriptors(&err) && args_parse(&args, commands, argc, argv, &err)
+                 && run(&args, &err) && all_written(&err);
     if (!ok)
         show_line("nanodet: ", err.text);
     args_free(&args);

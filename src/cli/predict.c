@@ -1,4 +1,5 @@
 /* cli/predict.c -- objects found in images: files, folders, patterns, or a stream of MJPEG frames. */
+#include "base/atomic_file.h"
 #include "base/memory.h"
 #include "base/printable.h"
 #include "cli/commands.h"
@@ -22,7 +23,8 @@ struct predictor {
     struct session session;
     struct detector detector;
     const char *out;
-    struct draft json; int images;      /* the list, and how many stand in it; {0}: not wanted */
+    struct inputs inputs;
+    struct atomic_file json; int images;        /* the list, and how many stand in it; {0}: not wanted */
     struct failures failures;
 };
 
@@ -36,7 +38,7 @@ static bool write_drawn(const struct predictor *p, struct picture *picture, cons
                                        f->label, p->session.config.class_names.at[f->label], f->score };
     }
     const bool ok = boxes && draw_boxes(picture->p, picture->width, picture->height, boxes, d->count[0], err)
-                 && image_write(picture, p->out, name, err);
+                 && image_write(picture, &p->inputs, p->out, name, err);
     free(boxes);
     return ok;
 }
@@ -70,12 +72,13 @@ static bool add_json(struct predictor *p, const struct picture *picture, const c
     for (int i = 0; ok && i < p->detector.count[0]; i++)
         ok = add_detection(list, p, &p->detector.found[i]);
     char *text = ok && list ? cJSON_PrintUnformatted(one) : NULL;
-    if (text)
-        fprintf(p->json.out, "%s%s", p->images++ ? ",\n" : "[", text);
+    const char *separator = p->images++ ? ",\n" : "[";
+    ok = (text || fail(err, "out of memory for the detections"))
+      && atomic_write(&p->json, separator, strlen(separator), err)
+      && atomic_write(&p->json, text, strlen(text), err);
     cJSON_free(text);
     cJSON_Delete(one);
-    return (text || fail(err, "out of memory for the detections"))
-        && (!ferror(p->json.out) || fail(err, "%s: write error", p->json.path));
+    return ok;
 }
 
 static bool print_lines(const struct predictor *p, const char *file, struct error *err)
@@ -122,8 +125,11 @@ static bool predict_file(struct predictor *p, const char *file, struct error *er
 
 static bool predict_files(struct predictor *p, const struct args *args, struct error *err)
 {
+    const char *json = args_text(args, "json");
     struct names files = {0};
-    bool ok = images_list(args, &files, err) && (!p->out || images_differ(args, &files, p->out, err));
+    bool ok = images_list(args, &files, err) && inputs_open(&p->inputs, args, &files, err)
+           && (!p->out || images_differ(&p->inputs, &files, p->out, err))
+           && (!json || inputs_spared(&p->inputs, json, err));
     p->failures.files = files.count;
     for (int i = 0; ok && i < files.count; i++) {
         ok = predict_file(p, files.list[i], err);
@@ -167,18 +173,19 @@ static bool predict_frame(struct predictor *p, struct stream *s, struct bytes fr
 }
 
 /* Frame by frame as they come.  One that is broken is passed over: a stream goes on. */
-static bool predict_stream(struct predictor *p, struct error *err)
+static bool predict_stream(struct predictor *p, const struct args *args, struct error *err)
 {
+    char *standard_input = (char[]){ "/dev/stdin" };
     struct stream s = {0};
     struct bytes frame;
-    bool ok, more;
-    do {
+    bool ok = inputs_open(&p->inputs, args, &(struct names){ &standard_input, 1, 1 }, err), more = ok;
+    while (ok && more) {
         ok = mjpeg_next(&s.in, stdin, &frame, err);
         more = ok && frame.p;
         tell_lost(&s, "passed over: it breaks off");
         if (more)
             ok = predict_frame(p, &s, frame, err);
-    } while (ok && more);
+    }
     if (s.in.broken)
         fprintf(stderr, "standard input: %ld of %ld frames passed over as broken\n", s.in.broken, s.good + s.in.broken);
     mjpeg_free(&s.in);
@@ -194,7 +201,7 @@ static bool open_predictor(struct predictor *p, const struct args *args, struct 
                  && session_load(s, args, err)
                  && detector_init(&p->detector, &s->model, s->model.params.value, args->threads, err)
                  && (!p->out || make_folders(p->out, err))
-                 && (!json || draft_open(&p->json, json, err));
+                 && (!json || atomic_open(&p->json, json, err));
     p->detector.rules.score_thr = score;
     return ok;
 }
@@ -203,11 +210,13 @@ bool predict_run(const struct args *args, struct error *err)
 {
     struct predictor p = { .out = args_text(args, "out") };
     const bool stream = args->rest_count == 1 && strcmp(args->rest[0], "-") == 0;
-    bool ok = open_predictor(&p, args, err) && (stream ? predict_stream(&p, err) : predict_files(&p, args, err));
+    bool ok = open_predictor(&p, args, err) && (stream ? predict_stream(&p, args, err) : predict_files(&p, args, err));
     if (p.json.out)
         fputs(p.images ? "]\n" : "[]\n", p.json.out);
-    ok = draft_close(&p.json, ok, err) && ok;
+    ok = ok && (!p.json.out || atomic_commit(&p.json, err));
+    atomic_close(&p.json);
     ok = images_end(&p.failures, ok, err);
+    inputs_free(&p.inputs);
     detector_free(&p.detector);
     session_close(&p.session);
     return ok;

@@ -1,16 +1,40 @@
 #include "cli/session.h"
 
 #include "base/printable.h"
+#include "base/text.h"
 #include "model/file_config.h"
 #include "model/load.h"
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Whether the folder is this one or lies in it. */
+static bool lies_in(const char *folder, const char *outer)
+{
+    char a[PATH_MAX], b[PATH_MAX];
+    if (!*outer || !realpath(folder, a) || !realpath(outer, b))
+        return false;
+    const size_t length = strlen(b);
+    return starts_with(a, b) && (a[length] == 0 || a[length] == '/');
+}
+
+/* A text file per image, as --dets writes into a folder, would replace the annotations of these images. */
+static bool dets_spare_annotations(const struct args *args, const struct config *c, struct error *err)
+{
+    const char *const folders[] = { c->train.ann_path, c->val.ann_path }, *dets = args_text(args, "dets");
+    for (int i = 0; dets && i < 2; i++)
+        if (folder_exists(dets) && lies_in(dets, folders[i]))
+            return misuse(err, "%s: --dets %.200s would overwrite annotations in %.200s", args->command->name, dets,
+                          folders[i]);
+    return true;
+}
 
 bool outputs_spare_data(const struct args *args, const struct config *c, struct error *err)
 {
     const char *const files[] = { c->train.ann_path, c->val.ann_path, c->train.image_list, c->val.image_list,
                                   c->schedule.load_model };
-    return args_outputs_apart(args, files, sizeof files / sizeof *files, err);
+    return args_outputs_apart(args, files, sizeof files / sizeof *files, err) && dets_spare_annotations(args, c, err);
 }
 
 bool session_open(struct session *s, const struct args *args, struct error *err)

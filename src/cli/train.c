@@ -14,12 +14,27 @@ const struct option train_options[] = {
 
 static volatile sig_atomic_t stop;              /* the signal that asked for it */
 
-/* The first one asks for an end after the step, the second one does not ask. */
+/* The first one asks for an end after the step, the second one ends the process.  When a terminal closes, kernel and
+ * shell both send SIGHUP: a second one is no second request. */
 static void on_signal(int signal)
 {
-    if (stop)
+    if (stop && signal != SIGHUP)
         _exit(128 + signal);
-    stop = signal;
+    if (!stop)
+        stop = signal;
+}
+
+/* Called when the training is open: until then there is nothing to save, and a signal ends the process, even if it
+ * waits for a FIFO that somebody named as a file.  nohup has SIGHUP ignored, and it stays so. */
+static void catch_signals(void)
+{
+    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+    const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+    struct sigaction hang_up;
+    sigaction(SIGHUP, NULL, &hang_up);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        if (signals[i] != SIGHUP || hang_up.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
 }
 
 /* A word of a shell's command line, quoted if it has to be. */
@@ -66,17 +81,15 @@ static bool was_stopped(const struct trainer *t, struct error *err)
 
 bool train_run(const struct args *args, struct error *err)
 {
-    const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
     const struct training_options options = {
         .threads = args->threads, .weights = args_text(args, "weights"), .resume = args_flag(args, "resume"),
         .screen = stderr, .stop = &stop };
     struct config config = {0};
     struct trainer trainer = {0};
     struct error closing = {0};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
     bool ok = args_config(args, &config, err) && trainer_open(&trainer, &config, &options, err);
     args_tell_ignored(&config);
+    catch_signals();
     ok = ok && trainer_run(&trainer, err) && was_stopped(&trainer, err);
     if (ok)
         show_next(&trainer);

@@ -1,5 +1,6 @@
 #include "model/export.h"
 
+#include "base/atomic_file.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -137,47 +138,120 @@ const struct export_format export_formats[] = {
 
 /* ---- files ---- */
 
-/* The path with `middle` before its ending, which is replaced if `ending` is not NULL; free() it. */
-static char *renamed(const char *path, const char *middle, const char *ending, struct error *err)
+/* An export is one file, or the two of a pair.  Each is written and verified as `part` in a folder of its own beside the
+ * target, then copied into `file`, which replaces the target. */
+enum { MAIN, BESIDE, FILES };
+struct staging {
+    int count;
+    char *folder;
+    char *part[FILES];
+    struct atomic_file file[FILES];
+};
+
+/* The path with another ending; free() it. */
+static char *with_ending(const char *path, const char *ending, struct error *err)
 {
-    const int stem = path_stem(path);
     struct text name = {0};
-    text_add(&name, "%.*s%s%s", stem, path, middle, ending ? ending : path + stem);
-    if (text_ok(&name, err))
-        return name.s;
-    text_free(&name);
-    return NULL;
+    text_add(&name, "%.*s%s", path_stem(path), path, ending);
+    if (!text_ok(&name, err))
+        text_free(&name);
+    return name.s;
 }
 
-static bool move(const char *from, const char *to, struct error *err)
+static bool open_file(struct atomic_file *file, const char *path, struct error *err)
 {
-    return rename(from, to) == 0 || fail(err, "%s: %s", to, strerror(errno));
+    return atomic_open(file, path, err) && (file->temporary || fail(err, "%s: is not a regular file", path));
 }
 
-static bool replaceable(const char *path, struct error *err)
+static bool make_staging_folder(struct staging *s, const char *path, struct error *err)
 {
-    return file_replaceable(path) || fail(err, "%s: is no ordinary file", path);
+    const char *target = s->file[MAIN].target;
+    struct text folder = {0};
+    text_add(&folder, "%.*snanodet-export.XXXXXX", (int)(path_name(target) - target), target);
+    const bool ok = text_ok(&folder, err) && (mkdtemp(folder.s) || fail(err, "%s: %s", path, strerror(errno)));
+    if (ok)
+        s->folder = folder.s;
+    else
+        text_free(&folder);
+    return ok;
+}
+
+static bool stage(struct staging *s, const char *path, const struct export_format *format, struct error *err)
+{
+    s->count = format->beside ? 2 : 1;
+    char *beside = format->beside ? with_ending(path, format->beside, err) : NULL;
+    const bool ok = open_file(&s->file[MAIN], path, err)
+                 && (!format->beside || (beside && open_file(&s->file[BESIDE], beside, err)))
+                 && make_staging_folder(s, path, err) && (s->part[MAIN] = path_join(s->folder, path_name(path), err))
+                 && (!format->beside || (s->part[BESIDE] = with_ending(s->part[MAIN], format->beside, err)));
+    free(beside);
+    return ok;
+}
+
+static bool copy_parts(struct staging *s, struct error *err)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < s->count; i++) {
+        struct bytes part;
+        ok = file_read(&part, s->part[i], err) && atomic_write(&s->file[i], part.p, part.size, err)
+          && atomic_sync(&s->file[i], err);
+        bytes_free(&part);
+    }
+    return ok;
+}
+
+/* Renames what stands at the target, if there is something, to the name of the temporary file with .old behind. */
+static bool set_aside(const struct atomic_file *file, char **old, struct error *err)
+{
+    struct text name = {0};
+    text_add(&name, "%s.old", file->temporary);
+    const bool ok = text_ok(&name, err) && (rename(file->target, name.s) == 0 || errno == ENOENT
+                                            || fail(err, "%s: cannot be replaced: %s", file->path, strerror(errno)));
+    *old = name.s;
+    return ok;
+}
+
+/* A .param is what makes a pair loadable: the old one goes first, the new one comes last.  So a crash leaves the old
+ * pair, the new pair, or no .param.  After a failure the old files are put back. */
+static bool replace_pair(struct staging *s, struct error *err)
+{
+    struct atomic_file *param = &s->file[MAIN], *bin = &s->file[BESIDE];
+    char *old[FILES] = {0};
+    const bool ok = set_aside(param, &old[MAIN], err) && sync_folder_of(param->target, err)
+                 && set_aside(bin, &old[BESIDE], err) && atomic_commit(bin, err) && atomic_commit(param, err);
+    for (int i = BESIDE; i >= MAIN; i--) {
+        if (old[i] && param->committed)
+            unlink(old[i]);
+        else if (old[i])
+            rename(old[i], s->file[i].target);
+        free(old[i]);
+    }
+    return ok;
+}
+
+static void unstage(struct staging *s)
+{
+    for (int i = 0; i < FILES; i++) {
+        if (s->part[i])
+            unlink(s->part[i]);
+        free(s->part[i]);
+        atomic_close(&s->file[i]);
+    }
+    if (s->folder)
+        rmdir(s->folder);
+    free(s->folder);
 }
 
 bool model_export(struct model *m, const char *path, const struct export_format *format,
                   const struct export_options *o, struct verification *v, struct error *err)
 {
     const double tolerance = o->half ? 0.05 : 1e-4;
+    struct staging s = {0};
     if (format->must_end && (!ends_in(path, format->ending) || path_stem(path) == 0))
         return misuse(err, "%s: a file of %s must end in %s", path, format->name, format->ending);
-    char *part = renamed(path, ".part", NULL, err);
-    char *beside = format->beside ? renamed(path, "", format->beside, err) : NULL;
-    char *beside_part = format->beside ? renamed(path, ".part", format->beside, err) : NULL;
-    const bool ok = part && (!format->beside || (beside && beside_part && replaceable(beside, err)))
-                 && replaceable(path, err) && format->write(m, part, o, err)
-                 && model_verify(m, part, tolerance, o->threads, v, err)
-                 && (!beside || move(beside_part, beside, err)) && move(part, path, err);
-    if (!ok && part)
-        unlink(part);
-    if (!ok && beside_part)
-        unlink(beside_part);
-    free(part);
-    free(beside);
-    free(beside_part);
+    const bool ok = stage(&s, path, format, err) && format->write(m, s.part[MAIN], o, err)
+                 && model_verify(m, s.part[MAIN], tolerance, o->threads, v, err) && copy_parts(&s, err)
+                 && (s.count == FILES ? replace_pair(&s, err) : atomic_commit(&s.file[MAIN], err));
+    unstage(&s);
     return ok;
 }

@@ -34,7 +34,7 @@ static void add_name(struct text *t, const char *name)
 bool csv_append(const char *path, const char *const *columns, const double *values, int count, struct error *err)
 {
     struct text t = {0};
-    FILE *f = fopen(path, "ab");
+    FILE *f = fopen(path, "abe");
     if (!f)
         return fail(err, "%s: %s", path, strerror(errno));
     bool ok = fseek(f, 0, SEEK_END) == 0;

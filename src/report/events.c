@@ -36,25 +36,35 @@ static bool write_event(struct events *e, int64_t step, int field, const void *p
     wire_put_fixed(&record, events_masked_crc(event.s, event.size), 4);
     bool ok = text_ok(&event, err) && text_ok(&record, err);
     if (ok && (fwrite(record.s, 1, record.size, e->file) != record.size || fflush(e->file) != 0))
-        ok = fail(err, "TensorBoard events: %s", strerror(errno));
+        ok = fail(err, "%s: %s", e->path, strerror(errno));
     text_free(&record);
     text_free(&event);
     return ok;
 }
 
+/* A name that is taken, as by a run of the same second, gets a number behind it. */
+static bool create(struct events *e, const char *folder, struct error *err)
+{
+    char host[256] = "host", name[400];
+    gethostname(host, sizeof host - 1);
+    for (int n = 0; !e->file; n++) {
+        snprintf(name, sizeof name, n ? "events.out.tfevents.%lld.%s.%ld.%d" : "events.out.tfevents.%lld.%s.%ld",
+                 (long long)time(NULL), host, (long)getpid(), n);
+        free(e->path);
+        e->path = path_join(folder, name, err);
+        e->file = e->path ? fopen(e->path, "wbxe") : NULL;
+        if (!e->file && (!e->path || errno != EEXIST))
+            return e->path && fail(err, "%s: %s", e->path, strerror(errno));
+    }
+    return true;
+}
+
 bool events_open(struct events *e, const char *folder, int64_t step, struct error *err)
 {
     static const char version[] = "brain.Event:2", start[] = { 1 << 3, 1 };     /* SessionLog: 1 status = START */
-    char host[256] = "host", name[400];
-    gethostname(host, sizeof host - 1);
-    snprintf(name, sizeof name, "events.out.tfevents.%lld.%s.%ld", (long long)time(NULL), host, (long)getpid());
-    char *path = path_join(folder, name, err);
-    *e = (struct events){ path ? fopen(path, "wb") : NULL };
-    bool ok = e->file || (path && fail(err, "%s: %s", path, strerror(errno)));
-    ok = ok && write_event(e, 0, 3, version, sizeof version - 1, err)
-            && write_event(e, step, 7, start, sizeof start, err);
-    free(path);
-    return ok;
+    *e = (struct events){0};
+    return create(e, folder, err) && write_event(e, 0, 3, version, sizeof version - 1, err)
+        && write_event(e, step, 7, start, sizeof start, err);
 }
 
 bool events_scalars(struct events *e, int64_t step, const char *const *names, const double *values, int count,
@@ -74,7 +84,8 @@ bool events_scalars(struct events *e, int64_t step, const char *const *names, co
 
 bool events_close(struct events *e, struct error *err)
 {
-    const bool ok = !e->file || fclose(e->file) == 0;
+    const bool ok = !e->file || fclose(e->file) == 0 || fail(err, "%s: %s", e->path, strerror(errno));
+    free(e->path);
     *e = (struct events){0};
-    return ok || fail(err, "TensorBoard events: %s", strerror(errno));
+    return ok;
 }

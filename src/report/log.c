@@ -1,10 +1,12 @@
 #include "report/log.h"
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/printable.h"
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <sys/ioctl.h>
@@ -13,35 +15,55 @@
 bool log_open(struct log *log, const char *path, FILE *screen, struct error *err)
 {
     *log = (struct log){ .screen = screen, .terminal = screen && isatty(fileno(screen)) };
-    if (path && !(log->file = fopen(path, "a")))
-        return fail(err, "%s: %s", path, strerror(errno));
-    return true;
+    if (!path)
+        return true;
+    log->path = new_text(path, err);
+    log->file = log->path ? fopen(path, "ae") : NULL;
+    if (log->file || !log->path)
+        return log->file != NULL;
+    free(log->path);
+    log->path = NULL;
+    return fail(err, "%s: %s", path, strerror(errno));
+}
+
+bool log_whole(const struct log *log, struct error *err)
+{
+    return !log->failed || fail(err, "%s: %s", log->path, strerror(log->failed));
 }
 
 bool log_close(struct log *log, struct error *err)
 {
     if (log->bar)
         fputc('\n', log->screen);
-    bool ok = !log->file || !ferror(log->file);
-    if (log->file && fclose(log->file) != 0)
-        ok = false;
+    const bool earlier = log->file && ferror(log->file);        /* of a copy of this log, as trainers make */
+    errno = EIO;
+    if (log->file && (fclose(log->file) != 0 || earlier) && !log->failed)
+        log->failed = errno;
+    const bool ok = log_whole(log, err);
+    free(log->path);
     *log = (struct log){0};
-    return ok || fail(err, "the log could not be written: %s", strerror(errno));
+    return ok;
 }
 
-static void write_line(struct log *log, const char *text)
+static void write_to_file(struct log *log, const char *text)
 {
     char now[32] = "";
     struct tm local;
     const time_t seconds = time(NULL);
-    if (log->file) {
-        if (localtime_r(&seconds, &local))
-            strftime(now, sizeof now, "%Y-%m-%d %H:%M:%S", &local);
-        fprintf(log->file, "%s  ", now);
-        print_printable(log->file, text);
-        fputc('\n', log->file);
-        fflush(log->file);
-    }
+    if (localtime_r(&seconds, &local))
+        strftime(now, sizeof now, "%Y-%m-%d %H:%M:%S", &local);
+    errno = 0;
+    fprintf(log->file, "%s  ", now);
+    print_printable(log->file, text);
+    fputc('\n', log->file);
+    if ((fflush(log->file) != 0 || ferror(log->file)) && !log->failed)
+        log->failed = errno ? errno : EIO;
+}
+
+static void write_line(struct log *log, const char *text)
+{
+    if (log->file)
+        write_to_file(log, text);
     if (log->screen) {
         fputs(log->bar ? "\r\033[K" : "", log->screen);
         print_printable(log->screen, text);

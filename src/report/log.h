@@ -3,11 +3,11 @@
 #ifndef REPORT_LOG_H
 #define REPORT_LOG_H
 #include "base/error.h"
-#include <stdbool.h>
 #include <stdio.h>
 
 struct log {
-    FILE *file;
+    FILE *file; char *path;
+    int failed;                 /* errno of the first line that could not be written to the file; 0: none */
     FILE *screen;               /* the caller's */
     bool terminal;              /* the screen is one: progress is a bar in one line */
     bool bar;                   /* one stands there now */
@@ -30,6 +30,7 @@ struct progress {
 /* A plain line, or on a terminal the bar; `line`: a plain line there as well, the bar goes on below it. */
 void log_progress(struct log *, const struct progress *, bool line);
 
-/* Fails if any of the file could not be written. */
+/* Fails if a line could not be written to the file; log_close does so, too. */
+bool log_whole(const struct log *, struct error *);
 bool log_close(struct log *, struct error *);
 #endif

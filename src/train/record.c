@@ -1,18 +1,19 @@
 #include "train/record.h"
 
+#include "base/atomic_file.h"
 #include "base/memory.h"
 #include "eval/score_report.h"
 #include "report/chart.h"
 #include "report/csv.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 bool record_open(struct record *r, const struct config *config, FILE *screen, struct error *err)
 {
     *r = (struct record){ .config = config };
-    struct error why;
-    if (!make_folders(config->save_dir, &why))
-        return fail(err, "%s: %s: cannot be made: %s", config_place(config, "save_dir").s, config->save_dir, why.text);
     char *log = path_join(config->save_dir, "train.log", err);
     r->metrics = path_join(config->save_dir, "metrics.csv", err);
     r->eval = path_join(config->save_dir, "eval.csv", err);
@@ -33,14 +34,33 @@ static bool write_config(const struct config *config, struct error *err)
     return ok;
 }
 
+/* The tables of a former run may have other columns.  A link to a table stays. */
+static bool remove_table(const char *path, struct error *err)
+{
+    char *target = atomic_target(path, err);
+    const bool ok = target && (unlink(target) == 0 || errno == ENOENT || fail(err, "%s: %s", path, strerror(errno)));
+    free(target);
+    return ok;
+}
+
 bool record_begin(struct record *r, long steps, int epochs, struct error *err)
 {
-    if (steps == 0) {                           /* the tables of a former run may have other columns */
-        remove(r->metrics);
-        remove(r->eval);
-    }
+    if (steps == 0 && (!remove_table(r->metrics, err) || !remove_table(r->eval, err)))
+        return false;
     return csv_cut_after(r->metrics, "step", (double)steps - 1, err) && csv_cut_after(r->eval, "epoch", epochs, err)
         && write_config(r->config, err) && events_open(&r->events, r->config->save_dir, steps, err);
+}
+
+bool record_whole(const struct record *r, struct error *err)
+{
+    return log_whole(&r->log, err) && (!r->events_failed.exit || fail(err, "%s", r->events_failed.text));
+}
+
+static void add_events(struct record *r, long step, const char *const *names, const double *values, int count)
+{
+    struct error why = {0};
+    if (!events_scalars(&r->events, step, names, values, count, &why) && !r->events_failed.exit)
+        r->events_failed = why;
 }
 
 /* ---- steps ---- */
@@ -67,8 +87,9 @@ bool record_step(struct record *r, long step, const struct step_report *s, struc
         .names = columns + LOSS, .losses = row + LOSS, .count = (s->losses.aux ? NORM : AUX_LOSS) - LOSS };
     if (logged || r->log.terminal)
         log_progress(&r->log, &progress, logged);
-    return !logged || (csv_append(r->metrics, columns, row, COLUMNS, err)
-                       && events_scalars(&r->events, step, tags + LR, row + LR, progress.count + LOSS - LR, err));
+    if (logged)
+        add_events(r, step, tags + LR, row + LR, progress.count + LOSS - LR);
+    return !logged || csv_append(r->metrics, columns, row, COLUMNS, err);
 }
 
 /* ---- evaluations ---- */
@@ -112,8 +133,8 @@ bool record_score(struct record *r, int epoch, long steps, const struct coco_sco
     if (ok)
         log_line(&r->log, "epoch %d evaluated:%s", epoch, line.s);
     text_free(&line);
-    return ok && append_score(r, epoch, score, err)
-        && events_scalars(&r->events, steps, list, score->figures, COCO_FIGURES, err);
+    add_events(r, steps, list, score->figures, COCO_FIGURES);
+    return ok && append_score(r, epoch, score, err);
 }
 
 /* ---- the end ---- */

@@ -11,11 +11,12 @@ struct record {
     const struct config *config;
     struct log log;
     struct events events;
+    struct error events_failed;                 /* the first failure to write events; exit 0: none */
     char *metrics, *eval, *curves;              /* paths */
     bool no_curves;                             /* they could not be drawn: said once */
 };
 
-/* Makes save_dir and begins or goes on with train.log; lines may be logged from now on.  record_close in any case. */
+/* Begins or goes on with train.log in save_dir; lines may be logged from now on.  record_close in any case. */
 bool record_open(struct record *, const struct config *, FILE *screen, struct error *);
 
 /* Cuts the tables back to the steps and epochs done, to nothing if there are none; writes config.yml, begins events. */
@@ -27,6 +28,10 @@ struct step_report {
     double images_per_second, seconds_left;     /* left: in the run */
     int epoch, batch, batches;                  /* epoch from 1; batches done in it, of so many */
 };
+
+/* Fails if a line of train.log or an event could not be written.  They carry no state, so a checkpoint may follow.  The
+ * functions below fail at once if a row of a table cannot be written: no checkpoint may be later than the rows. */
+bool record_whole(const struct record *, struct error *);
 
 /* After a step, the number `step` from 0: each log.interval-th is a row and a line, all move a terminal's bar. */
 bool record_step(struct record *, long step, const struct step_report *, struct error *);

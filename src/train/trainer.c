@@ -9,6 +9,7 @@
 #include "model/file_config.h"
 #include "model/load.h"
 #include "train/advice.h"
+#include "train/save_dir.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,13 +211,17 @@ bool trainer_advance(struct trainer *t, struct error *err)
 bool trainer_run(struct trainer *t, struct error *err)
 {
     const double pause = 60 * t->config->log.checkpoint_minutes;
+    struct error why;
     bool ok = true;
-    while (ok && !trainer_finished(t) && !stopped(t)) {
+    while (ok && !trainer_finished(t) && !stopped(t) && record_whole(&t->record, NULL)) {
         ok = trainer_advance(t, err) && (clock_seconds() - t->saved < pause || trainer_save(t, err));
         if (ok && t->options.tell)
             t->options.tell(t->options.context, t);
     }
     ok = ok && (trainer_finished(t) || trainer_save(t, err));
+    if (ok && !record_whole(&t->record, &why))
+        ok = fail(err, "%s: the run ends after step %ld; --resume goes on from %s", why.text, t->learner.optimizer.step,
+                  t->last);
     if (ok && trainer_finished(t))
         record_end(&t->record, t->at.best_epoch, coco_figure_name(best_figure(t)), t->at.best);
     log_line(&(struct log){ .file = t->record.log.file }, "%s",
@@ -356,12 +361,9 @@ static bool open_loader(struct trainer *t, struct error *err)
 
 static bool name_files(struct trainer *t, struct error *err)
 {
-    char *folder = path_join(t->config->save_dir, "model_best", err);
     t->last = path_join(t->config->save_dir, "model_last.safetensors", err);
-    t->best = folder ? path_join(folder, "model_best.safetensors", err) : NULL;
-    const bool ok = t->last && t->best && make_folders(folder, err);
-    free(folder);
-    return ok;
+    t->best = path_join(t->config->save_dir, "model_best/model_best.safetensors", err);
+    return t->last && t->best;
 }
 
 static bool log_advice(struct trainer *t, struct error *err)
@@ -373,11 +375,23 @@ static bool log_advice(struct trainer *t, struct error *err)
     return ok;
 }
 
+static bool open_save_dir(struct trainer *t, struct error *err)
+{
+    int unlocked;
+    if (!save_dir_open(&t->lock, &unlocked, t->config, t->options.weights, err)
+        || !record_open(&t->record, t->config, t->options.screen, err) || !name_files(t, err))
+        return false;
+    if (unlocked)
+        log_line(&t->record.log, "%s cannot be locked (%s): see that no other training uses it", t->config->save_dir,
+                 strerror(unlocked));
+    return true;
+}
+
 bool trainer_open(struct trainer *t, struct config *config, const struct training_options *options, struct error *err)
 {
     *t = (struct trainer){ .config = config, .options = *options };
     if (!model_open(&t->model, config, err) || !file_config_text(config, &t->description, err)
-        || !record_open(&t->record, config, options->screen, err) || !name_files(t, err) || !open_data(t, err))
+        || !open_save_dir(t, err) || !open_data(t, err))
         return false;
     t->evaluator = evaluator_open(&t->model, options->threads, err);
     const bool resume = (options->resume || config->schedule.resume) && file_exists(t->last);
@@ -409,6 +423,8 @@ bool trainer_close(struct trainer *t, struct error *err)
     free(t->best);
     text_free(&t->description);
     const bool ok = record_close(&t->record, err);
+    if (t->lock)
+        fclose(t->lock);
     *t = (struct trainer){0};
     return ok;
 }

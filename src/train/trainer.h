@@ -7,7 +7,9 @@
  *    (checkpoint.h) holds all of it.
  * 3. model_last.safetensors is always a whole checkpoint of this run.  Rows of tables and model_best may be of later
  *    steps: what goes on from the checkpoint cuts or writes them again, the same to the bit.
- * 4. A step that meets a number that is not finite ends the run and writes no checkpoint. */
+ * 4. A step that meets a number that is not finite ends the run and writes no checkpoint.
+ * 5. A line of train.log or an event that cannot be written ends the run with a checkpoint.  A row of a table that
+ *    cannot be written ends it without one, so that --resume, which begins at the last one, writes the row again. */
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 #include "data/loader.h"
@@ -33,6 +35,7 @@ struct training_options {               /* borrowed */
 struct trainer {
     struct config *config;
     struct training_options options;
+    FILE *lock;                         /* of save_dir (save_dir.h) */
     struct record record;
     struct model model;
     struct learner learner;

@@ -1,0 +1,258 @@
+#include "base/atomic_file.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_LINKS = 40, DIGITS = 16 };
+static const char ending[] = ".tmp";
+
+static int folder_length(const char *path) { return (int)(path_name(path) - path); }
+
+/* ---- the target ---- */
+
+/* N of /proc/self/fd/N, where /dev/stdout leads; -1 of other paths. */
+static int own_descriptor(const char *link)
+{
+    char own[40], folder[PATH_MAX], real[PATH_MAX];
+    const char *name = path_name(link);
+    snprintf(own, sizeof own, "/proc/%ld/fd", (long)getpid());
+    snprintf(folder, sizeof folder, "%.*s", folder_length(link), link);
+    return isdigit((unsigned char)*name) && realpath(folder, real) && strcmp(real, own) == 0 ? atoi(name) : -1;
+}
+
+/* The path that a link leads to; free() it. */
+static char *next_link(const char *link, struct error *err)
+{
+    char to[PATH_MAX];
+    struct text next = {0};
+    const ssize_t n = readlink(link, to, sizeof to);
+    if (n < 0 || n == sizeof to) {
+        fail(err, "%s: %s", link, strerror(n < 0 ? errno : ENAMETOOLONG));
+        return NULL;
+    }
+    if (to[0] != '/')
+        text_add(&next, "%.*s", folder_length(link), link);
+    text_add(&next, "%.*s", (int)n, to);
+    if (!text_ok(&next, err))
+        text_free(&next);
+    return next.s;
+}
+
+/* *mode: st_mode of the target, 0 if it does not exist; *descriptor: of a target that this process has open, or -1. */
+static char *follow_links(const char *path, mode_t *mode, int *descriptor, struct error *err)
+{
+    char *at = new_text(path, err);
+    struct stat info;
+    *descriptor = -1;
+    for (int links = 0; at && lstat(at, &info) == 0; links++) {
+        *mode = info.st_mode;
+        *descriptor = S_ISLNK(info.st_mode) ? own_descriptor(at) : -1;
+        if (!S_ISLNK(info.st_mode) || *descriptor >= 0)
+            return at;
+        char *next = NULL;
+        if (links < MAX_LINKS)
+            next = next_link(at, err);
+        else
+            fail(err, "%s: %s", path, strerror(ELOOP));
+        free(at);
+        at = next;
+    }
+    *mode = 0;
+    if (at && errno != ENOENT) {
+        fail(err, "%s: %s", path, strerror(errno));
+        free(at);
+        at = NULL;
+    }
+    return at;
+}
+
+char *atomic_target(const char *path, struct error *err)
+{
+    mode_t mode;
+    int descriptor;
+    return follow_links(path, &mode, &descriptor, err);
+}
+
+/* Both do not exist: they have one folder and one name. */
+static bool same_new_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    char folder_a[PATH_MAX], folder_b[PATH_MAX];
+    snprintf(folder_a, sizeof folder_a, "%.*s.", folder_length(a), a);
+    snprintf(folder_b, sizeof folder_b, "%.*s.", folder_length(b), b);
+    return strcmp(path_name(a), path_name(b)) == 0 && stat(folder_a, &x) == 0 && stat(folder_b, &y) == 0
+        && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+bool same_target(const char *a, const char *b)
+{
+    struct stat x, y;
+    if (strcmp(a, b) == 0)
+        return true;
+    const bool a_there = stat(a, &x) == 0, b_there = stat(b, &y) == 0;
+    if (a_there && b_there)
+        return x.st_dev == y.st_dev && x.st_ino == y.st_ino && (S_ISREG(x.st_mode) || S_ISDIR(x.st_mode));
+    if (a_there || b_there)
+        return false;
+    char *target_a = atomic_target(a, NULL), *target_b = atomic_target(b, NULL);
+    const bool same = target_a && target_b && same_new_file(target_a, target_b);
+    free(target_a);
+    free(target_b);
+    return same;
+}
+
+bool sync_folder_of(const char *path, struct error *err)
+{
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%.*s.", folder_length(path), path);
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int why = fd < 0 || fsync(fd) != 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    /* a folder that may be written but not read cannot be opened; some file systems sync no folders */
+    const bool unable = why == EACCES || why == EINVAL || why == ENOTSUP || why == EROFS || why == EBADF;
+    return !why || unable || fail(err, "%s: is written, but its folder cannot be synced: %s", path, strerror(why));
+}
+
+/* ---- temporary files ---- */
+
+/* NAME.<random digits>.tmp beside the target; a NAME that leaves no room for the rest is cut. */
+static bool name_temporary(struct atomic_file *f, struct error *err)
+{
+    const char *name = path_name(f->target);
+    uint64_t random;
+    struct text t = {0};
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        return fail(err, "%s: no random name for a temporary file: %s", f->path, strerror(errno));
+    text_add(&t, "%.*s%.*s.%016" PRIx64 "%s", folder_length(f->target), f->target, NAME_MAX - DIGITS - 10, name, random,
+             ending);
+    free(f->temporary);
+    f->temporary = t.s;
+    return text_ok(&t, err);
+}
+
+/* Whether name is that of a temporary file for the target called `of`. */
+static bool is_temporary(const char *name, const char *of)
+{
+    const size_t length = strlen(of);
+    return starts_with(name, of) && name[length] == '.'
+        && strspn(name + length + 1, "0123456789abcdef") == DIGITS && strcmp(name + length + 1 + DIGITS, ending) == 0;
+}
+
+bool atomic_remove_stale(const char *path, struct error *err)
+{
+    char *target = atomic_target(path, err), *folder = NULL;
+    struct names names = {0};
+    if (target && !(folder = new_text(target, err)))
+        free(target);
+    if (!folder)
+        return false;
+    strcpy(folder + folder_length(target), "");
+    bool ok = folder_list(&names, *folder ? folder : ".", err);
+    for (int i = 0; ok && i < names.count; i++) {
+        char *stale = is_temporary(names.list[i], path_name(target)) ? path_join(folder, names.list[i], err) : NULL;
+        ok = !is_temporary(names.list[i], path_name(target))
+          || (stale && (unlink(stale) == 0 || errno == ENOENT
+                        || fail(err, "%s: a stale temporary file cannot be removed: %s", stale, strerror(errno))));
+        free(stale);
+    }
+    names_free(&names);
+    free(folder);
+    free(target);
+    return ok;
+}
+
+/* ---- writing ---- */
+
+/* A file that is replaced lends its permissions; umask alone may have made them narrower, never wider. */
+static bool open_temporary(struct atomic_file *f, mode_t replaced, int *fd, struct error *err)
+{
+    const mode_t mode = replaced ? replaced & 0777 : 0666;
+    struct stat info;
+    do {
+        if (!name_temporary(f, err))
+            return false;
+        *fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    } while (*fd < 0 && errno == EEXIST);
+    if (*fd < 0)
+        return fail(err, "%s: %s", f->path, strerror(errno));
+    return !replaced || (fstat(*fd, &info) == 0 && (info.st_mode & 0777) == mode) || fchmod(*fd, mode) == 0
+        || fail(err, "%s: its permissions cannot be kept: %s", f->path, strerror(errno));
+}
+
+static bool open_target(struct atomic_file *f, const char *path, int *fd, struct error *err)
+{
+    mode_t mode = 0;
+    int descriptor = -1;
+    f->path = new_text(path, err);
+    f->target = f->path ? follow_links(f->path, &mode, &descriptor, err) : NULL;
+    if (!f->target)
+        return false;
+    if (S_ISDIR(mode))
+        return fail(err, "%s: is a folder", f->path);
+    if (descriptor < 0 && (mode == 0 || S_ISREG(mode)))
+        return open_temporary(f, mode, fd, err);
+    *fd = descriptor >= 0 ? fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+                          : open(f->target, O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+    return *fd >= 0 || fail(err, "%s: %s", f->path, strerror(errno));
+}
+
+bool atomic_open(struct atomic_file *f, const char *path, struct error *err)
+{
+    int fd = -1;
+    *f = (struct atomic_file){0};
+    const bool ok = open_target(f, path, &fd, err)
+                 && ((f->out = fdopen(fd, "wb")) || fail(err, "%s: %s", f->path, strerror(errno)));
+    if (!ok && fd >= 0)
+        close(fd);
+    if (!ok)
+        atomic_close(f);
+    return ok;
+}
+
+bool atomic_write(struct atomic_file *f, const void *p, size_t size, struct error *err)
+{
+    return size == 0 || fwrite(p, 1, size, f->out) == size || fail(err, "%s: %s", f->path, strerror(errno));
+}
+
+bool atomic_sync(struct atomic_file *f, struct error *err)
+{
+    errno = 0;
+    return (!ferror(f->out) && fflush(f->out) == 0 && (!f->temporary || fsync(fileno(f->out)) == 0))
+        || fail(err, "%s: %s", f->path, errno ? strerror(errno) : "an earlier write error");
+}
+
+bool atomic_commit(struct atomic_file *f, struct error *err)
+{
+    if (!atomic_sync(f, err))
+        return false;
+    FILE *out = f->out;
+    f->out = NULL;
+    if (fclose(out) != 0 || (f->temporary && rename(f->temporary, f->target) != 0))
+        return fail(err, "%s: %s", f->path, strerror(errno));
+    f->committed = true;
+    return !f->temporary || sync_folder_of(f->target, err);
+}
+
+void atomic_close(struct atomic_file *f)
+{
+    if (f->out)
+        fclose(f->out);
+    if (f->temporary && !f->committed)
+        unlink(f->temporary);
+    free(f->path);
+    free(f->target);
+    free(f->temporary);
+    *f = (struct atomic_file){0};
+}

@@ -1,0 +1,117 @@
+#include "train/save_dir.h"
+
+#include "base/atomic_file.h"
+#include "base/file.h"
+#include "config/tree.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+/* The files of a run.  whole: appears whole, by way of a temporary file.  weights: a former model, which may be given as
+ * --weights since it is renamed before a new one is written. */
+static const struct run_file { const char *name; bool whole, weights; } files[] = {
+    { "config.yml", true, false },
+    { "train.log", false, false },
+    { "train.lock", false, false },
+    { "metrics.csv", true, false },
+    { "eval.csv", true, false },
+    { "curves.png", true, false },
+    { "model_last.safetensors", true, true },
+    { "model_last.safetensors.old", false, false },
+    { "model_best/model_best.safetensors", true, true },
+    { "model_best/model_best.safetensors.old", false, false } };
+enum { FILES = sizeof files / sizeof *files };
+
+/* Whether a CONFIG is what a training wrote: another training may write it again, no comment or order is lost. */
+static bool is_written_config(const char *path)
+{
+    struct bytes file;
+    struct entry root = {0};
+    struct text again = {0};
+    if (!file_read(&file, path, NULL))
+        return false;
+    if (tree_parse(&root, file.p, file.size, path, NULL))
+        tree_write(&root, &again);
+    const bool same = again.s && !again.failed && again.size == file.size && memcmp(again.s, file.p, file.size) == 0;
+    text_free(&again);
+    tree_free(&root);
+    bytes_free(&file);
+    return same;
+}
+
+static bool spares(const struct run_file *file, const char *path, const struct config *c, const char *weights,
+                   struct error *err)
+{
+    const struct { const char *path; bool weights, config; } inputs[] = {
+        { c->train.ann_path, false, false },    { c->train.image_list, false, false },
+        { c->val.ann_path, false, false },      { c->val.image_list, false, false },
+        { c->schedule.load_model, true, false }, { weights, true, false },
+        { config_text(c, "model.arch.backbone.pretrain"), true, false },
+        { c->file, false, true } };
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
+        const char *input = inputs[i].path;
+        const bool harmless = !input || !*input || (inputs[i].weights && file->weights) || !same_target(path, input)
+                           || (inputs[i].config && is_written_config(input));
+        if (!harmless)
+            return misuse(err, "%s: the training would overwrite %s, which it reads: choose another save_dir",
+                          config_place(c, "save_dir").s, input);
+    }
+    return true;
+}
+
+/* Of each file of the run. */
+static bool spare_inputs(const struct config *c, const char *weights, struct error *err)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < FILES; i++) {
+        char *path = path_join(c->save_dir, files[i].name, err);
+        ok = path && spares(&files[i], path, c, weights, err);
+        free(path);
+    }
+    return ok;
+}
+
+static bool remove_stale(const char *folder, struct error *err)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < FILES; i++) {
+        char *path = files[i].whole ? path_join(folder, files[i].name, err) : NULL;
+        ok = !files[i].whole || (path && atomic_remove_stale(path, err));
+        free(path);
+    }
+    return ok;
+}
+
+static bool lock_folder(FILE **lock, int *unlocked, const char *folder, struct error *err)
+{
+    char *path = path_join(folder, "train.lock", err);
+    *unlocked = 0;
+    *lock = path ? fopen(path, "ae") : NULL;
+    bool ok = *lock || (path && fail(err, "%s: %s", path, strerror(errno)));
+    if (ok && flock(fileno(*lock), LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK)
+            ok = fail(err, "%s: another training is running in this save_dir: wait for its end or choose another "
+                      "save_dir", folder);
+        else if (errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS)
+            *unlocked = errno;
+        else
+            ok = fail(err, "%s: %s", path, strerror(errno));
+    }
+    free(path);
+    return ok;
+}
+
+bool save_dir_open(FILE **lock, int *unlocked, const struct config *c, const char *weights, struct error *err)
+{
+    struct error why;
+    if (!spare_inputs(c, weights, err))
+        return false;
+    if (!make_folders(c->save_dir, &why))
+        return fail(err, "%s: %s: cannot be made: %s", config_place(c, "save_dir").s, c->save_dir, why.text);
+    char *best = path_join(c->save_dir, "model_best", err);
+    const bool ok = best && lock_folder(lock, unlocked, c->save_dir, err) && make_folders(best, err)
+                 && remove_stale(c->save_dir, err);
+    free(best);
+    return ok;
+}
