@@ -21,7 +21,7 @@ const struct option predict_options[] = {
 struct predictor {
     struct session session;
     struct detector detector;
-    const char *out;
+    const char *out; struct font *font; /* of the names in drawn images */
     struct draft json; int images;      /* the list, and how many stand in it; {0}: not wanted */
     struct failures failures;
 };
@@ -35,7 +35,7 @@ static bool write_drawn(const struct predictor *p, struct picture *picture, cons
         boxes[i] = (struct drawn_box){ { f->box[0], f->box[1], f->box[2] - f->box[0], f->box[3] - f->box[1] },
                                        f->label, p->session.config.class_names.at[f->label], f->score };
     }
-    const bool ok = boxes && draw_boxes(picture->p, picture->width, picture->height, boxes, d->count[0], err)
+    const bool ok = boxes && draw_boxes(picture->p, picture->width, picture->height, boxes, d->count[0], p->font, err)
                  && image_write(picture, p->out, name, err);
     free(boxes);
     return ok;
@@ -203,11 +203,15 @@ bool predict_run(const struct args *args, struct error *err)
 {
     struct predictor p = { .out = args_text(args, "out") };
     const bool stream = args->rest_count == 1 && strcmp(args->rest[0], "-") == 0;
+    p.font = p.out ? font_open() : NULL;
+    if (p.out && !p.font)
+        show_line("", "no fonts of this machine can be used: names are drawn in letters of the program's own");
     bool ok = open_predictor(&p, args, err) && (stream ? predict_stream(&p, err) : predict_files(&p, args, err));
     if (p.json.out)
         fputs(p.images ? "]\n" : "[]\n", p.json.out);
     ok = draft_close(&p.json, ok, err) && ok;
     ok = images_end(&p.failures, ok, err);
+    font_close(p.font);
     detector_free(&p.detector);
     session_close(&p.session);
     return ok;
