@@ -55,7 +55,7 @@ static void csv_reads_what_it_wrote(void **state)
     assert_true(csv_read(&t, in_folder("r.csv"), &err));
     assert_int_equal(t.rows, 2);
     assert_int_equal(csv_column(&t, "a,\"b\""), 1);
-    assert_int_equal(csv_column(&t, "new line"), 2);
+    assert_int_equal(csv_column(&t, "new\\nline"), 2);
     assert_int_equal(csv_column(&t, "none"), -1);
     for (int i = 0; i < 5; i++)
         assert_true(t.values[i] == rows[i / 3][i % 3]);
@@ -99,6 +99,32 @@ static void csv_refuses(void **state)
     assert_false(csv_cut_after(in_folder("bad.csv"), "epoch", 1, &err));
     assert_non_null(strstr(err.text, "no column epoch"));
     assert_false(csv_append(in_folder("no/such/folder.csv"), (const char *[]){ "a" }, &(double){ 1 }, 1, &err));
+}
+
+/* A spreadsheet computes what begins with one of "=+-@", and no terminal is controlled by a table. */
+static void csv_names_are_text(void **state)
+{
+    static const struct { const char *name, *written, *read; } cases[] = {
+        { "=1+1", "'=1+1", "=1+1" }, { "+a", "'+a", "+a" }, { "-a", "'-a", "-a" }, { "@a", "'@a", "@a" },
+        { "'=a", "''=a", "'=a" }, { "'a'", "'a'", "'a'" }, { "a=b", "a=b", "a=b" },
+        { "=\"a\",", "\"'=\"\"a\"\",\"", "=\"a\"," },
+        { "\t=a", "\\t=a", "\\t=a" }, { "\r@", "\\x0d@", "\\x0d@" },
+        { "\x1b[2J\xc2\x9b", "\\x1b[2J\\u009b", "\\x1b[2J\\u009b" },
+        { "\xe9", "\\xe9", "\\xe9" }, { "", "", "" } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error err = {0};
+        struct csv t = {0};
+        char want[60];
+        snprintf(want, sizeof want, "%s,b\n0,-1\n", cases[i].written);
+        unlink(in_folder("names.csv"));
+        assert_true(csv_append(in_folder("names.csv"), (const char *[]){ cases[i].name, "b" }, (double[]){ 0, -1 }, 2,
+                               &err));
+        assert_holds(in_folder("names.csv"), want);
+        assert_true(csv_read(&t, in_folder("names.csv"), &err));
+        assert_string_equal(t.columns.list[0], cases[i].read);
+        csv_free(&t);
+    }
 }
 
 static uint32_t big32(const unsigned char *p)
@@ -257,7 +283,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(csv_writes_numbers), cmocka_unit_test(csv_reads_what_it_wrote), cmocka_unit_test(csv_cuts),
-        cmocka_unit_test(csv_refuses), cmocka_unit_test(chart_is_a_png), cmocka_unit_test(chart_of_many_rows),
+        cmocka_unit_test(csv_refuses), cmocka_unit_test(csv_names_are_text),
+        cmocka_unit_test(chart_is_a_png), cmocka_unit_test(chart_of_many_rows),
         cmocka_unit_test(crc_is_castagnoli),
         cmocka_unit_test(events_are_records), cmocka_unit_test(log_has_plain_lines),
         cmocka_unit_test(log_draws_a_bar) };

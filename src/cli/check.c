@@ -226,8 +226,11 @@ static bool check_advice(struct checker *k, struct error *err)
     const bool ok = config_advice(&k->config, k->sets[0].read ? k->sets[0].data.image_count : 0, &warnings, err)
                  && (!open || memory_advice(&model, machine_memory(), &warnings, err))
                  && (k->problems.count || !open || summarise_run(k, &model, err));
-    for (int i = 0; i < warnings.count; i++)
-        text_add(&k->notes, "WARNING: %s\n", warnings.list[i]);
+    for (int i = 0; i < warnings.count; i++) {
+        text_add(&k->notes, "WARNING: ");
+        text_printable(&k->notes, warnings.list[i]);
+        text_add(&k->notes, "\n");
+    }
     names_free(&warnings);
     model_free(&model);
     return ok;
@@ -273,12 +276,6 @@ static bool check_save_dir(struct checker *k, struct error *err)
 
 /* ---- the report ---- */
 
-static void print_line(const char *text)
-{
-    print_printable(stdout, text);
-    putchar('\n');
-}
-
 /* What was found, also where an error then ended the search (ok false, err says which). */
 static bool report(const struct checker *k, bool ok, struct error *err)
 {
@@ -286,11 +283,11 @@ static bool report(const struct checker *k, bool ok, struct error *err)
     if (k->summary.s)
         printf("%s", k->summary.s);
     for (int i = 0; i < count; i++)
-        print_line(k->problems.list[i]);
+        print_line(stdout, "%s", k->problems.list[i]);
     if (k->notes.s)
         printf("%s", k->notes.s);
     if (ok && count == 0)
-        printf("%s: no problem found\n", k->args->config);
+        print_line(stdout, "%s: no problem found", k->args->config);
     if (!ok || count == 0)
         return ok;
     fail(err, "%s: %d problem%s", k->args->config, count, count == 1 ? "" : "s");

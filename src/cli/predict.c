@@ -69,10 +69,10 @@ static bool add_json(struct predictor *p, const struct picture *picture, const c
     cJSON *list = cJSON_AddArrayToObject(one, "detections");
     for (int i = 0; ok && i < p->detector.count[0]; i++)
         ok = add_detection(list, p, &p->detector.found[i]);
-    char *text = ok && list ? cJSON_PrintUnformatted(one) : NULL;
+    char *text = ok && list ? json_print(one) : NULL;
     if (text)
         fprintf(p->json.out, "%s%s", p->images++ ? ",\n" : "[", text);
-    cJSON_free(text);
+    free(text);
     cJSON_Delete(one);
     return (text || fail(err, "out of memory for the detections"))
         && (!ferror(p->json.out) || fail(err, "%s: write error", p->json.path));
