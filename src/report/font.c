@@ -21,30 +21,45 @@ const char *__lsan_default_options(void);
 const char *__lsan_default_options(void) { return "print_suppressions=0"; }
 #endif
 
-struct font { cairo_t *cairo; unsigned char pixels[4]; };       /* measures and outlines; draws nothing */
+struct font { cairo_font_face_t *face; unsigned char pixels[4]; };
 
-static bool measure(const struct font *font, double size, const char *text, cairo_text_extents_t *extents)
+/* A context that measures and outlines, and draws nothing.  An error stays in a context, so each text has its own. */
+static cairo_t *context(struct font *font, double size)
 {
-    if (!font)
-        return false;
-    cairo_set_font_size(font->cairo, size);
-    cairo_text_extents(font->cairo, text, extents);
-    return cairo_status(font->cairo) == CAIRO_STATUS_SUCCESS;
+    cairo_surface_t *surface = cairo_image_surface_create_for_data(font->pixels, CAIRO_FORMAT_A8, 1, 1, 4);
+    cairo_t *cairo = cairo_create(surface);
+    cairo_surface_destroy(surface);             /* the context keeps it */
+    cairo_set_font_face(cairo, font->face);
+    cairo_set_font_size(cairo, size);
+    return cairo;
+}
+
+static bool measure(struct font *font, double size, const char *text, cairo_text_extents_t *extents)
+{
+    cairo_t *cairo = context(font, size);
+    cairo_text_extents(cairo, text, extents);
+    const bool ok = cairo_status(cairo) == CAIRO_STATUS_SUCCESS;
+    cairo_destroy(cairo);
+    return ok;
 }
 
 void font_close(struct font *font)
 {
     if (font)
-        cairo_destroy(font->cairo);
+        cairo_font_face_destroy(font->face);
     free(font);
 }
 
 /* Without fonts on the machine cairo draws letters of its own, which are no more than ASCII. */
-static bool found(const struct font *font)
+static bool usable(struct font *font)
 {
     cairo_text_extents_t extents;
-    return measure(font, 16, "A", &extents) && extents.x_advance > 0
-        && cairo_scaled_font_get_type(cairo_get_scaled_font(font->cairo)) != CAIRO_FONT_TYPE_USER;
+    cairo_t *cairo = context(font, 16);
+    cairo_text_extents(cairo, "A", &extents);
+    const bool ok = cairo_status(cairo) == CAIRO_STATUS_SUCCESS && extents.x_advance > 0
+                 && cairo_scaled_font_get_type(cairo_get_scaled_font(cairo)) != CAIRO_FONT_TYPE_USER;
+    cairo_destroy(cairo);
+    return ok;
 }
 
 static struct font *try_open(void)
@@ -52,11 +67,8 @@ static struct font *try_open(void)
     struct font *font = calloc(1, sizeof *font);
     if (!font)
         return NULL;
-    cairo_surface_t *surface = cairo_image_surface_create_for_data(font->pixels, CAIRO_FORMAT_A8, 1, 1, 4);
-    font->cairo = cairo_create(surface);
-    cairo_surface_destroy(surface);             /* the context keeps it */
-    cairo_select_font_face(font->cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-    if (found(font))
+    font->face = cairo_toy_font_face_create("sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
+    if (usable(font))
         return font;
     font_close(font);
     return NULL;
@@ -82,12 +94,6 @@ static bool child_opens(void)
 }
 
 struct font *font_open(void) { return child_opens() ? try_open() : NULL; }
-
-double font_width(const struct font *font, double size, const char *text)
-{
-    cairo_text_extents_t extents;
-    return measure(font, size, text, &extents) ? extents.x_advance : -1;
-}
 
 /* Cairo's drawing functions crash if memory is short, its outlines do not; so outlines are filled here.  change holds,
  * per pixel, the coverage minus that of the pixel on its left: an edge that runs down a row adds to it, one that runs
@@ -122,15 +128,29 @@ static void add_path(const struct fill *f, const cairo_path_t *path)
     }
 }
 
-static cairo_path_t *outline(const struct font *font, const char *text, double x, double y)
+static cairo_path_t *outline(struct font *font, double size, const char *text, double x, double y)
 {
-    cairo_new_path(font->cairo);
-    cairo_move_to(font->cairo, x, y);
-    cairo_text_path(font->cairo, text);
-    return cairo_copy_path_flat(font->cairo);
+    cairo_t *cairo = context(font, size);
+    cairo_move_to(cairo, x, y);
+    cairo_text_path(cairo, text);
+    cairo_path_t *path = cairo_copy_path_flat(cairo);
+    cairo_destroy(cairo);
+    return path;
 }
 
-unsigned char *font_mask(const struct font *font, double size, const char *text, double x, double y, int box[4])
+static void add_rows(const struct fill *f, unsigned char *mask)
+{
+    const float *change = f->change;
+    for (int y = 0; y < f->height; y++, change++) {
+        float sum = 0;
+        for (int x = 0; x < f->width; x++) {
+            sum += *change++;
+            *mask++ = (unsigned char)(255 * fminf(1, fabsf(sum)) + 0.5f);
+        }
+    }
+}
+
+static unsigned char *try_mask(struct font *font, double size, const char *text, double x, double y, int box[4])
 {
     enum { SIDE_MAX = 1 << 14 };
     cairo_text_extents_t e;
@@ -143,16 +163,11 @@ unsigned char *font_mask(const struct font *font, double size, const char *text,
     const size_t columns = (size_t)box[2], rows = (size_t)box[3];
     struct fill f = { calloc(rows * (columns + 1), sizeof *f.change), box[2], box[3] };
     unsigned char *mask = malloc(rows * columns);
-    cairo_path_t *path = outline(font, text, x - box[0], y - box[1]);
+    cairo_path_t *path = outline(font, size, text, x - box[0], y - box[1]);
     const bool ok = f.change && mask && path->status == CAIRO_STATUS_SUCCESS;
-    if (ok)
+    if (ok) {
         add_path(&f, path);
-    for (size_t row = 0; ok && row < rows; row++) {
-        float sum = 0;
-        for (size_t i = 0; i < columns; i++) {
-            sum += f.change[row * (columns + 1) + i];
-            mask[row * columns + i] = (unsigned char)(255 * fminf(1, fabsf(sum)) + 0.5f);
-        }
+        add_rows(&f, mask);
     }
     cairo_path_destroy(path);
     free(f.change);
@@ -162,11 +177,24 @@ unsigned char *font_mask(const struct font *font, double size, const char *text,
     return NULL;
 }
 
+/* An allocation that failed may not fail again. */
+double font_width(struct font *font, double size, const char *text)
+{
+    cairo_text_extents_t e;
+    return font && (measure(font, size, text, &e) || measure(font, size, text, &e)) ? e.x_advance : -1;
+}
+
+unsigned char *font_mask(struct font *font, double size, const char *text, double x, double y, int box[4])
+{
+    unsigned char *mask = font ? try_mask(font, size, text, x, y, box) : NULL;
+    return mask || !font ? mask : try_mask(font, size, text, x, y, box);
+}
+
 #else
 struct font *font_open(void) { return NULL; }
 void font_close(struct font *font) { (void)font; }
-double font_width(const struct font *font, double size, const char *text)
+double font_width(struct font *font, double size, const char *text)
     { return (void)font, (void)size, (void)text, -1; }
-unsigned char *font_mask(const struct font *font, double size, const char *text, double x, double y, int box[4])
+unsigned char *font_mask(struct font *font, double size, const char *text, double x, double y, int box[4])
     { return (void)font, (void)size, (void)text, (void)x, (void)y, (void)box, NULL; }
 #endif

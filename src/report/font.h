@@ -12,9 +12,9 @@ struct font *font_open(void);
 void font_close(struct font *);
 
 /* The width of UTF-8 text whose lines are size pixels high; negative if the font cannot tell. */
-double font_width(const struct font *, double size, const char *text);
+double font_width(struct font *, double size, const char *text);
 
 /* How much text from x on that stands on the line y covers of each pixel in a box of x, y, width, height pixels:
  * [height][width], 255 being all; free() it.  Sets the box.  NULL if the font cannot draw it. */
-unsigned char *font_mask(const struct font *, double size, const char *text, double x, double y, int box[4]);
+unsigned char *font_mask(struct font *, double size, const char *text, double x, double y, int box[4]);
 #endif
