@@ -25,14 +25,14 @@ void canvas_close(struct canvas *c)
 }
 
 /* Covers part, 0 to 255, of a pixel. */
-static void blend(struct canvas *c, int x, int y, uint32_t colour, int part)
+static inline void blend(struct canvas *c, int x, int y, uint32_t colour, int part)
 {
     unsigned char *p = c->bgr + 3 * ((size_t)y * (size_t)c->width + (size_t)x);
-    const int alpha = (part * (int)(colour & 255) + 127) / 255;
-    for (int k = 0; k < 3; k++) {
-        const int ink = colour >> (8 * k + 8) & 255;
-        p[k] = (unsigned char)((p[k] * (255 - alpha) + ink * alpha + 127) / 255);
-    }
+    const unsigned alpha = ((unsigned)part * (colour & 255) + 127) / 255;
+    const unsigned char ink[3] = { (unsigned char)(colour >> 8), (unsigned char)(colour >> 16),
+                                   (unsigned char)(colour >> 24) };
+    for (int k = 0; k < 3; k++)
+        p[k] = alpha == 255 ? ink[k] : (unsigned char)((p[k] * (255 - alpha) + ink[k] * alpha + 127) / 255);
 }
 
 /* The length of the part of [from, to] that lies in the pixel at i. */
@@ -49,8 +49,11 @@ void canvas_fill(struct canvas *c, const double box[4], uint32_t colour)
     const int y0 = clamp_index(floor(box[1]), c->height), y1 = clamp_index(ceil(bottom), c->height);
     for (int y = y0; y < y1; y++) {
         const double part = 255 * overlap(box[1], bottom, y);
-        for (int x = x0; x < x1; x++)
-            blend(c, x, y, colour, (int)(part * overlap(box[0], right, x) + 0.5));
+        const int whole = (int)(part + 0.5);
+        for (int x = x0; x < x1; x++) {
+            const bool cut = x == x0 || x == x1 - 1;
+            blend(c, x, y, colour, cut ? (int)(part * overlap(box[0], right, x) + 0.5) : whole);
+        }
     }
 }
 

@@ -1,14 +1,15 @@
 #include "report/font.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 
 #ifdef HAVE_CAIRO
 #include <cairo.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,6 +83,7 @@ static bool child_opens(void)
     int status = 1;
     const pid_t child = fork();
     if (child == 0) {
+        signal(SIGALRM, SIG_DFL);
         alarm(SECONDS);
         dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
         _exit(try_open() ? 0 : 1);
@@ -102,14 +104,14 @@ struct fill { float *change; int width, height; };              /* change[height
 
 static void add_edge(const struct fill *f, const double p[2], const double q[2])
 {
-    enum { LINES = 8 };                         /* per row */
+    enum { LINES = 4 };                         /* per row */
     const double top = fmax(0, fmin(p[1], q[1])), bottom = fmin(f->height, fmax(p[1], q[1]));
     const double slope = (q[0] - p[0]) / (q[1] - p[1]), part = (p[1] < q[1] ? 1.0 : -1.0) / LINES;
     for (int i = (int)ceil(top * LINES - 0.5); i + 0.5 < bottom * LINES; i++) {
         const double x = fmax(0, fmin(f->width - 1, p[0] + slope * ((i + 0.5) / LINES - p[1])));
         float *at = f->change + (ptrdiff_t)(i / LINES) * (f->width + 1) + (int)x;
-        at[0] += (float)(part * (1 - (x - floor(x))));
-        at[1] += (float)(part * (x - floor(x)));
+        at[0] += (float)(part * (1 - (x - (int)x)));
+        at[1] += (float)(part * (x - (int)x));
     }
 }
 
@@ -128,48 +130,53 @@ static void add_path(const struct fill *f, const cairo_path_t *path)
     }
 }
 
-static cairo_path_t *outline(struct font *font, double size, const char *text, double x, double y)
-{
-    cairo_t *cairo = context(font, size);
-    cairo_move_to(cairo, x, y);
-    cairo_text_path(cairo, text);
-    cairo_path_t *path = cairo_copy_path_flat(cairo);
-    cairo_destroy(cairo);
-    return path;
-}
-
 static void add_rows(const struct fill *f, unsigned char *mask)
 {
     const float *change = f->change;
     for (int y = 0; y < f->height; y++, change++) {
         float sum = 0;
-        for (int x = 0; x < f->width; x++) {
-            sum += *change++;
-            *mask++ = (unsigned char)(255 * fminf(1, fabsf(sum)) + 0.5f);
+        unsigned char part = 0;
+        for (int x = 0; x < f->width; x++, change++) {
+            if (*change != 0) {                 /* few are: this is faster */
+                sum += *change;
+                part = (unsigned char)(255 * fminf(1, fabsf(sum)) + 0.5f);
+            }
+            *mask++ = part;
         }
     }
 }
 
-static unsigned char *try_mask(struct font *font, double size, const char *text, double x, double y, int box[4])
+/* The box around the ink of the text at (x, y); false, and a small one, if it is too large. */
+static bool set_box(const cairo_text_extents_t *e, double x, double y, int box[4])
 {
     enum { SIDE_MAX = 1 << 14 };
-    cairo_text_extents_t e;
-    if (!measure(font, size, text, &e) || !(e.width < SIDE_MAX && e.height < SIDE_MAX && fabs(x) + fabs(y) < 1e9))
-        return NULL;
-    box[0] = (int)floor(x + e.x_bearing) - 1;                   /* hinting may widen the outline */
-    box[1] = (int)floor(y + e.y_bearing) - 1;
-    box[2] = (int)ceil(e.width) + 3;
-    box[3] = (int)ceil(e.height) + 3;
+    const bool fits = e->width < SIDE_MAX && e->height < SIDE_MAX && fabs(x) + fabs(y) < 1e9;
+    box[0] = fits ? (int)floor(x + e->x_bearing) - 1 : 0;       /* hinting may widen the outline */
+    box[1] = fits ? (int)floor(y + e->y_bearing) - 1 : 0;
+    box[2] = fits ? (int)ceil(e->width) + 3 : 1;
+    box[3] = fits ? (int)ceil(e->height) + 3 : 1;
+    return fits;
+}
+
+static unsigned char *try_mask(struct font *font, double size, const char *text, double x, double y, int box[4])
+{
+    cairo_t *cairo = context(font, size);
+    cairo_text_extents_t e = {0};
+    cairo_text_extents(cairo, text, &e);
+    const bool there = set_box(&e, x, y, box);
+    cairo_move_to(cairo, x - box[0], y - box[1]);
+    cairo_text_path(cairo, text);
+    cairo_path_t *path = cairo_copy_path_flat(cairo);
     const size_t columns = (size_t)box[2], rows = (size_t)box[3];
     struct fill f = { calloc(rows * (columns + 1), sizeof *f.change), box[2], box[3] };
     unsigned char *mask = malloc(rows * columns);
-    cairo_path_t *path = outline(font, size, text, x - box[0], y - box[1]);
-    const bool ok = f.change && mask && path->status == CAIRO_STATUS_SUCCESS;
+    const bool ok = there && f.change && mask && path->status == CAIRO_STATUS_SUCCESS;
     if (ok) {
         add_path(&f, path);
         add_rows(&f, mask);
     }
     cairo_path_destroy(path);
+    cairo_destroy(cairo);
     free(f.change);
     if (ok)
         return mask;
