@@ -154,7 +154,7 @@ static void curves_look_the_same_in_every_build(void **state)
     for (size_t i = 0; i < 3 * (size_t)p.width * (size_t)p.height; i++)
         sum = (sum ^ p.p[i]) * 16777619u;
     picture_free(&p);
-    assert_int_equal(sum, 0x1ac6d260);
+    assert_int_equal(sum, 0xe98e30f4);
 }
 
 /* The machine's font draws text where our glyphs draw it. */

@@ -12,7 +12,7 @@
 enum { AE = 1, ETH, TIMES, O_SLASH, THORN, SHARP_S, SMALL_AE, SMALL_ETH, DIVISION, SMALL_O_SLASH, SMALL_THORN,
        DOTLESS_I, UNKNOWN };
 static const char *const glyphs[128] = {
-    [' '] = "1ss", ['!'] = "0ss0q0i 0e0f", ['"'] = "3ss0q0n 3q3n", ['#'] = "9rr2e4q 6e8q 0i9i 0m9m",
+    [' '] = "3ss", ['!'] = "0ss0q0i 0e0f", ['"'] = "3ss0q0n 3q3n", ['#'] = "9rr2e4q 6e8q 0i9i 0m9m",
     ['$'] = "8rr8o7Q4q0Q0n0L8J8h8E4e1E0g 4s4c", ['%'] = "crr2q4Q4L0L0Q2q ajcJcE8E8Jaj aq2e",
     ['&'] = "9rr9e2m1N1o1Q4q6Q6o6M3k0J0h0E4e8E9j", ['\''] = "0ss0q0n", ['('] = "3rr3r0O0j0E3b",
     [')'] = "3rr0r3O3j3E0b", ['*'] = "6rr3q3k 0p6l 6p0l", ['+'] = "8rr4f4n 0j8j", [','] = "1so1e0b",
@@ -51,7 +51,7 @@ static const char *const glyphs[128] = {
 /* Lower-case marks; on capitals those above stand a third of a capital higher. */
 static const char *const marks[128] = {
     ['`'] = "2oo0q2o", ['\''] = "2oo0o2q", ['^'] = "4oo0o2q4o", ['~'] = "5oo0o1R4N5q", [':'] = "4oo0p0q 4p4q",
-    ['o'] = "4oo2n0N0Q4Q4N2n", [','] = "2oo1e3C0b" };
+    ['o'] = "4oo2o0O0R4R4O2o", [','] = "2oo1e3C0b" };
 
 /* From U+00C0 on: a glyph and its mark. */
 static const unsigned char latin1[64][2] = {
