@@ -54,7 +54,7 @@ static const char *const marks[128] = {
     ['o'] = "4oo2o0O0R4R4O2o", [','] = "2oo1e3C0b" };
 
 /* From U+00C0 on: a glyph and its mark. */
-static const unsigned char latin1[64][2] = {
+static const unsigned char latin1[64][3] = {
     "A`", "A'", "A^", "A~", "A:", "Ao", {AE}, "C,", "E`", "E'", "E^", "E:", "I`", "I'", "I^", "I:",
     {ETH}, "N~", "O`", "O'", "O^", "O~", "O:", {TIMES}, {O_SLASH}, "U`", "U'", "U^", "U:", "Y'", {THORN}, {SHARP_S},
     "a`", "a'", "a^", "a~", "a:", "ao", {SMALL_AE}, "c,", "e`", "e'", "e^", "e:",
