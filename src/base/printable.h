@@ -2,8 +2,8 @@
  * terminal.
  *
  * Control characters of C0 and C1, and those that break lines or change the direction of writing, become \n, \t, \x1b,
- * \u009b, \u202e; bytes that are not UTF-8 become \xNN.  The rest stays as it is, backslashes too: what is printable
- * does not change. */
+ * \u009b, \u202e; bytes that are not UTF-8 become \xNN.  Everything else is unchanged, backslashes too, so escaping
+ * twice changes nothing. */
 #ifndef BASE_PRINTABLE_H
 #define BASE_PRINTABLE_H
 #include "base/error.h"
@@ -23,6 +23,6 @@ void printable(char *out, size_t size, const char *text);
 void print_printable(FILE *, const char *text);
 void text_printable(struct text *, const char *text);           /* appended */
 
-/* Prints a line, its end included, whose every part may come from a file. */
+/* Prints the formatted text as one printable line and ends it. */
 void print_line(FILE *, const char *format, ...) PRINTF_LIKE(2, 3);
 #endif

@@ -75,8 +75,8 @@ static struct font *try_open(void)
     return NULL;
 }
 
-/* Fontconfig crashes if memory is short, and waits for ever if its settings are a pipe.  So a child process tries
- * first, without messages: what happens to it would happen here. */
+/* Fontconfig crashes if memory is short and never returns if its settings are a pipe.  So a child process tries first,
+ * without messages; this process would crash or hang in the same way. */
 static bool child_opens(void)
 {
     enum { SECONDS = 10 };
@@ -97,9 +97,9 @@ static bool child_opens(void)
 
 struct font *font_open(void) { return child_opens() ? try_open() : NULL; }
 
-/* Cairo's drawing functions crash if memory is short, its outlines do not; so outlines are filled here.  change holds,
- * per pixel, the coverage minus that of the pixel on its left: an edge that runs down a row adds to it, one that runs
- * up takes from it. */
+/* Cairo's drawing functions crash if memory is short; its functions for outlines do not, so this file fills outlines.
+ * change holds, per pixel, the coverage minus that of the pixel on the left: an edge that runs down adds to it, an edge
+ * that runs up subtracts. */
 struct fill { float *change; int width, height; };              /* change[height][width + 1] */
 
 static void add_edge(const struct fill *f, const double p[2], const double q[2])
@@ -137,7 +137,7 @@ static void add_rows(const struct fill *f, unsigned char *mask)
         float sum = 0;
         unsigned char part = 0;
         for (int x = 0; x < f->width; x++, change++) {
-            if (*change != 0) {                 /* few are: this is faster */
+            if (*change != 0) {                 /* only at edges */
                 sum += *change;
                 part = (unsigned char)(255 * fminf(1, fabsf(sum)) + 0.5f);
             }
@@ -184,7 +184,7 @@ static unsigned char *try_mask(struct font *font, double size, const char *text,
     return NULL;
 }
 
-/* An allocation that failed may not fail again. */
+/* Both try twice: an allocation that failed may succeed the second time. */
 double font_width(struct font *font, double size, const char *text)
 {
     cairo_text_extents_t e;

@@ -31,7 +31,7 @@ void labels_free(struct labels *l)
     *l = (struct labels){0};
 }
 
-/* Of the part that two lines share: calls of fmin and fmax took a tenth of predict's time. */
+/* The length that two intervals share.  It compares, because calls of fmin and fmax took a tenth of predict's time. */
 static double common_length(double from, double to, double other_from, double other_to)
 {
     return (to < other_to ? to : other_to) - (from > other_from ? from : other_from);
