@@ -201,6 +201,29 @@ static void test_paths(void **state)
 
 /* ---- json ---- */
 
+/* A printed JSON is UTF-8 without control characters, whatever its strings are. */
+static void test_json_prints_any_string(void **state)
+{
+    static const struct { const char *string, *json; } cases[] = {
+        { "", "\"\"" }, { "a\"b\\c/\n\x1b", "\"a\\\"b\\\\c/\\n\\u001b\"" }, { "\xc3\xa9\\", "\"\xc3\xa9\\\\\"" },
+        { "\x7f\xc2\x9b\xe2\x80\xae", "\"\\u007f\\u009b\\u202e\"" }, { "50%\xe9\"", "\"50%25%E9\\\"\"" },
+        { "50%25", "\"50%25\"" } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct text t = {0};
+        json_add_string(&t, cases[i].string);
+        assert_string_equal(t.s, cases[i].json);
+        text_free(&t);
+    }
+    cJSON *json = cJSON_CreateObject();
+    assert_true(cJSON_AddStringToObject(json, "k\xff\"", "v") && cJSON_AddNumberToObject(json, "", -1.5));
+    char *printed = json_print(json);
+    assert_string_equal(printed, "{\"k%FF\\\"\":\"v\",\"\":-1.5}");
+    assert_null(json_print(NULL));
+    free(printed);
+    cJSON_Delete(json);
+}
+
 static void test_json_numbers(void **state)
 {
     static const struct { const char *text; bool real, whole; } cases[] = {
@@ -395,7 +418,8 @@ int main(void)
         cmocka_unit_test(test_arena),
         cmocka_unit_test_setup_teardown(test_files, make_folder, remove_folder),
         cmocka_unit_test(test_names), cmocka_unit_test(test_text), cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_json_numbers), cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_json_numbers), cmocka_unit_test(test_json_prints_any_string),
+        cmocka_unit_test(test_tables),
         cmocka_unit_test(test_random_is_of_its_key), cmocka_unit_test(test_random_is_even),
         cmocka_unit_test(test_permutations),
         cmocka_unit_test(test_team_runs_each_chunk_once),

@@ -62,7 +62,6 @@ static void check_prediction(const cJSON *one)
 /* The images come out in their size. */
 static void check_drawn(const struct names *names)
 {
-#ifdef HAVE_CAIRO
     struct error err = {0};
     int w, h;
     works("predict", config, "--weights", weights, "--score", "0.01", "--out", in_folder("drawn"), images, NULL);
@@ -71,9 +70,6 @@ static void check_drawn(const struct names *names)
         assert_true(picture_size(drawn, &w, &h, &err) && w == 96 && h == 96);
         free(drawn);
     }
-#else
-    print_message("built without cairo: %d images are not drawn\n", names->count);
-#endif
 }
 
 /* The folder, a pattern and single files give the same detections. */
@@ -160,14 +156,10 @@ static void test_predict_reads_a_stream(void **state)
         check_prediction(one);
     }
     cJSON_Delete(json);
-#ifdef HAVE_CAIRO
     stream_from(&stream);
     works("predict", config, "--weights", weights, "--score", "0.01", "--out", in_folder("frames"), "-", NULL);
     snprintf(drawn, sizeof drawn, "%s/frame_000005.jpg", in_folder("frames"));
     assert_true(picture_size(drawn, &w, &h, &err) && w == 96 && h == 96);
-#else
-    (void)drawn, (void)w, (void)h;
-#endif
     assert_non_null(freopen("/dev/null", "rb", stdin));
     refused(1, "not one whole JPEG", "predict", config, "--weights", weights, "--json", in_folder("no.json"), "-",
             NULL);

@@ -44,6 +44,11 @@ static const struct joined {
     { IMAGE(1, "x/a.jpg") "," IMAGE(2, "y/b.jpg"), FOUND(1, FILE_NAME("/data/z/b.jpg"), 1, ""), 1, 0, NULL },
     { IMAGE(1, "\\u00e9.jpg") "," IMAGE(2, "b.jpg"), FOUND(2, FILE_NAME("\xc3\xa9.jpg"), 1, ""), 0, 0, NULL },
     { IMAGE(1, "\xc3\xa9.jpg") "," IMAGE(2, "b.jpg"), FOUND(2, FILE_NAME("\\u00e9.jpg"), 1, ""), 0, 0, NULL },
+    /* bytes that are not UTF-8 may be %XX on one side */
+    { IMAGE(1, "a\xe9%.jpg") "," IMAGE(2, "b.jpg"), FOUND(2, FILE_NAME("a%E9%25.jpg"), 1, ""), 0, 0, NULL },
+    { IMAGE(1, "a%E9%25.jpg") "," IMAGE(2, "b.jpg"), FOUND(2, FILE_NAME("x/a\xe9%.jpg"), 1, ""), 0, 0, NULL },
+    { IMAGE(1, "a%20b.jpg") "," IMAGE(2, "a b.jpg"), FOUND(1, FILE_NAME("a b.jpg"), 1, ""), 1, 0, NULL },
+    { IMAGE(1, "a.jpg"), FOUND(1, "", 1, CATEGORY("traffic%20light")), 0, 1, NULL },
     /* ids decide where a side has no names, and where base names are not unique but agree */
     { IMAGE(1, "a.jpg") "," IMAGE(2, "b.jpg"), FOUND(2, "", 5, ""), 1, 1, NULL },
     { IMAGE(1, "a.jpg") "," IMAGE(2, "b.jpg"), FOUND(2, ", \"file_name\": null", 5, ""), 1, 1, NULL },

@@ -97,14 +97,12 @@ static void predict_uses_all_images_that_it_can_read(void **state)
         fails_at_the_end("predict", "--json", in_folder("found.json"), bad);
         check_list("found.json");
     }
-#ifdef HAVE_CAIRO
     struct names drawn = {0};
     struct error err = {0};
     fails_at_the_end("predict", "--out", in_folder("drawn"), 20);
     assert_true(folder_list(&drawn, in_folder("drawn"), &err));
     assert_int_equal(drawn.count, GOOD);
     names_free(&drawn);
-#endif
 }
 
 static void predict_writes_an_empty_list_if_no_image_can_be_read(void **state)
@@ -128,9 +126,7 @@ static void predict_ends_where_it_cannot_write(void **state)
     make_images(0);
     snprintf(blocked, sizeof blocked, "%s/a.jpg", in_folder("blocked"));
     assert_true(make_folders(blocked, NULL));
-#ifdef HAVE_CAIRO
     refused(1, "blocked/a.jpg", "predict", config, "--weights", weights, "--out", in_folder("blocked"), images, NULL);
-#endif
     refused(1, "/no/folder", "predict", config, "--weights", weights, "--json", "/no/folder/x.json", images, NULL);
 }
 

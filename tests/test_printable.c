@@ -1,5 +1,6 @@
 /* tests/test_printable.c -- text from files on a terminal: nothing in it is left that the terminal would obey. */
 #include "base/error.h"
+#include "base/file.h"
 #include "base/printable.h"
 
 #include <setjmp.h>
@@ -16,6 +17,7 @@ static const struct { const char *text, *shown; } cases[] = {
     { "caf\xc3\xa9 \xe7\x8c\xab \xf0\x9f\x90\x88", "caf\xc3\xa9 \xe7\x8c\xab \xf0\x9f\x90\x88" },
     { "\x1b]0;x\x07\x1b[2J", "\\x1b]0;x\\x07\\x1b[2J" }, { "a\nb\tc\rd\x7f", "a\\nb\\tc\\x0dd\\x7f" },
     { "\x9b" "31m", "\\x9b31m" }, { "\xc2\x9b" "31m", "\\u009b31m" },              /* C1, raw and in UTF-8 */
+    { "a\xe2\x80\xae" "b\xe2\x81\xa6\xe2\x80\xa8", "a\\u202eb\\u2066\\u2028" }, { "\xe2\x80\x93", "\xe2\x80\x93" },
     { "\xc3", "\\xc3" }, { "\xc0\xaf\xed\xa0\x80\xf5", "\\xc0\\xaf\\xed\\xa0\\x80\\xf5" } };   /* no UTF-8 */
 
 static void controls_are_escaped(void **state)
@@ -30,6 +32,16 @@ static void controls_are_escaped(void **state)
         print_printable(out, cases[i].text);
         fclose(out);
         assert_string_equal(printed, cases[i].shown);
+        free(printed);
+        struct text text = {0};
+        text_printable(&text, cases[i].text);
+        assert_string_equal(text.s ? text.s : "", cases[i].shown);
+        text_free(&text);
+        out = open_memstream(&printed, &size);
+        print_line(out, "%s|%s", cases[i].text, "\n");
+        fclose(out);
+        assert_memory_equal(printed, cases[i].shown, strlen(cases[i].shown));
+        assert_string_equal(printed + strlen(cases[i].shown), "|\\n\n");
         struct error err;
         (fail)(&err, "%s", cases[i].text);              /* in brackets: cmocka has a macro of this name */
         assert_string_equal(err.text, cases[i].shown);

@@ -71,6 +71,25 @@ static void names_are_spelled(void **state)
         }
 }
 
+/* UTF-8 stays as it is, "%41" too; other bytes come back. */
+static void any_bytes_become_utf8(void **state)
+{
+    static const struct { const char *bytes, *utf8; bool comes_back; } cases[] = {
+        { "", "", true }, { "a%41.jpg", "a%41.jpg", false }, { "\xc3\xa9%", "\xc3\xa9%", true },
+        { "a%41\xe9.jpg", "a%2541%E9.jpg", true }, { "\xc3\xa9\xc3", "\xc3\xa9%C3", true },
+        { "\x9b\xff%", "%9B%FF%25", true }, { "\xed\xa0\x80", "%ED%A0%80", true } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct text t = {0};
+        text_add_utf8(&t, cases[i].bytes, strlen(cases[i].bytes));
+        text_add(&t, "%s", "");
+        assert_string_equal(t.s, cases[i].utf8);
+        percent_decode(t.s);
+        assert_int_equal(strcmp(t.s, cases[i].bytes) == 0, cases[i].comes_back);
+        text_free(&t);
+    }
+}
+
 /* ---- each reader with each encoding ---- */
 
 enum { ENCODINGS = 6 };
@@ -220,7 +239,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_decoded),
         cmocka_unit_test(utf8_is_told_from_1252),
-        cmocka_unit_test(names_are_spelled),
+        cmocka_unit_test(names_are_spelled), cmocka_unit_test(any_bytes_become_utf8),
         cmocka_unit_test(readers_take_every_encoding),
         cmocka_unit_test(class_lists_take_every_encoding),
         cmocka_unit_test(detections_take_every_encoding),

@@ -2,6 +2,7 @@
 #include "tiny.h"
 #include "typed.h"
 #include <errno.h>
+#include <sys/stat.h>
 
 static void train_ends_with_the_next_commands(void **state)
 {
@@ -29,8 +30,24 @@ static void train_ends_with_the_next_commands(void **state)
     works("test", config, "--weights", weights, NULL);
 }
 
+/* Fontconfig would wait for ever for settings that are a pipe. */
+static void curves_are_drawn_without_fontconfig(void **state)
+{
+    char run[100];
+    (void)state;
+    assert_int_equal(mkfifo(in_folder("fonts"), 0600), 0);
+    setenv("FONTCONFIG_FILE", in_folder("fonts"), 1);
+    snprintf(run, sizeof run, "save_dir=%s", in_folder("piped"));
+    alarm(300);
+    works("train", in_folder("config.yml"), run, NULL);
+    alarm(0);
+    unsetenv("FONTCONFIG_FILE");
+    assert_true(file_exists(in_folder("piped/curves.png")));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(train_ends_with_the_next_commands) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(train_ends_with_the_next_commands),
+                                       cmocka_unit_test(curves_are_drawn_without_fontconfig) };
     return cmocka_run_group_tests(tests, tiny_setup, remove_folder);
 }

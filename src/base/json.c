@@ -1,8 +1,12 @@
 #include "base/json.h"
 
 #include "base/file.h"
+#include "base/printable.h"
+#include "base/text_file.h"
 #include <limits.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 cJSON *json_parse(const char *text, size_t size, const char *path, struct error *err)
 {
@@ -62,13 +66,52 @@ bool json_int(const cJSON *t, int *out)
     return true;
 }
 
+/* size bytes from between the quotes of a string. */
+static void add_inside(struct text *t, const char *s, size_t size)
+{
+    struct text utf8 = {0};
+    unsigned code;
+    text_add_utf8(&utf8, s, size);
+    t->failed = t->failed || utf8.failed;
+    for (size_t at = 0, n; at < utf8.size && !t->failed; at += n) {
+        n = utf8_character(utf8.s + at, &code);
+        if (is_printable(code))
+            text_bytes(t, utf8.s + at, n);
+        else
+            text_add(t, "\\u%04x", code);
+    }
+    text_free(&utf8);
+}
+
+char *json_print(const cJSON *json)
+{
+    struct text t = {0};
+    char *printed = cJSON_PrintUnformatted(json);
+    for (const char *s = printed, *end; s && *s; s = end) {
+        end = s + strcspn(s, "\"");
+        text_bytes(&t, s, (size_t)(end - s));
+        if (!*end)
+            break;
+        for (s = end++; *end != '"'; end++)
+            end += *end == '\\';
+        text_bytes(&t, "\"", 1);
+        add_inside(&t, s + 1, (size_t)(end++ - s - 1));
+        text_bytes(&t, "\"", 1);
+    }
+    cJSON_free(printed);
+    if (!text_ok(&t, NULL))
+        text_free(&t);
+    return t.s;
+}
+
 void json_add_string(struct text *t, const char *s)
 {
-    text_bytes(t, "\"", 1);
-    for (; *s; s++)
-        if ((unsigned char)*s < ' ')
-            text_add(t, "\\u%04x", (unsigned)*s);
-        else
-            text_add(t, *s == '"' || *s == '\\' ? "\\%c" : "%c", *s);
-    text_bytes(t, "\"", 1);
+    cJSON *string = cJSON_CreateStringReference(s);
+    char *printed = json_print(string);
+    if (printed)
+        text_bytes(t, printed, strlen(printed));
+    else
+        t->failed = true;
+    free(printed);
+    cJSON_Delete(string);
 }

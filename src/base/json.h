@@ -16,6 +16,10 @@ bool json_int64(const cJSON *t, int64_t *out);
 bool json_int(const cJSON *t, int *out);
 bool json_real(const cJSON *t, double *out);                    /* finite */
 
-/* Appends s as a JSON string, in quotes. */
+/* The text of a JSON, on one line, which any program can read and any terminal show: strings that are not UTF-8 are
+ * written as by text_add_utf8, and characters that are not printable as \uXXXX.  free() it; NULL if memory is short. */
+char *json_print(const cJSON *);
+
+/* Appends s as a JSON string in the same way, in quotes. */
 void json_add_string(struct text *, const char *s);
 #endif

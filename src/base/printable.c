@@ -1,5 +1,8 @@
 #include "base/printable.h"
 
+#include "base/file.h"
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 size_t utf8_character(const char *text, unsigned *code)
@@ -21,6 +24,16 @@ size_t utf8_character(const char *text, unsigned *code)
     return 0;
 }
 
+bool is_printable(unsigned code)
+{
+    static const unsigned controls[][2] = {             /* C0, C1 with DEL, breaks and embeddings, isolates */
+        { 0, 0x1f }, { 0x7f, 0x9f }, { 0x2028, 0x202e }, { 0x2066, 0x2069 } };
+    for (size_t i = 0; i < sizeof controls / sizeof *controls; i++)
+        if (code >= controls[i][0] && code <= controls[i][1])
+            return false;
+    return true;
+}
+
 /* The first character of *text as it is shown; moves *text behind it. */
 static size_t next(const char **text, char shown[8])
 {
@@ -32,10 +45,8 @@ static size_t next(const char **text, char shown[8])
         return (size_t)snprintf(shown, 8, "\\x%02x", s[0]);
     if (code == '\n' || code == '\t')
         return (size_t)snprintf(shown, 8, code == '\n' ? "\\n" : "\\t");
-    if (code < 0x20 || code == 0x7f)
-        return (size_t)snprintf(shown, 8, "\\x%02x", code);
-    if (code >= 0x80 && code < 0xa0)
-        return (size_t)snprintf(shown, 8, "\\u%04x", code);
+    if (!is_printable(code))
+        return (size_t)snprintf(shown, 8, code < 0x80 ? "\\x%02x" : "\\u%04x", code);
     memcpy(shown, s, n);
     return n;
 }
@@ -61,4 +72,26 @@ void print_printable(FILE *out, const char *text)
         const size_t n = next(&text, shown);
         fwrite(shown, 1, n, out);
     }
+}
+
+void text_printable(struct text *out, const char *text)
+{
+    char shown[8];
+    while (*text) {
+        const size_t n = next(&text, shown);
+        text_bytes(out, shown, n);
+    }
+}
+
+void print_line(FILE *out, const char *format, ...)
+{
+    char *line = NULL;
+    va_list args;
+    va_start(args, format);
+    if (vasprintf(&line, format, args) < 0)
+        line = NULL;
+    va_end(args);
+    print_printable(out, line ? line : "out of memory for a message");
+    fputc('\n', out);
+    free(line);
 }

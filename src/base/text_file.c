@@ -137,12 +137,36 @@ char *text_from_1252(const char *text, struct error *err)
     return (char *)out;
 }
 
+/* The bytes of text that are UTF-8. */
+static size_t utf8_part(const char *s, size_t size)
+{
+    unsigned code;
+    size_t at = 0;
+    for (size_t n = 1; at < size && n; at += n)
+        n = utf8_character(s + at, &code);
+    return at;
+}
+
+void text_add_utf8(struct text *t, const char *s, size_t size)
+{
+    unsigned code;
+    const bool encoded = utf8_part(s, size) < size;
+    for (size_t n; size > 0; s += n, size -= n) {
+        n = utf8_character(s, &code);
+        if (encoded && (n == 0 || *s == '%'))
+            text_add(t, "%%%02X", (unsigned char)*s);
+        else
+            text_bytes(t, s, n);
+        n += n == 0;
+    }
+}
+
 static int hex_digit(char c)
 {
     return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? (c | ' ') - 'a' + 10 : -1;
 }
 
-static void decode_percent(char *s)
+void percent_decode(char *s)
 {
     char *to = s;
     for (; *s; s++) {
@@ -160,6 +184,6 @@ char *file_spelling(const char *name, int spelling, struct error *err)
     for (char *p = s; spelling > 0 && p && (p = strchr(p, '\\')); )
         *p = '/';
     if (s && spelling > 1)
-        decode_percent(s);
+        percent_decode(s);
     return s;
 }

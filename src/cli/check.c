@@ -262,12 +262,6 @@ static bool check_save_dir(struct checker *k, struct error *err)
 
 /* ---- the report ---- */
 
-static void print_line(const char *text)
-{
-    print_printable(stdout, text);
-    putchar('\n');
-}
-
 /* What was found, also where an error then ended the search (ok false, err says which). */
 static bool report(const struct checker *k, bool ok, struct error *err)
 {
@@ -275,11 +269,11 @@ static bool report(const struct checker *k, bool ok, struct error *err)
     if (k->summary.s)
         printf("%s", k->summary.s);
     for (int i = 0; i < count; i++)
-        print_line(k->problems.list[i]);
+        print_line(stdout, "%s", k->problems.list[i]);
     for (int i = 0; i < k->notes.count; i++)
-        print_line(k->notes.list[i]);
+        print_line(stdout, "%s", k->notes.list[i]);
     if (ok && count == 0)
-        printf("%s: no problem found\n", k->args->config);
+        print_line(stdout, "%s: no problem found", k->args->config);
     if (!ok || count == 0)
         return ok;
     fail(err, "%s: %d problem%s", k->args->config, count, count == 1 ? "" : "s");

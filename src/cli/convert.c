@@ -1,4 +1,5 @@
 /* cli/convert.c -- annotations of other formats as COCO JSON. */
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "data/coco.h"
@@ -26,8 +27,8 @@ bool convert_run(const struct args *args, struct error *err)
                  && dataset_write_coco(&set, out, err)
                  && show_notes(&set, "", err);
     if (ok)
-        fprintf(stderr, "%s: %d images, %d boxes, %d categories\n", out, set.image_count, set.annotation_count,
-                set.category_count);
+        print_line(stderr, "%s: %d images, %d boxes, %d categories", out, set.image_count, set.annotation_count,
+                   set.category_count);
     dataset_free(&set);
     return ok;
 }

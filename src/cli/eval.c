@@ -3,6 +3,7 @@
 #include "cli/session.h"
 
 #include "base/memory.h"
+#include "base/printable.h"
 #include "base/table.h"
 #include "base/team.h"
 #include "base/text.h"
@@ -143,8 +144,8 @@ static bool say_undetected(const struct dataset *truth, const struct detections 
         seen[found->list[i].image] = true;
     }
     if (seen && count < truth->image_count)
-        fprintf(stderr, "%s: no detection in %d of the %d images of the ground truth; their objects count as missed\n",
-                path, truth->image_count - count, truth->image_count);
+        print_line(stderr, "%s: no detection in %d of the %d images of the ground truth; their objects count as missed",
+                   path, truth->image_count - count, truth->image_count);
     const bool ok = seen != NULL;
     free(seen);
     return ok;

@@ -1,5 +1,6 @@
 /* cli/export.c -- the network that detects, without what only training needs, in a file of its own. */
 #include "base/atomic_file.h"
+#include "base/printable.h"
 #include "base/table.h"
 #include "cli/commands.h"
 #include "cli/session.h"
@@ -92,8 +93,8 @@ static void tell_padding(const char *out, const int size[2])
 {
     const int w = padded_side(size[0]), h = padded_side(size[1]);
     if (w != size[0] || h != size[1])
-        fprintf(stderr, "%s: its input is %d x %d: data.val.input_size [%d, %d] padded to multiples of 32\n", out, w, h,
-                size[0], size[1]);
+        print_line(stderr, "%s: its input is %d x %d: data.val.input_size [%d, %d] padded to multiples of 32", out, w,
+                   h, size[0], size[1]);
 }
 
 bool export_run(const struct args *args, struct error *err)
@@ -110,8 +111,8 @@ bool export_run(const struct args *args, struct error *err)
     if (ok)
         tell_padding(out, session.config.val.input_size);
     if (ok)
-        fprintf(stderr, "%s: read back and run on %d %s: outputs up to %.3g differ by at most %.2g\n", out, v.images,
-                v.generated ? "drawn scenes" : "images of data.val", v.largest, v.worst);
+        print_line(stderr, "%s: read back and run on %d %s: outputs up to %.3g differ by at most %.2g", out, v.images,
+                   v.generated ? "drawn scenes" : "images of data.val", v.largest, v.worst);
     session_close(&session);
     return ok;
 }

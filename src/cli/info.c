@@ -163,7 +163,8 @@ static void print_weights(const struct weights_info *w)
     double v;
     if (!w->path)
         return;
-    printf("\nweights             %s%s\n", w->path, w->described ? "" : ", which does not describe its model");
+    putchar('\n');
+    print_line(stdout, "weights             %s%s", w->path, w->described ? "" : ", which does not describe its model");
     if (w->described) {
         print_names(&w->config.class_names);
         print_input(w->config.val.input_size);

@@ -23,6 +23,7 @@ struct predictor {
     struct session session;
     struct detector detector;
     const char *out;
+    struct font *font;                  /* of the names in drawn images */
     struct inputs inputs;
     struct atomic_file json; int images;        /* the list, and how many stand in it; {0}: not wanted */
     struct failures failures;
@@ -37,7 +38,7 @@ static bool write_drawn(const struct predictor *p, struct picture *picture, cons
         boxes[i] = (struct drawn_box){ { f->box[0], f->box[1], f->box[2] - f->box[0], f->box[3] - f->box[1] },
                                        f->label, p->session.config.class_names.at[f->label], f->score };
     }
-    const bool ok = boxes && draw_boxes(picture->p, picture->width, picture->height, boxes, d->count[0], err)
+    const bool ok = boxes && draw_boxes(picture->p, picture->width, picture->height, boxes, d->count[0], p->font, err)
                  && image_write(picture, &p->inputs, p->out, name, err);
     free(boxes);
     return ok;
@@ -71,12 +72,12 @@ static bool add_json(struct predictor *p, const struct picture *picture, const c
     cJSON *list = cJSON_AddArrayToObject(one, "detections");
     for (int i = 0; ok && i < p->detector.count[0]; i++)
         ok = add_detection(list, p, &p->detector.found[i]);
-    char *text = ok && list ? cJSON_PrintUnformatted(one) : NULL;
+    char *text = ok && list ? json_print(one) : NULL;
     const char *separator = p->images++ ? ",\n" : "[";
     ok = (text || fail(err, "out of memory for the detections"))
       && atomic_write(&p->json, separator, strlen(separator), err)
       && atomic_write(&p->json, text, strlen(text), err);
-    cJSON_free(text);
+    free(text);
     cJSON_Delete(one);
     return ok;
 }
@@ -210,6 +211,9 @@ bool predict_run(const struct args *args, struct error *err)
 {
     struct predictor p = { .out = args_text(args, "out") };
     const bool stream = args->rest_count == 1 && strcmp(args->rest[0], "-") == 0;
+    p.font = p.out ? font_open() : NULL;
+    if (p.out && !p.font)
+        show_line("", "no fonts of this machine can be used: names are drawn in letters of the program's own");
     bool ok = open_predictor(&p, args, err) && (stream ? predict_stream(&p, args, err) : predict_files(&p, args, err));
     if (p.json.out)
         fputs(p.images ? "]\n" : "[]\n", p.json.out);
@@ -217,6 +221,7 @@ bool predict_run(const struct args *args, struct error *err)
     atomic_close(&p.json);
     ok = images_end(&p.failures, ok, err);
     inputs_free(&p.inputs);
+    font_close(p.font);
     detector_free(&p.detector);
     session_close(&p.session);
     return ok;

@@ -112,12 +112,12 @@ static bool write_text(const struct text *text, const char *file, struct error *
 bool write_json(cJSON *json, const char *file, struct error *err)
 {
     struct text text = {0};
-    char *printed = json ? cJSON_PrintUnformatted(json) : NULL;
+    char *printed = json ? json_print(json) : NULL;
     if (printed)
         text_add(&text, "%s\n", printed);
     const bool ok = printed ? write_text(&text, file, err) : fail(err, "out of memory for a JSON text");
     text_free(&text);
-    cJSON_free(printed);
+    free(printed);
     cJSON_Delete(json);
     return ok;
 }

@@ -1,4 +1,5 @@
 /* cli/synth.c -- nanodet synth: a data set of generated scenes, to try everything without any download. */
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "data/synth.h"
 #include <stdio.h>
@@ -40,6 +41,6 @@ bool synth_run(const struct args *args, struct error *err)
     const struct team team = { args->threads };
     if (!synth_write(&c, args->rest[0], &team, err))
         return false;
-    fprintf(stderr, "%s: %d scenes for training, %d held out\n", args->rest[0], c.images, c.val_images);
+    print_line(stderr, "%s: %d scenes for training, %d held out", args->rest[0], c.images, c.val_images);
     return true;
 }

@@ -1,4 +1,5 @@
 /* cli/train.c -- training, until it is done or a signal ends it. */
+#include "base/printable.h"
 #include "cli/commands.h"
 #include "train/trainer.h"
 #include <errno.h>
@@ -64,7 +65,7 @@ static void show_next(const struct trainer *t)
         add_word(&line, "--weights");
         add_word(&line, t->best);
         if (text_ok(&line, NULL))
-            fprintf(stderr, "%s%s\n", line.s, next[i].rest);
+            print_line(stderr, "%s%s", line.s, next[i].rest);
         text_free(&line);
     }
     free(config);

@@ -1,6 +1,7 @@
 #include "config/tree.h"
 
 #include "base/memory.h"
+#include "base/printable.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -374,21 +375,16 @@ void tree_remove(struct entry *from, const char *path)
 
 /* ---- writing ---- */
 
-/* One character in double quotes.  What YAML takes for a line break, or does not read, is escaped. */
+/* One character in double quotes.  Those that control a terminal, and those that YAML refuses, are escaped. */
 static const char *write_quoted(const char *s, struct text *out)
 {
-    const unsigned char *p = (const unsigned char *)s;
-    const size_t length = *p < 0x80 ? 1 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
-    unsigned code = length == 1 ? *p : *p & (0xffu >> (length + 1));
-    for (size_t i = 1; i < length; i++) {
-        if ((p[i] & 0xc0) != 0x80)                          /* not UTF-8: no parsed text is */
-            return s + i;
-        code = code << 6 | (p[i] & 0x3f);
-    }
-    if (*p == '"' || *p == '\\')
-        text_add(out, "\\%c", *p);
-    else if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff
-             || (code >= 0xfffe && code <= 0xffff))
+    unsigned code;
+    const size_t length = utf8_character(s, &code);
+    if (length == 0)
+        return s + 1;                                       /* not UTF-8: no parsed text is */
+    if (*s == '"' || *s == '\\')
+        text_add(out, "\\%c", *s);
+    else if (!is_printable(code) || code == 0xfeff || (code >= 0xfffe && code <= 0xffff))
         text_add(out, code < 0x100 ? "\\x%02x" : "\\U%08x", code);  /* short: a key has 1024 characters at most */
     else
         text_bytes(out, s, length);

@@ -172,13 +172,9 @@ bool picture_write_png(const struct picture *picture, const char *path, struct e
 {
     png_image image = { .version = PNG_IMAGE_VERSION, .width = (png_uint_32)picture->width,
                         .height = (png_uint_32)picture->height, .format = PNG_FORMAT_BGR };
-    png_alloc_size_t size;
-    struct bytes file = {0};
-    bool ok = png_image_write_get_memory_size(image, size, 0, picture->p, 0, NULL);
-    if (!ok)
-        return fail(err, "%s: PNG: %s", path, image.message);
-    file.p = new_array(size, 1, err);
-    ok = file.p && (png_image_write_to_memory(&image, file.p, &size, 0, picture->p, 0, NULL)
+    png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
+    struct bytes file = { .p = new_array(size, 1, err) };
+    const bool ok = file.p && (png_image_write_to_memory(&image, file.p, &size, 0, picture->p, 0, NULL)
                     || fail(err, "%s: PNG: %s", path, image.message))
       && file_write(path, file.p, size, err);
     bytes_free(&file);

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/printable.h"
 #include "base/team.h"
 #include "data/picture.h"
 #include <math.h>
@@ -310,8 +311,11 @@ void dataset_summary(const struct dataset *set, const char *section, const struc
     }
     text_add(text, "%s: %d images, %d without a box; %d boxes", section, set->image_count, without,
              set->annotation_count);
-    for (int i = 0; boxes && i < class_names->count && i < CLASSES; i++)
-        text_add(text, ", %s %d", class_names->at[i], boxes[i]);
+    for (int i = 0; boxes && i < class_names->count && i < CLASSES; i++) {
+        text_add(text, ", ");
+        text_printable(text, class_names->at[i]);
+        text_add(text, " %d", boxes[i]);
+    }
     text_add(text, "%s", class_names->count > CLASSES ? ", ..." : "");
     text_add(text, ignored ? ", to be ignored %d\n" : "\n", ignored);
     const int count = sizes ? sizes_at_input(set, c, label, sizes) : 0;

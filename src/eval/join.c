@@ -1,8 +1,10 @@
 #include "eval/join.h"
 
 #include "base/memory.h"
+#include "base/text_file.h"
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SHOWN = 3 };                             /* records named in a message */
 
@@ -97,6 +99,28 @@ static int decided_by_id(struct join_index *index, int record, int there)
     return there;
 }
 
+static int find_spelling(const struct join_index *index, enum join_side which, const char *name)
+{
+    const int found = name_index_find(&index->paths, name);
+    return found < 0 && which == JOIN_IMAGE ? name_index_find(&index->bases, base_of(name)) : found;
+}
+
+/* The name is not there as it is, but maybe with its bytes that are not UTF-8 as %XX, or the other way round. */
+static int find_other_spelling(const struct join_index *index, enum join_side which, const char *name)
+{
+    struct text coded = {0};
+    char *plain = new_text(name, NULL);
+    text_add_utf8(&coded, name, strlen(name));
+    int found = coded.s && !coded.failed ? find_spelling(index, which, coded.s) : -1;
+    if (found < 0 && plain) {
+        percent_decode(plain);
+        found = find_spelling(index, which, plain);
+    }
+    free(plain);
+    text_free(&coded);
+    return found;
+}
+
 /* there: the index of the record's id, or -1. */
 static int find_name(struct join *j, enum join_side which, int record, int there, const char *name)
 {
@@ -104,12 +128,12 @@ static int find_name(struct join *j, enum join_side which, int record, int there
     struct join_index *index = &j->side[which];
     if (there >= 0 && side->compare(side->name(j->truth, there), name) == 0)
         return there;
-    int found = name_index_find(&index->paths, name);
-    if (found < 0 && which == JOIN_IMAGE) {
-        found = name_index_find(&index->bases, base_of(name));
-        if (found < 0 && there >= 0 && compare_paths(base_of(side->name(j->truth, there)), base_of(name)) == 0)
-            found = decided_by_id(index, record, there);
-    }
+    int found = find_spelling(index, which, name);
+    if (found < 0)
+        found = find_other_spelling(index, which, name);
+    if (found < 0 && which == JOIN_IMAGE && there >= 0
+        && compare_paths(base_of(side->name(j->truth, there)), base_of(name)) == 0)
+        found = decided_by_id(index, record, there);
     return found;
 }
 

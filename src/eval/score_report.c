@@ -1,9 +1,9 @@
 #include "eval/score_report.h"
 
+#include "base/json.h"
 #include "base/least.h"
 #include "base/memory.h"
 #include "base/printable.h"
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,10 +71,10 @@ bool report_json(const struct score_report *r, struct text *out, struct error *e
     cJSON *list = cJSON_AddArrayToObject(json, "per_class");
     for (int i = 0; ok && i < r->class_count; i++)
         ok = add_class(list, &r->classes[i]);
-    char *text = ok ? cJSON_PrintUnformatted(json) : NULL;
+    char *text = ok ? json_print(json) : NULL;
     if (text)
         text_add(out, "%s\n", text);
-    cJSON_free(text);
+    free(text);
     cJSON_Delete(json);
     return text ? text_ok(out, err) : fail(err, "out of memory for the score");
 }

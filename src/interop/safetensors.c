@@ -119,10 +119,10 @@ static bool header_text(struct text *out, const struct tensors *t, size_t *size,
     *size = 0;
     for (int i = 0; ok && i < t->count; i++)
         ok = put_tensor(header, &t->list[i], *size) && add_size(*size, tensor_bytes(&t->list[i]), size);
-    char *json = ok ? cJSON_PrintUnformatted(header) : NULL;
+    char *json = ok ? json_print(header) : NULL;
     if (json)
         text_add(out, "%s%*s", json, (int)(-strlen(json) & 7), "");
-    cJSON_free(json);
+    free(json);
     cJSON_Delete(header);
     return (json || fail(err, "out of memory: the header of %d tensors", t->count)) && text_ok(out, err);
 }

@@ -24,9 +24,9 @@
 
 static bool add_list(struct tensors *t, const char *key, const cJSON *list, struct error *err)
 {
-    char *text = list ? cJSON_PrintUnformatted(list) : NULL;
+    char *text = list ? json_print(list) : NULL;
     const bool ok = text ? tensors_add_metadata(t, key, text, err) : fail(err, "out of memory for metadata");
-    cJSON_free(text);
+    free(text);
     return ok;
 }
 

@@ -1,6 +1,7 @@
 #include "report/boxes.h"
 
 #include "base/memory.h"
+#include "base/printable.h"
 #include "report/canvas.h"
 #include "report/labels.h"
 #include <math.h>
@@ -34,25 +35,31 @@ static uint32_t ink_on(uint32_t colour)                         /* black or whit
 struct label { char text[100]; double size, place[4]; const struct drawn_box *box; };   /* size 0: no room for it */
 
 struct drawing {
-    struct canvas *canvas;
+    struct canvas canvas;
     struct labels labels;                       /* boxes in the order of their scores */
     struct label *list;                         /* [box_count] */
     double size;                                /* of letters */
 };
 
+enum { NAME_BYTES = 80 };                       /* of a name in a label or the legend; what is behind is left out */
 static const double letters_min = 6;            /* pixels; smaller letters cannot be read */
 
 static double clamp(double v, double low, double high) { return fmax(low, fmin(v, high)); }
 
 /* ---- labels ---- */
 
+static double label_width(const struct drawing *d, const char *text, double size)
+{
+    return canvas_text_width(&d->canvas, size, text) + 0.5 * size;
+}
+
 /* Makes the letters as small as the image needs; false if they would be too small. */
 static bool fit(const struct drawing *d, struct label *label)
 {
-    const double w = canvas_text_width(d->canvas, d->size, label->text) + 0.5 * d->size, h = 1.25 * d->size;
+    const double w = label_width(d, label->text, d->size), h = 1.25 * d->size;
     const double scale = fmin(1, fmin(d->labels.width / w, d->labels.height / h));
     label->size = scale * d->size >= letters_min ? scale * d->size : 0;
-    label->place[2] = scale * w;
+    label->place[2] = fmin(d->labels.width, scale < 1 ? label_width(d, label->text, label->size) : w);
     label->place[3] = scale * h;
     return label->size > 0;
 }
@@ -61,10 +68,12 @@ static bool fit(const struct drawing *d, struct label *label)
 static void make_label(const struct drawing *d, const struct drawn_box *box, struct label *label)
 {
     const double percent = 100 * box->score;
+    char name[NAME_BYTES];
     label->box = box;
     if (!box->name)
         return;
-    snprintf(label->text, sizeof label->text, "%.80s %.0f%%", box->name, percent);
+    printable(name, sizeof name, box->name);
+    snprintf(label->text, sizeof label->text, "%s %.0f%%", name, percent);
     if (fit(d, label))
         return;
     snprintf(label->text, sizeof label->text, "%.0f%%", percent);
@@ -72,21 +81,21 @@ static void make_label(const struct drawing *d, const struct drawn_box *box, str
 }
 
 /* A line to the box where its label had to go some way off. */
-static void draw_leader(const struct drawing *d, const struct label *label, const double b[4])
+static void draw_leader(struct drawing *d, const struct label *label, const double b[4])
 {
     const double *p = label->place, cx = p[0] + p[2] / 2, cy = p[1] + p[3] / 2;
     const double to[2] = { clamp(cx, b[0], b[0] + b[2]), clamp(cy, b[1], b[1] + b[3]) };
     const double from[2] = { clamp(to[0], p[0], p[0] + p[2]), clamp(to[1], p[1], p[1] + p[3]) };
     if (hypot(to[0] - from[0], to[1] - from[1]) > 2)
-        canvas_line(d->canvas, (const double[2][2]){ { from[0], from[1] }, { to[0], to[1] } }, 2, 1,
+        canvas_line(&d->canvas, (const double[2][2]){ { from[0], from[1] }, { to[0], to[1] } }, 2, 1,
                     box_colour(label->box->category));
 }
 
-static void draw_label(const struct drawing *d, const struct label *label)
+static void draw_label(struct drawing *d, const struct label *label)
 {
     const uint32_t colour = box_colour(label->box->category);
-    canvas_fill(d->canvas, label->place, colour);
-    canvas_text(d->canvas, label->place[0] + 0.25 * label->size, label->place[1] + 0.97 * label->size, label->size,
+    canvas_fill(&d->canvas, label->place, colour);
+    canvas_text(&d->canvas, label->place[0] + 0.25 * label->size, label->place[1] + 0.97 * label->size, label->size,
                 ink_on(colour), label->text);
 }
 
@@ -116,11 +125,11 @@ struct legend {
     int shown, columns;
 };
 
-static bool find_classes(struct legend *l, const struct drawn_box *const *order, int count)
+static bool find_classes(struct legend *l, const struct drawn_box *const *order, int count, struct error *err)
 {
-    l->class = new_array((size_t)count, sizeof *l->class, NULL);
-    l->boxes = new_array((size_t)count, sizeof *l->boxes, NULL);
-    for (int i = 0; l->class && l->boxes && i < count; i++) {
+    l->class = new_array((size_t)count, sizeof *l->class, err);
+    l->boxes = l->class ? new_array((size_t)count, sizeof *l->boxes, err) : NULL;
+    for (int i = 0; l->boxes && i < count; i++) {
         int k = 0;
         while (k < l->count && l->class[k]->category != order[i]->category)
             k++;
@@ -129,15 +138,17 @@ static bool find_classes(struct legend *l, const struct drawn_box *const *order,
         if (k < l->count)
             l->boxes[k]++;
     }
-    return l->count > 0 && l->class && l->boxes;
+    return l->boxes;
 }
 
 /* "car (12)"; behind the classes that are shown "+3". */
 static void entry_text(const struct legend *l, int i, char text[100])
 {
-    if (i < l->shown)
-        snprintf(text, 100, "%.80s (%d)", l->class[i]->name, l->boxes[i]);
-    else
+    char name[NAME_BYTES];
+    if (i < l->shown) {
+        printable(name, sizeof name, l->class[i]->name);
+        snprintf(text, 100, "%s (%d)", name, l->boxes[i]);
+    } else
         snprintf(text, 100, "+%d", l->count - l->shown);
 }
 
@@ -154,7 +165,7 @@ static bool lay_out(const struct drawing *d, struct legend *l)
     l->cell[1] = 1.3 * l->size;
     for (int i = 0; i < entries(l); i++) {
         entry_text(l, i, text);
-        l->cell[0] = fmax(l->cell[0], canvas_text_width(d->canvas, l->size, text) + 2 * l->size);
+        l->cell[0] = fmax(l->cell[0], canvas_text_width(&d->canvas, l->size, text) + 2 * l->size);
     }
     for (int columns = 1; columns <= entries(l); columns++) {
         const int rows = (entries(l) + columns - 1) / columns;
@@ -173,17 +184,18 @@ static bool lay_out(const struct drawing *d, struct legend *l)
     return l->cost < INFINITY;
 }
 
-static void draw_legend(struct drawing *d, const struct drawn_box *const *order)
+static bool draw_legend(struct drawing *d, const struct drawn_box *const *order, struct error *err)
 {
     struct legend l = { .size = d->size };
     char text[100];
     bool room = false;
-    if (find_classes(&l, order, d->labels.box_count))
+    const bool ok = find_classes(&l, order, d->labels.box_count, err);
+    if (ok)
         for (l.shown = l.count; l.shown > 0 && !(room = lay_out(d, &l)); )
             l.shown--;
     if (room) {
         labels_take(&d->labels, l.place);
-        canvas_fill(d->canvas, l.place, 0x101418c0);
+        canvas_fill(&d->canvas, l.place, 0x101418c0);
     }
     for (int i = 0; room && i < entries(&l); i++) {
         const double x = l.place[0] + 0.2 * l.size + i % l.columns * l.cell[0];
@@ -191,11 +203,12 @@ static void draw_legend(struct drawing *d, const struct drawn_box *const *order)
         const double swatch[4] = { x + 0.3 * l.size, y + 0.25 * l.size, 0.8 * l.size, 0.8 * l.size };
         entry_text(&l, i, text);
         if (i < l.shown)
-            canvas_fill(d->canvas, swatch, box_colour(l.class[i]->category));
-        canvas_text(d->canvas, x + 1.5 * l.size, y + 0.98 * l.size, l.size, 0xffffffff, text);
+            canvas_fill(&d->canvas, swatch, box_colour(l.class[i]->category));
+        canvas_text(&d->canvas, x + 1.5 * l.size, y + 0.98 * l.size, l.size, 0xffffffff, text);
     }
     free(l.class);
     free(l.boxes);
+    return ok;
 }
 
 /* ---- all of it ---- */
@@ -206,7 +219,7 @@ static int by_score(const void *a, const void *b)               /* the best firs
     return (*p)->score != (*q)->score ? ((*p)->score > (*q)->score ? -1 : 1) : (*p > *q) - (*p < *q);
 }
 
-static void draw_all(struct drawing *d, const struct drawn_box *const *order)
+static bool draw_all(struct drawing *d, const struct drawn_box *const *order, struct error *err)
 {
     const int count = d->labels.box_count;
     const double side = sqrt((double)d->labels.width * d->labels.height), crowd = fmin(count, 200) / 200.0;
@@ -215,13 +228,15 @@ static void draw_all(struct drawing *d, const struct drawn_box *const *order)
         const struct drawn_box *b = order[i];
         const double small = fmin(b->box[2], b->box[3]), most = fmax(1, small / 10);
         const double line = clamp(side / (400 + 300 * crowd), 1, most);
-        canvas_frame(d->canvas, b->box, line, box_colour(b->category));
+        canvas_frame(&d->canvas, b->box, line, box_colour(b->category));
     }
-    draw_legend(d, order);
+    if (!draw_legend(d, order, err))
+        return false;
     draw_labels(d, order);
+    return true;
 }
 
-static bool open_drawing(struct drawing *d, unsigned char *bgr, int width, int height,
+static bool open_drawing(struct drawing *d, unsigned char *bgr, int width, int height, struct font *font,
                          const struct drawn_box *const *order, int count, struct error *err)
 {
     d->list = new_array((size_t)count, sizeof *d->list, err);
@@ -229,11 +244,11 @@ static bool open_drawing(struct drawing *d, unsigned char *bgr, int width, int h
         return false;
     for (int i = 0; i < count; i++)
         labels_set_box(&d->labels, i, order[i]->box);
-    d->canvas = canvas_open(bgr, width, height, err);
-    return d->canvas;
+    return canvas_open(&d->canvas, bgr, width, height, font, err);
 }
 
-bool draw_boxes(unsigned char *bgr, int width, int height, const struct drawn_box *boxes, int count, struct error *err)
+bool draw_boxes(unsigned char *bgr, int width, int height, const struct drawn_box *boxes, int count,
+                struct font *font, struct error *err)
 {
     struct drawing d = {0};
     const struct drawn_box **order = new_array((size_t)count, sizeof *order, err);
@@ -241,12 +256,8 @@ bool draw_boxes(unsigned char *bgr, int width, int height, const struct drawn_bo
         order[i] = boxes + i;
     if (order)
         qsort(order, (size_t)count, sizeof *order, by_score);
-    bool ok = order && open_drawing(&d, bgr, width, height, order, count, err);
-    if (ok) {
-        draw_all(&d, order);
-        ok = canvas_read(d.canvas, bgr, err);
-    }
-    canvas_free(d.canvas);
+    const bool ok = order && open_drawing(&d, bgr, width, height, font, order, count, err) && draw_all(&d, order, err);
+    canvas_close(&d.canvas);
     labels_free(&d.labels);
     free(d.list);
     free(order);

@@ -2,6 +2,7 @@
 #ifndef REPORT_BOXES_H
 #define REPORT_BOXES_H
 #include "base/error.h"
+#include "report/font.h"
 #include <stdint.h>
 
 struct drawn_box {
@@ -18,6 +19,8 @@ uint32_t box_colour(int category);
  * beside or in its box (report/labels.h), where necessary some way off with a line to the box; the best scores get
  * their places first.  It is "car 87%", "87%" in an image that is too narrow, and left out only where not even that has
  * room with letters of 6 pixels.  A legend at the border has the colour, the name and the number of boxes of each class
- * that occurs, as many as a third of the image holds.  Fails, the image untouched, without cairo. */
-bool draw_boxes(unsigned char *bgr, int width, int height, const struct drawn_box *, int count, struct error *);
+ * that occurs, as many as a third of the image holds.  Names are shown as on a terminal (base/printable.h), in the font
+ * or, where it is NULL, in report/glyphs.h.  Fails only if memory is short; the image is then not to be used. */
+bool draw_boxes(unsigned char *bgr, int width, int height, const struct drawn_box *, int count, struct font *,
+                struct error *);
 #endif

@@ -1,196 +1,179 @@
 #include "report/canvas.h"
 
-#ifdef HAVE_CAIRO
-#include "base/file.h"
 #include "base/memory.h"
-#include <cairo.h>
+#include "report/font.h"
+#include "report/glyphs.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef __SANITIZE_ADDRESS__
-/* Fontconfig loses a few bytes when it reads its settings, once a process: the leak checker passes over them. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) { return "leak:libfontconfig"; }
-const char *__lsan_default_options(void);
-const char *__lsan_default_options(void) { return "print_suppressions=0"; }
-#endif
+/* A coordinate as an index from 0 to end; NaN is 0. */
+static int clamp_index(double v, int end) { return (int)fmin(fmax(0, v), end); }
 
-struct canvas { cairo_surface_t *surface; cairo_t *cairo; int width, height; };
-
-static bool cairo_ok(cairo_status_t status, struct error *err)
+bool canvas_open(struct canvas *c, unsigned char *bgr, int width, int height, struct font *font,
+                 struct error *err)
 {
-    return status == CAIRO_STATUS_SUCCESS || fail(err, "cannot draw: %s", cairo_status_to_string(status));
+    *c = (struct canvas){ .bgr = bgr, .width = width, .height = height, .font = font };
+    c->mask = new_array((size_t)height * (size_t)width, 1, err);
+    return c->mask;
 }
 
-struct canvas *canvas_open(const unsigned char *bgr, int width, int height, struct error *err)
+void canvas_close(struct canvas *c)
 {
-    struct canvas *c = new_array(1, sizeof *c, err);
-    if (!c)
-        return NULL;
-    c->width = width;
-    c->height = height;
-    c->surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, width, height);
-    c->cairo = cairo_create(c->surface);
-    if (!cairo_ok(cairo_status(c->cairo), err)) {
-        canvas_free(c);
-        return NULL;
-    }
-    unsigned char *to = cairo_image_surface_get_data(c->surface);
-    const int stride = cairo_image_surface_get_stride(c->surface);
-    for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++, bgr += 3) {
-            const uint32_t pixel = (uint32_t)bgr[2] << 16 | (uint32_t)bgr[1] << 8 | bgr[0];
-            memcpy(to + (ptrdiff_t)y * stride + 4 * (ptrdiff_t)x, &pixel, 4);   /* a word of the machine's order */
-        }
-    cairo_surface_mark_dirty(c->surface);
-    cairo_select_font_face(c->cairo, "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-    cairo_set_line_join(c->cairo, CAIRO_LINE_JOIN_ROUND);
-    return c;
+    free(c->mask);
+    *c = (struct canvas){0};
 }
 
-void canvas_free(struct canvas *c)
+/* Covers part, 0 to 255, of a pixel. */
+static inline void blend(struct canvas *c, int x, int y, uint32_t colour, int part)
 {
-    if (!c)
-        return;
-    cairo_destroy(c->cairo);
-    cairo_surface_destroy(c->surface);
-    free(c);
+    unsigned char *p = c->bgr + 3 * ((size_t)y * (size_t)c->width + (size_t)x);
+    const unsigned alpha = ((unsigned)part * (colour & 255) + 127) / 255;
+    const unsigned char ink[3] = { (unsigned char)(colour >> 8), (unsigned char)(colour >> 16),
+                                   (unsigned char)(colour >> 24) };
+    for (int k = 0; k < 3; k++)
+        p[k] = alpha == 255 ? ink[k] : (unsigned char)((p[k] * (255 - alpha) + ink[k] * alpha + 127) / 255);
 }
 
-bool canvas_read(struct canvas *c, unsigned char *bgr, struct error *err)
+/* The length of the part of [from, to] that lies in the pixel at i. */
+static double overlap(double from, double to, int i)
 {
-    if (!cairo_ok(cairo_status(c->cairo), err))
-        return false;
-    cairo_surface_flush(c->surface);
-    const unsigned char *from = cairo_image_surface_get_data(c->surface);
-    const int stride = cairo_image_surface_get_stride(c->surface);
-    for (int y = 0; y < c->height; y++)
-        for (int x = 0; x < c->width; x++, bgr += 3) {
-            uint32_t pixel;
-            memcpy(&pixel, from + (ptrdiff_t)y * stride + 4 * (ptrdiff_t)x, 4);
-            for (int k = 0; k < 3; k++)
-                bgr[k] = (unsigned char)(pixel >> 8 * k);
-        }
-    return true;
-}
-
-static cairo_status_t add_bytes(void *text, const unsigned char *p, unsigned size)
-{
-    text_bytes(text, p, size);
-    return text_ok(text, NULL) ? CAIRO_STATUS_SUCCESS : CAIRO_STATUS_NO_MEMORY;
-}
-
-bool canvas_write_png(struct canvas *c, const char *path, struct error *err)
-{
-    struct text png = {0};
-    const bool ok = cairo_ok(cairo_status(c->cairo), err)
-                 && cairo_ok(cairo_surface_write_to_png_stream(c->surface, add_bytes, &png), err)
-                 && file_write(path, png.s, png.size, err);
-    text_free(&png);
-    return ok;
-}
-
-static void set_colour(struct canvas *c, uint32_t colour)
-{
-    cairo_set_source_rgba(c->cairo, (colour >> 24) / 255.0, (colour >> 16 & 255) / 255.0, (colour >> 8 & 255) / 255.0,
-                          (colour & 255) / 255.0);
+    const double length = (to < i + 1 ? to : i + 1) - (from > i ? from : i);
+    return length > 0 ? length : 0;
 }
 
 void canvas_fill(struct canvas *c, const double box[4], uint32_t colour)
 {
-    set_colour(c, colour);
-    cairo_rectangle(c->cairo, box[0], box[1], box[2], box[3]);
-    cairo_fill(c->cairo);
-}
-
-void canvas_frame(struct canvas *c, const double box[4], double line_width, uint32_t colour)
-{
-    set_colour(c, colour);
-    cairo_set_line_width(c->cairo, line_width);
-    cairo_rectangle(c->cairo, box[0], box[1], box[2], box[3]);
-    cairo_stroke(c->cairo);
-}
-
-void canvas_line(struct canvas *c, const double (*points)[2], int count, double line_width, uint32_t colour)
-{
-    set_colour(c, colour);
-    cairo_set_line_width(c->cairo, line_width);
-    cairo_new_path(c->cairo);
-    for (int i = 0; i < count; i++)
-        cairo_line_to(c->cairo, points[i][0], points[i][1]);
-    cairo_stroke(c->cairo);
-}
-
-/* Bytes of the UTF-8 character at s, or 0 if it is none (RFC 3629, table of section 4). */
-static int utf8_bytes(const char *s)
-{
-    const unsigned char *u = (const unsigned char *)s;
-    const int n = u[0] < 0x80 ? 1 : u[0] < 0xc2 ? 0 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : u[0] < 0xf5 ? 4 : 0;
-    for (int i = 1; i < n; i++)
-        if ((u[i] & 0xc0) != 0x80)
-            return 0;
-    const bool overlong = (u[0] == 0xe0 && u[1] < 0xa0) || (u[0] == 0xf0 && u[1] < 0x90);
-    const bool no_character = (u[0] == 0xed && u[1] > 0x9f) || (u[0] == 0xf4 && u[1] > 0x8f);
-    return overlong || no_character ? 0 : n;
-}
-
-/* A copy to free() that cairo can read; after a text that it cannot, it would refuse to draw at all. */
-static char *readable(const char *text)
-{
-    char *copy = new_text(text, NULL);
-    for (char *s = copy; s && *s; ) {
-        const int n = utf8_bytes(s);
-        if (n == 0)
-            *s = '?';
-        s += n ? n : 1;
+    const double right = box[0] + box[2], bottom = box[1] + box[3];
+    const int x0 = clamp_index(floor(box[0]), c->width), x1 = clamp_index(ceil(right), c->width);
+    const int y0 = clamp_index(floor(box[1]), c->height), y1 = clamp_index(ceil(bottom), c->height);
+    for (int y = y0; y < y1; y++) {
+        const double part = 255 * overlap(box[1], bottom, y);
+        const int whole = (int)(part + 0.5);
+        for (int x = x0; x < x1; x++) {
+            const bool cut = x == x0 || x == x1 - 1;
+            blend(c, x, y, colour, cut ? (int)(part * overlap(box[0], right, x) + 0.5) : whole);
+        }
     }
-    return copy;
 }
 
-void canvas_text(struct canvas *c, double x, double y, double size, uint32_t colour, const char *text)
-{
-    char *copy = readable(text);
-    set_colour(c, colour);
-    cairo_set_font_size(c->cairo, size);
-    cairo_move_to(c->cairo, x, y);
-    if (copy)
-        cairo_show_text(c->cairo, copy);
-    free(copy);
-}
-
-double canvas_text_width(struct canvas *c, double size, const char *text)
-{
-    cairo_text_extents_t extents = {0};
-    char *copy = readable(text);
-    cairo_set_font_size(c->cairo, size);
-    if (copy)
-        cairo_text_extents(c->cairo, copy, &extents);
-    free(copy);
-    return extents.x_advance;
-}
-
-#else
-#include <stddef.h>
-
-struct canvas *canvas_open(const unsigned char *bgr, int width, int height, struct error *err)
-{
-    (void)bgr, (void)width, (void)height;
-    fail(err, "cannot draw: built without cairo");
-    return NULL;
-}
-
-/* There is no canvas to call these with. */
-void canvas_free(struct canvas *c) { (void)c; }
-bool canvas_read(struct canvas *c, unsigned char *bgr, struct error *err)
-    { return (void)c, (void)bgr, (void)err, false; }
-bool canvas_write_png(struct canvas *c, const char *path, struct error *err)
-    { return (void)c, (void)path, (void)err, false; }
-void canvas_fill(struct canvas *c, const double box[4], uint32_t colour) { (void)c, (void)box, (void)colour; }
 void canvas_frame(struct canvas *c, const double box[4], double line_width, uint32_t colour)
-    { (void)c, (void)box, (void)line_width, (void)colour; }
+{
+    const double line = fmax(1, round(line_width)), left = round(box[0] - line / 2), top = round(box[1] - line / 2);
+    const double width = fmax(line, round(box[0] + box[2] + line / 2) - left);
+    const double height = fmax(line, round(box[1] + box[3] + line / 2) - top), inner = height - 2 * line;
+    canvas_fill(c, (double[]){ left, top, width, line }, colour);
+    canvas_fill(c, (double[]){ left, top + height - line, width, line }, colour);
+    canvas_fill(c, (double[]){ left, top + line, line, inner }, colour);
+    canvas_fill(c, (double[]){ left + width - line, top + line, line, inner }, colour);
+}
+
+/* ---- strokes ---- */
+
+/* Widens the part of the mask that is in use by a box. */
+static void touch(struct canvas *c, double x0, double y0, double x1, double y1)
+{
+    const int box[4] = { clamp_index(floor(x0), c->width), clamp_index(floor(y0), c->height),
+                         clamp_index(ceil(x1), c->width), clamp_index(ceil(y1), c->height) };
+    const bool none = c->x0 >= c->x1;
+    c->x0 = none || box[0] < c->x0 ? box[0] : c->x0;
+    c->y0 = none || box[1] < c->y0 ? box[1] : c->y0;
+    c->x1 = none || box[2] > c->x1 ? box[2] : c->x1;
+    c->y1 = none || box[3] > c->y1 ? box[3] : c->y1;
+}
+
+/* Colours what the mask covers, and clears it. */
+static void blend_mask(struct canvas *c, uint32_t colour)
+{
+    for (int y = c->y0; y < c->y1; y++) {
+        unsigned char *row = c->mask + (size_t)y * (size_t)c->width;
+        for (int x = c->x0; x < c->x1; x++)
+            if (row[x])
+                blend(c, x, y, colour, row[x]);
+        memset(row + c->x0, 0, (size_t)(c->x1 - c->x0));
+    }
+    c->x0 = c->x1 = c->y0 = c->y1 = 0;
+}
+
+/* Covers, of the row y, what is nearer than radius to the line from p to q.  A pixel's coverage falls from 1 to 0 where
+ * the distance of its centre is radius - 1/2 to radius + 1/2. */
+static void cover_row(struct canvas *c, int y, const double p[2], const double q[2], double radius)
+{
+    const double dx = q[0] - p[0], dy = q[1] - p[1], length2 = dx * dx + dy * dy, reach = radius + 0.5, cy = y + 0.5;
+    double t0 = 0, t1 = 1;                              /* the part of the line that the row is near to */
+    if (dy != 0) {
+        const double a = (cy - reach - p[1]) / dy, b = (cy + reach - p[1]) / dy;
+        t0 = fmin(1, fmax(t0, fmin(a, b)));
+        t1 = fmax(0, fmin(t1, fmax(a, b)));
+    }
+    const double from = p[0] + t0 * dx, to = p[0] + t1 * dx;
+    const int x1 = clamp_index(ceil(fmax(from, to) + reach), c->width);
+    unsigned char *row = c->mask + (size_t)y * (size_t)c->width;
+    for (int x = clamp_index(floor(fmin(from, to) - reach), c->width); x < x1; x++) {
+        const double ax = x + 0.5 - p[0], ay = cy - p[1];
+        const double along = length2 > 0 ? (ax * dx + ay * dy) / length2 : 0, t = along < 0 ? 0 : along > 1 ? 1 : along;
+        const double bx = ax - t * dx, by = ay - t * dy, part = reach - sqrt(bx * bx + by * by);
+        const int value = part <= 0 ? 0 : part >= 1 ? 255 : (int)(255 * part + 0.5);
+        if (value > row[x])
+            row[x] = (unsigned char)value;
+    }
+}
+
+static void cover_line(struct canvas *c, const double (*points)[2], int count, double line_width)
+{
+    const double radius = line_width / 2, reach = radius + 0.5;
+    for (int i = 0; i < count; i++) {
+        const double *p = points[i > 0 ? i - 1 : 0], *q = points[i];
+        const double top = fmin(p[1], q[1]) - reach, bottom = fmax(p[1], q[1]) + reach;
+        const int y1 = clamp_index(ceil(bottom), c->height);
+        touch(c, fmin(p[0], q[0]) - reach, top, fmax(p[0], q[0]) + reach, bottom);
+        for (int y = clamp_index(floor(top), c->height); y < y1; y++)
+            cover_row(c, y, p, q, radius);
+    }
+}
+
 void canvas_line(struct canvas *c, const double (*points)[2], int count, double line_width, uint32_t colour)
-    { (void)c, (void)points, (void)count, (void)line_width, (void)colour; }
+{
+    cover_line(c, points, count, line_width);
+    blend_mask(c, colour);
+}
+
+/* ---- text ---- */
+
+struct writing { struct canvas *canvas; double pen; };
+
+static void cover_stroke(void *to, const double (*points)[2], int count)
+{
+    const struct writing *w = to;
+    cover_line(w->canvas, points, count, w->pen);
+}
+
+static void blend_box(struct canvas *c, const unsigned char *mask, const int box[4], uint32_t colour)
+{
+    for (int row = 0; row < box[3]; row++)
+        for (int i = 0; i < box[2]; i++) {
+            const int x = box[0] + i, y = box[1] + row, part = *mask++;
+            if (part && x >= 0 && y >= 0 && x < c->width && y < c->height)
+                blend(c, x, y, colour, part);
+        }
+}
+
 void canvas_text(struct canvas *c, double x, double y, double size, uint32_t colour, const char *text)
-    { (void)c, (void)x, (void)y, (void)size, (void)colour, (void)text; }
-double canvas_text_width(struct canvas *c, double size, const char *text) { return (void)c, (void)size, (void)text, 0; }
-#endif
+{
+    struct writing w = { c, glyphs_pen(size) };
+    int box[4];
+    unsigned char *mask = font_mask(c->font, size, text, x, y, box);
+    if (mask)
+        blend_box(c, mask, box, colour);
+    else {
+        glyphs_trace(text, size, x, y, cover_stroke, &w);
+        blend_mask(c, colour);
+    }
+    free(mask);
+}
+
+double canvas_text_width(const struct canvas *c, double size, const char *text)
+{
+    const double width = font_width(c->font, size, text);
+    return width >= 0 ? width : glyphs_trace(text, size, 0, 0, NULL, NULL);
+}

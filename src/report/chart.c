@@ -1,6 +1,7 @@
 #include "report/chart.h"
 
 #include "base/memory.h"
+#include "data/picture.h"
 #include "report/canvas.h"
 #include "report/csv.h"
 #include <math.h>
@@ -149,18 +150,17 @@ static void draw_axes(struct canvas *c, const struct panel *p, const struct axes
     const double step_y = nice_step(a->y1 - a->y0, 5), step_x = fmax(1, nice_step(a->x1 - a->x0, 8));
     canvas_fill(c, p->box, white);
     for (int i = 0; i * step_y < a->y1 * 1.0001; i++) {
-        const double y = down(p, a, i * step_y);
-        canvas_line(c, (double[][2]){ { left, y }, { right, y } }, 2, 1, grid);
+        const double y = round(down(p, a, i * step_y));
+        canvas_fill(c, (double[]){ left, y, p->box[2], 1 }, i ? grid : ink);
         snprintf(text, sizeof text, "%.4g", i * step_y);
         canvas_text(c, left - 8 - canvas_text_width(c, 13, text), y + 5, 13, pale_ink, text);
     }
     for (int i = 0; i * step_x < a->x1 * 1.0001; i++) {
-        const double x = across(p, a, i * step_x);
-        canvas_line(c, (double[][2]){ { x, top }, { x, bottom } }, 2, 1, grid);
+        const double x = round(across(p, a, i * step_x));
+        canvas_fill(c, (double[]){ x, top, 1, p->box[3] }, i ? grid : ink);
         snprintf(text, sizeof text, "%.4g", i * step_x);
         canvas_text(c, x - canvas_text_width(c, 13, text) / 2, bottom + 18, 13, pale_ink, text);
     }
-    canvas_line(c, (double[][2]){ { left, top }, { left, bottom }, { right, bottom } }, 3, 1.2, ink);
     canvas_text(c, left, top - 12, 17, ink, p->title);
     canvas_text(c, right - canvas_text_width(c, 13, "epoch"), bottom + 34, 13, pale_ink, "epoch");
 }
@@ -214,16 +214,18 @@ static bool draw_chart(const char *path, const struct table *metrics, const stru
         for (int i = 0; i < tables[t]->csv.rows; i++)
             if (tables[t]->epochs[i] < 1e9)                     /* so written, NaN is left out */
                 last_epoch = fmax(last_epoch, ceil(tables[t]->epochs[i]));
-    unsigned char *paper = new_array((size_t)CHART_WIDTH * CHART_HEIGHT, 3, err);
-    if (!paper)
-        return false;
-    memset(paper, PAPER, (size_t)CHART_WIDTH * CHART_HEIGHT * 3);
-    struct canvas *c = canvas_open(paper, CHART_WIDTH, CHART_HEIGHT, err);
-    for (int i = 0; c && i < 3; i++)
-        draw_panel(c, &panels[i], last_epoch, points);
-    const bool ok = c && canvas_write_png(c, path, err);
-    canvas_free(c);
-    free(paper);
+    struct picture paper = {0};
+    struct canvas c = {0};
+    bool ok = picture_new(&paper, CHART_WIDTH, CHART_HEIGHT, err);
+    if (ok) {
+        memset(paper.p, PAPER, (size_t)CHART_WIDTH * CHART_HEIGHT * 3);
+        ok = canvas_open(&c, paper.p, CHART_WIDTH, CHART_HEIGHT, NULL, err);
+    }
+    for (int i = 0; ok && i < 3; i++)
+        draw_panel(&c, &panels[i], last_epoch, points);
+    ok = ok && picture_write_png(&paper, path, err);
+    canvas_close(&c);
+    picture_free(&paper);
     return ok;
 }
 

@@ -1,6 +1,7 @@
 #include "report/csv.h"
 
 #include "base/memory.h"
+#include "base/printable.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -22,14 +23,28 @@ static void add_number(struct text *t, double v)
     text_add(t, "%s", digits);
 }
 
+/* A spreadsheet takes a field that begins so for a formula; an apostrophe before it says that it is text. */
+static bool like_a_formula(const char *name)
+{
+    name += strspn(name, "'");
+    return *name && strchr("=+-@", *name);
+}
+
 static void add_name(struct text *t, const char *name)
 {
     const char *quote = strpbrk(name, ",\"") ? "\"" : "";
+    struct text shown = {0};
+    text_printable(&shown, name);
+    text_add(t, "%s%s", quote, like_a_formula(name) ? "'" : "");
+    for (const char *s = shown.s; s && *s; s++)
+        text_add(t, *s == '"' ? "\"%c" : "%c", *s);
     text_add(t, "%s", quote);
-    for (; *name; name++)
-        text_add(t, "%s%c", *name == '"' ? "\"" : "", (unsigned char)*name < ' ' ? ' ' : *name);
-    text_add(t, "%s", quote);
+    t->failed = t->failed || shown.failed;
+    text_free(&shown);
 }
+
+/* Without the apostrophe that add_name put there. */
+static const char *plain_name(const char *field) { return field + (*field == '\'' && like_a_formula(field)); }
 
 bool csv_append(const char *path, const char *const *columns, const double *values, int count, struct error *err)
 {
@@ -107,7 +122,7 @@ static bool read_rows(struct csv *t, char *rest, const char *path, struct error 
     bool ok = fields != NULL;
     const int columns = ok ? split(header, fields, room) : 0;
     for (int i = 0; ok && i < columns; i++)
-        ok = names_add(&t->columns, fields[i], err);
+        ok = names_add(&t->columns, plain_name(fields[i]), err);
     while (ok && (line = next_line(&rest))) {
         const int count = split(line, fields, room);
         ok = (count == columns || fail(err, "%s:%d: %d fields under a header of %d", path, t->rows + 2, count, columns))

@@ -7,7 +7,8 @@
 #include "base/file.h"
 
 /* Appends a row of count numbers, which is then on disk; a file that is new or empty gets the names of the columns
- * first.  Control characters in a name become blanks. */
+ * first, as base/printable.h shows them, and with an apostrophe before one that a spreadsheet would take for a formula;
+ * reading takes the apostrophe off. */
 bool csv_append(const char *path, const char *const *columns, const double *values, int count, struct error *);
 
 /* Keeps the rows whose number in the column is at most value, and drops a last line that was never finished.  A file

@@ -31,18 +31,29 @@ void labels_free(struct labels *l)
     *l = (struct labels){0};
 }
 
+/* The length that two intervals share.  It compares, because calls of fmin and fmax took a tenth of predict's time. */
+static double common_length(double from, double to, double other_from, double other_to)
+{
+    return (to < other_to ? to : other_to) - (from > other_from ? from : other_from);
+}
+
 static double common(const double a[4], const double b[4])
 {
-    const double w = fmin(a[0] + a[2], b[0] + b[2]) - fmax(a[0], b[0]);
-    const double h = fmin(a[1] + a[3], b[1] + b[3]) - fmax(a[1], b[1]);
-    return w > 0 && h > 0 ? w * h : 0;
+    const double w = common_length(a[0], a[0] + a[2], b[0], b[0] + b[2]);
+    if (!(w > 0))
+        return 0;
+    const double h = common_length(a[1], a[1] + a[3], b[1], b[1] + b[3]);
+    return h > 0 ? w * h : 0;
 }
 
 static double hidden(const struct labels *l, const double place[4])
 {
     double sum = 0;
-    for (int i = 0; i < l->box_count; i++)
-        sum += common(place, l->boxes[i]) / fmax(l->boxes[i][2] * l->boxes[i][3], 1);
+    for (int i = 0; i < l->box_count; i++) {
+        const double area = common(place, l->boxes[i]);
+        if (area > 0)
+            sum += area / fmax(l->boxes[i][2] * l->boxes[i][3], 1);
+    }
     return sum;
 }
 
