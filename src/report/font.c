@@ -51,51 +51,68 @@ void font_close(struct font *font)
     free(font);
 }
 
-/* Without fonts on the machine cairo draws letters of its own, which are no more than ASCII. */
-static bool usable(struct font *font)
+/* Measures a text that tells fonts apart.  Without fonts on the machine cairo draws letters of its own, which are no
+ * more than ASCII: such a font is not usable. */
+static bool usable(struct font *font, cairo_text_extents_t *extents)
 {
-    cairo_text_extents_t extents;
     cairo_t *cairo = context(font, 16);
-    cairo_text_extents(cairo, "A", &extents);
-    const bool ok = cairo_status(cairo) == CAIRO_STATUS_SUCCESS && extents.x_advance > 0
+    cairo_text_extents(cairo, "Agfi\303\251", extents);
+    const bool ok = cairo_status(cairo) == CAIRO_STATUS_SUCCESS && extents->x_advance > 0
                  && cairo_scaled_font_get_type(cairo_get_scaled_font(cairo)) != CAIRO_FONT_TYPE_USER;
     cairo_destroy(cairo);
     return ok;
 }
 
-static struct font *try_open(void)
+static struct font *try_open(cairo_text_extents_t *extents)
 {
     struct font *font = calloc(1, sizeof *font);
     if (!font)
         return NULL;
     font->face = cairo_toy_font_face_create("sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-    if (usable(font))
+    if (usable(font, extents))
         return font;
     font_close(font);
     return NULL;
 }
 
-/* Fontconfig crashes if memory is short and never returns if its settings are a pipe.  So a child process tries first,
- * without messages; this process would crash or hang in the same way. */
-static bool child_opens(void)
+static void open_in_child(int result)
 {
     enum { SECONDS = 10 };
-    int status = 1;
-    const pid_t child = fork();
-    if (child == 0) {
-        signal(SIGALRM, SIG_DFL);
-        alarm(SECONDS);
-        dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
-        _exit(try_open() ? 0 : 1);
-    }
-    if (child < 0)
-        return false;
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    return status == 0;
+    cairo_text_extents_t extents;
+    signal(SIGALRM, SIG_DFL);
+    alarm(SECONDS);
+    dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
+    _exit(try_open(&extents) && write(result, &extents, sizeof extents) == sizeof extents ? 0 : 1);
 }
 
-struct font *font_open(void) { return child_opens() ? try_open() : NULL; }
+/* Fontconfig crashes if memory is short and never returns if its settings are a pipe.  So a child process opens the
+ * font first, without messages; this process would crash or hang in the same way. */
+static bool child_opens(cairo_text_extents_t *extents)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return false;
+    const pid_t child = fork();
+    if (child == 0)
+        open_in_child(ends[1]);
+    close(ends[1]);
+    const bool ok = child > 0 && read(ends[0], extents, sizeof *extents) == sizeof *extents;
+    close(ends[0]);
+    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return ok;
+}
+
+/* Fontconfig takes another font, without an error, if it cannot read one file.  So the two processes must agree. */
+struct font *font_open(void)
+{
+    cairo_text_extents_t first, second;
+    struct font *font = child_opens(&first) ? try_open(&second) : NULL;
+    if (!font || memcmp(&first, &second, sizeof first) == 0)
+        return font;
+    font_close(font);
+    return NULL;
+}
 
 /* Cairo's drawing functions crash if memory is short; its functions for outlines do not, so this file fills outlines.
  * change holds, per pixel, the coverage minus that of the pixel on the left: an edge that runs down adds to it, an edge
