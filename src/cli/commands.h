@@ -37,4 +37,7 @@ bool bench_run(const struct args *, struct error *);
 
 extern const struct option eval_options[];
 bool eval_run(const struct args *, struct error *);
+
+/* The version, and with which kernels and libraries this program was built. */
+bool print_version(struct error *);
 #endif

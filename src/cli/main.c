@@ -1,28 +1,11 @@
 #include "base/file.h"
 #include "cli/commands.h"
 #include "cli/session.h"
-#include "kernel/kernels.h"
-#include "nanodet.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
-
-/* The last table of kernels is the default. */
-static bool print_version(struct error *err)
-{
-    struct text usable = {0}, missing = {0};
-    kernels_names(true, &usable);
-    kernels_names(false, &missing);
-    const bool ok = text_ok(&usable, err) && text_ok(&missing, err);
-    if (ok)
-        printf("nanodet %s\nkernels:%s\nkernels not on this machine:%s\n", NANODET_VERSION, usable.s,
-               missing.s ? missing.s : " none");
-    text_free(&usable);
-    text_free(&missing);
-    return ok;
-}
 
 static bool run(const struct args *args, struct error *err)
 {
