@@ -9,6 +9,7 @@ static void write_text(struct error *err, int code, const char *format, va_list 
     if (!err)
         return;
     err->exit = code;
+    err->content = false;
     char text[sizeof err->text];
     vsnprintf(text, sizeof text, format, args);
     printable(err->text, sizeof err->text, text);
@@ -20,6 +21,17 @@ bool fail(struct error *err, const char *format, ...)
     va_start(args, format);
     write_text(err, 1, format, args);
     va_end(args);
+    return false;
+}
+
+bool reject(struct error *err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_text(err, 1, format, args);
+    va_end(args);
+    if (err)
+        err->content = true;
     return false;
 }
 

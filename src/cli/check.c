@@ -13,6 +13,7 @@
 #include "data/validate.h"
 #include "model/model.h"
 #include "train/advice.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,33 +242,47 @@ static bool check_weights(struct checker *k, const char *path, struct error *err
     const char *file = config_text(&k->config, path);
     struct error problem = {0};
     const bool word = file && starts_with(path, "model.") && find_row(file, no_files, sizeof *no_files);
-    if (!file || !*file || word || file_exists(file))
+    if (!file || !*file || word)
         return true;
-    fail(&problem, "%s: no such file: %s", config_place(&k->config, path).s, file);
+    struct error why = {0};
+    const enum path_kind kind = path_kind(file, &why);
+    if (kind == PATH_FILE)
+        return true;
+    fail(&problem, kind ? "%s: no such file: %s" : "%s: %s", config_place(&k->config, path).s, kind ? file : why.text);
     return found(k, &problem, err);
+}
+
+/* Cuts a path to its last part that is there; "" if none is. */
+static void cut_to_present(char *path, struct error *err)
+{
+    size_t n = strlen(path);
+    while (n > 0 && path_kind(path, err) == PATH_ABSENT) {
+        while (n > 0 && path[n - 1] != '/')
+            n--;
+        while (n > 0 && path[n - 1] == '/')
+            n--;
+        path[n] = 0;
+    }
 }
 
 /* Nothing is made here: the nearest folder that is there must take new files. */
 static bool check_save_dir(struct checker *k, struct error *err)
 {
     const char *dir = k->config.save_dir;
-    struct error problem = {0};
-    size_t n = strlen(dir);
-    struct text path = {0};
-    text_add(&path, "%s", dir);
-    while (path.s && n > 0 && access(path.s, F_OK) != 0) {
-        while (n > 0 && path.s[n - 1] != '/')
-            n--;
-        while (n > 0 && path.s[n - 1] == '/')
-            n--;
-        path.s[n] = 0;
-    }
-    const char *base = n > 0 ? path.s : *dir == '/' ? "/" : ".";
-    const bool can = path.s && folder_exists(base) && access(base, W_OK | X_OK) == 0;
-    const bool ok = text_ok(&path, err)
-                 && (can || fail(&problem, "%s: %s: cannot be made", config_place(&k->config, "save_dir").s, dir)
-                     || found(k, &problem, err));
-    text_free(&path);
+    struct error problem = {0}, why = {0};
+    char *path = new_text(dir, err);
+    if (!path)
+        return false;
+    cut_to_present(path, &why);
+    const char *base = *path ? path : *dir == '/' ? "/" : ".";
+    if (!why.exit && path_kind(base, &why) == PATH_FILE)
+        fail(&why, "%s is no folder", base);
+    if (!why.exit && access(base, W_OK | X_OK) != 0)
+        fail(&why, "%s: %s", base, strerror(errno));
+    const bool ok = !why.exit || fail(&problem, "%s: %s: cannot be made: %s", config_place(&k->config, "save_dir").s,
+                                      dir, why.text)
+                 || found(k, &problem, err);
+    free(path);
     return ok;
 }
 

@@ -10,8 +10,8 @@ bool images_list(const struct args *, struct names *files, struct error *);
 /* An image must not be written over one of the inputs, nor over another output: exit 2. */
 bool images_differ(const struct args *, const struct names *files, const char *out, struct error *);
 
-/* How many of the files given cannot be read or processed, and why the first of them cannot; how many are truncated,
- * and the names of the first of them. */
+/* How many of the files given are missing, broken or cannot be processed, and why the first of them cannot; how many
+ * are truncated, and the names of the first of them. */
 struct failures { int files, failed, truncated; struct error first; struct text names; };
 void image_failed(struct failures *, const struct error *why);  /* counts it; of several files it names the first few */
 void image_used(struct failures *, const struct picture *, const char *file);   /* counts it if it is truncated */
