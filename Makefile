@@ -13,7 +13,7 @@ BUILD   ?= build
 # Bottom to top: a room includes only what stands before it.
 ROOMS   ?= base config report data eval kernel interop graph op detect deploy model train api
 
-PACKAGES  = yaml-0.1 libpng libjpeg libcjson expat libzip
+PACKAGES  = yaml-0.1 libpng libjpeg libcjson expat libzip zlib
 CAIRO    ?= $(shell pkg-config --exists cairo && echo cairo)
 WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 CFLAGS   ?= -O2 -g
