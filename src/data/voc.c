@@ -157,7 +157,7 @@ bool voc_classes(struct names *classes, const char *folder, struct error *err)
     const struct stem_folder folders[2] = { { folder, suffix } };
     struct class_set set = {0};
     const bool ok = each_stem(&set.builder, &source, folders, collect_classes, err)
-                 && (set.names.count || dataset_sound(&set.builder.set, folder, err));
+                 && dataset_sound(&set.builder.set, folder, err);       /* a file that was not read may have more */
     build_free(&set.builder);
     sort_classes(&set);
     if (!ok)
