@@ -255,8 +255,8 @@ static void a_training_that_diverges_ends(void **state)
     char key[320];
     (void)state;
     snprintf(key, sizeof key, "save_dir=%s", in_folder("diverging"));
-    refused(1, "not finite", "train", in_folder("config.yml"), key, "schedule.optimizer.lr=100", "schedule.total_epochs=60",
-            "schedule.val_intervals=60", NULL);
+    refused(1, "not finite", "train", in_folder("config.yml"), key, "schedule.optimizer.lr=100",
+            "schedule.total_epochs=60", "schedule.val_intervals=60", NULL);
     struct tensors t = {0};
     struct error err = {0};
     must(safetensors_read(&t, in_folder("diverging/model_last.safetensors"), &err), &err);
@@ -280,7 +280,8 @@ static void numbers_are_checked(void **state)
         { "epoch", "", false }, { "epoch", "12 of 100", false }, { "epoch", "inf", false }, { "epoch", "nan", false },
         { "epoch", "1e400", false }, { "epoch", "99999999999999999999", false }, { "step", "1000000000000000", true },
         { "step", "1000000000000001", false }, { "step", "0.5", false }, { "updates", "7.5", false },
-        { "batch", "1.5", false }, { "images", "0", false }, { "images", "3.25", false }, { "best_epoch", "0.5", false },
+        { "batch", "1.5", false }, { "images", "0", false }, { "images", "3.25", false },
+        { "best_epoch", "0.5", false },
         { "best", "0.25", true }, { "best", "-1", true }, { "best", "1", true }, { "best", "1.0000001", false },
         { "best", "-1.1", false }, { "best", "inf", false }, { "best", "nan", false }, { "best", "1e400", false },
         { "best", "1e-400", true }, { "best", " 0.5", false }, { "best", "0.5x", false }, { "best", "0x0.8p0", false },

@@ -224,10 +224,11 @@ static bool start_threads(struct loader *l, struct error *err)
     l->threads = new_array((size_t)l->config.workers, sizeof *l->threads, err);
     if (!l->threads)
         return false;
-    for (; l->thread_count < l->config.workers; l->thread_count++)
-        if (pthread_create(&l->threads[l->thread_count], NULL, work, l) != 0)
-            return fail(err, "thread %d of the loader cannot be started: too many threads, or too little memory",
-                        l->thread_count + 1);
+    for (; l->thread_count < l->config.workers; l->thread_count++) {
+        const int why = pthread_create(&l->threads[l->thread_count], NULL, work, l);
+        if (why)
+            return fail(err, "thread %d of the loader cannot be started: %s", l->thread_count + 1, strerror(why));
+    }
     return true;
 }
 

@@ -14,7 +14,8 @@ bool safetensors_recognises(struct bytes file);         /* JSON begins where it 
 
 /* The tensors of a file held in memory, in the order of its header, and its metadata; they point into file, which
  * the caller keeps alive.  Refuses what the format forbids (two tensors of one name, overlaps and holes), and content
- * that does not have its checksum.  path is for messages.  After a failure out holds what had been read; tensors_free releases it either way. */
+ * that does not have its checksum.  path is for messages.  After a failure out holds what had been read; tensors_free
+ * releases it either way. */
 bool safetensors_index(struct tensors *out, struct bytes file, const char *path, struct error *);
 
 /* The same of a file on disk; out owns its bytes. */
