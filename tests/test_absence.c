@@ -42,6 +42,7 @@ static void answers_of_path_kind(void **state)
     assert_true(!file_read(&file, in_folder("absent"), &err) && err.content);
     assert_true(!file_read(&file, folder, &err) && err.content);
     assert_true(!file_read(&file, loop, &err) && !err.content);
+    assert_true(!file_read(&file, "/proc/self/mem", &err) && !err.content && strstr(err.text, strerror(EIO)));
     assert_true(!folder_tree(&names, folder, &err) && strstr(err.text, "loop"));
     break_path(NULL, EIO, 1, 1);
     fault.in_readdir = true;
@@ -367,6 +368,49 @@ static void training_does_not_start_anew(void **state)
         bytes_free(&before[k]);
 }
 
+/* Exit of a command. */
+static int typed_words(struct error *err, const char *first, ...)
+{
+    va_list rest;
+    va_start(rest, first);
+    const int exit = typed(first, rest, err);
+    va_end(rest);
+    return exit;
+}
+
+static int train_three(const char *save_dir, struct error *err)
+{
+    char dir[300], config[300];
+    snprintf(dir, sizeof dir, "save_dir=%s", in_folder(save_dir));
+    snprintf(config, sizeof config, "%s", in_folder("config.yml"));
+    return typed_words(err, "train", config, "--resume", "data.train.cache_mb=0", "schedule.total_epochs=3",
+                       "schedule.val_intervals=3", dir, NULL);
+}
+
+/* Wherever an image fails, --resume reaches the same files. */
+static void a_training_that_was_struck_goes_on(void **state)
+{
+    struct error err;
+    int ends = 0;
+    (void)state;
+    assert_int_equal(train_three("three", &err), 0);
+    for (int passed = 0; passed < 8; passed++) {
+        char name[20], file[60];
+        snprintf(name, sizeof name, "struck%d", passed);
+        break_path("images/train/000001.jpg", EIO, passed, 3);      /* of two workers, one fails twice */
+        const int exit = train_three(name, &err);
+        mend();
+        assert_true(exit == 0 || (exit == 1 && strstr(err.text, "000001.jpg") && strstr(err.text, strerror(EIO))));
+        ends += exit;
+        assert_int_equal(train_three(name, &err), 0);
+        snprintf(file, sizeof file, "%s/model_last.safetensors", name);
+        assert_same_file(file, "three/model_last.safetensors");
+        snprintf(file, sizeof file, "%s/eval.csv", name);
+        assert_same_file(file, "three/eval.csv");
+    }
+    assert_true(ends > 4);
+}
+
 /* Types a command that ends with `usual`, with each of its calls on a path failing in turn: it names the failure, at
  * least once, or ends as usual. */
 static void strike_each(const char *end, const char *usual, ...)
@@ -422,6 +466,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(loader_tries_twice, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(loader_without_descriptors, make_folder, remove_folder) };
     const struct CMUnitTest of_a_training[] = {
-        cmocka_unit_test(training_does_not_start_anew), cmocka_unit_test(commands_name_the_failure) };
+        cmocka_unit_test(training_does_not_start_anew), cmocka_unit_test(a_training_that_was_struck_goes_on),
+        cmocka_unit_test(commands_name_the_failure) };
     return cmocka_run_group_tests(tests, NULL, NULL) + cmocka_run_group_tests(of_a_training, tiny_setup, remove_folder);
 }
