@@ -7,7 +7,6 @@
 #include "model/weights.h"
 #include <inttypes.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,43 +23,31 @@ static bool trained_part(const struct params *all, struct params *part, struct e
     return part->list != NULL;
 }
 
-/* The arrays of a checkpoint; array NULL: this optimizer has none. */
-struct section { const char *prefix; const struct params *params; float *array; };
+/* The arrays of a checkpoint, of so many numbers; array NULL: this optimizer has none. */
+struct section { const char *prefix; const struct params *params; float *array; ptrdiff_t length; };
 enum { SECTIONS = 4 };
 
 static void sections_of(const struct optimizer *o, const struct params *trained, struct section out[SECTIONS])
 {
-    out[0] = (struct section){ "", o->params, o->params->value };
-    out[1] = (struct section){ "ema.", o->params, o->average };
-    out[2] = (struct section){ "moment1.", trained, o->moment1 };
-    out[3] = (struct section){ "moment2.", trained, o->moment2 };
-}
-
-/* The first parameter that has an element that is not finite in array; NULL: none. */
-static const struct param *find_nonfinite(const struct section *s)
-{
-    for (int i = 0; i < s->params->count; i++) {
-        const struct param *p = &s->params->list[i];
-        for (ptrdiff_t k = p->offset; k < p->offset + p->count; k++)
-            if (!isfinite(s->array[k]))
-                return p;
-    }
-    return NULL;
+    const struct params *all = o->params;
+    out[0] = (struct section){ "", all, all->value, all->total };
+    out[1] = (struct section){ "ema.", all, o->average, all->total };
+    out[2] = (struct section){ "moment1.", trained, o->moment1, all->trained };
+    out[3] = (struct section){ "moment2.", trained, o->moment2, all->trained };
 }
 
 static bool all_finite(const char *path, const struct optimizer *o, struct error *err)
 {
-    struct params trained;
     struct section sections[SECTIONS];
-    bool ok = trained_part(o->params, &trained, err);
-    sections_of(o, &trained, sections);
+    bool ok = true;
+    sections_of(o, o->params, sections);
     for (int i = 0; ok && i < SECTIONS; i++) {
-        const struct param *p = sections[i].array ? find_nonfinite(&sections[i]) : NULL;
+        const struct section *s = &sections[i];
+        const struct param *p = s->array ? params_find_nonfinite(o->params, s->array, s->length) : NULL;
         ok = !p || fail(err, "after %ld steps %s%s has an element that is not finite: %s is not written, a former one "
                         "stays; try a lower schedule.optimizer.lr, a longer schedule.warmup or grad_clip", o->step,
-                        sections[i].prefix, p->name, path);
+                        s->prefix, p->name, path);
     }
-    free(trained.list);
     return ok;
 }
 
