@@ -63,24 +63,14 @@ bool images_list(const struct args *args, struct names *files, struct error *err
     return ok;
 }
 
-/* The real path of what is there, or "". */
-static bool real_path(const char *path, char resolved[PATH_MAX], struct error *err)
-{
-    if (realpath(path, resolved))
-        return true;
-    *resolved = 0;
-    return errno == ENOENT || errno == ENOTDIR || fail(err, "%s: %s", path, strerror(errno));
-}
-
 bool images_differ(const struct args *args, const struct names *files, const char *out, struct error *err)
 {
     struct names names = {0};
     bool ok = true;
     for (int i = 0; ok && i < files->count; i++) {
         char *to = path_join(out, path_name(files->list[i]), err), from_real[PATH_MAX], to_real[PATH_MAX];
-        ok = to && names_add(&names, path_name(files->list[i]), err) && real_path(files->list[i], from_real, err)
-          && real_path(to, to_real, err);
-        if (ok && *from_real && strcmp(from_real, to_real) == 0)
+        ok = to && names_add(&names, path_name(files->list[i]), err);
+        if (ok && realpath(files->list[i], from_real) && realpath(to, to_real) && strcmp(from_real, to_real) == 0)
             ok = misuse(err, "%s: --out would overwrite %s", args->command->name, files->list[i]);
         free(to);
     }

@@ -4,10 +4,8 @@
 #include "eval/score_report.h"
 #include "report/chart.h"
 #include "report/csv.h"
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 bool record_open(struct record *r, const struct config *config, FILE *screen, struct error *err)
 {
@@ -35,16 +33,13 @@ static bool write_config(const struct config *config, struct error *err)
     return ok;
 }
 
-static bool remove_table(const char *path, struct error *err)
-{
-    return remove(path) == 0 || errno == ENOENT || fail(err, "%s: cannot be removed: %s", path, strerror(errno));
-}
-
 bool record_begin(struct record *r, long steps, int epochs, struct error *err)
 {
-    const bool anew = steps == 0;               /* the tables of a former run may have other columns */
-    return (!anew || (remove_table(r->metrics, err) && remove_table(r->eval, err)))
-        && csv_cut_after(r->metrics, "step", (double)steps - 1, err) && csv_cut_after(r->eval, "epoch", epochs, err)
+    if (steps == 0) {                           /* the tables of a former run may have other columns */
+        remove(r->metrics);
+        remove(r->eval);
+    }
+    return csv_cut_after(r->metrics, "step", (double)steps - 1, err) && csv_cut_after(r->eval, "epoch", epochs, err)
         && write_config(r->config, err) && events_open(&r->events, r->config->save_dir, steps, err);
 }
 
