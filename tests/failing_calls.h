@@ -15,6 +15,7 @@
 
 /* Of the calls on paths that end in `end`, count fail, with that errno, once `passed` have passed; in_readdir: of the
  * calls of readdir. */
+enum { ALL = 1 << 30 };
 static struct { const char *end; bool in_readdir; int number, passed, count; atomic_int calls; } fault;
 
 static bool is_next(void)
