@@ -1,8 +1,10 @@
 #include "base/error.h"
 
 #include "base/printable.h"
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static void write_text(struct error *err, int code, const char *format, va_list args)
 {
@@ -42,4 +44,9 @@ bool misuse(struct error *err, const char *format, ...)
     write_text(err, 2, format, args);
     va_end(args);
     return false;
+}
+
+const char *errno_text(int number)
+{
+    return number == ENOMEM ? "out of memory" : strerror(number);
 }

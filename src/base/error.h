@@ -21,4 +21,7 @@ struct error {
 bool fail(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);        /* exit 1 */
 bool reject(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);      /* exit 1, content */
 bool misuse(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);      /* exit 2 */
+
+/* strerror's text; "out of memory" of ENOMEM, as of every other allocation that fails. */
+const char *errno_text(int number);
 #endif

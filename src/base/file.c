@@ -29,7 +29,7 @@ static bool read_all(struct bytes *out, FILE *f, const char *path, struct error 
         out->p = p;
         out->size += fread(p + out->size, 1, capacity - 1 - out->size, f);
         if (ferror(f))
-            return fail(err, "%s: %s", path, strerror(errno));
+            return fail(err, "%s: %s", path, errno_text(errno));
         if (out->size < capacity - 1) {
             p[out->size] = 0;
             return true;
@@ -44,7 +44,7 @@ bool file_read(struct bytes *out, const char *path, struct error *err)
     *out = (struct bytes){0};
     FILE *f = fopen(path, "rb");
     if (!f)
-        return (means_absent(errno) ? reject : fail)(err, "%s: %s", path, strerror(errno));
+        return (means_absent(errno) ? reject : fail)(err, "%s: %s", path, errno_text(errno));
     const bool ok = read_all(out, f, path, err);
     fclose(f);
     if (!ok)
@@ -134,7 +134,7 @@ enum path_kind path_size(const char *path, int64_t *bytes, struct error *err)
     }
     if (means_absent(errno))
         return PATH_ABSENT;
-    fail(err, "%s: %s", path, strerror(errno));
+    fail(err, "%s: %s", path, errno_text(errno));
     return PATH_ERROR;
 }
 
@@ -149,7 +149,7 @@ static bool make_folder(const char *path, struct error *err)
     if (mkdir(path, 0777) == 0)
         return true;
     const int why = errno;
-    return path_kind(path, NULL) == PATH_FOLDER || fail(err, "%s: %s", path, strerror(why));
+    return path_kind(path, NULL) == PATH_FOLDER || fail(err, "%s: %s", path, errno_text(why));
 }
 
 bool make_folders(const char *path, struct error *err)
@@ -301,13 +301,13 @@ bool folder_list(struct names *names, const char *path, struct error *err)
     *names = (struct names){0};
     DIR *folder = opendir(path);
     if (!folder)
-        return fail(err, "%s: %s", path, strerror(errno));
+        return fail(err, "%s: %s", path, errno_text(errno));
     bool ok = true;
     while (ok && (errno = 0, entry = readdir(folder)))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             ok = names_add(names, entry->d_name, err);
     if (ok && errno)
-        ok = fail(err, "%s: %s", path, strerror(errno));
+        ok = fail(err, "%s: %s", path, errno_text(errno));
     closedir(folder);
     if (!ok)
         names_free(names);
