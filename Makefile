@@ -13,7 +13,7 @@ BUILD   ?= build
 # Bottom to top: a room includes only what stands before it.
 ROOMS   ?= base config data report eval kernel interop graph op detect deploy model train api
 
-PACKAGES  = yaml-0.1 libpng libjpeg libcjson expat libzip
+PACKAGES  = yaml-0.1 libpng libjpeg libcjson expat libzip zlib
 CAIRO    ?= $(shell pkg-config --exists cairo && echo cairo)
 OPENBLAS ?= $(shell pkg-config --exists openblas && echo openblas)
 WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes

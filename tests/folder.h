@@ -1,7 +1,7 @@
 /* tests/folder.h -- a folder of the test's own under /tmp. */
 #ifndef TESTS_FOLDER_H
 #define TESTS_FOLDER_H
-#include "base/file.h"
+#include "there.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

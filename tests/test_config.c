@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "config/config.h"
+#include "there.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,6 +6,7 @@
 #include "detect/prediction.h"
 #include "interop/safetensors.h"
 #include "tables.h"
+#include "there.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,6 +2,7 @@
  * a JSON or is a formula of a spreadsheet. */
 #include "base/printable.h"
 #include "tiny_weights.h"
+#include "there.h"
 #include "typed.h"
 #include <ctype.h>
 

@@ -1,4 +1,5 @@
 /* Pictures: what is written reads back, odd kinds of files come out as cv2.imread has them, broken ones are refused. */
+#include "there.h"
 #include "pictures.h"
 
 #include <jpeglib.h>

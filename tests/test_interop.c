@@ -4,6 +4,7 @@
 #include "interop/safetensors.h"
 #include "interop/state_dict.h"
 #include "interop/weights_file.h"
+#include "there.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

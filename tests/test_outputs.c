@@ -2,6 +2,7 @@
  * name of the file. */
 #include "same_file.h"
 #include "tiny_weights.h"
+#include "there.h"
 #include "typed.h"
 #include <sys/stat.h>
 

@@ -1,4 +1,5 @@
 /* Files of pictures that are damaged, of another kind, or that tell late how they are held. */
+#include "there.h"
 #include "pictures.h"
 
 /* Where the data of the first scan begin. */

@@ -1,5 +1,6 @@
 /* tests/test_save_dir.c -- a save_dir belongs to one training, and what cannot be written there ends a training. */
 #include "same_file.h"
+#include "there.h"
 #include "tiny.h"
 #include "train/save_dir.h"
 #include "train/trainer.h"

@@ -284,11 +284,12 @@ static void test_broken_checkpoint(void **state)
             if (i == 3 || strcmp(whole.list[k].name, parts[i]) != 0)
                 must(tensors_add(&part, &whole.list[k], &err), &err);
         assert_int_equal(part.count, whole.count - (i < 3));
-        for (int k = i == 3; k < whole.metadata_count; k++)     /* the last case lacks the first number */
-            must(tensors_add_metadata(&part, whole.metadata[k].key, whole.metadata[k].value, &err), &err);
+        for (int k = 0; k < whole.metadata_count; k++)          /* the last case lacks a number */
+            if (i < 3 || strcmp(whole.metadata[k].key, "updates") != 0)
+                must(tensors_add_metadata(&part, whole.metadata[k].key, whole.metadata[k].value, &err), &err);
         must(safetensors_write(in_folder("broken/model_last.safetensors"), &part, &err), &err);
         run_refused("broken", NULL, (struct training_options){ .resume = true }, 1,
-                    i < 3 ? parts[i] : whole.metadata[0].key);
+                    i < 3 ? parts[i] : "updates");
         tensors_free(&whole);
         tensors_free(&part);
     }

@@ -7,6 +7,7 @@
 #include "model/fold.h"
 #include "model/load.h"
 #include "model/weights.h"
+#include "there.h"
 #include "tiny_net.h"
 #include <math.h>
 

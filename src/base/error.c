@@ -1,14 +1,17 @@
 #include "base/error.h"
 
 #include "base/printable.h"
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static void write_text(struct error *err, int code, const char *format, va_list args)
 {
     if (!err)
         return;
     err->exit = code;
+    err->content = false;
     char text[sizeof err->text];
     vsnprintf(text, sizeof text, format, args);
     printable(err->text, sizeof err->text, text);
@@ -23,6 +26,17 @@ bool fail(struct error *err, const char *format, ...)
     return false;
 }
 
+bool reject(struct error *err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_text(err, 1, format, args);
+    va_end(args);
+    if (err)
+        err->content = true;
+    return false;
+}
+
 bool misuse(struct error *err, const char *format, ...)
 {
     va_list args;
@@ -30,4 +44,9 @@ bool misuse(struct error *err, const char *format, ...)
     write_text(err, 2, format, args);
     va_end(args);
     return false;
+}
+
+const char *errno_text(int number)
+{
+    return number == ENOMEM ? "out of memory" : strerror(number);
 }

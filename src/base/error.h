@@ -6,6 +6,8 @@
 
 struct error {
     int exit;                   /* 0: none; 1: failed; 2: wrong usage or configuration */
+    bool content;               /* a file is not there or its bytes are invalid: every attempt ends like this.  Else the
+                                 * system may have failed (I/O, memory, limits), and another attempt may succeed */
     char text[600];             /* one line, no newline at its end; cut if longer */
 };
 
@@ -17,5 +19,9 @@ struct error {
 #define PRINTF_LIKE(text, first)
 #endif
 bool fail(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);        /* exit 1 */
+bool reject(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);      /* exit 1, content */
 bool misuse(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);      /* exit 2 */
+
+/* strerror's text; "out of memory" of ENOMEM, as of every other allocation that fails. */
+const char *errno_text(int number);
 #endif

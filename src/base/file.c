@@ -12,12 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static bool means_absent(int number) { return number == ENOENT || number == ENOTDIR; }
+
 static bool read_all(struct bytes *out, FILE *f, const char *path, struct error *err)
 {
     size_t capacity = 1 << 16;
     struct stat info;
     if (fstat(fileno(f), &info) == 0 && S_ISDIR(info.st_mode))
-        return fail(err, "%s: is a folder", path);
+        return reject(err, "%s: is a folder", path);
     if (fstat(fileno(f), &info) == 0 && S_ISREG(info.st_mode) && info.st_size >= 0)
         capacity = (size_t)info.st_size + 2;            /* one more byte shows that the file has ended */
     for (;;) {
@@ -27,7 +29,7 @@ static bool read_all(struct bytes *out, FILE *f, const char *path, struct error 
         out->p = p;
         out->size += fread(p + out->size, 1, capacity - 1 - out->size, f);
         if (ferror(f))
-            return fail(err, "%s: %s", path, strerror(errno));
+            return fail(err, "%s: %s", path, errno_text(errno));
         if (out->size < capacity - 1) {
             p[out->size] = 0;
             return true;
@@ -42,7 +44,7 @@ bool file_read(struct bytes *out, const char *path, struct error *err)
     *out = (struct bytes){0};
     FILE *f = fopen(path, "rb");
     if (!f)
-        return fail(err, "%s: %s", path, strerror(errno));
+        return (means_absent(errno) ? reject : fail)(err, "%s: %s", path, errno_text(errno));
     const bool ok = read_all(out, f, path, err);
     fclose(f);
     if (!ok)
@@ -64,21 +66,32 @@ bool file_write(const char *path, const void *p, size_t size, struct error *err)
     return ok;
 }
 
-bool file_exists(const char *path)
+enum path_kind path_size(const char *path, int64_t *bytes, struct error *err)
 {
     struct stat info;
-    return stat(path, &info) == 0 && !S_ISDIR(info.st_mode);
+    *bytes = 0;
+    if (stat(path, &info) == 0) {
+        *bytes = info.st_size;
+        return S_ISDIR(info.st_mode) ? PATH_FOLDER : PATH_FILE;
+    }
+    if (means_absent(errno))
+        return PATH_ABSENT;
+    fail(err, "%s: %s", path, errno_text(errno));
+    return PATH_ERROR;
 }
 
-bool folder_exists(const char *path)
+enum path_kind path_kind(const char *path, struct error *err)
 {
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+    int64_t bytes;
+    return path_size(path, &bytes, err);
 }
 
 static bool make_folder(const char *path, struct error *err)
 {
-    return mkdir(path, 0777) == 0 || folder_exists(path) || fail(err, "%s: %s", path, strerror(errno));
+    if (mkdir(path, 0777) == 0)
+        return true;
+    const int why = errno;
+    return path_kind(path, NULL) == PATH_FOLDER || fail(err, "%s: %s", path, errno_text(why));
 }
 
 bool make_folders(const char *path, struct error *err)
@@ -222,11 +235,13 @@ bool folder_list(struct names *names, const char *path, struct error *err)
     *names = (struct names){0};
     DIR *folder = opendir(path);
     if (!folder)
-        return fail(err, "%s: %s", path, strerror(errno));
+        return fail(err, "%s: %s", path, errno_text(errno));
     bool ok = true;
-    while (ok && (entry = readdir(folder)))
+    while (ok && (errno = 0, entry = readdir(folder)))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             ok = names_add(names, entry->d_name, err);
+    if (ok && errno)
+        ok = fail(err, "%s: %s", path, errno_text(errno));
     closedir(folder);
     if (!ok)
         names_free(names);
@@ -245,7 +260,8 @@ static bool add_tree(struct names *files, const char *root, const char *below, i
            && folder_list(&names, folder, err);
     for (int i = 0; ok && i < names.count; i++) {
         char *name = path_join(below, names.list[i], err), *path = name ? path_join(root, name, err) : NULL;
-        ok = path && (!folder_exists(path) ? names_add(files, name, err)
+        const enum path_kind kind = path ? path_kind(path, err) : PATH_ERROR;
+        ok = kind && (kind != PATH_FOLDER ? names_add(files, name, err)
                       : names.list[i][0] == '.' || add_tree(files, root, name, depth + 1, err));
         free(path);
         free(name);

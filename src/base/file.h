@@ -3,19 +3,25 @@
 #define BASE_FILE_H
 #include "base/error.h"
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct bytes { unsigned char *p; size_t size; };
 
-/* The whole file; a 0 byte that size does not count follows it.  bytes_free releases it. */
+/* The whole file; a 0 byte that size does not count follows it.  A path without a file is reject().  bytes_free
+ * releases it. */
 bool file_read(struct bytes *, const char *path, struct error *);
 void bytes_free(struct bytes *);
 
 /* Appears whole or not at all; see base/atomic_file.h. */
 bool file_write(const char *path, const void *p, size_t size, struct error *);
 
-bool file_exists(const char *path);                     /* a file of any kind but a folder */
-bool folder_exists(const char *path);
+/* What is at a path, links followed; PATH_FILE is anything but a folder.  Only ENOENT and ENOTDIR mean PATH_ABSENT; any
+ * other failure is PATH_ERROR, which is 0, and an error. */
+enum path_kind { PATH_ERROR, PATH_ABSENT, PATH_FILE, PATH_FOLDER };
+enum path_kind path_kind(const char *path, struct error *);
+enum path_kind path_size(const char *path, int64_t *bytes, struct error *);     /* and its size; 0 if it is absent */
+
 bool make_folders(const char *path, struct error *);    /* path and its parents; fine if they are there */
 
 /* Text that grows.  {0} is empty.  The first failure is kept: later calls do nothing, text_ok asks once. */

@@ -101,7 +101,7 @@ bool text_lines(struct names *lines, const char *path, struct error *err)
     char *rest;
     *lines = (struct names){0};
     bool ok = text_read(&text, path, err)
-           && (!memchr(text.p, 0, text.size) || fail(err, "%s: is not a text file: it has a zero byte", path));
+           && (!memchr(text.p, 0, text.size) || reject(err, "%s: is not a text file: it has a zero byte", path));
     for (char *line = ok ? strtok_r((char *)text.p, "\n", &rest) : NULL; ok && line; line = strtok_r(NULL, "\n", &rest))
         ok = !*(line = text_trim(line)) || names_add(lines, line, err);
     bytes_free(&text);

@@ -6,6 +6,7 @@
 #include "base/team.h"
 #include "base/text.h"
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,17 +60,33 @@ static bool takes_config(const struct command *command)
     return starts_with(command->usage, "CONFIG") || starts_with(command->usage, "[CONFIG");
 }
 
-/* The text before = is a dotted key.  Where a file may stand, the name of an existing one is a path. */
-static bool is_override(const struct args *args, const char *text)
+/* Whether a text has the form KEY=VALUE, with a dotted key. */
+static bool has_key(const struct command *command, const char *text)
 {
-    const struct command *command = args->command;
     const size_t length = strcspn(text, "=");
     if (!strstr(command->usage, "KEY=VALUE") || !text[length] || !isalpha((unsigned char)*text))
         return false;
     for (size_t i = 0; i < length; i++)
         if (!isalnum((unsigned char)text[i]) && !strchr("_-.", text[i]))
             return false;
-    return args->rest_count >= command->max + takes_config(command) || !(file_exists(text) || folder_exists(text));
+    return true;
+}
+
+/* Takes KEY=VALUE or a path.  Where a path may stand, the name of an existing file or folder is one; a text that is too
+ * long for a name is none. */
+static bool take_word(struct args *args, const char *text, struct error *err)
+{
+    const struct command *command = args->command;
+    const bool key = has_key(command, text);
+    const bool either = key && args->rest_count < command->max + takes_config(command) && strlen(text) <= NAME_MAX;
+    const enum path_kind kind = either ? path_kind(text, err) : PATH_ABSENT;
+    if (!kind)
+        return false;
+    if (key && kind == PATH_ABSENT)
+        args->overrides[args->override_count++] = text;
+    else
+        args->rest[args->rest_count++] = text;
+    return true;
 }
 
 static bool take_all(struct args *args, int argc, char **argv, struct error *err)
@@ -86,10 +103,8 @@ static bool take_all(struct args *args, int argc, char **argv, struct error *err
                 return false;
         } else if (options && text[0] == '-' && text[1])
             return misuse(err, "%s: %.60s: no such option; they begin with two dashes", args->command->name, text);
-        else if (is_override(args, text))
-            args->overrides[args->override_count++] = text;
-        else
-            args->rest[args->rest_count++] = text;
+        else if (!take_word(args, text, err))
+            return false;
     }
     return true;
 }
@@ -193,9 +208,11 @@ bool args_json_name(const struct args *args, const char *option, const char *pat
     bool ok = target != NULL;
     for (int i = 0; ok && i < 2; i++) {
         const char *dot = strrchr(path_name(names[i]), '.');
-        ok = !dot || strcmp(dot, ".json") == 0 || folder_exists(path)
-          || misuse(err, "%s: --%s %.200s: the file will hold JSON; let its name end in .json", args->command->name,
-                    option, names[i]);
+        const bool suits = !dot || strcmp(dot, ".json") == 0;
+        const enum path_kind kind = suits ? PATH_FILE : path_kind(path, err);
+        ok = suits || kind == PATH_FOLDER
+          || (kind && misuse(err, "%s: --%s %.200s: the file will hold JSON; let its name end in .json",
+                             args->command->name, option, names[i]));
     }
     free(target);
     return ok;

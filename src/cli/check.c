@@ -13,6 +13,7 @@
 #include "data/validate.h"
 #include "model/load.h"
 #include "train/advice.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,12 +124,14 @@ static bool check_model(struct checker *k, struct error *err)
 /* Loads the weights that a training starts from.  Without a model it looks only whether their file exists. */
 static bool check_weights(struct checker *k, struct error *err)
 {
-    const char *key = "schedule.load_model", *file = k->config.schedule.load_model;
+    const char *file = k->config.schedule.load_model;
     struct error problem = {0};
-    const bool ok = k->open ? model_initialise(&k->model, NULL, &k->notes, &problem)
-                            : !*file || file_exists(file)
-                              || fail(&problem, "%s: no such file: %s", config_place(&k->config, key).s, file);
-    return ok || found(k, &problem, err);
+    if (k->open)
+        return model_initialise(&k->model, NULL, &k->notes, &problem) || found(k, &problem, err);
+    const enum path_kind kind = *file ? path_kind(file, &problem) : PATH_FILE;
+    if (kind && kind != PATH_FILE)
+        fail(&problem, "%s: no such file: %s", config_place(&k->config, "schedule.load_model").s, file);
+    return kind == PATH_FILE || found(k, &problem, err);
 }
 
 /* ---- the data ---- */
@@ -236,27 +239,37 @@ static bool check_advice(struct checker *k, struct error *err)
         && (k->problems.count || !k->open || summarise_run(k, err));
 }
 
+/* Cuts a path to its last part that is there; "" if none is. */
+static void cut_to_present(char *path, struct error *err)
+{
+    size_t n = strlen(path);
+    while (n > 0 && path_kind(path, err) == PATH_ABSENT) {
+        while (n > 0 && path[n - 1] != '/')
+            n--;
+        while (n > 0 && path[n - 1] == '/')
+            n--;
+        path[n] = 0;
+    }
+}
+
 /* Nothing is made here: the nearest folder that is there must take new files. */
 static bool check_save_dir(struct checker *k, struct error *err)
 {
     const char *dir = k->config.save_dir;
-    struct error problem = {0};
-    size_t n = strlen(dir);
-    struct text path = {0};
-    text_add(&path, "%s", dir);
-    while (path.s && n > 0 && access(path.s, F_OK) != 0) {
-        while (n > 0 && path.s[n - 1] != '/')
-            n--;
-        while (n > 0 && path.s[n - 1] == '/')
-            n--;
-        path.s[n] = 0;
-    }
-    const char *base = n > 0 ? path.s : *dir == '/' ? "/" : ".";
-    const bool can = path.s && folder_exists(base) && access(base, W_OK | X_OK) == 0;
-    const bool ok = text_ok(&path, err)
-                 && (can || fail(&problem, "%s: %s: cannot be made", config_place(&k->config, "save_dir").s, dir)
-                     || found(k, &problem, err));
-    text_free(&path);
+    struct error problem = {0}, why = {0};
+    char *path = new_text(dir, err);
+    if (!path)
+        return false;
+    cut_to_present(path, &why);
+    const char *base = *path ? path : *dir == '/' ? "/" : ".";
+    if (!why.exit && path_kind(base, &why) == PATH_FILE)
+        fail(&why, "%s is no folder", base);
+    if (!why.exit && access(base, W_OK | X_OK) != 0)
+        fail(&why, "%s: %s", base, strerror(errno));
+    const bool ok = !why.exit || fail(&problem, "%s: %s: cannot be made: %s", config_place(&k->config, "save_dir").s,
+                                      dir, why.text)
+                 || found(k, &problem, err);
+    free(path);
     return ok;
 }
 

@@ -80,7 +80,7 @@ static bool parse_rules(struct rules *rules, const struct args *args, struct err
 }
 
 /* Ignored regions need the sizes of images: those of the files in the folder `images` beside that of the annotations.
- * A file that cannot be read leaves its size unknown. */
+ * A missing or broken image leaves its size unknown. */
 static bool measure_images(struct dataset *truth, const char *folder, struct error *err)
 {
     char *images = path_join(folder, "../images", err);
@@ -88,9 +88,11 @@ static bool measure_images(struct dataset *truth, const char *folder, struct err
     for (int i = 0; ok && i < truth->image_count; i++) {
         struct image *image = &truth->images[i];
         char *path = path_join(images, image->file, err);
-        ok = path;
-        if (ok && !picture_size(path, &image->width, &image->height, NULL))
+        struct error why = {0};
+        if (!path || !picture_size(path, &image->width, &image->height, &why)) {
             image->width = image->height = 0;
+            ok = path && (why.content || fail(err, "%s", why.text));
+        }
         free(path);
     }
     free(images);
@@ -127,10 +129,11 @@ static bool read_truth(struct dataset *truth, const struct args *args, struct er
                                          : read_config(truth, args, err);
     if (args->override_count)
         return misuse(err, "eval: %.200s sets a key of a configuration, but %.200s is none", args->overrides[0], path);
-    const bool folder = folder_exists(path);
+    const enum path_kind kind = path_kind(path, err);
+    const bool folder = kind == PATH_FOLDER;
     const struct dataset_source source = { .format = folder ? DATASET_VISDRONE : DATASET_COCO, .ann_path = path,
                                            .image_list = args_text(args, "images") };
-    return dataset_read(truth, &source, err) && (!folder || measure_images(truth, path, err));
+    return kind && dataset_read(truth, &source, err) && (!folder || measure_images(truth, path, err));
 }
 
 /* An image without a detection may be one that the detector never saw; its objects count as missed all the same. */

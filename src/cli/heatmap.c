@@ -49,16 +49,18 @@ static bool write_heat(const struct heatmap *h, const struct picture *picture, c
 static bool look(struct heatmap *h, struct picture *picture, const char *file, struct error *err)
 {
     struct error why = {0};
-    return picture_read(picture, file, err)
-        && (grad_cam_look(&h->cam, picture, &why) || fail(err, "%s: %s", file, why.text));
+    return grad_cam_look(&h->cam, picture, &why) || fail(err, "%s: %s", file, why.text);
 }
 
-/* An image that cannot be read or processed is counted; it fails only where nothing can be written. */
+/* An image that is missing or broken, or cannot be processed, is counted.  Fails if the system cannot read or write. */
 static bool explain(struct heatmap *h, const char *file, struct error *err)
 {
     struct picture picture = {0};
     struct error why = {0};
-    const bool good = look(h, &picture, file, &why);
+    const bool read = picture_read(&picture, file, &why);
+    if (!read && !why.content)
+        return fail(err, "%s", why.text);
+    const bool good = read && look(h, &picture, file, &why);
     bool ok = true;
     if (good)
         image_used(&h->failures, &picture, file);

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "cli/session.h"
+#include <errno.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,10 +33,18 @@ static bool add_folder(struct names *files, const char *folder, struct error *er
     return ok && (files->count > before || fail(err, "%s: no .jpg, .jpeg, .png or .jfif in this folder", folder));
 }
 
+static int ends_search(const char *folder, int number)
+{
+    (void)folder;
+    return number != ENOENT && number != ENOTDIR;
+}
+
 static bool add_pattern(struct names *files, const char *pattern, struct error *err)
 {
     glob_t found = {0};
-    bool ok = glob(pattern, 0, NULL, &found) == 0 || fail(err, "%s: no such file", pattern);
+    const int end = glob(pattern, 0, ends_search, &found);
+    bool ok = end == 0 || fail(err, "%s: %s", pattern, end == GLOB_NOMATCH ? "no such file" :
+                               end == GLOB_NOSPACE ? "out of memory" : "a folder of this pattern cannot be read");
     for (size_t i = 0; ok && i < found.gl_pathc; i++)
         ok = names_add(files, found.gl_pathv[i], err);
     globfree(&found);
@@ -47,10 +56,10 @@ bool images_list(const struct args *args, struct names *files, struct error *err
     bool ok = true;
     for (int i = 0; ok && i < args->rest_count; i++) {
         const char *path = args->rest[i];
-        ok = strcmp(path, "-") == 0 ? misuse(err, "%s: '-' goes alone, not with files", args->command->name)
-           : folder_exists(path)    ? add_folder(files, path, err)
-           : file_exists(path)      ? names_add(files, path, err)
-                                    : add_pattern(files, path, err);
+        if (strcmp(path, "-") == 0)
+            return misuse(err, "%s: '-' goes alone, not with files", args->command->name);
+        const enum path_kind kind = path_kind(path, err);
+        ok = kind && (kind == PATH_FOLDER ? add_folder : kind == PATH_FILE ? names_add : add_pattern)(files, path, err);
     }
     return ok;
 }

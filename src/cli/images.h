@@ -20,8 +20,8 @@ bool inputs_spared(const struct inputs *, const char *path, struct error *);
  * otherwise. */
 bool images_differ(const struct inputs *, const struct names *files, const char *out, struct error *);
 
-/* How many of the files given cannot be read or processed, and why the first of them cannot; how many are truncated,
- * and the names of the first of them. */
+/* How many of the files given are missing, broken or cannot be processed, and why the first of them cannot; how many
+ * are truncated, and the names of the first of them. */
 struct failures { int files, failed, truncated; struct error first; struct text names; };
 void image_failed(struct failures *, const struct error *why);  /* counts it; of several files it names the first few */
 void image_used(struct failures *, const struct picture *, const char *file);   /* counts it if it is truncated */

@@ -9,7 +9,7 @@
 #include "model/cost.h"
 #include "model/describe.h"
 #include "model/file_config.h"
-#include <math.h>
+#include "train/checkpoint.h"
 #include <stdlib.h>
 
 const struct option info_options[] = {
@@ -69,6 +69,31 @@ static bool measure_memory(struct memory *memory, struct model *model, struct gr
     return ok;
 }
 
+/* Numbers of a training that its files hold. */
+static const struct { const char *key, *label; } counters[] = {
+    { "epoch", "epoch" }, { "score", "score" }, { "step", "step" }, { "best", "best score" },
+    { "best_epoch", "best epoch" } };
+enum { COUNTERS = sizeof counters / sizeof *counters };
+
+static bool counter(const struct weights_info *w, int i, double *v)
+{
+    const char *text = tensors_metadata(&w->tensors, counters[i].key);
+    return text && checkpoint_number(counters[i].key, text, v, NULL);
+}
+
+/* The files of this program describe their model; the keys of other files may mean anything. */
+static bool check_counters(const struct weights_info *w, struct error *err)
+{
+    for (int i = 0; w->described && i < COUNTERS; i++) {
+        const char *text = tensors_metadata(&w->tensors, counters[i].key);
+        struct error why;
+        double v;
+        if (text && !checkpoint_number(counters[i].key, text, &v, &why))
+            return reject(err, "%s: %s", w->path, why.text);
+    }
+    return true;
+}
+
 static bool open_weights(struct weights_info *w, const char *path, struct error *err)
 {
     struct network net = {0};
@@ -77,7 +102,7 @@ static bool open_weights(struct weights_info *w, const char *path, struct error 
     const bool ok = !path || weights_file_read(&w->tensors, &net, path, err);
     w->described = path && ok && file_config_parse(&w->config, &w->tensors, path, NULL, 0, &unused);
     network_free(&net);
-    return ok;
+    return ok && check_counters(w, err);
 }
 
 static bool open_info(struct info *info, const struct args *args, struct error *err)
@@ -133,20 +158,6 @@ static void print_totals(const struct info *info)
            (double)info->detecting.planned / 1e6, (double)info->learning.planned / 1e6,
            info->session.config.batch_size);
     printf("packed weights      %.1f MB, once for images of all sizes\n", (double)info->detecting.packed / 1e6);
-}
-
-/* Numbers of a training that its files hold. */
-static const struct { const char *key, *label; } counters[] = {
-    { "epoch", "epoch" }, { "score", "score" }, { "step", "step" }, { "best", "best score" },
-    { "best_epoch", "best epoch" } };
-enum { COUNTERS = sizeof counters / sizeof *counters };
-
-static bool counter(const struct weights_info *w, int i, double *v)
-{
-    const char *text = tensors_metadata(&w->tensors, counters[i].key);
-    char *end = NULL;
-    *v = text ? strtod(text, &end) : 0;
-    return end && end != text && !*end && isfinite(*v);
 }
 
 static void print_names(const struct texts *names)

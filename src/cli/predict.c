@@ -109,13 +109,16 @@ static bool write_found(struct predictor *p, struct picture *picture, const char
         && (!p->out || write_drawn(p, picture, to, err));
 }
 
-/* A file that cannot be read or processed is counted; it fails only where nothing can be written. */
+/* A file that is missing or broken, or cannot be processed, is counted.  Fails if the system cannot read or write. */
 static bool predict_file(struct predictor *p, const char *file, struct error *err)
 {
     struct picture picture = {0};
     struct error why = {0};
     bool ok = true;
-    if (picture_read(&picture, file, &why) && look(p, &picture, file, &why)) {
+    const bool read = picture_read(&picture, file, &why);
+    if (!read && !why.content)
+        ok = fail(err, "%s", why.text);
+    else if (read && look(p, &picture, file, &why)) {
         image_used(&p->failures, &picture, file);
         ok = write_found(p, &picture, file, path_name(file), err);
     } else
@@ -165,7 +168,9 @@ static bool predict_frame(struct predictor *p, struct stream *s, struct bytes fr
     if (picture_decode(&picture, frame.p, frame.size, "passed over", &why)) {
         ok = look(p, &picture, name, err) && write_found(p, &picture, name, to, err);
         s->good++;
-    } else {
+    } else if (!why.content)
+        ok = fail(err, "%s: %s", name, why.text);
+    else {
         s->in.broken++;
         tell_lost(s, why.text);
     }

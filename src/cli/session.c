@@ -23,11 +23,12 @@ static bool lies_in(const char *folder, const char *outer)
 static bool dets_spare_annotations(const struct args *args, const struct config *c, struct error *err)
 {
     const char *const folders[] = { c->train.ann_path, c->val.ann_path }, *dets = args_text(args, "dets");
-    for (int i = 0; dets && i < 2; i++)
-        if (folder_exists(dets) && lies_in(dets, folders[i]))
+    const enum path_kind kind = dets ? path_kind(dets, err) : PATH_ABSENT;
+    for (int i = 0; kind == PATH_FOLDER && i < 2; i++)
+        if (lies_in(dets, folders[i]))
             return misuse(err, "%s: --dets %.200s would overwrite annotations in %.200s", args->command->name, dets,
                           folders[i]);
-    return true;
+    return kind != PATH_ERROR;
 }
 
 bool outputs_spare_data(const struct args *args, const struct config *c, struct error *err)

@@ -27,7 +27,11 @@ bool data_path_there(const struct config *config, const char *section, const cha
     const char *path = config_text(config, k.s);
     if (!config_need(config, k.s, err))
         return false;
-    return file_exists(path) || folder_exists(path)
+    struct error why = {0};
+    const enum path_kind kind = path_kind(path, &why);
+    if (kind == PATH_ERROR)
+        return fail(err, "%s: %s", config_place(config, k.s).s, why.text);
+    return kind != PATH_ABSENT
         || fail(err, "%s: %s: No such file or directory%s", config_place(config, k.s).s, path,
                 is_visdrone(config, section) ? "; get VisDrone-DET from https://github.com/VisDrone/VisDrone-Dataset "
                                                "and unpack it as docs/data.md says" : "");
@@ -45,10 +49,10 @@ bool data_images_there(const struct config *config, const char *section, const s
     const char *folder = config_text(config, k.s);
     for (int i = 0; i < data->image_count; i++) {
         char *path = path_join(folder, data->images[i].file, err);
-        const bool failed = !path, there = path && file_exists(path);
+        const enum path_kind kind = path ? path_kind(path, err) : PATH_ERROR;
         free(path);
-        if (failed || there)
-            return there;
+        if (kind == PATH_FILE || kind == PATH_ERROR)
+            return kind == PATH_FILE;
     }
     return data->image_count == 0
         || fail(err, "%s: %s holds none of the %d images, such as %s", config_place(config, k.s).s, folder,

@@ -32,13 +32,15 @@ struct dataset_source dataset_source_of(const struct data_config *config)
 /* ann_path is a file or a folder as the format needs; a missing one fails later. */
 static bool is_of_format(const struct dataset_source *source, struct error *err)
 {
-    const bool coco = source->format == DATASET_COCO, is_folder = folder_exists(source->ann_path);
-    if (coco && is_folder)
+    const bool coco = source->format == DATASET_COCO;
+    const enum path_kind kind = path_kind(source->ann_path, err);
+    if (coco && kind == PATH_FOLDER)
         return fail(err, "%s: is a folder, but CocoDataset needs a JSON file: is another name of dataset meant, "
                     "XMLDataset, YoloDataset or VisDroneDataset?", source->ann_path);
-    return coco || is_folder || !file_exists(source->ann_path)
-        || fail(err, "%s: is a file, but this name of dataset needs a folder of annotations: is CocoDataset meant?",
-                source->ann_path);
+    if (!coco && kind == PATH_FILE)
+        return fail(err, "%s: is a file, but this name of dataset needs a folder of annotations: is CocoDataset meant?",
+                    source->ann_path);
+    return kind != PATH_ERROR;
 }
 
 /* A failure that ends reading early is one more problem, and leaves annotations whose image was not met. */

@@ -60,24 +60,25 @@ static bool list_folders(struct names *stems, const struct stem_folder folders[2
     return ok;
 }
 
-/* Whether a folder of the set has a file of that stem. */
-static bool stem_exists(const struct dataset_source *source, const struct stem_folder folders[2], const char *stem)
+/* PATH_FILE if a folder of the set has a file of that stem. */
+static enum path_kind find_stem(const struct dataset_source *source, const struct stem_folder folders[2],
+                                const char *stem, struct error *err)
 {
-    char *image = source->img_path ? find_image(source, stem, NULL) : NULL;
-    bool found = image != NULL;
+    char *image = NULL;
+    if (source->img_path && !find_image(&image, source, stem, err))
+        return PATH_ERROR;
+    enum path_kind kind = image ? PATH_FILE : PATH_ABSENT;
     free(image);
-    for (int i = 0; !found && i < 2 && folders[i].path; i++)
-        for (const char *const *suffix = folders[i].suffixes; !found && *suffix; suffix++) {
-            char *path = stem_path(folders[i].path, stem, *suffix, NULL);
-            found = path && file_exists(path);
-            free(path);
-        }
-    return found;
+    for (int i = 0; kind == PATH_ABSENT && i < 2 && folders[i].path; i++)
+        for (const char *const *suffix = folders[i].suffixes; kind && kind != PATH_FILE && *suffix; suffix++)
+            kind = stem_kind(folders[i].path, stem, *suffix, err);
+    return kind;
 }
 
-/* The stem that a line means: with its folders if there is a file of that stem below the folders of the set, else its
- * last part. */
-static char *to_stem(char *name, const struct dataset_source *source, const struct stem_folder folders[2])
+/* *stem is what a line means: with its folders if there is a file of that stem below the folders of the set, else its
+ * last part.  Cuts the suffix of name, which holds *stem. */
+static bool to_stem(char **stem, char *name, const struct dataset_source *source, const struct stem_folder folders[2],
+                    struct error *err)
 {
     while ((*name == '.' || *name == '/') && strchr(name, '/'))
         name = strchr(name, '/') + 1;
@@ -85,7 +86,9 @@ static char *to_stem(char *name, const struct dataset_source *source, const stru
     suffix = suffix ? suffix : suffix_of(name, foreign_suffixes);
     if (suffix)
         *suffix = 0;
-    return slash && !stem_exists(source, folders, name) ? slash + 1 : name;
+    const enum path_kind kind = slash ? find_stem(source, folders, name, err) : PATH_FILE;
+    *stem = kind == PATH_FILE ? name : slash + 1;
+    return kind != PATH_ERROR;
 }
 
 static bool add_line(struct names *stems, const struct dataset_source *source, const struct stem_folder folders[2],
@@ -93,11 +96,12 @@ static bool add_line(struct names *stems, const struct dataset_source *source, c
 {
     const int last = strpbrk(line, "\\%") ? SPELLINGS - 1 : 0;
     for (int i = 0; i <= last; i++) {
-        char *name = file_spelling(line, i, err), *stem = name ? to_stem(name, source, folders) : NULL;
-        const bool take = stem && (i == last || stem_exists(source, folders, stem));
-        const bool ok = stem && (!take || !*stem || names_add(stems, stem, err));
+        char *name = file_spelling(line, i, err), *stem = NULL;
+        bool ok = name && to_stem(&stem, name, source, folders, err);
+        const enum path_kind kind = !ok ? PATH_ERROR : i == last ? PATH_FILE : find_stem(source, folders, stem, err);
+        ok = kind && (kind != PATH_FILE || !*stem || names_add(stems, stem, err));
         free(name);
-        if (take || !ok)
+        if (kind == PATH_FILE || !ok)
             return ok;
     }
     return true;
@@ -141,41 +145,54 @@ char *stem_path(const char *folder, const char *stem, const char *suffix, struct
     return path;
 }
 
-char *find_image(const struct dataset_source *source, const char *stem, struct error *err)
+enum path_kind stem_kind(const char *folder, const char *stem, const char *suffix, struct error *err)
 {
-    static const char *const *const kinds[] = { image_suffixes, foreign_suffixes };
-    for (int i = 0; i < 2; i++)
-        for (const char *const *suffix = kinds[i]; *suffix; suffix++) {
-            char *path = stem_path(source->img_path, stem, *suffix, err);
-            const bool found = path && file_exists(path);
-            free(path);
-            if (found || !path)
-                return path ? stem_path("", stem, *suffix, err) : NULL;
-        }
-    return NULL;
+    char *path = stem_path(folder, stem, suffix, err);
+    const enum path_kind kind = path ? path_kind(path, err) : PATH_ERROR;
+    free(path);
+    return kind;
 }
 
-struct image_size measure_image(struct dataset_builder *b, const struct dataset_source *source, const char *file)
+bool find_image(char **file, const struct dataset_source *source, const char *stem, struct error *err)
 {
-    struct image_size size = {0};
+    static const char *const *const suffix_lists[] = { image_suffixes, foreign_suffixes };
+    *file = NULL;
+    for (int i = 0; i < 2; i++)
+        for (const char *const *suffix = suffix_lists[i]; *suffix; suffix++) {
+            const enum path_kind kind = stem_kind(source->img_path, stem, *suffix, err);
+            if (kind == PATH_FILE)
+                *file = stem_path("", stem, *suffix, err);
+            if (kind == PATH_FILE || kind == PATH_ERROR)
+                return *file;
+        }
+    return true;
+}
+
+bool measure_image(struct image_size *size, struct dataset_builder *b, const struct dataset_source *source,
+                   const char *file, struct error *err)
+{
     struct error why = {0};
     char *path = path_join(source->img_path, file, &why);
-    if (!path || !picture_size(path, &size.width, &size.height, &why)) {
-        dataset_note(&b->set, NOTE_NO_IMAGE, "%s", why.text);
-        size = (struct image_size){0};
-    }
+    const bool ok = path && picture_size(path, &size->width, &size->height, &why);
     free(path);
-    return size;
+    if (ok)
+        return true;
+    *size = (struct image_size){0};
+    if (!why.content)
+        return fail(err, "%s", why.text);
+    dataset_note(&b->set, NOTE_NO_IMAGE, "%s", why.text);
+    return true;
 }
 
-static bool read_text(struct image_text *t, struct dataset_builder *b)
+/* A text that cannot be read is a problem; *there is false only if there is none. */
+static bool read_text(struct image_text *t, bool *there, struct dataset_builder *b, struct error *err)
 {
     struct error why;
-    if (!file_exists(t->path))
-        return false;
-    if (!text_read(&t->text, t->path, &why))
+    const enum path_kind kind = path_kind(t->path, err);
+    *there = kind == PATH_FILE;
+    if (*there && !text_read(&t->text, t->path, &why))
         dataset_problem(&b->set, "%s", why.text);
-    return true;
+    return kind != PATH_ERROR;
 }
 
 static bool has_box(struct bytes text, bool is_box(const double *, int, struct error *))
@@ -190,17 +207,17 @@ bool image_text_open(struct image_text *t, struct dataset_builder *b, const stru
                      const char *stem, bool is_box(const double *, int, struct error *), struct error *err)
 {
     *t = (struct image_text){ .path = stem_path(source->ann_path, stem, ".txt", err) };
-    t->file = t->path && source->img_path ? find_image(source, stem, err) : NULL;
-    const bool found = t->file != NULL, has_text = t->path && read_text(t, b);
-    if (!found)
-        t->file = stem_path("", stem, ".jpg", err);
-    if (!t->path || !t->file)
+    bool has_text;
+    if (!t->path || (source->img_path && !find_image(&t->file, source, stem, err)) || !read_text(t, &has_text, b, err))
+        return false;
+    const bool found = t->file != NULL;
+    if (!found && !(t->file = stem_path("", stem, ".jpg", err)))
         return false;
     t->stray = source->img_path && !found && !source->image_list && !has_box(t->text, is_box);
     if (t->stray)
         dataset_note(&b->set, NOTE_STRAY, "%s", t->path);
-    else if (source->img_path)
-        t->size = measure_image(b, source, t->file);
+    else if (source->img_path && !measure_image(&t->size, b, source, t->file, err))
+        return false;
     if (!t->stray && !has_text)
         dataset_note(&b->set, NOTE_NO_ANNOTATIONS, "%s", t->file);
     return true;
@@ -232,12 +249,13 @@ bool note_left_out(struct dataset_builder *b, const struct dataset_source *sourc
 char *name_in_folder(const char *folder, const char *name, struct error *err)
 {
     for (int i = 0; i < SPELLINGS && strpbrk(name, "\\%"); i++) {
-        char *spelled = file_spelling(name, i, err), *path = spelled ? path_join(folder, spelled, err) : NULL;
-        const bool found = path && file_exists(path);
-        free(path);
-        if (found || !path)
+        char *spelled = file_spelling(name, i, err);
+        const enum path_kind kind = spelled ? stem_kind(folder, spelled, "", err) : PATH_ERROR;
+        if (kind == PATH_FILE)
             return spelled;
         free(spelled);
+        if (!kind)
+            return NULL;
     }
     return new_text(name, err);
 }

@@ -20,12 +20,13 @@ bool each_stem(struct dataset_builder *, const struct dataset_source *, const st
                             struct error *),
                struct error *);
 
-/* The image of a stem: its name in source->img_path (free() it), NULL without an error if there is none. */
-char *find_image(const struct dataset_source *, const char *stem, struct error *);
+/* *file is the name of a stem's image in source->img_path (free() it), or NULL if there is none. */
+bool find_image(char **file, const struct dataset_source *, const char *stem, struct error *);
 
-/* The size of an image in source->img_path as it is decoded; 0, with a note, if it cannot be read. */
+/* The size of an image in source->img_path as it is decoded; 0, with a note, if the file is missing or broken. */
 struct image_size { int width, height; };
-struct image_size measure_image(struct dataset_builder *, const struct dataset_source *, const char *file);
+bool measure_image(struct image_size *, struct dataset_builder *, const struct dataset_source *, const char *file,
+                   struct error *);
 
 /* An image and its text file of rows.  file is stem.jpg where source->img_path has no image of the stem; text is empty
  * where there is no text file; stray: no image, not in a list, and no row that is a box.  Notes what is missing,
@@ -41,6 +42,7 @@ bool note_left_out(struct dataset_builder *, const struct dataset_source *, stru
 /* The spelling of a name (see file_spelling) under which a file is in a folder, else the name as it is; free() it. */
 char *name_in_folder(const char *folder, const char *name, struct error *);
 
-/* folder/stem with the suffix; free() it. */
+/* folder/stem with the suffix; free() it.  And what is there. */
 char *stem_path(const char *folder, const char *stem, const char *suffix, struct error *);
+enum path_kind stem_kind(const char *folder, const char *stem, const char *suffix, struct error *);
 #endif

@@ -50,30 +50,36 @@ static bool is_part(const char *name)
     return false;
 }
 
-/* The first of the folders that exists in folder; NULL if none does. */
-static char *first_folder(const char *folder, const char *const *names)
+/* *found is the first of the folders that exists in folder, NULL if none does. */
+static bool first_folder(char **found, const char *folder, const char *const *names, struct error *err)
 {
-    for (; *names; names++) {
-        char *path = path_join(folder, *names, NULL);
-        if (path && folder_exists(path))
-            return path;
-        free(path);
+    enum path_kind kind = PATH_ABSENT;
+    for (*found = NULL; kind && !*found && *names; names++) {
+        char *path = path_join(folder, *names, err);
+        kind = path ? path_kind(path, err) : PATH_ERROR;
+        if (kind == PATH_FOLDER)
+            *found = path;
+        else
+            free(path);
     }
-    return NULL;
+    return kind != PATH_ERROR;
 }
 
 /* Whether list, folder_list or folder_tree, finds a file with one of the suffixes that is no list of classes. */
-static bool holds(const char *folder, const char *const *suffixes,
-                  bool (*list)(struct names *, const char *path, struct error *))
+static bool holds(bool *found, const char *folder, const char *const *suffixes,
+                  bool (*list)(struct names *, const char *path, struct error *), struct error *err)
 {
     struct names files = {0};
-    bool found = false;
-    if (folder_exists(folder) && list(&files, folder, NULL))
-        for (int i = 0; i < files.count; i++)
-            for (const char *const *suffix = suffixes; *suffix; suffix++)
-                found |= ends_in(files.list[i], *suffix) && !is_class_list(path_name(files.list[i]));
+    const enum path_kind kind = path_kind(folder, err);
+    *found = false;
+    if (kind != PATH_FOLDER)
+        return kind != PATH_ERROR;
+    const bool ok = list(&files, folder, err);
+    for (int i = 0; i < files.count; i++)
+        for (const char *const *suffix = suffixes; *suffix; suffix++)
+            *found |= ends_in(files.list[i], *suffix) && !is_class_list(path_name(files.list[i]));
     names_free(&files);
-    return found;
+    return ok;
 }
 
 /* Where the last component called name begins in path, or -1. */
@@ -96,86 +102,120 @@ static char *folder_copy(const char *path, size_t size, struct error *err)
     return copy;
 }
 
-/* folder is root/images/train, for example: annotations are in root/labels/train.  NULL if there are none. */
-static char *boxes_beside(const char *folder, const char *const *boxes, int *root_size)
+/* folder is root/images/train, for example: *found is root/labels/train, NULL if there is none; *root_size is the
+ * length of root with its slash. */
+static bool boxes_beside(char **found, const char *folder, const char *const *boxes, int *root_size, struct error *err)
 {
-    for (const char *const *images = image_folders; *images; images++) {
-        *root_size = find_component(folder, *images);
-        for (int i = 0; *root_size >= 0 && boxes[i]; i++) {
+    enum path_kind kind = PATH_ABSENT;
+    *found = NULL;
+    for (const char *const *images = image_folders; kind && !*found && *images; images++) {
+        const int root = find_component(folder, *images);
+        for (int i = 0; root >= 0 && kind && !*found && boxes[i]; i++) {
             struct text path = {0};
-            text_add(&path, "%.*s%s%s", *root_size, folder, boxes[i], folder + *root_size + strlen(*images));
-            if (path.s && folder_exists(path.s))
-                return path.s;
-            text_free(&path);
+            text_add(&path, "%.*s%s%s", root, folder, boxes[i], folder + root + strlen(*images));
+            kind = text_ok(&path, err) ? path_kind(path.s, err) : PATH_ERROR;
+            if (kind == PATH_FOLDER) {
+                *found = path.s;
+                *root_size = root;
+            } else
+                text_free(&path);
         }
     }
-    return NULL;
+    return kind != PATH_ERROR;
 }
 
-/* "train, valid": the folders in folder that are parts of a set; with format, only those that hold annotations. */
-static int list_parts(struct text *list, char first[256], const char *folder, const struct format *format)
+/* Whether folder/name is a folder that is a part of a set; with format, only one that holds annotations. */
+static bool is_part_of_set(bool *part, const char *folder, const char *name, const struct format *format,
+                           struct error *err)
 {
     const char *const suffixes[] = { format ? format->suffix : "", NULL };
+    char *path = path_join(folder, name, err), *boxes = NULL;
+    const enum path_kind kind = path ? path_kind(path, err) : PATH_ERROR;
+    bool ok = kind != PATH_ERROR;
+    *part = kind == PATH_FOLDER;
+    if (*part && format)
+        ok = first_folder(&boxes, path, format->folders, err)
+          && (boxes || holds(part, path, suffixes, folder_list, err));
+    free(boxes);
+    free(path);
+    return ok;
+}
+
+/* "train, valid": the folders in folder that are parts of a set. */
+static bool list_parts(struct text *list, int *count, char first[256], const char *folder, const struct format *format,
+                       struct error *err)
+{
     struct names names = {0};
-    int count = 0;
-    if (!folder_list(&names, folder, NULL))
-        return 0;
-    for (int i = 0; i < names.count; i++) {
-        char *path = is_part(names.list[i]) ? path_join(folder, names.list[i], NULL) : NULL;
-        char *boxes = path && format ? first_folder(path, format->folders) : NULL;
-        if (path && folder_exists(path) && (!format || boxes || holds(path, suffixes, folder_list))) {
-            if (count++ == 0)
-                snprintf(first, 256, "%s", names.list[i]);
-            text_add(list, "%s%s", count > 1 ? ", " : "", names.list[i]);
-        }
-        free(boxes);
-        free(path);
+    bool ok = folder_list(&names, folder, err), part = false;
+    *count = 0;
+    for (int i = 0; ok && i < names.count; i++) {
+        ok = !is_part(names.list[i]) || is_part_of_set(&part, folder, names.list[i], format, err);
+        if (!ok || !is_part(names.list[i]) || !part)
+            continue;
+        if ((*count)++ == 0)
+            snprintf(first, 256, "%s", names.list[i]);
+        text_add(list, "%s%s", *count > 1 ? ", " : "", names.list[i]);
     }
     names_free(&names);
-    return count;
+    return ok;
 }
 
 static bool refuse_parts(const char *folder, const struct format *format, int max, struct error *err)
 {
     struct text list = {0};
     char first[256];
-    const bool ok = list_parts(&list, first, folder, format) <= max
-                 || misuse(err, "%s holds several sets, %s: give one of them, as in %s/%s", folder,
-                           list.s ? list.s : "", folder, first);
+    int count;
+    const bool ok = list_parts(&list, &count, first, folder, format, err)
+                 && (count <= max || misuse(err, "%s holds several sets, %s: give one of them, as in %s/%s", folder,
+                                            list.s ? list.s : "", folder, first));
     text_free(&list);
     return ok;
 }
 
 static char *images_in(const char *folder, struct error *err)
 {
-    char *images = first_folder(folder, image_folders);
+    char *images;
+    if (!first_folder(&images, folder, image_folders, err))
+        return NULL;
     return images ? images : folder_copy(folder, strlen(folder), err);
 }
 
-/* folder is the root of a set, or root/images/train, or holds images and annotations itself. */
-static bool locate(struct layout *l, const char *folder, struct error *err)
+/* folder is the root of a set, or root/images/train, or holds images and annotations itself: sets boxes and, if they
+ * are found, images. */
+static bool locate_boxes(struct layout *l, const char *folder, int *root_size, struct error *err)
 {
     const struct format *format = l->format;
     const char *const suffixes[] = { format->suffix, NULL };
-    int root_size = (int)strlen(folder);
-    if ((l->boxes = first_folder(folder, format->folders)))
-        l->images = images_in(folder, err);
-    else if ((l->boxes = boxes_beside(folder, format->folders, &root_size)))
-        l->images = folder_copy(folder, strlen(folder), err);
-    else if (!refuse_parts(folder, format, 0, err))
+    bool here = false;
+    *root_size = (int)strlen(folder);
+    if (!first_folder(&l->boxes, folder, format->folders, err))
         return false;
-    else if (holds(folder, suffixes, folder_list)) {
-        root_size = (int)strlen(folder);
-        l->images = images_in(folder, err);
-        l->boxes = folder_copy(folder, strlen(folder), err);
-    } else
+    if (l->boxes)
+        return (l->images = images_in(folder, err));
+    if (!boxes_beside(&l->boxes, folder, format->folders, root_size, err))
+        return false;
+    if (l->boxes)
+        return (l->images = folder_copy(folder, strlen(folder), err));
+    if (!refuse_parts(folder, format, 0, err) || !holds(&here, folder, suffixes, folder_list, err))
+        return false;
+    if (!here)
         return fail(err, "%s: holds neither a folder %s of annotations nor a %s file", folder, format->folders[0],
                     format->suffix);
-    l->root = folder_copy(folder, (size_t)root_size, err);
-    if (!l->root || !l->images || !l->boxes || !refuse_parts(l->images, NULL, 1, err))
+    l->images = images_in(folder, err);
+    l->boxes = folder_copy(folder, strlen(folder), err);
+    return l->images && l->boxes;
+}
+
+static bool locate(struct layout *l, const char *folder, struct error *err)
+{
+    int root_size;
+    bool images = false;
+    if (!locate_boxes(l, folder, &root_size, err) || !(l->root = folder_copy(folder, (size_t)root_size, err))
+        || !refuse_parts(l->images, NULL, 1, err))
         return false;
-    return !format->wants_images || holds(l->images, image_suffixes, folder_tree)
-        || fail(err, "%s: there is no JPEG or PNG image in it", l->images);
+    return !l->format->wants_images
+        || (holds(&images, l->images, image_suffixes, folder_tree, err)
+            && (images || fail(err, "%s: there is no JPEG or PNG image in it", l->images)));
 }
 
 /* ---- classes ---- */
@@ -202,7 +242,8 @@ static bool find_lists(struct names *lists, const char *folder, const char *root
     for (bool last = false; ok && !last; ) {
         for (const char *const *file = class_files; ok && *file; file++) {
             char *path = path_join(at, *file, err);
-            ok = path && (!file_exists(path) || add_once(lists, path, err));
+            const enum path_kind kind = path ? path_kind(path, err) : PATH_ERROR;
+            ok = kind && (kind != PATH_FILE || add_once(lists, path, err));
             free(path);
         }
         char *slash = strrchr(at, '/');
@@ -264,14 +305,15 @@ static bool other_order(const struct names *list, const struct dataset_source *s
     return true;
 }
 
-/* A file that cannot be read as a list of classes is none. */
+/* A file whose content is no list of classes is passed over. */
 static bool compare_list(struct dataset *set, const struct dataset_source *source, const char *path,
                          struct error *err)
 {
     struct names list;
     int i = 0;
-    if (!class_list_read(&list, path, NULL))
-        return true;
+    struct error why = {0};
+    if (!class_list_read(&list, path, &why))
+        return why.content || why.exit == 2 || fail(err, "%s", why.text);       /* 2: no valid YAML */
     while (i < list.count && i < source->class_count && class_name_compare(list.list[i], source->class_names[i]) == 0)
         i++;
     const char *there = i < list.count ? list.list[i] : "none";

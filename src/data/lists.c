@@ -21,8 +21,8 @@ static bool read_names(struct names *classes, const struct entry *list, const ch
         snprintf(key, sizeof key, "%d", i);
         const struct entry *name = tree_find(list, key);
         if (!name || entry_null(name) || !name->text)
-            return fail(err, "%s:%d: names must be a list of texts, or have the keys 0 to %d", path, list->place.line,
-                        list->count - 1);
+            return reject(err, "%s:%d: names must be a list of texts, or have the keys 0 to %d", path,
+                          list->place.line, list->count - 1);
         if (!names_add(classes, name->text, err))
             return false;
     }
@@ -35,7 +35,8 @@ static bool read_yaml(struct names *classes, const char *path, struct error *err
     struct entry root = {0};
     const bool parsed = text_read(&text, path, err) && tree_parse(&root, text.p, text.size, path, err);
     const struct entry *list = parsed ? tree_find(&root, "names") : NULL;
-    const bool ok = parsed && (list || fail(err, "%s: has no key names", path)) && read_names(classes, list, path, err);
+    const bool ok = parsed && (list || reject(err, "%s: has no key names", path))
+                 && read_names(classes, list, path, err);
     tree_free(&root);
     bytes_free(&text);
     return ok;
@@ -46,12 +47,12 @@ static bool is_yaml(const char *path) { return ends_in(path, ".yaml") || ends_in
 static bool check_classes(const struct names *classes, const char *path, struct error *err)
 {
     if (classes->count == 0)
-        return fail(err, "%s: names no class", path);
+        return reject(err, "%s: names no class", path);
     struct name_index index;
     bool ok = name_index_list(&index, classes->count, (const char *const *)classes->list, strcmp, err);
     for (int i = 0; ok && i < classes->count; i++)
         ok = name_index_first(&index, classes->list[i]) == i
-          || fail(err, "%s: names the class '%s' twice", path, classes->list[i]);
+          || reject(err, "%s: names the class '%s' twice", path, classes->list[i]);
     name_index_free(&index);
     return ok;
 }

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* A slot holds batch number `b` = epoch steps + step while turn <= b < turn + LOADER_AHEAD; it is slots[b % AHEAD].
  * Samples are claimed in order; whoever finishes the last one of a batch stacks it. */
@@ -30,7 +31,7 @@ struct loader {
     struct slot slots[LOADER_AHEAD];
     struct order { int epoch, *image; } orders[LOADER_AHEAD];   /* of epoch e: orders[e % AHEAD], since batches at
                                                    work span no more epochs; epoch -1: none yet */
-    bool *unreadable;                           /* [images] */
+    bool *broken;                               /* [images] missing, or its bytes are no image */
     struct names complaints; int complaints_taken;
     pthread_t *threads; int thread_count;
 };
@@ -40,22 +41,22 @@ int loader_steps(int images, int batch, bool train)
     return train && images >= batch ? images / batch : (images - 1) / batch + 1;
 }
 
-static bool known_unreadable(struct loader *l, int image)
+static bool known_broken(struct loader *l, int image)
 {
     pthread_mutex_lock(&l->lock);
-    const bool known = l->unreadable[image];
+    const bool known = l->broken[image];
     pthread_mutex_unlock(&l->lock);
     return known;
 }
 
-/* A line that finds no memory is lost; the image is skipped all the same. */
-static void complain(struct loader *l, int image, const struct error *err)
+/* Keeps err, which says why an image is broken, as a complaint. */
+static bool complain(struct loader *l, int image, struct error *err)
 {
     pthread_mutex_lock(&l->lock);
-    if (!l->unreadable[image])
-        names_add(&l->complaints, err->text, NULL);
-    l->unreadable[image] = true;
+    const bool ok = l->broken[image] || names_add(&l->complaints, err->text, err);
+    l->broken[image] = ok;
     pthread_mutex_unlock(&l->lock);
+    return ok;
 }
 
 /* Reads a picture whole if the cache will keep it, else what sample_make takes of it with these random numbers. */
@@ -76,6 +77,24 @@ static bool read_picture(struct loader *l, const char *path, struct random rando
     return ok;
 }
 
+/* Reads again after a failure of the system, which may have passed. */
+static bool read_patiently(struct loader *l, const char *path, struct random random, struct picture *picture,
+                           struct error *err)
+{
+    struct error why = {0};
+    if (read_picture(l, path, random, picture, &why))
+        return true;
+    if (!why.content) {
+        nanosleep(&(struct timespec){ .tv_nsec = RETRY_MS * 1000000L }, NULL);
+        why = (struct error){0};
+        if (read_picture(l, path, random, picture, &why))
+            return true;
+    }
+    if (why.content)
+        return reject(err, "%s", why.text);
+    return fail(err, "%s (in two attempts; the image is not skipped, since its file may be good)", why.text);
+}
+
 /* The picture of an image, in *own or in the cache; NULL if it cannot be read. */
 static const struct picture *picture_of(struct loader *l, int image, struct random random, struct picture *own,
                                         struct error *err)
@@ -85,27 +104,28 @@ static const struct picture *picture_of(struct loader *l, int image, struct rand
     if (cached)
         return cached;
     char *path = path_join(l->config.data->img_path, l->config.dataset->images[image].file, err);
-    const bool ok = path && read_picture(l, path, random, own, err);
+    const bool ok = path && read_patiently(l, path, random, own, err);
     free(path);
     if (!ok)
         return NULL;
     return cache_keep(cache, image, own) ? cache_find(cache, image) : own;
 }
 
-/* The image at a place of the order, or in training the next one that can be read; its index or -1. */
+/* The image at a place of the order, or in training the next one that is not broken; its index or -1. */
 static int read_place(struct loader *l, const int *order, int place, struct random random, struct picture *own,
                       const struct picture **out, struct error *err)
 {
     for (int k = 0; k < l->images; k++) {
         const int image = order[(place + k) % l->images];
-        if (known_unreadable(l, image))
+        if (known_broken(l, image))
             continue;
         *out = picture_of(l, image, random, own, err);
         if (*out)
             return image;
-        if (!l->config.train)
+        if (!l->config.train || !err->content)
             return -1;
-        complain(l, image, err);
+        if (!complain(l, image, err))
+            return -1;
     }
     fail(err, "%s: not one of %d images can be read", l->config.data->img_path, l->images);
     return -1;
@@ -204,22 +224,24 @@ static bool start_threads(struct loader *l, struct error *err)
     l->threads = new_array((size_t)l->config.workers, sizeof *l->threads, err);
     if (!l->threads)
         return false;
-    for (; l->thread_count < l->config.workers; l->thread_count++)
-        if (pthread_create(&l->threads[l->thread_count], NULL, work, l) != 0)
-            return fail(err, "cannot start thread %d of the loader", l->thread_count + 1);
+    for (; l->thread_count < l->config.workers; l->thread_count++) {
+        const int why = pthread_create(&l->threads[l->thread_count], NULL, work, l);
+        if (why)
+            return fail(err, "thread %d of the loader cannot be started: %s", l->thread_count + 1, strerror(why));
+    }
     return true;
 }
 
 static bool reserve_all(struct loader *l, struct error *err)
 {
     const int n = l->config.batch < l->images ? l->config.batch : l->images;
-    l->unreadable = new_array((size_t)l->images, sizeof *l->unreadable, err);
+    l->broken = new_array((size_t)l->images, sizeof *l->broken, err);
     for (int i = 0; i < LOADER_AHEAD; i++) {
         l->orders[i] = (struct order){ -1, new_array((size_t)l->images, sizeof(int), err) };
         if (!l->orders[i].image || !batch_resize(&l->slots[i].batch, n, err))
             return false;
     }
-    return l->unreadable;
+    return l->broken;
 }
 
 struct loader *loader_open(const struct loader_config *config, struct error *err)
@@ -260,7 +282,7 @@ void loader_close(struct loader *l)
         free(l->orders[i].image);
     }
     free(l->threads);
-    free(l->unreadable);
+    free(l->broken);
     names_free(&l->complaints);
     pthread_cond_destroy(&l->ready);
     pthread_cond_destroy(&l->work);

@@ -6,15 +6,17 @@
  *    the odd rest is dropped unless it is all there is.  Place p of the epoch draws from (seed, epoch, p).  Epoch
  *    follows epoch without end.
  * 3. In testing, images come in their order, all of them, once.
- * 4. An unreadable image of a training set is replaced by the next readable one of the permutation; in testing it
- *    is an error.
+ * 4. An image of a training set that is missing or broken is replaced by the next good one of the permutation; in
+ *    testing it is an error.  If the system fails to read an image (I/O, memory, limits), the loader reads it again
+ *    after RETRY_MS; a second failure is an error that names the image: which images are replaced depends on the data
+ *    alone.
  * 5. Batches are delivered in order; LOADER_AHEAD of them exist, the one lent out included, and are used again. */
 #ifndef DATA_LOADER_H
 #define DATA_LOADER_H
 #include "data/cache.h"
 #include "data/sample.h"
 
-enum { LOADER_AHEAD = 3 };
+enum { LOADER_AHEAD = 3, RETRY_MS = 200 };
 
 struct loader_config {                          /* all borrowed until loader_close */
     const struct dataset *dataset;
@@ -36,7 +38,7 @@ void loader_close(struct loader *);             /* at any time; NULL is fine */
 /* *batch is lent until the next call; NULL when testing has seen all.  After a failure only loader_close. */
 bool loader_next(struct loader *, const struct batch **batch, struct error *);
 
-/* Takes the oldest line not yet taken about an image that cannot be read; false if there is none.  An image has one
- * line in the life of a loader. */
+/* Takes the oldest line not yet taken about an image that is missing or broken; false if there is none.  An image has
+ * one line in the life of a loader. */
 bool loader_complaint(struct loader *, struct error *line);
 #endif

@@ -8,10 +8,10 @@
 bool picture_allowed(int width, int height, struct error *err)
 {
     if (width < 1 || height < 1)
-        return fail(err, "an image of %d x %d pixels is empty", width, height);
+        return reject(err, "an image of %d x %d pixels is empty", width, height);
     return (width <= PICTURE_SIDE && height <= PICTURE_SIDE && (int64_t)width * height <= PICTURE_PIXELS)
-        || fail(err, "an image of %d x %d pixels is too large: at most %d million pixels, %d per side", width, height,
-                PICTURE_PIXELS / 1000000, PICTURE_SIDE);
+        || reject(err, "an image of %d x %d pixels is too large: at most %d million pixels, %d per side", width,
+                  height, PICTURE_PIXELS / 1000000, PICTURE_SIDE);
 }
 
 bool picture_new(struct picture *picture, int width, int height, struct error *err)
@@ -37,7 +37,8 @@ void picture_free(struct picture *picture)
 bool picture_room(struct picture *picture, int width, int height, const char *name, struct error *err)
 {
     struct error why;
-    return picture_new(picture, width, height, &why) || fail(err, "%s: %s", name, why.text);
+    return picture_new(picture, width, height, &why)
+        || (why.content ? reject : fail)(err, "%s: %s", name, why.text);
 }
 
 /* Exif counts: 2 mirrored, 3 turned by half, 4 upside down, 5..8 the same with rows and columns exchanged.  The pixel

@@ -31,7 +31,8 @@ struct region { int left, top, right, bottom, halved; };
 bool picture_new(struct picture *, int width, int height, struct error *);
 void picture_free(struct picture *);
 
-/* The format is told from the content.  On failure the picture is {0}.  name stands in the errors. */
+/* The format is told from the content.  On failure the picture is {0}.  name stands in the errors; reject() if the file
+ * is missing or broken, or of another format.  This holds for all readers below. */
 bool picture_read(struct picture *, const char *path, struct error *);
 bool picture_decode(struct picture *, const void *p, size_t size, const char *name, struct error *);
 

@@ -35,8 +35,11 @@ static void on_error(j_common_ptr jpeg)
     struct reader *r = jpeg->client_data;
     char text[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, text);
-    if (!r->all_rows)
-        fail(r->err, "%s: JPEG: %s", r->name, text);
+    if (jpeg->err->msg_code == JERR_OUT_OF_MEMORY) {
+        r->all_rows = false;
+        fail(r->err, "%s: out of memory", r->name);
+    } else if (!r->all_rows)
+        reject(r->err, "%s: JPEG: %s", r->name, text);
     longjmp(r->failed, 1);
 }
 
@@ -51,7 +54,7 @@ static void on_progress(j_common_ptr jpeg)
 {
     struct reader *r = jpeg->client_data;
     if (r->jpeg.input_scan_number > MAX_SCANS) {
-        fail(r->err, "%s: JPEG: more than %d scans", r->name, MAX_SCANS);
+        reject(r->err, "%s: JPEG: more than %d scans", r->name, MAX_SCANS);
         longjmp(r->failed, 1);
     }
 }
@@ -174,8 +177,8 @@ bool jpeg_allowed(int width, int height, size_t bytes, const char *name, struct 
 {
     const uint64_t pixels = (uint64_t)width * (uint64_t)height;
     return pixels <= SMALL || pixels / 512 <= bytes
-        || fail(err, "%s: JPEG: %d x %d pixels in %zu bytes: truncated, or made to exhaust memory", name, width, height,
-                bytes);
+        || reject(err, "%s: JPEG: %d x %d pixels in %zu bytes: truncated, or made to exhaust memory", name, width,
+                  height, bytes);
 }
 
 static bool read_picture(struct reader *r, struct picture *picture, const struct region *region, struct bytes file)
@@ -191,9 +194,10 @@ static bool read_picture(struct reader *r, struct picture *picture, const struct
     r->jpeg.scale_num = 1;
     r->jpeg.scale_denom = 1u << (region ? region->halved : 0);
     jpeg_calc_output_dimensions(&r->jpeg);
-    if (!picture_room(picture, (int)jpeg->output_width, (int)jpeg->output_height, r->name, r->err)
-        || !(r->row = new_array(jpeg->image_width, 4, r->err)))
+    if (!picture_room(picture, (int)jpeg->output_width, (int)jpeg->output_height, r->name, r->err))
         return false;
+    if (!(r->row = new_array(jpeg->image_width, 4, NULL)))
+        return fail(r->err, "%s: out of memory", r->name);
     if (region && region->halved > 0) {
         picture->halved = region->halved;
         picture->whole_width = (int)jpeg->image_width;

@@ -14,6 +14,7 @@ struct reader {
     struct bytes file;
     size_t at;
     png_bytep *rows;
+    bool no_memory;                                     /* an allocation has failed, whatever libpng makes of it */
     const char *name;
     struct error *err;
 };
@@ -21,7 +22,8 @@ struct reader {
 static void on_error(png_structp png, png_const_charp text)
 {
     const struct reader *r = png_get_error_ptr(png);
-    fail(r->err, "%s: PNG: %s", r->name, text);
+    if (!r->no_memory)
+        reject(r->err, "%s: PNG: %s", r->name, text);
     png_longjmp(png, 1);
 }
 
@@ -39,11 +41,32 @@ static void on_read(png_structp png, png_bytep to, size_t n)
     r->at += n;
 }
 
+static png_voidp on_malloc(png_structp png, png_alloc_size_t size)
+{
+    struct reader *r = png_get_mem_ptr(png);
+    void *p = malloc(size);
+    r->no_memory |= !p;
+    return p;
+}
+
+static void on_free(png_structp png, png_voidp p)
+{
+    (void)png;
+    free(p);
+}
+
 static bool reader_new(struct reader *r)
 {
-    r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r, on_error, on_warning);
+    r->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, r, on_error, on_warning, r, on_malloc, on_free);
     r->info = r->png ? png_create_info_struct(r->png) : NULL;
-    return r->info || fail(r->err, "%s: out of memory", r->name);
+    r->no_memory |= !r->info;
+    return r->info;
+}
+
+/* libpng skips some chunks that it has no memory for. */
+static bool has_memory(const struct reader *r)
+{
+    return !r->no_memory || fail(r->err, "%s: out of memory", r->name);
 }
 
 static void reader_end(struct reader *r)
@@ -82,7 +105,7 @@ static bool read_head(struct reader *r, struct picture_head *head)
 static bool head(struct picture_head *out, struct bytes file, const char *name, struct error *err)
 {
     struct reader r = { .file = file, .name = name, .err = err };
-    const bool ok = reader_new(&r) && read_head(&r, out);
+    const bool read = reader_new(&r) && read_head(&r, out), ok = has_memory(&r) && read;
     reader_end(&r);
     return ok;
 }
@@ -108,9 +131,12 @@ static bool read_picture(struct reader *r, struct picture *picture)
     /* Deflate makes of a byte 1032 at most, so that a small file cannot ask for much memory. */
     if (png_get_rowbytes(r->png, r->info) * height / 1032 > r->file.size)
         png_error(r->png, "truncated");
-    if (!picture_room(picture, (int)width, (int)height, r->name, r->err)
-        || !(r->rows = new_array(height, sizeof *r->rows, r->err)))
+    if (!picture_room(picture, (int)width, (int)height, r->name, r->err))
         return false;
+    if (!(r->rows = new_array(height, sizeof *r->rows, NULL))) {
+        r->no_memory = true;
+        return false;
+    }
     for (size_t y = 0; y < height; y++)
         r->rows[y] = picture->p + y * width * 3;
     ask_for_bgr(r);
@@ -124,7 +150,7 @@ static bool decode(struct picture *picture, int *orientation, const struct regio
 {
     struct reader r = { .file = file, .name = name, .err = err };
     (void)region;
-    const bool ok = reader_new(&r) && read_picture(&r, picture);
+    const bool read = reader_new(&r) && read_picture(&r, picture), ok = has_memory(&r) && read;
     if (ok)
         *orientation = orientation_of(&r);
     reader_end(&r);

@@ -58,7 +58,7 @@ const struct picture_format *picture_format_of(struct bytes start, const char *n
     for (size_t i = sizeof foreign / sizeof *foreign; i-- > 0; )
         if (begins(start, foreign[i].at, foreign[i].magic))
             message = foreign[i].message;
-    fail(err, "%s: %s", name, message);
+    reject(err, "%s: %s", name, message);
     return NULL;
 }
 
@@ -73,7 +73,7 @@ static bool measure(struct bytes head, struct bytes tail, size_t bytes, const ch
     if (!format || !format->head(&size, head, name, err))
         return false;
     if (!picture_allowed(size.width, size.height, &why))
-        return fail(err, "%s: %s", name, why.text);
+        return reject(err, "%s: %s", name, why.text);
     if (format == &picture_jpeg && !jpeg_allowed(size.width, size.height, bytes, name, err))
         return false;
     *ending = format->ending(tail, tail.size == bytes, &size.orientation);
@@ -114,7 +114,7 @@ static bool probe_whole(const char *path, struct picture_probe *out, struct erro
     struct bytes file;
     enum picture_ending ending;
     const bool ok = file_read(&file, path, err) && measure(file, file, file.size, path, out, &ending, err)
-                 && (out->complete || begins(file, 0, picture_jpeg.magic) || fail(err, "%s: PNG: truncated", path));
+                 && (out->complete || begins(file, 0, picture_jpeg.magic) || reject(err, "%s: PNG: truncated", path));
     bytes_free(&file);
     return ok;
 }

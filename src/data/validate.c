@@ -8,11 +8,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* ---- images ---- */
 
-struct looked { struct picture_probe probe; char *problem; };   /* problem: why it cannot be read; owned */
+struct looked { struct picture_probe probe; bool ok, content; char *why; };     /* !ok: why, unless there is no memory;
+                                                                                  * content as in struct error; owned */
 struct looking { const struct dataset *set; const struct validation *v; struct looked *images; };
 
 static bool look(const char *path, bool decode, struct picture_probe *probe, struct error *err)
@@ -30,9 +30,11 @@ static void look_at(const void *job, int i)
 {
     const struct looking *l = job;
     struct error why = {0};
+    struct looked *image = &l->images[i];
     char *path = path_join(l->v->config->img_path, l->set->images[i].file, &why);
-    if (!path || !look(path, l->v->decode, &l->images[i].probe, &why))
-        l->images[i].problem = new_text(why.text, NULL);
+    image->ok = path && look(path, l->v->decode, &image->probe, &why);
+    image->content = why.content;
+    image->why = image->ok ? NULL : new_text(why.text, NULL);
     free(path);
 }
 
@@ -46,6 +48,23 @@ static void measure(struct dataset *set, int i, struct picture_probe probe)
         dataset_note_border(set, &set->annotations[image->first + k]);
 }
 
+/* Takes what was seen of image i; fails if it is not known whether the image can be read. */
+static bool take_look(struct dataset *set, const struct validation *v, int i, const struct looked *image,
+                      struct error *err)
+{
+    if (image->ok)
+        measure(set, i, image->probe);
+    else if (!image->why)
+        return fail(err, "%s: out of memory", set->images[i].file);
+    else if (!image->content)
+        return fail(err, "%s", image->why);
+    else if (v->use == USE_SCORING)
+        dataset_problem(set, "%s", image->why);
+    else
+        dataset_note(set, NOTE_NO_IMAGE, "%s", image->why);
+    return true;
+}
+
 /* Takes the size of every image, and tells those that cannot be read: readable[images] is set. */
 static bool read_images(struct dataset *set, const struct validation *v, bool *readable, struct error *err)
 {
@@ -54,19 +73,14 @@ static bool read_images(struct dataset *set, const struct validation *v, bool *r
         return false;
     team_for(&(struct team){ v->threads }, set->image_count, look_at, &job);
     dataset_forget_note(set, NOTE_NO_IMAGE);            /* told by the reader; it is told here once, with the rest */
+    bool ok = true;
     for (int i = 0; i < set->image_count; i++) {
-        const struct looked *image = &job.images[i];
-        readable[i] = !image->problem;
-        if (readable[i])
-            measure(set, i, image->probe);
-        else if (v->use == USE_SCORING)
-            dataset_problem(set, "%s", image->problem);
-        else
-            dataset_note(set, NOTE_NO_IMAGE, "%s", image->problem);
-        free(image->problem);
+        readable[i] = job.images[i].ok;
+        ok = ok && take_look(set, v, i, &job.images[i], err);
+        free(job.images[i].why);
     }
     free(job.images);
-    return true;
+    return ok;
 }
 
 /* ---- boxes ---- */
@@ -209,7 +223,7 @@ bool dataset_validate(struct dataset *set, const struct validation *v, struct er
 
 /* ---- images of two sets ---- */
 
-struct file_key { off_t size; const char *name; };
+struct file_key { int64_t size; const char *name; };
 
 static int by_key(const void *p, const void *q)
 {
@@ -217,31 +231,34 @@ static int by_key(const void *p, const void *q)
     return a->size != b->size ? (a->size < b->size ? -1 : 1) : strcmp(a->name, b->name);
 }
 
-static bool key_of(struct file_key *key, const char *folder, const char *file)
+static enum path_kind key_of(struct file_key *key, const char *folder, const char *file, struct error *err)
 {
-    struct stat info;
-    char *path = path_join(folder, file, NULL);
-    const bool there = path && stat(path, &info) == 0;
-    *key = (struct file_key){ there ? info.st_size : 0, path_name(file) };
+    char *path = path_join(folder, file, err);
+    *key = (struct file_key){ .name = path_name(file) };
+    const enum path_kind kind = path ? path_size(path, &key->size, err) : PATH_ERROR;
     free(path);
-    return there;
+    return kind;
 }
 
 bool dataset_note_shared(struct dataset *training, const char *folder, const struct dataset *validation,
                          const char *validation_folder, struct error *err)
 {
     struct file_key *keys = new_array((size_t)validation->image_count, sizeof *keys, err), key;
+    enum path_kind kind = keys ? PATH_ABSENT : PATH_ERROR;
     size_t count = 0;
-    if (!keys)
-        return false;
-    for (int i = 0; i < validation->image_count; i++)
-        count += key_of(&keys[count], validation_folder, validation->images[i].file);
-    qsort(keys, count, sizeof *keys, by_key);
-    for (int i = 0; i < training->image_count; i++)
-        if (key_of(&key, folder, training->images[i].file) && bsearch(&key, keys, count, sizeof *keys, by_key))
+    for (int i = 0; kind && i < validation->image_count; i++) {
+        kind = key_of(&keys[count], validation_folder, validation->images[i].file, err);
+        count += kind == PATH_FILE;
+    }
+    if (kind)
+        qsort(keys, count, sizeof *keys, by_key);
+    for (int i = 0; kind && i < training->image_count; i++) {
+        kind = key_of(&key, folder, training->images[i].file, err);
+        if (kind == PATH_FILE && bsearch(&key, keys, count, sizeof *keys, by_key))
             dataset_note(training, NOTE_BOTH_SETS, "%s", training->images[i].file);
+    }
     free(keys);
-    return true;
+    return kind != PATH_ERROR;
 }
 
 /* ---- the digest ---- */
@@ -250,7 +267,7 @@ static uint64_t hash_text(uint64_t hash, const char *text) { return hash_bytes(h
 
 static uint64_t hash_number(uint64_t hash, double v) { return hash_bytes(hash, &v, sizeof v); }
 
-uint64_t dataset_digest(const struct dataset *set, const char *folder)
+bool dataset_digest(uint64_t *digest, const struct dataset *set, const char *folder, struct error *err)
 {
     uint64_t hash = HASH_START;
     for (int i = 0; i < set->category_count; i++)
@@ -258,7 +275,8 @@ uint64_t dataset_digest(const struct dataset *set, const char *folder)
     for (int i = 0; i < set->image_count; i++) {
         const struct image *image = &set->images[i];
         struct file_key key;
-        key_of(&key, folder, image->file);
+        if (!key_of(&key, folder, image->file, err))
+            return false;
         hash = hash_text(hash, image->file);
         hash = hash_number(hash_number(hash_number(hash, image->width), image->height), (double)key.size);
     }
@@ -267,7 +285,8 @@ uint64_t dataset_digest(const struct dataset *set, const char *folder)
         hash = hash_number(hash_number(hash_number(hash, a->image), a->category), 2 * a->crowd + a->ignore);
         hash = hash_number(hash_bytes(hash, a->box, sizeof a->box), a->area);
     }
-    return hash;
+    *digest = hash;
+    return true;
 }
 
 /* ---- what was read ---- */

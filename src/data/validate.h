@@ -19,7 +19,8 @@ struct validation {
 };
 
 /* Errors: no image; unless the set is converted, no box that can be learned or scored, or most boxes outside of their
- * images; in scoring, an image that cannot be read.  fail() if the set has a problem. */
+ * images; in scoring, an image that is missing or broken.  fail() if the set has a problem, and if the system fails to
+ * read an image. */
 bool dataset_validate(struct dataset *, const struct validation *, struct error *);
 
 /* Notes the images of a training set that the validation set has, too: files of equal base name and size. */
@@ -27,8 +28,8 @@ bool dataset_note_shared(struct dataset *training, const char *folder, const str
                          const char *validation_folder, struct error *);
 
 /* A digest of what training takes from a set: names, sizes in pixels and bytes of the images, categories and boxes, in
- * their order; not of the folder's name.  Equal for a set that was moved. */
-uint64_t dataset_digest(const struct dataset *, const char *folder);
+ * their order; not of the folder's name.  Equal for a set that was moved.  A missing image counts 0 bytes. */
+bool dataset_digest(uint64_t *, const struct dataset *, const char *folder, struct error *);
 
 /* Adds "section: 160 images, 3 without a box; 217 boxes, cat 120, dog 97", and a line of box sizes at the input size.
  * label as above. */

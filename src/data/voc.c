@@ -26,35 +26,35 @@ static bool add_box(struct dataset_builder *b, const struct dataset_source *sour
     return true;
 }
 
-/* Whether file, unlike own, is the image of another annotation file. */
-static bool is_of_another(const struct dataset_source *source, const char *file, const char *own)
+/* PATH_FILE if file, unlike own, is the image of another annotation file. */
+static enum path_kind find_other(const struct dataset_source *source, const char *file, const char *own,
+                                 struct error *err)
 {
     char stem[256];
     const char *name = path_name(file);
     snprintf(stem, sizeof stem, "%.*s", path_stem(name), name);
-    char *path = strcmp(file, own) != 0 ? stem_path(source->ann_path, stem, ".xml", NULL) : NULL;
-    const bool found = path && file_exists(path);
-    free(path);
-    return found;
+    return strcmp(file, own) != 0 ? stem_kind(source->ann_path, stem, ".xml", err) : PATH_ABSENT;
 }
 
 /* The name of the image, whether there is such a file or not. */
 static char *image_of(struct dataset_builder *b, const struct dataset_source *source, const char *stem,
                       const char *filename, const char *path, struct error *err)
 {
-    char *own = find_image(source, stem, err);
-    char *named = *filename ? name_in_folder(source->img_path, filename, err) : stem_path("", stem, ".jpg", err);
-    char *place = named ? path_join(source->img_path, named, err) : NULL;
-    const bool exists = place && file_exists(place), stale = own && exists && is_of_another(source, named, own);
-    if (stale)
+    char *own, *named = NULL;
+    enum path_kind there = PATH_ERROR, other = PATH_ABSENT;
+    if (find_image(&own, source, stem, err))
+        named = *filename ? name_in_folder(source->img_path, filename, err) : stem_path("", stem, ".jpg", err);
+    if (named)
+        there = stem_kind(source->img_path, named, "", err);
+    if (own && there == PATH_FILE)
+        other = find_other(source, named, own, err);
+    if (other == PATH_FILE)
         dataset_note(&b->set, NOTE_STALE_NAME, "%s: %s", path, filename);
-    if (own && (stale || !exists)) {
+    const bool known = there && other, use_own = own && (other == PATH_FILE || there != PATH_FILE);
+    free(known && use_own ? named : own);
+    if (!known)
         free(named);
-        named = own;
-    } else
-        free(own);
-    free(place);
-    return named;
+    return !known ? NULL : use_own ? own : named;
 }
 
 /* false: the file is a problem. */
@@ -78,8 +78,9 @@ static bool read_image(struct dataset_builder *b, const struct dataset_source *s
     if (ok && open_file(&voc, path, &b->set)) {
         file = image_of(b, source, stem, voc.file, path, err);
         ok = file && build_image(b, id, file, voc.width, voc.height, err);
-        const struct image_size size = ok ? measure_image(b, source, file) : (struct image_size){0};
-        if (size.width)
+        struct image_size size = {0};
+        ok = ok && measure_image(&size, b, source, file, err);
+        if (ok && size.width)
             dataset_measure(&b->set, b->set.image_count - 1, size.width, size.height, true);
     }
     for (int i = 0; ok && i < voc.count; i++)
@@ -156,7 +157,7 @@ bool voc_classes(struct names *classes, const char *folder, struct error *err)
     const struct stem_folder folders[2] = { { folder, suffix } };
     struct class_set set = {0};
     const bool ok = each_stem(&set.builder, &source, folders, collect_classes, err)
-                 && (set.names.count || dataset_sound(&set.builder.set, folder, err));
+                 && dataset_sound(&set.builder.set, folder, err);       /* a file that was not read may have more */
     build_free(&set.builder);
     sort_classes(&set);
     if (!ok)

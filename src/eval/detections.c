@@ -330,7 +330,8 @@ static bool read_list(struct detections *out, const char *path, const struct dat
 bool detections_read(struct detections *out, const char *path, const struct dataset *truth, struct error *err)
 {
     *out = (struct detections){0};
-    const bool ok = folder_exists(path) ? read_folder(out, path, truth, err) : read_list(out, path, truth, err);
+    const enum path_kind kind = path_kind(path, err);
+    const bool ok = kind && (kind == PATH_FOLDER ? read_folder : read_list)(out, path, truth, err);
     if (!ok)
         detections_free(out);
     return ok;
@@ -358,6 +359,6 @@ static bool write_list(const struct detections *d, const char *path, const struc
 
 bool detections_write(const struct detections *d, const char *path, const struct dataset *truth, struct error *err)
 {
-    return folder_exists(path) || ends_in(path, "/") ? write_folder(d, path, truth, err)
-                                                     : write_list(d, path, truth, err);
+    const enum path_kind kind = path_kind(path, err);
+    return kind && (kind == PATH_FOLDER || ends_in(path, "/") ? write_folder : write_list)(d, path, truth, err);
 }

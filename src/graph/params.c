@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,17 @@ void params_start(const struct params *params, uint64_t seed)
 {
     for (int i = 0; i < params->count; i++)
         fill(&params->list[i], seed, params->value);
+}
+
+const struct param *params_find_nonfinite(const struct params *params, const real *array, ptrdiff_t length)
+{
+    for (int i = 0; i < params->count; i++) {
+        const struct param *p = &params->list[i];
+        for (ptrdiff_t k = p->offset; k < p->offset + p->count && k < length; k++)
+            if (!isfinite(array[k]))
+                return p;
+    }
+    return NULL;
 }
 
 int param_dims(const struct param *p, size_t dims[4])

@@ -53,6 +53,10 @@ bool params_layout(struct params *, const char *const *freeze, int freeze_count,
 /* Fills value by each tensor's `init`, with random numbers of (seed, name). */
 void params_start(const struct params *, uint64_t seed);
 
+/* The first tensor with an element that is not finite in an array whose first `length` numbers are laid out as value;
+ * NULL: there is none. */
+const struct param *params_find_nonfinite(const struct params *, const real *array, ptrdiff_t length);
+
 /* The dimensions of the tensor in files, and how many: none, [c], [n, c], [n, 1, c] or, for a convolution's weight,
  * [n, c, h, w]. */
 int param_dims(const struct param *, size_t dims[4]);

@@ -3,11 +3,56 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 enum { HEADER_MAX = 1 << 24 };                  /* bytes of JSON; thousands of tensors take one of them */
-static const char metadata_name[] = "__metadata__";
+static const char metadata_name[] = "__metadata__", checksum_name[] = "nanodet.crc32";
+
+/* ---- the checksum ---- */
+
+static unsigned long add_text(unsigned long crc, const char *text)
+{
+    return crc32_z(crc, (const unsigned char *)text, strlen(text) + 1);
+}
+
+static unsigned long tensor_crc(const struct tensor *t)
+{
+    unsigned long crc = add_text(add_text(0, t->name), dtype_name(t->dtype));
+    for (int i = 0; i < t->rank; i++) {
+        char digits[24];
+        snprintf(digits, sizeof digits, "%zu", t->dims[i]);
+        crc = add_text(crc, digits);
+    }
+    return tensor_bytes(t) ? crc32_z(crc, t->data, tensor_bytes(t)) : crc;
+}
+
+struct checksum { char digits[9]; };
+
+static struct checksum checksum_of(const struct tensors *t)
+{
+    struct checksum sum;
+    unsigned long total = 0;
+    for (int i = 0; i < t->metadata_count; i++)
+        if (strcmp(t->metadata[i].key, checksum_name) != 0)
+            total += add_text(add_text(0, t->metadata[i].key), t->metadata[i].value);
+    for (int i = 0; i < t->count; i++)
+        total += tensor_crc(&t->list[i]);
+    snprintf(sum.digits, sizeof sum.digits, "%08lx", total & 0xffffffff);
+    return sum;
+}
+
+static bool verify(const struct tensors *t, const char *path, struct error *err)
+{
+    const char *written = tensors_metadata(t, checksum_name);
+    return !written || strcmp(written, checksum_of(t).digits) == 0
+        || reject(err, "%s: is damaged: its content does not have the checksum that was written with it; take another "
+                  "copy of the file", path);
+}
+
+/* ---- reading ---- */
 
 bool safetensors_recognises(struct bytes file)
 {
@@ -87,7 +132,7 @@ bool safetensors_index(struct tensors *out, struct bytes file, const char *path,
         ok = strcmp(t->string, metadata_name) == 0 ? index_metadata(out, t, path, err)
                                                    : index_tensor(out, t, data, path, err);
     cJSON_Delete(json);
-    return ok && check_places(out, data, path, err) && tensors_index(out, path, err);
+    return ok && check_places(out, data, path, err) && tensors_index(out, path, err) && verify(out, path, err);
 }
 
 bool safetensors_read(struct tensors *out, const char *path, struct error *err)
@@ -95,6 +140,8 @@ bool safetensors_read(struct tensors *out, const char *path, struct error *err)
     *out = (struct tensors){0};
     return file_read(&out->file, path, err) && safetensors_index(out, out->file, path, err);
 }
+
+/* ---- writing ---- */
 
 static bool put_tensor(cJSON *header, const struct tensor *t, size_t begin)
 {
@@ -112,10 +159,11 @@ static bool put_tensor(cJSON *header, const struct tensor *t, size_t begin)
 static bool header_text(struct text *out, const struct tensors *t, size_t *size, struct error *err)
 {
     cJSON *header = cJSON_CreateObject();
-    cJSON *metadata = t->metadata_count ? cJSON_AddObjectToObject(header, metadata_name) : NULL;
-    bool ok = header != NULL;
+    cJSON *metadata = cJSON_AddObjectToObject(header, metadata_name);
+    bool ok = cJSON_AddStringToObject(metadata, checksum_name, checksum_of(t).digits);
     for (int i = 0; i < t->metadata_count; i++)
-        ok = cJSON_AddStringToObject(metadata, t->metadata[i].key, t->metadata[i].value) && ok;
+        if (strcmp(t->metadata[i].key, checksum_name) != 0)
+            ok = cJSON_AddStringToObject(metadata, t->metadata[i].key, t->metadata[i].value) && ok;
     *size = 0;
     for (int i = 0; ok && i < t->count; i++)
         ok = put_tensor(header, &t->list[i], *size) && add_size(*size, tensor_bytes(&t->list[i]), size);

@@ -9,7 +9,6 @@
 #include "model/fold.h"
 #include "model/match.h"
 #include "model/weights.h"
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,13 +127,8 @@ static bool judge(const struct model *model, const char *path, enum load_for pur
 
 static bool all_finite(const struct params *params, const real *array, const char *path, struct error *err)
 {
-    for (int i = 0; i < params->count; i++) {
-        const struct param *p = &params->list[i];
-        for (ptrdiff_t k = p->offset; k < p->offset + p->count; k++)
-            if (!isfinite(array[k]))
-                return fail(err, "%s: %s holds a number that is not finite", path, p->name);
-    }
-    return true;
+    const struct param *p = params_find_nonfinite(params, array, params->total);
+    return !p || fail(err, "%s: %s holds a number that is not finite", path, p->name);
 }
 
 /* ---- loading ---- */
@@ -258,7 +252,8 @@ bool model_initialise(struct model *model, const char *weights, struct names *no
     model_start(model);
     if (!*file)
         return model_pretrain(model, values, notes, err);
-    if (!weights && !file_exists(file))
-        return fail(err, "%s: no such file: %s", config_place(model->config, "schedule.load_model").s, file);
+    const enum path_kind kind = weights ? PATH_FILE : path_kind(file, err);
+    if (kind != PATH_FILE)
+        return kind && fail(err, "%s: no such file: %s", config_place(model->config, "schedule.load_model").s, file);
     return model_load(model, file, LOAD_TO_TRAIN, values, notes, err);
 }

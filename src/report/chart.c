@@ -64,7 +64,8 @@ static bool place_rows(struct table *t, struct error *err)
 
 static bool table_read(struct table *t, const char *path, struct error *err)
 {
-    return !file_exists(path) || (csv_read(&t->csv, path, err) && place_rows(t, err));
+    const enum path_kind kind = path_kind(path, err);
+    return kind && (kind != PATH_FILE || (csv_read(&t->csv, path, err) && place_rows(t, err)));
 }
 
 static void table_free(struct table *t)

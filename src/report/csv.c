@@ -173,8 +173,9 @@ bool csv_cut_after(const char *path, const char *column, double value, struct er
     struct csv t = {0};
     struct bytes file;
     struct text kept = {0};
-    if (!file_exists(path))
-        return true;
+    const enum path_kind kind = path_kind(path, err);
+    if (kind != PATH_FILE)
+        return kind != PATH_ERROR;
     if (!file_read(&file, path, err))
         return false;
     if (!memchr(file.p, '\n', file.size)) {

@@ -1,6 +1,7 @@
 #include "train/checkpoint.h"
 
 #include "base/memory.h"
+#include "base/table.h"
 #include "interop/safetensors.h"
 #include "model/file_config.h"
 #include "model/weights.h"
@@ -22,16 +23,32 @@ static bool trained_part(const struct params *all, struct params *part, struct e
     return part->list != NULL;
 }
 
-/* The arrays of a checkpoint; array NULL: this optimizer has none. */
-struct section { const char *prefix; const struct params *params; float *array; };
+/* The arrays of a checkpoint, of so many numbers; array NULL: this optimizer has none. */
+struct section { const char *prefix; const struct params *params; float *array; ptrdiff_t length; };
 enum { SECTIONS = 4 };
 
 static void sections_of(const struct optimizer *o, const struct params *trained, struct section out[SECTIONS])
 {
-    out[0] = (struct section){ "", o->params, o->params->value };
-    out[1] = (struct section){ "ema.", o->params, o->average };
-    out[2] = (struct section){ "moment1.", trained, o->moment1 };
-    out[3] = (struct section){ "moment2.", trained, o->moment2 };
+    const struct params *all = o->params;
+    out[0] = (struct section){ "", all, all->value, all->total };
+    out[1] = (struct section){ "ema.", all, o->average, all->total };
+    out[2] = (struct section){ "moment1.", trained, o->moment1, all->trained };
+    out[3] = (struct section){ "moment2.", trained, o->moment2, all->trained };
+}
+
+static bool all_finite(const char *path, const struct optimizer *o, struct error *err)
+{
+    struct section sections[SECTIONS];
+    bool ok = true;
+    sections_of(o, o->params, sections);
+    for (int i = 0; ok && i < SECTIONS; i++) {
+        const struct section *s = &sections[i];
+        const struct param *p = s->array ? params_find_nonfinite(o->params, s->array, s->length) : NULL;
+        ok = !p || fail(err, "after %ld steps %s%s has an element that is not finite: %s is not written, a former one "
+                        "stays; try a lower schedule.optimizer.lr, a longer schedule.warmup or grad_clip", o->step,
+                        s->prefix, p->name, path);
+    }
+    return ok;
 }
 
 static bool give_all(const struct optimizer *o, struct tensors *t, struct error *err)
@@ -83,10 +100,13 @@ static bool take_all(const struct optimizer *o, const struct tensors *t, const c
 /* ---- numbers ---- */
 
 enum { STEP, UPDATES, EPOCH, BATCH, IMAGES, BEST, BEST_EPOCH, NUMBERS };
-static const struct { const char *name; double min, max; } numbers[NUMBERS] = {
-    [STEP]  = { "step", 0, 1e15 },      [UPDATES] = { "updates", 0, 1e15 }, [EPOCH] = { "epoch", 0, INT_MAX - 1 },
-    [BATCH] = { "batch", 0, INT_MAX },  [IMAGES] = { "images", 1, INT_MAX },
-    [BEST]  = { "best", -1, 1 },        [BEST_EPOCH] = { "best_epoch", 0, INT_MAX } };
+static const struct number { const char *name; double min, max; bool real; } numbers[] = {
+    [STEP]    = { "step", 0, 1e15, false },         [UPDATES] = { "updates", 0, 1e15, false },
+    [EPOCH]   = { "epoch", 0, INT_MAX - 1, false }, [BATCH] = { "batch", 0, INT_MAX, false },
+    [IMAGES]  = { "images", 1, INT_MAX, false },    [BEST_EPOCH] = { "best_epoch", 0, INT_MAX, false },
+    [BEST]    = { "best", -1, 1, true },
+    [NUMBERS] = { "score", -1, 1, true },           /* of the best model */
+    {0} };
 
 static const char *const digests[2] = { "data.train", "data.val" };      /* as 16 hexadecimal digits */
 
@@ -102,12 +122,15 @@ static bool give_digests(const struct standing *s, struct tensors *t, struct err
 }
 
 /* Files of older versions have none. */
-static void take_digests(struct standing *s, const struct tensors *t)
+static bool take_digests(struct standing *s, const struct tensors *t, const char *path, struct error *err)
 {
     for (int i = 0; i < 2; i++) {
         const char *digits = tensors_metadata(t, digests[i]);
+        if (digits && (strlen(digits) != 16 || strspn(digits, "0123456789abcdef") != 16))
+            return reject(err, "%s: metadata '%s' is '%.40s', not 16 hexadecimal digits", path, digests[i], digits);
         s->data[i] = digits ? strtoull(digits, NULL, 16) : 0;
     }
+    return true;
 }
 
 static bool give_numbers(const struct optimizer *o, const struct standing *s, struct tensors *t, struct error *err)
@@ -130,13 +153,33 @@ static bool give_numbers(const struct optimizer *o, const struct standing *s, st
     return ok;
 }
 
-static bool read_number(const char **text, double min, double max, double *out)
+/* Reads a number in plain decimal, without a sign or fraction unless it is real, and moves *text behind it. */
+static bool read_number(const char **text, const struct number *n, double *out)
 {
-    char *end;
-    *out = strtod(*text, &end);
-    const bool ok = end != *text && *out >= min && *out <= max;
+    const size_t length = strspn(*text, n->real ? "0123456789+-.e" : "0123456789");
+    const char *end = *text + length;
+    char *stop;
+    *out = strtod(*text, &stop);
     *text = end;
-    return ok;
+    return length > 0 && stop == end && *out >= n->min && *out <= n->max;
+}
+
+bool checkpoint_number(const char *name, const char *text, double *number, struct error *err)
+{
+    const struct number *n = find_row(name, numbers, sizeof *numbers);
+    const char *rest = text;
+    return (read_number(&rest, n, number) && !*rest)
+        || reject(err, "metadata '%s' is '%.40s', not a %s from %.0f to %.0f", name, text,
+                  n->real ? "number" : "whole number", n->min, n->max);
+}
+
+static bool take_rates(struct optimizer *o, const char *text)
+{
+    static const struct number rate = { "rate", -1e30, 1e30, true };
+    bool ok = text != NULL;
+    for (int i = 0; ok && i < o->rate_count; i++)
+        ok = (i == 0 || *text++ == ' ') && read_number(&text, &rate, &o->rates[i].now);
+    return ok && !*text;
 }
 
 static bool take_numbers(struct optimizer *o, struct standing *s, const struct tensors *t, const char *path,
@@ -145,21 +188,20 @@ static bool take_numbers(struct optimizer *o, struct standing *s, const struct t
     double v[NUMBERS];
     for (int i = 0; i < NUMBERS; i++) {
         const char *text = tensors_metadata(t, numbers[i].name);
-        if (!text || !read_number(&text, numbers[i].min, numbers[i].max, &v[i]) || *text)
-            return fail(err, "%s: no state of a training: metadata '%s' is missing or wrong", path, numbers[i].name);
+        struct error why;
+        if (!text)
+            return reject(err, "%s: no state of a training: metadata '%s' is missing", path, numbers[i].name);
+        if (!checkpoint_number(numbers[i].name, text, &v[i], &why))
+            return reject(err, "%s: no state of a training: %s", path, why.text);
     }
-    const char *rates = tensors_metadata(t, "rates");
-    bool ok = rates != NULL;
-    for (int i = 0; ok && i < o->rate_count; i++)
-        ok = read_number(&rates, -1e30, 1e30, &o->rates[i].now);
-    if (!ok || *rates)
-        return fail(err, "%s: metadata 'rates' does not hold %d numbers", path, o->rate_count);
+    if (!take_rates(o, tensors_metadata(t, "rates")))
+        return reject(err, "%s: metadata 'rates' does not hold %d numbers with a blank between them", path,
+                      o->rate_count);
     o->step = (long)v[STEP];
     o->updates = (long)v[UPDATES];
     o->epoch = (int)v[EPOCH];
     *s = (struct standing){ (int)v[BATCH], (int)v[IMAGES], v[BEST], (int)v[BEST_EPOCH], {0} };
-    take_digests(s, t);
-    return true;
+    return take_digests(s, t, path, err);
 }
 
 /* ---- files ---- */
@@ -168,8 +210,8 @@ bool checkpoint_write(const char *path, const struct optimizer *o, const struct 
                       struct error *err)
 {
     struct tensors t = {0};
-    const bool ok = give_numbers(o, s, &t, err) && give_digests(s, &t, err) && file_config_add(description, &t, err)
-                 && give_all(o, &t, err) && safetensors_write(path, &t, err);
+    const bool ok = all_finite(path, o, err) && give_numbers(o, s, &t, err) && give_digests(s, &t, err)
+                 && file_config_add(description, &t, err) && give_all(o, &t, err) && safetensors_write(path, &t, err);
     tensors_free(&t);
     return ok;
 }
@@ -190,8 +232,8 @@ bool checkpoint_write_best(const char *path, const struct optimizer *o, const st
     char epoch[20], score[40];
     snprintf(epoch, sizeof epoch, "%d", s->best_epoch);
     snprintf(score, sizeof score, "%.17g", s->best);
-    const bool ok = tensors_add_metadata(&t, "epoch", epoch, err) && tensors_add_metadata(&t, "score", score, err)
-                 && file_config_add(description, &t, err)
+    const bool ok = all_finite(path, o, err) && tensors_add_metadata(&t, "epoch", epoch, err)
+                 && tensors_add_metadata(&t, "score", score, err) && file_config_add(description, &t, err)
                  && weights_give(o->params, o->average ? o->average : o->params->value, "", &t, err)
                  && safetensors_write(path, &t, err);
     tensors_free(&t);

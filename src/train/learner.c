@@ -86,23 +86,14 @@ bool learner_forward(struct learner *l, const struct images *in, int epoch, stru
     return layer ? fail(err, "%s; the first layer whose output is not finite is %s", first.text, layer) : false;
 }
 
-/* A parameter whose gradient is not finite. */
-static const char *not_finite(const struct optimizer *o)
-{
-    for (int i = 0; i < o->params->count; i++) {
-        const struct param *p = &o->params->list[i];
-        for (ptrdiff_t j = 0; p->kind == PARAM_TRAINED && j < p->count; j++)
-            if (!isfinite(o->gradient[p->offset + j]))
-                return p->name;
-    }
-    return "?";
-}
-
 bool learner_update(struct learner *l, double *norm, struct error *err)
 {
-    *norm = optimizer_norm(&l->optimizer, &l->team);
-    if (!isfinite(*norm))
-        return fail(err, "the gradient of %s is not finite", not_finite(&l->optimizer));
+    const struct optimizer *o = &l->optimizer;
+    *norm = optimizer_norm(o, &l->team);
+    if (!isfinite(*norm)) {
+        const struct param *p = params_find_nonfinite(o->params, o->gradient, o->params->trained);
+        return fail(err, "the gradient of %s is not finite", p ? p->name : "?");
+    }
     optimizer_step(&l->optimizer, &l->team, *norm);
     l->batches = 0;
     return true;

@@ -166,7 +166,7 @@ static void log_files(struct record *r)
     struct text list = {0};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *path = path_join(r->config->save_dir, files[i], NULL);
-        if (path && file_exists(path))
+        if (path && path_kind(path, NULL) == PATH_FILE)
             text_add(&list, "%s%s", list.size ? ", " : "", files[i]);
         free(path);
     }

@@ -10,6 +10,7 @@
 #include "model/load.h"
 #include "train/advice.h"
 #include "train/save_dir.h"
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -277,8 +278,9 @@ static bool retire(const char *path, struct error *err)
 {
     struct text old = {0};
     text_add(&old, "%s.old", path);
-    const bool ok = text_ok(&old, err)
-                 && (!file_exists(path) || rename(path, old.s) == 0 || fail(err, "%s: cannot be renamed", path));
+    const enum path_kind kind = text_ok(&old, err) ? path_kind(path, err) : PATH_ERROR;
+    const bool ok = kind && (kind == PATH_ABSENT || rename(path, old.s) == 0
+                             || fail(err, "%s: cannot be renamed: %s", path, strerror(errno)));
     text_free(&old);
     return ok;
 }
@@ -394,12 +396,13 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
         || !open_save_dir(t, err) || !open_data(t, err))
         return false;
     t->evaluator = evaluator_open(&t->model, options->threads, err);
-    const bool resume = (options->resume || config->schedule.resume) && file_exists(t->last);
-    if (!t->evaluator || !log_notes(t, err))
+    if (!t->evaluator || !log_notes(t, err)
+        || !dataset_digest(&t->at.data[0], &t->dataset, config->train.img_path, err)
+        || !dataset_digest(&t->at.data[1], evaluator_truth(t->evaluator), config->val.img_path, err))
         return false;
-    t->at.data[0] = dataset_digest(&t->dataset, config->train.img_path);
-    t->at.data[1] = dataset_digest(evaluator_truth(t->evaluator), config->val.img_path);
-    if (!(resume ? go_on : start_anew)(t, err))
+    const bool resume = options->resume || config->schedule.resume;
+    const enum path_kind last = path_kind(t->last, err);
+    if (!last || !(resume && last != PATH_ABSENT ? go_on : start_anew)(t, err))
         return false;
     const struct optimizer *o = &t->learner.optimizer;
     log_line(&t->record.log, "%d images, %d batches an epoch, %d parameters trained", t->dataset.image_count,

@@ -1,5 +1,5 @@
 /* Runs a fuzz target over saved inputs: files, and the files in folders.  With libFuzzer linked in it is left out. */
-#include "base/file.h"
+#include "../there.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

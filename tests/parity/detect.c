@@ -2,6 +2,7 @@
  * NAME_input.png is a picture as the network gets it, NAME.safetensors what the network makes of it, expected.json the
  * score of all detections.  Pictures and weights lie in the folder of real data. */
 #include "fixture.h"
+#include "../there.h"
 
 #include "base/memory.h"
 #include "base/table.h"

@@ -1,5 +1,6 @@
 /* build/tests/parity [--data DIR] PATH... -- PATH is the root of a tree of fixtures, a room of it, or one case. */
 #include "parity.h"
+#include "../there.h"
 
 #include "base/file.h"
 #include "base/memory.h"

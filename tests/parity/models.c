@@ -1,5 +1,6 @@
 /* tests/parity/models.c -- whole models: outputs, detections, losses, assignment, gradients, running statistics. */
 #include "models.h"
+#include "../there.h"
 
 #include "base/memory.h"
 #include "interop/safetensors.h"

@@ -1,5 +1,6 @@
 /* The room "preprocess": its case is meta.json, which lists pictures and the ways each of them was resized. */
 #include "fixture.h"
+#include "../there.h"
 
 #include "base/memory.h"
 #include "base/table.h"
