@@ -1,5 +1,6 @@
 #include "base/file.h"
 
+#include "base/machine.h"
 #include "base/memory.h"
 #include <dirent.h>
 #include <errno.h>
@@ -12,14 +13,32 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool read_all(struct bytes *out, FILE *f, const char *path, struct error *err)
+static bool is_own_pipe(const char *path, mode_t mode)
+{
+    return S_ISFIFO(mode) && (strcmp(path, "/dev/stdin") == 0 || strncmp(path, "/dev/fd/", 8) == 0
+                              || strncmp(path, "/proc/self/fd/", 14) == 0);
+}
+
+/* Asked before a file is opened: opening a pipe would wait for a writer, and opening a device may do anything. */
+static bool refuse_endless(const char *path, struct error *err)
+{
+    struct stat info;
+    if (stat(path, &info) != 0 || S_ISREG(info.st_mode) || is_own_pipe(path, info.st_mode))
+        return true;
+    return fail(err, "%s: is a %s", path, S_ISDIR(info.st_mode) ? "folder"
+                                        : S_ISFIFO(info.st_mode) ? "named pipe, not a file"
+                                        : S_ISSOCK(info.st_mode) ? "socket, not a file" : "device, not a file");
+}
+
+static bool read_all(struct bytes *out, FILE *f, const char *path, size_t max, struct error *err)
 {
     size_t capacity = 1 << 16;
     struct stat info;
-    if (fstat(fileno(f), &info) == 0 && S_ISDIR(info.st_mode))
-        return fail(err, "%s: is a folder", path);
-    if (fstat(fileno(f), &info) == 0 && S_ISREG(info.st_mode) && info.st_size >= 0)
+    if (fstat(fileno(f), &info) == 0 && S_ISREG(info.st_mode) && info.st_size >= 0) {
+        if ((uintmax_t)info.st_size > max)
+            return fail(err, "%s: has %jd bytes; at most %zu are read", path, (intmax_t)info.st_size, max);
         capacity = (size_t)info.st_size + 2;            /* one more byte shows that the file has ended */
+    }
     for (;;) {
         unsigned char *p = realloc(out->p, capacity);
         if (!p)
@@ -28,6 +47,8 @@ static bool read_all(struct bytes *out, FILE *f, const char *path, struct error 
         out->size += fread(p + out->size, 1, capacity - 1 - out->size, f);
         if (ferror(f))
             return fail(err, "%s: %s", path, strerror(errno));
+        if (out->size > max)
+            return fail(err, "%s: has more than %zu bytes", path, max);
         if (out->size < capacity - 1) {
             p[out->size] = 0;
             return true;
@@ -37,16 +58,34 @@ static bool read_all(struct bytes *out, FILE *f, const char *path, struct error 
     }
 }
 
-bool file_read(struct bytes *out, const char *path, struct error *err)
+bool file_read_max(struct bytes *out, const char *path, size_t max, struct error *err)
 {
     *out = (struct bytes){0};
+    if (!refuse_endless(path, err))
+        return false;
     FILE *f = fopen(path, "rb");
     if (!f)
         return fail(err, "%s: %s", path, strerror(errno));
-    const bool ok = read_all(out, f, path, err);
+    const bool ok = read_all(out, f, path, max, err);
     fclose(f);
     if (!ok)
         bytes_free(out);
+    return ok;
+}
+
+bool file_read(struct bytes *out, const char *path, struct error *err)
+{
+    enum { SMALL = 1 << 26 };                           /* bytes; read without asking for the machine's memory */
+    size_t size;
+    const bool small = file_size(path, &size) && size <= SMALL / 2;     /* it may grow */
+    return file_read_max(out, path, small ? SMALL : machine_memory() / 4, err);
+}
+
+bool file_size(const char *path, size_t *size)
+{
+    struct stat info;
+    const bool ok = stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size >= 0;
+    *size = ok ? (size_t)info.st_size : 0;
     return ok;
 }
 

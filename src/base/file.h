@@ -7,8 +7,12 @@
 
 struct bytes { unsigned char *p; size_t size; };
 
-/* The whole file; a 0 byte that size does not count follows it.  bytes_free releases it. */
+/* The whole file; a 0 byte that size does not count follows it.  bytes_free releases it.  Refused by name: folders,
+ * devices, sockets and named pipes, which may never end, and files of more than a quarter of the machine's memory.  A
+ * pipe is read where the path says that it is one of this process: /dev/stdin, /dev/fd/N, /proc/self/fd/N. */
 bool file_read(struct bytes *, const char *path, struct error *);
+bool file_read_max(struct bytes *, const char *path, size_t max, struct error *);   /* refuses more than max bytes */
+bool file_size(const char *path, size_t *size);         /* of a regular file; false: it is none */
 void bytes_free(struct bytes *);
 
 /* Appears whole or not at all: written beside path, fsynced, renamed over it.  What stands there and is not

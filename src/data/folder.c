@@ -173,7 +173,7 @@ static bool read_text(struct image_text *t, struct dataset_builder *b)
     struct error why;
     if (!file_exists(t->path))
         return false;
-    if (!text_read(&t->text, t->path, &why))
+    if (!text_read_max(&t->text, t->path, IMAGE_TEXT_MAX, &why))
         dataset_problem(&b->set, "%s", why.text);
     return true;
 }

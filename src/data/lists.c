@@ -33,7 +33,8 @@ static bool read_yaml(struct names *classes, const char *path, struct error *err
 {
     struct bytes text;
     struct entry root = {0};
-    const bool parsed = text_read(&text, path, err) && tree_parse(&root, text.p, text.size, path, err);
+    const bool parsed = text_read_max(&text, path, TREE_FILE_MAX, err)
+                     && tree_parse(&root, text.p, text.size, path, err);
     const struct entry *list = parsed ? tree_find(&root, "names") : NULL;
     const bool ok = parsed && (list || fail(err, "%s: has no key names", path)) && read_names(classes, list, path, err);
     tree_free(&root);
