@@ -27,7 +27,7 @@ seeds()
     fuzz_voc) find $data/bccd/Annotations -name '*.xml' | sort | head -n 20 | xargs -I {} cp {} "$2" ;;
     fuzz_visdrone) find $data/visdrone/annotations -name '*.txt' | sort | head -n 20 | xargs -I {} cp {} "$2" ;;
     fuzz_jpeg) find $data/bccd/JPEGImages $data/coco_val/images -name '*.jpg' | sort | head -n 20 | xargs -I {} cp {} "$2" ;;
-    fuzz_yaml | fuzz_overrides) cp configs/*.yml "$2" ;;
+    fuzz_yaml) cp configs/*.yml "$2" ;;
     esac
 } 2> /dev/null
 
