@@ -114,6 +114,13 @@ static struct bytes progressive(int width, int height)
     return file;
 }
 
+/* Sanitizers keep memory that was freed. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { MEMORY_TELLS = false };
+#else
+enum { MEMORY_TELLS = true };
+#endif
+
 /* The peak memory, in MB, of a child in which all threads of a team read one file; it exits with 0 if each could. */
 struct reading { const char *path; atomic_int failed; };
 
@@ -159,7 +166,7 @@ static void threads_share_the_memory(void **state)
     assert_true(few >= 40);
     const long many = peak_of_reading(in_folder("large.jpg"), THREADS, MB, &failed);
     assert_int_equal(failed, 0);
-    if (many > MB + ROOM)
+    if (MEMORY_TELLS && many > MB + ROOM)
         fail_msg("%ld MB for %d threads, %ld for one", many, THREADS, few);
     free(jpeg.p);
 }
@@ -268,6 +275,27 @@ static void scans_are_bounded(void **state)
     }
 }
 
+/* ---- the files that were reported ---- */
+
+static void reported_bombs_take_no_memory(void **state)
+{
+    static const char *const names[] = { "000001.jpg", "arith16k.jpg", "arithprog16k.jpg" };
+    char file[100];
+    (void)state;
+    if (!folder_exists("../shared/reports/30-image-bombs")) {
+        print_message("skipped: no ../shared/reports/30-image-bombs\n");
+        skip();
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        int failed;
+        snprintf(file, sizeof file, "../shared/reports/30-image-bombs/%s", names[i]);
+        const long before = peak_of_reading("no/such/file", THREADS, DECODE_MB, &failed);
+        const long peak = peak_of_reading(file, THREADS, DECODE_MB, &failed);
+        assert_int_equal(failed, THREADS);
+        assert_true(!MEMORY_TELLS || peak <= before + 16);
+    }
+}
+
 /* ---- commands ---- */
 
 static void every_command_keeps_the_key(void **state)
@@ -361,26 +389,6 @@ static void a_pipe_of_this_process_is_read(void **state)
     assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
-/* ---- the files that were reported ---- */
-
-static void reported_bombs_take_no_memory(void **state)
-{
-    static const char *const names[] = { "000001.jpg", "arith16k.jpg", "arithprog16k.jpg" };
-    char file[100];
-    (void)state;
-    if (!folder_exists("../shared/reports/30-image-bombs")) {
-        print_message("skipped: no ../shared/reports/30-image-bombs\n");
-        skip();
-    }
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        int failed;
-        snprintf(file, sizeof file, "../shared/reports/30-image-bombs/%s", names[i]);
-        const long before = peak_of_reading("no/such/file", THREADS, DECODE_MB, &failed);
-        assert_in_range(peak_of_reading(file, THREADS, DECODE_MB, &failed), 0, before + 16);
-        assert_int_equal(failed, THREADS);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -388,11 +396,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(threads_share_the_memory, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(who_needs_too_much_is_told_what_would_do, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(all_is_given_back, make_folder, remove_folder),
-        cmocka_unit_test(scans_are_bounded),
+        cmocka_unit_test(scans_are_bounded), cmocka_unit_test(reported_bombs_take_no_memory),
         cmocka_unit_test_setup_teardown(every_command_keeps_the_key, tiny_setup, remove_folder),
         cmocka_unit_test_setup_teardown(no_file_is_read_without_end, make_folder, remove_folder),
         cmocka_unit_test(a_pipe_of_this_process_is_read),
-        cmocka_unit_test(reported_bombs_take_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
