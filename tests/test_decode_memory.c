@@ -389,6 +389,28 @@ static void a_pipe_of_this_process_is_read(void **state)
     assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
+/* Fourteen folders of four links each to the next one: 4^14 paths lead to the last. */
+static void links_do_not_multiply(void **state)
+{
+    enum { LEVELS = 14, LINKS = 4 };
+    char name[40], target[40];
+    struct names files;
+    struct error err = {0};
+    (void)state;
+    for (int i = 0; i <= LEVELS; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        assert_int_equal(mkdir(in_folder(name), 0700), 0);
+        for (int k = 0; i > 0 && k < LINKS; k++) {
+            snprintf(name, sizeof name, "%d/link%d", i - 1, k);
+            snprintf(target, sizeof target, "../%d", i);
+            assert_int_equal(symlink(target, in_folder(name)), 0);
+        }
+    }
+    assert_false(folder_tree(&files, in_folder("0"), &err));
+    assert_non_null(strstr(err.text, "more than 100000 folders"));
+    assert_null(files.list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,6 +421,7 @@ int main(void)
         cmocka_unit_test(scans_are_bounded), cmocka_unit_test(reported_bombs_take_no_memory),
         cmocka_unit_test_setup_teardown(every_command_keeps_the_key, tiny_setup, remove_folder),
         cmocka_unit_test_setup_teardown(no_file_is_read_without_end, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(links_do_not_multiply, make_folder, remove_folder),
         cmocka_unit_test(a_pipe_of_this_process_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

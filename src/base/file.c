@@ -340,18 +340,21 @@ bool folder_list(struct names *names, const char *path, struct error *err)
     return ok;
 }
 
-/* below: the folder within root, "" for root itself. */
-static bool add_tree(struct names *files, const char *root, const char *below, int depth, struct error *err)
+/* below: the folder within root, "" for root itself.  *folders: read so far; links to folders can multiply the paths to
+ * them without end. */
+static bool add_tree(struct names *files, const char *root, const char *below, int depth, int *folders,
+                     struct error *err)
 {
-    enum { DEPTH = 16 };
+    enum { DEPTH = 16, FOLDERS = 100000 };
     struct names names = {0};
     char *folder = *below ? path_join(root, below, err) : new_text(root, err);
     bool ok = folder && (depth <= DEPTH || fail(err, "%s: folders are nested deeper than %d", folder, DEPTH))
+           && (++*folders <= FOLDERS || fail(err, "%s: has more than %d folders", root, FOLDERS))
            && folder_list(&names, folder, err);
     for (int i = 0; ok && i < names.count; i++) {
         char *name = path_join(below, names.list[i], err), *path = name ? path_join(root, name, err) : NULL;
         ok = path && (!folder_exists(path) ? names_add(files, name, err)
-                      : names.list[i][0] == '.' || add_tree(files, root, name, depth + 1, err));
+                      : names.list[i][0] == '.' || add_tree(files, root, name, depth + 1, folders, err));
         free(path);
         free(name);
     }
@@ -362,8 +365,9 @@ static bool add_tree(struct names *files, const char *root, const char *below, i
 
 bool folder_tree(struct names *files, const char *path, struct error *err)
 {
+    int folders = 0;
     *files = (struct names){0};
-    const bool ok = add_tree(files, path, "", 0, err);
+    const bool ok = add_tree(files, path, "", 0, &folders, err);
     if (!ok)
         names_free(files);
     else

@@ -47,7 +47,8 @@ int path_stem(const char *path);                        /* characters before the
 struct names { char **list; int count, capacity; };
 bool folder_list(struct names *, const char *path, struct error *);
 /* The files in a folder and the folders below it, as paths that begin below it, sorted by byte.  Folders whose names
- * begin with a dot are left out.  Fails if folders are nested deeper than 16, as by a link that leads back. */
+ * begin with a dot are left out.  Fails if folders are nested deeper than 16, as by a link that leads back, or if there
+ * are more than 100,000 of them. */
 bool folder_tree(struct names *, const char *path, struct error *);
 bool names_add(struct names *, const char *name, struct error *);       /* a copy */
 void names_sort(struct names *);                         /* by byte */
