@@ -21,8 +21,8 @@ void picture_memory(int mb)
     budget_set(&decoding, DECODING_OF(mb));
 }
 
-/* Bytes given back since the C library was last asked to return its free memory to the system: as much may still be
- * the process's, in an arena of each thread. */
+/* Bytes given back since the C library last returned its free memory to the system.  Until then it may keep them, up to
+ * 64 MB per thread, so they count as used. */
 static atomic_size_t freed;
 
 static bool take(size_t bytes)
@@ -44,10 +44,10 @@ static void give_back(size_t bytes)
     budget_give(&decoding, bytes);
 }
 
-/* Of a total of which num / 3 is what `bytes` are taken from. */
-static bool too_large(size_t bytes, int num, const char *name, const char *what, struct error *err)
+/* The bytes exceed their part of device.decode_mb, which has so many thirds of it. */
+static bool too_large(size_t bytes, size_t thirds, const char *name, const char *what, struct error *err)
 {
-    const size_t needed = (bytes / (size_t)num * 3 >> 20) + 1;
+    const size_t needed = (bytes / thirds * 3 >> 20) + 1;
     return fail(err, "%s: %s %zu MB: it needs device.decode_mb=%zu, which is %zu", name, what, bytes >> 20, needed,
                 (budget_limit(&files) * 3 + (1 << 19)) >> 20);
 }

@@ -1,5 +1,5 @@
-/* What `nanodet check` does with a whole set: the input is an annotation file in one of four formats, which its first
- * byte chooses, and behind the first 0 byte an image that it may name as a.jpg.  The set is read, judged and summed up. */
+/* What `nanodet check` does with a whole set.  The first byte chooses one of four formats; an annotation file follows
+ * and, behind the first 0 byte, an image that it may name as a.jpg.  The set is read, judged and summed up. */
 #include "config_text.h"
 #include "data/dataset_read.h"
 #include "data/validate.h"

@@ -21,6 +21,11 @@ static void open_optimizer(struct optimizer *o)
     must(optimizer_init(o, &config, &params, kernels_pick("ref", &err), &err));
 }
 
+static void declare(const char *name, struct shape shape, int rank, enum param_kind kind)
+{
+    must(params_declare(&params, name, shape, rank, kind, (struct init){0}, NULL) >= 0);
+}
+
 static void prepare(void)
 {
     static const struct standing standing = { .batch = 1, .images = 4, .best = 0.5, .best_epoch = 1 };
@@ -28,10 +33,9 @@ static void prepare(void)
     struct error err;
     const char *path = scratch_file("whole.safetensors", "", 0);
     must(path && config_parse(&config, config_yaml, sizeof config_yaml - 1, "base", NULL, 0, &err));
-    must(params_declare(&params, "a.weight", (struct shape){ 2, 1, 1, 3, {0} }, 2, PARAM_TRAINED, (struct init){0}, &err)
-         >= 0
-         && params_declare(&params, "a.mean", (struct shape){ 1, 1, 1, 2, {0} }, 1, PARAM_BUFFER, (struct init){0}, &err)
-         >= 0 && params_layout(&params, NULL, 0, &err));
+    declare("a.weight", (struct shape){ 2, 1, 1, 3, {0} }, 2, PARAM_TRAINED);
+    declare("a.mean", (struct shape){ 1, 1, 1, 2, {0} }, 1, PARAM_BUFFER);
+    must(params_layout(&params, NULL, 0, &err));
     open_optimizer(&o);
     must(checkpoint_write(path, &o, &standing, "class_names: [car, van]", &err) && file_read(&whole, path, &err));
     optimizer_free(&o);

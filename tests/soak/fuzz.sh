@@ -26,7 +26,7 @@ seeds()
         done ;;
     fuzz_voc) find $data/bccd/Annotations -name '*.xml' | sort | head -n 20 | xargs -I {} cp {} "$2" ;;
     fuzz_visdrone) find $data/visdrone/annotations -name '*.txt' | sort | head -n 20 | xargs -I {} cp {} "$2" ;;
-    fuzz_jpeg) find $data/bccd/JPEGImages $data/coco_val/images -name '*.jpg' | sort | head -n 20 | xargs -I {} cp {} "$2" ;;
+    fuzz_jpeg) find $data/bccd/JPEGImages -name '*.jpg' | sort | head -n 20 | xargs -I {} cp {} "$2" ;;
     fuzz_yaml) cp configs/*.yml "$2" ;;
     esac
 } 2> /dev/null
@@ -51,7 +51,8 @@ for target in "$@"; do
     [ -z "$(ls "build/fuzz/seeds/$target")" ] || share=$((seconds / 3))
     if fuzz "$target" $((seconds - share)) "build/fuzz/$target.log" "build/fuzz/inputs/$target" \
             "tests/fuzz/corpus/${target#fuzz_}" &&
-        { [ $share = 0 ] || fuzz "$target" $share "build/fuzz/$target.log" -max_len=8388608 "build/fuzz/seeds/$target"; }
+        { [ $share = 0 ] ||
+            fuzz "$target" $share "build/fuzz/$target.log" -max_len=8388608 "build/fuzz/seeds/$target"; }
     then
         continue
     fi
