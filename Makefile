@@ -136,7 +136,7 @@ $(BUILD)/tests/oracle_dump $(BUILD)/tests/deploy_dump $(BUILD)/tests/bench_load 
 # A fuzz target defines LLVMFuzzerTestOneInput; the driver runs it over saved files, FUZZ=1 links libFuzzer instead.
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(if $(FUZZ),,tests/fuzz/driver.c) $(BUILD)/libnanodet.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) $(filter %.c %.a,$^) -o $@ $(LDFLAGS) $(LIBS)
+	$(CC) $(ALL_CFLAGS) -Itests $(if $(FUZZ),-fsanitize=fuzzer) $(filter %.c %.a,$^) -o $@ $(LDFLAGS) $(LIBS)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig

@@ -32,11 +32,13 @@ struct nanodet_options {                    /* {0} and one or two files are enou
                                                describes its model */
     const char *weights;                    /* safetensors, PyTorch, ...: told apart by content */
     const char *const *overrides;           /* "data.val.input_size=[416, 416]", ...; NULL ends the list; or NULL */
-    int threads;                            /* 0: as many as there are cores */
+    int threads;                            /* 0: as many as there are cores; at most 256 */
     double score_thr;                       /* detections below it are left out; 0: 0.35, or a test.score_thr that
                                                is set in the configuration */
 };
 
+/* Image files are decoded within device.decode_mb megabytes (1500), in all threads of the process together; the value
+ * of the last nanodet_open or nanodet_train holds. */
 struct nanodet;                             /* a detector */
 struct nanodet *nanodet_open(const struct nanodet_options *, struct nanodet_error *);       /* NULL: it failed */
 void nanodet_close(struct nanodet *);       /* NULL is fine */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char folder[64];
@@ -22,7 +23,9 @@ static inline const char *in_folder(const char *name)
 static inline void remove_all(const char *path)
 {
     struct names names = {0};
-    if (folder_exists(path) && folder_list(&names, path, NULL))
+    struct stat info;
+    const bool folder_itself = lstat(path, &info) == 0 && S_ISDIR(info.st_mode);      /* no link to one */
+    if (folder_itself && folder_list(&names, path, NULL))
         for (int i = 0; i < names.count; i++) {
             char *inner = path_join(path, names.list[i], NULL);
             remove_all(inner);

@@ -140,6 +140,7 @@ static void test_what_cannot_be_opened_is_said(void **state)
         { .config = NULL },                            { .config = config },
         { .config = NULL, .weights = config },         { .config = NULL, .weights = image },
         { .config = config, .weights = best, .threads = -1 },
+        { .config = config, .weights = best, .threads = 257 },
         { .config = config, .weights = best, .score_thr = 1.5 },
         { .config = config, .weights = config },       { .config = best, .weights = best } };
     (void)state;

@@ -125,11 +125,12 @@ static const struct { const char *words[WORDS], *message; } refused[] = {
     { { "train", "a", "--json" }, "train: --json wants FILE" },
     { { "train", "a", "--fp16=1" }, "train: --fp16 takes no value" },
     { { "train", "a", "-j" }, "train: -j: no such option; they begin with two dashes" },
-    { { "train", "a", "--threads", "0" }, "train: --threads must be a number from 1 to 1024, not '0'" },
+    { { "train", "a", "--threads", "0" }, "train: --threads must be a number from 1 to 256, not '0'" },
+    { { "train", "a", "--threads", "257" }, "train: --threads must be a number from 1 to 256, not '257'" },
     { { "train", "a", "--threads", "2.5" }, "train: --threads must be a whole number, not '2.5'" },
-    { { "train", "a", "--threads", "two" }, "train: --threads must be a number from 1 to 1024, not 'two'" },
-    { { "train", "a", "--threads", "nan" }, "train: --threads must be a number from 1 to 1024, not 'nan'" },
-    { { "train", "a", "--threads=" }, "train: --threads must be a number from 1 to 1024, not ''" },
+    { { "train", "a", "--threads", "two" }, "train: --threads must be a number from 1 to 256, not 'two'" },
+    { { "train", "a", "--threads", "nan" }, "train: --threads must be a number from 1 to 256, not 'nan'" },
+    { { "train", "a", "--threads=" }, "train: --threads must be a number from 1 to 256, not ''" },
 };
 
 static void test_refused(void **state)

@@ -358,6 +358,14 @@ static void test_team_runs_each_chunk_once(void **state)
             assert_true(count_right(threads, chunks));
 }
 
+/* More threads than the shares of a job have room for. */
+static void test_team_has_a_limit(void **state)
+{
+    (void)state;
+    for (int threads = TEAM_MOST; threads <= 4 * TEAM_MOST; threads *= 2)
+        assert_true(count_right(threads, CHUNKS));
+}
+
 /* Short jobs of teams of different sizes, one right after the other: latecomers of one meet the next. */
 static void test_team_many_short_jobs(void **state)
 {
@@ -423,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_random_is_of_its_key), cmocka_unit_test(test_random_is_even),
         cmocka_unit_test(test_permutations),
         cmocka_unit_test(test_team_runs_each_chunk_once),
+        cmocka_unit_test(test_team_has_a_limit),
         cmocka_unit_test(test_team_many_short_jobs),
         cmocka_unit_test(test_team_from_two_threads),
         cmocka_unit_test(test_team_results_are_seen),

@@ -298,6 +298,33 @@ static void many_names_in_xml_take_no_quadratic_time(void **state)
     assert_true((clock() - start) / CLOCKS_PER_SEC < SECONDS);
 }
 
+/* A configuration of unknown keys, one of %TAG lines, and names with keys in the wrong order. */
+static void many_keys_take_no_quadratic_time(void **state)
+{
+    enum { KEYS = 19000, TAGS = 100000, FEW_SECONDS = 4 };
+    const clock_t start = clock();
+    FILE *f = open_file("keys.yml");
+    (void)state;
+    for (int i = 0; i < KEYS; i++)
+        fprintf(f, "k%d: 1\n", i);
+    fclose(f);
+    f = open_file("tags.yml");
+    for (int i = 0; i < TAGS; i++)
+        fprintf(f, "%%TAG !a%d! tag:a,%d:\n", i, i);
+    fclose(f);
+    f = open_file("data.yaml");
+    fprintf(f, "names:\n");
+    for (int i = KEYS; i-- > 0; )
+        fprintf(f, "  %d: class %d\n", i, i);
+    fclose(f);
+    refused(2, "keys.yml", "check", in_folder("keys.yml"), NULL);
+    refused(2, "keys.yml", "info", in_folder("keys.yml"), NULL);
+    refused(2, "tags.yml: more than 16 lines begin with %", "info", in_folder("tags.yml"), NULL);
+    write_set((struct set){ .images = 2, .per_image = 1, .classes = 1, .width = 1, .height = 1 });
+    works("convert", "yolo", folder, "--classes", in_folder("data.yaml"), "--out", in_folder("made.json"), NULL);
+    assert_true((clock() - start) / CLOCKS_PER_SEC < FEW_SECONDS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +332,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_boxes_and_classes, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(one_pixel_and_one_class, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_long_list_of_classes_takes_no_quadratic_time, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(many_keys_take_no_quadratic_time, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(many_names_in_xml_take_no_quadratic_time, make_folder, remove_folder) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

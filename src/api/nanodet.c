@@ -68,8 +68,10 @@ static bool open_detector(struct nanodet *n, const struct nanodet_options *optio
                  && model_load(&n->model, options->weights, LOAD_TO_RUN, n->model.params.value, &notes, err)
                  && detector_init(&n->detector, &n->model, n->model.params.value, threads, err)
                  && (n->found = new_array((size_t)n->detector.rules.max_kept, sizeof *n->found, err));
-    if (ok)
+    if (ok) {
+        picture_memory(n->config.decode_mb);
         n->detector.rules.score_thr = score > 0 ? score : config_shown_score(&n->config);
+    }
     names_free(&notes);
     return ok;
 }
@@ -160,12 +162,15 @@ const struct nanodet_detection *nanodet_detect_file(struct nanodet *n, const cha
                                                     struct nanodet_error *error)
 {
     struct error err = {0};
+    const struct nanodet_detection *found = NULL;
     picture_free(&n->picture);
-    if (picture_read(&n->picture, path, &err))
-        return detect(n, count, error);
     *count = 0;
-    report(&err, error);
-    return NULL;
+    if (picture_read(&n->picture, path, &err))
+        found = detect(n, count, error);
+    else
+        report(&err, error);
+    picture_free(&n->picture);                          /* another detector may wait for its memory */
+    return found;
 }
 
 /* ---- training ---- */

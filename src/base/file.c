@@ -1,6 +1,7 @@
 #include "base/file.h"
 
 #include "base/atomic_file.h"
+#include "base/machine.h"
 #include "base/memory.h"
 #include <dirent.h>
 #include <errno.h>
@@ -14,14 +15,32 @@
 
 static bool means_absent(int number) { return number == ENOENT || number == ENOTDIR; }
 
-static bool read_all(struct bytes *out, FILE *f, const char *path, struct error *err)
+static bool is_own_pipe(const char *path, mode_t mode)
+{
+    return S_ISFIFO(mode) && (strcmp(path, "/dev/stdin") == 0 || strncmp(path, "/dev/fd/", 8) == 0
+                              || strncmp(path, "/proc/self/fd/", 14) == 0);
+}
+
+/* Asked before a file is opened: opening a pipe would wait for a writer, and opening a device may do anything. */
+static bool refuse_endless(const char *path, struct error *err)
+{
+    struct stat info;
+    if (stat(path, &info) != 0 || S_ISREG(info.st_mode) || is_own_pipe(path, info.st_mode))
+        return true;
+    return reject(err, "%s: is a %s", path, S_ISDIR(info.st_mode) ? "folder"
+                                          : S_ISFIFO(info.st_mode) ? "named pipe, not a file"
+                                          : S_ISSOCK(info.st_mode) ? "socket, not a file" : "device, not a file");
+}
+
+static bool read_all(struct bytes *out, FILE *f, const char *path, size_t max, struct error *err)
 {
     size_t capacity = 1 << 16;
     struct stat info;
-    if (fstat(fileno(f), &info) == 0 && S_ISDIR(info.st_mode))
-        return reject(err, "%s: is a folder", path);
-    if (fstat(fileno(f), &info) == 0 && S_ISREG(info.st_mode) && info.st_size >= 0)
+    if (fstat(fileno(f), &info) == 0 && S_ISREG(info.st_mode) && info.st_size >= 0) {
+        if ((uintmax_t)info.st_size > max)
+            return reject(err, "%s: has %jd bytes; at most %zu are read", path, (intmax_t)info.st_size, max);
         capacity = (size_t)info.st_size + 2;            /* one more byte shows that the file has ended */
+    }
     for (;;) {
         unsigned char *p = realloc(out->p, capacity);
         if (!p)
@@ -30,6 +49,8 @@ static bool read_all(struct bytes *out, FILE *f, const char *path, struct error 
         out->size += fread(p + out->size, 1, capacity - 1 - out->size, f);
         if (ferror(f))
             return fail(err, "%s: %s", path, errno_text(errno));
+        if (out->size > max)
+            return reject(err, "%s: has more than %zu bytes", path, max);
         if (out->size < capacity - 1) {
             p[out->size] = 0;
             return true;
@@ -39,16 +60,34 @@ static bool read_all(struct bytes *out, FILE *f, const char *path, struct error 
     }
 }
 
-bool file_read(struct bytes *out, const char *path, struct error *err)
+bool file_read_max(struct bytes *out, const char *path, size_t max, struct error *err)
 {
     *out = (struct bytes){0};
+    if (!refuse_endless(path, err))
+        return false;
     FILE *f = fopen(path, "rb");
     if (!f)
         return (means_absent(errno) ? reject : fail)(err, "%s: %s", path, errno_text(errno));
-    const bool ok = read_all(out, f, path, err);
+    const bool ok = read_all(out, f, path, max, err);
     fclose(f);
     if (!ok)
         bytes_free(out);
+    return ok;
+}
+
+bool file_read(struct bytes *out, const char *path, struct error *err)
+{
+    enum { SMALL = 1 << 26 };                           /* bytes; read without asking for the machine's memory */
+    size_t size;
+    const bool small = file_size(path, &size) && size <= SMALL / 2;     /* it may grow */
+    return file_read_max(out, path, small ? SMALL : machine_memory() / 4, err);
+}
+
+bool file_size(const char *path, size_t *size)
+{
+    struct stat info;
+    const bool ok = stat(path, &info) == 0 && S_ISREG(info.st_mode) && info.st_size >= 0;
+    *size = ok ? (size_t)info.st_size : 0;
     return ok;
 }
 
@@ -250,19 +289,22 @@ bool folder_list(struct names *names, const char *path, struct error *err)
     return ok;
 }
 
-/* below: the folder within root, "" for root itself. */
-static bool add_tree(struct names *files, const char *root, const char *below, int depth, struct error *err)
+/* below: the folder within root, "" for root itself.  *folders: read so far; links to folders can multiply the paths to
+ * them without end. */
+static bool add_tree(struct names *files, const char *root, const char *below, int depth, int *folders,
+                     struct error *err)
 {
-    enum { DEPTH = 16 };
+    enum { DEPTH = 16, FOLDERS = 100000 };
     struct names names = {0};
     char *folder = *below ? path_join(root, below, err) : new_text(root, err);
     bool ok = folder && (depth <= DEPTH || fail(err, "%s: folders are nested deeper than %d", folder, DEPTH))
+           && (++*folders <= FOLDERS || fail(err, "%s: has more than %d folders", root, FOLDERS))
            && folder_list(&names, folder, err);
     for (int i = 0; ok && i < names.count; i++) {
         char *name = path_join(below, names.list[i], err), *path = name ? path_join(root, name, err) : NULL;
         const enum path_kind kind = path ? path_kind(path, err) : PATH_ERROR;
         ok = kind && (kind != PATH_FOLDER ? names_add(files, name, err)
-                      : names.list[i][0] == '.' || add_tree(files, root, name, depth + 1, err));
+                      : names.list[i][0] == '.' || add_tree(files, root, name, depth + 1, folders, err));
         free(path);
         free(name);
     }
@@ -273,8 +315,9 @@ static bool add_tree(struct names *files, const char *root, const char *below, i
 
 bool folder_tree(struct names *files, const char *path, struct error *err)
 {
+    int folders = 0;
     *files = (struct names){0};
-    const bool ok = add_tree(files, path, "", 0, err);
+    const bool ok = add_tree(files, path, "", 0, &folders, err);
     if (!ok)
         names_free(files);
     else

@@ -8,9 +8,13 @@
 
 struct bytes { unsigned char *p; size_t size; };
 
-/* The whole file; a 0 byte that size does not count follows it.  A path without a file is reject().  bytes_free
- * releases it. */
+/* The whole file; a 0 byte that size does not count follows it.  A path without a file is reject().  So are, by name,
+ * folders, devices, sockets and named pipes, which may never end, and files of more than a quarter of the machine's
+ * memory.  A pipe is read where the path says that it is one of this process: /dev/stdin, /dev/fd/N, /proc/self/fd/N.
+ * bytes_free releases the bytes. */
 bool file_read(struct bytes *, const char *path, struct error *);
+bool file_read_max(struct bytes *, const char *path, size_t max, struct error *);   /* refuses more than max bytes */
+bool file_size(const char *path, size_t *size);         /* of a regular file; false: it is none */
 void bytes_free(struct bytes *);
 
 /* Appears whole or not at all; see base/atomic_file.h. */
@@ -40,7 +44,8 @@ int path_stem(const char *path);                        /* characters before the
 struct names { char **list; int count, capacity; };
 bool folder_list(struct names *, const char *path, struct error *);
 /* The files in a folder and the folders below it, as paths that begin below it, sorted by byte.  Folders whose names
- * begin with a dot are left out.  Fails if folders are nested deeper than 16, as by a link that leads back. */
+ * begin with a dot are left out.  Fails if folders are nested deeper than 16, as by a link that leads back, or if there
+ * are more than 100,000 of them. */
 bool folder_tree(struct names *, const char *path, struct error *);
 bool names_add(struct names *, const char *name, struct error *);       /* a copy */
 void names_sort(struct names *);                         /* by byte */

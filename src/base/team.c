@@ -163,7 +163,8 @@ static void close_job(void)
 
 void team_for(const struct team *team, int chunks, void (*body)(const void *job, int chunk), const void *job)
 {
-    const int threads = team->threads < chunks ? team->threads : chunks;
+    const int wanted = team->threads < TEAM_MOST ? team->threads : TEAM_MOST;
+    const int threads = wanted < chunks ? wanted : chunks;
     if (threads <= 1 || pthread_mutex_trylock(&pool.owner) != 0) {
         for (int i = 0; i < chunks; i++)
             body(job, i);

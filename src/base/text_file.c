@@ -76,14 +76,22 @@ bool text_decode(struct bytes *text, const char *name, struct error *err)
     return true;
 }
 
-bool text_read(struct bytes *text, const char *path, struct error *err)
+static bool decode_or_free(struct bytes *text, const char *path, struct error *err)
 {
-    if (!file_read(text, path, err))
-        return false;
     const bool ok = text_decode(text, path, err);
     if (!ok)
         bytes_free(text);
     return ok;
+}
+
+bool text_read(struct bytes *text, const char *path, struct error *err)
+{
+    return file_read(text, path, err) && decode_or_free(text, path, err);
+}
+
+bool text_read_max(struct bytes *text, const char *path, size_t max, struct error *err)
+{
+    return file_read_max(text, path, max, err) && decode_or_free(text, path, err);
 }
 
 char *text_trim(char *s)

@@ -5,6 +5,8 @@
 
 /* Reads a file and decodes it.  A 0 byte that size does not count follows the text.  bytes_free releases it. */
 bool text_read(struct bytes *, const char *path, struct error *);
+bool text_read_max(struct bytes *, const char *path, size_t max, struct error *);   /* refuses more than max bytes */
+enum { IMAGE_TEXT_MAX = 1 << 26 };                      /* bytes of the annotations or detections of one image */
 
 /* Decodes what file_read has read, in place or into new memory: a UTF-8 byte order mark is removed, UTF-16 with a byte
  * order mark becomes UTF-8, CR LF and a lone CR become LF.  All other bytes stay as they are, even if they are no

@@ -15,8 +15,6 @@ static const struct option common[] = {
     { "help",    NULL, NULL, "show this" },
     {0} };
 
-enum { MOST_THREADS = 1024 };
-
 /* ---- reading ---- */
 
 static const struct option *find_option(const struct command *command, const char *name)
@@ -151,7 +149,7 @@ bool args_parse(struct args *args, const struct command *commands, int argc, cha
     args->help = args->help || args_flag(args, "help");
     take_config(args);
     return args->help
-        || (right_count(args, err) && args_int(args, "threads", 1, MOST_THREADS, &args->threads, err)
+        || (right_count(args, err) && args_int(args, "threads", 1, TEAM_MOST, &args->threads, err)
             && args_outputs_apart(args, NULL, 0, err));
 }
 

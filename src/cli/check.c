@@ -9,6 +9,7 @@
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
 #include "data/loader.h"
+#include "data/picture.h"
 #include "data/sample.h"
 #include "data/validate.h"
 #include "model/load.h"
@@ -304,14 +305,17 @@ bool check_run(const struct args *args, struct error *err)
     if (!args->config)
         return misuse(err, "usage: nanodet check CONFIG [KEY=VALUE ...]");
     k.config.problems = &k.problems;
-    bool ok = args_config(args, &k.config, err) && check_parts(&k, err);
+    bool ok = args_config(args, &k.config, err);
+    if (ok)
+        picture_memory(k.config.decode_mb);
+    ok = ok && check_parts(&k, err);
     args_tell_ignored(&k.config);
     k.config.problems = NULL;
     if (k.problems.count)
         k.worst = 2;
     ok = ok && (k.problems.count || check_model(&k, err))
-      && check_weights(&k, err) && check_save_dir(&k, err) && check_sets(&k, err) && (k.worst == 2 || check_advice(&k, err))
-      && text_ok(&k.summary, err);
+      && check_weights(&k, err) && check_save_dir(&k, err) && check_sets(&k, err)
+      && (k.worst == 2 || check_advice(&k, err)) && text_ok(&k.summary, err);
     ok = report(&k, ok, err);
     for (int i = 0; i < 2; i++) {
         dataset_free(&k.sets[i].data);

@@ -2,6 +2,7 @@
 
 #include "base/printable.h"
 #include "base/text.h"
+#include "data/picture.h"
 #include "model/file_config.h"
 #include "model/load.h"
 #include <limits.h>
@@ -44,6 +45,8 @@ bool session_open(struct session *s, const struct args *args, struct error *err)
     const bool ok = file ? file_config_open(&s->model, &s->config, file, args->overrides, args->override_count, err)
                          : args_config(args, &s->config, err) && model_open(&s->model, &s->config, err);
     args_tell_ignored(&s->config);
+    if (ok)
+        picture_memory(s->config.decode_mb);
     return ok && outputs_spare_data(args, &s->config, err);
 }
 

@@ -195,7 +195,7 @@ bool config_parse(struct config *config, const void *yaml, size_t size, const ch
 bool config_read(struct config *config, const char *path, const char *const *overrides, int count, struct error *err)
 {
     struct bytes file;
-    if (!file_read(&file, path, err)) {
+    if (!file_read_max(&file, path, TREE_FILE_MAX, err)) {
         *config = (struct config){ .problems = config->problems, .network_only = config->network_only,
                                    .detects_only = config->detects_only };
         return false;
@@ -259,7 +259,7 @@ void config_manual(struct text *out)
 /* Keys and sections that --resume may change: they touch no result but how long, where and what is told. */
 static const struct { const char *name; } free_keys[] = {
     { "save_dir" }, { "log" }, { "schedule.resume" }, { "schedule.load_model" }, { "schedule.total_epochs" },
-    { "data.train.cache_mb" }, { "data.val.cache_mb" }, { "model.arch.backbone.pretrain" },
+    { "data.train.cache_mb" }, { "data.val.cache_mb" }, { "device.decode_mb" }, { "model.arch.backbone.pretrain" },
     { "model.arch.backbone.pretrained" }, {0} };
 
 bool config_names_data(const char *path)

@@ -74,6 +74,7 @@ struct config {
     struct { enum averager averager; double decay; enum arch arch; int detach_epoch; struct texts freeze; } model;
     struct data_config train, val;
     int batch_size;                         /* of training and of testing */
+    int decode_mb;                          /* for picture_memory */
     struct schedule_config schedule;
     double grad_clip;                       /* largest norm of all gradients; 0: any */
     enum evaluator_name evaluator;

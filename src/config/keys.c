@@ -55,6 +55,8 @@ const struct key config_keys[] = {
     { "data.val",   .type = KEY_SECTION },
 
     { "device.batchsize_per_gpu", FIELD(config, batch_size), "16", 1, 65536, "images a batch, training and testing" },
+    { "device.decode_mb", FIELD(config, decode_mb), "1500", 16, 1048576,
+      "memory for reading and decoding images, of all threads together" },
     { "device.gpu_ids",           .type = KEY_IGNORED, .help = "no effect: there is no GPU" },
     { "device.workers_per_gpu",   .type = KEY_IGNORED, .help = "no effect: see --threads" },
     { "device.precision",         .type = KEY_IGNORED, .help = "no effect: 32" },

@@ -11,7 +11,9 @@ static const struct place at_preset = { "preset", 0 };
 
 bool carry_on(struct config *config, struct error *err)
 {
-    return config->problems && err->exit == 2 && names_add(config->problems, err->text, err);
+    enum { MOST = 1000 };                               /* for each the nearest key is looked for */
+    return config->problems && config->problems->count < MOST && err->exit == 2
+        && names_add(config->problems, err->text, err);
 }
 
 struct path path_of(const char *section, const char *name)

@@ -1,6 +1,7 @@
 #include "config/tree.h"
 
 #include "base/memory.h"
+#include "base/name_index.h"
 #include "base/printable.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -174,12 +175,29 @@ static bool read_key(struct reader *r, const yaml_event_t *event, struct entry *
         return false;
     if (event->data.scalar.length > TREE_KEY)
         return misuse(r->err, "%s:%d: a key of more than %d characters", place.file, place.line, TREE_KEY);
-    const char *name = (const char *)event->data.scalar.value;
-    for (const struct entry *e = section->child; e; e = e->next)
-        if (strcmp(e->name, name) == 0)
-            return misuse(r->err, "%s:%d: %s: given before, at line %d", place.file, place.line, name, e->place.line);
-    *child = add_child(section, name, place, r->err);
+    *child = add_child(section, (const char *)event->data.scalar.value, place, r->err);
     return *child != NULL;
+}
+
+static const char *name_of(const void *entries, int i) { return ((const struct entry *const *)entries)[i]->name; }
+
+/* Asked once of a whole section: comparing each key with all before it would take seconds for thousands. */
+static bool keys_differ(struct reader *r, const struct entry *section)
+{
+    const struct entry **entries = new_array((size_t)section->count, sizeof *entries, r->err);
+    struct name_index index = {0};
+    int count = 0;
+    for (const struct entry *e = section->child; entries && e; e = e->next)
+        entries[count++] = e;
+    bool ok = entries && name_index_make(&index, count, name_of, entries, strcmp, r->err);
+    for (int i = 0; ok && i < count; i++) {
+        const struct entry *first = entries[name_index_first(&index, entries[i]->name)];
+        ok = first == entries[i] || misuse(r->err, "%s:%d: %s: given before, at line %d", r->file,
+                                           entries[i]->place.line, first->name, first->place.line);
+    }
+    name_index_free(&index);
+    free(entries);
+    return ok;
 }
 
 static bool read_value(struct reader *, yaml_event_t *, struct entry *, int depth);
@@ -206,7 +224,7 @@ static bool read_children(struct reader *r, struct entry *to, int depth)
         }
         yaml_event_delete(&event);
         if (end || !ok)
-            return ok;
+            return ok && (to->kind == LIST || keys_differ(r, to));
     }
 }
 
@@ -262,10 +280,26 @@ static bool read_document(struct reader *r, struct entry *root)
     return true;
 }
 
+/* libyaml compares each %TAG with all before it.  UTF-16 has a 0 byte in each of these characters. */
+static bool few_directives(const struct reader *r)
+{
+    enum { MOST = 16 };
+    int count = 0;
+    char last = '\n';
+    for (size_t i = 0; i < r->size; i++)
+        if (r->text[i]) {
+            count += r->text[i] == '%' && (last == '\n' || last == '\r');
+            last = r->text[i];
+        }
+    return count <= MOST || misuse(r->err, "%s: more than %d lines begin with %%", r->file, MOST);
+}
+
 bool tree_parse(struct entry *root, const void *yaml, size_t size, const char *file, struct error *err)
 {
     struct reader r = { .file = file, .text = yaml, .size = size, .err = err };
     *root = (struct entry){0};
+    if (!few_directives(&r))
+        return false;
     if (!yaml_parser_initialize(&r.yaml))
         return fail(err, "%s: out of memory", file);
     yaml_parser_set_input_string(&r.yaml, yaml, size);

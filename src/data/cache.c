@@ -71,6 +71,7 @@ bool cache_keep(struct cache *c, int image, struct picture *picture)
     pthread_mutex_lock(&c->lock);
     const bool kept = !c->pictures[image].p && bytes <= c->room;
     if (kept) {
+        picture_count_not(picture);
         c->pictures[image] = *picture;
         *picture = (struct picture){0};
         c->room -= bytes;

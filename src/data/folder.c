@@ -190,7 +190,7 @@ static bool read_text(struct image_text *t, bool *there, struct dataset_builder 
     struct error why;
     const enum path_kind kind = path_kind(t->path, err);
     *there = kind == PATH_FILE;
-    if (*there && !text_read(&t->text, t->path, &why))
+    if (*there && !text_read_max(&t->text, t->path, IMAGE_TEXT_MAX, &why))
         dataset_problem(&b->set, "%s", why.text);
     return kind != PATH_ERROR;
 }

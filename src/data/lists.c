@@ -13,27 +13,41 @@
 
 /* ---- classes ---- */
 
-/* Children 0, 1, ... of a list or of a section. */
+/* The place of a name: its place in a list, its key, 0, 1, ..., in a section; -1: it is neither. */
+static int place_of(const struct entry *list, const struct entry *name, int i)
+{
+    char key[16];
+    const int place = list->kind == LIST ? i : (int)strtol(name->name, NULL, 10);
+    snprintf(key, sizeof key, "%d", place);
+    const bool good = (list->kind == LIST || strcmp(key, name->name) == 0) && place >= 0 && place < list->count;
+    return good && name->text && !entry_null(name) ? place : -1;
+}
+
+/* Children 0, 1, ... of a list or of a section, whose keys differ. */
 static bool read_names(struct names *classes, const struct entry *list, const char *path, struct error *err)
 {
-    for (int i = 0; i < list->count; i++) {
-        char key[16];
-        snprintf(key, sizeof key, "%d", i);
-        const struct entry *name = tree_find(list, key);
-        if (!name || entry_null(name) || !name->text)
-            return reject(err, "%s:%d: names must be a list of texts, or have the keys 0 to %d", path,
-                          list->place.line, list->count - 1);
-        if (!names_add(classes, name->text, err))
-            return false;
+    const char **names = new_array((size_t)list->count, sizeof *names, err);
+    bool ok = names != NULL;
+    int i = 0;
+    for (const struct entry *name = list->child; ok && name; name = name->next, i++) {
+        const int place = place_of(list, name, i);
+        ok = place >= 0 || reject(err, "%s:%d: names must be a list of texts, or have the keys 0 to %d", path,
+                                  list->place.line, list->count - 1);
+        if (ok)
+            names[place] = name->text;
     }
-    return true;
+    for (i = 0; ok && i < list->count; i++)
+        ok = names_add(classes, names[i], err);
+    free(names);
+    return ok;
 }
 
 static bool read_yaml(struct names *classes, const char *path, struct error *err)
 {
     struct bytes text;
     struct entry root = {0};
-    const bool parsed = text_read(&text, path, err) && tree_parse(&root, text.p, text.size, path, err);
+    const bool parsed = text_read_max(&text, path, TREE_FILE_MAX, err)
+                     && tree_parse(&root, text.p, text.size, path, err);
     const struct entry *list = parsed ? tree_find(&root, "names") : NULL;
     const bool ok = parsed && (list || reject(err, "%s: has no key names", path))
                  && read_names(classes, list, path, err);

@@ -63,17 +63,18 @@ static bool complain(struct loader *l, int image, struct error *err)
 static bool read_picture(struct loader *l, const char *path, struct random random, struct picture *picture,
                          struct error *err)
 {
-    struct bytes file;
+    struct picture_file file;
     struct size size;
-    bool ok = file_read(&file, path, err)
-           && picture_decode_size(file.p, file.size, path, &size.width, &size.height, err);
+    bool ok = picture_file_read(&file, path, err);
+    const struct bytes bytes = file.bytes;
+    ok = ok && picture_decode_size(bytes.p, bytes.size, path, &size.width, &size.height, err);
     if (ok && cache_has_room(l->config.cache, size.width, size.height)) {
-        ok = picture_decode(picture, file.p, file.size, path, err);
+        ok = picture_decode(picture, bytes.p, bytes.size, path, err);
     } else if (ok) {
         const struct region region = sample_region(l->config.data, size, random);
-        ok = picture_decode_region(picture, &region, file.p, file.size, path, err);
+        ok = picture_decode_region(picture, &region, bytes.p, bytes.size, path, err);
     }
-    bytes_free(&file);
+    picture_file_free(&file);
     return ok;
 }
 

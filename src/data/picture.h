@@ -20,6 +20,7 @@ enum { PICTURE_SIDE = 1 << 20, PICTURE_PIXELS = 1 << 28 };      /* more is refus
 struct picture {
     unsigned char *p;
     int width, height, halved, whole_width, whole_height;
+    size_t counted;                                     /* bytes of the memory for decoding; see picture_memory */
     bool truncated;                                     /* the file ended before its end marker */
 };
 
@@ -27,9 +28,23 @@ struct picture {
 enum { HALVINGS = 3 };
 struct region { int left, top, right, bottom, halved; };
 
+/* Reading and decoding image files takes at most so many megabytes at one time, in all threads of the process: a third
+ * for files as they are stored, two thirds for decoders and for decoded pictures until picture_free.  A thread that
+ * finds too little left waits for others; an image that needs more than there is at all is refused, and the error names
+ * the device.decode_mb that it needs.  So a thread frees a picture before it reads the next one: two threads that each
+ * hold one could wait for each other. */
+enum { DECODE_MB = 1500 };                              /* until picture_memory is called */
+void picture_memory(int mb);
+
+/* A file that holds an image, not decoded. */
+struct picture_file { struct bytes bytes; size_t counted; };
+bool picture_file_read(struct picture_file *, const char *path, struct error *);
+void picture_file_free(struct picture_file *);
+
 /* Room for a picture of that size, not halved, pixels not set.  picture_free releases it. */
 bool picture_new(struct picture *, int width, int height, struct error *);
 void picture_free(struct picture *);
+void picture_count_not(struct picture *);               /* another bound holds for it from now on */
 
 /* The format is told from the content.  On failure the picture is {0}.  name stands in the errors; reject() if the file
  * is missing or broken, or of another format.  This holds for all readers below. */

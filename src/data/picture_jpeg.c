@@ -14,8 +14,12 @@
 enum {
     SCAN = 0xda,                                        /* the marker that begins one */
     MAX_SCANS = 100,                                    /* of a progressive file; encoders write about ten */
+    FEW_SCANS = 16,                                     /* allowed whatever the size */
     SMALL = 1 << 22                                     /* pixels; a picture of fewer is read however short its file */
 };
+
+/* A scan without a change takes no bytes but goes over all pixels: more scans of a large picture would take seconds. */
+#define SCANNED_PIXELS ((int64_t)1 << 32)
 
 struct reader {
     struct jpeg_decompress_struct jpeg;
@@ -53,8 +57,10 @@ static void on_message(j_common_ptr jpeg, int level)
 static void on_progress(j_common_ptr jpeg)
 {
     struct reader *r = jpeg->client_data;
-    if (r->jpeg.input_scan_number > MAX_SCANS) {
-        reject(r->err, "%s: JPEG: more than %d scans", r->name, MAX_SCANS);
+    const int64_t pixels = (int64_t)r->jpeg.image_width * r->jpeg.image_height, fitting = SCANNED_PIXELS / pixels;
+    const int most = fitting > MAX_SCANS ? MAX_SCANS : fitting < FEW_SCANS ? FEW_SCANS : (int)fitting;
+    if (r->jpeg.input_scan_number > most) {
+        reject(r->err, "%s: JPEG: more than %d scans", r->name, most);
         longjmp(r->failed, 1);
     }
 }
@@ -181,9 +187,23 @@ bool jpeg_allowed(int width, int height, size_t bytes, const char *name, struct 
                   height, bytes);
 }
 
+/* libjpeg keeps the coefficients of all blocks where a picture has several scans, else some rows of all components. */
+static size_t working_bytes(struct jpeg_decompress_struct *jpeg, size_t file_bytes)
+{
+    enum { ROWS = 256, TABLES = 1 << 20 };
+    size_t bytes = TABLES + file_bytes + ROWS * (size_t)jpeg->image_width;      /* its markers are copied */
+    for (int i = 0; jpeg_has_multiple_scans(jpeg) && i < jpeg->num_components; i++) {
+        const jpeg_component_info *c = &jpeg->comp_info[i];
+        const size_t h = (size_t)c->h_samp_factor, v = (size_t)c->v_samp_factor;
+        const size_t columns = (c->width_in_blocks + h - 1) / h * h, rows = (c->height_in_blocks + v - 1) / v * v;
+        bytes += columns * rows * sizeof(JBLOCK);
+    }
+    return bytes;
+}
+
 static bool read_picture(struct reader *r, struct picture *picture, const struct region *region, struct bytes file)
 {
-    const struct jpeg_decompress_struct *jpeg = &r->jpeg;
+    struct jpeg_decompress_struct *jpeg = &r->jpeg;
     if (setjmp(r->failed)) {
         picture->truncated = r->ended;
         return r->all_rows;
@@ -194,7 +214,11 @@ static bool read_picture(struct reader *r, struct picture *picture, const struct
     r->jpeg.scale_num = 1;
     r->jpeg.scale_denom = 1u << (region ? region->halved : 0);
     jpeg_calc_output_dimensions(&r->jpeg);
-    if (!picture_room(picture, (int)jpeg->output_width, (int)jpeg->output_height, r->name, r->err))
+    const size_t working = working_bytes(jpeg, file.size);
+    jpeg->mem->max_memory_to_use = (long)working;
+    if (!picture_room(picture, (int)jpeg->output_width, (int)jpeg->output_height, working, r->orientation != 1, r->name,
+                      r->err)
+        || !(r->row = new_array(jpeg->image_width, 4, r->err)))
         return false;
     if (!(r->row = new_array(jpeg->image_width, 4, NULL)))
         return fail(r->err, "%s: out of memory", r->name);

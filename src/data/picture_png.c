@@ -122,6 +122,39 @@ static void ask_for_bgr(struct reader *r)
     png_read_update_info(r->png, r->info);
 }
 
+static const char magic[] = "\x89PNG\r\n\x1a\n";
+
+/* Goes over the chunks from one on to the last; false if there is no last one.  Sets the orientation if it is 1. */
+static bool walk_chunks(const unsigned char *p, const unsigned char *end, int *orientation)
+{
+    while (end - p >= 12) {                             /* length, name, that many bytes, checksum */
+        const size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        if (memcmp(p + 4, "IEND", 4) == 0)
+            return true;
+        if (length > (size_t)(end - p) - 12)
+            return false;
+        if (memcmp(p + 4, "eXIf", 4) == 0 && *orientation == 1)
+            *orientation = exif_orientation(p + 8, length);
+        p += length + 12;
+    }
+    return false;
+}
+
+/* Told before the pixels or behind them. */
+static bool is_turned(const struct reader *r)
+{
+    int orientation = orientation_of(r);
+    walk_chunks(r->file.p + sizeof magic - 1, r->file.p + r->file.size, &orientation);
+    return orientation != 1;
+}
+
+/* libpng has two rows of up to 8 bytes per pixel, zlib its window. */
+static size_t working_bytes(size_t width, size_t height)
+{
+    enum { ROWS = 4 * 8, TABLES = 1 << 18 };
+    return TABLES + ROWS * width + height * sizeof(png_bytep);
+}
+
 static bool read_picture(struct reader *r, struct picture *picture)
 {
     if (setjmp(png_jmpbuf(r->png)))
@@ -131,7 +164,8 @@ static bool read_picture(struct reader *r, struct picture *picture)
     /* Deflate makes of a byte 1032 at most, so that a small file cannot ask for much memory. */
     if (png_get_rowbytes(r->png, r->info) * height / 1032 > r->file.size)
         png_error(r->png, "truncated");
-    if (!picture_room(picture, (int)width, (int)height, r->name, r->err))
+    if (!picture_room(picture, (int)width, (int)height, working_bytes(width, height), is_turned(r), r->name, r->err)
+        || !(r->rows = new_array(height, sizeof *r->rows, r->err)))
         return false;
     if (!(r->rows = new_array(height, sizeof *r->rows, NULL))) {
         r->no_memory = true;
@@ -155,24 +189,6 @@ static bool decode(struct picture *picture, int *orientation, const struct regio
         *orientation = orientation_of(&r);
     reader_end(&r);
     return ok;
-}
-
-static const char magic[] = "\x89PNG\r\n\x1a\n";
-
-/* Goes over the chunks from one on to the last; false if there is no last one.  Sets the orientation if it is 1. */
-static bool walk_chunks(const unsigned char *p, const unsigned char *end, int *orientation)
-{
-    while (end - p >= 12) {                             /* length, name, that many bytes, checksum */
-        const size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
-        if (memcmp(p + 4, "IEND", 4) == 0)
-            return true;
-        if (length > (size_t)(end - p) - 12)
-            return false;
-        if (memcmp(p + 4, "eXIf", 4) == 0 && *orientation == 1)
-            *orientation = exif_orientation(p + 8, length);
-        p += length + 12;
-    }
-    return false;
 }
 
 /* In the last bytes of a file a chunk begins where the chunks from there on lead to the last one. */

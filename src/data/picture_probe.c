@@ -100,7 +100,7 @@ bool picture_decode_size(const void *p, size_t size, const char *name, int *widt
 static bool read_ends(const char *path, unsigned char head[PART], unsigned char tail[PART], size_t *bytes)
 {
     struct stat info;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = file_size(path, bytes) ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     const bool ok = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 2 * PART
                  && pread(fd, head, PART, 0) == PART && pread(fd, tail, PART, info.st_size - PART) == PART;
     if (fd >= 0)
@@ -111,11 +111,13 @@ static bool read_ends(const char *path, unsigned char head[PART], unsigned char 
 
 static bool probe_whole(const char *path, struct picture_probe *out, struct error *err)
 {
-    struct bytes file;
+    struct picture_file file;
     enum picture_ending ending;
-    const bool ok = file_read(&file, path, err) && measure(file, file, file.size, path, out, &ending, err)
-                 && (out->complete || begins(file, 0, picture_jpeg.magic) || reject(err, "%s: PNG: truncated", path));
-    bytes_free(&file);
+    const bool ok = picture_file_read(&file, path, err)
+                 && measure(file.bytes, file.bytes, file.bytes.size, path, out, &ending, err)
+                 && (out->complete || begins(file.bytes, 0, picture_jpeg.magic)
+                     || reject(err, "%s: PNG: truncated", path));
+    picture_file_free(&file);
     return ok;
 }
 

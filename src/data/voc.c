@@ -62,7 +62,7 @@ static bool open_file(struct voc *voc, const char *path, struct dataset *set)
 {
     struct bytes text = {0};
     struct error why = {0};
-    const bool read = text_read(&text, path, &why), ok = read && voc_parse(voc, text, path, set);
+    const bool read = text_read_max(&text, path, IMAGE_TEXT_MAX, &why), ok = read && voc_parse(voc, text, path, set);
     if (!read)
         dataset_problem(set, "%s", why.text);
     bytes_free(&text);

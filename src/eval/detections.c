@@ -277,7 +277,7 @@ static bool read_lines(struct detections *out, const char *folder, const struct 
 {
     struct bytes file = {0};
     char *path = lines_path(folder, &truth->images[image], err);
-    const bool ok = path && text_read(&file, path, err)
+    const bool ok = path && text_read_max(&file, path, IMAGE_TEXT_MAX, err)
                  && detections_parse_rows(out, file, path, truth, image, err);
     bytes_free(&file);
     free(path);

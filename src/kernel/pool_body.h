@@ -36,17 +36,19 @@ INLINED void max_window(int lanes, bool winners, const struct depthwise *g, int 
 INLINED void max_row(bool winners, const struct depthwise *g, int i, const real *restrict x, int first,
                      real *restrict y, unsigned char *restrict winner)
 {
-    const int top = i * g->stride - g->pad, across = winners ? g->c : 0;
+    const int top = i * g->stride - g->pad;
     const int u0 = top < 0 ? -top : 0, u1 = top + g->kernel > g->h ? g->h - top : g->kernel;
-    for (int j = 0; j < g->out_w; j++, y += g->ldy, winner += across) {
+    for (int j = 0; j < g->out_w; j++, y += g->ldy) {
         const int left = j * g->stride - g->pad;
         const int v0 = left < 0 ? -left : 0, v1 = left + g->kernel > g->w ? g->w - left : g->kernel;
         const real *from = x + ((ptrdiff_t)(top - first) * g->w + left) * g->ldx;
         for (int c = 0; c < g->c; c += LANES)
             if (c + LANES <= g->c)
-                max_window(LANES, winners, g, u0, u1, v0, v1, from + c, y + c, winner + (winners ? c : 0));
+                max_window(LANES, winners, g, u0, u1, v0, v1, from + c, y + c, winners ? winner + c : NULL);
             else
-                max_window(g->c - c, winners, g, u0, u1, v0, v1, from + c, y + c, winner + (winners ? c : 0));
+                max_window(g->c - c, winners, g, u0, u1, v0, v1, from + c, y + c, winners ? winner + c : NULL);
+        if (winners)
+            winner += g->c;
     }
 }
 

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
+#include "data/picture.h"
 #include "data/validate.h"
 #include "model/file_config.h"
 #include "model/load.h"
@@ -392,6 +393,7 @@ static bool open_save_dir(struct trainer *t, struct error *err)
 bool trainer_open(struct trainer *t, struct config *config, const struct training_options *options, struct error *err)
 {
     *t = (struct trainer){ .config = config, .options = *options };
+    picture_memory(config->decode_mb);
     if (!model_open(&t->model, config, err) || !file_config_text(config, &t->description, err)
         || !open_save_dir(t, err) || !open_data(t, err))
         return false;

@@ -1,0 +1,53 @@
+/* Lines of any bytes as KEY=VALUE over a configuration.  What is accepted must be written as a configuration that reads
+ * back equal; refused lines are an error of usage, in words. */
+#include "config/config.h"
+#include "config_text.h"
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { LINES = 16 };
+
+static int split(char *text, const char *lines[LINES])
+{
+    int count = 0;
+    for (char *rest, *line = strtok_r(text, "\n", &rest); line && count < LINES; line = strtok_r(NULL, "\n", &rest))
+        lines[count++] = line;
+    return count;
+}
+
+static void round_trip(const struct config *a)
+{
+    struct config b = {0};
+    struct text text = {0};
+    struct names names = {0};
+    struct error err = {0};
+    config_write(a, &text);
+    if (!config_parse(&b, text.s, text.size, "output", NULL, 0, &err) || !config_difference(a, &b, &names, &err)
+        || names.count)
+        abort();
+    text_free(&text);
+    names_free(&names);
+    config_free(&b);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct config config = {0};
+    struct error err = {0};
+    const char *lines[LINES];
+    char *text = calloc(size + 1, 1);
+    if (!text)
+        return 0;
+    if (size)
+        memcpy(text, data, size);
+    if (config_parse(&config, config_yaml, sizeof config_yaml - 1, "base", lines, split(text, lines), &err))
+        round_trip(&config);
+    else if (err.exit != 2 || !err.text[0])
+        abort();
+    config_free(&config);
+    free(text);
+    return 0;
+}
