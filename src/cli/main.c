@@ -47,6 +47,8 @@ int main(int argc, char **argv)
     struct args args = {0};
     signal(SIGPIPE, SIG_IGN);                   /* a write to a closed pipe is an error like any other */
     const bool ok = args_parse(&args, commands, argc, argv, &err) && run(&args, &err) && all_written(&err);
+    if (!ok && !err.exit)
+        fail(&err, "ended without a reason: please report this as a bug");
     if (!ok)
         show_line("nanodet: ", err.text);
     args_free(&args);
