@@ -170,6 +170,8 @@ static bool check_set(struct checker *k, struct checked_set *set, struct error *
     if (!set->label)
         return false;
     set->matched = set->read && dataset_labels(data, classes->at, classes->count, set->label, &mismatch);
+    if (mismatch.exit == 1)                             /* a mismatch is misuse: this is a lack of memory */
+        return fail(err, "%s: %s", set->section, mismatch.text);
     if (mismatch.exit && !misuse(&named, "%s: %s", set->section, mismatch.text) && !found(k, &named, err))
         return false;
     const struct validation validation = { .use = set->use, .path = set->config->ann_path,
