@@ -1,9 +1,9 @@
 #!/bin/sh
 # Everything that can be checked on this machine, in less than 20 minutes on two cores:
-#   the tests; those of kernels and gradients once per table of kernels that the machine has; interrupted trainings; the
-#   fuzz targets over their saved inputs; the numbers of the original, where ../shared/parity lies beside this folder;
-#   exported files in other programs' runtimes; NEON in emulation; every layer against PyTorch; the tests once more
-#   under the sanitizers.  Python gets the runtimes and PyTorch in build/python.  `make soak` runs what takes longer.
+#   the tests; those of kernels and gradients once per table of kernels that the machine has; interrupted trainings;
+#   failing allocations and I/O calls; the fuzz targets over their saved inputs; the numbers of the original, where
+#   ../shared/parity lies beside this folder; exported files in other programs' runtimes; NEON in emulation; every layer
+#   against PyTorch; the tests once more under the sanitizers.  Python gets the runtimes and PyTorch in build/python.  `make soak` runs what takes longer.
 # Ends with the seconds of each stage, a line per package that could not be installed, and
 # `N passed, N failed, N skipped`; exit 1 if anything failed.
 set -u
@@ -195,7 +195,7 @@ setup
 prepare_python
 
 stage "building"
-build all tests
+build all tests build/tests/inject.so
 
 # The default table is the fastest, or the one that NANODET_ISA names.
 tables=$(./nanodet --version | sed -n 's/^kernels: //p')
@@ -213,6 +213,9 @@ for script in tests/*.sh; do
     run "$(basename "$script")" sh "$script" ./nanodet
     count "$(basename "$script")" $((status == 0)) 0 0
 done
+
+run faults sh tests/faults/faults.sh ./nanodet build/tests/inject.so 20
+claim faults
 
 stage "parity"
 for room in $parity; do
