@@ -225,6 +225,8 @@ static bool check_advice(struct checker *k, struct error *err)
     struct model model = {0};
     struct error problem = {0};
     const bool open = model_open(&model, &k->config, &problem);
+    if (!open && problem.exit == 1)                     /* no memory; misuse was found by check_model */
+        return fail(err, "%s", problem.text);
     const bool ok = config_advice(&k->config, k->sets[0].read ? k->sets[0].data.image_count : 0, &warnings, err)
                  && (!open || memory_advice(&model, machine_memory(), &warnings, err))
                  && (k->problems.count || !open || summarise_run(k, &model, err));
