@@ -4,14 +4,16 @@
 # message says "out of memory".  After a failed training --resume reaches the undisturbed bits.
 # usage: faults.sh NANODET INJECT.so [MOST [CASE...]]
 #     MOST: faults per case and kind, drawn evenly from all paths to an allocation or a call; 0: one per path (default)
-# Ends with `N passed, N failed, N skipped`; exit 1 if anything failed.  KEEP=DIR: failed runs are moved there.
+#     KINDS="alloc io" (default); a program under the address sanitizer takes KINDS=alloc only
+#     KEEP=DIR: copies the failed runs there
+# Ends with `N passed, N failed, N skipped`; exit 1 if anything failed.
 set -u
 export LC_ALL=C
 
 # ---- the commands: each starts in a folder of its own, with inputs in ../in ----
 
 all="version help synth check check_voc check_keys convert_visdrone convert_voc convert_yolo info info_weights eval
-    eval_visdrone test test_visdrone predict predict_json predict_drawn predict_stream heatmap export export_onnx
+    eval_visdrone test test_visdrone predict predict_json predict_drawn predict_fonts predict_stream heatmap export export_onnx
     export_nms export_ncnn from_onnx from_ncnn unfit_pytorch bench bench_train train train_weights resume"
 
 # start CASE [--resume]: leaves stdout, stderr and exit status in files.  FAULT and FAULT_LOG are those of inject.c.
@@ -37,7 +39,9 @@ start()
     test_visdrone)    set -- test $config --weights $weights --dets found ;;
     predict)          set -- predict --weights $weights --score 0.01 $in/data/images/val ;;
     predict_json)     set -- predict --weights $weights --score 0.01 "$in/data/images/val/*.jpg" --json out.json ;;
-    predict_drawn)    set -- predict --weights $weights --score 0.01 $in/drawn --out out ;;
+    predict_drawn)    set -- predict --weights $weights --score 0.01 $in/drawn --out out
+                      export FONTCONFIG_FILE="$PWD/$in/no_fonts" ;;
+    predict_fonts)    set -- predict --weights $weights --score 0.01 $in/drawn --out out ;;
     predict_stream)   set -- predict --weights $weights --score 0.01 - --json out.json ;;
     heatmap)          set -- heatmap --weights $weights --out out $in/drawn/a.jpg ;;
     export)           set -- export --weights $weights --out out.safetensors --fp16 ;;
@@ -54,7 +58,7 @@ start()
     resume)           set -- train $config --threads 2 && resume=--resume ;;
     esac
     case "$*" in *--threads* | --version) ;; *) set -- "$@" --threads 1 ;; esac
-    timeout 20 env ${FAULT_LOG:+"LD_PRELOAD=$inject"} "$nanodet" "$@" $resume < $in/stream > stdout 2> stderr
+    timeout 20 env ${FAULT:+"LD_PRELOAD=$inject"} "$nanodet" "$@" $resume < $in/stream > stdout 2> stderr
     status=$?
     echo $status > status
     exit $status
@@ -100,6 +104,7 @@ END
     done
     echo 'names: [car, van]' > in/yolo/data.yaml
     cp "$corpus/png/palette.png" in/drawn/b.png
+    echo '<fontconfig/>' > in/no_fonts
     cp "$corpus/pytorch/zip.pth" in
     mkdir first
     (cd first && start train && cp run/model_last.safetensors ../in/weights.safetensors &&
@@ -159,10 +164,16 @@ judge()
     case $1$4 in
     train*1 | resume1)
         cp "$2/stderr" "$2.stderr"
-        (cd "$2" && FAULT= FAULT_LOG= start "$1" --resume)
+        (cd "$2" && FAULT= start "$1" --resume)
         [ $? = 0 ] || { echo "--resume: $(tail -n 1 "$2/stderr")"; return; }
         mv "$2.stderr" "$2/stderr"
         same="$same -x train.log -x *.old" ;;
+    predict_drawn*)                                     # fontconfig takes its own settings if it cannot read ours
+        for picture in a.jpg b.png; do
+            ! cmp -s fonts/out/$picture "$2/out/$picture" || cp "$1.ref/out/$picture" "$2/out"
+        done ;;
+    predict_fonts*)                                     # and other fonts if it cannot read all of its settings
+        same="$same -x *.jpg -x *.png" ;;
     esac
     normalise "$1" "$2"
     # A training goes on without a chart that cannot be drawn.
@@ -196,19 +207,24 @@ one()
 
 # ---- all of them ----
 
-# reference CASE: the undisturbed run, and in CASE.ref.log the numbers of its allocations and calls, one per path.
+# reference CASE: the undisturbed run, and in CASE.list.log the numbers of its allocations and calls, one per path.
 reference()
 {
+    for kind in $kinds; do
+        prepare "$1" "$1.list"
+        (cd "$1.list" && FAULT=$kind:list FAULT_LOG=$PWD.log start "$1")
+    done
     prepare "$1" "$1.ref"
-    (cd "$1.ref" && FAULT_LOG=$PWD.log start "$1") || [ "$1" = unfit_pytorch ] ||
+    (cd "$1.ref" && FAULT= start "$1") || [ "$1" = unfit_pytorch ] ||
         echo "FAIL $1: undisturbed: $(tail -n 1 "$1.ref/stderr")"
     normalise "$1" "$1.ref"
+    [ "$1" != predict_drawn ] || { prepare fonts fonts && (cd fonts && FAULT= start predict_fonts); }
 }
 
 # draw CASE KIND MOST
 draw()
 {
-    sed -n "s/^$2 //p" "$1.ref.log" | sort -n | awk -v what="$1 $2" -v most="$3" '{ n[NR] = $1 } END {
+    sed -n "s/^$2 //p" "$1.list.log" | sort -nu | awk -v what="$1 $2" -v most="$3" '{ n[NR] = $1 } END {
         m = most && most < NR ? most : NR
         for (i = 0; i < m; i++)
             print what, n[1 + int((i + 0.5) * NR / m)] }'
@@ -220,15 +236,18 @@ if [ "$1" = --one ]; then
     exit
 fi
 export nanodet=$(realpath "$1") inject=$(realpath "$2") corpus=$(realpath "$(dirname "$0")/../fuzz/corpus")
-self=$(realpath "$0") most=${3:-0} dir=$(mktemp -d)
+self=$(realpath "$0") most=${3:-0} kinds=${KINDS:-alloc io} dir=$(mktemp -d)
 shift $(($# < 3 ? $# : 3))
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
+FAULT=io:0 LD_PRELOAD=$inject "$nanodet" --version > version 2>&1
+[ $? != 99 ] || { cat version; echo "0 passed, 0 failed, 1 skipped"; exit; }    # no seccomp filters here
 make_inputs 2> inputs.log || { cat inputs.log first/stderr; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 for name in ${*:-$all}; do
     reference "$name" >> results
-    draw "$name" alloc "$most"
-    draw "$name" io "$most"
+    for kind in $kinds; do
+        draw "$name" "$kind" "$most"
+    done
 done > plan
 xargs -P "$(nproc)" -L 1 sh "$self" --one < plan >> results
 grep -v '^PASS' results

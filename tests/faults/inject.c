@@ -1,8 +1,9 @@
 /* tests/faults/inject.c -- preloaded into a program, lets its n-th allocation or its n-th I/O system call fail.
  *
  *     FAULT=alloc:N | io:N    N from 1, counted over all threads from main on
- *     FAULT_LOG=FILE          where to append a line on the fault.  Without FAULT: a line "alloc N" or "io N" for the first
- *                             allocation or call made on each path through the program (each stack of return addresses)
+ *     FAULT=alloc:list | io:list      nothing fails: FILE gets a line "alloc N" or "io N" for the first allocation or call
+ *                             on each path through the program (that is, with each stack of return addresses)
+ *     FAULT_LOG=FILE          where to append a line that says what failed
  *
  * Allocations are counted in malloc and the functions beside it, which the C library and all others call, too.
  * System calls are trapped by a seccomp filter: the handler of SIGSYS counts them, then makes them or sets errno.  So
@@ -48,8 +49,8 @@ enum { CALLS = sizeof calls / sizeof *calls };
 
 static atomic_long allocations, system_calls;
 static long failing_allocation, failing_call;           /* 0: none */
-static bool counting;                                   /* main runs */
-static bool listing;                                    /* the paths, while nothing fails */
+static bool counting;                                   /* allocations: main runs */
+static bool listing;
 static const char *log_path;
 
 /* ---- system calls ---- */
@@ -202,17 +203,17 @@ static main_function *true_main;
 static int counted_main(int argc, char **argv, char **environment)
 {
     void *frame;
-    const char *fault = getenv("FAULT");
+    const char *fault = getenv("FAULT"), *which = fault ? strchr(fault, ':') : NULL;
+    const bool io = which && strncmp(fault, "io:", 3) == 0;
     log_path = getenv("FAULT_LOG");
-    listing = log_path && !fault;
-    if (fault && strncmp(fault, "alloc:", 6) == 0)
-        failing_allocation = atol(fault + 6);
-    if (fault && strncmp(fault, "io:", 3) == 0)
-        failing_call = atol(fault + 3);
-    backtrace(&frame, 1);                               /* loads a library the first time */
-    if (!failing_allocation)
+    listing = log_path && which && strcmp(which + 1, "list") == 0;
+    if (listing)
+        backtrace(&frame, 1);                           /* loads a library the first time */
+    if (which)
+        *(io ? &failing_call : &failing_allocation) = atol(which + 1);
+    if (io)
         trap_calls();
-    counting = true;
+    counting = which && !io;
     return true_main(argc, argv, environment);
 }
 
