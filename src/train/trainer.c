@@ -236,10 +236,11 @@ static bool log_notes(struct trainer *t, struct error *err)
         return false;
     dataset_notes_text(&t->dataset, "data.train", &notes);
     dataset_notes_text(val, "data.val", &notes);
-    for (char *line = notes.s ? strtok_r(notes.s, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
+    const bool ok = text_ok(&notes, err);
+    for (char *line = ok && notes.s ? strtok_r(notes.s, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest))
         log_line(&t->record.log, "%s", line);
     text_free(&notes);
-    return true;
+    return ok;
 }
 
 static bool open_data(struct trainer *t, struct error *err)

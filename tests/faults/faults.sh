@@ -111,7 +111,7 @@ END
         "$nanodet" export --weights ../in/weights.safetensors --out ../in/weights.onnx &&
         "$nanodet" export --weights ../in/weights.safetensors --out ../in/weights.param &&
         start test && cp found.json ../in && start test_visdrone && cp -r found ../in) || return
-    until stop_training; do :; done
+    stop_training || stop_training || stop_training
 }
 
 # ./stopped: a training that ended in its second epoch, unless it was done before.
@@ -240,8 +240,11 @@ self=$(realpath "$0") most=${3:-0} kinds=${KINDS:-alloc io} dir=$(mktemp -d)
 shift $(($# < 3 ? $# : 3))
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
-FAULT=io:0 LD_PRELOAD=$inject "$nanodet" --version > version 2>&1
-[ $? != 99 ] || { cat version; echo "0 passed, 0 failed, 1 skipped"; exit; }    # no seccomp filters here
+case $kinds in
+*io*)
+    FAULT=io:0 LD_PRELOAD=$inject timeout 20 "$nanodet" --version > version 2>&1
+    [ $? != 99 ] || { cat version; echo "SKIP io: no seccomp filters here"; kinds=alloc skipped=1; } ;;
+esac
 make_inputs 2> inputs.log || { cat inputs.log first/stderr; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 for name in ${*:-$all}; do
     reference "$name" >> results
@@ -253,5 +256,5 @@ xargs -P "$(nproc)" -L 1 sh "$self" --one < plan >> results
 grep -v '^PASS' results
 awk '$1 == "PASS" || $1 == "FAIL" { all[$2 " " $3]++; good[$2 " " $3] += $1 == "PASS" }
     END { for (k in all) print k ": " good[k] " of " all[k] }' results | sort
-echo "$(grep -c '^PASS' results) passed, $(grep -c '^FAIL' results) failed, 0 skipped"
+echo "$(grep -c '^PASS' results) passed, $(grep -c '^FAIL' results) failed, ${skipped:-0} skipped"
 ! grep -q '^FAIL' results
