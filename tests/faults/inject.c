@@ -1,8 +1,8 @@
 /* tests/faults/inject.c -- preloaded into a program, lets its n-th allocation or its n-th I/O system call fail.
  *
  *     FAULT=alloc:N | io:N    N from 1, counted over all threads from main on
- *     FAULT=alloc:list | io:list      nothing fails: FILE gets a line "alloc N" or "io N" for the first allocation or call
- *                             on each path through the program (that is, with each stack of return addresses)
+ *     FAULT=alloc:list | io:list      nothing fails: FILE gets a line "alloc N" or "io N" for the first allocation or
+ *                             call on each path through the program (that is, with each stack of return addresses)
  *     FAULT_LOG=FILE          where to append a line that says what failed
  *
  * Allocations are counted in malloc and the functions beside it, which the C library and all others call, too.
@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -33,8 +32,8 @@
 static const struct call { int number; const char *name; int path, error[2]; } calls[] = {
 #ifdef SYS_open                                         /* newer machines have only the calls that end in "at" */
     CALL(open, 0, EMFILE, EIO), CALL(stat, 0, EIO, ENOMEM), CALL(lstat, 0, EIO, ENOMEM), CALL(access, 0, EIO, ENOMEM),
-    CALL(readlink, 0, EIO, ENOMEM), CALL(mkdir, 0, ENOSPC, EIO), CALL(rename, 0, EIO, ENOSPC), CALL(unlink, 0, EIO, EIO),
-    CALL(rmdir, 0, EIO, EIO),
+    CALL(readlink, 0, EIO, ENOMEM), CALL(mkdir, 0, ENOSPC, EIO), CALL(rename, 0, EIO, ENOSPC),
+    CALL(unlink, 0, EIO, EIO), CALL(rmdir, 0, EIO, EIO),
 #endif
     CALL(openat, 1, EMFILE, EIO), CALL(newfstatat, 1, EIO, ENOMEM), CALL(statx, 1, EIO, ENOMEM),
     CALL(faccessat, 1, EIO, ENOMEM), CALL(readlinkat, 1, EIO, ENOMEM), CALL(mkdirat, 1, ENOSPC, EIO),
@@ -58,17 +57,17 @@ static const char *log_path;
 /* The filter lets pass what is made at `made_here`, the place after the call of the function below. */
 extern const char made_here[];
 #if defined(__x86_64__)
-#define ARCH AUDIT_ARCH_X86_64
 #define ARGUMENT(c, i) (c)->uc_mcontext.gregs[(const int[]){ REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9 }[i]]
 #define RESULT(c) (c)->uc_mcontext.gregs[REG_RAX]
 __asm__(".text\nmake_call:\n mov %rdi, %rax\n mov %rsi, %rdi\n mov %rdx, %rsi\n mov %rcx, %rdx\n mov %r8, %r10\n"
         " mov %r9, %r8\n mov 8(%rsp), %r9\n syscall\nmade_here:\n ret\n");
 #elif defined(__aarch64__)
-#define ARCH AUDIT_ARCH_AARCH64
 #define ARGUMENT(c, i) (c)->uc_mcontext.regs[i]
 #define RESULT(c) (c)->uc_mcontext.regs[0]
 __asm__(".text\nmake_call:\n mov x8, x0\n mov x0, x1\n mov x1, x2\n mov x2, x3\n mov x3, x4\n mov x4, x5\n mov x5, x6\n"
         " svc 0\nmade_here:\n ret\n");
+#else
+#error "system calls are made here on x86-64 and 64-bit ARM only"
 #endif
 long make_call(long number, long a, long b, long c, long d, long e, long f);
 
@@ -81,7 +80,7 @@ static void log_line(const char *what, long n, const char *detail)
     make_call(SYS_close, fd, 0, 0, 0, 0, 0);
 }
 
-/* Logs an event if it is the first one on its path.  No inlining: the same frames of this file on all stacks. */
+/* Logs an event if it is the first one whose innermost `most` return addresses, some of them here, are these. */
 static void list_path(const char *what, long n, int most)
 {
     enum { MOST = 10, PATHS = 1 << 16 };
@@ -186,9 +185,11 @@ static bool denied(const char *name, const void *caller)
 void *malloc(size_t size) { NEXT(malloc); return denied("malloc", CALLER) ? NULL : next(size); }
 void *calloc(size_t n, size_t size) { NEXT(calloc); return denied("calloc", CALLER) ? NULL : next(n, size); }
 void *realloc(void *p, size_t size) { NEXT(realloc); return denied("realloc", CALLER) ? NULL : next(p, size); }
-void *aligned_alloc(size_t a, size_t n) { NEXT(aligned_alloc); return denied("aligned_alloc", CALLER) ? NULL : next(a, n); }
-void *memalign(size_t a, size_t n);
-void *memalign(size_t a, size_t n) { NEXT(memalign); return denied("memalign", CALLER) ? NULL : next(a, n); }
+void *aligned_alloc(size_t a, size_t n)
+{
+    NEXT(aligned_alloc);
+    return denied("aligned_alloc", CALLER) ? NULL : next(a, n);
+}
 int posix_memalign(void **p, size_t a, size_t n)
 {
     NEXT(posix_memalign);
