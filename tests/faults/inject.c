@@ -117,11 +117,13 @@ static void on_call(int signal, siginfo_t *info, void *context)
                  call->path >= 0 ? (const char *)(uintptr_t)ARGUMENT(c, call->path) : "");
     if (listing)
         list_path("io", n, 10);
+    long result = 0;
     if (!fails || call->number == SYS_close)            /* a descriptor is closed whatever close returns */
-        RESULT(c) = make_call(info->si_syscall, (long)ARGUMENT(c, 0), (long)ARGUMENT(c, 1), (long)ARGUMENT(c, 2),
-                              (long)ARGUMENT(c, 3), (long)ARGUMENT(c, 4), (long)ARGUMENT(c, 5));
+        result = make_call(info->si_syscall, (long)ARGUMENT(c, 0), (long)ARGUMENT(c, 1), (long)ARGUMENT(c, 2),
+                           (long)ARGUMENT(c, 3), (long)ARGUMENT(c, 4), (long)ARGUMENT(c, 5));
     if (fails)
-        RESULT(c) = -call->error[n % 2 == 0];
+        result = -call->error[n % 2 == 0];
+    RESULT(c) = (__typeof__(RESULT(c)))result;
     errno = saved;
 }
 
