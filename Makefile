@@ -123,6 +123,10 @@ TYPED = $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell grep -l '"typed.h"' tests/
 $(TYPED) $(BUILD)/tests/test_defects: $(filter-out %/main.o,$(CLI))
 $(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o
 
+# Preloaded into the program by tests/faults/faults.sh; never sanitized itself.
+build/tests/inject.so: tests/faults/inject.c
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -g -fPIC -shared $< -o $@
 # Programs of the oracle, of the tests of exports and of the measuring, no part of the product.
 $(BUILD)/tests/oracle_dump: tests/oracle/dump.c
 $(BUILD)/tests/deploy_dump: tests/deploy/dump.c
@@ -163,9 +167,10 @@ fuzz:
 	sh tests/soak/fuzz.sh 60
 oracle: $(BUILD)/tests/oracle_dump
 	python3 tests/oracle/oracle.py --rounds 3 configs/*.yml
-soak: nanodet $(BUILD)/tests/parity $(BUILD)/tests/kill_at
+soak: nanodet $(BUILD)/tests/parity $(BUILD)/tests/kill_at build/tests/inject.so
 	sh tests/soak/fuzz.sh 600
 	sh tests/kill_resume.sh ./nanodet 220
+	sh tests/faults/faults.sh ./nanodet build/tests/inject.so
 	NANODET_ISA=ref build/tests/parity ../shared/parity/models
 	$(MAKE) SANITIZE=thread build/thread/tests/test_backbones
 	setarch $(shell uname -m) -R build/thread/tests/test_backbones

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Everything that can be checked on this machine, in less than 20 minutes on two cores:
-#   the tests; those of kernels and gradients once per table of kernels that the machine has; interrupted trainings; the
-#   fuzz targets over their saved inputs; the numbers of the original, where ../shared/parity lies beside this folder;
-#   exported files in other programs' runtimes; NEON in emulation; every layer against PyTorch; the tests once more
-#   under the sanitizers.  Python gets the runtimes and PyTorch in build/python.  `make soak` runs what takes longer.
+#   the tests; those of kernels and gradients once per table of kernels that the machine has; interrupted trainings;
+#   failing allocations and I/O calls; the fuzz targets over their saved inputs; the numbers of the original, where
+#   ../shared/parity lies beside this folder; exported files in other programs' runtimes; NEON in emulation; every layer
+#   against PyTorch; the tests once more under the sanitizers.  Python gets the runtimes and PyTorch in build/python.
+#   `make soak` runs what takes longer.
 # Ends with the seconds of each stage, a line per package that could not be installed, and
 # `N passed, N failed, N skipped`; exit 1 if anything failed.
 set -u
@@ -195,7 +196,7 @@ setup
 prepare_python
 
 stage "building"
-build all tests
+build all tests build/tests/inject.so
 
 # The default table is the fastest, or the one that NANODET_ISA names.
 tables=$(./nanodet --version | sed -n 's/^kernels: //p')
@@ -213,6 +214,9 @@ for script in tests/*.sh; do
     run "$(basename "$script")" sh "$script" ./nanodet
     count "$(basename "$script")" $((status == 0)) 0 0
 done
+
+run faults sh tests/faults/faults.sh ./nanodet build/tests/inject.so 20
+claim faults
 
 stage "parity"
 for room in $parity; do
@@ -260,10 +264,15 @@ fi
 # What Python makes of exported files is the same whatever the build; all networks would take minutes.
 stage "building, address and undefined behaviour sanitizers"
 slow="test_onnx_python test_ncnn_python test_configs"
-build SANITIZE=address,undefined tests
+build SANITIZE=address,undefined tests build/address,undefined/nanodet
 stage "tests, address and undefined behaviour sanitizers"
 unit sanitized build/address,undefined $(tests_without $slow) $(by_table test_kernel_conv test_kernel_rows)
 fuzz sanitized build/address,undefined
+# Fonts are left out: their libraries leak when an allocation fails.
+run "sanitized faults" env KINDS=alloc sh tests/faults/faults.sh build/address,undefined/nanodet build/tests/inject.so \
+    4 synth check check_voc convert_visdrone convert_voc convert_yolo info eval eval_visdrone test predict_json \
+    predict_stream heatmap export_nms export_ncnn from_onnx from_ncnn unfit_pytorch bench train resume
+claim "sanitized faults"
 
 # The thread sanitizer wants addresses where it looks for them: some systems spread them too far.  Under it the tests of
 # whole trainings would take minutes, and a short training stands for them; so would some tests of what one thread does.

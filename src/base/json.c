@@ -3,16 +3,28 @@
 #include "base/file.h"
 #include "base/printable.h"
 #include "base/text_file.h"
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+cJSON *json_value(const char *text, size_t size, const char **end)
+{
+    errno = 0;                                          /* an allocation that fails sets it, and nothing else does */
+    cJSON *json = cJSON_ParseWithLengthOpts(text, size, end, false);
+    if (!json && errno == ENOMEM)
+        *end = NULL;
+    return json;
+}
+
 cJSON *json_parse(const char *text, size_t size, const char *path, struct error *err)
 {
     const char *end = text;
-    cJSON *json = cJSON_ParseWithLengthOpts(text, size, &end, false);
-    if (!json) {
+    cJSON *json = json_value(text, size, &end);
+    if (!json && !end)
+        fail(err, "%s: out of memory", path);
+    else if (!json) {
         int line = 1;
         for (const char *p = text; p < end && p < text + size; p++)
             line += *p == '\n';

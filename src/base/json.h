@@ -10,6 +10,10 @@
 cJSON *json_read(const char *path, struct error *);             /* cJSON_Delete it; NULL and an error naming the line */
 cJSON *json_parse(const char *text, size_t size, const char *path, struct error *);
 
+/* Parses the value at the start of the text; cJSON_Delete it.  NULL with *end NULL if there is no memory, else with *end
+ * where the text stops to be JSON. */
+cJSON *json_value(const char *text, size_t size, const char **end);
+
 /* A whole number in the range of the type, or false with *out untouched; t may be NULL. */
 bool json_size(const cJSON *t, size_t *out);
 bool json_int64(const cJSON *t, int64_t *out);

@@ -115,6 +115,8 @@ static bool check_model(struct checker *k, struct error *err)
     const struct config *config = &k->config;
     struct error problem = {0};
     k->open = model_open(&k->model, &k->config, &problem);
+    if (!k->open && problem.exit == 1)                  /* out of memory; errors of the configuration are exit 2 */
+        return fail(err, "%s", problem.text);
     return !k->open ? found(k, &problem, err)
          : check_size(k, config->train.input_size, 1, err)
         && check_size(k, config->train.input_size, config->train.multi_scale[0], err)
@@ -185,6 +187,8 @@ static bool check_set(struct checker *k, struct checked_set *set, struct error *
     if (!set->label)
         return false;
     set->matched = set->read && dataset_labels(data, classes->at, classes->count, set->label, &mismatch);
+    if (mismatch.exit == 1)                             /* a mismatch is misuse: this is a lack of memory */
+        return fail(err, "%s: %s", set->section, mismatch.text);
     if (mismatch.exit && !misuse(&named, "%s: %s", set->section, mismatch.text) && !found(k, &named, err))
         return false;
     const struct validation validation = { .use = set->use, .path = set->config->ann_path,

@@ -45,6 +45,8 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN);                   /* so is one beyond the limit of a file's size */
     const bool ok = open_standard_descriptors(&err) && args_parse(&args, commands, argc, argv, &err)
                  && run(&args, &err) && all_written(&err);
+    if (!ok && !err.exit)
+        fail(&err, "ended without a reason: please report this as a bug");
     if (!ok)
         show_line("nanodet: ", err.text);
     args_free(&args);

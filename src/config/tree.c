@@ -107,6 +107,8 @@ static bool next_event(struct reader *r, yaml_event_t *event)
 {
     if (yaml_parser_parse(&r->yaml, event))
         return true;
+    if (r->yaml.error == YAML_MEMORY_ERROR)
+        return fail(r->err, "%s: out of memory", r->file);
     const size_t line = r->yaml.problem_mark.line;
     if (indented_with_tab(r, line))
         return misuse(r->err, "%s:%zu: the line is indented with a tab; YAML wants spaces", r->file, line + 1);
@@ -371,8 +373,10 @@ struct entry *tree_place(struct entry *from, const char *path, struct place plac
             return NULL;
         }
         char *name = child ? NULL : strndup(at, length);
-        if (!child && name)
+        if (name)
             child = add_child(e, name, place, err);
+        else if (!child)
+            fail(err, "out of memory: %zu bytes", length + 1);
         free(name);
         if (!child)
             return NULL;

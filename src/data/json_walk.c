@@ -1,5 +1,6 @@
 #include "data/json_walk.h"
 
+#include "base/json.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -187,7 +188,11 @@ cJSON *json_walk_parse(const struct json_walk *w, struct error *err)
 {
     const char *end = w->value, *line_start = w->line_start;
     int line = w->line;
-    cJSON *json = cJSON_ParseWithLengthOpts(w->value, w->size, &end, false);
+    cJSON *json = json_value(w->value, w->size, &end);
+    if (!end) {
+        fail(err, "%s: out of memory", w->path);
+        return NULL;
+    }
     while (json && end < w->value + w->size && (unsigned char)*end <= ' ')
         end++;
     if (json && end == w->value + w->size)

@@ -90,13 +90,15 @@ bool mjpeg_push(struct mjpeg *m, unsigned char byte)
 bool mjpeg_next(struct mjpeg *m, FILE *in, struct bytes *frame, struct error *err)
 {
     *frame = (struct bytes){0};
-    for (int byte; (byte = getc(in)) != EOF;)
-        if (mjpeg_push(m, (unsigned char)byte)) {
-            if (!text_ok(&m->frame, err))
-                return false;
+    for (int byte; (byte = getc(in)) != EOF;) {
+        const bool complete = mjpeg_push(m, (unsigned char)byte);
+        if (!text_ok(&m->frame, err))
+            return false;
+        if (complete) {
             *frame = (struct bytes){ (unsigned char *)m->frame.s, m->frame.size };
             return true;
         }
+    }
     if (ferror(in))
         return fail(err, "the stream cannot be read: %s", strerror(errno));
     m->broken += m->at > AT_FIRST_FF;

@@ -273,16 +273,39 @@ struct writer {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr messages;
     jmp_buf failed;
-    unsigned char *p;                                   /* malloced by libjpeg */
-    unsigned long size;
+    struct jpeg_destination_mgr destination;
+    unsigned char chunk[1 << 12];                       /* what libjpeg has written, before it is added to file */
+    struct text file;
     struct error *err;
 };
+
+static void start_file(j_compress_ptr jpeg)
+{
+    struct writer *w = jpeg->client_data;
+    w->destination.next_output_byte = w->chunk;
+    w->destination.free_in_buffer = sizeof w->chunk;
+}
+
+static boolean add_chunk(j_compress_ptr jpeg)
+{
+    struct writer *w = jpeg->client_data;
+    text_bytes(&w->file, w->chunk, sizeof w->chunk);
+    start_file(jpeg);
+    return TRUE;
+}
+
+static void end_file(j_compress_ptr jpeg)
+{
+    struct writer *w = jpeg->client_data;
+    text_bytes(&w->file, w->chunk, sizeof w->chunk - w->destination.free_in_buffer);
+}
 
 static void on_write_error(j_common_ptr jpeg)
 {
     struct writer *w = jpeg->client_data;
-    char text[JMSG_LENGTH_MAX];
-    jpeg->err->format_message(jpeg, text);
+    char text[JMSG_LENGTH_MAX] = "out of memory";
+    if (jpeg->err->msg_code != JERR_OUT_OF_MEMORY)
+        jpeg->err->format_message(jpeg, text);
     fail(w->err, "writing JPEG: %s", text);
     longjmp(w->failed, 1);
 }
@@ -295,7 +318,9 @@ static bool write_picture(struct writer *w, const struct picture *picture, int q
     w->messages.error_exit = on_write_error;
     w->jpeg.client_data = w;
     jpeg_create_compress(&w->jpeg);
-    jpeg_mem_dest(&w->jpeg, &w->p, &w->size);
+    w->destination = (struct jpeg_destination_mgr){
+        .init_destination = start_file, .empty_output_buffer = add_chunk, .term_destination = end_file };
+    w->jpeg.dest = &w->destination;
     w->jpeg.image_width = (JDIMENSION)picture->width;
     w->jpeg.image_height = (JDIMENSION)picture->height;
     w->jpeg.input_components = 3;
@@ -315,12 +340,12 @@ bool picture_encode_jpeg(const struct picture *picture, int quality, struct byte
 {
     struct writer w = { .err = err };
     *out = (struct bytes){0};
-    const bool ok = write_picture(&w, picture, quality);
+    const bool ok = write_picture(&w, picture, quality) && text_ok(&w.file, err);
     jpeg_destroy_compress(&w.jpeg);
     if (ok)
-        *out = (struct bytes){ w.p, w.size };
+        *out = (struct bytes){ (unsigned char *)w.file.s, w.file.size };
     else
-        free(w.p);
+        text_free(&w.file);
     return ok;
 }
 

@@ -320,6 +320,7 @@ void dataset_summary(const struct dataset *set, const char *section, const struc
     enum { CLASSES = 20 };                              /* named at most */
     double *sizes = new_array((size_t)set->annotation_count, sizeof *sizes, NULL);
     int *boxes = new_array((size_t)class_names->count, sizeof *boxes, NULL), without = 0, ignored = 0;
+    text->failed |= !sizes || !boxes;
     for (int i = 0; i < set->image_count; i++)
         without += set->images[i].count == 0 && set->images[i].unscaled == 0;
     for (int i = 0; boxes && i < set->annotation_count; i++) {

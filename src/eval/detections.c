@@ -47,9 +47,11 @@ static bool scan_text(struct scan *s, struct text *out)
         text_bytes(out, raw.p, size);
         return !out->failed;
     }
-    cJSON *json = cJSON_ParseWithLength(raw.p - 1, size + 2);
+    const char *end;
+    cJSON *json = json_value(raw.p - 1, size + 2, &end);
     if (json)
         text_add(out, "%s", json->valuestring);
+    out->failed |= !end;
     cJSON_Delete(json);
     return json && !out->failed;
 }
@@ -153,7 +155,10 @@ static bool scan_list(struct detections *out, struct scan *s, const char *path, 
     if (scan_char(s, ']'))
         return scan_end(s) || fail(err, "%s: something follows the list of detections", path);
     for (int n = 1; n == 1 || scan_char(s, ','); n++) {
-        if (!next_record(s, r, n, text, broken, &usable))
+        const bool whole_record = next_record(s, r, n, text, broken, &usable);
+        if (!text_ok(&r->file, err) || !text_ok(&r->category_name, err))
+            return false;
+        if (!whole_record)
             return fail(err, "%s: detection %d is not JSON: see byte %td", path, n, s->p - text);
         if (!usable)
             continue;

@@ -142,6 +142,7 @@ static bool claim(struct join_index *index, const struct side *side, int found, 
 {
     if (!index->claimed[found])
         index->claimed[found] = new_text(name, NULL);
+    index->first_missing.failed |= !index->claimed[found];      /* join_end then says "out of memory" */
     return index->claimed[found] && side->compare(index->claimed[found], name) == 0;
 }
 

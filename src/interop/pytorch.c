@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "interop/pickle.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +112,13 @@ static bool list_storages(struct reader *r)
     return true;
 }
 
+/* After a failed call, before which errno was 0: libzip does not pass on every allocation that failed, but malloc sets
+ * errno. */
+static const char *zip_text(zip_error_t *why)
+{
+    return errno == ENOMEM ? "out of memory" : zip_error_strerror(why);
+}
+
 /* The bytes of a file in the zip. */
 static bool read_entry(struct reader *r, const char *name, struct bytes *out)
 {
@@ -120,9 +128,10 @@ static bool read_entry(struct reader *r, const char *name, struct bytes *out)
         return fail(r->err, "%s: has no file %s", r->path, name);
     out->size = info.size;
     out->p = take(r, out->size);
+    errno = 0;
     zip_file_t *file = out->p ? zip_fopen_index(r->zip, (zip_uint64_t)at, 0) : NULL;
     if (!file)
-        return out->p && fail(r->err, "%s: %s: %s", r->path, name, zip_strerror(r->zip));
+        return out->p && fail(r->err, "%s: %s: %s", r->path, name, zip_text(zip_get_error(r->zip)));
     unsigned char beyond;                       /* reading on to the end makes libzip compare the checksum */
     const bool ok = zip_fread(file, out->p, out->size) == (zip_int64_t)out->size && zip_fread(file, &beyond, 1) == 0;
     zip_fclose(file);
@@ -343,9 +352,10 @@ bool pytorch_zip_read(struct tensors *out, struct bytes file, const char *path, 
     struct reader r = { .out = out, .path = path, .err = err };
     zip_error_t why;
     zip_error_init(&why);
+    errno = 0;
     zip_source_t *source = zip_source_buffer_create(file.p, file.size, 0, &why);
     r.zip = source ? zip_open_from_source(source, ZIP_RDONLY, &why) : NULL;
-    const bool ok = r.zip ? reader_run(&r, read_zip, file) : fail(err, "%s: %s", path, zip_error_strerror(&why));
+    const bool ok = r.zip ? reader_run(&r, read_zip, file) : fail(err, "%s: %s", path, zip_text(&why));
     if (r.zip)
         zip_discard(r.zip);
     else if (source)

@@ -139,11 +139,14 @@ bool record_score(struct record *r, int epoch, long steps, const struct coco_sco
 
 /* ---- the end ---- */
 
-/* The AP of each class: the columns of eval.csv behind the figures.  Nothing if the table or the row is missing. */
-static void log_classes(struct record *r, int epoch)
+/* Logs the AP of each class: the columns of eval.csv behind the figures.  Nothing if the table or the row is missing. */
+static bool log_classes(struct record *r, int epoch, struct error *err)
 {
     struct csv t;
-    const bool ok = csv_read(&t, r->eval, NULL);
+    const enum path_kind kind = path_kind(r->eval, err);
+    if (kind != PATH_FILE)
+        return kind != PATH_ERROR;
+    bool ok = csv_read(&t, r->eval, err);
     const double *row = t.values, *end = row + (ptrdiff_t)t.rows * t.columns.count;
     while (ok && row < end && row[0] != epoch)
         row += t.columns.count;
@@ -152,39 +155,45 @@ static void log_classes(struct record *r, int epoch)
     for (int i = 1 + COCO_FIGURES; ok && row < end && i < t.columns.count; i++) {
         struct text line = {0};
         report_figure(&line, 8, 3, row[i]);
-        if (text_ok(&line, NULL))
+        ok = text_ok(&line, err);
+        if (ok)
             log_line(&r->log, "%s  %s", line.s, t.columns.list[i]);
         text_free(&line);
     }
     csv_free(&t);
+    return ok;
 }
 
-static void log_files(struct record *r)
+static bool log_files(struct record *r, struct error *err)
 {
     static const char *const files[] = { "model_best/model_best.safetensors", "model_last.safetensors", "eval.csv",
                                          "metrics.csv", "curves.png", "train.log", "config.yml" };
     struct text list = {0};
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        char *path = path_join(r->config->save_dir, files[i], NULL);
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof files / sizeof *files; i++) {
+        char *path = path_join(r->config->save_dir, files[i], err);
         if (path && path_kind(path, NULL) == PATH_FILE)
             text_add(&list, "%s%s", list.size ? ", " : "", files[i]);
+        ok = path != NULL;
         free(path);
     }
-    if (list.size && text_ok(&list, NULL))
+    ok = ok && text_ok(&list, err);
+    if (ok && list.size)
         log_line(&r->log, "files in %s: %s", r->config->save_dir, list.s);
     text_free(&list);
+    return ok;
 }
 
-void record_end(struct record *r, int best_epoch, const char *figure, double best)
+bool record_end(struct record *r, int best_epoch, const char *figure, double best, struct error *err)
 {
     struct text score = {0};
     report_figure(&score, 0, 4, best);
-    if (text_ok(&score, NULL))
+    const bool ok = text_ok(&score, err);
+    if (ok)
         log_line(&r->log, "the best epoch is %d of %d: %s %s", best_epoch, r->config->schedule.total_epochs, figure,
                  score.s);
     text_free(&score);
-    log_classes(r, best_epoch);
-    log_files(r);
+    return ok && log_classes(r, best_epoch, err) && log_files(r, err);
 }
 
 void record_draw_curves(struct record *r)

@@ -40,7 +40,7 @@ bool record_step(struct record *, long step, const struct step_report *, struct 
 bool record_score(struct record *, int epoch, long steps, const struct coco_score *, struct error *);
 
 /* After the last epoch: the best one with its score, the AP of its classes, and the files of the run. */
-void record_end(struct record *, int best_epoch, const char *figure, double best);
+bool record_end(struct record *, int best_epoch, const char *figure, double best, struct error *);
 
 void record_draw_curves(struct record *);
 

@@ -225,7 +225,7 @@ bool trainer_run(struct trainer *t, struct error *err)
         ok = fail(err, "%s: the run ends after step %ld; --resume goes on from %s", why.text, t->learner.optimizer.step,
                   t->last);
     if (ok && trainer_finished(t))
-        record_end(&t->record, t->at.best_epoch, coco_figure_name(best_figure(t)), t->at.best);
+        ok = record_end(&t->record, t->at.best_epoch, coco_figure_name(best_figure(t)), t->at.best, err);
     log_line(&(struct log){ .file = t->record.log.file }, "%s",
              !ok ? err->text : trainer_finished(t) ? "all epochs are done" : "stopped");
     return ok;
