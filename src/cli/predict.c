@@ -98,7 +98,8 @@ static bool print_lines(const struct predictor *p, const char *file, struct erro
 static bool look(struct predictor *p, const struct picture *picture, const char *file, struct error *err)
 {
     struct error why = {0};
-    return detector_look(&p->detector, picture, &why) || fail(err, "%s: %s", file, why.text);
+    return detector_look(&p->detector, picture, &why)
+        || (why.content ? reject : fail)(err, "%s: %s", file, why.text);
 }
 
 /* Draws into the picture, which --out gets under the name `to`. */
@@ -109,20 +110,19 @@ static bool write_found(struct predictor *p, struct picture *picture, const char
         && (!p->out || write_drawn(p, picture, to, err));
 }
 
-/* A file that is missing or broken, or cannot be processed, is counted.  Fails if the system cannot read or write. */
+/* A file that is missing or broken, or cannot be processed, is counted.  Fails if the system has failed. */
 static bool predict_file(struct predictor *p, const char *file, struct error *err)
 {
     struct picture picture = {0};
     struct error why = {0};
     bool ok = true;
-    const bool read = picture_read(&picture, file, &why);
-    if (!read && !why.content)
-        ok = fail(err, "%s", why.text);
-    else if (read && look(p, &picture, file, &why)) {
+    if (picture_read(&picture, file, &why) && look(p, &picture, file, &why)) {
         image_used(&p->failures, &picture, file);
         ok = write_found(p, &picture, file, path_name(file), err);
-    } else
+    } else if (why.content)
         image_failed(&p->failures, &why);
+    else
+        ok = fail(err, "%s", why.text);
     picture_free(&picture);
     return ok;
 }
