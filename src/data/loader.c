@@ -225,12 +225,10 @@ static bool start_threads(struct loader *l, struct error *err)
     l->threads = new_array((size_t)l->config.workers, sizeof *l->threads, err);
     if (!l->threads)
         return false;
-    for (; l->thread_count < l->config.workers; l->thread_count++) {
-        const int why = pthread_create(&l->threads[l->thread_count], NULL, work, l);
-        if (why)
-            return fail(err, "thread %d of the loader cannot be started: %s", l->thread_count + 1, strerror(why));
-    }
-    return true;
+    while (l->thread_count < l->config.workers
+           && pthread_create(&l->threads[l->thread_count], NULL, work, l) == 0)
+        l->thread_count++;
+    return l->thread_count > 0 || fail(err, "out of memory or threads: the loader can start no thread");
 }
 
 static bool reserve_all(struct loader *l, struct error *err)
