@@ -3,6 +3,7 @@
 #include "data/picture_format.h"
 
 #include "base/memory.h"
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,8 +217,9 @@ bool picture_write_png(const struct picture *picture, const char *path, struct e
                         .height = (png_uint_32)picture->height, .format = PNG_FORMAT_BGR };
     png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
     struct bytes file = { .p = new_array(size, 1, err) };
+    errno = 0;                                          /* malloc sets it if it fails */
     const bool ok = file.p && (png_image_write_to_memory(&image, file.p, &size, 0, picture->p, 0, NULL)
-                    || fail(err, "%s: PNG: %s", path, image.message))
+                    || fail(err, "%s: PNG: %s", path, errno == ENOMEM ? "out of memory" : image.message))
       && file_write(path, file.p, size, err);
     bytes_free(&file);
     return ok;
