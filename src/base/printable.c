@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 size_t utf8_character(const char *text, unsigned *code)
@@ -85,13 +84,11 @@ void text_printable(struct text *out, const char *text)
 
 void print_line(FILE *out, const char *format, ...)
 {
-    char *line = NULL;
+    char line[1 << 13];
     va_list args;
     va_start(args, format);
-    if (vasprintf(&line, format, args) < 0)
-        line = NULL;
+    vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    print_printable(out, line ? line : "out of memory for a message");
+    print_printable(out, line);
     fputc('\n', out);
-    free(line);
 }

@@ -23,6 +23,6 @@ void printable(char *out, size_t size, const char *text);
 void print_printable(FILE *, const char *text);
 void text_printable(struct text *, const char *text);           /* appended */
 
-/* Prints the formatted text as one printable line and ends it. */
+/* Prints the formatted text as one printable line and ends it.  A text of more than 8191 bytes is cut. */
 void print_line(FILE *, const char *format, ...) PRINTF_LIKE(2, 3);
 #endif
