@@ -94,7 +94,7 @@ static bool print_lines(const struct predictor *p, const char *file, struct erro
 static bool look(struct predictor *p, const struct picture *picture, const char *file, struct error *err)
 {
     struct error why = {0};
-    return detector_look(&p->detector, picture, &why) || fail(err, "%s: %s", file, why.text);
+    return detector_look(&p->detector, picture, &why) || fail_as(err, &why, "%s: %s", file, why.text);
 }
 
 /* Draws into the picture, which --out gets under the name `to`. */
@@ -111,14 +111,11 @@ static bool predict_file(struct predictor *p, const char *file, struct error *er
     struct picture picture = {0};
     struct error why = {0};
     bool ok = true;
-    const bool read = picture_read(&picture, file, &why);
-    if (!read && !why.content)
-        ok = fail(err, "%s", why.text);
-    else if (read && look(p, &picture, file, &why)) {
+    if (picture_read(&picture, file, &why) && look(p, &picture, file, &why)) {
         image_used(&p->failures, &picture, file);
         ok = write_found(p, &picture, file, path_name(file), err);
     } else
-        image_failed(&p->failures, &why);
+        ok = image_failed(&p->failures, &why, err);
     picture_free(&picture);
     return ok;
 }

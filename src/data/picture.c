@@ -37,8 +37,7 @@ void picture_free(struct picture *picture)
 bool picture_room(struct picture *picture, int width, int height, const char *name, struct error *err)
 {
     struct error why;
-    return picture_new(picture, width, height, &why)
-        || (why.content ? reject : fail)(err, "%s: %s", name, why.text);
+    return picture_new(picture, width, height, &why) || fail_as(err, &why, "%s: %s", name, why.text);
 }
 
 /* Exif counts: 2 mirrored, 3 turned by half, 4 upside down, 5..8 the same with rows and columns exchanged.  The pixel
