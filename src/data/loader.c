@@ -227,7 +227,8 @@ static bool start_threads(struct loader *l, struct error *err)
     for (; l->thread_count < l->config.workers; l->thread_count++) {
         const int why = pthread_create(&l->threads[l->thread_count], NULL, work, l);
         if (why)
-            return fail(err, "thread %d of the loader cannot be started: %s", l->thread_count + 1, strerror(why));
+            return fail(err, "thread %d of the loader cannot be started (%s): out of memory, or too many threads",
+                        l->thread_count + 1, strerror(why));
     }
     return true;
 }

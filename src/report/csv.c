@@ -36,7 +36,7 @@ bool csv_append(const char *path, const char *const *columns, const double *valu
     struct text t = {0};
     FILE *f = fopen(path, "ab");
     if (!f)
-        return fail(err, "%s: %s", path, strerror(errno));
+        return fail(err, "%s: %s", path, errno_text(errno));
     bool ok = fseek(f, 0, SEEK_END) == 0;
     if (ok && ftell(f) == 0)
         for (int i = 0; i < count; i++) {
@@ -51,7 +51,7 @@ bool csv_append(const char *path, const char *const *columns, const double *valu
     if (fclose(f) != 0)
         ok = false;
     text_free(&t);
-    return ok || fail(err, "%s: %s", path, strerror(errno));
+    return ok || fail(err, "%s: %s", path, errno_text(errno));
 }
 
 /* Takes a line apart in place, quotes undone, until `room` fields are found; returns how many there are. */
