@@ -38,7 +38,7 @@ static char *next_link(const char *link, struct error *err)
     struct text next = {0};
     const ssize_t n = readlink(link, to, sizeof to);
     if (n < 0 || n == sizeof to) {
-        fail(err, "%s: %s", link, strerror(n < 0 ? errno : ENAMETOOLONG));
+        fail(err, "%s: %s", link, errno_text(n < 0 ? errno : ENAMETOOLONG));
         return NULL;
     }
     if (to[0] != '/')
@@ -64,13 +64,13 @@ static char *follow_links(const char *path, mode_t *mode, int *descriptor, struc
         if (links < MAX_LINKS)
             next = next_link(at, err);
         else
-            fail(err, "%s: %s", path, strerror(ELOOP));
+            fail(err, "%s: %s", path, errno_text(ELOOP));
         free(at);
         at = next;
     }
     *mode = 0;
     if (at && errno != ENOENT) {
-        fail(err, "%s: %s", path, strerror(errno));
+        fail(err, "%s: %s", path, errno_text(errno));
         free(at);
         at = NULL;
     }
@@ -122,7 +122,7 @@ bool sync_folder_of(const char *path, struct error *err)
         close(fd);
     /* a folder that may be written but not read cannot be opened; some file systems sync no folders */
     const bool unable = why == EACCES || why == EINVAL || why == ENOTSUP || why == EROFS || why == EBADF;
-    return !why || unable || fail(err, "%s: is written, but its folder cannot be synced: %s", path, strerror(why));
+    return !why || unable || fail(err, "%s: is written, but its folder cannot be synced: %s", path, errno_text(why));
 }
 
 /* ---- temporary files ---- */
@@ -134,7 +134,7 @@ static bool name_temporary(struct atomic_file *f, struct error *err)
     uint64_t random;
     struct text t = {0};
     if (getrandom(&random, sizeof random, 0) != sizeof random)
-        return fail(err, "%s: no random name for a temporary file: %s", f->path, strerror(errno));
+        return fail(err, "%s: no random name for a temporary file: %s", f->path, errno_text(errno));
     text_add(&t, "%.*s%.*s.%016" PRIx64 "%s", folder_length(f->target), f->target, NAME_MAX - DIGITS - 10, name, random,
              ending);
     free(f->temporary);
@@ -164,7 +164,7 @@ bool atomic_remove_stale(const char *path, struct error *err)
         char *stale = is_temporary(names.list[i], path_name(target)) ? path_join(folder, names.list[i], err) : NULL;
         ok = !is_temporary(names.list[i], path_name(target))
           || (stale && (unlink(stale) == 0 || errno == ENOENT
-                        || fail(err, "%s: a stale temporary file cannot be removed: %s", stale, strerror(errno))));
+                        || fail(err, "%s: a stale temporary file cannot be removed: %s", stale, errno_text(errno))));
         free(stale);
     }
     names_free(&names);
@@ -186,9 +186,9 @@ static bool open_temporary(struct atomic_file *f, mode_t replaced, int *fd, stru
         *fd = open(f->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     } while (*fd < 0 && errno == EEXIST);
     if (*fd < 0)
-        return fail(err, "%s: %s", f->path, strerror(errno));
+        return fail(err, "%s: %s", f->path, errno_text(errno));
     return !replaced || (fstat(*fd, &info) == 0 && (info.st_mode & 0777) == mode) || fchmod(*fd, mode) == 0
-        || fail(err, "%s: its permissions cannot be kept: %s", f->path, strerror(errno));
+        || fail(err, "%s: its permissions cannot be kept: %s", f->path, errno_text(errno));
 }
 
 static bool open_target(struct atomic_file *f, const char *path, int *fd, struct error *err)
@@ -205,7 +205,7 @@ static bool open_target(struct atomic_file *f, const char *path, int *fd, struct
         return open_temporary(f, mode, fd, err);
     *fd = descriptor >= 0 ? fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
                           : open(f->target, O_WRONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
-    return *fd >= 0 || fail(err, "%s: %s", f->path, strerror(errno));
+    return *fd >= 0 || fail(err, "%s: %s", f->path, errno_text(errno));
 }
 
 bool atomic_open(struct atomic_file *f, const char *path, struct error *err)
@@ -213,7 +213,7 @@ bool atomic_open(struct atomic_file *f, const char *path, struct error *err)
     int fd = -1;
     *f = (struct atomic_file){0};
     const bool ok = open_target(f, path, &fd, err)
-                 && ((f->out = fdopen(fd, "wb")) || fail(err, "%s: %s", f->path, strerror(errno)));
+                 && ((f->out = fdopen(fd, "wb")) || fail(err, "%s: %s", f->path, errno_text(errno)));
     if (!ok && fd >= 0)
         close(fd);
     if (!ok)
@@ -223,14 +223,14 @@ bool atomic_open(struct atomic_file *f, const char *path, struct error *err)
 
 bool atomic_write(struct atomic_file *f, const void *p, size_t size, struct error *err)
 {
-    return size == 0 || fwrite(p, 1, size, f->out) == size || fail(err, "%s: %s", f->path, strerror(errno));
+    return size == 0 || fwrite(p, 1, size, f->out) == size || fail(err, "%s: %s", f->path, errno_text(errno));
 }
 
 bool atomic_sync(struct atomic_file *f, struct error *err)
 {
     errno = 0;
     return (!ferror(f->out) && fflush(f->out) == 0 && (!f->temporary || fsync(fileno(f->out)) == 0))
-        || fail(err, "%s: %s", f->path, errno ? strerror(errno) : "an earlier write error");
+        || fail(err, "%s: %s", f->path, errno ? errno_text(errno) : "an earlier write error");
 }
 
 bool atomic_commit(struct atomic_file *f, struct error *err)
@@ -240,7 +240,7 @@ bool atomic_commit(struct atomic_file *f, struct error *err)
     FILE *out = f->out;
     f->out = NULL;
     if (fclose(out) != 0 || (f->temporary && rename(f->temporary, f->target) != 0))
-        return fail(err, "%s: %s", f->path, strerror(errno));
+        return fail(err, "%s: %s", f->path, errno_text(errno));
     f->committed = true;
     return !f->temporary || sync_folder_of(f->target, err);
 }

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static void write_text(struct error *err, int code, const char *format, va_list args)
+static void write_text(struct error *err, int code, bool content, const char *format, va_list args)
 {
     if (!err)
         return;
     err->exit = code;
-    err->content = false;
+    err->content = content;
     char text[sizeof err->text];
     vsnprintf(text, sizeof text, format, args);
     printable(err->text, sizeof err->text, text);
@@ -21,7 +21,7 @@ bool fail(struct error *err, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    write_text(err, 1, format, args);
+    write_text(err, 1, false, format, args);
     va_end(args);
     return false;
 }
@@ -30,10 +30,8 @@ bool reject(struct error *err, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    write_text(err, 1, format, args);
+    write_text(err, 1, true, format, args);
     va_end(args);
-    if (err)
-        err->content = true;
     return false;
 }
 
@@ -41,7 +39,16 @@ bool misuse(struct error *err, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    write_text(err, 2, format, args);
+    write_text(err, 2, false, format, args);
+    va_end(args);
+    return false;
+}
+
+bool fail_as(struct error *err, const struct error *why, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_text(err, why->exit, why->content, format, args);
     va_end(args);
     return false;
 }

@@ -21,6 +21,7 @@ struct error {
 bool fail(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);        /* exit 1 */
 bool reject(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);      /* exit 1, content */
 bool misuse(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);      /* exit 2 */
+bool fail_as(struct error *err, const struct error *why, const char *format, ...) PRINTF_LIKE(3, 4);   /* as why has */
 
 /* strerror's text; "out of memory" of ENOMEM, as of every other allocation that fails. */
 const char *errno_text(int number);

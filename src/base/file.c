@@ -25,7 +25,9 @@ static bool is_own_pipe(const char *path, mode_t mode)
 static bool refuse_endless(const char *path, struct error *err)
 {
     struct stat info;
-    if (stat(path, &info) != 0 || S_ISREG(info.st_mode) || is_own_pipe(path, info.st_mode))
+    if (stat(path, &info) != 0)
+        return (means_absent(errno) ? reject : fail)(err, "%s: %s", path, errno_text(errno));
+    if (S_ISREG(info.st_mode) || is_own_pipe(path, info.st_mode))
         return true;
     return reject(err, "%s: is a %s", path, S_ISDIR(info.st_mode) ? "folder"
                                           : S_ISFIFO(info.st_mode) ? "named pipe, not a file"

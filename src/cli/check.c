@@ -270,7 +270,7 @@ static bool check_save_dir(struct checker *k, struct error *err)
     if (!why.exit && path_kind(base, &why) == PATH_FILE)
         fail(&why, "%s is no folder", base);
     if (!why.exit && access(base, W_OK | X_OK) != 0)
-        fail(&why, "%s: %s", base, strerror(errno));
+        fail(&why, "%s: %s", base, errno_text(errno));
     const bool ok = !why.exit || fail(&problem, "%s: %s: cannot be made: %s", config_place(&k->config, "save_dir").s,
                                       dir, why.text)
                  || found(k, &problem, err);

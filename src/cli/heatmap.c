@@ -49,8 +49,8 @@ static bool write_heat(const struct heatmap *h, const struct picture *picture, c
 static bool look(struct heatmap *h, struct picture *picture, const char *file, struct error *err)
 {
     struct error why = {0};
-    return grad_cam_look(&h->cam, picture, &why)
-        || (why.content ? reject : fail)(err, "%s: %s", file, why.text);
+    return picture_read(picture, file, err)
+        && (grad_cam_look(&h->cam, picture, &why) || fail_as(err, &why, "%s: %s", file, why.text));
 }
 
 /* An image that is missing or broken, or cannot be processed, is counted.  Fails if the system has failed. */
@@ -58,12 +58,10 @@ static bool explain(struct heatmap *h, const char *file, struct error *err)
 {
     struct picture picture = {0};
     struct error why = {0};
-    const bool good = picture_read(&picture, file, &why) && look(h, &picture, file, &why);
-    bool ok = good || why.content || fail(err, "%s", why.text);
+    const bool good = look(h, &picture, file, &why);
+    bool ok = good || image_failed(&h->failures, &why, err);
     if (good)
         image_used(&h->failures, &picture, file);
-    else if (ok)
-        image_failed(&h->failures, &why);
     for (int i = 0; ok && good && i < h->cam.count; i++)
         ok = write_heat(h, &picture, file, &h->cam.heats[i], err);
     picture_free(&picture);

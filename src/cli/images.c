@@ -121,12 +121,15 @@ bool images_differ(const struct inputs *inputs, const struct names *files, const
 
 enum { NAMED = 4 };                             /* failed images: with notes and progress at most 12 lines */
 
-void image_failed(struct failures *f, const struct error *why)
+bool image_failed(struct failures *f, const struct error *why, struct error *err)
 {
+    if (!why->content && why->exit != 2)                /* 2: too large or too small for the network */
+        return fail(err, "%s", why->text);
     if (f->failed == 0)
         f->first = *why;
     if (f->failed++ < NAMED && f->files > 1)
         show_line("", why->text);
+    return true;
 }
 
 void image_used(struct failures *f, const struct picture *picture, const char *file)

@@ -23,7 +23,9 @@ bool images_differ(const struct inputs *, const struct names *files, const char 
 /* How many of the files given are missing, broken or cannot be processed, and why the first of them cannot; how many
  * are truncated, and the names of the first of them. */
 struct failures { int files, failed, truncated; struct error first; struct text names; };
-void image_failed(struct failures *, const struct error *why);  /* counts it; of several files it names the first few */
+/* Counts an image and names it if it is one of the first few of several.  Fails, with why, if why is a failure of the
+ * system: no fault of the image. */
+bool image_failed(struct failures *, const struct error *why, struct error *);
 void image_used(struct failures *, const struct picture *, const char *file);   /* counts it if it is truncated */
 
 /* Ends in any case.  If all went well it says which images are truncated, and fails if any image has failed. */

@@ -23,7 +23,7 @@ static bool all_written(struct error *err)
 {
     errno = 0;
     return (fflush(stdout) == 0 && !ferror(stdout))
-        || fail(err, "standard output: %s", errno ? strerror(errno) : "write error");
+        || fail(err, "standard output: %s", errno ? errno_text(errno) : "write error");
 }
 
 /* A descriptor from 0 to 2 that is closed would be given to the next file that is opened, and messages would land in
@@ -33,7 +33,7 @@ static bool open_standard_descriptors(struct error *err)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
-            return fail(err, "/dev/null: %s", strerror(errno));
+            return fail(err, "/dev/null: %s", errno_text(errno));
     return true;
 }
 

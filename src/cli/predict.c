@@ -92,14 +92,13 @@ static bool print_lines(const struct predictor *p, const char *file, struct erro
         printf("  %-16s %.3f  %8.1f %8.1f %8.1f %8.1f\n", name, f->score, f->box[0], f->box[1], f->box[2] - f->box[0],
                f->box[3] - f->box[1]);
     }
-    return fflush(stdout) == 0 || fail(err, "standard output: %s", strerror(errno));
+    return fflush(stdout) == 0 || fail(err, "standard output: %s", errno_text(errno));
 }
 
 static bool look(struct predictor *p, const struct picture *picture, const char *file, struct error *err)
 {
     struct error why = {0};
-    return detector_look(&p->detector, picture, &why)
-        || (why.content ? reject : fail)(err, "%s: %s", file, why.text);
+    return detector_look(&p->detector, picture, &why) || fail_as(err, &why, "%s: %s", file, why.text);
 }
 
 /* Draws into the picture, which --out gets under the name `to`. */
@@ -119,10 +118,8 @@ static bool predict_file(struct predictor *p, const char *file, struct error *er
     if (picture_read(&picture, file, &why) && look(p, &picture, file, &why)) {
         image_used(&p->failures, &picture, file);
         ok = write_found(p, &picture, file, path_name(file), err);
-    } else if (why.content)
-        image_failed(&p->failures, &why);
-    else
-        ok = fail(err, "%s", why.text);
+    } else
+        ok = image_failed(&p->failures, &why, err);
     picture_free(&picture);
     return ok;
 }

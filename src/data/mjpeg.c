@@ -100,7 +100,7 @@ bool mjpeg_next(struct mjpeg *m, FILE *in, struct bytes *frame, struct error *er
         }
     }
     if (ferror(in))
-        return fail(err, "the stream cannot be read: %s", strerror(errno));
+        return fail(err, "the stream cannot be read: %s", errno_text(errno));
     m->broken += m->at > AT_FIRST_FF;
     m->at = AT_NOTHING;
     return true;

@@ -124,7 +124,7 @@ bool picture_room(struct picture *picture, int width, int height, size_t besides
     const size_t need = pixels + (turned && besides < pixels ? pixels : besides);
     if (!take(need))
         return too_large(need, 2, name, "decoding takes", err);
-    const bool ok = picture_new(picture, width, height, &why) || fail(err, "%s: %s", name, why.text);
+    const bool ok = picture_new(picture, width, height, &why) || fail_as(err, &why, "%s: %s", name, why.text);
     picture->counted = need;
     return ok;
 }

@@ -50,9 +50,9 @@ bool postprocess(const struct postprocess_config *config, const struct prior_gri
     int scores = 0;
     tmp->used = mark;
     if (!box || !list)
-        return fail(err, "image %d of the batch: no memory for its detections", image);
+        return fail(err, "image %d of the batch: out of memory for its detections", image);
     if (!prediction_finite(config->kernels, grid, image, pred, channels))
-        return fail(err, "image %d of the batch: a prediction is not finite", image);
+        return reject(err, "image %d of the batch: a prediction is not finite", image);
     for (int i = 0; i < priors; i++) {
         const float *row = pred + prior_row(grid, image, i) * channels;
         const int before = scores;
@@ -74,7 +74,7 @@ bool detected_to_source(struct detected *list, int count, const struct matrix *t
 {
     struct matrix back;
     if (!matrix_inverse(&back, to_input))
-        return fail(err, "the matrix from the source image to the network's input has no inverse");
+        return reject(err, "the matrix from the source image to the network's input has no inverse");
     for (int i = 0; i < count; i++)
         warp_boxes(&back, source, 1, (const float (*)[4])&list[i].box, &list[i].box);
     return true;

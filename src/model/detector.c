@@ -150,8 +150,9 @@ static bool blame(struct detector *d, const struct batch *b, const struct error 
         return false;
     graph_read_from(g, MODEL_INPUT, b->image + (ptrdiff_t)i * b->h * b->w * 3);
     const char *layer = graph_blame(g, 0);
-    return layer ? reject(err, "%s; the first layer whose output is not finite is %s", errors[i].text, layer)
-                 : reject(err, "%s", errors[i].text);
+    return layer ? fail_as(err, &errors[i], "%s; the first layer whose output is not finite is %s", errors[i].text,
+                           layer)
+                 : fail_as(err, &errors[i], "%s", errors[i].text);
 }
 
 bool detector_run(struct detector *d, const struct batch *batch, struct error *err)

@@ -168,7 +168,7 @@ static bool make_staging_folder(struct staging *s, const char *path, struct erro
     const char *target = s->file[MAIN].target;
     struct text folder = {0};
     text_add(&folder, "%.*snanodet-export.XXXXXX", (int)(path_name(target) - target), target);
-    const bool ok = text_ok(&folder, err) && (mkdtemp(folder.s) || fail(err, "%s: %s", path, strerror(errno)));
+    const bool ok = text_ok(&folder, err) && (mkdtemp(folder.s) || fail(err, "%s: %s", path, errno_text(errno)));
     if (ok)
         s->folder = folder.s;
     else
@@ -206,7 +206,7 @@ static bool set_aside(const struct atomic_file *file, char **old, struct error *
     struct text name = {0};
     text_add(&name, "%s.old", file->temporary);
     const bool ok = text_ok(&name, err) && (rename(file->target, name.s) == 0 || errno == ENOENT
-                                            || fail(err, "%s: cannot be replaced: %s", file->path, strerror(errno)));
+                                            || fail(err, "%s: cannot be replaced: %s", file->path, errno_text(errno)));
     *old = name.s;
     return ok;
 }

@@ -155,7 +155,7 @@ static bool run(struct grad_cam *cam, struct error *err)
     seed(cam, g);
     graph_backward(g, false);
     if (cam->error.exit)
-        return fail(err, "%s", cam->error.text);
+        return fail_as(err, &cam->error, "%s", cam->error.text);
     for (int i = 0; i < cam->count; i++)
         for (int k = 0; k < cam->heats[i].h * cam->heats[i].w; k++)
             if (!isfinite(cam->heats[i].map[k]))

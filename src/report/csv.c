@@ -51,7 +51,7 @@ bool csv_append(const char *path, const char *const *columns, const double *valu
     struct text t = {0};
     FILE *f = fopen(path, "abe");
     if (!f)
-        return fail(err, "%s: %s", path, strerror(errno));
+        return fail(err, "%s: %s", path, errno_text(errno));
     bool ok = fseek(f, 0, SEEK_END) == 0;
     if (ok && ftell(f) == 0)
         for (int i = 0; i < count; i++) {
@@ -66,7 +66,7 @@ bool csv_append(const char *path, const char *const *columns, const double *valu
     if (fclose(f) != 0)
         ok = false;
     text_free(&t);
-    return ok || fail(err, "%s: %s", path, strerror(errno));
+    return ok || fail(err, "%s: %s", path, errno_text(errno));
 }
 
 /* Takes a line apart in place, quotes undone, until `room` fields are found; returns how many there are. */
@@ -180,7 +180,7 @@ bool csv_cut_after(const char *path, const char *column, double value, struct er
         return false;
     if (!memchr(file.p, '\n', file.size)) {
         bytes_free(&file);
-        return remove(path) == 0 || fail(err, "%s: %s", path, strerror(errno));
+        return remove(path) == 0 || fail(err, "%s: %s", path, errno_text(errno));
     }
     bool ok = csv_read(&t, path, err);
     const int c = ok ? csv_column(&t, column) : -1;

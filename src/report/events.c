@@ -36,7 +36,7 @@ static bool write_event(struct events *e, int64_t step, int field, const void *p
     wire_put_fixed(&record, events_masked_crc(event.s, event.size), 4);
     bool ok = text_ok(&event, err) && text_ok(&record, err);
     if (ok && (fwrite(record.s, 1, record.size, e->file) != record.size || fflush(e->file) != 0))
-        ok = fail(err, "%s: %s", e->path, strerror(errno));
+        ok = fail(err, "%s: %s", e->path, errno_text(errno));
     text_free(&record);
     text_free(&event);
     return ok;
@@ -54,7 +54,7 @@ static bool create(struct events *e, const char *folder, struct error *err)
         e->path = path_join(folder, name, err);
         e->file = e->path ? fopen(e->path, "wbxe") : NULL;
         if (!e->file && (!e->path || errno != EEXIST))
-            return e->path && fail(err, "%s: %s", e->path, strerror(errno));
+            return e->path && fail(err, "%s: %s", e->path, errno_text(errno));
     }
     return true;
 }
@@ -84,7 +84,7 @@ bool events_scalars(struct events *e, int64_t step, const char *const *names, co
 
 bool events_close(struct events *e, struct error *err)
 {
-    const bool ok = !e->file || fclose(e->file) == 0 || fail(err, "%s: %s", e->path, strerror(errno));
+    const bool ok = !e->file || fclose(e->file) == 0 || fail(err, "%s: %s", e->path, errno_text(errno));
     free(e->path);
     *e = (struct events){0};
     return ok;

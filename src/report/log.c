@@ -23,12 +23,12 @@ bool log_open(struct log *log, const char *path, FILE *screen, struct error *err
         return log->file != NULL;
     free(log->path);
     log->path = NULL;
-    return fail(err, "%s: %s", path, strerror(errno));
+    return fail(err, "%s: %s", path, errno_text(errno));
 }
 
 bool log_whole(const struct log *log, struct error *err)
 {
-    return !log->failed || fail(err, "%s: %s", log->path, strerror(log->failed));
+    return !log->failed || fail(err, "%s: %s", log->path, errno_text(log->failed));
 }
 
 bool log_close(struct log *log, struct error *err)

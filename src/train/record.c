@@ -38,7 +38,7 @@ static bool write_config(const struct config *config, struct error *err)
 static bool remove_table(const char *path, struct error *err)
 {
     char *target = atomic_target(path, err);
-    const bool ok = target && (unlink(target) == 0 || errno == ENOENT || fail(err, "%s: %s", path, strerror(errno)));
+    const bool ok = target && (unlink(target) == 0 || errno == ENOENT || fail(err, "%s: %s", path, errno_text(errno)));
     free(target);
     return ok;
 }

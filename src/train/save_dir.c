@@ -88,7 +88,7 @@ static bool lock_folder(FILE **lock, int *unlocked, const char *folder, struct e
     char *path = path_join(folder, "train.lock", err);
     *unlocked = 0;
     *lock = path ? fopen(path, "ae") : NULL;
-    bool ok = *lock || (path && fail(err, "%s: %s", path, strerror(errno)));
+    bool ok = *lock || (path && fail(err, "%s: %s", path, errno_text(errno)));
     if (ok && flock(fileno(*lock), LOCK_EX | LOCK_NB) != 0) {
         if (errno == EWOULDBLOCK)
             ok = fail(err, "%s: another training is running in this save_dir: wait for its end or choose another "
@@ -96,7 +96,7 @@ static bool lock_folder(FILE **lock, int *unlocked, const char *folder, struct e
         else if (errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS)
             *unlocked = errno;
         else
-            ok = fail(err, "%s: %s", path, strerror(errno));
+            ok = fail(err, "%s: %s", path, errno_text(errno));
     }
     free(path);
     return ok;

@@ -281,7 +281,7 @@ static bool retire(const char *path, struct error *err)
     text_add(&old, "%s.old", path);
     const enum path_kind kind = text_ok(&old, err) ? path_kind(path, err) : PATH_ERROR;
     const bool ok = kind && (kind == PATH_ABSENT || rename(path, old.s) == 0
-                             || fail(err, "%s: cannot be renamed: %s", path, strerror(errno)));
+                             || fail(err, "%s: cannot be renamed: %s", path, errno_text(errno)));
     text_free(&old);
     return ok;
 }
@@ -386,7 +386,7 @@ static bool open_save_dir(struct trainer *t, struct error *err)
         return false;
     if (unlocked)
         log_line(&t->record.log, "%s cannot be locked (%s): see that no other training uses it", t->config->save_dir,
-                 strerror(unlocked));
+                 errno_text(unlocked));
     return true;
 }
 
