@@ -39,9 +39,23 @@ static void on_read(png_structp png, png_bytep to, size_t n)
     r->at += n;
 }
 
+/* libpng asks for as many bytes as a chunk claims to have. */
+static png_voidp allocate(png_structp png, png_alloc_size_t size)
+{
+    enum { ROW = 1 << 24 };                             /* bytes of the longest and more */
+    const struct reader *r = png_get_mem_ptr(png);
+    return size <= r->file.size + ROW ? malloc(size) : NULL;
+}
+
+static void release(png_structp png, png_voidp p)
+{
+    (void)png;
+    free(p);
+}
+
 static bool reader_new(struct reader *r)
 {
-    r->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, r, on_error, on_warning);
+    r->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, r, on_error, on_warning, r, allocate, release);
     r->info = r->png ? png_create_info_struct(r->png) : NULL;
     return r->info || fail(r->err, "%s: out of memory", r->name);
 }
