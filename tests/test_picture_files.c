@@ -142,6 +142,37 @@ static void add_chunk(struct text *png, const char name[4], const void *data, un
                                              (unsigned char)(crc >> 8), (unsigned char)crc }, 4);
 }
 
+/* In kB, touched or not. */
+static long most_address_space(void)
+{
+    struct bytes status;
+    assert_true(file_read(&status, "/proc/self/status", NULL));
+    const char *line = strstr((const char *)status.p, "VmPeak:");
+    assert_non_null(line);
+    const long peak = atol(line + 7);
+    bytes_free(&status);
+    return peak;
+}
+
+static void chunks_are_no_larger_than_the_file(void **state)
+{
+    struct picture p = gradient(64, 48);
+    struct bytes png;
+    struct text file = {0};
+    (void)state;
+    assert_true(picture_write_png(&p, path, NULL) && file_read(&png, path, NULL));
+    enum { HEAD = 8 + 25 };                             /* what a file begins with, and its first chunk */
+    text_bytes(&file, png.p, HEAD);
+    text_bytes(&file, "\x64\0\0\x1a" "eXIfMM", 10);
+    text_bytes(&file, png.p + HEAD, png.size - HEAD);
+    const long before = most_address_space();
+    refuse(file.s, file.size, "truncated");
+    assert_in_range(most_address_space() - before, 0, 64 << 10);
+    text_free(&file);
+    bytes_free(&png);
+    picture_free(&p);
+}
+
 /* An orientation that stands behind the pixels turns the picture as in OpenCV, and every way to its size says so. */
 static void late_exif_turns_pngs(void **state)
 {
@@ -240,6 +271,7 @@ int main(void)
         cmocka_unit_test(cut_pngs_are_refused),
         cmocka_unit_test(ends_are_found),
         cmocka_unit_test(other_kinds_are_named),
+        cmocka_unit_test(chunks_are_no_larger_than_the_file),
         cmocka_unit_test(late_exif_turns_pngs),
         cmocka_unit_test(too_large_pictures_are_named),
         cmocka_unit_test(damaged_files_as_opencv),

@@ -42,15 +42,19 @@ static void on_read(png_structp png, png_bytep to, size_t n)
     r->at += n;
 }
 
-static png_voidp on_malloc(png_structp png, png_alloc_size_t size)
+/* libpng asks for as many bytes as a chunk claims to have. */
+static png_voidp allocate(png_structp png, png_alloc_size_t size)
 {
+    enum { ROW = 1 << 24 };                             /* bytes of the longest and more */
     struct reader *r = png_get_mem_ptr(png);
+    if (size > r->file.size + ROW)
+        return NULL;
     void *p = malloc(size);
     r->no_memory |= !p;
     return p;
 }
 
-static void on_free(png_structp png, png_voidp p)
+static void release(png_structp png, png_voidp p)
 {
     (void)png;
     free(p);
@@ -58,7 +62,7 @@ static void on_free(png_structp png, png_voidp p)
 
 static bool reader_new(struct reader *r)
 {
-    r->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, r, on_error, on_warning, r, on_malloc, on_free);
+    r->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, r, on_error, on_warning, r, allocate, release);
     r->info = r->png ? png_create_info_struct(r->png) : NULL;
     r->no_memory |= !r->info;
     return r->info;
