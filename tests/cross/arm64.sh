@@ -27,7 +27,7 @@ unpack_libraries()
 {
     mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$root" || return
     : > "$apt/status"
-    apt update && apt install --no-install-recommends --download-only $(grep -o 'lib[a-z0-9]*-dev' scripts/setup.sh |
+    apt update && apt install --no-install-recommends --download-only $(grep -ow '[a-z]*lib[a-z0-9]*-dev' scripts/setup.sh |
         grep -v cairo) || return
     for package in "$apt"/archives/*.deb; do
         dpkg-deb -x "$package" "$root" || return
