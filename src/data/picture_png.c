@@ -42,10 +42,10 @@ static void on_read(png_structp png, png_bytep to, size_t n)
     r->at += n;
 }
 
-/* libpng asks for as many bytes as a chunk claims to have. */
+/* libpng asks for as many bytes as a chunk claims to have: more than the file and a row need are refused. */
 static png_voidp allocate(png_structp png, png_alloc_size_t size)
 {
-    enum { ROW = 1 << 24 };                             /* bytes of the longest and more */
+    enum { ROW = 1 << 24 };                             /* bytes; the longest row, 2^20 pixels of 8 bytes, is shorter */
     struct reader *r = png_get_mem_ptr(png);
     if (size > r->file.size + ROW)
         return NULL;
@@ -68,7 +68,7 @@ static bool reader_new(struct reader *r)
     return r->info;
 }
 
-/* libpng skips some chunks that it has no memory for. */
+/* Fails after a failed allocation even if libpng went on, as it does without some chunks. */
 static bool has_memory(const struct reader *r)
 {
     return !r->no_memory || fail(r->err, "%s: out of memory", r->name);
