@@ -25,8 +25,8 @@ static void on_signal(int signal)
         stop = signal;
 }
 
-/* Called when the training is open: until then there is nothing to save, and a signal ends the process, even if it
- * waits for a FIFO that somebody named as a file.  nohup has SIGHUP ignored, and it stays so. */
+/* Called when the training is open: until then a signal ends the process at once, since there is nothing to save.
+ * SIGHUP stays ignored if it was, as under nohup. */
 static void catch_signals(void)
 {
     static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
