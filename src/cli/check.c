@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "base/printable.h"
 #include "base/table.h"
-#include "base/text.h"
 #include "cli/commands.h"
 #include "data/data_paths.h"
 #include "data/dataset_read.h"

@@ -1,10 +1,8 @@
-#include "base/file.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <string.h>
 #include <unistd.h>
 
 static bool run(const struct args *args, struct error *err)

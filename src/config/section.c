@@ -1,5 +1,4 @@
 /* config/section.c -- a section of the tree against a table of keys. */
-#include "base/memory.h"
 #include "base/table.h"
 #include "base/text.h"
 #include "config/section.h"

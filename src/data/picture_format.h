@@ -2,7 +2,6 @@
 #ifndef DATA_PICTURE_FORMAT_H
 #define DATA_PICTURE_FORMAT_H
 #include "data/picture.h"
-#include <stdint.h>
 
 struct picture_head { int width, height, orientation; };        /* as stored; orientation 1..8 as Exif counts */
 
