@@ -144,9 +144,10 @@ unit()
     done
 }
 
+# cmocka PASSED|FAILED|SKIPPED: how many, as a sum over the groups of a test.
 cmocka()
 {
-    sed -n "s/^\[  $1 *\] \([0-9]*\) test(s).*/\1/p" "$log"
+    sed -n "s/^\[  $1 *\] \([0-9]*\) test(s).*/\1/p" "$log" | awk '{ n += $1 } END { if (NR) print n }'
 }
 
 # tests_without TEST...: all the others, the longest first, so that none is left running alone.
