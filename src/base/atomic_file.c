@@ -21,7 +21,7 @@ static int folder_length(const char *path) { return (int)(path_name(path) - path
 
 /* ---- the target ---- */
 
-/* N of /proc/self/fd/N, where /dev/stdout leads; -1 of other paths. */
+/* The descriptor N if link is /proc/self/fd/N, to which /dev/stdout leads; else -1. */
 static int own_descriptor(const char *link)
 {
     char own[40], folder[PATH_MAX], real[PATH_MAX];

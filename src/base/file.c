@@ -27,7 +27,7 @@ static bool is_own_pipe(const char *path, mode_t mode)
                               || strncmp(path, "/proc/self/fd/", 14) == 0);
 }
 
-/* Asked before a file is opened: opening a pipe would wait for a writer, and opening a device may do anything. */
+/* Examines a path before it is opened: opening a pipe would wait for a writer, and opening a device may do anything. */
 static bool refuse_endless(const char *path, struct error *err)
 {
     struct stat info;

@@ -31,6 +31,6 @@ void image_used(struct failures *, const struct picture *, const char *file);   
 /* Ends in any case.  If all went well it says which images are truncated, and fails if any image has failed. */
 bool images_end(struct failures *, bool ok, struct error *);
 
-/* PNG if the name ends so, else JPEG; not over an input. */
+/* Writes a PNG if the name ends in .png, else a JPEG.  Refuses to overwrite an input: exit 2. */
 bool image_write(const struct picture *, const struct inputs *, const char *folder, const char *name, struct error *);
 #endif

@@ -15,7 +15,7 @@ struct reader {
     struct bytes file;
     size_t at;
     png_bytep *rows;
-    bool no_memory;                                     /* an allocation has failed, whatever libpng makes of it */
+    bool no_memory;                                     /* an allocation has failed, even if libpng went on */
     const char *name;
     struct error *err;
 };
@@ -145,7 +145,7 @@ static bool walk_chunks(const unsigned char *p, const unsigned char *end, int *o
     return false;
 }
 
-/* Told before the pixels or behind them. */
+/* Looks for the Exif orientation before the pixels and behind them. */
 static bool is_turned(const struct reader *r)
 {
     int orientation = orientation_of(r);
@@ -153,7 +153,7 @@ static bool is_turned(const struct reader *r)
     return orientation != 1;
 }
 
-/* libpng has two rows of up to 8 bytes per pixel, zlib its window. */
+/* A bound of what libpng and zlib allocate: four rows of 8 bytes per pixel, tables, the pointers to rows. */
 static size_t working_bytes(size_t width, size_t height)
 {
     enum { ROWS = 4 * 8, TABLES = 1 << 18 };

@@ -26,8 +26,8 @@ bool checkpoint_write(const char *path, const struct optimizer *, const struct s
                       struct error *);
 
 /* Fails, naming what is wrong, unless the file is undamaged (interop/safetensors.h) and holds everything, for a model
- * and optimizer of these shapes.  After a failure the optimizer and its parameters are not to be used.  A file without
- * description is noted. */
+ * and optimizer of these shapes.  After a failure the values of the optimizer and its parameters are undefined.  A file
+ * without description is noted. */
 bool checkpoint_read(const char *path, struct optimizer *, struct standing *, struct names *notes, struct error *);
 
 /* The weights that the model detects with, averaged where an average is kept, and what they scored: metadata "epoch",
