@@ -20,7 +20,7 @@ uint32_t box_colour(int category);
  * their places first.  It is "car 87%", "87%" in an image that is too narrow, and left out only where not even that has
  * room with letters of 6 pixels.  A legend at the border has the colour, the name and the number of boxes of each class
  * that occurs, as many as a third of the image holds.  Names are shown as on a terminal (base/printable.h), in the font
- * or, where it is NULL, in report/glyphs.h.  Fails only if memory is short; the image is undefined then. */
+ * or, where it is NULL, in report/glyphs.h.  Fails only if memory is short; the image is then not to be used. */
 bool draw_boxes(unsigned char *bgr, int width, int height, const struct drawn_box *, int count, struct font *,
                 struct error *);
 #endif

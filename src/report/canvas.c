@@ -10,7 +10,8 @@
 /* A coordinate as an index from 0 to end; NaN is 0. */
 static int clamp_index(double v, int end) { return (int)fmin(fmax(0, v), end); }
 
-bool canvas_open(struct canvas *c, unsigned char *bgr, int width, int height, struct font *font, struct error *err)
+bool canvas_open(struct canvas *c, unsigned char *bgr, int width, int height, struct font *font,
+                 struct error *err)
 {
     *c = (struct canvas){ .bgr = bgr, .width = width, .height = height, .font = font };
     c->mask = new_array((size_t)height * (size_t)width, 1, err);

@@ -10,7 +10,7 @@ struct font;                                    /* report/font.h */
 
 struct canvas {
     unsigned char *bgr; int width, height;      /* [height][width][3] */
-    struct font *font;                          /* for text; NULL: report/glyphs.h */
+    struct font *font;                    /* of texts; NULL: report/glyphs.h */
     unsigned char *mask;                        /* [height][width] coverage by what is being drawn, 0 between calls */
     int x0, y0, x1, y1;                         /* where the mask may be other than 0 */
 };
