@@ -89,7 +89,8 @@ struct nanodet_training {                   /* {0} and a configuration are enoug
     void *context;
 };
 
-/* Writes what `nanodet train` writes, into save_dir of the configuration.  One training at a time may use a save_dir. */
+/* Writes what `nanodet train` writes, into save_dir of the configuration.  Only one training at a time may use a
+ * save_dir. */
 enum nanodet_result nanodet_train(const struct nanodet_training *, struct nanodet_error *);
 
 #ifdef __cplusplus

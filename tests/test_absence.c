@@ -464,6 +464,7 @@ static void commands_name_the_failure(void **state)
     strike_each(end, usual, "predict", config, "--weights", weights, "--out", out, broken, image, NULL);
     strike_each(end, usual, "heatmap", config, "--weights", weights, "--out", out, broken, image, NULL);
     strike_each(end, "", "test", config, "--weights", weights, NULL);
+    strike_each(end, "", "export", config, "--weights", weights, "--out", in_folder("out.onnx"), NULL);
     break_path(end, EIO, 0, ALL);
     refused(1, "", "check", config, NULL);              /* which may name it in its table alone */
     mend();

@@ -176,7 +176,8 @@ static void test_weights(void **state)
     char no_weights[128];
     snprintf(no_weights, sizeof no_weights, "schedule.load_model=%s/set.json", place->folder);
     const struct { const char *override, *line; bool ok; } cases[] = {
-        { "model.arch.backbone.pretrain=true", "WARNING: model.arch.backbone.pretrain is true and names no file", true },
+        { "model.arch.backbone.pretrain=true", "WARNING: model.arch.backbone.pretrain is true and names no file",
+          true },
         { "model.arch.backbone.pretrain=none.pth", "none.pth: No such file", false },
         { no_weights, "/set.json: ", false } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

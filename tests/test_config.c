@@ -1,5 +1,4 @@
 /* tests/test_config.c -- what a configuration may say, and every way in which it is refused. */
-#include "base/memory.h"
 #include "base/text.h"
 #include "config/config.h"
 #include "there.h"

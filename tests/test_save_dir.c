@@ -127,7 +127,9 @@ static void the_kernel_releases_the_lock_of_a_killed_process(void **state)
             pause();
         _exit(1);
     }
+    close(ready[1]);                            /* a child that fails ends the pipe */
     assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
     assert_false(lock_run(&lock, "killed", &err));
     if (lock)
         fclose(lock);

@@ -21,7 +21,7 @@ static int folder_length(const char *path) { return (int)(path_name(path) - path
 
 /* ---- the target ---- */
 
-/* N of /proc/self/fd/N, where /dev/stdout leads; -1 of other paths. */
+/* The descriptor N if link is /proc/self/fd/N, to which /dev/stdout leads; else -1. */
 static int own_descriptor(const char *link)
 {
     char own[40], folder[PATH_MAX], real[PATH_MAX];
@@ -84,7 +84,7 @@ char *atomic_target(const char *path, struct error *err)
     return follow_links(path, &mode, &descriptor, err);
 }
 
-/* Both do not exist: they have one folder and one name. */
+/* Whether two paths that do not exist have one folder and one name. */
 static bool same_new_file(const char *a, const char *b)
 {
     struct stat x, y;
@@ -127,7 +127,7 @@ bool sync_folder_of(const char *path, struct error *err)
 
 /* ---- temporary files ---- */
 
-/* NAME.<random digits>.tmp beside the target; a NAME that leaves no room for the rest is cut. */
+/* NAME.<random digits>.tmp beside the target; NAME is cut if the whole would be too long for a file name. */
 static bool name_temporary(struct atomic_file *f, struct error *err)
 {
     const char *name = path_name(f->target);
@@ -150,23 +150,24 @@ static bool is_temporary(const char *name, const char *of)
         && strspn(name + length + 1, "0123456789abcdef") == DIGITS && strcmp(name + length + 1 + DIGITS, ending) == 0;
 }
 
+static bool remove_stale(const char *folder, const char *name, struct error *err)
+{
+    char *path = path_join(folder, name, err);
+    const bool ok = path && (unlink(path) == 0 || errno == ENOENT
+                             || fail(err, "%s: a stale temporary file cannot be removed: %s", path, errno_text(errno)));
+    free(path);
+    return ok;
+}
+
 bool atomic_remove_stale(const char *path, struct error *err)
 {
-    char *target = atomic_target(path, err), *folder = NULL;
+    char *target = atomic_target(path, err), *folder = target ? new_text(target, err) : NULL;
     struct names names = {0};
-    if (target && !(folder = new_text(target, err)))
-        free(target);
-    if (!folder)
-        return false;
-    strcpy(folder + folder_length(target), "");
-    bool ok = folder_list(&names, *folder ? folder : ".", err);
-    for (int i = 0; ok && i < names.count; i++) {
-        char *stale = is_temporary(names.list[i], path_name(target)) ? path_join(folder, names.list[i], err) : NULL;
-        ok = !is_temporary(names.list[i], path_name(target))
-          || (stale && (unlink(stale) == 0 || errno == ENOENT
-                        || fail(err, "%s: a stale temporary file cannot be removed: %s", stale, errno_text(errno))));
-        free(stale);
-    }
+    if (folder)
+        folder[folder_length(target)] = 0;
+    bool ok = folder && folder_list(&names, *folder ? folder : ".", err);
+    for (int i = 0; ok && i < names.count; i++)
+        ok = !is_temporary(names.list[i], path_name(target)) || remove_stale(folder, names.list[i], err);
     names_free(&names);
     free(folder);
     free(target);
@@ -175,7 +176,7 @@ bool atomic_remove_stale(const char *path, struct error *err)
 
 /* ---- writing ---- */
 
-/* A file that is replaced lends its permissions; umask alone may have made them narrower, never wider. */
+/* replaced: st_mode of the file that the target replaces, whose permissions are kept; 0 if there is none. */
 static bool open_temporary(struct atomic_file *f, mode_t replaced, int *fd, struct error *err)
 {
     const mode_t mode = replaced ? replaced & 0777 : 0666;

@@ -1,4 +1,4 @@
-/* base/budget.h -- a number of bytes that all threads of the process share. */
+/* base/budget.h -- a number of bytes that the threads of the process share. */
 #ifndef BASE_BUDGET_H
 #define BASE_BUDGET_H
 #include <pthread.h>
@@ -9,16 +9,17 @@ struct budget {
     pthread_mutex_t lock;
     pthread_cond_t freed;
     size_t limit, used;                                 /* used > limit only after the limit was lowered */
-    unsigned next, turn;                                /* tickets: the next to be given, the one that is served */
+    unsigned next, turn;                                /* tickets: the next one, the one that is served */
 };
 #define BUDGET(bytes) { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, (bytes), 0, 0, 0 }
 
 void budget_set(struct budget *, size_t limit);
 size_t budget_limit(struct budget *);
-bool budget_exceeded(struct budget *, size_t bytes);    /* by so many more than are used */
+bool budget_exceeded(struct budget *, size_t bytes);    /* whether `bytes` and those in use exceed the limit */
 
-/* Waits until so many bytes are free and takes them; threads are served in the order of their calls.  false, at once:
- * they exceed the limit.  A thread that calls it holds nothing of the budget, or it could wait for itself. */
+/* Waits until `bytes` are free and takes them; threads are served in the order of their calls.  Returns false without
+ * waiting if they exceed the limit, and as soon as a lowered limit makes them do so.  A thread that calls it must hold
+ * nothing of the budget: it could wait for itself. */
 bool budget_take(struct budget *, size_t bytes);
 void budget_give(struct budget *, size_t bytes);
 #endif

@@ -6,8 +6,8 @@
 
 struct error {
     int exit;                   /* 0: none; 1: failed; 2: wrong usage or configuration */
-    bool content;               /* a file is not there or its bytes are invalid: every attempt ends like this.  Else the
-                                 * system may have failed (I/O, memory, limits), and another attempt may succeed */
+    bool content;               /* a file is missing or its content is invalid: every attempt fails in this way.  Else
+                                 * the system may have failed (I/O, memory, limits), and another attempt may succeed */
     char text[600];             /* one line, no newline at its end; cut if longer */
 };
 
@@ -21,8 +21,8 @@ struct error {
 bool fail(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);        /* exit 1 */
 bool reject(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);      /* exit 1, content */
 bool misuse(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);      /* exit 2 */
-bool fail_as(struct error *err, const struct error *why, const char *format, ...) PRINTF_LIKE(3, 4);   /* as why has */
+bool fail_as(struct error *err, const struct error *why, const char *format, ...) PRINTF_LIKE(3, 4);   /* as in why */
 
-/* strerror's text; "out of memory" of ENOMEM, as of every other allocation that fails. */
+/* strerror's text, but "out of memory" for ENOMEM: failed allocations have one text everywhere. */
 const char *errno_text(int number);
 #endif

@@ -15,18 +15,24 @@
 
 static bool means_absent(int number) { return number == ENOENT || number == ENOTDIR; }
 
+/* An absent file is reject(), every other failure of a call on a path is fail(). */
+static bool path_failed(struct error *err, const char *path, int number)
+{
+    return (means_absent(number) ? reject : fail)(err, "%s: %s", path, errno_text(number));
+}
+
 static bool is_own_pipe(const char *path, mode_t mode)
 {
     return S_ISFIFO(mode) && (strcmp(path, "/dev/stdin") == 0 || strncmp(path, "/dev/fd/", 8) == 0
                               || strncmp(path, "/proc/self/fd/", 14) == 0);
 }
 
-/* Asked before a file is opened: opening a pipe would wait for a writer, and opening a device may do anything. */
+/* Examines a path before it is opened: opening a pipe would wait for a writer, and opening a device may do anything. */
 static bool refuse_endless(const char *path, struct error *err)
 {
     struct stat info;
     if (stat(path, &info) != 0)
-        return (means_absent(errno) ? reject : fail)(err, "%s: %s", path, errno_text(errno));
+        return path_failed(err, path, errno);
     if (S_ISREG(info.st_mode) || is_own_pipe(path, info.st_mode))
         return true;
     return reject(err, "%s: is a %s", path, S_ISDIR(info.st_mode) ? "folder"
@@ -69,7 +75,7 @@ bool file_read_max(struct bytes *out, const char *path, size_t max, struct error
         return false;
     FILE *f = fopen(path, "rb");
     if (!f)
-        return (means_absent(errno) ? reject : fail)(err, "%s: %s", path, errno_text(errno));
+        return path_failed(err, path, errno);
     const bool ok = read_all(out, f, path, max, err);
     fclose(f);
     if (!ok)
@@ -291,8 +297,8 @@ bool folder_list(struct names *names, const char *path, struct error *err)
     return ok;
 }
 
-/* below: the folder within root, "" for root itself.  *folders: read so far; links to folders can multiply the paths to
- * them without end. */
+/* below: the folder within root, "" for root itself.  *folders: the number read so far, which is bounded because links
+ * can multiply the paths to one folder without end. */
 static bool add_tree(struct names *files, const char *root, const char *below, int depth, int *folders,
                      struct error *err)
 {

@@ -78,7 +78,7 @@ bool json_int(const cJSON *t, int *out)
     return true;
 }
 
-/* size bytes from between the quotes of a string. */
+/* Adds the text between the quotes of a JSON string, size bytes. */
 static void add_inside(struct text *t, const char *s, size_t size)
 {
     struct text utf8 = {0};

@@ -10,8 +10,8 @@
 cJSON *json_read(const char *path, struct error *);             /* cJSON_Delete it; NULL and an error naming the line */
 cJSON *json_parse(const char *text, size_t size, const char *path, struct error *);
 
-/* Parses the value at the start of the text; cJSON_Delete it.  NULL with *end NULL if there is no memory, else with *end
- * where the text stops to be JSON. */
+/* Parses the value at the start of the text; cJSON_Delete it.  *end is where the value ends.  After a failure (NULL) it
+ * is where the text is no JSON, or NULL if memory is short. */
 cJSON *json_value(const char *text, size_t size, const char **end);
 
 /* A whole number in the range of the type, or false with *out untouched; t may be NULL. */
@@ -20,8 +20,8 @@ bool json_int64(const cJSON *t, int64_t *out);
 bool json_int(const cJSON *t, int *out);
 bool json_real(const cJSON *t, double *out);                    /* finite */
 
-/* The text of a JSON, on one line, which any program can read and any terminal show: strings that are not UTF-8 are
- * written as by text_add_utf8, and characters that are not printable as \uXXXX.  free() it; NULL if memory is short. */
+/* The text of a JSON value on one line.  It is valid UTF-8: strings that are not are written as text_add_utf8 does.
+ * Characters that are not printable are \uXXXX.  free() it; NULL if memory is short. */
 char *json_print(const cJSON *);
 
 /* Appends s as a JSON string in the same way, in quotes. */

@@ -7,7 +7,7 @@
 #ifndef BASE_TEAM_H
 #define BASE_TEAM_H
 
-enum { TEAM_MOST = 256 };                       /* threads of a team at most; --threads and the API refuse more */
+enum { TEAM_MOST = 256 };                       /* threads per team at most; --threads and the API refuse more */
 
 struct team { int threads; };                   /* >= 1; team_for uses at most TEAM_MOST of them */
 

@@ -145,7 +145,7 @@ char *text_from_1252(const char *text, struct error *err)
     return (char *)out;
 }
 
-/* The bytes of text that are UTF-8. */
+/* The length of the longest start of the text that is UTF-8. */
 static size_t utf8_part(const char *s, size_t size)
 {
     unsigned code;

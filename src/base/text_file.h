@@ -24,10 +24,10 @@ unsigned code_point_of_1252(unsigned char);
 /* A copy as UTF-8 of text that is Windows-1252, of which Latin-1 is a part; free() it. */
 char *text_from_1252(const char *, struct error *);
 
-/* Appends size bytes as UTF-8: unchanged if they are UTF-8; else those that are not become %XX, and '%' becomes %25,
- * which percent_decode undoes, in place.  The byte behind the last does not continue a character. */
+/* Appends size bytes as UTF-8: unchanged if all are UTF-8; else bytes that are not become %XX and '%' becomes %25.
+ * s[size] must be readable and no continuation byte. */
 void text_add_utf8(struct text *, const char *s, size_t size);
-void percent_decode(char *);
+void percent_decode(char *);                            /* decodes %XX, in place */
 
 enum { SPELLINGS = 3 };
 /* How a file that an annotation or a list names may be called in its folder, in the order of trial: 0 as written, 1

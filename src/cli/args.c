@@ -11,7 +11,7 @@
 #include <string.h>
 
 static const struct option common[] = {
-    { "threads", "N",  NULL, "threads to compute with (default: the cores)" },
+    { "threads", "N",  NULL, "threads to compute with, 1 to 256 (default: the cores)" },
     { "help",    NULL, NULL, "show this" },
     {0} };
 
@@ -70,8 +70,8 @@ static bool has_key(const struct command *command, const char *text)
     return true;
 }
 
-/* Takes KEY=VALUE or a path.  Where a path may stand, the name of an existing file or folder is one; a text that is too
- * long for a name is none. */
+/* Takes KEY=VALUE or a path.  A text of both forms is a path if a file or folder has that name and the command still
+ * takes paths.  A text that is too long for a file name is KEY=VALUE. */
 static bool take_word(struct args *args, const char *text, struct error *err)
 {
     const struct command *command = args->command;
@@ -168,14 +168,16 @@ void args_free(struct args *args)
 static const struct output { const char *name; bool json; } outputs[] = {
     { "json", true }, { "dets", true }, { "graph", true }, { "out", false }, {0} };
 
-/* X.bin of X.param, and the reverse, which ncnn reads and writes together; NULL of other paths, or without memory. */
-static char *other_of_pair(const char *path)
+/* ncnn reads and writes X.param and X.bin together.  Sets *other to the second file of a pair (free() it), or to NULL
+ * if path ends in neither. */
+static bool other_of_pair(char **other, const char *path, struct error *err)
 {
     const char *ending = ends_in(path, ".param") ? ".bin" : ends_in(path, ".bin") ? ".param" : NULL;
-    struct text other = {0};
+    struct text name = {0};
     if (ending)
-        text_add(&other, "%.*s%s", path_stem(path), path, ending);
-    return other.s;
+        text_add(&name, "%.*s%s", path_stem(path), path, ending);
+    *other = name.s;
+    return text_ok(&name, err);
 }
 
 static bool differs(const struct args *args, const char *option, const char *output, const char *other,
@@ -186,19 +188,21 @@ static bool differs(const struct args *args, const char *option, const char *out
                   args->command->name, option, output, other);
 }
 
-/* Neither the output nor the file written beside it is the other file or one read with that. */
+/* Neither the output nor the .bin written beside a .param may be the other file, or the second one of its pair. */
 static bool apart(const struct args *args, int output, const char *other, struct error *err)
 {
     const char *option = args->options[output]->name, *path = args->values[output];
-    char *beside = ends_in(path, ".param") ? other_of_pair(path) : NULL, *pair = other ? other_of_pair(other) : NULL;
-    const bool ok = differs(args, option, path, other, err) && differs(args, option, path, pair, err)
+    char *beside = NULL, *pair = NULL;
+    const bool ok = (!ends_in(path, ".param") || other_of_pair(&beside, path, err))
+                 && (!other || other_of_pair(&pair, other, err))
+                 && differs(args, option, path, other, err) && differs(args, option, path, pair, err)
                  && differs(args, option, beside, other, err) && differs(args, option, beside, pair, err);
     free(beside);
     free(pair);
     return ok;
 }
 
-/* The ending of the name and, through links, of the file. */
+/* Examines the ending of the path and that of the file at the end of its links. */
 bool args_json_name(const struct args *args, const char *option, const char *path, struct error *err)
 {
     char *target = atomic_target(path, err);

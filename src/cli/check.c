@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include "base/printable.h"
 #include "base/table.h"
-#include "base/text.h"
 #include "cli/commands.h"
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
@@ -115,7 +114,7 @@ static bool check_model(struct checker *k, struct error *err)
     const struct config *config = &k->config;
     struct error problem = {0};
     k->open = model_open(&k->model, &k->config, &problem);
-    if (!k->open && problem.exit == 1)                  /* out of memory; errors of the configuration are exit 2 */
+    if (!k->open && problem.exit == 1)                  /* out of memory: errors of the configuration are exit 2 */
         return fail(err, "%s", problem.text);
     return !k->open ? found(k, &problem, err)
          : check_size(k, config->train.input_size, 1, err)
@@ -187,7 +186,7 @@ static bool check_set(struct checker *k, struct checked_set *set, struct error *
     if (!set->label)
         return false;
     set->matched = set->read && dataset_labels(data, classes->at, classes->count, set->label, &mismatch);
-    if (mismatch.exit == 1)                             /* a mismatch is misuse: this is a lack of memory */
+    if (mismatch.exit == 1)                             /* out of memory: a mismatch is exit 2 */
         return fail(err, "%s: %s", set->section, mismatch.text);
     if (mismatch.exit && !misuse(&named, "%s: %s", set->section, mismatch.text) && !found(k, &named, err))
         return false;
@@ -244,7 +243,7 @@ static bool check_advice(struct checker *k, struct error *err)
         && (k->problems.count || !k->open || summarise_run(k, err));
 }
 
-/* Cuts a path to its last part that is there; "" if none is. */
+/* Cuts a path to its longest parent that exists, or the path itself; "" if none does. */
 static void cut_to_present(char *path, struct error *err)
 {
     size_t n = strlen(path);
@@ -280,7 +279,7 @@ static bool check_save_dir(struct checker *k, struct error *err)
 
 /* ---- the report ---- */
 
-/* What was found, also where an error then ended the search (ok false, err says which). */
+/* Prints what was found, even if an error has ended the search (then ok is false and err is set). */
 static bool report(const struct checker *k, bool ok, struct error *err)
 {
     const int count = k->problems.count;

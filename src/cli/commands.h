@@ -38,6 +38,6 @@ bool bench_run(const struct args *, struct error *);
 extern const struct option eval_options[];
 bool eval_run(const struct args *, struct error *);
 
-/* The version, and with which kernels and libraries this program was built. */
+/* Prints the version, the kernels and the libraries of the build. */
 bool print_version(struct error *);
 #endif

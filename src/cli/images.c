@@ -39,13 +39,20 @@ static int ends_search(const char *folder, int number)
     return number != ENOENT && number != ENOTDIR;
 }
 
+/* After glob has failed. */
+static const char *glob_text(int end)
+{
+    if (end == GLOB_NOSPACE || (end == GLOB_ABORTED && errno == ENOMEM))
+        return "out of memory";
+    return end == GLOB_NOMATCH ? "no such file" : "a folder of this pattern cannot be read";
+}
+
 static bool add_pattern(struct names *files, const char *pattern, struct error *err)
 {
     glob_t found = {0};
     errno = 0;                                          /* opendir sets it if it finds no memory */
     const int end = glob(pattern, 0, ends_search, &found);
-    bool ok = end == 0 || fail(err, "%s: %s", pattern, end == GLOB_NOMATCH ? "no such file" :
-                               end == GLOB_NOSPACE || errno == ENOMEM ? "out of memory" : "a folder of this pattern cannot be read");
+    bool ok = end == 0 || fail(err, "%s: %s", pattern, glob_text(end));
     for (size_t i = 0; ok && i < found.gl_pathc; i++)
         ok = names_add(files, found.gl_pathv[i], err);
     globfree(&found);

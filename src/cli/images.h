@@ -8,29 +8,29 @@
 /* The arguments: files, the .jpg, .jpeg, .png and .jfif of folders, and what patterns match. */
 bool images_list(const struct args *, struct names *files, struct error *);
 
-/* The files that are read, known by device and inode.  inputs_free in any case. */
+/* The files that are read, identified by device and inode.  Call inputs_free even if inputs_open fails. */
 struct file_id { dev_t device; ino_t inode; };
 struct inputs { const char *command; struct file_id *list; int count; };
 bool inputs_open(struct inputs *, const struct args *, const struct names *files, struct error *);
 void inputs_free(struct inputs *);
-/* Writing to path changes none of them.  Exit 2 otherwise. */
+/* Refuses a path if writing to it would change one of them: exit 2. */
 bool inputs_spared(const struct inputs *, const char *path, struct error *);
 
-/* What is written to `out` under the names of the files is none of the inputs, and each has its own name.  Exit 2
- * otherwise. */
+/* Refuses a folder `out` if a file written there under the name of an image would replace an input, or if two images
+ * have one name: exit 2. */
 bool images_differ(const struct inputs *, const struct names *files, const char *out, struct error *);
 
-/* How many of the files given are missing, broken or cannot be processed, and why the first of them cannot; how many
- * are truncated, and the names of the first of them. */
+/* failed: the number of files that are missing, broken or cannot be processed; first: why, for the first of them;
+ * truncated: the number of files that end too early; names: those of the first few. */
 struct failures { int files, failed, truncated; struct error first; struct text names; };
-/* Counts an image and names it if it is one of the first few of several.  Fails, with why, if why is a failure of the
- * system: no fault of the image. */
+/* Counts a failed image; prints why if it is one of the first few of several.  Fails, with why, if the system failed
+ * and not the image. */
 bool image_failed(struct failures *, const struct error *why, struct error *);
 void image_used(struct failures *, const struct picture *, const char *file);   /* counts it if it is truncated */
 
 /* Ends in any case.  If all went well it says which images are truncated, and fails if any image has failed. */
 bool images_end(struct failures *, bool ok, struct error *);
 
-/* PNG if the name ends so, else JPEG; not over an input. */
+/* Writes a PNG if the name ends in .png, else a JPEG.  Refuses to overwrite an input: exit 2. */
 bool image_write(const struct picture *, const struct inputs *, const char *folder, const char *name, struct error *);
 #endif

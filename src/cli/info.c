@@ -69,7 +69,7 @@ static bool measure_memory(struct memory *memory, struct model *model, struct gr
     return ok;
 }
 
-/* Numbers of a training that its files hold. */
+/* Numbers in the metadata of files of a training. */
 static const struct { const char *key, *label; } counters[] = {
     { "epoch", "epoch" }, { "score", "score" }, { "step", "step" }, { "best", "best score" },
     { "best_epoch", "best epoch" } };

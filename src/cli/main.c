@@ -1,10 +1,8 @@
-#include "base/file.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <string.h>
 #include <unistd.h>
 
 static bool run(const struct args *args, struct error *err)
@@ -26,9 +24,8 @@ static bool all_written(struct error *err)
         || fail(err, "standard output: %s", errno ? errno_text(errno) : "write error");
 }
 
-/* A descriptor from 0 to 2 that is closed would be given to the next file that is opened, and messages would land in
- * that file.  /dev/null takes its place, opened such that reading standard input and writing the others are errors as
- * before. */
+/* The next file that is opened would get a closed descriptor from 0 to 2, and messages would land in it.  /dev/null
+ * takes the place, opened such that reading standard input and writing the others remain errors. */
 static bool open_standard_descriptors(struct error *err)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

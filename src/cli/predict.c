@@ -25,7 +25,7 @@ struct predictor {
     const char *out;
     struct font *font;                  /* of the names in drawn images */
     struct inputs inputs;
-    struct atomic_file json; int images;        /* the list, and how many stand in it; {0}: not wanted */
+    struct atomic_file json; int images;        /* the list and the number of its items; {0}: no list */
     struct failures failures;
 };
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether the folder is this one or lies in it. */
+/* Whether a folder is `outer` or lies in it. */
 static bool lies_in(const char *folder, const char *outer)
 {
     char a[PATH_MAX], b[PATH_MAX];
@@ -20,7 +20,7 @@ static bool lies_in(const char *folder, const char *outer)
     return starts_with(a, b) && (a[length] == 0 || a[length] == '/');
 }
 
-/* A text file per image, as --dets writes into a folder, would replace the annotations of these images. */
+/* --dets DIR writes a text file per image, which would replace the annotations of the image in DIR. */
 static bool dets_spare_annotations(const struct args *args, const struct config *c, struct error *err)
 {
     const char *const folders[] = { c->train.ann_path, c->val.ann_path }, *dets = args_text(args, "dets");

@@ -13,8 +13,8 @@ struct session { struct config config; struct model model; };
 bool session_open(struct session *, const struct args *, struct error *);
 void session_close(struct session *);
 
-/* No output of the command is a file that the configuration names as its data, nor in a folder of annotations where it
- * would replace some.  Exit 2 otherwise. */
+/* Refuses an output of the command that would replace data of the configuration: a file that it names, or a file in a
+ * folder of annotations that it names.  Exit 2. */
 bool outputs_spare_data(const struct args *, const struct config *, struct error *);
 
 /* The weights of --weights, or else of schedule.load_model; exit 2 without either.  Says on stderr what it took. */

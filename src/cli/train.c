@@ -15,8 +15,8 @@ const struct option train_options[] = {
 
 static volatile sig_atomic_t stop;              /* the signal that asked for it */
 
-/* The first one asks for an end after the step, the second one ends the process.  When a terminal closes, kernel and
- * shell both send SIGHUP: a second one is no second request. */
+/* The first signal asks for an end after the step, a second one ends the process.  A second SIGHUP is no second
+ * request: kernel and shell both send one when a terminal closes. */
 static void on_signal(int signal)
 {
     if (stop && signal != SIGHUP)
@@ -25,8 +25,8 @@ static void on_signal(int signal)
         stop = signal;
 }
 
-/* Called when the training is open: until then there is nothing to save, and a signal ends the process, even if it
- * waits for a FIFO that somebody named as a file.  nohup has SIGHUP ignored, and it stays so. */
+/* Called when the training is open: until then a signal ends the process at once, since there is nothing to save.
+ * SIGHUP stays ignored if it was, as under nohup. */
 static void catch_signals(void)
 {
     static const int signals[] = { SIGINT, SIGTERM, SIGHUP };

@@ -1,5 +1,4 @@
 /* config/section.c -- a section of the tree against a table of keys. */
-#include "base/memory.h"
 #include "base/table.h"
 #include "base/text.h"
 #include "config/section.h"
@@ -11,7 +10,7 @@ static const struct place at_preset = { "preset", 0 };
 
 bool carry_on(struct config *config, struct error *err)
 {
-    enum { MOST = 1000 };                               /* for each the nearest key is looked for */
+    enum { MOST = 1000 };                               /* each takes a search for the nearest key */
     return config->problems && config->problems->count < MOST && err->exit == 2
         && names_add(config->problems, err->text, err);
 }

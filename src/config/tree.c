@@ -183,7 +183,7 @@ static bool read_key(struct reader *r, const yaml_event_t *event, struct entry *
 
 static const char *name_of(const void *entries, int i) { return ((const struct entry *const *)entries)[i]->name; }
 
-/* Asked once of a whole section: comparing each key with all before it would take seconds for thousands. */
+/* Compares the keys of a section once it is complete: comparing each with all before it takes seconds for thousands. */
 static bool keys_differ(struct reader *r, const struct entry *section)
 {
     const struct entry **entries = new_array((size_t)section->count, sizeof *entries, r->err);
@@ -282,7 +282,7 @@ static bool read_document(struct reader *r, struct entry *root)
     return true;
 }
 
-/* libyaml compares each %TAG with all before it.  UTF-16 has a 0 byte in each of these characters. */
+/* Bounds the %TAG lines, since libyaml compares each with all before it.  0 bytes are skipped: UTF-16 has them. */
 static bool few_directives(const struct reader *r)
 {
     enum { MOST = 16 };
@@ -413,7 +413,7 @@ void tree_remove(struct entry *from, const char *path)
 
 /* ---- writing ---- */
 
-/* One character in double quotes.  Those that control a terminal, and those that YAML refuses, are escaped. */
+/* One character in double quotes.  Characters that control a terminal or that YAML refuses are escaped. */
 static const char *write_quoted(const char *s, struct text *out)
 {
     unsigned code;

@@ -184,8 +184,8 @@ bool dataset_notes(const struct dataset *set, const char *section, struct names 
         struct text line = {0};
         if (note->count == 0)
             continue;
-        text_add(&line, "%s%s%s%d %s: ", kinds[i].warning ? "WARNING: " : "", section, *section ? ": " : "", note->count,
-                 kinds[i].what);
+        text_add(&line, "%s%s%s%d %s: ", kinds[i].warning ? "WARNING: " : "", section, *section ? ": " : "",
+                 note->count, kinds[i].what);
         for (int j = 0; j < note->first.count; j++)
             text_add(&line, "%s%s", j ? ", " : "", note->first.list[j]);
         text_add(&line, "%s", note->count > note->first.count ? ", ..." : "");

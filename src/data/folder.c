@@ -75,8 +75,8 @@ static enum path_kind find_stem(const struct dataset_source *source, const struc
     return kind;
 }
 
-/* *stem is what a line means: with its folders if there is a file of that stem below the folders of the set, else its
- * last part.  Cuts the suffix of name, which holds *stem. */
+/* Sets *stem to the stem that a line names: with folders if the set has a file of that stem in them, else the last part
+ * alone.  Cuts the suffix of name, which holds *stem. */
 static bool to_stem(char **stem, char *name, const struct dataset_source *source, const struct stem_folder folders[2],
                     struct error *err)
 {
@@ -184,7 +184,7 @@ bool measure_image(struct image_size *size, struct dataset_builder *b, const str
     return true;
 }
 
-/* A text that cannot be read is a problem; *there is false only if there is none. */
+/* Sets *there if the text file exists; if it cannot be read, this is a problem of the set. */
 static bool read_text(struct image_text *t, bool *there, struct dataset_builder *b, struct error *err)
 {
     struct error why;

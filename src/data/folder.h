@@ -20,7 +20,7 @@ bool each_stem(struct dataset_builder *, const struct dataset_source *, const st
                             struct error *),
                struct error *);
 
-/* *file is the name of a stem's image in source->img_path (free() it), or NULL if there is none. */
+/* Sets *file to the name of a stem's image in source->img_path (free() it), or to NULL if there is none. */
 bool find_image(char **file, const struct dataset_source *, const char *stem, struct error *);
 
 /* The size of an image in source->img_path as it is decoded; 0, with a note, if the file is missing or broken. */
@@ -42,7 +42,7 @@ bool note_left_out(struct dataset_builder *, const struct dataset_source *, stru
 /* The spelling of a name (see file_spelling) under which a file is in a folder, else the name as it is; free() it. */
 char *name_in_folder(const char *folder, const char *name, struct error *);
 
-/* folder/stem with the suffix; free() it.  And what is there. */
+/* The path folder/stem with the suffix (free() it), and the kind of file there. */
 char *stem_path(const char *folder, const char *stem, const char *suffix, struct error *);
 enum path_kind stem_kind(const char *folder, const char *stem, const char *suffix, struct error *);
 #endif

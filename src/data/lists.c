@@ -13,7 +13,7 @@
 
 /* ---- classes ---- */
 
-/* The place of a name: its place in a list, its key, 0, 1, ..., in a section; -1: it is neither. */
+/* The index of a class name: its place i in a list, or its key 0, 1, ... in a section; -1 if it is no class name. */
 static int place_of(const struct entry *list, const struct entry *name, int i)
 {
     char key[16];

@@ -4,7 +4,6 @@
 #include "base/memory.h"
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 /* A slot holds batch number `b` = epoch steps + step while turn <= b < turn + LOADER_AHEAD; it is slots[b % AHEAD].
@@ -31,7 +30,7 @@ struct loader {
     struct slot slots[LOADER_AHEAD];
     struct order { int epoch, *image; } orders[LOADER_AHEAD];   /* of epoch e: orders[e % AHEAD], since batches at
                                                    work span no more epochs; epoch -1: none yet */
-    bool *broken;                               /* [images] missing, or its bytes are no image */
+    bool *broken;                               /* [images]: its file is missing or holds no image */
     struct names complaints; int complaints_taken;
     pthread_t *threads; int thread_count;
 };
@@ -78,7 +77,7 @@ static bool read_picture(struct loader *l, const char *path, struct random rando
     return ok;
 }
 
-/* Reads again after a failure of the system, which may have passed. */
+/* Reads an image, once more if the system has failed: the cause may have passed. */
 static bool read_patiently(struct loader *l, const char *path, struct random random, struct picture *picture,
                            struct error *err)
 {
@@ -91,9 +90,8 @@ static bool read_patiently(struct loader *l, const char *path, struct random ran
         if (read_picture(l, path, random, picture, &why))
             return true;
     }
-    if (why.content)
-        return reject(err, "%s", why.text);
-    return fail(err, "%s (in two attempts; the image is not skipped, since its file may be good)", why.text);
+    return fail_as(err, &why, "%s%s", why.text,
+                   why.content ? "" : " (in two attempts; the image is not skipped, since its file may be good)");
 }
 
 /* The picture of an image, in *own or in the cache; NULL if it cannot be read. */
@@ -123,9 +121,7 @@ static int read_place(struct loader *l, const int *order, int place, struct rand
         *out = picture_of(l, image, random, own, err);
         if (*out)
             return image;
-        if (!l->config.train || !err->content)
-            return -1;
-        if (!complain(l, image, err))
+        if (!l->config.train || !err->content || !complain(l, image, err))
             return -1;
     }
     fail(err, "%s: not one of %d images can be read", l->config.data->img_path, l->images);

@@ -1,7 +1,6 @@
 #include "data/mjpeg.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* Markers */
 enum { TEM = 0x01, RST0 = 0xd0, RST7 = 0xd7, SOI = 0xd8, EOI = 0xd9, SOS = 0xda };

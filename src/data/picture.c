@@ -1,7 +1,6 @@
 #include "data/picture_format.h"
 
 #include "base/budget.h"
-#include "base/memory.h"
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,8 +20,8 @@ void picture_memory(int mb)
     budget_set(&decoding, DECODING_OF(mb));
 }
 
-/* Bytes given back since the C library last returned its free memory to the system.  Until then it may keep them, up to
- * 64 MB per thread, so they count as used. */
+/* Bytes given back since malloc_trim last returned free memory to the system.  The C library may keep them until then,
+ * up to 64 MB per thread, so `take` counts them as used. */
 static atomic_size_t freed;
 
 static bool take(size_t bytes)
@@ -44,7 +43,7 @@ static void give_back(size_t bytes)
     budget_give(&decoding, bytes);
 }
 
-/* The bytes exceed their part of device.decode_mb, which has so many thirds of it. */
+/* Refuses bytes that exceed their part of device.decode_mb, which is so many thirds of it. */
 static bool too_large(size_t bytes, size_t thirds, const char *name, const char *what, struct error *err)
 {
     const size_t needed = (bytes / thirds * 3 >> 20) + 1;
@@ -129,7 +128,7 @@ bool picture_room(struct picture *picture, int width, int height, size_t besides
     return ok;
 }
 
-/* The decoder has ended: its own memory is free for others. */
+/* Gives back what a decoder took besides the pixels, once it has ended. */
 static void count_pixels_alone(struct picture *picture)
 {
     const size_t pixels = pixel_bytes(picture->width, picture->height);

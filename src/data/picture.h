@@ -28,11 +28,11 @@ struct picture {
 enum { HALVINGS = 3 };
 struct region { int left, top, right, bottom, halved; };
 
-/* Reading and decoding image files takes at most so many megabytes at one time, in all threads of the process: a third
- * for files as they are stored, two thirds for decoders and for decoded pictures until picture_free.  A thread that
- * finds too little left waits for others; an image that needs more than there is at all is refused, and the error names
- * the device.decode_mb that it needs.  So a thread frees a picture before it reads the next one: two threads that each
- * hold one could wait for each other. */
+/* Bounds the memory of reading and decoding image files, in megabytes, for all threads of the process together: a third
+ * is for files as they are stored, two thirds are for decoders and for decoded pictures until picture_free.  A thread
+ * that finds too little left waits for others.  An image that needs more than the whole bound is refused; the error
+ * names the device.decode_mb that it needs.  A thread must free a picture before it reads the next one: two threads
+ * that each hold one could wait for each other. */
 enum { DECODE_MB = 1500 };                              /* until picture_memory is called */
 void picture_memory(int mb);
 
@@ -44,10 +44,10 @@ void picture_file_free(struct picture_file *);
 /* Room for a picture of that size, not halved, pixels not set.  picture_free releases it. */
 bool picture_new(struct picture *, int width, int height, struct error *);
 void picture_free(struct picture *);
-void picture_count_not(struct picture *);               /* another bound holds for it from now on */
+void picture_count_not(struct picture *);               /* another bound counts it from now on */
 
-/* The format is told from the content.  On failure the picture is {0}.  name stands in the errors; reject() if the file
- * is missing or broken, or of another format.  This holds for all readers below. */
+/* The content decides the format.  On failure the picture is {0}.  Errors name `name`; they are reject() if the file is
+ * missing, broken, of another format or too large.  This holds for all readers below. */
 bool picture_read(struct picture *, const char *path, struct error *);
 bool picture_decode(struct picture *, const void *p, size_t size, const char *name, struct error *);
 

@@ -2,7 +2,6 @@
 #ifndef DATA_PICTURE_FORMAT_H
 #define DATA_PICTURE_FORMAT_H
 #include "data/picture.h"
-#include <stdint.h>
 
 struct picture_head { int width, height, orientation; };        /* as stored; orientation 1..8 as Exif counts */
 
@@ -32,8 +31,8 @@ bool picture_allowed(int width, int height, struct error *);
  * coding may do with less, but not for a photograph), so that a small file, unless cut, is of no large picture. */
 bool jpeg_allowed(int width, int height, size_t bytes, const char *name, struct error *);
 
-/* picture_new for a decoder that needs so many bytes besides; all is counted.  turned: the picture will be copied once
- * the decoder has given back its own.  name stands in the error. */
+/* picture_new for a decoder that needs `besides` more bytes; the memory for decoding counts both.  turned: the picture
+ * will be copied once the decoder has freed these bytes.  Errors name `name`. */
 bool picture_room(struct picture *, int width, int height, size_t besides, bool turned, const char *name,
                   struct error *);
 

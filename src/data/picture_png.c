@@ -15,7 +15,7 @@ struct reader {
     struct bytes file;
     size_t at;
     png_bytep *rows;
-    bool no_memory;                                     /* an allocation has failed, whatever libpng makes of it */
+    bool no_memory;                                     /* an allocation has failed, even if libpng went on */
     const char *name;
     struct error *err;
 };
@@ -42,10 +42,10 @@ static void on_read(png_structp png, png_bytep to, size_t n)
     r->at += n;
 }
 
-/* libpng asks for as many bytes as a chunk claims to have. */
+/* libpng asks for as many bytes as a chunk claims to have: more than the file and a row need are refused. */
 static png_voidp allocate(png_structp png, png_alloc_size_t size)
 {
-    enum { ROW = 1 << 24 };                             /* bytes of the longest and more */
+    enum { ROW = 1 << 24 };                             /* bytes; the longest row, 2^20 pixels of 8 bytes, is shorter */
     struct reader *r = png_get_mem_ptr(png);
     if (size > r->file.size + ROW)
         return NULL;
@@ -68,7 +68,7 @@ static bool reader_new(struct reader *r)
     return r->info;
 }
 
-/* libpng skips some chunks that it has no memory for. */
+/* Fails after a failed allocation even if libpng went on, as it does without some chunks. */
 static bool has_memory(const struct reader *r)
 {
     return !r->no_memory || fail(r->err, "%s: out of memory", r->name);
@@ -145,7 +145,7 @@ static bool walk_chunks(const unsigned char *p, const unsigned char *end, int *o
     return false;
 }
 
-/* Told before the pixels or behind them. */
+/* Looks for the Exif orientation before the pixels and behind them. */
 static bool is_turned(const struct reader *r)
 {
     int orientation = orientation_of(r);
@@ -153,7 +153,7 @@ static bool is_turned(const struct reader *r)
     return orientation != 1;
 }
 
-/* libpng has two rows of up to 8 bytes per pixel, zlib its window. */
+/* A bound of what libpng and zlib allocate: four rows of 8 bytes per pixel, tables, the pointers to rows. */
 static size_t working_bytes(size_t width, size_t height)
 {
     enum { ROWS = 4 * 8, TABLES = 1 << 18 };
@@ -169,8 +169,7 @@ static bool read_picture(struct reader *r, struct picture *picture)
     /* Deflate makes of a byte 1032 at most, so that a small file cannot ask for much memory. */
     if (png_get_rowbytes(r->png, r->info) * height / 1032 > r->file.size)
         png_error(r->png, "truncated");
-    if (!picture_room(picture, (int)width, (int)height, working_bytes(width, height), is_turned(r), r->name, r->err)
-        || !(r->rows = new_array(height, sizeof *r->rows, r->err)))
+    if (!picture_room(picture, (int)width, (int)height, working_bytes(width, height), is_turned(r), r->name, r->err))
         return false;
     if (!(r->rows = new_array(height, sizeof *r->rows, NULL))) {
         r->no_memory = true;

@@ -11,8 +11,8 @@
 
 /* ---- images ---- */
 
-struct looked { struct picture_probe probe; bool ok, content; char *why; };     /* !ok: why, unless there is no memory;
-                                                                                  * content as in struct error; owned */
+/* content: as in struct error; why: the error, owned, NULL if ok or if memory was short. */
+struct looked { struct picture_probe probe; bool ok, content; char *why; };
 struct looking { const struct dataset *set; const struct validation *v; struct looked *images; };
 
 static bool look(const char *path, bool decode, struct picture_probe *probe, struct error *err)
@@ -48,7 +48,7 @@ static void measure(struct dataset *set, int i, struct picture_probe probe)
         dataset_note_border(set, &set->annotations[image->first + k]);
 }
 
-/* Takes what was seen of image i; fails if it is not known whether the image can be read. */
+/* Records the result for image i.  Fails if the system failed: whether the image can be read is not known then. */
 static bool take_look(struct dataset *set, const struct validation *v, int i, const struct looked *image,
                       struct error *err)
 {

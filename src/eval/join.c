@@ -105,7 +105,7 @@ static int find_spelling(const struct join_index *index, enum join_side which, c
     return found < 0 && which == JOIN_IMAGE ? name_index_find(&index->bases, base_of(name)) : found;
 }
 
-/* The name is not there as it is, but maybe with its bytes that are not UTF-8 as %XX, or the other way round. */
+/* Finds a name that has %XX for bytes that are not UTF-8 on one side only. */
 static int find_other_spelling(const struct join_index *index, enum join_side which, const char *name)
 {
     struct text coded = {0};

@@ -2,8 +2,8 @@
  *
  * Names decide where both sides have them; ids decide elsewhere:
  *   image     by the relative path (a leading "./" is dropped, '\' counts as '/'), else by the base name if it belongs
- *             to one image of the ground truth and to one path of the detections, else by id if the base names agree
- *             Bytes of a name that are not UTF-8 may be %XX on one side (base/text_file.h), as in our own JSON.
+ *             to one image of the ground truth and to one path of the detections, else by id if the base names agree;
+ *             bytes that are not UTF-8 may be written as %XX on one side (base/text_file.h), as in nanodet's JSON
  *   category  by name, with the same two spellings; ' ', '_' and '-' are equal (class_name_compare in data/dataset.h)
  *   id        for a record without a name, or where the ground truth has none
  * Nothing is dropped: join_end fails if any record belongs to no image or to no category, and if ids must decide for

@@ -112,8 +112,8 @@ static bool list_storages(struct reader *r)
     return true;
 }
 
-/* After a failed call, before which errno was 0: libzip does not pass on every allocation that failed, but malloc sets
- * errno. */
+/* The error of a failed call of libzip, which does not report every failed allocation; malloc sets errno.  The caller
+ * has set errno to 0 before the call. */
 static const char *zip_text(zip_error_t *why)
 {
     return errno == ENOMEM ? "out of memory" : zip_error_strerror(why);

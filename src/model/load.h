@@ -25,7 +25,7 @@ bool model_take(struct model *, struct tensors *, const char *path, enum load_fo
  * gives its backbone.  `true` asks for a download that is not made: a note says so. */
 bool model_pretrain(struct model *, real *array, struct names *notes, struct error *);
 
-/* Sets the values that training starts from: random ones, then those of the file `weights`.  If that is NULL, they are
- * those of schedule.load_model, or else the backbone's of model.arch.backbone.pretrain. */
+/* Sets the values that training starts from: random ones, then those of a file.  This is `weights` or, if that is NULL,
+ * schedule.load_model or else, for the backbone alone, model.arch.backbone.pretrain. */
 bool model_initialise(struct model *, const char *weights, struct names *notes, struct error *);
 #endif

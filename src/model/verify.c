@@ -23,23 +23,36 @@ static bool make_sample(struct batch *b, int i, const struct data_config *data, 
     return sample_make(&b->samples[i], data, picture, &random, err);
 }
 
-/* The first images of data.val that can be read: how many there are. */
-static int real_samples(struct batch *b, const struct data_config *data)
+/* Adds a sample of an image, unless its file is missing or broken. */
+static bool add_real(struct batch *b, int *count, const struct data_config *data, const char *file, struct error *err)
+{
+    struct picture picture = {0};
+    struct error why = {0};
+    char *path = path_join(data->img_path, file, &why);
+    bool ok = path && picture_read(&picture, path, &why);
+    if (ok) {
+        ok = make_sample(b, *count, data, &picture, err);
+        *count += ok;
+    } else
+        ok = why.content || fail_as(err, &why, "%s", why.text);
+    picture_free(&picture);
+    free(path);
+    return ok;
+}
+
+/* *count: how many of the first images of data.val could be read; 0 if the set cannot be. */
+static bool real_samples(struct batch *b, int *count, const struct data_config *data, struct error *err)
 {
     const struct dataset_source source = dataset_source_of(data);
     struct dataset set = {0};
-    struct error why = {0};
-    int count = 0;
-    if (source.img_path && source.ann_path && dataset_read(&set, &source, &why))
-        for (int i = 0; i < set.image_count && i < IMAGES; i++) {
-            struct picture picture = {0};
-            char *path = path_join(source.img_path, set.images[i].file, &why);
-            count += path && picture_read(&picture, path, &why) && make_sample(b, count, data, &picture, &why);
-            picture_free(&picture);
-            free(path);
-        }
+    struct error unused = {0};
+    bool ok = true;
+    *count = 0;
+    if (source.img_path && source.ann_path && dataset_read(&set, &source, &unused))
+        for (int i = 0; ok && i < set.image_count && i < IMAGES; i++)
+            ok = add_real(b, count, data, set.images[i].file, err);
     dataset_free(&set);
-    return count;
+    return ok;
 }
 
 static bool drawn_samples(struct batch *b, const struct data_config *data, struct error *err)
@@ -60,9 +73,8 @@ static bool make_batch(const struct config *config, struct batch *b, struct veri
 {
     struct data_config data = config->val;
     data.resize = RESIZE_STRETCH;
-    if (!batch_resize(b, IMAGES, err))
+    if (!batch_resize(b, IMAGES, err) || !real_samples(b, &v->images, &data, err))
         return false;
-    v->images = real_samples(b, &data);
     v->generated = v->images == 0;
     if (v->generated && !drawn_samples(b, &data, err))
         return false;

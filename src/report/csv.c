@@ -46,14 +46,21 @@ static void add_name(struct text *t, const char *name)
 /* Without the apostrophe that add_name put there. */
 static const char *plain_name(const char *field) { return field + (*field == '\'' && like_a_formula(field)); }
 
+/* Appends to a file and syncs it. */
+static bool append_text(FILE *f, const struct text *t, const char *path, struct error *err)
+{
+    return text_ok(t, err) && ((fwrite(t->s, 1, t->size, f) == t->size && fflush(f) == 0 && fsync(fileno(f)) == 0)
+                               || fail(err, "%s: %s", path, errno_text(errno)));
+}
+
 bool csv_append(const char *path, const char *const *columns, const double *values, int count, struct error *err)
 {
     struct text t = {0};
     FILE *f = fopen(path, "abe");
     if (!f)
         return fail(err, "%s: %s", path, errno_text(errno));
-    bool ok = fseek(f, 0, SEEK_END) == 0;
-    if (ok && ftell(f) == 0)
+    const bool at_end = fseek(f, 0, SEEK_END) == 0 || fail(err, "%s: %s", path, errno_text(errno));
+    if (at_end && ftell(f) == 0)
         for (int i = 0; i < count; i++) {
             add_name(&t, columns[i]);
             text_add(&t, i + 1 < count ? "," : "\n");
@@ -62,11 +69,11 @@ bool csv_append(const char *path, const char *const *columns, const double *valu
         add_number(&t, values[i]);
         text_add(&t, i + 1 < count ? "," : "\n");
     }
-    ok = ok && !t.failed && fwrite(t.s, 1, t.size, f) == t.size && fflush(f) == 0 && fsync(fileno(f)) == 0;
-    if (fclose(f) != 0)
-        ok = false;
+    bool ok = at_end && append_text(f, &t, path, err);
+    if (fclose(f) != 0 && ok)
+        ok = fail(err, "%s: %s", path, errno_text(errno));
     text_free(&t);
-    return ok || fail(err, "%s: %s", path, errno_text(errno));
+    return ok;
 }
 
 /* Takes a line apart in place, quotes undone, until `room` fields are found; returns how many there are. */

@@ -6,9 +6,9 @@
 #include "base/error.h"
 #include "base/file.h"
 
-/* Appends a row of count numbers, which is then on disk; a file that is new or empty gets the names of the columns
- * first, as base/printable.h shows them, and with an apostrophe before one that a spreadsheet would take for a formula;
- * reading takes the apostrophe off. */
+/* Appends a row of count numbers and syncs the file.  A file that is new or empty gets the names of the columns first,
+ * escaped as in base/printable.h.  A name that a spreadsheet would take for a formula gets an apostrophe before it,
+ * which reading removes. */
 bool csv_append(const char *path, const char *const *columns, const double *values, int count, struct error *);
 
 /* Keeps the rows whose number in the column is at most value, and drops a last line that was never finished.  A file

@@ -42,7 +42,7 @@ static bool write_event(struct events *e, int64_t step, int field, const void *p
     return ok;
 }
 
-/* A name that is taken, as by a run of the same second, gets a number behind it. */
+/* Creates a file.  If its name exists, as after a run of the same second, a number is added to the name. */
 static bool create(struct events *e, const char *folder, struct error *err)
 {
     char host[256] = "host", name[400];

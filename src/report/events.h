@@ -10,7 +10,8 @@
 struct events { FILE *file; char *path; };
 
 /* Begins a new file in the folder, named after time, host and process as TensorBoard expects.  What earlier files of
- * the folder hold for `step` and later is taken back: a resumed run overlaps nothing.  events_close in any case. */
+ * the folder hold for `step` and later is taken back: a resumed run overlaps nothing.  Call events_close even
+ * if it fails. */
 bool events_open(struct events *, const char *folder, int64_t step, struct error *);
 
 /* Values under their names at a step. */

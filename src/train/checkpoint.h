@@ -20,14 +20,14 @@ struct standing {
     uint64_t data[2];               /* digests of data.train and data.val (data/validate.h); 0: not known */
 };
 
-/* Equal runs give equal bytes.  Whole or not at all: a file that is there stays as it is until the new one is complete,
- * and for good if a weight, a statistic, a moment or an average is not finite; the error then names the tensor. */
+/* Equal runs give equal bytes.  An existing file stays until the new one is complete.  Fails, naming the tensor, and
+ * writes nothing if an element of a weight, statistic, moment or average is not finite. */
 bool checkpoint_write(const char *path, const struct optimizer *, const struct standing *, const char *description,
                       struct error *);
 
 /* Fails, naming what is wrong, unless the file is undamaged (interop/safetensors.h) and holds everything, for a model
- * and optimizer of these shapes.  After a failure the optimizer and its parameters are not to be used.  A file without
- * description is noted. */
+ * and optimizer of these shapes.  After a failure the values of the optimizer and its parameters are undefined.  A file
+ * without description is noted. */
 bool checkpoint_read(const char *path, struct optimizer *, struct standing *, struct names *notes, struct error *);
 
 /* The weights that the model detects with, averaged where an average is kept, and what they scored: metadata "epoch",
@@ -35,7 +35,7 @@ bool checkpoint_read(const char *path, struct optimizer *, struct standing *, st
 bool checkpoint_write_best(const char *path, const struct optimizer *, const struct standing *,
                            const char *description, struct error *);
 
-/* The number of this name that a text of metadata holds, of checkpoint_write's counters or "score": in plain decimal,
- * and a whole one if it counts.  Fails, with the range, if it is none that a training can have. */
+/* Reads the text of a number in metadata: name is one of checkpoint_write's counters or "score".  Fails, naming the
+ * range, unless the text is a plain decimal number in it, and a whole one for counters. */
 bool checkpoint_number(const char *name, const char *text, double *number, struct error *);
 #endif

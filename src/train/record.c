@@ -34,7 +34,7 @@ static bool write_config(const struct config *config, struct error *err)
     return ok;
 }
 
-/* The tables of a former run may have other columns.  A link to a table stays. */
+/* Removes a table of a former run, which may have other columns.  A link to it stays. */
 static bool remove_table(const char *path, struct error *err)
 {
     char *target = atomic_target(path, err);
@@ -139,7 +139,7 @@ bool record_score(struct record *r, int epoch, long steps, const struct coco_sco
 
 /* ---- the end ---- */
 
-/* Logs the AP of each class: the columns of eval.csv behind the figures.  Nothing if the table or the row is missing. */
+/* Logs the AP of each class: the columns of eval.csv after the figures.  Logs nothing if table or row is missing. */
 static bool log_classes(struct record *r, int epoch, struct error *err)
 {
     struct csv t;

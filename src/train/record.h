@@ -16,7 +16,8 @@ struct record {
     bool no_curves;                             /* they could not be drawn: said once */
 };
 
-/* Begins or goes on with train.log in save_dir; lines may be logged from now on.  record_close in any case. */
+/* Begins or goes on with train.log in save_dir; lines may be logged from now on.  Call record_close even if it
+ * fails. */
 bool record_open(struct record *, const struct config *, FILE *screen, struct error *);
 
 /* Cuts the tables back to the steps and epochs done, to nothing if there are none; writes config.yml, begins events. */
@@ -29,8 +30,9 @@ struct step_report {
     int epoch, batch, batches;                  /* epoch from 1; batches done in it, of so many */
 };
 
-/* Fails if a line of train.log or an event could not be written.  They carry no state, so a checkpoint may follow.  The
- * functions below fail at once if a row of a table cannot be written: no checkpoint may be later than the rows. */
+/* Fails if a line of train.log or an event could not be written.  A checkpoint may follow, since --resume does not need
+ * them.  The functions below fail at once if a row of a table cannot be written: no checkpoint may be later than the
+ * rows. */
 bool record_whole(const struct record *, struct error *);
 
 /* After a step, the number `step` from 0: each log.interval-th is a row and a line, all move a terminal's bar. */

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/file.h>
 
-/* The files of a run.  whole: appears whole, by way of a temporary file.  weights: a former model, which may be given as
- * --weights since it is renamed before a new one is written. */
+/* The files of a run.  whole: written through a temporary file.  weights: may be given as --weights, since it is
+ * renamed before a new one is written. */
 static const struct run_file { const char *name; bool whole, weights; } files[] = {
     { "config.yml", true, false },
     { "train.log", false, false },
@@ -23,13 +23,13 @@ static const struct run_file { const char *name; bool whole, weights; } files[] 
     { "model_best/model_best.safetensors.old", false, false } };
 enum { FILES = sizeof files / sizeof *files };
 
-/* Whether a CONFIG is what a training wrote: another training may write it again, no comment or order is lost. */
+/* Whether a training wrote this CONFIG: then writing it again loses no comment and no order of keys. */
 static bool is_written_config(const char *path)
 {
     struct bytes file;
     struct entry root = {0};
     struct text again = {0};
-    if (!file_read(&file, path, NULL))
+    if (!file_read_max(&file, path, TREE_FILE_MAX, NULL))
         return false;
     if (tree_parse(&root, file.p, file.size, path, NULL))
         tree_write(&root, &again);
@@ -40,6 +40,7 @@ static bool is_written_config(const char *path)
     return same;
 }
 
+/* Refuses to overwrite an input of the training by a file of the run. */
 static bool spares(const struct run_file *file, const char *path, const struct config *c, const char *weights,
                    struct error *err)
 {
@@ -60,7 +61,6 @@ static bool spares(const struct run_file *file, const char *path, const struct c
     return true;
 }
 
-/* Of each file of the run. */
 static bool spare_inputs(const struct config *c, const char *weights, struct error *err)
 {
     bool ok = true;

@@ -9,7 +9,7 @@
  *    steps: what goes on from the checkpoint cuts or writes them again, the same to the bit.
  * 4. A step that meets a number that is not finite ends the run and writes no checkpoint.
  * 5. A line of train.log or an event that cannot be written ends the run with a checkpoint.  A row of a table that
- *    cannot be written ends it without one, so that --resume, which begins at the last one, writes the row again. */
+ *    cannot be written ends it without one: --resume goes on from the last checkpoint and writes the row again. */
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 #include "data/loader.h"
