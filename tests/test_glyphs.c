@@ -162,7 +162,7 @@ static void fonts_draw_at_the_same_place(void **state)
 {
     int left, right;
     (void)state;
-    font = font_open();
+    font = font_open(NULL, 0);
     if (!font)
         skip();
     draw(first, 100, 50, 30, "Hello");
@@ -185,7 +185,7 @@ static void without_fonts_there_is_no_font(void **state)
     snprintf(text, sizeof text, "<fontconfig><dir>%s</dir></fontconfig>", in_folder("none"));
     assert_true(file_write(path, text, strlen(text), &err));
     setenv("FONTCONFIG_FILE", path, 1);
-    assert_null(font_open());
+    assert_null(font_open(NULL, 0));
     assert_true(font_width(NULL, 20, "a") < 0);
     assert_null(font_mask(NULL, 20, "a", 0, 0, (int[4]){0}));
     unsetenv("FONTCONFIG_FILE");
