@@ -169,8 +169,7 @@ static bool read_picture(struct reader *r, struct picture *picture)
     /* Deflate makes of a byte 1032 at most, so that a small file cannot ask for much memory. */
     if (png_get_rowbytes(r->png, r->info) * height / 1032 > r->file.size)
         png_error(r->png, "truncated");
-    if (!picture_room(picture, (int)width, (int)height, working_bytes(width, height), is_turned(r), r->name, r->err)
-        || !(r->rows = new_array(height, sizeof *r->rows, r->err)))
+    if (!picture_room(picture, (int)width, (int)height, working_bytes(width, height), is_turned(r), r->name, r->err))
         return false;
     if (!(r->rows = new_array(height, sizeof *r->rows, NULL))) {
         r->no_memory = true;
