@@ -259,11 +259,14 @@ static const struct glyph *next_glyph(const struct font *font, const char **text
 
 double font_width(const struct font *font, double size, const char *text)
 {
-    const struct glyph *glyph = NULL;
     double width = 0;
-    while (font && *text && (glyph = next_glyph(font, &text)))
+    while (font && *text) {
+        const struct glyph *glyph = next_glyph(font, &text);
+        if (!glyph)
+            return -1;
         width += glyph->advance * size / EM;
-    return font && (glyph || !*text) ? width : -1;
+    }
+    return font ? width : -1;
 }
 
 /* change holds, per pixel, the coverage minus that of the pixel on the left: an edge that runs down adds to it, an edge
