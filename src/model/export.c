@@ -200,20 +200,24 @@ static bool copy_parts(struct staging *s, struct error *err)
     return ok;
 }
 
-/* Renames what stands at the target, if there is something, to the name of the temporary file with .old behind. */
+/* Renames the target to the name of the temporary file with .old behind; *old is NULL if there is no target. */
 static bool set_aside(const struct atomic_file *file, char **old, struct error *err)
 {
     struct text name = {0};
     text_add(&name, "%s.old", file->temporary);
-    const bool ok = text_ok(&name, err) && (rename(file->target, name.s) == 0 || errno == ENOENT
-                                            || fail(err, "%s: cannot be replaced: %s", file->path, errno_text(errno)));
-    *old = name.s;
+    const bool named = text_ok(&name, err), renamed = named && rename(file->target, name.s) == 0;
+    const bool ok = renamed || (named && (errno == ENOENT || fail(err, "%s: cannot be replaced: %s", file->path,
+                                                                  errno_text(errno))));
+    if (renamed)
+        *old = name.s;
+    else
+        text_free(&name);
     return ok;
 }
 
 static void remove_or_tell(int (*remove)(const char *), const char *path, struct error *left)
 {
-    if (remove(path) != 0 && errno != ENOENT && !left->exit)
+    if (remove(path) != 0 && !left->exit)
         fail(left, "%s: is left behind, since it cannot be removed: %s", path, errno_text(errno));
 }
 
