@@ -113,9 +113,12 @@ static void on_call(int signal, siginfo_t *info, void *context)
     while (call->number != info->si_syscall)
         call++;
     const bool fails = n == failing_call;
-    if (fails && log_path)
+    if (fails && log_path) {
+        char first[24];                                 /* a descriptor, but for mmap */
+        snprintf(first, sizeof first, "%ld", (long)ARGUMENT(c, 0));
         log_line(call->name, -call->error[n % 2 == 0],
-                 call->path >= 0 ? (const char *)(uintptr_t)ARGUMENT(c, call->path) : "");
+                 call->path >= 0 ? (const char *)(uintptr_t)ARGUMENT(c, call->path) : first);
+    }
     if (listing)
         list_path("io", n, 10);
     long result = 0;
