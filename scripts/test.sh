@@ -269,10 +269,10 @@ build SANITIZE=address,undefined tests build/address,undefined/nanodet
 stage "tests, address and undefined behaviour sanitizers"
 unit sanitized build/address,undefined $(tests_without $slow) $(by_table test_kernel_conv test_kernel_rows)
 fuzz sanitized build/address,undefined
-# Fonts are left out: their libraries leak when an allocation fails.
 run "sanitized faults" env KINDS=alloc sh tests/faults/faults.sh build/address,undefined/nanodet build/tests/inject.so \
     4 synth check check_voc convert_visdrone convert_voc convert_yolo info eval eval_visdrone test predict_json \
-    predict_stream heatmap export_nms export_ncnn from_onnx from_ncnn unfit_pytorch bench train resume
+    predict_drawn predict_fonts predict_stream heatmap export_nms export_ncnn from_onnx from_ncnn unfit_pytorch bench \
+    train resume
 claim "sanitized faults"
 
 # The thread sanitizer wants addresses where it looks for them: some systems spread them too far.  Under it the tests of

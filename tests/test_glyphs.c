@@ -162,7 +162,7 @@ static void fonts_draw_at_the_same_place(void **state)
 {
     int left, right;
     (void)state;
-    font = font_open();
+    font = font_open(NULL, 0);
     if (!font)
         skip();
     draw(first, 100, 50, 30, "Hello");
@@ -176,6 +176,25 @@ static void fonts_draw_at_the_same_place(void **state)
     assert_true(fabs(right - 100 - width) < 5);
 }
 
+static void a_font_has_ascii_and_the_characters_of_the_texts(void **state)
+{
+    int box[4];
+    (void)state;
+    struct font *of_names = font_open((const char *const[]){ "caf\303\251", "caf\377" }, 2);
+    if (!of_names)
+        skip();
+    assert_true(font_width(of_names, 20, " ~\303\251") > 0);
+    assert_true(font_width(of_names, 20, "\303\250") < 0);
+    assert_true(font_width(of_names, 20, "\377") < 0);
+    assert_null(font_mask(of_names, 20, "a\303\250", 0, 0, box));
+    assert_int_equal(box[2], 0);
+    unsigned char *mask = font_mask(of_names, 20, "a\303\251", 0, 0, box);
+    assert_non_null(mask);
+    assert_true(fabs(box[2] - font_width(of_names, 20, "a\303\251")) < 5);
+    free(mask);
+    font_close(of_names);
+}
+
 static void without_fonts_there_is_no_font(void **state)
 {
     char path[300], text[400];
@@ -185,7 +204,7 @@ static void without_fonts_there_is_no_font(void **state)
     snprintf(text, sizeof text, "<fontconfig><dir>%s</dir></fontconfig>", in_folder("none"));
     assert_true(file_write(path, text, strlen(text), &err));
     setenv("FONTCONFIG_FILE", path, 1);
-    assert_null(font_open());
+    assert_null(font_open(NULL, 0));
     assert_true(font_width(NULL, 20, "a") < 0);
     assert_null(font_mask(NULL, 20, "a", 0, 0, (int[4]){0}));
     unsetenv("FONTCONFIG_FILE");
@@ -198,6 +217,7 @@ int main(void)
         cmocka_unit_test(text_is_as_wide_as_it_says), cmocka_unit_test(stems_are_crisp),
         cmocka_unit_test(what_lies_outside_is_cut_off), cmocka_unit_test(a_line_has_one_colour),
         cmocka_unit_test(curves_look_the_same_in_every_build), cmocka_unit_test(without_fonts_there_is_no_font),
-        cmocka_unit_test(fonts_draw_at_the_same_place) };
+        cmocka_unit_test(fonts_draw_at_the_same_place),
+        cmocka_unit_test(a_font_has_ascii_and_the_characters_of_the_texts) };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

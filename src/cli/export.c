@@ -104,10 +104,13 @@ bool export_run(const struct args *args, struct error *err)
     struct export_options options;
     struct session session = {0};
     struct verification v;
+    struct error left = {0};
     if (!read_options(args, &options, &format, err))
         return false;
     const bool ok = session_open(&session, args, err) && session_load(&session, args, err)
-                 && model_export(&session.model, out, format, &options, &v, err);
+                 && model_export(&session.model, out, format, &options, &v, &left, err);
+    if (left.exit)
+        show_line("", left.text);
     if (ok)
         tell_padding(out, session.config.val.input_size);
     if (ok)

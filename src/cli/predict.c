@@ -195,13 +195,22 @@ static bool predict_stream(struct predictor *p, const struct args *args, struct 
     return ok && (s.good > 0 || fail(err, "standard input: not one whole JPEG frame in it"));
 }
 
+static bool open_font(struct predictor *p)
+{
+    const struct texts *names = &p->session.config.class_names;
+    p->font = p->out ? font_open(names->at, names->count) : NULL;
+    if (p->out && !p->font)
+        show_line("", "no fonts of this machine can be used: names are drawn in letters of the program's own");
+    return true;
+}
+
 static bool open_predictor(struct predictor *p, const struct args *args, struct error *err)
 {
     struct session *s = &p->session;
     const char *json = args_text(args, "json");
     double score = 0;
     const bool ok = session_open(s, args, err) && session_score(s, args, &score, err)
-                 && session_load(s, args, err)
+                 && session_load(s, args, err) && open_font(p)
                  && detector_init(&p->detector, &s->model, s->model.params.value, args->threads, err)
                  && (!p->out || make_folders(p->out, err))
                  && (!json || atomic_open(&p->json, json, err));
@@ -213,9 +222,6 @@ bool predict_run(const struct args *args, struct error *err)
 {
     struct predictor p = { .out = args_text(args, "out") };
     const bool stream = args->rest_count == 1 && strcmp(args->rest[0], "-") == 0;
-    p.font = p.out ? font_open() : NULL;
-    if (p.out && !p.font)
-        show_line("", "no fonts of this machine can be used: names are drawn in letters of the program's own");
     bool ok = open_predictor(&p, args, err) && (stream ? predict_stream(&p, args, err) : predict_files(&p, args, err));
     if (p.json.out)
         fputs(p.images ? "]\n" : "[]\n", p.json.out);

@@ -200,20 +200,30 @@ static bool copy_parts(struct staging *s, struct error *err)
     return ok;
 }
 
-/* Renames what stands at the target, if there is something, to the name of the temporary file with .old behind. */
+/* Renames the target to the name of the temporary file with .old behind; *old is NULL if there is no target. */
 static bool set_aside(const struct atomic_file *file, char **old, struct error *err)
 {
     struct text name = {0};
     text_add(&name, "%s.old", file->temporary);
-    const bool ok = text_ok(&name, err) && (rename(file->target, name.s) == 0 || errno == ENOENT
-                                            || fail(err, "%s: cannot be replaced: %s", file->path, errno_text(errno)));
-    *old = name.s;
+    const bool named = text_ok(&name, err), renamed = named && rename(file->target, name.s) == 0;
+    const bool ok = renamed || (named && (errno == ENOENT || fail(err, "%s: cannot be replaced: %s", file->path,
+                                                                  errno_text(errno))));
+    if (renamed)
+        *old = name.s;
+    else
+        text_free(&name);
     return ok;
+}
+
+static void remove_or_tell(int (*remove)(const char *), const char *path, struct error *left)
+{
+    if (remove(path) != 0 && !left->exit)
+        fail(left, "%s: is left behind, since it cannot be removed: %s", path, errno_text(errno));
 }
 
 /* A .param is what makes a pair loadable: the old one goes first, the new one comes last.  So a crash leaves the old
  * pair, the new pair, or no .param.  After a failure the old files are put back. */
-static bool replace_pair(struct staging *s, struct error *err)
+static bool replace_pair(struct staging *s, struct error *left, struct error *err)
 {
     struct atomic_file *param = &s->file[MAIN], *bin = &s->file[BESIDE];
     char *old[FILES] = {0};
@@ -221,7 +231,7 @@ static bool replace_pair(struct staging *s, struct error *err)
                  && set_aside(bin, &old[BESIDE], err) && atomic_commit(bin, err) && atomic_commit(param, err);
     for (int i = BESIDE; i >= MAIN; i--) {
         if (old[i] && param->committed)
-            unlink(old[i]);
+            remove_or_tell(unlink, old[i], left);
         else if (old[i])
             rename(old[i], s->file[i].target);
         free(old[i]);
@@ -229,7 +239,7 @@ static bool replace_pair(struct staging *s, struct error *err)
     return ok;
 }
 
-static void unstage(struct staging *s)
+static void unstage(struct staging *s, struct error *left)
 {
     for (int i = 0; i < FILES; i++) {
         if (s->part[i])
@@ -238,12 +248,13 @@ static void unstage(struct staging *s)
         atomic_close(&s->file[i]);
     }
     if (s->folder)
-        rmdir(s->folder);
+        remove_or_tell(rmdir, s->folder, left);
     free(s->folder);
 }
 
 bool model_export(struct model *m, const char *path, const struct export_format *format,
-                  const struct export_options *o, struct verification *v, struct error *err)
+                  const struct export_options *o, struct verification *v, struct error *left,
+                  struct error *err)
 {
     const double tolerance = o->half ? 0.05 : 1e-4;
     struct staging s = {0};
@@ -251,7 +262,7 @@ bool model_export(struct model *m, const char *path, const struct export_format 
         return misuse(err, "%s: a file of %s must end in %s", path, format->name, format->ending);
     const bool ok = stage(&s, path, format, err) && format->write(m, s.part[MAIN], o, err)
                  && model_verify(m, s.part[MAIN], tolerance, o->threads, v, err) && copy_parts(&s, err)
-                 && (s.count == FILES ? replace_pair(&s, err) : atomic_commit(&s.file[MAIN], err));
-    unstage(&s);
+                 && (s.count == FILES ? replace_pair(&s, left, err) : atomic_commit(&s.file[MAIN], err));
+    unstage(&s, left);
     return ok;
 }

@@ -233,10 +233,10 @@ static bool draw_all(struct drawing *d, const struct drawn_box *const *order, st
     if (!draw_legend(d, order, err))
         return false;
     draw_labels(d, order);
-    return true;
+    return !d->canvas.incomplete || fail(err, "out of memory for a label");
 }
 
-static bool open_drawing(struct drawing *d, unsigned char *bgr, int width, int height, struct font *font,
+static bool open_drawing(struct drawing *d, unsigned char *bgr, int width, int height, const struct font *font,
                          const struct drawn_box *const *order, int count, struct error *err)
 {
     d->list = new_array((size_t)count, sizeof *d->list, err);
@@ -248,7 +248,7 @@ static bool open_drawing(struct drawing *d, unsigned char *bgr, int width, int h
 }
 
 bool draw_boxes(unsigned char *bgr, int width, int height, const struct drawn_box *boxes, int count,
-                struct font *font, struct error *err)
+                const struct font *font, struct error *err)
 {
     struct drawing d = {0};
     const struct drawn_box **order = new_array((size_t)count, sizeof *order, err);

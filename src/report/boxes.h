@@ -21,6 +21,6 @@ uint32_t box_colour(int category);
  * room with letters of 6 pixels.  A legend at the border has the colour, the name and the number of boxes of each class
  * that occurs, as many as a third of the image holds.  Names are shown as on a terminal (base/printable.h), in the font
  * or, where it is NULL, in report/glyphs.h.  Fails only if memory is short; the image is then not to be used. */
-bool draw_boxes(unsigned char *bgr, int width, int height, const struct drawn_box *, int count, struct font *,
+bool draw_boxes(unsigned char *bgr, int width, int height, const struct drawn_box *, int count, const struct font *,
                 struct error *);
 #endif

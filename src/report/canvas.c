@@ -10,7 +10,7 @@
 /* A coordinate as an index from 0 to end; NaN is 0. */
 static int clamp_index(double v, int end) { return (int)fmin(fmax(0, v), end); }
 
-bool canvas_open(struct canvas *c, unsigned char *bgr, int width, int height, struct font *font,
+bool canvas_open(struct canvas *c, unsigned char *bgr, int width, int height, const struct font *font,
                  struct error *err)
 {
     *c = (struct canvas){ .bgr = bgr, .width = width, .height = height, .font = font };
@@ -165,6 +165,8 @@ void canvas_text(struct canvas *c, double x, double y, double size, uint32_t col
     unsigned char *mask = font_mask(c->font, size, text, x, y, box);
     if (mask)
         blend_box(c, mask, box, colour);
+    else if (box[2] > 0)
+        c->incomplete = true;
     else {
         glyphs_trace(text, size, x, y, cover_stroke, &w);
         blend_mask(c, colour);

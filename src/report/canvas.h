@@ -10,13 +10,14 @@ struct font;                                    /* report/font.h */
 
 struct canvas {
     unsigned char *bgr; int width, height;      /* [height][width][3] */
-    struct font *font;                    /* of texts; NULL: report/glyphs.h */
+    const struct font *font;                    /* of texts; NULL: report/glyphs.h */
     unsigned char *mask;                        /* [height][width] coverage by what is being drawn, 0 between calls */
     int x0, y0, x1, y1;                         /* where the mask may be other than 0 */
+    bool incomplete;                            /* memory was short for a text of the font */
 };
 
 /* Drawing goes into bgr, which stays the caller's, as does the font. */
-bool canvas_open(struct canvas *, unsigned char *bgr, int width, int height, struct font *, struct error *);
+bool canvas_open(struct canvas *, unsigned char *bgr, int width, int height, const struct font *, struct error *);
 void canvas_close(struct canvas *);
 
 /* A box is x, y, width, height.  A frame is drawn in whole pixels, half its lines inside the box.  A line is count

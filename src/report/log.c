@@ -115,9 +115,11 @@ void log_progress(struct log *log, const struct progress *p, bool line)
     for (int i = 0; i < p->count; i++)
         text_add(&t, "  %s %.4g", p->names[i], p->losses[i]);
     add_bar(&bar, p->steps > 0 ? (double)p->step / p->steps : 0);
-    if ((line || !log->terminal) && t.s)
+    if ((line || !log->terminal) && !t.failed)
         write_line(log, t.s);
-    if (log->terminal && t.s && bar.s) {
+    else if (line && log->file && !log->failed)
+        log->failed = ENOMEM;
+    if (log->terminal && !t.failed && !bar.failed) {
         fprintf(log->screen, "\r\033[K%s%.*s", bar.s, columns(log->screen) - CELLS - 3, t.s);
         fflush(log->screen);
         log->bar = true;

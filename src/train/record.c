@@ -172,9 +172,10 @@ static bool log_files(struct record *r, struct error *err)
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof files / sizeof *files; i++) {
         char *path = path_join(r->config->save_dir, files[i], err);
-        if (path && path_kind(path, NULL) == PATH_FILE)
+        const enum path_kind kind = path ? path_kind(path, err) : PATH_ERROR;
+        if (kind == PATH_FILE)
             text_add(&list, "%s%s", list.size ? ", " : "", files[i]);
-        ok = path != NULL;
+        ok = kind != PATH_ERROR;
         free(path);
     }
     ok = ok && text_ok(&list, err);

@@ -194,9 +194,9 @@ static bool end_epoch(struct trainer *t, struct error *err)
         return stopped(t);
     optimizer_end_epoch(&t->learner.optimizer);
     t->at.batch = 0;
+    record_draw_curves(&t->record);                     /* a resumed run does not draw what was saved */
     if (!trainer_save(t, err))
         return false;
-    record_draw_curves(&t->record);
     t->measured = t->stepped = clock_seconds();
     t->images = 0;
     pace_end(&t->pace, due, t->stepped - begun);

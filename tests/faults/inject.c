@@ -1,6 +1,6 @@
 /* tests/faults/inject.c -- preloaded into a program, lets its n-th allocation or its n-th I/O system call fail.
  *
- *     FAULT=alloc:N | io:N    N from 1, counted over all threads from main on
+ *     FAULT=alloc:N | io:N    N from 1, counted over all threads and child processes from main on
  *     FAULT=alloc:list | io:list      nothing fails: FILE gets a line "alloc N" or "io N" for the first allocation or
  *                             call on each path through the program (that is, with each stack of return addresses)
  *     FAULT_LOG=FILE          where to append a line that says what failed
@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
@@ -46,7 +47,7 @@ static const struct call { int number; const char *name; int path, error[2]; } c
     CALL(mmap, -1, ENOMEM, ENOMEM) };
 enum { CALLS = sizeof calls / sizeof *calls };
 
-static atomic_long allocations, system_calls;
+static atomic_long *counts;                             /* of allocations and system calls, shared with children */
 static long failing_allocation, failing_call;           /* 0: none */
 static bool counting;                                   /* allocations: main runs */
 static bool listing;
@@ -106,15 +107,18 @@ static void on_call(int signal, siginfo_t *info, void *context)
 {
     ucontext_t *c = context;
     const struct call *call = calls;
-    const long n = atomic_fetch_add(&system_calls, 1) + 1;
+    const long n = atomic_fetch_add(&counts[1], 1) + 1;
     const int saved = errno;
     (void)signal;
     while (call->number != info->si_syscall)
         call++;
     const bool fails = n == failing_call;
-    if (fails && log_path)
+    if (fails && log_path) {
+        char first[24];                                 /* a descriptor, but for mmap */
+        snprintf(first, sizeof first, "%ld", (long)ARGUMENT(c, 0));
         log_line(call->name, -call->error[n % 2 == 0],
-                 call->path >= 0 ? (const char *)(uintptr_t)ARGUMENT(c, call->path) : "");
+                 call->path >= 0 ? (const char *)(uintptr_t)ARGUMENT(c, call->path) : first);
+    }
     if (listing)
         list_path("io", n, 10);
     long result = 0;
@@ -162,7 +166,7 @@ static bool denied(const char *name, const void *caller)
     static _Thread_local bool inside;                   /* what logging allocates does not count */
     if (!counting || inside)
         return false;
-    const long n = atomic_fetch_add(&allocations, 1) + 1;
+    const long n = atomic_fetch_add(&counts[0], 1) + 1;
     inside = true;
     if (listing)
         list_path("alloc", n, 7);
@@ -210,6 +214,11 @@ static int counted_main(int argc, char **argv, char **environment)
     const bool io = which && strncmp(fault, "io:", 3) == 0;
     log_path = getenv("FAULT_LOG");
     listing = log_path && which && strcmp(which + 1, "list") == 0;
+    counts = mmap(NULL, 2 * sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (counts == MAP_FAILED) {
+        perror("inject: mmap");
+        _exit(99);
+    }
     if (listing)
         backtrace(&frame, 1);                           /* loads a library the first time */
     if (which)
