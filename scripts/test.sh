@@ -216,7 +216,7 @@ for script in tests/*.sh; do
     count "$(basename "$script")" $((status == 0)) 0 0
 done
 
-run faults sh tests/faults/faults.sh ./nanodet build/tests/inject.so 20
+run faults sh tests/faults/faults.sh ./nanodet build/tests/inject.so 12
 claim faults
 
 stage "parity"
