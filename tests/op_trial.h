@@ -25,7 +25,7 @@ struct op_case {
     union attr attr;
     /* The value of channel c of a pixel of y, by the definition, from value_of the operands. */
     double (*want)(const struct trial *, ptrdiff_t pixel, int c);
-    unsigned pending;                           /* bit i: operand i is pending, with this activation: */
+    unsigned deferred;                          /* bit i: operand i is pending, with this activation: */
     enum act act;
     bool per_image;                             /* the vectors of what is pending */
     unsigned dense;                             /* bit i: operand i is a weight, without gaps */
@@ -78,20 +78,20 @@ static inline int image_and_pixel(struct view v, ptrdiff_t pixel, ptrdiff_t *wit
     return -1;
 }
 
-static inline double value_at(struct view v, struct lazy lazy, ptrdiff_t pixel, int c)
+static inline double value_at(struct view v, struct deferred deferred, ptrdiff_t pixel, int c)
 {
     const double p = v.p[pixel * v.ld + c];
     ptrdiff_t within;
-    if (!lazy.scale)
+    if (!deferred.scale)
         return p;
-    const ptrdiff_t i = (ptrdiff_t)image_and_pixel(v, pixel, &within) * lazy.ld + c;
-    return plain_act(lazy.act, lazy.slope, lazy.scale[i] * p + lazy.shift[i]);
+    const ptrdiff_t i = (ptrdiff_t)image_and_pixel(v, pixel, &within) * deferred.ld + c;
+    return plain_act(deferred.act, deferred.slope, deferred.scale[i] * p + deferred.shift[i]);
 }
 
 /* Operand i's value: scale, shift and activation applied. */
 static inline double value_of(const struct trial *t, int i, ptrdiff_t pixel, int c)
 {
-    return value_at(t->call.x[i], t->call.lx[i], pixel, c);
+    return value_at(t->call.x[i], t->call.x_deferred[i], pixel, c);
 }
 
 static inline struct buffer buffer_like(struct view v)
@@ -153,7 +153,8 @@ static inline double smooth_random(struct random *random)
     return z;
 }
 
-static inline struct lazy new_vectors(struct trial *t, int slot, struct view v, bool per_image, struct random *random)
+static inline struct deferred new_vectors(struct trial *t, int slot, struct view v, bool per_image,
+                                          struct random *random)
 {
     const ptrdiff_t count = (ptrdiff_t)(per_image ? v.n * level_count(v.lv) : 1) * v.c;
     real *p = t->vectors[slot] = malloc(2 * (size_t)count * sizeof *p);
@@ -161,7 +162,7 @@ static inline struct lazy new_vectors(struct trial *t, int slot, struct view v, 
         p[i] = random ? (real)random_range(random, 0.5, 2) : (real)NAN;
         p[count + i] = random ? (real)random_range(random, -1, 1) : (real)NAN;
     }
-    return (struct lazy){ p, p + count, per_image ? v.c : 0, ACT_NONE, 0 };
+    return (struct deferred){ p, p + count, per_image ? v.c : 0, ACT_NONE, 0 };
 }
 
 static inline void new_operand(struct trial *t, int i, struct random *random)
@@ -175,17 +176,17 @@ static inline void new_operand(struct trial *t, int i, struct random *random)
     t->x[i] = buffer_like(*v);
     t->start[i] = buffer_like(*v);
     v->p = t->x[i].p;
-    if (row->pending >> i & 1) {
-        t->call.lx[i] = new_vectors(t, i, *v, row->per_image, random);
-        t->call.lx[i].act = row->act;
-        t->call.lx[i].slope = (real)0.1;
+    if (row->deferred >> i & 1) {
+        t->call.x_deferred[i] = new_vectors(t, i, *v, row->per_image, random);
+        t->call.x_deferred[i].act = row->act;
+        t->call.x_deferred[i].slope = (real)0.1;
     }
     for (ptrdiff_t e = 0; e < t->count[i]; e++) {
         ptrdiff_t within;
-        const struct lazy lazy = t->call.lx[i];
-        const ptrdiff_t k = image_and_pixel(*v, e / v->c, &within) * lazy.ld + e % v->c;
+        const struct deferred deferred = t->call.x_deferred[i];
+        const ptrdiff_t k = image_and_pixel(*v, e / v->c, &within) * deferred.ld + e % v->c;
         const double z = row->dense >> i & 1 ? random_range(random, -1, 1) : smooth_random(random);
-        v->p[place(*v, e)] = (real)(lazy.scale ? (z - lazy.shift[k]) / lazy.scale[k] : z);
+        v->p[place(*v, e)] = (real)(deferred.scale ? (z - deferred.shift[k]) / deferred.scale[k] : z);
         if (row->op->changes >> i & 1)
             v->p[place(*v, e)] = (real)random_range(random, 0.5, 2);            /* a variance is positive */
     }
@@ -214,16 +215,16 @@ static inline void new_output(struct trial *t, struct random *random)
     t->plus = malloc((size_t)(pixels(*y) * y->c) * sizeof *t->plus);
     t->minus = malloc((size_t)(pixels(*y) * y->c) * sizeof *t->minus);
     y->p = t->y.p;
-    if (op->pends || op->output_in_operand) {
+    if (op->makes_deferred || op->output_in_operand) {
         if (op->output_in_operand)
             op->output_in_operand(&t->node, &slice);
         y->p = k->x[0].p + slice.pixel * k->x[0].ld + slice.channel;
         y->ld = k->x[0].ld;
     }
-    if (op->pends) {
-        k->ly[0] = new_vectors(t, OP_IN, *y, op->vectors_per_image, NULL);
-        k->ly[0].act = t->node.attr.norm.act;
-        k->ly[0].slope = t->node.attr.norm.slope;
+    if (op->makes_deferred) {
+        k->y_deferred[0] = new_vectors(t, OP_IN, *y, op->vectors_per_image, NULL);
+        k->y_deferred[0].act = t->node.attr.norm.act;
+        k->y_deferred[0].slope = t->node.attr.norm.slope;
     }
 }
 
@@ -246,8 +247,8 @@ static inline struct trial *trial_new(const struct op_case *row, uint64_t seed, 
     }
     n->name = NULL;
     t->call = (struct call){ .node = n, .team = &t->team, .kernels = table_under_test(), .key = seed };
-    if (row->with_unit && !t->call.kernels->tiles)
-        n->attr.conv.pieces = 0;                /* the graph does so where a table has no matrix unit */
+    if (row->with_unit && !t->call.kernels->amx)
+        n->attr.conv.bf16_terms = 0;                /* the graph does so where a table has no matrix unit */
     t->team.threads = 1;
     for (int i = 0; i < n->in; i++)
         new_operand(t, i, &random);
@@ -325,7 +326,7 @@ static inline double trial_move(struct trial *t, int i, ptrdiff_t e, double h, d
     if (sizeof(real) == sizeof(double))
         trial_forward(t);
     for (ptrdiff_t o = 0; o < pixels(v) * v.c; o++)
-        y[o] = sizeof(real) == sizeof(double) ? value_at(v, t->call.ly[0], o / v.c, (int)(o % v.c))
+        y[o] = sizeof(real) == sizeof(double) ? value_at(v, t->call.y_deferred[0], o / v.c, (int)(o % v.c))
                                               : t->row->want(t, o / v.c, (int)(o % v.c));
     *x = old;
     return moved;

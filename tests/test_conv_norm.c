@@ -17,7 +17,7 @@
 
 enum { BATCH = 2, WIDER = 3 };                  /* channels that the input has before and behind those that are read */
 
-struct conv_case { const char *name; int in, h, w; struct conv conv; enum act act; bool levels; int pieces; };
+struct conv_case { const char *name; int in, h, w; struct conv conv; enum act act; bool levels; int bf16_terms; };
 
 /* The input, one level or two: channels of what is wider, so that its pixels lie apart. */
 static value input(struct builder *b, const struct conv_case *row)
@@ -31,7 +31,7 @@ static value input(struct builder *b, const struct conv_case *row)
 static void build(const struct conv_case *row, bool finishing, struct graph *g, struct params *params)
 {
     struct error err = {0};
-    struct builder b = { .graph = g, .params = params, .finishing = finishing, .pieces = row->pieces };
+    struct builder b = { .graph = g, .params = params, .finishing = finishing, .bf16_terms = row->bf16_terms };
     *g = (struct graph){0};
     value y = conv_norm(&b, "conv", 0, input(&b, row), row->conv);
     if (!finishing)
@@ -150,10 +150,10 @@ static void test_same_bits(void **state)
     const struct kernels *table = table_under_test();
     struct kernels plain = *plain_table();
     (void)state;
-    plain.tiles = &tiles_ref;
+    plain.amx = &amx_ref;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         check(&cases[i], &plain);
-        if (table->tiles || !cases[i].pieces)
+        if (table->amx || !cases[i].bf16_terms)
             check(&cases[i], table);
     }
 }
@@ -170,7 +170,7 @@ static void build_trained(const struct conv_case *row, const struct training *ho
     static const char *const freeze[] = { "conv" };
     struct error err = {0};
     struct builder b = { .graph = g, .params = params, .training = true, .unfused = how->unfused,
-                         .pieces = row->pieces, .freeze = freeze, .freeze_count = how->frozen };
+                         .bf16_terms = row->bf16_terms, .freeze = freeze, .freeze_count = how->frozen };
     *g = (struct graph){0};
     const value x = conv_norm(&b, "first", 0, input(&b, row), pointwise(row->in));
     const value y = activate(&b, conv_norm(&b, "conv", 0, x, row->conv), row->act);
@@ -183,7 +183,7 @@ static bool is_led(const struct graph *g, enum pass pass)
 {
     for (int i = 0; i < g->node_count; i++)
         if (g->nodes[i].op == &op_norm && strncmp(g->nodes[i].name, "conv", 4) == 0)
-            return g->nodes[i].led[pass];
+            return g->nodes[i].fused[pass];
     fail_msg("there is no norm");
     return false;
 }
@@ -249,7 +249,7 @@ static void check_led(const struct conv_case *row, const struct kernels *kernels
 
 static void test_led(void **state)
 {
-    const struct { struct conv_case row; bool led[2]; } cases[] = {
+    const struct { struct conv_case row; bool fused[2]; } cases[] = {
         { { "depthwise", 13, 9, 11, depthwise(3, 1), ACT_RELU, false, 0 }, { true, true } },
         { { "depthwise, many blocks", 150, 21, 33, depthwise(5, 1), ACT_LEAKY_RELU, false, 0 }, { true, true } },
         { { "depthwise, stride", 130, 33, 40, depthwise(5, 2), ACT_NONE, false, 0 }, { true, true } },
@@ -274,10 +274,10 @@ static void test_led(void **state)
     const struct kernels *table = table_under_test();
     struct kernels plain = *plain_table();
     (void)state;
-    plain.tiles = &tiles_ref;
+    plain.amx = &amx_ref;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int frozen = 0; frozen < 2; frozen++)
-            check_led(&cases[i].row, cases[i].row.pieces && !table->tiles ? &plain : table, frozen, cases[i].led);
+            check_led(&cases[i].row, cases[i].row.bf16_terms && !table->amx ? &plain : table, frozen, cases[i].fused);
 }
 
 int main(void)

@@ -40,9 +40,9 @@ static void test_detections_depend_on_the_image_alone(void **state)
                         && many.found[k].box[3] <= (float)scene.picture.height);
         synth_free(&scene);
     }
-    assert_true(found > 0 && many.plans.packs.filled);
+    assert_true(found > 0 && many.plans.packed_weights.filled);
     for (int i = 0; i < many.plans.count; i++)                  /* all sizes read the same packed weights */
-        assert_ptr_equal(many.plans.list[i].graph.packs, &many.plans.packs);
+        assert_ptr_equal(many.plans.list[i].graph.packed_weights, &many.plans.packed_weights);
     detector_free(&one);
     detector_free(&many);
     net_close(&n);

@@ -43,7 +43,7 @@ static struct written near(const struct kernels *k, int c, bool add, int variant
     const int lda = (a_by_k ? m : n) + 2;
     const struct written y = { numbers(room(m, c, c + 3), 3), room(m, c, c + 3) };
     float *a = numbers(a_by_k ? room(n, m, lda) : room(m, n, lda), 1), *b = numbers(room(n, c, c + 1), 2);
-    k->gemm_near(a_by_k, m, c, n, a, lda, b, c + 1, add, y.p, c + 3);
+    k->gemm_unpacked(a_by_k, m, c, n, a, lda, b, c + 1, add, y.p, c + 3);
     free(a);
     free(b);
     return y;
@@ -143,7 +143,7 @@ static struct written transform(const struct kernels *k, int c, bool add, int va
 {
     static const int sizes[TRANSFORMS][2] = { { 6, 6 }, { 3, 6 }, { 3, 6 }, { 6, 4 }, { 4, 6 }, { 6, 3 } };
     const bool strip = variant >= TRANSFORMS;
-    const struct winograd *w = strip ? &k->strips : &k->winograd;
+    const struct winograd *w = strip ? &k->winograd_1d : &k->winograd;
     variant %= TRANSFORMS;
     const int *size = sizes[variant], step = c + 1, plane = c + 2;
     const int from = size[0] * (strip ? 1 : size[0]), to = size[1] * (strip ? 1 : size[1]);
@@ -251,8 +251,8 @@ static void by_tiles(const struct kernels *k, const float *d, const float *w, fl
     for (int t = 0; t < TILES; t++)
         k->winograd.input(CHANNELS_IN, d + t * 36 * CHANNELS_IN, CHANNELS_IN, v + t * CHANNELS_IN, TILES * CHANNELS_IN);
     for (int e = 0; e < PLANES; e++)
-        k->gemm_near(false, TILES, OUT, CHANNELS_IN, v + e * TILES * CHANNELS_IN, CHANNELS_IN,
-                     u + e * CHANNELS_IN * OUT, OUT, false, m + e * TILES * OUT, OUT);
+        k->gemm_unpacked(false, TILES, OUT, CHANNELS_IN, v + e * TILES * CHANNELS_IN, CHANNELS_IN,
+                         u + e * CHANNELS_IN * OUT, OUT, false, m + e * TILES * OUT, OUT);
     for (int t = 0; t < TILES; t++)
         k->winograd.output(OUT, m + t * OUT, TILES * OUT, y + t * 16 * OUT, OUT);
     free(u);
@@ -284,7 +284,7 @@ static void dw_by_tiles(const struct kernels *k, const float *d, const float *dy
         k->winograd.gradient(OUT, dy + t * 16 * OUT, OUT, z + t * OUT, TILES * OUT);
     }
     for (int e = 0; e < PLANES; e++)
-        k->gemm_near(true, OUT, CHANNELS_IN, TILES, z + e * TILES * OUT, OUT, v + e * TILES * CHANNELS_IN,
+        k->gemm_unpacked(true, OUT, CHANNELS_IN, TILES, z + e * TILES * OUT, OUT, v + e * TILES * CHANNELS_IN,
                 CHANNELS_IN, false, m + e * OUT * CHANNELS_IN, CHANNELS_IN);
     for (int o = 0; o < OUT; o++)
         k->winograd.filter_gradient(CHANNELS_IN, m + o * CHANNELS_IN, OUT * CHANNELS_IN, dw + o * 9 * CHANNELS_IN,

@@ -242,7 +242,7 @@ static void open_net(struct net *net, const struct graph_case *row, const struct
     graph_free(&net->graph);
     if (!params_layout(&net->params, NULL, 0, &err))
         fail_msg("%s", err.text);
-    params_start(&net->params, seed());
+    params_init(&net->params, seed());
     build(net, row, v);
     net->gradient = calloc((size_t)net->params.trained, sizeof *net->gradient);
     const struct binding to = { .params = &net->params, .values = net->params.value, .gradients = net->gradient,
@@ -472,10 +472,10 @@ static void test_blame(void **state)
     open_net(&net, &cases[1], &(struct variant){ .threads = 1 });
     forward(&net);
     fill(graph_view(&net.graph, 0), 1);
-    assert_null(graph_blame(&net.graph, 0));
+    assert_null(graph_find_nonfinite(&net.graph, 0));
     net.params.value[net.params.list[params_find(&net.params, "after.weight")].offset] = INFINITY;
     fill(graph_view(&net.graph, 0), 1);
-    assert_string_equal(graph_blame(&net.graph, 0), "after");
+    assert_string_equal(graph_find_nonfinite(&net.graph, 0), "after");
     assert_true(graph_macs(&net.graph) > 0);
     close_net(&net);
 }

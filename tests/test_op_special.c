@@ -131,8 +131,8 @@ static void test_running_statistics(void **state)
     trial_forward(t);
     assert_near(t->call.x[3].p[0], 0.9 * 10 + 0.1 * 3, 1e-12);
     assert_near(t->call.x[4].p[0], 0.9 * 20 + 0.1 * 14 / 3, 1e-12);
-    assert_near(t->call.ly[0].scale[0], 2 / sqrt(14.0 / 4 + 1e-3), 1e-12);
-    assert_near(t->call.ly[0].shift[0], 5 - 3 * 2 / sqrt(14.0 / 4 + 1e-3), 1e-12);
+    assert_near(t->call.y_deferred[0].scale[0], 2 / sqrt(14.0 / 4 + 1e-3), 1e-12);
+    assert_near(t->call.y_deferred[0].shift[0], 5 - 3 * 2 / sqrt(14.0 / 4 + 1e-3), 1e-12);
     trial_free(t);
 }
 
@@ -218,7 +218,7 @@ static void test_norm_within_convolution(void **state)
     trial_forward(conv);
     trial_forward(norm);
     for (ptrdiff_t e = 0; e < pixels(y) * y.c; e++)
-        assert_true(both->y.p[place(y, e)] == value_at(y, norm->call.ly[0], e / y.c, (int)(e % y.c)));
+        assert_true(both->y.p[place(y, e)] == value_at(y, norm->call.y_deferred[0], e / y.c, (int)(e % y.c)));
     trial_free(both);
     trial_free(conv);
     trial_free(norm);

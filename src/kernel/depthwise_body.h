@@ -1,6 +1,7 @@
 /* kernel/depthwise_body.h -- depthwise convolution; included after a vec_*.h.
- * What is INLINED gets its first arguments as constants: sums and weights stay in registers, whole vectors are loaded
- * without a mask.  Two vectors of channels of four neighbouring pixels make sums enough to keep multipliers busy. */
+ * INLINED functions get their first arguments as constants, so that sums and weights stay in registers and full vectors
+ * are loaded without a mask.  Two vectors of channels of four neighbouring pixels give enough independent sums to hide
+ * the latency of multiply-adds. */
 #include "base/least.h"
 #include "kernel/inlined.h"
 #include "kernel/kernels.h"
@@ -9,9 +10,9 @@ enum { PIXELS = 4, VECTORS = 2, TAPS = 5 };     /* computed together */
 
 struct span { int from, to; };
 
-/* A row of results, each a sum over rows and columns of the kernel, columns outside of x left out:
+/* A row of results, each a sum over rows and columns of the kernel; columns outside of x are skipped:
  *     y[j] = start[j] + sum over a < rows, t < taps of w[a w_row + t w_tap] x[a x_row + (column + j stride + t) ldx]
- * start NULL: 0.  The steps count numbers. */
+ * start NULL: 0.  Steps are in elements. */
 struct gather {
     int c, count, rows, taps, stride, column, width;
     ptrdiff_t w_row, w_tap, x_row, ldx, ldy, start_step;
@@ -19,7 +20,7 @@ struct gather {
     float *y;
 };
 
-/* sum[p] += w[t] x[p stride + t] for `count` results and taps t: each number is loaded once. */
+/* sum[p] += w[t] x[p stride + t] for `count` results and taps t; each element is loaded once. */
 INLINED void gather_taps(int count, int stride, int taps, int lanes, const struct gather *g, const float *x,
                          const float *w, vec *sum)
 {
@@ -35,8 +36,8 @@ INLINED void gather_taps(int count, int stride, int taps, int lanes, const struc
     }
 }
 
-/* y[j ..] of `count` neighbouring results that have the taps v, `taps` of them at a time; `vectors` vectors of channels
- * from c on, the last with `last` lanes. */
+/* Computes `count` neighbouring results y[j ..] over the taps v, `taps` at a time, for `vectors` vectors of channels
+ * from c on; the last vector has `last` lanes. */
 INLINED void gather_block(int count, int stride, int taps, int vectors, int last, const struct gather *g, struct span v,
                           int j, int c)
 {
@@ -102,7 +103,7 @@ static void gather_row(const struct gather *g)
     }
 }
 
-/* The taps u of output index i that fall on an input of n. */
+/* The taps u of output index i that fall inside an input of length n. */
 static inline struct span taps_of(const struct depthwise *g, int i, int n)
 {
     const int start = i * g->stride - g->pad;
@@ -120,8 +121,8 @@ static void depthwise_row(const struct depthwise *g, int i, const float *x, int 
         .x = x + (i * g->stride - g->pad - first + u.from) * x_row, .w = w + u.from * w_row, .start = bias, .y = y });
 }
 
-/* Pixels of dx that are a stride apart read neighbours of dy, with the same taps, which are a stride apart too.  The
- * larger the tap the earlier the pixel: columns begin with the last tap, rows run backwards. */
+/* Pixels of dx that are a stride apart read neighbouring pixels of dy with the same taps, also a stride apart.  Larger
+ * taps belong to earlier pixels of dy: columns begin with the last tap, rows run backwards. */
 static void depthwise_dx_row(const struct depthwise *g, int r, const float *dy, int first, const float *w, bool add,
                              float *dx)
 {
@@ -142,7 +143,7 @@ static void depthwise_dx_row(const struct depthwise *g, int r, const float *dy, 
     }
 }
 
-/* dw of `count` neighbouring taps, the first in column b, from a row of dy; row: where column 0 of the input is. */
+/* dw of `count` neighbouring taps, the first in column b, from a row of dy.  row: column 0 of the input row. */
 INLINED void depthwise_dw_taps(int count, int lanes, const struct depthwise *g, int b, const float *row,
                                const float *dy, float *dw)
 {

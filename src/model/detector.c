@@ -64,7 +64,7 @@ struct graph *detector_graph(struct detector *d, int h, int w, struct error *err
 
 static const float *rows_of(struct graph *g, const float *pixel)
 {
-    graph_read_from(g, MODEL_INPUT, pixel);
+    graph_bind_input(g, MODEL_INPUT, pixel);
     graph_forward(g, 0);
     return graph_view(g, graph_output_named(g, "main")).p;
 }
@@ -148,8 +148,8 @@ static bool blame(struct detector *d, const struct batch *b, const struct error 
     struct graph *g = detector_graph(d, b->h, b->w, err);
     if (!g)
         return false;
-    graph_read_from(g, MODEL_INPUT, b->image + (ptrdiff_t)i * b->h * b->w * 3);
-    const char *layer = graph_blame(g, 0);
+    graph_bind_input(g, MODEL_INPUT, b->image + (ptrdiff_t)i * b->h * b->w * 3);
+    const char *layer = graph_find_nonfinite(g, 0);
     return layer ? fail_as(err, &errors[i], "%s; the first layer whose output is not finite is %s", errors[i].text,
                            layer)
                  : fail_as(err, &errors[i], "%s", errors[i].text);

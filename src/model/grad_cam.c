@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "kernel/kernels.h"
 #include "model/describe.h"
-#include "op/lazy.h"
+#include "op/operands.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,8 +110,8 @@ static void watch(void *watcher, const struct graph *g, int node, enum pass pass
             make_map(cam, heat, graph_gradient(g, g->nodes[node].result[0]));
             continue;
         }
-        const struct call reader = { .x[0] = made->y[0], .lx[0] = made->ly[0], .kernels = g->kernels };
-        write_values(&reader, 0, (struct range){ 0, heat->h * heat->w }, heat->value, heat->c);
+        const struct call reader = { .x[0] = made->y[0], .x_deferred[0] = made->y_deferred[0], .kernels = g->kernels };
+        copy_operand(&reader, 0, (struct range){ 0, heat->h * heat->w }, heat->value, heat->c);
     }
 }
 
@@ -148,8 +148,8 @@ static bool run(struct grad_cam *cam, struct error *err)
         return false;
     struct graph *g = &plan->graph;
     cam->error = (struct error){0};
-    g->watch = watch;
-    g->watcher = cam;
+    g->on_node = watch;
+    g->on_node_data = cam;
     memcpy(graph_view(g, MODEL_INPUT).p, b->image, 3 * (size_t)b->h * (size_t)b->w * sizeof *b->image);
     graph_forward(g, 0);
     seed(cam, g);

@@ -15,7 +15,7 @@ bool plans_init(struct plans *plans, struct model *model, const struct binding *
 static void drop(struct plans *plans, struct plan *p)
 {
     for (int i = 0; p->beside && i < plans->beside; i++)
-        graph_free_beside(&p->beside[i]);
+        graph_free_replica(&p->beside[i]);
     free(p->beside);
     graph_free(&p->graph);
     loss_free(&p->loss);
@@ -33,7 +33,7 @@ void plans_free(struct plans *plans)
     drop_all(plans);
     free(plans->list);
     block_free(plans->block, plans->block_size);
-    free(plans->packs.memory);
+    free(plans->packed_weights.memory);
     *plans = (struct plans){0};
 }
 
@@ -79,11 +79,11 @@ static bool bind_all(struct plans *plans, struct plan *p, struct error *err)
         return fail(err, "the plan of memory does not fit the address space");
     bool ok = grow_block(plans, all, err);
     plans->to.block = plans->block;
-    plans->to.packs = &plans->packs;
+    plans->to.packed_weights = &plans->packed_weights;
     p->beside = ok ? new_array((size_t)plans->beside, sizeof *p->beside, err) : NULL;
     ok = p->beside && graph_bind(&p->graph, &plans->to, err);
     for (size_t i = 0; ok && i < (size_t)plans->beside; i++)
-        ok = graph_bind_beside(&p->beside[i], &p->graph, (unsigned char *)plans->block + i * size, err);
+        ok = graph_bind_replica(&p->beside[i], &p->graph, (unsigned char *)plans->block + i * size, err);
     return ok;
 }
 

@@ -23,7 +23,7 @@ struct plans {
     int beside;                         /* 0, or set before the first call: graphs beside each, one a thread */
     struct plan *list; int count;
     void *block; size_t block_size;
-    struct packs packs;
+    struct packed_weights packed_weights;
     long calls;
 };
 

@@ -82,7 +82,7 @@ bool learner_forward(struct learner *l, const struct images *in, int epoch, stru
         return true;
     const struct error first = *err;
     write_input(p, in);
-    const char *layer = graph_blame(&p->graph, key);
+    const char *layer = graph_find_nonfinite(&p->graph, key);
     return layer ? fail(err, "%s; the first layer whose output is not finite is %s", first.text, layer) : false;
 }
 
