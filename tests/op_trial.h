@@ -1,6 +1,6 @@
-/* tests/op_trial.h -- one evaluation of one op on random numbers, judged from outside: forward against the op's plain
- * definition, backward against central differences of L = <dy, value of y>.  Between the pixels, and behind what an
- * op asks for as save, work and scratch, lie guards that must not change; what is to be written holds NaN before.
+/* tests/op_trial.h -- one evaluation of one op on random operands: forward is compared with the op's plain definition,
+ * backward with central differences of L = <dy, value of y>.  Guards between the pixels and after the save, work and
+ * scratch memory must not change.  Memory that is to be written holds NaN before.
  *
  * In double the differences are those of the op's own forward.  In float they are those of the definition, which
  * computes in double: rounding would hide the differences of a forward in float. */
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAP = 3, GUARD = 64, THREADS = 3 };      /* numbers between pixels; bytes behind a buffer */
+enum { GAP = 3, GUARD = 64, THREADS = 3 };      /* elements between pixels; bytes after a buffer */
 
 struct trial;
 
@@ -25,22 +25,22 @@ struct op_case {
     union attr attr;
     /* The value of channel c of a pixel of y, by the definition, from value_of the operands. */
     double (*want)(const struct trial *, ptrdiff_t pixel, int c);
-    unsigned deferred;                          /* bit i: operand i is pending, with this activation: */
+    unsigned deferred;                          /* bit i: operand i is deferred, with this activation: */
     enum act act;
-    bool per_image;                             /* the vectors of what is pending */
+    bool per_image;                             /* deferred operands have vectors per image */
     unsigned dense;                             /* bit i: operand i is a weight, without gaps */
     unsigned idle;                              /* bit i: operand i gets no gradient */
     bool with_unit;                             /* a convolution for a matrix unit, where the table has one */
 };
 
-struct buffer { real *p; ptrdiff_t numbers; };  /* a tensor with its gaps */
+struct buffer { real *p; ptrdiff_t elements; };  /* a tensor with its gaps */
 
 struct trial {
     const struct op_case *row;
     struct node node;
     struct call call;
     struct team team;
-    ptrdiff_t count[OP_IN];                     /* numbers of an operand, gaps left out */
+    ptrdiff_t count[OP_IN];                     /* elements of an operand, without gaps */
     struct buffer x[OP_IN], start[OP_IN], dx[OP_IN], before[OP_IN], y, dy;
     real *vectors[OP_IN + 1];                   /* scale, then shift, of the operands and of y */
     double *plus, *minus;                       /* y on both sides of a difference quotient */
@@ -97,15 +97,15 @@ static inline double value_of(const struct trial *t, int i, ptrdiff_t pixel, int
 static inline struct buffer buffer_like(struct view v)
 {
     struct buffer b = { NULL, pixels(v) * v.ld };
-    b.p = malloc((size_t)b.numbers * sizeof *b.p);
-    for (ptrdiff_t i = 0; b.p && i < b.numbers; i++)
+    b.p = malloc((size_t)b.elements * sizeof *b.p);
+    for (ptrdiff_t i = 0; b.p && i < b.elements; i++)
         b.p[i] = NAN;
     return b;
 }
 
 static inline void buffer_copy(struct buffer to, struct buffer from)
 {
-    memcpy(to.p, from.p, (size_t)to.numbers * sizeof *to.p);
+    memcpy(to.p, from.p, (size_t)to.elements * sizeof *to.p);
 }
 
 static inline bool gaps_intact(struct view v)
@@ -301,14 +301,14 @@ static inline void trial_forward(struct trial *t)
     t->row->op->forward(&t->call);
 }
 
-/* Wants the gradients of the operands in `wanted`, added to random numbers or set. */
+/* Computes the gradients of the operands in `wanted`: sets them, or adds them to random values. */
 static inline void trial_backward(struct trial *t, unsigned wanted, bool add)
 {
     for (int i = 0; i < t->node.in; i++) {
         t->call.dx[i] = t->call.x[i];
         t->call.dx[i].p = wanted >> i & 1 ? t->dx[i].p : NULL;
         t->call.add[i] = add;
-        for (ptrdiff_t e = 0; e < t->dx[i].numbers; e++)
+        for (ptrdiff_t e = 0; e < t->dx[i].elements; e++)
             t->dx[i].p[e] = add ? t->before[i].p[e] : (real)NAN;
     }
     spoil(t);

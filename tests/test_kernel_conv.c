@@ -1,6 +1,6 @@
 /* tests/test_kernel_conv.c -- the kernels of convolutions, in float: products of matrices, depthwise rows and the
  * transforms of Winograd, of the table under test against the plain one, for 1 to 50 channels; and the error of
- * convolution by tiles against its definition in double.  Arrays are no larger than what may be read,
+ * Winograd convolution against its definition in double.  Arrays are no larger than what may be read,
  * so that the address sanitizer sees a step too far. */
 #include "base/random.h"
 #include "seed.h"
@@ -142,11 +142,11 @@ enum { INPUT, FILTER, TURNED_FILTER, OUTPUT, GRADIENT, FILTER_GRADIENT, TRANSFOR
 static struct written transform(const struct kernels *k, int c, bool add, int variant)
 {
     static const int sizes[TRANSFORMS][2] = { { 6, 6 }, { 3, 6 }, { 3, 6 }, { 6, 4 }, { 4, 6 }, { 6, 3 } };
-    const bool strip = variant >= TRANSFORMS;
-    const struct winograd *w = strip ? &k->winograd_1d : &k->winograd;
+    const bool one_dimensional = variant >= TRANSFORMS;
+    const struct winograd *w = one_dimensional ? &k->winograd_1d : &k->winograd;
     variant %= TRANSFORMS;
     const int *size = sizes[variant], step = c + 1, plane = c + 2;
-    const int from = size[0] * (strip ? 1 : size[0]), to = size[1] * (strip ? 1 : size[1]);
+    const int from = size[0] * (one_dimensional ? 1 : size[0]), to = size[1] * (one_dimensional ? 1 : size[1]);
     const bool from_planes = size[0] == 6 && variant != INPUT;
     const ptrdiff_t in = from_planes ? plane : step, out = from_planes ? step : plane;
     const struct written y = { numbers(room(to, c, out), 3), room(to, c, out) };
@@ -211,7 +211,7 @@ static void test_against_plain_table(void **state)
     assert_int_equal(failed, 0);
 }
 
-/* ---- the error of convolution by tiles ---- */
+/* ---- the error of Winograd convolution ---- */
 
 enum { TILES = 12, CHANNELS_IN = 96, OUT = 32, PLANES = WINOGRAD_PLANES };
 
@@ -242,7 +242,7 @@ static void direct(const float *d, const float *w, double *y)
             }
 }
 
-static void by_tiles(const struct kernels *k, const float *d, const float *w, float *y)
+static void by_winograd(const struct kernels *k, const float *d, const float *w, float *y)
 {
     float *u = numbers(PLANES * CHANNELS_IN * OUT, 0), *v = numbers(PLANES * TILES * CHANNELS_IN, 0);
     float *m = numbers(PLANES * TILES * OUT, 0);
@@ -260,7 +260,7 @@ static void by_tiles(const struct kernels *k, const float *d, const float *w, fl
     free(m);
 }
 
-/* dw[o][9][c] of d[tile][36][c] and dy[tile][16][o], its definition, and by tiles. */
+/* dw[o][9][c] of d[tile][36][c] and dy[tile][16][o], by definition and by Winograd. */
 static void direct_dw(const float *d, const float *dy, double *dw)
 {
     for (int o = 0; o < OUT; o++)
@@ -275,7 +275,7 @@ static void direct_dw(const float *d, const float *dy, double *dw)
             }
 }
 
-static void dw_by_tiles(const struct kernels *k, const float *d, const float *dy, float *dw)
+static void dw_by_winograd(const struct kernels *k, const float *d, const float *dy, float *dw)
 {
     float *v = numbers(PLANES * TILES * CHANNELS_IN, 0), *z = numbers(PLANES * TILES * OUT, 0);
     float *m = numbers(PLANES * OUT * CHANNELS_IN, 0);
@@ -295,7 +295,7 @@ static void dw_by_tiles(const struct kernels *k, const float *d, const float *dy
 }
 
 /* Measured: 2e-6 of the largest output, 1e-6 of the largest gradient of a filter. */
-static void test_error_of_tiles(void **state)
+static void test_error_of_winograd(void **state)
 {
     const struct kernels *k = table_under_test();
     float *d = numbers(TILES * 36 * CHANNELS_IN, 1), *w = numbers(9 * CHANNELS_IN * OUT, 2);
@@ -306,8 +306,8 @@ static void test_error_of_tiles(void **state)
     (void)state;
     direct(d, w, want_y);
     direct_dw(d, dy, want_dw);
-    by_tiles(k, d, w, y);
-    dw_by_tiles(k, d, dy, dw);
+    by_winograd(k, d, w, y);
+    dw_by_winograd(k, d, dy, dw);
     const double forward = error_of(y, want_y, TILES * 16 * OUT);
     const double backward = error_of(dw, want_dw, 9 * OUT * CHANNELS_IN);
     printf("%s: error %.2g of the largest output, %.2g of the largest gradient\n", k->name, forward, backward);
@@ -325,7 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_plain_table),
-        cmocka_unit_test(test_error_of_tiles),
+        cmocka_unit_test(test_error_of_winograd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

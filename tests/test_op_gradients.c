@@ -345,7 +345,7 @@ static const struct op_case cases[] = {
     { &op_conv, 1e-8, { LEVELS_OF(2, 3), MAP(3, 5, 5, 1) }, CONV(1, 2, 3), .want = want_conv, .dense = 6 },
     { &op_conv, 1e-8, { LEVELS_OF(2, 3), MAP(4, 1, 1, 3) }, CONV(1, 0, 1), .want = want_conv, .dense = 6 },
 
-    /* Winograd: from 16 channels and outputs on.  One pixel, whole tiles, cut tiles, several chunks of tiles.  Its
+    /* Winograd: from 16 channels and outputs on.  One pixel, whole tiles, clipped tiles, several bands.  Its
      * transforms magnify rounding, which the difference quotients show. */
     { &op_conv, 1e-7, { MAP(1, 1, 1, 16), MAP(16, 3, 3, 16) }, CONV(1, 1, 1), .want = want_conv, .dense = 6 },
     { &op_conv, 1e-7, { MAP(1, 4, 8, 16), MAP(17, 3, 3, 16), VECTOR(17) }, CONV(1, 1, 1), .want = want_conv,
@@ -359,7 +359,7 @@ static const struct op_case cases[] = {
     { &op_conv, 1e-8, { MAP(2, 7, 5, 16), MAP(16, 3, 3, 16), VECTOR(16) }, .attr.conv = { 1, 1, 1, true },
       .want = want_conv, .dense = 6 },                                  /* direct */
 
-    /* On a matrix unit, where the table under test has one: 1x1, 5x5, strips of rows. */
+    /* On a matrix unit, where the table under test has one: 1x1, 5x5, 1-D Winograd. */
     { &op_conv, 1e-8, { MAP(2, 7, 5, 17), MAP(20, 1, 1, 17), VECTOR(20) }, UNIT(0), .want = want_conv, .dense = 6,
       .with_unit = true, .deferred = 1, .act = ACT_LEAKY_RELU },
     { &op_conv, 1e-8, { LEVELS_OF(2, 16), MAP(17, 5, 5, 16) }, UNIT(2), .want = want_conv, .dense = 6,

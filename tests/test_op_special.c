@@ -47,7 +47,7 @@ static void test_gradient_in_place(void **state)
             struct buffer dy = buffer_like(t->call.dy[0]);
             buffer_copy(dy, t->dy);
             row->op->backward(&t->call);
-            assert_memory_equal(apart.p, t->dy.p, (size_t)apart.numbers * sizeof(real));
+            assert_memory_equal(apart.p, t->dy.p, (size_t)apart.elements * sizeof(real));
             buffer_copy(t->dy, dy);
             free(dy.p);
         }
@@ -80,10 +80,10 @@ static void test_operands_in_output(void **state)
             t->call.add[i] = true;
         }
         trial_forward(t);
-        assert_memory_equal(want.p, t->y.p, (size_t)want.numbers * sizeof(real));
+        assert_memory_equal(want.p, t->y.p, (size_t)want.elements * sizeof(real));
         buffer_copy(want, t->dy);
         row->op->backward(&t->call);
-        assert_memory_equal(want.p, t->dy.p, (size_t)want.numbers * sizeof(real));
+        assert_memory_equal(want.p, t->dy.p, (size_t)want.elements * sizeof(real));
         free(want.p);
         trial_free(t);
     }
@@ -199,7 +199,7 @@ static void test_refusals(void **state)
     }
 }
 
-/* A norm of constants that ends a convolution has the bits of one behind it. */
+/* A folded norm has the bits of a separate one. */
 static void test_norm_within_convolution(void **state)
 {
     static const struct op_case rows[] = {

@@ -81,12 +81,12 @@ static void conv_params(struct builder *b, const char *name, int in, struct conv
 value conv(struct builder *b, const char *name, value x, struct conv c)
 {
     const int in = channels_of(b, x);
-    const int pieces = b->training && c.kernel == 1 ? 0 : b->bf16_terms;     /* in training 1x1 waits for memory */
+    const int bf16_terms = b->training && c.kernel == 1 ? 0 : b->bf16_terms;     /* in training 1x1 waits for memory */
     value operands[3] = { x };
     conv_params(b, name, in, c, &operands[1], &operands[2]);
     return graph_node(b, &op_conv, name, operands, c.bias ? 3 : 2,
                       (union attr){ .conv = { .stride = c.stride, .pad = c.pad, .groups = groups_of(c, in),
-                                              .direct = b->direct, .bf16_terms = pieces } });
+                                              .direct = b->direct, .bf16_terms = bf16_terms } });
 }
 
 void conv_unused(struct builder *b, const char *name, int in, struct conv c)
