@@ -100,7 +100,7 @@ bool plan(struct item *items, int count, size_t *block, size_t *bound, struct er
     for (int i = 0; ok && i < count; i++) {
         order[i] = &items[i];
         ok = (items[i].size <= SIZE_MAX - PLAN_ALIGN && add_size(sum, plan_aligned(items[i].size), &sum))
-          || fail(err, "the plan of memory does not fit the address space");
+          || fail(err, "the memory plan does not fit the address space");
     }
     if (ok) {
         qsort(order, (size_t)count, sizeof *order, larger_first);
