@@ -203,7 +203,7 @@ static inline void new_output(struct trial *t, struct random *random)
     const struct op *op = t->row->op;
     const struct shape *s = &t->node.y[0];
     struct call *k = &t->call;
-    struct slice slice = {0};
+    struct tensor_slice slice = {0};
     struct view *y = &k->y[0];
     *y = (struct view){ NULL, s->n, s->h, s->w, s->c, s->c + GAP, &s->lv };
     k->dy[0] = *y;

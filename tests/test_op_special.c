@@ -70,7 +70,7 @@ static void test_operands_in_output(void **state)
         trial_forward(t);
         buffer_copy(want, t->y);
         for (int i = 0; i < 2; i++) {           /* the last operand is still elsewhere */
-            struct slice slice;
+            struct tensor_slice slice;
             assert_true(row->op->operand_in_output(&t->node, i, &slice));
             const ptrdiff_t offset = slice.pixel * t->call.y[0].ld + slice.channel;
             t->call.x[i].p = t->call.y[0].p + offset;

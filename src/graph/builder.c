@@ -69,11 +69,11 @@ static value add_value(struct builder *b, struct shape shape, int producer, int 
 static bool bounded(struct shape s)
 {
     const int largest = INT_MAX / OP_IN;
-    size_t numbers = sizeof(real);
-    return s.n > 0 && s.h > 0 && s.w > 0 && s.c > 0 && s.c <= largest && mul_size(numbers, (size_t)s.n, &numbers)
-        && mul_size(numbers, (size_t)s.h, &numbers) && mul_size(numbers, (size_t)s.w, &numbers)
-        && numbers / sizeof(real) <= (size_t)largest && mul_size(numbers, (size_t)s.c, &numbers)
-        && numbers <= PTRDIFF_MAX / 64;
+    size_t bytes = sizeof(real);
+    return s.n > 0 && s.h > 0 && s.w > 0 && s.c > 0 && s.c <= largest && mul_size(bytes, (size_t)s.n, &bytes)
+        && mul_size(bytes, (size_t)s.h, &bytes) && mul_size(bytes, (size_t)s.w, &bytes)
+        && bytes / sizeof(real) <= (size_t)largest && mul_size(bytes, (size_t)s.c, &bytes)
+        && bytes <= PTRDIFF_MAX / 64;
 }
 
 value graph_input(struct builder *b, struct shape shape)
@@ -155,7 +155,7 @@ static void init_deferred(struct builder *b, const struct node *n, struct value_
         y->vectors = g->vector_count;
         g->vector_count += (ptrdiff_t)vectors * y->shape.c;
     } else if (n->op->passes_deferred && x->is_deferred) {
-        struct slice slice = {0};
+        struct tensor_slice slice = {0};
         y->is_deferred = true;
         y->deferred = x->deferred;
         if (n->op->output_in_operand && n->op->output_in_operand(n, &slice))

@@ -72,7 +72,7 @@ static value movable_root(const struct graph *g, value v)
 static void alias_in_output(struct graph *g, int i, int k)
 {
     const struct node *n = &g->nodes[i];
-    struct slice slice = {0};
+    struct tensor_slice slice = {0};
     if (!n->op->operand_in_output || !n->op->operand_in_output(n, k, &slice))
         return;
     struct value_info *x = operand(g, i, k);
@@ -96,7 +96,7 @@ static void find_aliases(struct graph *g)
     for (int i = 0; i < g->node_count; i++) {
         const struct node *n = &g->nodes[i];
         struct value_info *x = operand(g, i, 0), *y = output(g, i);
-        struct slice slice = {0};
+        struct tensor_slice slice = {0};
         if (n->op->makes_deferred) {
             y->storage.parent = n->operand[0];
             if (x->consumers == 1 && !x->is_output)
@@ -187,7 +187,7 @@ static bool writes_gradient(const struct graph *g, int i, int k)
     const struct node *n = &g->nodes[i];
     const struct value_info *x = operand(g, i, k);
     struct storage_alias inner = x->gradient, outer = output(g, i)->gradient;
-    struct slice slice = {0};
+    struct tensor_slice slice = {0};
     if (n->op->operand_in_output && n->op->operand_in_output(n, k, &slice)) {
         outer.root_channel += slice.channel;
         outer.root_pixel += slice.pixel;

@@ -68,8 +68,8 @@ struct node {
     int operand[OP_IN], result[OP_OUT]; /* values of the graph */
     struct shape x[OP_IN], y[OP_OUT];
     union attr attr;
-    int blocks;                          /* of a norm: output blocks of its producer, or 0 */
-    bool fused[2];                        /* [pass], of a norm: fused with its producer */
+    int blocks;                         /* of a norm: output blocks of its producer, or 0 */
+    bool fused[2];                      /* [pass], of a norm: fused with its producer */
 };
 
 /* One evaluation of one node. */
@@ -84,22 +84,22 @@ struct call {
     unsigned char *scratch;             /* scratch_size bytes per thread: call_scratch() */
     size_t scratch_size;
     const struct node *producer;        /* of a norm with node.blocks > 0 */
-    const struct call *fused_norm;          /* the call of the norm that is fused with this op, or NULL */
+    const struct call *fused_norm;      /* the call of the norm that is fused with this op, or NULL */
     const struct kernels *kernels;
     const struct team *team;
     uint64_t key;                       /* of random numbers, from (seed, step, node) */
 };
 
 /* Where an operand is stored within the output, or the output within operand 0, without a copy. */
-struct slice { int channel; ptrdiff_t pixel; };                 /* its first channel and first pixel there */
+struct tensor_slice { int channel; ptrdiff_t pixel; };          /* its first channel and first pixel there */
 
 struct op {                             /* omitted fields are 0, the conservative choice */
     const char *name;
     uint8_t in_min, in_max;
     uint16_t bwd_reads_x, bwd_reads_y;  /* bit i: backward reads operand or output i, so it is kept until then */
-    uint16_t takes_deferred;                /* bit i: operand i may be deferred */
-    bool passes_deferred;                   /* deferred operands give a deferred output with joined vectors */
-    bool makes_deferred;                    /* y[0] is operand 0's memory; forward fills in y_deferred[0] */
+    uint16_t takes_deferred;            /* bit i: operand i may be deferred */
+    bool passes_deferred;               /* deferred operands give a deferred output with joined vectors */
+    bool makes_deferred;                /* y[0] is operand 0's memory; forward fills in y_deferred[0] */
     bool vectors_per_image;             /* of makes_deferred: one vector per level and image, not one for all */
     bool draws;                         /* uses random numbers of call.key */
     uint16_t takes_levels;              /* bit i: operand i may have several levels */
@@ -107,9 +107,9 @@ struct op {                             /* omitted fields are 0, the conservativ
     /* Fills node->y from node->x and attr, or fails with the reason. */
     bool (*shape)(struct node *, struct error *);
     /* concat, stack: operand i may be stored in the output at this slice.  Forward copies the others. */
-    bool (*operand_in_output)(const struct node *, int operand, struct slice *);
+    bool (*operand_in_output)(const struct node *, int operand, struct tensor_slice *);
     /* channels: the output is always stored in operand 0 at this slice. */
-    bool (*output_in_operand)(const struct node *, struct slice *);
+    bool (*output_in_operand)(const struct node *, struct tensor_slice *);
     size_t (*save)(const struct node *);                        /* bytes; NULL: none */
     bool saves_for_backward;                                    /* call.save is NULL if backward does not run */
     size_t (*packed)(const struct node *);                      /* bytes that pack writes for forward; NULL: none */

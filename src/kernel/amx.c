@@ -15,9 +15,9 @@ enum { ROWS = 16,                       /* rows of a register; a row is one vect
 /* The first min(n, 16) lanes. */
 static __mmask16 lane_mask(int n) { return (__mmask16)(n >= ROWS ? 0xffff : n > 0 ? (1u << n) - 1 : 0); }
 
-static inline __m512 to_float(__m256i numbers)
+static inline __m512 to_float(__m256i bf16)
 {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(numbers), 16));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bf16), 16));
 }
 
 /* The next bf16 term of 32 floats, which keep the remainder. */
@@ -156,7 +156,7 @@ INLINED void prefetch_panel(const struct prefetch *prefetch, int terms, const st
     for (int i = prefetch->from; i < prefetch->to; i++)
         for (int p = 0; p < terms; p++)
             _mm_prefetch((const char *)((uintptr_t)step + sizeof *step * (uintptr_t)(prefetch->distance + p * b->plane
-                                                                                   + i * AMX_BLOCK)), _MM_HINT_T1);
+                                                                                     + i * AMX_BLOCK)), _MM_HINT_T1);
 }
 
 /* Computes a block of AMX_BLOCK x AMX_BLOCK sums in registers 0 to 3; registers 4 and 5 hold rows of a, 6 and 7 columns
@@ -241,9 +241,9 @@ static void product(int m, int n, int taps, const ptrdiff_t *tap, int run, struc
 static int per_call(int work, int calls) { return (work + calls - 1) / calls; }
 
 static void pointwise(const struct affine *epilogue, int n, int c, const float *x, int ldx, int outputs, struct bf16 b,
- const float *start, struct bf16 own, float *y, int ldy)
+                      const float *start, struct bf16 own, float *y, int ldy)
 {
-    enum { SPLITS = 6, EPILOGUES = 2 };                          /* calls of either per step of a block */
+    enum { SPLITS = 6, EPILOGUES = 2 };                         /* calls of either per step of a block */
     _Alignas(64) float sums[2][AMX_BLOCK * AMX_BLOCK];
     const int ld = amx_ld(c), depth = amx_round(c), panels = amx_round(outputs) / AMX_BLOCK;
     struct vector_work vectors = { .next = { x, least(AMX_BLOCK, n), c, ldx, own, ld, 0,

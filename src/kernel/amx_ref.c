@@ -110,7 +110,7 @@ static void product(int m, int n, int taps, const ptrdiff_t *tap, int run, struc
 }
 
 static void pointwise(const struct affine *epilogue, int n, int c, const real *x, int ldx, int outputs, struct bf16 b,
- const real *start, struct bf16 own, real *y, int ldy)
+                      const real *start, struct bf16 own, real *y, int ldy)
 {
     real sums[AMX_BLOCK * AMX_BLOCK];
     const ptrdiff_t depth = amx_round(c);

@@ -10,9 +10,9 @@ static bool shape(struct node *n, struct error *err)
         || fail(err, "channels %d to %d of %d", from, to, n->x[0].c);
 }
 
-static bool output_in_operand(const struct node *n, struct slice *slice)
+static bool output_in_operand(const struct node *n, struct tensor_slice *slice)
 {
-    *slice = (struct slice){ .channel = n->attr.channels.from };
+    *slice = (struct tensor_slice){ .channel = n->attr.channels.from };
     return true;
 }
 

@@ -13,9 +13,9 @@ static bool shape(struct node *n, struct error *err)
     return want_same(n, 1, false, err);
 }
 
-static bool operand_in_output(const struct node *n, int operand, struct slice *slice)
+static bool operand_in_output(const struct node *n, int operand, struct tensor_slice *slice)
 {
-    *slice = (struct slice){0};
+    *slice = (struct tensor_slice){0};
     for (int i = 0; i < operand; i++)
         slice->channel += n->x[i].c;
     return true;
@@ -24,7 +24,7 @@ static bool operand_in_output(const struct node *n, int operand, struct slice *s
 /* The operand's channels of y or dy. */
 static struct view operand_slot(const struct call *k, int operand, struct view y)
 {
-    struct slice slice;
+    struct tensor_slice slice;
     operand_in_output(k->node, operand, &slice);
     y.p += slice.channel;
     y.c = k->node->x[operand].c;

@@ -151,14 +151,14 @@ struct block_span partial_at(int blocks, int index)
 /* dw is summed in chunks of CHUNK elements. */
 enum { CHUNK = 4096 };
 
-struct sum_job { struct view dw; bool add, by_tap; const real *parts; int count; ptrdiff_t stride, elements; };
+struct sum_job { struct view dw; bool add, by_tap; const real *partials; int count; ptrdiff_t stride, elements; };
 
 static void sum_chunk(const void *job, int chunk)
 {
     const struct sum_job *s = job;
     const ptrdiff_t taps = (ptrdiff_t)s->dw.h * s->dw.w, from = (ptrdiff_t)chunk * CHUNK;
     for (ptrdiff_t i = from; i < from + CHUNK && i < s->elements; i++) {
-        const real *p = s->parts + (s->by_tap ? i % taps * s->dw.n + i / taps : i);
+        const real *p = s->partials + (s->by_tap ? i % taps * s->dw.n + i / taps : i);
         real sum = 0;
         for (int part = 0; part < s->count; part++)
             sum += p[part * s->stride];
@@ -166,11 +166,11 @@ static void sum_chunk(const void *job, int chunk)
     }
 }
 
-void sum_partials(const struct call *k, const real *parts, int count, ptrdiff_t stride, bool by_tap)
+void sum_partials(const struct call *k, const real *partials, int count, ptrdiff_t stride, bool by_tap)
 {
     const struct shape w = k->node->x[WEIGHT];
     const ptrdiff_t elements = (ptrdiff_t)w.n * w.h * w.w * w.c;
-    const struct sum_job job = { k->dx[WEIGHT], k->add[WEIGHT], by_tap, parts, count, stride, elements };
+    const struct sum_job job = { k->dx[WEIGHT], k->add[WEIGHT], by_tap, partials, count, stride, elements };
     team_for(k->team, (int)((elements + CHUNK - 1) / CHUNK), sum_chunk, &job);
 }
 

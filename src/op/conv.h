@@ -64,8 +64,7 @@ static inline void block_done(const struct call *k, int block)
         k->fused_norm->node->op->norm_moments(k->fused_norm, block);
 }
 
-/* Reads the left operand of a pass, c channels: the input, which may be deferred, or dy, possibly through a fused norm.
- * */
+/* Reads the left operand of a pass, c channels: the input, which may be deferred, or dy, also through a fused norm. */
 struct operand_reader { const struct call *k; bool gradient; int c; };          /* gradient: dy */
 void reader_copy(const struct operand_reader *, struct range, real *to, int ld);
 /* The range's pixels, *ld elements apart: in place if possible, else in scratch of count * c elements. */

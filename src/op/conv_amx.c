@@ -97,8 +97,7 @@ static struct amx_buffers buffers(const struct node *n, enum pass pass, unsigned
 
 static size_t scratch(const struct node *n, enum pass pass) { return buffers(n, pass, NULL).bytes; }
 
-/* Bytes of the weights as right operand, pairs [tap][from][to], and of the bias, for a pass of `from` to `to` channels.
- * */
+/* Bytes of the weights as right operand, pairs [tap][from][to], and of the bias: a pass of `from` to `to` channels. */
 static size_t packed_bytes(const struct node *n, int from, int to)
 {
     const size_t rows = (size_t)taps(n) * (size_t)amx_round(from);
@@ -124,8 +123,8 @@ ptrdiff_t partial_elements(const struct node *n)
 
 static real *partials_of(const struct call *k)
 {
-    char *parts = (char *)k->work + whole_lines(packed_bytes(k->node, outputs(k->node), inputs(k->node)));
-    return (real *)(void *)parts;
+    char *p = (char *)k->work + whole_lines(packed_bytes(k->node, outputs(k->node), inputs(k->node)));
+    return (real *)(void *)p;
 }
 
 static size_t packed(const struct node *n) { return packed_bytes(n, inputs(n), outputs(n)); }
@@ -188,14 +187,14 @@ static int shift(const struct node *n, struct block b, int tap, bool opposite)
     return t / width * (b.w + n->attr.conv.pad) + t % width;
 }
 
-struct line { const real *p; int ld, count; };
+struct padded_line { const real *p; int ld, count; };
 
 /* Stores rows [row, row + rows) of the block's image as a line that begins with `lead` zeros. */
-static struct line lay_out(const struct operand_reader *s, struct block b, int row, int rows, int lead, real *to)
+static struct padded_line lay_out(const struct operand_reader *s, struct block b, int row, int rows, int lead, real *to)
 {
     const int pad = s->k->node->attr.conv.pad, across = b.w + pad;
     const ptrdiff_t c = s->c, image = b.first - (ptrdiff_t)b.row * b.w;
-    struct line line = { to, s->c, lead + rows * across };
+    struct padded_line line = { to, s->c, lead + rows * across };
     if (!pad) {
         line.p = reader_read(s, (struct range){ image + row, rows }, to, &line.ld);
         return line;
@@ -230,7 +229,8 @@ struct line_product {
 };
 
 /* Splits the line, multiplies it with the weights, and writes the sums of the block's rows to `to`. */
-static void multiply(const struct line_product *p, struct block b, struct line line, const struct amx_buffers *own)
+static void multiply(const struct line_product *p, struct block b, struct padded_line line,
+                     const struct amx_buffers *own)
 {
     const struct call *k = p->reader.k;
     const struct amx_kernels *amx = k->kernels->amx;
@@ -255,7 +255,7 @@ static void multiply(const struct line_product *p, struct block b, struct line l
 }
 
 /* The line of a block, including the rows around it that its taps read. */
-static struct line lay_out_around(const struct operand_reader *s, struct block b, real *to)
+static struct padded_line lay_out_around(const struct operand_reader *s, struct block b, real *to)
 {
     const int pad = s->k->node->attr.conv.pad;
     return lay_out(s, b, b.row - pad, b.rows + 2 * pad, pad, to);
@@ -291,8 +291,8 @@ static void forward_pointwise(const void *job, int index)
     const struct amx_buffers own = buffers(n, FORWARD, call_scratch(k));
     const struct affine epilogue = epilogue_of(k);
     const struct amx_kernels *amx = k->kernels->amx;
-    const int count = map_of(n).h, parts = pointwise_blocks(k);
-    const ptrdiff_t all = amx_round(count) / AMX_BLOCK, from = all * index / parts, to = all * (index + 1) / parts;
+    const int count = map_of(n).h, jobs = pointwise_blocks(k);
+    const ptrdiff_t all = amx_round(count) / AMX_BLOCK, from = all * index / jobs, to = all * (index + 1) / jobs;
     const struct range r = { from * AMX_BLOCK, least(count, (int)to * AMX_BLOCK) - (int)from * AMX_BLOCK };
     int ldx;
     const real *x = read_operand(k, INPUT, r, own.line, &ldx);
@@ -320,7 +320,7 @@ static void forward(const struct call *k)
 /* Adds a block's contribution to the tiles of dw, [c][o] for each tap, or sets them.  The offset of a tap applies to
  * dy, the block's line.  An even offset is a whole number of pairs; a second set of pairs, from position 1 on, serves
  * odd offsets. */
-static void multiply_for_dw(const struct call *k, struct block b, struct line dy, const struct amx_buffers *own,
+static void multiply_for_dw(const struct call *k, struct block b, struct padded_line dy, const struct amx_buffers *own,
                             bool add, real *dw_tile)
 {
     const struct node *n = k->node;
@@ -330,7 +330,7 @@ static void multiply_for_dw(const struct call *k, struct block b, struct line dy
     const struct operand_reader reader = { k, false, c };
     for (int i = 0; i < (taps(n) > 1 ? 2 : 1); i++)
         split_pairs(k, dy.count - i, o, dy.p + i * dy.ld, dy.ld, own->pairs[i], length, length * AMX_BLOCK);
-    const struct line x = lay_out(&reader, b, b.row, b.rows, 0, own->line);
+    const struct padded_line x = lay_out(&reader, b, b.row, b.rows, 0, own->line);
     split_pairs(k, x.count, c, x.p, x.ld, own->rows, count, count * AMX_BLOCK);
     for (ptrdiff_t i = 0; i < c; i += AMX_BLOCK)
         transpose_bf16(k, count / 2, AMX_BLOCK, bf16_at(own->rows, i * count), PAIR_ROW,
@@ -359,7 +359,7 @@ static void backward_partial(const void *job, int index)
                                      .channels = inputs(n), .add = k->add[INPUT], .to = k->dx[INPUT] };
     for (int i = span.from; i < span.to; i++) {
         const struct block b = block_of(n, i);
-        const struct line dy = lay_out_around(&dx.reader, b, own.line);
+        const struct padded_line dy = lay_out_around(&dx.reader, b, own.line);
         if (k->dx[INPUT].p)
             multiply(&dx, b, dy, &own);
         if (k->dx[WEIGHT].p)

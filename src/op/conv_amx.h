@@ -10,8 +10,7 @@ static inline int taps(const struct node *n)    { return n->x[WEIGHT].h * n->x[W
 static inline int inputs(const struct node *n)  { return n->x[WEIGHT].c; }
 static inline int outputs(const struct node *n) { return n->x[WEIGHT].n; }
 
-/* Bump allocation of `size` bytes from memory at base; *bytes counts the bytes in use.  With base NULL it only counts.
- * */
+/* Bump allocation of `size` bytes from memory at base; *bytes counts the bytes in use.  base NULL: only counts. */
 void *take(unsigned char *base, size_t *bytes, size_t size);
 struct bf16 take_bf16(unsigned char *base, size_t *bytes, int count, ptrdiff_t elements);
 

@@ -42,8 +42,8 @@ static size_t packed(const struct node *n) { return (size_t)weights(n) * sizeof(
 /* The weights transposed for dx, then the partial sums of dw. */
 static size_t work(const struct node *n, enum pass pass)
 {
-    const int parts = partial_count(blocks(n));
-    return pass == FORWARD ? 0 : (size_t)weights(n) * (size_t)(1 + parts) * sizeof(real);
+    const int partials = partial_count(blocks(n));
+    return pass == FORWARD ? 0 : (size_t)weights(n) * (size_t)(1 + partials) * sizeof(real);
 }
 
 /* Bytes of the rows of dy that a job reads. */
@@ -276,14 +276,14 @@ static void dw_partial(const void *job, int index)
 static void backward(const struct call *k)
 {
     const struct node *n = k->node;
-    const int parts = partial_count(blocks(n));
+    const int partials = partial_count(blocks(n));
     if (k->dx[INPUT].p)
         transpose_for_dx(k);
     if (k->dx[INPUT].p && !(pointwise(n) && k->dx[WEIGHT].p))
         team_for(k->team, block_count(&n->x[INPUT], in_rows(n)), dx_block, k);
     if (k->dx[WEIGHT].p) {
-        team_for(k->team, parts, dw_partial, k);
-        sum_partials(k, (const real *)k->work + weights(n), parts, weights(n), false);
+        team_for(k->team, partials, dw_partial, k);
+        sum_partials(k, (const real *)k->work + weights(n), partials, weights(n), false);
     }
 }
 

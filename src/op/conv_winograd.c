@@ -8,7 +8,7 @@
 
 /* Tiles per band.  Layers with fewer than MANY_TILES tiles have small bands, which divide better among threads. */
 enum { LARGE_BAND = 64, SMALL_BAND = 32, MANY_TILES = 1024,
-       MIN_CHANNELS = 16,                             /* channels and outputs: with fewer the transforms cost more */
+       MIN_CHANNELS = 16,                       /* channels and outputs: with fewer the transforms cost more */
        TILE = WINOGRAD_TILE, PATCH = WINOGRAD_PATCH, PLANES = WINOGRAD_PLANES };
 
 static bool fits(const struct node *n)
@@ -67,8 +67,7 @@ static struct band band_at(const struct node *n, int index)
 /* Tiles of the largest band. */
 static int longest(const struct node *n) { return most(tiles_per_band(n), tiles_along(max_level_width(&n->y[0]))); }
 
-/* A tile's outputs: rows [y, y + TILE) and columns [x, x + TILE), clipped at h and w.  image: the image's first pixel.
- * */
+/* A tile's outputs: rows [y, y + TILE), columns [x, x + TILE), clipped at h and w.  image: the image's first pixel. */
 struct tile { int y, x, h, w; ptrdiff_t image; };
 
 static struct tile tile_of(const struct band *b, int index)
@@ -243,9 +242,9 @@ static void dw_output(const void *job, int o)
 {
     const struct call *k = job;
     const struct node *n = k->node;
-    const int c = n->x[WEIGHT].c, parts = dw_partials(n);
+    const int c = n->x[WEIGHT].c, partials = dw_partials(n);
     real *m = (real *)k->work + PLANES * weights(n) + (ptrdiff_t)o * c, *dg = call_scratch(k);
-    for (int part = 1; part < parts; part++)
+    for (int part = 1; part < partials; part++)
         for (int e = 0; e < PLANES; e++)
             k->kernels->copy_rows(1, c, m + (part * PLANES + e) * weights(n), c, true, m + e * weights(n), c);
     k->kernels->winograd.filter_gradient(c, m, weights(n), dg, c);

@@ -14,9 +14,9 @@
 #include "op/conv_amx.h"
 #include <string.h>
 
-enum { MAX_TILES = 6 * AMX_BLOCK,                  /* of a block, unless a row has more */
-       L1_TILES = MAX_TILES / 2,                       /* for dw: keeps data shared by filter rows in the L1 cache */
-       MIN_CHANNELS = AMX_BLOCK,                      /* below, the transforms cost more than they save */
+enum { MAX_TILES = 6 * AMX_BLOCK,               /* of a block, unless a row has more */
+       L1_TILES = MAX_TILES / 2,                /* for dw: keeps data shared by filter rows in the L1 cache */
+       MIN_CHANNELS = AMX_BLOCK,                /* below, the transforms cost more than they save */
        TILE = WINOGRAD_TILE, PATCH = WINOGRAD_PATCH, FILTER = 3 };
 
 static bool fits(const struct node *n)

@@ -2,10 +2,10 @@
 #include "op/ops.h"
 #include "op/shapes.h"
 
-static bool output_in_operand(const struct node *n, struct slice *slice)
+static bool output_in_operand(const struct node *n, struct tensor_slice *slice)
 {
     (void)n;
-    *slice = (struct slice){0};
+    *slice = (struct tensor_slice){0};
     return true;
 }
 

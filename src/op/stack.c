@@ -19,9 +19,9 @@ static bool shape(struct node *n, struct error *err)
     return true;
 }
 
-static bool operand_in_output(const struct node *n, int operand, struct slice *slice)
+static bool operand_in_output(const struct node *n, int operand, struct tensor_slice *slice)
 {
-    *slice = (struct slice){0};
+    *slice = (struct tensor_slice){0};
     for (int i = 0; i < operand; i++)
         slice->pixel += (ptrdiff_t)n->x[i].n * n->x[i].h * n->x[i].w;
     return true;
