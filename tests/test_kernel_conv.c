@@ -35,7 +35,7 @@ static ptrdiff_t room(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t ld) { return 
 
 /* ---- products of matrices: c columns ---- */
 
-static struct written near(const struct kernels *k, int c, bool add, int variant)
+static struct written gemm(const struct kernels *k, int c, bool add, int variant)
 {
     static const int rows[] = { 1, 3, 8, 9, 33 }, inner[] = { 1, 7, 16, 31, 64 };
     const int m = rows[variant / 2], n = inner[variant / 2];
@@ -137,7 +137,7 @@ static struct written deep_dw(const struct kernels *k, int c, bool add, int vari
 
 /* ---- Winograd's transforms ---- */
 
-enum { INPUT, FILTER, TURNED_FILTER, OUTPUT, GRADIENT, FILTER_GRADIENT, TRANSFORMS };
+enum { INPUT, FILTER, ROTATED_FILTER, OUTPUT, GRADIENT, FILTER_GRADIENT, TRANSFORMS };
 
 static struct written transform(const struct kernels *k, int c, bool add, int variant)
 {
@@ -155,7 +155,7 @@ static struct written transform(const struct kernels *k, int c, bool add, int va
     switch (variant) {
     case INPUT:           w->input(c, x, in, y.p, out);                       break;
     case FILTER:          w->filter(c, x, in, y.p, out);                      break;
-    case TURNED_FILTER:   w->filter(c, x + (from - 1) * in, -in, y.p, out);   break;
+    case ROTATED_FILTER:   w->filter(c, x + (from - 1) * in, -in, y.p, out);   break;
     case OUTPUT:          w->output(c, x, in, y.p, out);                      break;
     case GRADIENT:        w->gradient(c, x, in, y.p, out);                    break;
     case FILTER_GRADIENT: w->filter_gradient(c, x, in, y.p, out);             break;
@@ -171,7 +171,7 @@ static const struct kernel_case {
     struct written (*run)(const struct kernels *, int c, bool add, int variant);
     int variants;
 } cases[] = {
-    { "gemm_near", near, 10 },
+    { "gemm_unpacked", gemm, 10 },
     { "depthwise_row", deep, 9 },
     { "depthwise_dx_row", deep_dx, 9 },
     { "depthwise_dw_row", deep_dw, 9 },

@@ -197,8 +197,8 @@ static const struct kernel_case {
     const char *name;
     void (*run)(const struct kernels *, int c, bool add, const struct inputs *, struct outputs *);
 } cases[] = {
-    { "store_rows", copy_rows },
-    { "interleave, every_second", shuffle_rows },
+    { "copy_rows", copy_rows },
+    { "interleave, deinterleave", shuffle_rows },
     { "activate, activate_grad", activations },
     { "moments, norm_sums, norm_dx", normalisation },
     { "max_pool_row, max_pool_dx_row", max_pool },
@@ -208,7 +208,7 @@ static const struct kernel_case {
     { "finite, largest", all_finite },
     { "overlaps, list_overlaps", overlaps },
     { "costs, list_costs", costs },
-    { "squares, adam, sgd, approach", steps },
+    { "sum_of_squares, adam, sgd, ema_update", steps },
     {0} };
 
 static bool same(const float *got, const float *want, const char *isa, const char *name, int c, bool add)
