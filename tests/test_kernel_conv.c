@@ -155,7 +155,7 @@ static struct written transform(const struct kernels *k, int c, bool add, int va
     switch (variant) {
     case INPUT:           w->input(c, x, in, y.p, out);                       break;
     case FILTER:          w->filter(c, x, in, y.p, out);                      break;
-    case ROTATED_FILTER:   w->filter(c, x + (from - 1) * in, -in, y.p, out);   break;
+    case ROTATED_FILTER:  w->filter(c, x + (from - 1) * in, -in, y.p, out);   break;
     case OUTPUT:          w->output(c, x, in, y.p, out);                      break;
     case GRADIENT:        w->gradient(c, x, in, y.p, out);                    break;
     case FILTER_GRADIENT: w->filter_gradient(c, x, in, y.p, out);             break;
