@@ -68,7 +68,7 @@ $(BUILD)/objects/%.o: %.c
 $(BUILD)/src/kernel/isa_ref.o $(BUILD)/double/src/kernel/isa_ref.o: EXTRA += -Wno-pass-failed
 
 # The plain twin of a matrix unit would take minutes without optimisation.
-$(BUILD)/src/kernel/tiles_ref.o: EXTRA += -O2
+$(BUILD)/src/kernel/amx_ref.o: EXTRA += -O2
 
 # One body, compiled once an instruction set.  Their tables are all that they export.  With sanitizers -O3 takes minutes.
 FAST = $(if $(SANITIZE),,-O3) -ffp-contract=fast -fno-math-errno -fno-trapping-math
@@ -78,7 +78,7 @@ $(BUILD)/src/kernel/isa_blas.o:   EXTRA += $(FAST)
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
 $(BUILD)/src/kernel/isa_avx2.o:   EXTRA += $(FAST) -mavx2 -mfma
 $(BUILD)/src/kernel/isa_avx512.o: EXTRA += $(FAST) -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
-$(BUILD)/src/kernel/tiles_amx.o:  EXTRA += $(FAST) -mavx512f -mavx512bw -mavx512vl -mavx512bf16 -mamx-tile -mamx-bf16
+$(BUILD)/src/kernel/amx.o:  EXTRA += $(FAST) -mavx512f -mavx512bw -mavx512vl -mavx512bf16 -mamx-tile -mamx-bf16
 endif
 
 # Ops, executor and plain kernels once more in double, for gradient checks.

@@ -151,7 +151,7 @@ cmocka()
 }
 
 # tests_without TEST...: all the others, the longest first, so that none is left running alone.
-longest="test_train test_onnx_python test_configs test_defects test_described test_conv_norm test_conv_tiles
+longest="test_train test_onnx_python test_configs test_defects test_described test_conv_norm test_conv_amx
     test_merge test_deploy test_export test_ncnn_python test_backbones"
 tests_without()
 {

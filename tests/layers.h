@@ -1,4 +1,4 @@
-/* tests/layers.h -- layers for graphs that are built by hand.  soft gives a normalised map, pending; firm one that is
+/* tests/layers.h -- layers for graphs that are built by hand.  soft gives a normalised map, deferred; firm one that is
  * not.  Their parameters are named after them. */
 #ifndef LAYERS_H
 #define LAYERS_H

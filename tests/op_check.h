@@ -45,7 +45,7 @@ static inline bool check_forward(struct trial *t)
     for (t->team.threads = 1; ok && t->team.threads <= THREADS; t->team.threads++) {
         trial_forward(t);
         for (ptrdiff_t e = 0; ok && e < pixels(y) * y.c; e++) {
-            const double got = value_at(y, t->call.ly[0], e / y.c, (int)(e % y.c));
+            const double got = value_at(y, t->call.y_deferred[0], e / y.c, (int)(e % y.c));
             const double scale = sizeof(real) == sizeof(double) ? fabs(want[e]) : largest;
             ok = fabs(got - want[e]) <= limits.forward * (1 + scale)
               || report(t->row, "forward", -1, e, got, want[e]);
@@ -55,17 +55,17 @@ static inline bool check_forward(struct trial *t)
     return ok;
 }
 
-/* d value / d p of an element of an operand: 1 unless it is pending. */
+/* d value / d p of an element of an operand: 1 unless it is deferred. */
 static inline double chain(const struct trial *t, int i, ptrdiff_t e)
 {
     const struct view x = t->call.x[i];
-    const struct lazy lazy = t->call.lx[i];
+    const struct deferred d = t->call.x_deferred[i];
     ptrdiff_t within;
-    if (!lazy.scale)
+    if (!d.scale)
         return 1;
-    const ptrdiff_t k = (ptrdiff_t)image_and_pixel(x, e / x.c, &within) * lazy.ld + e % x.c;
-    const double z = lazy.scale[k] * x.p[place(x, e)] + lazy.shift[k], h = 1e-5;
-    return lazy.scale[k] * (plain_act(lazy.act, lazy.slope, z + h) - plain_act(lazy.act, lazy.slope, z - h)) / (2 * h);
+    const ptrdiff_t k = (ptrdiff_t)image_and_pixel(x, e / x.c, &within) * d.ld + e % x.c;
+    const double z = d.scale[k] * x.p[place(x, e)] + d.shift[k], h = 1e-5;
+    return d.scale[k] * (plain_act(d.act, d.slope, z + h) - plain_act(d.act, d.slope, z - h)) / (2 * h);
 }
 
 /* One run of forward and backward: kept, or compared bit by bit with what was kept. */
@@ -79,7 +79,7 @@ static inline bool run(struct trial *t, unsigned wanted, bool add, int threads, 
         if (keep)
             buffer_copy(kept[i], t->dx[i]);
         else if (wanted >> i & 1)
-            ok = memcmp(kept[i].p, t->dx[i].p, (size_t)kept[i].numbers * sizeof(real)) == 0
+            ok = memcmp(kept[i].p, t->dx[i].p, (size_t)kept[i].elements * sizeof(real)) == 0
               || report(t->row, "other bits", i, 0, threads, add);
     }
     return ok;

@@ -1,6 +1,6 @@
-/* tests/op_trial.h -- one evaluation of one op on random numbers, judged from outside: forward against the op's plain
- * definition, backward against central differences of L = <dy, value of y>.  Between the pixels, and behind what an
- * op asks for as save, work and scratch, lie guards that must not change; what is to be written holds NaN before.
+/* tests/op_trial.h -- one evaluation of one op on random operands: forward is compared with the op's plain definition,
+ * backward with central differences of L = <dy, value of y>.  Guards between the pixels and after the save, work and
+ * scratch memory must not change.  Memory that is to be written holds NaN before.
  *
  * In double the differences are those of the op's own forward.  In float they are those of the definition, which
  * computes in double: rounding would hide the differences of a forward in float. */
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GAP = 3, GUARD = 64, THREADS = 3 };      /* numbers between pixels; bytes behind a buffer */
+enum { GAP = 3, GUARD = 64, THREADS = 3 };      /* elements between pixels; bytes after a buffer */
 
 struct trial;
 
@@ -25,22 +25,22 @@ struct op_case {
     union attr attr;
     /* The value of channel c of a pixel of y, by the definition, from value_of the operands. */
     double (*want)(const struct trial *, ptrdiff_t pixel, int c);
-    unsigned pending;                           /* bit i: operand i is pending, with this activation: */
+    unsigned deferred;                          /* bit i: operand i is deferred, with this activation: */
     enum act act;
-    bool per_image;                             /* the vectors of what is pending */
+    bool per_image;                             /* deferred operands have vectors per image */
     unsigned dense;                             /* bit i: operand i is a weight, without gaps */
     unsigned idle;                              /* bit i: operand i gets no gradient */
     bool with_unit;                             /* a convolution for a matrix unit, where the table has one */
 };
 
-struct buffer { real *p; ptrdiff_t numbers; };  /* a tensor with its gaps */
+struct buffer { real *p; ptrdiff_t elements; };  /* a tensor with its gaps */
 
 struct trial {
     const struct op_case *row;
     struct node node;
     struct call call;
     struct team team;
-    ptrdiff_t count[OP_IN];                     /* numbers of an operand, gaps left out */
+    ptrdiff_t count[OP_IN];                     /* elements of an operand, without gaps */
     struct buffer x[OP_IN], start[OP_IN], dx[OP_IN], before[OP_IN], y, dy;
     real *vectors[OP_IN + 1];                   /* scale, then shift, of the operands and of y */
     double *plus, *minus;                       /* y on both sides of a difference quotient */
@@ -78,34 +78,34 @@ static inline int image_and_pixel(struct view v, ptrdiff_t pixel, ptrdiff_t *wit
     return -1;
 }
 
-static inline double value_at(struct view v, struct lazy lazy, ptrdiff_t pixel, int c)
+static inline double value_at(struct view v, struct deferred deferred, ptrdiff_t pixel, int c)
 {
     const double p = v.p[pixel * v.ld + c];
     ptrdiff_t within;
-    if (!lazy.scale)
+    if (!deferred.scale)
         return p;
-    const ptrdiff_t i = (ptrdiff_t)image_and_pixel(v, pixel, &within) * lazy.ld + c;
-    return plain_act(lazy.act, lazy.slope, lazy.scale[i] * p + lazy.shift[i]);
+    const ptrdiff_t i = (ptrdiff_t)image_and_pixel(v, pixel, &within) * deferred.ld + c;
+    return plain_act(deferred.act, deferred.slope, deferred.scale[i] * p + deferred.shift[i]);
 }
 
 /* Operand i's value: scale, shift and activation applied. */
 static inline double value_of(const struct trial *t, int i, ptrdiff_t pixel, int c)
 {
-    return value_at(t->call.x[i], t->call.lx[i], pixel, c);
+    return value_at(t->call.x[i], t->call.x_deferred[i], pixel, c);
 }
 
 static inline struct buffer buffer_like(struct view v)
 {
     struct buffer b = { NULL, pixels(v) * v.ld };
-    b.p = malloc((size_t)b.numbers * sizeof *b.p);
-    for (ptrdiff_t i = 0; b.p && i < b.numbers; i++)
+    b.p = malloc((size_t)b.elements * sizeof *b.p);
+    for (ptrdiff_t i = 0; b.p && i < b.elements; i++)
         b.p[i] = NAN;
     return b;
 }
 
 static inline void buffer_copy(struct buffer to, struct buffer from)
 {
-    memcpy(to.p, from.p, (size_t)to.numbers * sizeof *to.p);
+    memcpy(to.p, from.p, (size_t)to.elements * sizeof *to.p);
 }
 
 static inline bool gaps_intact(struct view v)
@@ -153,7 +153,8 @@ static inline double smooth_random(struct random *random)
     return z;
 }
 
-static inline struct lazy new_vectors(struct trial *t, int slot, struct view v, bool per_image, struct random *random)
+static inline struct deferred new_vectors(struct trial *t, int slot, struct view v, bool per_image,
+                                          struct random *random)
 {
     const ptrdiff_t count = (ptrdiff_t)(per_image ? v.n * level_count(v.lv) : 1) * v.c;
     real *p = t->vectors[slot] = malloc(2 * (size_t)count * sizeof *p);
@@ -161,7 +162,7 @@ static inline struct lazy new_vectors(struct trial *t, int slot, struct view v, 
         p[i] = random ? (real)random_range(random, 0.5, 2) : (real)NAN;
         p[count + i] = random ? (real)random_range(random, -1, 1) : (real)NAN;
     }
-    return (struct lazy){ p, p + count, per_image ? v.c : 0, ACT_NONE, 0 };
+    return (struct deferred){ p, p + count, per_image ? v.c : 0, ACT_NONE, 0 };
 }
 
 static inline void new_operand(struct trial *t, int i, struct random *random)
@@ -175,17 +176,17 @@ static inline void new_operand(struct trial *t, int i, struct random *random)
     t->x[i] = buffer_like(*v);
     t->start[i] = buffer_like(*v);
     v->p = t->x[i].p;
-    if (row->pending >> i & 1) {
-        t->call.lx[i] = new_vectors(t, i, *v, row->per_image, random);
-        t->call.lx[i].act = row->act;
-        t->call.lx[i].slope = (real)0.1;
+    if (row->deferred >> i & 1) {
+        t->call.x_deferred[i] = new_vectors(t, i, *v, row->per_image, random);
+        t->call.x_deferred[i].act = row->act;
+        t->call.x_deferred[i].slope = (real)0.1;
     }
     for (ptrdiff_t e = 0; e < t->count[i]; e++) {
         ptrdiff_t within;
-        const struct lazy lazy = t->call.lx[i];
-        const ptrdiff_t k = image_and_pixel(*v, e / v->c, &within) * lazy.ld + e % v->c;
+        const struct deferred deferred = t->call.x_deferred[i];
+        const ptrdiff_t k = image_and_pixel(*v, e / v->c, &within) * deferred.ld + e % v->c;
         const double z = row->dense >> i & 1 ? random_range(random, -1, 1) : smooth_random(random);
-        v->p[place(*v, e)] = (real)(lazy.scale ? (z - lazy.shift[k]) / lazy.scale[k] : z);
+        v->p[place(*v, e)] = (real)(deferred.scale ? (z - deferred.shift[k]) / deferred.scale[k] : z);
         if (row->op->changes >> i & 1)
             v->p[place(*v, e)] = (real)random_range(random, 0.5, 2);            /* a variance is positive */
     }
@@ -202,7 +203,7 @@ static inline void new_output(struct trial *t, struct random *random)
     const struct op *op = t->row->op;
     const struct shape *s = &t->node.y[0];
     struct call *k = &t->call;
-    struct slice slice = {0};
+    struct tensor_slice slice = {0};
     struct view *y = &k->y[0];
     *y = (struct view){ NULL, s->n, s->h, s->w, s->c, s->c + GAP, &s->lv };
     k->dy[0] = *y;
@@ -214,16 +215,16 @@ static inline void new_output(struct trial *t, struct random *random)
     t->plus = malloc((size_t)(pixels(*y) * y->c) * sizeof *t->plus);
     t->minus = malloc((size_t)(pixels(*y) * y->c) * sizeof *t->minus);
     y->p = t->y.p;
-    if (op->pends || op->output_in_operand) {
+    if (op->makes_deferred || op->output_in_operand) {
         if (op->output_in_operand)
             op->output_in_operand(&t->node, &slice);
         y->p = k->x[0].p + slice.pixel * k->x[0].ld + slice.channel;
         y->ld = k->x[0].ld;
     }
-    if (op->pends) {
-        k->ly[0] = new_vectors(t, OP_IN, *y, op->vectors_per_image, NULL);
-        k->ly[0].act = t->node.attr.norm.act;
-        k->ly[0].slope = t->node.attr.norm.slope;
+    if (op->makes_deferred) {
+        k->y_deferred[0] = new_vectors(t, OP_IN, *y, op->vectors_per_image, NULL);
+        k->y_deferred[0].act = t->node.attr.norm.act;
+        k->y_deferred[0].slope = t->node.attr.norm.slope;
     }
 }
 
@@ -246,8 +247,8 @@ static inline struct trial *trial_new(const struct op_case *row, uint64_t seed, 
     }
     n->name = NULL;
     t->call = (struct call){ .node = n, .team = &t->team, .kernels = table_under_test(), .key = seed };
-    if (row->with_unit && !t->call.kernels->tiles)
-        n->attr.conv.pieces = 0;                /* the graph does so where a table has no matrix unit */
+    if (row->with_unit && !t->call.kernels->amx)
+        n->attr.conv.bf16_terms = 0;                /* the graph does so where a table has no matrix unit */
     t->team.threads = 1;
     for (int i = 0; i < n->in; i++)
         new_operand(t, i, &random);
@@ -300,14 +301,14 @@ static inline void trial_forward(struct trial *t)
     t->row->op->forward(&t->call);
 }
 
-/* Wants the gradients of the operands in `wanted`, added to random numbers or set. */
+/* Computes the gradients of the operands in `wanted`: sets them, or adds them to random values. */
 static inline void trial_backward(struct trial *t, unsigned wanted, bool add)
 {
     for (int i = 0; i < t->node.in; i++) {
         t->call.dx[i] = t->call.x[i];
         t->call.dx[i].p = wanted >> i & 1 ? t->dx[i].p : NULL;
         t->call.add[i] = add;
-        for (ptrdiff_t e = 0; e < t->dx[i].numbers; e++)
+        for (ptrdiff_t e = 0; e < t->dx[i].elements; e++)
             t->dx[i].p[e] = add ? t->before[i].p[e] : (real)NAN;
     }
     spoil(t);
@@ -325,7 +326,7 @@ static inline double trial_move(struct trial *t, int i, ptrdiff_t e, double h, d
     if (sizeof(real) == sizeof(double))
         trial_forward(t);
     for (ptrdiff_t o = 0; o < pixels(v) * v.c; o++)
-        y[o] = sizeof(real) == sizeof(double) ? value_at(v, t->call.ly[0], o / v.c, (int)(o % v.c))
+        y[o] = sizeof(real) == sizeof(double) ? value_at(v, t->call.y_deferred[0], o / v.c, (int)(o % v.c))
                                               : t->row->want(t, o / v.c, (int)(o % v.c));
     *x = old;
     return moved;

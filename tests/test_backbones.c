@@ -184,7 +184,7 @@ static void test_names(void **state)
         if (!open_backbone(&f, row->section, &err) || !build(&f, false, 1, 64, 64, &err)
             || !params_layout(&f.params, NULL, 0, &err))
             fail_msg("%s: %s", row->section, err.text);
-        params_start(&f.params, 1);
+        params_init(&f.params, 1);
         const int index = params_find(&f.params, row->name);
         if (index < 0)
             fail_msg("%s has no %s", row->section, row->name);
@@ -245,7 +245,7 @@ static void test_gradients(void **state)
         if (!open_backbone(&f, *section, &err) || !build(&f, true, 2, 33, 45, &err)
             || !params_layout(&f.params, NULL, 0, &err))
             fail_msg("%s: %s", *section, err.text);
-        params_start(&f.params, 1);
+        params_init(&f.params, 1);
         real *one = train(&f, 1, 33, 45, &err), *three = train(&f, 3, 33, 45, &err);
         assert_memory_equal(one, three, (size_t)f.params.trained * sizeof *one);
         for (int i = 0; i < f.params.count; i++) {

@@ -17,7 +17,7 @@
 
 enum { BATCH = 2, WIDER = 3 };                  /* channels that the input has before and behind those that are read */
 
-struct conv_case { const char *name; int in, h, w; struct conv conv; enum act act; bool levels; int pieces; };
+struct conv_case { const char *name; int in, h, w; struct conv conv; enum act act; bool levels; int bf16_terms; };
 
 /* The input, one level or two: channels of what is wider, so that its pixels lie apart. */
 static value input(struct builder *b, const struct conv_case *row)
@@ -27,11 +27,11 @@ static value input(struct builder *b, const struct conv_case *row)
     return row->levels ? stack(b, (value[]){ x, max_pool(b, x, 3, 2, 1) }, 2) : x;
 }
 
-/* Twice the convolution's output side by side, so that it is written to a part of what is wider. */
+/* The convolution twice, into the slots of a concat, so that the output's ld exceeds its channels. */
 static void build(const struct conv_case *row, bool finishing, struct graph *g, struct params *params)
 {
     struct error err = {0};
-    struct builder b = { .graph = g, .params = params, .finishing = finishing, .pieces = row->pieces };
+    struct builder b = { .graph = g, .params = params, .finishing = finishing, .bf16_terms = row->bf16_terms };
     *g = (struct graph){0};
     value y = conv_norm(&b, "conv", 0, input(&b, row), row->conv);
     if (!finishing)
@@ -135,10 +135,10 @@ static void test_same_bits(void **state)
         { "depthwise", 13, 9, 11, depthwise(3, 1), ACT_RELU, false, 0 },
         { "depthwise, stride", 40, 9, 12, biased(depthwise(5, 2)), ACT_LEAKY_RELU, false, 0 },
         { "depthwise, levels", 17, 7, 5, depthwise(5, 1), ACT_HARD_SWISH, true, 0 },
-        { "tiles, 1x1", 58, 9, 11, pointwise(33), ACT_RELU, false, 3 },
-        { "tiles, 1x1, levels", 17, 3, 70, biased(pointwise(65)), ACT_NONE, true, 3 },
-        { "tiles, 3x3", 17, 9, 11, biased(dense(20, 3, 1)), ACT_SILU, false, 3 },
-        { "tiles, 5x5, levels", 16, 7, 5, dense(17, 5, 1), ACT_RELU, true, 3 },
+        { "AMX, 1x1", 58, 9, 11, pointwise(33), ACT_RELU, false, 3 },
+        { "AMX, 1x1, levels", 17, 3, 70, biased(pointwise(65)), ACT_NONE, true, 3 },
+        { "AMX, 3x3", 17, 9, 11, biased(dense(20, 3, 1)), ACT_SILU, false, 3 },
+        { "AMX, 5x5, levels", 16, 7, 5, dense(17, 5, 1), ACT_RELU, true, 3 },
         { "Winograd", 16, 9, 11, biased(dense(20, 3, 1)), ACT_RELU, false, 0 },
         { "Winograd, long rows", 16, 5, 150, dense(16, 3, 1), ACT_RELU, false, 0 },
         { "Winograd, levels", 17, 7, 5, dense(33, 3, 1), ACT_GELU, true, 0 },
@@ -150,10 +150,10 @@ static void test_same_bits(void **state)
     const struct kernels *table = table_under_test();
     struct kernels plain = *plain_table();
     (void)state;
-    plain.tiles = &tiles_ref;
+    plain.amx = &amx_ref;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         check(&cases[i], &plain);
-        if (table->tiles || !cases[i].pieces)
+        if (table->amx || !cases[i].bf16_terms)
             check(&cases[i], table);
     }
 }
@@ -162,15 +162,15 @@ static void test_same_bits(void **state)
 
 struct training { bool unfused, frozen; int threads; };
 
-/* What is convolved has parameters before it, so that there are both gradients to make, and another reader, so that one
- * of the two adds.  Both outputs lie side by side in memory. */
+/* The convolution's input depends on parameters, so both gradients are computed, and has a second reader, so one of the
+ * two adds.  Both outputs are slots of one concat. */
 static void build_trained(const struct conv_case *row, const struct training *how, struct graph *g,
                           struct params *params)
 {
     static const char *const freeze[] = { "conv" };
     struct error err = {0};
     struct builder b = { .graph = g, .params = params, .training = true, .unfused = how->unfused,
-                         .pieces = row->pieces, .freeze = freeze, .freeze_count = how->frozen };
+                         .bf16_terms = row->bf16_terms, .freeze = freeze, .freeze_count = how->frozen };
     *g = (struct graph){0};
     const value x = conv_norm(&b, "first", 0, input(&b, row), pointwise(row->in));
     const value y = activate(&b, conv_norm(&b, "conv", 0, x, row->conv), row->act);
@@ -179,18 +179,18 @@ static void build_trained(const struct conv_case *row, const struct training *ho
         fail_msg("%s: %s", row->name, err.text);
 }
 
-static bool is_led(const struct graph *g, enum pass pass)
+static bool is_fused(const struct graph *g, enum pass pass)
 {
     for (int i = 0; i < g->node_count; i++)
         if (g->nodes[i].op == &op_norm && strncmp(g->nodes[i].name, "conv", 4) == 0)
-            return g->nodes[i].led[pass];
+            return g->nodes[i].fused[pass];
     fail_msg("there is no norm");
     return false;
 }
 
 /* y, the running statistics and all gradients after two batches. */
 static struct output train(const struct conv_case *row, const struct kernels *kernels, const struct training *how,
-                           bool led[2])
+                           bool fused[2])
 {
     struct error err = {0};
     struct graph g;
@@ -222,23 +222,23 @@ static struct output train(const struct conv_case *row, const struct kernels *ke
     }
     memcpy(out.p + outputs, params.value, (size_t)params.total * sizeof *out.p);
     memcpy(out.p + outputs + params.total, gradients, (size_t)params.trained * sizeof *out.p);
-    led[FORWARD] = is_led(&g, FORWARD);
-    led[BACKWARD] = is_led(&g, BACKWARD);
+    fused[FORWARD] = is_fused(&g, FORWARD);
+    fused[BACKWARD] = is_fused(&g, BACKWARD);
     free(gradients);
     graph_free(&g);
     params_free(&params);
     return out;
 }
 
-static void check_led(const struct conv_case *row, const struct kernels *kernels, bool frozen, const bool want[2])
+static void check_fused(const struct conv_case *row, const struct kernels *kernels, bool frozen, const bool want[2])
 {
-    bool led[2], alone[2];
+    bool fused[2], alone[2];
     struct output apart = train(row, kernels, &(struct training){ true, frozen, 1 }, alone),
-                  one = train(row, kernels, &(struct training){ false, frozen, 1 }, led),
-                  three = train(row, kernels, &(struct training){ false, frozen, 3 }, led);
-    if (led[FORWARD] != (want[FORWARD] && !frozen) || led[BACKWARD] != want[BACKWARD] || alone[FORWARD]
+                  one = train(row, kernels, &(struct training){ false, frozen, 1 }, fused),
+                  three = train(row, kernels, &(struct training){ false, frozen, 3 }, fused);
+    if (fused[FORWARD] != (want[FORWARD] && !frozen) || fused[BACKWARD] != want[BACKWARD] || alone[FORWARD]
         || alone[BACKWARD])
-        fail_msg("%s: led %d %d, on its own %d %d", row->name, led[FORWARD], led[BACKWARD], alone[FORWARD],
+        fail_msg("%s: fused %d %d, unfused %d %d", row->name, fused[FORWARD], fused[BACKWARD], alone[FORWARD],
                  alone[BACKWARD]);
     assert_int_equal(compare(row, kernels->name, one, apart), 0);
     assert_int_equal(compare(row, "three threads", three, one), 0);
@@ -247,18 +247,18 @@ static void check_led(const struct conv_case *row, const struct kernels *kernels
     free(three.p);
 }
 
-static void test_led(void **state)
+static void test_fused(void **state)
 {
-    const struct { struct conv_case row; bool led[2]; } cases[] = {
+    const struct { struct conv_case row; bool fused[2]; } cases[] = {
         { { "depthwise", 13, 9, 11, depthwise(3, 1), ACT_RELU, false, 0 }, { true, true } },
         { { "depthwise, many blocks", 150, 21, 33, depthwise(5, 1), ACT_LEAKY_RELU, false, 0 }, { true, true } },
         { { "depthwise, stride", 130, 33, 40, depthwise(5, 2), ACT_NONE, false, 0 }, { true, true } },
         { { "depthwise, stride, bias", 300, 32, 23, biased(depthwise(3, 2)), ACT_SILU, false, 0 }, { true, true } },
         { { "depthwise, levels", 17, 7, 5, depthwise(5, 1), ACT_HARD_SWISH, true, 0 }, { true, true } },
-        { { "tiles, 3x3", 17, 17, 29, biased(dense(20, 3, 1)), ACT_SILU, false, 3 }, { true, true } },
-        { { "tiles, 5x5, levels", 16, 7, 9, dense(17, 5, 1), ACT_RELU, true, 3 }, { true, true } },
-        { { "strips", 32, 7, 19, dense(36, 3, 1), ACT_RELU, false, 3 }, { true, false } },
-        { { "strips, levels", 33, 7, 5, dense(32, 3, 1), ACT_RELU, true, 2 }, { true, false } },
+        { { "AMX, 3x3", 17, 17, 29, biased(dense(20, 3, 1)), ACT_SILU, false, 3 }, { true, true } },
+        { { "AMX, 5x5, levels", 16, 7, 9, dense(17, 5, 1), ACT_RELU, true, 3 }, { true, true } },
+        { { "1-D Winograd", 32, 7, 19, dense(36, 3, 1), ACT_RELU, false, 3 }, { true, false } },
+        { { "1-D Winograd, levels", 33, 7, 5, dense(32, 3, 1), ACT_RELU, true, 2 }, { true, false } },
         { { "Winograd", 16, 9, 11, biased(dense(20, 3, 1)), ACT_RELU, false, 0 }, { true, false } },
         { { "Winograd, many tiles", 17, 84, 103, dense(20, 3, 1), ACT_LEAKY_RELU, false, 0 }, { true, false } },
         { { "Winograd, levels", 16, 23, 35, dense(17, 3, 1), ACT_RELU, true, 0 }, { true, false } },
@@ -274,14 +274,14 @@ static void test_led(void **state)
     const struct kernels *table = table_under_test();
     struct kernels plain = *plain_table();
     (void)state;
-    plain.tiles = &tiles_ref;
+    plain.amx = &amx_ref;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (int frozen = 0; frozen < 2; frozen++)
-            check_led(&cases[i].row, cases[i].row.pieces && !table->tiles ? &plain : table, frozen, cases[i].led);
+            check_fused(&cases[i].row, cases[i].row.bf16_terms && !table->amx ? &plain : table, frozen, cases[i].fused);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_same_bits), cmocka_unit_test(test_led) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_same_bits), cmocka_unit_test(test_fused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,7 @@ static void test_detections_depend_on_the_image_alone(void **state)
     must(detector_init(&many, &n.model, n.model.params.value, 3, &n.err), &n.err);
     one.rules.score_thr = many.rules.score_thr = 0.01;
     int found = 0;
-    for (int i = 0; i < 24; i++) {                              /* more sizes than plans are kept */
+    for (int i = 0; i < 24; i++) {                              /* more sizes than the cache holds */
         struct synth_scene scene = {0};
         open_scene(&scene, i % 3, &n.err);
         scene.picture.height = 16 + i % 12 * 7;
@@ -40,9 +40,9 @@ static void test_detections_depend_on_the_image_alone(void **state)
                         && many.found[k].box[3] <= (float)scene.picture.height);
         synth_free(&scene);
     }
-    assert_true(found > 0 && many.plans.packs.filled);
-    for (int i = 0; i < many.plans.count; i++)                  /* all sizes read the same packed weights */
-        assert_ptr_equal(many.plans.list[i].graph.packs, &many.plans.packs);
+    assert_true(found > 0 && many.cache.packed_weights.filled);
+    for (int i = 0; i < many.cache.count; i++)                  /* all sizes read the same packed weights */
+        assert_ptr_equal(many.cache.list[i].graph.packed_weights, &many.cache.packed_weights);
     detector_free(&one);
     detector_free(&many);
     net_close(&n);

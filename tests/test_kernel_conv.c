@@ -1,6 +1,6 @@
 /* tests/test_kernel_conv.c -- the kernels of convolutions, in float: products of matrices, depthwise rows and the
  * transforms of Winograd, of the table under test against the plain one, for 1 to 50 channels; and the error of
- * convolution by tiles against its definition in double.  Arrays are no larger than what may be read,
+ * Winograd convolution against its definition in double.  Arrays are no larger than what may be read,
  * so that the address sanitizer sees a step too far. */
 #include "base/random.h"
 #include "seed.h"
@@ -35,7 +35,7 @@ static ptrdiff_t room(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t ld) { return 
 
 /* ---- products of matrices: c columns ---- */
 
-static struct written near(const struct kernels *k, int c, bool add, int variant)
+static struct written gemm(const struct kernels *k, int c, bool add, int variant)
 {
     static const int rows[] = { 1, 3, 8, 9, 33 }, inner[] = { 1, 7, 16, 31, 64 };
     const int m = rows[variant / 2], n = inner[variant / 2];
@@ -43,7 +43,7 @@ static struct written near(const struct kernels *k, int c, bool add, int variant
     const int lda = (a_by_k ? m : n) + 2;
     const struct written y = { numbers(room(m, c, c + 3), 3), room(m, c, c + 3) };
     float *a = numbers(a_by_k ? room(n, m, lda) : room(m, n, lda), 1), *b = numbers(room(n, c, c + 1), 2);
-    k->gemm_near(a_by_k, m, c, n, a, lda, b, c + 1, add, y.p, c + 3);
+    k->gemm_unpacked(a_by_k, m, c, n, a, lda, b, c + 1, add, y.p, c + 3);
     free(a);
     free(b);
     return y;
@@ -137,16 +137,16 @@ static struct written deep_dw(const struct kernels *k, int c, bool add, int vari
 
 /* ---- Winograd's transforms ---- */
 
-enum { INPUT, FILTER, TURNED_FILTER, OUTPUT, GRADIENT, FILTER_GRADIENT, TRANSFORMS };
+enum { INPUT, FILTER, ROTATED_FILTER, OUTPUT, GRADIENT, FILTER_GRADIENT, TRANSFORMS };
 
 static struct written transform(const struct kernels *k, int c, bool add, int variant)
 {
     static const int sizes[TRANSFORMS][2] = { { 6, 6 }, { 3, 6 }, { 3, 6 }, { 6, 4 }, { 4, 6 }, { 6, 3 } };
-    const bool strip = variant >= TRANSFORMS;
-    const struct winograd *w = strip ? &k->strips : &k->winograd;
+    const bool one_dimensional = variant >= TRANSFORMS;
+    const struct winograd *w = one_dimensional ? &k->winograd_1d : &k->winograd;
     variant %= TRANSFORMS;
     const int *size = sizes[variant], step = c + 1, plane = c + 2;
-    const int from = size[0] * (strip ? 1 : size[0]), to = size[1] * (strip ? 1 : size[1]);
+    const int from = size[0] * (one_dimensional ? 1 : size[0]), to = size[1] * (one_dimensional ? 1 : size[1]);
     const bool from_planes = size[0] == 6 && variant != INPUT;
     const ptrdiff_t in = from_planes ? plane : step, out = from_planes ? step : plane;
     const struct written y = { numbers(room(to, c, out), 3), room(to, c, out) };
@@ -155,7 +155,7 @@ static struct written transform(const struct kernels *k, int c, bool add, int va
     switch (variant) {
     case INPUT:           w->input(c, x, in, y.p, out);                       break;
     case FILTER:          w->filter(c, x, in, y.p, out);                      break;
-    case TURNED_FILTER:   w->filter(c, x + (from - 1) * in, -in, y.p, out);   break;
+    case ROTATED_FILTER:  w->filter(c, x + (from - 1) * in, -in, y.p, out);   break;
     case OUTPUT:          w->output(c, x, in, y.p, out);                      break;
     case GRADIENT:        w->gradient(c, x, in, y.p, out);                    break;
     case FILTER_GRADIENT: w->filter_gradient(c, x, in, y.p, out);             break;
@@ -171,7 +171,7 @@ static const struct kernel_case {
     struct written (*run)(const struct kernels *, int c, bool add, int variant);
     int variants;
 } cases[] = {
-    { "gemm_near", near, 10 },
+    { "gemm_unpacked", gemm, 10 },
     { "depthwise_row", deep, 9 },
     { "depthwise_dx_row", deep_dx, 9 },
     { "depthwise_dw_row", deep_dw, 9 },
@@ -211,7 +211,7 @@ static void test_against_plain_table(void **state)
     assert_int_equal(failed, 0);
 }
 
-/* ---- the error of convolution by tiles ---- */
+/* ---- the error of Winograd convolution ---- */
 
 enum { TILES = 12, CHANNELS_IN = 96, OUT = 32, PLANES = WINOGRAD_PLANES };
 
@@ -242,7 +242,7 @@ static void direct(const float *d, const float *w, double *y)
             }
 }
 
-static void by_tiles(const struct kernels *k, const float *d, const float *w, float *y)
+static void by_winograd(const struct kernels *k, const float *d, const float *w, float *y)
 {
     float *u = numbers(PLANES * CHANNELS_IN * OUT, 0), *v = numbers(PLANES * TILES * CHANNELS_IN, 0);
     float *m = numbers(PLANES * TILES * OUT, 0);
@@ -251,8 +251,8 @@ static void by_tiles(const struct kernels *k, const float *d, const float *w, fl
     for (int t = 0; t < TILES; t++)
         k->winograd.input(CHANNELS_IN, d + t * 36 * CHANNELS_IN, CHANNELS_IN, v + t * CHANNELS_IN, TILES * CHANNELS_IN);
     for (int e = 0; e < PLANES; e++)
-        k->gemm_near(false, TILES, OUT, CHANNELS_IN, v + e * TILES * CHANNELS_IN, CHANNELS_IN,
-                     u + e * CHANNELS_IN * OUT, OUT, false, m + e * TILES * OUT, OUT);
+        k->gemm_unpacked(false, TILES, OUT, CHANNELS_IN, v + e * TILES * CHANNELS_IN, CHANNELS_IN,
+                         u + e * CHANNELS_IN * OUT, OUT, false, m + e * TILES * OUT, OUT);
     for (int t = 0; t < TILES; t++)
         k->winograd.output(OUT, m + t * OUT, TILES * OUT, y + t * 16 * OUT, OUT);
     free(u);
@@ -260,7 +260,7 @@ static void by_tiles(const struct kernels *k, const float *d, const float *w, fl
     free(m);
 }
 
-/* dw[o][9][c] of d[tile][36][c] and dy[tile][16][o], its definition, and by tiles. */
+/* dw[o][9][c] of d[tile][36][c] and dy[tile][16][o], by definition and by Winograd. */
 static void direct_dw(const float *d, const float *dy, double *dw)
 {
     for (int o = 0; o < OUT; o++)
@@ -275,7 +275,7 @@ static void direct_dw(const float *d, const float *dy, double *dw)
             }
 }
 
-static void dw_by_tiles(const struct kernels *k, const float *d, const float *dy, float *dw)
+static void dw_by_winograd(const struct kernels *k, const float *d, const float *dy, float *dw)
 {
     float *v = numbers(PLANES * TILES * CHANNELS_IN, 0), *z = numbers(PLANES * TILES * OUT, 0);
     float *m = numbers(PLANES * OUT * CHANNELS_IN, 0);
@@ -284,7 +284,7 @@ static void dw_by_tiles(const struct kernels *k, const float *d, const float *dy
         k->winograd.gradient(OUT, dy + t * 16 * OUT, OUT, z + t * OUT, TILES * OUT);
     }
     for (int e = 0; e < PLANES; e++)
-        k->gemm_near(true, OUT, CHANNELS_IN, TILES, z + e * TILES * OUT, OUT, v + e * TILES * CHANNELS_IN,
+        k->gemm_unpacked(true, OUT, CHANNELS_IN, TILES, z + e * TILES * OUT, OUT, v + e * TILES * CHANNELS_IN,
                 CHANNELS_IN, false, m + e * OUT * CHANNELS_IN, CHANNELS_IN);
     for (int o = 0; o < OUT; o++)
         k->winograd.filter_gradient(CHANNELS_IN, m + o * CHANNELS_IN, OUT * CHANNELS_IN, dw + o * 9 * CHANNELS_IN,
@@ -295,7 +295,7 @@ static void dw_by_tiles(const struct kernels *k, const float *d, const float *dy
 }
 
 /* Measured: 2e-6 of the largest output, 1e-6 of the largest gradient of a filter. */
-static void test_error_of_tiles(void **state)
+static void test_error_of_winograd(void **state)
 {
     const struct kernels *k = table_under_test();
     float *d = numbers(TILES * 36 * CHANNELS_IN, 1), *w = numbers(9 * CHANNELS_IN * OUT, 2);
@@ -306,8 +306,8 @@ static void test_error_of_tiles(void **state)
     (void)state;
     direct(d, w, want_y);
     direct_dw(d, dy, want_dw);
-    by_tiles(k, d, w, y);
-    dw_by_tiles(k, d, dy, dw);
+    by_winograd(k, d, w, y);
+    dw_by_winograd(k, d, dy, dw);
     const double forward = error_of(y, want_y, TILES * 16 * OUT);
     const double backward = error_of(dw, want_dw, 9 * OUT * CHANNELS_IN);
     printf("%s: error %.2g of the largest output, %.2g of the largest gradient\n", k->name, forward, backward);
@@ -325,7 +325,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_plain_table),
-        cmocka_unit_test(test_error_of_tiles),
+        cmocka_unit_test(test_error_of_winograd),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,15 +33,15 @@ static struct depthwise window(int c)
                                .out_h = PIXELS / 2 + 1, .out_w = PIXELS / 2 + 1, .ldy = c + 5 };
 }
 
-static void store_rows(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+static void copy_rows(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
-    k->store_rows(PIXELS, c, in->a, LD, add, out->y, c + 1);
+    k->copy_rows(PIXELS, c, in->a, LD, add, out->y, c + 1);
 }
 
 static void shuffle_rows(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
     k->interleave(PIXELS, c, in->a, c + 3, in->b, c + 2, out->z, 2 * c + 1);
-    k->every_second(PIXELS, c, in->a, LD, add, out->y, c + 3);
+    k->deinterleave(PIXELS, c, in->a, LD, add, out->y, c + 3);
 }
 
 static void activations(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
@@ -118,7 +118,7 @@ static void softmax(const struct kernels *k, int c, bool add, const struct input
     k->softmax(3, c, 0.7f, out->z, out->z);
 }
 
-static void finite_numbers(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+static void all_finite(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
     float x[CHANNELS];
     for (int i = 0; i < c; i++) {
@@ -189,26 +189,26 @@ static void steps(const struct kernels *k, int c, bool add, const struct inputs 
         v[i] = fabsf(v[i]);
     k->adam(&adam, c, in->a, m, v, p);
     k->sgd(&sgd, c, in->b, out->z, out->z + LD);
-    k->approach(c, 0.25f, in->a + LD, out->z + 2 * LD);
-    out->z[3 * LD] = (float)k->squares(c, in->a);
+    k->ema_update(c, 0.25f, in->a + LD, out->z + 2 * LD);
+    out->z[3 * LD] = (float)k->sum_of_squares(c, in->a);
 }
 
 static const struct kernel_case {
     const char *name;
     void (*run)(const struct kernels *, int c, bool add, const struct inputs *, struct outputs *);
 } cases[] = {
-    { "store_rows", store_rows },
-    { "interleave, every_second", shuffle_rows },
+    { "copy_rows", copy_rows },
+    { "interleave, deinterleave", shuffle_rows },
     { "activate, activate_grad", activations },
     { "moments, norm_sums, norm_dx", normalisation },
     { "max_pool_row, max_pool_dx_row", max_pool },
     { "upsample_row, upsample_dx_row", upsample },
     { "focal", focal },
     { "softmax, softmax_double", softmax },
-    { "finite, largest", finite_numbers },
+    { "finite, largest", all_finite },
     { "overlaps, list_overlaps", overlaps },
     { "costs, list_costs", costs },
-    { "squares, adam, sgd, approach", steps },
+    { "sum_of_squares, adam, sgd, ema_update", steps },
     {0} };
 
 static bool same(const float *got, const float *want, const char *isa, const char *name, int c, bool add)

@@ -21,11 +21,11 @@ static struct images batch(int n, int h, int w)
 static double learn(struct learner *l, struct images in, int epoch, bool accumulate)
 {
     struct losses losses;
-    struct plan *plan;
+    struct cached_graph *cached;
     struct error err = {0};
-    if (!learner_forward(l, &in, epoch, &losses, &plan, &err))
+    if (!learner_forward(l, &in, epoch, &losses, &cached, &err))
         fail_msg("%d x %d x %d: %s", in.n, in.h, in.w, err.text);
-    graph_backward(&plan->graph, accumulate);
+    graph_backward(&cached->graph, accumulate);
     return losses_total(&losses);
 }
 
@@ -36,7 +36,7 @@ static void open_learner(struct learner *l, struct fixture *f, int threads)
         fail_msg("%s", err.text);
 }
 
-/* More sizes than plans are kept for, small and large in turn, then the first of them again; both kinds of epochs. */
+/* More sizes than the cache holds, small and large alternating, then the first again; both kinds of epochs. */
 static void test_sizes_in_turn(void **state)
 {
     struct fixture f, g;
@@ -59,7 +59,7 @@ static void test_sizes_in_turn(void **state)
         learner_free(&fresh);
         close_model(&g);
     }
-    assert_int_equal(turn.plans.count, PLANS);
+    assert_int_equal(turn.cache.count, GRAPH_CACHE_SIZE);
     learner_free(&turn);
     close_model(&f);
 }
@@ -131,13 +131,13 @@ static void test_blame(void **state)
         struct fixture f;
         struct learner l;
         struct losses losses;
-        struct plan *plan;
+        struct cached_graph *cached;
         struct error err = {0};
         const struct images in = batch(1, 64, 64);
         open_model(&f, freeze[i]);
         open_learner(&l, &f, 1);
         *param(&f, "fpn.reduce_layers.1.conv.weight") = INFINITY;
-        assert_false(learner_forward(&l, &in, 0, &losses, &plan, &err));
+        assert_false(learner_forward(&l, &in, 0, &losses, &cached, &err));
         if (!strstr(err.text, " fpn.reduce_layers.1.conv"))
             fail_msg("%s", err.text);
         learner_free(&l);

@@ -78,8 +78,8 @@ static void check(const struct merging *c)
     for (int i = 0; i < IMAGES; i++)
         if (c->merges ? !(all.off[i] > 0 && all.off[i] < 1e-4) : all.off[i] != 0)
             fail_msg("%s: outputs of image %d are %g off", c->config, i, all.off[i]);
-    assert_int_equal(with_name(&d.plans.model->params, "rbr_reparam.weight"), c->merges);
-    assert_int_equal(with_name(&d.plans.model->params, "rbr_1x1"), 0);
+    assert_int_equal(with_name(&d.cache.model->params, "rbr_reparam.weight"), c->merges);
+    assert_int_equal(with_name(&d.cache.model->params, "rbr_1x1"), 0);
     free(average);
     detector_free(&d);
     graph_free(&g);
@@ -106,7 +106,7 @@ static void test_what_cannot_merge_stays(void **state)
     open_model(&f, groups);
     assert_false(f.model.branches);
     assert_true(detector_init(&d, &f.model, f.model.params.value, 1, &err));
-    assert_ptr_equal(d.plans.model, &f.model);
+    assert_ptr_equal(d.cache.model, &f.model);
     detector_free(&d);
     close_model(&f);
 }

@@ -207,7 +207,7 @@ static double want_sum_taps(const struct trial *t, ptrdiff_t pixel, int c)
 #define LEVELS_OF(N, C)  { .n = N, .h = 19, .w = 1, .c = C, .lv = { 3, { 3, 2, 1 }, { 5, 1, 2 } } }
 #define NORM(...)        .attr.norm = { .eps = 1e-3, .momentum = 0.1, __VA_ARGS__ }
 #define CONV(STRIDE, PAD, GROUPS) .attr.conv = { STRIDE, PAD, GROUPS, false }
-#define UNIT(PAD)                 .attr.conv = { 1, PAD, 1, false, .pieces = 3 }
+#define UNIT(PAD)                 .attr.conv = { 1, PAD, 1, false, .bf16_terms = 3 }
 
 static const struct op_case cases[] = {
     { &op_act, 1e-8, { MAP(1, 1, 1, 1) }, .attr.act = { ACT_NONE, 0 }, .want = want_act },
@@ -222,22 +222,22 @@ static const struct op_case cases[] = {
     { &op_act, 1e-8, { MAP(1, 2, 35, 130) }, .attr.act = { ACT_GELU, 0 }, .want = want_act },    /* two chunks */
 
     { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise },
-    { &op_materialise, 1e-8, { MAP(1, 1, 1, 1) }, .want = want_materialise, .pending = 1 },
-    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .pending = 1, .act = ACT_LEAKY_RELU },
-    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .pending = 1, .act = ACT_RELU },
-    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .pending = 1, .act = ACT_RELU6 },
-    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .pending = 1, .act = ACT_HARD_SWISH },
-    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .pending = 1, .act = ACT_HARD_SIGMOID },
-    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .pending = 1, .act = ACT_SIGMOID },
-    { &op_materialise, 1e-8, { LEVELS_OF(2, 3) }, .want = want_materialise, .pending = 1, .act = ACT_SILU,
+    { &op_materialise, 1e-8, { MAP(1, 1, 1, 1) }, .want = want_materialise, .deferred = 1 },
+    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .deferred = 1, .act = ACT_LEAKY_RELU },
+    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .deferred = 1, .act = ACT_RELU },
+    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .deferred = 1, .act = ACT_RELU6 },
+    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .deferred = 1, .act = ACT_HARD_SWISH },
+    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .deferred = 1, .act = ACT_HARD_SIGMOID },
+    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .deferred = 1, .act = ACT_SIGMOID },
+    { &op_materialise, 1e-8, { LEVELS_OF(2, 3) }, .want = want_materialise, .deferred = 1, .act = ACT_SILU,
       .per_image = true },
-    { &op_materialise, 1e-8, { MAP(3, 5, 9, 130) }, .want = want_materialise, .pending = 1, .act = ACT_GELU,
+    { &op_materialise, 1e-8, { MAP(3, 5, 9, 130) }, .want = want_materialise, .deferred = 1, .act = ACT_GELU,
       .per_image = true },                                              /* chunks that end within an image */
 
     { &op_add, 1e-8, { MAP(1, 1, 1, 1), MAP(1, 1, 1, 1) }, .want = want_add },
-    { &op_add, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_add, .pending = 1, .act = ACT_LEAKY_RELU },
-    { &op_add, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_add, .pending = 2, .act = ACT_SILU },
-    { &op_add, 1e-8, { LEVELS_OF(2, 3), LEVELS_OF(2, 3) }, .want = want_add, .pending = 3, .act = ACT_RELU,
+    { &op_add, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_add, .deferred = 1, .act = ACT_LEAKY_RELU },
+    { &op_add, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_add, .deferred = 2, .act = ACT_SILU },
+    { &op_add, 1e-8, { LEVELS_OF(2, 3), LEVELS_OF(2, 3) }, .want = want_add, .deferred = 3, .act = ACT_RELU,
       .per_image = true },
 
     { &op_mul, 1e-8, { MAP(1, 1, 1, 1), MAP(1, 1, 1, 1) }, .want = want_mul },
@@ -257,13 +257,13 @@ static const struct op_case cases[] = {
 
     { &op_drop_path, 1e-8, { MAP(1, 1, 1, 1) }, .attr.drop = { 0 }, .want = want_drop_path },
     { &op_drop_path, 1e-8, { MAP(9, 3, 5, 2) }, .attr.drop = { 0.4 }, .want = want_drop_path },
-    { &op_drop_path, 1e-8, { MAP(9, 3, 5, 2) }, .attr.drop = { 0.7 }, .want = want_drop_path, .pending = 1,
+    { &op_drop_path, 1e-8, { MAP(9, 3, 5, 2) }, .attr.drop = { 0.7 }, .want = want_drop_path, .deferred = 1,
       .act = ACT_SILU, .per_image = true },
 
     { &op_shuffle, 1e-8, { MAP(1, 1, 1, 1), MAP(1, 1, 1, 1) }, .want = want_shuffle },
-    { &op_shuffle, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_shuffle, .pending = 2, .act = ACT_RELU },
-    { &op_shuffle, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_shuffle, .pending = 3, .act = ACT_SILU },
-    { &op_shuffle, 1e-8, { LEVELS_OF(2, 3), LEVELS_OF(2, 3) }, .want = want_shuffle, .pending = 1, .act = ACT_GELU,
+    { &op_shuffle, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_shuffle, .deferred = 2, .act = ACT_RELU },
+    { &op_shuffle, 1e-8, { MAP(2, 3, 5, 7), MAP(2, 3, 5, 7) }, .want = want_shuffle, .deferred = 3, .act = ACT_SILU },
+    { &op_shuffle, 1e-8, { LEVELS_OF(2, 3), LEVELS_OF(2, 3) }, .want = want_shuffle, .deferred = 1, .act = ACT_GELU,
       .per_image = true },
 
     { &op_concat, 1e-8, { MAP(1, 1, 1, 1), MAP(1, 1, 1, 1) }, .want = want_concat },
@@ -281,9 +281,9 @@ static const struct op_case cases[] = {
 
     { &op_max_pool, 1e-8, { MAP(1, 1, 1, 1) }, .attr.pool = { 3, 2, 1 }, .want = want_pool },
     { &op_max_pool, 1e-8, { MAP(2, 7, 6, 5) }, .attr.pool = { 3, 2, 1 }, .want = want_pool },
-    { &op_max_pool, 1e-8, { MAP(2, 7, 6, 5) }, .attr.pool = { 3, 2, 1 }, .want = want_pool, .pending = 1,
+    { &op_max_pool, 1e-8, { MAP(2, 7, 6, 5) }, .attr.pool = { 3, 2, 1 }, .want = want_pool, .deferred = 1,
       .act = ACT_LEAKY_RELU },
-    { &op_max_pool, 1e-8, { MAP(2, 7, 6, 5) }, .attr.pool = { 3, 2, 1 }, .want = want_pool, .pending = 1,
+    { &op_max_pool, 1e-8, { MAP(2, 7, 6, 5) }, .attr.pool = { 3, 2, 1 }, .want = want_pool, .deferred = 1,
       .act = ACT_RELU, .per_image = true },
     { &op_max_pool, 1e-8, { MAP(1, 7, 6, 3) }, .attr.pool = { 5, 1, 2 }, .want = want_pool },
     { &op_max_pool, 1e-8, { MAP(1, 5, 8, 3) }, .attr.pool = { 2, 3, 0 }, .want = want_pool },  /* not all read */
@@ -293,16 +293,16 @@ static const struct op_case cases[] = {
     { &op_avg_pool, 1e-8, { MAP(1, 5, 8, 3) }, .attr.pool = { 2, 3, 0 }, .want = want_pool },
 
     { &op_global_pool, 1e-8, { MAP(1, 1, 1, 1) }, .want = want_global_pool },
-    { &op_global_pool, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_global_pool, .pending = 1, .act = ACT_SILU },
-    { &op_global_pool, 1e-8, { MAP(2, 9, 8, 130) }, .want = want_global_pool, .pending = 1, .act = ACT_RELU,
+    { &op_global_pool, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_global_pool, .deferred = 1, .act = ACT_SILU },
+    { &op_global_pool, 1e-8, { MAP(2, 9, 8, 130) }, .want = want_global_pool, .deferred = 1, .act = ACT_RELU,
       .per_image = true },
 
     { &op_upsample2x, 1e-8, { MAP(1, 1, 1, 1) }, .want = want_upsample },
     { &op_upsample2x, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_upsample },
-    { &op_upsample2x, 1e-8, { MAP(2, 1, 4, 2) }, .want = want_upsample, .pending = 1, .act = ACT_LEAKY_RELU,
+    { &op_upsample2x, 1e-8, { MAP(2, 1, 4, 2) }, .want = want_upsample, .deferred = 1, .act = ACT_LEAKY_RELU,
       .per_image = true },
     { &op_nearest2x, 1e-8, { MAP(1, 1, 1, 1) }, .want = want_nearest },
-    { &op_nearest2x, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_nearest, .pending = 1, .act = ACT_LEAKY_RELU },
+    { &op_nearest2x, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_nearest, .deferred = 1, .act = ACT_LEAKY_RELU },
 
     { &op_norm, 1e-7, { MAP(2, 3, 5, 7), VECTORS(7) }, NORM(.training = true), .want = want_norm, .idle = 0x18 },
     { &op_norm, 1e-7, { MAP(2, 3, 5, 7), VECTORS(7) },
@@ -329,43 +329,43 @@ static const struct op_case cases[] = {
     { &op_conv, 1e-8, { MAP(2, 3, 5, 7), MAP(4, 1, 1, 7), VECTOR(4) }, CONV(1, 0, 1), .want = want_conv, .dense = 6 },
     { &op_conv, 1e-8, { MAP(2, 7, 6, 3), MAP(5, 3, 3, 3) }, CONV(2, 1, 1), .want = want_conv, .dense = 6 },
     { &op_conv, 1e-8, { MAP(2, 5, 7, 3), MAP(5, 3, 3, 3), VECTOR(5) }, CONV(1, 1, 1), .want = want_conv, .dense = 6,
-      .pending = 1, .act = ACT_LEAKY_RELU },
+      .deferred = 1, .act = ACT_LEAKY_RELU },
     { &op_conv, 1e-8, { MAP(1, 5, 4, 3), MAP(2, 5, 5, 3) }, CONV(2, 2, 1), .want = want_conv, .dense = 6 },
     { &op_conv, 1e-8, { MAP(1, 2, 2, 3), MAP(2, 5, 5, 3) }, CONV(1, 2, 1), .want = want_conv, .dense = 6 },
     { &op_conv, 1e-8, { MAP(2, 5, 4, 6), MAP(4, 3, 3, 3), VECTOR(4) }, CONV(2, 1, 2), .want = want_conv, .dense = 6,
-      .pending = 1, .act = ACT_SILU, .per_image = true },
+      .deferred = 1, .act = ACT_SILU, .per_image = true },
     { &op_conv, 1e-8, { MAP(1, 1, 1, 1), MAP(1, 3, 3, 1) }, CONV(1, 1, 1), .want = want_conv, .dense = 6 },
     { &op_conv, 1e-8, { MAP(2, 7, 5, 6), MAP(6, 3, 3, 1) }, CONV(1, 1, 6), .want = want_conv, .dense = 6 },
     { &op_conv, 1e-8, { MAP(2, 7, 6, 5), MAP(5, 3, 3, 1), VECTOR(5) }, CONV(2, 1, 5), .want = want_conv, .dense = 6,
-      .pending = 1, .act = ACT_LEAKY_RELU },
+      .deferred = 1, .act = ACT_LEAKY_RELU },
     { &op_conv, 1e-8, { MAP(1, 7, 9, 5), MAP(5, 5, 5, 1) }, CONV(1, 2, 5), .want = want_conv, .dense = 6 },
     { &op_conv, 1e-8, { MAP(1, 7, 9, 3), MAP(6, 3, 3, 1) }, CONV(1, 1, 3), .want = want_conv, .dense = 6 },
     { &op_conv, 1e-8, { LEVELS_OF(2, 3), MAP(4, 3, 3, 3), VECTOR(4) }, CONV(1, 1, 1), .want = want_conv, .dense = 6,
-      .pending = 1, .act = ACT_RELU, .per_image = true },
+      .deferred = 1, .act = ACT_RELU, .per_image = true },
     { &op_conv, 1e-8, { LEVELS_OF(2, 3), MAP(3, 5, 5, 1) }, CONV(1, 2, 3), .want = want_conv, .dense = 6 },
     { &op_conv, 1e-8, { LEVELS_OF(2, 3), MAP(4, 1, 1, 3) }, CONV(1, 0, 1), .want = want_conv, .dense = 6 },
 
-    /* Winograd: from 16 channels and outputs on.  One pixel, whole tiles, cut tiles, several chunks of tiles.  Its
+    /* Winograd: from 16 channels and outputs on.  One pixel, whole tiles, clipped tiles, several bands.  Its
      * transforms magnify rounding, which the difference quotients show. */
     { &op_conv, 1e-7, { MAP(1, 1, 1, 16), MAP(16, 3, 3, 16) }, CONV(1, 1, 1), .want = want_conv, .dense = 6 },
     { &op_conv, 1e-7, { MAP(1, 4, 8, 16), MAP(17, 3, 3, 16), VECTOR(17) }, CONV(1, 1, 1), .want = want_conv,
       .dense = 6 },
     { &op_conv, 1e-7, { MAP(2, 7, 5, 17), MAP(16, 3, 3, 17) }, CONV(1, 1, 1), .want = want_conv, .dense = 6,
-      .pending = 1, .act = ACT_LEAKY_RELU },
+      .deferred = 1, .act = ACT_LEAKY_RELU },
     { &op_conv, 1e-7, { LEVELS_OF(2, 16), MAP(19, 3, 3, 16), VECTOR(19) }, CONV(1, 1, 1), .want = want_conv,
-      .dense = 6, .pending = 1, .act = ACT_SILU, .per_image = true },
+      .dense = 6, .deferred = 1, .act = ACT_SILU, .per_image = true },
     { &op_conv, 1e-7, { MAP(1, 31, 33, 16), MAP(16, 3, 3, 16) }, CONV(1, 1, 1), .want = want_conv, .dense = 6,
-      .pending = 1, .act = ACT_SILU },
+      .deferred = 1, .act = ACT_SILU },
     { &op_conv, 1e-8, { MAP(2, 7, 5, 16), MAP(16, 3, 3, 16), VECTOR(16) }, .attr.conv = { 1, 1, 1, true },
       .want = want_conv, .dense = 6 },                                  /* direct */
 
-    /* On a matrix unit, where the table under test has one: 1x1, 5x5, strips of rows. */
+    /* On a matrix unit, where the table under test has one: 1x1, 5x5, 1-D Winograd. */
     { &op_conv, 1e-8, { MAP(2, 7, 5, 17), MAP(20, 1, 1, 17), VECTOR(20) }, UNIT(0), .want = want_conv, .dense = 6,
-      .with_unit = true, .pending = 1, .act = ACT_LEAKY_RELU },
+      .with_unit = true, .deferred = 1, .act = ACT_LEAKY_RELU },
     { &op_conv, 1e-8, { LEVELS_OF(2, 16), MAP(17, 5, 5, 16) }, UNIT(2), .want = want_conv, .dense = 6,
       .with_unit = true },
     { &op_conv, 1e-7, { MAP(1, 9, 13, 32), MAP(33, 3, 3, 32), VECTOR(33) }, UNIT(1), .want = want_conv, .dense = 6,
-      .with_unit = true, .pending = 1, .act = ACT_SILU },
+      .with_unit = true, .deferred = 1, .act = ACT_SILU },
     {0} };
 
 static void test_cases(void **state)

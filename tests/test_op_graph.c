@@ -1,7 +1,7 @@
 /* tests/test_op_graph.c -- small graphs, in double, whose values and gradients share memory in every way that layout
- * knows: slots of concats and stacks, halves of splits, pending normalisations.  Gradients of all parameters against
+ * knows: slots of concats and stacks, halves of splits, deferred normalisations.  Gradients of all parameters against
  * central differences; the same bits for planned and separate memory and for any number of threads; the same numbers,
- * but for rounding, with nothing pending.  A new graph is a function and a row. */
+ * but for rounding, with nothing deferred.  A new graph is a function and a row. */
 #include "base/random.h"
 #include "layers.h"
 #include "seed.h"
@@ -64,7 +64,7 @@ static void halves_overlap(struct builder *b, value in)
     graph_output(b, "y", add(b, y, channels(b, x, 2, 5)));
 }
 
-static void half_of_pending(struct builder *b, value in)
+static void half_of_deferred(struct builder *b, value in)
 {
     graph_output(b, "y", conv(b, "y", channels(b, soft(b, "x", in, 4), 1, 3), 2, 1));
 }
@@ -105,7 +105,7 @@ static void half_of_concat(struct builder *b, value in)
     graph_output(b, "z", conv(b, "z", channels(b, concat(b, x, y), 1, 3), 2, 1));
 }
 
-static void pending_read_by_all(struct builder *b, value in)
+static void deferred_read_by_all(struct builder *b, value in)
 {
     const value x = soft(b, "x", in, 2), y = soft(b, "y", in, 3), z = norm(b, "z", conv(b, "zz", in, 2, 1), ACT_NONE);
     const value alike = concat(b, x, y), unlike = concat(b, x, z), sum = add(b, x, z);
@@ -129,7 +129,7 @@ static void raw_read_elsewhere(struct builder *b, value in)
     graph_output(b, "given", conv(b, "g", given, 2, 1));
 }
 
-static void pending_concat_of_concat(struct builder *b, value in)
+static void deferred_concat_of_concat(struct builder *b, value in)
 {
     const value x = soft(b, "x", in, 1), y = soft(b, "y", in, 2), z = soft(b, "z", in, 1);
     const value inner = concat(b, x, y), outer = concat(b, z, inner);
@@ -189,14 +189,14 @@ static const struct graph_case {
     { "one half of a split is read", one_half_used },
     { "one half and the whole are read", one_half_and_whole },
     { "parts of a split overlap", halves_overlap },
-    { "a part of a pending value is read", half_of_pending },
+    { "a part of a deferred value is read", half_of_deferred },
     { "shuffle units", shuffle_units },
     { "concats of concats", nested_concats },
     { "a value is concatenated with itself", concat_of_itself },
     { "a part across the slots of a concat", half_of_concat },
     { "a raw value is read beside its normalisations", raw_read_elsewhere },
-    { "a pending value is read in every way", pending_read_by_all },
-    { "pending concats of concats", pending_concat_of_concat },
+    { "a deferred value is read in every way", deferred_read_by_all },
+    { "deferred concats of concats", deferred_concat_of_concat },
     { "a normalised value is an output", normalised_output },
     { "an output is read and concatenated", output_read_elsewhere },
     { "levels of a stack", levels_of_stack },
@@ -242,7 +242,7 @@ static void open_net(struct net *net, const struct graph_case *row, const struct
     graph_free(&net->graph);
     if (!params_layout(&net->params, NULL, 0, &err))
         fail_msg("%s", err.text);
-    params_start(&net->params, seed());
+    params_init(&net->params, seed());
     build(net, row, v);
     net->gradient = calloc((size_t)net->params.trained, sizeof *net->gradient);
     const struct binding to = { .params = &net->params, .values = net->params.value, .gradients = net->gradient,
@@ -327,7 +327,7 @@ static bool check_slopes(const struct graph_case *row, struct net *net, const re
     return true;
 }
 
-/* Against the first variant: the same bits, or, where nothing is pending, the same but for rounding. */
+/* Against the first variant: the same bits, or, where nothing is deferred, the same up to rounding. */
 static bool check_variant(const struct graph_case *row, const struct variant *v, double loss, const struct net *first)
 {
     struct net net;
@@ -472,10 +472,10 @@ static void test_blame(void **state)
     open_net(&net, &cases[1], &(struct variant){ .threads = 1 });
     forward(&net);
     fill(graph_view(&net.graph, 0), 1);
-    assert_null(graph_blame(&net.graph, 0));
+    assert_null(graph_find_nonfinite(&net.graph, 0));
     net.params.value[net.params.list[params_find(&net.params, "after.weight")].offset] = INFINITY;
     fill(graph_view(&net.graph, 0), 1);
-    assert_string_equal(graph_blame(&net.graph, 0), "after");
+    assert_string_equal(graph_find_nonfinite(&net.graph, 0), "after");
     assert_true(graph_macs(&net.graph) > 0);
     close_net(&net);
 }

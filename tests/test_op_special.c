@@ -47,7 +47,7 @@ static void test_gradient_in_place(void **state)
             struct buffer dy = buffer_like(t->call.dy[0]);
             buffer_copy(dy, t->dy);
             row->op->backward(&t->call);
-            assert_memory_equal(apart.p, t->dy.p, (size_t)apart.numbers * sizeof(real));
+            assert_memory_equal(apart.p, t->dy.p, (size_t)apart.elements * sizeof(real));
             buffer_copy(t->dy, dy);
             free(dy.p);
         }
@@ -70,7 +70,7 @@ static void test_operands_in_output(void **state)
         trial_forward(t);
         buffer_copy(want, t->y);
         for (int i = 0; i < 2; i++) {           /* the last operand is still elsewhere */
-            struct slice slice;
+            struct tensor_slice slice;
             assert_true(row->op->operand_in_output(&t->node, i, &slice));
             const ptrdiff_t offset = slice.pixel * t->call.y[0].ld + slice.channel;
             t->call.x[i].p = t->call.y[0].p + offset;
@@ -80,10 +80,10 @@ static void test_operands_in_output(void **state)
             t->call.add[i] = true;
         }
         trial_forward(t);
-        assert_memory_equal(want.p, t->y.p, (size_t)want.numbers * sizeof(real));
+        assert_memory_equal(want.p, t->y.p, (size_t)want.elements * sizeof(real));
         buffer_copy(want, t->dy);
         row->op->backward(&t->call);
-        assert_memory_equal(want.p, t->dy.p, (size_t)want.numbers * sizeof(real));
+        assert_memory_equal(want.p, t->dy.p, (size_t)want.elements * sizeof(real));
         free(want.p);
         trial_free(t);
     }
@@ -131,8 +131,8 @@ static void test_running_statistics(void **state)
     trial_forward(t);
     assert_near(t->call.x[3].p[0], 0.9 * 10 + 0.1 * 3, 1e-12);
     assert_near(t->call.x[4].p[0], 0.9 * 20 + 0.1 * 14 / 3, 1e-12);
-    assert_near(t->call.ly[0].scale[0], 2 / sqrt(14.0 / 4 + 1e-3), 1e-12);
-    assert_near(t->call.ly[0].shift[0], 5 - 3 * 2 / sqrt(14.0 / 4 + 1e-3), 1e-12);
+    assert_near(t->call.y_deferred[0].scale[0], 2 / sqrt(14.0 / 4 + 1e-3), 1e-12);
+    assert_near(t->call.y_deferred[0].shift[0], 5 - 3 * 2 / sqrt(14.0 / 4 + 1e-3), 1e-12);
     trial_free(t);
 }
 
@@ -199,7 +199,7 @@ static void test_refusals(void **state)
     }
 }
 
-/* A norm of constants that ends a convolution has the bits of one behind it. */
+/* A folded norm has the bits of a separate one. */
 static void test_norm_within_convolution(void **state)
 {
     static const struct op_case rows[] = {
@@ -218,7 +218,7 @@ static void test_norm_within_convolution(void **state)
     trial_forward(conv);
     trial_forward(norm);
     for (ptrdiff_t e = 0; e < pixels(y) * y.c; e++)
-        assert_true(both->y.p[place(y, e)] == value_at(y, norm->call.ly[0], e / y.c, (int)(e % y.c)));
+        assert_true(both->y.p[place(y, e)] == value_at(y, norm->call.y_deferred[0], e / y.c, (int)(e % y.c)));
     trial_free(both);
     trial_free(conv);
     trial_free(norm);

@@ -32,7 +32,7 @@ static double kept(const struct trial *t, ptrdiff_t chunk, ptrdiff_t place_in_ch
     return random_unit(&random) < 1 - rate ? 1 / (1 - rate) : 0;
 }
 
-/* A chunk is 8192 numbers of whole pixels, but 64 pixels at least. */
+/* A chunk has about 8192 elements, but at least 64 pixels. */
 static double want_dropout(const struct trial *t, ptrdiff_t pixel, int c)
 {
     const struct view x = t->call.x[0];
@@ -135,7 +135,7 @@ static void test_refusals(void **state)
     }
 }
 
-/* Of many numbers about rate are dropped, and others for another key. */
+/* A fraction of about `rate` of the elements is dropped, other elements for another key. */
 static void test_dropout_is_random(void **state)
 {
     static const struct op_case row = { &op_dropout, .x = { MAP(1, 50, 50, 40) }, .attr.drop = { 0.1 } };

@@ -73,21 +73,21 @@ static struct images batch(void)
     return (struct images){ picture, 2, HEIGHT, WIDTH, truth };
 }
 
-static struct plan *step(struct learner *l, double *loss)
+static struct cached_graph *step(struct learner *l, double *loss)
 {
     const struct images in = batch();
     struct losses losses;
-    struct plan *plan;
+    struct cached_graph *cached;
     struct error err = {0};
     double norm;
     optimizer_rate(&l->optimizer);
-    if (!learner_forward(l, &in, 0, &losses, &plan, &err))
+    if (!learner_forward(l, &in, 0, &losses, &cached, &err))
         fail_msg("%s", err.text);
-    graph_backward(&plan->graph, false);
+    graph_backward(&cached->graph, false);
     if (!learner_update(l, &norm, &err))
         fail_msg("%s", err.text);
     *loss = losses_total(&losses);
-    return plan;
+    return cached;
 }
 
 static void train(const struct detector_case *row, int threads, double loss[STEPS])

@@ -25,7 +25,7 @@ static int random_items(struct random *r, struct item *items)
     for (int i = 0; i < count; i++) {
         const int from = random_below(r, times), length = random_below(r, times);
         items[i] = (struct item){ .size = (size_t)random_below(r, 1 << random_below(r, 21)), .from = from,
-                                  .to = from + length, .place = SIZE_MAX };
+                                  .to = from + length, .offset = SIZE_MAX };
         if (random_below(r, 10) == 0)
             items[i].to = from - 1 - length;
     }
@@ -63,12 +63,12 @@ static const char *fault(const struct item *items, int count, size_t block, size
         const struct item *a = &items[i];
         if (a->from > a->to)
             continue;
-        if (a->place % PLAN_ALIGN || a->place > block || a->size > block - a->place)
+        if (a->offset % PLAN_ALIGN || a->offset > block || a->size > block - a->offset)
             return "an item is not aligned, or not within the block";
-        end = a->place + whole(a->size) > end ? a->place + whole(a->size) : end;
+        end = a->offset + whole(a->size) > end ? a->offset + whole(a->size) : end;
         for (int j = 0; j < i; j++)
-            if (share_a_time(a, &items[j]) && a->place < items[j].place + items[j].size
-                && items[j].place < a->place + a->size)
+            if (share_a_time(a, &items[j]) && a->offset < items[j].offset + items[j].size
+                && items[j].offset < a->offset + a->size)
                 return "two items share a time and a byte";
     }
     return end != block || block < bound ? "the block is not the end of the last item" : NULL;

@@ -63,7 +63,7 @@ static void make_params(struct params *params)
         params->list[i].used = t->used;
     }
     assert_true(params_layout(params, NULL, 0, &err));
-    params_start(params, seed());
+    params_init(params, seed());
 }
 
 /* Normal gradients, of a size of their own in every step; none where nobody uses the parameter. */

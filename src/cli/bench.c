@@ -75,17 +75,17 @@ static bool detect(struct bench *b, struct error *err)
 static bool one_round(struct bench *b, struct error *err)
 {
     struct losses losses;
-    struct plan *plan;
+    struct cached_graph *cached;
     double norm, start;
     if (!b->train) {
         b->forward = b->optimizer = HUGE_VAL;
         return detect(b, err);
     }
     start = clock_seconds();
-    if (!learner_forward(&b->learner, &b->batch.images, 0, &losses, &plan, err))
+    if (!learner_forward(&b->learner, &b->batch.images, 0, &losses, &cached, err))
         return false;
     b->forward = clock_seconds() - start;
-    b->graph = &plan->graph;
+    b->graph = &cached->graph;
     graph_backward(b->graph, false);
     start = clock_seconds();
     const bool ok = learner_update(&b->learner, &norm, err);

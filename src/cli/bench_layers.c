@@ -70,7 +70,7 @@ static void probe_chunk(const void *job, int chunk)
     real c[PROBE_M * PROBE_N];
     (void)chunk;
     for (int i = 0; i < PROBE_CALLS; i++)
-        kernels->gemm_near(false, PROBE_M, PROBE_N, PROBE_K, a, PROBE_K, b, PROBE_N, i > 0, c, PROBE_N);
+        kernels->gemm_unpacked(false, PROBE_M, PROBE_N, PROBE_K, a, PROBE_K, b, PROBE_N, i > 0, c, PROBE_N);
 }
 
 /* The best of a few short moments: in a long one some other program would have its turn. */
@@ -110,8 +110,8 @@ static double bytes_of(const struct graph *g, value v)
     return (double)sizeof(real) * s.n * s.h * s.w * s.c;
 }
 
-/* Reads of operands and writes of the result; what of either lives in the other's memory moves only if a norm, which
- * leaves its result pending there, reads it. */
+/* Reads of operands and writes of the result.  Operands and results that share memory are not moved, except that a norm
+ * with a deferred result reads its operand. */
 static double forward_bytes(const struct graph *g, const struct node *n)
 {
     const value result = n->result[0];
@@ -119,20 +119,20 @@ static double forward_bytes(const struct graph *g, const struct node *n)
     if (!n->op->forward)
         return 0;
     for (int k = 0; k < n->in; k++) {
-        const bool shared = g->values[n->operand[k]].here.root == g->values[result].here.root;
-        read += (shared && !n->op->pends) || (k == 0 && n->led[FORWARD]) ? 0 : bytes_of(g, n->operand[k]);
+        const bool shared = g->values[n->operand[k]].storage.root == g->values[result].storage.root;
+        read += (shared && !n->op->makes_deferred) || (k == 0 && n->fused[FORWARD]) ? 0 : bytes_of(g, n->operand[k]);
         write -= shared ? bytes_of(g, n->operand[k]) : 0;
     }
     return read + fmax(write, 0);
 }
 
-/* Reads of what the op keeps, or a norm that it leads, and of the result's gradient, writes of the operands'. */
+/* Reads of kept values (also of a fused norm) and of the result's gradient; writes of the operands' gradients. */
 static double backward_bytes(const struct graph *g, int i)
 {
     const struct node *n = &g->nodes[i];
     const value result = n->result[0];
-    const bool leads = g->behind[i] != NOWHERE && g->nodes[g->behind[i]].led[BACKWARD];
-    double moved = n->op->bwd_reads_y || leads ? bytes_of(g, result) : 0;
+    const bool fused = g->fused_norm[i] != NODE_NONE && g->nodes[g->fused_norm[i]].fused[BACKWARD];
+    double moved = n->op->bwd_reads_y || fused ? bytes_of(g, result) : 0;
     bool writes = false;
     for (int k = 0; k < n->in; k++) {
         const struct value_info *x = &g->values[n->operand[k]];

@@ -61,7 +61,7 @@ bool network_params(const struct network *net, struct params *params, struct err
     }
     if (!params_layout(params, NULL, 0, err))
         return false;
-    params_start(params, 0);
+    params_init(params, 0);
     for (int i = 0; i < net->weights.count; i++) {
         const int index = params_find(params, name_of("weight", i).s);
         if (index < 0)

@@ -58,22 +58,22 @@ static value add_value(struct builder *b, struct shape shape, int producer, int 
     if (b->error.exit
         || !grow_array(&g->values, g->value_count, &g->value_capacity, sizeof *g->values, &b->error))
         return VALUE_NONE;
-    const struct home root = { .parent = VALUE_NONE, .item = NOWHERE };
+    const struct storage_alias root = { .parent = VALUE_NONE, .item = ITEM_NONE };
     g->values[g->value_count] = (struct value_info){
         .shape = shape, .producer = producer, .param = param, .materialised = VALUE_NONE,
-        .here = root, .gradient = root, .again = NOWHERE };
+        .storage = root, .gradient = root, .recomputed = ITEM_NONE };
     return g->value_count++;
 }
 
-/* Every extent, twice one, the sum of OP_IN of them, the product with the bytes of a number fit: ops need not check. */
+/* Bounds every extent such that sums of OP_IN extents and sizes in bytes do not overflow: ops need not check. */
 static bool bounded(struct shape s)
 {
     const int largest = INT_MAX / OP_IN;
-    size_t numbers = sizeof(real);
-    return s.n > 0 && s.h > 0 && s.w > 0 && s.c > 0 && s.c <= largest && mul_size(numbers, (size_t)s.n, &numbers)
-        && mul_size(numbers, (size_t)s.h, &numbers) && mul_size(numbers, (size_t)s.w, &numbers)
-        && numbers / sizeof(real) <= (size_t)largest && mul_size(numbers, (size_t)s.c, &numbers)
-        && numbers <= PTRDIFF_MAX / 64;
+    size_t bytes = sizeof(real);
+    return s.n > 0 && s.h > 0 && s.w > 0 && s.c > 0 && s.c <= largest && mul_size(bytes, (size_t)s.n, &bytes)
+        && mul_size(bytes, (size_t)s.h, &bytes) && mul_size(bytes, (size_t)s.w, &bytes)
+        && bytes / sizeof(real) <= (size_t)largest && mul_size(bytes, (size_t)s.c, &bytes)
+        && bytes <= PTRDIFF_MAX / 64;
 }
 
 value graph_input(struct builder *b, struct shape shape)
@@ -103,31 +103,32 @@ void graph_output(struct builder *b, const char *name, value v)
     if (b->error.exit
         || !grow_array(&g->outputs, g->output_count, &g->output_capacity, sizeof *g->outputs, &b->error))
         return;
-    if (g->values[v].pending)
+    if (g->values[v].is_deferred)
         v = graph_node(b, &op_materialise, name, &v, 1, (union attr){0});
     g->outputs[g->output_count++] = (struct graph_output){ name, v };
     g->values[v].is_output = true;
 }
 
-static bool same_pending(const struct value_info *a, const struct value_info *b)
+static bool same_deferred(const struct value_info *a, const struct value_info *b)
 {
-    return a->pending && b->pending && a->lazy.act == b->lazy.act && !(a->lazy.slope != b->lazy.slope)
-        && a->lazy.ld == 0 && b->lazy.ld == 0;
+    return a->is_deferred && b->is_deferred && a->deferred.act == b->deferred.act
+        && !(a->deferred.slope != b->deferred.slope) && a->deferred.ld == 0 && b->deferred.ld == 0;
 }
 
-/* Pending operands stay so if the op takes them, or passes them on and all are alike. */
-static void settle_operands(struct builder *b, struct node *n, const value *operands)
+/* Deferred operands stay deferred if the op takes them, or passes them on and all have the same activation.  Others are
+ * materialised. */
+static void resolve_operands(struct builder *b, struct node *n, const value *operands)
 {
     const struct value_info *values = b->graph->values;
-    bool alike = n->op->passes_lazy && !b->unfused;
+    bool alike = n->op->passes_deferred && !b->unfused;
     for (int i = 0; i < n->in; i++)
-        alike = alike && same_pending(&values[operands[0]], &values[operands[i]]);
+        alike = alike && same_deferred(&values[operands[0]], &values[operands[i]]);
     if (n->in == 1)
-        alike = n->op->passes_lazy && !b->unfused && values[operands[0]].pending;
+        alike = n->op->passes_deferred && !b->unfused && values[operands[0]].is_deferred;
     for (int i = 0; i < n->in; i++) {
         value v = operands[i];
-        const bool takes = !b->unfused && (n->op->takes_lazy >> i & 1);
-        if (b->graph->values[v].pending && !takes && !alike && n->op != &op_materialise) {
+        const bool takes = !b->unfused && (n->op->takes_deferred >> i & 1);
+        if (b->graph->values[v].is_deferred && !takes && !alike && n->op != &op_materialise) {
             if (b->graph->values[v].materialised == VALUE_NONE) {
                 const value twin = graph_node(b, &op_materialise, "materialise", &v, 1, (union attr){0});
                 if (twin == VALUE_NONE)
@@ -141,22 +142,22 @@ static void settle_operands(struct builder *b, struct node *n, const value *oper
     }
 }
 
-/* What the output's numbers still lack. */
-static void settle_pending(struct builder *b, const struct node *n, struct value_info *y)
+/* Sets the deferred affine and activation of a node's output. */
+static void init_deferred(struct builder *b, const struct node *n, struct value_info *y)
 {
     struct graph *g = b->graph;
     const struct value_info *x = &g->values[n->operand[0]];
-    if (n->op->pends) {
+    if (n->op->makes_deferred) {
         const int vectors = n->op->vectors_per_image ? level_count(&y->shape.lv) * y->shape.n : 1;
-        y->pending = true;
-        y->lazy = (struct lazy){ .act = n->attr.norm.act, .slope = n->attr.norm.slope,
-                                 .ld = n->op->vectors_per_image ? y->shape.c : 0 };
+        y->is_deferred = true;
+        y->deferred = (struct deferred){ .act = n->attr.norm.act, .slope = n->attr.norm.slope,
+                                         .ld = n->op->vectors_per_image ? y->shape.c : 0 };
         y->vectors = g->vector_count;
         g->vector_count += (ptrdiff_t)vectors * y->shape.c;
-    } else if (n->op->passes_lazy && x->pending) {
-        struct slice slice = {0};
-        y->pending = true;
-        y->lazy = x->lazy;
+    } else if (n->op->passes_deferred && x->is_deferred) {
+        struct tensor_slice slice = {0};
+        y->is_deferred = true;
+        y->deferred = x->deferred;
         if (n->op->output_in_operand && n->op->output_in_operand(n, &slice))
             y->vectors = x->vectors + slice.channel;
         else {
@@ -176,7 +177,7 @@ value graph_node(struct builder *b, const struct op *op, const char *name, const
         builder_fail(b, "%s: %s of %d operands", name, op->name, count);
     if (b->error.exit)
         return VALUE_NONE;
-    settle_operands(b, &n, operands);
+    resolve_operands(b, &n, operands);
     if (b->error.exit)
         return VALUE_NONE;
     for (int i = 0; i < count; i++)
@@ -191,7 +192,7 @@ value graph_node(struct builder *b, const struct op *op, const char *name, const
     n.result[0] = y;
     for (int i = 0; i < count; i++)
         g->values[n.operand[i]].consumers++;
-    settle_pending(b, &n, &g->values[y]);
+    init_deferred(b, &n, &g->values[y]);
     snprintf(full, sizeof full, "%s%s", b->scope, name);
     n.name = new_text(full, &b->error);
     n.number = op->draws ? b->numbered++ : 0;

@@ -1,62 +1,62 @@
-/* graph/builder.h -- graphs are written as functions.  The builder keeps its first error, goes on doing nothing,
- * and graph_build returns it: code that builds has no ifs for errors. */
+/* graph/builder.h -- builds graphs by function calls.  After its first error the builder ignores further calls, and
+ * graph_build returns the error, so building code needs no error checks. */
 #ifndef GRAPH_BUILDER_H
 #define GRAPH_BUILDER_H
 #include "graph/graph.h"
 
-/* How the parameters of layers being built start.  Fan-in: inputs a group x kernel area; fan-out: outputs x area. */
+/* Initialisation of parameters.  Fan-in: inputs per group x kernel area; fan-out: outputs x kernel area. */
 struct layer_init {
     enum {
-        WEIGHTS_DEFAULT,                /* uniform within +-1 / sqrt(fan-in), biases too: PyTorch's own */
+        WEIGHTS_DEFAULT,                /* uniform within +-1 / sqrt(fan-in), biases too: PyTorch's default */
         WEIGHTS_KAIMING,                /* normal, deviation sqrt(2 / fan-out) (He et al. 2015) */
-        WEIGHTS_INPUTS,                 /* normal, deviation 1 / inputs a group */
+        WEIGHTS_INPUTS,                 /* normal, deviation 1 / inputs per group */
         WEIGHTS_NORMAL,                 /* normal, deviation `deviation` */
         WEIGHTS_XAVIER,                 /* uniform within +-sqrt(6 / (fan-in + fan-out)) (Glorot, Bengio 2010) */
     } weights;
-    double deviation, bias, norm_bias;  /* bias: of convolutions, but for WEIGHTS_DEFAULT */
+    double deviation, bias, norm_bias;  /* bias: of convolutions, except with WEIGHTS_DEFAULT */
 };
 
-enum { SCOPES = 16 };                   /* names within names, at most */
+enum { SCOPES = 16 };                   /* maximum nesting of names */
 
 struct builder {
     struct graph *graph;
-    struct params *params;              /* declared into, or looked up once they are laid out */
+    struct params *params;              /* declared here, or looked up once they are laid out */
     bool training;                      /* batch statistics, gradients of parameters */
-    bool explained;                     /* gradients of inputs; not with training */
-    bool unfused;                       /* nothing stays pending: the oracle of what does */
+    bool explained;                     /* gradients of inputs, for Grad-CAM; not with training */
+    bool unfused;                       /* no deferred values, no fused norms: reference for tests */
     bool direct;                        /* no Winograd */
-    int pieces;                         /* of a number in convolutions on a matrix unit (kernel/tiles.h), or 0 */
-    bool finishing;                     /* norms of constants are a part of the convolution before them */
-    bool halving;                       /* what is shuffled and then split is shuffled half by half */
+    int bf16_terms;                     /* in convolutions on a matrix unit (kernel/amx.h): 2 or 3; 0: no unit */
+    bool finishing;                     /* folds norms with running statistics into convolutions */
+    bool halving;                       /* computes a shuffle followed by a split as two half shuffles */
     bool detached;                      /* the auxiliary branch reads features without gradient */
-    bool merged;                        /* branches that are trained in parallel are one convolution */
-    bool branches;                      /* set: there are such, as branches */
+    bool merged;                        /* replaces parallel training branches by one convolution */
+    bool branches;                      /* result: the model has such branches */
     struct layer_init init;
-    const char *const *freeze;          /* prefixes of names; what they fit normalises by running statistics */
+    const char *const *freeze;          /* name prefixes of layers that use running statistics in training */
     int freeze_count;
     char scope[512];                    /* "backbone.stage2.0." */
-    int numbered;                       /* nodes that draw random numbers */
-    int depth; size_t begin[SCOPES];    /* of each name that was entered, its place in scope */
+    int numbered;                       /* number of nodes that draw random numbers */
+    int depth; size_t begin[SCOPES];    /* where each entered name starts in scope */
     struct error error;
 };
 
-void enter(struct builder *, const char *name);                         /* which may have dots */
+void enter(struct builder *, const char *name);                         /* may contain dots */
 void enter_index(struct builder *, const char *name, int index);        /* "name.index" */
-void leave(struct builder *);                                           /* what the last enter not yet left added */
+void leave(struct builder *);                                           /* removes the last entered name */
 
 value graph_input(struct builder *, struct shape);
 /* The parameter `name` in the current scope. */
 value graph_param(struct builder *, const char *name, struct shape, int rank, enum param_kind, struct init);
 value graph_node(struct builder *, const struct op *, const char *name, const value *operands, int count,
                  union attr attr);
-/* Gives the node that made v, which nobody reads yet, more operands: v is then what it makes of them.  NULL, and
- * nothing done, if it is of another op, read or an output already, or has no room for them. */
+/* Adds operands to the node that computes v.  Returns NULL and does nothing if the node has another op, if v has
+ * readers or is an output already, or if there are too many operands. */
 struct node *graph_extend(struct builder *, const struct op *, value v, const value *operands, int count);
 void graph_output(struct builder *, const char *name, value);
 
-const struct value_info *value_of(const struct builder *, value);       /* after an error: of an empty value */
+const struct value_info *value_of(const struct builder *, value);       /* after an error: an empty value */
 
-/* Says what went wrong in the layer being built; the first call counts. */
+/* Records an error of the layer being built; later errors are ignored. */
 void builder_fail(struct builder *, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Plans lifetimes and memory.  On failure the graph is empty. */

@@ -17,14 +17,14 @@ bool runs_backward(const struct graph *g, int node)
     return g->gradients && g->nodes[node].op->backward && output(g, node)->wants_gradient;
 }
 
-static bool same_place(const struct home *a, const struct home *b)
+static bool same_place(const struct storage_alias *a, const struct storage_alias *b)
 {
     return a->root == b->root && a->root_channel == b->root_channel && a->root_pixel == b->root_pixel;
 }
 
 static ptrdiff_t pixels_of(struct shape s) { return (ptrdiff_t)s.n * s.h * s.w; }
 
-/* A gradient is wanted where a trained parameter, or an input, lies before and an output behind. */
+/* A gradient is computed only if a trained parameter, or an input, lies upstream and an output downstream. */
 static bool want_gradients(struct graph *g, struct params *params, struct error *err)
 {
     bool *reached = new_array((size_t)g->value_count, sizeof *reached, err);
@@ -55,32 +55,32 @@ static bool want_gradients(struct graph *g, struct params *params, struct error 
     return true;
 }
 
-/* What v lives in without a shift or a cut: its memory may move as a whole. */
-static value whole_of(const struct graph *g, value v)
+/* The root of v if v covers it entirely, so that the memory can be moved as a whole; else VALUE_NONE. */
+static value movable_root(const struct graph *g, value v)
 {
     for (;;) {
         const struct value_info *x = &g->values[v];
-        if (x->here.parent == VALUE_NONE)
+        if (x->storage.parent == VALUE_NONE)
             return v;
-        const struct shape outer = g->values[x->here.parent].shape;
-        if (x->here.channel || x->here.pixel || outer.c != x->shape.c || pixels_of(outer) != pixels_of(x->shape))
+        const struct shape outer = g->values[x->storage.parent].shape;
+        if (x->storage.channel || x->storage.pixel || outer.c != x->shape.c || pixels_of(outer) != pixels_of(x->shape))
             return VALUE_NONE;
-        v = x->here.parent;
+        v = x->storage.parent;
     }
 }
 
-static void place_in_output(struct graph *g, int i, int k)
+static void alias_in_output(struct graph *g, int i, int k)
 {
     const struct node *n = &g->nodes[i];
-    struct slice slice = {0};
+    struct tensor_slice slice = {0};
     if (!n->op->operand_in_output || !n->op->operand_in_output(n, k, &slice))
         return;
     struct value_info *x = operand(g, i, k);
-    const value top = x->param >= 0 ? VALUE_NONE : whole_of(g, n->operand[k]);
+    const value top = x->param >= 0 ? VALUE_NONE : movable_root(g, n->operand[k]);
     if (top != VALUE_NONE && g->values[top].producer >= 0 && !g->values[top].is_output) {
-        g->values[top].here.parent = n->result[0];
-        g->values[top].here.channel = slice.channel;
-        g->values[top].here.pixel = slice.pixel;
+        g->values[top].storage.parent = n->result[0];
+        g->values[top].storage.channel = slice.channel;
+        g->values[top].storage.pixel = slice.pixel;
     }
     if (x->gradient.parent == VALUE_NONE && x->wants_gradient && output(g, i)->wants_gradient && !x->is_output
         && x->param < 0) {
@@ -90,102 +90,104 @@ static void place_in_output(struct graph *g, int i, int k)
     }
 }
 
-/* Who lives in whom. */
-static void find_parents(struct graph *g)
+/* Finds the parent of each value and gradient. */
+static void find_aliases(struct graph *g)
 {
     for (int i = 0; i < g->node_count; i++) {
         const struct node *n = &g->nodes[i];
         struct value_info *x = operand(g, i, 0), *y = output(g, i);
-        struct slice slice = {0};
-        if (n->op->pends) {
-            y->here.parent = n->operand[0];
+        struct tensor_slice slice = {0};
+        if (n->op->makes_deferred) {
+            y->storage.parent = n->operand[0];
             if (x->consumers == 1 && !x->is_output)
-                x->gradient.parent = n->result[0];      /* backward turns dy into dx in place */
+                x->gradient.parent = n->result[0];      /* backward writes dx over dy */
         } else if (n->op->output_in_operand && n->op->output_in_operand(n, &slice)) {
-            y->here.parent = y->gradient.parent = n->operand[0];
-            y->here.channel = y->gradient.channel = slice.channel;
-            y->here.pixel = y->gradient.pixel = slice.pixel;
+            y->storage.parent = y->gradient.parent = n->operand[0];
+            y->storage.channel = y->gradient.channel = slice.channel;
+            y->storage.pixel = y->gradient.pixel = slice.pixel;
             if (!n->op->backward)                       /* detached */
                 y->gradient.parent = VALUE_NONE;
         } else if (n->op == &op_materialise && !x->is_output && x->gradient.parent == VALUE_NONE && y->wants_gradient)
             x->gradient.parent = n->result[0];          /* both are the gradient of the same value */
         for (int k = 0; k < n->in; k++)
-            place_in_output(g, i, k);
+            alias_in_output(g, i, k);
     }
 }
 
 /* Invariant 2 of graph.h. */
-static void resolve(const struct graph *g, value v, struct home *home, bool gradient)
+static void resolve_alias(const struct graph *g, value v, struct storage_alias *alias, bool gradient)
 {
     ptrdiff_t pixel = 0;
     int channel = 0;
     value root = v;
     for (;;) {
-        const struct home *at = gradient ? &g->values[root].gradient : &g->values[root].here;
+        const struct storage_alias *at = gradient ? &g->values[root].gradient : &g->values[root].storage;
         if (at->parent == VALUE_NONE)
             break;
         channel += at->channel;
         pixel += at->pixel;
         root = at->parent;
     }
-    home->root = root;
-    home->root_channel = channel;
-    home->root_pixel = pixel;
+    alias->root = root;
+    alias->root_channel = channel;
+    alias->root_pixel = pixel;
     assert(channel + g->values[v].shape.c <= g->values[root].shape.c
            && pixel + pixels_of(g->values[v].shape) <= pixels_of(g->values[root].shape));
 }
 
-/* A part of a root's gradient that has been written. */
-struct part { value root; ptrdiff_t from, to; int low, high; };
+/* A rectangle (pixels x channels) of a root's gradient that has been written. */
+struct written_area { value root; ptrdiff_t from, to; int low, high; };
 
-struct parts { struct part *list; int count, capacity; };
+struct written_areas { struct written_area *list; int count, capacity; };
 
-static struct part part_of(const struct graph *g, value v)
+static struct written_area area_of(const struct graph *g, value v)
 {
     const struct value_info *x = &g->values[v];
-    return (struct part){ x->gradient.root, x->gradient.root_pixel, x->gradient.root_pixel + pixels_of(x->shape),
-                          x->gradient.root_channel, x->gradient.root_channel + x->shape.c };
+    const struct storage_alias *a = &x->gradient;
+    return (struct written_area){ a->root, a->root_pixel, a->root_pixel + pixels_of(x->shape),
+                                  a->root_channel, a->root_channel + x->shape.c };
 }
 
-static double area(struct part p) { return (double)(p.to - p.from) * (p.high - p.low); }
+static double area(struct written_area p) { return (double)(p.to - p.from) * (p.high - p.low); }
 
-/* How much of p the disjoint parts in the list cover. */
-static double covered(const struct parts *parts, struct part p)
+/* How much of p the disjoint rectangles in the list cover. */
+static double covered_area(const struct written_areas *written, struct written_area p)
 {
     double sum = 0;
-    for (int i = 0; i < parts->count; i++) {
-        const struct part q = parts->list[i];
-        const struct part both = { p.root, p.from > q.from ? p.from : q.from, p.to < q.to ? p.to : q.to,
-                                   p.low > q.low ? p.low : q.low, p.high < q.high ? p.high : q.high };
+    for (int i = 0; i < written->count; i++) {
+        const struct written_area q = written->list[i];
+        const struct written_area both = { p.root, p.from > q.from ? p.from : q.from, p.to < q.to ? p.to : q.to,
+                                           p.low > q.low ? p.low : q.low, p.high < q.high ? p.high : q.high };
         if (q.root == p.root && both.from < both.to && both.low < both.high)
             sum += area(both);
     }
     return sum;
 }
 
-/* Notes that p is written; *add: it is there already. */
-static bool write_part(struct graph *g, struct parts *parts, struct part p, bool *add, struct error *err)
+/* Records that p is written; *add: it has been written before. */
+static bool record_write(struct graph *g, struct written_areas *written, struct written_area p, bool *add,
+                         struct error *err)
 {
-    const double have = covered(parts, p);
+    const double have = covered_area(written, p);
     *add = have > 0;
     if (have > 0 && have < area(p))
-        g->values[p.root].from_zero = true;             /* the rest of it stays noted as unwritten, harmlessly */
+        g->values[p.root].zero_init = true;             /* the unwritten rest need not be recorded */
     if (have > 0)
         return true;
-    if (!grow_array(&parts->list, parts->count, &parts->capacity, sizeof *parts->list, err))
+    if (!grow_array(&written->list, written->count, &written->capacity, sizeof *written->list, err))
         return false;
-    parts->list[parts->count++] = p;
+    written->list[written->count++] = p;
     return true;
 }
 
-/* Backward of node i writes the gradient of operand k, unless that lies where the op has it from the output's: in its
- * slot of a concat, around a half of a split, or in the same place, where the one is turned into the other. */
-static bool writes(const struct graph *g, int i, int k)
+/* Whether backward of node i writes the gradient of operand k.  It does not if the two gradients alias: the slot of a
+ * concat, the whole of a split, or the same memory. */
+static bool writes_gradient(const struct graph *g, int i, int k)
 {
     const struct node *n = &g->nodes[i];
     const struct value_info *x = operand(g, i, k);
-    struct home inner = x->gradient, outer = output(g, i)->gradient;
-    struct slice slice = {0};
+    struct storage_alias inner = x->gradient, outer = output(g, i)->gradient;
+    struct tensor_slice slice = {0};
     if (n->op->operand_in_output && n->op->operand_in_output(n, k, &slice)) {
         outer.root_channel += slice.channel;
         outer.root_pixel += slice.pixel;
@@ -198,28 +200,28 @@ static bool writes(const struct graph *g, int i, int k)
 
 static bool find_writers(struct graph *g, struct error *err)
 {
-    struct parts parts = {0};
+    struct written_areas written = {0};
     bool ok = true, set;
     for (int i = 0; ok && i < g->output_count; i++)
         if (g->values[g->outputs[i].v].wants_gradient)
-            ok = write_part(g, &parts, part_of(g, g->outputs[i].v), &set, err);
+            ok = record_write(g, &written, area_of(g, g->outputs[i].v), &set, err);
     for (int i = g->node_count - 1; ok && i >= 0; i--) {
         if (!runs_backward(g, i))
             continue;
-        const struct part dy = part_of(g, g->nodes[i].result[0]);
-        if (covered(&parts, dy) < area(dy))
-            g->values[dy.root].from_zero = true;
+        const struct written_area dy = area_of(g, g->nodes[i].result[0]);
+        if (covered_area(&written, dy) < area(dy))
+            g->values[dy.root].zero_init = true;
         for (int k = 0; ok && k < g->nodes[i].in; k++)
-            if (writes(g, i, k))
-                ok = write_part(g, &parts, part_of(g, g->nodes[i].operand[k]), &g->add[i * OP_IN + k], err);
+            if (writes_gradient(g, i, k))
+                ok = record_write(g, &written, area_of(g, g->nodes[i].operand[k]), &g->add[i * OP_IN + k], err);
     }
     for (int i = 0; ok && i < g->node_count; i++)
         for (int k = 0; k < g->nodes[i].in; k++) {
             const struct value_info *x = operand(g, i, k);
-            if (writes(g, i, k) && g->values[x->gradient.root].from_zero)
+            if (writes_gradient(g, i, k) && g->values[x->gradient.root].zero_init)
                 g->add[i * OP_IN + k] = true;
         }
-    free(parts.list);
+    free(written.list);
     return ok;
 }
 
@@ -231,7 +233,7 @@ static void add_item(struct graph *g, size_t bytes, int *item)
 
 static void use(struct graph *g, int item, int time)
 {
-    if (item == NOWHERE)
+    if (item == ITEM_NONE)
         return;
     if (time < g->items[item].from)
         g->items[item].from = time;
@@ -252,56 +254,57 @@ static size_t bytes_of(const struct graph *g, value root)
     return (size_t)pixels_of(g->values[root].shape) * (size_t)root_ld(g, root) * sizeof(real);
 }
 
-enum { FEW_MACS = 3 * 3 * 3 };                  /* a number: as many as a first layer's, or fewer */
+enum { RECOMPUTE_MACS = 3 * 3 * 3 };                  /* per element: as many as a first layer's */
 
-/* Nothing but v's numbers, pending or not, lives in v, and they follow cheaply from an operand that is kept. */
-static bool follows(const struct graph *g, value v)
+/* v can be recomputed from an operand that is kept, at no more than RECOMPUTE_MACS per element, and no other value than
+ * its deferred form aliases it. */
+static bool cheap_to_recompute(const struct graph *g, value v)
 {
     const struct value_info *x = &g->values[v];
     const struct node *n = x->producer < 0 ? NULL : &g->nodes[x->producer];
-    if (!n || !n->op->macs || n->op->save || n->op->draws || x->here.root != v || x->is_output
+    if (!n || !n->op->macs || n->op->save || n->op->draws || x->storage.root != v || x->is_output
         || !runs_backward(g, x->producer) || !(n->op->bwd_reads_x & 1) || n->op->bwd_reads_y
         || (n->op->work && n->op->work(n, FORWARD))
-        || g->values[operand(g, x->producer, 0)->here.root].again != NOWHERE)
+        || g->values[operand(g, x->producer, 0)->storage.root].recomputed != ITEM_NONE)
         return false;
     for (int i = 0; i < g->value_count; i++)
-        if (i != v && g->values[i].here.root == v && !g->nodes[g->values[i].producer].op->pends)
+        if (i != v && g->values[i].storage.root == v && !g->nodes[g->values[i].producer].op->makes_deferred)
             return false;
-    return n->op->macs(n) <= FEW_MACS * (double)pixels_of(x->shape) * x->shape.c;
+    return n->op->macs(n) <= RECOMPUTE_MACS * (double)pixels_of(x->shape) * x->shape.c;
 }
 
-/* Training alone has values to keep. */
-static void choose_again(struct graph *g)
+/* Only training keeps values for backward. */
+static void choose_recomputed(struct graph *g)
 {
     for (int v = 0; g->gradients == GRADIENTS_PARAMS && !g->separate && v < g->value_count; v++)
-        if (follows(g, v))
-            add_item(g, bytes_of(g, v), &g->values[v].again);
+        if (cheap_to_recompute(g, v))
+            add_item(g, bytes_of(g, v), &g->values[v].recomputed);
 }
 
-/* Who leads whom.  A norm that is not led looks at the same parts: its sums do not depend on it. */
-static void find_norms(struct graph *g)
+/* Fuses norms with their producers.  A norm that is not fused uses the same blocks, so its sums are the same. */
+static void fuse_norms(struct graph *g)
 {
     for (int i = 0; i < g->node_count; i++)
-        g->behind[i] = NOWHERE;
+        g->fused_norm[i] = NODE_NONE;
     for (int i = 0; i < g->node_count; i++) {
         struct node *norm = &g->nodes[i];
         const struct value_info *x = operand(g, i, 0);
         const struct node *before = x->producer < 0 ? NULL : &g->nodes[x->producer];
-        if (g->gradients != GRADIENTS_PARAMS || !norm->op->gradient || !before || !before->op->parts)
+        if (g->gradients != GRADIENTS_PARAMS || !norm->op->norm_gradient || !before || !before->op->output_blocks)
             continue;
         if (norm->attr.norm.training)
-            norm->parts = before->op->parts(before);
+            norm->blocks = before->op->output_blocks(before);
         if (g->unfused || x->consumers > 1 || x->is_output)
             continue;
-        norm->led[FORWARD] = norm->parts > 0;
-        norm->led[BACKWARD] = before->op->reads_once(before, operand(g, x->producer, 0)->wants_gradient);
-        if (norm->led[FORWARD] || norm->led[BACKWARD])
-            g->behind[x->producer] = i;
+        norm->fused[FORWARD] = norm->blocks > 0;
+        norm->fused[BACKWARD] = before->op->reads_dy_once(before, operand(g, x->producer, 0)->wants_gradient);
+        if (norm->fused[FORWARD] || norm->fused[BACKWARD])
+            g->fused_norm[x->producer] = i;
     }
 }
 
-/* What is packed of node i stays as it is: its operands but the first are parameters, and nothing trains them. */
-static bool packs_once(const struct graph *g, int i)
+/* Whether node i packs its parameters once: all operands but the first are parameters, and they are not trained. */
+static bool packed_once(const struct graph *g, int i)
 {
     for (int k = 1; k < g->nodes[i].in; k++)
         if (operand(g, i, k)->param < 0)
@@ -313,17 +316,17 @@ static void make_items(struct graph *g)
 {
     for (int v = 0; v < g->value_count; v++) {
         struct value_info *x = &g->values[v];
-        if (x->param < 0 && x->here.root == v)
-            add_item(g, bytes_of(g, v), &x->here.item);
+        if (x->param < 0 && x->storage.root == v)
+            add_item(g, bytes_of(g, v), &x->storage.item);
         if (x->param < 0 && x->wants_gradient && x->gradient.root == v)
             add_item(g, bytes_of(g, v), &x->gradient.item);
     }
     for (int i = 0; i < g->node_count; i++) {
         const struct node *n = &g->nodes[i];
-        g->save[i] = g->packed[i] = g->work[FORWARD][i] = g->work[BACKWARD][i] = NOWHERE;
+        g->save[i] = g->packed[i] = g->work[FORWARD][i] = g->work[BACKWARD][i] = ITEM_NONE;
         if (n->op->save && n->op->save(n) && (!n->op->saves_for_backward || runs_backward(g, i)))
             add_item(g, n->op->save(n), &g->save[i]);
-        if (n->op->packed && n->op->packed(n) && !packs_once(g, i))
+        if (n->op->packed && n->op->packed(n) && !packed_once(g, i))
             add_item(g, n->op->packed(n), &g->packed[i]);
         for (int pass = FORWARD; pass <= BACKWARD; pass++)
             if (n->op->work && n->op->work(n, (enum pass)pass) && (pass == FORWARD || runs_backward(g, i)))
@@ -333,8 +336,8 @@ static void make_items(struct graph *g)
 
 static void use_value(struct graph *g, value v, int time)
 {
-    const struct value_info *root = &g->values[g->values[v].here.root];
-    use(g, time > g->node_count && root->again != NOWHERE ? root->again : root->here.item, time);
+    const struct value_info *root = &g->values[g->values[v].storage.root];
+    use(g, time > g->node_count && root->recomputed != ITEM_NONE ? root->recomputed : root->storage.item, time);
 }
 
 static void use_gradient(struct graph *g, value v, int time)
@@ -343,13 +346,13 @@ static void use_gradient(struct graph *g, value v, int time)
         use(g, g->values[g->values[v].gradient.root].gradient.item, time);
 }
 
-/* What node i, which leads a norm, wants of that. */
-static void use_norm(struct graph *g, int i)
+/* Uses of the norm's memory by node i, its fused producer. */
+static void use_fused_norm(struct graph *g, int i)
 {
-    const int norm = g->behind[i], back = 2 * g->node_count - i;
-    if (norm != NOWHERE && g->nodes[norm].led[FORWARD])
+    const int norm = g->fused_norm[i], back = 2 * g->node_count - i;
+    if (norm != NODE_NONE && g->nodes[norm].fused[FORWARD])
         use(g, g->work[FORWARD][norm], i);
-    if (norm == NOWHERE || !g->nodes[norm].led[BACKWARD] || !runs_backward(g, i))
+    if (norm == NODE_NONE || !g->nodes[norm].fused[BACKWARD] || !runs_backward(g, i))
         return;
     use(g, g->save[norm], back);
     use(g, g->work[BACKWARD][norm], back);
@@ -367,7 +370,7 @@ static void find_lifetimes(struct graph *g)
         use(g, g->packed[i], i);
         use(g, g->work[FORWARD][i], i);
         use_value(g, n->result[0], i);
-        use_norm(g, i);
+        use_fused_norm(g, i);
         for (int k = 0; k < n->in; k++) {
             use_value(g, n->operand[k], i);
             if (runs && (n->op->bwd_reads_x >> k & 1))
@@ -386,11 +389,11 @@ static void find_lifetimes(struct graph *g)
     for (int v = 0; v < g->value_count; v++)
         if (g->values[v].producer < 0 && g->values[v].param < 0) {
             use_value(g, v, 0);                         /* an input is written before the first node runs */
-            use_gradient(g, v, 2 * loss + 1);           /* and its gradient read after the last */
+            use_gradient(g, v, 2 * loss + 1);           /* and its gradient is read after the last */
         }
     for (int v = 0; v < g->value_count; v++)
-        if (g->values[v].again != NOWHERE)
-            use(g, g->packed[g->values[v].producer], g->items[g->values[v].again].from);
+        if (g->values[v].recomputed != ITEM_NONE)
+            use(g, g->packed[g->values[v].producer], g->items[g->values[v].recomputed].from);
     for (int i = 0; i < g->output_count; i++) {
         use_value(g, g->outputs[i].v, loss);
         use_gradient(g, g->outputs[i].v, loss);
@@ -404,23 +407,23 @@ bool layout(struct graph *g, struct params *params, struct error *err)
     g->items = new_array(items, sizeof *g->items, err);
     g->save = new_array(nodes, sizeof *g->save, err);
     g->packed = new_array(nodes, sizeof *g->packed, err);
-    g->behind = new_array(nodes, sizeof *g->behind, err);
+    g->fused_norm = new_array(nodes, sizeof *g->fused_norm, err);
     g->work[FORWARD] = new_array(nodes, sizeof *g->save, err);
     g->work[BACKWARD] = new_array(nodes, sizeof *g->save, err);
-    if (!g->add || !g->items || !g->save || !g->packed || !g->behind || !g->work[FORWARD] || !g->work[BACKWARD])
+    if (!g->add || !g->items || !g->save || !g->packed || !g->fused_norm || !g->work[FORWARD] || !g->work[BACKWARD])
         return false;
     if (!want_gradients(g, params, err))
         return false;
-    find_parents(g);
+    find_aliases(g);
     for (int v = 0; v < g->value_count; v++) {
-        resolve(g, v, &g->values[v].here, false);
-        resolve(g, v, &g->values[v].gradient, true);
+        resolve_alias(g, v, &g->values[v].storage, false);
+        resolve_alias(g, v, &g->values[v].gradient, true);
     }
     if (!find_writers(g, err))
         return false;
-    find_norms(g);
+    fuse_norms(g);
     make_items(g);
-    choose_again(g);
+    choose_recomputed(g);
     find_lifetimes(g);
     return plan(g->items, g->item_count, &g->block_size, &g->bound, err);
 }

@@ -1,15 +1,15 @@
-/* graph/layout.h -- from a list of nodes to homes, lifetimes and a plan of memory; the invariants are in graph.h. */
+/* graph/layout.h -- storage aliases, lifetimes and the memory plan of a list of nodes; invariants are in graph.h. */
 #ifndef GRAPH_LAYOUT_H
 #define GRAPH_LAYOUT_H
 #include "graph/graph.h"
 
-/* Fills everything of the graph that depends on its nodes; marks the parameters that a trained graph uses. */
+/* Fills the fields of the graph that follow from its nodes, and marks the parameters that a trained graph uses. */
 bool layout(struct graph *, struct params *, struct error *);
 
 /* Whether node i runs backward. */
 bool runs_backward(const struct graph *, int node);
 
-/* Numbers from one pixel to the next in the memory of a root.  Where nothing but speed is asked for, pixels of values
- * begin at cache lines; inputs and outputs, which others read, have no gaps. */
+/* Elements from one pixel to the next in the memory of a root.  In graphs without gradients the pixels of intermediate
+ * values start at cache lines; inputs and outputs have no gaps. */
 int root_ld(const struct graph *, value root);
 #endif

@@ -1,16 +1,18 @@
-/* graph/op.h -- the interface between the graph and its layers.  One op, one file in src/op, one `const struct op`.
+/* graph/op.h -- the interface between the graph and its layers: one `const struct op` per layer kind, each in a file of
+ * its own in src/op.
  *
- * Tensors are NHWC.  A tensor of several levels (the heads' input) has its pixels in the order [level][image][y][x];
- * its shape then has h = pixels an image over all levels, w = 1, so that what works on single pixels needs no care
- * for levels, and what looks at neighbours takes one level after the other (level_view).
+ * Tensors are NHWC.  A tensor of several levels (the heads' input) stores its pixels as [level][image][y][x].  Its
+ * shape has h = pixels per image over all levels and w = 1, so ops on single pixels need no special case; ops on
+ * neighbourhoods process one level after the other (level_view).
  *
- * A value may be pending: its memory holds p, its value is act(scale * p + shift) (struct lazy).  The graph hands a
- * pending operand only to ops that say so in takes_lazy; for the others it inserts a `materialise` node.
+ * A value may be deferred: its memory holds p, its value is act(scale * p + shift) (struct deferred).  The graph passes
+ * a deferred operand only to ops that accept it (takes_deferred, passes_deferred); for others it inserts a
+ * `materialise` node.
  *
- * Backward gets dy, the gradient of each output's value (after a pending activation), and writes dx, the gradient
- * of each operand's value likewise: it sets, or adds where `add` says so, each dx whose p is not NULL (but that of a
- * norm that is led: see struct op).  A dx that is set may hold NaN before.  Pixels of a view lie ld numbers apart; what
- * lies between them belongs to others. */
+ * Backward gets dy, the gradient of each output's value (after a deferred activation), and writes dx, the gradient of
+ * each operand's value: it sets dx, or adds to it where `add` says so, if the dx's p is not NULL.  (Exception: the dx
+ * of a fused norm, see struct op.)  A dx that is set may hold NaN before.  Pixels of a view are ld elements apart; the
+ * gaps belong to other values. */
 #ifndef GRAPH_OP_H
 #define GRAPH_OP_H
 #include "base/error.h"
@@ -24,20 +26,20 @@ enum { OP_IN = 8, OP_OUT = 1, LEVELS = 8 };
 
 struct levels { int count; int h[LEVELS], w[LEVELS]; };        /* count 0: one level of the shape's own h x w */
 
-/* A weight of a convolution has n = outputs, h x w = kernel, c = inputs a group; a vector has c alone, the rest 1. */
+/* A convolution's weight has n = outputs, h x w = kernel, c = inputs per group.  A vector has c; n, h and w are 1. */
 struct shape { int n, h, w, c; struct levels lv; };
 
 struct view {
-    real *p;                            /* NULL: not wanted, not there */
-    int n, h, w, c, ld;                 /* ld: numbers from one pixel to the next, >= c */
+    real *p;                            /* NULL: not wanted, or absent */
+    int n, h, w, c, ld;                 /* ld: elements from one pixel to the next, >= c */
     const struct levels *lv;            /* of the shape; never NULL in a call */
 };
 
 struct range { ptrdiff_t first; int count; };                   /* of pixels, in memory order */
 
-/* value = act(scale[c] * p + shift[c]).  scale NULL: not pending.  The vector of level l and image i of n starts
- * at (l * n + i) * ld: ld is 0 where one vector serves all pixels, else the distance of two vectors. */
-struct lazy { const real *scale, *shift; int ld; enum act act; real slope; };
+/* A deferred affine map and activation: value = act(scale[c] * p + shift[c]).  scale NULL: not deferred.  The vectors
+ * of level l and image i of n start at (l * n + i) * ld; ld is 0 if all pixels share one vector. */
+struct deferred { const real *scale, *shift; int ld; enum act act; real slope; };
 
 enum pass { FORWARD, BACKWARD };
 
@@ -45,8 +47,8 @@ union attr {
     struct {                                        /* kernel size: the weight's h, w */
         int stride, pad, groups;
         bool direct;                                /* no Winograd */
-        int pieces;                                 /* of a number on a matrix unit (kernel/tiles.h); 0: not there */
-        int norm;                                   /* 0, or the first operand of a norm of constants that ends it: */
+        int bf16_terms;                             /* 2 or 3: use a matrix unit (kernel/amx.h); 0: do not */
+        int norm;                                   /* first operand of a folded norm with running statistics, or 0: */
         real eps, slope; enum act act;              /* y = act(norm(sums)) */
     } conv;
     struct { real eps, momentum, slope; enum act act; int groups; bool training; } norm;
@@ -60,71 +62,73 @@ union attr {
 
 struct node {
     const struct op *op;
-    char *name;                         /* of its layer, as in the state_dict; owned */
-    int number;                         /* among those that draw: the same however the graph is to run */
+    char *name;                         /* of the layer, as in the state_dict; owned */
+    int number;                         /* index among the nodes that draw random numbers */
     int in, out;                        /* operands and outputs in use */
     int operand[OP_IN], result[OP_OUT]; /* values of the graph */
     struct shape x[OP_IN], y[OP_OUT];
     union attr attr;
-    int parts;                          /* a norm: in which the op before it makes x, or 0 */
-    bool led[2];                        /* in that pass, by that op (struct op) */
+    int blocks;                         /* of a norm: output blocks of its producer, or 0 */
+    bool fused[2];                      /* [pass], of a norm: fused with its producer */
 };
 
 /* One evaluation of one node. */
 struct call {
     const struct node *node;
     struct view x[OP_IN], y[OP_OUT], dx[OP_IN], dy[OP_OUT];
-    struct lazy lx[OP_IN], ly[OP_OUT];  /* pending on the way in and out */
+    struct deferred x_deferred[OP_IN], y_deferred[OP_OUT];  /* of operands and outputs */
     bool add[OP_IN];
     void *save;                         /* the op's own bytes, kept from forward to backward */
-    void *packed;                       /* forward only: what pack has made of the parameters */
+    void *packed;                       /* forward only: the packed parameters */
     void *work;                         /* bytes for this call, shared by the threads */
-    unsigned char *scratch;             /* bytes for each thread: call_scratch() */
+    unsigned char *scratch;             /* scratch_size bytes per thread: call_scratch() */
     size_t scratch_size;
-    const struct node *before;          /* a norm's, if it has parts */
-    const struct call *behind;          /* the norm's that this op leads, or NULL */
+    const struct node *producer;        /* of a norm with node.blocks > 0 */
+    const struct call *fused_norm;      /* the call of the norm that is fused with this op, or NULL */
     const struct kernels *kernels;
     const struct team *team;
-    uint64_t key;                       /* of random numbers: of (seed, step, node) */
+    uint64_t key;                       /* of random numbers, from (seed, step, node) */
 };
 
-/* Where an operand lies within the output, or the output within operand 0: no copy is made. */
-struct slice { int channel; ptrdiff_t pixel; };                 /* its first channel and first pixel there */
+/* Where an operand is stored within the output, or the output within operand 0, without a copy. */
+struct tensor_slice { int channel; ptrdiff_t pixel; };          /* its first channel and first pixel there */
 
-struct op {                             /* what a row leaves out is 0, always the safe answer */
+struct op {                             /* omitted fields are 0, the conservative choice */
     const char *name;
     uint8_t in_min, in_max;
     uint16_t bwd_reads_x, bwd_reads_y;  /* bit i: backward reads operand or output i, so it is kept until then */
-    uint16_t takes_lazy;                /* bit i: operand i may be pending */
-    bool passes_lazy;                   /* forward moves nothing: pending operands give a pending output (joined) */
-    bool pends;                         /* y[0] is operand 0's memory with a new pending ly[0] that forward fills in */
-    bool vectors_per_image;             /* of what pends: a vector for each level and image, not one for all */
-    bool draws;                         /* random numbers, of call.key */
+    uint16_t takes_deferred;            /* bit i: operand i may be deferred */
+    bool passes_deferred;               /* deferred operands give a deferred output with joined vectors */
+    bool makes_deferred;                /* y[0] is operand 0's memory; forward fills in y_deferred[0] */
+    bool vectors_per_image;             /* of makes_deferred: one vector per level and image, not one for all */
+    bool draws;                         /* uses random numbers of call.key */
     uint16_t takes_levels;              /* bit i: operand i may have several levels */
     uint16_t changes;                   /* bit i: forward in training writes operand i (running statistics) */
-    /* Fills node->y from node->x and attr, or says what does not fit. */
+    /* Fills node->y from node->x and attr, or fails with the reason. */
     bool (*shape)(struct node *, struct error *);
-    /* concat, stack: operand i may live in the output at this slice.  Forward copies those that do not. */
-    bool (*operand_in_output)(const struct node *, int operand, struct slice *);
-    /* channels: the output always lives in operand 0 at this slice. */
-    bool (*output_in_operand)(const struct node *, struct slice *);
+    /* concat, stack: operand i may be stored in the output at this slice.  Forward copies the others. */
+    bool (*operand_in_output)(const struct node *, int operand, struct tensor_slice *);
+    /* channels: the output is always stored in operand 0 at this slice. */
+    bool (*output_in_operand)(const struct node *, struct tensor_slice *);
     size_t (*save)(const struct node *);                        /* bytes; NULL: none */
-    bool saves_for_backward;                                    /* call.save is NULL where that does not run */
+    bool saves_for_backward;                                    /* call.save is NULL if backward does not run */
     size_t (*packed)(const struct node *);                      /* bytes that pack writes for forward; NULL: none */
     size_t (*work)(const struct node *, enum pass);             /* bytes for one call; NULL: none */
-    size_t (*scratch)(const struct node *, enum pass);          /* bytes a thread; NULL: none */
-    void (*pack)(const struct call *);  /* parameters as forward wants them; again only when they have changed */
+    size_t (*scratch)(const struct node *, enum pass);          /* bytes per thread; NULL: none */
+    void (*pack)(const struct call *);  /* packs parameters for forward; called only after they change */
     void (*forward)(const struct call *);
     void (*backward)(const struct call *);
     double (*macs)(const struct node *);                        /* multiply-adds of the layer's definition */
 
-    /* In training an op leads the norm that alone reads what it makes: has it look at each part that has just been
-     * written, and reads dy through it.  So the norm has one pass over memory less each way. */
-    int (*parts)(const struct node *);                          /* the op's: of y[0]; or 0 */
-    struct range (*part)(const struct node *, int index);       /* likewise; may be empty */
-    bool (*reads_once)(const struct node *, bool dx);           /* likewise: backward reads dy once; dx: it is wanted */
-    void (*moments)(const struct call *, int part);                             /* the norm's, in forward */
-    void (*gradient)(const struct call *, struct range, real *dx, int ld);      /* the norm's, after its backward */
+    /* Fused norms.  In training a producer runs the norm that is its only reader block by block: it calls norm_moments
+     * for each block of y[0] that it has written, and reads dy through norm_gradient.  This saves the norm one pass
+     * over memory in each direction. */
+    int (*output_blocks)(const struct node *);                  /* of the producer: blocks of y[0], or 0 */
+    struct range (*output_block)(const struct node *, int);     /* its pixels; may be empty */
+    bool (*reads_dy_once)(const struct node *, bool dx);        /* in backward; dx: the operand's gradient is wanted */
+    void (*norm_moments)(const struct call *, int block);       /* of the norm, in forward */
+    /* Of the norm, after its backward: writes the gradient of the norm's operand. */
+    void (*norm_gradient)(const struct call *, struct range, real *dx, int ld);
 };
 
 extern const struct op op_materialise;          /* the one op that the graph inserts by itself */

@@ -61,7 +61,7 @@ int params_declare(struct params *params, const char *name, struct shape shape, 
     return params->count++;
 }
 
-static void fill(const struct param *p, uint64_t seed, real *value)
+static void init_param(const struct param *p, uint64_t seed, real *value)
 {
     struct random r = random_of(seed, hash_bytes(HASH_START, p->name, strlen(p->name)), 0);
     for (ptrdiff_t i = 0; i < p->count; i++)
@@ -104,10 +104,10 @@ bool params_layout(struct params *params, const char *const *freeze, int freeze_
     return params->value != NULL;
 }
 
-void params_start(const struct params *params, uint64_t seed)
+void params_init(const struct params *params, uint64_t seed)
 {
     for (int i = 0; i < params->count; i++)
-        fill(&params->list[i], seed, params->value);
+        init_param(&params->list[i], seed, params->value);
 }
 
 const struct param *params_find_nonfinite(const struct params *params, const real *array, ptrdiff_t length)
@@ -129,7 +129,7 @@ int param_dims(const struct param *p, size_t dims[4])
     return p->rank;
 }
 
-/* Of each output the taps stand before the channels here, behind them in files. */
+/* Per output, taps precede channels here and follow them in files. */
 void param_to_file(const struct param *p, const real *array, float *out)
 {
     const ptrdiff_t c = p->shape.c, taps = (ptrdiff_t)p->shape.h * p->shape.w;

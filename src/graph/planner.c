@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 12 };                                   /* more gain next to nothing */
+enum { ROUNDS = 12 };                                   /* more rounds gain almost nothing */
 
 static int larger_first(const void *a, const void *b)
 {
@@ -19,24 +19,24 @@ static int larger_first(const void *a, const void *b)
 static int lower_first(const void *a, const void *b)
 {
     const struct item *const *x = a, *const *y = b;
-    return ((*x)->place > (*y)->place) - ((*x)->place < (*y)->place);
+    return ((*x)->offset > (*y)->offset) - ((*x)->offset < (*y)->offset);
 }
 
-static bool meet(const struct item *a, const struct item *b)
+static bool overlap_in_time(const struct item *a, const struct item *b)
 {
     const int from = a->from > b->from ? a->from : b->from, to = a->to < b->to ? a->to : b->to;
     return from <= to;
 }
 
-static size_t end_of(const struct item *i) { return i->place + plan_aligned(i->size); }
+static size_t end_of(const struct item *i) { return i->offset + plan_aligned(i->size); }
 
-/* The smallest gap between `live`, sorted by place, that holds size bytes; else the end of the last. */
+/* The smallest gap of at least `size` bytes between the items `live`, sorted by offset; else the end of the last. */
 static size_t best_gap(struct item *const *live, int count, size_t size)
 {
     size_t end = 0, best = SIZE_MAX, tightest = SIZE_MAX;
     for (int i = 0; i < count; i++) {
-        if (live[i]->place >= end && live[i]->place - end >= size && live[i]->place - end < tightest) {
-            tightest = live[i]->place - end;
+        if (live[i]->offset >= end && live[i]->offset - end >= size && live[i]->offset - end < tightest) {
+            tightest = live[i]->offset - end;
             best = end;
         }
         if (end_of(live[i]) > end)
@@ -45,10 +45,10 @@ static size_t best_gap(struct item *const *live, int count, size_t size)
     return best == SIZE_MAX ? end : best;
 }
 
-static size_t most_in_use(const struct item *items, int count)
+static size_t peak_in_use(const struct item *items, int count)
 {
     size_t most = 0;
-    for (int i = 0; i < count; i++) {                   /* the sum grows only where something begins */
+    for (int i = 0; i < count; i++) {                   /* the sum grows only where an item begins */
         size_t sum = 0;
         for (int j = 0; j < count; j++)
             if (items[j].from <= items[i].from && items[i].from <= items[j].to)
@@ -59,29 +59,29 @@ static size_t most_in_use(const struct item *items, int count)
     return most;
 }
 
-/* One item after the other; returns the end of the block. */
+/* Places one item after the other.  Returns the end of the block. */
 static size_t place_all(struct item *const *order, int count, struct item **live)
 {
     size_t block = 0;
     for (int i = 0; i < count; i++) {
         int n = 0;
         for (int j = 0; j < i; j++)
-            if (meet(order[i], order[j]))
+            if (overlap_in_time(order[i], order[j]))
                 live[n++] = order[j];
         qsort(live, (size_t)n, sizeof *live, lower_first);
-        order[i]->place = best_gap(live, n, order[i]->size);
-        assert(order[i]->place % PLAN_ALIGN == 0);                              /* invariant 2 */
+        order[i]->offset = best_gap(live, n, order[i]->size);
+        assert(order[i]->offset % PLAN_ALIGN == 0);                              /* invariant 2 */
         for (int j = 0; j < n; j++)
-            assert(order[i]->place + order[i]->size <= live[j]->place
-                   || live[j]->place + live[j]->size <= order[i]->place);       /* invariant 1 */
+            assert(order[i]->offset + order[i]->size <= live[j]->offset
+                   || live[j]->offset + live[j]->size <= order[i]->offset);       /* invariant 1 */
         if (order[i]->from <= order[i]->to && end_of(order[i]) > block)
             block = end_of(order[i]);
     }
     return block;
 }
 
-/* What found no place below the bound comes first, nothing else changes. */
-static void lift(struct item **order, int count, size_t bound, struct item **lifted)
+/* Moves the items that end above the bound to the front; the order is otherwise kept. */
+static void move_to_front(struct item **order, int count, size_t bound, struct item **lifted)
 {
     int n = 0;
     for (int above = 1; above >= 0; above--)
@@ -100,22 +100,22 @@ bool plan(struct item *items, int count, size_t *block, size_t *bound, struct er
     for (int i = 0; ok && i < count; i++) {
         order[i] = &items[i];
         ok = (items[i].size <= SIZE_MAX - PLAN_ALIGN && add_size(sum, plan_aligned(items[i].size), &sum))
-          || fail(err, "the plan of memory does not fit the address space");
+          || fail(err, "the memory plan does not fit the address space");
     }
     if (ok) {
         qsort(order, (size_t)count, sizeof *order, larger_first);
-        *bound = most_in_use(items, count);
+        *bound = peak_in_use(items, count);
         *block = SIZE_MAX;
     }
     for (int round = 0; ok && round < ROUNDS && *block > *bound; round++) {
         const size_t size = place_all(order, count, live);
         for (int i = 0; size < *block && i < count; i++)
-            best[i] = items[i].place;
+            best[i] = items[i].offset;
         *block = size < *block ? size : *block;
-        lift(order, count, *bound, live);
+        move_to_front(order, count, *bound, live);
     }
     for (int i = 0; ok && i < count; i++)
-        items[i].place = best[i];
+        items[i].offset = best[i];
     free(order);
     free(live);
     free(best);

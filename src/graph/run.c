@@ -11,14 +11,14 @@
 
 static real *item_memory(const struct graph *g, int item)
 {
-    unsigned char *p = item == NOWHERE ? NULL : g->own ? g->own[item] : g->block + g->items[item].place;
+    unsigned char *p = item == ITEM_NONE ? NULL : g->own ? g->own[item] : g->block + g->items[item].offset;
     return (real *)(void *)p;
 }
 
-static struct view view_at(const struct graph *g, value v, const struct home *home, real *memory, int ld)
+static struct view view_at(const struct graph *g, value v, const struct storage_alias *alias, real *memory, int ld)
 {
     const struct value_info *x = &g->values[v];
-    return (struct view){ memory ? memory + home->root_pixel * ld + home->root_channel : NULL,
+    return (struct view){ memory ? memory + alias->root_pixel * ld + alias->root_channel : NULL,
                           x->shape.n, x->shape.h, x->shape.w, x->shape.c, ld, &x->shape.lv };
 }
 
@@ -29,9 +29,9 @@ static struct view view_in(const struct graph *g, value v, enum pass pass)
         real *p = (real *)(uintptr_t)(g->param_values + g->params->list[x->param].offset);
         return (struct view){ p, x->shape.n, x->shape.h, x->shape.w, x->shape.c, x->shape.c, &x->shape.lv };
     }
-    const struct value_info *root = &g->values[x->here.root];
-    const int item = pass == BACKWARD && root->again != NOWHERE ? root->again : root->here.item;
-    return view_at(g, v, &x->here, item_memory(g, item), root_ld(g, x->here.root));
+    const struct value_info *root = &g->values[x->storage.root];
+    const int item = pass == BACKWARD && root->recomputed != ITEM_NONE ? root->recomputed : root->storage.item;
+    return view_at(g, v, &x->storage, item_memory(g, item), root_ld(g, x->storage.root));
 }
 
 struct view graph_view(const struct graph *g, value v) { return view_in(g, v, FORWARD); }
@@ -56,15 +56,15 @@ value graph_output_named(const struct graph *g, const char *name)
     return VALUE_NONE;
 }
 
-static struct lazy lazy_of(const struct graph *g, value v)
+static struct deferred deferred_of(const struct graph *g, value v)
 {
     const struct value_info *x = &g->values[v];
-    struct lazy lazy = x->lazy;
-    if (!x->pending)
-        return (struct lazy){0};
-    lazy.scale = g->vectors + x->vectors;
-    lazy.shift = g->vectors + g->vector_count + x->vectors;
-    return lazy;
+    struct deferred deferred = x->deferred;
+    if (!x->is_deferred)
+        return (struct deferred){0};
+    deferred.scale = g->vectors + x->vectors;
+    deferred.shift = g->vectors + g->vector_count + x->vectors;
+    return deferred;
 }
 
 enum { HUGE_PAGE = 1 << 21 };
@@ -76,21 +76,21 @@ static struct call make_call(const struct graph *g, int i, enum pass pass)
                          .team = g->team };
     for (int k = 0; k < n->in; k++) {
         call.x[k] = view_in(g, n->operand[k], pass);
-        call.lx[k] = lazy_of(g, n->operand[k]);
+        call.x_deferred[k] = deferred_of(g, n->operand[k]);
         if (pass == BACKWARD)
             call.dx[k] = graph_gradient(g, n->operand[k]);
         call.add[k] = g->add[i * OP_IN + k];
     }
     call.y[0] = view_in(g, n->result[0], pass);
-    call.ly[0] = lazy_of(g, n->result[0]);
+    call.y_deferred[0] = deferred_of(g, n->result[0]);
     if (pass == BACKWARD)
         call.dy[0] = graph_gradient(g, n->result[0]);
     call.save = item_memory(g, g->save[i]);
     call.packed = item_memory(g, g->packed[i]);
     call.work = item_memory(g, g->work[pass][i]);
-    call.before = n->parts ? &g->nodes[g->values[n->operand[0]].producer] : NULL;
-    if (g->behind[i] != NOWHERE && g->nodes[g->behind[i]].led[pass])
-        call.behind = &g->calls[pass][g->behind[i]];
+    call.producer = n->blocks ? &g->nodes[g->values[n->operand[0]].producer] : NULL;
+    if (g->fused_norm[i] != NODE_NONE && g->nodes[g->fused_norm[i]].fused[pass])
+        call.fused_norm = &g->calls[pass][g->fused_norm[i]];
     return call;
 }
 
@@ -111,7 +111,7 @@ void block_free(void *block, size_t size)
         munmap(block, size + 1);
 }
 
-/* One block, or an allocation an item, where address sanitizers see every overrun. */
+/* One block, or one allocation per item, so that address sanitizers detect every overrun. */
 static bool take_memory(struct graph *g, void *block, struct error *err)
 {
 #ifdef DEBUG_MEMORY
@@ -153,45 +153,48 @@ static bool take_scratch(struct graph *g, struct error *err)
     return true;
 }
 
-static size_t packs_bytes(const struct graph *g, int i)
+static size_t packed_bytes(const struct graph *g, int i)
 {
     const struct node *n = &g->nodes[i];
-    return n->op->packed && g->packed[i] == NOWHERE ? plan_aligned(n->op->packed(n)) : 0;
+    return n->op->packed && g->packed[i] == ITEM_NONE ? plan_aligned(n->op->packed(n)) : 0;
 }
 
 size_t graph_packed_bytes(const struct graph *g)
 {
     size_t bytes = 0;
     for (int i = 0; i < g->node_count; i++)
-        bytes += packs_bytes(g, i);
+        bytes += packed_bytes(g, i);
     return bytes;
 }
 
-static struct packs *packs_of(struct graph *g) { return g->packs ? g->packs : &g->own_packs; }
+static struct packed_weights *packed_weights_of(struct graph *g)
+{
+    return g->packed_weights ? g->packed_weights : &g->own_packed_weights;
+}
 
-static bool take_packs(struct graph *g, struct packs *shared, struct error *err)
+static bool take_packed_weights(struct graph *g, struct packed_weights *shared, struct error *err)
 {
     const size_t size = graph_packed_bytes(g);
-    g->packs = shared;
-    struct packs *packs = packs_of(g);
-    if (!packs->memory)
-        *packs = (struct packs){ aligned_alloc(PLAN_ALIGN, size + PLAN_ALIGN), size, false };
-    assert(packs->size == size);                        /* the same layers */
-    return packs->memory || fail(err, "out of memory: %zu bytes of packed weights", size);
+    g->packed_weights = shared;
+    struct packed_weights *packed = packed_weights_of(g);
+    if (!packed->memory)
+        *packed = (struct packed_weights){ aligned_alloc(PLAN_ALIGN, size + PLAN_ALIGN), size, false };
+    assert(packed->size == size);                        /* the same layers */
+    return packed->memory || fail(err, "out of memory: %zu bytes of packed weights", size);
 }
 
 void graph_pack(struct graph *g)
 {
-    struct packs *packs = packs_of(g);
-    if (packs->filled)                                  /* threads that run graphs beside each other only read it */
+    struct packed_weights *packed = packed_weights_of(g);
+    if (packed->filled)                                  /* replicas only read packed weights */
         return;
     for (int i = 0; i < g->node_count; i++)
-        if (packs_bytes(g, i))
+        if (packed_bytes(g, i))
             g->nodes[i].op->pack(&g->calls[FORWARD][i]);
-    packs->filled = true;
+    packed->filled = true;
 }
 
-/* Memory for values, and the calls, which know where those and the rest of the memory are. */
+/* Allocates memory for values and prepares the calls of all nodes. */
 static bool bind_values(struct graph *g, void *block, struct error *err)
 {
     g->vectors = new_array(2 * (size_t)g->vector_count, sizeof *g->vectors, err);
@@ -202,9 +205,9 @@ static bool bind_values(struct graph *g, void *block, struct error *err)
         for (int i = 0; ok && i < g->node_count; i++)
             g->calls[pass][i] = make_call(g, i, (enum pass)pass);
     }
-    unsigned char *packed = packs_of(g)->memory;
-    for (int i = 0; ok && i < g->node_count; packed += packs_bytes(g, i++))
-        if (packs_bytes(g, i))
+    unsigned char *packed = packed_weights_of(g)->memory;
+    for (int i = 0; ok && i < g->node_count; packed += packed_bytes(g, i++))
+        if (packed_bytes(g, i))
             g->calls[FORWARD][i].packed = packed;
     return ok;
 }
@@ -217,14 +220,14 @@ bool graph_bind(struct graph *g, const struct binding *to, struct error *err)
     g->param_gradients = to->gradients;
     g->team = to->team;
     g->kernels = to->kernels;
-    return take_scratch(g, err) && take_packs(g, to->packs, err) && bind_values(g, to->block, err);
+    return take_scratch(g, err) && take_packed_weights(g, to->packed_weights, err) && bind_values(g, to->block, err);
 }
 
-bool graph_bind_beside(struct graph *g, struct graph *other, void *block, struct error *err)
+bool graph_bind_replica(struct graph *g, struct graph *other, void *block, struct error *err)
 {
     static const struct team alone = { 1 };
     *g = *other;
-    g->packs = packs_of(other);
+    g->packed_weights = packed_weights_of(other);
     g->team = &alone;
     g->block = NULL;
     g->own = NULL;
@@ -233,7 +236,7 @@ bool graph_bind_beside(struct graph *g, struct graph *other, void *block, struct
     return bind_values(g, block, err);
 }
 
-void graph_free_beside(struct graph *g)
+void graph_free_replica(struct graph *g)
 {
     for (int i = 0; g->own && i < g->item_count; i++)
         free(g->own[i]);
@@ -257,31 +260,31 @@ void graph_free(struct graph *g)
     free(g->items);
     free(g->save);
     free(g->packed);
-    free(g->behind);
-    free(g->own_packs.memory);
+    free(g->fused_norm);
+    free(g->own_packed_weights.memory);
     free(g->work[FORWARD]);
     free(g->work[BACKWARD]);
     free(g->scratch);
-    graph_free_beside(g);
+    graph_free_replica(g);
 }
 
-void graph_read_from(struct graph *g, value input, const real *p)
+void graph_bind_input(struct graph *g, value input, const real *p)
 {
     for (int i = 0; i < g->node_count; i++)
         for (int k = 0; k < g->nodes[i].in; k++) {
             const value v = g->nodes[i].operand[k];
-            const struct home *home = &g->values[v].here;
-            if (g->values[v].param < 0 && home->root == input)
-                g->calls[FORWARD][i].x[k] = view_at(g, v, home, (real *)(uintptr_t)p, root_ld(g, input));
+            const struct storage_alias *alias = &g->values[v].storage;
+            if (g->values[v].param < 0 && alias->root == input)
+                g->calls[FORWARD][i].x[k] = view_at(g, v, alias, (real *)(uintptr_t)p, root_ld(g, input));
         }
 }
 
-/* The joined vectors of a concat of pending values. */
+/* Joins the vectors of a concat of deferred values. */
 static void join_vectors(const struct graph *g, const struct node *n)
 {
     const struct value_info *y = &g->values[n->result[0]];
     ptrdiff_t to = y->vectors;
-    if (!n->op->passes_lazy || n->op->output_in_operand || !y->pending)
+    if (!n->op->passes_deferred || n->op->output_in_operand || !y->is_deferred)
         return;
     for (int k = 0; k < n->in; k++) {
         const struct value_info *x = &g->values[n->operand[k]];
@@ -292,8 +295,8 @@ static void join_vectors(const struct graph *g, const struct node *n)
     }
 }
 
-/* What is not in use holds NaN in debug builds, so that reading it shows. */
-static void fill_dead(const struct graph *g, int time)
+/* Fills memory that is no longer in use with NaN in debug builds, to expose reads. */
+static void poison_dead_items(const struct graph *g, int time)
 {
 #ifdef DEBUG_MEMORY
     for (int i = 0; i < g->item_count; i++)
@@ -304,11 +307,11 @@ static void fill_dead(const struct graph *g, int time)
 #endif
 }
 
-static void zero_gradients_born(const struct graph *g, int time)
+static void zero_new_gradients(const struct graph *g, int time)
 {
     for (int v = 0; v < g->value_count; v++) {
         const struct value_info *x = &g->values[v];
-        if (x->from_zero && x->gradient.root == v && g->items[x->gradient.item].from == time)
+        if (x->zero_init && x->gradient.root == v && g->items[x->gradient.item].from == time)
             memset(item_memory(g, x->gradient.item), 0, g->items[x->gradient.item].size);
     }
 }
@@ -317,13 +320,13 @@ static void forward_node(struct graph *g, int i, uint64_t key)
 {
     struct call *call = &g->calls[FORWARD][i];
     call->key = key ^ (uint64_t)g->nodes[i].number * UINT64_C(0x9e3779b97f4a7c15);
-    if (g->packed[i] != NOWHERE)
+    if (g->packed[i] != ITEM_NONE)
         g->nodes[i].op->pack(call);
     if (g->nodes[i].op->forward)
         g->nodes[i].op->forward(call);
     join_vectors(g, &g->nodes[i]);
-    if (g->watch)
-        g->watch(g->watcher, g, i, FORWARD);
+    if (g->on_node)
+        g->on_node(g->on_node_data, g, i, FORWARD);
 }
 
 void graph_forward(struct graph *g, uint64_t key)
@@ -336,9 +339,9 @@ void graph_forward(struct graph *g, uint64_t key)
         forward_node(g, i, key);
         if (seconds)
             seconds[i] += clock_seconds() - start;
-        fill_dead(g, i);
+        poison_dead_items(g, i);
     }
-    zero_gradients_born(g, g->node_count);
+    zero_new_gradients(g, g->node_count);
 }
 
 static bool finite_view(struct view v)
@@ -350,7 +353,7 @@ static bool finite_view(struct view v)
     return true;
 }
 
-const char *graph_blame(struct graph *g, uint64_t key)
+const char *graph_find_nonfinite(struct graph *g, uint64_t key)
 {
     for (int i = 0; i < g->node_count; i++) {
         forward_node(g, i, key);
@@ -360,17 +363,17 @@ const char *graph_blame(struct graph *g, uint64_t key)
     return NULL;
 }
 
-/* What backward of node i is the first to read and was not kept. */
-static void compute_again(const struct graph *g, int i)
+/* Recomputes the values that backward of node i is the first to read. */
+static void recompute_values(const struct graph *g, int i)
 {
     for (int k = 0; k < g->nodes[i].in; k++) {
-        const struct value_info *x = &g->values[g->values[g->nodes[i].operand[k]].here.root];
-        if (x->again == NOWHERE || g->items[x->again].from != 2 * g->node_count - i)
+        const struct value_info *x = &g->values[g->values[g->nodes[i].operand[k]].storage.root];
+        if (x->recomputed == ITEM_NONE || g->items[x->recomputed].from != 2 * g->node_count - i)
             continue;
         struct call call = g->calls[BACKWARD][x->producer];
         call.packed = g->calls[FORWARD][x->producer].packed;
         call.work = NULL;
-        call.behind = NULL;
+        call.fused_norm = NULL;
         g->nodes[x->producer].op->forward(&call);
     }
 }
@@ -384,8 +387,8 @@ static void backward_node(struct graph *g, int i, bool accumulate)
         if (g->values[g->nodes[i].operand[k]].param >= 0)
             call->add[k] = accumulate || g->add[i * OP_IN + k];
     call->key = g->calls[FORWARD][i].key;
-    if (g->watch)
-        g->watch(g->watcher, g, i, BACKWARD);
+    if (g->on_node)
+        g->on_node(g->on_node_data, g, i, BACKWARD);
     g->nodes[i].op->backward(call);
 }
 
@@ -396,12 +399,12 @@ void graph_backward(struct graph *g, bool accumulate)
     for (int i = g->node_count - 1; i >= 0; i--) {
         const int time = 2 * g->node_count - i;
         const double start = seconds ? clock_seconds() : 0;
-        zero_gradients_born(g, time);
-        compute_again(g, i);
+        zero_new_gradients(g, time);
+        recompute_values(g, i);
         backward_node(g, i, accumulate);
         if (seconds)
             seconds[i] += clock_seconds() - start;
-        fill_dead(g, time);
+        poison_dead_items(g, time);
     }
 }
 

@@ -1,4 +1,4 @@
-/* kernel/activate_ref.h -- the definition, an element at a time. */
+/* kernel/activate_ref.h -- the definition, one element at a time. */
 #include "kernel/activations.h"
 #include "kernel/kernels.h"
 

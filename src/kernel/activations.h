@@ -1,4 +1,4 @@
-/* kernel/activations.h -- activations and their derivatives, of a number; included after an exp_*.h. */
+/* kernel/activations.h -- scalar activations and their derivatives; included after an exp_*.h. */
 #include "base/real.h"
 #include "kernel/act.h"
 #include "kernel/inlined.h"
@@ -27,7 +27,7 @@ INLINED real act_value(enum act act, real slope, real z)
     return z;
 }
 
-/* act'(z); at a kink what PyTorch takes: the slope on the side of the flat part, or of the smaller z. */
+/* act'(z).  At kinks it follows PyTorch: the slope of the flat side, or of the side with smaller z. */
 INLINED real act_slope(enum act act, real slope, real z)
 {
     const real s = act == ACT_SILU || act == ACT_SIGMOID ? sigmoid(z) : 0;

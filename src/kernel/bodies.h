@@ -1,4 +1,4 @@
-/* kernel/bodies.h -- every body but that of gemm_near, for the instruction set whose vec_*.h was included before. */
+/* kernel/bodies.h -- every body except gemm_unpacked, for the instruction set whose vec_*.h was included before. */
 #include "kernel/exp_body.h"
 
 #include "kernel/activate_body.h"
@@ -10,7 +10,7 @@
 #include "kernel/pool_body.h"
 #include "kernel/rows_body.h"
 #include "kernel/softmax_body.h"
-#include "kernel/step_body.h"
+#include "kernel/optimizer_body.h"
 #include "kernel/winograd_body.h"
 
 #include "kernel/tables.h"

@@ -1,17 +1,18 @@
 /* kernel/depthwise_body.h -- depthwise convolution; included after a vec_*.h.
- * What is INLINED gets its first arguments as constants: sums and weights stay in registers, whole vectors are loaded
- * without a mask.  Two vectors of channels of four neighbouring pixels make sums enough to keep multipliers busy. */
+ * INLINED functions get their first arguments as constants, so that sums and weights stay in registers and full vectors
+ * are loaded without a mask.  Two vectors of channels of four neighbouring pixels give enough independent sums to hide
+ * the latency of multiply-adds. */
 #include "base/least.h"
 #include "kernel/inlined.h"
 #include "kernel/kernels.h"
 
 enum { PIXELS = 4, VECTORS = 2, TAPS = 5 };     /* computed together */
 
-struct span { int from, to; };
+struct tap_range { int from, to; };
 
-/* A row of results, each a sum over rows and columns of the kernel, columns outside of x left out:
+/* A row of results, each a sum over rows and columns of the kernel; columns outside of x are skipped:
  *     y[j] = start[j] + sum over a < rows, t < taps of w[a w_row + t w_tap] x[a x_row + (column + j stride + t) ldx]
- * start NULL: 0.  The steps count numbers. */
+ * start NULL: 0.  Steps are in elements. */
 struct gather {
     int c, count, rows, taps, stride, column, width;
     ptrdiff_t w_row, w_tap, x_row, ldx, ldy, start_step;
@@ -19,7 +20,7 @@ struct gather {
     float *y;
 };
 
-/* sum[p] += w[t] x[p stride + t] for `count` results and taps t: each number is loaded once. */
+/* sum[p] += w[t] x[p stride + t] for `count` results and taps t; each element is loaded once. */
 INLINED void gather_taps(int count, int stride, int taps, int lanes, const struct gather *g, const float *x,
                          const float *w, vec *sum)
 {
@@ -35,10 +36,10 @@ INLINED void gather_taps(int count, int stride, int taps, int lanes, const struc
     }
 }
 
-/* y[j ..] of `count` neighbouring results that have the taps v, `taps` of them at a time; `vectors` vectors of channels
- * from c on, the last with `last` lanes. */
-INLINED void gather_block(int count, int stride, int taps, int vectors, int last, const struct gather *g, struct span v,
-                          int j, int c)
+/* Computes `count` neighbouring results y[j ..] over the taps v, `taps` at a time, for `vectors` vectors of channels
+ * from c on; the last vector has `last` lanes. */
+INLINED void gather_block(int count, int stride, int taps, int vectors, int last, const struct gather *g,
+                          struct tap_range v, int j, int c)
 {
     vec sum[VECTORS][PIXELS];
     for (int k = 0; k < vectors; k++)
@@ -56,7 +57,7 @@ INLINED void gather_block(int count, int stride, int taps, int vectors, int last
             vec_store(g->y + (j + p) * g->ldy + c + k * VEC, sum[k][p], k + 1 < vectors ? VEC : last);
 }
 
-INLINED void gather_pixels(int count, int stride, int taps, const struct gather *g, struct span v, int j)
+INLINED void gather_pixels(int count, int stride, int taps, const struct gather *g, struct tap_range v, int j)
 {
     int c = 0;
     for (; c + VECTORS * VEC <= g->c; c += VECTORS * VEC)
@@ -67,13 +68,13 @@ INLINED void gather_pixels(int count, int stride, int taps, const struct gather 
         gather_block(count, stride, taps, 1, g->c - c, g, v, j, c);
 }
 
-static void gather_pixel(const struct gather *g, struct span v, int j) { gather_pixels(1, 1, 1, g, v, j); }
+static void gather_pixel(const struct gather *g, struct tap_range v, int j) { gather_pixels(1, 1, 1, g, v, j); }
 
 INLINED void gather_columns(int stride, int taps, const struct gather *g)
 {
     for (int j = 0; j < g->count;) {
         const int column = g->column + j * g->stride;
-        const struct span v = { most(0, -column), least(g->taps, g->width - column) };
+        const struct tap_range v = { most(0, -column), least(g->taps, g->width - column) };
         const bool inside = g->stride == stride && j + PIXELS <= g->count && column >= 0
                          && column + (PIXELS - 1) * stride + g->taps <= g->width;
         if (inside)
@@ -102,17 +103,17 @@ static void gather_row(const struct gather *g)
     }
 }
 
-/* The taps u of output index i that fall on an input of n. */
-static inline struct span taps_of(const struct depthwise *g, int i, int n)
+/* The taps u of output index i that fall inside an input of length n. */
+static inline struct tap_range taps_of(const struct depthwise *g, int i, int n)
 {
     const int start = i * g->stride - g->pad;
-    return (struct span){ most(0, -start), least(g->kernel, n - start) };
+    return (struct tap_range){ most(0, -start), least(g->kernel, n - start) };
 }
 
 static void depthwise_row(const struct depthwise *g, int i, const float *x, int first, const float *w,
                           const float *bias, float *y)
 {
-    const struct span u = taps_of(g, i, g->h);
+    const struct tap_range u = taps_of(g, i, g->h);
     const ptrdiff_t x_row = (ptrdiff_t)g->w * g->ldx, w_row = (ptrdiff_t)g->kernel * g->c;
     gather_row(&(struct gather){
         .c = g->c, .count = g->out_w, .rows = u.to - u.from, .taps = g->kernel, .stride = g->stride, .column = -g->pad,
@@ -120,13 +121,13 @@ static void depthwise_row(const struct depthwise *g, int i, const float *x, int 
         .x = x + (i * g->stride - g->pad - first + u.from) * x_row, .w = w + u.from * w_row, .start = bias, .y = y });
 }
 
-/* Pixels of dx that are a stride apart read neighbours of dy, with the same taps, which are a stride apart too.  The
- * larger the tap the earlier the pixel: columns begin with the last tap, rows run backwards. */
+/* Pixels of dx that are a stride apart read neighbouring pixels of dy with the same taps, also a stride apart.  Larger
+ * taps belong to earlier pixels of dy: columns begin with the last tap, rows run backwards. */
 static void depthwise_dx_row(const struct depthwise *g, int r, const float *dy, int first, const float *w, bool add,
                              float *dx)
 {
     const int stride = g->stride, reach = r + g->pad;
-    const struct span u = { most(reach % stride, reach - (g->out_h - 1) * stride), least(g->kernel, reach + 1) };
+    const struct tap_range u = { most(reach % stride, reach - (g->out_h - 1) * stride), least(g->kernel, reach + 1) };
     const ptrdiff_t row = (ptrdiff_t)g->out_w * g->ldy, w_row = (ptrdiff_t)g->kernel * g->c;
     for (int s = 0; s < least(stride, g->w); s++) {
         const int taps = (g->kernel - 1 - (s + g->pad) % stride + stride) / stride;
@@ -142,7 +143,7 @@ static void depthwise_dx_row(const struct depthwise *g, int r, const float *dy, 
     }
 }
 
-/* dw of `count` neighbouring taps, the first in column b, from a row of dy; row: where column 0 of the input is. */
+/* dw of `count` neighbouring taps, the first in column b, from a row of dy.  row: column 0 of the input row. */
 INLINED void depthwise_dw_taps(int count, int lanes, const struct depthwise *g, int b, const float *row,
                                const float *dy, float *dw)
 {
@@ -181,7 +182,7 @@ INLINED void depthwise_dw_lanes(int lanes, const struct depthwise *g, const floa
 
 static void depthwise_dw_row(const struct depthwise *g, int i, const float *x, int first, const float *dy, float *dw)
 {
-    const struct span u = taps_of(g, i, g->h);
+    const struct tap_range u = taps_of(g, i, g->h);
     for (int a = u.from; a < u.to; a++) {
         const float *row = x + (ptrdiff_t)(i * g->stride - g->pad - first + a) * g->w * g->ldx;
         float *to = dw + (ptrdiff_t)a * g->kernel * g->c;

@@ -1,4 +1,4 @@
-/* kernel/depthwise_ref.h -- the definition, an element at a time. */
+/* kernel/depthwise_ref.h -- the definition, one element at a time. */
 #include "kernel/kernels.h"
 
 static void depthwise_row(const struct depthwise *g, int i, const real *x, int first, const real *w, const real *bias,

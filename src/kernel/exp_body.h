@@ -1,11 +1,11 @@
-/* kernel/exp_body.h -- e^x and what is made of it, as polynomials that the compiler turns into vectors; names as in
- * exp_ref.h.  Errors are stated against the exact value, in units of the last place, measured over all floats. */
+/* kernel/exp_body.h -- exponentials, logarithms and the normal distribution as branch-free polynomials that the
+ * compiler vectorises; names as in exp_ref.h.  Errors are in units of the last place, measured over all floats. */
 #include "kernel/inlined.h"
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-/* e^x for x <= 0, within 1 unit; 0 where it is less than 2^-126.  With n = x / ln 2 rounded and r = x - n ln 2, a
+/* e^x for x <= 0, within 1 unit; 0 below 2^-126.  With n = round(x / ln 2) and r = x - n ln 2, the result is a
  * polynomial for e^r (Moshier, Cephes) times 2^n.  Adding `round` leaves n in the low bits of the sum. */
 INLINED float exp_below(float x)
 {
@@ -25,7 +25,7 @@ INLINED float exp_below(float x)
     return x < -87.3365f ? 0 : p * power;
 }
 
-/* The same in double, by the Taylor series of e^r, |r| <= ln 2 / 2; 0 where it is less than 2^-1022. */
+/* The same in double, by the Taylor series of e^r, |r| <= ln 2 / 2; 0 below 2^-1022. */
 INLINED double exp_below_double(double x)
 {
     const double round = 6755399441055744, sum = x * 1.4426950408889634 + round, n = sum - round;
@@ -54,7 +54,7 @@ INLINED float artanh_below(float t)
     return t * (p * s) + t;
 }
 
-/* ln x of a normal number, within 2e-7 (1 + |ln x|): n ln 2 + 2 artanh((m - 1) / (m + 1)), x = 2^n m, 1 <= m < 2. */
+/* ln x of a normal float, within 2e-7 (1 + |ln x|): n ln 2 + 2 artanh((m - 1) / (m + 1)), x = 2^n m, 1 <= m < 2. */
 INLINED float log_of(float x)
 {
     uint32_t bits;

@@ -1,20 +1,20 @@
-/* kernel/gemm_body.h -- products of matrices that stay in the cache: nothing is packed.  Included after a vec_*.h.
- * A block of ROWS x 3 vectors of c stays in registers while k runs: each number of a is spread over a vector once for
- * the block, so that it matters little how a is stored.  DEPTH of k at a time, so that what the blocks read again lies
- * in the first level cache; a number of c is the same sum in the same order, whatever block it is in. */
+/* kernel/gemm_body.h -- products of matrices that fit a cache, without packing.  Included after a vec_*.h.
+ * A block of ROWS x 3 vectors of c stays in registers over the loop on k.  Each element of a is broadcast once per
+ * block, so the layout of a matters little.  k is processed DEPTH at a time to keep a and b in the first-level cache.
+ * The order of summation of an element of c does not depend on its block. */
 #include "kernel/inlined.h"
 
 enum { ROWS = VEC == 16 ? 8 : 4, DEPTH = 128 };
 
-struct product {
+struct gemm_args {
     int m, n, k;
-    const float *a; int row, step;              /* number (i, t) lies at i * row + t * step */
+    const float *a; int row, step;              /* element (i, t) is at i * row + t * step */
     const float *b; int ldb;
     bool add; float *c; int ldc;
 };
 
 /* rows x vectors of c from row `from` on; the last vector has `last` lanes. */
-INLINED void gemm_block(int rows, int vectors, int last, struct product p, int from)
+INLINED void gemm_block(int rows, int vectors, int last, struct gemm_args p, int from)
 {
     const float *a = p.a + (ptrdiff_t)from * p.row, *b = p.b;
     float *c = p.c + (ptrdiff_t)from * p.ldc;
@@ -37,8 +37,8 @@ INLINED void gemm_block(int rows, int vectors, int last, struct product p, int f
             vec_store(c + (ptrdiff_t)i * p.ldc + j * VEC, sum[i][j], j + 1 < vectors ? VEC : last);
 }
 
-/* Blocks of `rows` rows from row i on; the first row that is left. */
-INLINED int gemm_rows(int rows, int i, int vectors, int last, struct product p)
+/* Blocks of `rows` rows from row i on.  Returns the first remaining row. */
+INLINED int gemm_rows(int rows, int i, int vectors, int last, struct gemm_args p)
 {
     for (; i + rows <= p.m; i += rows)
         gemm_block(rows, vectors, last, p, i);
@@ -46,7 +46,7 @@ INLINED int gemm_rows(int rows, int i, int vectors, int last, struct product p)
 }
 
 /* `vectors` vectors of columns. */
-INLINED void gemm_columns(int vectors, int last, struct product p)
+INLINED void gemm_columns(int vectors, int last, struct gemm_args p)
 {
     int i = gemm_rows(ROWS, 0, vectors, last, p);
     if (ROWS > 4)
@@ -55,7 +55,7 @@ INLINED void gemm_columns(int vectors, int last, struct product p)
     gemm_rows(1, i, vectors, last, p);
 }
 
-static struct product right_of(struct product p, int vectors)
+static struct gemm_args columns_after(struct gemm_args p, int vectors)
 {
     p.n -= vectors * VEC;
     p.b += vectors * VEC;
@@ -63,14 +63,14 @@ static struct product right_of(struct product p, int vectors)
     return p;
 }
 
-/* Three vectors at a time, but four as two and two: the sums of one alone would wait for each other. */
-static void gemm_deep(struct product p)
+/* Three vectors at a time, but four as two and two: one vector alone has too few independent sums. */
+static void gemm_k_block(struct gemm_args p)
 {
-    for (; p.n > 4 * VEC || p.n == 3 * VEC; p = right_of(p, 3))
+    for (; p.n > 4 * VEC || p.n == 3 * VEC; p = columns_after(p, 3))
         gemm_columns(3, VEC, p);
     if (p.n > 3 * VEC) {
         gemm_columns(2, VEC, p);
-        p = right_of(p, 2);
+        p = columns_after(p, 2);
     }
     if (p.n > 2 * VEC)
         gemm_columns(3, p.n - 2 * VEC, p);
@@ -80,15 +80,15 @@ static void gemm_deep(struct product p)
         gemm_columns(1, p.n, p);
 }
 
-static void gemm_near(bool a_by_k, int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
-                      float *c, int ldc)
+static void gemm_unpacked(bool a_by_k, int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
+                          float *c, int ldc)
 {
     const int step = a_by_k ? lda : 1;
-    struct product p = { m, n, 0, a, a_by_k ? 1 : lda, step, b, ldb, add, c, ldc };
+    struct gemm_args p = { m, n, 0, a, a_by_k ? 1 : lda, step, b, ldb, add, c, ldc };
     for (int t = 0; t < k; t += DEPTH, p.add = true) {
         p.a = a + (ptrdiff_t)t * step;
         p.b = b + (ptrdiff_t)t * ldb;
         p.k = k - t < DEPTH ? k - t : DEPTH;
-        gemm_deep(p);
+        gemm_k_block(p);
     }
 }

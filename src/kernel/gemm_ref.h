@@ -1,8 +1,8 @@
-/* kernel/gemm_ref.h -- the definition, an element at a time; sums are rounded once. */
+/* kernel/gemm_ref.h -- the definition, one element at a time; sums are rounded once. */
 #include "kernel/kernels.h"
 
-static void gemm_near(bool a_by_k, int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add,
-                      real *c, int ldc)
+static void gemm_unpacked(bool a_by_k, int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add,
+                          real *c, int ldc)
 {
     for (ptrdiff_t i = 0; i < m; i++)
         for (ptrdiff_t j = 0; j < n; j++) {

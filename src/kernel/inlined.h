@@ -1,5 +1,5 @@
-/* kernel/inlined.h -- INLINED: of a function whose first arguments are to be constants where it is called.
- * UNROLLED: of a loop of at most 16 turns whose indices are to be constants; each compiler has its word for it. */
+/* kernel/inlined.h -- INLINED: functions whose first arguments are compile-time constants at each call.
+ * UNROLLED: loops of at most 16 iterations whose indices become constants; each compiler has its own pragma. */
 #ifndef KERNEL_INLINED_H
 #define KERNEL_INLINED_H
 #define INLINED static inline __attribute__((always_inline))

@@ -1,5 +1,5 @@
-/* kernel/isa_avx512.c -- the bodies compiled for one instruction set; its tables are all that it exports.
- * What a matrix unit adds stands in tiles_amx.c. */
+/* kernel/isa_avx512.c -- the bodies compiled for one instruction set; it exports only its tables.  The matrix unit is
+ * in amx.c. */
 #if defined(__x86_64__) && !defined(REAL_IS_DOUBLE)
 #include "kernel/vec_avx512.h"
 
@@ -12,7 +12,7 @@ const struct kernels kernels_avx512 = {
 };
 
 const struct kernels kernels_amx = {
-    .name = "amx", .tiles = &tiles_amx,
+    .name = "amx", .amx = &amx_native,
 #include "kernel/table_rows.h"
 };
 #endif

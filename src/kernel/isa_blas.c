@@ -1,5 +1,5 @@
-/* kernel/isa_blas.c -- matrix products by OpenBLAS, the other kernels in portable C: the default on processors for
- * which there is no table of their own. */
+/* kernel/isa_blas.c -- matrix products by OpenBLAS, all other kernels in portable C.  Processors without a table of
+ * their own use it by default. */
 #if defined(HAVE_OPENBLAS) && !defined(REAL_IS_DOUBLE)
 #include "kernel/vec_four.h"
 
@@ -7,10 +7,10 @@
 #include "kernel/bodies.h"
 #include <cblas.h>
 
-/* BLAS does not allow lda < k, rows that overlap, as those of a convolution's windows do: it multiplies lda columns at
- * a time. */
-static void gemm_near(bool a_by_k, int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
-                      float *c, int ldc)
+/* BLAS does not allow lda < k (overlapping rows, as in a convolution's windows), so lda columns are multiplied per
+ * call. */
+static void gemm_unpacked(bool a_by_k, int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
+                          float *c, int ldc)
 {
     const int columns = a_by_k ? k : least(k, lda);
     for (int t = 0; t < k; t += columns)

@@ -1,4 +1,4 @@
-/* kernel/isa_ref.c -- the plain kernels, checked by eye; every other table is checked against this one. */
+/* kernel/isa_ref.c -- the plain kernels; tests compare every other table with this one. */
 #include "kernel/exp_ref.h"
 
 #include "kernel/activate_ref.h"
@@ -11,7 +11,7 @@
 #include "kernel/pool_body.h"
 #include "kernel/rows_body.h"
 #include "kernel/softmax_body.h"
-#include "kernel/step_body.h"
+#include "kernel/optimizer_body.h"
 #include "kernel/tables.h"
 #include "kernel/winograd_ref.h"
 

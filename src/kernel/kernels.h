@@ -1,27 +1,27 @@
-/* kernel/kernels.h -- arithmetic on pointers and sizes.  One table an instruction set, one of them, `ref`, plain.
- * Kernels allocate nothing, know no graph, and may be called from any thread.  ld: numbers from one pixel or row to
- * the next.  Where an argument is called `add`, the result is added to what is there, else it replaces it unread. */
+/* kernel/kernels.h -- arithmetic on pointers and sizes.  There is one table per instruction set; `ref` is plain C.
+ * Kernels allocate nothing, know no graph and may be called from any thread.  ld: elements from one pixel or row to the
+ * next.  With `add` the result is added to the destination, else it overwrites it without reading it. */
 #ifndef KERNEL_KERNELS_H
 #define KERNEL_KERNELS_H
 #include "base/error.h"
 #include "base/real.h"
 #include "kernel/act.h"
-#include "kernel/tiles.h"
+#include "kernel/amx.h"
 #include "kernel/winograd.h"
 #include <stddef.h>
 
 /* A depthwise convolution of one image, its weights [kernel][kernel][c]:
- * y[i,j,c] = bias[c] + sum over u, v of w[u,v,c] x[i*stride-pad+u, j*stride-pad+v, c], what is outside left out. */
+ * y[i,j,c] = bias[c] + sum over u, v of w[u,v,c] x[i*stride-pad+u, j*stride-pad+v, c], padding with zeros. */
 struct depthwise {
     int kernel, stride, pad, c;
     int h, w, ldx;                      /* of the input */
     int out_h, out_w, ldy;              /* of the output */
 };
 
-/* value = act(z), z = scale[c] x + shift[c], or z = x where scale is NULL. */
+/* value = act(z), z = scale[c] x + shift[c]; z = x if scale is NULL. */
 struct affine { const real *scale, *shift; enum act act; real slope; };
 
-/* That of the channels from `first` on. */
+/* The affine map of the channels from `first` on. */
 static inline struct affine affine_from(struct affine f, ptrdiff_t first)
 {
     f.scale += f.scale ? first : 0;
@@ -29,10 +29,10 @@ static inline struct affine affine_from(struct affine f, ptrdiff_t first)
     return f;
 }
 
-/* The gradient of a normalisation: dx = scale[c] g + slope[c] (x - mean[c]) + shift[c], scale that of the affine. */
+/* The gradient of a normalisation: dx = scale[c] g + slope[c] (x - mean[c]) + shift[c]; scale is the affine's. */
 struct norm_map { const real *slope, *mean, *shift; };
 
-/* A step with gradient g, moments m and v, of parameters p (train/optimizer.h); h = clip g + decay p.
+/* An optimiser step of parameters p with gradient g and moments m, v (train/optimizer.h); h = clip g + decay p.
  *     adam    m = beta1 m + rest1 h,  v = beta2 v + rest2 h^2,  p = keep p - rate m / (root sqrt(v) + eps)
  *     sgd     m = momentum m + h,  p -= rate m */
 struct adam { real clip, decay, beta1, rest1, beta2, rest2, keep, rate, root, eps; };
@@ -50,63 +50,65 @@ struct pairs { real logit[PAIRS], iou[PAIRS], off[PAIRS], apart[PAIRS], least[PA
 struct kernels {
     const char *name;
 
-    /* c[m][n] = a[m][k] b[k][n], a stored [k][m] if a_by_k; for matrices that stay in the cache: nothing is packed. */
-    void (*gemm_near)(bool a_by_k, int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add,
-                      real *c, int ldc);
+    /* c[m][n] = a[m][k] b[k][n]; a is stored as [k][m] if a_by_k.  Nothing is packed: for matrices that fit a cache. */
+    void (*gemm_unpacked)(bool a_by_k, int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add,
+                          real *c, int ldc);
 
-    struct winograd winograd, strips;   /* kernel/winograd.h */
-    const struct tiles *tiles;          /* kernel/tiles.h; NULL: there is no matrix unit */
+    struct winograd winograd, winograd_1d;      /* kernel/winograd.h */
+    const struct amx_kernels *amx;      /* kernel/amx.h; NULL: no matrix unit */
 
-    /* Row i of y.  x points at input row `first`; the rows that exist and are read must be there.  bias may be NULL. */
+    /* Row i of y.  x points at input row `first`; all rows inside the image that the window covers must be readable.
+     * bias may be NULL. */
     void (*depthwise_row)(const struct depthwise *, int i, const real *x, int first, const real *w, const real *bias,
                           real *y);
-    /* Row r of dx.  dy points at output row `first`; the rows that exist and are read must be there. */
+    /* Row r of dx.  dy points at output row `first`; all rows of dy that depend on row r must be readable. */
     void (*depthwise_dx_row)(const struct depthwise *, int r, const real *dy, int first, const real *w, bool add,
                              real *dx);
-    /* dw += what row i of y, whose gradient is dy, gives to the weights' gradient; x as for depthwise_row. */
+    /* dw += the contribution of row i of y, whose gradient is dy; x as for depthwise_row. */
     void (*depthwise_dw_row)(const struct depthwise *, int i, const real *x, int first, const real *dy, real *dw);
 
-    /* Rows of n pixels of c channels; what is written overlaps nothing that is read, but activate's y may be x.
-     * store_rows: y = x;  activate: y = act(z);  activate_grad: g = dy act'(z). */
-    void (*store_rows)(int n, int c, const real *x, int ldx, bool add, real *y, int ldy);
+    /* n pixels of c channels.  Results must not overlap operands, except that activate's y may be x.
+     * copy_rows: y = x;  activate: y = act(z);  activate_grad: g = dy act'(z). */
+    void (*copy_rows)(int n, int c, const real *x, int ldx, bool add, real *y, int ldy);
     void (*activate)(const struct affine *, int n, int c, const real *x, int ldx, real *y, int ldy);
     void (*activate_grad)(const struct affine *, int n, int c, const real *x, int ldx, const real *dy, int lddy,
                           bool add, real *g, int ldg);
-    /* interleave: y[2i] = a[i], y[2i+1] = b[i];  every_second: y[i] = x[2i]. */
+    /* interleave: y[2i] = a[i], y[2i+1] = b[i];  deinterleave: y[i] = x[2i]. */
     void (*interleave)(int n, int c, const real *a, int lda, const real *b, int ldb, real *y, int ldy);
-    void (*every_second)(int n, int c, const real *x, int ldx, bool add, real *y, int ldy);
+    void (*deinterleave)(int n, int c, const real *x, int ldx, bool add, real *y, int ldy);
 
-    /* Max pooling: the window and rows as for depthwise; winner: the tap u * kernel + v of each output, dense, or NULL.
-     * Of equals the first wins; a NaN is larger than any.  max_pool_dx_row: row r of dx from dy of the whole image. */
+    /* Max pooling; window and rows as for depthwise.  winner: the tap u * kernel + v of each output, without gaps, or
+     * NULL.  The first of equal elements wins; NaN counts as the largest.  max_pool_dx_row: row r of dx from the whole
+     * image's dy. */
     void (*max_pool_row)(const struct depthwise *, int i, const real *x, int first, real *y, unsigned char *winner);
     void (*max_pool_dx_row)(const struct depthwise *, int r, const real *dy, const unsigned char *winner, bool add,
                             real *dx);
 
-    /* Bilinear, twice the size.  A row of y, 2w pixels, from the row of x near it and the one farther, w pixels each;
-     * a row of dx, w pixels, from four rows of dy. */
+    /* Bilinear upsampling by two.  upsample_row: a row of y (2w pixels) from the nearer and the farther row of x (w
+     * pixels each).  upsample_dx_row: a row of dx (w pixels) from four rows of dy. */
     void (*upsample_row)(int w, int c, const real *near, const real *far, int ldx, real *y, int ldy);
     void (*upsample_dx_row)(int w, int c, const real *dy0, const real *dy1, const real *dy2, const real *dy3, int lddy,
                             bool add, real *dx, int lddx);
 
-    /* Of n >= 1 pixels each channel's mean, and sum of squares of x - mean. */
+    /* Each channel's mean and sum of (x - mean)^2 over n >= 1 pixels. */
     void (*moments)(int n, int c, const real *x, int ldx, double *mean, double *m2);
-    /* Of a normalisation and the activation behind it, g = dy act'(z): sums over n pixels of g and of g (x - mean), and
-     * the gradient, which may be written to dy's memory.  scale is not NULL. */
+    /* Backward of a normalisation and its activation, g = dy act'(z).  norm_sums: sums of g and of g (x - mean) over n
+     * pixels.  norm_dx: the gradient; dx may be dy's memory.  scale is not NULL. */
     void (*norm_sums)(const struct affine *, int n, int c, const real *x, int ldx, const real *dy, int lddy,
                       const real *mean, double *sum_g, double *sum_gx);
     void (*norm_dx)(const struct affine *, const struct norm_map *, int n, int c, const real *x, int ldx,
                     const real *dy, int lddy, bool add, real *dx, int lddx);
 
-    /* Are all n numbers finite?  The largest of n >= 1 numbers, none a NaN. */
+    /* finite: whether all n elements are.  largest: the maximum of n >= 1 elements; none may be NaN. */
     bool (*finite)(ptrdiff_t n, const real *x);
     real (*largest)(ptrdiff_t n, const real *x);
 
-    /* y = softmax(scale x), row by row of n rows of c numbers; x and y may be the same, scale is positive. */
+    /* y = softmax(scale x) in each of n rows of c elements; y may be x; scale > 0. */
     void (*softmax)(int n, int c, real scale, const real *x, real *y);
     void (*softmax_double)(int n, int c, double scale, const double *x, double *y);
 
-    /* The sum over c logits x of the quality focal loss for beta = 2 and target 0 (detect/focal.h); writes its slopes,
-     * times scale, unless slope is NULL. */
+    /* The sum over c logits x of the quality focal loss with beta = 2 and target 0 (detect/focal.h).  slope[i] gets
+     * scale times the derivative, unless slope is NULL. */
     real (*focal)(int c, const real *x, real scale, real *slope);
 
     /* Sets iou, also of the hulls, to the intersection over union with `box`, areas being at least 1e-6.  Returns about
@@ -125,19 +127,19 @@ struct kernels {
     real (*costs)(real factor, int n, struct pairs *, int many);
     int (*list_costs)(int n, const struct pairs *, real most, int *list);
 
-    /* Of n numbers: the sum of squares; a step; y = (1 - share) y + share x. */
-    double (*squares)(ptrdiff_t n, const real *x);
+    /* On n elements: the sum of x^2; one optimiser step; y = (1 - alpha) y + alpha x. */
+    double (*sum_of_squares)(ptrdiff_t n, const real *x);
     void (*adam)(const struct adam *, ptrdiff_t n, const real *g, real *m, real *v, real *p);
     void (*sgd)(const struct sgd *, ptrdiff_t n, const real *g, real *m, real *p);
-    void (*approach)(ptrdiff_t n, real share, const real *x, real *y);
+    void (*ema_update)(ptrdiff_t n, real alpha, const real *x, real *y);
 };
 
-/* The table called ref, blas, sse, avx2, avx512, amx or neon (misuse if this machine or build has no such); NULL: the
- * fastest. */
+/* The table called ref, blas, sse, avx2, avx512, amx or neon, or the fastest for NULL.  Misuse if this machine or build
+ * lacks it. */
 const struct kernels *kernels_pick(const char *name, struct error *);
-const struct kernels *kernels_wanted(struct error *);   /* the one that the environment names as NANODET_ISA, if any */
+const struct kernels *kernels_wanted(struct error *);   /* the table named by NANODET_ISA, else the fastest */
 
-/* Adds " ref sse ...": the tables of this build that this machine can run (usable) or cannot, the slowest first. */
+/* Appends " ref sse ...": the tables of this build that this machine can run (usable) or cannot, slowest first. */
 struct text;
 void kernels_names(bool usable, struct text *);
 #endif

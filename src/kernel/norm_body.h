@@ -1,4 +1,4 @@
-/* kernel/norm_body.h -- what normalisation sums and maps; included after activate_body.h. */
+/* kernel/norm_body.h -- the sums and the gradient of normalisations; included after activate_body.h. */
 #include <string.h>
 
 INLINED void widen(int lanes, const float *p, wide to[2])
@@ -12,9 +12,9 @@ INLINED void widen(int lanes, const float *p, wide to[2])
     to[1] = wide_load(p + VEC / 2);
 }
 
-/* Adds d = x - x0 and d^2, in double, x0 the first number of a channel: one pass is enough, as the difference of sums
- * that follows loses few of a double's digits, and m2 is not negative. */
-INLINED void moments_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
+/* Adds d = x - x0 and d^2 in double, where x0 is the channel's first element.  One pass suffices: shifting by x0 keeps
+ * the cancellation in m2 = sum d^2 - (sum d)^2 / n small compared with the precision of a double. */
+INLINED void moments_lanes(enum act act, int lanes, const struct row_args *r, int c, ptrdiff_t from, ptrdiff_t to)
 {
     const size_t bytes = (size_t)lanes * sizeof(double);
     wide x0[2], x[2], sum[2] = { { 0 }, { 0 } }, squares[2] = { { 0 }, { 0 } };
@@ -23,7 +23,7 @@ INLINED void moments_lanes(enum act act, int lanes, const struct rows *r, int c,
     memcpy(sum, r->sum + c, bytes);
     memcpy(squares, r->sum_x + c, bytes);
     for (ptrdiff_t i = from; i < to; i++) {
-        __builtin_prefetch(r->x + (i + AHEAD) * r->ldx + c);
+        __builtin_prefetch(r->x + (i + PREFETCH_ROWS) * r->ldx + c);
         widen(lanes, r->x + i * r->ldx + c, x);
         for (int h = 0; h < 2; h++) {
             const wide d = x[h] - x0[h];
@@ -39,16 +39,16 @@ static void moments(int n, int c, const real *x, int ldx, double *mean, double *
 {
     memset(mean, 0, (size_t)c * sizeof *mean);
     memset(m2, 0, (size_t)c * sizeof *m2);
-    each_vector(moments_lanes, ACT_NONE, &(struct rows){ .n = n, .c = c, .x = x, .ldx = ldx, .sum = mean,
-                                                         .sum_x = m2 });
+    for_each_vector(moments_lanes, ACT_NONE, &(struct row_args){ .n = n, .c = c, .x = x, .ldx = ldx, .sum = mean,
+                                                                 .sum_x = m2 });
     for (int i = 0; i < c; i++) {
         m2[i] -= mean[i] * mean[i] / n;
         mean[i] = x[i] + mean[i] / n;
     }
 }
 
-/* Sums over all pixels are as long as those of moments, and in double like them. */
-INLINED void sums_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
+/* Sums over all pixels are in double, like those of moments. */
+INLINED void sums_lanes(enum act act, int lanes, const struct row_args *r, int c, ptrdiff_t from, ptrdiff_t to)
 {
     const size_t bytes = (size_t)lanes * sizeof(double);
     const vec scale = vec_load(r->f->scale + c, lanes), shift = vec_load(r->f->shift + c, lanes);
@@ -59,9 +59,9 @@ INLINED void sums_lanes(enum act act, int lanes, const struct rows *r, int c, pt
     for (ptrdiff_t i = from; i < to; i++) {
         const float *row = r->x + i * r->ldx + c;
         float gradient[VEC];
-        vec_store(gradient, vec_mul(read_on(r->dy + i * r->lddy + c, r->lddy, lanes),
+        vec_store(gradient, vec_mul(load_prefetch(r->dy + i * r->lddy + c, r->lddy, lanes),
                                     vec_map(act_slope, act, r->f->slope,
-                                            vec_fma(scale, read_on(row, r->ldx, lanes), shift))), VEC);
+                                            vec_fma(scale, load_prefetch(row, r->ldx, lanes), shift))), VEC);
         widen(VEC, gradient, g);
         widen(lanes, row, x);
         for (int h = 0; h < 2; h++) {
@@ -78,18 +78,18 @@ static void norm_sums(const struct affine *f, int n, int c, const real *x, int l
 {
     memset(sum_g, 0, (size_t)c * sizeof *sum_g);
     memset(sum_gx, 0, (size_t)c * sizeof *sum_gx);
-    by_act(sums_lanes, &(struct rows){ .f = f, .n = n, .c = c, .x = x, .ldx = ldx, .dy = dy, .lddy = lddy,
-                                       .mean = mean, .sum = sum_g, .sum_x = sum_gx });
+    dispatch_act(sums_lanes, &(struct row_args){ .f = f, .n = n, .c = c, .x = x, .ldx = ldx, .dy = dy, .lddy = lddy,
+                                                 .mean = mean, .sum = sum_g, .sum_x = sum_gx });
 }
 
-INLINED void dx_lanes(enum act act, int lanes, const struct rows *r, int c, ptrdiff_t from, ptrdiff_t to)
+INLINED void norm_dx_lanes(enum act act, int lanes, const struct row_args *r, int c, ptrdiff_t from, ptrdiff_t to)
 {
     const vec scale = vec_load(r->f->scale + c, lanes), shift = vec_load(r->f->shift + c, lanes);
     const vec mean = vec_load(r->mean + c, lanes), slope = vec_load(r->slope + c, lanes);
     const vec constant = vec_load(r->shift + c, lanes);
     for (ptrdiff_t i = from; i < to; i++) {
-        const vec x = read_on(r->x + i * r->ldx + c, r->ldx, lanes);
-        const vec g = vec_mul(read_on(r->dy + i * r->lddy + c, r->lddy, lanes),
+        const vec x = load_prefetch(r->x + i * r->ldx + c, r->ldx, lanes);
+        const vec g = vec_mul(load_prefetch(r->dy + i * r->lddy + c, r->lddy, lanes),
                               vec_map(act_slope, act, r->f->slope, vec_fma(scale, x, shift)));
         const vec dx = vec_fma(scale, g, vec_fma(slope, vec_sub(x, mean), constant));
         float *y = r->y + i * r->ldy + c;
@@ -100,6 +100,7 @@ INLINED void dx_lanes(enum act act, int lanes, const struct rows *r, int c, ptrd
 static void norm_dx(const struct affine *f, const struct norm_map *m, int n, int c, const real *x, int ldx,
                     const real *dy, int lddy, bool add, real *dx, int lddx)
 {
-    by_act(dx_lanes, &(struct rows){ .f = f, .n = n, .c = c, .x = x, .ldx = ldx, .dy = dy, .lddy = lddy, .add = add,
-                                     .y = dx, .ldy = lddx, .mean = m->mean, .slope = m->slope, .shift = m->shift });
+    dispatch_act(norm_dx_lanes, &(struct row_args){ .f = f, .n = n, .c = c, .x = x, .ldx = ldx, .dy = dy, .lddy = lddy,
+                                                    .add = add, .y = dx, .ldy = lddx, .mean = m->mean,
+                                                    .slope = m->slope, .shift = m->shift });
 }

@@ -1,4 +1,4 @@
-/* kernel/norm_ref.h -- the definitions, an element at a time; included after activate_ref.h. */
+/* kernel/norm_ref.h -- the definitions, one element at a time; included after activate_ref.h. */
 #include "kernel/kernels.h"
 
 static void moments(int n, int c, const real *x, int ldx, double *mean, double *m2)

@@ -19,7 +19,7 @@ static bool has_avx512(void)
         && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
 }
 
-/* The processor must have it, and the kernel save its registers, for which a process asks once. */
+/* The processor must have the unit, and the process must ask the operating system to save its registers. */
 static bool has_amx(void)
 {
     enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, AVX512_BF16 = 1 << 5, ASK = 0x1023, TILE_DATA = 18 };

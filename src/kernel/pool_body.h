@@ -6,8 +6,8 @@
 
 enum { LANES = 8 };                             /* channels compared together */
 
-/* One output of `lanes` channels: the window's rows [u0, u1) and columns [v0, v1), x being its tap (0, 0).  The winner
- * is kept as a number like the others until it is stored: vectors of one width. */
+/* One output of `lanes` channels over the rows [u0, u1) and columns [v0, v1) of a window whose tap (0, 0) is at x.  The
+ * winner is kept as a float until it is stored, so that all vectors have one width. */
 INLINED void max_window(int lanes, bool winners, const struct depthwise *g, int u0, int u1, int v0, int v1,
                         const real *restrict x, real *restrict y, unsigned char *restrict winner)
 {
@@ -61,7 +61,7 @@ static void max_pool_row(const struct depthwise *g, int i, const real *restrict 
         max_row(false, g, i, x, first, y, winner);
 }
 
-/* Outputs [i0, i1) x [j0, j1) read the input (r, s): `lanes` channels of its dx get dy of those that it won. */
+/* dx of input (r, s), `lanes` channels: the sum of dy over those outputs in [i0, i1) x [j0, j1) that chose it. */
 INLINED void won_windows(const struct depthwise *g, int lanes, int r, int s, int i0, int i1, int j0, int j1,
                          const real *restrict dy, const unsigned char *restrict winner, bool add, real *restrict dx)
 {
@@ -84,7 +84,7 @@ INLINED void won_windows(const struct depthwise *g, int lanes, int r, int s, int
         dx[l] = sum[l];
 }
 
-/* The outputs that read input i, [from, to) of out. */
+/* Outputs [first_reader, readers_end) read input i. */
 static inline int first_reader(const struct depthwise *g, int i)
 {
     const int past = i + g->pad - g->kernel;

@@ -1,14 +1,14 @@
-/* kernel/rows_body.h -- rows of pixels copied, added, shuffled and looked at; included by every isa_*.c. */
+/* kernel/rows_body.h -- copying, adding, interleaving and reducing rows of pixels; included by every isa_*.c. */
 #include "kernel/kernels.h"
 
-static void store_rows(int n, int c, const real *restrict x, int ldx, bool add, real *restrict y, int ldy)
+static void copy_rows(int n, int c, const real *restrict x, int ldx, bool add, real *restrict y, int ldy)
 {
     for (; n > 0; n--, x += ldx, y += ldy)
         for (int i = 0; i < c; i++)
             y[i] = add ? y[i] + x[i] : x[i];
 }
 
-static bool finite_numbers(ptrdiff_t n, const real *x)
+static bool all_finite(ptrdiff_t n, const real *x)
 {
     int wrong = 0;
 #pragma omp simd reduction(| : wrong)
@@ -19,17 +19,17 @@ static bool finite_numbers(ptrdiff_t n, const real *x)
 
 static real largest(ptrdiff_t n, const real *x)
 {
-    enum { ABREAST = 16 };
-    real top[ABREAST];
+    enum { WIDTH = 16 };
+    real top[WIDTH];
     ptrdiff_t i = 0;
-    for (int j = 0; j < ABREAST; j++)
+    for (int j = 0; j < WIDTH; j++)
         top[j] = x[0];
-    for (; i + ABREAST <= n; i += ABREAST)
-        for (int j = 0; j < ABREAST; j++)
+    for (; i + WIDTH <= n; i += WIDTH)
+        for (int j = 0; j < WIDTH; j++)
             top[j] = x[i + j] > top[j] ? x[i + j] : top[j];
     for (; i < n; i++)
         top[0] = x[i] > top[0] ? x[i] : top[0];
-    for (int half = ABREAST / 2; half > 0; half /= 2)
+    for (int half = WIDTH / 2; half > 0; half /= 2)
         for (int j = 0; j < half; j++)
             top[j] = top[half + j] > top[j] ? top[half + j] : top[j];
     return top[0];
@@ -45,7 +45,7 @@ static void interleave(int n, int c, const real *restrict a, int lda, const real
         }
 }
 
-static void every_second(int n, int c, const real *restrict x, int ldx, bool add, real *restrict y, int ldy)
+static void deinterleave(int n, int c, const real *restrict x, int ldx, bool add, real *restrict y, int ldy)
 {
     for (; n > 0; n--, x += ldx, y += ldy)
         for (int i = 0; i < c; i++)

@@ -1,4 +1,4 @@
-/* kernel/softmax_body.h -- twice the same but for the type; included by every isa_*.c after exp_*.h and rows_body.h. */
+/* kernel/softmax_body.h -- softmax in real and in double; included by every isa_*.c after exp_*.h and rows_body.h. */
 #include "kernel/inlined.h"
 #include "kernel/kernels.h"
 
@@ -10,9 +10,9 @@ static void softmax(int n, int c, real scale, const real *x, real *y)
 #pragma omp simd reduction(+ : sum)
         for (int i = 0; i < c; i++)
             sum += y[i] = exp_below(scale * (x[i] - top));
-        const real share = 1 / sum;
+        const real inverse = 1 / sum;
         for (int i = 0; i < c; i++)
-            y[i] *= share;
+            y[i] *= inverse;
     }
 }
 
@@ -25,15 +25,15 @@ INLINED void softmax_double_rows(int c, int n, double scale, const double *x, do
 #pragma omp simd reduction(+ : sum)
         for (int i = 0; i < c; i++)
             sum += y[i] = exp_below_double(scale * (x[i] - top));
-        const double share = 1 / sum;
+        const double inverse = 1 / sum;
         for (int i = 0; i < c; i++)
-            y[i] *= share;
+            y[i] *= inverse;
     }
 }
 
 static void softmax_double(int n, int c, double scale, const double *x, double *y)
 {
-    if (c == 8)                         /* distances up to 7, as nearly every detector has them */
+    if (c == 8)                         /* reg_max 7, the usual value */
         softmax_double_rows(8, n, scale, x, y);
     else
         softmax_double_rows(c, n, scale, x, y);

@@ -1,14 +1,15 @@
-/* kernel/table_rows.h -- the part of a table of kernels that all instruction sets have alike; included between its
- * braces, so that a new kernel is named once. */
-    .gemm_near = gemm_near,
+/* kernel/table_rows.h -- the fields of a kernel table that all instruction sets share; included between its braces, so
+ * that a new kernel is listed once. */
+    .gemm_unpacked = gemm_unpacked,
     .winograd = { winograd_input, winograd_filter, winograd_output, winograd_gradient, winograd_filter_gradient },
-    .strips = { strip_input, strip_filter, strip_output, strip_gradient, strip_filter_gradient },
+    .winograd_1d = { winograd_1d_input, winograd_1d_filter, winograd_1d_output, winograd_1d_gradient,
+                     winograd_1d_filter_gradient },
     .depthwise_row = depthwise_row, .depthwise_dx_row = depthwise_dx_row, .depthwise_dw_row = depthwise_dw_row,
-    .store_rows = store_rows, .activate = activate, .activate_grad = activate_grad,
-    .interleave = interleave, .every_second = every_second,
+    .copy_rows = copy_rows, .activate = activate, .activate_grad = activate_grad,
+    .interleave = interleave, .deinterleave = deinterleave,
     .max_pool_row = max_pool_row, .max_pool_dx_row = max_pool_dx_row,
     .upsample_row = upsample_row, .upsample_dx_row = upsample_dx_row,
-    .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx, .finite = finite_numbers, .largest = largest,
+    .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx, .finite = all_finite, .largest = largest,
     .softmax = softmax, .softmax_double = softmax_double, .focal = focal,
     .overlaps = overlaps, .list_overlaps = list_overlaps, .costs = costs, .list_costs = list_costs,
-    .squares = squares, .adam = adam, .sgd = sgd, .approach = approach,
+    .sum_of_squares = sum_of_squares, .adam = adam, .sgd = sgd, .ema_update = ema_update,

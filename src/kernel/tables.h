@@ -3,7 +3,8 @@
 #define KERNEL_TABLES_H
 #include "kernel/kernels.h"
 
-extern const struct kernels kernels_ref, kernels_blas, kernels_sse, kernels_avx2, kernels_avx512, kernels_amx, kernels_neon;
+extern const struct kernels kernels_ref, kernels_blas, kernels_sse, kernels_avx2, kernels_avx512, kernels_amx,
+                            kernels_neon;
 bool kernels_blas_works(void);          /* limits OpenBLAS to one thread per call */
-extern const struct tiles tiles_ref, tiles_amx;
+extern const struct amx_kernels amx_ref, amx_native;
 #endif

@@ -1,4 +1,4 @@
-/* kernel/vec_avx512.h -- sixteen floats.  lanes: touch so many, at most VEC, of memory; others read as 0. */
+/* kernel/vec_avx512.h -- sixteen floats.  Loads and stores touch `lanes` <= VEC elements; other lanes read as 0. */
 #include <immintrin.h>
 #include <stddef.h>
 
@@ -16,5 +16,5 @@ static inline vec vec_load(const float *p, ptrdiff_t lanes)
 static inline void vec_store(float *p, vec a, ptrdiff_t lanes)
     { if (lanes < VEC) _mm512_mask_storeu_ps(p, vec_mask(lanes), a); else _mm512_storeu_ps(p, a); }
 
-typedef __m512d wide;                                   /* of VEC / 2 doubles, which +, - and * work on */
+typedef __m512d wide;                                   /* VEC / 2 doubles; +, - and * work elementwise */
 static inline wide wide_load(const float *p)          { return _mm512_cvtps_pd(_mm256_loadu_ps(p)); }

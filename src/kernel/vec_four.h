@@ -10,7 +10,7 @@ static inline vec vec_all(float s)                   { return (vec){ s, s, s, s 
 static inline vec vec_add(vec a, vec b)              { return a + b; }
 static inline vec vec_sub(vec a, vec b)              { return a - b; }
 static inline vec vec_mul(vec a, vec b)              { return a * b; }
-static inline vec vec_fma(vec a, vec b, vec c)       { return a * b + c; }   /* rounded once where the machine can */
+static inline vec vec_fma(vec a, vec b, vec c)       { return a * b + c; }   /* fused where the machine has it */
 static inline vec vec_load(const float *p, ptrdiff_t lanes)
 {
     vec a;

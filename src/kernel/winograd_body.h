@@ -1,13 +1,13 @@
-/* kernel/winograd_body.h -- the transforms of winograd.h, a vector of channels at a time, by rows and then by columns;
- * common terms of neighbouring rows of the matrices are computed once.  Included after a vec_*.h. */
+/* kernel/winograd_body.h -- the transforms of winograd.h on vectors of channels, first rows, then columns.  Common
+ * terms of neighbouring rows of the matrices are computed once.  Included after a vec_*.h. */
 #include "kernel/inlined.h"
 #include "kernel/winograd.h"
 
-/* The points and what is made of them, exactly; the factors of filters are g0 and multiples of g_unit. */
+/* The points and their powers, exact in float.  Filter factors are g0 and multiples of g_unit. */
 static const float point_p = 0.75f, point_q = 1.5f, p2 = 0.5625f, q2 = 2.25f, p3 = 0.421875f, q3 = 3.375f,
                    p2_and_q2 = 2.8125f, p2_times_q2 = 1.265625f, g0 = 64 / 81.0f, g_unit = 1 / 243.0f;
 
-/* One side of a transform: x[0 ..] in, x[0 ..] out. */
+/* 1-D transforms in place: x = M x. */
 static inline void side_input(vec *x)
 {
     const vec pp = vec_all(p2), qq = vec_all(q2), both = vec_all(p2_times_q2), sum = vec_all(p2_and_q2);
@@ -66,8 +66,8 @@ static inline void side_filter_gradient(vec *x)
 }
 
 /* y[rows][rows] = side(side(x[columns][columns])^T)^T; `side` and the extents are constants where this is inlined. */
-INLINED void two_sides(void (*side)(vec *), int columns, int rows, int c, const float *x, ptrdiff_t from, float *y,
-                       ptrdiff_t to)
+INLINED void transform_2d(void (*side)(vec *), int columns, int rows, int c, const float *x, ptrdiff_t from, float *y,
+                          ptrdiff_t to)
 {
     for (int k = 0; k < c; k += VEC) {
         const int lanes = c - k;
@@ -90,8 +90,8 @@ INLINED void two_sides(void (*side)(vec *), int columns, int rows, int c, const 
 }
 
 /* y[rows] = side(x[columns]). */
-INLINED void one_side(void (*side)(vec *), int columns, int rows, int c, const float *x, ptrdiff_t from, float *y,
-                      ptrdiff_t to)
+INLINED void transform_1d(void (*side)(vec *), int columns, int rows, int c, const float *x, ptrdiff_t from, float *y,
+                          ptrdiff_t to)
 {
     for (int k = 0; k < c; k += VEC) {
         vec line[6];
@@ -104,23 +104,23 @@ INLINED void one_side(void (*side)(vec *), int columns, int rows, int c, const f
 }
 
 static void winograd_input(int c, const float *d, ptrdiff_t step, float *v, ptrdiff_t plane)
-    { two_sides(side_input, 6, 6, c, d, step, v, plane); }
+    { transform_2d(side_input, 6, 6, c, d, step, v, plane); }
 static void winograd_filter(int c, const float *g, ptrdiff_t step, float *u, ptrdiff_t plane)
-    { two_sides(side_filter, 3, 6, c, g, step, u, plane); }
+    { transform_2d(side_filter, 3, 6, c, g, step, u, plane); }
 static void winograd_output(int c, const float *m, ptrdiff_t plane, float *y, ptrdiff_t step)
-    { two_sides(side_output, 6, 4, c, m, plane, y, step); }
+    { transform_2d(side_output, 6, 4, c, m, plane, y, step); }
 static void winograd_gradient(int c, const float *dy, ptrdiff_t step, float *v, ptrdiff_t plane)
-    { two_sides(side_gradient, 4, 6, c, dy, step, v, plane); }
+    { transform_2d(side_gradient, 4, 6, c, dy, step, v, plane); }
 static void winograd_filter_gradient(int c, const float *m, ptrdiff_t plane, float *dg, ptrdiff_t step)
-    { two_sides(side_filter_gradient, 6, 3, c, m, plane, dg, step); }
+    { transform_2d(side_filter_gradient, 6, 3, c, m, plane, dg, step); }
 
-static void strip_input(int c, const float *d, ptrdiff_t step, float *v, ptrdiff_t plane)
-    { one_side(side_input, 6, 6, c, d, step, v, plane); }
-static void strip_filter(int c, const float *g, ptrdiff_t step, float *u, ptrdiff_t plane)
-    { one_side(side_filter, 3, 6, c, g, step, u, plane); }
-static void strip_output(int c, const float *m, ptrdiff_t plane, float *y, ptrdiff_t step)
-    { one_side(side_output, 6, 4, c, m, plane, y, step); }
-static void strip_gradient(int c, const float *dy, ptrdiff_t step, float *v, ptrdiff_t plane)
-    { one_side(side_gradient, 4, 6, c, dy, step, v, plane); }
-static void strip_filter_gradient(int c, const float *m, ptrdiff_t plane, float *dg, ptrdiff_t step)
-    { one_side(side_filter_gradient, 6, 3, c, m, plane, dg, step); }
+static void winograd_1d_input(int c, const float *d, ptrdiff_t step, float *v, ptrdiff_t plane)
+    { transform_1d(side_input, 6, 6, c, d, step, v, plane); }
+static void winograd_1d_filter(int c, const float *g, ptrdiff_t step, float *u, ptrdiff_t plane)
+    { transform_1d(side_filter, 3, 6, c, g, step, u, plane); }
+static void winograd_1d_output(int c, const float *m, ptrdiff_t plane, float *y, ptrdiff_t step)
+    { transform_1d(side_output, 6, 4, c, m, plane, y, step); }
+static void winograd_1d_gradient(int c, const float *dy, ptrdiff_t step, float *v, ptrdiff_t plane)
+    { transform_1d(side_gradient, 4, 6, c, dy, step, v, plane); }
+static void winograd_1d_filter_gradient(int c, const float *m, ptrdiff_t plane, float *dg, ptrdiff_t step)
+    { transform_1d(side_filter_gradient, 6, 3, c, m, plane, dg, step); }

@@ -1,4 +1,4 @@
-/* kernel/winograd_ref.h -- the definition: T x T^T, or T x, with the matrices as they are printed. */
+/* kernel/winograd_ref.h -- the definition: T x T^T, or T x, with the matrices as printed. */
 #include "kernel/winograd.h"
 
 static const real winograd_bt[6][6] = {
@@ -17,8 +17,8 @@ static const real winograd_at[4][6] = {
     { 0, 27 / (real)64, -27 / (real)64, 27 / (real)8, -27 / (real)8, 1 } };
 
 /* y[rows][rows] = t x t^T for x[columns][columns]; element (i, j) of t at i * down + j * right. */
-static void both_sides(int c, int rows, int columns, const real *t, int down, int right, const real *x, ptrdiff_t from,
-                       real *y, ptrdiff_t to)
+static void transform_2d(int c, int rows, int columns, const real *t, int down, int right, const real *x,
+                         ptrdiff_t from, real *y, ptrdiff_t to)
 {
     for (ptrdiff_t k = 0; k < c; k++)
         for (int i = 0; i < rows; i++)
@@ -32,8 +32,8 @@ static void both_sides(int c, int rows, int columns, const real *t, int down, in
 }
 
 /* y[rows] = t x for x[columns]. */
-static void left_side(int c, int rows, int columns, const real *t, int down, int right, const real *x, ptrdiff_t from,
-                      real *y, ptrdiff_t to)
+static void transform_1d(int c, int rows, int columns, const real *t, int down, int right, const real *x,
+                         ptrdiff_t from, real *y, ptrdiff_t to)
 {
     for (ptrdiff_t k = 0; k < c; k++)
         for (int i = 0; i < rows; i++) {
@@ -45,23 +45,23 @@ static void left_side(int c, int rows, int columns, const real *t, int down, int
 }
 
 static void winograd_input(int c, const real *d, ptrdiff_t step, real *v, ptrdiff_t plane)
-    { both_sides(c, 6, 6, winograd_bt[0], 6, 1, d, step, v, plane); }
+    { transform_2d(c, 6, 6, winograd_bt[0], 6, 1, d, step, v, plane); }
 static void winograd_filter(int c, const real *g, ptrdiff_t step, real *u, ptrdiff_t plane)
-    { both_sides(c, 6, 3, winograd_g[0], 3, 1, g, step, u, plane); }
+    { transform_2d(c, 6, 3, winograd_g[0], 3, 1, g, step, u, plane); }
 static void winograd_output(int c, const real *m, ptrdiff_t plane, real *y, ptrdiff_t step)
-    { both_sides(c, 4, 6, winograd_at[0], 6, 1, m, plane, y, step); }
+    { transform_2d(c, 4, 6, winograd_at[0], 6, 1, m, plane, y, step); }
 static void winograd_gradient(int c, const real *dy, ptrdiff_t step, real *v, ptrdiff_t plane)
-    { both_sides(c, 6, 4, winograd_at[0], 1, 6, dy, step, v, plane); }
+    { transform_2d(c, 6, 4, winograd_at[0], 1, 6, dy, step, v, plane); }
 static void winograd_filter_gradient(int c, const real *m, ptrdiff_t plane, real *dg, ptrdiff_t step)
-    { both_sides(c, 3, 6, winograd_g[0], 1, 3, m, plane, dg, step); }
+    { transform_2d(c, 3, 6, winograd_g[0], 1, 3, m, plane, dg, step); }
 
-static void strip_input(int c, const real *d, ptrdiff_t step, real *v, ptrdiff_t plane)
-    { left_side(c, 6, 6, winograd_bt[0], 6, 1, d, step, v, plane); }
-static void strip_filter(int c, const real *g, ptrdiff_t step, real *u, ptrdiff_t plane)
-    { left_side(c, 6, 3, winograd_g[0], 3, 1, g, step, u, plane); }
-static void strip_output(int c, const real *m, ptrdiff_t plane, real *y, ptrdiff_t step)
-    { left_side(c, 4, 6, winograd_at[0], 6, 1, m, plane, y, step); }
-static void strip_gradient(int c, const real *dy, ptrdiff_t step, real *v, ptrdiff_t plane)
-    { left_side(c, 6, 4, winograd_at[0], 1, 6, dy, step, v, plane); }
-static void strip_filter_gradient(int c, const real *m, ptrdiff_t plane, real *dg, ptrdiff_t step)
-    { left_side(c, 3, 6, winograd_g[0], 1, 3, m, plane, dg, step); }
+static void winograd_1d_input(int c, const real *d, ptrdiff_t step, real *v, ptrdiff_t plane)
+    { transform_1d(c, 6, 6, winograd_bt[0], 6, 1, d, step, v, plane); }
+static void winograd_1d_filter(int c, const real *g, ptrdiff_t step, real *u, ptrdiff_t plane)
+    { transform_1d(c, 6, 3, winograd_g[0], 3, 1, g, step, u, plane); }
+static void winograd_1d_output(int c, const real *m, ptrdiff_t plane, real *y, ptrdiff_t step)
+    { transform_1d(c, 4, 6, winograd_at[0], 6, 1, m, plane, y, step); }
+static void winograd_1d_gradient(int c, const real *dy, ptrdiff_t step, real *v, ptrdiff_t plane)
+    { transform_1d(c, 6, 4, winograd_at[0], 1, 6, dy, step, v, plane); }
+static void winograd_1d_filter_gradient(int c, const real *m, ptrdiff_t plane, real *dg, ptrdiff_t step)
+    { transform_1d(c, 3, 6, winograd_g[0], 1, 3, m, plane, dg, step); }

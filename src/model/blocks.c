@@ -81,12 +81,12 @@ static void conv_params(struct builder *b, const char *name, int in, struct conv
 value conv(struct builder *b, const char *name, value x, struct conv c)
 {
     const int in = channels_of(b, x);
-    const int pieces = b->training && c.kernel == 1 ? 0 : b->pieces;     /* in training 1x1 waits for memory */
+    const int bf16_terms = b->training && c.kernel == 1 ? 0 : b->bf16_terms;     /* in training 1x1 waits for memory */
     value operands[3] = { x };
     conv_params(b, name, in, c, &operands[1], &operands[2]);
     return graph_node(b, &op_conv, name, operands, c.bias ? 3 : 2,
                       (union attr){ .conv = { .stride = c.stride, .pad = c.pad, .groups = groups_of(c, in),
-                                              .direct = b->direct, .pieces = pieces } });
+                                              .direct = b->direct, .bf16_terms = bf16_terms } });
 }
 
 void conv_unused(struct builder *b, const char *name, int in, struct conv c)
@@ -180,11 +180,11 @@ static value activate_sloped(struct builder *b, value x, enum act a, double leak
         finished->attr.conv.slope = attr.act.slope;
         return x;
     }
-    if (!info->pending || info->consumers || info->lazy.act != ACT_NONE)
+    if (!info->is_deferred || info->consumers || info->deferred.act != ACT_NONE)
         return graph_node(b, &op_act, "act", &x, 1, attr);
     struct node *producer = &b->graph->nodes[info->producer];
-    producer->attr.norm.act = info->lazy.act = a;
-    producer->attr.norm.slope = info->lazy.slope = attr.act.slope;
+    producer->attr.norm.act = info->deferred.act = a;
+    producer->attr.norm.slope = info->deferred.slope = attr.act.slope;
     return x;
 }
 

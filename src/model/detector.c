@@ -21,15 +21,15 @@ bool detector_init(struct detector *d, struct model *model, const real *values, 
         values = model->params.value;
     }
     const struct binding to = { .params = &model->params, .values = values, .team = &d->team, .kernels = d->kernels };
-    if (!plans_init(&d->plans, model, &to, NULL, err))
+    if (!graph_cache_init(&d->cache, model, &to, NULL, err))
         return false;
-    d->plans.beside = threads > 1 ? threads : 0;
+    d->cache.replicas = threads > 1 ? threads : 0;
     return true;
 }
 
 void detector_free(struct detector *d)
 {
-    plans_free(&d->plans);
+    graph_cache_free(&d->cache);
     model_free(&d->merged);
     for (int i = 0; d->tmp && i < d->team.threads; i++)
         arena_free(&d->tmp[i]);
@@ -51,32 +51,32 @@ static bool grow_arenas(struct detector *d, size_t size, struct error *err)
     return true;
 }
 
-static struct plan *plan_of(struct detector *d, int h, int w, struct error *err)
+static struct cached_graph *cached_graph(struct detector *d, int h, int w, struct error *err)
 {
-    return plans_find(&d->plans, &(struct graph_options){ .n = 1, .h = h, .w = w }, err);
+    return graph_cache_find(&d->cache, &(struct graph_options){ .n = 1, .h = h, .w = w }, err);
 }
 
 struct graph *detector_graph(struct detector *d, int h, int w, struct error *err)
 {
-    struct plan *p = plan_of(d, h, w, err);
+    struct cached_graph *p = cached_graph(d, h, w, err);
     return p ? &p->graph : NULL;
 }
 
 static const float *rows_of(struct graph *g, const float *pixel)
 {
-    graph_read_from(g, MODEL_INPUT, pixel);
+    graph_bind_input(g, MODEL_INPUT, pixel);
     graph_forward(g, 0);
     return graph_view(g, graph_output_named(g, "main")).p;
 }
 
 const float *detector_forward(struct detector *d, const float *pixel, int h, int w, struct error *err)
 {
-    struct plan *p = plan_of(d, h, w, err);
+    struct cached_graph *p = cached_graph(d, h, w, err);
     return p ? rows_of(&p->graph, pixel) : NULL;
 }
 
 struct look {
-    struct plan *plan;
+    struct cached_graph *cached;
     const float *pixel;
     void (*see)(void *context, int image, const float *rows);
     void *context;
@@ -84,27 +84,27 @@ struct look {
 
 static void look_at(const struct look *look, struct graph *g, int i)
 {
-    const struct graph_options *o = &look->plan->options;
+    const struct graph_options *o = &look->cached->options;
     look->see(look->context, i, rows_of(g, look->pixel + (ptrdiff_t)i * o->h * o->w * 3));
 }
 
-static void look_beside(const void *job, int i)
+static void look_at_replica(const void *job, int i)
 {
     const struct look *look = job;
-    look_at(look, &look->plan->beside[team_self()], i);
+    look_at(look, &look->cached->replicas[team_self()], i);
 }
 
 bool detector_each(struct detector *d, const float *pixel, int n, int h, int w,
                    void (*see)(void *context, int image, const float *rows), void *context, struct error *err)
 {
-    const struct look look = { plan_of(d, h, w, err), pixel, see, context };
-    const int beside = d->plans.beside ? n - n % d->plans.beside : 0;
-    if (!look.plan)
+    const struct look look = { cached_graph(d, h, w, err), pixel, see, context };
+    const int together = d->cache.replicas ? n - n % d->cache.replicas : 0;
+    if (!look.cached)
         return false;
-    graph_pack(&look.plan->graph);
-    team_for(&d->team, beside, look_beside, &look);
-    for (int i = beside; i < n; i++)
-        look_at(&look, &look.plan->graph, i);
+    graph_pack(&look.cached->graph);
+    team_for(&d->team, together, look_at_replica, &look);
+    for (int i = together; i < n; i++)
+        look_at(&look, &look.cached->graph, i);
     return true;
 }
 
@@ -148,8 +148,8 @@ static bool blame(struct detector *d, const struct batch *b, const struct error 
     struct graph *g = detector_graph(d, b->h, b->w, err);
     if (!g)
         return false;
-    graph_read_from(g, MODEL_INPUT, b->image + (ptrdiff_t)i * b->h * b->w * 3);
-    const char *layer = graph_blame(g, 0);
+    graph_bind_input(g, MODEL_INPUT, b->image + (ptrdiff_t)i * b->h * b->w * 3);
+    const char *layer = graph_find_nonfinite(g, 0);
     return layer ? fail_as(err, &errors[i], "%s; the first layer whose output is not finite is %s", errors[i].text,
                            layer)
                  : fail_as(err, &errors[i], "%s", errors[i].text);
@@ -157,7 +157,7 @@ static bool blame(struct detector *d, const struct batch *b, const struct error 
 
 bool detector_run(struct detector *d, const struct batch *batch, struct error *err)
 {
-    const struct plan *p = plan_of(d, batch->h, batch->w, err);
+    const struct cached_graph *p = cached_graph(d, batch->h, batch->w, err);
     struct detection_job job = { d, p ? &p->grid : NULL, batch, new_array((size_t)batch->n, sizeof *job.errors, err) };
     const bool ok = p && job.errors && grow_results(d, batch->n, err)
                  && grow_arenas(d, postprocess_bytes(&d->rules, &p->grid), err)

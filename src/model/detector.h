@@ -3,7 +3,7 @@
 #define MODEL_DETECTOR_H
 #include "data/sample.h"
 #include "detect/postprocess.h"
-#include "model/plans.h"
+#include "model/graph_cache.h"
 
 struct detector {
     struct model *model;                /* borrowed */
@@ -11,7 +11,7 @@ struct detector {
     struct team team;
     const struct kernels *kernels;
     struct postprocess_config rules;    /* of the section test of the configuration; score_thr may be changed */
-    struct plans plans;
+    struct graph_cache cache;
     struct arena *tmp;                  /* [threads] */
     struct detected *found;             /* [n][rules.max_kept] of the last batch, best first, */
     int *count;                         /* [n] and how many there are of each image: in pixels of the source */

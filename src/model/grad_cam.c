@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "kernel/kernels.h"
 #include "model/describe.h"
-#include "op/lazy.h"
+#include "op/operands.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,8 +110,8 @@ static void watch(void *watcher, const struct graph *g, int node, enum pass pass
             make_map(cam, heat, graph_gradient(g, g->nodes[node].result[0]));
             continue;
         }
-        const struct call reader = { .x[0] = made->y[0], .lx[0] = made->ly[0], .kernels = g->kernels };
-        write_values(&reader, 0, (struct range){ 0, heat->h * heat->w }, heat->value, heat->c);
+        const struct call reader = { .x[0] = made->y[0], .x_deferred[0] = made->y_deferred[0], .kernels = g->kernels };
+        copy_operand(&reader, 0, (struct range){ 0, heat->h * heat->w }, heat->value, heat->c);
     }
 }
 
@@ -142,14 +142,14 @@ static bool run(struct grad_cam *cam, struct error *err)
 {
     const struct batch *b = &cam->batch;
     const struct graph_options options = { .n = 1, .h = b->h, .w = b->w, .explained = true };
-    struct plan *plan = plans_find(&cam->plans, &options, err);
+    struct cached_graph *cached = graph_cache_find(&cam->cache, &options, err);
     drop_heats(cam);
-    if (!plan || !(cam->layer ? add_layer(cam, &plan->graph, err) : add_levels(cam, &plan->graph, b->h, err)))
+    if (!cached || !(cam->layer ? add_layer(cam, &cached->graph, err) : add_levels(cam, &cached->graph, b->h, err)))
         return false;
-    struct graph *g = &plan->graph;
+    struct graph *g = &cached->graph;
     cam->error = (struct error){0};
-    g->watch = watch;
-    g->watcher = cam;
+    g->on_node = watch;
+    g->on_node_data = cam;
     memcpy(graph_view(g, MODEL_INPUT).p, b->image, 3 * (size_t)b->h * (size_t)b->w * sizeof *b->image);
     graph_forward(g, 0);
     seed(cam, g);
@@ -212,15 +212,15 @@ bool grad_cam_init(struct grad_cam *cam, struct model *model, const char *layer,
     const int *size = model->config->val.input_size;
     const struct graph_options options = { .n = 1, .h = padded_side(size[1]), .w = padded_side(size[0]),
                                            .explained = true };
-    struct plan *plan = cam->kernels && plans_init(&cam->plans, model, &to, NULL, err)
-                      ? plans_find(&cam->plans, &options, err) : NULL;
-    return plan && (!layer || add_layer(cam, &plan->graph, err));
+    struct cached_graph *cached = cam->kernels && graph_cache_init(&cam->cache, model, &to, NULL, err)
+                      ? graph_cache_find(&cam->cache, &options, err) : NULL;
+    return cached && (!layer || add_layer(cam, &cached->graph, err));
 }
 
 void grad_cam_free(struct grad_cam *cam)
 {
     drop_heats(cam);
-    plans_free(&cam->plans);
+    graph_cache_free(&cam->cache);
     batch_free(&cam->batch);
     *cam = (struct grad_cam){0};
 }

@@ -8,7 +8,7 @@
 #ifndef MODEL_GRAD_CAM_H
 #define MODEL_GRAD_CAM_H
 #include "data/sample.h"
-#include "model/plans.h"
+#include "model/graph_cache.h"
 
 struct heat {
     char name[24];                      /* "stride8" of a level of the neck; "" of a layer that was asked for */
@@ -23,7 +23,7 @@ struct grad_cam {
     struct team team;
     const char *layer;                  /* as `nanodet info` calls it, the last of that name; NULL: the neck's levels */
     double score_thr;                   /* 0 < score_thr < 1 */
-    struct plans plans;
+    struct graph_cache cache;
     struct batch batch;
     const struct kernels *kernels;
     struct heat heats[FEATURES]; int count;     /* of the last picture */

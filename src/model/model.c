@@ -76,9 +76,6 @@ static void build_head(struct builder *b, const char *name, const struct head *h
     leave(b);
 }
 
-/* Pieces of a number on a matrix unit in the auxiliary head, which guides training alone; EXACT elsewhere. */
-enum { GUIDING = 2 };
-
 /* The assign guidance module: a second neck, and a head over the levels of both. */
 static void build_aux(struct builder *b, const struct model *m, const struct features *maps,
                       const struct features *levels)
@@ -89,7 +86,7 @@ static void build_aux(struct builder *b, const struct model *m, const struct fea
     build_neck(b, m, "aux_fpn", &in, &own);
     for (int i = 0; i < own.count; i++)
         both.at[both.count++] = concat(b, b->detached ? detach(b, levels->at[i]) : levels->at[i], own.at[i]);
-    b->pieces = b->pieces ? GUIDING : 0;
+    b->bf16_terms = b->bf16_terms ? 2 : 0;              /* the head guides training only: less accuracy suffices */
     build_head(b, "aux_head", m->aux_head, m->aux_config, &both, "aux");
 }
 
@@ -114,7 +111,7 @@ bool model_graph(struct model *m, const struct graph_options *o, struct graph *g
     struct features maps = {0}, levels = {0};
     b.direct = way && strcmp(way, "direct") == 0;
     b.merged = m->merged;
-    b.pieces = !b.direct && o->kernels && o->kernels->tiles ? EXACT : 0;
+    b.bf16_terms = !b.direct && o->kernels && o->kernels->amx ? 3 : 0;
     b.halving = o->kernels;
     b.finishing = o->kernels && !o->training && !o->explained && !o->unfused;
     *g = (struct graph){ .separate = o->separate };
@@ -168,7 +165,7 @@ bool model_open_merged(struct model *m, struct config *config, struct error *err
 
 void model_start(struct model *m)
 {
-    params_start(&m->params, (uint64_t)m->config->seed);
+    params_init(&m->params, (uint64_t)m->config->seed);
     copy_neck(&m->params);
 }
 

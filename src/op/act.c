@@ -1,6 +1,6 @@
-/* op/act.c -- an activation on its own, where no normalisation stands before it.  y = act(x). */
+/* op/act.c -- an activation that does not follow a normalisation.  y = act(x). */
 #include "kernel/kernels.h"
-#include "op/lazy.h"
+#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 

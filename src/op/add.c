@@ -1,6 +1,6 @@
 /* op/add.c -- y = a + b. */
 #include "kernel/kernels.h"
-#include "op/lazy.h"
+#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 
@@ -21,9 +21,9 @@ static void forward_chunk(const void *job, int chunk)
     const struct view y = k->y[0];
     const struct range r = chunk_range(pixels(y), y.c, chunk);
     int ld;
-    const real *b = values(k, 1, r, call_scratch(k), &ld);
-    write_values(k, 0, r, y.p + r.first * y.ld, y.ld);
-    k->kernels->store_rows(r.count, y.c, b, ld, true, y.p + r.first * y.ld, y.ld);
+    const real *b = read_operand(k, 1, r, call_scratch(k), &ld);
+    copy_operand(k, 0, r, y.p + r.first * y.ld, y.ld);
+    k->kernels->copy_rows(r.count, y.c, b, ld, true, y.p + r.first * y.ld, y.ld);
 }
 
 static void forward(const struct call *k)
@@ -39,5 +39,5 @@ static void backward(const struct call *k)
 }
 
 const struct op op_add = {
-    .name = "add", .in_min = 2, .in_max = 2, .takes_lazy = 3, .takes_levels = 3,
+    .name = "add", .in_min = 2, .in_max = 2, .takes_deferred = 3, .takes_levels = 3,
     .shape = shape, .scratch = scratch, .forward = forward, .backward = backward };

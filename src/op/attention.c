@@ -1,11 +1,11 @@
-/* op/attention.c -- self-attention of several heads (Vaswani et al. 2017, sec. 3.2) between the pixels of an image.
+/* op/attention.c -- multi-head self-attention (Vaswani et al. 2017, sec. 3.2) between the pixels of an image.
  * x has queries, keys and values of c channels each, in this order; head h uses channels h d .. (h + 1) d - 1 of each
  * of them and of y, d = c / heads:
  *
- *     P = softmax(Q K^T / sqrt(d)), row by row        A = m P / keep        Y = A V
+ *     P = softmax(Q K^T / sqrt(d)) of each row        A = m P / keep        Y = A V
  *
- * keep = 1 - rate; m is 1 for a number of P with probability keep, else 0, and depends on the call's key and the
- * number's place.  A chunk is a head of an image.  Backward computes P once more. */
+ * keep = 1 - rate.  m is 1 for an element of P with probability keep, else 0; it depends on the call's key and the
+ * element's index.  A chunk is a head of an image.  Backward recomputes P. */
 #include "base/random.h"
 #include "kernel/kernels.h"
 #include "op/ops.h"
@@ -22,14 +22,14 @@ static bool shape(struct node *n, struct error *err)
         || fail(err, "a rate of %g must be from 0 to below 1", (double)n->attr.attention.rate);
 }
 
-/* A matrix of all pairs of pixels, backward two, and the keys or values of a head. */
+/* One matrix of all pairs of pixels (backward: two), and the keys or values of a head. */
 static size_t scratch(const struct node *n, enum pass pass)
 {
     const size_t pixels = (size_t)n->x[0].h * (size_t)n->x[0].w, d = (size_t)(n->y[0].c / n->attr.attention.heads);
     return ((pass == FORWARD ? 1 : 2) * pixels + d) * pixels * sizeof(real);
 }
 
-/* A chunk's image and head in x or dx, of which part 0 is Q, 1 K and 2 V, or in y or dy. */
+/* The image and head of a chunk in x or dx (part 0: Q, 1: K, 2: V), or in y or dy (part 0). */
 static real *head_of(const struct call *k, int chunk, struct view v, int part)
 {
     const int heads = k->node->attr.attention.heads, c = k->y[0].c;
@@ -38,25 +38,25 @@ static real *head_of(const struct call *k, int chunk, struct view v, int part)
 
 enum { QUERIES, KEYS, VALUES };
 
-/* s = a b^T, n x n, for a and b of d columns; `turned` has room for b^T. */
+/* s = a b^T, n x n, for a and b of d columns; `transposed` is scratch for b^T. */
 static void products(const struct kernels *kernels, int n, int d, const real *a, int lda, const real *b, int ldb,
-                     real *turned, real *s)
+                     real *transposed, real *s)
 {
     for (ptrdiff_t i = 0; i < n; i++)
         for (ptrdiff_t j = 0; j < d; j++)
-            turned[j * n + i] = b[i * ldb + j];
-    kernels->gemm_near(false, n, n, d, a, lda, turned, n, false, s, n);
+            transposed[j * n + i] = b[i * ldb + j];
+    kernels->gemm_unpacked(false, n, n, d, a, lda, transposed, n, false, s, n);
 }
 
 /* p = softmax(Q K^T / sqrt(d)), n x n */
-static void probabilities(const struct call *k, int chunk, int n, int d, real *turned, real *p)
+static void probabilities(const struct call *k, int chunk, int n, int d, real *transposed, real *p)
 {
     const struct view x = k->x[0];
-    products(k->kernels, n, d, head_of(k, chunk, x, QUERIES), x.ld, head_of(k, chunk, x, KEYS), x.ld, turned, p);
+    products(k->kernels, n, d, head_of(k, chunk, x, QUERIES), x.ld, head_of(k, chunk, x, KEYS), x.ld, transposed, p);
     k->kernels->softmax(n, n, 1 / sqrt((real)d), p, p);
 }
 
-/* Numbers of p that are dropped (m = 0) become negative; all of them are at least 0 before. */
+/* Negates the elements of p that are dropped (m = 0); all are at least 0 before. */
 static void mark_dropped(const struct call *k, int chunk, ptrdiff_t count, real *p)
 {
     const double keep = 1 - (double)k->node->attr.attention.rate;
@@ -65,7 +65,7 @@ static void mark_dropped(const struct call *k, int chunk, ptrdiff_t count, real 
         p[i] = random_unit(&random) < keep ? p[i] : -p[i];
 }
 
-/* m x / keep, where p is marked; a NaN stays one. */
+/* m x / keep, with m from the sign of p; NaN stays NaN. */
 static inline real kept(real p, real x, real factor) { return p < 0 ? 0 : factor * x; }
 
 static void forward_head(const void *job, int chunk)
@@ -79,11 +79,11 @@ static void forward_head(const void *job, int chunk)
     mark_dropped(k, chunk, (ptrdiff_t)n * n, p);
     for (ptrdiff_t i = 0; i < (ptrdiff_t)n * n; i++)
         p[i] = kept(p[i], p[i], factor);
-    k->kernels->gemm_near(false, n, d, n, p, n, head_of(k, chunk, x, VALUES), x.ld, false,
-                          head_of(k, chunk, y, 0), y.ld);
+    k->kernels->gemm_unpacked(false, n, d, n, p, n, head_of(k, chunk, x, VALUES), x.ld, false,
+                              head_of(k, chunk, y, 0), y.ld);
 }
 
-/* With dA = dY V^T, dP = m dA / keep and dS = P (dP - sum over the row of P dP) / sqrt(d), element by element:
+/* With dA = dY V^T, dP = m dA / keep and dS = P (dP - sum over the row of P dP) / sqrt(d), elementwise:
  *     dV = A^T dY        dQ = dS K        dK = dS^T Q */
 static void backward_head(const void *job, int chunk)
 {
@@ -92,13 +92,13 @@ static void backward_head(const void *job, int chunk)
     const int n = x.h * x.w, d = y.c / k->node->attr.attention.heads;
     const real scale = 1 / sqrt((real)d), factor = 1 / (1 - k->node->attr.attention.rate);
     const real *dy = head_of(k, chunk, y, 0);
-    real *p = call_scratch(k), *ds = p + (ptrdiff_t)n * n, *turned = ds + (ptrdiff_t)n * n;
-    probabilities(k, chunk, n, d, turned, p);
+    real *p = call_scratch(k), *ds = p + (ptrdiff_t)n * n, *transposed = ds + (ptrdiff_t)n * n;
+    probabilities(k, chunk, n, d, transposed, p);
     mark_dropped(k, chunk, (ptrdiff_t)n * n, p);
     for (ptrdiff_t i = 0; i < (ptrdiff_t)n * n; i++)
         ds[i] = kept(p[i], p[i], factor);
-    k->kernels->gemm_near(true, n, d, n, ds, n, dy, y.ld, k->add[0], head_of(k, chunk, dx, VALUES), dx.ld);
-    products(k->kernels, n, d, dy, y.ld, head_of(k, chunk, x, VALUES), x.ld, turned, ds);
+    k->kernels->gemm_unpacked(true, n, d, n, ds, n, dy, y.ld, k->add[0], head_of(k, chunk, dx, VALUES), dx.ld);
+    products(k->kernels, n, d, dy, y.ld, head_of(k, chunk, x, VALUES), x.ld, transposed, ds);
     for (ptrdiff_t i = 0; i < (ptrdiff_t)n * n; i += n) {
         double sum = 0;
         for (int j = 0; j < n; j++)
@@ -106,10 +106,10 @@ static void backward_head(const void *job, int chunk)
         for (int j = 0; j < n; j++)
             ds[i + j] = scale * fabs(p[i + j]) * (ds[i + j] - (real)sum);
     }
-    k->kernels->gemm_near(false, n, d, n, ds, n, head_of(k, chunk, x, KEYS), x.ld, k->add[0],
-                          head_of(k, chunk, dx, QUERIES), dx.ld);
-    k->kernels->gemm_near(true, n, d, n, ds, n, head_of(k, chunk, x, QUERIES), x.ld, k->add[0],
-                          head_of(k, chunk, dx, KEYS), dx.ld);
+    k->kernels->gemm_unpacked(false, n, d, n, ds, n, head_of(k, chunk, x, KEYS), x.ld, k->add[0],
+                              head_of(k, chunk, dx, QUERIES), dx.ld);
+    k->kernels->gemm_unpacked(true, n, d, n, ds, n, head_of(k, chunk, x, QUERIES), x.ld, k->add[0],
+                              head_of(k, chunk, dx, KEYS), dx.ld);
 }
 
 static void forward(const struct call *k)

@@ -1,5 +1,5 @@
-/* op/avg_pool.c -- the mean of a window of kernel x kernel, padding counted as zeros: a depthwise convolution whose
- * weights are all 1 / kernel^2. */
+/* op/avg_pool.c -- the mean of a window of kernel x kernel; padding counts as zeros.  It is a depthwise convolution
+ * whose weights are all 1 / kernel^2. */
 #include "kernel/kernels.h"
 #include "op/ops.h"
 #include "op/shapes.h"

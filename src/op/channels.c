@@ -1,4 +1,4 @@
-/* op/channels.c -- a slice [from, to) of the operand's channels: a view, nothing is computed or copied. */
+/* op/channels.c -- a slice [from, to) of the operand's channels, as a view without a copy. */
 #include "op/ops.h"
 
 static bool shape(struct node *n, struct error *err)
@@ -10,14 +10,14 @@ static bool shape(struct node *n, struct error *err)
         || fail(err, "channels %d to %d of %d", from, to, n->x[0].c);
 }
 
-static bool output_in_operand(const struct node *n, struct slice *slice)
+static bool output_in_operand(const struct node *n, struct tensor_slice *slice)
 {
-    *slice = (struct slice){ .channel = n->attr.channels.from };
+    *slice = (struct tensor_slice){ .channel = n->attr.channels.from };
     return true;
 }
 
 static void nothing(const struct call *k) { (void)k; }
 
 const struct op op_channels = {
-    .name = "channels", .in_min = 1, .in_max = 1, .passes_lazy = true, .takes_levels = 1,
+    .name = "channels", .in_min = 1, .in_max = 1, .passes_deferred = true, .takes_levels = 1,
     .shape = shape, .output_in_operand = output_in_operand, .forward = nothing, .backward = nothing };

@@ -1,7 +1,7 @@
-/* op/concat.c -- operands one after the other along the channels.  An operand that lives in the output already
- * costs nothing; of a pending one the memory is copied as it is, and the graph joins the vectors. */
+/* op/concat.c -- concatenation along the channels.  An operand that is stored in the output is not copied.  Deferred
+ * operands are copied as they are, and the graph joins their vectors. */
 #include "kernel/kernels.h"
-#include "op/lazy.h"
+#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 
@@ -13,18 +13,18 @@ static bool shape(struct node *n, struct error *err)
     return want_same(n, 1, false, err);
 }
 
-static bool operand_in_output(const struct node *n, int operand, struct slice *slice)
+static bool operand_in_output(const struct node *n, int operand, struct tensor_slice *slice)
 {
-    *slice = (struct slice){0};
+    *slice = (struct tensor_slice){0};
     for (int i = 0; i < operand; i++)
         slice->channel += n->x[i].c;
     return true;
 }
 
 /* The operand's channels of y or dy. */
-static struct view part(const struct call *k, int operand, struct view y)
+static struct view operand_slot(const struct call *k, int operand, struct view y)
 {
-    struct slice slice;
+    struct tensor_slice slice;
     operand_in_output(k->node, operand, &slice);
     y.p += slice.channel;
     y.c = k->node->x[operand].c;
@@ -36,9 +36,9 @@ static void forward_chunk(const void *job, int chunk)
     const struct call *k = job;
     const struct range r = chunk_range(pixels(k->y[0]), k->y[0].c, chunk);
     for (int i = 0; i < k->node->in; i++) {
-        const struct view x = k->x[i], y = part(k, i, k->y[0]);
+        const struct view x = k->x[i], y = operand_slot(k, i, k->y[0]);
         if (x.p != y.p)
-            k->kernels->store_rows(r.count, x.c, x.p + r.first * x.ld, x.ld, false, y.p + r.first * y.ld, y.ld);
+            k->kernels->copy_rows(r.count, x.c, x.p + r.first * x.ld, x.ld, false, y.p + r.first * y.ld, y.ld);
     }
 }
 
@@ -51,9 +51,9 @@ static void forward(const struct call *k)
 static void backward(const struct call *k)
 {
     for (int i = 0; i < k->node->in; i++)
-        pass_gradient(k, i, part(k, i, k->dy[0]));
+        pass_gradient(k, i, operand_slot(k, i, k->dy[0]));
 }
 
 const struct op op_concat = {
-    .name = "concat", .in_min = 1, .in_max = OP_IN, .passes_lazy = true, .takes_levels = 0xff,
+    .name = "concat", .in_min = 1, .in_max = OP_IN, .passes_deferred = true, .takes_levels = 0xff,
     .shape = shape, .operand_in_output = operand_in_output, .forward = forward, .backward = backward };

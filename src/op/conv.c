@@ -1,4 +1,4 @@
-/* op/conv.c -- convolution: its shape, what its ways to compute it share, and the gradient of its bias. */
+/* op/conv.c -- convolution: its shape, the code that its algorithms share, and the gradient of its bias. */
 #include "op/conv.h"
 
 #include "base/least.h"
@@ -11,7 +11,7 @@ static bool shape(struct node *n, struct error *err)
     const struct shape *x = &n->x[INPUT], *w = &n->x[WEIGHT];
     const int stride = n->attr.conv.stride, pad = n->attr.conv.pad, groups = n->attr.conv.groups;
     if (stride < 1 || pad < 0 || groups < 1 || x->c % groups || w->n % groups || w->c != x->c / groups)
-        return fail(err, "%d channels, %d outputs and %d inputs a group do not fit %d groups", x->c, w->n, w->c,
+        return fail(err, "%d channels, %d outputs and %d inputs per group do not fit %d groups", x->c, w->n, w->c,
                     groups);
     if (has_bias(n) && n->x[BIAS].c != w->n)
         return fail(err, "a bias of %d for %d outputs", n->x[BIAS].c, w->n);
@@ -28,7 +28,7 @@ static bool shape(struct node *n, struct error *err)
     return true;
 }
 
-int widest(const struct shape *s)
+int max_level_width(const struct shape *s)
 {
     int width = s->w;
     for (int l = 0; l < s->lv.count; l++)
@@ -36,12 +36,12 @@ int widest(const struct shape *s)
     return width;
 }
 
-int block_rows(ptrdiff_t numbers, ptrdiff_t width)
+int block_rows(ptrdiff_t elements, ptrdiff_t width)
 {
-    return width >= numbers ? 1 : (int)(numbers / width);
+    return width >= elements ? 1 : (int)(elements / width);
 }
 
-struct block level_of(const struct shape *s, int level)
+struct block level_block(const struct shape *s, int level)
 {
     struct block b = { .level = level, .h = s->lv.count ? s->lv.h[level] : s->h,
                        .w = s->lv.count ? s->lv.w[level] : s->w };
@@ -50,9 +50,9 @@ struct block level_of(const struct shape *s, int level)
     return b;
 }
 
-struct block rows_of(const struct shape *s, int level, int image, int row, int end)
+struct block row_block(const struct shape *s, int level, int image, int row, int end)
 {
-    struct block b = level_of(s, level);
+    struct block b = level_block(s, level);
     b.image = image;
     b.row = row;
     b.rows = end - row;
@@ -64,100 +64,101 @@ int block_count(const struct shape *s, int rows)
 {
     int count = 0;
     for (int l = 0; l < level_count(&s->lv); l++)
-        count += s->n * ((level_of(s, l).h + rows - 1) / rows);
+        count += s->n * ((level_block(s, l).h + rows - 1) / rows);
     return count;
 }
 
 struct block block_at(const struct shape *s, int rows, int index)
 {
     for (int l = 0;; l++) {
-        const int h = level_of(s, l).h, an_image = (h + rows - 1) / rows, row = index % an_image * rows;
-        if (index < s->n * an_image)
-            return rows_of(s, l, index / an_image, row, least(h, row + rows));
-        index -= s->n * an_image;
+        const int h = level_block(s, l).h, per_image = (h + rows - 1) / rows, row = index % per_image * rows;
+        if (index < s->n * per_image)
+            return row_block(s, l, index / per_image, row, least(h, row + rows));
+        index -= s->n * per_image;
     }
 }
 
-struct rows input_rows(const struct call *k, struct block out, real *scratch)
+struct row_values input_rows(const struct call *k, struct block out, real *scratch)
 {
     const struct node *n = k->node;
-    const int stride = n->attr.conv.stride, pad = n->attr.conv.pad, h = level_of(&n->x[INPUT], out.level).h;
+    const int stride = n->attr.conv.stride, pad = n->attr.conv.pad, h = level_block(&n->x[INPUT], out.level).h;
     const int from = most(0, least(h, out.row * stride - pad));
     const int end = most(from, least(h, (out.row + out.rows - 1) * stride - pad + n->x[WEIGHT].h));
-    const struct block in = rows_of(&n->x[INPUT], out.level, out.image, from, end);
-    struct rows rows = { .first = from };
-    rows.p = values(k, INPUT, pixels_of(in), scratch, &rows.ld);
+    const struct block in = row_block(&n->x[INPUT], out.level, out.image, from, end);
+    struct row_values rows = { .first = from };
+    rows.p = read_operand(k, INPUT, pixels_of(in), scratch, &rows.ld);
     return rows;
 }
 
 size_t input_rows_bytes(const struct node *n, int output_rows)
 {
     const int rows = (output_rows - 1) * n->attr.conv.stride + n->x[WEIGHT].h;
-    return (size_t)rows * (size_t)widest(&n->x[INPUT]) * (size_t)n->x[INPUT].c * sizeof(real);
+    return (size_t)rows * (size_t)max_level_width(&n->x[INPUT]) * (size_t)n->x[INPUT].c * sizeof(real);
 }
 
-struct rows gradient_rows(const struct call *k, struct block in, real *scratch)
+struct row_values gradient_rows(const struct call *k, struct block in, real *scratch)
 {
     const struct node *n = k->node;
-    const int stride = n->attr.conv.stride, reach = in.row + n->attr.conv.pad, h = level_of(&n->y[0], in.level).h;
+    const int stride = n->attr.conv.stride, reach = in.row + n->attr.conv.pad, h = level_block(&n->y[0], in.level).h;
     const int from = least(h, (most(0, reach - n->x[WEIGHT].h + 1) + stride - 1) / stride);
     const int end = most(from, least(h, (reach + in.rows - 1) / stride + 1));
-    const struct block out = rows_of(&n->y[0], in.level, in.image, from, end);
-    const struct source dy = { k, true, n->y[0].c };
-    struct rows rows = { .first = from };
-    rows.p = source_values(&dy, pixels_of(out), scratch, &rows.ld);
+    const struct block out = row_block(&n->y[0], in.level, in.image, from, end);
+    const struct operand_reader dy = { k, true, n->y[0].c };
+    struct row_values rows = { .first = from };
+    rows.p = reader_read(&dy, pixels_of(out), scratch, &rows.ld);
     return rows;
 }
 
 size_t gradient_rows_bytes(const struct node *n, int input_rows)
 {
     const int rows = (input_rows + n->x[WEIGHT].h - 2) / n->attr.conv.stride + 1;
-    return (size_t)rows * (size_t)widest(&n->y[0]) * (size_t)n->y[0].c * sizeof(real);
+    return (size_t)rows * (size_t)max_level_width(&n->y[0]) * (size_t)n->y[0].c * sizeof(real);
 }
 
-void write_source(const struct source *s, struct range r, real *to, int ld)
+void reader_copy(const struct operand_reader *s, struct range r, real *to, int ld)
 {
     const struct view *dy = &s->k->dy[0];
-    if (s->gradient && s->k->behind)
-        s->k->behind->node->op->gradient(s->k->behind, r, to, ld);
+    if (s->gradient && s->k->fused_norm)
+        s->k->fused_norm->node->op->norm_gradient(s->k->fused_norm, r, to, ld);
     else if (s->gradient)
-        s->k->kernels->store_rows(r.count, s->c, dy->p + r.first * dy->ld, dy->ld, false, to, ld);
+        s->k->kernels->copy_rows(r.count, s->c, dy->p + r.first * dy->ld, dy->ld, false, to, ld);
     else
-        write_values(s->k, INPUT, r, to, ld);
+        copy_operand(s->k, INPUT, r, to, ld);
 }
 
-const real *source_values(const struct source *s, struct range r, real *scratch, int *ld)
+const real *reader_read(const struct operand_reader *s, struct range r, real *scratch, int *ld)
 {
     if (!s->gradient)
-        return values(s->k, INPUT, r, scratch, ld);
-    *ld = s->k->behind ? s->c : s->k->dy[0].ld;
-    if (!s->k->behind)
+        return read_operand(s->k, INPUT, r, scratch, ld);
+    *ld = s->k->fused_norm ? s->c : s->k->dy[0].ld;
+    if (!s->k->fused_norm)
         return s->k->dy[0].p + r.first * *ld;
-    write_source(s, r, scratch, *ld);
+    reader_copy(s, r, scratch, *ld);
     return scratch;
 }
 
 bool always(const struct node *n, bool dx) { return (void)n, (void)dx, true; }
 
-int part_count(int blocks) { return least(blocks, PARTS); }
+int partial_count(int blocks) { return least(blocks, MAX_PARTIALS); }
 
-struct part part_at(int blocks, int part)
+struct block_span partial_at(int blocks, int index)
 {
-    const int parts = part_count(blocks);
-    return (struct part){ (int)((ptrdiff_t)blocks * part / parts), (int)((ptrdiff_t)blocks * (part + 1) / parts) };
+    const int count = partial_count(blocks);
+    return (struct block_span){ (int)((ptrdiff_t)blocks * index / count),
+                                (int)((ptrdiff_t)blocks * (index + 1) / count) };
 }
 
-/* dw is cut into chunks of CHUNK numbers. */
+/* dw is summed in chunks of CHUNK elements. */
 enum { CHUNK = 4096 };
 
-struct sum_job { struct view dw; bool add, by_tap; const real *parts; int count; ptrdiff_t stride, numbers; };
+struct sum_job { struct view dw; bool add, by_tap; const real *partials; int count; ptrdiff_t stride, elements; };
 
 static void sum_chunk(const void *job, int chunk)
 {
     const struct sum_job *s = job;
     const ptrdiff_t taps = (ptrdiff_t)s->dw.h * s->dw.w, from = (ptrdiff_t)chunk * CHUNK;
-    for (ptrdiff_t i = from; i < from + CHUNK && i < s->numbers; i++) {
-        const real *p = s->parts + (s->by_tap ? i % taps * s->dw.n + i / taps : i);
+    for (ptrdiff_t i = from; i < from + CHUNK && i < s->elements; i++) {
+        const real *p = s->partials + (s->by_tap ? i % taps * s->dw.n + i / taps : i);
         real sum = 0;
         for (int part = 0; part < s->count; part++)
             sum += p[part * s->stride];
@@ -165,24 +166,24 @@ static void sum_chunk(const void *job, int chunk)
     }
 }
 
-void sum_parts(const struct call *k, const real *parts, int count, ptrdiff_t stride, bool by_tap)
+void sum_partials(const struct call *k, const real *partials, int count, ptrdiff_t stride, bool by_tap)
 {
     const struct shape w = k->node->x[WEIGHT];
-    const ptrdiff_t numbers = (ptrdiff_t)w.n * w.h * w.w * w.c;
-    const struct sum_job job = { k->dx[WEIGHT], k->add[WEIGHT], by_tap, parts, count, stride, numbers };
-    team_for(k->team, (int)((numbers + CHUNK - 1) / CHUNK), sum_chunk, &job);
+    const ptrdiff_t elements = (ptrdiff_t)w.n * w.h * w.w * w.c;
+    const struct sum_job job = { k->dx[WEIGHT], k->add[WEIGHT], by_tap, partials, count, stride, elements };
+    team_for(k->team, (int)((elements + CHUNK - 1) / CHUNK), sum_chunk, &job);
 }
 
-/* db[o] = sum over all pixels of dy[o]: chunks of pixels, then the chunks in order. */
+/* db[o] = sum over all pixels of dy[o]: first within chunks of pixels, then over the chunks in order. */
 static void bias_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
     const struct view dy = k->dy[0];
-    const struct source source = { k, true, dy.c };
+    const struct operand_reader reader = { k, true, dy.c };
     const struct range r = chunk_range(pixels(dy), dy.c, chunk);
     real *sum = (real *)k->work + (ptrdiff_t)chunk * dy.c;
     int ld;
-    const real *p = source_values(&source, r, call_scratch(k), &ld);
+    const real *p = reader_read(&reader, r, call_scratch(k), &ld);
     memset(sum, 0, (size_t)dy.c * sizeof *sum);
     for (int i = 0; i < r.count; i++, p += ld)
         for (int o = 0; o < dy.c; o++)
@@ -202,30 +203,30 @@ static void bias_backward(const struct call *k)
     }
 }
 
-/* The first way that fits. */
-static const struct conv_way *way(const struct node *n)
+/* The first algorithm that fits. */
+static const struct conv_algorithm *algorithm(const struct node *n)
 {
-    static const struct conv_way *const ways[] = { &conv_depthwise, &conv_strips, &conv_tiles, &conv_winograd,
-                                                   &conv_dense };
+    static const struct conv_algorithm *const algorithms[] = {
+        &conv_depthwise, &conv_winograd_1d, &conv_amx, &conv_winograd, &conv_dense };
     int i = 0;
-    while (!ways[i]->fits(n))
+    while (!algorithms[i]->fits(n))
         i++;
-    return ways[i];
+    return algorithms[i];
 }
 
 static size_t work(const struct node *n, enum pass pass)
 {
-    const size_t own = way(n)->work(n, pass);
+    const size_t own = algorithm(n)->work(n, pass);
     const struct shape y = n->y[0];
     const size_t bias = has_bias(n) && pass == BACKWARD
         ? (size_t)chunk_count((ptrdiff_t)y.n * y.h * y.w, y.c) * (size_t)y.c * sizeof(real) : 0;
     return own > bias ? own : bias;
 }
 
-/* What the way packs; then, if a norm ends the convolution, its scale and shift. */
+/* Packed memory: the algorithm's weights, then scale and shift of a folded norm. */
 static size_t packed_weights(const struct node *n)
 {
-    return (way(n)->packed(n) + sizeof(real) - 1) / sizeof(real) * sizeof(real);
+    return (algorithm(n)->packed(n) + sizeof(real) - 1) / sizeof(real) * sizeof(real);
 }
 
 static size_t packed(const struct node *n)
@@ -233,7 +234,7 @@ static size_t packed(const struct node *n)
     return packed_weights(n) + (n->attr.conv.norm ? 2 * (size_t)n->y[0].c * sizeof(real) : 0);
 }
 
-static real *finish(const struct call *k)
+static real *epilogue(const struct call *k)
 {
     return (real *)(void *)((char *)k->packed + packed_weights(k->node));
 }
@@ -242,45 +243,54 @@ static void pack(const struct call *k)
 {
     const int channels = k->node->y[0].c;
     const struct view *norm = &k->x[k->node->attr.conv.norm];
-    real *to = finish(k);
-    way(k->node)->pack(k);
+    real *to = epilogue(k);
+    algorithm(k->node)->pack(k);
     for (int c = 0; k->node->attr.conv.norm && c < channels; c++) {
         const double rstd = norm_rstd(norm[3].p[c], k->node->attr.conv.eps);
         norm_affine(norm[2].p[c], rstd, norm[0].p[c], norm[1].p[c], &to[c], &to[channels + c]);
     }
 }
 
-struct affine finish_of(const struct call *k)
+struct affine epilogue_of(const struct call *k)
 {
     const struct node *n = k->node;
-    const real *scale = finish(k);
+    const real *scale = epilogue(k);
     return n->attr.conv.norm ? (struct affine){ scale, scale + n->y[0].c, n->attr.conv.act, n->attr.conv.slope }
                              : (struct affine){ .act = ACT_NONE };
 }
 
-void write_finished(const struct call *k, int count, const real *sums, int ld, real *y, int ldy)
+void apply_epilogue(const struct call *k, int count, const real *sums, int ld, real *y, int ldy)
 {
-    const struct affine f = finish_of(k);
+    const struct affine f = epilogue_of(k);
     if (f.scale || sums != y)
         k->kernels->activate(&f, count, k->node->y[0].c, sums, ld, y, ldy);
 }
 
 static size_t scratch(const struct node *n, enum pass pass)
 {
-    const size_t own = way(n)->scratch(n, pass), bias = has_bias(n) && pass == BACKWARD ? chunk_bytes(n->y[0].c) : 0;
+    const size_t own = algorithm(n)->scratch(n, pass);
+    const size_t bias = has_bias(n) && pass == BACKWARD ? chunk_bytes(n->y[0].c) : 0;
     return own > bias ? own : bias;
 }
 
-static int parts(const struct node *n) { return way(n)->parts ? way(n)->parts(n) : 0; }
-static struct range part(const struct node *n, int index) { return way(n)->part(n, index); }
-static bool reads_once(const struct node *n, bool dx) { return way(n)->reads_once && way(n)->reads_once(n, dx); }
+static int output_blocks(const struct node *n)
+{
+    return algorithm(n)->output_blocks ? algorithm(n)->output_blocks(n) : 0;
+}
 
-static void forward(const struct call *k) { way(k->node)->forward(k); }
+static struct range output_block(const struct node *n, int index) { return algorithm(n)->output_block(n, index); }
+
+static bool reads_dy_once(const struct node *n, bool dx)
+{
+    return algorithm(n)->reads_dy_once && algorithm(n)->reads_dy_once(n, dx);
+}
+
+static void forward(const struct call *k) { algorithm(k->node)->forward(k); }
 
 static void backward(const struct call *k)
 {
     if (k->dx[INPUT].p || k->dx[WEIGHT].p)
-        way(k->node)->backward(k);
+        algorithm(k->node)->backward(k);
     if (has_bias(k->node) && k->dx[BIAS].p)
         bias_backward(k);
 }
@@ -292,6 +302,7 @@ static double macs(const struct node *n)
 }
 
 const struct op op_conv = {
-    .name = "conv", .in_min = 2, .in_max = 7, .bwd_reads_x = 1 << INPUT | 1 << WEIGHT, .takes_lazy = 1 << INPUT,
+    .name = "conv", .in_min = 2, .in_max = 7, .bwd_reads_x = 1 << INPUT | 1 << WEIGHT, .takes_deferred = 1 << INPUT,
     .takes_levels = 1 << INPUT, .shape = shape, .packed = packed, .work = work, .scratch = scratch, .pack = pack,
-    .forward = forward, .backward = backward, .macs = macs, .parts = parts, .part = part, .reads_once = reads_once };
+    .forward = forward, .backward = backward, .macs = macs, .output_blocks = output_blocks,
+    .output_block = output_block, .reads_dy_once = reads_dy_once };

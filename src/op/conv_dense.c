@@ -1,17 +1,17 @@
 /* op/conv_dense.c -- any convolution as products of matrices.
  *
- * Forward, the taps of a row of a window are neighbours in the input, and so are the same taps of the next pixel,
- * `stride` pixels on: each row of the window is a matrix whose rows overlap, and nothing is copied per tap.
- * For gradients, patches are laid side by side, one row a pixel, `patch` = kernel h * w * channels a group numbers
- * (im2col).  A 1x1 convolution reads either where it is. */
+ * In forward, the taps of a window's row are contiguous in the input, and the next pixel's taps start `stride` pixels
+ * further on.  Each row of the window is therefore a matrix with overlapping rows, and nothing is copied per tap.
+ * For gradients, patches are copied to rows (im2col), one per pixel, of kernel h * w * channels per group elements.
+ * A 1x1 convolution reads its operands in place. */
 #include "base/least.h"
 #include "kernel/kernels.h"
 #include "op/conv.h"
 #include <string.h>
 
-/* Numbers of patches a block.  SMALL: a norm of constants ends the convolution, so nobody trains: small blocks share
- * small maps among the threads. */
-enum { BLOCK = 1 << 15, SMALL = 1 << 13 };
+/* Elements of patches per block.  SMALL_BLOCK is used with a folded norm, that is for detection, where small blocks
+ * divide small maps among the threads. */
+enum { BLOCK = 1 << 15, SMALL_BLOCK = 1 << 13 };
 
 static bool fits(const struct node *n) { (void)n; return true; }
 
@@ -27,42 +27,42 @@ static int dy_patch(const struct node *n)   { return n->x[WEIGHT].h * n->x[WEIGH
 
 static ptrdiff_t weights(const struct node *n) { return (ptrdiff_t)n->x[WEIGHT].n * patch(n); }
 
-static int rows_a_block(const struct node *n, const struct shape *s, int numbers_a_pixel)
+static int rows_per_block(const struct node *n, const struct shape *s, int elements_per_pixel)
 {
-    return block_rows(n->attr.conv.norm ? SMALL : BLOCK, (ptrdiff_t)widest(s) * numbers_a_pixel);
+    return block_rows(n->attr.conv.norm ? SMALL_BLOCK : BLOCK, (ptrdiff_t)max_level_width(s) * elements_per_pixel);
 }
 
-static int out_rows(const struct node *n) { return rows_a_block(n, &n->y[0], patch(n)); }
-static int in_rows(const struct node *n)  { return rows_a_block(n, &n->x[INPUT], dy_patch(n)); }
+static int out_rows(const struct node *n) { return rows_per_block(n, &n->y[0], patch(n)); }
+static int in_rows(const struct node *n)  { return rows_per_block(n, &n->x[INPUT], dy_patch(n)); }
 static int blocks(const struct node *n)   { return block_count(&n->y[0], out_rows(n)); }
 static struct block block_of(const struct node *n, int index) { return block_at(&n->y[0], out_rows(n), index); }
 
 static size_t packed(const struct node *n) { return (size_t)weights(n) * sizeof(real); }
 
-/* The weights turned for dx; then the parts of dw. */
+/* The weights transposed for dx, then the partial sums of dw. */
 static size_t work(const struct node *n, enum pass pass)
 {
-    const int parts = part_count(blocks(n));
-    return pass == FORWARD ? 0 : (size_t)weights(n) * (size_t)(1 + parts) * sizeof(real);
+    const int partials = partial_count(blocks(n));
+    return pass == FORWARD ? 0 : (size_t)weights(n) * (size_t)(1 + partials) * sizeof(real);
 }
 
-/* Rows of dy that are read at once. */
+/* Bytes of the rows of dy that a job reads. */
 static size_t dy_bytes(const struct node *n)
 {
     const size_t reached = gradient_rows_bytes(n, in_rows(n));
-    const size_t block = (size_t)out_rows(n) * (size_t)widest(&n->y[0]) * (size_t)n->y[0].c * sizeof(real);
+    const size_t block = (size_t)out_rows(n) * (size_t)max_level_width(&n->y[0]) * (size_t)n->y[0].c * sizeof(real);
     return reached > block ? reached : block;
 }
 
-static size_t patch_bytes(const struct shape *s, int rows, int numbers)
+static size_t patch_bytes(const struct shape *s, int rows, int elements)
 {
-    return (size_t)rows * (size_t)widest(s) * (size_t)numbers * sizeof(real);
+    return (size_t)rows * (size_t)max_level_width(s) * (size_t)elements * sizeof(real);
 }
 
-/* Forward: numbers of a row of the input with zeros around, and rows that a block reads. */
-static ptrdiff_t line_numbers(const struct node *n)
+/* Forward: elements of an input row with zero padding, and number of input rows that a block reads. */
+static ptrdiff_t line_elements(const struct node *n)
 {
-    return (ptrdiff_t)(widest(&n->x[INPUT]) + 2 * n->attr.conv.pad) * n->x[WEIGHT].c;
+    return (ptrdiff_t)(max_level_width(&n->x[INPUT]) + 2 * n->attr.conv.pad) * n->x[WEIGHT].c;
 }
 
 static int line_count(const struct node *n, int rows) { return (rows - 1) * n->attr.conv.stride + n->x[WEIGHT].h; }
@@ -71,14 +71,14 @@ static size_t scratch(const struct node *n, enum pass pass)
 {
     const size_t in = input_rows_bytes(n, out_rows(n));
     if (pass == FORWARD)
-        return in + (size_t)line_count(n, out_rows(n)) * (size_t)line_numbers(n) * sizeof(real);
+        return in + (size_t)line_count(n, out_rows(n)) * (size_t)line_elements(n) * sizeof(real);
     const size_t x = in + patch_bytes(&n->y[0], out_rows(n), patch(n));
     const size_t dy = patch_bytes(&n->x[INPUT], in_rows(n), dy_patch(n));
     return dy_bytes(n) + (x > dy ? x : dy);
 }
 
-/* The taps of one row of a window whose first lies in `column` of a row of w pixels, 0 outside.  Inside the row pixels
- * without gaps are one piece: of three channels, a copy a tap would cost more than the product. */
+/* Copies the taps of one row of a window, starting at `column` of a row of w pixels; 0 outside.  Taps without gaps are
+ * one copy: with three channels a copy per tap would cost more than the product. */
 static void copy_taps(int taps, int c, const real *row, int ld, int column, int w, real *to)
 {
     const real *from = row + (ptrdiff_t)column * ld;
@@ -93,8 +93,8 @@ static void copy_taps(int taps, int c, const real *row, int ld, int column, int 
             memset(to, 0, (size_t)c * sizeof *to);
 }
 
-/* The patches of group `group` that a block of outputs reads; *ld: numbers from one to the next. */
-static const real *patches(const struct node *n, struct block out, struct view x, struct rows in, int group,
+/* The patches of a group that a block of outputs reads, *ld elements apart. */
+static const real *patches(const struct node *n, struct block out, struct view x, struct row_values in, int group,
                            real *scratch_patches, int *ld)
 {
     const struct shape w = n->x[WEIGHT];
@@ -119,23 +119,23 @@ static const real *patches(const struct node *n, struct block out, struct view x
 
 static real *past(real *p, size_t bytes) { return p + bytes / sizeof(real); }
 
-/* Rows of one group's channels, zeros around; numbers from one row to the next, and from one pixel. */
+/* Zero-padded rows of one group's channels; elements from one row and from one pixel to the next. */
 struct lines { const real *p; ptrdiff_t row; int pixel; };
 
-static struct lines lines(const struct call *k, struct block out, struct rows in, int group, real *to)
+static struct lines lines(const struct call *k, struct block out, struct row_values in, int group, real *to)
 {
     const struct node *n = k->node;
     const struct view x = level_view(k->x[INPUT], out.level);
     const int c = n->x[WEIGHT].c, pad = n->attr.conv.pad, start = out.row * n->attr.conv.stride - pad;
     const int end = start + line_count(n, out.rows);
-    const ptrdiff_t row = line_numbers(n);
+    const ptrdiff_t row = line_elements(n);
     if (pointwise(n))
         return (struct lines){ in.p + group * c, 0, in.ld };
     memset(to, 0, (size_t)((end - start) * row) * sizeof *to);
     for (int r = most(0, start); r < least(x.h, end); r++) {
         const real *from = in.p + (ptrdiff_t)(r - in.first) * x.w * in.ld + group * c;
         const int together = in.ld == c ? x.w : 1;              /* pixels */
-        k->kernels->store_rows(x.w / together, together * c, from, in.ld, false, to + (r - start) * row + pad * c, c);
+        k->kernels->copy_rows(x.w / together, together * c, from, in.ld, false, to + (r - start) * row + pad * c, c);
     }
     return (struct lines){ to, row, c };
 }
@@ -148,36 +148,37 @@ static void forward_block(const void *job, int index)
     const struct block out = block_of(n, index);
     const struct view y = k->y[0];
     real *own = call_scratch(k), *lines_of_block = past(own, input_rows_bytes(n, out_rows(n)));
-    const struct rows in = input_rows(k, out, own);
+    const struct row_values in = input_rows(k, out, own);
     const int rows = pointwise(n) ? 1 : out.rows, width = out.rows * out.w / rows, outputs = group_outputs(n);
-    const int groups = n->attr.conv.groups, numbers = w.w * w.c;
+    const int groups = n->attr.conv.groups, elements = w.w * w.c;
     const real *weights_of_row = k->packed;
     for (int i = 0; has_bias(n) && i < out.rows * out.w; i++)
         memcpy(y.p + (out.first + i) * y.ld, k->x[BIAS].p, (size_t)y.c * sizeof *y.p);
-    for (int g = 0; g < groups; g++, weights_of_row += (ptrdiff_t)w.h * numbers * outputs) {
+    for (int g = 0; g < groups; g++, weights_of_row += (ptrdiff_t)w.h * elements * outputs) {
         const struct lines x = lines(k, out, in, g, lines_of_block);
         for (int i = 0; i < rows; i++) {
             real *to = y.p + (out.first + (ptrdiff_t)i * width) * y.ld;
             for (int u = 0; u < w.h; u++)
-                k->kernels->gemm_near(false, width, outputs, numbers, x.p + (i * n->attr.conv.stride + u) * x.row,
-                                      n->attr.conv.stride * x.pixel, weights_of_row + (ptrdiff_t)u * numbers * outputs,
-                                      outputs, u > 0 || has_bias(n), to + g * outputs, y.ld);
+                k->kernels->gemm_unpacked(false, width, outputs, elements, x.p + (i * n->attr.conv.stride + u) * x.row,
+                                          n->attr.conv.stride * x.pixel,
+                                          weights_of_row + (ptrdiff_t)u * elements * outputs, outputs,
+                                          u > 0 || has_bias(n), to + g * outputs, y.ld);
             if (g == groups - 1)
-                write_finished(k, width, to, y.ld, to, y.ld);
+                apply_epilogue(k, width, to, y.ld, to, y.ld);
         }
     }
-    hand_over(k, index);
+    block_done(k, index);
 }
 
-/* turned[group][u][v][c][o] = w[group o][u][v][c] */
+/* packed[group][u][v][c][o] = w[group o][u][v][c] */
 static void pack(const struct call *k)
 {
-    const int outputs = group_outputs(k->node), numbers = patch(k->node);
+    const int outputs = group_outputs(k->node), elements = patch(k->node);
     real *to = k->packed;
     for (int g = 0; g < k->node->attr.conv.groups; g++)
-        for (int i = 0; i < numbers; i++)
+        for (int i = 0; i < elements; i++)
             for (int o = 0; o < outputs; o++)
-                *to++ = k->x[WEIGHT].p[(ptrdiff_t)(g * outputs + o) * numbers + i];
+                *to++ = k->x[WEIGHT].p[(ptrdiff_t)(g * outputs + o) * elements + i];
 }
 
 static void forward(const struct call *k)
@@ -185,8 +186,8 @@ static void forward(const struct call *k)
     team_for(k->team, blocks(k->node), forward_block, k);
 }
 
-/* turned[group][u][v][o][c] = w[group o][u][v][c] */
-static void turn_for_dx(const struct call *k)
+/* work[group][u][v][o][c] = w[group o][u][v][c] */
+static void transpose_for_dx(const struct call *k)
 {
     const struct shape w = k->node->x[WEIGHT];
     const int outputs = group_outputs(k->node), taps = w.h * w.w;
@@ -197,12 +198,12 @@ static void turn_for_dx(const struct call *k)
                 memcpy(to, k->x[WEIGHT].p + ((ptrdiff_t)(g * outputs + o) * taps + t) * w.c, (size_t)w.c * sizeof *to);
 }
 
-/* The outputs that a block of inputs was read by, patch by patch: tap (u, v) of pixel (r, s) is output
- * ((r + pad - u) / stride, (s + pad - v) / stride), if there is one. */
-static const real *dy_patches(const struct node *n, struct block in, struct rows dy, int group, real *to, int *ld)
+/* Patches of dy for a block of inputs: tap (u, v) of pixel (r, s) is output ((r + pad - u) / stride,
+ * (s + pad - v) / stride), or 0 if there is none. */
+static const real *dy_patches(const struct node *n, struct block in, struct row_values dy, int group, real *to, int *ld)
 {
     const struct shape w = n->x[WEIGHT];
-    const struct block out = level_of(&n->y[0], in.level);
+    const struct block out = level_block(&n->y[0], in.level);
     const int stride = n->attr.conv.stride, pad = n->attr.conv.pad, outputs = group_outputs(n);
     const real *first = to;
     *ld = dy.ld;
@@ -224,7 +225,7 @@ static const real *dy_patches(const struct node *n, struct block in, struct rows
     return first;
 }
 
-static void write_dx(const struct call *k, struct block in, struct rows dy)
+static void write_dx(const struct call *k, struct block in, struct row_values dy)
 {
     const struct node *n = k->node;
     const struct view dx = k->dx[INPUT];
@@ -232,9 +233,9 @@ static void write_dx(const struct call *k, struct block in, struct rows dy)
     for (int g = 0; g < n->attr.conv.groups; g++) {
         int ld;
         const real *p = dy_patches(n, in, dy, g, past(call_scratch(k), dy_bytes(n)), &ld);
-        k->kernels->gemm_near(false, in.rows * in.w, inputs, dy_patch(n), p, ld,
-                              (const real *)k->work + (ptrdiff_t)g * inputs * dy_patch(n), inputs, k->add[INPUT],
-                              dx.p + in.first * dx.ld + g * inputs, dx.ld);
+        k->kernels->gemm_unpacked(false, in.rows * in.w, inputs, dy_patch(n), p, ld,
+                                  (const real *)k->work + (ptrdiff_t)g * inputs * dy_patch(n), inputs, k->add[INPUT],
+                                  dx.p + in.first * dx.ld + g * inputs, dx.ld);
     }
 }
 
@@ -245,27 +246,27 @@ static void dx_block(const void *job, int index)
     write_dx(k, in, gradient_rows(k, in, call_scratch(k)));
 }
 
-/* Of a 1x1 convolution dx, too, while dy is in the cache. */
-static void dw_part(const void *job, int index)
+/* For 1x1 convolutions also dx, while dy is in the cache. */
+static void dw_partial(const void *job, int index)
 {
     const struct call *k = job;
     const struct node *n = k->node;
-    const struct source dy = { k, true, n->y[0].c };
-    const struct part part = part_at(blocks(n), index);
+    const struct operand_reader dy = { k, true, n->y[0].c };
+    const struct block_span span = partial_at(blocks(n), index);
     const int outputs = group_outputs(n);
     real *dw = (real *)k->work + weights(n) * (1 + index);
     real *own = call_scratch(k), *own_in = past(own, dy_bytes(n));
     real *own_patches = past(own_in, input_rows_bytes(n, out_rows(n)));
-    for (int b = part.from; b < part.to; b++) {
+    for (int b = span.from; b < span.to; b++) {
         const struct block out = block_of(n, b);
-        const struct rows in = input_rows(k, out, own_in);
-        struct rows rows = { .first = out.row };
-        rows.p = source_values(&dy, pixels_of(out), own, &rows.ld);
+        const struct row_values in = input_rows(k, out, own_in);
+        struct row_values rows = { .first = out.row };
+        rows.p = reader_read(&dy, pixels_of(out), own, &rows.ld);
         for (int g = 0; g < n->attr.conv.groups; g++) {
             int ld;
             const real *p = patches(n, out, level_view(k->x[INPUT], out.level), in, g, own_patches, &ld);
-            k->kernels->gemm_near(true, outputs, patch(n), out.rows * out.w, rows.p + g * outputs, rows.ld, p, ld,
-                                  b > part.from, dw + (ptrdiff_t)g * outputs * patch(n), patch(n));
+            k->kernels->gemm_unpacked(true, outputs, patch(n), out.rows * out.w, rows.p + g * outputs, rows.ld, p, ld,
+                                      b > span.from, dw + (ptrdiff_t)g * outputs * patch(n), patch(n));
         }
         if (pointwise(n) && k->dx[INPUT].p)
             write_dx(k, out, rows);
@@ -275,19 +276,20 @@ static void dw_part(const void *job, int index)
 static void backward(const struct call *k)
 {
     const struct node *n = k->node;
-    const int parts = part_count(blocks(n));
+    const int partials = partial_count(blocks(n));
     if (k->dx[INPUT].p)
-        turn_for_dx(k);
+        transpose_for_dx(k);
     if (k->dx[INPUT].p && !(pointwise(n) && k->dx[WEIGHT].p))
         team_for(k->team, block_count(&n->x[INPUT], in_rows(n)), dx_block, k);
     if (k->dx[WEIGHT].p) {
-        team_for(k->team, parts, dw_part, k);
-        sum_parts(k, (const real *)k->work + weights(n), parts, weights(n), false);
+        team_for(k->team, partials, dw_partial, k);
+        sum_partials(k, (const real *)k->work + weights(n), partials, weights(n), false);
     }
 }
 
-static struct range part(const struct node *n, int index) { return pixels_of(block_of(n, index)); }
+static struct range output_block(const struct node *n, int index) { return pixels_of(block_of(n, index)); }
 
-static bool reads_once(const struct node *n, bool dx) { return pointwise(n) || !dx; }
+static bool reads_dy_once(const struct node *n, bool dx) { return pointwise(n) || !dx; }
 
-const struct conv_way conv_dense = { fits, packed, work, scratch, pack, forward, backward, blocks, part, reads_once };
+const struct conv_algorithm conv_dense = {
+    fits, packed, work, scratch, pack, forward, backward, blocks, output_block, reads_dy_once };

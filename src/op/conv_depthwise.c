@@ -1,10 +1,10 @@
-/* op/conv_depthwise.c -- one input and one output channel a group. */
+/* op/conv_depthwise.c -- depthwise convolutions: one input and one output channel per group. */
 #include "base/least.h"
 #include "kernel/kernels.h"
 #include "op/conv.h"
 #include <string.h>
 
-enum { BLOCK = 1 << 15, SMALL = 1 << 12 };      /* numbers of the output a block; SMALL: see forward_rows */
+enum { BLOCK = 1 << 15, SMALL_BLOCK = 1 << 12 };        /* output elements per block; see forward_rows */
 
 static bool fits(const struct node *n)
 {
@@ -12,19 +12,19 @@ static bool fits(const struct node *n)
     return w.c == 1 && w.n == n->x[INPUT].c && w.h == w.w && n->attr.conv.pad < w.h;
 }
 
-static int rows_a_block(const struct shape *s)
+static int rows_per_block(const struct shape *s)
 {
-    return block_rows(BLOCK, (ptrdiff_t)widest(s) * s->c);
+    return block_rows(BLOCK, (ptrdiff_t)max_level_width(s) * s->c);
 }
 
-static int backward_blocks(const struct node *n) { return block_count(&n->y[0], rows_a_block(&n->y[0])); }
+static int backward_blocks(const struct node *n) { return block_count(&n->y[0], rows_per_block(&n->y[0])); }
 
-/* Where a norm is constant and ends the convolution, that before has ended its own: no rows are brought to their values
- * twice, and small blocks share small maps among the threads. */
+/* With a folded norm the input is not deferred either, so small blocks compute no row's values twice.  They divide
+ * small maps among the threads. */
 static int forward_rows(const struct node *n)
 {
     const struct shape *y = &n->y[0];
-    return n->attr.conv.norm ? block_rows(SMALL, (ptrdiff_t)widest(y) * y->c) : rows_a_block(y);
+    return n->attr.conv.norm ? block_rows(SMALL_BLOCK, (ptrdiff_t)max_level_width(y) * y->c) : rows_per_block(y);
 }
 
 static ptrdiff_t weights(const struct node *n)
@@ -32,17 +32,17 @@ static ptrdiff_t weights(const struct node *n)
     return (ptrdiff_t)n->x[WEIGHT].n * n->x[WEIGHT].h * n->x[WEIGHT].w;
 }
 
-/* Forward and dx want the weights tap by tap, dw wants its parts. */
+/* Forward and dx use the weights as [tap][c]; dw has partial sums. */
 static size_t packed(const struct node *n) { return (size_t)weights(n) * sizeof(real); }
 
 static size_t work(const struct node *n, enum pass pass)
 {
-    return pass == FORWARD ? 0 : packed(n) * (size_t)(1 + part_count(backward_blocks(n)));
+    return pass == FORWARD ? 0 : packed(n) * (size_t)(1 + partial_count(backward_blocks(n)));
 }
 
 static size_t scratch(const struct node *n, enum pass pass)
 {
-    const int rows = rows_a_block(&n->y[0]), inputs = rows * n->attr.conv.stride + n->x[WEIGHT].h;
+    const int rows = rows_per_block(&n->y[0]), inputs = rows * n->attr.conv.stride + n->x[WEIGHT].h;
     return input_rows_bytes(n, rows) + (pass == BACKWARD ? gradient_rows_bytes(n, inputs) : 0);
 }
 
@@ -54,7 +54,7 @@ static struct depthwise geometry(const struct call *k, int in_h, int in_w, int o
 }
 
 /* [c][tap] to [tap][c] */
-static void turn(const struct call *k, real *packed)
+static void transpose_weights(const struct call *k, real *packed)
 {
     const struct view w = k->x[WEIGHT];
     const int taps = w.h * w.w;
@@ -63,11 +63,11 @@ static void turn(const struct call *k, real *packed)
             packed[(ptrdiff_t)t * w.n + c] = w.p[(ptrdiff_t)c * taps + t];
 }
 
-static void pack(const struct call *k) { turn(k, k->packed); }
+static void pack(const struct call *k) { transpose_weights(k, k->packed); }
 
-static int parts(const struct node *n) { return block_count(&n->y[0], forward_rows(n)); }
+static int output_blocks(const struct node *n) { return block_count(&n->y[0], forward_rows(n)); }
 
-static struct range part(const struct node *n, int index)
+static struct range output_block(const struct node *n, int index)
 {
     return pixels_of(block_at(&n->y[0], forward_rows(n), index));
 }
@@ -78,31 +78,32 @@ static void forward_block(const void *job, int index)
     const struct view y = k->y[0];
     const struct block out = block_at(&k->node->y[0], forward_rows(k->node), index);
     const struct view x = level_view(k->x[INPUT], out.level);
-    const struct rows in = input_rows(k, out, call_scratch(k));
+    const struct row_values in = input_rows(k, out, call_scratch(k));
     const struct depthwise g = geometry(k, x.h, x.w, out.h, out.w, in.ld, y.ld);
     const real *bias = has_bias(k->node) ? k->x[BIAS].p : NULL;
     for (int i = 0; i < out.rows; i++) {
         real *to = y.p + (out.first + (ptrdiff_t)i * out.w) * y.ld;
         k->kernels->depthwise_row(&g, out.row + i, in.p, in.first, k->packed, bias, to);
-        write_finished(k, out.w, to, y.ld, to, y.ld);
+        apply_epilogue(k, out.w, to, y.ld, to, y.ld);
     }
-    hand_over(k, index);
+    block_done(k, index);
 }
 
 static void forward(const struct call *k)
 {
-    team_for(k->team, parts(k->node), forward_block, k);
+    team_for(k->team, output_blocks(k->node), forward_block, k);
 }
 
-/* The rows of the input that go with a block of outputs: each with one block, and they reach only rows of y near it. */
+/* The rows of dx that a block of outputs computes.  Each row belongs to one block and depends only on rows of dy near
+ * it. */
 static struct block inputs_of(const struct node *n, struct block out)
 {
-    const int stride = n->attr.conv.stride, end = out.row + out.rows, h = level_of(&n->x[INPUT], out.level).h;
-    return rows_of(&n->x[INPUT], out.level, out.image, least(h, out.row * stride),
-                   end == out.h ? h : least(h, end * stride));
+    const int stride = n->attr.conv.stride, end = out.row + out.rows, h = level_block(&n->x[INPUT], out.level).h;
+    return row_block(&n->x[INPUT], out.level, out.image, least(h, out.row * stride),
+                     end == out.h ? h : least(h, end * stride));
 }
 
-static void write_dx(const struct call *k, struct block in, struct block out, struct rows dy)
+static void write_dx(const struct call *k, struct block in, struct block out, struct row_values dy)
 {
     const struct view dx = k->dx[INPUT];
     const struct depthwise g = geometry(k, in.h, in.w, out.h, out.w, dx.ld, dy.ld);
@@ -111,25 +112,26 @@ static void write_dx(const struct call *k, struct block in, struct block out, st
                                      dx.p + (in.first + (ptrdiff_t)r * in.w) * dx.ld);
 }
 
-static void add_dw(const struct call *k, struct block in, struct block out, struct rows x, struct rows dy, real *dw)
+static void add_dw(const struct call *k, struct block in, struct block out, struct row_values x, struct row_values dy,
+                   real *dw)
 {
     const struct depthwise g = geometry(k, in.h, in.w, out.h, out.w, x.ld, dy.ld);
     for (int i = out.row; i < out.row + out.rows; i++)
         k->kernels->depthwise_dw_row(&g, i, x.p, x.first, dy.p + (ptrdiff_t)(i - dy.first) * out.w * dy.ld, dw);
 }
 
-/* dx and dw of a block while its rows of dy are near. */
-static void backward_part(const void *job, int index)
+/* dx and dw of a block while its rows of dy are in the cache. */
+static void backward_partial(const void *job, int index)
 {
     const struct call *k = job;
     const struct node *n = k->node;
-    const int rows = rows_a_block(&n->y[0]);
-    const struct part part = part_at(backward_blocks(n), index);
+    const int rows = rows_per_block(&n->y[0]);
+    const struct block_span span = partial_at(backward_blocks(n), index);
     real *dw = (real *)k->work + weights(n) * (1 + index), *own = call_scratch(k);
     memset(dw, 0, (size_t)weights(n) * sizeof *dw);
-    for (int b = part.from; b < part.to; b++) {
+    for (int b = span.from; b < span.to; b++) {
         const struct block out = block_at(&n->y[0], rows, b), in = inputs_of(n, out);
-        const struct rows dy = gradient_rows(k, in, own + input_rows_bytes(n, rows) / sizeof *own);
+        const struct row_values dy = gradient_rows(k, in, own + input_rows_bytes(n, rows) / sizeof *own);
         if (k->dx[INPUT].p)
             write_dx(k, in, out, dy);
         if (k->dx[WEIGHT].p)
@@ -140,12 +142,13 @@ static void backward_part(const void *job, int index)
 static void backward(const struct call *k)
 {
     const struct node *n = k->node;
-    const int count = part_count(backward_blocks(n));
+    const int count = partial_count(backward_blocks(n));
     if (k->dx[INPUT].p)
-        turn(k, k->work);
-    team_for(k->team, count, backward_part, k);
+        transpose_weights(k, k->work);
+    team_for(k->team, count, backward_partial, k);
     if (k->dx[WEIGHT].p)
-        sum_parts(k, (const real *)k->work + weights(n), count, weights(n), true);
+        sum_partials(k, (const real *)k->work + weights(n), count, weights(n), true);
 }
 
-const struct conv_way conv_depthwise = { fits, packed, work, scratch, pack, forward, backward, parts, part, always };
+const struct conv_algorithm conv_depthwise = {
+    fits, packed, work, scratch, pack, forward, backward, output_blocks, output_block, always };

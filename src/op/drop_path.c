@@ -1,7 +1,7 @@
 /* op/drop_path.c -- stochastic depth (Huang et al. 2016), also called drop connect: y = m x / keep, keep = 1 - rate,
- * where m is 1 for an image with probability keep, else 0.  m depends on the call's key and the image's place. */
+ * where m is 1 for an image with probability keep, else 0.  m depends on the call's key and the image's index. */
 #include "base/random.h"
-#include "op/lazy.h"
+#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 
@@ -19,7 +19,7 @@ static void forward_image(const void *job, int image)
     const struct view y = k->y[0];
     const struct range r = image_range(y, image);
     const real f = factor(k, image);
-    write_values(k, 0, r, y.p + r.first * y.ld, y.ld);
+    copy_operand(k, 0, r, y.p + r.first * y.ld, y.ld);
     for (ptrdiff_t i = r.first; i < r.first + r.count; i++)
         for (int c = 0; c < y.c; c++)
             y.p[i * y.ld + c] *= f;
@@ -49,5 +49,5 @@ static void backward(const struct call *k)
 }
 
 const struct op op_drop_path = {
-    .name = "drop_path", .in_min = 1, .in_max = 1, .takes_lazy = 1, .draws = true,
+    .name = "drop_path", .in_min = 1, .in_max = 1, .takes_deferred = 1, .draws = true,
     .shape = dropped, .forward = forward, .backward = backward };

@@ -1,7 +1,7 @@
-/* op/dropout.c -- dropout (Srivastava et al. 2014): y = m x / keep, keep = 1 - rate, where m is 1 for a number with
- * probability keep, else 0.  m depends on the call's key and the number's place. */
+/* op/dropout.c -- dropout (Srivastava et al. 2014): y = m x / keep, keep = 1 - rate, where m is 1 for an element
+ * with probability keep, else 0.  m depends on the call's key and the element's index. */
 #include "base/random.h"
-#include "op/lazy.h"
+#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 

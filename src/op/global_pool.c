@@ -1,6 +1,6 @@
 /* op/global_pool.c -- the mean over the pixels of an image: y = sum over i, j of x[i, j] / (h w), 1 x 1 pixels. */
 #include "kernel/kernels.h"
-#include "op/lazy.h"
+#include "op/operands.h"
 #include "op/ops.h"
 #include <string.h>
 
@@ -28,7 +28,7 @@ static void forward_image(const void *job, int image)
         struct range r = chunk_range(all.count, x.c, chunk);
         int ld;
         r.first += all.first;
-        const real *p = values(k, 0, r, (real *)(sum + x.c), &ld);
+        const real *p = read_operand(k, 0, r, (real *)(sum + x.c), &ld);
         for (int i = 0; i < r.count; i++)
             for (int c = 0; c < x.c; c++)
                 sum[c] += p[(ptrdiff_t)i * ld + c];
@@ -61,5 +61,5 @@ static void backward(const struct call *k)
 }
 
 const struct op op_global_pool = {
-    .name = "global_pool", .in_min = 1, .in_max = 1, .takes_lazy = 1,
+    .name = "global_pool", .in_min = 1, .in_max = 1, .takes_deferred = 1,
     .shape = shape, .scratch = scratch, .forward = forward, .backward = backward };

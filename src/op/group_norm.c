@@ -1,8 +1,8 @@
-/* op/group_norm.c -- group normalisation (Wu, He 2018) and the activation behind it, left pending: y is x's memory,
- * its value act(scale x + shift), scale = gamma rstd, shift = beta - mean scale, mean and rstd = 1 / sqrt(var + eps)
- * those of the pixels and channels of one group in one image of one level.  Operands: x, weight gamma, bias beta. */
+/* op/group_norm.c -- group normalisation (Wu, He 2018) and its activation, deferred: y is x's memory, its value
+ * act(scale x + shift), scale = gamma rstd, shift = beta - mean scale.  mean and rstd = 1 / sqrt(var + eps) are those
+ * of the pixels and channels of one group in one image of one level.  Operands: x, weight gamma, bias beta. */
 #include "kernel/kernels.h"
-#include "op/lazy.h"
+#include "op/operands.h"
 #include "op/moments.h"
 #include "op/norm.h"
 #include "op/ops.h"
@@ -19,13 +19,13 @@ static bool shape(struct node *n, struct error *err)
     return want_vector(n, 1, c, err) && want_vector(n, 2, c, err);
 }
 
-/* Of each image and group mean and rstd. */
+/* mean and rstd of each image and group. */
 static size_t save(const struct node *n)
 {
     return 2 * (size_t)image_count(n->x[0]) * (size_t)n->attr.norm.groups * sizeof(real);
 }
 
-/* Forward: of each image and group the moments.  Backward: of each image and channel the sums of g and g (x - mean). */
+/* Forward: the moments of each image and group.  Backward: sums of g and g (x - mean) of each image and channel. */
 static size_t work(const struct node *n, enum pass pass)
 {
     const size_t images = (size_t)image_count(n->x[0]);
@@ -33,7 +33,7 @@ static size_t work(const struct node *n, enum pass pass)
                            : 2 * images * (size_t)n->x[0].c * sizeof(double);
 }
 
-/* Of a chunk the moments, or the sums; then the three vectors of the map. */
+/* The moments or sums of a chunk, then the three vectors of the gradient map. */
 static size_t scratch(const struct node *n, enum pass pass)
 {
     return (size_t)n->x[0].c * (2 * sizeof(double) + (pass == FORWARD ? 0 : 3 * sizeof(real)));
@@ -49,15 +49,15 @@ static double *sums(const struct call *k, int image)
     return (double *)k->work + 2 * (ptrdiff_t)image * k->x[0].c;
 }
 
-/* Chunk i of an image: its pixels in x. */
-static struct range part(struct range image, int c, int i)
+/* The pixels of chunk i of an image. */
+static struct range chunk_in_image(struct range image, int c, int i)
 {
     struct range r = chunk_range(image.count, c, i);
     r.first += image.first;
     return r;
 }
 
-/* Those of `channels` neighbours that have `count` pixels each. */
+/* The moments of `channels` neighbouring channels of `count` pixels each. */
 static struct moments joined(int count, int channels, const double *mean, const double *m2)
 {
     struct moments all = { (double)count * channels, 0, 0 };
@@ -68,7 +68,7 @@ static struct moments joined(int count, int channels, const double *mean, const 
     return all;
 }
 
-/* Of each group of an image; all channels of a chunk are read together. */
+/* The moments of each group of an image; all channels of a chunk are read together. */
 static const struct moments *group_moments(const struct call *k, int image)
 {
     const struct view x = k->x[0];
@@ -78,7 +78,7 @@ static const struct moments *group_moments(const struct call *k, int image)
     double *mean = call_scratch(k), *m2 = mean + x.c;
     memset(group, 0, (size_t)groups * sizeof *group);
     for (int i = 0; i < chunk_count(all.count, x.c); i++) {
-        const struct range r = part(all, x.c, i);
+        const struct range r = chunk_in_image(all, x.c, i);
         k->kernels->moments(r.count, x.c, x.p + r.first * x.ld, x.ld, mean, m2);
         for (int g = 0; g < groups; g++)
             group[g] = merged(group[g], joined(r.count, size, mean + g * size, m2 + g * size));
@@ -90,8 +90,8 @@ static void forward_image(const void *job, int image)
 {
     const struct call *k = job;
     const int groups = k->node->attr.norm.groups, size = k->x[0].c / groups;
-    const ptrdiff_t vector = (ptrdiff_t)image * k->ly[0].ld;
-    real *scale = (real *)k->ly[0].scale + vector, *shift = (real *)k->ly[0].shift + vector;
+    const ptrdiff_t vector = (ptrdiff_t)image * k->y_deferred[0].ld;
+    real *scale = (real *)k->y_deferred[0].scale + vector, *shift = (real *)k->y_deferred[0].shift + vector;
     const struct moments *group = group_moments(k, image);
     for (int g = 0; g < groups; g++) {
         const struct moments m = group[g];
@@ -108,25 +108,25 @@ static void forward(const struct call *k)
     team_for(k->team, image_count(k->node->x[0]), forward_image, k);
 }
 
-/* What a thread's scratch holds in backward. */
-struct room { double *sum_g, *sum_gx; real *mean, *slope, *shift; };
+/* The layout of a thread's scratch in backward. */
+struct backward_scratch { double *sum_g, *sum_gx; real *mean, *slope, *shift; };
 
-static struct room room_of(const struct call *k)
+static struct backward_scratch backward_scratch_of(const struct call *k)
 {
     const ptrdiff_t c = k->x[0].c;
     double *sum_g = call_scratch(k);
     real *mean = (real *)(void *)(sum_g + 2 * c);
-    return (struct room){ sum_g, sum_g + c, mean, mean + c, mean + 2 * c };
+    return (struct backward_scratch){ sum_g, sum_g + c, mean, mean + c, mean + 2 * c };
 }
 
 static struct affine affine_of(const struct call *k, int image)
 {
-    const ptrdiff_t vector = (ptrdiff_t)image * k->ly[0].ld;
-    return (struct affine){ k->ly[0].scale + vector, k->ly[0].shift + vector, k->node->attr.norm.act,
+    const ptrdiff_t vector = (ptrdiff_t)image * k->y_deferred[0].ld;
+    return (struct affine){ k->y_deferred[0].scale + vector, k->y_deferred[0].shift + vector, k->node->attr.norm.act,
                             k->node->attr.norm.slope };
 }
 
-static void image_sums(const struct call *k, int image, struct room room)
+static void image_sums(const struct call *k, int image, struct backward_scratch scratch)
 {
     const struct view x = k->x[0], dy = k->dy[0];
     const struct range all = image_range(x, image);
@@ -134,12 +134,12 @@ static void image_sums(const struct call *k, int image, struct room room)
     double *sum_g = sums(k, image), *sum_gx = sum_g + x.c;
     memset(sum_g, 0, 2 * (size_t)x.c * sizeof *sum_g);
     for (int i = 0; i < chunk_count(all.count, x.c); i++) {
-        const struct range r = part(all, x.c, i);
-        k->kernels->norm_sums(&f, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, room.mean,
-                              room.sum_g, room.sum_gx);
+        const struct range r = chunk_in_image(all, x.c, i);
+        k->kernels->norm_sums(&f, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, scratch.mean,
+                              scratch.sum_g, scratch.sum_gx);
         for (int c = 0; c < x.c; c++) {
-            sum_g[c] += room.sum_g[c];
-            sum_gx[c] += room.sum_gx[c];
+            sum_g[c] += scratch.sum_g[c];
+            sum_gx[c] += scratch.sum_gx[c];
         }
     }
 }
@@ -147,7 +147,7 @@ static void image_sums(const struct call *k, int image, struct room room)
 /* With g = dy act'(z), x^ = (x - mean) rstd, and E the mean over the m pixels and channels of a group in an image:
  *     dbeta = sum g        dgamma = sum g x^        dx = rstd (gamma g - E[gamma g] - x^ E[gamma g x^])
  * so that dx = scale g + slope (x - mean) + shift, slope = -rstd^3 E[gamma g (x - mean)], shift = -rstd E[gamma g]. */
-static void group_map(const struct call *k, int image, int group, struct room room)
+static void group_map(const struct call *k, int image, int group, struct backward_scratch scratch)
 {
     const int channels = k->x[0].c, size = channels / k->node->attr.norm.groups;
     const double m = (double)size * image_range(k->x[0], image).count, rstd = saved(k, image)[2 * group + 1];
@@ -158,28 +158,28 @@ static void group_map(const struct call *k, int image, int group, struct room ro
         mean_gx += k->x[1].p[c] * sum_gx[c] / m;
     }
     for (int c = group * size; c < (group + 1) * size; c++) {
-        room.slope[c] = (real)(-rstd * rstd * rstd * mean_gx);
-        room.shift[c] = (real)(-rstd * mean_g);
+        scratch.slope[c] = (real)(-rstd * rstd * rstd * mean_gx);
+        scratch.shift[c] = (real)(-rstd * mean_g);
     }
 }
 
-/* dx may be dy's memory.  The image's last chunks are the ones that are still in the cache. */
+/* dx may be dy's memory.  The second pass runs backwards, as the last chunks are still in the cache. */
 static void backward_image(const void *job, int image)
 {
     const struct call *k = job;
     const struct view x = k->x[0], dy = k->dy[0], dx = k->dx[0];
     const struct range all = image_range(x, image);
     const int groups = k->node->attr.norm.groups;
-    const struct room room = room_of(k);
+    const struct backward_scratch scratch = backward_scratch_of(k);
     const struct affine f = affine_of(k, image);
-    const struct norm_map map = { room.slope, room.mean, room.shift };
+    const struct norm_map map = { scratch.slope, scratch.mean, scratch.shift };
     for (int c = 0; c < x.c; c++)
-        room.mean[c] = saved(k, image)[2 * (c / (x.c / groups))];
-    image_sums(k, image, room);
+        scratch.mean[c] = saved(k, image)[2 * (c / (x.c / groups))];
+    image_sums(k, image, scratch);
     for (int g = 0; g < groups; g++)
-        group_map(k, image, g, room);
+        group_map(k, image, g, scratch);
     for (int i = chunk_count(all.count, x.c); dx.p && i-- > 0;) {
-        const struct range r = part(all, x.c, i);
+        const struct range r = chunk_in_image(all, x.c, i);
         k->kernels->norm_dx(&f, &map, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld,
                             k->add[0], dx.p + r.first * dx.ld, dx.ld);
     }
@@ -203,6 +203,6 @@ static void backward(const struct call *k)
 }
 
 const struct op op_group_norm = {
-    .name = "group_norm", .in_min = 3, .in_max = 3, .bwd_reads_x = 1, .pends = true, .vectors_per_image = true,
+    .name = "group_norm", .in_min = 3, .in_max = 3, .bwd_reads_x = 1, .makes_deferred = true, .vectors_per_image = true,
     .takes_levels = 1, .shape = shape, .save = save, .work = work, .scratch = scratch, .forward = forward,
     .backward = backward };

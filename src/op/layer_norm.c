@@ -1,6 +1,6 @@
-/* op/layer_norm.c -- layer normalisation (Ba et al. 2016): y = gamma x^ + beta, x^ = (x - mean) rstd, mean and
- * rstd = 1 / sqrt(var + eps) those of the channels of a pixel.  Operands: x, weight gamma, bias beta. */
-#include "op/lazy.h"
+/* op/layer_norm.c -- layer normalisation (Ba et al. 2016): y = gamma x^ + beta, x^ = (x - mean) rstd, where mean
+ * and rstd = 1 / sqrt(var + eps) are those of the channels of a pixel.  Operands: x, weight gamma, bias beta. */
+#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 #include <math.h>
@@ -15,10 +15,10 @@ static ptrdiff_t pixels_of(const struct node *n) { return (ptrdiff_t)n->x[0].n *
 
 static int chunks(const struct node *n) { return chunk_count(pixels_of(n), n->x[0].c); }
 
-/* Of each pixel mean and rstd. */
+/* mean and rstd of each pixel. */
 static size_t save(const struct node *n) { return 2 * (size_t)pixels_of(n) * sizeof(real); }
 
-/* Of each chunk and channel the sums of dy x^ and of dy. */
+/* The sums of dy x^ and of dy of each chunk and channel. */
 static size_t work(const struct node *n, enum pass pass)
 {
     return pass == BACKWARD ? 2 * (size_t)chunks(n) * (size_t)n->x[0].c * sizeof(double) : 0;

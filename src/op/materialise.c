@@ -1,5 +1,5 @@
-/* op/materialise.c -- writes the value of a pending operand, for readers that want it in memory. */
-#include "op/lazy.h"
+/* op/materialise.c -- writes the value of a deferred operand to memory. */
+#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 
@@ -8,7 +8,7 @@ static void forward_chunk(const void *job, int chunk)
     const struct call *k = job;
     const struct view y = k->y[0];
     const struct range r = chunk_range(pixels(y), y.c, chunk);
-    write_values(k, 0, r, y.p + r.first * y.ld, y.ld);
+    copy_operand(k, 0, r, y.p + r.first * y.ld, y.ld);
 }
 
 static void forward(const struct call *k)
@@ -16,12 +16,12 @@ static void forward(const struct call *k)
     team_for(k->team, chunk_count(pixels(k->y[0]), k->y[0].c), forward_chunk, k);
 }
 
-/* dx = dy: both are gradients of the value; the normalisation that it pends from applies act' and scale. */
+/* dx = dy: both are gradients of the value.  The norm that made it deferred applies act' and scale. */
 static void backward(const struct call *k)
 {
     pass_gradient(k, 0, k->dy[0]);
 }
 
 const struct op op_materialise = {
-    .name = "materialise", .in_min = 1, .in_max = 1, .takes_lazy = 1, .takes_levels = 1,
+    .name = "materialise", .in_min = 1, .in_max = 1, .takes_deferred = 1, .takes_levels = 1,
     .shape = unchanged, .forward = forward, .backward = backward };

@@ -1,7 +1,7 @@
-/* op/max_pool.c -- the largest number of a window of kernel x kernel; of equal ones the first in row-major order; a
- * NaN is larger than any.  Padding takes no part.  `save` keeps each winner's tap, row * kernel + column. */
+/* op/max_pool.c -- the maximum of a window of kernel x kernel.  The first of equal elements in row-major order wins;
+ * NaN counts as the largest.  Padding is ignored.  `save` keeps each winner's tap, row * kernel + column. */
 #include "kernel/kernels.h"
-#include "op/lazy.h"
+#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 
@@ -10,7 +10,7 @@ static size_t save(const struct node *n)
     return (size_t)n->y[0].n * (size_t)n->y[0].h * (size_t)n->y[0].w * (size_t)n->y[0].c;
 }
 
-/* The rows of x under a row of y. */
+/* The rows of x that a row of y reads. */
 static size_t scratch(const struct node *n, enum pass pass)
 {
     const size_t row = (size_t)n->x[0].w * (size_t)n->x[0].c * sizeof(real);
@@ -33,7 +33,7 @@ static void forward_row(const void *job, int row)
     const int start = row % y.h * g.stride - g.pad, first = start > 0 ? start : 0;
     const int end = start + g.kernel < x.h ? start + g.kernel : x.h;
     const struct range r = { ((ptrdiff_t)(row / y.h) * x.h + first) * x.w, (end - first) * x.w };
-    const real *p = values(k, 0, r, call_scratch(k), &g.ldx);
+    const real *p = read_operand(k, 0, r, call_scratch(k), &g.ldx);
     k->kernels->max_pool_row(&g, row % y.h, p, first, at(y, 0, row, 0),
                              k->save ? (unsigned char *)k->save + (ptrdiff_t)row * y.w * y.c : NULL);
 }
@@ -62,6 +62,6 @@ static void backward(const struct call *k)
 }
 
 const struct op op_max_pool = {
-    .name = "max_pool", .in_min = 1, .in_max = 1, .takes_lazy = 1,
+    .name = "max_pool", .in_min = 1, .in_max = 1, .takes_deferred = 1,
     .shape = pooled, .save = save, .saves_for_backward = true, .scratch = scratch, .forward = forward,
     .backward = backward };

@@ -1,8 +1,8 @@
-/* op/moments.h -- merging of means and variances of parts, in double (Chan, Golub, LeVeque 1979). */
+/* op/moments.h -- merges means and variances of disjoint samples, in double (Chan, Golub, LeVeque 1979). */
 #ifndef OP_MOMENTS_H
 #define OP_MOMENTS_H
 
-struct moments { double count, mean, m2; };     /* m2: sum of squares of x - mean.  {0}: of nothing */
+struct moments { double count, mean, m2; };     /* m2: sum of (x - mean)^2.  {0}: no samples */
 
 static inline struct moments merged(struct moments a, struct moments b)
 {

@@ -1,18 +1,18 @@
-/* op/mul.c -- y = a b, element by element.  b may instead have one pixel an image (the gates of squeeze-and-excite),
- * one pixel for all (layer scale) or one channel (a weight a pixel).  An image is a chunk, so that sums over its pixels
- * have one order; the images are then added in order. */
-#include "op/lazy.h"
+/* op/mul.c -- y = a b, elementwise.  b may be broadcast: one pixel per image (the gates of squeeze-and-excite), one
+ * pixel for all (layer scale) or one channel (a weight per pixel).  Each image is summed by one thread, and the images
+ * are then added in order. */
+#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 #include <string.h>
 
-/* Whether b has a number for each pixel, each image, each channel: 0 or 1. */
-struct spread { int pixel, image, channel; };
+/* 1 if b has its own element for each pixel, image or channel, else 0. */
+struct broadcast { int pixel, image, channel; };
 
-static struct spread spread_of(const struct node *n)
+static struct broadcast broadcast_of(const struct node *n)
 {
     const bool pixel = same_pixels(n->x[0], n->x[1]);
-    return (struct spread){ pixel, !pixel && n->x[1].n == n->x[0].n, n->x[1].c > 1 };
+    return (struct broadcast){ pixel, !pixel && n->x[1].n == n->x[0].n, n->x[1].c > 1 };
 }
 
 static bool shape(struct node *n, struct error *err)
@@ -24,7 +24,7 @@ static bool shape(struct node *n, struct error *err)
         || want_same(n, 1, true, err);
 }
 
-/* Of each image the sums over pixels or channels that share a number of b. */
+/* Per image, the sums over pixels or channels that share an element of b. */
 static size_t work(const struct node *n, enum pass pass)
 {
     return pass == BACKWARD ? (size_t)image_count(n->x[0]) * (size_t)n->x[1].c * sizeof(double) : 0;
@@ -35,7 +35,7 @@ static void forward_image(const void *job, int image)
     const struct call *k = job;
     const struct view a = k->x[0], b = k->x[1], y = k->y[0];
     const struct range r = image_range(a, image);
-    const struct spread s = spread_of(k->node);
+    const struct broadcast s = broadcast_of(k->node);
     for (ptrdiff_t i = r.first; i < r.first + r.count; i++) {
         const real *factor = b.p + (s.pixel ? i : s.image * image) * b.ld;
         for (int c = 0; c < a.c; c++)
@@ -43,13 +43,13 @@ static void forward_image(const void *job, int image)
     }
 }
 
-/* da = dy b,  db = dy a, summed over what shares a number of b */
+/* da = dy b,  db = dy a, summed over the broadcast dimensions */
 static void backward_image(const void *job, int image)
 {
     const struct call *k = job;
     const struct view a = k->x[0], b = k->x[1], da = k->dx[0], db = k->dx[1], dy = k->dy[0];
     const struct range r = image_range(a, image);
-    const struct spread s = spread_of(k->node);
+    const struct broadcast s = broadcast_of(k->node);
     const ptrdiff_t end = r.first + r.count;
     double *sum = (double *)k->work + (ptrdiff_t)image * b.c;
     for (ptrdiff_t i = r.first; i < end; i++) {
@@ -72,7 +72,7 @@ static void forward(const struct call *k)
 
 static void backward(const struct call *k)
 {
-    const struct spread s = spread_of(k->node);
+    const struct broadcast s = broadcast_of(k->node);
     const int images = image_count(k->node->x[0]), channels = k->x[1].c;
     team_for(k->team, images, backward_image, k);
     for (int c = 0; k->dx[1].p && !s.pixel && !s.image && c < channels; c++) {

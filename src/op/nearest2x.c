@@ -1,5 +1,5 @@
-/* op/nearest2x.c -- twice the height and width: y[i, j] = x[i / 2, j / 2]. */
-#include "op/lazy.h"
+/* op/nearest2x.c -- nearest-neighbour upsampling by two: y[i, j] = x[i / 2, j / 2]. */
+#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 #include <string.h>
@@ -15,7 +15,7 @@ static void forward_row(const void *job, int row)
     const struct call *k = job;
     const struct view x = k->x[0], y = k->y[0];
     int ld;
-    const real *from = values(k, 0, (struct range){ (ptrdiff_t)row * x.w, x.w }, call_scratch(k), &ld);
+    const real *from = read_operand(k, 0, (struct range){ (ptrdiff_t)row * x.w, x.w }, call_scratch(k), &ld);
     for (int j = 0; j < y.w; j++)
         for (int i = 0; i < 2; i++)
             memcpy(at(y, 0, 2 * row + i, j), from + (ptrdiff_t)(j / 2) * ld, (size_t)y.c * sizeof(real));
@@ -45,5 +45,5 @@ static void backward(const struct call *k)
 }
 
 const struct op op_nearest2x = {
-    .name = "nearest2x", .in_min = 1, .in_max = 1, .takes_lazy = 1,
+    .name = "nearest2x", .in_min = 1, .in_max = 1, .takes_deferred = 1,
     .shape = doubled, .scratch = scratch, .forward = forward, .backward = backward };

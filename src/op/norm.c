@@ -1,19 +1,19 @@
-/* op/norm.c -- batch normalisation (Ioffe, Szegedy 2015) and the activation behind it, left pending: y is x's memory,
- * its value act(scale x + shift), scale = gamma / sqrt(var + eps), shift = beta - mean scale.
+/* op/norm.c -- batch normalisation (Ioffe, Szegedy 2015) and its activation, deferred: y is x's memory, its value
+ * act(scale x + shift), scale = gamma / sqrt(var + eps), shift = beta - mean scale.
  * Operands: x, weight gamma, bias beta, running mean, running variance.  In training mean and var are those of the
- * batch, over all pixels of all levels, var divided by their number m; the running ones move towards them by
- * `momentum`, the variance then divided by m - 1, as PyTorch does. */
+ * batch over all pixels of all levels, with var divided by their number m.  The running statistics move towards them by
+ * `momentum`, with the variance divided by m - 1, as in PyTorch. */
 #include "kernel/kernels.h"
-#include "op/lazy.h"
+#include "op/operands.h"
 #include "op/moments.h"
 #include "op/norm.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 #include <math.h>
 
-enum { BLOCK = 32 };                            /* channels whose sums a thread merges together */
+enum { BLOCK = 32 };                            /* channels per job */
 
-struct vectors { real *mean, *rstd; };          /* what `save` holds */
+struct vectors { real *mean, *rstd; };          /* the content of call.save */
 
 static struct vectors saved(const struct call *k)
 {
@@ -40,47 +40,48 @@ static int chunks_of(const struct node *n)
     return chunk_count((ptrdiff_t)x.n * x.h * x.w, x.c);
 }
 
-static int parts_of(const struct node *n) { return n->parts ? n->parts : chunks_of(n); }
+static int blocks_of(const struct node *n) { return n->blocks ? n->blocks : chunks_of(n); }
 
-/* Forward: of each part of x two vectors and its pixels.  Backward: two vectors a chunk, and two more for the map. */
+/* Forward: moments and pixel count of each block.  Backward: two sums per chunk and channel, then slope and shift. */
 static size_t work(const struct node *n, enum pass pass)
 {
     const size_t c = (size_t)n->x[0].c;
-    return pass == FORWARD ? (size_t)parts_of(n) * (2 * c + 1) * sizeof(double)
+    return pass == FORWARD ? (size_t)blocks_of(n) * (2 * c + 1) * sizeof(double)
                            : 2 * c * ((size_t)chunks_of(n) * sizeof(double) + sizeof(real));
 }
 
-/* Mean and m2 of a part, then its pixels. */
-static double *part_of(const struct call *k, int part)
+/* Mean and m2 of a block, then its number of pixels. */
+static double *block_moments(const struct call *k, int block)
 {
-    return (double *)k->work + (2 * (ptrdiff_t)k->x[0].c + 1) * part;
+    return (double *)k->work + (2 * (ptrdiff_t)k->x[0].c + 1) * block;
 }
 
-static void moments(const struct call *k, int part)
+static void moments(const struct call *k, int block)
 {
     const struct view x = k->x[0];
-    const struct range r = k->before ? k->before->op->part(k->before, part) : chunk_range(pixels(x), x.c, part);
-    double *mean = part_of(k, part);
+    const struct range r = k->producer ? k->producer->op->output_block(k->producer, block)
+                                       : chunk_range(pixels(x), x.c, block);
+    double *mean = block_moments(k, block);
     if (r.count)
         k->kernels->moments(r.count, x.c, x.p + r.first * x.ld, x.ld, mean, mean + x.c);
     mean[2 * (ptrdiff_t)x.c] = r.count;
 }
 
-static void moments_job(const void *job, int part) { moments(job, part); }
+static void moments_job(const void *job, int block) { moments(job, block); }
 
 static struct moments batch_moments(const struct call *k, int c)
 {
     const int channels = k->x[0].c;
     struct moments all = {0};
-    for (int i = 0; i < parts_of(k->node); i++) {
-        const double *part = part_of(k, i);
-        if (part[2 * channels] > 0)
-            all = merged(all, (struct moments){ part[2 * channels], part[c], part[channels + c] });
+    for (int i = 0; i < blocks_of(k->node); i++) {
+        const double *block = block_moments(k, i);
+        if (block[2 * channels] > 0)
+            all = merged(all, (struct moments){ block[2 * channels], block[c], block[channels + c] });
     }
     return all;
 }
 
-static void move(real *running, double momentum, double to)
+static void update_running(real *running, double momentum, double to)
 {
     *running = (real)((1 - momentum) * *running + momentum * to);
 }
@@ -96,35 +97,37 @@ static void forward_block(const void *job, int block)
             const struct moments m = batch_moments(k, c);
             mean = m.mean;
             var = m.m2 / m.count;
-            move(&k->x[3].p[c], momentum, mean);
-            move(&k->x[4].p[c], momentum, m.m2 / fmax(m.count - 1, 1));
+            update_running(&k->x[3].p[c], momentum, mean);
+            update_running(&k->x[4].p[c], momentum, m.m2 / fmax(m.count - 1, 1));
         }
         const double rstd = norm_rstd(var, eps);
         s.mean[c] = (real)mean;
         s.rstd[c] = (real)rstd;
-        norm_affine(mean, rstd, k->x[1].p[c], k->x[2].p[c], (real *)k->ly[0].scale + c, (real *)k->ly[0].shift + c);
+        norm_affine(mean, rstd, k->x[1].p[c], k->x[2].p[c], (real *)k->y_deferred[0].scale + c,
+                    (real *)k->y_deferred[0].shift + c);
     }
 }
 
 static void forward(const struct call *k)
 {
-    if (k->node->attr.norm.training && !k->node->led[FORWARD])
-        team_for(k->team, parts_of(k->node), moments_job, k);
+    if (k->node->attr.norm.training && !k->node->fused[FORWARD])
+        team_for(k->team, blocks_of(k->node), moments_job, k);
     team_for(k->team, (k->x[0].c + BLOCK - 1) / BLOCK, forward_block, k);
 }
 
 static struct affine affine_of(const struct call *k)
 {
-    return (struct affine){ k->ly[0].scale, k->ly[0].shift, k->node->attr.norm.act, k->node->attr.norm.slope };
+    return (struct affine){ k->y_deferred[0].scale, k->y_deferred[0].shift, k->node->attr.norm.act,
+                            k->node->attr.norm.slope };
 }
 
-/* The first of a chunk's two vectors; the second follows. */
+/* Sums of g of a chunk, then those of g (x - mean). */
 static double *partial(const struct call *k, int chunk)
 {
     return (double *)k->work + 2 * (ptrdiff_t)chunk * k->x[0].c;
 }
 
-/* Of the map, after all chunks: slope, then shift. */
+/* slope and shift of the gradient, stored behind the chunks' sums. */
 static real *slope_of(const struct call *k) { return (real *)(void *)partial(k, chunks_of(k->node)); }
 
 static void sums_chunk(const void *job, int chunk)
@@ -160,8 +163,8 @@ static void sums_block(const void *job, int block)
             store(&k->dx[1].p[c], k->add[1], (real)dgamma);
         if (k->dx[2].p)
             store(&k->dx[2].p[c], k->add[2], (real)dbeta);
-        slope[c] = (real)(-k->ly[0].scale[c] * s.rstd[c] * dgamma / m);
-        shift[c] = (real)(-k->ly[0].scale[c] * dbeta / m);
+        slope[c] = (real)(-k->y_deferred[0].scale[c] * s.rstd[c] * dgamma / m);
+        shift[c] = (real)(-k->y_deferred[0].scale[c] * dbeta / m);
     }
 }
 
@@ -191,11 +194,11 @@ static void backward(const struct call *k)
     const int chunks = chunks_of(k->node);
     team_for(k->team, chunks, sums_chunk, k);
     team_for(k->team, (k->x[0].c + BLOCK - 1) / BLOCK, sums_block, k);
-    if (k->dx[0].p && !k->node->led[BACKWARD])
+    if (k->dx[0].p && !k->node->fused[BACKWARD])
         team_for(k->team, chunks, dx_chunk, k);
 }
 
 const struct op op_norm = {
-    .name = "norm", .in_min = 5, .in_max = 5, .bwd_reads_x = 1, .pends = true, .takes_levels = 1, .changes = 0x18,
-    .shape = shape, .save = save, .work = work, .forward = forward, .backward = backward, .moments = moments,
-    .gradient = gradient };
+    .name = "norm", .in_min = 5, .in_max = 5, .bwd_reads_x = 1, .makes_deferred = true, .takes_levels = 1,
+    .changes = 0x18, .shape = shape, .save = save, .work = work, .forward = forward, .backward = backward,
+    .norm_moments = moments, .norm_gradient = gradient };

@@ -1,5 +1,5 @@
-/* op/norm.h -- a normalisation as an affine map:  gamma (x - mean) rstd + beta = scale x + shift.  One function for all
- * who need it, so that a norm that a convolution applies has the bits of one that stands alone. */
+/* op/norm.h -- a normalisation as an affine map:  gamma (x - mean) rstd + beta = scale x + shift.  All
+ * norms use these functions, so a folded norm has the same bits as a separate one. */
 #ifndef OP_NORM_H
 #define OP_NORM_H
 #include "base/real.h"

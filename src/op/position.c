@@ -1,6 +1,6 @@
-/* op/position.c -- a learnt row for each place of a map is added to every image: y[n, p] = x[n, p] + e[p].
+/* op/position.c -- adds a learnt embedding of each position to every image: y[n, p] = x[n, p] + e[p].
  * Operands: x, and e with as many pixels as an image of x has. */
-#include "op/lazy.h"
+#include "op/operands.h"
 #include "op/ops.h"
 
 static ptrdiff_t places(struct shape s) { return (ptrdiff_t)s.n * s.h * s.w; }

@@ -1,6 +1,6 @@
-/* op/resize.c -- bilinear, to any size, half-pixel centres (align_corners=False), without smoothing.  On one axis, from
- * n numbers to m:  y[i] = (1 - t) x[j] + t x[min(j + 1, n - 1)],  j + t = max((i + 1/2) n / m - 1/2, 0). */
-#include "op/lazy.h"
+/* op/resize.c -- bilinear, to any size, half-pixel centres (align_corners=False), without antialiasing.  On one axis of
+ * length n, resized to m:  y[i] = (1 - t) x[j] + t x[min(j + 1, n - 1)],  j + t = max((i + 1/2) n / m - 1/2, 0). */
+#include "op/operands.h"
 #include "op/ops.h"
 #include <string.h>
 
@@ -17,7 +17,7 @@ static bool shape(struct node *n, struct error *err)
 {
     const int h = n->attr.resize.h, w = n->attr.resize.w;
     n->y[0] = (struct shape){ .n = n->x[0].n, .h = h, .w = w, .c = n->x[0].c };
-    return (h > 0 && w > 0) || fail(err, "a size of %d x %d is none", w, h);
+    return (h > 0 && w > 0) || fail(err, "the size %d x %d is not positive", w, h);
 }
 
 /* A row of dx. */

@@ -1,5 +1,5 @@
-/* op/scale.c -- y = s_l x on level l, one learnt number a level.  Operands: x, then a scalar for each level. */
-#include "op/lazy.h"
+/* op/scale.c -- y = s_l x on level l, with one learnt scalar per level.  Operands: x, then a scalar for each level. */
+#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 
@@ -14,7 +14,7 @@ static bool shape(struct node *n, struct error *err)
     return true;
 }
 
-/* Of each image the sum of dy x. */
+/* The sum of dy x of each image. */
 static size_t work(const struct node *n, enum pass pass)
 {
     return pass == BACKWARD ? (size_t)image_count(n->x[0]) * sizeof(double) : 0;

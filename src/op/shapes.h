@@ -1,15 +1,14 @@
-/* op/shapes.h -- what the shape functions of ops have to say about operands.  The graph puts layer and op
- * before their errors. */
+/* op/shapes.h -- checks that the shape functions of ops share.  The graph prefixes layer and op to their errors. */
 #ifndef OP_SHAPES_H
 #define OP_SHAPES_H
 #include "graph/op.h"
 
 bool same_pixels(struct shape, struct shape);                   /* n, h, w and levels */
 
-/* All operands from `first` on have operand 0's pixels, and its channels too where `channels` is set. */
+/* All operands from `first` on have operand 0's pixels and, if `channels` is set, its channels. */
 bool want_same(const struct node *, int first, bool channels, struct error *);
 
-/* The operand is a vector of c numbers: 1 x 1 x 1 x c. */
+/* The operand is a vector of c elements: 1 x 1 x 1 x c. */
 bool want_vector(const struct node *, int operand, int c, struct error *);
 
 bool unchanged(struct node *, struct error *);                  /* operand 0's shape */

@@ -1,7 +1,7 @@
-/* op/shuffle.c -- the channel shuffle of two groups (Zhang et al., ShuffleNet, 2018), concatenation included:
+/* op/shuffle.c -- concatenation and channel shuffle of two groups (Zhang et al., ShuffleNet, 2018):
  * y[2c + k] = x_k[c], k = 0, 1. */
 #include "kernel/kernels.h"
-#include "op/lazy.h"
+#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 
@@ -22,10 +22,10 @@ static void forward_chunk(const void *job, int chunk)
     const struct call *k = job;
     const struct view y = k->y[0];
     const struct range r = chunk_range(pixels(y), y.c, chunk);
-    real *room = call_scratch(k);
+    real *scratch = call_scratch(k);
     int ld0, ld1;
-    const real *x0 = values(k, 0, r, room, &ld0);
-    const real *x1 = values(k, 1, r, room + (ptrdiff_t)r.count * (y.c / 2), &ld1);
+    const real *x0 = read_operand(k, 0, r, scratch, &ld0);
+    const real *x1 = read_operand(k, 1, r, scratch + (ptrdiff_t)r.count * (y.c / 2), &ld1);
     k->kernels->interleave(r.count, y.c / 2, x0, ld0, x1, ld1, y.p + r.first * y.ld, y.ld);
 }
 
@@ -38,7 +38,7 @@ static void backward_chunk(const void *job, int chunk)
     for (int i = 0; i < 2; i++) {
         const struct view dx = k->dx[i];
         if (dx.p)
-            k->kernels->every_second(r.count, dx.c, dy.p + r.first * dy.ld + i, dy.ld, k->add[i],
+            k->kernels->deinterleave(r.count, dx.c, dy.p + r.first * dy.ld + i, dy.ld, k->add[i],
                                      dx.p + r.first * dx.ld, dx.ld);
     }
 }
@@ -54,5 +54,5 @@ static void backward(const struct call *k)
 }
 
 const struct op op_shuffle = {
-    .name = "shuffle", .in_min = 2, .in_max = 2, .takes_lazy = 3, .takes_levels = 3,
+    .name = "shuffle", .in_min = 2, .in_max = 2, .takes_deferred = 3, .takes_levels = 3,
     .shape = shape, .scratch = scratch, .forward = forward, .backward = backward };

@@ -1,6 +1,6 @@
-/* op/stack.c -- maps of one level each become one tensor of several levels, [level][image][y][x].  A map that lives
- * in the output already costs nothing. */
-#include "op/lazy.h"
+/* op/stack.c -- joins maps of one level each to one tensor of several levels, [level][image][y][x].  A map that is
+ * stored in the output is not copied. */
+#include "op/operands.h"
 #include "kernel/kernels.h"
 #include "op/ops.h"
 
@@ -19,9 +19,9 @@ static bool shape(struct node *n, struct error *err)
     return true;
 }
 
-static bool operand_in_output(const struct node *n, int operand, struct slice *slice)
+static bool operand_in_output(const struct node *n, int operand, struct tensor_slice *slice)
 {
-    *slice = (struct slice){0};
+    *slice = (struct tensor_slice){0};
     for (int i = 0; i < operand; i++)
         slice->pixel += (ptrdiff_t)n->x[i].n * n->x[i].h * n->x[i].w;
     return true;
@@ -35,7 +35,7 @@ static void copy_chunk(const void *job, int chunk)
         const int chunks = chunk_count(pixels(x), x.c);
         if (chunk < chunks && x.p != y.p) {
             const struct range r = chunk_range(pixels(x), x.c, chunk);
-            k->kernels->store_rows(r.count, x.c, x.p + r.first * x.ld, x.ld, false, y.p + r.first * y.ld, y.ld);
+            k->kernels->copy_rows(r.count, x.c, x.p + r.first * x.ld, x.ld, false, y.p + r.first * y.ld, y.ld);
         }
         chunk -= chunks;
         if (chunk < 0)

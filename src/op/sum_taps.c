@@ -1,12 +1,12 @@
-/* op/sum_taps.c -- from the weight w of a depthwise convolution that of a 1x1 convolution to one output:
- * y[c] = sum over u, v of w[c,u,v].  Weights are small: one thread. */
+/* op/sum_taps.c -- reduces a depthwise weight w to the weight of a 1x1 convolution with one output:
+ * y[c] = sum over u, v of w[c,u,v].  Weights are small, so one thread suffices. */
 #include "op/ops.h"
 
 static bool shape(struct node *n, struct error *err)
 {
     const struct shape w = n->x[0];
     n->y[0] = (struct shape){ 1, 1, 1, w.n, {0} };
-    return w.c == 1 || fail(err, "a depthwise weight has one input a group, not %d", w.c);
+    return w.c == 1 || fail(err, "a depthwise weight has one input per group, not %d", w.c);
 }
 
 static void forward(const struct call *k)

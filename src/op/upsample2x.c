@@ -1,7 +1,7 @@
 /* op/upsample2x.c -- bilinear, twice the height and width, half-pixel centres (align_corners=False).  On one
  * axis, with indices clamped to the border: y[2i] = (3 x[i] + x[i-1]) / 4, y[2i+1] = (3 x[i] + x[i+1]) / 4. */
 #include "kernel/kernels.h"
-#include "op/lazy.h"
+#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 
@@ -22,10 +22,10 @@ static void forward_row(const void *job, int row)
     const struct view x = k->x[0], y = k->y[0];
     const int n = row / y.h, i = row % y.h;
     const ptrdiff_t near = n * x.h + i / 2, far = n * x.h + clamp(i / 2 + (i % 2 ? 1 : -1), x.h);
-    real *room = call_scratch(k);
+    real *scratch = call_scratch(k);
     int ld;
-    const real *near_row = values(k, 0, (struct range){ near * x.w, x.w }, room, &ld);
-    const real *far_row = values(k, 0, (struct range){ far * x.w, x.w }, room + (ptrdiff_t)x.w * x.c, &ld);
+    const real *near_row = read_operand(k, 0, (struct range){ near * x.w, x.w }, scratch, &ld);
+    const real *far_row = read_operand(k, 0, (struct range){ far * x.w, x.w }, scratch + (ptrdiff_t)x.w * x.c, &ld);
     k->kernels->upsample_row(x.w, x.c, near_row, far_row, ld, at(y, n, i, 0), y.ld);
 }
 
@@ -55,5 +55,5 @@ static void backward(const struct call *k)
 }
 
 const struct op op_upsample2x = {
-    .name = "upsample2x", .in_min = 1, .in_max = 1, .takes_lazy = 1,
+    .name = "upsample2x", .in_min = 1, .in_max = 1, .takes_deferred = 1,
     .shape = doubled, .scratch = scratch, .forward = forward, .backward = backward };

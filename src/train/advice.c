@@ -177,11 +177,11 @@ bool training_memory(struct model *model, int batch, uint64_t *bytes, struct err
 static bool take_step(struct learner *learner, const struct images *images, struct error *err)
 {
     struct losses losses;
-    struct plan *plan;
+    struct cached_graph *cached;
     double norm;
-    if (!learner_forward(learner, images, 0, &losses, &plan, err))
+    if (!learner_forward(learner, images, 0, &losses, &cached, err))
         return false;
-    graph_backward(&plan->graph, false);
+    graph_backward(&cached->graph, false);
     return learner_update(learner, &norm, err);
 }
 

@@ -23,12 +23,12 @@ bool learner_init(struct learner *l, struct model *model, int threads, struct er
         return false;
     const struct binding to = { .params = &model->params, .values = model->params.value,
                                 .gradients = l->optimizer.gradient, .team = &l->team, .kernels = l->kernels };
-    return plans_init(&l->plans, model, &to, &l->criterion, err);
+    return graph_cache_init(&l->cache, model, &to, &l->criterion, err);
 }
 
 void learner_free(struct learner *l)
 {
-    plans_free(&l->plans);
+    graph_cache_free(&l->cache);
     optimizer_free(&l->optimizer);
     *l = (struct learner){0};
 }
@@ -41,7 +41,7 @@ static bool detached(const struct learner *l, int epoch)
 /* The predictions or their gradients as the losses take them: rows without gaps. */
 static float *rows(struct view v) { return v.p; }
 
-static bool assign_and_differentiate(struct plan *p, const struct images *in, bool aux, struct losses *losses,
+static bool assign_and_differentiate(struct cached_graph *p, const struct images *in, bool aux, struct losses *losses,
                                      struct error *err)
 {
     static const char *const names[LOSS_HEADS] = { "main", "aux" };
@@ -58,21 +58,21 @@ static bool assign_and_differentiate(struct plan *p, const struct images *in, bo
     return true;
 }
 
-static void write_input(struct plan *p, const struct images *in)
+static void write_input(struct cached_graph *p, const struct images *in)
 {
     memcpy(graph_view(&p->graph, MODEL_INPUT).p, in->pixel,
            (size_t)in->n * (size_t)in->h * (size_t)in->w * 3 * sizeof *in->pixel);
 }
 
-bool learner_forward(struct learner *l, const struct images *in, int epoch, struct losses *losses, struct plan **used,
-                     struct error *err)
+bool learner_forward(struct learner *l, const struct images *in, int epoch, struct losses *losses,
+                     struct cached_graph **used, struct error *err)
 {
     const struct graph_options options = { .n = in->n, .h = in->h, .w = in->w, .training = true,
                                            .detached = detached(l, epoch) };
     const uint64_t seed = (uint64_t)l->model->config->seed;
     struct random random = random_of(seed, (uint64_t)l->optimizer.step, (uint64_t)l->batches);
     const uint64_t key = random_bits(&random);
-    struct plan *p = *used = plans_find(&l->plans, &options, err);
+    struct cached_graph *p = *used = graph_cache_find(&l->cache, &options, err);
     if (!p)
         return false;
     write_input(p, in);
@@ -82,7 +82,7 @@ bool learner_forward(struct learner *l, const struct images *in, int epoch, stru
         return true;
     const struct error first = *err;
     write_input(p, in);
-    const char *layer = graph_blame(&p->graph, key);
+    const char *layer = graph_find_nonfinite(&p->graph, key);
     return layer ? fail(err, "%s; the first layer whose output is not finite is %s", first.text, layer) : false;
 }
 

@@ -1,7 +1,7 @@
 /* train/learner.h -- a model, its optimizer, and the graphs that its batches need: one training step. */
 #ifndef TRAIN_LEARNER_H
 #define TRAIN_LEARNER_H
-#include "model/plans.h"
+#include "model/graph_cache.h"
 #include "train/optimizer.h"
 
 struct images {                         /* a batch as the network takes it; borrowed */
@@ -19,7 +19,7 @@ struct learner {
     const struct kernels *kernels;
     struct loss_config criterion;
     struct optimizer optimizer;
-    struct plans plans;
+    struct graph_cache cache;
     int batches;                        /* gone forward since the last update */
 };
 
@@ -27,10 +27,10 @@ bool learner_init(struct learner *, struct model *, int threads, struct error *)
 void learner_free(struct learner *);
 
 /* Forward, assignment, losses and the gradients of the outputs.  epoch, from 0, decides whether the auxiliary branch is
- * detached.  *used is the plan that ran: its loss holds the assignment, its graph the outputs, until
+ * detached.  *used is the graph that ran: its loss holds the assignment, its graph the outputs, until
  * graph_backward(&used->graph, accumulate) sets the gradient or adds to it.  Fails at a prediction that is not finite,
  * naming the first layer that made one. */
-bool learner_forward(struct learner *, const struct images *, int epoch, struct losses *, struct plan **used,
+bool learner_forward(struct learner *, const struct images *, int epoch, struct losses *, struct cached_graph **used,
                      struct error *);
 
 /* Clips, steps and averages; *norm is that of the gradient before clipping.  Fails, nothing changed, if the gradient

@@ -96,7 +96,7 @@ static void norm_chunk(const void *job, int chunk)
 {
     const struct optimizer *o = job;
     const ptrdiff_t from = (ptrdiff_t)chunk * CHUNK, left = o->params->trained - from;
-    o->partial[chunk] = o->kernels->squares(left < CHUNK ? left : CHUNK, o->gradient + from);
+    o->partial[chunk] = o->kernels->sum_of_squares(left < CHUNK ? left : CHUNK, o->gradient + from);
 }
 
 double optimizer_norm(const struct optimizer *o, const struct team *team)
@@ -154,7 +154,7 @@ static void step_piece(const void *job, int index)
     if (p->rate != STILL)
         (o->moment2 ? adam_piece : sgd_piece)(s, p);
     if (o->average)
-        o->kernels->approach(p->count, s->share, o->params->value + p->offset, o->average + p->offset);
+        o->kernels->ema_update(p->count, s->share, o->params->value + p->offset, o->average + p->offset);
 }
 
 double average_share(double decay, long steps_done)

@@ -73,13 +73,13 @@ static bool take_batch(struct trainer *t, int index, int count, struct losses *s
 {
     const struct batch *batch;
     struct losses losses;
-    struct plan *plan;
+    struct cached_graph *cached;
     if (!loader_next(t->loader, &batch, err))
         return false;
     const struct images images = images_of(t, batch);
-    if (!learner_forward(&t->learner, &images, t->learner.optimizer.epoch, &losses, &plan, err))
+    if (!learner_forward(&t->learner, &images, t->learner.optimizer.epoch, &losses, &cached, err))
         return blame(t, err);
-    graph_backward(&plan->graph, index > 0);
+    graph_backward(&cached->graph, index > 0);
     add_losses(sum, &losses, 1.0 / count);
     t->at.batch++;
     return true;

@@ -47,14 +47,14 @@ static void smooth(struct graph *g)
         [ACT_SILU] = ACT_SILU,       [ACT_SIGMOID] = ACT_SIGMOID,      [ACT_GELU] = ACT_GELU };
     for (int i = 0; i < g->node_count; i++) {
         struct node *n = &g->nodes[i];
-        if (n->op->pends)
+        if (n->op->makes_deferred)
             n->attr.norm.act = without[n->attr.norm.act];
         if (n->op == &op_act)
             n->attr.act.act = without[n->attr.act.act];
     }
     for (value v = 0; v < g->value_count; v++)
-        if (g->values[v].pending)
-            g->values[v].lazy.act = without[g->values[v].lazy.act];
+        if (g->values[v].is_deferred)
+            g->values[v].deferred.act = without[g->values[v].deferred.act];
 }
 
 /* A copy of the view, under the name, as rows x c or n x h x w x c. */

@@ -116,15 +116,15 @@ static void tally_state(struct model_case *c, const cJSON *rules, const struct o
 static bool one_step(struct model_case *c, const cJSON *rules, struct learner *l, int step, struct error *err)
 {
     const struct images images = case_images(c);
-    struct plan *plan;
+    struct cached_graph *cached;
     struct losses losses;
     char name[64];
     double norm;
     const double lr = optimizer_rate(&l->optimizer);
     const long before = l->optimizer.step;
-    if (!learner_forward(l, &images, c->epoch, &losses, &plan, err))
+    if (!learner_forward(l, &images, c->epoch, &losses, &cached, err))
         return false;
-    graph_backward(&plan->graph, false);
+    graph_backward(&cached->graph, false);
     if (!learner_update(l, &norm, err))
         return false;
     snprintf(name, sizeof name, "lr.%d", step);

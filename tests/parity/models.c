@@ -207,15 +207,15 @@ static void compare_losses(struct model_case *c, const struct losses *l)
     }
 }
 
-static void compare_assignment(struct model_case *c, const struct plan *plan)
+static void compare_assignment(struct model_case *c, const struct cached_graph *cached)
 {
     for (int i = 0; i < c->n; i++) {
         char name[32];
         int wrong = 0;
         snprintf(name, sizeof name, "assigned_gt.%d", i);
         const int *want = fixture_ints(&c->expected, name);
-        for (int p = 0; want && p < prior_count(&plan->loss.grid); p++) {
-            const int match = plan->loss.match[prior_row(&plan->loss.grid, i, p)];
+        for (int p = 0; want && p < prior_count(&cached->loss.grid); p++) {
+            const int match = cached->loss.match[prior_row(&cached->loss.grid, i, p)];
             wrong += want[p] != (match == MATCH_BACKGROUND ? 0 : match == MATCH_IGNORED ? -1 : match + 1);
         }
         tally_add(c, c->meta, name, "assigned_gt.*", want ? (double)wrong : INFINITY);
@@ -306,19 +306,19 @@ static bool compare_training(struct model_case *c, struct error *err)
 {
     struct learner l = {0};
     struct losses losses;
-    struct plan *plan;
+    struct cached_graph *cached;
     const struct images images = case_images(c);
     bool ok = fresh_learner(c, &l, err) && compare_evaluation(c, &l, err) && compare_deploy(c, err)
-           && learner_forward(&l, &images, c->epoch, &losses, &plan, err);
+           && learner_forward(&l, &images, c->epoch, &losses, &cached, err);
     if (ok) {
-        tally_rows(c, "train_out", graph_view(&plan->graph, graph_output_named(&plan->graph, "main")).p,
-                   &plan->loss.grid);
+        tally_rows(c, "train_out", graph_view(&cached->graph, graph_output_named(&cached->graph, "main")).p,
+                   &cached->loss.grid);
         if (losses.aux)
-            tally_rows(c, "aux_out", graph_view(&plan->graph, graph_output_named(&plan->graph, "aux")).p,
-                       &plan->loss.grid);
+            tally_rows(c, "aux_out", graph_view(&cached->graph, graph_output_named(&cached->graph, "aux")).p,
+                       &cached->loss.grid);
         compare_losses(c, &losses);
-        compare_assignment(c, plan);
-        graph_backward(&plan->graph, false);
+        compare_assignment(c, cached);
+        graph_backward(&cached->graph, false);
         compare_gradients(c, &l.optimizer);
         compare_statistics(c);
     }

@@ -1,8 +1,8 @@
-/* kernel/step_body.h -- a step of training on flat memory; included by every isa_*.c. */
+/* kernel/optimizer_body.h -- optimiser steps on flat arrays; included by every isa_*.c. */
 #include "kernel/kernels.h"
 #include <tgmath.h>
 
-static double squares(ptrdiff_t n, const real *x)
+static double sum_of_squares(ptrdiff_t n, const real *x)
 {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -32,8 +32,8 @@ static void sgd(const struct sgd *s, ptrdiff_t n, const real *restrict g, real *
     }
 }
 
-static void approach(ptrdiff_t n, real share, const real *restrict x, real *restrict y)
+static void ema_update(ptrdiff_t n, real alpha, const real *restrict x, real *restrict y)
 {
     for (ptrdiff_t i = 0; i < n; i++)
-        y[i] = (1 - share) * y[i] + share * x[i];
+        y[i] = (1 - alpha) * y[i] + alpha * x[i];
 }

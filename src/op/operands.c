@@ -1,7 +1,7 @@
-#include "op/lazy.h"
+#include "op/operands.h"
 #include "kernel/kernels.h"
 
-enum { CHUNK = 8192, CHUNK_PIXELS = 64 };       /* numbers a chunk, but so many pixels at least */
+enum { CHUNK = 8192, CHUNK_PIXELS = 64 };       /* elements per chunk, but at least CHUNK_PIXELS pixels */
 
 int chunk_pixels(int c)
 {
@@ -56,51 +56,51 @@ static void write_rows(const struct call *k, int operand, const struct affine *f
     k->kernels->activate(f, r.count, x.c, x.p + r.first * x.ld, x.ld, y, ld);
 }
 
-void write_values(const struct call *k, int operand, struct range r, real *y, int ld)
+void copy_operand(const struct call *k, int operand, struct range r, real *y, int ld)
 {
-    const struct lazy lazy = k->lx[operand];
-    struct affine f = { lazy.scale, lazy.shift, lazy.scale ? lazy.act : ACT_NONE, lazy.slope };
+    const struct deferred deferred = k->x_deferred[operand];
+    struct affine f = { deferred.scale, deferred.shift, deferred.scale ? deferred.act : ACT_NONE, deferred.slope };
     const ptrdiff_t end = r.first + r.count;
-    if (!lazy.scale || lazy.ld == 0) {
+    if (!deferred.scale || deferred.ld == 0) {
         write_rows(k, operand, &f, r, y, ld);
         return;
     }
-    while (r.first < end) {                     /* one image after the other: each has its own vectors */
+    while (r.first < end) {                     /* each image has vectors of its own */
         const int image = image_of(k->x[operand], r.first);
         const struct range all = image_range(k->x[operand], image);
         const ptrdiff_t next = all.first + all.count < end ? all.first + all.count : end;
         r.count = (int)(next - r.first);
-        f.scale = lazy.scale + (ptrdiff_t)image * lazy.ld;
-        f.shift = lazy.shift + (ptrdiff_t)image * lazy.ld;
+        f.scale = deferred.scale + (ptrdiff_t)image * deferred.ld;
+        f.shift = deferred.shift + (ptrdiff_t)image * deferred.ld;
         write_rows(k, operand, &f, r, y, ld);
         y += (ptrdiff_t)r.count * ld;
         r.first = next;
     }
 }
 
-const real *values(const struct call *k, int operand, struct range r, real *scratch, int *ld)
+const real *read_operand(const struct call *k, int operand, struct range r, real *scratch, int *ld)
 {
     const struct view x = k->x[operand];
-    *ld = k->lx[operand].scale ? x.c : x.ld;
-    if (!k->lx[operand].scale)
+    *ld = k->x_deferred[operand].scale ? x.c : x.ld;
+    if (!k->x_deferred[operand].scale)
         return x.p + r.first * x.ld;
-    write_values(k, operand, r, scratch, x.c);
+    copy_operand(k, operand, r, scratch, x.c);
     return scratch;
 }
 
-struct pass_job { const struct call *call; struct view dx, dy; bool add; };
+struct gradient_copy { const struct call *call; struct view dx, dy; bool add; };
 
 static void pass_chunk(const void *job, int chunk)
 {
-    const struct pass_job *p = job;
+    const struct gradient_copy *p = job;
     const struct range r = chunk_range(pixels(p->dx), p->dx.c, chunk);
-    p->call->kernels->store_rows(r.count, p->dx.c, p->dy.p + r.first * p->dy.ld, p->dy.ld, p->add,
-                                 p->dx.p + r.first * p->dx.ld, p->dx.ld);
+    p->call->kernels->copy_rows(r.count, p->dx.c, p->dy.p + r.first * p->dy.ld, p->dy.ld, p->add,
+                                p->dx.p + r.first * p->dx.ld, p->dx.ld);
 }
 
 void pass_gradient(const struct call *k, int operand, struct view dy)
 {
-    const struct pass_job job = { k, k->dx[operand], dy, k->add[operand] };
+    const struct gradient_copy job = { k, k->dx[operand], dy, k->add[operand] };
     if (job.dx.p && job.dx.p != dy.p)
         team_for(k->team, chunk_count(pixels(job.dx), job.dx.c), pass_chunk, &job);
 }

@@ -1,5 +1,5 @@
-/* tests/test_conv_tiles.c -- convolutions on a matrix unit: the unit's kernels against the plain ones, and whole
- * convolutions against the direct way, forward and backward, with both. */
+/* tests/test_conv_amx.c -- convolutions on a matrix unit: the kernels against the plain ones, and whole convolutions
+ * against the direct algorithm, forward and backward, with both. */
 #include "base/random.h"
 #include "kernel/tables.h"
 #include "model/blocks.h"
@@ -27,7 +27,7 @@ static void fill(float *p, ptrdiff_t count, uint64_t stream)
 static const struct kernels *table_with_unit(void)
 {
     const struct kernels *k = table_under_test();
-    if (!k->tiles) {
+    if (!k->amx) {
         printf("%s: this table has no matrix unit\n", k->name);
         skip();
     }
@@ -36,27 +36,27 @@ static const struct kernels *table_with_unit(void)
 
 /* ---- kernels ---- */
 
-enum { ROWS = 45, COLUMNS = 50, INNER = 70, LD = 3 * TILE_SIDE, PLANE = 4 * TILE_SIDE * LD };
+enum { ROWS = 45, COLUMNS = 50, INNER = 70, LD = 3 * AMX_BLOCK, PLANE = 4 * AMX_BLOCK * LD };
 
-/* a [ROWS][INNER] as rows, b [INNER][COLUMNS] as pairs, b's transpose as rows turned, and a b. */
-struct written { uint16_t rows[3 * PLANE], pairs[3 * PLANE], turned[3 * PLANE]; float c[2 * TILE_SIDE * LD]; };
+/* a [ROWS][INNER] as rows, b [INNER][COLUMNS] as pairs, the rows of b's transpose transposed to pairs, and a b. */
+struct written { uint16_t rows[3 * PLANE], pairs[3 * PLANE], as_pairs[3 * PLANE]; float c[2 * AMX_BLOCK * LD]; };
 
-static void run_kernels(const struct tiles *t, int pieces, const float *a, const float *b, const float *bt,
+static void run_kernels(const struct amx_kernels *t, int terms, const float *a, const float *b, const float *bt,
                         const float *start, struct written *to)
 {
-    const int inner = tiles_round(INNER);
-    const struct pieces rows = { to->rows, PLANE, pieces }, pairs = { to->pairs, PLANE, pieces };
+    const int inner = amx_round(INNER);
+    const struct bf16 rows = { to->rows, PLANE, terms }, pairs = { to->pairs, PLANE, terms };
     uint16_t *transposed = calloc(3 * PLANE, sizeof *transposed);
     memset(to, 0, sizeof *to);
     t->split_rows(ROWS, INNER, a, INNER, rows, LD);
-    t->split_pairs(INNER, COLUMNS, b, COLUMNS, pairs, (ptrdiff_t)inner * TILE_SIDE);
-    t->split_rows(COLUMNS, INNER, bt, INNER, (struct pieces){ transposed, PLANE, pieces }, LD);
-    for (int p = 0; p < pieces; p++)
+    t->split_pairs(INNER, COLUMNS, b, COLUMNS, pairs, (ptrdiff_t)inner * AMX_BLOCK);
+    t->split_rows(COLUMNS, INNER, bt, INNER, (struct bf16){ transposed, PLANE, terms }, LD);
+    for (int p = 0; p < terms; p++)
         for (int panel = 0; panel < 2; panel++)
-            t->turn(TILE_SIDE, inner / 2, transposed + p * PLANE + panel * TILE_SIDE * LD, LD,
-                    to->turned + p * PLANE + panel * inner * TILE_SIDE, PAIR_ROW);
+            t->transpose(AMX_BLOCK, inner / 2, transposed + p * PLANE + panel * AMX_BLOCK * LD, LD,
+                         to->as_pairs + p * PLANE + panel * inner * AMX_BLOCK, PAIR_ROW);
     t->begin();
-    t->product(ROWS, COLUMNS, 1, &(ptrdiff_t){ 0 }, inner, rows, LD, pairs, (ptrdiff_t)inner * TILE_SIDE, start, 0,
+    t->product(ROWS, COLUMNS, 1, &(ptrdiff_t){ 0 }, inner, rows, LD, pairs, (ptrdiff_t)inner * AMX_BLOCK, start, 0,
                to->c, LD);
     t->end();
     free(transposed);
@@ -74,30 +74,30 @@ static void matrices(float *a, float *b, float *bt)
 static void unit_equals_plain(void **state)
 {
     const struct kernels *k = table_with_unit();
-    static float a[ROWS * INNER], b[INNER * COLUMNS], bt[INNER * COLUMNS], start[2 * TILE_SIDE];
+    static float a[ROWS * INNER], b[INNER * COLUMNS], bt[INNER * COLUMNS], start[2 * AMX_BLOCK];
     static struct written plain, unit;
     (void)state;
     matrices(a, b, bt);
     fill(start, COLUMNS, 3);
-    for (int pieces = 2; pieces <= 3; pieces++) {
-        run_kernels(&tiles_ref, pieces, a, b, bt, start, &plain);
-        run_kernels(k->tiles, pieces, a, b, bt, start, &unit);
+    for (int terms = 2; terms <= 3; terms++) {
+        run_kernels(&amx_ref, terms, a, b, bt, start, &plain);
+        run_kernels(k->amx, terms, a, b, bt, start, &unit);
         assert_memory_equal(plain.rows, unit.rows, sizeof plain.rows);
         assert_memory_equal(plain.pairs, unit.pairs, sizeof plain.pairs);
-        assert_memory_equal(plain.turned, unit.turned, sizeof plain.turned);
-        assert_memory_equal(plain.turned, plain.pairs, sizeof plain.pairs);
+        assert_memory_equal(plain.as_pairs, unit.as_pairs, sizeof plain.as_pairs);
+        assert_memory_equal(plain.as_pairs, plain.pairs, sizeof plain.pairs);
         for (int i = 0; i < ROWS; i++)
             for (int j = 0; j < COLUMNS; j++)
                 assert_true(fabsf(plain.c[i * LD + j] - unit.c[i * LD + j]) < 1e-4f);
     }
 }
 
-/* Blocks of pixels, one after the other, with a norm and an activation and without. */
-static void pixels_are_the_same(void **state)
+/* Consecutive blocks of pixels, with and without a norm and an activation. */
+static void pointwise_is_the_same(void **state)
 {
-    enum { PIXELS = 3 * TILE_SIDE + 13, LDY = COLUMNS + 3 };
+    enum { PIXELS = 3 * AMX_BLOCK + 13, LDY = COLUMNS + 3 };
     const struct kernels *k = table_with_unit();
-    static float x[PIXELS * INNER], b[INNER * COLUMNS], start[2 * TILE_SIDE], vectors[2 * COLUMNS];
+    static float x[PIXELS * INNER], b[INNER * COLUMNS], start[2 * AMX_BLOCK], vectors[2 * COLUMNS];
     static uint16_t pairs[3 * PLANE], own[3 * PLANE];
     static float plain[PIXELS * LDY], unit[PIXELS * LDY];
     (void)state;
@@ -105,19 +105,19 @@ static void pixels_are_the_same(void **state)
     fill(b, INNER * COLUMNS, 5);
     fill(start, COLUMNS, 6);
     fill(vectors, 2 * COLUMNS, 7);
-    tiles_ref.split_pairs(INNER, COLUMNS, b, COLUMNS, (struct pieces){ pairs, PLANE, 3 },
-                          tiles_round(INNER) * TILE_SIDE);
-    for (int way = 0; way < 2; way++) {
-        const struct affine f = { way ? vectors : NULL, way ? vectors + COLUMNS : NULL,
-                                  way ? ACT_LEAKY_RELU : ACT_NONE, (float)0.1 };
-        const struct tiles *const both[] = { &tiles_ref, k->tiles };
+    amx_ref.split_pairs(INNER, COLUMNS, b, COLUMNS, (struct bf16){ pairs, PLANE, 3 },
+                        amx_round(INNER) * AMX_BLOCK);
+    for (int variant = 0; variant < 2; variant++) {
+        const struct affine f = { variant ? vectors : NULL, variant ? vectors + COLUMNS : NULL,
+                                  variant ? ACT_LEAKY_RELU : ACT_NONE, (float)0.1 };
+        const struct amx_kernels *const both[] = { &amx_ref, k->amx };
         float *const y[] = { plain, unit };
         for (int i = 0; i < 2; i++) {
             memset(y[i], 0, sizeof plain);
             memset(own, 0, sizeof own);
             both[i]->begin();
-            both[i]->pixels(&f, PIXELS, INNER, x, INNER, COLUMNS, (struct pieces){ pairs, PLANE, 3 },
-                            way ? start : NULL, (struct pieces){ own, PLANE, 3 }, y[i], LDY);
+            both[i]->pointwise(&f, PIXELS, INNER, x, INNER, COLUMNS, (struct bf16){ pairs, PLANE, 3 },
+                               variant ? start : NULL, (struct bf16){ own, PLANE, 3 }, y[i], LDY);
             both[i]->end();
         }
         for (int i = 0; i < PIXELS * LDY; i++)
@@ -126,13 +126,13 @@ static void pixels_are_the_same(void **state)
 }
 
 /* The largest error of a sum of INNER terms, relative to the root of its squared terms. */
-static double error_of_sums(const struct tiles *tiles, int pieces)
+static double error_of_sums(const struct amx_kernels *amx, int terms)
 {
     static float a[ROWS * INNER], b[INNER * COLUMNS], bt[INNER * COLUMNS];
     static struct written w;
     double worst = 0;
     matrices(a, b, bt);
-    run_kernels(tiles, pieces, a, b, bt, NULL, &w);
+    run_kernels(amx, terms, a, b, bt, NULL, &w);
     for (int i = 0; i < ROWS; i++)
         for (int j = 0; j < COLUMNS; j++) {
             double sum = 0, squares = 0;
@@ -143,34 +143,34 @@ static double error_of_sums(const struct tiles *tiles, int pieces)
             }
             worst = fmax(worst, fabs(w.c[i * LD + j] - sum) / sqrt(squares));
         }
-    printf("%d pieces: largest error %.1e\n", pieces, worst);
+    printf("%d bf16 terms: largest error %.1e\n", terms, worst);
     return worst;
 }
 
-/* Two pieces drop 2^-17 of each factor.  Three pieces drop nothing that float keeps, so their error is that of float
- * additions.  The plain twin adds the six products of each term one by one: the roundings of 6 n additions are a random
- * walk whose standard deviation is sqrt(3 n) 2^-25.  The unit adds the small products of 32 terms before the large
- * ones, so that a sixth of its roundings are of full size. */
+/* Two bf16 terms drop 2^-17 of each factor.  Three keep all bits of a float, so their error is that of float additions.
+ * The plain version adds six products per summand one by one: the roundings of 6 n additions are a random walk with
+ * standard deviation sqrt(3 n) 2^-25.  The unit adds the small products of 32 summands before the large ones, so only a
+ * sixth of its roundings have full size. */
 static void plain_error_is_as_stated(void **state)
 {
     (void)state;
-    assert_true(error_of_sums(&tiles_ref, 2) < 2e-5);
-    assert_true(error_of_sums(&tiles_ref, 3) < 8 * sqrt(3 * INNER) * ldexp(1, -25));
+    assert_true(error_of_sums(&amx_ref, 2) < 2e-5);
+    assert_true(error_of_sums(&amx_ref, 3) < 8 * sqrt(3 * INNER) * ldexp(1, -25));
 }
 
 static void unit_error_is_as_stated(void **state)
 {
     const struct kernels *k = table_with_unit();
     (void)state;
-    assert_true(error_of_sums(k->tiles, 2) < 2e-5);
-    assert_true(error_of_sums(k->tiles, 3) < 1e-6);
+    assert_true(error_of_sums(k->amx, 2) < 2e-5);
+    assert_true(error_of_sums(k->amx, 3) < 1e-6);
 }
 
 /* ---- whole convolutions ---- */
 
 enum { BATCH = 2 };
 
-static const struct conv_case { int in, out, kernel, h, w; bool bias, levels, strips; } cases[] = {
+static const struct conv_case { int in, out, kernel, h, w; bool bias, levels, winograd_1d; } cases[] = {
     { 16, 16, 1, 5, 7, false, false, false }, { 58, 58, 1, 9, 11, true, false, false },
     { 17, 65, 1, 3, 200, true, true, false }, { 16, 20, 3, 9, 11, true, false, false },
     { 40, 33, 3, 9, 60, false, true, false }, { 17, 48, 5, 12, 10, true, false, false },
@@ -182,21 +182,21 @@ static const struct conv_case { int in, out, kernel, h, w; bool bias, levels, st
 
 struct result { float *y, *gradient; ptrdiff_t outputs, params; };
 
-static void build(const struct conv_case *row, int pieces, struct graph *g, struct params *params)
+static void build(const struct conv_case *row, int terms, struct graph *g, struct params *params)
 {
     struct error err = {0};
-    struct builder b = { .graph = g, .params = params, .training = true, .direct = !row->strips };
+    struct builder b = { .graph = g, .params = params, .training = true, .direct = !row->winograd_1d };
     *g = (struct graph){0};
     value x = graph_input(&b, (struct shape){ BATCH, row->h, row->w, 3, {0} });
     x = activate(&b, norm(&b, "norm", conv(&b, "before", x, dense(row->in, 3, 1))), ACT_RELU);
     if (row->levels)
         x = stack(&b, (value[]){ x, max_pool(&b, x, 3, 2, 1) }, 2);
     const struct conv last = dense(row->out, row->kernel, 1);
-    b.pieces = pieces;
-    b.training = false;                 /* what 1x1 convolutions of training leave to other kernels is tried, too */
+    b.bf16_terms = terms;
+    b.training = false;                 /* in training 1x1 convolutions would not use the unit */
     x = conv(&b, "conv", x, row->bias ? biased(last) : last);
     b.training = true;
-    b.pieces = 0;
+    b.bf16_terms = 0;
     graph_output(&b, "y", x);
     if (!graph_build(&b, &err))
         fail_msg("%s", err.text);
@@ -209,17 +209,17 @@ static float *copied(const float *from, ptrdiff_t count)
     return p;
 }
 
-static struct result run(const struct conv_case *row, int pieces, const struct kernels *kernels, int threads)
+static struct result run(const struct conv_case *row, int terms, const struct kernels *kernels, int threads)
 {
     struct error err = {0};
     struct graph g;
     struct params params = {0};
     const struct team team = { threads };
-    build(row, pieces, &g, &params);
+    build(row, terms, &g, &params);
     graph_free(&g);
     assert_true(params_layout(&params, NULL, 0, &err));
-    params_start(&params, seed());
-    build(row, pieces, &g, &params);
+    params_init(&params, seed());
+    build(row, terms, &g, &params);
     float *gradient = calloc((size_t)params.trained, sizeof *gradient);
     const struct binding to = { .params = &params, .values = params.value, .gradients = gradient, .team = &team,
                                 .kernels = kernels };
@@ -227,21 +227,21 @@ static struct result run(const struct conv_case *row, int pieces, const struct k
         fail_msg("%s", err.text);
     const struct view x = graph_view(&g, 0), y = graph_view(&g, graph_output_named(&g, "y"));
     struct result r = { .gradient = gradient, .outputs = pixels(y) * y.c, .params = params.trained };
-    for (int turn = 0; turn < 2; turn++) {                      /* the second adds to the first */
+    for (int pass = 0; pass < 2; pass++) {                      /* the second adds to the gradients of the first */
         fill(x.p, pixels(x) * x.c, 5);
         graph_forward(&g, 0);
         free(r.y);
         r.y = copied(y.p, r.outputs);
         const struct view dy = graph_gradient(&g, graph_output_named(&g, "y"));
         fill(dy.p, pixels(dy) * dy.c, 6);
-        graph_backward(&g, turn > 0);
+        graph_backward(&g, pass > 0);
     }
     graph_free(&g);
     params_free(&params);
     return r;
 }
 
-/* The largest difference relative to the largest number. */
+/* The largest difference relative to the largest element. */
 static double off(const float *a, const float *b, ptrdiff_t count)
 {
     double worst = 0, largest = 0;
@@ -258,21 +258,22 @@ static void result_free(struct result *r)
     free(r->gradient);
 }
 
-/* As exact as other ways that add floats in another order; by strips and of two pieces coarser.  Cases of more terms
- * are left out. */
-static void convolutions_equal_direct(const struct kernels *kernels, long most_terms)
+/* The tolerance is that of float sums in another order, but larger for 1-D Winograd and for two bf16 terms.  Cases with
+ * more multiplications than max_products are skipped. */
+static void convolutions_equal_direct(const struct kernels *kernels, long max_products)
 {
     const struct kernels *direct = table_under_test();
     for (int i = 0; cases[i].in; i++) {
-        if ((long)cases[i].in * cases[i].out * cases[i].kernel * cases[i].kernel * cases[i].h * cases[i].w > most_terms)
+        const struct conv_case *c = &cases[i];
+        if ((long)c->in * c->out * c->kernel * c->kernel * c->h * c->w > max_products)
             continue;
         struct result want = run(&cases[i], 0, direct, 1);
-        for (int pieces = 2; pieces <= 3; pieces++) {
-            struct result one = run(&cases[i], pieces, kernels, 1), many = run(&cases[i], pieces, kernels, 3);
-            const double limit = pieces == 2 ? 1e-4 : cases[i].strips ? 2e-5 : 5e-6;
+        for (int terms = 2; terms <= 3; terms++) {
+            struct result one = run(&cases[i], terms, kernels, 1), many = run(&cases[i], terms, kernels, 3);
+            const double limit = terms == 2 ? 1e-4 : cases[i].winograd_1d ? 2e-5 : 5e-6;
             const double y = off(one.y, want.y, want.outputs), g = off(one.gradient, want.gradient, want.params);
-            printf("%d to %d channels, kernel %d, %s%d pieces: off by %.1e, gradients by %.1e\n", cases[i].in,
-                   cases[i].out, cases[i].kernel, cases[i].strips ? "strips, " : "", pieces, y, g);
+            printf("%d to %d channels, kernel %d, %s%d bf16 terms: error %.1e, of gradients %.1e\n", cases[i].in,
+                   cases[i].out, cases[i].kernel, cases[i].winograd_1d ? "1-D Winograd, " : "", terms, y, g);
             assert_true(y < limit && g < 10 * limit);
             assert_memory_equal(one.y, many.y, (size_t)one.outputs * sizeof *one.y);
             assert_memory_equal(one.gradient, many.gradient, (size_t)one.params * sizeof *one.gradient);
@@ -283,11 +284,11 @@ static void convolutions_equal_direct(const struct kernels *kernels, long most_t
     }
 }
 
-static void plain_tiles_convolve(void **state)
+static void plain_amx_convolves(void **state)
 {
     struct kernels kernels = *plain_table();
     (void)state;
-    kernels.tiles = &tiles_ref;
+    kernels.amx = &amx_ref;
     convolutions_equal_direct(&kernels, 1000000);
 }
 
@@ -301,9 +302,9 @@ static void unit_convolves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(unit_equals_plain), cmocka_unit_test(pixels_are_the_same),
+        cmocka_unit_test(unit_equals_plain), cmocka_unit_test(pointwise_is_the_same),
         cmocka_unit_test(plain_error_is_as_stated), cmocka_unit_test(unit_error_is_as_stated),
-        cmocka_unit_test(plain_tiles_convolve), cmocka_unit_test(unit_convolves),
+        cmocka_unit_test(plain_amx_convolves), cmocka_unit_test(unit_convolves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
