@@ -2,7 +2,7 @@
 
 #include "base/least.h"
 #include "detect/box.h"
-#include "detect/smallest.h"
+#include "detect/bottom_k.h"
 #include <math.h>
 
 static const double far = 1e8;          /* pixels; the distance of ignored anchors */
@@ -27,26 +27,26 @@ static int candidates(const struct atss_config *config, const struct prior_grid 
 size_t atss_bytes(const struct atss_config *config, const struct prior_grid *grid)
 {
     return arena_bytes((size_t)prior_count(grid), sizeof(struct anchor))
-         + arena_bytes((size_t)candidates(config, grid), sizeof(struct ranked));
+         + arena_bytes((size_t)candidates(config, grid), sizeof(struct scored_index));
 }
 
 /* Lists the candidates of an object, level after level. */
 static void nearest(const struct atss_config *config, const struct prior_grid *grid, const struct anchor *anchor,
-                    const double object[4], struct ranked *list)
+                    const double object[4], struct scored_index *list)
 {
     const double x = (object[0] + object[2]) / 2, y = (object[1] + object[3]) / 2;
     for (int l = 0; l < grid->levels; l++) {
-        struct smallest level = { list, least(config->topk, grid->first[l + 1] - grid->first[l]), 0 };
+        struct bottom_k level = { list, least(config->topk, grid->first[l + 1] - grid->first[l]), 0 };
         for (int i = grid->first[l]; i < grid->first[l + 1]; i++) {
             const double dx = anchor[i].centre.x - x, dy = anchor[i].centre.y - y;
-            smallest_offer(&level, anchor[i].ignored ? far : sqrt(dx * dx + dy * dy), i);
+            bottom_k_offer(&level, anchor[i].ignored ? far : sqrt(dx * dx + dy * dy), i);
         }
         list += level.count;
     }
 }
 
 /* Replaces the candidates' distances by their IoU with the object and returns mean + standard deviation of these. */
-static double threshold(const struct anchor *anchor, const double object[4], struct ranked *list, int count)
+static double threshold(const struct anchor *anchor, const double object[4], struct scored_index *list, int count)
 {
     double sum = 0, squares = 0;
     for (int i = 0; i < count; i++)
@@ -64,13 +64,13 @@ static bool well_inside(struct prior p, const double object[4])
     return fmin(fmin(d[0], d[1]), fmin(d[2], d[3])) > 0.01;
 }
 
-bool atss_assign(const struct atss_config *config, const struct prior_grid *grid, const struct truth *truth,
+bool atss_assign(const struct atss_config *config, const struct prior_grid *grid, const struct ground_truth *truth,
                  struct arena *tmp, int *match, double *iou)
 {
     const int priors = prior_count(grid), count = candidates(config, grid);
     const size_t mark = tmp->used;
     struct anchor *anchor = arena_take(tmp, (size_t)priors, sizeof *anchor);
-    struct ranked *list = arena_take(tmp, (size_t)count, sizeof *list);
+    struct scored_index *list = arena_take(tmp, (size_t)count, sizeof *list);
     tmp->used = mark;
     if (!anchor || !list)
         return false;
@@ -78,7 +78,7 @@ bool atss_assign(const struct atss_config *config, const struct prior_grid *grid
         struct anchor *a = &anchor[i];
         a->centre = prior_at(grid, i);
         atss_anchor(config, a->centre, a->box);
-        a->ignored = truth->objects > 0 && truth_ignores(truth, a->box, config->ignore_iof_thr);
+        a->ignored = truth->objects > 0 && ground_truth_ignores(truth, a->box, config->ignore_iof_thr);
         match[i] = a->ignored ? MATCH_IGNORED : MATCH_BACKGROUND;
         iou[i] = 0;
     }

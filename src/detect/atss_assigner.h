@@ -10,15 +10,16 @@
 #define DETECT_ATSS_ASSIGNER_H
 #include "base/memory.h"
 #include "detect/prior.h"
-#include "detect/truth.h"
+#include "detect/ground_truth.h"
 
 struct atss_config { int topk; double anchor_scale, ignore_iof_thr; };  /* topk >= 1; NanoDet: 9, 5, -1 */
 
 void atss_anchor(const struct atss_config *, struct prior, double box[4]);
 
-/* Writes match[priors of an image] (truth.h) and iou[the same], the anchor's with the object matched or 0.  Borrows
- * atss_bytes from tmp, given back on return: false, nothing written, if tmp is too small. */
-bool atss_assign(const struct atss_config *, const struct prior_grid *, const struct truth *, struct arena *tmp,
+/* Writes match[priors of an image] (ground_truth.h) and iou[priors of an image], the IoU of the anchor with the matched
+ * object, or 0.  Borrows atss_bytes from tmp and gives them back on return.  Returns false, with nothing written, if tmp
+ * is too small. */
+bool atss_assign(const struct atss_config *, const struct prior_grid *, const struct ground_truth *, struct arena *tmp,
                  int *match, double *iou);
 size_t atss_bytes(const struct atss_config *, const struct prior_grid *);
 #endif

@@ -100,14 +100,14 @@ void loss_free(struct loss *loss)
 struct assign_job {
     struct loss *loss;
     const float *const *pred;           /* [LOSS_HEADS] */
-    const struct truth *truth;
+    const struct ground_truth *truth;
 };
 
 static const char *trouble_of(const struct assign_job *k, int image)
 {
     const struct loss_config *config = &k->loss->config;
     const struct kernels *kernels = k->loss->kernels;
-    const struct truth *t = &k->truth[image];
+    const struct ground_truth *t = &k->truth[image];
     const int channels = prediction_channels(config->classes, config->reg_max);
     for (int i = 0; i < t->objects; i++)
         if (!kernels->finite(4, t->box[i]) || t->label[i] < 0 || t->label[i] >= config->classes)
@@ -121,7 +121,8 @@ static const char *trouble_of(const struct assign_job *k, int image)
     return NULL;
 }
 
-static void assign_plus(struct loss *loss, int image, const float *pred, const struct truth *truth, struct arena *tmp)
+static void assign_plus(struct loss *loss, int image, const float *pred, const struct ground_truth *truth,
+                        struct arena *tmp)
 {
     const struct loss_config *config = &loss->config;
     const size_t priors = (size_t)prior_count(&loss->grid), mark = tmp->used;
@@ -168,7 +169,8 @@ static void measure(double box[4], double unit)
         box[i] /= unit;
 }
 
-static void assign_gfl(struct loss *loss, int image, const float *pred, const struct truth *truth, struct arena *tmp)
+static void assign_gfl(struct loss *loss, int image, const float *pred, const struct ground_truth *truth,
+                       struct arena *tmp)
 {
     const struct loss_config *config = &loss->config;
     const size_t priors = (size_t)prior_count(&loss->grid), mark = tmp->used;
@@ -220,7 +222,7 @@ static void assign_image(const void *job, int image)
     loss->image[image] = sums;
 }
 
-bool loss_assign(struct loss *loss, const float *const pred[LOSS_HEADS], const struct truth *truth,
+bool loss_assign(struct loss *loss, const float *const pred[LOSS_HEADS], const struct ground_truth *truth,
                  struct loss_sums *sums, struct error *err)
 {
     *sums = (struct loss_sums){0};
@@ -241,7 +243,7 @@ bool loss_assign(struct loss *loss, const float *const pred[LOSS_HEADS], const s
 struct gradient_job {
     const struct loss *loss;
     const float *pred;
-    const struct truth *truth;
+    const struct ground_truth *truth;
     struct loss_values scale;           /* what each kind's sum is multiplied by */
     float *dpred;
 };
@@ -292,7 +294,7 @@ static void gradient_row(const struct gradient_job *k, int image, struct prior p
                          struct loss_values *sum)
 {
     const struct loss_config *config = &k->loss->config;
-    const struct truth *truth = &k->truth[image];
+    const struct ground_truth *truth = &k->truth[image];
     const int classes = config->classes, channels = prediction_channels(classes, config->reg_max);
     const int match = k->loss->match[row], label = match >= 0 ? truth->label[match] : -1;
     const float *x = k->pred + row * channels;
@@ -321,8 +323,8 @@ static void gradient_line(const void *job, int line)
     k->loss->line[line] = sum;
 }
 
-struct loss_values loss_gradient(struct loss *loss, enum loss_head head, const float *pred, const struct truth *truth,
-                                 const struct loss_sums *sums, float *dpred)
+struct loss_values loss_gradient(struct loss *loss, enum loss_head head, const float *pred,
+                                 const struct ground_truth *truth, const struct loss_sums *sums, float *dpred)
 {
     const struct loss_config *config = &loss->config;
     const bool plus = config->family == LOSS_PLUS, none = !plus && !(sums->weight[head] > 0);

@@ -22,7 +22,7 @@
 #include "detect/atss_assigner.h"
 #include "detect/dsl_assigner.h"
 #include "detect/prior.h"
-#include "detect/truth.h"
+#include "detect/ground_truth.h"
 
 enum loss_family { LOSS_PLUS, LOSS_GFL };
 
@@ -45,7 +45,7 @@ struct loss {
     struct prior_grid grid;
     struct team team;
     const struct kernels *kernels;
-    int *match;                     /* [rows] of the predictions: object of the row's image, or as in truth.h */
+    int *match;                     /* [rows] of the predictions: object of the row's image, or as in ground_truth.h */
     float *score;                   /* [rows] the target IoU of a matched row; 0 elsewhere */
     struct image_sums *image;       /* [images] */
     struct loss_values *line;       /* [lines]: a line is a row of cells of one image and level */
@@ -62,10 +62,10 @@ size_t loss_bytes(const struct loss_config *, const struct prior_grid *, int thr
 /* pred[head] are the raw predictions [rows][channels] (prior.h, prediction.h); pred[LOSS_AUX] is NULL without an
  * auxiliary head.  truth[images] is borrowed until the last loss_gradient of the batch.  Writes match, score and sums.
  * Fails, naming the image by its place in the batch, if a prediction or a box is not finite or a label out of range. */
-bool loss_assign(struct loss *, const float *const pred[LOSS_HEADS], const struct truth *truth, struct loss_sums *,
-                 struct error *);
+bool loss_assign(struct loss *, const float *const pred[LOSS_HEADS], const struct ground_truth *truth,
+                 struct loss_sums *, struct error *);
 
 /* After loss_assign: sets dpred [rows][channels], all of it, to the gradient of qfl + bbox + dfl of one head. */
-struct loss_values loss_gradient(struct loss *, enum loss_head, const float *pred, const struct truth *truth,
+struct loss_values loss_gradient(struct loss *, enum loss_head, const float *pred, const struct ground_truth *truth,
                                  const struct loss_sums *, float *dpred);
 #endif

@@ -147,7 +147,7 @@ struct head {
     const char *path;
     struct tensors t;
     struct loss loss;
-    struct truth truth[IMAGES_MAX];
+    struct ground_truth truth[IMAGES_MAX];
     int channels;
 };
 
@@ -301,7 +301,7 @@ static void whole_head(struct head *k)
         char box[24], label[24];
         snprintf(box, sizeof box, "gt_boxes%d", i);
         snprintf(label, sizeof label, "gt_labels%d", i);
-        k->truth[i] = (struct truth){ .objects = fixture_extent(&k->t, box, 0),
+        k->truth[i] = (struct ground_truth){ .objects = fixture_extent(&k->t, box, 0),
                                       .box = (void *)fixture_floats(&k->t, box), .label = fixture_ints(&k->t, label) };
     }
     if (k->channels == prediction_channels(config.classes, config.reg_max)
