@@ -22,12 +22,12 @@ struct builder {
     struct graph *graph;
     struct params *params;              /* declared into, or looked up once they are laid out */
     bool training;                      /* batch statistics, gradients of parameters */
-    bool explained;                     /* gradients of inputs; not with training */
+    bool input_gradient;                     /* gradients of the inputs; excludes training */
     bool unfused;                       /* nothing stays pending: the oracle of what does */
     bool direct;                        /* no Winograd */
     int pieces;                         /* of a number in convolutions on a matrix unit (kernel/tiles.h), or 0 */
-    bool finishing;                     /* norms of constants are a part of the convolution before them */
-    bool halving;                       /* what is shuffled and then split is shuffled half by half */
+    bool fold_norm;                     /* norms with constant statistics become part of the convolution before */
+    bool split_shuffle;                       /* a split after a shuffle: each half is shuffled separately */
     bool detached;                      /* the auxiliary branch reads features without gradient */
     bool merged;                        /* branches that are trained in parallel are one convolution */
     bool branches;                      /* set: there are such, as branches */

@@ -141,7 +141,7 @@ static void seed(const struct grad_cam *cam, const struct graph *g)
 static bool run(struct grad_cam *cam, struct error *err)
 {
     const struct batch *b = &cam->batch;
-    const struct graph_options options = { .n = 1, .h = b->h, .w = b->w, .explained = true };
+    const struct graph_options options = { .n = 1, .h = b->h, .w = b->w, .input_gradient = true };
     struct plan *plan = plans_find(&cam->plans, &options, err);
     drop_heats(cam);
     if (!plan || !(cam->layer ? add_layer(cam, &plan->graph, err) : add_levels(cam, &plan->graph, b->h, err)))
@@ -211,7 +211,7 @@ bool grad_cam_init(struct grad_cam *cam, struct model *model, const char *layer,
                                 .kernels = cam->kernels };
     const int *size = model->config->val.input_size;
     const struct graph_options options = { .n = 1, .h = padded_side(size[1]), .w = padded_side(size[0]),
-                                           .explained = true };
+                                           .input_gradient = true };
     struct plan *plan = cam->kernels && plans_init(&cam->plans, model, &to, NULL, err)
                       ? plans_find(&cam->plans, &options, err) : NULL;
     return plan && (!layer || add_layer(cam, &plan->graph, err));

@@ -11,7 +11,7 @@ bool ncnn_recognises(struct bytes file);
 /* Reads either file, given its content, and the other beside it.  Takes what onnx2ncnn and pnnx write for these
  * detectors and what ncnn_write does: weights of 32 or 16 bits; int8 and quantised tables are refused, as is a layer
  * that network.h has no kind for, with its line.  The outputs of the network are the levels behind the file's
- * (interop/levels.h).  After a failure, too, network_free releases the network. */
+ * (interop/predictions.h).  After a failure, too, network_free releases the network. */
 bool ncnn_read(struct network *, struct bytes file, const char *path, struct error *);
 
 /* The same from memory.  The tensors point into weights. */

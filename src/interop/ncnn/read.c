@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "base/table.h"
-#include "interop/levels.h"
+#include "interop/predictions.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ bool ncnn_finish(struct ncnn_reader *r, int layer)
     if (layer < 0 || !network_check_layer(r->net, layer, r->path, r->err)
         || !grow_array(&r->steps, layer, &r->step_capacity, sizeof *r->steps, r->err))
         return false;
-    r->steps[layer] = network_step(r->net, layer, r->steps);
+    r->steps[layer] = network_stride(r->net, layer, r->steps);
     return true;
 }
 
@@ -159,7 +159,7 @@ static bool find_outputs(struct ncnn_reader *r)
                 return fail(r->err, "%s: blob %s is one output too many", r->path, r->blobs[i].name);
             values[count++] = r->blobs[i].value[k];
         }
-    return network_find_levels(r->net, values, count, r->path, r->err);
+    return network_find_predictions(r->net, values, count, r->path, r->err);
 }
 
 bool ncnn_parse(struct network *net, struct bytes text, struct bytes weights, const char *path, struct error *err)

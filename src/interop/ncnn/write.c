@@ -4,7 +4,7 @@
 #include "interop/ncnn/ncnn.h"
 
 #include "base/memory.h"
-#include "interop/levels.h"
+#include "interop/predictions.h"
 #include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
@@ -452,7 +452,7 @@ static bool writer_init(struct writer *w)
         for (int k = 0; w->readers[i] && k < net->layers[i].operands; k++)
             w->readers[net->layers[i].operand[k]]++;
     for (int i = 0; i < net->count; i++)
-        w->steps[i] = network_step(net, i, w->steps);
+        w->steps[i] = network_stride(net, i, w->steps);
     fuse_activations(w);
     return true;
 }
