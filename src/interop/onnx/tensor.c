@@ -31,8 +31,8 @@ static bool read_dims(struct tensor *t, struct bytes proto, size_t *count)
     return true;
 }
 
-/* Numbers that stand in a field of their own are gathered: a number of the file takes a byte of it at least, so the
- * room is bounded by the size of the file. */
+/* Gathers elements stored in a field of their type.  Each element takes at least one byte of the file, so the file's
+ * size bounds the memory. */
 static bool gather(struct tensor *t, struct bytes proto, int type, size_t count, struct tensors *owner,
                    struct error *err)
 {

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct form plain_form = { GATE_ONE, true, 1, 0 };
+const struct expression identity_expression = { GATE_ONE, true, 1, 0 };
 
-/* Activations as formulas. */
+/* Activations as expressions, divided by `scale`. */
 static const struct { enum gate gate; bool times_x; double scale; enum act act; } activations[] = {
     { GATE_RELU6,   false, 1. / 6, ACT_HARD_SIGMOID },
     { GATE_RELU6,   true,  1. / 6, ACT_HARD_SWISH },
@@ -16,17 +16,17 @@ static const struct { enum gate gate; bool times_x; double scale; enum act act; 
     { GATE_ONE_ERF, true,  0.5,    ACT_GELU } };
 enum { ACTIVATIONS = sizeof activations / sizeof *activations };
 
-/* Constants of a file are floats or coarser: 1/6 is what differs from it by less than a half of 16 bits can tell. */
+/* Constants in a file may be rounded to float16, hence the tolerance. */
 static bool near(double a, double b) { return fabs(a - b) <= 1e-3 * fabs(b); }
 
-static bool form_scale(struct form *f, double factor)
+static bool expression_scale(struct expression *f, double factor)
 {
     f->scale *= factor;
     f->shift *= factor;
     return isfinite(f->scale) && isfinite(f->shift) && f->scale != 0;
 }
 
-static void form_shift(struct form *f, double term)
+static void expression_shift(struct expression *f, double term)
 {
     if (term == 1 && f->gate == GATE_ERF && near(f->scale, 1) && f->shift == 0)
         f->gate = GATE_ONE_ERF;
@@ -35,35 +35,35 @@ static void form_shift(struct form *f, double term)
 }
 
 /* min(max(a x + 3 a, 0), 6 a) = a relu6(x + 3) */
-static bool form_clip(struct form *f, double low, double high)
+static bool expression_clip(struct expression *f, double low, double high)
 {
     if (f->gate != GATE_ONE || !f->times_x || !(f->scale > 0) || low != 0 || !near(f->shift, 3 * f->scale)
         || !near(high, 6 * f->scale))
         return false;
-    *f = (struct form){ GATE_RELU6, false, f->scale, 0 };
+    *f = (struct expression){ GATE_RELU6, false, f->scale, 0 };
     return true;
 }
 
-static bool form_erf(struct form *f)
+static bool expression_erf(struct expression *f)
 {
     if (f->gate != GATE_ONE || !f->times_x || f->shift != 0 || !near(f->scale, sqrt(0.5)))
         return false;
-    *f = (struct form){ GATE_ERF, false, 1, 0 };
+    *f = (struct expression){ GATE_ERF, false, 1, 0 };
     return true;
 }
 
-static bool form_times(struct form *a, const struct form *b)
+static bool expression_times(struct expression *a, const struct expression *b)
 {
-    const struct form *gate = a->times_x ? b : a, *x = a->times_x ? a : b;
+    const struct expression *gate = a->times_x ? b : a, *x = a->times_x ? a : b;
     if (gate->times_x || !x->times_x || x->gate != GATE_ONE || x->shift != 0 || gate->shift != 0)
         return false;
-    *a = (struct form){ gate->gate, true, gate->scale * x->scale, 0 };
+    *a = (struct expression){ gate->gate, true, gate->scale * x->scale, 0 };
     return true;
 }
 
-int add_vector(struct reader *r, int layer, const char *ending, const float *values)
+int add_vector(struct onnx_reader *r, int layer, const char *ending, const float *values)
 {
-    const size_t count = (size_t)r->places[layer].map.extent[AXIS_C];
+    const size_t count = (size_t)r->layer_sizes[layer].map.extent[AXIS_C];
     struct text name = {0};
     float *numbers;
     text_add(&name, "%s.%s", r->net->layers[layer].name, ending);
@@ -75,10 +75,10 @@ int add_vector(struct reader *r, int layer, const char *ending, const float *val
     return weights;
 }
 
-int add_affine(struct reader *r, const struct onnx_node *node, int of, const float *scale, const float *shift)
+int add_affine(struct onnx_reader *r, const struct onnx_node *node, int of, const float *scale, const float *shift)
 {
-    const struct place place = r->places[of];
-    const int layer = add_layer(r, node, LAYER_AFFINE, &of, 1, place.map, place.stride);
+    const struct layer_size size = r->layer_sizes[of];
+    const int layer = add_layer(r, node, LAYER_AFFINE, &of, 1, size.map, size.stride);
     if (layer < 0)
         return -1;
     const int weight = add_vector(r, layer, "weight", scale);
@@ -88,10 +88,10 @@ int add_affine(struct reader *r, const struct onnx_node *node, int of, const flo
     return weight == NO_TENSOR || (shift && bias == NO_TENSOR) ? -1 : layer;
 }
 
-/* The same for all channels. */
-static int add_scaled(struct reader *r, const struct onnx_node *node, int of, double scale, double shift)
+/* An affine layer with equal factors and shifts for all channels. */
+static int add_scaled(struct onnx_reader *r, const struct onnx_node *node, int of, double scale, double shift)
 {
-    const size_t count = (size_t)r->places[of].map.extent[AXIS_C];
+    const size_t count = (size_t)r->layer_sizes[of].map.extent[AXIS_C];
     float *w = reader_spend(r, node, 2 * count) ? new_array(2 * count, sizeof *w, r->err) : NULL;
     for (size_t i = 0; w && i < count; i++) {
         w[i] = (float)scale;
@@ -102,19 +102,20 @@ static int add_scaled(struct reader *r, const struct onnx_node *node, int of, do
     return layer;
 }
 
-bool seen_settle(struct reader *r, struct seen *seen)
+bool materialise(struct onnx_reader *r, struct read_value *x)
 {
-    const struct onnx_node *node = seen->by;
-    double scale = seen->form.scale;
-    const double shift = seen->form.shift;
-    int i = 0, layer = seen->layer;
-    const bool linear = seen->form.gate == GATE_ONE && seen->form.times_x;
-    while (i < ACTIVATIONS && (activations[i].gate != seen->form.gate || activations[i].times_x != seen->form.times_x))
+    const struct onnx_node *node = x->by;
+    double scale = x->pending.scale;
+    const double shift = x->pending.shift;
+    int i = 0, layer = x->layer;
+    const bool linear = x->pending.gate == GATE_ONE && x->pending.times_x;
+    while (i < ACTIVATIONS && (activations[i].gate != x->pending.gate || activations[i].times_x != x->pending.times_x))
         i++;
     if (!linear && i == ACTIVATIONS)
         return node_fails(r, node, "a formula that is no activation known here");
     if (!linear) {
-        layer = add_layer(r, node, LAYER_ACTIVATION, &layer, 1, r->places[layer].map, r->places[layer].stride);
+        layer = add_layer(r, node, LAYER_ACTIVATION, &layer, 1, r->layer_sizes[layer].map,
+                          r->layer_sizes[layer].stride);
         if (layer < 0)
             return false;
         r->net->layers[layer].act = activations[i].act;
@@ -122,93 +123,94 @@ bool seen_settle(struct reader *r, struct seen *seen)
     }
     if (shift != 0 || (linear ? scale != 1 : !near(scale, 1)))
         layer = add_scaled(r, node, layer, scale, shift);
-    seen->layer = layer;
-    seen->form = plain_form;
+    x->layer = layer;
+    x->pending = identity_expression;
     return layer >= 0;
 }
 
 /* ---- nodes ---- */
 
-static bool activation(struct reader *r, const struct onnx_node *node, enum act act, double slope)
+static bool activation(struct onnx_reader *r, const struct onnx_node *node, enum act act, double slope)
 {
-    struct seen *x = node_value(r, node, 0);
-    if (!x || !seen_settle(r, x))
+    struct read_value *x = node_value(r, node, 0);
+    if (!x || !materialise(r, x))
         return false;
-    struct seen y = *x;
-    y.layer = add_layer(r, node, LAYER_ACTIVATION, &x->layer, 1, r->places[x->layer].map, r->places[x->layer].stride);
+    struct read_value y = *x;
+    y.layer = add_layer(r, node, LAYER_ACTIVATION, &x->layer, 1, r->layer_sizes[x->layer].map,
+                        r->layer_sizes[x->layer].stride);
     if (y.layer < 0)
         return false;
     r->net->layers[y.layer].act = act;
     r->net->layers[y.layer].slope = (float)slope;
-    set_view(r, node, 0, &y);
+    set_value(r, node, 0, &y);
     return true;
 }
 
-static bool read_relu(struct reader *r, const struct onnx_node *node) { return activation(r, node, ACT_RELU, 0); }
+static bool read_relu(struct onnx_reader *r, const struct onnx_node *node) { return activation(r, node, ACT_RELU, 0); }
 
-static bool read_hard_swish(struct reader *r, const struct onnx_node *node)
+static bool read_hard_swish(struct onnx_reader *r, const struct onnx_node *node)
 {
     return activation(r, node, ACT_HARD_SWISH, 0);
 }
 
-static bool read_gelu(struct reader *r, const struct onnx_node *node)
+static bool read_gelu(struct onnx_reader *r, const struct onnx_node *node)
 {
     return onnx_says(node, "approximate", "none", true) ? activation(r, node, ACT_GELU, 0)
                                                         : node_fails(r, node, "an approximate GELU");
 }
 
-static bool read_leaky_relu(struct reader *r, const struct onnx_node *node)
+static bool read_leaky_relu(struct onnx_reader *r, const struct onnx_node *node)
 {
     const double slope = onnx_float(node, "alpha", 0.01);
     return slope >= 0 && slope <= 1 ? activation(r, node, ACT_LEAKY_RELU, slope)
                                     : node_fails(r, node, "a slope that is not from 0 to 1");
 }
 
-/* A formula of the settled operand. */
-static bool formula(struct reader *r, const struct onnx_node *node, struct form form)
+/* Sets output 0 to an expression of the materialised operand. */
+static bool set_expression(struct onnx_reader *r, const struct onnx_node *node, struct expression pending)
 {
-    struct seen *x = node_value(r, node, 0);
-    if (!x || !seen_settle(r, x))
+    struct read_value *x = node_value(r, node, 0);
+    if (!x || !materialise(r, x))
         return false;
-    struct seen y = *x;
-    y.form = form;
-    set_view(r, node, 0, &y);
+    struct read_value y = *x;
+    y.pending = pending;
+    set_value(r, node, 0, &y);
     return true;
 }
 
-static bool read_sigmoid(struct reader *r, const struct onnx_node *node)
+static bool read_sigmoid(struct onnx_reader *r, const struct onnx_node *node)
 {
-    return formula(r, node, (struct form){ GATE_SIGMOID, false, 1, 0 });
+    return set_expression(r, node, (struct expression){ GATE_SIGMOID, false, 1, 0 });
 }
 
-static bool read_hard_sigmoid(struct reader *r, const struct onnx_node *node)
+static bool read_hard_sigmoid(struct onnx_reader *r, const struct onnx_node *node)
 {
     if (!near(onnx_float(node, "alpha", 0.2), 1. / 6) || !near(onnx_float(node, "beta", 0.5), 0.5))
         return node_fails(r, node, "a hard sigmoid that is not min(max(x + 3, 0), 6) / 6");
-    return formula(r, node, (struct form){ GATE_RELU6, false, 1. / 6, 0 });
+    return set_expression(r, node, (struct expression){ GATE_RELU6, false, 1. / 6, 0 });
 }
 
-static bool read_erf(struct reader *r, const struct onnx_node *node)
+static bool read_erf(struct onnx_reader *r, const struct onnx_node *node)
 {
-    struct seen *x = node_value(r, node, 0);
-    struct seen y = x ? *x : (struct seen){0};
-    if (!x || !form_erf(&y.form))
+    struct read_value *x = node_value(r, node, 0);
+    struct read_value y = x ? *x : (struct read_value){0};
+    if (!x || !expression_erf(&y.pending))
         return x && node_fails(r, node, "an erf outside of a GELU");
-    set_view(r, node, 0, &y);
+    set_value(r, node, 0, &y);
     return true;
 }
 
-static bool read_clip(struct reader *r, const struct onnx_node *node)
+static bool read_clip(struct onnx_reader *r, const struct onnx_node *node)
 {
-    struct seen *x = node_value(r, node, 0);
+    struct read_value *x = node_value(r, node, 0);
     const struct tensor *low = node_constant(r, node, 1), *high = node_constant(r, node, 2);
     const double from = low ? tensor_single(low) : onnx_float(node, "min", -INFINITY);
     const double to = high ? tensor_single(high) : onnx_float(node, "max", INFINITY);
     if (!x)
         return false;
-    struct seen y = *x;
-    if (form_clip(&y.form, from, to)) {
-        set_view(r, node, 0, &y);
+    struct read_value y = *x;
+    if (expression_clip(&y.pending, from, to)) {
+        set_value(r, node, 0, &y);
         return true;
     }
     if (from == 0 && (to == 6 || to == INFINITY))
@@ -216,27 +218,28 @@ static bool read_clip(struct reader *r, const struct onnx_node *node)
     return node_fails(r, node, "a clip that is no activation known here");
 }
 
-/* A value times, plus a number. */
-bool form_number(struct reader *r, const struct onnx_node *node, const struct seen *x, double factor, double term)
+bool expression_affine(struct onnx_reader *r, const struct onnx_node *node, const struct read_value *x, double factor,
+                       double term)
 {
-    struct seen y = *x;
-    if (!form_scale(&y.form, factor) || !isfinite(term))
+    struct read_value y = *x;
+    if (!expression_scale(&y.pending, factor) || !isfinite(term))
         return node_fails(r, node, "a number that is 0 or not finite");
-    form_shift(&y.form, term);
-    set_view(r, node, 0, &y);
+    expression_shift(&y.pending, term);
+    set_value(r, node, 0, &y);
     return true;
 }
 
-bool form_product(struct reader *r, const struct onnx_node *node, const struct seen *a, const struct seen *b)
+bool expression_product(struct onnx_reader *r, const struct onnx_node *node, const struct read_value *a,
+                        const struct read_value *b)
 {
-    struct seen y = *a;
-    if (a->layer != b->layer || !view_same(&a->view, &b->view) || !form_times(&y.form, &b->form))
+    struct read_value y = *a;
+    if (a->layer != b->layer || !layout_same(&a->layout, &b->layout) || !expression_times(&y.pending, &b->pending))
         return false;
-    set_view(r, node, 0, &y);
+    set_value(r, node, 0, &y);
     return true;
 }
 
-const struct handler form_handlers[] = {
+const struct handler activation_handlers[] = {
     { "Relu", read_relu },   { "LeakyRelu", read_leaky_relu }, { "HardSwish", read_hard_swish },
     { "Gelu", read_gelu },   { "Sigmoid", read_sigmoid },      { "HardSigmoid", read_hard_sigmoid },
     { "Erf", read_erf },     { "Clip", read_clip },            {0} };
