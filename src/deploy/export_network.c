@@ -402,7 +402,7 @@ bool export_network(const struct graph *g, const char *output, struct network *n
 {
     const size_t count = (size_t)g->value_count;
     struct network_export m = { g, net, new_array(count, sizeof *m.layer, err), new_array(count, sizeof *m.tensor, err),
-                        new_array(count, sizeof *m.constant, err), err };
+                                new_array(count, sizeof *m.constant, err), err };
     const value y = graph_output_named(g, output);
     *net = (struct network){0};
     bool ok = m.layer && m.tensor && m.constant && (y != VALUE_NONE || fail(err, "no output %s", output))

@@ -237,7 +237,7 @@ static value build_layer(struct network_import *r, const struct layer *layer)
 }
 
 bool import_network(const struct network *net, struct params *params, int n, int h, int w, struct graph *g,
-                   struct error *err)
+                    struct error *err)
 {
     struct network_import r = { .b = { .graph = g, .params = params }, .net = net };
     value outputs[LAYER_OPERANDS];

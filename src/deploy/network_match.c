@@ -76,7 +76,7 @@ static bool alike(const struct network_pairing *m, int own, int theirs)
 static bool paired_init(struct paired_network *side, const struct network *net, struct error *err)
 {
     *side = (struct paired_network){ net, new_array((size_t)net->count, sizeof *side->last, err),
-                           new_array((size_t)net->count, sizeof *side->hash, err) };
+                                     new_array((size_t)net->count, sizeof *side->hash, err) };
     if (!side->last || !side->hash)
         return false;
     for (int i = 0; i < net->output_count; i++)
@@ -272,8 +272,8 @@ bool network_match(const struct network *own, const struct network *theirs, cons
                    struct error *err)
 {
     struct network_pairing m = { .pair = new_array((size_t)own->count, sizeof *m.pair, err),
-                          .taken = new_array((size_t)own->weights.count, sizeof *m.taken, err),
-                          .path = path, .out = out, .err = err };
+                                 .taken = new_array((size_t)own->weights.count, sizeof *m.taken, err),
+                                 .path = path, .out = out, .err = err };
     const int before = out->count;
     const bool ok = m.pair && m.taken && paired_init(&m.own, own, err) && paired_init(&m.theirs, theirs, err)
                  && match(&m);

@@ -119,7 +119,7 @@ static void finish(const struct dsl_assignment *a, double *iou)
             a->match[v] = MATCH_IGNORED;
         iou[v] = 0;
         if (a->match[v] >= 0) {
-            box_widen(a->truth->box[a->match[v]], object);
+            box_to_double(a->truth->box[a->match[v]], object);
             iou[v] = box_iou(box, object);
         }
     }

@@ -160,7 +160,7 @@ bool dsl_bounds_init(struct dsl_bounds *b, const struct dsl_config *config, cons
 static double estimate_ious(struct dsl_bounds *b, int g, int k)
 {
     b->g = g;
-    box_widen(b->truth->box[g], b->object);
+    box_to_double(b->truth->box[g], b->object);
     return b->candidates->kernels->overlaps(b->blocks, b->block, b->bound, b->truth->box[g], k);
 }
 

@@ -36,7 +36,7 @@ double dsl_pair_cost(const struct dsl_config *config, const struct dsl_candidate
                      const struct ground_truth *truth, int g)
 {
     double object[4];
-    box_widen(truth->box[g], object);
+    box_to_double(truth->box[g], object);
     const double cost = dsl_cost(config, c->background[v], c->logit[v][truth->label[g]], box_iou(c->box[v], object));
     return cost + dsl_distance_cost(config, c, v, object);
 }

@@ -94,7 +94,7 @@ static void compare_cost(struct trial *k, const struct dsl_config *config, const
     double *got = tensors_block(&k->t, (size_t)c->count * (size_t)k->truth.objects, sizeof *got, NULL), object[4];
     for (int v = 0; v < c->count; v++)
         for (int g = 0; g < k->truth.objects; g++) {
-            box_widen(k->truth.box[g], object);
+            box_to_double(k->truth.box[g], object);
             got[v * k->truth.objects + g] = dsl_cost(config, c->background[v], c->logit[v][k->truth.label[g]],
                                                      box_iou(c->box[v], object));
         }

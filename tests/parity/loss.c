@@ -230,7 +230,7 @@ static void targets_of(const struct head *k, int image, int i, const float *pred
     out[1][0] = m != MATCH_IGNORED;
     out[2][0] = k->loss.score[row];
     if (m >= 0) {
-        box_widen(k->truth[image].box[m], out[3]);
+        box_to_double(k->truth[image].box[m], out[3]);
         box_to_target(prior.x, prior.y, out[3], prior.stride, config->reg_max, out[4]);
     }
     prediction_box(k->loss.kernels, pred + row * k->channels + config->classes, config->reg_max, prior, out[5]);
