@@ -21,7 +21,7 @@ bool ncnn_refuse(struct ncnn_reader *r, const char *format, ...)
 }
 
 int ncnn_channels(const struct ncnn_reader *r, int value) { return r->net->layers[value].out_channels; }
-bool ncnn_is_pixel(const struct ncnn_reader *r, int value) { return r->steps[value] == 0; }
+bool ncnn_is_pixel(const struct ncnn_reader *r, int value) { return r->strides[value] == 0; }
 
 int ncnn_add(struct ncnn_reader *r, enum layer_kind kind, const int *operands, int count)
 {
@@ -31,9 +31,9 @@ int ncnn_add(struct ncnn_reader *r, enum layer_kind kind, const int *operands, i
 bool ncnn_finish(struct ncnn_reader *r, int layer)
 {
     if (layer < 0 || !network_check_layer(r->net, layer, r->path, r->err)
-        || !grow_array(&r->steps, layer, &r->step_capacity, sizeof *r->steps, r->err))
+        || !grow_array(&r->strides, layer, &r->stride_capacity, sizeof *r->strides, r->err))
         return false;
-    r->steps[layer] = network_stride(r->net, layer, r->steps);
+    r->strides[layer] = network_stride(r->net, layer, r->strides);
     return true;
 }
 
@@ -47,7 +47,7 @@ void ncnn_put(struct ncnn_reader *r, int i, int value)
 
 static const unsigned char *take(struct ncnn_reader *r, size_t size)
 {
-    const size_t padded = size + (-size & 3);               /* what follows begins at a multiple of 4 */
+    const size_t padded = size + (-size & 3);               /* data are aligned to 4 bytes */
     if (padded < size || padded > r->weights.size - r->at) {
         ncnn_refuse(r, "its weights go beyond the %zu bytes of the bin file", r->weights.size);
         return NULL;
@@ -95,7 +95,7 @@ static const struct ncnn_type *type_of(struct ncnn_reader *r)
     const struct ncnn_line *line = r->line;
     const struct ncnn_type *type = find_row(line->type, ncnn_map_types, sizeof *type);
     if (!type)
-        type = find_row(line->type, ncnn_row_types, sizeof *type);
+        type = find_row(line->type, ncnn_layout_types, sizeof *type);
     if (!type)
         ncnn_refuse(r, "a layer of a type that is not known");
     else if (line->bottoms < type->bottoms[0] || line->bottoms > type->bottoms[1]
@@ -149,7 +149,7 @@ static bool read_line(struct ncnn_reader *r)
     return type && find_bottoms(r, type) && type->read(r) && add_tops(r);
 }
 
-/* What nobody reads is put out. */
+/* The blobs that no layer reads are the outputs. */
 static bool find_outputs(struct ncnn_reader *r)
 {
     int values[2 * LAYER_OPERANDS], count = 0;
@@ -176,7 +176,7 @@ bool ncnn_parse(struct network *net, struct bytes text, struct bytes weights, co
                                              weights.size - r.at))
        && find_outputs(&r) && network_check(net, path, err);
     free(r.blobs);
-    free(r.steps);
+    free(r.strides);
     ncnn_text_free(&lines);
     return ok;
 }
