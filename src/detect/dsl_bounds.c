@@ -8,13 +8,15 @@
  *
  * 2. max_absent.  Let p = sigmoid(x).  QFL(x, 0) = -p^2 ln(1 - p).  For x = -t < 0, p <= 1/2 and -ln(1 - p) <= 2 p, so
  *    QFL <= 2 p^3; and p = 1 / (1 + e^t) <= 1 / (2 + t + t^2 / 2).  For x >= 0, QFL - x = p^2 ln(1/p) - (1 - p^2) x is
- *    0.1733 at x = 0, falls up to x = 1/2, and is negative from there on, since ln(1/p) <= (1 - p) / p.
+ *    0.1733 at x = 0 and falls up to x = 1/2; from there on it is negative, since ln(1/p) <= (1 - p) / p makes it at
+ *    most (1 - p) (p - (1 + p) x).
  *
  * 3. Estimated IoU.  put_box rounds edges outwards, so the intersection is never too small and, areas being rounded to
  *    nearest, the estimate is at least u (1 - 1e-6).  It exceeds u by at most iou_error(v): widening adds strips along
  *    the sides to the intersection and takes the same area from the union.  An estimate of 0 means no overlap.
  *
- * 4. Rounding.  Thresholds are multiplied by 1 - 1e-4, far more than the rounding errors of 1 and 3 in float.
+ * 4. Rounding.  Thresholds are multiplied by 1 - 1e-4.  This exceeds the float rounding errors of 1, whose exponents are
+ *    at most 80 in magnitude (relative error 80 * 2^-24), and of 3.
  *
  * 5. Cost bounds.  kernels->costs returns lower bounds of the costs, and a limit that k of the pairs do not exceed,
  *    both with a margin for rounding.  If k pairs of an object cost at most `limit`, none of its k cheapest costs more.
