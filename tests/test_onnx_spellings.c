@@ -331,11 +331,15 @@ static struct value_name dilated(struct emitter *e, const char *x)
     return single(e, "MaxPool", x, "kernel_shape=[3,3] dilations=[2,2]");
 }
 
-static struct value_name thirds(struct emitter *e, const char *x) { return reshape(e, x, (const int64_t[]){ 1, 3, -1 },
-                                                                                   3); }
+static struct value_name thirds(struct emitter *e, const char *x)
+{
+    return reshape(e, x, (const int64_t[]){ 1, 3, -1 }, 3);
+}
 
-static struct value_name rotated(struct emitter *e, const char *x) { return single(e, "Transpose", x,
-                                                                                   "perm=[0,1,3,2]"); }
+static struct value_name rotated(struct emitter *e, const char *x)
+{
+    return single(e, "Transpose", x, "perm=[0,1,3,2]");
+}
 
 static struct value_name larger(struct emitter *e, const char *x)
 {
@@ -380,12 +384,12 @@ static const struct refusal {
     const char *words;                                          /* in the error */
 } refusals[] = {
     { unknown, "Mish" },            { cycle, "before it is written" },  { itself, "before it is written" },
-    { nothing, "nothing writes" },  { twice, "two values again" },      { negative, "weights: extents" },
-    { huge, "weights: extents" },   { empty, "without data" },          { external, "another file" },
-    { no_type, "not read (77)" },   { odd_window, "not square" },       { enormous_window, "not square" },
-    { dilated, "dilated" },         { thirds, "cannot have" },          { rotated, "another order" },
-    { larger, "another size" },     { misfit, "does not fit" },         { half_a_gelu, "outside of a GELU" },
-    { bomb, "more arithmetic" },    { norm_of_maps, "not over groups" },
+    { nothing, "no node writes" },  { twice, "two values again" },      { negative, "weights: invalid extents" },
+    { huge, "weights: invalid extents" },   { empty, "do not match" },          { external, "another file" },
+    { no_type, "tensor type (77)" },   { odd_window, "not square" },       { enormous_window, "not square" },
+    { dilated, "dilated" },         { thirds, "cannot have" },          { rotated, "layout is not" },
+    { larger, "a resize other than" },     { misfit, "does not fit" },         { half_a_gelu, "outside of a GELU" },
+    { bomb, "too much arithmetic" },    { norm_of_maps, "not over groups" },
     { norm_with_factors, "factors of their own" } };
 
 static void lies_are_refused(void **state)

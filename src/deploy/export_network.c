@@ -45,7 +45,7 @@ static int weights_of(struct network_export *m, value v, int rank)
     if (m->tensor[v] != NO_TENSOR)
         return m->tensor[v];
     if (view.ld != s.c)
-        return fail(m->err, "%s: computed within another tensor", name) - 1;
+        return fail(m->err, "%s: is part of another tensor", name) - 1;
     m->tensor[v] = network_weights(m->net, name, rank, rank == 1 ? dims + 1 : dims, &numbers, m->err);
     if (m->tensor[v] >= 0)
         param_to_file(&p, view.p, numbers);
@@ -191,7 +191,7 @@ static bool norm_act(struct network_export *m, const struct node *n, int level)
 static bool norm_layers(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     if (n->attr.norm.training)
-        return fail(m->err, "%s: a norm of the batch's own statistics", n->name);
+        return fail(m->err, "%s: a norm with batch statistics cannot be exported", n->name);
     if (m->tensor[n->result[0]] == NO_TENSOR && !norm_weights(m, n))
         return false;
     struct layer *layer = add_plain(m, n, level, kind, 1);
@@ -258,7 +258,7 @@ static bool position_layer(struct network_export *m, const struct node *n, int l
     const struct view rows = graph_view(m->g, n->operand[1]);
     float *map;
     if (param < 0)
-        return fail(m->err, "%s: positions that are no parameter", n->name);
+        return fail(m->err, "%s: position embeddings that are not a parameter", n->name);
     const char *name = m->g->params->list[param].name;
     const int weight = network_weights(m->net, name, 4, dims, &map, m->err);
     const int constant = weight < 0 ? -1 : network_add(m->net, LAYER_CONSTANT, name, NULL, 0, m->err);
@@ -313,7 +313,7 @@ static bool resize_layer(struct network_export *m, const struct node *n, int lev
     if (y.h == 2 * x.h && y.w == 2 * x.w)
         return add_plain(m, n, level, LAYER_BILINEAR, 1);
     if (2 * y.h != x.h || 2 * y.w != x.w)
-        return fail(m->err, "%s: resizing from %d x %d to %d x %d is no layer of networks", n->name, x.w, x.h, y.w,
+        return fail(m->err, "%s: resizing from %d x %d to %d x %d cannot be exported", n->name, x.w, x.h, y.w,
                     y.h);
     struct layer *layer = add_plain(m, n, level, LAYER_AVG_POOL, 1);
     if (layer)
@@ -357,7 +357,7 @@ static bool convert_node(struct network_export *m, const struct node *n)
     while (row->op && row->op != n->op)
         row++;
     if (!row->op)
-        return fail(m->err, "%s: %s is no layer of networks", n->name, n->op->name);
+        return fail(m->err, "%s: %s cannot be exported", n->name, n->op->name);
     for (int level = 0; level < level_count(&n->y[0].lv); level++) {
         if (!row->convert(m, n, level, row->kind))
             return false;

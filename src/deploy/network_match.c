@@ -127,7 +127,7 @@ static struct layer_text describe(const struct network *net, int index)
 
 static bool differ(const struct network_pairing *m, int own, int theirs)
 {
-    return fail(m->err, "%s: not this model's network: layer %s stands where the model has %s", m->path,
+    return fail(m->err, "%s: not this model's network: layer %s is where the model has %s", m->path,
                 describe(m->theirs.net, theirs).s, describe(m->own.net, own).s);
 }
 
@@ -234,7 +234,8 @@ static bool give_tensor(struct network_pairing *m, int own, int theirs, const st
     }
     if (!same && !same_elements(m, m->taken[own], theirs, &same))
         return false;
-    return same || fail(m->err, "%s: layer %s: not the weights of its twin, with which it shares them in the model: %s",
+    return same || fail(m->err,
+                        "%s: layer %s: its weights differ from those of a layer with which it shares %s in the model",
                         m->path, layer->name, t->name);
 }
 

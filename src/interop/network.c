@@ -193,16 +193,16 @@ bool network_check_layer(struct network *net, int index, const char *path, struc
 {
     struct layer *layer = &net->layers[index];
     if ((unsigned)layer->kind >= LAYER_KINDS || !operands_fit(net, layer))
-        return fail(err, "%s: layer %s: operands that are not there", path, layer->name);
+        return fail(err, "%s: layer %s: invalid operands", path, layer->name);
     const int in = layer->operands ? net->layers[layer->operand[0]].out_channels : 0;
     const char *kind = layer_kind_name(layer->kind);
     if (!attributes_fit(layer, in))
-        return fail(err, "%s: layer %s: a %s of %d channels with numbers out of range", path, layer->name, kind, in);
+        return fail(err, "%s: layer %s: a %s of %d channels with attributes out of range", path, layer->name, kind, in);
     if (!weights_fit(net, layer, in))
         return fail(err, "%s: layer %s: the weights of this %s do not fit %d channels", path, layer->name, kind, in);
     layer->out_channels = channels_out(net, layer, in);
     return layer->out_channels > 0
-        || fail(err, "%s: layer %s: a %s of operands that do not go together", path, layer->name, kind);
+        || fail(err, "%s: layer %s: a %s whose operands have different channels", path, layer->name, kind);
 }
 
 bool network_check(struct network *net, const char *path, struct error *err)
@@ -214,6 +214,6 @@ bool network_check(struct network *net, const char *path, struct error *err)
         return fail(err, "%s: a network with %d outputs", path, net->output_count);
     for (int i = 0; i < net->output_count; i++)
         if (net->outputs[i] < 0 || net->outputs[i] >= net->count)
-            return fail(err, "%s: output %d is no layer", path, i);
+            return fail(err, "%s: output %d is not a layer", path, i);
     return true;
 }

@@ -149,7 +149,7 @@ bool network_find_predictions(struct network *net, const int *values, int count,
         const int value = values[i];
         const struct prediction_part all = { value, 0, net->layers[value].out_channels, strides[value], false };
         ok = trace(net, all, &parts)
-          || fail(err, "%s: its outputs are made of more than %d parts", path, PARTS_MAX);
+          || fail(err, "%s: its outputs consist of more than %d parts", path, PARTS_MAX);
     }
     free(strides);
     return ok && set_predictions(net, &parts, path, err) && network_prune(net, NULL, err);

@@ -30,7 +30,7 @@ static bool permute(struct ncnn_reader *r)
     for (int i = 0; transposes[i].dims; i++)
         if (transposes[i].from == r->in[0]->layout && transposes[i].order == order)
             return put_layout(r, transposes[i].to);
-    return ncnn_refuse(r, "order %d cannot be understood here", order);
+    return ncnn_refuse(r, "order %d is not supported for this layout", order);
 }
 
 /* ids 0, 1, 2: width, height, channels; -1: the rest, 0: unchanged, -233: no such dimension. */
@@ -62,7 +62,7 @@ static bool reshape(struct ncnn_reader *r)
         r->out[0].heads = c;
         return true;
     }
-    return ncnn_refuse(r, "%d x %d x %d cannot be understood as %d channels", w, h, c, channels);
+    return ncnn_refuse(r, "%d x %d x %d is not a supported layout of %d channels", w, h, c, channels);
 }
 
 static bool flatten(struct ncnn_reader *r)
@@ -140,7 +140,8 @@ bool ncnn_mean_bin(struct ncnn_reader *r)
         if (number != (float)i)
             return ncnn_refuse(r, "only the mean of bins 0, 1, 2, ... is supported");
     }
-    return r->in[0]->softmax ? put_layout(r, DISTANCES) : ncnn_refuse(r, "of bins before their softmax");
+    return r->in[0]->softmax ? put_layout(r, DISTANCES) : ncnn_refuse(r,
+                                                                      "the mean of bins requires a softmax before it");
 }
 
 /* A product with a matrix of one column; ids 2 to 6: transposed and constant operands, 10: -1, no third operand. */

@@ -253,7 +253,8 @@ static bool scale(struct ncnn_reader *r)
     const size_t dims[1] = { (size_t)channels };
     const bool has_bias = ncnn_integer(r->line, 1, 0);
     if (r->line->bottoms == 2)
-        return size == -233 && !has_bias ? put_pair(r, LAYER_MUL) : ncnn_refuse(r, "has two operands and weights");
+        return size == -233 && !has_bias ? put_pair(r, LAYER_MUL)
+             : ncnn_refuse(r, "must not have both two operands and weights");
     if (size != channels)
         return ncnn_refuse(r, "is for %d channels and gets %d", size, channels);
     const int weight = ncnn_weight(r, "weight", false, 1, dims);
@@ -295,7 +296,8 @@ static bool put_scalar_op(struct ncnn_reader *r, int op, double n)
         r->out[0] = *r->in[0];
         r->out[0].read = false;
         r->out[0].scale *= op == MUL ? n : 1 / n;
-        return (!r->in[0]->softmax && (op == MUL || op == DIV)) || ncnn_refuse(r, "not to be done to an attention");
+        return (!r->in[0]->softmax && (op == MUL || op == DIV))
+            || ncnn_refuse(r, "attention scores can only be multiplied or divided, before the softmax");
     }
     const int weight = new_vector(r, "weight", channels, &w), bias = new_vector(r, "bias", channels, &b);
     if (weight < 0 || bias < 0)
@@ -366,7 +368,7 @@ static bool slice(struct ncnn_reader *r)
     if (!is_channel_axis(r->in[0], ncnn_integer(r->line, 1, 0)))
         return ncnn_refuse(r, "only channels can be sliced");
     if (count != tops && cuts != tops - 1)
-        return ncnn_refuse(r, "the slices are not as many as the blobs");
+        return ncnn_refuse(r, "the number of slices differs from the number of blobs");
     for (int i = 0; i < tops; i++) {
         const int rest = (channels - from) / (tops - i);    /* -233: an equal part of the rest */
         const int to = i == tops - 1 ? channels
@@ -420,9 +422,9 @@ static bool pooling(struct ncnn_reader *r)
         || ncnn_integer(l, 15, ncnn_integer(l, 13, pad)) != pad)
         return ncnn_refuse(r, "only square windows, strides and padding, or the mean of a map, are supported");
     if (ncnn_integer(l, 5, 0) != 1 && stride != 1)
-        return ncnn_refuse(r, "sizes that are rounded up are not supported");
+        return ncnn_refuse(r, "ceil mode is not supported");
     if (average && pad && !ncnn_integer(l, 6, 0))
-        return ncnn_refuse(r, "an average that leaves padding out is not supported");
+        return ncnn_refuse(r, "an average pool that excludes padding is not supported");
     const int layer = ncnn_add(r, average ? LAYER_AVG_POOL : LAYER_MAX_POOL, r->in[0]->value, 1);
     if (layer < 0)
         return false;

@@ -97,7 +97,7 @@ static const struct ncnn_type *type_of(struct ncnn_reader *r)
     if (!type)
         type = find_row(line->type, ncnn_layout_types, sizeof *type);
     if (!type)
-        ncnn_refuse(r, "a layer of a type that is not known");
+        ncnn_refuse(r, "an unsupported layer type");
     else if (line->bottoms < type->bottoms[0] || line->bottoms > type->bottoms[1]
              || line->tops < type->tops[0] || line->tops > type->tops[1])
         ncnn_refuse(r, "reads %d blobs and writes %d", line->bottoms, line->tops);
@@ -122,7 +122,7 @@ static bool find_bottoms(struct ncnn_reader *r, const struct ncnn_type *type)
             return ncnn_refuse(r, "reads %s, which no layer before it writes", r->line->bottom[i]);
         if (!((int)r->in[i]->layout & type->layouts)
             || (r->in[i]->values > 1 && r->in[i]->layout != SCORES && !(type->layouts & JOINED)))
-            return ncnn_refuse(r, "cannot be understood after the reshapes and transposes before it");
+            return ncnn_refuse(r, "its input's layout, after the reshapes and transposes before it, is not supported");
         r->in[i]->read = true;
     }
     return true;
@@ -156,7 +156,7 @@ static bool find_outputs(struct ncnn_reader *r)
     for (int i = 0; i < r->blob_count; i++)
         for (int k = 0; !r->blobs[i].read && k < r->blobs[i].values; k++) {
             if (count == 2 * LAYER_OPERANDS || r->blobs[i].layout == SCORES)
-                return fail(r->err, "%s: blob %s is one output too many", r->path, r->blobs[i].name);
+                return fail(r->err, "%s: too many outputs: %s", r->path, r->blobs[i].name);
             values[count++] = r->blobs[i].value[k];
         }
     return network_find_predictions(r->net, values, count, r->path, r->err);

@@ -42,14 +42,14 @@ static bool add_line(struct ncnn_text *out, char **words, int count, int number,
     struct ncnn_line line = { .type = words[0], .name = words[1], .number = number };
     if (count < 4 || !count_of(words[2], BLOBS_MAX, &line.bottoms) || !count_of(words[3], BLOBS_MAX, &line.tops)
         || line.bottoms + line.tops > count - 4)
-        return fail(err, "%s:%d: a layer is its type, its name, two counts and so many blobs", path, number);
+        return fail(err, "%s:%d: a layer must have a type, a name, two counts and that many blobs", path, number);
     line.bottom = words + 4;
     line.top = line.bottom + line.bottoms;
     line.param = line.top + line.tops;
     line.params = count - 4 - line.bottoms - line.tops;
     for (int i = 0; i < line.params; i++)
         if (!param_is_sound(line.param[i]))
-            return fail(err, "%s:%d: %s %s: %.40s is no parameter of numbers", path, number, line.type, line.name,
+            return fail(err, "%s:%d: %s %s: %.40s is not a numeric parameter", path, number, line.type, line.name,
                         line.param[i]);
     if (line.tops > *blobs)
         return fail(err, "%s:%d: more blobs than its second line says", path, number);

@@ -112,7 +112,7 @@ bool materialise(struct onnx_reader *r, struct read_value *x)
     while (i < ACTIVATIONS && (activations[i].gate != x->pending.gate || activations[i].times_x != x->pending.times_x))
         i++;
     if (!linear && i == ACTIVATIONS)
-        return node_fails(r, node, "a formula that is no activation known here");
+        return node_fails(r, node, "an expression that is no supported activation");
     if (!linear) {
         layer = add_layer(r, node, LAYER_ACTIVATION, &layer, 1, r->layer_sizes[layer].map,
                           r->layer_sizes[layer].stride);
@@ -215,7 +215,7 @@ static bool read_clip(struct onnx_reader *r, const struct onnx_node *node)
     }
     if (from == 0 && (to == 6 || to == INFINITY))
         return activation(r, node, to == 6 ? ACT_RELU6 : ACT_RELU, 0);
-    return node_fails(r, node, "a clip that is no activation known here");
+    return node_fails(r, node, "a clip that is no supported activation");
 }
 
 bool expression_affine(struct onnx_reader *r, const struct onnx_node *node, const struct read_value *x, double factor,

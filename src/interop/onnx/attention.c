@@ -73,7 +73,7 @@ static bool attention_scores(struct onnx_reader *r, const struct onnx_node *node
     if (!layout_of_heads(&q->layout, &r->layer_sizes[q->layer].map, false) || q->layout.rank != k->layout.rank
         || !layout_of_heads(&k->layout, &r->layer_sizes[k->layer].map, true)
         || q->layout.extent[q->layout.rank - 1] != k->layout.extent[k->layout.rank - 2])
-        return node_fails(r, node, "a product of maps that is no attention");
+        return node_fails(r, node, "a product of maps that is not an attention");
     struct read_value y = *q;
     y.kind = VALUE_SCORES;
     y.key = k->layer;
@@ -87,7 +87,7 @@ static bool apply_attention(struct onnx_reader *r, const struct onnx_node *node,
                             struct read_value *v)
 {
     if (v->kind != VALUE_MAP || !materialise(r, v))
-        return node_fails(r, node, "a product of maps that is no attention");
+        return node_fails(r, node, "a product of maps that is not an attention");
     const int rank = v->layout.rank, of[] = { attention->layer, attention->key, v->layer };
     const int d = rank < 2 ? 0 : v->layout.extent[rank - 1 - attention->transposed];
     const struct layer_size size = r->layer_sizes[v->layer];
@@ -116,7 +116,7 @@ static bool read_matmul(struct onnx_reader *r, const struct onnx_node *node)
         return apply_attention(r, node, a, b);
     if (b->kind == VALUE_ATTENTION && b->transposed)
         return apply_attention(r, node, b, a);
-    return node_fails(r, node, "a product that is no part of an attention");
+    return node_fails(r, node, "a product that is not part of an attention");
 }
 
 bool attention_scale(struct onnx_reader *r, const struct onnx_node *node, bool *known)
@@ -130,7 +130,7 @@ bool attention_scale(struct onnx_reader *r, const struct onnx_node *node, bool *
     struct read_value y = *x;
     y.pending.scale *= slice_is(node->op, "Div") ? 1 / factor : factor;
     if (!isfinite(y.pending.scale) || !(slice_is(node->op, "Div") || slice_is(node->op, "Mul")))
-        return node_fails(r, node, "attention_scores of pixels that are not scaled by a number");
+        return node_fails(r, node, "attention scores that are not scaled by a number");
     set_value(r, node, 0, &y);
     return true;
 }
@@ -140,7 +140,7 @@ static bool read_softmax(struct onnx_reader *r, const struct onnx_node *node)
     const struct read_value *x = node_input(r, node, 0);
     const int64_t axis = onnx_int(node, "axis", r->file.opset < 13 ? 1 : -1);
     if (!x || x->kind != VALUE_SCORES || (axis != -1 && axis != x->layout.rank - 1))
-        return node_fails(r, node, "a softmax that is no part of an attention");
+        return node_fails(r, node, "a softmax that is not part of an attention");
     struct read_value y = *x;
     y.kind = VALUE_ATTENTION;
     set_value(r, node, 0, &y);
@@ -161,7 +161,7 @@ bool attention_transpose(struct onnx_reader *r, const struct onnx_node *node, bo
     struct read_value y = *x;
     y.transposed = !x->transposed;
     set_value(r, node, 0, &y);
-    return last || node_fails(r, node, "attention of pixels in another order");
+    return last || node_fails(r, node, "a transpose of attention weights other than of the last two dimensions");
 }
 
 /* ---- gather ---- */
@@ -181,7 +181,7 @@ static bool read_gather(struct onnx_reader *r, const struct onnx_node *node)
     const double index = fits ? tensor_single(at) : 0, from = index < 0 ? index + part.extent : index;
     if (!fits || part.axis != AXIS_C || part.stride * part.extent != size.map.extent[AXIS_C]
         || !(from >= 0 && from < part.extent))
-        return node_fails(r, node, "a choice that is not of a part of the channels");
+        return node_fails(r, node, "a gather that does not select a part of the channels");
     size.map.extent[AXIS_C] = part.stride;
     struct read_value y = *x;
     y.layer = add_layer(r, node, LAYER_CHANNELS, &x->layer, 1, size.map, size.stride);

@@ -125,7 +125,7 @@ static bool with_constant(struct onnx_reader *r, const struct onnx_node *node, e
     if (!x || !t)
         return false;
     if (backwards)
-        return node_fails(r, node, "a constant less or over a map");
+        return node_fails(r, node, "a constant minus or divided by a map");
     if (tensor_count(t) == 1 && t->rank <= x->layout.rank) {
         const double v = tensor_single(t);
         return expression_affine(r, node, x, how == MULTIPLY ? v : how == DIVIDE ? 1 / v : 1,
@@ -140,7 +140,7 @@ static bool with_constant(struct onnx_reader *r, const struct onnx_node *node, e
         y.layer = sum ? add_bias(r, node, x->layer, values, how == ADD ? 1 : -1)
                       : add_factors(r, node, x->layer, values, how == DIVIDE);
     else if (how == SUBTRACT || how == DIVIDE)
-        y.layer = node_fails(r, node, "a constant of every pixel that is not added or multiplied") - 1;
+        y.layer = node_fails(r, node, "a constant map that is subtracted or a divisor") - 1;
     else {
         const int constant = add_constant(r, origin, size.map, size.stride, values);
         y.layer = constant < 0 ? -1 : add_layer(r, node, how == ADD ? LAYER_ADD : LAYER_MUL,
@@ -179,13 +179,13 @@ static bool combine_maps(struct onnx_reader *r, const struct onnx_node *node, en
     const bool plain = layout_is_plain(&a->layout, x) && layout_is_plain(&b->layout, y);
     struct read_value out = *a;
     if (how == SUBTRACT || how == DIVIDE || !(alike || plain))
-        return node_fails(r, node, "two maps that go together in no way known here");
+        return node_fails(r, node, "an unsupported operation on two maps");
     if (!can_broadcast(x, y, how)) {
         out = *b;
         b = a;
     }
     if (!can_broadcast(&r->layer_sizes[out.layer].map, &r->layer_sizes[b->layer].map, how))
-        return node_fails(r, node, "two maps whose extents do not go together");
+        return node_fails(r, node, "two maps whose shapes do not broadcast");
     const struct layer_size size = r->layer_sizes[out.layer];
     out.layer = add_layer(r, node, how == ADD ? LAYER_ADD : LAYER_MUL, (const int[]){ out.layer, b->layer }, 2,
                           size.map, size.stride);

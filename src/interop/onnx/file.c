@@ -131,7 +131,7 @@ static bool resolve_input(const struct onnx_file *file, int self, struct text_sl
     const struct text_slice by = file->nodes[self].name;
     *value = find_value(file, name);
     if (*value == ONNX_NO_VALUE)
-        return name.size == 0 || fail(err, "%s: node %.*s reads %.*s, which nothing writes", file->path, by.size, by.p,
+        return name.size == 0 || fail(err, "%s: node %.*s reads %.*s, which no node writes", file->path, by.size, by.p,
                                       name.size, name.p);
     return file->values[*value].node < self
         || fail(err, "%s: node %.*s reads %.*s before it is written", file->path, by.size, by.p, name.size, name.p);
@@ -215,7 +215,7 @@ bool onnx_open(struct onnx_file *file, struct bytes model, const char *path, str
         ;
     const struct sizes n = graph_sizes(graph, &bad);
     if (bad || graph.size == 0)
-        return fail(err, "%s: is no ONNX model, or a damaged one of %zu bytes", path, model.size);
+        return fail(err, "%s: is not an ONNX model, or damaged (%zu bytes)", path, model.size);
     if (n.nodes < 0)
         return fail(err, "%s: more than %d nodes or %d values, which no detector has", path, ONNX_NODES, ONNX_VALUES);
     if (file->opset < 7)

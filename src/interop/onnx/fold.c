@@ -123,7 +123,7 @@ static bool fold_transpose(struct onnx_reader *r, const struct onnx_node *node)
     walk_steps(x, &from);
     for (int i = 0, axis; i < x->rank; i++) {
         if (!axis_of(count < 0 ? x->rank - 1 - i : i < count ? order[i] : RANK_MAX, x->rank, &axis))
-            return node_fails(r, node, "a transpose by an order that is none");
+            return node_fails(r, node, "an invalid perm of a transpose");
         shape.dims[i] = x->dims[axis];
         walk.step[i] = from.step[axis];
     }
@@ -151,7 +151,7 @@ static bool fold_slice(struct onnx_reader *r, const struct onnx_node *node)
         walk.base += walk.step[axis] * (from < to ? from : 0);
         shape.dims[axis] = (size_t)(from < to ? to - from : 0);
     }
-    return ok ? take(r, node, x, &shape, &walk) : node_fails(r, node, "a slice of constants that is not understood");
+    return ok ? take(r, node, x, &shape, &walk) : node_fails(r, node, "an unsupported slice of constants");
 }
 
 static bool fold_gather(struct onnx_reader *r, const struct onnx_node *node)
@@ -159,14 +159,14 @@ static bool fold_gather(struct onnx_reader *r, const struct onnx_node *node)
     const struct tensor *x = node_constant(r, node, 0), *index = node_constant(r, node, 1);
     int axis;
     if (!axis_of(onnx_int(node, "axis", 0), x->rank, &axis) || !index || index->rank > 1)
-        return node_fails(r, node, "a gather of constants that is not understood");
+        return node_fails(r, node, "an unsupported gather of constants");
     struct tensor shape = *x;
     struct walk walk;
     walk_steps(x, &walk);
     if (tensor_count(index) == 1) {                     /* one index: its dimension is removed, or has extent 1 */
         const double at = tensor_single(index), extent = (double)x->dims[axis];
         if (!(at >= -extent && at < extent))
-            return node_fails(r, node, "an index outside of its constant");
+            return node_fails(r, node, "an index out of range");
         walk.base = walk.step[axis] * (int64_t)(at < 0 ? at + extent : at);
         shape.dims[axis] = 1;
         if (index->rank == 0) {
@@ -179,7 +179,7 @@ static bool fold_gather(struct onnx_reader *r, const struct onnx_node *node)
     int64_t list[LIST_MAX];
     const int count = node_ints(r, node, 1, "", list, LIST_MAX);
     if (x->rank != 1 || count < 0)
-        return node_fails(r, node, "a gather of constants that is not understood");
+        return node_fails(r, node, "an unsupported gather of constants");
     double *from = load(r, node, x);
     shape.dims[0] = (size_t)count;
     double *y = from ? new_result(r, node, &shape) : NULL;
@@ -188,7 +188,7 @@ static bool fold_gather(struct onnx_reader *r, const struct onnx_node *node)
         if ((ok = axis_of(list[i], (int)x->dims[0], &at)))
             y[i] = from[at];
     free(from);
-    return ok ? finish_result(r, node, y) : y ? node_fails(r, node, "an index outside of its constant") : false;
+    return ok ? finish_result(r, node, y) : y ? node_fails(r, node, "an index out of range") : false;
 }
 
 static bool fold_concat(struct onnx_reader *r, const struct onnx_node *node)
@@ -198,12 +198,12 @@ static bool fold_concat(struct onnx_reader *r, const struct onnx_node *node)
     int axis;
     size_t inner = 1, outer = 1, done = 0;
     if (!axis_of(onnx_int(node, "axis", 0), first->rank, &axis))
-        return node_fails(r, node, "a concat along an axis that is none");
+        return node_fails(r, node, "an invalid axis of a concat");
     for (int i = 1; i < node->input_count; i++) {
         const struct tensor *t = node_constant(r, node, i);
         for (int d = 0; d < first->rank; d++)
             if (t->rank != first->rank || (d != axis && t->dims[d] != first->dims[d]))
-                return node_fails(r, node, "a concat of constants that do not go together");
+                return node_fails(r, node, "a concat of constants with different shapes");
         if (!add_size(shape.dims[axis], t->dims[axis], &shape.dims[axis]))
             return node_fails(r, node, "a concat too large");
     }
@@ -243,7 +243,7 @@ static bool reshaped(struct onnx_reader *r, const struct onnx_node *node, struct
     else
         ok = ok && open < 0 && known == count;
     t.rank = rank;
-    return ok ? set_tensor(r, node, &t) : node_fails(r, node, "a constant does not have so many numbers");
+    return ok ? set_tensor(r, node, &t) : node_fails(r, node, "a reshape of a constant to another number of elements");
 }
 
 static bool fold_reshape(struct onnx_reader *r, const struct onnx_node *node)
@@ -283,7 +283,7 @@ static bool fold_unsqueeze(struct onnx_reader *r, const struct onnx_node *node)
         ok = added || next < x->rank;
         dims[d] = added ? 1 : ok ? (int64_t)x->dims[next++] : 0;
     }
-    return ok ? reshaped(r, node, *x, dims, rank) : node_fails(r, node, "axes that do not fit");
+    return ok ? reshaped(r, node, *x, dims, rank) : node_fails(r, node, "axes out of range");
 }
 
 /* PyTorch writes equal parameters once, and Identity nodes name the others; names that begin with / are generated. */
@@ -396,7 +396,7 @@ static bool fold_binary(struct onnx_reader *r, const struct onnx_node *node)
     struct tensor shape = { .dtype = b && is_whole(a) && is_whole(b) ? DTYPE_I64 : DTYPE_F64 };
     struct walk walk[2];
     if (!b || !broadcast(a, b, &shape, walk))
-        return node_fails(r, node, "constants that do not go together");
+        return node_fails(r, node, "constants whose shapes do not broadcast");
     double *x = load(r, node, a), *z = x ? load(r, node, b) : NULL, *y = z ? new_result(r, node, &shape) : NULL;
     for (size_t i = 0; y && i < tensor_count(&shape); i++)
         y[i] = row->f(x[walk_at(&walk[0], &shape, i)], z[walk_at(&walk[1], &shape, i)]);

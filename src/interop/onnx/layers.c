@@ -100,7 +100,7 @@ static bool pool(struct onnx_reader *r, const struct onnx_node *node, enum layer
     if (window.kernel < 1)
         return node_fails(r, node, "a pool without a window");
     if (kind == LAYER_AVG_POOL && window.pad && !onnx_int(node, "count_include_pad", 0))
-        return node_fails(r, node, "a mean of unequal counts at the border");
+        return node_fails(r, node, "an average pool that excludes padding");
     return add_window(r, node, kind, x, &window, r->layer_sizes[x->layer].map, &layer) && set_layer(r, node, 0, layer);
 }
 
@@ -178,7 +178,7 @@ static bool read_resize(struct onnx_reader *r, const struct onnx_node *node)
             && set_layer(r, node, 0, layer);
     }
     if (!twice)
-        return node_fails(r, node, "a resize to another size than twice or half as large, or by other rules");
+        return node_fails(r, node, "a resize other than to double or half size with half-pixel centres");
     size.map.extent[AXIS_Y] *= 2;
     size.map.extent[AXIS_X] *= 2;
     return set_layer(r, node, 0, add_layer(r, node, linear ? LAYER_BILINEAR : LAYER_NEAREST, &x->layer, 1, size.map,
@@ -216,7 +216,7 @@ static bool set_channels(struct onnx_reader *r, const struct onnx_node *node, in
 {
     struct layer_size size = r->layer_sizes[x->layer];
     if (from < 0 || from >= to || to > size.map.extent[AXIS_C])
-        return node_fails(r, node, "channels that the map does not have");
+        return node_fails(r, node, "channels out of range");
     struct read_value y = *x;
     if (to - from < size.map.extent[AXIS_C]) {
         size.map.extent[AXIS_C] = (int)(to - from);
@@ -248,7 +248,7 @@ static bool read_split(struct onnx_reader *r, const struct onnx_node *node)
     for (int i = 0; i < parts; i++) {
         const int64_t size = given >= 0 ? sizes[i] : (channels + parts - 1) / parts;
         if (size < 1 || size > channels)
-            return node_fails(r, node, "a split into parts that there are not");
+            return node_fails(r, node, "split sizes out of range");
         const int64_t to = given < 0 && from + size > channels ? channels : from + size;
         if (node->outputs[i] != ONNX_NO_VALUE && !set_channels(r, node, i, x, dim, from, to))
             return false;
@@ -278,13 +278,13 @@ static bool read_slice(struct onnx_reader *r, const struct onnx_node *node)
     for (int i = 0; i < count; i++) {
         const int axis = axis_of(given < 0 ? i : axes[i], x);
         if (axis < 0 || axis >= x->layout.rank || (by >= 0 && steps[i] != 1))
-            return node_fails(r, node, "a slice that leaves out numbers in between");
+            return node_fails(r, node, "a slice with a step other than 1");
         const int64_t a = within(start[i], x->layout.extent[axis]), b = within(end[i], x->layout.extent[axis]);
         if (axis == dim) {
             from = a;
             to = b;
         } else if (a != 0 || b != x->layout.extent[axis])
-            return node_fails(r, node, "a slice of something else than channels");
+            return node_fails(r, node, "a slice of a dimension other than channels");
     }
     return set_channels(r, node, 0, x, dim, from, to);
 }

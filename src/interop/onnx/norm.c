@@ -111,12 +111,12 @@ bool norm_step(struct onnx_reader *r, const struct onnx_node *node, bool *known)
     struct read_value y = *x;
     y.kind = step->y;
     if (step->other > VALUE_CONSTANT && other->layer != x->layer)
-        return node_fails(r, node, "statistics of another value");
+        return node_fails(r, node, "a norm with statistics of another value");
     const double number = step->other == VALUE_CONSTANT ? tensor_single(&other->constant) : 2;
     if (step->x == VALUE_VARIANCE && step->other == VALUE_CONSTANT)
         y.pending.shift = number;
     if ((step->y == VALUE_SQUARES && number != 2) || !(y.pending.shift >= 0 && y.pending.shift < 1))
-        return node_fails(r, node, "a step of a norm with a number that it does not have");
+        return node_fails(r, node, "an invalid exponent or epsilon of a norm");
     if (step->y == VALUE_MAP)
         return add_norm(r, node, x, LAYER_NORM, other->pending.shift) != NULL;
     set_value(r, node, 0, &y);

@@ -21,7 +21,7 @@ bool node_fails(const struct onnx_reader *r, const struct onnx_node *node, const
 bool reader_spend(struct onnx_reader *r, const struct onnx_node *node, size_t numbers)
 {
     if (numbers > r->work)
-        return node_fails(r, node, "more arithmetic on constants than any detector has");
+        return node_fails(r, node, "too much arithmetic on constants");
     r->work -= numbers;
     return true;
 }
@@ -62,7 +62,7 @@ struct read_value *node_value(struct onnx_reader *r, const struct onnx_node *nod
     struct read_value *x = node_input(r, node, i);
     if (x && x->kind == VALUE_MAP)
         return x;
-    node_fails(r, node, "an operand that is no map");
+    node_fails(r, node, "an operand that is not a feature map");
     return NULL;
 }
 
@@ -73,7 +73,7 @@ struct read_value *node_map(struct onnx_reader *r, const struct onnx_node *node,
         return NULL;
     if (layout_is_plain(&x->layout, &r->layer_sizes[x->layer].map))
         return x;
-    node_fails(r, node, "a map whose numbers are in another order");
+    node_fails(r, node, "a map whose layout is not [n][c][h][w]");
     return NULL;
 }
 
@@ -85,7 +85,7 @@ struct read_value *node_channels(struct onnx_reader *r, const struct onnx_node *
     *dim = layout_channels(&x->layout, &r->layer_sizes[x->layer].map);
     if (*dim >= 0)
         return x;
-    node_fails(r, node, "a map whose channels are not in one place");
+    node_fails(r, node, "a map whose channels are not one dimension");
     return NULL;
 }
 
@@ -214,7 +214,7 @@ static bool read_node(struct onnx_reader *r, const struct onnx_node *node)
         if (found)
             return found->read(r, node);
     }
-    return node_fails(r, node, "no layer of these detectors does this");
+    return node_fails(r, node, "an unsupported operator");
 }
 
 /* Dynamic extents are replaced by one image of SIDE x SIDE pixels. */

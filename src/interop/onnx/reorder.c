@@ -109,7 +109,7 @@ static bool read_transpose(struct onnx_reader *r, const struct onnx_node *node)
     for (int i = 0; count < 0 && i < x->layout.rank; i++)
         order[i] = x->layout.rank - 1 - i;
     return layout_transpose(&y.layout, order, count < 0 ? x->layout.rank : count) ? set_reordered(r, node, &y)
-         : node_fails(r, node, "a transpose by an order that is none");
+         : node_fails(r, node, "an invalid perm of a transpose");
 }
 
 static bool read_shape(struct onnx_reader *r, const struct onnx_node *node)
@@ -124,7 +124,7 @@ static bool read_shape(struct onnx_reader *r, const struct onnx_node *node)
     for (int i = 0; i < rank; i++)
         extents[i] = x->layout.extent[i];
     return from >= 0 && from <= to && to <= rank ? set_constant(r, node, extents + from, (int)(to - from))
-         : node_fails(r, node, "extents that the map does not have");
+         : node_fails(r, node, "a start or end out of range");
 }
 
 const struct handler reorder_handlers[] = {

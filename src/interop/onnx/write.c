@@ -309,13 +309,13 @@ static bool can_write(const struct onnx_writer *w)
     const struct network *net = w->net;
     const struct onnx_options *o = w->options;
     if (net->classes < 1 || net->reg_max < 1 || net->reg_max > ONNX_REG_MAX)
-        return fail(w->err, "%s: of how many classes and bins the predictions are is not known", w->path);
+        return fail(w->err, "%s: the numbers of classes and bins are unknown", w->path);
     for (int i = 0; i < net->output_count; i++)
         if (net->layers[net->outputs[i]].out_channels != net->classes + 4 * (net->reg_max + 1))
             return fail(w->err, "%s: level %d has %d channels, not %d classes and 4 x %d bins", w->path, i,
                         net->layers[net->outputs[i]].out_channels, net->classes, net->reg_max + 1);
     if (!o->any_size && (net->input_h < 1 || net->input_w < 1))
-        return fail(w->err, "%s: what size its images have is not known", w->path);
+        return fail(w->err, "%s: the input size is unknown", w->path);
     if (o->any_size && has(net, LAYER_CONSTANT))
         return fail(w->err, "%s: a network with a position embedding has one size of images", w->path);
     if (o->output == ONNX_SUPPRESSED && o->images != 1)
