@@ -253,8 +253,7 @@ static bool scale(struct ncnn_reader *r)
     const size_t dims[1] = { (size_t)channels };
     const bool has_bias = ncnn_integer(r->line, 1, 0);
     if (r->line->bottoms == 2)
-        return size == -233 && !has_bias ? put_pair(r, LAYER_MUL)
-             : ncnn_refuse(r, "must not have both two operands and weights");
+        return size == -233 && !has_bias ? put_pair(r, LAYER_MUL) : ncnn_refuse(r, "two operands exclude weights");
     if (size != channels)
         return ncnn_refuse(r, "is for %d channels and gets %d", size, channels);
     const int weight = ncnn_weight(r, "weight", false, 1, dims);
