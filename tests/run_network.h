@@ -2,7 +2,7 @@
 #ifndef RUN_NETWORK_H
 #define RUN_NETWORK_H
 #include "base/file.h"
-#include "deploy/graph_of_network.h"
+#include "deploy/import_network.h"
 #include "kernel/kernels.h"
 #include "small_model.h"
 
@@ -14,7 +14,7 @@ static inline float *predict_raw(const struct network *net, int h, int w, const 
     struct params params = {0};
     struct graph g;
     const struct team team = { 1 };
-    if (!network_params(net, &params, &err) || !network_graph(net, &params, 1, h, w, &g, &err)
+    if (!import_network_params(net, &params, &err) || !import_network(net, &params, 1, h, w, &g, &err)
         || !graph_bind(&g, &(struct binding){ .params = &params, .values = params.value, .team = &team,
                                               .kernels = kernels_wanted(&err) }, &err))
         fail_msg("%s", err.text);

@@ -28,13 +28,13 @@ static value input(struct builder *b, const struct conv_case *row)
 }
 
 /* The convolution twice, into the slots of a concat, so that the output's ld exceeds its channels. */
-static void build(const struct conv_case *row, bool finishing, struct graph *g, struct params *params)
+static void build(const struct conv_case *row, bool fold_norm, struct graph *g, struct params *params)
 {
     struct error err = {0};
-    struct builder b = { .graph = g, .params = params, .finishing = finishing, .bf16_terms = row->bf16_terms };
+    struct builder b = { .graph = g, .params = params, .fold_norm = fold_norm, .bf16_terms = row->bf16_terms };
     *g = (struct graph){0};
     value y = conv_norm(&b, "conv", 0, input(&b, row), row->conv);
-    if (!finishing)
+    if (!fold_norm)
         y = graph_node(&b, &op_materialise, "norm", &y, 1, (union attr){0});
     y = activate(&b, y, row->act);
     graph_output(&b, "y", concat(&b, y, y));
@@ -74,17 +74,17 @@ struct output { real *p; size_t numbers; };
 
 /* Two pixels of the input are not finite. */
 static struct output run(const struct conv_case *row, const struct kernels *kernels, struct params *params,
-                         bool finishing, int threads)
+                         bool fold_norm, int threads)
 {
     struct error err = {0};
     struct graph g;
     const struct team team = { threads };
     const struct binding to = { .params = params, .values = params->value, .team = &team, .kernels = kernels };
-    build(row, finishing, &g, params);
+    build(row, fold_norm, &g, params);
     int norms = 0;
     for (int i = 0; i < g.node_count; i++)
         norms += g.nodes[i].op == &op_norm || g.nodes[i].op == &op_act;
-    assert_int_equal(norms, finishing ? 0 : 1 + (row->act != ACT_NONE));
+    assert_int_equal(norms, fold_norm ? 0 : 1 + (row->act != ACT_NONE));
     if (!graph_bind(&g, &to, &err))
         fail_msg("%s", err.text);
     const struct view x = graph_view(&g, 0), y = graph_view(&g, graph_output_named(&g, "y"));

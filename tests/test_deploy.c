@@ -1,9 +1,9 @@
 /* Graphs as networks, networks as graphs, and networks folded and matched: the outputs stay what they were. */
-#include "deploy/graph_of_network.h"
+#include "deploy/import_network.h"
 #include "deploy/network_fold.h"
 #include "deploy/network_match.h"
 #include "kernel/kernels.h"
-#include "model/as_network.h"
+#include "model/export_network.h"
 #include "model/fold.h"
 #include "model/match.h"
 #include "model/weights.h"
@@ -46,7 +46,7 @@ static float *run_network(const struct network *net, ptrdiff_t *count)
     struct error err = {0};
     struct params params = {0};
     struct graph g;
-    if (!network_params(net, &params, &err) || !network_graph(net, &params, 1, H, W, &g, &err))
+    if (!import_network_params(net, &params, &err) || !import_network(net, &params, 1, H, W, &g, &err))
         fail_msg("%s", err.text);
     float *y = run(&g, &params, count);
     params_free(&params);
@@ -57,7 +57,7 @@ static struct network network_of(struct fixture *f)
 {
     struct error err = {0};
     struct network net;
-    if (!model_network(&f->model, f->model.params.value, &net, &err))
+    if (!model_export_network(&f->model, f->model.params.value, &net, &err))
         fail_msg("%s", err.text);
     return net;
 }
@@ -336,8 +336,8 @@ static void test_refuses_what_does_not_fit(void **state)
     (void)state;
     for (int i = 3; i < 30; i++)
         net.outputs[0] = network_add(&net, LAYER_BILINEAR, "up", (int[]){ i - 1 }, 1, &err);
-    assert_true(network_check(&net, "net", &err) && network_params(&net, &params, &err));
-    assert_false(network_graph(&net, &params, 1, H, W, &g, &err));
+    assert_true(network_check(&net, "net", &err) && import_network_params(&net, &params, &err));
+    assert_false(import_network(&net, &params, 1, H, W, &g, &err));
     assert_non_null(strstr(err.text, "too large"));
     params_free(&params);
     network_free(&net);

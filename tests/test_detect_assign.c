@@ -18,7 +18,7 @@
 enum { OBJECTS = 40, CLASSES = 5, CANDIDATES = 1100 };
 
 /* A scene: boxes on a half-pixel raster so that priors lie on edges, some twice, some empty, some outside. */
-struct scene { float box[OBJECTS][4]; int label[OBJECTS]; struct truth truth; };
+struct scene { float box[OBJECTS][4]; int label[OBJECTS]; struct ground_truth truth; };
 
 static void draw(struct scene *s, struct random *r, int objects, int width, int height)
 {
@@ -30,7 +30,7 @@ static void draw(struct scene *s, struct random *r, int objects, int width, int 
         memcpy(s->box[i], i > 0 && random_below(r, 5) == 0 ? s->box[i - 1] : box, sizeof box);
         s->label[i] = random_below(r, CLASSES);
     }
-    s->truth = (struct truth){ .objects = objects, .box = (const float (*)[4])s->box, .label = s->label };
+    s->truth = (struct ground_truth){ .objects = objects, .box = (const float (*)[4])s->box, .label = s->label };
 }
 
 static void test_priors(void **state)
@@ -143,7 +143,7 @@ static double centre_distance(const double a[4], const double b[4])
 static void dsl_case(uint64_t seed, int n, int objects, int topk)
 {
     static struct twin twin;
-    static double box[CANDIDATES][4], iou[CANDIDATES], stride[CANDIDATES];
+    static double box[CANDIDATES][4], iou[CANDIDATES], stride[CANDIDATES], background[CANDIDATES];
     static float logit[CANDIDATES][CLASSES];
     static const float *row[CANDIDATES];
     static int match[CANDIDATES];
@@ -161,6 +161,7 @@ static void dsl_case(uint64_t seed, int n, int objects, int topk)
         for (int c = 0; c < CLASSES; c++)
             logit[v][c] = (float)(random_below(&r, 10) ? random_range(&r, -6, 3) : random_range(&r, -80, 80));
         row[v] = logit[v];
+        background[v] = dsl_background(row[v], CLASSES);
         stride[v] = 8 << v % 3;
     }
     for (int v = 0; v < n; v++)
@@ -174,7 +175,7 @@ static void dsl_case(uint64_t seed, int n, int objects, int topk)
     for (int g = 0; g < objects; g++)
         choose(&twin, n, g, topk);
     assert_true(arena_init(&tmp, dsl_bytes(&config, n), NULL));
-    const struct dsl_candidates candidates = { n, CLASSES, (const double (*)[4])box, row, stride, NULL,
+    const struct dsl_candidates candidates = { n, CLASSES, (const double (*)[4])box, row, stride, background,
                                                table_under_test() };
     assert_true(dsl_assign(&config, &candidates, &s.truth, &tmp, match, iou));
     assert_int_equal(tmp.used, 0);
@@ -243,14 +244,15 @@ static void test_dsl_ties(void **state)
     const double box[4][4] = { { 0, 0, 10, 10 }, { 0, 0, 10, 10 }, { 0, 0, 10, 10 }, { 0, 0, 10, 10 } };
     const float logit[CLASSES] = { 1 }, object[2][4] = { { 0, 0, 10, 8 }, { 0, 0, 10, 8 } };
     const float ignore[1][4] = { { 0, 0, 10, 4 } }, *row[4] = { logit, logit, logit, logit };
+    const double all = dsl_background(logit, CLASSES), background[4] = { all, all, all, all };
     const int label[2] = { 0, 0 };
-    struct truth truth = { .objects = 2, .box = object, .label = label, .ignored = 1, .ignore = ignore };
+    struct ground_truth truth = { .objects = 2, .box = object, .label = label, .ignored = 1, .ignore = ignore };
     struct dsl_config config = { .topk = 3, .iou_factor = 3, .ignore_iof_thr = -1 };
     struct arena tmp;
     int match[4];
     double iou[4];
     assert_true(arena_init(&tmp, dsl_bytes(&config, 4), NULL));
-    const struct dsl_candidates c = { 4, CLASSES, box, row, NULL, NULL, table_under_test() };
+    const struct dsl_candidates c = { 4, CLASSES, box, row, NULL, background, table_under_test() };
     assert_true(dsl_assign(&config, &c, &truth, &tmp, match, iou));     /* trunc(3 x 0.8) = 2 */
     const int want[4] = { 0, 0, MATCH_BACKGROUND, MATCH_BACKGROUND };
     assert_memory_equal(match, want, sizeof want);

@@ -129,7 +129,7 @@ static const int strides[] = { 8, 16, 32 };
 struct batch {
     struct loss_config config;
     struct prior_grid grid;
-    struct truth truth[IMAGES];
+    struct ground_truth truth[IMAGES];
     float pred[LOSS_HEADS][ROWS_MAX][CHANNELS], grad[LOSS_HEADS][ROWS_MAX][CHANNELS];
 };
 
@@ -148,8 +148,8 @@ static struct batch *new_batch(enum loss_family family, uint64_t seed)
     b->config.reg_max = REG_MAX;
     assert_true(prior_grid_init(&b->grid, strides, 3, family == LOSS_PLUS ? 0 : 0.5, IMAGES, 62, 70, NULL));
     assert_true(IMAGES * prior_count(&b->grid) <= ROWS_MAX);
-    b->truth[0] = (struct truth){ .objects = 4, .box = boxes, .label = labels, .ignored = 1, .ignore = regions };
-    b->truth[1] = (struct truth){ .objects = 1, .box = boxes + 4, .label = labels + 4 };
+    b->truth[0] = (struct ground_truth){ .objects = 4, .box = boxes, .label = labels, .ignored = 1, .ignore = regions };
+    b->truth[1] = (struct ground_truth){ .objects = 1, .box = boxes + 4, .label = labels + 4 };
     for (enum loss_head head = LOSS_MAIN; head < LOSS_HEADS; head++)
         for (int i = 0; i < ROWS_MAX * CHANNELS; i++)
             b->pred[head][i / CHANNELS][i % CHANNELS] = (float)random_range(&r, -3, i % CHANNELS < CLASSES ? 1 : 2);
@@ -297,7 +297,7 @@ static void test_split_batch(void **state)
         struct prior_grid grid;
         const int priors = prior_count(&b->grid);
         static float rows[IMAGES][ROWS_MAX][CHANNELS], grad[ROWS_MAX][CHANNELS];
-        b->truth[1] = (struct truth){ .objects = 2, .box = boxes + 1, .label = labels + 1 };
+        b->truth[1] = (struct ground_truth){ .objects = 2, .box = boxes + 1, .label = labels + 1 };
         assert_true(assign(b, &whole, false, &all, NULL));
         const double want = total(backward(b, &whole, LOSS_MAIN, &all));
         double got = 0;

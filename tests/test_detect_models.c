@@ -105,7 +105,7 @@ static void check_assignment(struct model *m, const struct loss *loss)
 static void check_loss(struct model *m)
 {
     const float *pred[] = { rows_of(m, "train_out"), rows_of(m, "aux_out") };
-    struct truth *truth = tensors_block(&m->given, (size_t)m->grid.images, sizeof *truth, NULL);
+    struct ground_truth *truth = tensors_block(&m->given, (size_t)m->grid.images, sizeof *truth, NULL);
     const size_t channels = (size_t)prediction_channels(m->config.classes, m->config.reg_max);
     float *grad = tensors_block(&m->given, (size_t)m->grid.images * (size_t)prior_count(&m->grid) * channels,
                                 sizeof *grad, NULL);
@@ -113,7 +113,7 @@ static void check_loss(struct model *m)
     struct loss_sums sums;
     struct error err = {0};
     for (int n = 0; n < m->grid.images; n++) {
-        struct truth *t = &truth[n];
+        struct ground_truth *t = &truth[n];
         t->box = boxes(&m->given, "gt_boxes.%d", n, &t->objects);
         t->label = label_list(&m->given, n, &t->objects);
         t->ignore = boxes(&m->given, "gt_ignore.%d", n, &t->ignored);

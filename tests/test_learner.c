@@ -8,7 +8,7 @@ enum { IMAGES = 3, SIDE = 96 };
 static float picture[IMAGES * SIDE * SIDE * 3];
 static const float boxes[2][4] = { { 3, 5, 30, 28 }, { 10, 2, 24, 31 } };
 static const int labels[2] = { 2, 0 };
-static const struct truth truth[IMAGES] = { { .objects = 2, .box = boxes, .label = labels },
+static const struct ground_truth truth[IMAGES] = { { .objects = 2, .box = boxes, .label = labels },
                                             { .objects = 1, .box = boxes, .label = labels }, {0} };
 
 static struct images batch(int n, int h, int w)

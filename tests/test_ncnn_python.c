@@ -3,7 +3,7 @@
 #include "every_layer.h"
 #include "folder.h"
 #include "interop/ncnn/ncnn.h"
-#include "model/as_network.h"
+#include "model/export_network.h"
 #include "model/fold.h"
 #include "run_network.h"
 
@@ -93,7 +93,7 @@ static void ncnn_computes_the_configurations(void **state)
             fail_msg("%s", err.text);
         model_start(&f.model);
         disturb(&f.model.params);
-        if (!model_network(&f.model, f.model.params.value, &net, &err) || !network_fold(&net, &err)
+        if (!model_export_network(&f.model, f.model.params.value, &net, &err) || !network_fold(&net, &err)
             || !network_merge(&net, &err))
             fail_msg("%s: %s", path, err.text);
         print_message("%s\n", path);

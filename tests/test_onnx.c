@@ -91,7 +91,7 @@ static void sizes_may_be_open(void **state)
     for (int i = 0; i < net.count; i++)
         if (net.layers[i].kind == LAYER_CONSTANT)
             net.layers[i + 1].operand[1] = net.layers[i + 1].operand[0];
-    assert_true(network_keep_needed(&net, NULL, NULL));
+    assert_true(network_prune(&net, NULL, NULL));
     struct bytes file = written(&net, &options);
     if (!onnx_read(&copy, file, path, &err))
         fail_msg("%s", err.text);

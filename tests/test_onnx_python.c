@@ -6,7 +6,7 @@
 #include "folder.h"
 #include "interop/onnx/onnx.h"
 #include "kernel/kernels.h"
-#include "model/as_network.h"
+#include "model/export_network.h"
 #include "model_kinds.h"
 #include "run_network.h"
 
@@ -85,7 +85,7 @@ static void models_are_computed(void **state)
         struct fixture f;
         struct network net = {0};
         open_random(&f, model_kinds[i]);
-        if (!model_network(&f.model, f.model.params.value, &net, &err)
+        if (!model_export_network(&f.model, f.model.params.value, &net, &err)
             || (i % 2 == 0 && (!network_fold(&net, &err) || !network_merge(&net, &err))))
             fail_msg("%s", err.text);
         export(&net, usual);
@@ -105,7 +105,7 @@ static void sizes_are_open(void **state)
     struct onnx_options options = usual;
     need(package);
     open_random(&f, NULL);
-    if (!model_network(&f.model, f.model.params.value, &net, &err))
+    if (!model_export_network(&f.model, f.model.params.value, &net, &err))
         fail_msg("%s", err.text);
     options.images = 0;
     options.any_size = true;

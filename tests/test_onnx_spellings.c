@@ -13,7 +13,7 @@
 
 /* ---- spellings ---- */
 
-static struct label floats(struct emitter *e, int rank, const size_t *dims, float value)
+static struct value_name floats(struct emitter *e, int rank, const size_t *dims, float value)
 {
     float numbers[4096];
     size_t count = 1;
@@ -24,120 +24,121 @@ static struct label floats(struct emitter *e, int rank, const size_t *dims, floa
     return emit_floats(e, numbers, rank, dims);
 }
 
-static struct label conv(struct emitter *e, const char *out, const char *x, size_t from, size_t to, int stride)
+static struct value_name conv(struct emitter *e, const char *out, const char *x, size_t from, size_t to, int stride)
 {
-    const struct label weight = floats(e, 4, (const size_t[]){ to, from, 1, 1 }, 0.5f);
+    const struct value_name weight = floats(e, 4, (const size_t[]){ to, from, 1, 1 }, 0.5f);
     return emit(e, out, "Conv", (const char *const[]){ x, weight.s, NULL }, "kernel_shape=[1,1] strides=[%d,%d]",
                 stride, stride);
 }
 
-static struct label single(struct emitter *e, const char *op, const char *x, const char *attributes)
+static struct value_name single(struct emitter *e, const char *op, const char *x, const char *attributes)
 {
     return emit(e, NULL, op, (const char *const[]){ x, NULL }, "%s", attributes);
 }
 
-static struct label reshape(struct emitter *e, const char *x, const int64_t *extents, int rank)
+static struct value_name reshape(struct emitter *e, const char *x, const int64_t *extents, int rank)
 {
     return emit_two(e, "Reshape", x, emit_ints(e, extents, rank).s);
 }
 
 /* x relu6(x + 3) / 6 */
-static struct label hard_swish(struct emitter *e, const char *x)
+static struct value_name hard_swish(struct emitter *e, const char *x)
 {
-    const struct label low = emit_float(e, 0), high = emit_float(e, 6);
-    const struct label moved = emit_two(e, "Add", x, emit_float(e, 3).s);
-    const struct label cut = emit(e, NULL, "Clip", (const char *const[]){ moved.s, low.s, high.s, NULL }, NULL);
+    const struct value_name low = emit_float(e, 0), high = emit_float(e, 6);
+    const struct value_name moved = emit_two(e, "Add", x, emit_float(e, 3).s);
+    const struct value_name cut = emit(e, NULL, "Clip", (const char *const[]){ moved.s, low.s, high.s, NULL }, NULL);
     return emit_two(e, "Div", emit_two(e, "Mul", x, cut.s).s, high.s);
 }
 
-static struct label gelu(struct emitter *e, const char *x)
+static struct value_name gelu(struct emitter *e, const char *x)
 {
-    const struct label one = emit_float(e, 1), half = emit_float(e, 0.5f);
-    const struct label erf = emit_one(e, "Erf", emit_two(e, "Div", x, emit_float(e, 1.41421354f).s).s);
+    const struct value_name one = emit_float(e, 1), half = emit_float(e, 0.5f);
+    const struct value_name erf = emit_one(e, "Erf", emit_two(e, "Div", x, emit_float(e, 1.41421354f).s).s);
     return emit_two(e, "Mul", emit_two(e, "Mul", x, half.s).s, emit_two(e, "Add", erf.s, one.s).s);
 }
 
 /* Reshapes of five extents, their numbers computed from the map's shape. */
-static struct label shuffle(struct emitter *e, const char *x)
+static struct value_name shuffle(struct emitter *e, const char *x)
 {
-    const struct label shape = emit_one(e, "Shape", x), at = emit_ints(e, &(int64_t){ 1 }, 1);
-    const struct label channels = emit_two(e, "Gather", shape.s, at.s), two = emit_ints(e, &(int64_t){ 2 }, 1);
-    const struct label half = emit_two(e, "Div", channels.s, two.s), four = emit_ints(e, &(int64_t){ 4 }, 1);
-    const struct label sides = emit(e, NULL, "Slice", (const char *const[]){ shape.s, two.s, four.s, NULL }, NULL);
-    const struct label cut = emit(e, NULL, "Concat", (const char *const[]){ at.s, two.s, half.s, sides.s, NULL },
-                                  "axis=0");
-    const struct label turned = single(e, "Transpose", emit_two(e, "Reshape", x, cut.s).s, "perm=[0,2,1,3,4]");
+    const struct value_name shape = emit_one(e, "Shape", x), at = emit_ints(e, &(int64_t){ 1 }, 1);
+    const struct value_name channels = emit_two(e, "Gather", shape.s, at.s), two = emit_ints(e, &(int64_t){ 2 }, 1);
+    const struct value_name half = emit_two(e, "Div", channels.s, two.s), four = emit_ints(e, &(int64_t){ 4 }, 1);
+    const struct value_name sides = emit(e, NULL, "Slice", (const char *const[]){ shape.s, two.s, four.s, NULL }, NULL);
+    const struct value_name cut = emit(e, NULL, "Concat", (const char *const[]){ at.s, two.s, half.s, sides.s, NULL },
+                                       "axis=0");
+    const struct value_name turned = single(e, "Transpose", emit_two(e, "Reshape", x, cut.s).s, "perm=[0,2,1,3,4]");
     return reshape(e, turned.s, (const int64_t[]){ 1, -1, 8, 12 }, 4);
 }
 
-static struct label halves(struct emitter *e, const char *x)
+static struct value_name halves(struct emitter *e, const char *x)
 {
     return emit_one(e, "Relu", emit_channels(e, x, -4, 1000).s);
 }
 
-static struct label resize(struct emitter *e, const char *x)
+static struct value_name resize(struct emitter *e, const char *x)
 {
-    const struct label sizes = emit_ints(e, (const int64_t[]){ 1, 8, 4, 6 }, 4);
-    const struct label small = emit(e, NULL, "Resize", (const char *const[]){ x, "", "", sizes.s, NULL },
-                                    "mode='linear' coordinate_transformation_mode='pytorch_half_pixel'");
-    const struct label scales = emit_floats(e, (const float[]){ 1, 1, 2, 2 }, 1, (const size_t[]){ 4 });
+    const struct value_name sizes = emit_ints(e, (const int64_t[]){ 1, 8, 4, 6 }, 4);
+    const struct value_name small = emit(e, NULL, "Resize", (const char *const[]){ x, "", "", sizes.s, NULL },
+                                         "mode='linear' coordinate_transformation_mode='pytorch_half_pixel'");
+    const struct value_name scales = emit_floats(e, (const float[]){ 1, 1, 2, 2 }, 1, (const size_t[]){ 4 });
     return emit(e, NULL, "Resize", (const char *const[]){ small.s, "", scales.s, NULL },
                 "mode='nearest' coordinate_transformation_mode='asymmetric' nearest_mode='floor'");
 }
 
 /* Pixels as rows: (x - mean) / sqrt(variance + epsilon), weighted; then a matrix and a bias. */
-static struct label rows(struct emitter *e, const char *x)
+static struct value_name rows(struct emitter *e, const char *x)
 {
-    const struct label lines = reshape(e, x, (const int64_t[]){ 1, 8, -1 }, 3);
-    const struct label row = single(e, "Transpose", lines.s, "perm=[2,0,1]");
-    const struct label mean = single(e, "ReduceMean", row.s, "axes=[-1]");
-    const struct label centred = emit_two(e, "Sub", row.s, mean.s);
-    const struct label square = emit_two(e, "Pow", centred.s, emit_float(e, 2).s);
-    const struct label variance = single(e, "ReduceMean", square.s, "axes=[-1]");
-    const struct label moved = emit_two(e, "Add", variance.s, emit_float(e, 1e-5f).s);
-    const struct label norm = emit_two(e, "Div", centred.s, emit_one(e, "Sqrt", moved.s).s);
-    const struct label weighted = emit_two(e, "Mul", norm.s, floats(e, 1, (const size_t[]){ 8 }, 2).s);
-    const struct label shifted = emit_two(e, "Add", weighted.s, floats(e, 1, (const size_t[]){ 8 }, 1).s);
-    const struct label y = emit_two(e, "MatMul", shifted.s, floats(e, 2, (const size_t[]){ 8, 8 }, 0.5f).s);
-    const struct label sum = emit_two(e, "Add", floats(e, 1, (const size_t[]){ 8 }, 1).s, y.s);
+    const struct value_name lines = reshape(e, x, (const int64_t[]){ 1, 8, -1 }, 3);
+    const struct value_name row = single(e, "Transpose", lines.s, "perm=[2,0,1]");
+    const struct value_name mean = single(e, "ReduceMean", row.s, "axes=[-1]");
+    const struct value_name centred = emit_two(e, "Sub", row.s, mean.s);
+    const struct value_name square = emit_two(e, "Pow", centred.s, emit_float(e, 2).s);
+    const struct value_name variance = single(e, "ReduceMean", square.s, "axes=[-1]");
+    const struct value_name moved = emit_two(e, "Add", variance.s, emit_float(e, 1e-5f).s);
+    const struct value_name norm = emit_two(e, "Div", centred.s, emit_one(e, "Sqrt", moved.s).s);
+    const struct value_name weighted = emit_two(e, "Mul", norm.s, floats(e, 1, (const size_t[]){ 8 }, 2).s);
+    const struct value_name shifted = emit_two(e, "Add", weighted.s, floats(e, 1, (const size_t[]){ 8 }, 1).s);
+    const struct value_name y = emit_two(e, "MatMul", shifted.s, floats(e, 2, (const size_t[]){ 8, 8 }, 0.5f).s);
+    const struct value_name sum = emit_two(e, "Add", floats(e, 1, (const size_t[]){ 8 }, 1).s, y.s);
     return reshape(e, single(e, "Transpose", sum.s, "perm=[1,2,0]").s, (const int64_t[]){ 1, 8, 8, 12 }, 4);
 }
 
 /* As exporters write torch.nn.MultiheadAttention: q, k and v of one matrix, rows cut into heads. */
-static struct label attention(struct emitter *e, const char *x)
+static struct value_name attention(struct emitter *e, const char *x)
 {
-    const struct label lines = reshape(e, x, (const int64_t[]){ 1, 8, -1 }, 3);
-    const struct label row = single(e, "Transpose", lines.s, "perm=[2,0,1]");
-    const struct label all = emit_two(e, "MatMul", row.s, floats(e, 2, (const size_t[]){ 8, 24 }, 0.5f).s);
-    const struct label cut = reshape(e, all.s, (const int64_t[]){ 96, 1, 3, 8 }, 4);
-    const struct label front = single(e, "Transpose", cut.s, "perm=[2,0,1,3]");
-    struct label part[3];
+    const struct value_name lines = reshape(e, x, (const int64_t[]){ 1, 8, -1 }, 3);
+    const struct value_name row = single(e, "Transpose", lines.s, "perm=[2,0,1]");
+    const struct value_name all = emit_two(e, "MatMul", row.s, floats(e, 2, (const size_t[]){ 8, 24 }, 0.5f).s);
+    const struct value_name cut = reshape(e, all.s, (const int64_t[]){ 96, 1, 3, 8 }, 4);
+    const struct value_name front = single(e, "Transpose", cut.s, "perm=[2,0,1,3]");
+    struct value_name part[3];
     for (int i = 0; i < 3; i++) {
-        const struct label at = emit(e, NULL, "Constant", (const char *const[]){ NULL }, "value_int=%d", i);
-        const struct label one = emit(e, NULL, "Gather", (const char *const[]){ front.s, at.s, NULL }, "axis=0");
-        const struct label heads = reshape(e, one.s, (const int64_t[]){ 96, 2, 4 }, 3);
+        const struct value_name at = emit(e, NULL, "Constant", (const char *const[]){ NULL }, "value_int=%d", i);
+        const struct value_name one = emit(e, NULL, "Gather", (const char *const[]){ front.s, at.s, NULL }, "axis=0");
+        const struct value_name heads = reshape(e, one.s, (const int64_t[]){ 96, 2, 4 }, 3);
         part[i] = single(e, "Transpose", heads.s, i == 1 ? "perm=[1,2,0]" : "perm=[1,0,2]");
     }
-    const struct label scaled = emit_two(e, "Mul", part[0].s, emit_float(e, 0.5f).s);
-    const struct label shares = single(e, "Softmax", emit_two(e, "MatMul", scaled.s, part[1].s).s, "axis=-1");
-    const struct label y = single(e, "Transpose", emit_two(e, "MatMul", shares.s, part[2].s).s, "perm=[1,0,2]");
-    const struct label flat = reshape(e, y.s, (const int64_t[]){ 96, 8 }, 2);
-    const struct label matrix = floats(e, 2, (const size_t[]){ 8, 8 }, 0.5f);
-    const struct label bias = floats(e, 1, (const size_t[]){ 8 }, 1);
-    const struct label out = emit(e, NULL, "Gemm", (const char *const[]){ flat.s, matrix.s, bias.s, NULL }, "transB=1");
-    const struct label back = reshape(e, out.s, (const int64_t[]){ 96, 1, 8 }, 3);
+    const struct value_name scaled = emit_two(e, "Mul", part[0].s, emit_float(e, 0.5f).s);
+    const struct value_name shares = single(e, "Softmax", emit_two(e, "MatMul", scaled.s, part[1].s).s, "axis=-1");
+    const struct value_name y = single(e, "Transpose", emit_two(e, "MatMul", shares.s, part[2].s).s, "perm=[1,0,2]");
+    const struct value_name flat = reshape(e, y.s, (const int64_t[]){ 96, 8 }, 2);
+    const struct value_name matrix = floats(e, 2, (const size_t[]){ 8, 8 }, 0.5f);
+    const struct value_name bias = floats(e, 1, (const size_t[]){ 8 }, 1);
+    const struct value_name out = emit(e, NULL, "Gemm", (const char *const[]){ flat.s, matrix.s, bias.s, NULL },
+                                       "transB=1");
+    const struct value_name back = reshape(e, out.s, (const int64_t[]){ 96, 1, 8 }, 3);
     return reshape(e, single(e, "Transpose", back.s, "perm=[1,2,0]").s, (const int64_t[]){ 1, 8, 8, 12 }, 4);
 }
 
-static struct label position(struct emitter *e, const char *x)
+static struct value_name position(struct emitter *e, const char *x)
 {
-    const struct label sum = emit_two(e, "Add", x, floats(e, 3, (const size_t[]){ 8, 8, 12 }, 0.1f).s);
+    const struct value_name sum = emit_two(e, "Add", x, floats(e, 3, (const size_t[]){ 8, 8, 12 }, 0.1f).s);
     return emit_two(e, "Mul", sum.s, floats(e, 3, (const size_t[]){ 8, 1, 1 }, 3).s);
 }
 
 static const struct spelling {
     const char *name;
-    struct label (*emit)(struct emitter *, const char *x);      /* of a map [1][8][8][12] */
+    struct value_name (*emit)(struct emitter *, const char *x);      /* of a map [1][8][8][12] */
     const char *kinds;                                          /* of the layers that it stands for */
 } spellings[] = {
     { "hard swish", hard_swish, "activation " },
@@ -182,7 +183,7 @@ static void exporters_are_understood(void **state)
         struct network net;
         struct text model, kinds = {0}, want = {0};
         struct error err = {0};
-        const struct label x = conv(&e, NULL, "x", 3, 8, 8), y = spellings[i].emit(&e, x.s);
+        const struct value_name x = conv(&e, NULL, "x", 3, 8, 8), y = spellings[i].emit(&e, x.s);
         const size_t channels = spellings[i].emit == halves ? 4 : 8;
         conv(&e, "y", y.s, channels, 35, 1);
         if (!read_model(&e, &net, &model, &err))
@@ -207,15 +208,16 @@ static void predictions_are_found(void **state)
     struct network net;
     struct text model;
     struct error err = {0};
-    const struct label x = conv(&e, NULL, "x", 3, 8, 8), coarse = conv(&e, NULL, x.s, 8, 8, 2);
-    struct label all[2];
+    const struct value_name x = conv(&e, NULL, "x", 3, 8, 8), coarse = conv(&e, NULL, x.s, 8, 8, 2);
+    struct value_name all[2];
     (void)state;
     for (int i = 0; i < 2; i++) {
         const char *map = i ? x.s : coarse.s;
-        const struct label classes = conv(&e, NULL, map, 8, 3, 1), bins = conv(&e, NULL, map, 8, 32, 1);
-        const struct label scale = emit_float(&e, 1.5f), scores = emit_one(&e, "Sigmoid", classes.s);
-        const struct label scaled = emit_two(&e, "Mul", bins.s, scale.s);
-        const struct label both = emit(&e, NULL, "Concat", (const char *const[]){ scaled.s, scores.s, NULL }, "axis=1");
+        const struct value_name classes = conv(&e, NULL, map, 8, 3, 1), bins = conv(&e, NULL, map, 8, 32, 1);
+        const struct value_name scale = emit_float(&e, 1.5f), scores = emit_one(&e, "Sigmoid", classes.s);
+        const struct value_name scaled = emit_two(&e, "Mul", bins.s, scale.s);
+        const struct value_name both = emit(&e, NULL, "Concat", (const char *const[]){ scaled.s, scores.s, NULL },
+                                            "axis=1");
         all[i] = reshape(&e, both.s, (const int64_t[]){ 1, 35, -1 }, 3);
     }
     emit(&e, "y", "Concat", (const char *const[]){ all[0].s, all[1].s, NULL }, "axis=2");
@@ -243,14 +245,15 @@ static void parameters_may_be_shared(void **state)
     struct text model;
     struct error err = {0};
     const size_t eight = 8;
-    const struct label x = conv(&e, NULL, "x", 3, 8, 8), one = floats(&e, 1, &eight, 1), two = floats(&e, 1, &eight, 2);
-    const struct label weight = floats(&e, 4, (const size_t[]){ 8, 8, 1, 1 }, 0.5f);
+    const struct value_name x = conv(&e, NULL, "x", 3, 8, 8), one = floats(&e, 1, &eight, 1), two = floats(&e, 1,
+                                                                                                           &eight, 2);
+    const struct value_name weight = floats(&e, 4, (const size_t[]){ 8, 8, 1, 1 }, 0.5f);
     emit(&e, "conv.bias", "Identity", (const char *const[]){ one.s, NULL }, NULL);
     emit(&e, "norm.weight", "Identity", (const char *const[]){ one.s, NULL }, NULL);
-    const struct label norm = emit(&e, NULL, "BatchNormalization", (const char *const[]){
+    const struct value_name norm = emit(&e, NULL, "BatchNormalization", (const char *const[]){
         x.s, "norm.weight", one.s, two.s, one.s, NULL }, "epsilon~0");
-    const struct label y = emit(&e, NULL, "Conv", (const char *const[]){ norm.s, weight.s, "conv.bias", NULL },
-                                "kernel_shape=[1,1]");
+    const struct value_name y = emit(&e, NULL, "Conv", (const char *const[]){ norm.s, weight.s, "conv.bias", NULL },
+                                     "kernel_shape=[1,1]");
     float numbers[8];
     (void)state;
     conv(&e, "y", y.s, 8, 35, 1);
@@ -270,32 +273,32 @@ static void parameters_may_be_shared(void **state)
 
 /* ---- refusals ---- */
 
-static struct label unknown(struct emitter *e, const char *x) { return emit_one(e, "Mish", x); }
+static struct value_name unknown(struct emitter *e, const char *x) { return emit_one(e, "Mish", x); }
 
-static struct label cycle(struct emitter *e, const char *x)
+static struct value_name cycle(struct emitter *e, const char *x)
 {
     char ahead[24];
-    snprintf(ahead, sizeof ahead, "/t%d", e->labels + 1);
+    snprintf(ahead, sizeof ahead, "/t%d", e->names + 1);
     return emit_one(e, "Relu", emit_two(e, "Add", x, ahead).s);
 }
 
-static struct label itself(struct emitter *e, const char *x)
+static struct value_name itself(struct emitter *e, const char *x)
 {
     char self[24];
-    snprintf(self, sizeof self, "/t%d", e->labels);
+    snprintf(self, sizeof self, "/t%d", e->names);
     return emit_two(e, "Add", x, self);
 }
 
-static struct label nothing(struct emitter *e, const char *x) { return emit_two(e, "Add", x, "nothing"); }
+static struct value_name nothing(struct emitter *e, const char *x) { return emit_two(e, "Add", x, "nothing"); }
 
-static struct label twice(struct emitter *e, const char *x)
+static struct value_name twice(struct emitter *e, const char *x)
 {
     emit(e, "again", "Relu", (const char *const[]){ x, NULL }, NULL);
     emit(e, "again", "Relu", (const char *const[]){ x, NULL }, NULL);
     return emit_one(e, "Relu", "again");
 }
 
-static struct label tensor(struct emitter *e, const char *x, int field, int64_t value)
+static struct value_name tensor(struct emitter *e, const char *x, int field, int64_t value)
 {
     struct text t = {0};
     wire_put_int(&t, 1, field == 1 ? value : 8);
@@ -307,80 +310,86 @@ static struct label tensor(struct emitter *e, const char *x, int field, int64_t 
     return emit_two(e, "Add", x, "weights");
 }
 
-static struct label negative(struct emitter *e, const char *x) { return tensor(e, x, 1, -8); }
-static struct label huge(struct emitter *e, const char *x)     { return tensor(e, x, 1, INT64_MAX); }
-static struct label empty(struct emitter *e, const char *x)    { return tensor(e, x, 3, 0); }
-static struct label external(struct emitter *e, const char *x) { return tensor(e, x, 14, 1); }
-static struct label no_type(struct emitter *e, const char *x)  { return tensor(e, x, 2, 77); }
+static struct value_name negative(struct emitter *e, const char *x) { return tensor(e, x, 1, -8); }
+static struct value_name huge(struct emitter *e, const char *x)     { return tensor(e, x, 1, INT64_MAX); }
+static struct value_name empty(struct emitter *e, const char *x)    { return tensor(e, x, 3, 0); }
+static struct value_name external(struct emitter *e, const char *x) { return tensor(e, x, 14, 1); }
+static struct value_name no_type(struct emitter *e, const char *x)  { return tensor(e, x, 2, 77); }
 
-static struct label odd_window(struct emitter *e, const char *x)
+static struct value_name odd_window(struct emitter *e, const char *x)
 {
     return single(e, "MaxPool", x, "kernel_shape=[3,2] strides=[1,1]");
 }
 
-static struct label enormous_window(struct emitter *e, const char *x)
+static struct value_name enormous_window(struct emitter *e, const char *x)
 {
     return single(e, "MaxPool", x, "kernel_shape=[1000000000000,1000000000000]");
 }
 
-static struct label dilated(struct emitter *e, const char *x)
+static struct value_name dilated(struct emitter *e, const char *x)
 {
     return single(e, "MaxPool", x, "kernel_shape=[3,3] dilations=[2,2]");
 }
 
-static struct label thirds(struct emitter *e, const char *x) { return reshape(e, x, (const int64_t[]){ 1, 3, -1 }, 3); }
-
-static struct label rotated(struct emitter *e, const char *x) { return single(e, "Transpose", x, "perm=[0,1,3,2]"); }
-
-static struct label larger(struct emitter *e, const char *x)
+static struct value_name thirds(struct emitter *e, const char *x)
 {
-    const struct label scales = emit_floats(e, (const float[]){ 1, 1, 3, 3 }, 1, (const size_t[]){ 4 });
+    return reshape(e, x, (const int64_t[]){ 1, 3, -1 }, 3);
+}
+
+static struct value_name rotated(struct emitter *e, const char *x)
+{
+    return single(e, "Transpose", x, "perm=[0,1,3,2]");
+}
+
+static struct value_name larger(struct emitter *e, const char *x)
+{
+    const struct value_name scales = emit_floats(e, (const float[]){ 1, 1, 3, 3 }, 1, (const size_t[]){ 4 });
     return emit(e, NULL, "Resize", (const char *const[]){ x, "", scales.s, NULL }, "mode='nearest'");
 }
 
-static struct label misfit(struct emitter *e, const char *x)
+static struct value_name misfit(struct emitter *e, const char *x)
 {
     return emit_two(e, "Add", x, floats(e, 1, (const size_t[]){ 5 }, 1).s);
 }
 
 /* A norm of four groups whose factors are that number. */
-static struct label norm_of(struct emitter *e, const char *x, float factor)
+static struct value_name norm_of(struct emitter *e, const char *x, float factor)
 {
     const float ones[4] = { factor, factor, factor, factor }, zeros[4] = {0};
-    const struct label scale = emit_floats(e, ones, 1, (const size_t[]){ 4 });
-    const struct label shift = emit_floats(e, zeros, 1, (const size_t[]){ 4 });
+    const struct value_name scale = emit_floats(e, ones, 1, (const size_t[]){ 4 });
+    const struct value_name shift = emit_floats(e, zeros, 1, (const size_t[]){ 4 });
     return emit(e, NULL, "InstanceNormalization", (const char *const[]){ x, scale.s, shift.s, NULL }, NULL);
 }
 
-static struct label norm_of_maps(struct emitter *e, const char *x) { return norm_of(e, x, 1); }
+static struct value_name norm_of_maps(struct emitter *e, const char *x) { return norm_of(e, x, 1); }
 
-static struct label norm_with_factors(struct emitter *e, const char *x)
+static struct value_name norm_with_factors(struct emitter *e, const char *x)
 {
     return norm_of(e, reshape(e, x, (const int64_t[]){ 1, 4, -1 }, 3).s, 2);
 }
 
-static struct label half_a_gelu(struct emitter *e, const char *x) { return emit_one(e, "Erf", x); }
+static struct value_name half_a_gelu(struct emitter *e, const char *x) { return emit_one(e, "Erf", x); }
 
 /* Each doubles a constant: 2^40 numbers if nobody counted. */
-static struct label bomb(struct emitter *e, const char *x)
+static struct value_name bomb(struct emitter *e, const char *x)
 {
-    struct label y = emit_ints(e, (const int64_t[]){ 1, 1 }, 2);
+    struct value_name y = emit_ints(e, (const int64_t[]){ 1, 1 }, 2);
     for (int i = 0; i < 40; i++)
         y = emit(e, NULL, "Concat", (const char *const[]){ y.s, y.s, NULL }, "axis=0");
     return emit_two(e, "Reshape", x, y.s);
 }
 
 static const struct refusal {
-    struct label (*emit)(struct emitter *, const char *x);
+    struct value_name (*emit)(struct emitter *, const char *x);
     const char *words;                                          /* in the error */
 } refusals[] = {
     { unknown, "Mish" },            { cycle, "before it is written" },  { itself, "before it is written" },
-    { nothing, "nothing writes" },  { twice, "two values again" },      { negative, "weights: extents" },
-    { huge, "weights: extents" },   { empty, "without data" },          { external, "another file" },
-    { no_type, "not read (77)" },   { odd_window, "not square" },       { enormous_window, "not square" },
-    { dilated, "dilated" },         { thirds, "cannot have" },          { rotated, "another order" },
-    { larger, "another size" },     { misfit, "does not fit" },         { half_a_gelu, "outside of a GELU" },
-    { bomb, "more arithmetic" },    { norm_of_maps, "not over groups" },
+    { nothing, "no node writes" },  { twice, "two values again" },      { negative, "weights: invalid extents" },
+    { huge, "weights: invalid extents" },   { empty, "do not match" },          { external, "another file" },
+    { no_type, "tensor type (77)" },   { odd_window, "not square" },       { enormous_window, "not square" },
+    { dilated, "dilated" },         { thirds, "cannot have" },          { rotated, "layout is not" },
+    { larger, "a resize other than" },     { misfit, "does not fit" },         { half_a_gelu, "outside of a GELU" },
+    { bomb, "too much arithmetic" },    { norm_of_maps, "not over groups" },
     { norm_with_factors, "factors of their own" } };
 
 static void lies_are_refused(void **state)
@@ -391,7 +400,7 @@ static void lies_are_refused(void **state)
         struct network net;
         struct text model;
         struct error err = {0};
-        const struct label x = conv(&e, NULL, "x", 3, 8, 8), y = refusals[i].emit(&e, x.s);
+        const struct value_name x = conv(&e, NULL, "x", 3, 8, 8), y = refusals[i].emit(&e, x.s);
         conv(&e, "y", y.s, 8, 35, 1);
         assert_false(read_model(&e, &net, &model, &err));
         assert_int_equal(err.exit, 1);

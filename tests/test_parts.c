@@ -68,7 +68,7 @@ static struct images batch(void)
 {
     static const float boxes[2][4] = { { 8, 5, 60, 58 }, { 40, 20, 90, 61 } };
     static const int labels[2] = { 2, 0 };
-    static const struct truth truth[2] = { { .objects = 2, .box = boxes, .label = labels }, {0} };
+    static const struct ground_truth truth[2] = { { .objects = 2, .box = boxes, .label = labels }, {0} };
     fill(picture, 2 * HEIGHT * WIDTH * 3, 1, 9);
     return (struct images){ picture, 2, HEIGHT, WIDTH, truth };
 }

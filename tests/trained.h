@@ -32,7 +32,7 @@ static inline bool settle(struct model *m, struct graph_options options, const s
     struct graph g = {0};
     struct random random = random_of(seed, 3, 0);
     options.training = true;
-    options.explained = false;
+    options.input_gradient = false;
     const bool ok = model_graph(m, &options, &g, err) && graph_bind(&g, to, err);
     for (int i = 0; ok && i < STEPS; i++) {
         const struct view input = graph_view(&g, MODEL_INPUT);

@@ -4,19 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct folding {
+struct network_folding {
     struct network *net;
-    int *stands;                        /* [layer] the layer before it that now computes its value, or itself */
-    int *uses, *reader;                 /* [layer] how many operands and outputs read it; the last layer that does */
+    int *replacement;                        /* [layer] the earlier layer that now computes its value, or itself */
+    int *uses, *reader;                 /* [layer] the number of operands and outputs that read it; its last reader */
     int *next;                          /* [layer] the next convolution of the same weight, or -1 */
-    int *users, *first;                 /* [tensor] how many layers have it, and the first convolution of this weight */
-    bool *stays;                        /* [tensor] its convolutions have been found not to fold */
+    int *users, *first;                 /* [tensor] the number of its users; the first convolution with this weight */
+    bool *unfoldable;                        /* [tensor] its convolutions do not fold */
     struct error *err;
 };
 
-/* ---- dropping ---- */
+/* ---- pruning ---- */
 
-/* The weights of the layers that are left. */
+/* Removes the weights that no remaining layer uses. */
 static bool keep_weights(struct network *net, struct error *err)
 {
     int *place = new_array((size_t)net->weights.count, sizeof *place, err), kept = 0;
@@ -47,25 +47,25 @@ static bool keep_weights(struct network *net, struct error *err)
 
 /* ---- walking ---- */
 
-static void folding_free(struct folding *f)
+static void folding_free(struct network_folding *f)
 {
-    free(f->stands);
+    free(f->replacement);
     free(f->uses);
     free(f->reader);
     free(f->next);
     free(f->users);
     free(f->first);
-    free(f->stays);
+    free(f->unfoldable);
 }
 
-static void count_uses(struct folding *f)
+static void count_uses(struct network_folding *f)
 {
     const struct network *net = f->net;
     for (int i = 0; i < net->weights.count; i++)
         f->first[i] = -1;
     for (int i = 0; i < net->count; i++) {
         const struct layer *layer = &net->layers[i];
-        f->stands[i] = i;
+        f->replacement[i] = i;
         for (int k = 0; k < layer->operands; k++) {
             f->uses[layer->operand[k]]++;
             f->reader[layer->operand[k]] = i;
@@ -83,12 +83,13 @@ static void count_uses(struct folding *f)
         f->uses[net->outputs[i]]++;
 }
 
-static bool folding_init(struct folding *f, struct network *net, struct error *err)
+static bool folding_init(struct network_folding *f, struct network *net, struct error *err)
 {
     const size_t layers = (size_t)net->count, tensors = (size_t)net->weights.count;
-    int **arrays[] = { &f->stands, &f->uses, &f->reader, &f->next, &f->users, &f->first };
-    *f = (struct folding){ .net = net, .stays = new_array(tensors, sizeof *f->stays, err), .err = err };
-    bool ok = f->stays;
+    int **arrays[] = { &f->replacement, &f->uses, &f->reader, &f->next, &f->users, &f->first };
+    *f = (struct network_folding){ .net = net, .err = err,
+                                   .unfoldable = new_array(tensors, sizeof *f->unfoldable, err) };
+    bool ok = f->unfoldable;
     for (size_t i = 0; ok && i < sizeof arrays / sizeof *arrays; i++)
         ok = (*arrays[i] = new_array(i < 4 ? layers : tensors, sizeof **arrays[i], err));
     if (ok)
@@ -96,24 +97,24 @@ static bool folding_init(struct folding *f, struct network *net, struct error *e
     return ok;
 }
 
-static bool simplify(struct network *net, bool (*step)(struct folding *, int layer), struct error *err)
+static bool simplify(struct network *net, bool (*step)(struct network_folding *, int layer), struct error *err)
 {
-    struct folding f = {0};
-    bool ok = network_keep_needed(net, NULL, err) && folding_init(&f, net, err);
+    struct network_folding f = {0};
+    bool ok = network_prune(net, NULL, err) && folding_init(&f, net, err);
     for (int i = 0; ok && i < net->count; i++) {
         for (int k = 0; k < net->layers[i].operands; k++)
-            net->layers[i].operand[k] = f.stands[net->layers[i].operand[k]];
+            net->layers[i].operand[k] = f.replacement[net->layers[i].operand[k]];
         ok = step(&f, i);
     }
-    ok = ok && network_keep_needed(net, f.stands, err) && keep_weights(net, err);
+    ok = ok && network_prune(net, f.replacement, err) && keep_weights(net, err);
     folding_free(&f);
     return ok && network_check(net, "a folded network", err);
 }
 
-/* ---- numbers ---- */
+/* ---- kernels ---- */
 
-/* The numbers of a tensor, or `count` of one value where there is none; free() them. */
-static float *numbers_of(const struct network *net, int tensor, size_t count, float otherwise, struct error *err)
+/* The elements of a tensor, or `count` equal elements if there is none; the caller frees them. */
+static float *elements_of(const struct network *net, int tensor, size_t count, float otherwise, struct error *err)
 {
     const struct tensor *t = tensor == NO_TENSOR ? NULL : &net->weights.list[tensor];
     float *numbers = new_array(t ? tensor_count(t) : count, sizeof *numbers, err);
@@ -134,7 +135,7 @@ static bool bias_name(struct text *name, const char *weight, struct error *err)
     return text_ok(name, err);
 }
 
-/* New numbers, which are the network's, for a convolution's weight, whose shape stays, and for its bias. */
+/* New elements, owned by the network, for a convolution's weight (of the same shape) and bias. */
 struct kernel { float *w, *b; };
 
 static bool new_kernel(struct network *net, const struct layer *conv, struct kernel *k, struct error *err)
@@ -160,8 +161,8 @@ static bool set_kernel(struct network *net, struct layer *conv, const struct ker
 
 /* ---- affine layers ---- */
 
-/* All that has this weight are convolutions alike, and the same affine layer alone follows each. */
-static bool folds(const struct folding *f, const struct layer *conv, const struct layer *affine)
+/* Is every user of this weight a convolution with the same bias, read only by the same affine layer? */
+static bool folds(const struct network_folding *f, const struct layer *conv, const struct layer *affine)
 {
     int count = 0;
     for (int i = f->first[conv->weight]; i >= 0; i = f->next[i], count++) {
@@ -174,12 +175,12 @@ static bool folds(const struct folding *f, const struct layer *conv, const struc
 }
 
 /* w' = s w, b' = s b + t */
-static bool scale_kernel(struct folding *f, struct layer *conv, const struct layer *affine)
+static bool scale_kernel(struct network_folding *f, struct layer *conv, const struct layer *affine)
 {
     struct network *net = f->net;
     const size_t count = tensor_count(&net->weights.list[conv->weight]), out = net->weights.list[conv->weight].dims[0];
-    float *s = numbers_of(net, affine->weight, out, 1, f->err), *t = numbers_of(net, affine->bias, out, 0, f->err);
-    float *w = numbers_of(net, conv->weight, 0, 0, f->err), *b = numbers_of(net, conv->bias, out, 0, f->err);
+    float *s = elements_of(net, affine->weight, out, 1, f->err), *t = elements_of(net, affine->bias, out, 0, f->err);
+    float *w = elements_of(net, conv->weight, 0, 0, f->err), *b = elements_of(net, conv->bias, out, 0, f->err);
     struct kernel k;
     const bool ok = s && t && w && b && new_kernel(net, conv, &k, f->err);
     for (size_t i = 0; ok && i < count; i++)
@@ -193,14 +194,15 @@ static bool scale_kernel(struct folding *f, struct layer *conv, const struct lay
     return ok && set_kernel(net, conv, &k, f->err);
 }
 
-static bool fold_affine(struct folding *f, int index)
+static bool fold_affine(struct network_folding *f, int index)
 {
     const struct layer *affine = &f->net->layers[index];
     struct layer *conv = &f->net->layers[affine->operand[0]];
-    if (f->stands[index] != index || affine->bias == NO_TENSOR || conv->kind != LAYER_CONV || f->stays[conv->weight])
+    if (f->replacement[index] != index || affine->bias == NO_TENSOR || conv->kind != LAYER_CONV
+        || f->unfoldable[conv->weight])
         return true;
     if (!folds(f, conv, affine)) {
-        f->stays[conv->weight] = true;
+        f->unfoldable[conv->weight] = true;
         return true;
     }
     if (!scale_kernel(f, conv, affine))
@@ -208,14 +210,14 @@ static bool fold_affine(struct folding *f, int index)
     for (int i = f->first[conv->weight]; i >= 0; i = f->next[i]) {
         const int after = f->reader[i];
         f->net->layers[i].bias = conv->bias;
-        f->stands[after] = i;
+        f->replacement[after] = i;
         f->uses[i] = f->uses[after];
         f->reader[i] = f->reader[after];
     }
     return true;
 }
 
-static bool fold_layer(struct folding *f, int index)
+static bool fold_layer(struct network_folding *f, int index)
 {
     const struct layer *layer = &f->net->layers[index];
     const int x = layer->operand[0];
@@ -224,7 +226,7 @@ static bool fold_layer(struct folding *f, int index)
     if (layer->kind == LAYER_AFFINE)
         return fold_affine(f, index);
     if (nothing) {
-        f->stands[index] = x;
+        f->replacement[index] = x;
         f->uses[x] += f->uses[index] - 1;
         f->reader[x] = f->reader[index];
     }
@@ -235,9 +237,9 @@ bool network_fold(struct network *net, struct error *err) { return simplify(net,
 
 /* ---- branches ---- */
 
-struct branch { const struct layer *conv, *affine; int from; };         /* neither: the input itself */
+struct branch { const struct layer *conv, *affine; int from; };         /* both NULL: the input itself */
 
-static struct branch branch_of(const struct folding *f, int x)
+static struct branch branch_of(const struct network_folding *f, int x)
 {
     const struct layer *layer = &f->net->layers[x];
     const bool alone = f->uses[x] == 1;
@@ -251,7 +253,7 @@ static struct branch branch_of(const struct folding *f, int x)
 static int side_of(const struct branch *b) { return b->conv ? b->conv->kernel : 1; }
 static int pad_of(const struct branch *b)  { return b->conv ? b->conv->pad : 0; }
 
-/* `small` can lie in the middle of `large`, which is a convolution. */
+/* Can `small` be centred in `large`, a convolution? */
 static bool parallel(const struct branch *large, const struct branch *small)
 {
     const int margin = side_of(large) - side_of(small), stride = small->conv ? small->conv->stride : 1;
@@ -259,13 +261,13 @@ static bool parallel(const struct branch *large, const struct branch *small)
         && large->conv->stride == stride && (!small->conv || small->conv->groups == large->conv->groups);
 }
 
-/* k += the branch, in the middle of a kernel of side x side. */
-static bool add_branch(const struct folding *f, const struct branch *b, const size_t *dims, struct kernel *k)
+/* Adds the branch to the centre of a side x side kernel. */
+static bool add_branch(const struct network_folding *f, const struct branch *b, const size_t *dims, struct kernel *k)
 {
     const struct layer *layer = b->conv ? b->conv : b->affine;
     const size_t out = dims[0], in = dims[1], side = dims[2], own = (size_t)side_of(b), margin = (side - own) / 2;
-    float *w = numbers_of(f->net, layer ? layer->weight : NO_TENSOR, out, 1, f->err);
-    float *shift = numbers_of(f->net, layer ? layer->bias : NO_TENSOR, out, 0, f->err);
+    float *w = elements_of(f->net, layer ? layer->weight : NO_TENSOR, out, 1, f->err);
+    float *shift = elements_of(f->net, layer ? layer->bias : NO_TENSOR, out, 0, f->err);
     const bool ok = w && shift;
     for (size_t o = 0; ok && o < out; o++) {
         k->b[o] += shift[o];
@@ -279,7 +281,7 @@ static bool add_branch(const struct folding *f, const struct branch *b, const si
     return ok;
 }
 
-/* How much of two dotted names is the module that both are in, with its dot. */
+/* The length of the module prefix that two dotted names share, with its dot. */
 static int common_module(const char *a, const char *b)
 {
     int dot = 0;
@@ -289,7 +291,7 @@ static int common_module(const char *a, const char *b)
     return dot;
 }
 
-/* The names of the layer and its weight. */
+/* Sets the names of the merged layer and its weight. */
 static bool name_merged(struct network *net, struct layer *sum, const struct layer *large, const struct layer *small,
                         struct error *err)
 {
@@ -308,8 +310,8 @@ static bool name_merged(struct network *net, struct layer *sum, const struct lay
     return true;
 }
 
-/* The sum becomes the convolution. */
-static bool merge_branches(struct folding *f, int index, const struct branch *large, const struct branch *small)
+/* Replaces the sum by the merged convolution. */
+static bool merge_branches(struct network_folding *f, int index, const struct branch *large, const struct branch *small)
 {
     struct network *net = f->net;
     struct layer *sum = &net->layers[index], merged = *large->conv;
@@ -326,7 +328,7 @@ static bool merge_branches(struct folding *f, int index, const struct branch *la
     return true;
 }
 
-static bool merge_layer(struct folding *f, int index)
+static bool merge_layer(struct network_folding *f, int index)
 {
     const struct layer *layer = &f->net->layers[index];
     if (layer->kind != LAYER_ADD)

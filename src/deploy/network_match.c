@@ -9,22 +9,22 @@
 
 enum { NOT_YET = NO_TENSOR - 1 };
 
-struct side {
+struct paired_network {
     const struct network *net;
-    bool *last;                         /* [layer] no convolution stands between it and the outputs */
-    uint64_t *hash;                     /* [layer] of all that it computes from: equal for layers that are alike */
+    bool *last;                         /* [layer] is there no convolution between it and the outputs? */
+    uint64_t *hash;                     /* [layer] of the subgraph that computes it; equal for equal subgraphs */
 };
 
-struct matching {
-    struct side own, theirs;
+struct network_pairing {
+    struct paired_network own, theirs;
     int *pair;                          /* [own's layer] theirs, or -1 */
-    int *taken;                         /* [own's tensor] theirs, or NO_TENSOR if they have zeros there; or NOT_YET */
+    int *taken;                         /* [own's tensor] theirs, NO_TENSOR if theirs is absent (zeros), or NOT_YET */
     const char *path;
     struct tensors *out;
     struct error *err;
 };
 
-/* ---- what is alike ---- */
+/* ---- equality of layers ---- */
 
 static uint64_t mixed(uint64_t h, uint64_t x)           /* SplitMix64's finaliser */
 {
@@ -41,11 +41,11 @@ static const struct tensor *weight_of(const struct network *net, const struct la
     return layer->weight == NO_TENSOR ? NULL : &net->weights.list[layer->weight];
 }
 
-/* All that two layers that are alike have equal, but for slopes and epsilons, which formats round, and biases, which
- * may be left out where they are 0.  The last layers may have other channels: classes of their own. */
-enum { FACTS = 13 };
+/* Features that matching layers have in common.  Slopes and epsilons are not among them, since formats round them, nor
+ * biases, since files omit biases of 0.  The last layers may differ in channels, as the classes do. */
+enum { FEATURES = 13 };
 
-static void facts_of(const struct side *side, int index, size_t facts[FACTS])
+static void features_of(const struct paired_network *side, int index, size_t features[FEATURES])
 {
     const struct layer *layer = &side->net->layers[index];
     const struct tensor *w = weight_of(side->net, layer);
@@ -55,7 +55,7 @@ static void facts_of(const struct side *side, int index, size_t facts[FACTS])
                            last ? 0 : (size_t)layer->out_channels, last ? 0 : (size_t)layer->from,
                            last ? 0 : (size_t)layer->to, w && w->rank > 1 ? w->dims[1] : 0,
                            w && w->rank > 2 ? w->dims[2] : 0, w && w->rank > 3 ? w->dims[3] : 0 };
-    memcpy(facts, all, sizeof all);
+    memcpy(features, all, sizeof all);
 }
 
 static bool has_epsilon(const struct layer *layer)
@@ -63,20 +63,20 @@ static bool has_epsilon(const struct layer *layer)
     return layer->kind == LAYER_NORM || layer->kind == LAYER_GROUP_NORM;
 }
 
-static bool alike(const struct matching *m, int own, int theirs)
+static bool alike(const struct network_pairing *m, int own, int theirs)
 {
     const struct layer *x = &m->own.net->layers[own], *y = &m->theirs.net->layers[theirs];
-    size_t a[FACTS], b[FACTS];
-    facts_of(&m->own, own, a);
-    facts_of(&m->theirs, theirs, b);
+    size_t a[FEATURES], b[FEATURES];
+    features_of(&m->own, own, a);
+    features_of(&m->theirs, theirs, b);
     return memcmp(a, b, sizeof a) == 0 && fabsf(x->slope - y->slope) <= 1e-5f
         && (!has_epsilon(x) || fabs(x->eps - y->eps) <= 1e-3 * x->eps);
 }
 
-static bool side_init(struct side *side, const struct network *net, struct error *err)
+static bool paired_init(struct paired_network *side, const struct network *net, struct error *err)
 {
-    *side = (struct side){ net, new_array((size_t)net->count, sizeof *side->last, err),
-                           new_array((size_t)net->count, sizeof *side->hash, err) };
+    *side = (struct paired_network){ net, new_array((size_t)net->count, sizeof *side->last, err),
+                                     new_array((size_t)net->count, sizeof *side->hash, err) };
     if (!side->last || !side->hash)
         return false;
     for (int i = 0; i < net->output_count; i++)
@@ -86,11 +86,11 @@ static bool side_init(struct side *side, const struct network *net, struct error
             side->last[net->layers[i].operand[k]] = true;
     for (int i = 0; i < net->count; i++) {
         const struct layer *layer = &net->layers[i];
-        size_t facts[FACTS];
+        size_t features[FEATURES];
         uint64_t h = 0, sum = 0;
-        facts_of(side, i, facts);
-        for (int k = 0; k < FACTS; k++)
-            h = mixed(h, facts[k]);
+        features_of(side, i, features);
+        for (int k = 0; k < FEATURES; k++)
+            h = mixed(h, features[k]);
         for (int k = 0; k < layer->operands; k++)
             if (commutes(layer))
                 sum += mixed(0, side->hash[layer->operand[k]]);
@@ -101,7 +101,7 @@ static bool side_init(struct side *side, const struct network *net, struct error
     return true;
 }
 
-static void side_free(struct side *side)
+static void paired_free(struct paired_network *side)
 {
     free(side->last);
     free(side->hash);
@@ -125,15 +125,15 @@ static struct layer_text describe(const struct network *net, int index)
     return text;
 }
 
-static bool differ(const struct matching *m, int own, int theirs)
+static bool differ(const struct network_pairing *m, int own, int theirs)
 {
-    return fail(m->err, "%s: not this model's network: layer %s stands where the model has %s", m->path,
+    return fail(m->err, "%s: not this model's network: layer %s is where the model has %s", m->path,
                 describe(m->theirs.net, theirs).s, describe(m->own.net, own).s);
 }
 
 /* ---- pairs ---- */
 
-static bool pair_layers(struct matching *m, int own, int theirs)
+static bool pair_layers(struct network_pairing *m, int own, int theirs)
 {
     if (m->pair[own] >= 0 && m->pair[own] != theirs)
         return differ(m, own, theirs);
@@ -141,21 +141,21 @@ static bool pair_layers(struct matching *m, int own, int theirs)
     return true;
 }
 
-/* What an export puts behind the raw predictions. */
-static int undecorated(const struct network *net, int layer)
+/* Skips the sigmoid that an export adds to the raw predictions. */
+static int raw_prediction(const struct network *net, int layer)
 {
     while (net->layers[layer].kind == LAYER_SIGMOID_OF)
         layer = net->layers[layer].operand[0];
     return layer;
 }
 
-/* The output of theirs that is alike, else the one in its place, else any that is left. */
-static int output_like(const struct matching *m, int index, const bool *used)
+/* The output of theirs with an equal subgraph, else the one of the same index, else any unused one. */
+static int output_like(const struct network_pairing *m, int index, const bool *used)
 {
     const struct network *theirs = m->theirs.net;
     int any = -1;
     for (int k = 0; k < theirs->output_count; k++) {
-        const int layer = undecorated(theirs, theirs->outputs[k]);
+        const int layer = raw_prediction(theirs, theirs->outputs[k]);
         if (!used[k] && m->theirs.hash[layer] == m->own.hash[m->own.net->outputs[index]])
             return k;
         any = used[k] || (any == index) ? any : k;
@@ -163,7 +163,7 @@ static int output_like(const struct matching *m, int index, const bool *used)
     return any;
 }
 
-static bool pair_outputs(struct matching *m)
+static bool pair_outputs(struct network_pairing *m)
 {
     const struct network *own = m->own.net, *theirs = m->theirs.net;
     bool used[LAYER_OPERANDS] = { false };
@@ -173,13 +173,13 @@ static bool pair_outputs(struct matching *m)
     for (int i = 0; i < own->output_count; i++) {
         const int place = output_like(m, i, used);
         used[place] = true;
-        if (!pair_layers(m, own->outputs[i], undecorated(theirs, theirs->outputs[place])))
+        if (!pair_layers(m, own->outputs[i], raw_prediction(theirs, theirs->outputs[place])))
             return false;
     }
     return true;
 }
 
-static bool pair_operands(struct matching *m, int own, int theirs)
+static bool pair_operands(struct network_pairing *m, int own, int theirs)
 {
     const struct layer *a = &m->own.net->layers[own], *b = &m->theirs.net->layers[theirs];
     if (!alike(m, own, theirs))
@@ -198,8 +198,8 @@ static bool pair_operands(struct matching *m, int own, int theirs)
 
 /* ---- weights ---- */
 
-/* The numbers of a tensor, or `count` zeros; they are out's. */
-static float *numbers_of(struct matching *m, const struct tensor *t, size_t count)
+/* The elements of a tensor, or `count` zeros; out owns them. */
+static float *elements_of(struct network_pairing *m, const struct tensor *t, size_t count)
 {
     float *numbers = tensors_block(m->out, t ? tensor_count(t) : count, sizeof *numbers, m->err);
     if (numbers && t)
@@ -207,19 +207,19 @@ static float *numbers_of(struct matching *m, const struct tensor *t, size_t coun
     return numbers;
 }
 
-/* Are they equal?  An absent one is all 0. */
-static bool same_numbers(struct matching *m, int a, int b, bool *same)
+/* Compares two tensors; an absent one is all 0. */
+static bool same_elements(struct network_pairing *m, int a, int b, bool *same)
 {
     const struct tensor *list = m->theirs.net->weights.list, *x = a == NO_TENSOR ? NULL : &list[a];
     const struct tensor *y = b == NO_TENSOR ? NULL : &list[b];
     const size_t count = x ? tensor_count(x) : y ? tensor_count(y) : 0;
-    const float *p = numbers_of(m, x, count), *q = numbers_of(m, y, count);
+    const float *p = elements_of(m, x, count), *q = elements_of(m, y, count);
     *same = p && q && (!x || !y || tensor_count(y) == count) && memcmp(p, q, count * sizeof *p) == 0;
     return p && q;
 }
 
-/* A tensor of own; where own shares it, theirs must be equal. */
-static bool give_tensor(struct matching *m, int own, int theirs, const struct layer *layer)
+/* Adds a tensor of own.  If layers of own share it, theirs must be equal. */
+static bool give_tensor(struct network_pairing *m, int own, int theirs, const struct layer *layer)
 {
     const struct tensor *t = &m->own.net->weights.list[own];
     const struct tensor *u = theirs == NO_TENSOR ? NULL : &m->theirs.net->weights.list[theirs];
@@ -228,32 +228,33 @@ static bool give_tensor(struct matching *m, int own, int theirs, const struct la
         struct tensor one = u ? *u : *t;
         one.name = t->name;
         one.dtype = DTYPE_F32;
-        one.data = (const unsigned char *)numbers_of(m, u, tensor_count(t));
+        one.data = (const unsigned char *)elements_of(m, u, tensor_count(t));
         m->taken[own] = theirs;
         return one.data && tensors_add(m->out, &one, m->err);
     }
-    if (!same && !same_numbers(m, m->taken[own], theirs, &same))
+    if (!same && !same_elements(m, m->taken[own], theirs, &same))
         return false;
-    return same || fail(m->err, "%s: layer %s: not the weights of its twin, with which it shares them in the model: %s",
+    return same || fail(m->err,
+                        "%s: layer %s: its weights differ from those of a layer with which it shares %s in the model",
                         m->path, layer->name, t->name);
 }
 
-static bool give_layer(struct matching *m, int own)
+static bool give_layer(struct network_pairing *m, int own)
 {
     const struct layer *a = &m->own.net->layers[own], *b = &m->theirs.net->layers[m->pair[own]];
     bool zero = true;
     if (a->weight == NO_TENSOR)
         return true;
-    if (a->bias == NO_TENSOR && !same_numbers(m, b->bias, NO_TENSOR, &zero))
+    if (a->bias == NO_TENSOR && !same_elements(m, b->bias, NO_TENSOR, &zero))
         return false;
     if (!zero)
         return fail(m->err, "%s: layer %s has a bias, the model's %s has none", m->path, b->name, a->name);
     return (a->bias == NO_TENSOR || give_tensor(m, a->bias, b->bias, b)) && give_tensor(m, a->weight, b->weight, b);
 }
 
-/* Operands stand before the layers that read them: from the last layer down, all pairs that a layer is in are known
- * when it is met. */
-static bool match(struct matching *m)
+/* Operands come before the layers that read them, so a loop from the last layer down meets a layer after all its
+ * readers have been matched. */
+static bool match(struct network_pairing *m)
 {
     const struct network *own = m->own.net;
     for (int i = 0; i < own->count; i++)
@@ -271,15 +272,16 @@ static bool match(struct matching *m)
 bool network_match(const struct network *own, const struct network *theirs, const char *path, struct tensors *out,
                    struct error *err)
 {
-    struct matching m = { .pair = new_array((size_t)own->count, sizeof *m.pair, err),
-                          .taken = new_array((size_t)own->weights.count, sizeof *m.taken, err),
-                          .path = path, .out = out, .err = err };
+    struct network_pairing m = { .pair = new_array((size_t)own->count, sizeof *m.pair, err),
+                                 .taken = new_array((size_t)own->weights.count, sizeof *m.taken, err),
+                                 .path = path, .out = out, .err = err };
     const int before = out->count;
-    const bool ok = m.pair && m.taken && side_init(&m.own, own, err) && side_init(&m.theirs, theirs, err) && match(&m);
+    const bool ok = m.pair && m.taken && paired_init(&m.own, own, err) && paired_init(&m.theirs, theirs, err)
+                 && match(&m);
     while (!ok && out->count > before)
         free(out->list[--out->count].name);
-    side_free(&m.own);
-    side_free(&m.theirs);
+    paired_free(&m.own);
+    paired_free(&m.theirs);
     free(m.pair);
     free(m.taken);
     return ok;

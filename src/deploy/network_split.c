@@ -7,7 +7,7 @@
 
 enum { SKIP = -2, ZEROS = -1 };
 
-struct pair { int weight, bias; };              /* places in t, or SKIP, or ZEROS */
+struct merged_conv { int weight, bias; };              /* indices in t, or SKIP, or ZEROS */
 
 static int find(const struct tensors *t, const char *module, int length, const char *end)
 {
@@ -17,13 +17,13 @@ static int find(const struct tensors *t, const char *module, int length, const c
     return found ? (int)(found - t->list) : SKIP;
 }
 
-/* The merged convolution of the innermost module around the layer that has one. */
-static struct pair merged_around(const struct tensors *t, const char *layer)
+/* The merged convolution of the innermost module that contains the layer and has one. */
+static struct merged_conv merged_around(const struct tensors *t, const char *layer)
 {
-    struct pair p = { SKIP, SKIP };
+    struct merged_conv p = { SKIP, SKIP };
     for (int n = (int)strlen(layer); n > 0 && p.weight == SKIP; n--)
         if (layer[n] == '.')
-            p = (struct pair){ find(t, layer, n, "weight"), find(t, layer, n, "bias") };
+            p = (struct merged_conv){ find(t, layer, n, "weight"), find(t, layer, n, "bias") };
     return p;
 }
 
@@ -32,23 +32,24 @@ static bool same_shape(const struct tensor *a, const struct tensor *b)
     return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0;
 }
 
-/* Where the layer's weights come from; given: of merged ones, that a branch has the numbers. */
-static struct pair source_of(const struct network *net, const struct layer *layer, const struct tensors *t, bool *given)
+/* The source of the layer's weights.  used[t]: a branch has got merged weight t. */
+static struct merged_conv source_of(const struct network *net, const struct layer *layer, const struct tensors *t,
+                                    bool *used)
 {
-    const struct pair none = { SKIP, SKIP };
+    const struct merged_conv none = { SKIP, SKIP };
     if (layer->weight == NO_TENSOR || layer->bias == NO_TENSOR
         || tensors_find(t, net->weights.list[layer->weight].name))
         return none;
-    const struct pair p = merged_around(t, layer->name);
+    const struct merged_conv p = merged_around(t, layer->name);
     if (p.weight == SKIP || p.bias == SKIP)
         return none;
-    if (given[p.weight] || !same_shape(&net->weights.list[layer->weight], &t->list[p.weight]))
-        return (struct pair){ ZEROS, ZEROS };
-    given[p.weight] = true;
+    if (used[p.weight] || !same_shape(&net->weights.list[layer->weight], &t->list[p.weight]))
+        return (struct merged_conv){ ZEROS, ZEROS };
+    used[p.weight] = true;
     return p;
 }
 
-/* The tensor `like` of the network, with the numbers of t->list[from] or zeros. */
+/* Adds a tensor like `like`, with the elements of t->list[from] or zeros. */
 static bool add_tensor(struct tensors *t, const struct tensor *like, int from, struct error *err)
 {
     struct tensor one = *like;
@@ -60,16 +61,16 @@ static bool add_tensor(struct tensors *t, const struct tensor *like, int from, s
 
 bool network_split(const struct network *net, struct tensors *t, struct error *err)
 {
-    bool *given = new_array((size_t)t->count, sizeof *given, err);
-    struct pair *source = new_array((size_t)net->count, sizeof *source, err);
-    bool ok = given && source && tensors_index(t, "merged weights", err);
+    bool *used = new_array((size_t)t->count, sizeof *used, err);
+    struct merged_conv *source = new_array((size_t)net->count, sizeof *source, err);
+    bool ok = used && source && tensors_index(t, "merged weights", err);
     for (int i = 0; ok && i < net->count; i++)
-        source[i] = source_of(net, &net->layers[i], t, given);
+        source[i] = source_of(net, &net->layers[i], t, used);
     for (int i = 0; ok && i < net->count; i++)
         ok = source[i].weight == SKIP
           || (add_tensor(t, &net->weights.list[net->layers[i].weight], source[i].weight, err)
               && add_tensor(t, &net->weights.list[net->layers[i].bias], source[i].bias, err));
-    free(given);
+    free(used);
     free(source);
     return ok;
 }

@@ -2,12 +2,12 @@
 
 #include "base/least.h"
 #include "detect/box.h"
-#include "detect/smallest.h"
+#include "detect/bottom_k.h"
 #include <math.h>
 
-static const double far = 1e8;          /* pixels; the distance of ignored anchors */
+static const double far = 1e8;          /* pixels: the distance of ignored anchors */
 
-struct anchor { struct prior centre; double box[4]; bool ignored; };
+struct atss_anchor_box { struct prior centre; double box[4]; bool ignored; };
 
 void atss_anchor(const struct atss_config *config, struct prior p, double box[4])
 {
@@ -15,8 +15,8 @@ void atss_anchor(const struct atss_config *config, struct prior p, double box[4]
     box_from_distance(p.x, p.y, (const double[4]){ half, half, half, half }, box);
 }
 
-/* Of one object. */
-static int candidates(const struct atss_config *config, const struct prior_grid *grid)
+/* The number of candidates per object. */
+static int candidate_count(const struct atss_config *config, const struct prior_grid *grid)
 {
     int count = 0;
     for (int l = 0; l < grid->levels; l++)
@@ -26,27 +26,28 @@ static int candidates(const struct atss_config *config, const struct prior_grid 
 
 size_t atss_bytes(const struct atss_config *config, const struct prior_grid *grid)
 {
-    return arena_bytes((size_t)prior_count(grid), sizeof(struct anchor))
-         + arena_bytes((size_t)candidates(config, grid), sizeof(struct ranked));
+    return arena_bytes((size_t)prior_count(grid), sizeof(struct atss_anchor_box))
+         + arena_bytes((size_t)candidate_count(config, grid), sizeof(struct scored_index));
 }
 
-/* Lists the candidates of an object, level after level. */
-static void nearest(const struct atss_config *config, const struct prior_grid *grid, const struct anchor *anchor,
-                    const double object[4], struct ranked *list)
+/* Lists the candidates of an object, level by level. */
+static void list_candidates(const struct atss_config *config, const struct prior_grid *grid,
+                            const struct atss_anchor_box *anchor, const double object[4], struct scored_index *list)
 {
     const double x = (object[0] + object[2]) / 2, y = (object[1] + object[3]) / 2;
     for (int l = 0; l < grid->levels; l++) {
-        struct smallest level = { list, least(config->topk, grid->first[l + 1] - grid->first[l]), 0 };
+        struct bottom_k level = { list, least(config->topk, grid->first[l + 1] - grid->first[l]), 0 };
         for (int i = grid->first[l]; i < grid->first[l + 1]; i++) {
             const double dx = anchor[i].centre.x - x, dy = anchor[i].centre.y - y;
-            smallest_offer(&level, anchor[i].ignored ? far : sqrt(dx * dx + dy * dy), i);
+            bottom_k_offer(&level, anchor[i].ignored ? far : sqrt(dx * dx + dy * dy), i);
         }
         list += level.count;
     }
 }
 
-/* Replaces the candidates' distances by their IoU with the object and returns mean + standard deviation of these. */
-static double threshold(const struct anchor *anchor, const double object[4], struct ranked *list, int count)
+/* Replaces the candidates' distances by their IoUs with the object; returns the mean plus the standard deviation. */
+static double threshold(const struct atss_anchor_box *anchor, const double object[4], struct scored_index *list,
+                        int count)
 {
     double sum = 0, squares = 0;
     for (int i = 0; i < count; i++)
@@ -54,7 +55,7 @@ static double threshold(const struct anchor *anchor, const double object[4], str
     const double mean = sum / count;
     for (int i = 0; i < count; i++)
         squares += (list[i].value - mean) * (list[i].value - mean);
-    return mean + sqrt(squares / (count - 1));          /* NaN, and so nothing positive, for a single candidate */
+    return mean + sqrt(squares / (count - 1));          /* NaN for a single candidate: no positive */
 }
 
 static bool well_inside(struct prior p, const double object[4])
@@ -64,28 +65,28 @@ static bool well_inside(struct prior p, const double object[4])
     return fmin(fmin(d[0], d[1]), fmin(d[2], d[3])) > 0.01;
 }
 
-bool atss_assign(const struct atss_config *config, const struct prior_grid *grid, const struct truth *truth,
+bool atss_assign(const struct atss_config *config, const struct prior_grid *grid, const struct ground_truth *truth,
                  struct arena *tmp, int *match, double *iou)
 {
-    const int priors = prior_count(grid), count = candidates(config, grid);
+    const int priors = prior_count(grid), count = candidate_count(config, grid);
     const size_t mark = tmp->used;
-    struct anchor *anchor = arena_take(tmp, (size_t)priors, sizeof *anchor);
-    struct ranked *list = arena_take(tmp, (size_t)count, sizeof *list);
+    struct atss_anchor_box *anchor = arena_take(tmp, (size_t)priors, sizeof *anchor);
+    struct scored_index *list = arena_take(tmp, (size_t)count, sizeof *list);
     tmp->used = mark;
     if (!anchor || !list)
         return false;
     for (int i = 0; i < priors; i++) {
-        struct anchor *a = &anchor[i];
+        struct atss_anchor_box *a = &anchor[i];
         a->centre = prior_at(grid, i);
         atss_anchor(config, a->centre, a->box);
-        a->ignored = truth->objects > 0 && truth_ignores(truth, a->box, config->ignore_iof_thr);
+        a->ignored = truth->objects > 0 && ground_truth_ignores(truth, a->box, config->ignore_iof_thr);
         match[i] = a->ignored ? MATCH_IGNORED : MATCH_BACKGROUND;
         iou[i] = 0;
     }
     for (int g = 0; g < truth->objects; g++) {
         double object[4];
-        box_widen(truth->box[g], object);
-        nearest(config, grid, anchor, object, list);
+        box_to_double(truth->box[g], object);
+        list_candidates(config, grid, anchor, object, list);
         const double bound = threshold(anchor, object, list, count);
         for (int i = 0; i < count; i++) {
             const int p = list[i].index;

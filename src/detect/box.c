@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-void box_widen(const float from[4], double to[4])
+void box_to_double(const float from[4], double to[4])
 {
     for (int i = 0; i < 4; i++)
         to[i] = from[i];
@@ -10,16 +10,16 @@ void box_widen(const float from[4], double to[4])
 
 double box_iof(const double a[4], const double b[4])
 {
-    return box_intersection(a, b) / fmax(box_area(a), box_area_least);
+    return box_intersection(a, b) / fmax(box_area(a), box_area_min);
 }
 
 double box_giou(const double a[4], const double b[4])
 {
-    const double hull[4] = { fmin(a[0], b[0]), fmin(a[1], b[1]), fmax(a[2], b[2]), fmax(a[3], b[3]) };
-    const double sides = fmax(hull[2] - hull[0], 0) * fmax(hull[3] - hull[1], 0);
-    const double enclosing = fmax(sides, box_area_least);
-    const double together = fmax(box_area(a) + box_area(b) - box_intersection(a, b), box_area_least);
-    return box_iou(a, b) - (enclosing - together) / enclosing;
+    const double outer[4] = { fmin(a[0], b[0]), fmin(a[1], b[1]), fmax(a[2], b[2]), fmax(a[3], b[3]) };
+    const double sides = fmax(outer[2] - outer[0], 0) * fmax(outer[3] - outer[1], 0);
+    const double enclosing = fmax(sides, box_area_min);
+    const double union_area = fmax(box_area(a) + box_area(b) - box_intersection(a, b), box_area_min);
+    return box_iou(a, b) - (enclosing - union_area) / enclosing;
 }
 
 void box_from_distance(double x, double y, const double distance[4], double box[4])

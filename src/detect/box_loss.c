@@ -2,12 +2,12 @@
 
 #include <math.h>
 
-/* A number and its derivative by the four coordinates of the predicted box.  Only a handful of boxes an image have
- * a loss, so the derivative is carried along each formula instead of being written out once more for each. */
+/* A value and its derivative by the four coordinates of the predicted box (forward-mode differentiation).  Only a few
+ * boxes per image have a loss, so this costs little. */
 struct dual { double v, d[4]; };
 
-/* How much of the derivative of max(a, b) is a's. */
-static double share(double a, double b)
+/* The derivative of max(a, b) by a. */
+static double max_slope(double a, double b)
 {
     return a > b ? 1 : a < b ? 0 : 0.5;
 }
@@ -17,7 +17,7 @@ static struct dual constant(double v)
     return (struct dual){ .v = v };
 }
 
-/* u a + v b, as a formula linear in a and b. */
+/* u a + v b */
 static struct dual combine(double u, struct dual a, double v, struct dual b)
 {
     struct dual y = { .v = u * a.v + v * b.v };
@@ -26,7 +26,7 @@ static struct dual combine(double u, struct dual a, double v, struct dual b)
     return y;
 }
 
-/* f(a) where f has this value and slope at a.v. */
+/* f(a), where f has this value and slope at a.v. */
 static struct dual chain(double value, double slope, struct dual a)
 {
     struct dual y = { .v = value };
@@ -38,7 +38,7 @@ static struct dual chain(double value, double slope, struct dual a)
 static struct dual add(struct dual a, struct dual b)        { return combine(1, a, 1, b); }
 static struct dual subtract(struct dual a, struct dual b)   { return combine(1, a, -1, b); }
 static struct dual offset(struct dual a, double eps)        { return add(a, constant(eps)); }
-static struct dual at_least(struct dual a, double eps)      { return chain(fmax(a.v, eps), share(a.v, eps), a); }
+static struct dual at_least(struct dual a, double eps)      { return chain(fmax(a.v, eps), max_slope(a.v, eps), a); }
 static struct dual cut(struct dual a)                       { return chain(fmax(a.v, 0), a.v > 0, a); }
 
 static struct dual multiply(struct dual a, struct dual b)
@@ -62,7 +62,7 @@ static struct dual coordinate(const double p[4], int i)
     return y;
 }
 
-/* Along an axis: the side of p, of its intersection with t, of their enclosing box; the distance of centres. */
+/* Along an axis: the side of p, of the intersection, of the enclosing box; the distance of the centres. */
 static struct dual side(const double p[4], int axis)
 {
     return subtract(coordinate(p, axis + 2), coordinate(p, axis));
@@ -71,16 +71,16 @@ static struct dual side(const double p[4], int axis)
 static struct dual common_side(const double p[4], const double t[4], int axis)
 {
     const int i = axis, j = axis + 2;
-    const struct dual low = chain(fmax(p[i], t[i]), share(p[i], t[i]), coordinate(p, i));
-    const struct dual high = chain(fmin(p[j], t[j]), share(t[j], p[j]), coordinate(p, j));
+    const struct dual low = chain(fmax(p[i], t[i]), max_slope(p[i], t[i]), coordinate(p, i));
+    const struct dual high = chain(fmin(p[j], t[j]), max_slope(t[j], p[j]), coordinate(p, j));
     return cut(subtract(high, low));
 }
 
-static struct dual hull_side(const double p[4], const double t[4], int axis)
+static struct dual enclosing_side(const double p[4], const double t[4], int axis)
 {
     const int i = axis, j = axis + 2;
-    const struct dual low = chain(fmin(p[i], t[i]), share(t[i], p[i]), coordinate(p, i));
-    const struct dual high = chain(fmax(p[j], t[j]), share(p[j], t[j]), coordinate(p, j));
+    const struct dual low = chain(fmin(p[i], t[i]), max_slope(t[i], p[i]), coordinate(p, i));
+    const struct dual high = chain(fmax(p[j], t[j]), max_slope(p[j], t[j]), coordinate(p, j));
     return cut(subtract(high, low));
 }
 
@@ -95,7 +95,7 @@ static struct dual intersection(const double p[4], const double t[4])
     return multiply(common_side(p, t, 0), common_side(p, t, 1));
 }
 
-static struct dual together(const double p[4], const double t[4])
+static struct dual union_area(const double p[4], const double t[4])
 {
     const struct dual areas = offset(multiply(side(p, 0), side(p, 1)), (t[2] - t[0]) * (t[3] - t[1]));
     return subtract(areas, intersection(p, t));
@@ -110,42 +110,42 @@ static double result(struct dual loss, double slope[4])
 
 static double iou_loss(const double p[4], const double t[4], double eps, double slope[4])
 {
-    const struct dual iou = divide(intersection(p, t), at_least(together(p, t), 1e-6));
+    const struct dual iou = divide(intersection(p, t), at_least(union_area(p, t), 1e-6));
     const double bounded = fmax(iou.v, eps);
     return result(chain(-log(bounded), iou.v > eps ? -1 / bounded : 0, iou), slope);
 }
 
 double giou_loss(const double p[4], const double t[4], double eps, double slope[4])
 {
-    const struct dual u = at_least(together(p, t), eps), iou = divide(intersection(p, t), u);
-    const struct dual c = at_least(multiply(hull_side(p, t, 0), hull_side(p, t, 1)), eps);
+    const struct dual u = at_least(union_area(p, t), eps), iou = divide(intersection(p, t), u);
+    const struct dual c = at_least(multiply(enclosing_side(p, t, 0), enclosing_side(p, t, 1)), eps);
     return result(subtract(constant(1), subtract(iou, divide(subtract(c, u), c))), slope);
 }
 
-/* 1 - IoU, and rho^2 / (c^2 + eps): the terms that DIoU and CIoU have in common. */
-static struct dual miss(const double p[4], const double t[4], double eps)
+/* 1 - IoU and rho^2 / (c^2 + eps): the common terms of DIoU and CIoU. */
+static struct dual one_minus_iou(const double p[4], const double t[4], double eps)
 {
-    return subtract(constant(1), divide(intersection(p, t), offset(together(p, t), eps)));
+    return subtract(constant(1), divide(intersection(p, t), offset(union_area(p, t), eps)));
 }
 
 static struct dual distance_term(const double p[4], const double t[4], double eps)
 {
-    const struct dual x = shift(p, t, 0), y = shift(p, t, 1), w = hull_side(p, t, 0), h = hull_side(p, t, 1);
+    const struct dual x = shift(p, t, 0), y = shift(p, t, 1), w = enclosing_side(p, t, 0), h = enclosing_side(p, t, 1);
     return divide(add(multiply(x, x), multiply(y, y)), offset(add(multiply(w, w), multiply(h, h)), eps));
 }
 
 static double diou_loss(const double p[4], const double t[4], double eps, double slope[4])
 {
-    return result(add(miss(p, t, eps), distance_term(p, t, eps)), slope);
+    return result(add(one_minus_iou(p, t, eps), distance_term(p, t, eps)), slope);
 }
 
 static double ciou_loss(const double p[4], const double t[4], double eps, double slope[4])
 {
     const double pi = 3.14159265358979323846;
-    const struct dual ratio = divide(side(p, 0), offset(side(p, 1), eps)), missed = miss(p, t, eps);
+    const struct dual ratio = divide(side(p, 0), offset(side(p, 1), eps)), missed = one_minus_iou(p, t, eps);
     const struct dual angle = chain(atan(ratio.v), 1 / (1 + ratio.v * ratio.v), ratio);
-    const struct dual turn = offset(angle, -atan((t[2] - t[0]) / (t[3] - t[1] + eps)));
-    const struct dual v = chain(4 / (pi * pi) * turn.v * turn.v, 8 / (pi * pi) * turn.v, turn);
+    const struct dual angle_gap = offset(angle, -atan((t[2] - t[0]) / (t[3] - t[1] + eps)));
+    const struct dual v = chain(4 / (pi * pi) * angle_gap.v * angle_gap.v, 8 / (pi * pi) * angle_gap.v, angle_gap);
     const struct dual loss = add(missed, distance_term(p, t, eps));
     return result(v.v == 0 ? loss : add(loss, divide(multiply(v, v), add(missed, v))), slope);
 }
@@ -165,7 +165,7 @@ static double bounded_iou_loss(const double p[4], const double t[4], double eps,
         const struct dual gap = chain(2 * fabs(d.v), 2 * (d.v > 0) - 2 * (d.v < 0), d);
         const struct dual moved = divide(subtract(wide, gap), offset(add(wide, gap), eps));
         const struct dual larger = divide(wide, offset(w, eps)), smaller = divide(w, offset(wide, eps));
-        const double part = share(smaller.v, larger.v);         /* min(larger, smaller): the larger one's part */
+        const double part = max_slope(smaller.v, larger.v);         /* of min(larger, smaller) by larger */
         struct dual sized = combine(part, larger, 1 - part, smaller);
         sized.v = fmin(larger.v, smaller.v);
         loss = add(loss, smooth(subtract(constant(1), at_least(moved, 0))));

@@ -25,7 +25,7 @@ struct quality quality_of(double x, double y)
     return (struct quality){ p * p * softplus, d * d * (softplus - x * y) };
 }
 
-/* ln P_j = x_j - total, and the largest P, unlike others, is never 0.
+/* ln P_j = x_j - total; total is computed from the largest P, which is never 0.
  *     dDFL/dx_j = P_j - (i + 1 - y) [j = i] - (y - i) [j = i + 1] */
 double distribution_focal(const double *x, const double *p, int bins, double y, double *slope)
 {

@@ -19,7 +19,7 @@ const struct loss_config loss_gfl_preset = {
     .atss = { .topk = 9, .anchor_scale = 5, .ignore_iof_thr = -1 },
 };
 
-struct image_sums { double positives, weight[LOSS_HEADS]; const char *trouble; };
+struct image_sums { double positives, weight[LOSS_HEADS]; const char *failure; };
 
 /* ---- Memory */
 
@@ -95,19 +95,19 @@ void loss_free(struct loss *loss)
     *loss = (struct loss){0};
 }
 
-/* ---- First phase: a chunk is an image */
+/* ---- First phase: one chunk per image */
 
 struct assign_job {
     struct loss *loss;
     const float *const *pred;           /* [LOSS_HEADS] */
-    const struct truth *truth;
+    const struct ground_truth *truth;
 };
 
-static const char *trouble_of(const struct assign_job *k, int image)
+static const char *find_failure(const struct assign_job *k, int image)
 {
     const struct loss_config *config = &k->loss->config;
     const struct kernels *kernels = k->loss->kernels;
-    const struct truth *t = &k->truth[image];
+    const struct ground_truth *t = &k->truth[image];
     const int channels = prediction_channels(config->classes, config->reg_max);
     for (int i = 0; i < t->objects; i++)
         if (!kernels->finite(4, t->box[i]) || t->label[i] < 0 || t->label[i] >= config->classes)
@@ -121,7 +121,8 @@ static const char *trouble_of(const struct assign_job *k, int image)
     return NULL;
 }
 
-static void assign_plus(struct loss *loss, int image, const float *pred, const struct truth *truth, struct arena *tmp)
+static void assign_plus(struct loss *loss, int image, const float *pred, const struct ground_truth *truth,
+                        struct arena *tmp)
 {
     const struct loss_config *config = &loss->config;
     const size_t priors = (size_t)prior_count(&loss->grid), mark = tmp->used;
@@ -156,19 +157,20 @@ static void assign_plus(struct loss *loss, int image, const float *pred, const s
     tmp->used = mark;
 }
 
-/* GFL measures boxes in strides; that changes no IoU but where areas meet the 1e-6 that bounds them. */
+/* GFL measures boxes in strides.  This changes an IoU only where the 1e-6 limit of areas applies. */
 static double unit_of(const struct loss *loss, struct prior prior)
 {
     return loss->config.family == LOSS_GFL ? prior.stride : 1;
 }
 
-static void measure(double box[4], double unit)
+static void scale_box(double box[4], double unit)
 {
     for (int i = 0; i < 4; i++)
         box[i] /= unit;
 }
 
-static void assign_gfl(struct loss *loss, int image, const float *pred, const struct truth *truth, struct arena *tmp)
+static void assign_gfl(struct loss *loss, int image, const float *pred, const struct ground_truth *truth,
+                       struct arena *tmp)
 {
     const struct loss_config *config = &loss->config;
     const size_t priors = (size_t)prior_count(&loss->grid), mark = tmp->used;
@@ -185,9 +187,9 @@ static void assign_gfl(struct loss *loss, int image, const float *pred, const st
         if (match[i] < 0)
             continue;
         prediction_box(loss->kernels, logit + config->classes, config->reg_max, prior, box);
-        box_widen(truth->box[match[i]], object);
-        measure(box, unit_of(loss, prior));
-        measure(object, unit_of(loss, prior));
+        box_to_double(truth->box[match[i]], object);
+        scale_box(box, unit_of(loss, prior));
+        scale_box(object, unit_of(loss, prior));
         loss->score[at] = (float)box_iou(box, object);
     }
     tmp->used = mark;
@@ -202,11 +204,11 @@ static void assign_image(const void *job, int image)
 {
     const struct assign_job *k = job;
     struct loss *loss = k->loss;
-    struct image_sums sums = { .trouble = trouble_of(k, image) };
+    struct image_sums sums = { .failure = find_failure(k, image) };
     const struct loss_config *config = &loss->config;
-    const float *judge = k->pred[LOSS_AUX] ? k->pred[LOSS_AUX] : k->pred[LOSS_MAIN];
-    if (!sums.trouble) {
-        (config->family == LOSS_PLUS ? assign_plus : assign_gfl)(loss, image, judge, &k->truth[image],
+    const float *pred = k->pred[LOSS_AUX] ? k->pred[LOSS_AUX] : k->pred[LOSS_MAIN];
+    if (!sums.failure) {
+        (config->family == LOSS_PLUS ? assign_plus : assign_gfl)(loss, image, pred, &k->truth[image],
                                                                   &loss->scratch[team_self()]);
         for (int i = 0; i < prior_count(&loss->grid); i++) {
             const ptrdiff_t at = prior_row(&loss->grid, image, i);
@@ -220,15 +222,15 @@ static void assign_image(const void *job, int image)
     loss->image[image] = sums;
 }
 
-bool loss_assign(struct loss *loss, const float *const pred[LOSS_HEADS], const struct truth *truth,
+bool loss_assign(struct loss *loss, const float *const pred[LOSS_HEADS], const struct ground_truth *truth,
                  struct loss_sums *sums, struct error *err)
 {
     *sums = (struct loss_sums){0};
     team_for(&loss->team, loss->grid.images, assign_image, &(struct assign_job){ loss, pred, truth });
     for (int i = 0; i < loss->grid.images; i++) {
         const struct image_sums *s = &loss->image[i];
-        if (s->trouble)
-            return fail(err, "image %d of the batch: %s", i, s->trouble);
+        if (s->failure)
+            return fail(err, "image %d of the batch: %s", i, s->failure);
         sums->positives += loss->config.family == LOSS_GFL ? fmax(s->positives, 1) : s->positives;
         for (int head = 0; head < LOSS_HEADS; head++)
             sums->weight[head] += s->weight[head];
@@ -236,18 +238,18 @@ bool loss_assign(struct loss *loss, const float *const pred[LOSS_HEADS], const s
     return true;
 }
 
-/* ---- Second phase: a chunk is a line of cells */
+/* ---- Second phase: one chunk per row of cells */
 
 struct gradient_job {
     const struct loss *loss;
     const float *pred;
-    const struct truth *truth;
-    struct loss_values scale;           /* what each kind's sum is multiplied by */
+    const struct ground_truth *truth;
+    struct loss_values scale;           /* the factor of each loss's sum */
     float *dpred;
 };
 
-/* The box of a positive: adds to the sums and sets dsides [4][reg_max + 1].  The distance of side i in strides moves
- * coordinate i of the box by a stride, to the left and up for the first two. */
+/* The box losses of a positive: adds to the sums and sets dsides [4][reg_max + 1].  One stride of distance moves
+ * coordinate i of the box by one stride, to the left or up for the first two. */
 static void box_gradient(const struct gradient_job *k, struct prior prior, const float object[4], double weight,
                          const float *sides, float *dsides, struct loss_values *sum)
 {
@@ -259,10 +261,10 @@ static void box_gradient(const struct gradient_job *k, struct prior prior, const
     for (int i = 0; i < 4; i++)
         distance[i] = prior.stride * mean[i];
     box_from_distance(prior.x, prior.y, distance, box);
-    box_widen(object, wanted);
+    box_to_double(object, wanted);
     box_to_target(prior.x, prior.y, wanted, prior.stride, reg_max, target);
-    measure(box, unit);
-    measure(wanted, unit);
+    scale_box(box, unit);
+    scale_box(wanted, unit);
     sum->bbox += weight * giou_loss(box, wanted, 1e-6, slope);
     for (int i = 0; i < 4; i++) {
         const double moved = k->scale.bbox * weight * slope[i] * (i < 2 ? -1 : 1) * prior.stride / unit;
@@ -273,15 +275,15 @@ static void box_gradient(const struct gradient_job *k, struct prior prior, const
     }
 }
 
-/* The sum of QFL over the classes, only `label` having a target; sets dx [classes]. */
+/* The sum of QFL over the classes; only `label` has a target above 0.  Sets dx [classes]. */
 static double class_gradient(const struct gradient_job *k, const float *x, int label, double score, float *dx)
 {
     const int classes = k->loss->config.classes;
-    const bool usual = k->loss->config.beta == 2;
-    double sum = usual ? k->loss->kernels->focal(classes, x, (float)k->scale.qfl, dx) : 0, slope;
-    if (usual && label >= 0)
+    const bool fast = k->loss->config.beta == 2;
+    double sum = fast ? k->loss->kernels->focal(classes, x, (float)k->scale.qfl, dx) : 0, slope;
+    if (fast && label >= 0)
         sum -= quality_focal(x[label], 0, 2, NULL);
-    for (int c = usual && label >= 0 ? label : 0; c < (usual ? label + 1 : classes); c++) {
+    for (int c = fast && label >= 0 ? label : 0; c < (fast ? label + 1 : classes); c++) {
         sum += quality_focal(x[c], c == label ? score : 0, k->loss->config.beta, &slope);
         dx[c] = (float)(k->scale.qfl * slope);
     }
@@ -292,7 +294,7 @@ static void gradient_row(const struct gradient_job *k, int image, struct prior p
                          struct loss_values *sum)
 {
     const struct loss_config *config = &k->loss->config;
-    const struct truth *truth = &k->truth[image];
+    const struct ground_truth *truth = &k->truth[image];
     const int classes = config->classes, channels = prediction_channels(classes, config->reg_max);
     const int match = k->loss->match[row], label = match >= 0 ? truth->label[match] : -1;
     const float *x = k->pred + row * channels;
@@ -321,8 +323,8 @@ static void gradient_line(const void *job, int line)
     k->loss->line[line] = sum;
 }
 
-struct loss_values loss_gradient(struct loss *loss, enum loss_head head, const float *pred, const struct truth *truth,
-                                 const struct loss_sums *sums, float *dpred)
+struct loss_values loss_gradient(struct loss *loss, enum loss_head head, const float *pred,
+                                 const struct ground_truth *truth, const struct loss_sums *sums, float *dpred)
 {
     const struct loss_config *config = &loss->config;
     const bool plus = config->family == LOSS_PLUS, none = !plus && !(sums->weight[head] > 0);
@@ -333,7 +335,7 @@ struct loss_values loss_gradient(struct loss *loss, enum loss_head head, const f
                                       config->dfl_weight / (4 * weight) };
     team_for(&loss->team, line_count(&loss->grid), gradient_line,
              &(struct gradient_job){ loss, pred, truth, scale, dpred });
-    for (int i = 0; i < line_count(&loss->grid); i++) {         /* one thread, one order */
+    for (int i = 0; i < line_count(&loss->grid); i++) {         /* serially, for a fixed order */
         total.qfl += loss->line[i].qfl;
         total.bbox += loss->line[i].bbox;
         total.dfl += loss->line[i].dfl;

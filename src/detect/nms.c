@@ -13,7 +13,7 @@ static int by_score(const void *a, const void *b)
     return (x->label > y->label) - (x->label < y->label);
 }
 
-/* Of two boxes both moved by `shift`, every step rounded to float. */
+/* The IoU of two boxes shifted by `shift`, every step rounded to float. */
 static float iou_shifted(const float p[4], const float q[4], float shift)
 {
     float a[4], b[4];

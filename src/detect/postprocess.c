@@ -22,10 +22,10 @@ size_t postprocess_bytes(const struct postprocess_config *config, const struct p
 static void score_row(const struct postprocess_config *config, const float *logit, int prior, struct scored *list,
                       int *count)
 {
-    const double bound = config->score_thr, hopeless = log(bound / (1 - bound)) - 0.1;
+    const double threshold = config->score_thr, min_logit = log(threshold / (1 - threshold)) - 0.1;
     for (int c = 0; c < config->classes; c++) {
-        const float score = logit[c] < hopeless ? 0 : (float)sigmoid(logit[c]);     /* spares most the exponential */
-        if (score > (float)bound)
+        const float score = logit[c] < min_logit ? 0 : (float)sigmoid(logit[c]);    /* skips most exponentials */
+        if (score > (float)threshold)
             list[(*count)++] = (struct scored){ score, prior, c };
     }
 }

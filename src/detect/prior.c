@@ -55,13 +55,13 @@ ptrdiff_t prior_row(const struct prior_grid *g, int image, int prior)
     return (ptrdiff_t)g->images * g->first[l] + (ptrdiff_t)image * cells + (prior - g->first[l]);
 }
 
-/* The cells i with low < (i + offset) s < high are from, ..., to - 1, cut to 0, ..., n - 1. */
-struct span { int from, to; };
+/* The cells i with low < (i + offset) s < high are [from, to), clamped to [0, n). */
+struct cell_range { int from, to; };
 
-static struct span cells_between(double low, double high, double s, double offset, int n)
+static struct cell_range cells_between(double low, double high, double s, double offset, int n)
 {
     const double from = floor(low / s - offset) + 1, to = ceil(high / s - offset);
-    return (struct span){ (int)fmin(fmax(from, 0), n), (int)fmin(fmax(to, 0), n) };
+    return (struct cell_range){ (int)fmin(fmax(from, 0), n), (int)fmin(fmax(to, 0), n) };
 }
 
 void priors_inside(const struct prior_grid *g, int boxes, const float (*box)[4], bool *inside)
@@ -69,8 +69,8 @@ void priors_inside(const struct prior_grid *g, int boxes, const float (*box)[4],
     memset(inside, 0, (size_t)prior_count(g) * sizeof *inside);
     for (int i = 0; i < boxes; i++)
         for (int l = 0; l < g->levels; l++) {
-            const struct span x = cells_between(box[i][0], box[i][2], g->stride[l], g->offset, g->w[l]);
-            const struct span y = cells_between(box[i][1], box[i][3], g->stride[l], g->offset, g->h[l]);
+            const struct cell_range x = cells_between(box[i][0], box[i][2], g->stride[l], g->offset, g->w[l]);
+            const struct cell_range y = cells_between(box[i][1], box[i][3], g->stride[l], g->offset, g->h[l]);
             for (int row = y.from; row < y.to && x.from < x.to; row++)
                 memset(inside + g->first[l] + row * g->w[l] + x.from, 1, (size_t)(x.to - x.from) * sizeof *inside);
         }

@@ -217,7 +217,7 @@ struct node *graph_extend(struct builder *b, const struct op *op, value v, const
 bool graph_build(struct builder *b, struct error *err)
 {
     if (!b->error.exit) {
-        b->graph->gradients = b->training ? GRADIENTS_PARAMS : b->explained ? GRADIENTS_INPUTS : GRADIENTS_NONE;
+        b->graph->gradients = b->training ? GRADIENTS_PARAMS : b->input_gradient ? GRADIENTS_INPUTS : GRADIENTS_NONE;
         b->graph->unfused = b->unfused;
         layout(b->graph, b->params, &b->error);
     }

@@ -22,12 +22,12 @@ struct builder {
     struct graph *graph;
     struct params *params;              /* declared here, or looked up once they are laid out */
     bool training;                      /* batch statistics, gradients of parameters */
-    bool explained;                     /* gradients of inputs, for Grad-CAM; not with training */
+    bool input_gradient;                /* gradients of the inputs, for Grad-CAM; not with training */
     bool unfused;                       /* no deferred values, no fused norms: reference for tests */
     bool direct;                        /* no Winograd */
     int bf16_terms;                     /* in convolutions on a matrix unit (kernel/amx.h): 2 or 3; 0: no unit */
-    bool finishing;                     /* folds norms with running statistics into convolutions */
-    bool halving;                       /* computes a shuffle followed by a split as two half shuffles */
+    bool fold_norm;                     /* folds norms with running statistics into convolutions */
+    bool split_shuffle;                 /* computes a shuffle followed by a split as two half shuffles */
     bool detached;                      /* the auxiliary branch reads features without gradient */
     bool merged;                        /* replaces parallel training branches by one convolution */
     bool branches;                      /* result: the model has such branches */

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXTENT_MAX = 1 << 16 };                          /* of kernels, strides, channels */
+enum { EXTENT_MAX = 1 << 16 };                          /* max kernel, stride, channels */
 
-/* What each kind has. */
+/* The fields that each kind uses. */
 static const struct {
     const char *name;
-    int operands[2];                                    /* least, most */
+    int operands[2];                                    /* min, max */
     bool weight, bias, window, slice, groups;           /* groups: must divide the channels */
 } kinds[LAYER_KINDS] = {
     [LAYER_INPUT]       = { .name = "input", .operands = { 0, 0 } },
@@ -52,7 +52,7 @@ int network_add(struct network *net, enum layer_kind kind, const char *name, con
     return net->count++;
 }
 
-int network_weights(struct network *net, const char *name, int rank, const size_t *dims, float **numbers,
+int network_weights(struct network *net, const char *name, int rank, const size_t *dims, float **elements,
                     struct error *err)
 {
     struct tensor t = { .name = (char *)(uintptr_t)name, .dtype = DTYPE_F32, .rank = rank };
@@ -62,9 +62,9 @@ int network_weights(struct network *net, const char *name, int rank, const size_
         if (!mul_size(count, dims[i], &count))
             return fail(err, "%s: its size does not fit in %zu bytes", name, sizeof count) - 1;
     }
-    *numbers = tensors_block(&net->weights, count, sizeof **numbers, err);
-    t.data = (const unsigned char *)*numbers;
-    return *numbers && tensors_add(&net->weights, &t, err) ? net->weights.count - 1 : -1;
+    *elements = tensors_block(&net->weights, count, sizeof **elements, err);
+    t.data = (const unsigned char *)*elements;
+    return *elements && tensors_add(&net->weights, &t, err) ? net->weights.count - 1 : -1;
 }
 
 void network_free(struct network *net)
@@ -76,20 +76,20 @@ void network_free(struct network *net)
     *net = (struct network){0};
 }
 
-bool network_keep_needed(struct network *net, const int *stands, struct error *err)
+bool network_prune(struct network *net, const int *replacement, struct error *err)
 {
-    int *place = new_array((size_t)net->count, sizeof *place, err), kept = 0;   /* first whether it is needed */
+    int *place = new_array((size_t)net->count, sizeof *place, err), kept = 0;   /* first: is it needed? */
     if (!place)
         return false;
     place[0] = 1;
     for (int i = 0; i < net->output_count; i++) {
-        net->outputs[i] = stands ? stands[net->outputs[i]] : net->outputs[i];
+        net->outputs[i] = replacement ? replacement[net->outputs[i]] : net->outputs[i];
         place[net->outputs[i]] = 1;
     }
     for (int i = net->count - 1; i >= 0; i--)
         for (int k = 0; place[i] && k < net->layers[i].operands; k++) {
             int *x = &net->layers[i].operand[k];
-            *x = stands ? stands[*x] : *x;
+            *x = replacement ? replacement[*x] : *x;
             place[*x] = 1;
         }
     for (int i = 0; i < net->count; i++) {
@@ -142,7 +142,7 @@ static bool operands_fit(const struct network *net, const struct layer *layer)
     return fit;
 }
 
-static bool numbers_fit(const struct layer *layer, int in)
+static bool attributes_fit(const struct layer *layer, int in)
 {
     const int kind = (int)layer->kind;
     return (!kinds[kind].window || (is_extent(layer->kernel) && is_extent(layer->stride) && layer->pad >= 0
@@ -168,7 +168,7 @@ static bool weights_fit(const struct network *net, const struct layer *layer, in
     }
 }
 
-/* Channels of the layer's value; 0 if its operands do not go together. */
+/* Channels of the layer's value; 0 if the operands' channels do not match. */
 static int channels_out(const struct network *net, const struct layer *layer, int in)
 {
     const int second = layer->operands > 1 ? net->layers[layer->operand[1]].out_channels : 0;
@@ -193,16 +193,16 @@ bool network_check_layer(struct network *net, int index, const char *path, struc
 {
     struct layer *layer = &net->layers[index];
     if ((unsigned)layer->kind >= LAYER_KINDS || !operands_fit(net, layer))
-        return fail(err, "%s: layer %s: operands that are not there", path, layer->name);
+        return fail(err, "%s: layer %s: invalid operands", path, layer->name);
     const int in = layer->operands ? net->layers[layer->operand[0]].out_channels : 0;
     const char *kind = layer_kind_name(layer->kind);
-    if (!numbers_fit(layer, in))
-        return fail(err, "%s: layer %s: a %s of %d channels with numbers out of range", path, layer->name, kind, in);
+    if (!attributes_fit(layer, in))
+        return fail(err, "%s: layer %s: a %s of %d channels with attributes out of range", path, layer->name, kind, in);
     if (!weights_fit(net, layer, in))
         return fail(err, "%s: layer %s: the weights of this %s do not fit %d channels", path, layer->name, kind, in);
     layer->out_channels = channels_out(net, layer, in);
     return layer->out_channels > 0
-        || fail(err, "%s: layer %s: a %s of operands that do not go together", path, layer->name, kind);
+        || fail(err, "%s: layer %s: a %s whose operands have different channels", path, layer->name, kind);
 }
 
 bool network_check(struct network *net, const char *path, struct error *err)
@@ -214,6 +214,6 @@ bool network_check(struct network *net, const char *path, struct error *err)
         return fail(err, "%s: a network with %d outputs", path, net->output_count);
     for (int i = 0; i < net->output_count; i++)
         if (net->outputs[i] < 0 || net->outputs[i] >= net->count)
-            return fail(err, "%s: output %d is no layer", path, i);
+            return fail(err, "%s: output %d is not a layer", path, i);
     return true;
 }

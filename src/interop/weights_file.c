@@ -6,7 +6,7 @@
 #include "interop/safetensors.h"
 
 /* The first that recognises a file reads it. */
-static const struct format {
+static const struct weights_format {
     const char *name;
     bool (*recognises)(struct bytes file);
     bool (*read)(struct tensors *out, struct bytes file, const char *path, struct error *err);
@@ -32,13 +32,13 @@ bool weights_file_read(struct tensors *out, struct network *net, const char *pat
     *net = (struct network){0};
     if (!file_read(&out->file, path, err))
         return false;
-    for (const struct format *f = formats; f->name; f++)
+    for (const struct weights_format *f = formats; f->name; f++)
         if (f->recognises(out->file))
             return f->read(out, out->file, path, err);
     for (const struct network_format *f = network_formats; f->name; f++)
         if (f->recognises(out->file))
             return f->read(net, out->file, path, err) && network_check(net, path, err);
-    for (const struct format *f = formats; f->name; f++)
+    for (const struct weights_format *f = formats; f->name; f++)
         text_add(&known, "%s, ", f->name);
     for (const struct network_format *f = network_formats; f->name; f++)
         text_add(&known, "%s%s", f->name, f[1].name ? ", " : "");

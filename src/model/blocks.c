@@ -129,7 +129,7 @@ value batch_norm(struct builder *b, const char *name, value x, double momentum, 
     operands[4] = graph_param(b, "running_var", vector(c), 1, PARAM_BUFFER, constant(1));
     const bool training = b->training && !frozen(b);
     leave(b);
-    struct node *made = b->finishing ? graph_extend(b, &op_conv, x, operands + 1, 4) : NULL;
+    struct node *made = b->fold_norm ? graph_extend(b, &op_conv, x, operands + 1, 4) : NULL;
     if (made) {
         made->attr.conv.norm = made->in - 4;
         made->attr.conv.eps = (real)eps;
@@ -259,11 +259,11 @@ value channels(struct builder *b, value x, int from, int to)
 void shuffle_halves(struct builder *b, value left, value right, value half[2])
 {
     const int c = channels_of(b, left);
-    const bool halving = b->halving && c % 2 == 0;
-    const value whole = halving ? VALUE_NONE : shuffle(b, left, right);
+    const bool split_shuffle = b->split_shuffle && c % 2 == 0;
+    const value whole = split_shuffle ? VALUE_NONE : shuffle(b, left, right);
     for (int i = 0; i < 2; i++) {
         const int from = i * c / 2, to = from + c / 2;
-        half[i] = halving ? shuffle(b, channels(b, left, from, to), channels(b, right, from, to))
+        half[i] = split_shuffle ? shuffle(b, channels(b, left, from, to), channels(b, right, from, to))
                           : channels(b, whole, 2 * from, 2 * to);
     }
 }

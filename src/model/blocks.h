@@ -53,7 +53,7 @@ value mul(struct builder *, value, value);              /* the second may have o
 value concat(struct builder *, value, value);
 value channels(struct builder *, value, int from, int to);
 value shuffle(struct builder *, value left, value right);               /* channel shuffle of their concat, 2 groups */
-/* The halves of shuffle(left, right), one kept alive without the other if the builder is `halving`. */
+/* The halves of shuffle(left, right).  With builder.split_shuffle one half can be released without the other. */
 void shuffle_halves(struct builder *, value left, value right, value half[2]);
 value max_pool(struct builder *, value, int kernel, int stride, int pad);
 value half_size(struct builder *, value);                               /* bilinear, half of the size, rounded down */

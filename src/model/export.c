@@ -9,7 +9,7 @@
 #include "deploy/network_fold.h"
 #include "interop/ncnn/ncnn.h"
 #include "interop/safetensors.h"
-#include "model/as_network.h"
+#include "model/export_network.h"
 #include "model/criterion.h"
 #include "model/file_config.h"
 #include "model/fold.h"
@@ -100,7 +100,7 @@ static bool write_safetensors(struct model *m, const char *path, const struct ex
 
 static bool make_network(struct model *m, const struct export_options *o, struct network *net, struct error *err)
 {
-    return model_network(m, m->params.value, net, err) && add_metadata(m, o->fold, &net->weights, err)
+    return model_export_network(m, m->params.value, net, err) && add_metadata(m, o->fold, &net->weights, err)
         && (!o->fold || (network_fold(net, err) && network_merge(net, err)));
 }
 

@@ -141,7 +141,7 @@ static void seed(const struct grad_cam *cam, const struct graph *g)
 static bool run(struct grad_cam *cam, struct error *err)
 {
     const struct batch *b = &cam->batch;
-    const struct graph_options options = { .n = 1, .h = b->h, .w = b->w, .explained = true };
+    const struct graph_options options = { .n = 1, .h = b->h, .w = b->w, .input_gradient = true };
     struct cached_graph *cached = graph_cache_find(&cam->cache, &options, err);
     drop_heats(cam);
     if (!cached || !(cam->layer ? add_layer(cam, &cached->graph, err) : add_levels(cam, &cached->graph, b->h, err)))
@@ -211,7 +211,7 @@ bool grad_cam_init(struct grad_cam *cam, struct model *model, const char *layer,
                                 .kernels = cam->kernels };
     const int *size = model->config->val.input_size;
     const struct graph_options options = { .n = 1, .h = padded_side(size[1]), .w = padded_side(size[0]),
-                                           .explained = true };
+                                           .input_gradient = true };
     struct cached_graph *cached = cam->kernels && graph_cache_init(&cam->cache, model, &to, NULL, err)
                       ? graph_cache_find(&cam->cache, &options, err) : NULL;
     return cached && (!layer || add_layer(cam, &cached->graph, err));

@@ -5,7 +5,7 @@
 #include "deploy/network_fold.h"
 #include "deploy/network_match.h"
 #include "deploy/network_split.h"
-#include "model/as_network.h"
+#include "model/export_network.h"
 #include "op/ops.h"
 #include <math.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ static bool match_merged(struct model *m, const struct network *own, const struc
                          struct tensors *t, struct error *err)
 {
     struct network merged;
-    const bool ok = model_network(m, m->params.value, &merged, err) && network_fold(&merged, err)
+    const bool ok = model_export_network(m, m->params.value, &merged, err) && network_fold(&merged, err)
                  && network_merge(&merged, err) && network_match(&merged, theirs, path, t, err)
                  && network_split(own, t, err);
     network_free(&merged);
@@ -190,7 +190,7 @@ static bool same_classes(const struct network *own, const struct network *theirs
 bool model_match(struct model *m, struct network *theirs, const char *path, struct tensors *t, struct error *err)
 {
     struct network own;
-    const bool ok = model_network(m, m->params.value, &own, err) && same_classes(&own, theirs, path, err)
+    const bool ok = model_export_network(m, m->params.value, &own, err) && same_classes(&own, theirs, path, err)
                  && network_fold(&own, err) && network_fold(theirs, err) && match_either(m, &own, theirs, path, t, err)
                  && keep_norms(&own, t, err) && keep_norms_of_sums(m, t, err)
                  && shape_as_parameters(&m->params, t, err);

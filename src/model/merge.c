@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "deploy/network_fold.h"
-#include "model/as_network.h"
+#include "model/export_network.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +32,7 @@ static bool take_merged(const struct network *net, const struct param *to, real 
 bool model_merge(struct model *merged, struct model *m, const real *values, struct error *err)
 {
     struct network net = {0};
-    bool ok = model_open_merged(merged, m->config, err) && model_network(m, values, &net, err)
+    bool ok = model_open_merged(merged, m->config, err) && model_export_network(m, values, &net, err)
            && network_fold(&net, err) && network_merge(&net, err);
     for (int i = 0; ok && i < merged->params.count; i++) {
         const struct param *to = &merged->params.list[i];

@@ -104,7 +104,7 @@ static bool strides_fit(struct builder *b, const struct model *m, const struct f
 
 bool model_graph(struct model *m, const struct graph_options *o, struct graph *g, struct error *err)
 {
-    struct builder b = { .graph = g, .params = &m->params, .training = o->training, .explained = o->explained,
+    struct builder b = { .graph = g, .params = &m->params, .training = o->training, .input_gradient = o->input_gradient,
                          .unfused = o->unfused, .detached = o->detached, .freeze = m->config->model.freeze.at,
                          .freeze_count = m->config->model.freeze.count };
     const char *way = getenv("NANODET_CONV");
@@ -112,8 +112,8 @@ bool model_graph(struct model *m, const struct graph_options *o, struct graph *g
     b.direct = way && strcmp(way, "direct") == 0;
     b.merged = m->merged;
     b.bf16_terms = !b.direct && o->kernels && o->kernels->amx ? 3 : 0;
-    b.halving = o->kernels;
-    b.finishing = o->kernels && !o->training && !o->explained && !o->unfused;
+    b.split_shuffle = o->kernels;
+    b.fold_norm = o->kernels && !o->training && !o->input_gradient && !o->unfused;
     *g = (struct graph){ .separate = o->separate };
     const value image = graph_input(&b, (struct shape){ o->n, o->h, o->w, 3, {0} });
     enter(&b, "backbone");

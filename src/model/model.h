@@ -30,7 +30,7 @@ void model_start(struct model *);
 struct graph_options {
     int n, h, w;                                /* batch and input size */
     bool training;                              /* batch statistics, gradients, and the auxiliary branch if any */
-    bool explained;                             /* gradients of the image instead, as an evaluation sees it */
+    bool input_gradient;                             /* evaluation with gradients of the image */
     bool detached;                              /* the auxiliary branch reads features without gradient */
     bool unfused, separate;                     /* oracles: nothing stays pending, no memory is shared */
     const struct kernels *kernels;              /* that it will be bound to, and shall be fast with; NULL: any, and the

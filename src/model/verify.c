@@ -4,7 +4,7 @@
 #include "data/dataset_read.h"
 #include "data/sample.h"
 #include "data/synth.h"
-#include "deploy/graph_of_network.h"
+#include "deploy/import_network.h"
 #include "interop/weights_file.h"
 #include "kernel/kernels.h"
 #include "model/load.h"
@@ -117,7 +117,7 @@ static float *run_network(const struct network *net, const struct batch *b, int 
 {
     struct params params = {0};
     struct graph g = {0};
-    float *y = network_params(net, &params, err) && network_graph(net, &params, b->n, b->h, b->w, &g, err)
+    float *y = import_network_params(net, &params, err) && import_network(net, &params, b->n, b->h, b->w, &g, err)
              ? run(&g, &params, params.value, b, threads, count, err) : NULL;
     params_free(&params);
     return y;

@@ -36,8 +36,9 @@ bool random_batch_init(struct random_batch *b, const int size[2], int n, int cla
         b->label[i] = random_below(&random, classes);
     }
     for (int i = 0; i < n; i++)
-        b->truth[i] = (struct truth){ .objects = RANDOM_BOXES, .box = (const float (*)[4])&b->box[i * RANDOM_BOXES],
-                                      .label = &b->label[i * RANDOM_BOXES] };
+        b->truth[i] = (struct ground_truth){ .objects = RANDOM_BOXES,
+                                             .box = (const float (*)[4])&b->box[i * RANDOM_BOXES],
+                                             .label = &b->label[i * RANDOM_BOXES] };
     b->images = (struct images){ b->pixel, n, h, w, b->truth };
     return true;
 }

@@ -7,7 +7,7 @@ enum { RANDOM_BOXES = 8 };              /* per image */
 
 struct random_batch {
     struct images images;               /* n images of the size, padded to a multiple of 32 */
-    float *pixel; struct truth *truth; float (*box)[4]; int *label;
+    float *pixel; struct ground_truth *truth; float (*box)[4]; int *label;
 };
 
 bool random_batch_init(struct random_batch *, const int size[2], int n, int classes, struct error *);

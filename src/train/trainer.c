@@ -62,7 +62,7 @@ static struct images images_of(struct trainer *t, const struct batch *batch)
 {
     for (int i = 0; i < batch->n; i++) {
         const struct objects *o = &batch->samples[i].objects;
-        t->truth[i] = (struct truth){ o->count, o->ignored, o->box, o->label, o->ignore };
+        t->truth[i] = (struct ground_truth){ o->count, o->ignored, o->box, o->label, o->ignore };
         t->seen[t->seen_count++] = batch->samples[i].image;
     }
     return (struct images){ batch->image, batch->n, batch->h, batch->w, t->truth };

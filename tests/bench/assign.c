@@ -14,7 +14,7 @@
 
 enum { OBJECTS = 500, CLASSES = 80, REG_MAX = 7, CHANNELS = CLASSES + 4 * (REG_MAX + 1), ROUNDS_MAX = 1 << 20 };
 
-struct scene { float box[OBJECTS][4]; int label[OBJECTS]; struct truth truth; };
+struct scene { float box[OBJECTS][4]; int label[OBJECTS]; struct ground_truth truth; };
 
 static double milliseconds(void)
 {
@@ -33,7 +33,7 @@ static void draw_objects(struct scene *s, double size, double least, double most
         }
         s->label[g] = random_below(r, CLASSES);
     }
-    s->truth = (struct truth){ .objects = OBJECTS, .box = (const float (*)[4])s->box, .label = s->label };
+    s->truth = (struct ground_truth){ .objects = OBJECTS, .box = (const float (*)[4])s->box, .label = s->label };
 }
 
 /* The last object, seen from a random one on, that the prior lies in, or -1. */
@@ -69,7 +69,8 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static bool measure(struct loss *loss, const float *pred, const struct truth *truth, double seconds, struct error *err)
+static bool measure(struct loss *loss, const float *pred, const struct ground_truth *truth, double seconds,
+                    struct error *err)
 {
     static double took[ROUNDS_MAX];
     const float *const heads[LOSS_HEADS] = { pred, NULL };

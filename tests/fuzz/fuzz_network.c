@@ -1,7 +1,7 @@
 /* Any bytes as a network, a layer each 12 of them, its weights of the shape that they say.  What network_check accepts
  * is folded, merged, matched with what it was, and turned into a graph, which must be accepted or refused in words; a
  * small one is run, and computes after folding what it did before. */
-#include "deploy/graph_of_network.h"
+#include "deploy/import_network.h"
 #include "deploy/network_fold.h"
 #include "deploy/network_match.h"
 #include "deploy/network_split.h"
@@ -73,7 +73,7 @@ static float *run(const struct network *net, const char *table, size_t *count)
     struct graph g = {0};
     struct error err = {0};
     float *copy = NULL;
-    bool ok = network_params(net, &params, &err) && network_graph(net, &params, 1, SIDE, SIDE, &g, &err);
+    bool ok = import_network_params(net, &params, &err) && import_network(net, &params, 1, SIDE, SIDE, &g, &err);
     const bool small = ok && g.block_size < SMALL;
     const struct binding to = { .params = &params, .values = params.value, .team = &team,
                                 .kernels = kernels_pick(table, &err) };

@@ -102,7 +102,8 @@ static bool run(struct dump *d, struct error *err)
     if (g->gradients)
         graph_backward(g, false);
     return ok && weights_give(params, params->value, "after.", &d->out, err)
-        && (!d->options.explained || add_view(&d->out, "gradient.", "input", graph_gradient(g, MODEL_INPUT), 4, err))
+        && (!d->options.input_gradient
+            || add_view(&d->out, "gradient.", "input", graph_gradient(g, MODEL_INPUT), 4, err))
         && (!d->options.training || weights_give(params, d->gradients, "gradient.", &d->out, err));
 }
 
@@ -141,7 +142,7 @@ int main(int argc, char **argv)
     d.seed = strtoull(argv[SEED], NULL, 10);
     d.options = (struct graph_options){ .n = atoi(argv[N]), .h = atoi(argv[H]), .w = atoi(argv[W]),
                                         .training = strcmp(argv[MODE], "train") == 0,
-                                        .explained = strcmp(argv[MODE], "explain") == 0 };
+                                        .input_gradient = strcmp(argv[MODE], "explain") == 0 };
     const bool ok = config_read(&d.config, argv[CONFIG], (const char *const *)&argv[OVERRIDES], argc - OVERRIDES, &err)
                  && model_open(&d.model, &d.config, &err) && dump(&d, argv[OUT], &err);
     if (!ok)

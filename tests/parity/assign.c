@@ -16,7 +16,7 @@ struct trial {
     const char *path;
     struct tensors t;
     struct prior_grid grid;
-    struct truth truth;
+    struct ground_truth truth;
     struct arena tmp;
     int *match;                 /* [priors] */
     double *iou;
@@ -33,7 +33,7 @@ static bool begin(struct trial *k, const char *points, double offset)
         parity_fail(k->p, k->path, "%s", err.text);
         return false;
     }
-    k->truth = (struct truth){
+    k->truth = (struct ground_truth){
         .objects = fixture_extent(t, "gt_boxes", 0), .box = (void *)fixture_floats(t, "gt_boxes"),
         .label = fixture_ints(t, "gt_labels"), .ignored = fixture_extent(t, "gt_ignore", 0),
         .ignore = (void *)fixture_floats(t, "gt_ignore"),
@@ -94,9 +94,9 @@ static void compare_cost(struct trial *k, const struct dsl_config *config, const
     double *got = tensors_block(&k->t, (size_t)c->count * (size_t)k->truth.objects, sizeof *got, NULL), object[4];
     for (int v = 0; v < c->count; v++)
         for (int g = 0; g < k->truth.objects; g++) {
-            box_widen(k->truth.box[g], object);
-            got[v * k->truth.objects + g] = dsl_cost(config, dsl_background(c->logit[v], c->classes),
-                                                     c->logit[v][k->truth.label[g]], box_iou(c->box[v], object));
+            box_to_double(k->truth.box[g], object);
+            got[v * k->truth.objects + g] = dsl_cost(config, c->background[v], c->logit[v][k->truth.label[g]],
+                                                     box_iou(c->box[v], object));
         }
     parity_compare(k->p, k->path, fixture_distance(got, want, (size_t)c->count * (size_t)k->truth.objects), 1e-9,
                    "cost");
@@ -116,6 +116,7 @@ static void dsl(struct trial *k)
     const int *valid = fixture_ints(t, "valid_inds");
     bool *inside = tensors_block(t, (size_t)priors, sizeof *inside, NULL);
     double (*box)[4] = tensors_block(t, (size_t)priors, sizeof *box, NULL);
+    double *background = tensors_block(t, (size_t)priors, sizeof *background, NULL);
     int count = 0, wrong = 0;
 
     compare_points(k, "priors", point_of);
@@ -126,10 +127,12 @@ static void dsl(struct trial *k)
         wrong += valid && (count >= fixture_extent(t, "valid_inds", 0) || valid[count] != i);
         for (int j = 0; j < 4; j++)
             box[count][j] = decoded[i][j];
-        logit[count++] = scores + (ptrdiff_t)i * classes;
+        logit[count] = scores + (ptrdiff_t)i * classes;
+        background[count] = dsl_background(logit[count], classes);
+        count++;
     }
     parity_compare(k->p, k->path, wrong + abs(count - (int)fixture_number(t, "valid_priors", count)), 0, "candidates");
-    const struct dsl_candidates candidates = { count, classes, (const double (*)[4])box, logit, NULL, NULL,
+    const struct dsl_candidates candidates = { count, classes, (const double (*)[4])box, logit, NULL, background,
                                                kernels_wanted(NULL) };
     int *match = tensors_block(t, (size_t)count, sizeof *match, NULL);
     double *iou = tensors_block(t, (size_t)count, sizeof *iou, NULL);

@@ -147,7 +147,7 @@ struct head {
     const char *path;
     struct tensors t;
     struct loss loss;
-    struct truth truth[IMAGES_MAX];
+    struct ground_truth truth[IMAGES_MAX];
     int channels;
 };
 
@@ -230,7 +230,7 @@ static void targets_of(const struct head *k, int image, int i, const float *pred
     out[1][0] = m != MATCH_IGNORED;
     out[2][0] = k->loss.score[row];
     if (m >= 0) {
-        box_widen(k->truth[image].box[m], out[3]);
+        box_to_double(k->truth[image].box[m], out[3]);
         box_to_target(prior.x, prior.y, out[3], prior.stride, config->reg_max, out[4]);
     }
     prediction_box(k->loss.kernels, pred + row * k->channels + config->classes, config->reg_max, prior, out[5]);
@@ -301,7 +301,7 @@ static void whole_head(struct head *k)
         char box[24], label[24];
         snprintf(box, sizeof box, "gt_boxes%d", i);
         snprintf(label, sizeof label, "gt_labels%d", i);
-        k->truth[i] = (struct truth){ .objects = fixture_extent(&k->t, box, 0),
+        k->truth[i] = (struct ground_truth){ .objects = fixture_extent(&k->t, box, 0),
                                       .box = (void *)fixture_floats(&k->t, box), .label = fixture_ints(&k->t, label) };
     }
     if (k->channels == prediction_channels(config.classes, config.reg_max)

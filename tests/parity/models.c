@@ -343,7 +343,7 @@ static bool read_input(struct model_case *c, struct error *err)
         snprintf(box, sizeof box, "gt_boxes.%d", i);
         snprintf(label, sizeof label, "gt_labels.%d", i);
         snprintf(ignore, sizeof ignore, "gt_ignore.%d", i);
-        c->truth[i] = (struct truth){
+        c->truth[i] = (struct ground_truth){
             fixture_extent(&c->input, box, 0), fixture_extent(&c->input, ignore, 0),
             (const float (*)[4])(void *)fixture_floats(&c->input, box), fixture_ints(&c->input, label),
             (const float (*)[4])(void *)fixture_floats(&c->input, ignore) };

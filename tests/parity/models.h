@@ -14,7 +14,7 @@ struct model_case {
     struct tensors weights, input, expected, steps;     /* steps: of the file being compared */
     cJSON *meta;
     float *pixel;                                       /* [n][h][w][3] */
-    struct truth *truth;
+    struct ground_truth *truth;
     int n, h, w, epoch;
     double largest_gradient;                            /* largest |sample| of all gradients */
     struct tally tally;

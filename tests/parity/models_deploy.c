@@ -1,7 +1,7 @@
 /* tests/parity/models_deploy.c -- the branches of a block merged into one convolution. */
 #include "base/text.h"
 #include "deploy/network_fold.h"
-#include "model/as_network.h"
+#include "model/export_network.h"
 #include "models.h"
 #include <math.h>
 #include <stdio.h>
@@ -53,7 +53,7 @@ bool compare_deploy(struct model_case *c, struct error *err)
         return true;
     struct network net;
     cJSON *rules = rules_of(c->meta);
-    bool ok = model_network(&c->model, c->model.params.value, &net, err) && network_fold(&net, err)
+    bool ok = model_export_network(&c->model, c->model.params.value, &net, err) && network_fold(&net, err)
            && network_merge(&net, err) && tensors_index(&net.weights, "the network", err);
     for (int i = 0; ok && i < c->expected.count; i++)
         ok = !is_digest(c->expected.list[i].name) || compare_tensor(c, rules, &net, c->expected.list[i].name, err);

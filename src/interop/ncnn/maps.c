@@ -1,11 +1,11 @@
-/* interop/ncnn/maps.c -- reads the layers of ncnn that work on maps.  The numbers are those of ncnn's operators.md. */
+/* interop/ncnn/maps.c -- reads the layers of ncnn that compute maps; parameter ids as in ncnn's operators.md. */
 #include "interop/ncnn/read.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { ADD, SUB, MUL, DIV };                                /* as BinaryOp counts them */
-enum { SIDE_MAX = 1 << 16, MADE_MAX = 1 << 22 };            /* of an input; numbers that the bin file does not hold */
+enum { ADD, SUB, MUL, DIV };                                /* codes of BinaryOp */
+enum { SIDE_MAX = 1 << 16, MADE_MAX = 1 << 22 };            /* max input side; max generated weights */
 
 static bool put_layer(struct ncnn_reader *r, int layer)
 {
@@ -50,15 +50,16 @@ static bool constant(struct ncnn_reader *r)
 
 /* ---- activations ---- */
 
-/* As id 9 of a convolution counts them; those that cannot be part of one come after. */
+/* Codes of id 9 of a convolution; the last four cannot be fused. */
 enum { RELU = 1, LEAKY_RELU = 2, CLIP = 3, SIGMOID = 4, HARD_SWISH = 6, HARD_SIGMOID, SWISH, GELU };
 
-static const struct alone { const char *name; int code; double a, b; } alone[] = {      /* ids 0 and 1, if not given */
+static const struct ncnn_activation { const char *name; int code; double a,
+                                      b; } activation_types[] = {      /* defaults of ids 0, 1 */
     { "ReLU", LEAKY_RELU, 0, 0 },          { "Clip", CLIP, -INFINITY, INFINITY }, { "Sigmoid", SIGMOID, 0, 0 },
     { "HardSwish", HARD_SWISH, 0.2, 0.5 }, { "HardSigmoid", HARD_SIGMOID, 0.2, 0.5 },
     { "Swish", SWISH, 0, 0 },              { "GELU", GELU, 0, 0 } };
 
-/* Of the activation with ncnn's parameters a and b; ACT_NONE if it is none of ours. */
+/* The activation with ncnn's parameters a and b; ACT_NONE if it is not supported. */
 static enum act act_of(int code, double a, double b)
 {
     const bool sixth = fabs(a - 1. / 6) < 1e-5 && fabs(b - 0.5) < 1e-6;
@@ -70,7 +71,7 @@ static enum act act_of(int code, double a, double b)
     case HARD_SWISH:   return sixth ? ACT_HARD_SWISH : ACT_NONE;
     case HARD_SIGMOID: return sixth ? ACT_HARD_SIGMOID : ACT_NONE;
     case SWISH:        return ACT_SILU;
-    case GELU:         return a == 0 ? ACT_GELU : ACT_NONE;         /* else an approximation of it */
+    case GELU:         return a == 0 ? ACT_GELU : ACT_NONE;         /* else an approximation */
     default:           return ACT_NONE;
     }
 }
@@ -98,10 +99,10 @@ bool ncnn_fused_activation(struct ncnn_reader *r, int *value)
     return code == 0 || add_activation(r, code, ab[0], ab[1], value);
 }
 
-/* Of every value, since an activation does not care where one level ends. */
+/* An activation applies to every level of a blob. */
 static bool activation(struct ncnn_reader *r)
 {
-    const struct alone *row = alone;
+    const struct ncnn_activation *row = activation_types;
     while (strcmp(row->name, r->line->type) != 0)
         row++;
     r->out[0] = *r->in[0];
@@ -123,7 +124,7 @@ static bool is_square(const struct ncnn_line *l, int kernel, int stride, int pad
         && ncnn_integer(l, 2, 1) == 1 && ncnn_integer(l, 12, 1) == 1;
 }
 
-/* A convolution of *value with the next weights of the file, of which it declares so many, and biases. */
+/* Adds a convolution of *value with the next weights of the file; the line declares their number. */
 static bool add_conv(struct ncnn_reader *r, int out, int kernel, int groups, bool bias, int declared, int *value)
 {
     const int in = ncnn_channels(r, *value), layer = ncnn_add(r, LAYER_CONV, value, 1);
@@ -169,7 +170,7 @@ static bool convolution(struct ncnn_reader *r)
     return true;
 }
 
-/* A convolution of 1 x 1 where there is one pixel or where pixels are rows. */
+/* A 1 x 1 convolution of a single pixel or of pixels as rows. */
 static bool inner_product(struct ncnn_reader *r)
 {
     int value = r->in[0]->value[0];
@@ -189,7 +190,7 @@ static bool inner_product(struct ncnn_reader *r)
     return true;
 }
 
-/* w x + b for each channel. */
+/* w x + b per channel. */
 static bool put_affine(struct ncnn_reader *r, int weight, int bias)
 {
     const int layer = ncnn_add(r, LAYER_AFFINE, r->in[0]->value, 1);
@@ -200,7 +201,7 @@ static bool put_affine(struct ncnn_reader *r, int weight, int bias)
     return put_layer(r, layer);
 }
 
-/* A vector of the network's own, of which the caller fills in the data. */
+/* A generated vector; the caller sets its data. */
 static int new_vector(struct ncnn_reader *r, const char *suffix, int channels, float **data)
 {
     struct text name = {0};
@@ -252,7 +253,7 @@ static bool scale(struct ncnn_reader *r)
     const size_t dims[1] = { (size_t)channels };
     const bool has_bias = ncnn_integer(r->line, 1, 0);
     if (r->line->bottoms == 2)
-        return size == -233 && !has_bias ? put_pair(r, LAYER_MUL) : ncnn_refuse(r, "has two operands and weights");
+        return size == -233 && !has_bias ? put_pair(r, LAYER_MUL) : ncnn_refuse(r, "two operands exclude weights");
     if (size != channels)
         return ncnn_refuse(r, "is for %d channels and gets %d", size, channels);
     const int weight = ncnn_weight(r, "weight", false, 1, dims);
@@ -262,13 +263,13 @@ static bool scale(struct ncnn_reader *r)
 
 /* ---- two operands ---- */
 
-/* The smaller operand, a constant or of one pixel or one channel, is the second. */
+/* Makes the smaller operand (a constant, one pixel or one channel) the second. */
 static bool put_pair(struct ncnn_reader *r, enum layer_kind kind)
 {
     int value[2] = { r->in[0]->value[0], r->in[1]->value[0] };
     if (r->in[0]->layout != r->in[1]->layout)
         return ncnn_refuse(r, "its operands differ in layout");
-    if (r->steps[value[0]] < r->steps[value[1]]
+    if (r->strides[value[0]] < r->strides[value[1]]
         || (ncnn_channels(r, value[0]) == 1 && ncnn_channels(r, value[1]) > 1)) {
         const int first = value[0];
         value[0] = value[1];
@@ -286,7 +287,7 @@ static bool eltwise(struct ncnn_reader *r)
 }
 
 /* x + n, x - n, x n, x / n for a number n */
-static bool put_with_number(struct ncnn_reader *r, int op, double n)
+static bool put_scalar_op(struct ncnn_reader *r, int op, double n)
 {
     const int channels = ncnn_channels(r, r->in[0]->value[0]);
     float *w, *b;
@@ -294,7 +295,8 @@ static bool put_with_number(struct ncnn_reader *r, int op, double n)
         r->out[0] = *r->in[0];
         r->out[0].read = false;
         r->out[0].scale *= op == MUL ? n : 1 / n;
-        return (!r->in[0]->softmax && (op == MUL || op == DIV)) || ncnn_refuse(r, "not to be done to an attention");
+        return (!r->in[0]->softmax && (op == MUL || op == DIV))
+            || ncnn_refuse(r, "attention scores can only be multiplied or divided, before the softmax");
     }
     const int weight = new_vector(r, "weight", channels, &w), bias = new_vector(r, "bias", channels, &b);
     if (weight < 0 || bias < 0)
@@ -313,7 +315,7 @@ static bool binary_op(struct ncnn_reader *r)
         || (op == DIV && ncnn_number(r->line, 2, 0) == 0))
         return ncnn_refuse(r, "operation %d is not supported", op);
     if (r->line->bottoms == 1)
-        return put_with_number(r, op, ncnn_number(r->line, 2, 0));
+        return put_scalar_op(r, op, ncnn_number(r->line, 2, 0));
     return put_pair(r, op == ADD ? LAYER_ADD : LAYER_MUL);
 }
 
@@ -331,7 +333,7 @@ static bool channel_shuffle(struct ncnn_reader *r)
     return put_layer(r, layer);
 }
 
-/* Out blob i: those channels of each level. */
+/* Sets output blob i to these channels of each level. */
 static bool put_channels(struct ncnn_reader *r, int i, int from, int to)
 {
     r->out[i] = *r->in[0];
@@ -349,7 +351,7 @@ static bool put_channels(struct ncnn_reader *r, int i, int from, int to)
     return true;
 }
 
-/* Whether axis, negative from the last, is that of the channels. */
+/* Is the axis the channel axis?  A negative axis counts from the last. */
 static bool is_channel_axis(const struct ncnn_blob *b, int axis)
 {
     const int rank = b->layout == FLAT || b->layout == PIXELS ? 2 : 3;
@@ -365,9 +367,9 @@ static bool slice(struct ncnn_reader *r)
     if (!is_channel_axis(r->in[0], ncnn_integer(r->line, 1, 0)))
         return ncnn_refuse(r, "only channels can be sliced");
     if (count != tops && cuts != tops - 1)
-        return ncnn_refuse(r, "the slices are not as many as the blobs");
+        return ncnn_refuse(r, "the number of slices differs from the number of blobs");
     for (int i = 0; i < tops; i++) {
-        const int rest = (channels - from) / (tops - i);    /* -233: an even share of what is left */
+        const int rest = (channels - from) / (tops - i);    /* -233: an equal part of the rest */
         const int to = i == tops - 1 ? channels
                      : cuts == tops - 1 ? ends[i] : from + (sizes[i] == -233 ? rest : sizes[i]);
         if (to <= from || to > channels)
@@ -419,9 +421,9 @@ static bool pooling(struct ncnn_reader *r)
         || ncnn_integer(l, 15, ncnn_integer(l, 13, pad)) != pad)
         return ncnn_refuse(r, "only square windows, strides and padding, or the mean of a map, are supported");
     if (ncnn_integer(l, 5, 0) != 1 && stride != 1)
-        return ncnn_refuse(r, "sizes that are rounded up are not supported");
+        return ncnn_refuse(r, "ceil mode is not supported");
     if (average && pad && !ncnn_integer(l, 6, 0))
-        return ncnn_refuse(r, "an average that leaves padding out is not supported");
+        return ncnn_refuse(r, "an average pool that excludes padding is not supported");
     const int layer = ncnn_add(r, average ? LAYER_AVG_POOL : LAYER_MAX_POOL, r->in[0]->value, 1);
     if (layer < 0)
         return false;
@@ -444,13 +446,13 @@ static bool reduction(struct ncnn_reader *r)
     return put_layer(r, ncnn_add(r, LAYER_GLOBAL_POOL, r->in[0]->value, 1));
 }
 
-/* To twice the size, by factors or to a size, which says how large the input is; or bilinear to half the size, the mean
- * of two by two. */
+/* Doubles the size, or halves it bilinearly (the mean of 2 x 2 pixels).  The line gives factors, or the output size,
+ * from which the input size follows. */
 static bool interp(struct ncnn_reader *r)
 {
     const struct ncnn_line *l = r->line;
     const int kind = ncnn_integer(l, 0, 0), h = ncnn_integer(l, 3, 0), w = ncnn_integer(l, 4, 0);
-    const int step = r->steps[r->in[0]->value[0]];
+    const int step = r->strides[r->in[0]->value[0]];
     const double rows = ncnn_number(l, 1, 1), columns = ncnn_number(l, 2, 1);
     struct network *net = r->net;
     bool twice = rows == 2 && columns == 2, half = kind == 2 && rows == 0.5 && columns == 0.5 && !h && !w;

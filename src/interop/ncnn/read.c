@@ -2,7 +2,7 @@
 
 #include "base/memory.h"
 #include "base/table.h"
-#include "interop/levels.h"
+#include "interop/predictions.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ bool ncnn_refuse(struct ncnn_reader *r, const char *format, ...)
 }
 
 int ncnn_channels(const struct ncnn_reader *r, int value) { return r->net->layers[value].out_channels; }
-bool ncnn_is_pixel(const struct ncnn_reader *r, int value) { return r->steps[value] == 0; }
+bool ncnn_is_pixel(const struct ncnn_reader *r, int value) { return r->strides[value] == 0; }
 
 int ncnn_add(struct ncnn_reader *r, enum layer_kind kind, const int *operands, int count)
 {
@@ -31,9 +31,9 @@ int ncnn_add(struct ncnn_reader *r, enum layer_kind kind, const int *operands, i
 bool ncnn_finish(struct ncnn_reader *r, int layer)
 {
     if (layer < 0 || !network_check_layer(r->net, layer, r->path, r->err)
-        || !grow_array(&r->steps, layer, &r->step_capacity, sizeof *r->steps, r->err))
+        || !grow_array(&r->strides, layer, &r->stride_capacity, sizeof *r->strides, r->err))
         return false;
-    r->steps[layer] = network_step(r->net, layer, r->steps);
+    r->strides[layer] = network_stride(r->net, layer, r->strides);
     return true;
 }
 
@@ -47,7 +47,7 @@ void ncnn_put(struct ncnn_reader *r, int i, int value)
 
 static const unsigned char *take(struct ncnn_reader *r, size_t size)
 {
-    const size_t padded = size + (-size & 3);               /* what follows begins at a multiple of 4 */
+    const size_t padded = size + (-size & 3);               /* data are aligned to 4 bytes */
     if (padded < size || padded > r->weights.size - r->at) {
         ncnn_refuse(r, "its weights go beyond the %zu bytes of the bin file", r->weights.size);
         return NULL;
@@ -95,9 +95,9 @@ static const struct ncnn_type *type_of(struct ncnn_reader *r)
     const struct ncnn_line *line = r->line;
     const struct ncnn_type *type = find_row(line->type, ncnn_map_types, sizeof *type);
     if (!type)
-        type = find_row(line->type, ncnn_row_types, sizeof *type);
+        type = find_row(line->type, ncnn_layout_types, sizeof *type);
     if (!type)
-        ncnn_refuse(r, "a layer of a type that is not known");
+        ncnn_refuse(r, "an unsupported layer type");
     else if (line->bottoms < type->bottoms[0] || line->bottoms > type->bottoms[1]
              || line->tops < type->tops[0] || line->tops > type->tops[1])
         ncnn_refuse(r, "reads %d blobs and writes %d", line->bottoms, line->tops);
@@ -122,7 +122,7 @@ static bool find_bottoms(struct ncnn_reader *r, const struct ncnn_type *type)
             return ncnn_refuse(r, "reads %s, which no layer before it writes", r->line->bottom[i]);
         if (!((int)r->in[i]->layout & type->layouts)
             || (r->in[i]->values > 1 && r->in[i]->layout != SCORES && !(type->layouts & JOINED)))
-            return ncnn_refuse(r, "cannot be understood after the reshapes and transposes before it");
+            return ncnn_refuse(r, "its input's layout, after the reshapes and transposes before it, is not supported");
         r->in[i]->read = true;
     }
     return true;
@@ -149,17 +149,17 @@ static bool read_line(struct ncnn_reader *r)
     return type && find_bottoms(r, type) && type->read(r) && add_tops(r);
 }
 
-/* What nobody reads is put out. */
+/* The blobs that no layer reads are the outputs. */
 static bool find_outputs(struct ncnn_reader *r)
 {
     int values[2 * LAYER_OPERANDS], count = 0;
     for (int i = 0; i < r->blob_count; i++)
         for (int k = 0; !r->blobs[i].read && k < r->blobs[i].values; k++) {
             if (count == 2 * LAYER_OPERANDS || r->blobs[i].layout == SCORES)
-                return fail(r->err, "%s: blob %s is one output too many", r->path, r->blobs[i].name);
+                return fail(r->err, "%s: too many outputs: %s", r->path, r->blobs[i].name);
             values[count++] = r->blobs[i].value[k];
         }
-    return network_find_levels(r->net, values, count, r->path, r->err);
+    return network_find_predictions(r->net, values, count, r->path, r->err);
 }
 
 bool ncnn_parse(struct network *net, struct bytes text, struct bytes weights, const char *path, struct error *err)
@@ -176,7 +176,7 @@ bool ncnn_parse(struct network *net, struct bytes text, struct bytes weights, co
                                              weights.size - r.at))
        && find_outputs(&r) && network_check(net, path, err);
     free(r.blobs);
-    free(r.steps);
+    free(r.strides);
     ncnn_text_free(&lines);
     return ok;
 }

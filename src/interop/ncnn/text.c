@@ -14,12 +14,12 @@ static bool number_of(const char *word, double *out, char **end)
     return *end != word && isfinite(*out);
 }
 
-/* A count of a file's: 0 to most. */
-static bool count_of(const char *word, int most, int *out)
+/* An integer from 0 to max. */
+static bool count_of(const char *word, int max, int *out)
 {
     char *end;
     double v;
-    if (!word || !number_of(word, &v, &end) || *end || !(v >= 0 && v <= most) || v != floor(v))
+    if (!word || !number_of(word, &v, &end) || *end || !(v >= 0 && v <= max) || v != floor(v))
         return false;
     *out = (int)v;
     return true;
@@ -35,21 +35,21 @@ static bool param_is_sound(const char *word)
     return ok && end != word && strchr(word, '=')[1] != 0;
 }
 
-/* words: those of the line, then NULL. */
+/* words: of the line, then NULL. */
 static bool add_line(struct ncnn_text *out, char **words, int count, int number, int *blobs, const char *path,
                      struct error *err)
 {
     struct ncnn_line line = { .type = words[0], .name = words[1], .number = number };
     if (count < 4 || !count_of(words[2], BLOBS_MAX, &line.bottoms) || !count_of(words[3], BLOBS_MAX, &line.tops)
         || line.bottoms + line.tops > count - 4)
-        return fail(err, "%s:%d: a layer is its type, its name, two counts and so many blobs", path, number);
+        return fail(err, "%s:%d: a layer must have a type, a name, two counts and that many blobs", path, number);
     line.bottom = words + 4;
     line.top = line.bottom + line.bottoms;
     line.param = line.top + line.tops;
     line.params = count - 4 - line.bottoms - line.tops;
     for (int i = 0; i < line.params; i++)
         if (!param_is_sound(line.param[i]))
-            return fail(err, "%s:%d: %s %s: %.40s is no parameter of numbers", path, number, line.type, line.name,
+            return fail(err, "%s:%d: %s %s: %.40s is not a numeric parameter", path, number, line.type, line.name,
                         line.param[i]);
     if (line.tops > *blobs)
         return fail(err, "%s:%d: more blobs than its second line says", path, number);
@@ -122,27 +122,27 @@ int ncnn_integer(const struct ncnn_line *line, int id, int preset)
     return integer(ncnn_number(line, id, preset));
 }
 
-int ncnn_array(const struct ncnn_line *line, int id, double *out, int most)
+int ncnn_array(const struct ncnn_line *line, int id, double *out, int max)
 {
     const char *text = find(line, ARRAY_ID - id);
     char *end;
     int count = 0;
     if (!text)
         return -1;
-    strtod(text, &end);                                 /* the count, which the numbers tell as well */
+    strtod(text, &end);                                 /* the count, implied by the list itself */
     for (; *end == ',' && end[1]; count++) {
         const double v = strtod(end + 1, &end);
-        if (count < most)
+        if (count < max)
             out[count] = v;
     }
     return count;
 }
 
-int ncnn_integers(const struct ncnn_line *line, int id, int *out, int most)
+int ncnn_integers(const struct ncnn_line *line, int id, int *out, int max)
 {
     double v[16];
     const int count = ncnn_array(line, id, v, 16);
-    for (int i = 0; i < count && i < most && i < 16; i++)
+    for (int i = 0; i < count && i < max && i < 16; i++)
         out[i] = integer(v[i]);
     return count;
 }

@@ -1,10 +1,10 @@
-/* interop/ncnn/write.c -- the numbers of each layer are those of ncnn's operators.md.  A blob may be read once: one
- * that is read oftener goes through a Split.  The blob of a value is called v and its layer's index, one on the way to
- * it t and a count. */
+/* interop/ncnn/write.c -- writes ncnn files; parameter ids are those of ncnn's operators.md.  A blob may be read only
+ * once; a Split copies a blob with several readers.  The blob of a value is named v and its layer's index, a temporary
+ * blob t and a count. */
 #include "interop/ncnn/ncnn.h"
 
 #include "base/memory.h"
-#include "interop/levels.h"
+#include "interop/predictions.h"
 #include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
@@ -14,24 +14,24 @@
 
 enum { NAME_BYTES = 200 };
 
-struct blob { char s[48]; };                            /* its name */
+struct blob_name { char s[48]; };                            
 
-struct writer {
+struct ncnn_writer {
     const struct network *net;
     const struct ncnn_options *options;
     struct text lines, weights;
-    int layers, blobs, splits, ways;                    /* written so far; ways: blobs called t */
-    int *readers, *taken;                               /* [net->count] of a value; copies of it read already */
-    int *result;                                        /* [net->count] what a layer's line gives: its own value, or
-                                                           that of the activation in it; -1: it has no line */
-    int *steps;
+    int layers, blobs, splits, temporaries;             /* number written so far */
+    int *readers, *taken;                               /* [net->count] readers of a value; copies of it already read */
+    int *result;                                        /* [net->count] the value that a layer's line computes: its own,
+                                                           or its fused activation's; -1: the layer has no line */
+    int *strides;
     const char *path;
     struct error *err;
 };
 
 /* ---- lines ---- */
 
-/* ncnn reads a name up to the next blank. */
+/* Names end at the next blank. */
 static void add_name(struct text *lines, const char *name)
 {
     char word[NAME_BYTES];
@@ -42,10 +42,10 @@ static void add_name(struct text *lines, const char *name)
     text_add(lines, " %-24s", n ? word : "_");
 }
 
-/* A layer of any number of blobs; the format gives its numbers, ` id=value` each.  ncnn tells a float by its point and
- * reads at most 15 bytes of a number: %.8e. */
-static void add_line(struct writer *w, const char *type, const char *name, const struct blob *in, int ins,
-                     const struct blob *out, int outs, const char *numbers, va_list list)
+/* Writes a layer with any number of blobs; the format gives its parameters, ` id=value` each.  ncnn recognises a float
+ * by its point and reads at most 15 bytes of a number, hence %.8e. */
+static void add_line(struct ncnn_writer *w, const char *type, const char *name, const struct blob_name *in, int ins,
+                     const struct blob_name *out, int outs, const char *numbers, va_list list)
 {
     char text[200];
     vsnprintf(text, sizeof text, numbers, list);
@@ -61,8 +61,9 @@ static void add_line(struct writer *w, const char *type, const char *name, const
     w->blobs += outs;
 }
 
-static PRINTF_LIKE(8, 9) void line(struct writer *w, const char *type, const char *name, const struct blob *in, int ins,
-                                   const struct blob *out, int outs, const char *numbers, ...)
+static PRINTF_LIKE(8, 9) void line(struct ncnn_writer *w, const char *type, const char *name,
+                                   const struct blob_name *in, int ins,
+                                   const struct blob_name *out, int outs, const char *numbers, ...)
 {
     va_list list;
     va_start(list, numbers);
@@ -70,18 +71,18 @@ static PRINTF_LIKE(8, 9) void line(struct writer *w, const char *type, const cha
     va_end(list);
 }
 
-static struct blob way(struct writer *w)
+static struct blob_name new_blob(struct ncnn_writer *w)
 {
-    struct blob blob;
-    snprintf(blob.s, sizeof blob.s, "t%d", w->ways++);
+    struct blob_name blob;
+    snprintf(blob.s, sizeof blob.s, "t%d", w->temporaries++);
     return blob;
 }
 
-/* A layer from one blob to a new one, on the way to a value. */
-static PRINTF_LIKE(5, 6) struct blob pass(struct writer *w, const char *type, const char *name, struct blob in,
-                                          const char *numbers, ...)
+/* Writes a layer from one blob to a new temporary blob. */
+static PRINTF_LIKE(5, 6) struct blob_name chain(struct ncnn_writer *w, const char *type, const char *name,
+                                                struct blob_name in, const char *numbers, ...)
 {
-    const struct blob out = way(w);
+    const struct blob_name out = new_blob(w);
     va_list list;
     va_start(list, numbers);
     add_line(w, type, name, &in, 1, &out, 1, numbers, list);
@@ -89,9 +90,9 @@ static PRINTF_LIKE(5, 6) struct blob pass(struct writer *w, const char *type, co
     return out;
 }
 
-static struct blob value_blob(const struct writer *w, int value)
+static struct blob_name value_blob(const struct ncnn_writer *w, int value)
 {
-    struct blob blob;
+    struct blob_name blob;
     if (value == 0)
         snprintf(blob.s, sizeof blob.s, "%s", w->options->separate ? "input.1" : "data");
     else
@@ -99,29 +100,29 @@ static struct blob value_blob(const struct writer *w, int value)
     return blob;
 }
 
-static struct blob copy_blob(const struct writer *w, int value, int copy)
+static struct blob_name copy_blob(const struct ncnn_writer *w, int value, int copy)
 {
-    struct blob blob = value_blob(w, value);
+    struct blob_name blob = value_blob(w, value);
     const size_t n = strlen(blob.s);
     if (w->readers[value] > 1)
         snprintf(blob.s + n, sizeof blob.s - n, "_%d", copy);
     return blob;
 }
 
-/* What the next reader of a value reads. */
-static struct blob read_value(struct writer *w, int value) { return copy_blob(w, value, w->taken[value]++); }
+/* The blob that the next reader of a value reads. */
+static struct blob_name read_value(struct ncnn_writer *w, int value) { return copy_blob(w, value, w->taken[value]++); }
 
-static struct blob read_operand(struct writer *w, const struct layer *layer, int i)
+static struct blob_name read_operand(struct ncnn_writer *w, const struct layer *layer, int i)
 {
     return read_value(w, layer->operand[i]);
 }
 
-/* A copy of the value for each reader. */
-static bool split(struct writer *w, int value)
+/* Writes a Split with one copy per reader. */
+static bool split(struct ncnn_writer *w, int value)
 {
-    const struct blob in = value_blob(w, value);
+    const struct blob_name in = value_blob(w, value);
     const int count = w->readers[value];
-    struct blob *out = count > 1 ? new_array((size_t)count, sizeof *out, w->err) : NULL;
+    struct blob_name *out = count > 1 ? new_array((size_t)count, sizeof *out, w->err) : NULL;
     char name[32];
     for (int i = 0; out && i < count; i++)
         out[i] = copy_blob(w, value, i);
@@ -135,8 +136,8 @@ static bool split(struct writer *w, int value)
 
 /* ---- weights ---- */
 
-/* The floats, or with `flagged`, which says how many bits they have, halves if those were wanted. */
-static bool add_weights(struct writer *w, const struct layer *layer, int index, bool flagged)
+/* Writes float32 weights; with `flagged`, a flag for their type and, if options.half, float16. */
+static bool add_weights(struct ncnn_writer *w, const struct layer *layer, int index, bool flagged)
 {
     static const uint32_t flags[2] = { 0, 0x01306B47 };
     const struct tensor *t = &w->net->weights.list[index];
@@ -151,7 +152,7 @@ static bool add_weights(struct writer *w, const struct layer *layer, int index, 
     if (!half)
         text_bytes(&w->weights, numbers, count * sizeof *numbers);
     bool ok = true;
-    for (size_t i = 0; ok && half && i < count + count % 2; i++) {      /* 4 bytes and 4 bytes */
+    for (size_t i = 0; ok && half && i < count + count % 2; i++) {      /* padded to 4 bytes */
         const uint16_t number = i < count ? half_of(numbers[i]) : 0;
         ok = (number & 0x7c00) != 0x7c00
           || fail(w->err, "%s: layer %s: %g is too large for 16 bits", w->path, layer->name, (double)numbers[i]);
@@ -161,15 +162,15 @@ static bool add_weights(struct writer *w, const struct layer *layer, int index, 
     return ok;
 }
 
-static bool add_bias(struct writer *w, const struct layer *layer)
+static bool add_bias(struct ncnn_writer *w, const struct layer *layer)
 {
     return layer->bias == NO_TENSOR || add_weights(w, layer, layer->bias, false);
 }
 
 /* ---- activations ---- */
 
-/* fused: as number 9 of a convolution counts them, 0 if it cannot be part of one; array: number 10 then.  Both
- * formats may take the slope. */
+/* fused: the code in id 9 of a convolution, 0 if it cannot be fused; array: id 10 then.  Both formats may take the
+ * slope. */
 static const struct { const char *type; int fused; const char *numbers, *array; } activations[] = {
     [ACT_NONE]         = { "Noop", 0, "", "" },
     [ACT_RELU]         = { "ReLU", 1, "", "" },
@@ -181,8 +182,8 @@ static const struct { const char *type; int fused; const char *numbers, *array; 
     [ACT_SIGMOID]      = { "Sigmoid", 4, "", "" },
     [ACT_GELU]         = { "GELU", 0, "", "" } };
 
-/* Activations that alone read a convolution are part of its line. */
-static void fuse_activations(struct writer *w)
+/* Fuses activations that are the only reader of a convolution into its line. */
+static void fuse_activations(struct ncnn_writer *w)
 {
     for (int i = 1; i < w->net->count; i++) {
         const struct layer *layer = &w->net->layers[i];
@@ -196,9 +197,9 @@ static void fuse_activations(struct writer *w)
     }
 }
 
-/* ---- layers, each with the blob that its value is to be ---- */
+/* ---- layers; out: the blob of the layer's value ---- */
 
-static bool write_input(struct writer *w, const struct layer *layer, struct blob out)
+static bool write_input(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
     const struct network *net = w->net;
     if (net->input_h > 0 && net->input_w > 0)
@@ -208,20 +209,20 @@ static bool write_input(struct writer *w, const struct layer *layer, struct blob
     return true;
 }
 
-static bool write_constant(struct writer *w, const struct layer *layer, struct blob out)
+static bool write_constant(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
     const size_t *dims = w->net->weights.list[layer->weight].dims;
     line(w, "MemoryData", layer->name, NULL, 0, &out, 1, " 0=%zu 1=%zu 2=%zu", dims[3], dims[2], dims[1]);
     return add_weights(w, layer, layer->weight, false);
 }
 
-/* The numbers of the activation that is part of the layer's line. */
-struct fused { char s[80]; };
+/* The parameters of the activation fused into the layer's line. */
+struct fused_text { char s[80]; };
 
-static struct fused fused_activation(const struct writer *w, const struct layer *layer)
+static struct fused_text fused_activation(const struct ncnn_writer *w, const struct layer *layer)
 {
     const struct layer *last = &w->net->layers[w->result[layer - w->net->layers]];
-    struct fused fused = { "" };
+    struct fused_text fused = { "" };
     if (last != layer) {
         const int n = snprintf(fused.s, sizeof fused.s, " 9=%d", activations[last->act].fused);
         snprintf(fused.s + n, sizeof fused.s - (size_t)n, activations[last->act].array, (double)last->slope);
@@ -229,17 +230,17 @@ static struct fused fused_activation(const struct writer *w, const struct layer 
     return fused;
 }
 
-/* Of one pixel, which is a vector, ncnn wants an InnerProduct. */
-static bool write_conv(struct writer *w, const struct layer *layer, struct blob out)
+/* ncnn requires an InnerProduct for a single pixel, which is a vector. */
+static bool write_conv(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
-    const struct blob in = read_operand(w, layer, 0);
-    const struct fused fused = fused_activation(w, layer);
+    const struct blob_name in = read_operand(w, layer, 0);
+    const struct fused_text fused = fused_activation(w, layer);
     const size_t weights = tensor_count(&w->net->weights.list[layer->weight]);
     const bool bias = layer->bias != NO_TENSOR;
     char groups[32] = "";
     if (layer->groups > 1)
         snprintf(groups, sizeof groups, " 7=%d", layer->groups);
-    if (w->steps[layer->operand[0]] == 0 && layer->kernel == 1 && layer->groups == 1)
+    if (w->strides[layer->operand[0]] == 0 && layer->kernel == 1 && layer->groups == 1)
         line(w, "InnerProduct", layer->name, &in, 1, &out, 1, " 0=%d 1=%d 2=%zu%s", layer->out_channels, bias, weights,
              fused.s);
     else
@@ -249,54 +250,54 @@ static bool write_conv(struct writer *w, const struct layer *layer, struct blob 
     return add_weights(w, layer, layer->weight, true) && add_bias(w, layer);
 }
 
-static bool write_affine(struct writer *w, const struct layer *layer, struct blob out)
+static bool write_affine(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
-    const struct blob in = read_operand(w, layer, 0);
+    const struct blob_name in = read_operand(w, layer, 0);
     line(w, "Scale", layer->name, &in, 1, &out, 1, " 0=%d 1=%d", layer->out_channels, layer->bias != NO_TENSOR);
     return add_weights(w, layer, layer->weight, false) && add_bias(w, layer);
 }
 
-static bool write_activation(struct writer *w, const struct layer *layer, struct blob out)
+static bool write_activation(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
-    const struct blob in = read_operand(w, layer, 0);
+    const struct blob_name in = read_operand(w, layer, 0);
     line(w, activations[layer->act].type, layer->name, &in, 1, &out, 1, activations[layer->act].numbers,
          (double)layer->slope);
     return true;
 }
 
-static bool write_pair(struct writer *w, const struct layer *layer, struct blob out)
+static bool write_pair(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
-    const struct blob in[2] = { read_operand(w, layer, 0), read_operand(w, layer, 1) };
+    const struct blob_name in[2] = { read_operand(w, layer, 0), read_operand(w, layer, 1) };
     line(w, "BinaryOp", layer->name, in, 2, &out, 1, " 0=%d", layer->kind == LAYER_MUL ? 2 : 0);
     return true;
 }
 
-static bool write_concat(struct writer *w, const struct layer *layer, struct blob out)
+static bool write_concat(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
-    struct blob in[LAYER_OPERANDS];
+    struct blob_name in[LAYER_OPERANDS];
     for (int i = 0; i < layer->operands; i++)
         in[i] = read_operand(w, layer, i);
     line(w, "Concat", layer->name, in, layer->operands, &out, 1, " 0=0");
     return true;
 }
 
-static bool write_channels(struct writer *w, const struct layer *layer, struct blob out)
+static bool write_channels(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
-    const struct blob in = read_operand(w, layer, 0);
+    const struct blob_name in = read_operand(w, layer, 0);
     line(w, "Crop", layer->name, &in, 1, &out, 1, " -23309=1,%d -23310=1,%d -23311=1,0", layer->from, layer->to);
     return true;
 }
 
-static bool write_shuffle(struct writer *w, const struct layer *layer, struct blob out)
+static bool write_shuffle(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
-    const struct blob in = read_operand(w, layer, 0);
+    const struct blob_name in = read_operand(w, layer, 0);
     line(w, "ShuffleChannel", layer->name, &in, 1, &out, 1, " 0=%d", layer->groups);
     return true;
 }
 
-static bool write_pool(struct writer *w, const struct layer *layer, struct blob out)
+static bool write_pool(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
-    const struct blob in = read_operand(w, layer, 0);
+    const struct blob_name in = read_operand(w, layer, 0);
     if (layer->kind == LAYER_GLOBAL_POOL)
         line(w, "Pooling", layer->name, &in, 1, &out, 1, " 0=1 4=1");
     else
@@ -305,59 +306,59 @@ static bool write_pool(struct writer *w, const struct layer *layer, struct blob 
     return true;
 }
 
-static bool write_interp(struct writer *w, const struct layer *layer, struct blob out)
+static bool write_interp(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
-    const struct blob in = read_operand(w, layer, 0);
+    const struct blob_name in = read_operand(w, layer, 0);
     line(w, "Interp", layer->name, &in, 1, &out, 1, " 0=%d 1=2.0 2=2.0", layer->kind == LAYER_NEAREST ? 1 : 2);
     return true;
 }
 
-/* LayerNorm is over the innermost extent: [y][x][c]. */
-static bool write_norm(struct writer *w, const struct layer *layer, struct blob out)
+/* LayerNorm normalises the innermost dimension: [y][x][c]. */
+static bool write_norm(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
-    struct blob x = pass(w, "Permute", layer->name, read_operand(w, layer, 0), " 0=3");
-    x = pass(w, "LayerNorm", layer->name, x, " 0=%d 1=%.8e 2=1", layer->out_channels, layer->eps);
+    struct blob_name x = chain(w, "Permute", layer->name, read_operand(w, layer, 0), " 0=3");
+    x = chain(w, "LayerNorm", layer->name, x, " 0=%d 1=%.8e 2=1", layer->out_channels, layer->eps);
     line(w, "Permute", layer->name, &x, 1, &out, 1, " 0=4");
     return add_weights(w, layer, layer->weight, false) && add_bias(w, layer);
 }
 
-static bool write_group_norm(struct writer *w, const struct layer *layer, struct blob out)
+static bool write_group_norm(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
-    const struct blob in = read_operand(w, layer, 0);
+    const struct blob_name in = read_operand(w, layer, 0);
     line(w, "GroupNorm", layer->name, &in, 1, &out, 1, " 0=%d 1=%d 2=%.8e 3=1", layer->groups, layer->out_channels,
          layer->eps);
     return add_weights(w, layer, layer->weight, false) && add_bias(w, layer);
 }
 
 /* [heads][c / heads][pixels] of each operand; v (q^T k / sqrt(c / heads) after softmax)^T. */
-static bool write_attention(struct writer *w, const struct layer *layer, struct blob out)
+static bool write_attention(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
-    const int each = layer->out_channels / layer->groups, step = w->steps[layer - w->net->layers];
+    const int each = layer->out_channels / layer->groups, step = w->strides[layer - w->net->layers];
     const int width = w->net->input_w, height = w->net->input_h;
-    struct blob x[3];
+    struct blob_name x[3];
     if (step < 1 || width < 1 || height < 1)
         return fail(w->err, "%s: layer %s: an attention needs to know the size of the network's input", w->path,
                     layer->name);
     for (int i = 0; i < 3; i++)
-        x[i] = pass(w, "Reshape", layer->name, read_operand(w, layer, i), " 0=-1 1=%d 2=%d", each, layer->groups);
-    x[0] = pass(w, "Permute", layer->name, x[0], " 0=1");
-    const struct blob product = way(w);
-    line(w, "MatMul", layer->name, (struct blob[]){ x[0], x[1] }, 2, &product, 1, " 0=0");
-    x[1] = pass(w, "BinaryOp", layer->name, product, " 0=2 1=1 2=%.8e", 1 / sqrt(each));
-    x[1] = pass(w, "Softmax", layer->name, x[1], " 0=2 1=1");
-    const struct blob sum = way(w);
-    line(w, "MatMul", layer->name, (struct blob[]){ x[2], x[1] }, 2, &sum, 1, " 0=1");
+        x[i] = chain(w, "Reshape", layer->name, read_operand(w, layer, i), " 0=-1 1=%d 2=%d", each, layer->groups);
+    x[0] = chain(w, "Permute", layer->name, x[0], " 0=1");
+    const struct blob_name product = new_blob(w);
+    line(w, "MatMul", layer->name, (struct blob_name[]){ x[0], x[1] }, 2, &product, 1, " 0=0");
+    x[1] = chain(w, "BinaryOp", layer->name, product, " 0=2 1=1 2=%.8e", 1 / sqrt(each));
+    x[1] = chain(w, "Softmax", layer->name, x[1], " 0=2 1=1");
+    const struct blob_name sum = new_blob(w);
+    line(w, "MatMul", layer->name, (struct blob_name[]){ x[2], x[1] }, 2, &sum, 1, " 0=1");
     line(w, "Reshape", layer->name, &sum, 1, &out, 1, " 0=%d 1=%d 2=%d", (width + step - 1) / step,
          (height + step - 1) / step, layer->out_channels);
     return true;
 }
 
-/* Channels before, within and after what the sigmoid changes. */
-static bool write_sigmoid_of(struct writer *w, const struct layer *layer, struct blob out)
+/* Channels before, within and after the sigmoid's range. */
+static bool write_sigmoid_of(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
     const int cuts[4] = { 0, layer->from, layer->to, layer->out_channels };
-    const struct blob in = read_operand(w, layer, 0);
-    struct blob parts[3];
+    const struct blob_name in = read_operand(w, layer, 0);
+    struct blob_name parts[3];
     char sizes[64] = "";
     int count = 0, sigmoid = 0;
     for (int i = 0; i < 3; i++)
@@ -365,15 +366,15 @@ static bool write_sigmoid_of(struct writer *w, const struct layer *layer, struct
             const size_t n = strlen(sizes);
             snprintf(sizes + n, sizeof sizes - n, ",%d", cuts[i + 1] - cuts[i]);
             sigmoid = i == 1 ? count : sigmoid;
-            parts[count++] = way(w);
+            parts[count++] = new_blob(w);
         }
     line(w, "Slice", layer->name, &in, 1, parts, count, " -23300=%d%s 1=0", count, sizes);
-    parts[sigmoid] = pass(w, "Sigmoid", layer->name, parts[sigmoid], "%s", "");
+    parts[sigmoid] = chain(w, "Sigmoid", layer->name, parts[sigmoid], "%s", "");
     line(w, "Concat", layer->name, parts, count, &out, 1, " 0=0");
     return true;
 }
 
-static bool (*const writers[LAYER_KINDS])(struct writer *, const struct layer *, struct blob out) = {
+static bool (*const writers[LAYER_KINDS])(struct ncnn_writer *, const struct layer *, struct blob_name out) = {
     [LAYER_INPUT] = write_input,            [LAYER_CONSTANT] = write_constant, [LAYER_CONV] = write_conv,
     [LAYER_AFFINE] = write_affine,          [LAYER_ACTIVATION] = write_activation, [LAYER_ADD] = write_pair,
     [LAYER_MUL] = write_pair,               [LAYER_CONCAT] = write_concat, [LAYER_CHANNELS] = write_channels,
@@ -382,51 +383,51 @@ static bool (*const writers[LAYER_KINDS])(struct writer *, const struct layer *,
     [LAYER_NORM] = write_norm,              [LAYER_ATTENTION] = write_attention,
     [LAYER_GROUP_NORM] = write_group_norm,  [LAYER_SIGMOID_OF] = write_sigmoid_of };
 
-/* ---- what is put out ---- */
+/* ---- outputs ---- */
 
-/* [pixels][channels] of a map, as the blob; joined with other levels later, [channels][pixels]. */
-static struct blob flat(struct writer *w, const char *name, struct blob in, int channels)
+/* A map as [channels][pixels]. */
+static struct blob_name flat(struct ncnn_writer *w, const char *name, struct blob_name in, int channels)
 {
-    return pass(w, "Reshape", name, in, " 0=-1 1=%d", channels);
+    return chain(w, "Reshape", name, in, " 0=-1 1=%d", channels);
 }
 
-static void write_output(struct writer *w, const char *kind, int level, struct blob in, int channels)
+static void write_output(struct ncnn_writer *w, const char *kind, int level, struct blob_name in, int channels)
 {
-    struct blob out;
+    struct blob_name out;
     snprintf(out.s, sizeof out.s, "%s_pred_stride_%d", kind, w->net->strides[level]);
     in = flat(w, out.s, in, channels);
     line(w, "Permute", out.s, &in, 1, &out, 1, " 0=1");
 }
 
-static bool write_outputs(struct writer *w)
+static bool write_outputs(struct ncnn_writer *w)
 {
     const struct network *net = w->net;
-    struct blob levels[LAYER_OPERANDS], parts[2], all = { "output" };
+    struct blob_name levels[LAYER_OPERANDS], parts[2], all = { "output" };
     char name[32];
     for (int i = 0; i < net->output_count; i++) {
         const int channels = net->layers[net->outputs[i]].out_channels, bins = channels - net->classes;
-        const struct blob in = read_value(w, net->outputs[i]);
+        const struct blob_name in = read_value(w, net->outputs[i]);
         if (net->classes < 1 || bins < 1 || net->strides[i] < 1)
             return fail(w->err, "%s: %d channels are not predictions of %d classes at stride %d", w->path, channels,
                         net->classes, net->strides[i]);
-        parts[0] = way(w);
-        parts[1] = way(w);
+        parts[0] = new_blob(w);
+        parts[1] = new_blob(w);
         snprintf(name, sizeof name, "level_%d", i);
         line(w, "Slice", name, &in, 1, parts, 2, " -23300=2,%d,%d 1=0", net->classes, bins);
-        parts[0] = pass(w, "Sigmoid", name, parts[0], "%s", "");
+        parts[0] = chain(w, "Sigmoid", name, parts[0], "%s", "");
         if (w->options->separate) {
             write_output(w, "cls", i, parts[0], net->classes);
             write_output(w, "dis", i, parts[1], bins);
             continue;
         }
-        levels[i] = way(w);
+        levels[i] = new_blob(w);
         line(w, "Concat", name, parts, 2, &levels[i], 1, " 0=0");
         levels[i] = flat(w, name, levels[i], channels);
     }
     if (!w->options->separate) {
-        struct blob joined = levels[0];
+        struct blob_name joined = levels[0];
         if (net->output_count > 1) {
-            joined = way(w);
+            joined = new_blob(w);
             line(w, "Concat", "levels", levels, net->output_count, &joined, 1, " 0=1");
         }
         line(w, "Permute", all.s, &joined, 1, &all, 1, " 0=1");
@@ -436,15 +437,15 @@ static bool write_outputs(struct writer *w)
 
 /* ---- files ---- */
 
-static bool writer_init(struct writer *w)
+static bool writer_init(struct ncnn_writer *w)
 {
     const struct network *net = w->net;
     const size_t count = (size_t)net->count;
     w->readers = new_array(count, sizeof *w->readers, w->err);
     w->taken = new_array(count, sizeof *w->taken, w->err);
     w->result = new_array(count, sizeof *w->result, w->err);
-    w->steps = new_array(count, sizeof *w->steps, w->err);
-    if (!w->readers || !w->taken || !w->result || !w->steps)
+    w->strides = new_array(count, sizeof *w->strides, w->err);
+    if (!w->readers || !w->taken || !w->result || !w->strides)
         return false;
     for (int i = 0; i < net->output_count; i++)
         w->readers[net->outputs[i]]++;
@@ -452,12 +453,12 @@ static bool writer_init(struct writer *w)
         for (int k = 0; w->readers[i] && k < net->layers[i].operands; k++)
             w->readers[net->layers[i].operand[k]]++;
     for (int i = 0; i < net->count; i++)
-        w->steps[i] = network_step(net, i, w->steps);
+        w->strides[i] = network_stride(net, i, w->strides);
     fuse_activations(w);
     return true;
 }
 
-static bool write_layers(struct writer *w)
+static bool write_layers(struct ncnn_writer *w)
 {
     for (int i = 0; i < w->net->count; i++)
         if (w->result[i] >= 0 && (!writers[w->net->layers[i].kind](w, &w->net->layers[i], value_blob(w, w->result[i]))
@@ -466,7 +467,7 @@ static bool write_layers(struct writer *w)
     return true;
 }
 
-static bool write_files(struct writer *w)
+static bool write_files(struct ncnn_writer *w)
 {
     struct text file = {0}, bin = {0};
     text_add(&bin, "%.*s.bin", path_stem(w->path), w->path);
@@ -482,7 +483,7 @@ static bool write_files(struct writer *w)
 
 bool ncnn_write(const char *path, const struct network *net, const struct ncnn_options *options, struct error *err)
 {
-    struct writer w = { .net = net, .options = options, .path = path, .err = err };
+    struct ncnn_writer w = { .net = net, .options = options, .path = path, .err = err };
     const bool ok = writer_init(&w) && write_layers(&w) && write_outputs(&w) && text_ok(&w.lines, err)
                  && write_files(&w);
     text_free(&w.lines);
@@ -490,6 +491,6 @@ bool ncnn_write(const char *path, const struct network *net, const struct ncnn_o
     free(w.readers);
     free(w.taken);
     free(w.result);
-    free(w.steps);
+    free(w.strides);
     return ok;
 }

@@ -1,4 +1,4 @@
-/* Sums and products: of maps, of a map and a constant, of a map and a number. */
+/* Sums and products of maps, of a map and a constant tensor, of a map and a number. */
 #include "interop/onnx/reader.h"
 
 #include "base/memory.h"
@@ -6,19 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static float *no_floats(const struct reader *r, const struct onnx_node *node, const char *why)
+static float *no_floats(const struct onnx_reader *r, const struct onnx_node *node, const char *why)
 {
     node_fails(r, node, why);
     return NULL;
 }
 
-/* A constant beside a map, in the order of the map: values[c][h][w], or [c] if all pixels have the same. */
-static float *spread(struct reader *r, const struct onnx_node *node, const struct seen *x, const struct tensor *t,
-                     bool *pixels)
+/* Broadcasts a constant to the order of the map: values[c][h][w], or [c] if all pixels are equal. */
+static float *broadcast(struct onnx_reader *r, const struct onnx_node *node, const struct read_value *x,
+                        const struct tensor *t, bool *pixels)
 {
-    const struct map *map = &r->places[x->layer].map;
-    const struct view *v = &x->view;
-    size_t step[VIEW_ATOMS], inner = 1;
+    const struct map *map = &r->layer_sizes[x->layer].map;
+    const struct map_layout *v = &x->layout;
+    size_t step[LAYOUT_ATOMS], inner = 1;
     *pixels = false;
     if (t->rank > v->rank)
         return no_floats(r, node, "a constant of more extents than the map");
@@ -54,8 +54,8 @@ static float *spread(struct reader *r, const struct onnx_node *node, const struc
 
 /* ---- a map and a constant ---- */
 
-/* The constant of all pixels, of that origin, as a layer. */
-static int add_constant(struct reader *r, int origin, struct map map, double stride, const float *data)
+/* Adds a constant layer, named after that value. */
+static int add_constant(struct onnx_reader *r, int origin, struct map map, double stride, const float *data)
 {
     const struct onnx_node named = { .name = r->file.values[origin].name };
     const size_t dims[] = { 1, (size_t)map.extent[AXIS_C], (size_t)map.extent[AXIS_Y], (size_t)map.extent[AXIS_X] };
@@ -73,17 +73,17 @@ static int add_constant(struct reader *r, int origin, struct map map, double str
 
 static bool is_norm(const struct layer *l) { return l->kind == LAYER_NORM || l->kind == LAYER_GROUP_NORM; }
 
-/* Convolutions and norms have a place for what is added to their channels. */
-static bool takes_bias(const struct reader *r, int layer)
+/* Convolutions and norms without a bias take a sum as their bias. */
+static bool takes_bias(const struct onnx_reader *r, int layer)
 {
     const struct layer *l = &r->net->layers[layer];
-    return l->bias == NO_TENSOR && r->places[layer].readers == 1
+    return l->bias == NO_TENSOR && r->layer_sizes[layer].readers == 1
         && (l->kind == LAYER_CONV || l->kind == LAYER_AFFINE || is_norm(l));
 }
 
-static int add_bias(struct reader *r, const struct onnx_node *node, int to, float *values, double sign)
+static int add_bias(struct onnx_reader *r, const struct onnx_node *node, int to, float *values, double sign)
 {
-    const size_t count = (size_t)r->places[to].map.extent[AXIS_C];
+    const size_t count = (size_t)r->layer_sizes[to].map.extent[AXIS_C];
     for (size_t i = 0; i < count; i++)
         values[i] = (float)(sign * (double)values[i]);
     if (!takes_bias(r, to)) {
@@ -99,10 +99,10 @@ static int add_bias(struct reader *r, const struct onnx_node *node, int to, floa
     return bias == NO_TENSOR ? -1 : to;
 }
 
-static int add_factors(struct reader *r, const struct onnx_node *node, int to, float *values, bool divide)
+static int add_factors(struct onnx_reader *r, const struct onnx_node *node, int to, float *values, bool divide)
 {
     const struct layer *norm = &r->net->layers[to];
-    for (int i = 0; divide && i < r->places[to].map.extent[AXIS_C]; i++)
+    for (int i = 0; divide && i < r->layer_sizes[to].map.extent[AXIS_C]; i++)
         values[i] = 1 / values[i];
     if (is_norm(norm) && norm->weight == NO_TENSOR && takes_bias(r, to)) {
         const int weight = add_vector(r, to, "weight", values);
@@ -114,9 +114,9 @@ static int add_factors(struct reader *r, const struct onnx_node *node, int to, f
 
 enum pairing { ADD, SUBTRACT, MULTIPLY, DIVIDE };
 
-static bool with_constant(struct reader *r, const struct onnx_node *node, enum pairing how, int map_at)
+static bool with_constant(struct onnx_reader *r, const struct onnx_node *node, enum pairing how, int map_at)
 {
-    struct seen *x = node_value(r, node, map_at);
+    struct read_value *x = node_value(r, node, map_at);
     const struct tensor *t = node_constant(r, node, 1 - map_at);
     const int origin = t ? node_input(r, node, 1 - map_at)->origin : 0;
     const bool sum = how == ADD || how == SUBTRACT;
@@ -125,39 +125,39 @@ static bool with_constant(struct reader *r, const struct onnx_node *node, enum p
     if (!x || !t)
         return false;
     if (backwards)
-        return node_fails(r, node, "a constant less or over a map");
-    if (tensor_count(t) == 1 && t->rank <= x->view.rank) {
+        return node_fails(r, node, "a constant minus or divided by a map");
+    if (tensor_count(t) == 1 && t->rank <= x->layout.rank) {
         const double v = tensor_single(t);
-        return form_number(r, node, x, how == MULTIPLY ? v : how == DIVIDE ? 1 / v : 1,
-                           how == ADD ? v : how == SUBTRACT ? -v : 0);
+        return expression_affine(r, node, x, how == MULTIPLY ? v : how == DIVIDE ? 1 / v : 1,
+                                 how == ADD ? v : how == SUBTRACT ? -v : 0);
     }
-    float *values = seen_settle(r, x) ? spread(r, node, x, t, &pixels) : NULL;
+    float *values = materialise(r, x) ? broadcast(r, node, x, t, &pixels) : NULL;
     if (!values)
         return false;
-    const struct place place = r->places[x->layer];
-    struct seen y = *x;
+    const struct layer_size size = r->layer_sizes[x->layer];
+    struct read_value y = *x;
     if (!pixels)
         y.layer = sum ? add_bias(r, node, x->layer, values, how == ADD ? 1 : -1)
                       : add_factors(r, node, x->layer, values, how == DIVIDE);
     else if (how == SUBTRACT || how == DIVIDE)
-        y.layer = node_fails(r, node, "a constant of every pixel that is not added or multiplied") - 1;
+        y.layer = node_fails(r, node, "a constant map that is subtracted or a divisor") - 1;
     else {
-        const int constant = add_constant(r, origin, place.map, place.stride, values);
+        const int constant = add_constant(r, origin, size.map, size.stride, values);
         y.layer = constant < 0 ? -1 : add_layer(r, node, how == ADD ? LAYER_ADD : LAYER_MUL,
-                                                (const int[]){ x->layer, constant }, 2, place.map, place.stride);
+                                                (const int[]){ x->layer, constant }, 2, size.map, size.stride);
     }
     free(values);
     if (y.layer < 0)
         return false;
     const struct layer *made = &r->net->layers[y.layer];
-    set_view(r, node, 0, &y);
+    set_value(r, node, 0, &y);
     return pixels || name_weights(r, sum ? made->bias : made->weight, origin);
 }
 
 /* ---- two maps ---- */
 
-/* b has the extents of a, or one pixel, or one channel where it is a factor. */
-static bool goes_with(const struct map *a, const struct map *b, enum pairing how)
+/* Does b have the extents of a, or one pixel or, as a factor, one channel? */
+static bool can_broadcast(const struct map *a, const struct map *b, enum pairing how)
 {
     const int *x = a->extent, *y = b->extent;
     const bool same = y[AXIS_Y] == x[AXIS_Y] && y[AXIS_X] == x[AXIS_X], pixel = y[AXIS_Y] == 1 && y[AXIS_X] == 1;
@@ -165,36 +165,36 @@ static bool goes_with(const struct map *a, const struct map *b, enum pairing how
                                       || (how == MULTIPLY && y[AXIS_C] == 1 && same));
 }
 
-static bool of_maps(struct reader *r, const struct onnx_node *node, enum pairing how)
+static bool combine_maps(struct onnx_reader *r, const struct onnx_node *node, enum pairing how)
 {
-    struct seen *a = node_value(r, node, 0), *b = node_value(r, node, 1);
+    struct read_value *a = node_value(r, node, 0), *b = node_value(r, node, 1);
     if (!a || !b)
         return false;
-    if (how == MULTIPLY && form_product(r, node, a, b))
+    if (how == MULTIPLY && expression_product(r, node, a, b))
         return true;
-    if (!seen_settle(r, a) || !seen_settle(r, b))
+    if (!materialise(r, a) || !materialise(r, b))
         return false;
-    const struct map *x = &r->places[a->layer].map, *y = &r->places[b->layer].map;
-    const bool alike = view_same(&a->view, &b->view);
-    const bool plain = view_is_plain(&a->view, x) && view_is_plain(&b->view, y);
-    struct seen out = *a;
+    const struct map *x = &r->layer_sizes[a->layer].map, *y = &r->layer_sizes[b->layer].map;
+    const bool alike = layout_same(&a->layout, &b->layout);
+    const bool plain = layout_is_plain(&a->layout, x) && layout_is_plain(&b->layout, y);
+    struct read_value out = *a;
     if (how == SUBTRACT || how == DIVIDE || !(alike || plain))
-        return node_fails(r, node, "two maps that go together in no way known here");
-    if (!goes_with(x, y, how)) {
+        return node_fails(r, node, "an unsupported operation on two maps");
+    if (!can_broadcast(x, y, how)) {
         out = *b;
         b = a;
     }
-    if (!goes_with(&r->places[out.layer].map, &r->places[b->layer].map, how))
-        return node_fails(r, node, "two maps whose extents do not go together");
-    const struct place place = r->places[out.layer];
+    if (!can_broadcast(&r->layer_sizes[out.layer].map, &r->layer_sizes[b->layer].map, how))
+        return node_fails(r, node, "two maps whose shapes do not broadcast");
+    const struct layer_size size = r->layer_sizes[out.layer];
     out.layer = add_layer(r, node, how == ADD ? LAYER_ADD : LAYER_MUL, (const int[]){ out.layer, b->layer }, 2,
-                          place.map, place.stride);
+                          size.map, size.stride);
     if (out.layer >= 0)
-        set_view(r, node, 0, &out);
+        set_value(r, node, 0, &out);
     return out.layer >= 0;
 }
 
-static bool pair(struct reader *r, const struct onnx_node *node, enum pairing how)
+static bool pair(struct onnx_reader *r, const struct onnx_node *node, enum pairing how)
 {
     bool attention = false, norm = false;
     if (!attention_scale(r, node, &attention) || !norm_step(r, node, &norm))
@@ -204,13 +204,13 @@ static bool pair(struct reader *r, const struct onnx_node *node, enum pairing ho
     for (int i = 0; i < 2; i++)
         if (node_constant(r, node, 1 - i))
             return with_constant(r, node, how, i);
-    return of_maps(r, node, how);
+    return combine_maps(r, node, how);
 }
 
-static bool read_add(struct reader *r, const struct onnx_node *node) { return pair(r, node, ADD); }
-static bool read_sub(struct reader *r, const struct onnx_node *node) { return pair(r, node, SUBTRACT); }
-static bool read_mul(struct reader *r, const struct onnx_node *node) { return pair(r, node, MULTIPLY); }
-static bool read_div(struct reader *r, const struct onnx_node *node) { return pair(r, node, DIVIDE); }
+static bool read_add(struct onnx_reader *r, const struct onnx_node *node) { return pair(r, node, ADD); }
+static bool read_sub(struct onnx_reader *r, const struct onnx_node *node) { return pair(r, node, SUBTRACT); }
+static bool read_mul(struct onnx_reader *r, const struct onnx_node *node) { return pair(r, node, MULTIPLY); }
+static bool read_div(struct onnx_reader *r, const struct onnx_node *node) { return pair(r, node, DIVIDE); }
 
 const struct handler elementwise_handlers[] = {
     { "Add", read_add }, { "Sub", read_sub }, { "Mul", read_mul }, { "Div", read_div }, {0} };

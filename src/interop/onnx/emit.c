@@ -16,10 +16,10 @@ void emitter_free(struct emitter *e)
     text_free(&e->declared);
 }
 
-static struct label new_label(struct emitter *e)
+static struct value_name new_name(struct emitter *e)
 {
-    struct label label;
-    snprintf(label.s, sizeof label.s, "/t%d", e->labels++);
+    struct value_name label;
+    snprintf(label.s, sizeof label.s, "/t%d", e->names++);
     return label;
 }
 
@@ -71,10 +71,10 @@ static void add_node(struct emitter *e, const char *op, const char *const *opera
     text_free(&name);
 }
 
-struct label emit(struct emitter *e, const char *out, const char *op, const char *const *operands,
-                  const char *attributes, ...)
+struct value_name emit(struct emitter *e, const char *out, const char *op, const char *const *operands,
+                       const char *attributes, ...)
 {
-    const struct label label = out ? (struct label){{0}} : new_label(e);
+    const struct value_name label = out ? (struct value_name){{0}} : new_name(e);
     char text[200] = "";
     va_list list;
     va_start(list, attributes);
@@ -85,26 +85,26 @@ struct label emit(struct emitter *e, const char *out, const char *op, const char
     return label;
 }
 
-struct label emit_one(struct emitter *e, const char *op, const char *x)
+struct value_name emit_one(struct emitter *e, const char *op, const char *x)
 {
     return emit(e, NULL, op, (const char *const[]){ x, NULL }, NULL);
 }
 
-struct label emit_two(struct emitter *e, const char *op, const char *x, const char *y)
+struct value_name emit_two(struct emitter *e, const char *op, const char *x, const char *y)
 {
     return emit(e, NULL, op, (const char *const[]){ x, y, NULL }, NULL);
 }
 
-struct label emit_channels(struct emitter *e, const char *x, int from, int to)
+struct value_name emit_channels(struct emitter *e, const char *x, int from, int to)
 {
-    const struct label start = emit_ints(e, &(int64_t){ from }, 1), end = emit_ints(e, &(int64_t){ to }, 1);
-    const struct label axis = emit_ints(e, &(int64_t){ 1 }, 1);
+    const struct value_name start = emit_ints(e, &(int64_t){ from }, 1), end = emit_ints(e, &(int64_t){ to }, 1);
+    const struct value_name axis = emit_ints(e, &(int64_t){ 1 }, 1);
     return emit(e, NULL, "Slice", (const char *const[]){ x, start.s, end.s, axis.s, NULL }, NULL);
 }
 
-struct label emit_largest(struct emitter *e, const char *out, const char *x, const char *count)
+struct value_name emit_largest(struct emitter *e, const char *out, const char *x, const char *count)
 {
-    const struct label places = new_label(e);
+    const struct value_name places = new_name(e);
     add_node(e, "TopK", (const char *const[]){ x, count, NULL }, (const char *const[]){ out, places.s, NULL },
              "axis=0");
     return places;
@@ -123,20 +123,20 @@ void emit_tensor(struct emitter *e, const char *name, const struct tensor *t, in
     wire_put_message(&e->tensors, 5, &tensor);
 }
 
-struct label emit_ints(struct emitter *e, const int64_t *numbers, int count)
+struct value_name emit_ints(struct emitter *e, const int64_t *numbers, int count)
 {
-    const struct label label = new_label(e);
+    const struct value_name label = new_name(e);
     const struct tensor t = { .dtype = DTYPE_I64, .rank = 1, .dims = { (size_t)count },
                               .data = (const unsigned char *)numbers };
     emit_tensor(e, label.s, &t, t.rank, t.dims);
     return label;
 }
 
-struct label emit_float(struct emitter *e, float number) { return emit_floats(e, &number, 0, NULL); }
+struct value_name emit_float(struct emitter *e, float number) { return emit_floats(e, &number, 0, NULL); }
 
-struct label emit_floats(struct emitter *e, const float *numbers, int rank, const size_t *dims)
+struct value_name emit_floats(struct emitter *e, const float *numbers, int rank, const size_t *dims)
 {
-    const struct label label = new_label(e);
+    const struct value_name label = new_name(e);
     struct tensor t = { .dtype = DTYPE_F32, .rank = rank, .data = (const unsigned char *)numbers };
     for (int i = 0; i < rank; i++)
         t.dims[i] = dims[i];

@@ -6,20 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool slice_is(struct slice s, const char *text)
+bool slice_is(struct text_slice s, const char *text)
 {
     return strlen(text) == (size_t)s.size && memcmp(s.p, text, (size_t)s.size) == 0;
 }
 
-static int compare(struct slice a, struct slice b)
+static int compare(struct text_slice a, struct text_slice b)
 {
     const int order = memcmp(a.p, b.p, (size_t)(a.size < b.size ? a.size : b.size));
     return order ? order : (a.size > b.size) - (a.size < b.size);
 }
 
-static struct slice slice_of(struct bytes b)
+static struct text_slice slice_of(struct bytes b)
 {
-    return (struct slice){ b.size ? (const char *)b.p : "", b.size < INT_MAX ? (int)b.size : INT_MAX };
+    return (struct text_slice){ b.size ? (const char *)b.p : "", b.size < INT_MAX ? (int)b.size : INT_MAX };
 }
 
 
@@ -115,23 +115,23 @@ static bool sort_values(struct onnx_file *file, struct error *err)
 static int name_order(const void *name, const void *value)
 {
     const struct onnx_value *v = value;
-    return compare(*(const struct slice *)name, v->name);
+    return compare(*(const struct text_slice *)name, v->name);
 }
 
 /* The value of that name; ONNX_NO_VALUE if there is none. */
-static int find_value(const struct onnx_file *file, struct slice name)
+static int find_value(const struct onnx_file *file, struct text_slice name)
 {
     const struct onnx_value *v = file->value_count == 0 || name.size == 0 ? NULL
         : bsearch(&name, file->values, (size_t)file->value_count, sizeof *file->values, name_order);
     return v ? (int)(v - file->values) : ONNX_NO_VALUE;
 }
 
-static bool resolve_input(const struct onnx_file *file, int self, struct slice name, int *value, struct error *err)
+static bool resolve_input(const struct onnx_file *file, int self, struct text_slice name, int *value, struct error *err)
 {
-    const struct slice by = file->nodes[self].name;
+    const struct text_slice by = file->nodes[self].name;
     *value = find_value(file, name);
     if (*value == ONNX_NO_VALUE)
-        return name.size == 0 || fail(err, "%s: node %.*s reads %.*s, which nothing writes", file->path, by.size, by.p,
+        return name.size == 0 || fail(err, "%s: node %.*s reads %.*s, which no node writes", file->path, by.size, by.p,
                                       name.size, name.p);
     return file->values[*value].node < self
         || fail(err, "%s: node %.*s reads %.*s before it is written", file->path, by.size, by.p, name.size, name.p);
@@ -147,7 +147,7 @@ static bool resolve_node(struct onnx_file *file, int self, int *edges, struct er
     node->name = slice_of(wire_find(node->body, NODE_NAME).bytes);
     if (node->name.size == 0)
         node->name = slice_of(wire_find(node->body, NODE_OUTPUT).bytes);
-    const struct slice domain = slice_of(wire_find(node->body, NODE_DOMAIN).bytes);
+    const struct text_slice domain = slice_of(wire_find(node->body, NODE_DOMAIN).bytes);
     if (domain.size && !slice_is(domain, "ai.onnx"))
         return fail(err, "%s: node %.*s is %.*s of %.*s, no standard operator", file->path, node->name.size,
                     node->name.p, node->op.size, node->op.p, domain.size, domain.p);
@@ -182,7 +182,7 @@ static bool resolve(struct onnx_file *file, struct bytes graph, struct error *er
     while (wire_next(&graph, &f, &bad)) {
         if (f.number != GRAPH_OUTPUT)
             continue;
-        const struct slice name = slice_of(wire_find(f.bytes, INFO_NAME).bytes);
+        const struct text_slice name = slice_of(wire_find(f.bytes, INFO_NAME).bytes);
         const int value = find_value(file, name);
         if (value == ONNX_NO_VALUE)
             return fail(err, "%s: its output %.*s is written by nothing", file->path, name.size, name.p);
@@ -198,7 +198,7 @@ static int standard_opset(struct bytes model)
     uint64_t version = 0;
     while (wire_next(&model, &f, &bad))
         if (f.number == MODEL_OPSET) {
-            const struct slice domain = slice_of(wire_find(f.bytes, OPSET_DOMAIN).bytes);
+            const struct text_slice domain = slice_of(wire_find(f.bytes, OPSET_DOMAIN).bytes);
             if (domain.size == 0 || slice_is(domain, "ai.onnx"))
                 version = wire_find(f.bytes, OPSET_VERSION).value;
         }
@@ -215,7 +215,7 @@ bool onnx_open(struct onnx_file *file, struct bytes model, const char *path, str
         ;
     const struct sizes n = graph_sizes(graph, &bad);
     if (bad || graph.size == 0)
-        return fail(err, "%s: is no ONNX model, or a damaged one of %zu bytes", path, model.size);
+        return fail(err, "%s: is not an ONNX model, or damaged (%zu bytes)", path, model.size);
     if (n.nodes < 0)
         return fail(err, "%s: more than %d nodes or %d values, which no detector has", path, ONNX_NODES, ONNX_VALUES);
     if (file->opset < 7)
@@ -278,14 +278,14 @@ struct bytes onnx_tensor_attribute(const struct onnx_node *node, const char *nam
     return wire_find(attribute(node, name), ATTRIBUTE_TENSOR).bytes;
 }
 
-int onnx_ints(const struct onnx_node *node, const char *name, int64_t *out, int most)
+int onnx_ints(const struct onnx_node *node, const char *name, int64_t *out, int max)
 {
     const struct bytes a = attribute(node, name);
-    const int64_t count = a.size ? wire_numbers(a, ATTRIBUTE_INTS, WIRE_VARINT, (uint64_t *)out, most) : -1;
-    return count <= most ? (int)count : -1;
+    const int64_t count = a.size ? wire_numbers(a, ATTRIBUTE_INTS, WIRE_VARINT, (uint64_t *)out, max) : -1;
+    return count <= max ? (int)count : -1;
 }
 
-int onnx_dims(struct bytes info, int64_t *dims, int most)
+int onnx_dims(struct bytes info, int64_t *dims, int max)
 {
     const struct bytes tensor_type = wire_find(wire_find(info, INFO_TYPE).bytes, 1).bytes;
     struct bytes shape = wire_find(tensor_type, 2).bytes;
@@ -294,7 +294,7 @@ int onnx_dims(struct bytes info, int64_t *dims, int most)
     int rank = 0;
     while (wire_next(&shape, &f, &bad))
         if (f.number == 1) {
-            if (rank == most)
+            if (rank == max)
                 return -1;
             const int64_t extent = (int64_t)wire_find(f.bytes, 1).value;
             dims[rank++] = extent > 0 ? extent : 0;
@@ -309,7 +309,8 @@ bool onnx_metadata(const struct onnx_file *file, struct tensors *out, struct err
     for (struct bytes model = file->model; ok && wire_next(&model, &f, &bad); ) {
         if (f.number != MODEL_METADATA)
             continue;
-        const struct slice key = slice_of(wire_find(f.bytes, 1).bytes), value = slice_of(wire_find(f.bytes, 2).bytes);
+        const struct text_slice key = slice_of(wire_find(f.bytes, 1).bytes), value = slice_of(wire_find(f.bytes,
+                                                                                                        2).bytes);
         struct text k = {0}, v = {0};
         text_bytes(&k, key.p, (size_t)key.size);
         text_bytes(&v, value.p, (size_t)value.size);

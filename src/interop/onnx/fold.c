@@ -1,5 +1,5 @@
-/* Arithmetic on constants: exporters that fold nothing write how they computed shapes, sizes and weights.
- * Results are doubles, or whole numbers of 64 bits where all operands are whole. */
+/* Constant folding: exporters without constant folding write out how they compute shapes, sizes and weights.
+ * Results are doubles, or 64-bit integers if all operands are integers. */
 #include "interop/onnx/reader.h"
 
 #include "base/memory.h"
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIST_MOST = 64 };                                /* numbers of a list of starts, axes, extents */
+enum { LIST_MAX = 64 };                                /* max length of a list of starts, axes, extents */
 
 static bool is_whole(const struct tensor *t) { return t->dtype < DTYPE_F16; }
 
@@ -21,8 +21,8 @@ double tensor_single(const struct tensor *t)
     return v;
 }
 
-/* The constant as doubles; free() it. */
-static double *load(struct reader *r, const struct onnx_node *node, const struct tensor *t)
+/* The constant as doubles; the caller frees it. */
+static double *load(struct onnx_reader *r, const struct onnx_node *node, const struct tensor *t)
 {
     double *x = reader_spend(r, node, tensor_count(t)) ? new_array(tensor_count(t), sizeof *x, r->err) : NULL;
     if (x)
@@ -30,15 +30,16 @@ static double *load(struct reader *r, const struct onnx_node *node, const struct
     return x;
 }
 
-/* Output 0 is the tensor. */
-static bool set_tensor(struct reader *r, const struct onnx_node *node, const struct tensor *t)
+/* Sets output 0 to the tensor. */
+static bool set_tensor(struct onnx_reader *r, const struct onnx_node *node, const struct tensor *t)
 {
-    r->seen[node->outputs[0]] = (struct seen){ .kind = SEEN_CONSTANT, .constant = *t, .origin = node->outputs[0] };
+    r->values[node->outputs[0]] = (struct read_value){ .kind = VALUE_CONSTANT, .constant = *t,
+                                                       .origin = node->outputs[0] };
     return true;
 }
 
-/* Room for the numbers of output 0, whose type and extents are those of shape; NULL on failure. */
-static double *new_result(struct reader *r, const struct onnx_node *node, const struct tensor *shape)
+/* Allocates output 0 with the type and extents of shape; NULL on failure. */
+static double *new_result(struct onnx_reader *r, const struct onnx_node *node, const struct tensor *shape)
 {
     size_t count = 1;
     bool fits = true;
@@ -56,10 +57,10 @@ static double *new_result(struct reader *r, const struct onnx_node *node, const 
     return y;
 }
 
-/* Ends what new_result began: whole numbers are cut and stored as such. */
-static bool finish(struct reader *r, const struct onnx_node *node, double *y)
+/* Completes new_result: truncates and stores integers. */
+static bool finish_result(struct onnx_reader *r, const struct onnx_node *node, double *y)
 {
-    const struct tensor *t = &r->seen[node->outputs[0]].constant;
+    const struct tensor *t = &r->values[node->outputs[0]].constant;
     for (size_t i = 0; t->dtype == DTYPE_I64 && i < tensor_count(t); i++) {
         const int64_t v = whole(y[i]);
         memcpy(&y[i], &v, sizeof v);
@@ -67,15 +68,15 @@ static bool finish(struct reader *r, const struct onnx_node *node, double *y)
     return true;
 }
 
-bool set_constant(struct reader *r, const struct onnx_node *node, const int64_t *numbers, int count)
+bool set_constant(struct onnx_reader *r, const struct onnx_node *node, const int64_t *numbers, int count)
 {
     double *y = new_result(r, node, &(struct tensor){ .dtype = DTYPE_I64, .rank = 1, .dims = { (size_t)count } });
     for (int i = 0; y && i < count; i++)
         y[i] = (double)numbers[i];
-    return y && finish(r, node, y);
+    return y && finish_result(r, node, y);
 }
 
-/* ---- by position: y[i] = x[base + the sum of step . index] ---- */
+/* ---- strided copies: y[i] = x[base + sum of step * index] ---- */
 
 struct walk { int64_t base, step[RANK_MAX]; };
 
@@ -95,14 +96,15 @@ static size_t walk_at(const struct walk *walk, const struct tensor *out, size_t 
     return (size_t)at;
 }
 
-static bool take(struct reader *r, const struct onnx_node *node, const struct tensor *x, const struct tensor *shape,
+static bool take(struct onnx_reader *r, const struct onnx_node *node, const struct tensor *x,
+                 const struct tensor *shape,
                  const struct walk *walk)
 {
     double *from = load(r, node, x), *y = from ? new_result(r, node, shape) : NULL;
     for (size_t i = 0; y && i < tensor_count(shape); i++)
         y[i] = from[walk_at(walk, shape, i)];
     free(from);
-    return y && finish(r, node, y);
+    return y && finish_result(r, node, y);
 }
 
 static bool axis_of(int64_t axis, int rank, int *out)
@@ -111,7 +113,7 @@ static bool axis_of(int64_t axis, int rank, int *out)
     return axis >= -rank && axis < rank;
 }
 
-static bool fold_transpose(struct reader *r, const struct onnx_node *node)
+static bool fold_transpose(struct onnx_reader *r, const struct onnx_node *node)
 {
     const struct tensor *x = node_constant(r, node, 0);
     struct tensor shape = *x;
@@ -121,14 +123,14 @@ static bool fold_transpose(struct reader *r, const struct onnx_node *node)
     walk_steps(x, &from);
     for (int i = 0, axis; i < x->rank; i++) {
         if (!axis_of(count < 0 ? x->rank - 1 - i : i < count ? order[i] : RANK_MAX, x->rank, &axis))
-            return node_fails(r, node, "a transpose by an order that is none");
+            return node_fails(r, node, "an invalid perm of a transpose");
         shape.dims[i] = x->dims[axis];
         walk.step[i] = from.step[axis];
     }
     return take(r, node, x, &shape, &walk);
 }
 
-static bool fold_slice(struct reader *r, const struct onnx_node *node)
+static bool fold_slice(struct onnx_reader *r, const struct onnx_node *node)
 {
     const struct tensor *x = node_constant(r, node, 0);
     struct tensor shape = *x;
@@ -149,22 +151,22 @@ static bool fold_slice(struct reader *r, const struct onnx_node *node)
         walk.base += walk.step[axis] * (from < to ? from : 0);
         shape.dims[axis] = (size_t)(from < to ? to - from : 0);
     }
-    return ok ? take(r, node, x, &shape, &walk) : node_fails(r, node, "a slice of constants that is not understood");
+    return ok ? take(r, node, x, &shape, &walk) : node_fails(r, node, "an unsupported slice of constants");
 }
 
-static bool fold_gather(struct reader *r, const struct onnx_node *node)
+static bool fold_gather(struct onnx_reader *r, const struct onnx_node *node)
 {
     const struct tensor *x = node_constant(r, node, 0), *index = node_constant(r, node, 1);
     int axis;
     if (!axis_of(onnx_int(node, "axis", 0), x->rank, &axis) || !index || index->rank > 1)
-        return node_fails(r, node, "a gather of constants that is not understood");
+        return node_fails(r, node, "an unsupported gather of constants");
     struct tensor shape = *x;
     struct walk walk;
     walk_steps(x, &walk);
-    if (tensor_count(index) == 1) {                     /* one place: its extent goes, or is 1 */
+    if (tensor_count(index) == 1) {                     /* one index: its dimension is removed, or has extent 1 */
         const double at = tensor_single(index), extent = (double)x->dims[axis];
         if (!(at >= -extent && at < extent))
-            return node_fails(r, node, "an index outside of its constant");
+            return node_fails(r, node, "an index out of range");
         walk.base = walk.step[axis] * (int64_t)(at < 0 ? at + extent : at);
         shape.dims[axis] = 1;
         if (index->rank == 0) {
@@ -174,10 +176,10 @@ static bool fold_gather(struct reader *r, const struct onnx_node *node)
         }
         return take(r, node, x, &shape, &walk);
     }
-    int64_t list[LIST_MOST];
-    const int count = node_ints(r, node, 1, "", list, LIST_MOST);
+    int64_t list[LIST_MAX];
+    const int count = node_ints(r, node, 1, "", list, LIST_MAX);
     if (x->rank != 1 || count < 0)
-        return node_fails(r, node, "a gather of constants that is not understood");
+        return node_fails(r, node, "an unsupported gather of constants");
     double *from = load(r, node, x);
     shape.dims[0] = (size_t)count;
     double *y = from ? new_result(r, node, &shape) : NULL;
@@ -186,22 +188,22 @@ static bool fold_gather(struct reader *r, const struct onnx_node *node)
         if ((ok = axis_of(list[i], (int)x->dims[0], &at)))
             y[i] = from[at];
     free(from);
-    return ok ? finish(r, node, y) : y ? node_fails(r, node, "an index outside of its constant") : false;
+    return ok ? finish_result(r, node, y) : y ? node_fails(r, node, "an index out of range") : false;
 }
 
-static bool fold_concat(struct reader *r, const struct onnx_node *node)
+static bool fold_concat(struct onnx_reader *r, const struct onnx_node *node)
 {
     const struct tensor *first = node_constant(r, node, 0);
     struct tensor shape = *first;
     int axis;
     size_t inner = 1, outer = 1, done = 0;
     if (!axis_of(onnx_int(node, "axis", 0), first->rank, &axis))
-        return node_fails(r, node, "a concat along an axis that is none");
+        return node_fails(r, node, "an invalid axis of a concat");
     for (int i = 1; i < node->input_count; i++) {
         const struct tensor *t = node_constant(r, node, i);
         for (int d = 0; d < first->rank; d++)
             if (t->rank != first->rank || (d != axis && t->dims[d] != first->dims[d]))
-                return node_fails(r, node, "a concat of constants that do not go together");
+                return node_fails(r, node, "a concat of constants with different shapes");
         if (!add_size(shape.dims[axis], t->dims[axis], &shape.dims[axis]))
             return node_fails(r, node, "a concat too large");
     }
@@ -218,12 +220,13 @@ static bool fold_concat(struct reader *r, const struct onnx_node *node)
         y = x ? y : NULL;
         free(x);
     }
-    return y && finish(r, node, y);
+    return y && finish_result(r, node, y);
 }
 
-/* ---- the same numbers under other extents ---- */
+/* ---- reshapes ---- */
 
-static bool reshaped(struct reader *r, const struct onnx_node *node, struct tensor t, const int64_t *dims, int rank)
+static bool reshaped(struct onnx_reader *r, const struct onnx_node *node, struct tensor t, const int64_t *dims,
+                     int rank)
 {
     const size_t count = tensor_count(&t);
     size_t known = 1;
@@ -240,17 +243,17 @@ static bool reshaped(struct reader *r, const struct onnx_node *node, struct tens
     else
         ok = ok && open < 0 && known == count;
     t.rank = rank;
-    return ok ? set_tensor(r, node, &t) : node_fails(r, node, "a constant does not have so many numbers");
+    return ok ? set_tensor(r, node, &t) : node_fails(r, node, "a reshape of a constant to another number of elements");
 }
 
-static bool fold_reshape(struct reader *r, const struct onnx_node *node)
+static bool fold_reshape(struct onnx_reader *r, const struct onnx_node *node)
 {
     int64_t dims[RANK_MAX];
     const int rank = node_ints(r, node, 1, "shape", dims, RANK_MAX);
     return reshaped(r, node, *node_constant(r, node, 0), dims, rank);
 }
 
-static bool fold_squeeze(struct reader *r, const struct onnx_node *node)
+static bool fold_squeeze(struct onnx_reader *r, const struct onnx_node *node)
 {
     const struct tensor *x = node_constant(r, node, 0);
     int64_t axes[RANK_MAX], dims[RANK_MAX];
@@ -266,7 +269,7 @@ static bool fold_squeeze(struct reader *r, const struct onnx_node *node)
     return reshaped(r, node, *x, dims, rank);
 }
 
-static bool fold_unsqueeze(struct reader *r, const struct onnx_node *node)
+static bool fold_unsqueeze(struct onnx_reader *r, const struct onnx_node *node)
 {
     const struct tensor *x = node_constant(r, node, 0);
     int64_t axes[RANK_MAX], dims[RANK_MAX];
@@ -280,25 +283,25 @@ static bool fold_unsqueeze(struct reader *r, const struct onnx_node *node)
         ok = added || next < x->rank;
         dims[d] = added ? 1 : ok ? (int64_t)x->dims[next++] : 0;
     }
-    return ok ? reshaped(r, node, *x, dims, rank) : node_fails(r, node, "axes that do not fit");
+    return ok ? reshaped(r, node, *x, dims, rank) : node_fails(r, node, "axes out of range");
 }
 
-/* PyTorch writes equal parameters once and gives the others their names so; names that begin with / are no one's. */
-static bool fold_same(struct reader *r, const struct onnx_node *node)
+/* PyTorch writes equal parameters once, and Identity nodes name the others; names that begin with / are generated. */
+static bool fold_same(struct onnx_reader *r, const struct onnx_node *node)
 {
     const int y = node->outputs[0];
-    r->seen[y] = *node_input(r, node, 0);
-    r->seen[y].origin = *r->file.values[y].name.p == '/' ? r->seen[y].origin : y;
+    r->values[y] = *node_input(r, node, 0);
+    r->values[y].origin = *r->file.values[y].name.p == '/' ? r->values[y].origin : y;
     return true;
 }
 
-static bool fold_cast(struct reader *r, const struct onnx_node *node)
+static bool fold_cast(struct onnx_reader *r, const struct onnx_node *node)
 {
     const struct tensor *x = node_constant(r, node, 0);
     const int64_t to = onnx_int(node, "to", 0);
     const bool real = to == 1 || to == 10 || to == 11 || to == 16;
     if (real == !is_whole(x))
-        return fold_same(r, node);                      /* of other precision: it is rounded where it is used */
+        return fold_same(r, node);                      /* another precision: rounded when used */
     struct tensor shape = *x;
     struct walk walk;
     shape.dtype = real ? DTYPE_F64 : DTYPE_I64;
@@ -306,13 +309,13 @@ static bool fold_cast(struct reader *r, const struct onnx_node *node)
     return take(r, node, x, &shape, &walk);
 }
 
-static bool fold_constant(struct reader *r, const struct onnx_node *node)
+static bool fold_constant(struct onnx_reader *r, const struct onnx_node *node)
 {
     struct tensor t;
     struct error why = {0};
     const struct bytes proto = onnx_tensor_attribute(node, "value");
-    int64_t list[LIST_MOST];
-    const int count = onnx_ints(node, "value_ints", list, LIST_MOST);
+    int64_t list[LIST_MAX];
+    const int count = onnx_ints(node, "value_ints", list, LIST_MAX);
     if (proto.size)
         return onnx_tensor(&t, proto, &r->net->weights, &why) ? set_tensor(r, node, &t)
                                                               : node_fails(r, node, why.text);
@@ -322,10 +325,10 @@ static bool fold_constant(struct reader *r, const struct onnx_node *node)
     double *y = new_result(r, node, &(struct tensor){ .dtype = isnan(real) ? DTYPE_I64 : DTYPE_F64 });
     if (y)
         *y = isnan(real) ? (double)onnx_int(node, "value_int", 0) : real;
-    return y && finish(r, node, y);
+    return y && finish_result(r, node, y);
 }
 
-static bool fold_shape(struct reader *r, const struct onnx_node *node)
+static bool fold_shape(struct onnx_reader *r, const struct onnx_node *node)
 {
     const struct tensor *x = node_constant(r, node, 0);
     int64_t dims[RANK_MAX];
@@ -343,16 +346,16 @@ static double divide(double a, double b)   { return b != 0 ? a / b : 0; }
 
 static double modulo(double a, double b)   { return b != 0 ? a - b * floor(a / b) : 0; }
 
-static const struct pair { const char *name; double (*f)(double, double); } pairs[] = {
+static const struct binary_function { const char *name; double (*f)(double, double); } binary_functions[] = {
     { "Add", add }, { "Sub", subtract }, { "Mul", multiply }, { "Div", divide }, { "Pow", pow },
     { "Mod", modulo }, {0} };
 
-static const struct single { const char *name; double (*f)(double); } singles[] = {
+static const struct unary_function { const char *name; double (*f)(double); } unary_functions[] = {
     { "Floor", floor }, { "Ceil", ceil }, { "Sqrt", sqrt }, { "Exp", exp }, { "Abs", fabs }, {0} };
 
-static bool fold_single(struct reader *r, const struct onnx_node *node)
+static bool fold_unary(struct onnx_reader *r, const struct onnx_node *node)
 {
-    const struct single *row = node_row(node, singles, sizeof *row);
+    const struct unary_function *row = node_row(node, unary_functions, sizeof *row);
     struct walk walk;
     const struct tensor *x = node_constant(r, node, 0);
     walk_steps(x, &walk);
@@ -360,10 +363,10 @@ static bool fold_single(struct reader *r, const struct onnx_node *node)
     for (size_t i = 0; y && i < tensor_count(x); i++)
         y[i] = row->f(from[i]);
     free(from);
-    return y && finish(r, node, y);
+    return y && finish_result(r, node, y);
 }
 
-/* Extents are compared from the last; one that is 1 or missing is repeated. */
+/* Extents are aligned at the last; one that is 1 or missing is repeated. */
 static bool broadcast(const struct tensor *a, const struct tensor *b, struct tensor *out, struct walk walk[2])
 {
     const struct tensor *const operand[] = { a, b };
@@ -386,41 +389,42 @@ static bool broadcast(const struct tensor *a, const struct tensor *b, struct ten
     return true;
 }
 
-static bool fold_pair(struct reader *r, const struct onnx_node *node)
+static bool fold_binary(struct onnx_reader *r, const struct onnx_node *node)
 {
-    const struct pair *row = node_row(node, pairs, sizeof *row);
+    const struct binary_function *row = node_row(node, binary_functions, sizeof *row);
     const struct tensor *a = node_constant(r, node, 0), *b = node_constant(r, node, 1);
     struct tensor shape = { .dtype = b && is_whole(a) && is_whole(b) ? DTYPE_I64 : DTYPE_F64 };
     struct walk walk[2];
     if (!b || !broadcast(a, b, &shape, walk))
-        return node_fails(r, node, "constants that do not go together");
+        return node_fails(r, node, "constants whose shapes do not broadcast");
     double *x = load(r, node, a), *z = x ? load(r, node, b) : NULL, *y = z ? new_result(r, node, &shape) : NULL;
     for (size_t i = 0; y && i < tensor_count(&shape); i++)
         y[i] = row->f(x[walk_at(&walk[0], &shape, i)], z[walk_at(&walk[1], &shape, i)]);
     free(x);
     free(z);
-    return y && finish(r, node, y);
+    return y && finish_result(r, node, y);
 }
 
-static const struct kind { const char *name; bool (*fold)(struct reader *, const struct onnx_node *); } kinds[] = {
+static const struct fold_row { const char *name; bool (*fold)(struct onnx_reader *,
+                                                              const struct onnx_node *); } fold_rows[] = {
     { "Constant", fold_constant },   { "Identity", fold_same },       { "Cast", fold_cast },
     { "Shape", fold_shape },         { "Gather", fold_gather },       { "Slice", fold_slice },
     { "Concat", fold_concat },       { "Reshape", fold_reshape },     { "Squeeze", fold_squeeze },
-    { "Unsqueeze", fold_unsqueeze }, { "Transpose", fold_transpose }, { "Add", fold_pair },
-    { "Sub", fold_pair },            { "Mul", fold_pair },            { "Div", fold_pair },
-    { "Pow", fold_pair },            { "Mod", fold_pair },            { "Floor", fold_single },
-    { "Ceil", fold_single },         { "Sqrt", fold_single },         { "Exp", fold_single },
-    { "Abs", fold_single }, {0} };
+    { "Unsqueeze", fold_unsqueeze }, { "Transpose", fold_transpose }, { "Add", fold_binary },
+    { "Sub", fold_binary },            { "Mul", fold_binary },            { "Div", fold_binary },
+    { "Pow", fold_binary },            { "Mod", fold_binary },            { "Floor", fold_unary },
+    { "Ceil", fold_unary },         { "Sqrt", fold_unary },         { "Exp", fold_unary },
+    { "Abs", fold_unary }, {0} };
 
-bool fold_node(struct reader *r, const struct onnx_node *node, bool *known)
+bool fold_node(struct onnx_reader *r, const struct onnx_node *node, bool *known)
 {
-    const struct kind *kind = node_row(node, kinds, sizeof *kind);
-    *known = kind && node->output_count == 1 && node->outputs[0] != ONNX_NO_VALUE
+    const struct fold_row *row = node_row(node, fold_rows, sizeof *row);
+    *known = row && node->output_count == 1 && node->outputs[0] != ONNX_NO_VALUE
           && (node->input_count > 0 ? node_constant(r, node, 0) != NULL : slice_is(node->op, "Constant"));
     for (int i = 0; i < node->input_count; i++)
         *known = *known && (node->inputs[i] == ONNX_NO_VALUE || node_constant(r, node, i));
-    if (!*known || r->seen[node->outputs[0]].kind == SEEN_CONSTANT || kind->fold(r, node))
+    if (!*known || r->values[node->outputs[0]].kind == VALUE_CONSTANT || row->fold(r, node))
         return true;
-    r->seen[node->outputs[0]].kind = SEEN_NOT;
+    r->values[node->outputs[0]].kind = VALUE_UNREAD;
     return false;
 }

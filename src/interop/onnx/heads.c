@@ -1,11 +1,12 @@
-/* Where the raw predictions are. */
+/* Finds the raw predictions. */
 #include "interop/onnx/reader.h"
 
 #include "base/memory.h"
 #include <stdlib.h>
 
-/* The convolution that writes the value is a prediction, together with a factor that follows it. */
-static bool add_head(const struct reader *r, const int *reader, struct heads *s, int value, bool sigmoid)
+/* Adds the convolution that writes the value, including a factor that follows it. */
+static bool add_head(const struct onnx_reader *r, const int *reader, struct prediction_heads *s, int value,
+                     bool sigmoid)
 {
     for (int next = reader[value]; next >= 0 && r->readers[value] == 1; next = reader[value]) {
         const struct onnx_node *node = &r->file.nodes[next];
@@ -18,7 +19,7 @@ static bool add_head(const struct reader *r, const int *reader, struct heads *s,
     int i = 0;
     while (i < s->count && s->list[i].value != value)
         i++;
-    if (i == HEADS_MOST)
+    if (i == HEADS_MAX)
         return fail(r->err, "%s: more predictions than detectors have", r->file.path);
     s->count += i == s->count;
     s->list[i].value = value;
@@ -26,8 +27,8 @@ static bool add_head(const struct reader *r, const int *reader, struct heads *s,
     return true;
 }
 
-/* Remembers which part of a value the output i of a node is. */
-static void note_cut(const struct reader *r, struct heads *s, const struct onnx_node *node, int output)
+/* Records the channels that output i of a Split or Slice selects. */
+static void note_cut(const struct onnx_reader *r, struct prediction_heads *s, const struct onnx_node *node, int output)
 {
     int64_t part[ONNX_NODE_OUTPUTS], from[1], to[1];
     if (slice_is(node->op, "Split")) {
@@ -45,9 +46,10 @@ static void note_cut(const struct reader *r, struct heads *s, const struct onnx_
     }
 }
 
-/* The stack holds 2 x value + whether a sigmoid was passed.  A node puts its inputs there twice at most: by the time
- * that another of its outputs is taken off, they have been. */
-static bool walk_back(const struct reader *r, const int *reader, int *stack, unsigned char *been, struct heads *s)
+/* The stack holds 2 * value + 1 if the path passed a sigmoid, else 2 * value.  A node pushes its inputs at most twice:
+ * when another of its outputs is popped, they have been visited. */
+static bool walk_back(const struct onnx_reader *r, const int *reader, int *stack, unsigned char *been,
+                      struct prediction_heads *s)
 {
     int depth = 0;
     for (int i = r->file.output_count; i-- > 0; )
@@ -77,11 +79,11 @@ static bool walk_back(const struct reader *r, const int *reader, int *stack, uns
     return s->count > 0 || fail(r->err, "%s: no convolution leads to its outputs", r->file.path);
 }
 
-bool find_heads(const struct reader *r, struct heads *s)
+bool find_heads(const struct onnx_reader *r, struct prediction_heads *s)
 {
     const struct onnx_file *file = &r->file;
     const size_t values = (size_t)file->value_count;
-    int *reader = new_array(values, sizeof *reader, r->err);            /* a node that reads the value */
+    int *reader = new_array(values, sizeof *reader, r->err);            /* [value] a node that reads it */
     int *stack = new_array(2 * (size_t)file->edge_count + (size_t)file->output_count, sizeof *stack, r->err);
     unsigned char *been = new_array(values, 1, r->err);
     for (int i = 0; reader && i < file->node_count; i++)
@@ -95,7 +97,7 @@ bool find_heads(const struct reader *r, struct heads *s)
     return ok;
 }
 
-void mark_needed(const struct reader *r, const struct heads *s, bool *needed)
+void mark_needed(const struct onnx_reader *r, const struct prediction_heads *s, bool *needed)
 {
     for (int i = 0; i < s->count; i++)
         needed[r->file.values[s->list[i].value].node] = true;
@@ -109,48 +111,48 @@ void mark_needed(const struct reader *r, const struct heads *s, bool *needed)
 
 /* ---- levels ---- */
 
-static int by_stride(const struct reader *r, const struct head *a, const struct head *b)
+static int by_stride(const struct onnx_reader *r, const struct prediction_head *a, const struct prediction_head *b)
 {
-    const double x = r->places[a->layer].stride, y = r->places[b->layer].stride;
+    const double x = r->layer_sizes[a->layer].stride, y = r->layer_sizes[b->layer].stride;
     return x != y ? x < y ? -1 : 1 : b->sigmoid - a->sigmoid;
 }
 
-bool set_outputs(struct reader *r, struct heads *s)
+bool set_outputs(struct onnx_reader *r, struct prediction_heads *s)
 {
     struct network *net = r->net;
     for (int i = 0; i < s->count; i++) {
-        struct seen *seen = &r->seen[s->list[i].value];
-        if (!seen_settle(r, seen))
+        struct read_value *x = &r->values[s->list[i].value];
+        if (!materialise(r, x))
             return false;
-        s->list[i].layer = seen->layer;
+        s->list[i].layer = x->layer;
     }
-    for (int i = 1; i < s->count; i++)                          /* few: insertion keeps the order of equals */
+    for (int i = 1; i < s->count; i++)                          /* stable insertion sort */
         for (int k = i; k > 0 && by_stride(r, &s->list[k], &s->list[k - 1]) < 0; k--) {
-            const struct head swap = s->list[k];
+            const struct prediction_head swap = s->list[k];
             s->list[k] = s->list[k - 1];
             s->list[k - 1] = swap;
         }
     for (int i = 0, n; i < s->count; i += n) {
         const int of[] = { s->list[i].layer, i + 1 < s->count ? s->list[i + 1].layer : 0 };
-        struct place place = r->places[of[0]];
-        n = i + 1 < s->count && r->places[of[1]].stride == place.stride ? 2 : 1;
-        const int channels = place.map.extent[AXIS_C];
-        if (net->output_count == LAYER_OPERANDS || !(place.stride >= 1 && place.stride <= VIEW_EXTENT)
-            || (i + 2 < s->count && n == 2 && r->places[s->list[i + 2].layer].stride == place.stride))
+        struct layer_size size = r->layer_sizes[of[0]];
+        n = i + 1 < s->count && r->layer_sizes[of[1]].stride == size.stride ? 2 : 1;
+        const int channels = size.map.extent[AXIS_C];
+        if (net->output_count == LAYER_OPERANDS || !(size.stride >= 1 && size.stride <= LAYOUT_EXTENT)
+            || (i + 2 < s->count && n == 2 && r->layer_sizes[s->list[i + 2].layer].stride == size.stride))
             return fail(r->err, "%s: its predictions are not those of a few levels", r->file.path);
-        place.map.extent[AXIS_C] += n == 2 ? r->places[of[1]].map.extent[AXIS_C] : 0;
+        size.map.extent[AXIS_C] += n == 2 ? r->layer_sizes[of[1]].map.extent[AXIS_C] : 0;
         const int layer = n == 1 ? of[0]
-                        : add_layer(r, NULL, LAYER_CONCAT, of, 2, place.map, place.stride);
+                        : add_layer(r, NULL, LAYER_CONCAT, of, 2, size.map, size.stride);
         if (layer < 0)
             return false;
         int classes = n == 2 ? channels : s->cut ? (int)((s->to < 0 ? s->to + channels : s->to) - s->from) : 0;
-        const int bins = place.map.extent[AXIS_C] - classes;
+        const int bins = size.map.extent[AXIS_C] - classes;
         if (classes < 0 || (classes && (bins <= 0 || bins % 4)) || (i && classes != net->classes))
             return fail(r->err, "%s: a level of %d channels, %d of them classes", r->file.path,
-                        place.map.extent[AXIS_C], classes);
+                        size.map.extent[AXIS_C], classes);
         net->classes = classes;
         net->reg_max = classes ? bins / 4 - 1 : 0;
-        net->strides[net->output_count] = (int)place.stride;
+        net->strides[net->output_count] = (int)size.stride;
         net->outputs[net->output_count++] = layer;
     }
     return true;

@@ -10,8 +10,8 @@
 
 struct window { int kernel, stride, pad; };
 
-/* Square ones alone, without dilation, as much padding on each side. */
-static bool window_of(struct reader *r, const struct onnx_node *node, struct window *window)
+/* Accepts square windows without dilation and with equal padding on all sides. */
+static bool window_of(struct onnx_reader *r, const struct onnx_node *node, struct window *window)
 {
     static const struct { const char *name; int least, most, count, absent; } rows[] = {
         { "kernel_shape", 1, 1 << 10, 2, 0 }, { "strides", 1, 1 << 10, 2, 1 }, { "pads", 0, 1 << 10, 4, 0 },
@@ -33,7 +33,7 @@ static bool window_of(struct reader *r, const struct onnx_node *node, struct win
     return true;
 }
 
-/* The map that a window makes; false if it does not fit. */
+/* Sets the map to the output of a window; false if the window does not fit. */
 static bool slide(const struct onnx_node *node, const struct window *w, struct map *map)
 {
     for (int axis = AXIS_Y; axis <= AXIS_X; axis++) {
@@ -45,12 +45,13 @@ static bool slide(const struct onnx_node *node, const struct window *w, struct m
     return true;
 }
 
-static bool add_window(struct reader *r, const struct onnx_node *node, enum layer_kind kind, const struct seen *x,
+static bool add_window(struct onnx_reader *r, const struct onnx_node *node, enum layer_kind kind,
+                       const struct read_value *x,
                        const struct window *window, struct map map, int *layer)
 {
     if (window->pad >= window->kernel || !slide(node, window, &map))
         return node_fails(r, node, "a window that does not fit the map");
-    *layer = add_layer(r, node, kind, &x->layer, 1, map, r->places[x->layer].stride * window->stride);
+    *layer = add_layer(r, node, kind, &x->layer, 1, map, r->layer_sizes[x->layer].stride * window->stride);
     if (*layer < 0)
         return false;
     struct layer *made = &r->net->layers[*layer];
@@ -60,18 +61,18 @@ static bool add_window(struct reader *r, const struct onnx_node *node, enum laye
     return true;
 }
 
-static bool read_conv(struct reader *r, const struct onnx_node *node)
+static bool read_conv(struct onnx_reader *r, const struct onnx_node *node)
 {
     const struct tensor *w = node_constant(r, node, 1);
-    struct seen *x = node_map(r, node, 0);
+    struct read_value *x = node_map(r, node, 0);
     struct window window;
     int layer;
     if (!x || !window_of(r, node, &window))
         return false;
-    if (!w || w->rank != 4 || w->dims[0] < 1 || w->dims[0] > VIEW_EXTENT || w->dims[2] != w->dims[3]
+    if (!w || w->rank != 4 || w->dims[0] < 1 || w->dims[0] > LAYOUT_EXTENT || w->dims[2] != w->dims[3]
         || w->dims[2] < 1 || w->dims[2] > 1 << 10 || (window.kernel && (size_t)window.kernel != w->dims[2]))
         return node_fails(r, node, "a convolution whose weights are not constant or not square");
-    struct map map = r->places[x->layer].map;
+    struct map map = r->layer_sizes[x->layer].map;
     const int64_t groups = onnx_int(node, "group", 1);
     if (groups < 1 || groups > map.extent[AXIS_C] || map.extent[AXIS_C] % groups
         || w->dims[1] != (size_t)(map.extent[AXIS_C] / groups))
@@ -89,9 +90,9 @@ static bool read_conv(struct reader *r, const struct onnx_node *node)
     return weight != NO_TENSOR && (bias != NO_TENSOR || !node_input(r, node, 2)) && set_layer(r, node, 0, layer);
 }
 
-static bool pool(struct reader *r, const struct onnx_node *node, enum layer_kind kind)
+static bool pool(struct onnx_reader *r, const struct onnx_node *node, enum layer_kind kind)
 {
-    struct seen *x = node_map(r, node, 0);
+    struct read_value *x = node_map(r, node, 0);
     struct window window;
     int layer;
     if (!x || !window_of(r, node, &window))
@@ -99,25 +100,25 @@ static bool pool(struct reader *r, const struct onnx_node *node, enum layer_kind
     if (window.kernel < 1)
         return node_fails(r, node, "a pool without a window");
     if (kind == LAYER_AVG_POOL && window.pad && !onnx_int(node, "count_include_pad", 0))
-        return node_fails(r, node, "a mean of unequal counts at the border");
-    return add_window(r, node, kind, x, &window, r->places[x->layer].map, &layer) && set_layer(r, node, 0, layer);
+        return node_fails(r, node, "an average pool that excludes padding");
+    return add_window(r, node, kind, x, &window, r->layer_sizes[x->layer].map, &layer) && set_layer(r, node, 0, layer);
 }
 
-static bool read_max_pool(struct reader *r, const struct onnx_node *node) { return pool(r, node, LAYER_MAX_POOL); }
-static bool read_avg_pool(struct reader *r, const struct onnx_node *node) { return pool(r, node, LAYER_AVG_POOL); }
+static bool read_max_pool(struct onnx_reader *r, const struct onnx_node *node) { return pool(r, node, LAYER_MAX_POOL); }
+static bool read_avg_pool(struct onnx_reader *r, const struct onnx_node *node) { return pool(r, node, LAYER_AVG_POOL); }
 
-static bool read_global_pool(struct reader *r, const struct onnx_node *node)
+static bool read_global_pool(struct onnx_reader *r, const struct onnx_node *node)
 {
-    struct seen *x = node_map(r, node, 0);
+    struct read_value *x = node_map(r, node, 0);
     if (!x)
         return false;
-    struct place place = r->places[x->layer];
-    place.stride *= place.map.extent[AXIS_Y];
-    place.map.extent[AXIS_Y] = place.map.extent[AXIS_X] = 1;
-    return set_layer(r, node, 0, add_layer(r, node, LAYER_GLOBAL_POOL, &x->layer, 1, place.map, place.stride));
+    struct layer_size size = r->layer_sizes[x->layer];
+    size.stride *= size.map.extent[AXIS_Y];
+    size.map.extent[AXIS_Y] = size.map.extent[AXIS_X] = 1;
+    return set_layer(r, node, 0, add_layer(r, node, LAYER_GLOBAL_POOL, &x->layer, 1, size.map, size.stride));
 }
 
-static bool read_mean(struct reader *r, const struct onnx_node *node)
+static bool read_mean(struct onnx_reader *r, const struct onnx_node *node)
 {
     int64_t axes[RANK_MAX];
     bool known;
@@ -136,8 +137,8 @@ static bool read_mean(struct reader *r, const struct onnx_node *node)
 
 /* ---- sizes ---- */
 
-/* How much larger the node makes the map, as it says by scales or sizes; 0 if it does not, or unequally. */
-static double resize_factor(const struct reader *r, const struct onnx_node *node, const struct map *map)
+/* The factor by which the node enlarges both sides, from scales or sizes; 0 if unknown or unequal. */
+static double resize_factor(const struct onnx_reader *r, const struct onnx_node *node, const struct map *map)
 {
     double v[AXES];
     int at = r->file.opset < 11 ? 1 : 2;
@@ -153,14 +154,14 @@ static double resize_factor(const struct reader *r, const struct onnx_node *node
     return v[AXIS_N] == 1 && v[AXIS_C] == 1 && v[AXIS_Y] == v[AXIS_X] ? v[AXIS_X] : 0;
 }
 
-/* Twice the size: source places are at i / 2 - 1/4.  Half the size: the mean of four. */
-static bool read_resize(struct reader *r, const struct onnx_node *node)
+/* Double size: source positions are i / 2 - 1/4.  Half size: the mean of four pixels. */
+static bool read_resize(struct onnx_reader *r, const struct onnx_node *node)
 {
-    struct seen *x = node_map(r, node, 0);
+    struct read_value *x = node_map(r, node, 0);
     if (!x)
         return false;
-    struct place place = r->places[x->layer];
-    const double factor = resize_factor(r, node, &place.map);
+    struct layer_size size = r->layer_sizes[x->layer];
+    const double factor = resize_factor(r, node, &size.map);
     const bool linear = onnx_says(node, "mode", "linear", false), nearest = onnx_says(node, "mode", "nearest", true);
     const bool half_pixel = onnx_says(node, "coordinate_transformation_mode", "half_pixel", true)
                          || onnx_says(node, "coordinate_transformation_mode", "pytorch_half_pixel", false);
@@ -169,84 +170,85 @@ static bool read_resize(struct reader *r, const struct onnx_node *node)
     const bool round = half_pixel && !onnx_says(node, "nearest_mode", "floor", false)
                     && !onnx_says(node, "nearest_mode", "ceil", false);
     const bool twice = factor == 2 && ((linear && half_pixel) || (nearest && (corner || round)));
-    const bool halved = factor == 0.5 && linear && half_pixel && place.map.extent[AXIS_Y] % 2 == 0
-                     && place.map.extent[AXIS_X] % 2 == 0;
+    const bool halved = factor == 0.5 && linear && half_pixel && size.map.extent[AXIS_Y] % 2 == 0
+                     && size.map.extent[AXIS_X] % 2 == 0;
     if (halved) {
         int layer;
-        return add_window(r, node, LAYER_AVG_POOL, x, &(struct window){ 2, 2, 0 }, place.map, &layer)
+        return add_window(r, node, LAYER_AVG_POOL, x, &(struct window){ 2, 2, 0 }, size.map, &layer)
             && set_layer(r, node, 0, layer);
     }
     if (!twice)
-        return node_fails(r, node, "a resize to another size than twice or half as large, or by other rules");
-    place.map.extent[AXIS_Y] *= 2;
-    place.map.extent[AXIS_X] *= 2;
-    return set_layer(r, node, 0, add_layer(r, node, linear ? LAYER_BILINEAR : LAYER_NEAREST, &x->layer, 1, place.map,
-                                           place.stride / 2));
+        return node_fails(r, node, "a resize other than to double or half size with half-pixel centres");
+    size.map.extent[AXIS_Y] *= 2;
+    size.map.extent[AXIS_X] *= 2;
+    return set_layer(r, node, 0, add_layer(r, node, linear ? LAYER_BILINEAR : LAYER_NEAREST, &x->layer, 1, size.map,
+                                           size.stride / 2));
 }
 
 /* ---- channels ---- */
 
-static bool read_concat(struct reader *r, const struct onnx_node *node)
+static bool read_concat(struct onnx_reader *r, const struct onnx_node *node)
 {
     int of[LAYER_OPERANDS], channels = 0;
     const int64_t axis = onnx_int(node, "axis", 0);
     if (node->input_count < 1 || node->input_count > LAYER_OPERANDS || (axis != AXIS_C && axis != AXIS_C - AXES))
         return node_fails(r, node, "a concat that is not of the channels of up to 8 maps");
     for (int i = 0; i < node->input_count; i++) {
-        const struct seen *x = node_map(r, node, i);
+        const struct read_value *x = node_map(r, node, i);
         if (!x)
             return false;
         of[i] = x->layer;
-        const int *a = r->places[of[0]].map.extent, *b = r->places[of[i]].map.extent;
+        const int *a = r->layer_sizes[of[0]].map.extent, *b = r->layer_sizes[of[i]].map.extent;
         if (a[AXIS_N] != b[AXIS_N] || a[AXIS_Y] != b[AXIS_Y] || a[AXIS_X] != b[AXIS_X])
             return node_fails(r, node, "a concat of maps of several sizes");
         channels += b[AXIS_C];
     }
-    struct place place = r->places[of[0]];
-    place.map.extent[AXIS_C] = channels;
+    struct layer_size size = r->layer_sizes[of[0]];
+    size.map.extent[AXIS_C] = channels;
     return set_layer(r, node, 0, node->input_count == 1 ? of[0]
-                     : add_layer(r, node, LAYER_CONCAT, of, node->input_count, place.map, place.stride));
+                     : add_layer(r, node, LAYER_CONCAT, of, node->input_count, size.map, size.stride));
 }
 
-/* Output i is the channels [from, to) of x, which are its extent dim. */
-static bool set_channels(struct reader *r, const struct onnx_node *node, int i, const struct seen *x, int dim,
+/* Sets output i to channels [from, to) of x; dimension dim of x holds the channels. */
+static bool set_channels(struct onnx_reader *r, const struct onnx_node *node, int i, const struct read_value *x,
+                         int dim,
                          int64_t from, int64_t to)
 {
-    struct place place = r->places[x->layer];
-    if (from < 0 || from >= to || to > place.map.extent[AXIS_C])
-        return node_fails(r, node, "channels that the map does not have");
-    struct seen y = *x;
-    if (to - from < place.map.extent[AXIS_C]) {
-        place.map.extent[AXIS_C] = (int)(to - from);
-        y.layer = add_layer(r, node, LAYER_CHANNELS, &x->layer, 1, place.map, place.stride);
+    struct layer_size size = r->layer_sizes[x->layer];
+    if (from < 0 || from >= to || to > size.map.extent[AXIS_C])
+        return node_fails(r, node, "channels out of range");
+    struct read_value y = *x;
+    if (to - from < size.map.extent[AXIS_C]) {
+        size.map.extent[AXIS_C] = (int)(to - from);
+        y.layer = add_layer(r, node, LAYER_CHANNELS, &x->layer, 1, size.map, size.stride);
         if (y.layer < 0)
             return false;
         r->net->layers[y.layer].from = (int)from;
         r->net->layers[y.layer].to = (int)to;
-        y.view = view_resized(&x->view, dim, (int)(to - from));
+        y.layout = layout_resized(&x->layout, dim, (int)(to - from));
     }
-    set_view(r, node, i, &y);
+    set_value(r, node, i, &y);
     return true;
 }
 
-/* An axis of a map, counted from the end if it is negative. */
-static int axis_of(int64_t axis, const struct seen *x) { return (int)(axis < 0 ? axis + x->view.rank : axis); }
+/* An axis of a map; a negative one counts from the end. */
+static int axis_of(int64_t axis, const struct read_value *x) { return (int)(axis < 0 ? axis + x->layout.rank : axis); }
 
-static bool read_split(struct reader *r, const struct onnx_node *node)
+static bool read_split(struct onnx_reader *r, const struct onnx_node *node)
 {
     int64_t sizes[ONNX_NODE_OUTPUTS], from = 0;
     int dim;
-    const struct seen *x = node_channels(r, node, 0, &dim);
+    const struct read_value *x = node_channels(r, node, 0, &dim);
     const int given = node_ints(r, node, 1, "split", sizes, ONNX_NODE_OUTPUTS), parts = node->output_count;
     if (!x)
         return false;
-    const int64_t channels = x->view.extent[dim];
+    const int64_t channels = x->layout.extent[dim];
     if (axis_of(onnx_int(node, "axis", 0), x) != dim || (given >= 0 && given != parts))
         return node_fails(r, node, "a split that is not of channels");
     for (int i = 0; i < parts; i++) {
         const int64_t size = given >= 0 ? sizes[i] : (channels + parts - 1) / parts;
         if (size < 1 || size > channels)
-            return node_fails(r, node, "a split into parts that there are not");
+            return node_fails(r, node, "split sizes out of range");
         const int64_t to = given < 0 && from + size > channels ? channels : from + size;
         if (node->outputs[i] != ONNX_NO_VALUE && !set_channels(r, node, i, x, dim, from, to))
             return false;
@@ -260,11 +262,11 @@ static int64_t within(int64_t at, int64_t extent)
     return at < -extent ? 0 : at < 0 ? at + extent : at > extent ? extent : at;
 }
 
-static bool read_slice(struct reader *r, const struct onnx_node *node)
+static bool read_slice(struct onnx_reader *r, const struct onnx_node *node)
 {
     int64_t start[AXES], end[AXES], axes[AXES], steps[AXES];
     int dim;
-    const struct seen *x = node_channels(r, node, 0, &dim);
+    const struct read_value *x = node_channels(r, node, 0, &dim);
     const int count = node_ints(r, node, 1, "starts", start, AXES), given = node_ints(r, node, 3, "axes", axes, AXES);
     const int by = node_ints(r, node, 4, "", steps, AXES);
     if (!x)
@@ -272,17 +274,17 @@ static bool read_slice(struct reader *r, const struct onnx_node *node)
     if (count < 0 || node_ints(r, node, 2, "ends", end, AXES) != count || (given >= 0 && given != count)
         || (by >= 0 && by != count))
         return node_fails(r, node, "a slice that is not constant");
-    int64_t from = 0, to = x->view.extent[dim];
+    int64_t from = 0, to = x->layout.extent[dim];
     for (int i = 0; i < count; i++) {
         const int axis = axis_of(given < 0 ? i : axes[i], x);
-        if (axis < 0 || axis >= x->view.rank || (by >= 0 && steps[i] != 1))
-            return node_fails(r, node, "a slice that leaves out numbers in between");
-        const int64_t a = within(start[i], x->view.extent[axis]), b = within(end[i], x->view.extent[axis]);
+        if (axis < 0 || axis >= x->layout.rank || (by >= 0 && steps[i] != 1))
+            return node_fails(r, node, "a slice with a step other than 1");
+        const int64_t a = within(start[i], x->layout.extent[axis]), b = within(end[i], x->layout.extent[axis]);
         if (axis == dim) {
             from = a;
             to = b;
-        } else if (a != 0 || b != x->view.extent[axis])
-            return node_fails(r, node, "a slice of something else than channels");
+        } else if (a != 0 || b != x->layout.extent[axis])
+            return node_fails(r, node, "a slice of a dimension other than channels");
     }
     return set_channels(r, node, 0, x, dim, from, to);
 }
@@ -290,12 +292,12 @@ static bool read_slice(struct reader *r, const struct onnx_node *node)
 /* ---- normalisation ---- */
 
 /* weight = gamma / sqrt(variance + eps), bias = beta - mean weight */
-static bool read_batch_norm(struct reader *r, const struct onnx_node *node)
+static bool read_batch_norm(struct onnx_reader *r, const struct onnx_node *node)
 {
-    struct seen *x = node_map(r, node, 0);
+    struct read_value *x = node_map(r, node, 0);
     if (!x)
         return false;
-    const size_t count = (size_t)r->places[x->layer].map.extent[AXIS_C];
+    const size_t count = (size_t)r->layer_sizes[x->layer].map.extent[AXIS_C];
     const double eps = onnx_float(node, "epsilon", 1e-5);
     bool fits = eps >= 0;
     for (int i = 1; i <= 4; i++) {

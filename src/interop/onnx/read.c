@@ -7,43 +7,43 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORK = 1 << 24,                                  /* numbers that constants may take to compute */
-       SIDE = 320, SIDE_MOST = 1 << 14, IMAGES_MOST = 1 << 10 };
+enum { WORK = 1 << 24,                                  /* max elements computed by constant folding */
+       SIDE = 320, SIDE_MAX = 1 << 14, IMAGES_MAX = 1 << 10 };
 
-/* ---- what the handlers use ---- */
+/* ---- shared by the handlers ---- */
 
-bool node_fails(const struct reader *r, const struct onnx_node *node, const char *text)
+bool node_fails(const struct onnx_reader *r, const struct onnx_node *node, const char *text)
 {
     return fail(r->err, "%s: node %.*s (%.*s): %s", r->file.path, node->name.size, node->name.p, node->op.size,
                 node->op.p, text);
 }
 
-bool reader_spend(struct reader *r, const struct onnx_node *node, size_t numbers)
+bool reader_spend(struct onnx_reader *r, const struct onnx_node *node, size_t numbers)
 {
     if (numbers > r->work)
-        return node_fails(r, node, "more arithmetic on constants than any detector has");
+        return node_fails(r, node, "too much arithmetic on constants");
     r->work -= numbers;
     return true;
 }
 
-struct seen *node_input(const struct reader *r, const struct onnx_node *node, int i)
+struct read_value *node_input(const struct onnx_reader *r, const struct onnx_node *node, int i)
 {
-    return i < node->input_count && node->inputs[i] != ONNX_NO_VALUE ? &r->seen[node->inputs[i]] : NULL;
+    return i < node->input_count && node->inputs[i] != ONNX_NO_VALUE ? &r->values[node->inputs[i]] : NULL;
 }
 
-const struct tensor *node_constant(const struct reader *r, const struct onnx_node *node, int i)
+const struct tensor *node_constant(const struct onnx_reader *r, const struct onnx_node *node, int i)
 {
-    const struct seen *seen = node_input(r, node, i);
-    return seen && seen->kind == SEEN_CONSTANT ? &seen->constant : NULL;
+    const struct read_value *x = node_input(r, node, i);
+    return x && x->kind == VALUE_CONSTANT ? &x->constant : NULL;
 }
 
-int node_ints(const struct reader *r, const struct onnx_node *node, int i, const char *attribute, int64_t *out,
-              int most)
+int node_ints(const struct onnx_reader *r, const struct onnx_node *node, int i, const char *attribute, int64_t *out,
+              int max)
 {
     const struct tensor *t = node_constant(r, node, i);
     if (!node_input(r, node, i))
-        return onnx_ints(node, attribute, out, most);
-    if (!t || t->rank > 1 || tensor_count(t) > (size_t)most || (t->dtype != DTYPE_I64 && t->dtype != DTYPE_I32))
+        return onnx_ints(node, attribute, out, max);
+    if (!t || t->rank > 1 || tensor_count(t) > (size_t)max || (t->dtype != DTYPE_I64 && t->dtype != DTYPE_I32))
         return -1;
     for (size_t k = 0; k < tensor_count(t); k++) {
         int32_t narrow;
@@ -57,101 +57,102 @@ int node_ints(const struct reader *r, const struct onnx_node *node, int i, const
     return (int)tensor_count(t);
 }
 
-struct seen *node_value(struct reader *r, const struct onnx_node *node, int i)
+struct read_value *node_value(struct onnx_reader *r, const struct onnx_node *node, int i)
 {
-    struct seen *seen = node_input(r, node, i);
-    if (seen && seen->kind == SEEN_MAP)
-        return seen;
-    node_fails(r, node, "an operand that is no map");
+    struct read_value *x = node_input(r, node, i);
+    if (x && x->kind == VALUE_MAP)
+        return x;
+    node_fails(r, node, "an operand that is not a feature map");
     return NULL;
 }
 
-struct seen *node_map(struct reader *r, const struct onnx_node *node, int i)
+struct read_value *node_map(struct onnx_reader *r, const struct onnx_node *node, int i)
 {
-    struct seen *seen = node_value(r, node, i);
-    if (!seen || !seen_settle(r, seen))
+    struct read_value *x = node_value(r, node, i);
+    if (!x || !materialise(r, x))
         return NULL;
-    if (view_is_plain(&seen->view, &r->places[seen->layer].map))
-        return seen;
-    node_fails(r, node, "a map whose numbers are in another order");
+    if (layout_is_plain(&x->layout, &r->layer_sizes[x->layer].map))
+        return x;
+    node_fails(r, node, "a map whose layout is not [n][c][h][w]");
     return NULL;
 }
 
-struct seen *node_channels(struct reader *r, const struct onnx_node *node, int i, int *dim)
+struct read_value *node_channels(struct onnx_reader *r, const struct onnx_node *node, int i, int *dim)
 {
-    struct seen *seen = node_value(r, node, i);
-    if (!seen || !seen_settle(r, seen))
+    struct read_value *x = node_value(r, node, i);
+    if (!x || !materialise(r, x))
         return NULL;
-    *dim = view_channels(&seen->view, &r->places[seen->layer].map);
+    *dim = layout_channels(&x->layout, &r->layer_sizes[x->layer].map);
     if (*dim >= 0)
-        return seen;
-    node_fails(r, node, "a map whose channels are not in one place");
+        return x;
+    node_fails(r, node, "a map whose channels are not one dimension");
     return NULL;
 }
 
-void set_view(struct reader *r, const struct onnx_node *node, int i, const struct seen *seen)
+void set_value(struct onnx_reader *r, const struct onnx_node *node, int i, const struct read_value *x)
 {
     const int value = i < node->output_count ? node->outputs[i] : ONNX_NO_VALUE;
     if (value == ONNX_NO_VALUE)
         return;
-    r->seen[value] = *seen;
-    r->seen[value].by = node;
-    r->places[seen->layer].readers += r->readers[value];
-    if (node_input(r, node, 0) && node_input(r, node, 0)->layer == seen->layer)
-        r->places[seen->layer].readers--;                       /* the node itself is none of them */
+    r->values[value] = *x;
+    r->values[value].by = node;
+    r->layer_sizes[x->layer].readers += r->readers[value];
+    if (node_input(r, node, 0) && node_input(r, node, 0)->layer == x->layer)
+        r->layer_sizes[x->layer].readers--;                       /* the node itself adds no reader of the layer */
 }
 
-bool set_layer(struct reader *r, const struct onnx_node *node, int i, int layer)
+bool set_layer(struct onnx_reader *r, const struct onnx_node *node, int i, int layer)
 {
     const int value = i < node->output_count ? node->outputs[i] : ONNX_NO_VALUE;
     if (layer < 0 || value == ONNX_NO_VALUE)
         return layer >= 0;
-    r->seen[value] = (struct seen){ .kind = SEEN_MAP, .by = node, .layer = layer, .form = plain_form,
-                                    .view = view_of(&r->places[layer].map) };
-    r->places[layer].readers += r->readers[value];
+    r->values[value] = (struct read_value){ .kind = VALUE_MAP, .by = node, .layer = layer,
+                                            .pending = identity_expression,
+                                            .layout = layout_of(&r->layer_sizes[layer].map) };
+    r->layer_sizes[layer].readers += r->readers[value];
     return true;
 }
 
-/* As the state_dict calls it, where a weight says so; without the number that our own files end it with. */
-static struct slice layer_name(const struct reader *r, const struct onnx_node *node)
+/* The state_dict name if a weight has one; else the node's name without the number that our writer appends. */
+static struct text_slice layer_name(const struct onnx_reader *r, const struct onnx_node *node)
 {
     static const char ending[] = ".weight";
     const int size = (int)sizeof ending - 1;
-    struct slice name = node->name;
+    struct text_slice name = node->name;
     if (node_constant(r, node, 1))
         name = r->file.values[node_input(r, node, 1)->origin].name;
     if (name.size > size && memcmp(name.p + name.size - size, ending, (size_t)size) == 0)
-        return (struct slice){ name.p, name.size - size };
+        return (struct text_slice){ name.p, name.size - size };
     name = node->name;
     while (name.size > 0 && name.p[name.size - 1] >= '0' && name.p[name.size - 1] <= '9')
         name.size--;
     return name.size > 1 && name.size < node->name.size && name.p[name.size - 1] == '/'
-         ? (struct slice){ name.p, name.size - 1 } : node->name;
+         ? (struct text_slice){ name.p, name.size - 1 } : node->name;
 }
 
-int add_layer(struct reader *r, const struct onnx_node *node, enum layer_kind kind, const int *operands, int count,
+int add_layer(struct onnx_reader *r, const struct onnx_node *node, enum layer_kind kind, const int *operands, int count,
               struct map map, double stride)
 {
-    const struct slice name = node ? layer_name(r, node) : (struct slice){ "", 0 };
+    const struct text_slice name = node ? layer_name(r, node) : (struct text_slice){ "", 0 };
     struct text text = {0};
     text_bytes(&text, name.p, (size_t)name.size);
-    if (map.extent[AXIS_C] > VIEW_EXTENT || map.extent[AXIS_Y] > SIDE_MOST || map.extent[AXIS_X] > SIDE_MOST)
+    if (map.extent[AXIS_C] > LAYOUT_EXTENT || map.extent[AXIS_Y] > SIDE_MAX || map.extent[AXIS_X] > SIDE_MAX)
         fail(r->err, "%s: node %s: a map larger than any that a detector has", r->file.path, text.s ? text.s : "");
     else if (text_ok(&text, r->err)
-             && grow_array(&r->places, r->place_count, &r->place_capacity, sizeof *r->places, r->err)) {
+             && grow_array(&r->layer_sizes, r->size_count, &r->size_capacity, sizeof *r->layer_sizes, r->err)) {
         const int layer = network_add(r->net, kind, text.s ? text.s : "", operands, count, r->err);
         text_free(&text);
         if (layer >= 0)
-            r->places[r->place_count++] = (struct place){ map, stride, 0 };
+            r->layer_sizes[r->size_count++] = (struct layer_size){ map, stride, 0 };
         return layer;
     }
     text_free(&text);
     return -1;
 }
 
-bool name_weights(struct reader *r, int weights, int value)
+bool name_weights(struct onnx_reader *r, int weights, int value)
 {
-    const struct slice name = r->file.values[value].name;
+    const struct text_slice name = r->file.values[value].name;
     struct tensor *t = &r->net->weights.list[weights];
     char *copy = new_array((size_t)name.size + 1, 1, r->err);
     if (!copy)
@@ -162,17 +163,17 @@ bool name_weights(struct reader *r, int weights, int value)
     return true;
 }
 
-int weights_of_input(struct reader *r, const struct onnx_node *node, int i, int rank, const size_t *dims)
+int weights_of_input(struct onnx_reader *r, const struct onnx_node *node, int i, int rank, const size_t *dims)
 {
-    const struct seen *seen = node_input(r, node, i);
+    const struct read_value *x = node_input(r, node, i);
     const struct tensor *t = node_constant(r, node, i);
     bool fits = t && t->rank == rank && dtype_bytes(t->dtype) > 1;
     for (int k = 0; fits && k < rank; k++)
         fits = t->dims[k] == dims[k];
     if (!fits)
         return node_fails(r, node, "weights that are not constant or do not fit") - 1;
-    if (r->weight_of[seen->origin] != NO_TENSOR)
-        return r->weight_of[seen->origin];
+    if (r->weight_of[x->origin] != NO_TENSOR)
+        return r->weight_of[x->origin];
     struct tensor mine = *t;
     mine.name = "";
     if (t->dtype != DTYPE_F32 && t->dtype != DTYPE_F16) {
@@ -184,9 +185,9 @@ int weights_of_input(struct reader *r, const struct onnx_node *node, int i, int 
         mine.dtype = DTYPE_F32;
         mine.data = (unsigned char *)p;
     }
-    if (!tensors_add(&r->net->weights, &mine, r->err) || !name_weights(r, r->net->weights.count - 1, seen->origin))
+    if (!tensors_add(&r->net->weights, &mine, r->err) || !name_weights(r, r->net->weights.count - 1, x->origin))
         return NO_TENSOR;
-    return r->weight_of[seen->origin] = r->net->weights.count - 1;
+    return r->weight_of[x->origin] = r->net->weights.count - 1;
 }
 
 const void *node_row(const struct onnx_node *node, const void *rows, size_t size)
@@ -199,30 +200,30 @@ const void *node_row(const struct onnx_node *node, const void *rows, size_t size
     return find_row(name, rows, size);
 }
 
-/* ---- one node after another ---- */
+/* ---- nodes ---- */
 
-static bool read_node(struct reader *r, const struct onnx_node *node)
+static bool read_node(struct onnx_reader *r, const struct onnx_node *node)
 {
-    static const struct handler *const tables[] = { layer_handlers, form_handlers, elementwise_handlers,
+    static const struct handler *const tables[] = { layer_handlers, activation_handlers, elementwise_handlers,
                                                     reorder_handlers, attention_handlers, norm_handlers };
     bool known;
     if (!fold_node(r, node, &known) || known)
-        return r->seen[node->outputs[0]].kind == SEEN_CONSTANT;
+        return r->values[node->outputs[0]].kind == VALUE_CONSTANT;
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
         const struct handler *found = node_row(node, tables[i], sizeof *found);
         if (found)
             return found->read(r, node);
     }
-    return node_fails(r, node, "no layer of these detectors does this");
+    return node_fails(r, node, "an unsupported operator");
 }
 
-/* Nothing is known of inputs that do not say it: one image of a usual size stands for all. */
-static bool read_input(struct reader *r, int value)
+/* Dynamic extents are replaced by one image of SIDE x SIDE pixels. */
+static bool read_input(struct onnx_reader *r, int value)
 {
     const struct onnx_value *v = &r->file.values[value];
     int64_t dims[AXES];
-    if (onnx_dims(v->info, dims, AXES) != AXES || (dims[1] && dims[1] != 3) || dims[0] > IMAGES_MOST
-        || dims[2] > SIDE_MOST || dims[3] > SIDE_MOST)
+    if (onnx_dims(v->info, dims, AXES) != AXES || (dims[1] && dims[1] != 3) || dims[0] > IMAGES_MAX
+        || dims[2] > SIDE_MAX || dims[3] > SIDE_MAX)
         return fail(r->err, "%s: its input %.*s is no image [n][3][h][w]", r->file.path, v->name.size, v->name.p);
     if (r->net->count)
         return fail(r->err, "%s: has two inputs", r->file.path);
@@ -234,29 +235,30 @@ static bool read_input(struct reader *r, int value)
     const int layer = add_layer(r, &named, LAYER_INPUT, NULL, 0, map, 1);
     if (layer < 0)
         return false;
-    r->seen[value] = (struct seen){ .kind = SEEN_MAP, .layer = layer, .view = view_of(&map), .form = plain_form };
-    r->places[layer].readers = r->readers[value];
+    r->values[value] = (struct read_value){ .kind = VALUE_MAP, .layer = layer, .layout = layout_of(&map),
+                                            .pending = identity_expression };
+    r->layer_sizes[layer].readers = r->readers[value];
     return true;
 }
 
-static bool read_tensor(struct reader *r, int value)
+static bool read_tensor(struct onnx_reader *r, int value)
 {
     const struct onnx_value *v = &r->file.values[value];
-    struct seen *seen = &r->seen[value];
+    struct read_value *x = &r->values[value];
     struct error why = {0};
-    *seen = (struct seen){ .kind = SEEN_CONSTANT, .origin = value };
-    return onnx_tensor(&seen->constant, v->tensor, &r->net->weights, &why)
+    *x = (struct read_value){ .kind = VALUE_CONSTANT, .origin = value };
+    return onnx_tensor(&x->constant, v->tensor, &r->net->weights, &why)
         || fail(r->err, "%s: %.*s: %s", r->file.path, v->name.size, v->name.p, why.text);
 }
 
-/* ---- all of it ---- */
+/* ---- the file ---- */
 
-/* Norms that no factors follow. */
-static bool fill_norms(struct reader *r)
+/* Gives weights of 1 to norms without factors. */
+static bool fill_norms(struct onnx_reader *r)
 {
     bool ok = true;
     for (int i = 0; ok && i < r->net->count; i++) {
-        const size_t count = (size_t)r->places[i].map.extent[AXIS_C];
+        const size_t count = (size_t)r->layer_sizes[i].map.extent[AXIS_C];
         float *ones = NULL;
         const enum layer_kind kind = r->net->layers[i].kind;
         if ((kind != LAYER_NORM && kind != LAYER_GROUP_NORM) || r->net->layers[i].weight != NO_TENSOR)
@@ -270,7 +272,7 @@ static bool fill_norms(struct reader *r)
     return ok;
 }
 
-static bool read_values(struct reader *r)
+static bool read_values(struct onnx_reader *r)
 {
     for (int i = 0; i < r->file.node_count; i++)
         for (int k = 0; k < r->file.nodes[i].input_count; k++)
@@ -286,8 +288,8 @@ static bool read_values(struct reader *r)
     return r->net->count > 0 || fail(r->err, "%s: has no input", r->file.path);
 }
 
-/* What fails here may not be needed. */
-static void fold_all(struct reader *r)
+/* Ignores errors here, since the node may not be needed. */
+static void fold_all(struct onnx_reader *r)
 {
     struct error *err = r->err, ignored = {0};
     bool known;
@@ -297,9 +299,9 @@ static void fold_all(struct reader *r)
     r->err = err;
 }
 
-static bool read_needed(struct reader *r, bool *needed)
+static bool read_needed(struct onnx_reader *r, bool *needed)
 {
-    struct heads heads = {0};
+    struct prediction_heads heads = {0};
     if (!find_heads(r, &heads))
         return false;
     mark_needed(r, &heads, needed);
@@ -311,23 +313,23 @@ static bool read_needed(struct reader *r, bool *needed)
 
 bool onnx_read(struct network *net, struct bytes bytes, const char *path, struct error *err)
 {
-    struct reader r = { .net = net, .work = WORK, .err = err };
+    struct onnx_reader r = { .net = net, .work = WORK, .err = err };
     *net = (struct network){0};
     bool ok = onnx_open(&r.file, bytes, path, err);
     const size_t values = (size_t)r.file.value_count;
     bool *needed = ok ? new_array((size_t)r.file.node_count, sizeof *needed, err) : NULL;
-    r.seen = needed ? new_array(values, sizeof *r.seen, err) : NULL;
-    r.weight_of = r.seen ? new_array(values, sizeof *r.weight_of, err) : NULL;
+    r.values = needed ? new_array(values, sizeof *r.values, err) : NULL;
+    r.weight_of = r.values ? new_array(values, sizeof *r.weight_of, err) : NULL;
     r.readers = r.weight_of ? new_array(values, sizeof *r.readers, err) : NULL;
     ok = r.readers && read_values(&r);
     if (ok)
         fold_all(&r);
     ok = ok && read_needed(&r, needed) && network_check(net, path, err);
     free(needed);
-    free(r.seen);
+    free(r.values);
     free(r.weight_of);
     free(r.readers);
-    free(r.places);
+    free(r.layer_sizes);
     onnx_close(&r.file);
     return ok;
 }

@@ -31,8 +31,8 @@ static bool read_dims(struct tensor *t, struct bytes proto, size_t *count)
     return true;
 }
 
-/* Numbers that stand in a field of their own are gathered: a number of the file takes a byte of it at least, so the
- * room is bounded by the size of the file. */
+/* Gathers elements stored in a field of their type.  Each element takes at least one byte of the file, so the file's
+ * size bounds the memory. */
 static bool gather(struct tensor *t, struct bytes proto, int type, size_t count, struct tensors *owner,
                    struct error *err)
 {
@@ -60,12 +60,12 @@ bool onnx_tensor(struct tensor *t, struct bytes proto, struct tensors *owner, st
         type++;
     *t = (struct tensor){ .dtype = type < TYPES ? types[type].dtype : DTYPE_NONE };
     if (type == TYPES)
-        return fail(err, "a tensor of a type that is not read (%llu)", (unsigned long long)wanted);
+        return fail(err, "an unsupported tensor type (%llu)", (unsigned long long)wanted);
     if (wire_find(proto, TENSOR_LOCATION).value != 0)
-        return fail(err, "its data lie in another file: write the model with its data inside");
+        return fail(err, "its data are in another file: export the model with embedded weights");
     if (!read_dims(t, proto, &count) || !mul_size(count, dtype_bytes(t->dtype), &bytes))
-        return fail(err, "extents that no tensor has");
+        return fail(err, "invalid extents");
     t->data = raw.bytes.p;
     return raw.bytes.size == bytes || (raw.bytes.size == 0 && gather(t, proto, type, count, owner, err))
-        || fail(err, "a tensor of %zu numbers without data for them", count);
+        || fail(err, "data that do not match %zu elements", count);
 }

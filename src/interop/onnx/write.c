@@ -7,25 +7,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct writer {
+struct onnx_writer {
     const struct network *net;
     const struct onnx_options *options;
     struct emitter e;
-    struct label *value;                                /* [net->count] of each layer */
-    struct weight { char *name; struct label wide; bool kernel, written; } *weights;    /* [net->weights.count] */
+    struct value_name *value;                                /* [net->count] the value of each layer */
+    struct weight { char *name; struct value_name wide; bool kernel, written; } *weights;    /* [net->weights.count] */
     const char *path;
     struct error *err;
 };
 
-static const char *operand(const struct writer *w, const struct layer *layer, int i)
+static const char *operand(const struct onnx_writer *w, const struct layer *layer, int i)
 {
     return w->value[layer->operand[i]].s;
 }
 
 /* ---- weights ---- */
 
-/* Names that begin with / are those of values. */
-static bool prepare_weights(struct writer *w)
+/* Names that begin with / are reserved for generated names. */
+static bool prepare_weights(struct onnx_writer *w)
 {
     for (int i = 0; i < w->net->weights.count; i++) {
         const char *name = w->net->weights.list[i].name;
@@ -44,8 +44,8 @@ static bool prepare_weights(struct writer *w)
     return true;
 }
 
-/* The numbers of t as those of 16 bits; false, with an error, if one is too large. */
-static bool halve(const struct writer *w, const char *name, const float *from, size_t count, uint16_t *to)
+/* Converts to float16; false, with an error, if an element is too large. */
+static bool to_half(const struct onnx_writer *w, const char *name, const float *from, size_t count, uint16_t *to)
 {
     for (size_t i = 0; i < count; i++) {
         to[i] = half_of(from[i]);
@@ -55,9 +55,9 @@ static bool halve(const struct writer *w, const char *name, const float *from, s
     return true;
 }
 
-/* The name of the value that holds the weights as floats, under these extents if given.  Weights that layers share are
- * written once. */
-static const char *weight_of(struct writer *w, int index, int rank, const size_t *dims)
+/* The name of the value that holds the weights as floats, with extents `dims` unless NULL.  Shared weights are written
+ * once. */
+static const char *weight_of(struct onnx_writer *w, int index, int rank, const size_t *dims)
 {
     const struct tensor *t = &w->net->weights.list[index];
     struct weight *weight = &w->weights[index];
@@ -72,7 +72,7 @@ static const char *weight_of(struct writer *w, int index, int rank, const size_t
     memcpy(out.dims, t->dims, sizeof out.dims);
     if (floats)
         tensor_floats(t, floats);
-    if (floats && (!half || (halves && halve(w, t->name, floats, count, halves)))) {
+    if (floats && (!half || (halves && to_half(w, t->name, floats, count, halves)))) {
         emit_tensor(&w->e, weight->name, &out, dims ? rank : t->rank, dims ? dims : t->dims);
         if (half)
             weight->wide = emit(&w->e, NULL, "Cast", (const char *const[]){ weight->name, NULL }, "to=1");
@@ -83,10 +83,10 @@ static const char *weight_of(struct writer *w, int index, int rank, const size_t
     return half ? weight->wide.s : weight->name;
 }
 
-/* So many times the same number. */
-static struct label filled(struct writer *w, float number, int count)
+/* A vector of equal elements. */
+static struct value_name filled(struct onnx_writer *w, float number, int count)
 {
-    struct label label = {{0}};
+    struct value_name label = {{0}};
     float *numbers = new_array((size_t)count, sizeof *numbers, w->err);
     for (int i = 0; numbers && i < count; i++)
         numbers[i] = number;
@@ -98,12 +98,12 @@ static struct label filled(struct writer *w, float number, int count)
 
 /* ---- layers ---- */
 
-static struct label put_constant(struct writer *w, const struct layer *layer)
+static struct value_name put_constant(struct onnx_writer *w, const struct layer *layer)
 {
     return emit_one(&w->e, "Identity", weight_of(w, layer->weight, 0, NULL));
 }
 
-static struct label put_conv(struct writer *w, const struct layer *layer)
+static struct value_name put_conv(struct onnx_writer *w, const struct layer *layer)
 {
     const int k = layer->kernel, s = layer->stride, p = layer->pad;
     const char *weight = weight_of(w, layer->weight, 0, NULL);
@@ -113,38 +113,38 @@ static struct label put_conv(struct writer *w, const struct layer *layer)
                 layer->groups);
 }
 
-/* A batch norm of mean 0 and variance 1 keeps the names and extents of both; without shift it is a product. */
-static struct label put_affine(struct writer *w, const struct layer *layer)
+/* A batch norm with mean 0 and variance 1 keeps the names and shapes of scale and shift; without shift, a product. */
+static struct value_name put_affine(struct onnx_writer *w, const struct layer *layer)
 {
     const int channels = layer->out_channels;
     const size_t column[] = { (size_t)channels, 1, 1 };
     if (layer->bias == NO_TENSOR)
         return emit_two(&w->e, "Mul", operand(w, layer, 0), weight_of(w, layer->weight, 3, column));
     const char *weight = weight_of(w, layer->weight, 0, NULL), *bias = weight_of(w, layer->bias, 0, NULL);
-    const struct label zeros = filled(w, 0, channels), ones = filled(w, 1, channels);
+    const struct value_name zeros = filled(w, 0, channels), ones = filled(w, 1, channels);
     return emit(&w->e, NULL, "BatchNormalization",
                 (const char *const[]){ operand(w, layer, 0), weight, bias, zeros.s, ones.s, NULL }, "epsilon~0");
 }
 
 /* x (1 + erf(x / sqrt 2)) / 2 */
-static struct label put_gelu(struct writer *w, const char *x)
+static struct value_name put_gelu(struct onnx_writer *w, const char *x)
 {
-    const struct label root = emit_float(&w->e, (float)sqrt(0.5)), one = emit_float(&w->e, 1);
-    const struct label half = emit_float(&w->e, 0.5f), scaled = emit_two(&w->e, "Mul", x, root.s);
-    const struct label gate = emit_two(&w->e, "Add", emit_one(&w->e, "Erf", scaled.s).s, one.s);
+    const struct value_name root = emit_float(&w->e, (float)sqrt(0.5)), one = emit_float(&w->e, 1);
+    const struct value_name half = emit_float(&w->e, 0.5f), scaled = emit_two(&w->e, "Mul", x, root.s);
+    const struct value_name gate = emit_two(&w->e, "Add", emit_one(&w->e, "Erf", scaled.s).s, one.s);
     return emit_two(&w->e, "Mul", emit_two(&w->e, "Mul", x, gate.s).s, half.s);
 }
 
-static struct label put_relu6(struct writer *w, const char *x)
+static struct value_name put_relu6(struct onnx_writer *w, const char *x)
 {
-    const struct label low = emit_float(&w->e, 0), high = emit_float(&w->e, 6);
+    const struct value_name low = emit_float(&w->e, 0), high = emit_float(&w->e, 6);
     return emit(&w->e, NULL, "Clip", (const char *const[]){ x, low.s, high.s, NULL }, NULL);
 }
 
-static struct label put_activation(struct writer *w, const struct layer *layer)
+static struct value_name put_activation(struct onnx_writer *w, const struct layer *layer)
 {
     const char *const x[] = { operand(w, layer, 0), NULL };
-    struct label gate;
+    struct value_name gate;
     switch (layer->act) {
     case ACT_NONE:         break;
     case ACT_RELU:         return emit_one(&w->e, "Relu", *x);
@@ -163,17 +163,17 @@ static struct label put_activation(struct writer *w, const struct layer *layer)
     return emit_one(&w->e, "Identity", *x);
 }
 
-static struct label put_add(struct writer *w, const struct layer *layer)
+static struct value_name put_add(struct onnx_writer *w, const struct layer *layer)
 {
     return emit_two(&w->e, "Add", operand(w, layer, 0), operand(w, layer, 1));
 }
 
-static struct label put_mul(struct writer *w, const struct layer *layer)
+static struct value_name put_mul(struct onnx_writer *w, const struct layer *layer)
 {
     return emit_two(&w->e, "Mul", operand(w, layer, 0), operand(w, layer, 1));
 }
 
-static struct label put_concat(struct writer *w, const struct layer *layer)
+static struct value_name put_concat(struct onnx_writer *w, const struct layer *layer)
 {
     const char *list[LAYER_OPERANDS + 1] = {0};
     for (int i = 0; i < layer->operands; i++)
@@ -181,23 +181,23 @@ static struct label put_concat(struct writer *w, const struct layer *layer)
     return emit(&w->e, NULL, "Concat", list, "axis=1");
 }
 
-static struct label put_channels(struct writer *w, const struct layer *layer)
+static struct value_name put_channels(struct onnx_writer *w, const struct layer *layer)
 {
     return emit_channels(&w->e, operand(w, layer, 0), layer->from, layer->to);
 }
 
-/* Pixels stay together in the reshape; afterwards the map has its own extents again, whatever they are. */
-static struct label put_shuffle(struct writer *w, const struct layer *layer)
+/* The reshape joins the pixels; the last reshape restores the map's extents, which may be dynamic. */
+static struct value_name put_shuffle(struct onnx_writer *w, const struct layer *layer)
 {
     const char *x = operand(w, layer, 0);
     const int64_t cut[] = { 0, layer->groups, layer->out_channels / layer->groups, -1 };
-    const struct label groups = emit_two(&w->e, "Reshape", x, emit_ints(&w->e, cut, 4).s);
-    const struct label turned = emit(&w->e, NULL, "Transpose", (const char *const[]){ groups.s, NULL },
-                                     "perm=[0,2,1,3]");
-    return emit_two(&w->e, "Reshape", turned.s, emit_one(&w->e, "Shape", x).s);
+    const struct value_name groups = emit_two(&w->e, "Reshape", x, emit_ints(&w->e, cut, 4).s);
+    const struct value_name transposed = emit(&w->e, NULL, "Transpose", (const char *const[]){ groups.s, NULL },
+                                              "perm=[0,2,1,3]");
+    return emit_two(&w->e, "Reshape", transposed.s, emit_one(&w->e, "Shape", x).s);
 }
 
-static struct label put_pool(struct writer *w, const struct layer *layer)
+static struct value_name put_pool(struct onnx_writer *w, const struct layer *layer)
 {
     const int k = layer->kernel, s = layer->stride, p = layer->pad;
     const bool mean = layer->kind == LAYER_AVG_POOL;
@@ -206,68 +206,73 @@ static struct label put_pool(struct writer *w, const struct layer *layer)
                 mean ? " count_include_pad=1" : "");
 }
 
-static struct label put_global_pool(struct writer *w, const struct layer *layer)
+static struct value_name put_global_pool(struct onnx_writer *w, const struct layer *layer)
 {
     return emit_one(&w->e, "GlobalAveragePool", operand(w, layer, 0));
 }
 
-static struct label put_resize(struct writer *w, const struct layer *layer)
+static struct value_name put_resize(struct onnx_writer *w, const struct layer *layer)
 {
-    const struct label scales = emit_floats(&w->e, (const float[]){ 1, 1, 2, 2 }, 1, (const size_t[]){ 4 });
+    const struct value_name scales = emit_floats(&w->e, (const float[]){ 1, 1, 2, 2 }, 1, (const size_t[]){ 4 });
     return emit(&w->e, NULL, "Resize", (const char *const[]){ operand(w, layer, 0), "", scales.s, NULL }, "%s",
                 layer->kind == LAYER_BILINEAR
                 ? "mode='linear' coordinate_transformation_mode='half_pixel'"
                 : "mode='nearest' coordinate_transformation_mode='asymmetric' nearest_mode='floor'");
 }
 
-static struct label put_norm(struct writer *w, const struct layer *layer)
+static struct value_name put_norm(struct onnx_writer *w, const struct layer *layer)
 {
-    const struct label last = emit(&w->e, NULL, "Transpose", (const char *const[]){ operand(w, layer, 0), NULL },
-                                   "perm=[0,2,3,1]");
+    const struct value_name last = emit(&w->e, NULL, "Transpose", (const char *const[]){ operand(w, layer, 0), NULL },
+                                        "perm=[0,2,3,1]");
     const char *weight = weight_of(w, layer->weight, 0, NULL);
     const char *bias = layer->bias == NO_TENSOR ? NULL : weight_of(w, layer->bias, 0, NULL);
-    const struct label y = emit(&w->e, NULL, "LayerNormalization", (const char *const[]){ last.s, weight, bias, NULL },
-                                "axis=-1 epsilon~%.9g", layer->eps);
+    const struct value_name y = emit(&w->e, NULL, "LayerNormalization",
+                                     (const char *const[]){ last.s, weight, bias, NULL },
+                                     "axis=-1 epsilon~%.9g", layer->eps);
     return emit(&w->e, NULL, "Transpose", (const char *const[]){ y.s, NULL }, "perm=[0,3,1,2]");
 }
 
-/* With maps as [n][head][d][pixel], y = v softmax(q^T k / sqrt(d))^T. */
-/* A group as one extent, normalised; then the channels' factors. */
-static struct label put_group_norm(struct writer *w, const struct layer *layer)
+/* Normalises each group as one dimension, then applies the channels' factors. */
+static struct value_name put_group_norm(struct onnx_writer *w, const struct layer *layer)
 {
     const char *x = operand(w, layer, 0);
     const size_t column[] = { (size_t)layer->out_channels, 1, 1 };
-    const struct label cut = emit_two(&w->e, "Reshape", x, emit_ints(&w->e, (int64_t[]){ 0, layer->groups, -1 }, 3).s);
-    const struct label ones = filled(w, 1, layer->groups), zeros = filled(w, 0, layer->groups);
-    const struct label norm = emit(&w->e, NULL, "InstanceNormalization",
-                                   (const char *const[]){ cut.s, ones.s, zeros.s, NULL }, "epsilon~%.9g", layer->eps);
-    const struct label whole = emit_two(&w->e, "Reshape", norm.s, emit_one(&w->e, "Shape", x).s);
-    const struct label y = emit_two(&w->e, "Mul", whole.s, weight_of(w, layer->weight, 3, column));
+    const struct value_name cut = emit_two(&w->e, "Reshape", x,
+                                           emit_ints(&w->e, (int64_t[]){ 0, layer->groups, -1 }, 3).s);
+    const struct value_name ones = filled(w, 1, layer->groups), zeros = filled(w, 0, layer->groups);
+    const struct value_name norm = emit(&w->e, NULL, "InstanceNormalization",
+                                        (const char *const[]){ cut.s, ones.s, zeros.s, NULL }, "epsilon~%.9g",
+                                        layer->eps);
+    const struct value_name whole = emit_two(&w->e, "Reshape", norm.s, emit_one(&w->e, "Shape", x).s);
+    const struct value_name y = emit_two(&w->e, "Mul", whole.s, weight_of(w, layer->weight, 3, column));
     return layer->bias == NO_TENSOR ? y : emit_two(&w->e, "Add", y.s, weight_of(w, layer->bias, 3, column));
 }
 
-static struct label put_attention(struct writer *w, const struct layer *layer)
+/* With maps as [n][head][d][pixel], y = v softmax(q^T k / sqrt(d))^T. */
+static struct value_name put_attention(struct onnx_writer *w, const struct layer *layer)
 {
     const int d = layer->out_channels / layer->groups;
-    const struct label heads = emit_ints(&w->e, (const int64_t[]){ 0, layer->groups, d, -1 }, 4);
-    struct label x[3];
+    const struct value_name heads = emit_ints(&w->e, (const int64_t[]){ 0, layer->groups, d, -1 }, 4);
+    struct value_name x[3];
     for (int i = 0; i < 3; i++)
         x[i] = emit_two(&w->e, "Reshape", operand(w, layer, i), heads.s);
-    const struct label turned = emit(&w->e, NULL, "Transpose", (const char *const[]){ x[0].s, NULL }, "perm=[0,1,3,2]");
-    const struct label products = emit_two(&w->e, "MatMul", turned.s, x[1].s);
-    const struct label scaled = emit_two(&w->e, "Mul", products.s, emit_float(&w->e, (float)(1 / sqrt(d))).s);
-    const struct label shares = emit(&w->e, NULL, "Softmax", (const char *const[]){ scaled.s, NULL }, "axis=-1");
-    const struct label columns = emit(&w->e, NULL, "Transpose", (const char *const[]){ shares.s, NULL },
-                                      "perm=[0,1,3,2]");
-    const struct label y = emit_two(&w->e, "MatMul", x[2].s, columns.s);
+    const struct value_name transposed = emit(&w->e, NULL, "Transpose", (const char *const[]){ x[0].s, NULL },
+                                              "perm=[0,1,3,2]");
+    const struct value_name products = emit_two(&w->e, "MatMul", transposed.s, x[1].s);
+    const struct value_name scaled = emit_two(&w->e, "Mul", products.s, emit_float(&w->e, (float)(1 / sqrt(d))).s);
+    const struct value_name attention = emit(&w->e, NULL, "Softmax", (const char *const[]){ scaled.s, NULL },
+                                             "axis=-1");
+    const struct value_name columns = emit(&w->e, NULL, "Transpose", (const char *const[]){ attention.s, NULL },
+                                           "perm=[0,1,3,2]");
+    const struct value_name y = emit_two(&w->e, "MatMul", x[2].s, columns.s);
     return emit_two(&w->e, "Reshape", y.s, emit_one(&w->e, "Shape", operand(w, layer, 0)).s);
 }
 
-static struct label put_sigmoid_of(struct writer *w, const struct layer *layer)
+static struct value_name put_sigmoid_of(struct onnx_writer *w, const struct layer *layer)
 {
     const char *x = operand(w, layer, 0), *parts[4] = {0};
     const int cuts[] = { 0, layer->from, layer->to, layer->out_channels };
-    struct label part[3];
+    struct value_name part[3];
     int count = 0;
     for (int i = 0; i < 3; i++) {
         if (cuts[i] == cuts[i + 1])
@@ -281,7 +286,7 @@ static struct label put_sigmoid_of(struct writer *w, const struct layer *layer)
     return emit(&w->e, NULL, "Concat", parts, "axis=1");
 }
 
-static struct label (*const layers[LAYER_KINDS])(struct writer *, const struct layer *) = {
+static struct value_name (*const layers[LAYER_KINDS])(struct onnx_writer *, const struct layer *) = {
     [LAYER_CONSTANT] = put_constant,     [LAYER_CONV] = put_conv,           [LAYER_AFFINE] = put_affine,
     [LAYER_ACTIVATION] = put_activation, [LAYER_ADD] = put_add,             [LAYER_MUL] = put_mul,
     [LAYER_CONCAT] = put_concat,         [LAYER_CHANNELS] = put_channels,   [LAYER_SHUFFLE] = put_shuffle,
@@ -299,18 +304,18 @@ static bool has(const struct network *net, enum layer_kind kind)
     return found;
 }
 
-static bool can_write(const struct writer *w)
+static bool can_write(const struct onnx_writer *w)
 {
     const struct network *net = w->net;
     const struct onnx_options *o = w->options;
     if (net->classes < 1 || net->reg_max < 1 || net->reg_max > ONNX_REG_MAX)
-        return fail(w->err, "%s: of how many classes and bins the predictions are is not known", w->path);
+        return fail(w->err, "%s: the numbers of classes and bins are unknown", w->path);
     for (int i = 0; i < net->output_count; i++)
         if (net->layers[net->outputs[i]].out_channels != net->classes + 4 * (net->reg_max + 1))
             return fail(w->err, "%s: level %d has %d channels, not %d classes and 4 x %d bins", w->path, i,
                         net->layers[net->outputs[i]].out_channels, net->classes, net->reg_max + 1);
     if (!o->any_size && (net->input_h < 1 || net->input_w < 1))
-        return fail(w->err, "%s: what size its images have is not known", w->path);
+        return fail(w->err, "%s: the input size is unknown", w->path);
     if (o->any_size && has(net, LAYER_CONSTANT))
         return fail(w->err, "%s: a network with a position embedding has one size of images", w->path);
     if (o->output == ONNX_SUPPRESSED && o->images != 1)
@@ -318,7 +323,7 @@ static bool can_write(const struct writer *w)
     return true;
 }
 
-static void put_layers(struct writer *w)
+static void put_layers(struct onnx_writer *w)
 {
     const struct network *net = w->net;
     const char *level[LAYER_OPERANDS];
@@ -336,7 +341,7 @@ static void put_layers(struct writer *w)
 }
 
 /* ModelProto. */
-static bool put_model(struct writer *w, struct text *model)
+static bool put_model(struct onnx_writer *w, struct text *model)
 {
     const struct onnx_options *o = w->options;
     const struct extent data[] = { { o->images, o->images ? NULL : "batch" }, { 3, NULL },
@@ -370,7 +375,7 @@ static bool put_model(struct writer *w, struct text *model)
 bool onnx_write(const char *path, const struct network *net, const struct onnx_options *options, struct error *err)
 {
     struct error first = {0};
-    struct writer w = { .net = net, .options = options, .path = path, .err = &first };
+    struct onnx_writer w = { .net = net, .options = options, .path = path, .err = &first };
     struct text model = {0};
     bool ok = can_write(&w);
     w.value = ok ? new_array((size_t)net->count, sizeof *w.value, &first) : NULL;

@@ -1,4 +1,4 @@
-/* interop/onnx/write.h -- what the parts of the writer share. */
+/* interop/onnx/write.h -- shared by the parts of the writer. */
 #ifndef INTEROP_ONNX_WRITE_H
 #define INTEROP_ONNX_WRITE_H
 #include "interop/onnx/onnx.h"
@@ -6,7 +6,7 @@
 
 enum { ONNX_REG_MAX = 255 };
 
-/* Writes what comes after the levels: level[i] names the map of raw predictions of net->outputs[i].  Declares the
- * outputs. */
+/* Appends the post-processing of the predictions and declares the outputs.  level[i] is the name of the raw predictions
+ * net->outputs[i]. */
 void emit_outputs(struct emitter *, const struct network *, const struct onnx_options *, const char *const *level);
 #endif

@@ -1,10 +1,10 @@
-#include "model/as_network.h"
+#include "model/export_network.h"
 
 #include "data/sample.h"
-#include "deploy/network_of_graph.h"
+#include "deploy/export_network.h"
 #include "kernel/kernels.h"
 
-bool model_network(struct model *m, const real *values, struct network *net, struct error *err)
+bool model_export_network(struct model *m, const real *values, struct network *net, struct error *err)
 {
     const int *size = m->config->val.input_size;
     const struct graph_options options = { .n = 1, .h = padded_side(size[1]), .w = padded_side(size[0]),
@@ -14,7 +14,7 @@ bool model_network(struct model *m, const real *values, struct network *net, str
     struct graph g = {0};
     *net = (struct network){0};
     const bool ok = to.kernels && model_graph(m, &options, &g, err) && graph_bind(&g, &to, err)
-                 && network_of_graph(&g, "main", net, err);
+                 && export_network(&g, "main", net, err);
     graph_free(&g);
     net->classes = m->shape.num_classes;
     net->reg_max = m->shape.reg_max;

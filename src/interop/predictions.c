@@ -1,32 +1,32 @@
-#include "interop/levels.h"
+#include "interop/predictions.h"
 
 #include "base/memory.h"
 #include <stdlib.h>
 
-/* Channels of a value that an output is made of. */
-struct part { int value, from, to, step; bool sigmoid; };
+/* Channels [from, to) of a value that are part of an output. */
+struct prediction_part { int value, from, to, stride; bool sigmoid; };
 enum { PARTS_MAX = 2 * LAYER_OPERANDS };
-struct parts { struct part list[PARTS_MAX]; int count; };
+struct prediction_parts { struct prediction_part list[PARTS_MAX]; int count; };
 
-int network_step(const struct network *net, int i, const int *steps)
+int network_stride(const struct network *net, int i, const int *strides)
 {
     const struct layer *layer = &net->layers[i];
-    int step = -1;
-    for (int k = 0; k < layer->operands; k++)                       /* of a sum with one pixel, the map's */
-        step = steps[layer->operand[k]] > step ? steps[layer->operand[k]] : step;
+    int stride = -1;
+    for (int k = 0; k < layer->operands; k++)                       /* the map's, in a sum with a single pixel */
+        stride = strides[layer->operand[k]] > stride ? strides[layer->operand[k]] : stride;
     switch (layer->kind) {
     case LAYER_INPUT:       return 1;
     case LAYER_GLOBAL_POOL: return 0;
     case LAYER_BILINEAR:
-    case LAYER_NEAREST:     return step % 2 == 0 ? step / 2 : -1;
+    case LAYER_NEAREST:     return stride % 2 == 0 ? stride / 2 : -1;
     case LAYER_CONV:
     case LAYER_MAX_POOL:
-    case LAYER_AVG_POOL:    return step <= (1 << 16) / layer->stride ? step * layer->stride : -1;
-    default:                return step;
+    case LAYER_AVG_POOL:    return stride <= (1 << 16) / layer->stride ? stride * layer->stride : -1;
+    default:                return stride;
     }
 }
 
-static bool add_part(struct parts *parts, struct part part)
+static bool add_part(struct prediction_parts *parts, struct prediction_part part)
 {
     if (parts->count == PARTS_MAX)
         return false;
@@ -34,11 +34,11 @@ static bool add_part(struct parts *parts, struct part part)
     return true;
 }
 
-/* Adds what channels [from, to) of the part's value are made of; each step goes to an earlier value. */
-static bool trace(const struct network *net, struct part p, struct parts *out)
+/* Adds the parts that make up channels [from, to) of p's value.  Each recursion goes to an earlier value. */
+static bool trace(const struct network *net, struct prediction_part p, struct prediction_parts *out)
 {
     const struct layer *layer = &net->layers[p.value];
-    struct part next = p;
+    struct prediction_part next = p;
     int at = 0;
     next.value = layer->operands ? layer->operand[0] : p.value;
     switch (layer->kind) {
@@ -52,7 +52,7 @@ static bool trace(const struct network *net, struct part p, struct parts *out)
         next.sigmoid = true;
         return trace(net, next, out);
     case LAYER_SIGMOID_OF:
-        for (int i = 0; i < 3; i++) {                       /* before, within and after what the sigmoid changes */
+        for (int i = 0; i < 3; i++) {                       /* before, within and after the sigmoid's channels */
             const int cuts[4] = { 0, layer->from, layer->to, layer->out_channels };
             next.from = p.from > cuts[i] ? p.from : cuts[i];
             next.to = p.to < cuts[i + 1] ? p.to : cuts[i + 1];
@@ -77,8 +77,8 @@ static bool trace(const struct network *net, struct part p, struct parts *out)
     }
 }
 
-/* The part as a value of its own; -1 on failure. */
-static int value_of(struct network *net, struct part p, struct error *err)
+/* A value that consists of this part; -1 on failure. */
+static int value_of(struct network *net, struct prediction_part p, struct error *err)
 {
     if (p.from == 0 && p.to == net->layers[p.value].out_channels)
         return p.value;
@@ -91,8 +91,8 @@ static int value_of(struct network *net, struct part p, struct error *err)
     return i;
 }
 
-/* One value of both parts, of which scores is the first; -1 on failure. */
-static int join(struct network *net, struct part scores, struct part bins, struct error *err)
+/* A value that consists of both parts, scores first; -1 on failure. */
+static int join(struct network *net, struct prediction_part scores, struct prediction_part bins, struct error *err)
 {
     if (scores.value == bins.value && scores.from == 0 && scores.to == bins.from
         && bins.to == net->layers[bins.value].out_channels)
@@ -105,32 +105,32 @@ static int join(struct network *net, struct part scores, struct part bins, struc
     return i;
 }
 
-/* Parts of one stride follow each other after sorting, scores before bins. */
-static int by_step(const void *a, const void *b)
+/* Orders by stride, then scores before bins. */
+static int by_stride(const void *a, const void *b)
 {
-    const struct part *x = a, *y = b;
-    if (x->step != y->step)
-        return x->step < y->step ? -1 : 1;
+    const struct prediction_part *x = a, *y = b;
+    if (x->stride != y->stride)
+        return x->stride < y->stride ? -1 : 1;
     return (int)y->sigmoid - (int)x->sigmoid;
 }
 
-static bool set_levels(struct network *net, struct parts *parts, const char *path, struct error *err)
+static bool set_predictions(struct network *net, struct prediction_parts *parts, const char *path, struct error *err)
 {
-    const struct part *p = parts->list;
-    qsort(parts->list, (size_t)parts->count, sizeof *parts->list, by_step);
+    const struct prediction_part *p = parts->list;
+    qsort(parts->list, (size_t)parts->count, sizeof *parts->list, by_stride);
     if (parts->count < 2 || parts->count % 2)
         return fail(err, "%s: its outputs are not scores after a sigmoid and bins for each level", path);
     net->classes = p[0].to - p[0].from;
     net->reg_max = (p[1].to - p[1].from) / 4 - 1;
     net->output_count = parts->count / 2;
     for (int i = 0; i < net->output_count; i++, p += 2) {
-        if (!p[0].sigmoid || p[1].sigmoid || p[0].step != p[1].step || p[0].step < 1)
+        if (!p[0].sigmoid || p[1].sigmoid || p[0].stride != p[1].stride || p[0].stride < 1)
             return fail(err, "%s: its outputs are not scores after a sigmoid and bins for each level", path);
         if (p[0].to - p[0].from != net->classes || p[1].to - p[1].from != 4 * (net->reg_max + 1) || net->reg_max < 1)
             return fail(err, "%s: its outputs have %d scores and %d bins a pixel at stride %d, %d and %d at stride %d",
-                        path, net->classes, 4 * (net->reg_max + 1), parts->list[0].step, p[0].to - p[0].from,
-                        p[1].to - p[1].from, p[0].step);
-        net->strides[i] = p[0].step;
+                        path, net->classes, 4 * (net->reg_max + 1), parts->list[0].stride, p[0].to - p[0].from,
+                        p[1].to - p[1].from, p[0].stride);
+        net->strides[i] = p[0].stride;
         net->outputs[i] = join(net, p[0], p[1], err);
         if (net->outputs[i] < 0)
             return false;
@@ -138,18 +138,19 @@ static bool set_levels(struct network *net, struct parts *parts, const char *pat
     return true;
 }
 
-bool network_find_levels(struct network *net, const int *values, int count, const char *path, struct error *err)
+bool network_find_predictions(struct network *net, const int *values, int count, const char *path, struct error *err)
 {
-    struct parts parts = {0};
-    int *steps = new_array((size_t)net->count, sizeof *steps, err);
-    bool ok = steps != NULL;
+    struct prediction_parts parts = {0};
+    int *strides = new_array((size_t)net->count, sizeof *strides, err);
+    bool ok = strides != NULL;
     for (int i = 0; ok && i < net->count; i++)
-        steps[i] = network_step(net, i, steps);
+        strides[i] = network_stride(net, i, strides);
     for (int i = 0; ok && i < count; i++) {
         const int value = values[i];
-        ok = trace(net, (struct part){ value, 0, net->layers[value].out_channels, steps[value], false }, &parts)
-          || fail(err, "%s: its outputs are made of more than %d parts", path, PARTS_MAX);
+        const struct prediction_part all = { value, 0, net->layers[value].out_channels, strides[value], false };
+        ok = trace(net, all, &parts)
+          || fail(err, "%s: its outputs consist of more than %d parts", path, PARTS_MAX);
     }
-    free(steps);
-    return ok && set_levels(net, &parts, path, err) && network_keep_needed(net, NULL, err);
+    free(strides);
+    return ok && set_predictions(net, &parts, path, err) && network_prune(net, NULL, err);
 }

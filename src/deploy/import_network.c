@@ -1,4 +1,4 @@
-#include "deploy/graph_of_network.h"
+#include "deploy/import_network.h"
 
 #include "base/memory.h"
 #include "graph/builder.h"
@@ -9,8 +9,8 @@
 
 /* ---- weights ---- */
 
-/* Parameters are called after the tensors' places: names of a file need not differ.  Of an affine layer the mean, the
- * variance and perhaps the shift are vectors of one number. */
+/* Parameters are named after tensor indices, since names in a file need not be unique.  The mean and variance of an
+ * affine layer, and its shift if it has none, are constant vectors of 0 or 1. */
 struct weight_name { char s[32]; };
 
 static struct weight_name name_of(const char *what, int number)
@@ -46,7 +46,7 @@ static bool declare_tensor(const struct network *net, int index, struct params *
     return declare(params, name_of("weight", index).s, shape_of(t), t->rank, 0, err);
 }
 
-bool network_params(const struct network *net, struct params *params, struct error *err)
+bool import_network_params(const struct network *net, struct params *params, struct error *err)
 {
     *params = (struct params){0};
     for (int i = 0; i < net->count; i++) {
@@ -78,34 +78,34 @@ bool network_params(const struct network *net, struct params *params, struct err
 
 /* ---- layers ---- */
 
-struct running {
+struct network_import {
     struct builder b;
     const struct network *net;
     value *of;                          /* [layer] */
 };
 
-static value weight(struct running *r, int index)
+static value weight(struct network_import *r, int index)
 {
     const struct tensor *t = &r->net->weights.list[index];
     return graph_param(&r->b, name_of("weight", index).s, shape_of(t), t->rank, PARAM_BUFFER, (struct init){0});
 }
 
-static value constant(struct running *r, const char *what, int c)
+static value constant(struct network_import *r, const char *what, int c)
 {
     return graph_param(&r->b, name_of(what, c).s, vector(c), 1, PARAM_BUFFER, (struct init){0});
 }
 
-static value one(struct running *r, const struct op *op, const struct layer *layer, value x, union attr attr)
+static value one(struct network_import *r, const struct op *op, const struct layer *layer, value x, union attr attr)
 {
     return graph_node(&r->b, op, layer->name, &x, 1, attr);
 }
 
-static value slice(struct running *r, const struct layer *layer, value x, int from, int to)
+static value slice(struct network_import *r, const struct layer *layer, value x, int from, int to)
 {
     return one(r, &op_channels, layer, x, (union attr){ .channels = { from, to } });
 }
 
-static value build_conv(struct running *r, const struct layer *layer, const value *x)
+static value build_conv(struct network_import *r, const struct layer *layer, const value *x)
 {
     value operands[3] = { x[0], weight(r, layer->weight) };
     const bool biased = layer->bias != NO_TENSOR;
@@ -115,8 +115,8 @@ static value build_conv(struct running *r, const struct layer *layer, const valu
                       (union attr){ .conv = { layer->stride, layer->pad, layer->groups, false } });
 }
 
-/* A norm of mean 0 and variance 1. */
-static value build_affine(struct running *r, const struct layer *layer, const value *x)
+/* A batch norm with mean 0 and variance 1. */
+static value build_affine(struct network_import *r, const struct layer *layer, const value *x)
 {
     const int c = layer->out_channels;
     const value shift = layer->bias == NO_TENSOR ? constant(r, "zeros", c) : weight(r, layer->bias);
@@ -124,12 +124,12 @@ static value build_affine(struct running *r, const struct layer *layer, const va
     return graph_node(&r->b, &op_norm, layer->name, operands, 5, (union attr){ .norm = { .act = ACT_NONE } });
 }
 
-static value build_activation(struct running *r, const struct layer *layer, const value *x)
+static value build_activation(struct network_import *r, const struct layer *layer, const value *x)
 {
     return one(r, &op_act, layer, x[0], (union attr){ .act = { layer->act, (real)layer->slope } });
 }
 
-static value build_shuffle(struct running *r, const struct layer *layer, const value *x)
+static value build_shuffle(struct network_import *r, const struct layer *layer, const value *x)
 {
     const int c = layer->out_channels;
     if (layer->groups != 2)
@@ -138,19 +138,19 @@ static value build_shuffle(struct running *r, const struct layer *layer, const v
     return graph_node(&r->b, &op_shuffle, layer->name, halves, 2, (union attr){0});
 }
 
-static value build_channels(struct running *r, const struct layer *layer, const value *x)
+static value build_channels(struct network_import *r, const struct layer *layer, const value *x)
 {
     return slice(r, layer, x[0], layer->from, layer->to);
 }
 
-static value build_constant(struct running *r, const struct layer *layer, const value *x)
+static value build_constant(struct network_import *r, const struct layer *layer, const value *x)
 {
     (void)x;
     return weight(r, layer->weight);
 }
 
-/* A constant is one image's, and added to all. */
-static value build_add(struct running *r, const struct layer *layer, const value *x)
+/* A constant has one image and is added to every image. */
+static value build_add(struct network_import *r, const struct layer *layer, const value *x)
 {
     const struct layer *layers = r->net->layers;
     const bool first = layers[layer->operand[0]].kind == LAYER_CONSTANT;
@@ -159,7 +159,7 @@ static value build_add(struct running *r, const struct layer *layer, const value
                       (union attr){0});
 }
 
-static value build_norm(struct running *r, const struct layer *layer, const value *x)
+static value build_norm(struct network_import *r, const struct layer *layer, const value *x)
 {
     const int c = layer->out_channels;
     const value shift = layer->bias == NO_TENSOR ? constant(r, "zeros", c) : weight(r, layer->bias);
@@ -168,13 +168,13 @@ static value build_norm(struct running *r, const struct layer *layer, const valu
                       (union attr){ .norm = { .eps = (real)layer->eps, .groups = layer->groups } });
 }
 
-static value build_attention(struct running *r, const struct layer *layer, const value *x)
+static value build_attention(struct network_import *r, const struct layer *layer, const value *x)
 {
     const value joined = graph_node(&r->b, &op_concat, layer->name, x, 3, (union attr){0});
     return one(r, &op_attention, layer, joined, (union attr){ .attention = { layer->groups, 0 } });
 }
 
-static value build_sigmoid_of(struct running *r, const struct layer *layer, const value *x)
+static value build_sigmoid_of(struct network_import *r, const struct layer *layer, const value *x)
 {
     const int from = layer->from, to = layer->to, c = layer->out_channels;
     value parts[3];
@@ -187,10 +187,10 @@ static value build_sigmoid_of(struct running *r, const struct layer *layer, cons
     return graph_node(&r->b, &op_concat, layer->name, parts, count, (union attr){0});
 }
 
-/* How each kind is built; where `build` is NULL, a node of that op with the layer's operands. */
-static const struct builder_row {
+/* How to build each kind; if `build` is NULL, a node of that op with the layer's operands. */
+static const struct import_row {
     const struct op *op;
-    value (*build)(struct running *, const struct layer *, const value *x);
+    value (*build)(struct network_import *, const struct layer *, const value *x);
 } rows[LAYER_KINDS] = {
     [LAYER_CONSTANT]    = { .build = build_constant },
     [LAYER_CONV]        = { .build = build_conv },
@@ -211,7 +211,7 @@ static const struct builder_row {
     [LAYER_ATTENTION]   = { .build = build_attention },
     [LAYER_SIGMOID_OF]  = { .build = build_sigmoid_of } };
 
-/* A constant is a parameter, which only a sum reads as one: no value can lie within it. */
+/* A constant is a parameter, and only a sum can read a parameter. */
 static bool constants_fit(const struct network *net, const struct layer *layer)
 {
     int constants = 0;
@@ -220,9 +220,9 @@ static bool constants_fit(const struct network *net, const struct layer *layer)
     return constants == 0 || (constants == 1 && layer->kind == LAYER_ADD);
 }
 
-static value build_layer(struct running *r, const struct layer *layer)
+static value build_layer(struct network_import *r, const struct layer *layer)
 {
-    const struct builder_row *row = &rows[layer->kind];
+    const struct import_row *row = &rows[layer->kind];
     value x[LAYER_OPERANDS];
     for (int i = 0; i < layer->operands; i++)
         x[i] = r->of[layer->operand[i]];
@@ -236,10 +236,10 @@ static value build_layer(struct running *r, const struct layer *layer)
     return graph_node(&r->b, row->op, layer->name, x, layer->operands, pool ? window : (union attr){0});
 }
 
-bool network_graph(const struct network *net, struct params *params, int n, int h, int w, struct graph *g,
-                   struct error *err)
+bool import_network(const struct network *net, struct params *params, int n, int h, int w, struct graph *g,
+                    struct error *err)
 {
-    struct running r = { .b = { .graph = g, .params = params }, .net = net };
+    struct network_import r = { .b = { .graph = g, .params = params }, .net = net };
     value outputs[LAYER_OPERANDS];
     *g = (struct graph){0};
     r.of = new_array((size_t)net->count, sizeof *r.of, err);

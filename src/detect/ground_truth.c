@@ -1,12 +1,12 @@
-#include "detect/truth.h"
+#include "detect/ground_truth.h"
 
 #include "detect/box.h"
 
-bool truth_ignores(const struct truth *truth, const double box[4], double iof_thr)
+bool ground_truth_ignores(const struct ground_truth *truth, const double box[4], double iof_thr)
 {
     double region[4];
     for (int i = 0; iof_thr > 0 && i < truth->ignored; i++) {
-        box_widen(truth->ignore[i], region);
+        box_to_double(truth->ignore[i], region);
         if (box_iof(box, region) > iof_thr)
             return true;
     }

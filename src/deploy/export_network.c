@@ -1,4 +1,4 @@
-#include "deploy/network_of_graph.h"
+#include "deploy/export_network.h"
 
 #include "base/memory.h"
 #include "op/ops.h"
@@ -7,18 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct making {
+struct network_export {
     const struct graph *g;
     struct network *net;
     int (*layer)[LEVELS];               /* [value] the layer of each level */
-    int *tensor;                        /* [value] of a weight, a norm's scale (its shift follows); or NO_TENSOR */
+    int *tensor;                        /* [value] of a weight or a norm's scale (its shift is next), or NO_TENSOR */
     bool *constant;                     /* [value] computed from parameters alone */
     struct error *err;
 };
 
 struct layer_name { char s[700]; };
 
-/* "name", of one of several levels "name.level0"; then the suffix. */
+/* "name" or, with several levels, "name.level0"; then the suffix. */
 static struct layer_name name_of(const struct node *n, int level, const char *suffix)
 {
     struct layer_name name;
@@ -32,8 +32,8 @@ static struct layer_name name_of(const struct node *n, int level, const char *su
 
 /* ---- weights ---- */
 
-/* The numbers of a parameter, or of what is computed from parameters, in the order of files: [n][c][h][w] or [c]. */
-static int weights_of(struct making *m, value v, int rank)
+/* Adds the elements of a parameter, or of a constant computed from parameters, in file order: [n][c][h][w] or [c]. */
+static int weights_of(struct network_export *m, value v, int rank)
 {
     const struct value_info *info = &m->g->values[v];
     const struct shape s = info->shape;
@@ -45,7 +45,7 @@ static int weights_of(struct making *m, value v, int rank)
     if (m->tensor[v] != NO_TENSOR)
         return m->tensor[v];
     if (view.ld != s.c)
-        return fail(m->err, "%s: computed within another tensor", name) - 1;
+        return fail(m->err, "%s: is part of another tensor", name) - 1;
     m->tensor[v] = network_weights(m->net, name, rank, rank == 1 ? dims + 1 : dims, &numbers, m->err);
     if (m->tensor[v] >= 0)
         param_to_file(&p, view.p, numbers);
@@ -54,8 +54,8 @@ static int weights_of(struct making *m, value v, int rank)
 
 /* ---- layers ---- */
 
-/* The layer of an operand's level; of an operand of one level that one. */
-static int operand(struct making *m, const struct node *n, int i, int level)
+/* The layer of an operand at this level; an operand with one level serves all levels. */
+static int operand(struct network_export *m, const struct node *n, int i, int level)
 {
     const value v = n->operand[i];
     int *layer = &m->layer[v][n->x[i].lv.count ? level : 0];
@@ -68,8 +68,8 @@ static int operand(struct making *m, const struct node *n, int i, int level)
     return *layer;
 }
 
-/* The last layer of a node's level, of a kind whose operands are `layers`; NULL on failure. */
-static struct layer *add_layer(struct making *m, const struct node *n, int level, const char *suffix,
+/* Adds a layer for one level of a node, with operands `layers`; NULL on failure. */
+static struct layer *add_layer(struct network_export *m, const struct node *n, int level, const char *suffix,
                                enum layer_kind kind, const int *layers, int count)
 {
     for (int i = 0; i < count; i++)
@@ -79,8 +79,9 @@ static struct layer *add_layer(struct making *m, const struct node *n, int level
     return index < 0 ? NULL : &m->net->layers[index];
 }
 
-/* A layer of the node's first `count` operands. */
-static struct layer *add_plain(struct making *m, const struct node *n, int level, enum layer_kind kind, int count)
+/* Adds a layer that reads the node's first `count` operands. */
+static struct layer *add_plain(struct network_export *m, const struct node *n, int level, enum layer_kind kind,
+                               int count)
 {
     int layers[OP_IN];
     for (int i = 0; i < count; i++)
@@ -88,31 +89,31 @@ static struct layer *add_plain(struct making *m, const struct node *n, int level
     return add_layer(m, n, level, "", kind, layers, count);
 }
 
-static bool same_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+static bool same_layer(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     (void)kind;
     m->layer[n->result[0]][level] = operand(m, n, 0, level);
     return m->layer[n->result[0]][level] >= 0;
 }
 
-static bool stack_level(struct making *m, const struct node *n, int level, enum layer_kind kind)
+static bool stack_level(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     (void)kind;
     m->layer[n->result[0]][level] = operand(m, n, level, 0);
     return m->layer[n->result[0]][level] >= 0;
 }
 
-static bool plain(struct making *m, const struct node *n, int level, enum layer_kind kind)
+static bool same_kind(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     return add_plain(m, n, level, kind, n->in);
 }
 
-/* By a vector that is the same for all images: a batch norm without shift. */
-static bool mul_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+/* A product with a constant vector is an affine layer without shift. */
+static bool mul_layer(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     const struct shape s = n->x[1];
     if (!m->constant[n->operand[1]] || (ptrdiff_t)s.n * s.h * s.w > 1)
-        return plain(m, n, level, kind);
+        return same_kind(m, n, level, kind);
     const int weight = weights_of(m, n->operand[1], 1);
     struct layer *layer = weight < 0 ? NULL : add_plain(m, n, level, LAYER_AFFINE, 1);
     if (layer)
@@ -120,15 +121,15 @@ static bool mul_layer(struct making *m, const struct node *n, int level, enum la
     return layer;
 }
 
-static bool concat_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+static bool concat_layer(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
-    return n->in == 1 ? same_layer(m, n, level, kind) : plain(m, n, level, kind);
+    return n->in == 1 ? same_layer(m, n, level, kind) : same_kind(m, n, level, kind);
 }
 
-static bool conv_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+static bool conv_layer(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     if (n->attr.conv.norm)
-        return fail(m->err, "%s: a graph made to be fast, whose layers are not the model's one by one", n->name);
+        return fail(m->err, "%s: an optimised graph, whose layers do not correspond to the model's", n->name);
     const int weight = weights_of(m, n->operand[1], 4), bias = n->in > 2 ? weights_of(m, n->operand[2], 1) : NO_TENSOR;
     struct layer *layer = weight < 0 || (n->in > 2 && bias < 0) ? NULL : add_plain(m, n, level, kind, 1);
     if (!layer)
@@ -142,7 +143,7 @@ static bool conv_layer(struct making *m, const struct node *n, int level, enum l
     return n->x[1].h == n->x[1].w || fail(m->err, "%s: a kernel of %d x %d", n->name, n->x[1].w, n->x[1].h);
 }
 
-static bool act_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+static bool act_layer(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     struct layer *layer = add_plain(m, n, level, kind, 1);
     if (layer) {
@@ -153,7 +154,7 @@ static bool act_layer(struct making *m, const struct node *n, int level, enum la
 }
 
 /* scale = gamma / sqrt(var + eps), shift = beta - mean scale. */
-static bool norm_weights(struct making *m, const struct node *n)
+static bool norm_weights(struct network_export *m, const struct node *n)
 {
     const size_t dims[] = { (size_t)n->x[0].c };
     const real *gamma = graph_view(m->g, n->operand[1]).p, *beta = graph_view(m->g, n->operand[2]).p;
@@ -174,8 +175,8 @@ static bool norm_weights(struct making *m, const struct node *n)
     return true;
 }
 
-/* The activation that is part of a norm's node, on what was added last. */
-static bool norm_act(struct making *m, const struct node *n, int level)
+/* Adds the activation that is part of a norm's node after the layer added last. */
+static bool norm_act(struct network_export *m, const struct node *n, int level)
 {
     if (n->attr.norm.act == ACT_NONE)
         return true;
@@ -187,10 +188,10 @@ static bool norm_act(struct making *m, const struct node *n, int level)
     return layer;
 }
 
-static bool norm_layers(struct making *m, const struct node *n, int level, enum layer_kind kind)
+static bool norm_layers(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     if (n->attr.norm.training)
-        return fail(m->err, "%s: a norm of the batch's own statistics", n->name);
+        return fail(m->err, "%s: a norm with batch statistics cannot be exported", n->name);
     if (m->tensor[n->result[0]] == NO_TENSOR && !norm_weights(m, n))
         return false;
     struct layer *layer = add_plain(m, n, level, kind, 1);
@@ -202,8 +203,8 @@ static bool norm_layers(struct making *m, const struct node *n, int level, enum 
     return norm_act(m, n, level);
 }
 
-/* A number a level becomes a vector of equal numbers. */
-static bool scale_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+/* One number per level becomes a vector of equal elements. */
+static bool scale_layer(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     const value s = n->operand[1 + level];
     const size_t dims[] = { (size_t)n->x[0].c };
@@ -217,7 +218,7 @@ static bool scale_layer(struct making *m, const struct node *n, int level, enum 
     return layer->weight >= 0;
 }
 
-static bool shuffle_layers(struct making *m, const struct node *n, int level, enum layer_kind kind)
+static bool shuffle_layers(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     if (!add_plain(m, n, level, LAYER_CONCAT, 2))
         return false;
@@ -227,7 +228,7 @@ static bool shuffle_layers(struct making *m, const struct node *n, int level, en
     return layer;
 }
 
-static bool pool_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+static bool pool_layer(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     struct layer *layer = add_plain(m, n, level, kind, 1);
     if (layer) {
@@ -238,7 +239,7 @@ static bool pool_layer(struct making *m, const struct node *n, int level, enum l
     return layer;
 }
 
-static bool channels_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+static bool channels_layer(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     struct layer *layer = add_plain(m, n, level, kind, 1);
     if (layer) {
@@ -248,8 +249,8 @@ static bool channels_layer(struct making *m, const struct node *n, int level, en
     return layer;
 }
 
-/* A row of [places][c] for each pixel becomes a map. */
-static bool position_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+/* Position rows [h w][c] become a map [c][h][w]. */
+static bool position_layer(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     const struct shape s = n->x[0];
     const size_t dims[] = { 1, (size_t)s.c, (size_t)s.h, (size_t)s.w }, places = dims[2] * dims[3];
@@ -257,7 +258,7 @@ static bool position_layer(struct making *m, const struct node *n, int level, en
     const struct view rows = graph_view(m->g, n->operand[1]);
     float *map;
     if (param < 0)
-        return fail(m->err, "%s: positions that are no parameter", n->name);
+        return fail(m->err, "%s: position embeddings that are not a parameter", n->name);
     const char *name = m->g->params->list[param].name;
     const int weight = network_weights(m->net, name, 4, dims, &map, m->err);
     const int constant = weight < 0 ? -1 : network_add(m->net, LAYER_CONSTANT, name, NULL, 0, m->err);
@@ -269,8 +270,8 @@ static bool position_layer(struct making *m, const struct node *n, int level, en
     return add_layer(m, n, level, "", kind, (int[]){ operand(m, n, 0, level), constant }, 2);
 }
 
-/* Of the layer norm, or the group norm with the activation behind it. */
-static bool own_norm_layers(struct making *m, const struct node *n, int level, enum layer_kind kind)
+/* A layer norm, or a group norm with the activation that follows it. */
+static bool layer_or_group_norm(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     const int weight = weights_of(m, n->operand[1], 1), bias = weights_of(m, n->operand[2], 1);
     struct layer *layer = weight < 0 || bias < 0 ? NULL : add_plain(m, n, level, kind, 1);
@@ -283,8 +284,8 @@ static bool own_norm_layers(struct making *m, const struct node *n, int level, e
     return layer && (kind != LAYER_GROUP_NORM || norm_act(m, n, level));
 }
 
-/* Queries, keys and values lie one after the other in the operand's channels. */
-static bool attention_layers(struct making *m, const struct node *n, int level, enum layer_kind kind)
+/* The operand's channels are queries, keys and values, in this order. */
+static bool attention_layers(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     static const char *const names[] = { ".queries", ".keys", ".values" };
     const int x = operand(m, n, 0, level), c = n->y[0].c;
@@ -303,8 +304,8 @@ static bool attention_layers(struct making *m, const struct node *n, int level, 
     return layer;
 }
 
-/* Bilinear with half-pixel centres: to half the size it is the mean of four pixels. */
-static bool resize_layer(struct making *m, const struct node *n, int level, enum layer_kind kind)
+/* Bilinear with half-pixel centres; at half the size it is the mean of four pixels. */
+static bool resize_layer(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
     const struct shape x = n->x[0], y = n->y[0];
     if (y.h == x.h && y.w == x.w)
@@ -312,7 +313,7 @@ static bool resize_layer(struct making *m, const struct node *n, int level, enum
     if (y.h == 2 * x.h && y.w == 2 * x.w)
         return add_plain(m, n, level, LAYER_BILINEAR, 1);
     if (2 * y.h != x.h || 2 * y.w != x.w)
-        return fail(m->err, "%s: resizing from %d x %d to %d x %d is no layer of networks", n->name, x.w, x.h, y.w,
+        return fail(m->err, "%s: resizing from %d x %d to %d x %d cannot be exported", n->name, x.w, x.h, y.w,
                     y.h);
     struct layer *layer = add_plain(m, n, level, LAYER_AVG_POOL, 1);
     if (layer)
@@ -320,45 +321,45 @@ static bool resize_layer(struct making *m, const struct node *n, int level, enum
     return layer;
 }
 
-/* What a level of a node becomes: the value's layer is the last one added, unless make says otherwise. */
-static const struct maker {
+/* How to convert one level of a node.  The value's layer is the last one added, unless convert sets another. */
+static const struct export_row {
     const struct op *op;
     enum layer_kind kind;
-    bool (*make)(struct making *, const struct node *, int level, enum layer_kind);
-} makers[] = {
+    bool (*convert)(struct network_export *, const struct node *, int level, enum layer_kind);
+} export_rows[] = {
     { &op_conv,        LAYER_CONV,        conv_layer },
     { &op_norm,        LAYER_AFFINE,      norm_layers },
     { &op_act,         LAYER_ACTIVATION,  act_layer },
-    { &op_add,         LAYER_ADD,         plain },
+    { &op_add,         LAYER_ADD,         same_kind },
     { &op_mul,         LAYER_MUL,         mul_layer },
     { &op_scale,       LAYER_AFFINE,      scale_layer },
     { &op_shuffle,     LAYER_SHUFFLE,     shuffle_layers },
     { &op_max_pool,    LAYER_MAX_POOL,    pool_layer },
     { &op_avg_pool,    LAYER_AVG_POOL,    pool_layer },
-    { &op_global_pool, LAYER_GLOBAL_POOL, plain },
-    { &op_upsample2x,  LAYER_BILINEAR,    plain },
-    { &op_nearest2x,   LAYER_NEAREST,     plain },
+    { &op_global_pool, LAYER_GLOBAL_POOL, same_kind },
+    { &op_upsample2x,  LAYER_BILINEAR,    same_kind },
+    { &op_nearest2x,   LAYER_NEAREST,     same_kind },
     { &op_resize,      LAYER_BILINEAR,    resize_layer },
-    { &op_layer_norm,  LAYER_NORM,        own_norm_layers },
-    { &op_group_norm,  LAYER_GROUP_NORM,  own_norm_layers },
+    { &op_layer_norm,  LAYER_NORM,        layer_or_group_norm },
+    { &op_group_norm,  LAYER_GROUP_NORM,  layer_or_group_norm },
     { &op_attention,   LAYER_ATTENTION,   attention_layers },
     { &op_position,    LAYER_ADD,         position_layer },
     { &op_concat,      LAYER_CONCAT,      concat_layer },
     { &op_channels,    LAYER_CHANNELS,    channels_layer },
-    { .op = &op_stack, .make = stack_level },
-    { .op = &op_detach, .make = same_layer },
-    { .op = &op_materialise, .make = same_layer },
+    { .op = &op_stack, .convert = stack_level },
+    { .op = &op_detach, .convert = same_layer },
+    { .op = &op_materialise, .convert = same_layer },
     {0} };
 
-static bool make_layers(struct making *m, const struct node *n)
+static bool convert_node(struct network_export *m, const struct node *n)
 {
-    const struct maker *maker = makers;
-    while (maker->op && maker->op != n->op)
-        maker++;
-    if (!maker->op)
-        return fail(m->err, "%s: %s is no layer of networks", n->name, n->op->name);
+    const struct export_row *row = export_rows;
+    while (row->op && row->op != n->op)
+        row++;
+    if (!row->op)
+        return fail(m->err, "%s: %s cannot be exported", n->name, n->op->name);
     for (int level = 0; level < level_count(&n->y[0].lv); level++) {
-        if (!maker->make(m, n, level, maker->kind))
+        if (!row->convert(m, n, level, row->kind))
             return false;
         if (m->layer[n->result[0]][level] < 0)
             m->layer[n->result[0]][level] = m->net->count - 1;
@@ -368,7 +369,7 @@ static bool make_layers(struct making *m, const struct node *n)
 
 /* ---- the network ---- */
 
-static bool all_constant(const struct making *m, const struct node *n)
+static bool all_constant(const struct network_export *m, const struct node *n)
 {
     bool all = true;
     for (int i = 0; i < n->in; i++)
@@ -376,7 +377,7 @@ static bool all_constant(const struct making *m, const struct node *n)
     return all;
 }
 
-static bool make_all(struct making *m)
+static bool convert_graph(struct network_export *m)
 {
     const struct graph *g = m->g;
     for (value v = 0; v < g->value_count; v++) {
@@ -392,20 +393,20 @@ static bool make_all(struct making *m)
         if (all_constant(m, &g->nodes[i])) {
             m->constant[g->nodes[i].result[0]] = true;
             g->nodes[i].op->forward(&g->calls[FORWARD][i]);
-        } else if (!make_layers(m, &g->nodes[i]))
+        } else if (!convert_node(m, &g->nodes[i]))
             return false;
     return true;
 }
 
-bool network_of_graph(const struct graph *g, const char *output, struct network *net, struct error *err)
+bool export_network(const struct graph *g, const char *output, struct network *net, struct error *err)
 {
     const size_t count = (size_t)g->value_count;
-    struct making m = { g, net, new_array(count, sizeof *m.layer, err), new_array(count, sizeof *m.tensor, err),
-                        new_array(count, sizeof *m.constant, err), err };
+    struct network_export m = { g, net, new_array(count, sizeof *m.layer, err), new_array(count, sizeof *m.tensor, err),
+                                new_array(count, sizeof *m.constant, err), err };
     const value y = graph_output_named(g, output);
     *net = (struct network){0};
     bool ok = m.layer && m.tensor && m.constant && (y != VALUE_NONE || fail(err, "no output %s", output))
-           && make_all(&m);
+           && convert_graph(&m);
     net->output_count = ok ? level_count(&g->values[y].shape.lv) : 0;
     for (int level = 0; level < net->output_count; level++)
         net->outputs[level] = m.layer[y][level];

@@ -1,10 +1,10 @@
-/* interop/ncnn/rows.c -- reads the layers of ncnn that lay values out anew, and those that need a layout: a network
- * knows maps only, so a reshape or a transpose changes nothing but the layout of the blob. */
+/* interop/ncnn/layouts.c -- reads the layers of ncnn that change a layout or depend on one.  A network has only maps,
+ * so a reshape or transpose changes only the layout of the blob. */
 #include "interop/ncnn/read.h"
 
 #include <math.h>
 
-/* The in blob under the layout; its values stay. */
+/* Sets output blob 0 to input blob 0 in another layout. */
 static bool put_layout(struct ncnn_reader *r, enum ncnn_layout layout)
 {
     r->out[0] = *r->in[0];
@@ -30,10 +30,10 @@ static bool permute(struct ncnn_reader *r)
     for (int i = 0; transposes[i].dims; i++)
         if (transposes[i].from == r->in[0]->layout && transposes[i].order == order)
             return put_layout(r, transposes[i].to);
-    return ncnn_refuse(r, "order %d cannot be understood here", order);
+    return ncnn_refuse(r, "order %d is not supported for this layout", order);
 }
 
-/* ids 0, 1, 2: width, height, channels; -1: what is left, 0: as before, -233: no such dimension. */
+/* ids 0, 1, 2: width, height, channels; -1: the rest, 0: unchanged, -233: no such dimension. */
 static bool reshape(struct ncnn_reader *r)
 {
     const struct ncnn_line *l = r->line;
@@ -62,7 +62,7 @@ static bool reshape(struct ncnn_reader *r)
         r->out[0].heads = c;
         return true;
     }
-    return ncnn_refuse(r, "%d x %d x %d cannot be understood as %d channels", w, h, c, channels);
+    return ncnn_refuse(r, "%d x %d x %d is not a supported layout of %d channels", w, h, c, channels);
 }
 
 static bool flatten(struct ncnn_reader *r)
@@ -70,7 +70,7 @@ static bool flatten(struct ncnn_reader *r)
     return ncnn_is_pixel(r, r->in[0]->value[0]) ? put_layout(r, MAP) : ncnn_refuse(r, "makes a vector of a whole map");
 }
 
-/* Of channels, level by level. */
+/* Concatenates channels, level by level. */
 static bool concat_channels(struct ncnn_reader *r)
 {
     ncnn_put(r, 0, 0);
@@ -89,7 +89,7 @@ static bool concat_channels(struct ncnn_reader *r)
     return true;
 }
 
-/* Of pixels: levels after each other. */
+/* Concatenates pixels: one level after the other. */
 static bool join_levels(struct ncnn_reader *r)
 {
     r->out[0] = (struct ncnn_blob){ .layout = r->in[0]->layout };
@@ -114,7 +114,7 @@ static bool concat(struct ncnn_reader *r)
     return rank == 2 ? join_levels(r) : ncnn_refuse(r, "only channels, or the pixels of levels, can be joined");
 }
 
-/* ---- softmax: of an attention, or of bins ---- */
+/* ---- attention and bins ---- */
 
 static bool softmax(struct ncnn_reader *r)
 {
@@ -125,7 +125,7 @@ static bool softmax(struct ncnn_reader *r)
         || ncnn_refuse(r, "only over the keys of an attention, or over bins, is supported");
 }
 
-/* 0 p_0 + 1 p_1 + ...: distances, of which a network keeps the bins. */
+/* Distances 0 p_0 + 1 p_1 + ...; the network keeps the bins. */
 bool ncnn_mean_bin(struct ncnn_reader *r)
 {
     const int bins = ncnn_channels(r, r->in[0]->value[0]) / 4;
@@ -140,10 +140,11 @@ bool ncnn_mean_bin(struct ncnn_reader *r)
         if (number != (float)i)
             return ncnn_refuse(r, "only the mean of bins 0, 1, 2, ... is supported");
     }
-    return r->in[0]->softmax ? put_layout(r, DISTANCES) : ncnn_refuse(r, "of bins before their softmax");
+    return r->in[0]->softmax ? put_layout(r, DISTANCES) : ncnn_refuse(r,
+                                                                      "the mean of bins requires a softmax before it");
 }
 
-/* With a second matrix of one column; ids 2 to 6: which are turned and which are constant, 10: -1, no third one. */
+/* A product with a matrix of one column; ids 2 to 6: transposed and constant operands, 10: -1, no third operand. */
 static bool gemm(struct ncnn_reader *r)
 {
     const struct ncnn_line *l = r->line;
@@ -164,7 +165,7 @@ static bool put_attention(struct ncnn_reader *r, const int *operands, int heads,
     return ncnn_finish(r, layer);
 }
 
-/* Query by key makes scores, scores by value the attention; either way round. */
+/* Query times key gives scores, scores times value the attention; transposed products too. */
 static bool mat_mul(struct ncnn_reader *r)
 {
     const struct ncnn_blob *a = r->in[0], *b = r->in[1];
@@ -186,7 +187,7 @@ static bool mat_mul(struct ncnn_reader *r)
     return put_attention(r, (int[]){ scores->value[0], scores->value[1], v->value[0] }, scores->heads, v->layout);
 }
 
-/* A norm with weights, which follow in the file. */
+/* A norm; its weights follow in the file. */
 static bool put_norm(struct ncnn_reader *r, enum layer_kind kind, int groups, double eps)
 {
     const size_t dims[1] = { (size_t)ncnn_channels(r, r->in[0]->value[0]) };
@@ -219,7 +220,7 @@ static bool group_norm(struct ncnn_reader *r)
     return put_norm(r, LAYER_GROUP_NORM, ncnn_integer(r->line, 0, 1), ncnn_number(r->line, 2, 0.001));
 }
 
-const struct ncnn_type ncnn_row_types[] = {
+const struct ncnn_type ncnn_layout_types[] = {
     { "Permute",   { 1, 1 }, { 1, 1 }, ANY | JOINED, permute },
     { "Reshape",   { 1, 1 }, { 1, 1 }, ANY | DISTANCES, reshape },
     { "Flatten",   { 1, 1 }, { 1, 1 }, MAP, flatten },

@@ -1,10 +1,10 @@
-#include "interop/onnx/view.h"
+#include "interop/onnx/layout.h"
 
 #include <string.h>
 
-struct view view_of(const struct map *map)
+struct map_layout layout_of(const struct map *map)
 {
-    struct view v = { .rank = AXES };
+    struct map_layout v = { .rank = AXES };
     for (int axis = 0; axis < AXES; axis++) {
         v.extent[axis] = map->extent[axis];
         if (map->extent[axis] > 1)
@@ -14,7 +14,7 @@ struct view view_of(const struct map *map)
     return v;
 }
 
-bool view_same(const struct view *a, const struct view *b)
+bool layout_same(const struct map_layout *a, const struct map_layout *b)
 {
     bool same = a->rank == b->rank && a->atoms == b->atoms;
     for (int i = 0; same && i < a->rank; i++)
@@ -25,29 +25,29 @@ bool view_same(const struct view *a, const struct view *b)
     return same;
 }
 
-bool view_is_plain(const struct view *v, const struct map *map)
+bool layout_is_plain(const struct map_layout *v, const struct map *map)
 {
-    const struct view plain = view_of(map);
-    return view_same(v, &plain);
+    const struct map_layout plain = layout_of(map);
+    return layout_same(v, &plain);
 }
 
-int view_shuffle(const struct view *v, const struct map *map)
+int layout_shuffle(const struct map_layout *v, const struct map *map)
 {
     for (int i = v->first[1]; v->rank == AXES && v->first[2] == i + 2 && i < v->first[2]; i += 2) {
         const int groups = v->atom[i + 1].extent;
-        struct view want = view_of(map);
+        struct map_layout want = layout_of(map);
         const int64_t cut[] = { map->extent[0], groups, map->extent[1] / groups, map->extent[2], map->extent[3] };
-        if (map->extent[1] % groups == 0 && view_reshape(&want, cut, 5)
-            && view_transpose(&want, (const int64_t[]){ 0, 2, 1, 3, 4 }, 5)
-            && view_reshape(&want, (const int64_t[]){ cut[0], map->extent[1], cut[3], cut[4] }, AXES)
-            && view_same(v, &want))
+        if (map->extent[1] % groups == 0 && layout_reshape(&want, cut, 5)
+            && layout_transpose(&want, (const int64_t[]){ 0, 2, 1, 3, 4 }, 5)
+            && layout_reshape(&want, (const int64_t[]){ cut[0], map->extent[1], cut[3], cut[4] }, AXES)
+            && layout_same(v, &want))
             return groups;
     }
     return 0;
 }
 
-/* Atoms of one axis that follow each other without a gap, within one extent, are one. */
-static void join(struct view *v)
+/* Joins contiguous atoms of one axis within a dimension. */
+static void join(struct map_layout *v)
 {
     int atoms = 0, from = 0;
     for (int dim = 0; dim < v->rank; dim++) {
@@ -66,8 +66,8 @@ static void join(struct view *v)
     v->atoms = atoms;
 }
 
-/* Replaces -1 by what is left of the view's numbers. */
-static bool complete(const struct view *v, const int64_t *extents, int rank, int *out)
+/* Replaces -1 by the extent that the number of elements requires. */
+static bool complete(const struct map_layout *v, const int64_t *extents, int rank, int *out)
 {
     int64_t all = 1, known = 1;
     int open = -1;
@@ -87,19 +87,19 @@ static bool complete(const struct view *v, const int64_t *extents, int rank, int
     return open >= 0 ? all % known == 0 : known == all;
 }
 
-bool view_reshape(struct view *v, const int64_t *extents, int rank)
+bool layout_reshape(struct map_layout *v, const int64_t *extents, int rank)
 {
-    struct view out = { .rank = rank };
+    struct map_layout out = { .rank = rank };
     struct atom rest = {0};
     int next = 0;
-    if (rank < 0 || rank > VIEW_RANK || !complete(v, extents, rank, out.extent))
+    if (rank < 0 || rank > LAYOUT_RANK || !complete(v, extents, rank, out.extent))
         return false;
     for (int dim = 0; dim < rank; dim++) {
         for (int need = out.extent[dim]; need > 1; ) {
             if (rest.extent <= 1)
-                rest = v->atom[next++];                         /* there is one: the products are equal */
+                rest = v->atom[next++];                         /* exists, since the products are equal */
             const int take = rest.extent <= need ? rest.extent : need;
-            if (out.atoms == VIEW_ATOMS || need % take || rest.extent % take)
+            if (out.atoms == LAYOUT_ATOMS || need % take || rest.extent % take)
                 return false;
             out.atom[out.atoms++] = (struct atom){ rest.axis, rest.stride * (rest.extent / take), take };
             rest.extent /= take;
@@ -112,16 +112,16 @@ bool view_reshape(struct view *v, const int64_t *extents, int rank)
     return true;
 }
 
-bool view_transpose(struct view *v, const int64_t *order, int rank)
+bool layout_transpose(struct map_layout *v, const int64_t *order, int rank)
 {
-    struct view out = { .rank = rank };
-    unsigned seen = 0;
+    struct map_layout out = { .rank = rank };
+    unsigned used = 0;
     if (rank != v->rank)
         return false;
     for (int dim = 0; dim < rank; dim++) {
-        if (order[dim] < 0 || order[dim] >= rank || seen >> order[dim] & 1)
+        if (order[dim] < 0 || order[dim] >= rank || used >> order[dim] & 1)
             return false;
-        seen |= 1u << order[dim];
+        used |= 1u << order[dim];
         out.extent[dim] = v->extent[order[dim]];
         for (int i = v->first[order[dim]]; i < v->first[order[dim] + 1]; i++)
             out.atom[out.atoms++] = v->atom[i];
@@ -131,7 +131,7 @@ bool view_transpose(struct view *v, const int64_t *order, int rank)
     return true;
 }
 
-void view_drop(struct view *v, int dim)
+void layout_drop(struct map_layout *v, int dim)
 {
     const int gone = v->first[dim + 1] - v->first[dim], after = v->first[dim + 1];
     memmove(&v->atom[v->first[dim]], &v->atom[after], (size_t)(v->atoms - after) * sizeof *v->atom);
@@ -143,7 +143,7 @@ void view_drop(struct view *v, int dim)
     v->rank--;
 }
 
-int view_channels(const struct view *v, const struct map *map)
+int layout_channels(const struct map_layout *v, const struct map *map)
 {
     const int channels = map->extent[AXIS_C];
     for (int dim = 0; dim < v->rank && channels > 1; dim++) {
@@ -151,12 +151,12 @@ int view_channels(const struct view *v, const struct map *map)
         if (v->first[dim + 1] == v->first[dim] + 1 && a->axis == AXIS_C && a->extent == channels)
             return dim;
     }
-    return view_is_plain(v, map) ? (int)AXIS_C : -1;
+    return layout_is_plain(v, map) ? (int)AXIS_C : -1;
 }
 
-struct view view_resized(const struct view *v, int dim, int channels)
+struct map_layout layout_resized(const struct map_layout *v, int dim, int channels)
 {
-    struct view out = { .rank = v->rank };
+    struct map_layout out = { .rank = v->rank };
     for (int d = 0; d < v->rank; d++) {
         out.extent[d] = d == dim ? channels : v->extent[d];
         for (int i = v->first[d]; d != dim && i < v->first[d + 1]; i++)
@@ -168,16 +168,16 @@ struct view view_resized(const struct view *v, int dim, int channels)
     return out;
 }
 
-bool view_of_heads(const struct view *v, const struct map *map, bool pixels_last)
+bool layout_of_heads(const struct map_layout *v, const struct map *map, bool pixels_last)
 {
     const int *m = map->extent, d = v->rank < 2 ? 0 : v->extent[v->rank - 1 - pixels_last];
-    struct view want = view_of(map);
-    int64_t extents[VIEW_RANK];
+    struct map_layout want = layout_of(map);
+    int64_t extents[LAYOUT_RANK];
     if (d < 1 || m[AXIS_C] % d)
         return false;
     for (int i = 0; i < v->rank; i++)
         extents[i] = v->extent[i];
-    return view_reshape(&want, (const int64_t[]){ m[AXIS_N], m[AXIS_C] / d, d, (int64_t)m[AXIS_Y] * m[AXIS_X] }, AXES)
-        && (pixels_last || view_transpose(&want, (const int64_t[]){ 0, 1, 3, 2 }, AXES))
-        && view_reshape(&want, extents, v->rank) && view_same(v, &want);
+    return layout_reshape(&want, (const int64_t[]){ m[AXIS_N], m[AXIS_C] / d, d, (int64_t)m[AXIS_Y] * m[AXIS_X] }, AXES)
+        && (pixels_last || layout_transpose(&want, (const int64_t[]){ 0, 1, 3, 2 }, AXES))
+        && layout_reshape(&want, extents, v->rank) && layout_same(v, &want);
 }

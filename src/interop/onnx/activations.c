@@ -1,0 +1,245 @@
+#include "interop/onnx/reader.h"
+
+#include "base/memory.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct expression identity_expression = { GATE_ONE, true, 1, 0 };
+
+/* Activations as expressions, divided by `scale`. */
+static const struct { enum gate gate; bool times_x; double scale; enum act act; } activations[] = {
+    { GATE_RELU6,   false, 1. / 6, ACT_HARD_SIGMOID },
+    { GATE_RELU6,   true,  1. / 6, ACT_HARD_SWISH },
+    { GATE_SIGMOID, false, 1,      ACT_SIGMOID },
+    { GATE_SIGMOID, true,  1,      ACT_SILU },
+    { GATE_ONE_ERF, true,  0.5,    ACT_GELU } };
+enum { ACTIVATIONS = sizeof activations / sizeof *activations };
+
+/* Constants in a file may be rounded to float16, hence the tolerance. */
+static bool near(double a, double b) { return fabs(a - b) <= 1e-3 * fabs(b); }
+
+static bool expression_scale(struct expression *f, double factor)
+{
+    f->scale *= factor;
+    f->shift *= factor;
+    return isfinite(f->scale) && isfinite(f->shift) && f->scale != 0;
+}
+
+static void expression_shift(struct expression *f, double term)
+{
+    if (term == 1 && f->gate == GATE_ERF && near(f->scale, 1) && f->shift == 0)
+        f->gate = GATE_ONE_ERF;
+    else
+        f->shift += term;
+}
+
+/* min(max(a x + 3 a, 0), 6 a) = a relu6(x + 3) */
+static bool expression_clip(struct expression *f, double low, double high)
+{
+    if (f->gate != GATE_ONE || !f->times_x || !(f->scale > 0) || low != 0 || !near(f->shift, 3 * f->scale)
+        || !near(high, 6 * f->scale))
+        return false;
+    *f = (struct expression){ GATE_RELU6, false, f->scale, 0 };
+    return true;
+}
+
+static bool expression_erf(struct expression *f)
+{
+    if (f->gate != GATE_ONE || !f->times_x || f->shift != 0 || !near(f->scale, sqrt(0.5)))
+        return false;
+    *f = (struct expression){ GATE_ERF, false, 1, 0 };
+    return true;
+}
+
+static bool expression_times(struct expression *a, const struct expression *b)
+{
+    const struct expression *gate = a->times_x ? b : a, *x = a->times_x ? a : b;
+    if (gate->times_x || !x->times_x || x->gate != GATE_ONE || x->shift != 0 || gate->shift != 0)
+        return false;
+    *a = (struct expression){ gate->gate, true, gate->scale * x->scale, 0 };
+    return true;
+}
+
+int add_vector(struct onnx_reader *r, int layer, const char *ending, const float *values)
+{
+    const size_t count = (size_t)r->layer_sizes[layer].map.extent[AXIS_C];
+    struct text name = {0};
+    float *numbers;
+    text_add(&name, "%s.%s", r->net->layers[layer].name, ending);
+    const int weights = !text_ok(&name, r->err) ? NO_TENSOR
+                      : network_weights(r->net, name.s, 1, &count, &numbers, r->err);
+    if (weights != NO_TENSOR)
+        memcpy(numbers, values, count * sizeof *values);
+    text_free(&name);
+    return weights;
+}
+
+int add_affine(struct onnx_reader *r, const struct onnx_node *node, int of, const float *scale, const float *shift)
+{
+    const struct layer_size size = r->layer_sizes[of];
+    const int layer = add_layer(r, node, LAYER_AFFINE, &of, 1, size.map, size.stride);
+    if (layer < 0)
+        return -1;
+    const int weight = add_vector(r, layer, "weight", scale);
+    const int bias = shift && weight != NO_TENSOR ? add_vector(r, layer, "bias", shift) : NO_TENSOR;
+    r->net->layers[layer].weight = weight;
+    r->net->layers[layer].bias = bias;
+    return weight == NO_TENSOR || (shift && bias == NO_TENSOR) ? -1 : layer;
+}
+
+/* An affine layer with equal factors and shifts for all channels. */
+static int add_scaled(struct onnx_reader *r, const struct onnx_node *node, int of, double scale, double shift)
+{
+    const size_t count = (size_t)r->layer_sizes[of].map.extent[AXIS_C];
+    float *w = reader_spend(r, node, 2 * count) ? new_array(2 * count, sizeof *w, r->err) : NULL;
+    for (size_t i = 0; w && i < count; i++) {
+        w[i] = (float)scale;
+        w[count + i] = (float)shift;
+    }
+    const int layer = w ? add_affine(r, node, of, w, shift != 0 ? w + count : NULL) : -1;
+    free(w);
+    return layer;
+}
+
+bool materialise(struct onnx_reader *r, struct read_value *x)
+{
+    const struct onnx_node *node = x->by;
+    double scale = x->pending.scale;
+    const double shift = x->pending.shift;
+    int i = 0, layer = x->layer;
+    const bool linear = x->pending.gate == GATE_ONE && x->pending.times_x;
+    while (i < ACTIVATIONS && (activations[i].gate != x->pending.gate || activations[i].times_x != x->pending.times_x))
+        i++;
+    if (!linear && i == ACTIVATIONS)
+        return node_fails(r, node, "an expression that is no supported activation");
+    if (!linear) {
+        layer = add_layer(r, node, LAYER_ACTIVATION, &layer, 1, r->layer_sizes[layer].map,
+                          r->layer_sizes[layer].stride);
+        if (layer < 0)
+            return false;
+        r->net->layers[layer].act = activations[i].act;
+        scale /= activations[i].scale;
+    }
+    if (shift != 0 || (linear ? scale != 1 : !near(scale, 1)))
+        layer = add_scaled(r, node, layer, scale, shift);
+    x->layer = layer;
+    x->pending = identity_expression;
+    return layer >= 0;
+}
+
+/* ---- nodes ---- */
+
+static bool activation(struct onnx_reader *r, const struct onnx_node *node, enum act act, double slope)
+{
+    struct read_value *x = node_value(r, node, 0);
+    if (!x || !materialise(r, x))
+        return false;
+    struct read_value y = *x;
+    y.layer = add_layer(r, node, LAYER_ACTIVATION, &x->layer, 1, r->layer_sizes[x->layer].map,
+                        r->layer_sizes[x->layer].stride);
+    if (y.layer < 0)
+        return false;
+    r->net->layers[y.layer].act = act;
+    r->net->layers[y.layer].slope = (float)slope;
+    set_value(r, node, 0, &y);
+    return true;
+}
+
+static bool read_relu(struct onnx_reader *r, const struct onnx_node *node) { return activation(r, node, ACT_RELU, 0); }
+
+static bool read_hard_swish(struct onnx_reader *r, const struct onnx_node *node)
+{
+    return activation(r, node, ACT_HARD_SWISH, 0);
+}
+
+static bool read_gelu(struct onnx_reader *r, const struct onnx_node *node)
+{
+    return onnx_says(node, "approximate", "none", true) ? activation(r, node, ACT_GELU, 0)
+                                                        : node_fails(r, node, "an approximate GELU");
+}
+
+static bool read_leaky_relu(struct onnx_reader *r, const struct onnx_node *node)
+{
+    const double slope = onnx_float(node, "alpha", 0.01);
+    return slope >= 0 && slope <= 1 ? activation(r, node, ACT_LEAKY_RELU, slope)
+                                    : node_fails(r, node, "a slope that is not from 0 to 1");
+}
+
+/* Sets output 0 to an expression of the materialised operand. */
+static bool set_expression(struct onnx_reader *r, const struct onnx_node *node, struct expression pending)
+{
+    struct read_value *x = node_value(r, node, 0);
+    if (!x || !materialise(r, x))
+        return false;
+    struct read_value y = *x;
+    y.pending = pending;
+    set_value(r, node, 0, &y);
+    return true;
+}
+
+static bool read_sigmoid(struct onnx_reader *r, const struct onnx_node *node)
+{
+    return set_expression(r, node, (struct expression){ GATE_SIGMOID, false, 1, 0 });
+}
+
+static bool read_hard_sigmoid(struct onnx_reader *r, const struct onnx_node *node)
+{
+    if (!near(onnx_float(node, "alpha", 0.2), 1. / 6) || !near(onnx_float(node, "beta", 0.5), 0.5))
+        return node_fails(r, node, "a hard sigmoid that is not min(max(x + 3, 0), 6) / 6");
+    return set_expression(r, node, (struct expression){ GATE_RELU6, false, 1. / 6, 0 });
+}
+
+static bool read_erf(struct onnx_reader *r, const struct onnx_node *node)
+{
+    struct read_value *x = node_value(r, node, 0);
+    struct read_value y = x ? *x : (struct read_value){0};
+    if (!x || !expression_erf(&y.pending))
+        return x && node_fails(r, node, "an erf outside of a GELU");
+    set_value(r, node, 0, &y);
+    return true;
+}
+
+static bool read_clip(struct onnx_reader *r, const struct onnx_node *node)
+{
+    struct read_value *x = node_value(r, node, 0);
+    const struct tensor *low = node_constant(r, node, 1), *high = node_constant(r, node, 2);
+    const double from = low ? tensor_single(low) : onnx_float(node, "min", -INFINITY);
+    const double to = high ? tensor_single(high) : onnx_float(node, "max", INFINITY);
+    if (!x)
+        return false;
+    struct read_value y = *x;
+    if (expression_clip(&y.pending, from, to)) {
+        set_value(r, node, 0, &y);
+        return true;
+    }
+    if (from == 0 && (to == 6 || to == INFINITY))
+        return activation(r, node, to == 6 ? ACT_RELU6 : ACT_RELU, 0);
+    return node_fails(r, node, "a clip that is no supported activation");
+}
+
+bool expression_affine(struct onnx_reader *r, const struct onnx_node *node, const struct read_value *x, double factor,
+                       double term)
+{
+    struct read_value y = *x;
+    if (!expression_scale(&y.pending, factor) || !isfinite(term))
+        return node_fails(r, node, "a number that is 0 or not finite");
+    expression_shift(&y.pending, term);
+    set_value(r, node, 0, &y);
+    return true;
+}
+
+bool expression_product(struct onnx_reader *r, const struct onnx_node *node, const struct read_value *a,
+                        const struct read_value *b)
+{
+    struct read_value y = *a;
+    if (a->layer != b->layer || !layout_same(&a->layout, &b->layout) || !expression_times(&y.pending, &b->pending))
+        return false;
+    set_value(r, node, 0, &y);
+    return true;
+}
+
+const struct handler activation_handlers[] = {
+    { "Relu", read_relu },   { "LeakyRelu", read_leaky_relu }, { "HardSwish", read_hard_swish },
+    { "Gelu", read_gelu },   { "Sigmoid", read_sigmoid },      { "HardSigmoid", read_hard_sigmoid },
+    { "Erf", read_erf },     { "Clip", read_clip },            {0} };
