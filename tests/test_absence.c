@@ -68,6 +68,24 @@ static void a_folder_without_permission(void **state)
     assert_non_null(strstr(err.text, strerror(EACCES)));
 }
 
+/* Every attempt to read it fails alike, so the file counts as broken. */
+static void a_file_without_permission(void **state)
+{
+    struct error err = {0};
+    struct bytes bytes;
+    const uid_t user = geteuid();
+    (void)state;
+    put("closed.png", "x");
+    assert_int_equal(chmod(in_folder("closed.png"), 0), 0);
+    if (user == 0 && (chmod(folder, 0755) != 0 || seteuid(65534) != 0))
+        skip();
+    const bool read = file_read(&bytes, in_folder("closed.png"), &err);
+    assert_int_equal(user == 0 ? seteuid(0) : 0, 0);
+    assert_false(read);
+    assert_true(err.content);
+    assert_non_null(strstr(err.text, strerror(EACCES)));
+}
+
 /* ---- pictures ---- */
 
 /* Each allocation of a decoder fails once: the picture is the same, or the error is no fault of the content. */
@@ -475,6 +493,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_of_path_kind, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_folder_without_permission, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_file_without_permission, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(decoders_without_memory, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(sets_are_read_whole_or_not, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(validation_names_the_system, make_folder, remove_folder),

@@ -6,8 +6,9 @@
 
 struct error {
     int exit;                   /* 0: none; 1: failed; 2: wrong usage or configuration */
-    bool content;               /* a file is missing or its content is invalid: every attempt fails in this way.  Else
-                                 * the system may have failed (I/O, memory, limits), and another attempt may succeed */
+    bool content;               /* a file is missing, may not be read or has invalid content: every attempt fails in
+                                 * this way.  Else the system may have failed (I/O, memory, limits), and another attempt
+                                 * may succeed */
     char text[600];             /* one line, no newline at its end; cut if longer */
 };
 

@@ -15,10 +15,10 @@
 
 static bool means_absent(int number) { return number == ENOENT || number == ENOTDIR; }
 
-/* An absent file is reject(), every other failure of a call on a path is fail(). */
+/* A file that is absent or may not be read is reject(), every other failure of a call on a path is fail(). */
 static bool path_failed(struct error *err, const char *path, int number)
 {
-    return (means_absent(number) ? reject : fail)(err, "%s: %s", path, errno_text(number));
+    return (means_absent(number) || number == EACCES ? reject : fail)(err, "%s: %s", path, errno_text(number));
 }
 
 static bool is_own_pipe(const char *path, mode_t mode)
