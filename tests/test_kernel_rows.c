@@ -130,50 +130,50 @@ static void all_finite(const struct kernels *k, int c, bool add, const struct in
 }
 
 /* c boxes and others that are nowhere, edges on a raster of halves so that some touch.  Listed are those of a third. */
-static void overlaps(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+static void ious(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
-    enum { PARTS = (CHANNELS + HULL - 1) / HULL };
+    enum { PARTS = (CHANNELS + BOX_BLOCK - 1) / BOX_BLOCK };
     static struct boxes part[PARTS], hull;
     int list[CHANNELS];
-    for (int i = 0; i < PARTS * HULL; i++) {
-        struct boxes *b = &part[i / HULL];
+    for (int i = 0; i < PARTS * BOX_BLOCK; i++) {
+        struct boxes *b = &part[i / BOX_BLOCK];
         float *const edge[4] = { b->x1, b->y1, b->x2, b->y2 };
         for (int j = 0; j < 4; j++)
-            edge[j][i % HULL] = (i < c ? roundf(2 * in->a[4 * i + j]) / 2 : -9) + (j < 2 ? 0 : 4);
-        b->area[i % HULL] = 16;
-        b->dear[i % HULL] = i < c ? 1 + in->b[i] * in->b[i] : INFINITY;
+            edge[j][i % BOX_BLOCK] = (i < c ? roundf(2 * in->a[4 * i + j]) / 2 : -9) + (j < 2 ? 0 : 4);
+        b->area[i % BOX_BLOCK] = 16;
+        b->iou_factor[i % BOX_BLOCK] = i < c ? 1 + in->b[i] * in->b[i] : INFINITY;
     }
-    for (int i = 0; i < HULL; i++) {
+    for (int i = 0; i < BOX_BLOCK; i++) {
         hull.x1[i] = hull.y1[i] = add && i == 1 ? 90 : -10;
         hull.x2[i] = hull.y2[i] = 99;
-        hull.dear[i] = i < PARTS ? 1 : INFINITY;
+        hull.iou_factor[i] = i < PARTS ? 1 : INFINITY;
     }
-    out->y[0] = k->overlaps(PARTS, part, &hull, (const float[4]){ -2, -1, add ? -2 : 2, 0.5f }, 5);
+    out->y[0] = k->iou_with_box(PARTS, part, &hull, (const float[4]){ -2, -1, add ? -2 : 2, 0.5f }, 5);
     for (int i = 0; i < PARTS; i++)
-        memcpy(out->z + i * HULL, part[i].iou, sizeof part[i].iou);
-    memcpy(out->z + PARTS * HULL, hull.iou, sizeof hull.iou);
-    const int count = k->list_overlaps(PARTS, part, &hull, 0.1f, add ? -1 : 0.02f, list);
+        memcpy(out->z + i * BOX_BLOCK, part[i].iou, sizeof part[i].iou);
+    memcpy(out->z + PARTS * BOX_BLOCK, hull.iou, sizeof hull.iou);
+    const int count = k->list_iou_above(PARTS, part, &hull, 0.1f, add ? -1 : 0.02f, list);
     out->y[1] = (float)count;
     for (int i = 0; i < count; i++)
         out->y[2 + i] = (float)list[i];
 }
 
 /* c pairs, logits as for the focal loss.  Some overlaps, where `add`, are too uncertain to tell. */
-static void costs(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
+static void pair_costs(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
     static struct pairs pairs;
     int list[CHANNELS];
     for (int i = 0; i < c; i++) {
         pairs.logit[i] = (add ? 5 : 1) * in->a[i];
         pairs.iou[i] = i % 4 == 0 ? 0 : fabsf(in->b[i]) / 8;
-        pairs.off[i] = add && i % 5 == 0 ? INFINITY : 1e-6f * (float)(i % 4);
-        pairs.apart[i] = 50 + in->a[c + i];
+        pairs.iou_error[i] = add && i % 5 == 0 ? INFINITY : 1e-6f * (float)(i % 4);
+        pairs.cost_apart[i] = 50 + in->a[c + i];
     }
-    const float most = k->costs(3, c, &pairs, 5);
+    const float most = k->bound_pair_costs(3, c, &pairs, 5);
     out->z[0] = isinf(most) ? -1 : most;
     for (int i = 0; i < c; i++)
-        out->z[1 + i] = isinf(pairs.least[i]) ? -1 : pairs.least[i];
-    const int count = k->list_costs(c, &pairs, 55, list);
+        out->z[1 + i] = isinf(pairs.cost_min[i]) ? -1 : pairs.cost_min[i];
+    const int count = k->list_costs_below(c, &pairs, 55, list);
     out->y[0] = (float)count;
     for (int i = 0; i < count; i++)
         out->y[1 + i] = (float)list[i];
@@ -206,8 +206,8 @@ static const struct kernel_case {
     { "focal", focal },
     { "softmax, softmax_double", softmax },
     { "finite, largest", all_finite },
-    { "overlaps, list_overlaps", overlaps },
-    { "costs, list_costs", costs },
+    { "iou_with_box, list_iou_above", ious },
+    { "bound_pair_costs, list_costs_below", pair_costs },
     { "sum_of_squares, adam, sgd, ema_update", steps },
     {0} };
 

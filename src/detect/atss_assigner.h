@@ -17,8 +17,8 @@ struct atss_config { int topk; double anchor_scale, ignore_iof_thr; };  /* topk 
 void atss_anchor(const struct atss_config *, struct prior, double box[4]);
 
 /* Writes match[priors of an image] (ground_truth.h) and iou[priors of an image], the IoU of the anchor with the matched
- * object, or 0.  Borrows atss_bytes from tmp and gives them back on return.  Returns false, with nothing written, if tmp
- * is too small. */
+ * object, or 0.  Borrows atss_bytes from tmp and gives them back on return.  Returns false, with nothing written, if
+ * tmp is too small. */
 bool atss_assign(const struct atss_config *, const struct prior_grid *, const struct ground_truth *, struct arena *tmp,
                  int *match, double *iou);
 size_t atss_bytes(const struct atss_config *, const struct prior_grid *);

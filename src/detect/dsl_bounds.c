@@ -15,11 +15,12 @@
  *    nearest, the estimate is at least u (1 - 1e-6).  It exceeds u by at most iou_error(v): widening adds strips along
  *    the sides to the intersection and takes the same area from the union.  An estimate of 0 means no overlap.
  *
- * 4. Rounding.  Thresholds are multiplied by 1 - 1e-4.  This exceeds the float rounding errors of 1, whose exponents are
- *    at most 80 in magnitude (relative error 80 * 2^-24), and of 3.
+ * 4. Rounding.  Thresholds are multiplied by 1 - 1e-4.  This exceeds the float rounding errors of 1, whose exponents
+ *    are at most 80 in magnitude (relative error 80 * 2^-24), and of 3.
  *
- * 5. Cost bounds.  kernels->costs returns lower bounds of the costs, and a limit that k of the pairs do not exceed,
- *    both with a margin for rounding.  If k pairs of an object cost at most `limit`, none of its k cheapest costs more.
+ * 5. Cost bounds.  kernels->bound_pair_costs computes lower bounds of the costs and a limit that k of the pairs do not
+ *    exceed, both with a margin for rounding.  If k pairs of an object cost at most `limit`, none of its k cheapest
+ *    costs more.
  *
  * 6. Blocks.  A block's bounds enclose its boxes and have the least factor and the largest IoU of these: if the bounds
  *    miss a threshold, every box in the block does. */
@@ -35,13 +36,14 @@ static const double margin = 1 - 1e-4;          /* proof, 4 */
 
 static size_t blocks_of(size_t boxes)
 {
-    return boxes / HULL + 1;
+    return boxes / BOX_BLOCK + 1;
 }
 
 size_t dsl_bounds_bytes(int candidates)
 {
     const size_t count = (size_t)candidates, blocks = blocks_of(count);
-    return arena_bytes(count, sizeof(double)) + 2 * arena_bytes(count, sizeof(float)) + 2 * arena_bytes(count, sizeof(int))
+    return arena_bytes(count, sizeof(double))
+         + 2 * arena_bytes(count, sizeof(float)) + 2 * arena_bytes(count, sizeof(int))
          + arena_bytes(blocks, sizeof(struct boxes)) + arena_bytes(blocks_of(blocks), sizeof(struct boxes));
 }
 
@@ -89,14 +91,14 @@ static float required_iou(const struct dsl_bounds *b, double limit)
 /* Box i, its edges rounded outwards. */
 static void put_box(struct boxes *blocks, int i, const double box[4], float factor)
 {
-    struct boxes *b = &blocks[i / HULL];
-    const int at = i % HULL;
+    struct boxes *b = &blocks[i / BOX_BLOCK];
+    const int at = i % BOX_BLOCK;
     b->x1[at] = (float)(box[0] - 1e-7 * fabs(box[0]));
     b->y1[at] = (float)(box[1] - 1e-7 * fabs(box[1]));
     b->x2[at] = (float)(box[2] + 1e-7 * fabs(box[2]));
     b->y2[at] = (float)(box[3] + 1e-7 * fabs(box[3]));
     b->area[at] = (float)box_area(box);
-    b->dear[at] = factor;
+    b->iou_factor[at] = factor;
 }
 
 static void extend(float *low, float *high, float from, float to)
@@ -109,20 +111,21 @@ static void extend(float *low, float *high, float from, float to)
 static void close_blocks(struct dsl_bounds *b, int count)
 {
     static const double nowhere[4] = { 1e15, 1e15, -1e15, -1e15 };
-    b->blocks = (count + HULL - 1) / HULL;
-    for (int i = count; i < b->blocks * HULL; i++)
+    b->blocks = (count + BOX_BLOCK - 1) / BOX_BLOCK;
+    for (int i = count; i < b->blocks * BOX_BLOCK; i++)
         put_box(b->block, i, nowhere, INFINITY);
     for (int i = 0; i < b->blocks; i++) {
         const struct boxes *block = &b->block[i];
-        struct boxes *bound = &b->bound[i / HULL];
-        const int at = i % HULL;
+        struct boxes *bound = &b->bound[i / BOX_BLOCK];
+        const int at = i % BOX_BLOCK;
         if (at == 0)
-            for (int j = 0; j < HULL; j++)
+            for (int j = 0; j < BOX_BLOCK; j++)
                 put_box(bound, j, nowhere, INFINITY);
-        for (int j = 0; j < HULL; j++) {
+        for (int j = 0; j < BOX_BLOCK; j++) {
             extend(&bound->x1[at], &bound->x2[at], block->x1[j], block->x2[j]);
             extend(&bound->y1[at], &bound->y2[at], block->y1[j], block->y2[j]);
-            bound->dear[at] = block->dear[j] < bound->dear[at] ? block->dear[j] : bound->dear[at];
+            if (block->iou_factor[j] < bound->iou_factor[at])
+                bound->iou_factor[at] = block->iou_factor[j];
         }
     }
 }
@@ -163,21 +166,22 @@ static double estimate_ious(struct dsl_bounds *b, int g, int k)
 {
     b->g = g;
     box_to_double(b->truth->box[g], b->object);
-    return b->candidates->kernels->overlaps(b->blocks, b->block, b->bound, b->truth->box[g], k);
+    return b->candidates->kernels->iou_with_box(b->blocks, b->block, b->bound, b->truth->box[g], k);
 }
 
 static float estimated_iou(const struct dsl_bounds *b, int position)
 {
-    return b->block[position / HULL].iou[position % HULL];
+    return b->block[position / BOX_BLOCK].iou[position % BOX_BLOCK];
 }
 
 /* Lists the boxes whose estimated IoU exceeds scale * factor + offset. */
 static int list_boxes(const struct dsl_bounds *b, float scale, float offset)
 {
-    return b->candidates->kernels->list_overlaps(b->blocks, b->block, b->bound, scale, offset, b->list);
+    return b->candidates->kernels->list_iou_above(b->blocks, b->block, b->bound, scale, offset, b->list);
 }
 
-/* Lists what may reach the guess.  If fewer than k do so exactly, the guess was too high: the k-th found replaces it. */
+/* Lists candidates that may reach the guess.  If fewer than k reach it, the guess was too high: the k-th found replaces
+ * it. */
 void dsl_bounds_largest_ious(struct dsl_bounds *b, int g, struct bottom_k *found)
 {
     double kth = 0.999 * estimate_ious(b, g, found->k), guess;
@@ -191,7 +195,7 @@ void dsl_bounds_largest_ious(struct dsl_bounds *b, int g, struct bottom_k *found
     } while (kth < guess);
 }
 
-/* Sets the bounds of the costs of at most PAIRS boxes.  Returns a limit that k of the costs do not exceed. */
+/* Sets the bounds of the costs of at most MAX_PAIRS boxes.  Returns a limit that k of the costs do not exceed. */
 static double bound_costs(struct dsl_bounds *b, const int *position, int count, int k)
 {
     const struct dsl_candidates *c = b->candidates;
@@ -200,17 +204,17 @@ static double bound_costs(struct dsl_bounds *b, const int *position, int count, 
         const float iou = estimated_iou(b, position[i]);
         b->pairs.logit[i] = c->logit[v][b->truth->label[b->g]];
         b->pairs.iou[i] = iou;
-        b->pairs.off[i] = iou > 0 ? b->iou_error[v] : 0;
-        b->pairs.apart[i] = (float)(c->background[v] + dsl_distance_cost(b->config, c, v, b->object));
+        b->pairs.iou_error[i] = iou > 0 ? b->iou_error[v] : 0;
+        b->pairs.cost_apart[i] = (float)(c->background[v] + dsl_distance_cost(b->config, c, v, b->object));
     }
-    return c->kernels->costs((float)b->config->iou_factor, count, &b->pairs, k);
+    return c->kernels->bound_pair_costs((float)b->config->iou_factor, count, &b->pairs, k);
 }
 
 /* Without overlap and distance term a candidate costs the same for every object.  If k = 1, the cheapest such candidate
  * therefore represents all candidates without overlap, provided that it does not overlap the object itself. */
 void dsl_bounds_start_cheapest(struct dsl_bounds *b, int k, const struct bottom_k *likely)
 {
-    const int apart = b->cheapest_apart, few = least(likely->count, PAIRS);
+    const int apart = b->cheapest_apart, few = least(likely->count, MAX_PAIRS);
     const bool represented = k == 1 && b->config->dis_alpha <= 0 && estimated_iou(b, apart) == 0;
     b->k = k;
     b->next = 0;
@@ -227,14 +231,14 @@ void dsl_bounds_start_cheapest(struct dsl_bounds *b, int k, const struct bottom_
         b->count = list_boxes(b, required, -1e-7f);
 }
 
-int dsl_bounds_next_cheapest(struct dsl_bounds *b, double cost_limit, int list[PAIRS])
+int dsl_bounds_next_cheapest(struct dsl_bounds *b, double cost_limit, int list[MAX_PAIRS])
 {
     int found = 0;
     b->limit = fmin(b->limit, cost_limit);
     while (found == 0 && b->next < b->count) {
-        const int *position = b->list + b->next, count = least(b->count - b->next, PAIRS);
+        const int *position = b->list + b->next, count = least(b->count - b->next, MAX_PAIRS);
         b->limit = fmin(b->limit, bound_costs(b, position, count, b->k));
-        found = b->candidates->kernels->list_costs(count, &b->pairs, (float)b->limit, list);
+        found = b->candidates->kernels->list_costs_below(count, &b->pairs, (float)b->limit, list);
         for (int i = 0; i < found; i++)
             list[i] = b->candidate[position[list[i]]];
         b->next += count;
@@ -259,15 +263,15 @@ void dsl_bounds_start_cheaper(struct dsl_bounds *b, int g)
     b->count = list_boxes(b, 1, -1e-7f);
 }
 
-int dsl_bounds_next_cheaper(struct dsl_bounds *b, const double *cost, int list[PAIRS])
+int dsl_bounds_next_cheaper(struct dsl_bounds *b, const double *cost, int list[MAX_PAIRS])
 {
     int found = 0;
     while (found == 0 && b->next < b->count) {
-        const int *position = b->list + b->next, count = least(b->count - b->next, PAIRS);
+        const int *position = b->list + b->next, count = least(b->count - b->next, MAX_PAIRS);
         bound_costs(b, position, count, 0);
         for (int i = 0; i < count; i++) {
             const int v = b->candidate[position[i]];
-            if (b->pairs.least[i] <= cost[v])
+            if (b->pairs.cost_min[i] <= cost[v])
                 list[found++] = v;
         }
         b->next += count;

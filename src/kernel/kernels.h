@@ -38,14 +38,20 @@ struct norm_map { const real *slope, *mean, *shift; };
 struct adam { real clip, decay, beta1, rest1, beta2, rest2, keep, rate, root, eps; };
 struct sgd { real clip, decay, momentum, rate; };
 
-/* Boxes side by side: edges, areas and how dear each is.  In `hull`, box i % HULL of hull[i / HULL] stands for all of
- * part[i]: it lies around them, is no dearer than the least dear, and has the largest iou of them. */
-enum { HULL = 32, PAIRS = 8 * HULL };
-struct boxes { real x1[HULL], y1[HULL], x2[HULL], y2[HULL], area[HULL], dear[HULL], iou[HULL]; };
+/* A block of boxes as a structure of arrays.  iou_factor is the caller's, for list_iou_above.  A bound box stands for a
+ * whole block: box i % BOX_BLOCK of bound[i / BOX_BLOCK] encloses all boxes of block[i], has the smallest iou_factor of
+ * them, and gets their largest iou. */
+enum { BOX_BLOCK = 32, MAX_PAIRS = 8 * BOX_BLOCK };
+struct boxes {
+    real x1[BOX_BLOCK], y1[BOX_BLOCK], x2[BOX_BLOCK], y2[BOX_BLOCK], area[BOX_BLOCK], iou_factor[BOX_BLOCK],
+         iou[BOX_BLOCK];
+};
 
-/* Pairs of a box and an object: the logit of the object's class, their overlap and what that is off by at most, what
- * they would cost apart, the overlap's term left out, and what they cost at least (detect/dsl_assigner.h). */
-struct pairs { real logit[PAIRS], iou[PAIRS], off[PAIRS], apart[PAIRS], least[PAIRS]; };
+/* Pairs of a box and an object: the logit of the object's class, the IoU and a bound of its error, the cost without the
+ * IoU's terms, and a lower bound of the cost (detect/dsl_cost.h). */
+struct pairs {
+    real logit[MAX_PAIRS], iou[MAX_PAIRS], iou_error[MAX_PAIRS], cost_apart[MAX_PAIRS], cost_min[MAX_PAIRS];
+};
 
 struct kernels {
     const char *name;
@@ -111,21 +117,21 @@ struct kernels {
      * scale times the derivative, unless slope is NULL. */
     real (*focal)(int c, const real *x, real scale, real *slope);
 
-    /* Sets iou, also of the hulls, to the intersection over union with `box`, areas being at least 1e-6.  Returns about
-     * the largest number that so many of them reach, rather a lower one; 0 if there is none, or not found, or many is
-     * 0. */
-    real (*overlaps)(int parts, struct boxes *part, struct boxes *hull, const real box[4], int many);
+    /* Sets iou of all boxes, and of the bounds, to the intersection over union with `box`; unions are at least 1e-6.
+     * Returns a number that at least `many` of them reach, close to the largest such number; 0 if there is none, if it
+     * is not found, or if many is 0. */
+    real (*iou_with_box)(int blocks, struct boxes *block, struct boxes *bound, const real box[4], int many);
 
-    /* Lists, rising, the boxes i = j + HULL part whose iou > scale dear + least, and returns how many; scale is not
-     * negative. */
-    int (*list_overlaps)(int parts, const struct boxes *part, const struct boxes *hull, real scale, real least,
-                         int *list);
+    /* Lists in ascending order the boxes i = j + BOX_BLOCK block with iou > scale iou_factor + offset; scale >= 0.
+     * Returns their number. */
+    int (*list_iou_above)(int blocks, const struct boxes *block, const struct boxes *bound, real scale, real offset,
+                          int *list);
 
-    /* costs: sets least[n], to -INFINITY where float cannot tell; returns what so many of the pairs do not exceed,
-     * INFINITY if that is not found, or many is 0.  list_costs: lists, rising, those of n whose `least` is no more than
-     * `most`, and returns how many. */
-    real (*costs)(real factor, int n, struct pairs *, int many);
-    int (*list_costs)(int n, const struct pairs *, real most, int *list);
+    /* bound_pair_costs sets cost_min of n pairs, to -INFINITY where float is too inexact.  It returns a number that the
+     * costs of at least `many` pairs do not exceed; INFINITY if none is found or many is 0.  list_costs_below lists in
+     * ascending order those of n pairs with cost_min <= limit, and returns their number. */
+    real (*bound_pair_costs)(real factor, int n, struct pairs *, int many);
+    int (*list_costs_below)(int n, const struct pairs *, real limit, int *list);
 
     /* On n elements: the sum of x^2; one optimiser step; y = (1 - alpha) y + alpha x. */
     double (*sum_of_squares)(ptrdiff_t n, const real *x);

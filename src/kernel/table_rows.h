@@ -11,5 +11,6 @@
     .upsample_row = upsample_row, .upsample_dx_row = upsample_dx_row,
     .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx, .finite = all_finite, .largest = largest,
     .softmax = softmax, .softmax_double = softmax_double, .focal = focal,
-    .overlaps = overlaps, .list_overlaps = list_overlaps, .costs = costs, .list_costs = list_costs,
+    .iou_with_box = iou_with_box, .list_iou_above = list_iou_above,
+    .bound_pair_costs = bound_pair_costs, .list_costs_below = list_costs_below,
     .sum_of_squares = sum_of_squares, .adam = adam, .sgd = sgd, .ema_update = ema_update,
