@@ -1,6 +1,6 @@
 #include "base/table.h"
 
-#include "base/least.h"
+#include "base/min_max.h"
 #include <string.h>
 
 static const char *name_at(const void *rows, size_t row_size, size_t i)
@@ -31,9 +31,9 @@ int edit_distance(const char *a, const char *b)
         int *now = cost[i % 3], *last = cost[(i + 2) % 3], *before = cost[(i + 1) % 3];
         now[0] = i;
         for (int j = 1; j <= m; j++) {
-            now[j] = least(least(last[j], now[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
+            now[j] = min_int(min_int(last[j], now[j - 1]) + 1, last[j - 1] + (a[i - 1] != b[j - 1]));
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-                now[j] = least(now[j], before[j - 2] + 1);
+                now[j] = min_int(now[j], before[j - 2] + 1);
         }
     }
     return cost[n % 3][m];

@@ -1,6 +1,6 @@
 #include "config/suggest.h"
 
-#include "base/least.h"
+#include "base/min_max.h"
 #include "base/table.h"
 #include "base/text.h"
 #include "config/section.h"
@@ -90,7 +90,7 @@ static int nearness(const char *asked, const char *known)
     if (ends_in(known, ".name")) {
         struct path group = path_of("", known);
         group.s[strlen(known) - strlen(".name")] = 0;
-        near = least(near, nearest_end(asked, group.s));
+        near = min_int(near, nearest_end(asked, group.s));
     }
     return near;
 }
@@ -128,7 +128,7 @@ static void consider(struct search *s, const char *known)
 {
     int near = nearness(last_part(s->path), known);
     if (s->other)
-        near = least(near, nearness(s->other, known));
+        near = min_int(near, nearness(s->other, known));
     const int score = near < FAR ? 10 * near + section_distance(s->path, known)
                                  : 10 * FAR + edit_distance(s->path, known);
     for (int i = 0; i < s->count; i++)

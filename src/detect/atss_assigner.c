@@ -1,6 +1,6 @@
 #include "detect/atss_assigner.h"
 
-#include "base/least.h"
+#include "base/min_max.h"
 #include "detect/box.h"
 #include "detect/bottom_k.h"
 #include <math.h>
@@ -20,7 +20,7 @@ static int candidate_count(const struct atss_config *config, const struct prior_
 {
     int count = 0;
     for (int l = 0; l < grid->levels; l++)
-        count += least(config->topk, grid->first[l + 1] - grid->first[l]);
+        count += min_int(config->topk, grid->first[l + 1] - grid->first[l]);
     return count;
 }
 
@@ -36,7 +36,7 @@ static void list_candidates(const struct atss_config *config, const struct prior
 {
     const double x = (object[0] + object[2]) / 2, y = (object[1] + object[3]) / 2;
     for (int l = 0; l < grid->levels; l++) {
-        struct bottom_k level = { list, least(config->topk, grid->first[l + 1] - grid->first[l]), 0 };
+        struct bottom_k level = { list, min_int(config->topk, grid->first[l + 1] - grid->first[l]), 0 };
         for (int i = grid->first[l]; i < grid->first[l + 1]; i++) {
             const double dx = anchor[i].centre.x - x, dy = anchor[i].centre.y - y;
             bottom_k_offer(&level, anchor[i].ignored ? far : sqrt(dx * dx + dy * dy), i);

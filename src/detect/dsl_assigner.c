@@ -1,6 +1,6 @@
 #include "detect/dsl_assigner.h"
 
-#include "base/least.h"
+#include "base/min_max.h"
 #include "detect/bottom_k.h"
 #include "detect/box.h"
 #include "detect/dsl_bounds.h"
@@ -23,7 +23,7 @@ struct dsl_assignment {
 
 static int overlap_count(const struct dsl_config *config, int candidates)
 {
-    return least(config->topk, candidates);
+    return min_int(config->topk, candidates);
 }
 
 size_t dsl_bytes(const struct dsl_config *config, int candidates)
@@ -59,7 +59,7 @@ static int dynamic_k(struct dsl_assignment *a, int g)
     dsl_bounds_largest_ious(&a->bounds, g, &a->overlaps);
     for (int i = 0; i < a->overlaps.count; i++)
         sum -= a->overlaps.list[i].value;
-    return least((int)fmax(1, trunc(sum)), a->overlaps.k);
+    return min_int((int)fmax(1, trunc(sum)), a->overlaps.k);
 }
 
 static void find_cheapest(struct dsl_assignment *a, int g, int k)

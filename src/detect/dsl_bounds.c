@@ -26,7 +26,7 @@
  *    miss a threshold, every box in the block does. */
 #include "detect/dsl_bounds.h"
 
-#include "base/least.h"
+#include "base/min_max.h"
 #include "detect/box.h"
 #include <math.h>
 
@@ -214,7 +214,7 @@ static double bound_costs(struct dsl_bounds *b, const int *position, int count, 
  * therefore represents all candidates without overlap, provided that it does not overlap the object itself. */
 void dsl_bounds_start_cheapest(struct dsl_bounds *b, int k, const struct bottom_k *likely)
 {
-    const int apart = b->cheapest_apart, few = least(likely->count, MAX_PAIRS);
+    const int apart = b->cheapest_apart, few = min_int(likely->count, MAX_PAIRS);
     const bool represented = k == 1 && b->config->dis_alpha <= 0 && estimated_iou(b, apart) == 0;
     b->k = k;
     b->next = 0;
@@ -236,7 +236,7 @@ int dsl_bounds_next_cheapest(struct dsl_bounds *b, double cost_limit, int list[M
     int found = 0;
     b->limit = fmin(b->limit, cost_limit);
     while (found == 0 && b->next < b->count) {
-        const int *position = b->list + b->next, count = least(b->count - b->next, MAX_PAIRS);
+        const int *position = b->list + b->next, count = min_int(b->count - b->next, MAX_PAIRS);
         b->limit = fmin(b->limit, bound_costs(b, position, count, b->k));
         found = b->candidates->kernels->list_costs_below(count, &b->pairs, (float)b->limit, list);
         for (int i = 0; i < found; i++)
@@ -267,7 +267,7 @@ int dsl_bounds_next_cheaper(struct dsl_bounds *b, const double *cost, int list[M
 {
     int found = 0;
     while (found == 0 && b->next < b->count) {
-        const int *position = b->list + b->next, count = least(b->count - b->next, MAX_PAIRS);
+        const int *position = b->list + b->next, count = min_int(b->count - b->next, MAX_PAIRS);
         bound_costs(b, position, count, 0);
         for (int i = 0; i < count; i++) {
             const int v = b->candidate[position[i]];

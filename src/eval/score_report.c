@@ -1,8 +1,8 @@
 #include "eval/score_report.h"
 
 #include "base/json.h"
-#include "base/least.h"
 #include "base/memory.h"
+#include "base/min_max.h"
 #include "base/printable.h"
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +120,7 @@ void report_table(const struct score_report *r, struct text *out)
     }
     for (int i = 0; i < r->class_count; i++) {
         printable(name, sizeof name, r->classes[i].name);
-        width = most(width, width_of(name));
+        width = max_int(width, width_of(name));
     }
     text_add(out, "\n%8s  %-*s%8s%8s\n", "id", width, "class", "AP", "AP50");
     for (int i = 0; i < r->class_count; i++) {

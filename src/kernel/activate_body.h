@@ -1,5 +1,5 @@
 /* kernel/activate_body.h -- activations of rows of pixels; included after a vec_*.h and an exp_*.h. */
-#include "base/least.h"
+#include "base/min_max.h"
 #include "kernel/activations.h"
 #include "kernel/kernels.h"
 
@@ -33,7 +33,7 @@ typedef void lanes_function(enum act, int lanes, const struct row_args *, int c,
 INLINED void for_each_vector(lanes_function *body, enum act act, const struct row_args *r)
 {
     for (int from = 0; from < r->n; from += ROW_GROUP) {
-        const int to = least(from + ROW_GROUP, r->n);
+        const int to = min_int(from + ROW_GROUP, r->n);
         int c = 0;
         for (; c + VEC <= r->c; c += VEC)
             body(act, VEC, r, c, from, to);

@@ -3,7 +3,7 @@
 #if defined(__x86_64__) && !defined(REAL_IS_DOUBLE)
 #include "kernel/tables.h"
 
-#include "base/least.h"
+#include "base/min_max.h"
 #include "kernel/inlined.h"
 #include <immintrin.h>
 #include <limits.h>
@@ -127,7 +127,7 @@ static inline void split_some(struct split_work *s, int sides)
 
 static inline void run_epilogue(struct epilogue_work *s, int most_rows)
 {
-    const int rows = least(most_rows, s->rows);
+    const int rows = min_int(most_rows, s->rows);
     if (rows <= 0)
         return;
     kernels_avx512.activate(&s->f, rows, s->c, s->sums, AMX_BLOCK, s->y, s->ldy);
@@ -246,21 +246,22 @@ static void pointwise(const struct affine *epilogue, int n, int c, const float *
     enum { SPLITS = 6, EPILOGUES = 2 };                         /* calls of either per step of a block */
     _Alignas(64) float sums[2][AMX_BLOCK * AMX_BLOCK];
     const int ld = amx_ld(c), depth = amx_round(c), panels = amx_round(outputs) / AMX_BLOCK;
-    struct vector_work vectors = { .next = { x, least(AMX_BLOCK, n), c, ldx, own, ld, 0,
+    struct vector_work vectors = { .next = { x, min_int(AMX_BLOCK, n), c, ldx, own, ld, 0,
                                              per_call(AMX_BLOCK, SPLITS * panels) } };
     int side = 0;
     split_some(&vectors.next, INT_MAX);
     for (ptrdiff_t i = 0; i < n; i += AMX_BLOCK) {
         const struct bf16 a = bf16_at(own, i / AMX_BLOCK % 2 * AMX_BLOCK * ld);
-        vectors.next.rows = least(AMX_BLOCK, n - (int)i - AMX_BLOCK);
+        vectors.next.rows = min_int(AMX_BLOCK, n - (int)i - AMX_BLOCK);
         vectors.next.to = bf16_at(own, (i / AMX_BLOCK + 1) % 2 * AMX_BLOCK * ld);
         for (ptrdiff_t j = 0; j < outputs; j += AMX_BLOCK, side = !side) {
             const struct bf16 right = bf16_at(b, j * depth);
             block(3, 1, &(ptrdiff_t){ 0 }, depth, &a, ld, &right, &(struct prefetch){0}, &vectors,
                   start ? start + j : NULL, 0, sums[side], AMX_BLOCK);
             run_epilogue(&vectors.last, AMX_BLOCK);
-            vectors.last = (struct epilogue_work){ affine_from(*epilogue, j), sums[side], least(AMX_BLOCK, n - (int)i),
-                                                   least(AMX_BLOCK, outputs - (int)j), y + i * ldy + j, ldy,
+            vectors.last = (struct epilogue_work){ affine_from(*epilogue, j), sums[side],
+                                                   min_int(AMX_BLOCK, n - (int)i),
+                                                   min_int(AMX_BLOCK, outputs - (int)j), y + i * ldy + j, ldy,
                                                    per_call(AMX_BLOCK * AMX_BLOCK, EPILOGUES * depth) };
             compiler_barrier();
         }

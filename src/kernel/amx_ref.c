@@ -1,7 +1,7 @@
 /* kernel/amx_ref.c -- kernel/amx.h in plain C; only the tests use it, as the reference. */
 #include "kernel/tables.h"
 
-#include "base/least.h"
+#include "base/min_max.h"
 #include <string.h>
 
 static float to_float(uint16_t half)
@@ -116,7 +116,7 @@ static void pointwise(const struct affine *epilogue, int n, int c, const real *x
     const ptrdiff_t depth = amx_round(c);
     for (ptrdiff_t i = 0; i < n; i += AMX_BLOCK)
         for (ptrdiff_t j = 0; j < outputs; j += AMX_BLOCK) {
-            const int rows = least(AMX_BLOCK, n - (int)i), columns = least(AMX_BLOCK, outputs - (int)j);
+            const int rows = min_int(AMX_BLOCK, n - (int)i), columns = min_int(AMX_BLOCK, outputs - (int)j);
             const struct affine f = affine_from(*epilogue, j);
             split_rows(rows, c, x + i * ldx, ldx, own, amx_ld(c));
             product(rows, columns, 1, &(ptrdiff_t){ 0 }, (int)depth, own, amx_ld(c), bf16_at(b, j * depth), 0,

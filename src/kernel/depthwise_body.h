@@ -2,7 +2,7 @@
  * INLINED functions get their first arguments as constants, so that sums and weights stay in registers and full vectors
  * are loaded without a mask.  Two vectors of channels of four neighbouring pixels give enough independent sums to hide
  * the latency of multiply-adds. */
-#include "base/least.h"
+#include "base/min_max.h"
 #include "kernel/inlined.h"
 #include "kernel/kernels.h"
 
@@ -74,7 +74,7 @@ INLINED void gather_columns(int stride, int taps, const struct gather *g)
 {
     for (int j = 0; j < g->count;) {
         const int column = g->column + j * g->stride;
-        const struct tap_range v = { most(0, -column), least(g->taps, g->width - column) };
+        const struct tap_range v = { max_int(0, -column), min_int(g->taps, g->width - column) };
         const bool inside = g->stride == stride && j + PIXELS <= g->count && column >= 0
                          && column + (PIXELS - 1) * stride + g->taps <= g->width;
         if (inside)
@@ -107,7 +107,7 @@ static void gather_row(const struct gather *g)
 static inline struct tap_range taps_of(const struct depthwise *g, int i, int n)
 {
     const int start = i * g->stride - g->pad;
-    return (struct tap_range){ most(0, -start), least(g->kernel, n - start) };
+    return (struct tap_range){ max_int(0, -start), min_int(g->kernel, n - start) };
 }
 
 static void depthwise_row(const struct depthwise *g, int i, const float *x, int first, const float *w,
@@ -127,9 +127,10 @@ static void depthwise_dx_row(const struct depthwise *g, int r, const float *dy, 
                              float *dx)
 {
     const int stride = g->stride, reach = r + g->pad;
-    const struct tap_range u = { most(reach % stride, reach - (g->out_h - 1) * stride), least(g->kernel, reach + 1) };
+    const struct tap_range u = { max_int(reach % stride, reach - (g->out_h - 1) * stride),
+                                 min_int(g->kernel, reach + 1) };
     const ptrdiff_t row = (ptrdiff_t)g->out_w * g->ldy, w_row = (ptrdiff_t)g->kernel * g->c;
-    for (int s = 0; s < least(stride, g->w); s++) {
+    for (int s = 0; s < min_int(stride, g->w); s++) {
         const int taps = (g->kernel - 1 - (s + g->pad) % stride + stride) / stride;
         const int last = (s + g->pad) % stride + (taps - 1) * stride;
         float *to = dx + (ptrdiff_t)s * g->ldx;

@@ -3,7 +3,7 @@
 #if defined(HAVE_OPENBLAS) && !defined(REAL_IS_DOUBLE)
 #include "kernel/vec_four.h"
 
-#include "base/least.h"
+#include "base/min_max.h"
 #include "kernel/bodies.h"
 #include <cblas.h>
 
@@ -12,9 +12,9 @@
 static void gemm_unpacked(bool a_by_k, int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
                           float *c, int ldc)
 {
-    const int columns = a_by_k ? k : least(k, lda);
+    const int columns = a_by_k ? k : min_int(k, lda);
     for (int t = 0; t < k; t += columns)
-        cblas_sgemm(CblasRowMajor, a_by_k ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, least(columns, k - t), 1,
+        cblas_sgemm(CblasRowMajor, a_by_k ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, min_int(columns, k - t), 1,
                     a + t, lda, b + (ptrdiff_t)t * ldb, ldb, add || t > 0 ? 1 : 0, c, ldc);
 }
 

@@ -1,7 +1,7 @@
 /* op/conv.c -- convolution: its shape, the code that its algorithms share, and the gradient of its bias. */
 #include "op/conv.h"
 
-#include "base/least.h"
+#include "base/min_max.h"
 #include "kernel/kernels.h"
 #include "op/norm.h"
 #include <string.h>
@@ -32,7 +32,7 @@ int max_level_width(const struct shape *s)
 {
     int width = s->w;
     for (int l = 0; l < s->lv.count; l++)
-        width = most(width, s->lv.w[l]);
+        width = max_int(width, s->lv.w[l]);
     return width;
 }
 
@@ -73,7 +73,7 @@ struct block block_at(const struct shape *s, int rows, int index)
     for (int l = 0;; l++) {
         const int h = level_block(s, l).h, per_image = (h + rows - 1) / rows, row = index % per_image * rows;
         if (index < s->n * per_image)
-            return row_block(s, l, index / per_image, row, least(h, row + rows));
+            return row_block(s, l, index / per_image, row, min_int(h, row + rows));
         index -= s->n * per_image;
     }
 }
@@ -82,8 +82,8 @@ struct row_values input_rows(const struct call *k, struct block out, real *scrat
 {
     const struct node *n = k->node;
     const int stride = n->attr.conv.stride, pad = n->attr.conv.pad, h = level_block(&n->x[INPUT], out.level).h;
-    const int from = most(0, least(h, out.row * stride - pad));
-    const int end = most(from, least(h, (out.row + out.rows - 1) * stride - pad + n->x[WEIGHT].h));
+    const int from = max_int(0, min_int(h, out.row * stride - pad));
+    const int end = max_int(from, min_int(h, (out.row + out.rows - 1) * stride - pad + n->x[WEIGHT].h));
     const struct block in = row_block(&n->x[INPUT], out.level, out.image, from, end);
     struct row_values rows = { .first = from };
     rows.p = read_operand(k, INPUT, pixels_of(in), scratch, &rows.ld);
@@ -100,8 +100,8 @@ struct row_values gradient_rows(const struct call *k, struct block in, real *scr
 {
     const struct node *n = k->node;
     const int stride = n->attr.conv.stride, reach = in.row + n->attr.conv.pad, h = level_block(&n->y[0], in.level).h;
-    const int from = least(h, (most(0, reach - n->x[WEIGHT].h + 1) + stride - 1) / stride);
-    const int end = most(from, least(h, (reach + in.rows - 1) / stride + 1));
+    const int from = min_int(h, (max_int(0, reach - n->x[WEIGHT].h + 1) + stride - 1) / stride);
+    const int end = max_int(from, min_int(h, (reach + in.rows - 1) / stride + 1));
     const struct block out = row_block(&n->y[0], in.level, in.image, from, end);
     const struct operand_reader dy = { k, true, n->y[0].c };
     struct row_values rows = { .first = from };
@@ -139,7 +139,7 @@ const real *reader_read(const struct operand_reader *s, struct range r, real *sc
 
 bool always(const struct node *n, bool dx) { return (void)n, (void)dx, true; }
 
-int partial_count(int blocks) { return least(blocks, MAX_PARTIALS); }
+int partial_count(int blocks) { return min_int(blocks, MAX_PARTIALS); }
 
 struct block_span partial_at(int blocks, int index)
 {

@@ -9,7 +9,7 @@
  *
  * A line that is read with taps starts `pad` rows and positions before q = 0.  opposite(t) is tap t rotated by 180
  * degrees.  Without padding all pixels form one line. */
-#include "base/least.h"
+#include "base/min_max.h"
 #include "kernel/kernels.h"
 #include "op/conv_amx.h"
 #include <string.h>
@@ -80,12 +80,12 @@ struct bf16 take_bf16(unsigned char *base, size_t *bytes, int count, ptrdiff_t e
 
 static struct amx_buffers buffers(const struct node *n, enum pass pass, unsigned char *base)
 {
-    const int length = longest(n), max_channels = most(inputs(n), outputs(n));
+    const int length = longest(n), max_channels = max_int(inputs(n), outputs(n));
     const size_t line = (size_t)length * (size_t)amx_round(max_channels) * sizeof(real);
     struct amx_buffers b = {0};
     b.line = take(base, &b.bytes, line);
     b.sums = take(base, &b.bytes, line);
-    const int max_rows = most(length, AMX_BLOCK * taps(n)), terms = n->attr.conv.bf16_terms;
+    const int max_rows = max_int(length, AMX_BLOCK * taps(n)), terms = n->attr.conv.bf16_terms;
     b.rows = take_bf16(base, &b.bytes, terms, (ptrdiff_t)max_rows * amx_ld(max_channels));
     if (pass == BACKWARD) {
         for (int i = 0; i < 2; i++)
@@ -147,7 +147,7 @@ static void pack_for_y(const void *job, int index)
 {
     const struct call *k = job;
     const struct node *n = k->node;
-    const int c = inputs(n), first = index * AMX_BLOCK, count = least(AMX_BLOCK, outputs(n) - first);
+    const int c = inputs(n), first = index * AMX_BLOCK, count = min_int(AMX_BLOCK, outputs(n) - first);
     const int ld = amx_round(c) * taps(n);
     const struct bf16 rows = buffers(n, FORWARD, call_scratch(k)).rows, to = weights_at(k, k->packed, c, outputs(n));
     for (int o = 0; o < count; o++)
@@ -280,7 +280,7 @@ static void forward_block(const void *job, int index)
 static int pointwise_blocks(const struct call *k)
 {
     const int all = amx_round(map_of(k->node).h);
-    return most(least(k->team->threads, all / AMX_BLOCK), (all + POSITIONS - 1) / POSITIONS);
+    return max_int(min_int(k->team->threads, all / AMX_BLOCK), (all + POSITIONS - 1) / POSITIONS);
 }
 
 static void forward_pointwise(const void *job, int index)
@@ -293,7 +293,7 @@ static void forward_pointwise(const void *job, int index)
     const struct amx_kernels *amx = k->kernels->amx;
     const int count = map_of(n).h, jobs = pointwise_blocks(k);
     const ptrdiff_t all = amx_round(count) / AMX_BLOCK, from = all * index / jobs, to = all * (index + 1) / jobs;
-    const struct range r = { from * AMX_BLOCK, least(count, (int)to * AMX_BLOCK) - (int)from * AMX_BLOCK };
+    const struct range r = { from * AMX_BLOCK, min_int(count, (int)to * AMX_BLOCK) - (int)from * AMX_BLOCK };
     int ldx;
     const real *x = read_operand(k, INPUT, r, own.line, &ldx);
     amx->begin();
@@ -384,7 +384,7 @@ static void sum_dw_tile(const void *job, int index)
     for (int o = 0; o < AMX_BLOCK; o++)
         for (int c = 0; c < AMX_BLOCK; c++)
             transposed[o * AMX_BLOCK + c] = sum[c * AMX_BLOCK + o];
-    k->kernels->copy_rows(least(AMX_BLOCK, outputs(n) - j), least(AMX_BLOCK, inputs(n) - i), transposed, AMX_BLOCK,
+    k->kernels->copy_rows(min_int(AMX_BLOCK, outputs(n) - j), min_int(AMX_BLOCK, inputs(n) - i), transposed, AMX_BLOCK,
                           k->add[WEIGHT], k->dx[WEIGHT].p + ((ptrdiff_t)j * taps(n) + t) * inputs(n) + i,
                           taps(n) * inputs(n));
 }

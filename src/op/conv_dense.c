@@ -4,7 +4,7 @@
  * further on.  Each row of the window is therefore a matrix with overlapping rows, and nothing is copied per tap.
  * For gradients, patches are copied to rows (im2col), one per pixel, of kernel h * w * channels per group elements.
  * A 1x1 convolution reads its operands in place. */
-#include "base/least.h"
+#include "base/min_max.h"
 #include "kernel/kernels.h"
 #include "op/conv.h"
 #include <string.h>
@@ -132,7 +132,7 @@ static struct lines lines(const struct call *k, struct block out, struct row_val
     if (pointwise(n))
         return (struct lines){ in.p + group * c, 0, in.ld };
     memset(to, 0, (size_t)((end - start) * row) * sizeof *to);
-    for (int r = most(0, start); r < least(x.h, end); r++) {
+    for (int r = max_int(0, start); r < min_int(x.h, end); r++) {
         const real *from = in.p + (ptrdiff_t)(r - in.first) * x.w * in.ld + group * c;
         const int together = in.ld == c ? x.w : 1;              /* pixels */
         k->kernels->copy_rows(x.w / together, together * c, from, in.ld, false, to + (r - start) * row + pad * c, c);

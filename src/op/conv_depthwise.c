@@ -1,5 +1,5 @@
 /* op/conv_depthwise.c -- depthwise convolutions: one input and one output channel per group. */
-#include "base/least.h"
+#include "base/min_max.h"
 #include "kernel/kernels.h"
 #include "op/conv.h"
 #include <string.h>
@@ -99,8 +99,8 @@ static void forward(const struct call *k)
 static struct block inputs_of(const struct node *n, struct block out)
 {
     const int stride = n->attr.conv.stride, end = out.row + out.rows, h = level_block(&n->x[INPUT], out.level).h;
-    return row_block(&n->x[INPUT], out.level, out.image, least(h, out.row * stride),
-                     end == out.h ? h : least(h, end * stride));
+    return row_block(&n->x[INPUT], out.level, out.image, min_int(h, out.row * stride),
+                     end == out.h ? h : min_int(h, end * stride));
 }
 
 static void write_dx(const struct call *k, struct block in, struct block out, struct row_values dy)

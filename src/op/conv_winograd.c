@@ -1,7 +1,7 @@
 /* op/conv_winograd.c -- 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3) (kernel/winograd.h).  A band of tiles,
  * some rows of tiles of one level, is transformed, multiplied and transformed back in scratch.  dx is the same with
  * filters rotated by 180 degrees.  dw is summed in the transformed domain, as partial sums. */
-#include "base/least.h"
+#include "base/min_max.h"
 #include "kernel/kernels.h"
 #include "op/conv.h"
 #include <string.h>
@@ -33,7 +33,7 @@ static struct band first_band(const struct node *n, int level)
 {
     const struct block of = level_block(&n->y[0], level);
     const int across = tiles_along(of.w);
-    return (struct band){ of, across, tiles_along(of.h), 0, most(1, tiles_per_band(n) / across) };
+    return (struct band){ of, across, tiles_along(of.h), 0, max_int(1, tiles_per_band(n) / across) };
 }
 
 /* Number of bands of a level, given its first band. */
@@ -57,7 +57,7 @@ static struct band band_at(const struct node *n, int index)
         const int count = bands_of_level(n, b);
         if (index < count) {
             b.row = index * b.rows;
-            b.rows = least(b.rows, n->y[0].n * b.down - b.row);
+            b.rows = min_int(b.rows, n->y[0].n * b.down - b.row);
             return b;
         }
         index -= count;
@@ -65,7 +65,7 @@ static struct band band_at(const struct node *n, int index)
 }
 
 /* Tiles of the largest band. */
-static int longest(const struct node *n) { return most(tiles_per_band(n), tiles_along(max_level_width(&n->y[0]))); }
+static int longest(const struct node *n) { return max_int(tiles_per_band(n), tiles_along(max_level_width(&n->y[0]))); }
 
 /* A tile's outputs: rows [y, y + TILE), columns [x, x + TILE), clipped at h and w.  image: the image's first pixel. */
 struct tile { int y, x, h, w; ptrdiff_t image; };
@@ -80,7 +80,7 @@ static struct tile tile_of(const struct band *b, int index)
 /* Copies the pixels [y, y + side) x [x, x + side) of a tile's image; 0 outside. */
 static void read_patch(const struct operand_reader *s, const struct tile *t, int y, int x, int side, real *patch)
 {
-    const int left = most(0, -x), right = least(side, t->w - x);
+    const int left = max_int(0, -x), right = min_int(side, t->w - x);
     for (int i = 0; i < side; i++) {
         real *row = patch + (ptrdiff_t)i * side * s->c;
         const ptrdiff_t first = t->image + (ptrdiff_t)(y + i) * t->w + x + left;
@@ -109,7 +109,7 @@ static void apply_tile_epilogue(const struct call *k, const struct tile *t, stru
 {
     for (int i = 0; i < TILE && t->y + i < t->h; i++) {
         real *row = y.p + (t->image + (ptrdiff_t)(t->y + i) * t->w + t->x) * y.ld;
-        apply_epilogue(k, least(TILE, t->w - t->x), row, y.ld, row, y.ld);
+        apply_epilogue(k, min_int(TILE, t->w - t->x), row, y.ld, row, y.ld);
     }
 }
 
@@ -170,7 +170,7 @@ static size_t work(const struct node *n, enum pass pass)
 static size_t scratch(const struct node *n, enum pass pass)
 {
     const int c = n->x[WEIGHT].c, o = n->x[WEIGHT].n;
-    return (void)pass, PLANES * ((size_t)longest(n) * (size_t)(c + o) + (size_t)most(c, o)) * sizeof(real);
+    return (void)pass, PLANES * ((size_t)longest(n) * (size_t)(c + o) + (size_t)max_int(c, o)) * sizeof(real);
 }
 
 /* u[.][c][o] of the filters w[o][tap][c], which are transposed to [tap][o] first. */

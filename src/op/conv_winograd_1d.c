@@ -9,7 +9,7 @@
  *     dw         dw = G^T m    m_e[u][c][o] = sum over q of x_e[q + u across][c] dy_e[q][o]
  *
  * The images of a level are stacked vertically, separated by a row of zeros, and divided into blocks of rows. */
-#include "base/least.h"
+#include "base/min_max.h"
 #include "kernel/kernels.h"
 #include "op/conv_amx.h"
 #include <string.h>
@@ -40,7 +40,7 @@ static struct tile_rows level_tile_rows(const struct shape *s, int l)
 
 static int blocks_of(struct tile_rows level)
 {
-    const int max_rows = most(1, MAX_TILES / level.across);
+    const int max_rows = max_int(1, MAX_TILES / level.across);
     return (level.rows + max_rows - 1) / max_rows;
 }
 
@@ -94,8 +94,8 @@ struct tile_buffers {
 
 static struct tile_buffers buffers(const struct node *n, enum pass pass, unsigned char *base)
 {
-    const int across = tiles_along(max_level_width(&n->y[0])), channels = amx_round(most(inputs(n), outputs(n)));
-    const int tiles = amx_round(most(MAX_TILES, across)), with_halo = amx_round(tiles + 2 * across);
+    const int across = tiles_along(max_level_width(&n->y[0])), channels = amx_round(max_int(inputs(n), outputs(n)));
+    const int tiles = amx_round(max_int(MAX_TILES, across)), with_halo = amx_round(tiles + 2 * across);
     const int terms = n->attr.conv.bf16_terms;
     const size_t pixel = (size_t)channels * sizeof(real);
     struct tile_buffers b = { .ldrows = amx_ld(channels), .ldtransposed = amx_ld(with_halo), .tiles = tiles };
@@ -103,7 +103,7 @@ static struct tile_buffers buffers(const struct node *n, enum pass pass, unsigne
     b.pair_elements = (ptrdiff_t)tiles * amx_round(outputs(n));
     b.tile_elements = partial_elements(n) / FILTER;
     b.pixels = take(base, &b.bytes, (size_t)(TILE * across + 2) * pixel);
-    b.elements = take(base, &b.bytes, (size_t)(PATCH * most(2 * across, FILTER)) * pixel);
+    b.elements = take(base, &b.bytes, (size_t)(PATCH * max_int(2 * across, FILTER)) * pixel);
     b.sums = take(base, &b.bytes, (size_t)(PATCH * tiles) * pixel);
     b.rows = take_bf16(base, &b.bytes, terms, PATCH * b.row_elements);
     if (pass == BACKWARD) {
@@ -148,7 +148,7 @@ static void pack_for_y(const void *job, int index)
 {
     const struct call *k = job;
     const struct node *n = k->node;
-    const int c = inputs(n), first = index * AMX_BLOCK, count = least(AMX_BLOCK, outputs(n) - first);
+    const int c = inputs(n), first = index * AMX_BLOCK, count = min_int(AMX_BLOCK, outputs(n) - first);
     const int ld = FILTER * amx_round(c);
     const struct tile_buffers own = buffers(n, FORWARD, call_scratch(k));
     const struct bf16 to = filters_at(n, k->packed, c, outputs(n));
@@ -171,7 +171,7 @@ static void pack_for_dx(const void *job, int index)
     const struct call *k = job;
     const struct node *n = k->node;
     const int c = inputs(n), rows = amx_round(outputs(n)), first = index * AMX_BLOCK;
-    const int count = least(AMX_BLOCK, outputs(n) - first);
+    const int count = min_int(AMX_BLOCK, outputs(n) - first);
     const struct tile_buffers own = buffers(n, BACKWARD, call_scratch(k));
     const struct bf16 to = filters_at(n, k->work, outputs(n), c);
     for (int u = 0; u < FILTER; u++) {
@@ -211,7 +211,7 @@ static void transform(const struct operand_reader *s, const struct tile_rows *b,
 static void lay_out_rows(const struct operand_reader *s, const struct tile_rows *b, const struct tile_buffers *own)
 {
     for (int r = 0; r < b->rows + 2; r += 2) {
-        const int count = least(2, b->rows + 2 - r), tiles = count * b->across;
+        const int count = min_int(2, b->rows + 2 - r), tiles = count * b->across;
         transform(s, b, b->row - 1 + r, count, false, own);
         for (ptrdiff_t e = 0; e < PATCH; e++) {
             const struct bf16 to = bf16_at(own->rows, e * own->row_elements + (ptrdiff_t)r * b->across * own->ldrows);
@@ -225,7 +225,7 @@ static void lay_out_pairs(const struct operand_reader *s, const struct tile_rows
                           const struct tile_buffers *own, struct bf16 to, ptrdiff_t elements, int length)
 {
     for (int r = 0; r < rows; r += 2) {
-        const int count = least(2, rows - r), tiles = count * b->across, done = r * b->across;
+        const int count = min_int(2, rows - r), tiles = count * b->across, done = r * b->across;
         transform(s, b, row + r, count, for_dw, own);
         for (ptrdiff_t e = 0; e < PATCH; e++)
             split_pairs(s->k, tiles, s->c, own->elements + e * tiles * s->c, s->c,
@@ -310,7 +310,7 @@ static void add_dw_tiles(const struct amx_kernels *amx, int tiles, int across, s
     for (int q = 0; q < tiles; q += L1_TILES)
         for (ptrdiff_t u = 0; u < FILTER; u++) {
             real *to = dw_tile + u * DW_TILE;
-            amx->product(AMX_BLOCK, AMX_BLOCK, 1, &(ptrdiff_t){ 0 }, least(L1_TILES, tiles - q),
+            amx->product(AMX_BLOCK, AMX_BLOCK, 1, &(ptrdiff_t){ 0 }, min_int(L1_TILES, tiles - q),
                          bf16_at(x, u * across + q), ldx, bf16_at(dy, (ptrdiff_t)q * AMX_BLOCK), 0,
                          add || q > 0 ? to : NULL, AMX_BLOCK, to, AMX_BLOCK);
         }

@@ -1,7 +1,7 @@
 #include "train/advice.h"
 
 #include "base/clock.h"
-#include "base/least.h"
+#include "base/min_max.h"
 #include "data/loader.h"
 #include "data/sample.h"
 #include "kernel/kernels.h"
@@ -72,7 +72,7 @@ static void judge_evaluations(const struct plan_of_run *run, struct text *text)
     const struct schedule_config *s = &run->config->schedule;
     if (s->val_intervals > s->total_epochs)
         text_add(text, "is %d, but schedule.total_epochs is %d: only the last epoch is evaluated; try %d",
-                 s->val_intervals, s->total_epochs, most(s->total_epochs / 10, 1));
+                 s->val_intervals, s->total_epochs, max_int(s->total_epochs / 10, 1));
 }
 
 static void judge_average(const struct plan_of_run *run, struct text *text)
@@ -91,7 +91,7 @@ static bool leaves_out_many(int images, int batch) { return batch > images || 4L
 static int suitable_batch(const struct plan_of_run *run)
 {
     enum { SMALL = 4 };
-    int batch = most(run->images / 8, 1);
+    int batch = max_int(run->images / 8, 1);
     while (leaves_out_many(run->images, batch))
         batch--;
     for (int smaller = batch; smaller >= SMALL; smaller--)
@@ -188,7 +188,7 @@ static bool take_step(struct learner *learner, const struct images *images, stru
 bool training_seconds(struct model *model, int threads, double *seconds, struct error *err)
 {
     enum { IMAGES = 4 };
-    const int n = least(IMAGES, model->config->batch_size);
+    const int n = min_int(IMAGES, model->config->batch_size);
     struct random_batch batch = {0};
     struct learner learner = {0};
     double start = 0;
