@@ -1,5 +1,5 @@
 #!/bin/sh
-# Everything that can be checked on this machine, in less than 20 minutes on two cores:
+# Everything that can be checked on this machine, in less than 30 minutes on two cores:
 #   the tests; those of kernels and gradients once per table of kernels that the machine has; interrupted trainings;
 #   failing allocations and I/O calls; the fuzz targets over their saved inputs; the numbers of the original, where
 #   ../shared/parity lies beside this folder; exported files in other programs' runtimes; NEON in emulation; every layer
