@@ -5,6 +5,9 @@
 #include "base/random.h"
 #include "seed.h"
 #include "tables.h"
+#ifdef HAVE_OPENBLAS
+#include <cblas.h>
+#endif
 #include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
@@ -321,11 +324,29 @@ static void test_error_of_winograd(void **state)
     free(want_dw);
 }
 
+#ifdef HAVE_OPENBLAS
+/* A program that uses the library may use OpenBLAS for its own work. */
+static void test_other_tables_leave_openblas_alone(void **state)
+{
+    (void)state;
+    openblas_set_num_threads(2);
+    const int threads = openblas_get_num_threads();
+    if (threads == 1 || strcmp(kernels_pick(NULL, NULL)->name, "blas") == 0)
+        skip();                         /* a serial OpenBLAS, or no other table for this processor */
+    assert_int_equal(openblas_get_num_threads(), threads);
+    assert_non_null(kernels_pick("blas", NULL));
+    assert_int_equal(openblas_get_num_threads(), 1);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_plain_table),
         cmocka_unit_test(test_error_of_winograd),
+#ifdef HAVE_OPENBLAS
+        cmocka_unit_test(test_other_tables_leave_openblas_alone),
+#endif
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

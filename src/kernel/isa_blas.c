@@ -18,11 +18,11 @@ static void gemm_unpacked(bool a_by_k, int m, int n, int k, const float *a, int 
                     a + t, lda, b + (ptrdiff_t)t * ldb, ldb, add || t > 0 ? 1 : 0, c, ldc);
 }
 
-bool kernels_blas_works(void)
-{
-    openblas_set_num_threads(1);                /* per call: the threads are nanodet's */
-    return openblas_get_parallel() != 0;        /* a serial OpenBLAS must not be called by several threads at once */
-}
+/* A serial OpenBLAS must not be called by several threads at once. */
+bool kernels_blas_works(void) { return openblas_get_parallel() != 0; }
+
+/* The threads are nanodet's: each calls OpenBLAS for products of its own. */
+void kernels_blas_start(void) { openblas_set_num_threads(1); }
 
 const struct kernels kernels_blas = {
     .name = "blas",

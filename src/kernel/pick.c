@@ -35,18 +35,19 @@ static const struct isa {
     const char *name;
     const struct kernels *kernels;
     bool (*works)(void);
+    void (*start)(void);                /* called whenever the table is picked; NULL: there is nothing to do */
 } isas[] = {
-    { "ref",    &kernels_ref,    always },
+    { "ref",    &kernels_ref,    always, NULL },
 #if defined(HAVE_OPENBLAS) && !defined(REAL_IS_DOUBLE)
-    { "blas",   &kernels_blas,   kernels_blas_works },
+    { "blas",   &kernels_blas,   kernels_blas_works, kernels_blas_start },
 #endif
 #if defined(__x86_64__) && !defined(REAL_IS_DOUBLE)
-    { "sse",    &kernels_sse,    always },
-    { "avx2",   &kernels_avx2,   has_avx2 },
-    { "avx512", &kernels_avx512, has_avx512 },
-    { "amx",    &kernels_amx,    has_amx },
+    { "sse",    &kernels_sse,    always, NULL },
+    { "avx2",   &kernels_avx2,   has_avx2, NULL },
+    { "avx512", &kernels_avx512, has_avx512, NULL },
+    { "amx",    &kernels_amx,    has_amx, NULL },
 #elif defined(__aarch64__) && !defined(REAL_IS_DOUBLE)
-    { "neon",   &kernels_neon,   always },
+    { "neon",   &kernels_neon,   always, NULL },
 #endif
     {0} };
 
@@ -61,6 +62,8 @@ const struct kernels *kernels_pick(const char *name, struct error *err)
                kernels_pick(NULL, err)->name);
         return NULL;
     }
+    if (best->start)
+        best->start();
     return best->kernels;
 }
 
