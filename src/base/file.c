@@ -240,6 +240,15 @@ int path_stem(const char *path)
     return (int)(dot ? dot - path : (ptrdiff_t)strlen(path));
 }
 
+char *path_with_ending(const char *path, const char *ending, struct error *err)
+{
+    struct text t = {0};
+    text_add(&t, "%.*s%s", path_stem(path), path, ending);
+    if (!text_ok(&t, err))
+        text_free(&t);
+    return t.s;
+}
+
 bool names_add(struct names *names, const char *name, struct error *err)
 {
     if (!grow_array(&names->list, names->count, &names->capacity, sizeof *names->list, err))

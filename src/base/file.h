@@ -38,6 +38,7 @@ void text_free(struct text *);
 char *path_join(const char *folder, const char *name, struct error *);
 const char *path_name(const char *path);                /* its last name */
 int path_stem(const char *path);                        /* characters before the ending of that, ".x", if it has one */
+char *path_with_ending(const char *path, const char *ending, struct error *);   /* replaces that ending; free() it */
 
 /* The names in a folder, sorted by byte; "." and ".." left out.  names_free releases them. */
 struct names { char **list; int count, capacity; };

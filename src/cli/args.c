@@ -173,11 +173,8 @@ static const struct output { const char *name; bool json; } outputs[] = {
 static bool other_of_pair(char **other, const char *path, struct error *err)
 {
     const char *ending = ends_in(path, ".param") ? ".bin" : ends_in(path, ".bin") ? ".param" : NULL;
-    struct text name = {0};
-    if (ending)
-        text_add(&name, "%.*s%s", path_stem(path), path, ending);
-    *other = name.s;
-    return text_ok(&name, err);
+    *other = ending ? path_with_ending(path, ending, err) : NULL;
+    return !ending || *other;
 }
 
 static bool differs(const struct args *args, const char *option, const char *output, const char *other,

@@ -148,16 +148,6 @@ struct staging {
     struct atomic_file file[FILES];
 };
 
-/* The path with another ending; free() it. */
-static char *with_ending(const char *path, const char *ending, struct error *err)
-{
-    struct text name = {0};
-    text_add(&name, "%.*s%s", path_stem(path), path, ending);
-    if (!text_ok(&name, err))
-        text_free(&name);
-    return name.s;
-}
-
 static bool open_file(struct atomic_file *file, const char *path, struct error *err)
 {
     return atomic_open(file, path, err) && (file->temporary || fail(err, "%s: is not a regular file", path));
@@ -179,11 +169,11 @@ static bool make_staging_folder(struct staging *s, const char *path, struct erro
 static bool stage(struct staging *s, const char *path, const struct export_format *format, struct error *err)
 {
     s->count = format->beside ? 2 : 1;
-    char *beside = format->beside ? with_ending(path, format->beside, err) : NULL;
+    char *beside = format->beside ? path_with_ending(path, format->beside, err) : NULL;
     const bool ok = open_file(&s->file[MAIN], path, err)
                  && (!format->beside || (beside && open_file(&s->file[BESIDE], beside, err)))
                  && make_staging_folder(s, path, err) && (s->part[MAIN] = path_join(s->folder, path_name(path), err))
-                 && (!format->beside || (s->part[BESIDE] = with_ending(s->part[MAIN], format->beside, err)));
+                 && (!format->beside || (s->part[BESIDE] = path_with_ending(s->part[MAIN], format->beside, err)));
     free(beside);
     return ok;
 }

@@ -195,16 +195,13 @@ bool ncnn_recognises(struct bytes file)
 
 bool ncnn_read(struct network *net, struct bytes file, const char *path, struct error *err)
 {
-    const int stem = path_stem(path);
     struct bytes own = {0};
-    struct text param = {0}, bin = {0};
-    text_add(&param, "%.*s.param", stem, path);
-    text_add(&bin, "%.*s.bin", stem, path);
-    const bool ok = text_ok(&param, err) && text_ok(&bin, err) && file_read(&net->weights.file, bin.s, err)
-                 && (is_text(file) || file_read(&own, param.s, err))
-                 && ncnn_parse(net, is_text(file) ? file : own, net->weights.file, param.s, err);
+    char *param = path_with_ending(path, ".param", err), *bin = param ? path_with_ending(path, ".bin", err) : NULL;
+    const bool ok = bin && file_read(&net->weights.file, bin, err)
+                 && (is_text(file) || file_read(&own, param, err))
+                 && ncnn_parse(net, is_text(file) ? file : own, net->weights.file, param, err);
     bytes_free(&own);
-    text_free(&param);
-    text_free(&bin);
+    free(param);
+    free(bin);
     return ok;
 }

@@ -469,15 +469,15 @@ static bool write_layers(struct ncnn_writer *w)
 
 static bool write_files(struct ncnn_writer *w)
 {
-    struct text file = {0}, bin = {0};
-    text_add(&bin, "%.*s.bin", path_stem(w->path), w->path);
+    struct text file = {0};
+    char *bin = path_with_ending(w->path, ".bin", w->err);
     text_add(&file, "7767517\n%d %d\n", w->layers, w->blobs);
     text_bytes(&file, w->lines.s, w->lines.size);
-    const bool ok = text_ok(&bin, w->err) && text_ok(&file, w->err) && text_ok(&w->weights, w->err)
-                 && file_write(bin.s, w->weights.s, w->weights.size, w->err)
+    const bool ok = bin && text_ok(&file, w->err) && text_ok(&w->weights, w->err)
+                 && file_write(bin, w->weights.s, w->weights.size, w->err)
                  && file_write(w->path, file.s, file.size, w->err);
     text_free(&file);
-    text_free(&bin);
+    free(bin);
     return ok;
 }
 
