@@ -4,6 +4,7 @@
 #include "detect/box.h"
 #include "detect/dsl_assigner.h"
 #include "detect/prior.h"
+#include "dsl_background.h"
 #include "tables.h"
 #include <math.h>
 #include <setjmp.h>

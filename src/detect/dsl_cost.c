@@ -3,15 +3,6 @@
 #include "detect/box.h"
 #include "detect/focal.h"
 #include <math.h>
-#include <stddef.h>
-
-double dsl_background(const float *logit, int classes)
-{
-    double sum = 0;
-    for (int c = 0; c < classes; c++)
-        sum += quality_focal(logit[c], 0, 2, NULL);
-    return sum;
-}
 
 double dsl_cost(const struct dsl_config *config, double background, double logit, double iou)
 {

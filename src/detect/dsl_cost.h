@@ -19,12 +19,9 @@ struct dsl_candidates {
     const double (*box)[4];             /* [count] decoded, in pixels, not clipped */
     const float *const *logit;          /* [count] -> [classes] before the sigmoid */
     const double *stride;               /* [count] of the prior, in pixels; not read where dis_alpha is 0 */
-    const double *background;           /* [count] dsl_background of each */
+    const double *background;           /* [count] classification cost for an IoU of 0: QFL(x, 0) over all classes */
     const struct kernels *kernels;
 };
-
-/* The classification cost of a candidate for an IoU of 0: QFL(x, 0) summed over the classes. */
-double dsl_background(const float *logit, int classes);
 
 /* The cost without the distance term; logit is that of the object's class. */
 double dsl_cost(const struct dsl_config *, double background, double logit, double iou);

@@ -1,4 +1,5 @@
 /* The room "assign": both assigners, and the coding of boxes. */
+#include "../dsl_background.h"
 #include "fixture.h"
 
 #include "detect/atss_assigner.h"
