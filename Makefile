@@ -70,14 +70,15 @@ $(BUILD)/src/kernel/isa_ref.o $(BUILD)/double/src/kernel/isa_ref.o: EXTRA += -Wn
 # The plain twin of a matrix unit would take minutes without optimisation.
 $(BUILD)/src/kernel/amx_ref.o: EXTRA += -O2
 
-# One body, compiled once an instruction set.  Their tables are all that they export.  With sanitizers -O3 takes minutes.
+# One body, compiled once per instruction set.  Each file exports its table alone.  With sanitizers -O3 takes minutes.
 FAST = $(if $(SANITIZE),,-O3) -ffp-contract=fast -fno-math-errno -fno-trapping-math
 $(BUILD)/src/kernel/isa_neon.o:   EXTRA += $(FAST)
 $(BUILD)/src/kernel/isa_sse.o:    EXTRA += $(FAST)
 $(BUILD)/src/kernel/isa_blas.o:   EXTRA += $(FAST)
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
 $(BUILD)/src/kernel/isa_avx2.o:   EXTRA += $(FAST) -mavx2 -mfma
-$(BUILD)/src/kernel/isa_avx512.o: EXTRA += $(FAST) -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma -mprefer-vector-width=512
+$(BUILD)/src/kernel/isa_avx512.o: EXTRA += $(FAST) -mavx512f -mavx512dq -mavx512vl -mavx512bw -mfma \
+    -mprefer-vector-width=512
 $(BUILD)/src/kernel/amx.o:  EXTRA += $(FAST) -mavx512f -mavx512bw -mavx512vl -mavx512bf16 -mamx-tile -mamx-bf16
 endif
 

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Of the calls on paths that end in `end`, count fail, with that errno, once `passed` have passed; in_readdir: of the
- * calls of readdir. */
+/* The calls that fail: `count` calls on paths that end in `end`, with that errno, once `passed` have passed; with
+ * in_readdir, calls of readdir. */
 enum { ALL = 1 << 30 };
 static struct { const char *end; bool in_readdir; int number, passed, count; atomic_int calls; } fault;
 

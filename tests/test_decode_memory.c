@@ -362,7 +362,7 @@ static void no_file_is_read_without_end(void **state)
     assert_true(err.content && strstr(err.text, "bytes; at most"));
 }
 
-/* What a shell makes of <(command) or of a pipe to standard input. */
+/* Such paths come from <(command) in a shell and from a pipe to standard input. */
 static void a_pipe_of_this_process_is_read(void **state)
 {
     enum { PIECE = 1 << 16 };

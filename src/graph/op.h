@@ -127,7 +127,7 @@ struct op {                             /* omitted fields are 0, the conservativ
     struct range (*output_block)(const struct node *, int);     /* its pixels; may be empty */
     bool (*reads_dy_once)(const struct node *, bool dx);        /* in backward; dx: the operand's gradient is wanted */
     void (*norm_moments)(const struct call *, int block);       /* of the norm, in forward */
-    /* Of the norm, after its backward: writes the gradient of the norm's operand. */
+    /* Writes the gradient of the norm's operand; called after the norm's backward. */
     void (*norm_gradient)(const struct call *, struct range, real *dx, int ld);
 };
 

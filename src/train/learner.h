@@ -7,7 +7,7 @@
 struct images {                         /* a batch as the network takes it; borrowed */
     const float *pixel;                 /* [n][h][w][3], normalised */
     int n, h, w;
-    const struct ground_truth *truth;          /* [n] */
+    const struct ground_truth *truth;   /* [n] */
 };
 
 struct losses { struct loss_values head[LOSS_HEADS]; bool aux; };

@@ -43,7 +43,7 @@ struct trainer {
     struct evaluator *evaluator;
     struct cache *cache;
     struct loader *loader;
-    struct ground_truth *truth;                /* [batch] */
+    struct ground_truth *truth;         /* [batch] */
     int *seen, seen_count;              /* [accumulate * batch] the images of the step under way */
     int skipped;                        /* unreadable images */
     struct standing at;

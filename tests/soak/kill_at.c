@@ -36,7 +36,7 @@ static const struct call { int number; bool commit; } calls[] = {
 };
 enum { CALLS = sizeof calls / sizeof *calls };
 
-/* What a call counts as. */
+/* Kinds of calls, which are counted apart. */
 enum kind { ANY, COMMIT, KINDS };
 struct counts { long of[KINDS]; };
 
