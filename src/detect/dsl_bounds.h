@@ -37,8 +37,8 @@ void dsl_bounds_largest_ious(struct dsl_bounds *, int g, struct bottom_k *);
 
 /* Starts the search for the k cheapest candidates of the object of the last dsl_bounds_largest_ious, whose result is
  * `likely`.  Each call of next writes 1 to MAX_PAIRS candidates to list and returns their number, 0 at the end.  The
- * calls together list all of the k cheapest, each candidate at most once.  cost_limit: a cost that the k cheapest do not
- * exceed, as far as the caller knows, else INFINITY. */
+ * calls together list all of the k cheapest, each candidate at most once.  cost_limit: a cost that the k cheapest do
+ * not exceed, as far as the caller knows, else INFINITY. */
 void dsl_bounds_start_cheapest(struct dsl_bounds *, int k, const struct bottom_k *likely);
 int dsl_bounds_next_cheapest(struct dsl_bounds *, double cost_limit, int list[MAX_PAIRS]);
 

@@ -138,8 +138,8 @@ const struct export_format export_formats[] = {
 
 /* ---- files ---- */
 
-/* An export is one file, or the two of a pair.  Each is written and verified as `part` in a folder of its own beside the
- * target, then copied into `file`, which replaces the target. */
+/* An export is one file, or the two of a pair.  Each is written and verified as `part` in a folder of its own beside
+ * the target, then copied into `file`, which replaces the target. */
 enum { MAIN, BESIDE, FILES };
 struct staging {
     int count;

@@ -39,8 +39,9 @@ void graph_cache_free(struct graph_cache *cache)
 
 static bool same_options(const struct graph_options *a, const struct graph_options *b)
 {
-    return a->n == b->n && a->h == b->h && a->w == b->w && a->training == b->training && a->input_gradient == b->input_gradient
-        && a->detached == b->detached && a->unfused == b->unfused && a->separate == b->separate;
+    return a->n == b->n && a->h == b->h && a->w == b->w && a->training == b->training
+        && a->input_gradient == b->input_gradient && a->detached == b->detached && a->unfused == b->unfused
+        && a->separate == b->separate;
 }
 
 /* Ensures a block of `size` bytes.  A larger block replaces the old one and drops the graphs that share it. */

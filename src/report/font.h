@@ -15,6 +15,7 @@ void font_close(struct font *);
 double font_width(const struct font *, double size, const char *text);
 
 /* The coverage, 0 to 255, of each pixel by text that starts at x on the baseline y: [height][width] of the box, which
- * is set to x, y, width, height.  free() it.  NULL: the font cannot draw the text, the width is 0; or memory is short. */
+ * is set to x, y, width, height.  free() it.  NULL if the font cannot draw the text (the width is 0) or if memory is
+ * short. */
 unsigned char *font_mask(const struct font *, double size, const char *text, double x, double y, int box[4]);
 #endif
