@@ -224,6 +224,20 @@ static void test_json_prints_any_string(void **state)
     cJSON_Delete(json);
 }
 
+static void test_json_add_owns_the_item(void **state)
+{
+    cJSON *object = cJSON_CreateObject(), *list = json_add(object, "list", cJSON_CreateArray());
+    (void)state;
+    assert_non_null(json_add(list, NULL, cJSON_CreateNumber(1)));
+    assert_null(json_add(list, NULL, NULL));
+    assert_null(json_add(NULL, NULL, cJSON_CreateNumber(2)));       /* leak checkers see an item that is not deleted */
+    assert_null(json_add(NULL, "name", cJSON_CreateNumber(3)));
+    char *printed = json_print(object);
+    assert_string_equal(printed, "{\"list\":[1]}");
+    free(printed);
+    cJSON_Delete(object);
+}
+
 static void test_json_numbers(void **state)
 {
     static const struct { const char *text; bool real, whole; } cases[] = {
@@ -427,6 +441,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_files, make_folder, remove_folder),
         cmocka_unit_test(test_names), cmocka_unit_test(test_text), cmocka_unit_test(test_paths),
         cmocka_unit_test(test_json_numbers), cmocka_unit_test(test_json_prints_any_string),
+        cmocka_unit_test(test_json_add_owns_the_item),
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_random_is_of_its_key), cmocka_unit_test(test_random_is_even),
         cmocka_unit_test(test_permutations),

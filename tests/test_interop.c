@@ -1,5 +1,6 @@
 /* Weight files: what is written is read again, what lies is refused. */
 #include "base/file.h"
+#include "base/json.h"
 #include "interop/pickle.h"
 #include "interop/safetensors.h"
 #include "interop/state_dict.h"
@@ -176,6 +177,37 @@ static void refuses_headers_that_lie(void **state)
         tensors_free(&t);
         text_free(&file);
     }
+}
+
+static int allocations, failing_allocation;
+
+static void *allocate(size_t size) { return allocations++ == failing_allocation ? NULL : malloc(size); }
+
+/* Each allocation of cJSON fails once: there is an error, or a file that can be read. */
+static void writes_a_whole_header_or_nothing(void **state)
+{
+    static const char path[] = "test_interop.safetensors";
+    const float value = 1;
+    cJSON_Hooks hooks = { allocate, free };
+    (void)state;
+    for (int n = 0; n <= allocations; n++) {
+        struct error err = {0};
+        struct tensors t = {0}, again = {0};
+        struct tensor scalar = { .name = "scalar", .dtype = DTYPE_F32, .data = (const unsigned char *)&value };
+        struct tensor pair = { .name = "pair", .dtype = DTYPE_F32, .rank = 2, .dims = { 1, 1 }, .data = scalar.data };
+        assert_true(tensors_add(&t, &scalar, &err) && tensors_add(&t, &pair, &err));
+        assert_true(tensors_add_metadata(&t, "key", "value", &err));
+        allocations = 0;
+        failing_allocation = n;
+        cJSON_InitHooks(&hooks);
+        const bool written = safetensors_write(path, &t, &err);
+        cJSON_InitHooks(NULL);
+        if (written ? !safetensors_read(&again, path, &err) : !strstr(err.text, "out of memory"))
+            fail_msg("allocation %d: %s", n, err.text);
+        tensors_free(&again);
+        tensors_free(&t);
+    }
+    unlink(path);
 }
 
 static void refuses_headers_that_do_not_fit(void **state)
@@ -477,6 +509,7 @@ int main(void)
         cmocka_unit_test(widens_every_dtype),
         cmocka_unit_test(writes_what_it_reads),
         cmocka_unit_test(refuses_headers_that_lie),
+        cmocka_unit_test(writes_a_whole_header_or_nothing),
         cmocka_unit_test(refuses_headers_that_do_not_fit),
         cmocka_unit_test(runs_pickles),
         cmocka_unit_test(runs_nothing_of_a_pickle),

@@ -78,6 +78,14 @@ bool json_int(const cJSON *t, int *out)
     return true;
 }
 
+cJSON *json_add(cJSON *to, const char *name, cJSON *item)
+{
+    if (item && (name ? cJSON_AddItemToObject(to, name, item) : cJSON_AddItemToArray(to, item)))
+        return item;
+    cJSON_Delete(item);
+    return NULL;
+}
+
 /* Adds the text between the quotes of a JSON string, size bytes. */
 static void add_inside(struct text *t, const char *s, size_t size)
 {

@@ -113,7 +113,8 @@ static bool measure(struct bench *b, double seconds, bool layers, struct error *
         b->round[b->rounds++] = clock_seconds() - start;
         layers_keep(&b->layers, b->forward, b->optimizer);
     }
-    qsort(b->round, (size_t)b->rounds, sizeof *b->round, ascending);
+    if (ok)
+        qsort(b->round, (size_t)b->rounds, sizeof *b->round, ascending);
     return ok;
 }
 

@@ -213,16 +213,16 @@ static bool describe(cJSON *to, const struct figures *f, double peak)
 
 static cJSON *append(cJSON *list, const char *name)
 {
-    cJSON *one = cJSON_CreateObject();
-    return cJSON_AddItemToArray(list, one) && cJSON_AddStringToObject(one, "name", name) ? one : NULL;
+    cJSON *one = json_add(list, NULL, cJSON_CreateObject());
+    return cJSON_AddStringToObject(one, "name", name) ? one : NULL;
 }
 
 bool layers_describe(cJSON *to, const struct layers *l)
 {
     if (!l->graph)
         return true;
-    bool ok = cJSON_AddNumberToObject(to, "peak_gflops", 1e-9 * l->peak);
     cJSON *list = cJSON_AddArrayToObject(to, "parts");
+    bool ok = list && cJSON_AddNumberToObject(to, "peak_gflops", 1e-9 * l->peak);
     for (int t = 0; ok && t < TITLES; t++) {
         const struct figures sum = sum_of(l, t);
         ok = all_seconds(&sum) <= 0 || describe(append(list, titles[t]), &sum, l->peak);

@@ -197,8 +197,8 @@ static bool add_weights(cJSON *json, const struct weights_info *w)
     if (w->described) {
         const struct texts *names = &w->config.class_names;
         const int *size = w->config.val.input_size, padded[2] = { padded_side(size[0]), padded_side(size[1]) };
-        ok = cJSON_AddItemToObject(one, "class_names", cJSON_CreateStringArray(names->at, names->count)) && ok;
-        ok = cJSON_AddItemToObject(one, "input_size", cJSON_CreateIntArray(padded, 2)) && ok;
+        ok = json_add(one, "class_names", cJSON_CreateStringArray(names->at, names->count)) && ok;
+        ok = json_add(one, "input_size", cJSON_CreateIntArray(padded, 2)) && ok;
     }
     for (int i = 0; i < COUNTERS; i++)
         ok = (!counter(w, i, &v) || cJSON_AddNumberToObject(one, counters[i].key, v)) && ok;
@@ -207,12 +207,8 @@ static bool add_weights(cJSON *json, const struct weights_info *w)
 
 static bool add_layer(cJSON *list, const struct info *info, const struct node *n)
 {
-    cJSON *one = cJSON_CreateObject(), *shape = shape_describe(&n->y[0]);
-    if (!cJSON_AddItemToArray(list, one) || !cJSON_AddItemToObject(one, "output", shape)) {
-        cJSON_Delete(shape);
-        return false;
-    }
-    return cJSON_AddStringToObject(one, "name", n->name) && cJSON_AddStringToObject(one, "op", n->op->name)
+    cJSON *one = json_add(list, NULL, cJSON_CreateObject());
+    return json_add(one, "output", shape_describe(&n->y[0])) && cJSON_AddStringToObject(one, "name", n->name) && cJSON_AddStringToObject(one, "op", n->op->name)
         && cJSON_AddNumberToObject(one, "parameters",
                                    (double)node_params(&info->inference, n, &info->session.model.params))
         && cJSON_AddNumberToObject(one, "macs", node_macs(n));
@@ -222,9 +218,9 @@ static cJSON *info_json(const struct info *info)
 {
     const struct graph *g = &info->inference;
     const struct cost *cost = &info->cost;
-    cJSON *json = cJSON_CreateObject(), *input = cJSON_CreateIntArray((const int[]){ cost->h, cost->w }, 2);
-    cJSON *output = cJSON_CreateIntArray((const int[]){ 1, cost->priors, cost->channels }, 3);
-    bool ok = cJSON_AddItemToObject(json, "input", input) && cJSON_AddItemToObject(json, "output", output)
+    cJSON *json = cJSON_CreateObject();
+    bool ok = json_add(json, "input", cJSON_CreateIntArray((const int[]){ cost->h, cost->w }, 2))
+           && json_add(json, "output", cJSON_CreateIntArray((const int[]){ 1, cost->priors, cost->channels }, 3))
            && cJSON_AddNumberToObject(json, "conv_linear_macs", cost->conv_macs)
            && cJSON_AddNumberToObject(json, "parameters_inference", (double)cost->inference_params)
            && cJSON_AddNumberToObject(json, "parameters_training", (double)cost->training_params)

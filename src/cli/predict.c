@@ -47,18 +47,10 @@ static bool write_drawn(const struct predictor *p, struct picture *picture, cons
 static bool add_detection(cJSON *list, const struct predictor *p, const struct detected *f)
 {
     const double x = f->box[0], y = f->box[1];
-    cJSON *one = cJSON_CreateObject();
-    if (!cJSON_AddItemToArray(list, one)) {
-        cJSON_Delete(one);
-        return false;
-    }
     const double bbox[4] = { x, y, f->box[2] - x, f->box[3] - y };
-    cJSON *box = cJSON_CreateDoubleArray(bbox, 4);
-    if (!cJSON_AddItemToObject(one, "bbox", box)) {
-        cJSON_Delete(box);
-        return false;
-    }
-    return cJSON_AddNumberToObject(one, "score", f->score)
+    cJSON *one = json_add(list, NULL, cJSON_CreateObject());
+    return json_add(one, "bbox", cJSON_CreateDoubleArray(bbox, 4))
+        && cJSON_AddNumberToObject(one, "score", f->score)
         && cJSON_AddNumberToObject(one, "category_id", f->label + 1)
         && cJSON_AddStringToObject(one, "category_name", p->session.config.class_names.at[f->label]);
 }

@@ -54,11 +54,7 @@ static bool add_figures(cJSON *to, const struct score_report *r, const double *f
 
 static bool add_class(cJSON *list, const struct report_class *c)
 {
-    cJSON *one = cJSON_CreateObject();
-    if (!cJSON_AddItemToArray(list, one)) {
-        cJSON_Delete(one);
-        return false;
-    }
+    cJSON *one = json_add(list, NULL, cJSON_CreateObject());
     return cJSON_AddNumberToObject(one, "id", (double)c->id) && cJSON_AddStringToObject(one, "name", c->name)
         && cJSON_AddNumberToObject(one, "AP", c->ap) && cJSON_AddNumberToObject(one, "AP50", c->ap50);
 }
@@ -69,6 +65,7 @@ bool report_json(const struct score_report *r, struct text *out, struct error *e
     bool ok = add_figures(json, r, r->figures)
            && (!r->has_class_mean || add_figures(cJSON_AddObjectToObject(json, "class_mean"), r, r->class_mean));
     cJSON *list = cJSON_AddArrayToObject(json, "per_class");
+    ok = ok && list;
     for (int i = 0; ok && i < r->class_count; i++)
         ok = add_class(list, &r->classes[i]);
     char *text = ok ? json_print(json) : NULL;

@@ -146,13 +146,13 @@ bool safetensors_read(struct tensors *out, const char *path, struct error *err)
 static bool put_tensor(cJSON *header, const struct tensor *t, size_t begin)
 {
     cJSON *row = cJSON_AddObjectToObject(header, t->name);
-    bool ok = cJSON_AddStringToObject(row, "dtype", dtype_name(t->dtype));
     cJSON *shape = cJSON_AddArrayToObject(row, "shape");
-    for (int i = 0; i < t->rank; i++)
-        ok = cJSON_AddItemToArray(shape, cJSON_CreateNumber((double)t->dims[i])) && ok;
+    bool ok = shape && cJSON_AddStringToObject(row, "dtype", dtype_name(t->dtype));
+    for (int i = 0; ok && i < t->rank; i++)
+        ok = json_add(shape, NULL, cJSON_CreateNumber((double)t->dims[i]));
     cJSON *range = cJSON_AddArrayToObject(row, "data_offsets");
-    return ok && cJSON_AddItemToArray(range, cJSON_CreateNumber((double)begin))
-              && cJSON_AddItemToArray(range, cJSON_CreateNumber((double)(begin + tensor_bytes(t))));
+    return ok && json_add(range, NULL, cJSON_CreateNumber((double)begin))
+              && json_add(range, NULL, cJSON_CreateNumber((double)(begin + tensor_bytes(t))));
 }
 
 /* The JSON text, padded so that the data begins at a multiple of 8; *size bytes of data will follow. */

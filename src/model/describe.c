@@ -82,20 +82,12 @@ cJSON *shape_describe(const struct shape *s)
     return cJSON_CreateIntArray((const int[4]){ s->n, s->h, s->w, s->c }, 4);
 }
 
-static bool add_item(cJSON *to, const char *name, cJSON *item)
-{
-    if (item && cJSON_AddItemToObject(to, name, item))
-        return true;
-    cJSON_Delete(item);
-    return false;
-}
-
 static bool add_shape(cJSON *to, const struct shape *s)
 {
-    bool ok = add_item(to, "shape", shape_describe(s));
+    bool ok = json_add(to, "shape", shape_describe(s));
     cJSON *levels = s->lv.count ? cJSON_AddArrayToObject(to, "levels") : NULL;
     for (int l = 0; ok && l < s->lv.count; l++)
-        ok = cJSON_AddItemToArray(levels, cJSON_CreateIntArray((const int[2]){ s->lv.h[l], s->lv.w[l] }, 2));
+        ok = json_add(levels, NULL, cJSON_CreateIntArray((const int[2]){ s->lv.h[l], s->lv.w[l] }, 2));
     return ok;
 }
 
@@ -107,19 +99,11 @@ static value source_of(const struct graph *g, value v)
     return v;
 }
 
-static cJSON *append(cJSON *list)
-{
-    cJSON *one = cJSON_CreateObject();
-    if (cJSON_AddItemToArray(list, one))
-        return one;
-    cJSON_Delete(one);
-    return NULL;
-}
-
 static bool add_leaf(cJSON *json, const struct graph *g, const struct params *params, value v)
 {
     const struct value_info *x = &g->values[v];
-    cJSON *one = append(cJSON_GetObjectItemCaseSensitive(json, x->param < 0 ? "inputs" : "parameters"));
+    cJSON *one = json_add(cJSON_GetObjectItemCaseSensitive(json, x->param < 0 ? "inputs" : "parameters"), NULL,
+                          cJSON_CreateObject());
     if (!add_number(one, "id", v))
         return false;
     if (x->param < 0)
@@ -133,17 +117,17 @@ static bool add_leaf(cJSON *json, const struct graph *g, const struct params *pa
     for (int i = 0; i < rank; i++)
         shape[i] = (int)dims[i];
     return cJSON_AddStringToObject(one, "name", p->name) && cJSON_AddStringToObject(one, "kind", kinds[p->kind])
-        && add_item(one, "shape", cJSON_CreateIntArray(shape, rank));
+        && json_add(one, "shape", cJSON_CreateIntArray(shape, rank));
 }
 
 static bool add_node(cJSON *json, const struct graph *g, const struct node *n)
 {
-    cJSON *one = append(cJSON_GetObjectItemCaseSensitive(json, "nodes"));
+    cJSON *one = json_add(cJSON_GetObjectItemCaseSensitive(json, "nodes"), NULL, cJSON_CreateObject());
     int inputs[OP_IN];
     for (int k = 0; k < n->in; k++)
         inputs[k] = source_of(g, n->operand[k]);
     bool ok = cJSON_AddStringToObject(one, "name", n->name) && cJSON_AddStringToObject(one, "op", n->op->name)
-           && add_item(one, "inputs", cJSON_CreateIntArray(inputs, n->in)) && add_number(one, "output", n->result[0])
+           && json_add(one, "inputs", cJSON_CreateIntArray(inputs, n->in)) && add_number(one, "output", n->result[0])
            && add_shape(one, &n->y[0]);
     cJSON *to = cJSON_AddObjectToObject(one, "attributes");
     for (size_t i = 0; ok && i < sizeof attributes / sizeof *attributes; i++)
@@ -162,7 +146,7 @@ cJSON *graph_describe(const struct graph *g, const struct params *params)
         ok = !node_is_layer(&g->nodes[i]) || add_node(json, g, &g->nodes[i]);
     cJSON *outputs = cJSON_AddArrayToObject(json, "outputs");
     for (int i = 0; ok && i < g->output_count; i++) {
-        cJSON *one = append(outputs);
+        cJSON *one = json_add(outputs, NULL, cJSON_CreateObject());
         ok = cJSON_AddStringToObject(one, "name", g->outputs[i].name)
           && add_number(one, "id", source_of(g, g->outputs[i].v));
     }

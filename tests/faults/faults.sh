@@ -160,8 +160,10 @@ judge()
     case $4 in
     124) echo "no end within 20 s" ;;
     0 | 1) ;;
-    23) # the address sanitizer ends without a message if an allocation of its own fails, as when a thread starts
-        [ -s "$2/stderr" ] || return 0
+    23) # The address sanitizer ends without a report if an allocation of its own fails, as at the start of a thread.
+        if [ ! -s "$2/stderr" ] || grep -q "AddressSanitizer: CHECK failed" "$2/stderr"; then
+            return
+        fi
         echo "exit 23: $(tail -n 1 "$2/stderr")" ;;
     *) echo "exit $4: $(tail -n 1 "$2/stderr")" ;;
     esac
