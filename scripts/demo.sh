@@ -12,9 +12,9 @@ mkdir -p "$demo"
 ./nanodet synth "$demo/data" --images 1000 --val-images 100 --size 256x256 --objects 10-20
 ./nanodet train "$config"
 ./nanodet test "$config" --weights "$best" --dets "$demo/detections.json" --json "$demo/score.json"
-./nanodet predict "$config" --weights "$best" --out "$demo/pictures" --json "$demo/pictures.json" \
+./nanodet predict "$config" --weights "$best" --out "$demo/images" --json "$demo/images.json" \
     "$demo/data/images/val"
 
 echo "curves: $demo/train/curves.png"
-echo "held-out scenes with what was found in them: $demo/pictures"
+echo "held-out scenes with what was found in them: $demo/images"
 sed -n 's/^{ *"AP": *\([-0-9.e]*\),.*/mAP \1/p' "$demo/score.json"

@@ -16,7 +16,7 @@ parity_of_kernels="assign loss schedule models"
 # Configurations, one of a kind, whose networks are held to PyTorch's differentiation.  All of them: make oracle.
 oracle="nanodet-plus-m_320 nanodet-m nanodet-g nanodet-t nanodet-EfficientNet-Lite0_320 nanodet-RepVGG-A0_416
     enhanced-nanodet-s_320 enhanced-nanodet-m-hswish_416 nanodet-plus_convnext-nano_640"
-# What prepares pictures for exported files, what reads these, and what differentiates: built for CPUs alone, where that
+# What prepares images for exported files, what reads these, and what differentiates: built for CPUs alone, where that
 # can be had, not with gigabytes of what GPUs need.
 packages="numpy==2.4.6 opencv-python-headless==5.0.0.93 onnx==1.23.2 onnxruntime==1.31.1 openvino==2026.4.1
     ncnn==1.0.20261020 MNN==3.6.1 torch==2.13.0+cpu"

@@ -4,7 +4,9 @@
  * van).  They are set/train/images/1.jpg and so on, annotations are in set/train/annotations. */
 #ifndef TESTS_DEFECT_SET_H
 #define TESTS_DEFECT_SET_H
-#include "base/text.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/strbuf.h"
 #include "config/config.h"
 #include "put.h"
 #include <math.h>
@@ -25,35 +27,35 @@ static struct defect_set {
 
 /* ---- formats ---- */
 
-static void coco_object(struct text *t, int id, int image, const char *class, const double *v)
+static void coco_object(struct strbuf *t, int id, int image, const char *class, const double *v)
 {
     const char *category = strcmp(class, "cat") == 0 ? "1" : strcmp(class, "dog") == 0 ? "2" : class;
-    text_add(t, "%s\n{\"id\": %d, \"image_id\": %d, \"category_id\": %s, \"bbox\": [%.9g, %.9g, %.9g, %.9g]}",
+    strbuf_add(t, "%s\n{\"id\": %d, \"image_id\": %d, \"category_id\": %s, \"bbox\": [%.9g, %.9g, %.9g, %.9g]}",
              id > 1 ? "," : "", id, image, category, v[0], v[1], v[2], v[3]);
 }
 
-static void voc_object(struct text *t, int id, int image, const char *class, const double *v)
+static void voc_object(struct strbuf *t, int id, int image, const char *class, const double *v)
 {
     (void)id, (void)image;
-    text_add(t, "<object><name>%s</name><bndbox><xmin>%.9g</xmin><ymin>%.9g</ymin><xmax>%.9g</xmax><ymax>%.9g</ymax>"
+    strbuf_add(t, "<object><name>%s</name><bndbox><xmin>%.9g</xmin><ymin>%.9g</ymin><xmax>%.9g</xmax><ymax>%.9g</ymax>"
              "</bndbox></object>\n", class, v[0], v[1], v[2], v[3]);
 }
 
-static void yolo_object(struct text *t, int id, int image, const char *class, const double *v)
+static void yolo_object(struct strbuf *t, int id, int image, const char *class, const double *v)
 {
     (void)id, (void)image;
-    text_add(t, "%s %.9g %.9g %.9g %.9g\n", class, v[0], v[1], v[2], v[3]);
+    strbuf_add(t, "%s %.9g %.9g %.9g %.9g\n", class, v[0], v[1], v[2], v[3]);
 }
 
-static void visdrone_object(struct text *t, int id, int image, const char *class, const double *v)
+static void visdrone_object(struct strbuf *t, int id, int image, const char *class, const double *v)
 {
     (void)id, (void)image;
-    text_add(t, "%.9g,%.9g,%.9g,%.9g,1,%s,0,0\n", v[0], v[1], v[2], v[3], class);
+    strbuf_add(t, "%.9g,%.9g,%.9g,%.9g,1,%s,0,0\n", v[0], v[1], v[2], v[3], class);
 }
 
 static const struct format {
     const char *name, *dataset, *suffix, *classes[2], *class_names;
-    void (*add)(struct text *, int id, int image, const char *class, const double *v);
+    void (*add)(struct strbuf *, int id, int image, const char *class, const double *v);
 } formats[FORMATS] = {
     [DATASET_COCO] = { "coco", "CocoDataset", NULL, { "cat", "dog" }, "cat, dog", coco_object },
     [DATASET_XML]  = { "voc", "XMLDataset", ".xml", { "cat", "dog" }, "cat, dog", voc_object },
@@ -73,7 +75,7 @@ static const char *set_path(const char *file)
     const int n = slash ? (int)(slash - file) : 0, stem = slash ? path_stem(slash + 1) : 0;
     if (!slash || strchr(slash + 1, '/'))
         snprintf(path, sizeof *paths, "set/%s", file);
-    else if (!ends_in(file, ".ann"))
+    else if (!ends_with(file, ".ann"))
         snprintf(path, sizeof *paths, "set/%.*s/images%s", n, file, slash);
     else if (suffix)
         snprintf(path, sizeof *paths, "set/%.*s/annotations/%.*s%s", n, file, stem, slash + 1, suffix);
@@ -97,7 +99,7 @@ static void box_numbers(const struct scene *scene, const double box[4], double o
     }
 }
 
-static void add_objects(struct text *t, int image, int *id)
+static void add_objects(struct strbuf *t, int image, int *id)
 {
     const struct scene *scene = &made.scenes[image];
     for (int k = 0; k < scene->count; k++) {
@@ -107,47 +109,47 @@ static void add_objects(struct text *t, int image, int *id)
     }
 }
 
-static void put_text(const char *file, struct text *t)
+static void put_text(const char *file, struct strbuf *t)
 {
-    assert_true(text_ok(t, NULL));
+    assert_true(strbuf_ok(t, NULL));
     put_bytes(set_path(file), t->s ? t->s : "", t->size);
-    text_free(t);
+    strbuf_free(t);
 }
 
 static void write_coco(int first)
 {
-    struct text t = {0};
+    struct strbuf t = {0};
     int id = 0;
-    text_add(&t, "{\"images\": [");
+    strbuf_add(&t, "{\"images\": [");
     for (int i = first; i < first + TRAINED; i++)
-        text_add(&t, "%s\n{\"id\": %d, \"file_name\": \"%d.jpg\", \"width\": %d, \"height\": %d}",
+        strbuf_add(&t, "%s\n{\"id\": %d, \"file_name\": \"%d.jpg\", \"width\": %d, \"height\": %d}",
                  i > first ? "," : "", i, i, SET_WIDTH, SET_HEIGHT);
-    text_add(&t, "\n],\n\"categories\": [{\"id\": 1, \"name\": \"cat\"}, {\"id\": 2, \"name\": \"dog\"}],\n"
+    strbuf_add(&t, "\n],\n\"categories\": [{\"id\": 1, \"name\": \"cat\"}, {\"id\": 2, \"name\": \"dog\"}],\n"
              "\"annotations\": [");
     for (int i = first; i < first + TRAINED; i++)
         add_objects(&t, i, &id);
-    text_add(&t, "\n]}\n");
+    strbuf_add(&t, "\n]}\n");
     put_text(first == 1 ? "train/1.ann" : "val/1.ann", &t);
 }
 
 static void write_folder(int image)
 {
     const bool voc = made.format == DATASET_XML;
-    struct text t = {0};
+    struct strbuf t = {0};
     char file[40];
     int id = 0;
     if (voc)
-        text_add(&t, "<annotation><filename>%d.jpg</filename><size><width>%d</width><height>%d</height></size>\n",
+        strbuf_add(&t, "<annotation><filename>%d.jpg</filename><size><width>%d</width><height>%d</height></size>\n",
                  image, SET_WIDTH, SET_HEIGHT);
     add_objects(&t, image, &id);
     if (voc)
-        text_add(&t, "</annotation>\n");
+        strbuf_add(&t, "</annotation>\n");
     snprintf(file, sizeof file, "%s/%d.ann", set_names[image > TRAINED], image);
     put_text(file, &t);
 }
 
 /* Objects are bright: cats and dogs of two colours, on a ground that differs from image to image. */
-static void paint(struct picture *p, int image)
+static void paint(struct image *p, int image)
 {
     static const unsigned char colours[2][3] = { { 20, 90, 240 }, { 240, 200, 30 } };
     memset(p->p, 20 + 10 * image, 3 * (size_t)p->width * (size_t)p->height);
@@ -160,13 +162,13 @@ static void paint(struct picture *p, int image)
 static void write_image(int image)
 {
     static struct bytes jpegs[IMAGES + 1];
-    struct picture p;
+    struct image p;
     char file[40];
     if (!jpegs[image].p) {
-        assert_true(picture_new(&p, SET_WIDTH, SET_HEIGHT, NULL));
+        assert_true(image_new(&p, SET_WIDTH, SET_HEIGHT, NULL));
         paint(&p, image);
-        assert_true(picture_encode_jpeg(&p, 90, &jpegs[image], NULL));
-        picture_free(&p);
+        assert_true(image_encode_jpeg(&p, 90, &jpegs[image], NULL));
+        image_free(&p);
     }
     snprintf(file, sizeof file, "%s/%d.jpg", set_names[image > TRAINED], image);
     put_bytes(set_path(file), jpegs[image].p, jpegs[image].size);
@@ -251,8 +253,8 @@ static void edit_write(const char *file, const char *rest)
 static void edit_append(const char *file, const char *rest)
 {
     struct bytes b = contents(file);
-    struct text t = {0};
-    text_add(&t, "%s%s", (char *)b.p, rest);
+    struct strbuf t = {0};
+    strbuf_add(&t, "%s%s", (char *)b.p, rest);
     put_text(file, &t);
     bytes_free(&b);
 }
@@ -262,7 +264,7 @@ static void edit_replace(const char *file, const char *rest)
 {
     const char *arrow = strstr(rest, " => ");
     struct bytes b = contents(file);
-    struct text t = {0};
+    struct strbuf t = {0};
     const char *p = (char *)b.p;
     char from[200];
     assert_non_null(arrow);
@@ -270,8 +272,8 @@ static void edit_replace(const char *file, const char *rest)
     if (!strstr(p, from))
         fail_msg("%s has no '%s'", file, from);
     for (const char *next; (next = strstr(p, from)); p = next + strlen(from))
-        text_add(&t, "%.*s%s", (int)(next - p), p, arrow + 4);
-    text_add(&t, "%s", p);
+        strbuf_add(&t, "%.*s%s", (int)(next - p), p, arrow + 4);
+    strbuf_add(&t, "%s", p);
     put_text(file, &t);
     bytes_free(&b);
 }
@@ -303,17 +305,17 @@ static void edit_encode(const char *file, const char *rest)
     const bool crlf = strcmp(rest, "crlf") == 0, cr = strcmp(rest, "cr") == 0, latin1 = strcmp(rest, "latin1") == 0;
     const bool wide = strcmp(rest, "utf16") == 0;
     struct bytes b = contents(file);
-    struct text t = {0};
+    struct strbuf t = {0};
     if (wide || strcmp(rest, "bom") == 0)
-        text_add(&t, "%s", wide ? "\xff\xfe" : "\xef\xbb\xbf");
+        strbuf_add(&t, "%s", wide ? "\xff\xfe" : "\xef\xbb\xbf");
     for (const unsigned char *p = b.p; *p; p++) {
         const char two[2] = { (char)*p, 0 };
         if (*p == '\n' && (crlf || cr))
-            text_add(&t, "%s", crlf ? "\r\n" : "\r");
+            strbuf_add(&t, "%s", crlf ? "\r\n" : "\r");
         else if (latin1 && *p == 0xc3)
-            text_add(&t, "%c", *++p | 0x40);
+            strbuf_add(&t, "%c", *++p | 0x40);
         else
-            text_bytes(&t, two, wide ? 2 : 1);
+            strbuf_bytes(&t, two, wide ? 2 : 1);
     }
     put_text(file, &t);
     bytes_free(&b);
@@ -330,11 +332,11 @@ static void edit_png(const char *file, const char *rest)
     memset(pixels, 90, sizeof pixels);
     assert_true(png_image_write_to_file(&image, in_folder(set_path(file)), 0, pixels, 0, NULL));
     struct bytes b = contents(file);
-    struct text t = {0};
+    struct strbuf t = {0};
     const bool late = strcmp(rest, "late") == 0;
-    text_bytes(&t, b.p, b.size - (late ? 12 : 0));
+    strbuf_bytes(&t, b.p, b.size - (late ? 12 : 0));
     if (late)
-        text_bytes(&t, tail, sizeof tail - 1);
+        strbuf_bytes(&t, tail, sizeof tail - 1);
     put_text(file, &t);
     bytes_free(&b);
 }
@@ -350,12 +352,12 @@ static void edit_size(const char *file, const char *rest)
 /* KEY=VALUE of the configuration; @ is the folder of the set. */
 static void edit_set(const char *key_value, const char *rest)
 {
-    struct text t = {0};
+    struct strbuf t = {0};
     (void)rest;
     for (; *key_value; key_value++)
-        text_add(&t, *key_value == '@' ? "%s" : "%.1s", *key_value == '@' ? in_folder("set") : key_value);
+        strbuf_add(&t, *key_value == '@' ? "%s" : "%.1s", *key_value == '@' ? in_folder("set") : key_value);
     snprintf(made.overrides[made.override_count++], sizeof *made.overrides, "%s", t.s);
-    text_free(&t);
+    strbuf_free(&t);
 }
 
 /* ---- steps ---- */
@@ -384,7 +386,7 @@ static void apply_verb(const struct verb *verb, const char *where, const char *r
         for (int i = 1; i <= IMAGES; i++)
             if (selected(where, i))
                 verb->scene(&made.scenes[i], rest);
-    if (verb->file && (!star || (made.format == DATASET_COCO && ends_in(where, ".ann"))))
+    if (verb->file && (!star || (made.format == DATASET_COCO && ends_with(where, ".ann"))))
         verb->file(where, rest);
     else if (verb->file)
         for (int i = 1; i <= IMAGES; i++)

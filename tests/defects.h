@@ -288,7 +288,7 @@ static const struct row {
     { "empty annotation file", ROWS, { "write train/2.ann " }, "00000", NULL, "4 6: 9 6 40 30", NULL },
     { "blank annotation file", ROWS, { "write train/2.ann \n  \n" }, "00000", NULL, "4 6: 9 6 40 30", NULL },
     { "JSON that is no object", COCO, { "write train/1.ann []" }, "11000", "ann.json:1: ", NULL, NULL },
-    { "no list of images", COCO, { "replace train/1.ann \"images\" => \"pictures\"" }, "11000",
+    { "no list of images", COCO, { "replace train/1.ann \"images\" => \"photos\"" }, "11000",
       "ann.json", NULL, NULL },
     { "no list of annotations", COCO, { "replace train/1.ann \"annotations\" => \"boxes\"" }, "11000", "no box", NULL,
       NULL },

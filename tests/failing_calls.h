@@ -2,7 +2,7 @@
  * in place of libc's.  They fail where the test says so. */
 #ifndef TESTS_FAILING_CALLS_H
 #define TESTS_FAILING_CALLS_H
-#include "base/text.h"
+#include "base/strbuf.h"
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -29,7 +29,7 @@ static bool is_next(void)
 
 static bool is_faulty(const char *path)
 {
-    return fault.end && ends_in(path, fault.end) && is_next();
+    return fault.end && ends_with(path, fault.end) && is_next();
 }
 
 static void break_path(const char *end, int number, int passed, int count)

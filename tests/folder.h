@@ -1,6 +1,8 @@
 /* tests/folder.h -- a folder of the test's own under /tmp. */
 #ifndef TESTS_FOLDER_H
 #define TESTS_FOLDER_H
+#include "base/path.h"
+#include "base/string_list.h"
 #include "there.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +24,7 @@ static inline const char *in_folder(const char *name)
 
 static inline void remove_all(const char *path)
 {
-    struct names names = {0};
+    struct string_list names = {0};
     struct stat info;
     const bool folder_itself = lstat(path, &info) == 0 && S_ISDIR(info.st_mode);      /* no link to one */
     if (folder_itself && folder_list(&names, path, NULL))
@@ -31,7 +33,7 @@ static inline void remove_all(const char *path)
             remove_all(inner);
             free(inner);
         }
-    names_free(&names);
+    string_list_free(&names);
     remove(path);
 }
 

@@ -1,8 +1,11 @@
 /* tests/put.h -- small files in the folder of a test; see folder.h. */
 #ifndef TESTS_PUT_H
 #define TESTS_PUT_H
+#include "base/file.h"
+#include "base/path.h"
+#include "base/string_list.h"
 #include "data/dataset_read.h"
-#include "data/picture.h"
+#include "data/image.h"
 #include "folder.h"
 
 #include <setjmp.h>
@@ -27,17 +30,17 @@ static inline void put(const char *name, const char *text)
 
 static inline void put_image(const char *name, int width, int height)
 {
-    struct picture p;
+    struct image p;
     put(name, "");
-    assert_true(picture_new(&p, width, height, NULL));
+    assert_true(image_new(&p, width, height, NULL));
     memset(p.p, 90, 3 * (size_t)width * (size_t)height);
-    assert_true(strstr(name, ".png") ? picture_write_png(&p, in_folder(name), NULL)
-                                     : picture_write_jpeg(&p, 80, in_folder(name), NULL));
-    picture_free(&p);
+    assert_true(strstr(name, ".png") ? image_write_png(&p, in_folder(name), NULL)
+                                     : image_write_jpeg(&p, 80, in_folder(name), NULL));
+    image_free(&p);
 }
 
 /* One of the lines begins with that text. */
-static inline void assert_has_line(const struct names *lines, const char *start)
+static inline void assert_has_line(const struct string_list *lines, const char *start)
 {
     for (int i = 0; i < lines->count; i++)
         if (strncmp(lines->list[i], start, strlen(start)) == 0)

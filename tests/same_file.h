@@ -1,6 +1,7 @@
 /* tests/same_file.h -- files in the folder of a test (folder.h), compared byte by byte. */
 #ifndef TESTS_SAME_FILE_H
 #define TESTS_SAME_FILE_H
+#include "base/file.h"
 #include "folder.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 #ifndef SMALL_MODEL_H
 #define SMALL_MODEL_H
 #include "base/random.h"
-#include "base/text.h"
+#include "base/strbuf.h"
 #include "model/model.h"
 #include "seed.h"
 #include <math.h>

@@ -1,6 +1,9 @@
 /* tests/test_absence.c -- a failure of the system is never read as absence or as a broken image: what a command leaves
  * depends on its inputs alone. */
-#include "base/text.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "data/loader.h"
 #include "data/validate.h"
 #include "failing_calls.h"
@@ -16,7 +19,7 @@
 static void answers_of_path_kind(void **state)
 {
     struct error err = {0};
-    struct names names;
+    struct string_list names;
     struct bytes file;
     char loop[300], inside[300];
     (void)state;
@@ -71,9 +74,9 @@ static void paths_without_permission(void **state)
     assert_true(!read && unreadable.content && strstr(unreadable.text, strerror(EACCES)));
 }
 
-/* ---- pictures ---- */
+/* ---- images ---- */
 
-/* Each allocation of a decoder fails once: the picture is the same, or the error is no fault of the content. */
+/* Each allocation of a decoder fails once: the image is the same, or the error is no fault of the content. */
 static void decoders_without_memory(void **state)
 {
     static const char *const names[] = { "images/a.jpg", "images/b.png" };
@@ -81,25 +84,25 @@ static void decoders_without_memory(void **state)
     if (!WITH_MALLOC)
         skip();
     for (int i = 0; i < 2; i++) {
-        struct picture want, got;
+        struct image want, got;
         struct error err = {0};
         put_image(names[i], 40, 30);
         struct bytes file = contents(names[i]);
-        assert_true(picture_decode(&want, file.p, file.size, names[i], &err));
+        assert_true(image_decode(&want, file.p, file.size, names[i], &err));
         int failures = 0;
         for (long k = 0, left = -1; left < 0; k++) {
             err = (struct error){0};
             allocations_left = k;
-            const bool ok = picture_decode(&got, file.p, file.size, names[i], &err);
+            const bool ok = image_decode(&got, file.p, file.size, names[i], &err);
             left = allocations_left;                    /* not negative: there is no allocation number k */
             allocations_left = -1;
             assert_true(ok ? memcmp(got.p, want.p, 3 * 40 * 30) == 0
                            : err.exit == 1 && !err.content && strstr(err.text, "out of memory"));
             failures += !ok;
-            picture_free(&got);
+            image_free(&got);
         }
         assert_true(failures > 3);
-        picture_free(&want);
+        image_free(&want);
         bytes_free(&file);
     }
 }
@@ -144,12 +147,12 @@ static bool read_voc_layout(struct dataset *set, struct error *err)
 
 static void put_voc(const char *name, const char *class)
 {
-    struct text xml = {0};
-    text_add(&xml, "<annotation><filename>%c.jpg</filename><size><width>60</width><height>40</height></size><object>"
+    struct strbuf xml = {0};
+    strbuf_add(&xml, "<annotation><filename>%c.jpg</filename><size><width>60</width><height>40</height></size><object>"
              "<name>%s</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>20</xmax><ymax>20</ymax></bndbox></object>"
              "</annotation>", path_name(name)[0], class);
     put(name, xml.s);
-    text_free(&xml);
+    strbuf_free(&xml);
 }
 
 /* Each call on a path fails in turn while a set is read: reading ends with an error that names it, or the set is whole,
@@ -461,7 +464,7 @@ static void commands_name_the_failure(void **state)
     snprintf(weights, sizeof weights, "%s", in_folder("run/model_last.safetensors"));
     snprintf(out, sizeof out, "%s", in_folder("out"));
     snprintf(image, sizeof image, "%s", in_folder("data/images/val/000003.jpg"));
-    put("broken.jpg", "no picture");
+    put("broken.jpg", "no image");
     snprintf(broken, sizeof broken, "%s", in_folder("broken.jpg"));
     static const char usual[] = "1 of 2 images cannot be used";
     strike_each(end, usual, "predict", config, "--weights", weights, "--out", out, broken, image, NULL);

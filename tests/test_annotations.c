@@ -1,5 +1,7 @@
 /* Annotation readers: a row a case, then whole sets, made here or real. */
+#include "base/file.h"
 #include "base/random.h"
+#include "base/string_list.h"
 #include "data/coco.h"
 #include "data/visdrone.h"
 #include "data/voc.h"
@@ -305,10 +307,10 @@ static void yolo_folder(void **state)
     assert_note(&set, NOTE_STRAY, 1, "labels/readme.txt");
     assert_note(&set, NOTE_NO_IMAGE, 1, "images/lost.jpg: No such file");
 
-    struct names notes = {0};
+    struct string_list notes = {0};
     assert_true(dataset_notes(&set, "", &notes, &err));
     assert_has_line(&notes, "WARNING: 1 images missing or unreadable: /tmp/");
-    names_free(&notes);
+    string_list_free(&notes);
     assert_false(dataset_write_coco(&set, in_folder("y.json"), &err));
     assert_non_null(strstr(err.text, "lost.jpg: the image is missing or cannot be read, so its 1 box cannot be"));
     dataset_free(&set);

@@ -1,14 +1,16 @@
 /* tests/test_api.c -- the library from outside: train, stop, go on, detect. */
+#include "base/path.h"
+#include "base/string_list.h"
 #include "nanodet.h"
 #include "tiny.h"
 
-#include "data/picture.h"
+#include "data/image.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
 
 static struct nanodet_error error;
-static char config[100], best[120], image[200];
+static char config[100], best[120], image_file[200];
 
 static void test_the_version_is_the_headers(void **state)
 {
@@ -63,7 +65,7 @@ static void test_pixels_and_files_are_the_same(void **state)
 {
     const struct nanodet_options options = { .config = config, .weights = best, .threads = 1, .score_thr = 0.01 };
     struct nanodet *n = nanodet_open(&options, &error), *m = nanodet_open(&options, &error);
-    struct picture picture;
+    struct image image;
     struct error err = {0};
     static unsigned char rgb[96 * 300];
     int count, other;
@@ -74,18 +76,18 @@ static void test_pixels_and_files_are_the_same(void **state)
     assert_string_equal(nanodet_class_name(n, 4), "person");
     assert_null(nanodet_class_name(n, 5));
     assert_null(nanodet_class_name(n, -1));
-    const struct nanodet_detection *found = nanodet_detect_file(n, image, &count, &error), *same;
+    const struct nanodet_detection *found = nanodet_detect_file(n, image_file, &count, &error), *same;
     assert_non_null(found);
     assert_true(count > 0);
     assert_string_equal(found[0].class_name, nanodet_class_name(n, found[0].class_id));
-    assert_true(picture_read(&picture, image, &err));
-    struct nanodet_image pixels = { .pixels = picture.p, .width = 96, .height = 96 };
+    assert_true(image_read(&image, image_file, &err));
+    struct nanodet_image pixels = { .pixels = image.p, .width = 96, .height = 96 };
     assert_non_null(same = nanodet_detect(m, &pixels, &other, &error));
     assert_int_equal(count, other);
     assert_same(found, same, count);
     for (int i = 0; i < 96 * 96; i++)
         for (int c = 0; c < 3; c++)
-            rgb[i / 96 * 300 + i % 96 * 3 + c] = picture.p[3 * i + 2 - c];
+            rgb[i / 96 * 300 + i % 96 * 3 + c] = image.p[3 * i + 2 - c];
     pixels = (struct nanodet_image){ rgb, 96, 96, 300, NANODET_RGB };
     assert_non_null(same = nanodet_detect(m, &pixels, &other, &error));
     assert_int_equal(count, other);
@@ -99,9 +101,9 @@ static void test_pixels_and_files_are_the_same(void **state)
     assert_null(nanodet_detect(m, &(struct nanodet_image){ NULL, 96, 96, 0, NANODET_BGR }, &other, &error));
     assert_null(nanodet_detect_file(m, config, &other, &error));
     assert_int_equal(error.result, NANODET_FAILED);
-    assert_non_null(nanodet_detect_file(m, image, &other, &error));     /* after failures it still works */
+    assert_non_null(nanodet_detect_file(m, image_file, &other, &error));     /* after failures it still works */
     assert_int_equal(count, other);
-    picture_free(&picture);
+    image_free(&image);
     nanodet_close(n);
     nanodet_close(m);
     nanodet_close(NULL);
@@ -119,8 +121,8 @@ static void test_weights_may_stand_alone(void **state)
     options.config = NULL;
     assert_non_null(alone = nanodet_open(&options, &error));
     assert_string_equal(nanodet_class_name(alone, 4), "person");
-    const struct nanodet_detection *found = nanodet_detect_file(n, image, &count, &error);
-    const struct nanodet_detection *same = nanodet_detect_file(alone, image, &other, &error);
+    const struct nanodet_detection *found = nanodet_detect_file(n, image_file, &count, &error);
+    const struct nanodet_detection *same = nanodet_detect_file(alone, image_file, &other, &error);
     assert_true(found && same && count > 0);
     assert_int_equal(count, other);
     assert_same(found, same, count);
@@ -138,7 +140,7 @@ static void test_what_cannot_be_opened_is_said(void **state)
 {
     const struct nanodet_options wrong[] = {
         { .config = NULL },                            { .config = config },
-        { .config = NULL, .weights = config },         { .config = NULL, .weights = image },
+        { .config = NULL, .weights = config },         { .config = NULL, .weights = image_file },
         { .config = config, .weights = best, .threads = -1 },
         { .config = config, .weights = best, .threads = 257 },
         { .config = config, .weights = best, .score_thr = 1.5 },
@@ -155,13 +157,13 @@ static void test_what_cannot_be_opened_is_said(void **state)
 static int setup(void **state)
 {
     struct error err = {0};
-    struct names names = {0};
+    struct string_list names = {0};
     (void)state;
     bool ok = tiny_make(8, &err) && folder_list(&names, in_folder("data/images/val"), &err);
     snprintf(config, sizeof config, "%s", in_folder("config.yml"));
     snprintf(best, sizeof best, "%s", in_folder("run/model_best/model_best.safetensors"));
-    snprintf(image, sizeof image, "%s/%s", in_folder("data/images/val"), ok ? names.list[0] : "");
-    names_free(&names);
+    snprintf(image_file, sizeof image_file, "%s/%s", in_folder("data/images/val"), ok ? names.list[0] : "");
+    string_list_free(&names);
     return ok ? 0 : -1;
 }
 

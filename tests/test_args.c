@@ -1,4 +1,5 @@
 /* tests/test_args.c -- the command line: what is taken from it, and every way in which it is refused. */
+#include "base/file.h"
 #include "cli/args.h"
 #include "folder.h"
 #include <setjmp.h>

@@ -1,5 +1,8 @@
 /* tests/test_atomic_file.c -- files appear whole or not at all, at the end of links, and leave nothing behind. */
 #include "base/atomic_file.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/string_list.h"
 #include "same_file.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -28,10 +31,10 @@ static void assert_content(const char *name, const char *text)
 
 static int files_in(const char *path)
 {
-    struct names names = {0};
+    struct string_list names = {0};
     assert_true(folder_list(&names, path, NULL));
     const int count = names.count;
-    names_free(&names);
+    string_list_free(&names);
     return count;
 }
 

@@ -1,4 +1,4 @@
-/* Geometry, warp, colour, samples and batches, on pictures made here. */
+/* Geometry, warp, colour, samples and batches, on images made here. */
 #include "base/memory.h"
 #include "data/sample.h"
 #include "data/warp.h"
@@ -24,11 +24,11 @@ static const struct pipeline_config wild = {
     .normalize = {{ 103.53, 116.28, 123.675 }, { 57.375, 57.12, 58.395 }},
 };
 
-static struct picture noise(int width, int height, struct random *r)
+static struct image noise(int width, int height, struct random *r)
 {
-    struct picture p;
+    struct image p;
     struct error err = {0};
-    if (!picture_new(&p, width, height, &err))
+    if (!image_new(&p, width, height, &err))
         fail_msg("%s", err.text);
     for (int i = 0; i < 3 * width * height; i++)
         p.p[i] = (unsigned char)random_below(r, 256);
@@ -98,7 +98,7 @@ static void colour_draws_follow_coins(void **state)
     double sum[3] = {0};
     (void)state;
     for (int t = 0; t < TRIALS; t++) {
-        const struct tint d = colour_draw(&wild, &r);
+        const struct colour_jitter d = colour_draw(&wild, &r);
         assert_true(fabsf(d.brightness) <= 0.2f && d.contrast >= 0.6f && d.contrast <= 1.4f && d.saturation >= 0.5f
                     && d.saturation <= 1.2f);
         kept[0] += d.brightness == 0;
@@ -152,7 +152,7 @@ static const struct box_case {
     { {{{ 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 0 }}},    { 2, 2, 8, 8 },     { 0, 0, 0, 0 } },       /* 0 / 0 */
 };
 
-static void boxes_move_with_the_picture(void **state)
+static void boxes_move_with_the_image(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof box_cases / sizeof *box_cases; i++) {
@@ -165,14 +165,14 @@ static void boxes_move_with_the_picture(void **state)
     }
 }
 
-static double pixel(const struct picture *s, int x, int y, int c)
+static double pixel(const struct image *s, int x, int y, int c)
 {
     const bool inside = x >= 0 && y >= 0 && x < s->width && y < s->height;
     return inside ? s->p[3 * ((ptrdiff_t)y * s->width + x) + c] : 0;
 }
 
 /* The definition, in double. */
-static double bilinear(const struct picture *s, const struct matrix *inverse, int x, int y, int c)
+static double bilinear(const struct image *s, const struct matrix *inverse, int x, int y, int c)
 {
     double p[3];
     for (int i = 0; i < 3; i++)
@@ -197,7 +197,7 @@ static void warp_is_bilinear(void **state)
         const enum resize mode = t % 3 ? RESIZE_STRETCH : RESIZE_LETTERBOX;
         const struct draws d = geometry_draw(&wild, false, &r);
         const struct matrix m = geometry_matrix(&d, mode, source, to);
-        struct picture p = noise(source.width, source.height, &r);
+        struct image p = noise(source.width, source.height, &r);
         struct matrix inverse;
         assert_true(matrix_inverse(&inverse, &m));
         warp(&p, &m, to, out);
@@ -206,14 +206,14 @@ static void warp_is_bilinear(void **state)
             if (!(fabs(out[i] - want) <= 0.51))
                 fail_msg("trial %d, byte %d: %d, not %.4f; SEED=%d", t, i, out[i], want, (int)seed);
         }
-        picture_free(&p);
+        image_free(&p);
     }
 }
 
 static void warp_copies_shifts_and_rounds(void **state)
 {
     unsigned char pixels[3 * 2 * 2] = { 1, 10, 100, 2, 13, 101, 3, 20, 200, 4, 21, 203 }, out[3 * 3 * 2];
-    const struct picture p = { .p = pixels, .width = 2, .height = 2 };
+    const struct image p = { .p = pixels, .width = 2, .height = 2 };
     const struct matrix same = {{{ 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 }}};
     const struct matrix right = {{{ 1, 0, 1 }, { 0, 1, 0 }, { 0, 0, 1 }}};
     const struct matrix half = {{{ 1, 0, -0.5 }, { 0, 1, 0 }, { 0, 0, 1 }}}, none = {{{0}}};
@@ -258,17 +258,17 @@ static void saturation_is_that_of_the_hexcone(void **state)
         config.normalize[1][i] = 255;
     }
     for (int t = 0; t < TRIALS; t++) {
-        const struct tint tint = colour_draw(&wild, &r);
+        const struct colour_jitter jitter = colour_draw(&wild, &r);
         unsigned char in[1][3];
         float out[1][3];
         double want[3];
         for (int i = 0; i < 3; i++) {
             in[0][i] = (unsigned char)(t % 3 ? random_below(&r, 256) : 250 + random_below(&r, 6));
-            want[i] = (in[0][i] / 255.0 + tint.brightness) * tint.contrast;
+            want[i] = (in[0][i] / 255.0 + jitter.brightness) * jitter.contrast;
         }
-        if (tint.saturation != 1)
-            hexcone(want, tint.saturation, want);
-        colour_map(&map, &config, &tint);
+        if (jitter.saturation != 1)
+            hexcone(want, jitter.saturation, want);
+        colour_map(&map, &config, &jitter);
         colour_row(&map, 1, in, out);
         for (int i = 0; i < 3; i++)
             if (!(fabs(out[0][i] - want[i]) <= 1e-5))
@@ -279,13 +279,13 @@ static void saturation_is_that_of_the_hexcone(void **state)
 static void pixels_of_a_row_are_coloured_alike(void **state)
 {
     enum { PIXELS = 150 };
-    const struct tint tint = { 0.1f, 1.2f, 0.7f };
+    const struct colour_jitter jitter = { 0.1f, 1.2f, 0.7f };
     struct random r = random_of(seed, 6, 0);
-    struct picture p = noise(PIXELS, 1, &r);
+    struct image p = noise(PIXELS, 1, &r);
     struct colour_map map;
     float row[PIXELS + 1][3], one[1][3];
     (void)state;
-    colour_map(&map, &plain.pipeline, &tint);
+    colour_map(&map, &plain.pipeline, &jitter);
     for (int n = 0; n <= PIXELS; n++) {
         row[n][0] = 77;
         colour_row(&map, n, (const void *)p.p, row);
@@ -295,7 +295,7 @@ static void pixels_of_a_row_are_coloured_alike(void **state)
             assert_memory_equal(row[i], one[0], sizeof one);
         }
     }
-    picture_free(&p);
+    image_free(&p);
 }
 
 static void normalised_as_upstream_does(void **state)
@@ -304,7 +304,7 @@ static void normalised_as_upstream_does(void **state)
     const unsigned char in[2][3] = { { 0, 128, 255 }, { 104, 116, 124 } };
     float out[2][3];
     (void)state;
-    colour_map(&map, &plain.pipeline, &tint_none);
+    colour_map(&map, &plain.pipeline, &no_colour_jitter);
     colour_row(&map, 2, in, out);
     for (int i = 0; i < 6; i++) {
         const double *mean = plain.pipeline.normalize[0], *std = plain.pipeline.normalize[1];
@@ -327,12 +327,12 @@ static void sizes_are_truncated(void **state)
     assert_true(whole.width == 32 && whole.height == 320);
 }
 
-/* An extreme picture makes a side of 0 out of resize_size; a sample has no such side. */
+/* An extreme image makes a side of 0 out of resize_size; a sample has no such side. */
 static void samples_have_a_pixel_at_least(void **state)
 {
     struct data_config config = plain;
     struct random r = random_of(seed, 6, 0);
-    struct picture p = noise(1, 500, &r);
+    struct image p = noise(1, 500, &r);
     struct sample s = {0};
     struct error err = {0};
     (void)state;
@@ -343,7 +343,7 @@ static void samples_have_a_pixel_at_least(void **state)
     assert_true(sample_make(&s, &config, &p, &r, &err));
     assert_true(s.input.width == 32 && s.input.height == 64);
     sample_free(&s);
-    picture_free(&p);
+    image_free(&p);
 }
 
 static void objects_are_sorted_by_kind(void **state)
@@ -358,12 +358,12 @@ static void objects_are_sorted_by_kind(void **state)
         { .image = 1, .category = 2, .box = { 4, 4, 8, 8 }, .area = 0 },                        /* no area: out */
         { .image = 1, .category = 2, .box = { 900, 4, 8, 8 }, .area = 64 },                     /* outside: empty */
     };
-    struct image images[] = { { .first = 0, .count = 1 }, { .first = 1, .count = 7 } };
+    struct image_record images[] = { { .first = 0, .count = 1 }, { .first = 1, .count = 7 } };
     const struct dataset dataset = { .images = images, .image_count = 2, .annotations = annotations,
                                      .annotation_count = 8 };
     const int label[] = { -1, 0, 1 };
     struct random r = random_of(seed, 7, 0);
-    struct picture p = noise(128, 96, &r);
+    struct image p = noise(128, 96, &r);
     struct sample s = {0};
     struct error err = {0};
     (void)state;
@@ -379,7 +379,7 @@ static void objects_are_sorted_by_kind(void **state)
     assert_memory_equal(s.objects.ignore[1], ignore, sizeof ignore);
     assert_true(s.objects.label[0] == 0 && s.objects.label[1] == 1);
     sample_free(&s);
-    picture_free(&p);
+    image_free(&p);
 }
 
 /* Samples of 64 x 24 and 36 x 48 in a batch of 64 x 64: each at the top left, 0 around it. */
@@ -387,7 +387,7 @@ static void batches_are_padded(void **state)
 {
     struct data_config config = plain;
     struct random r = random_of(seed, 8, 0);
-    struct picture p[2] = { noise(128, 48, &r), noise(72, 96, &r) };
+    struct image p[2] = { noise(128, 48, &r), noise(72, 96, &r) };
     struct batch b = {0};
     struct error err = {0};
     float row[64][3];
@@ -404,15 +404,15 @@ static void batches_are_padded(void **state)
                 const struct sample *s = &b.samples[i];
                 struct colour_map map;
                 memset(row, 0, sizeof row);
-                colour_map(&map, &config.pipeline, &s->tint);
+                colour_map(&map, &config.pipeline, &s->jitter);
                 if (y < s->input.height)
                     colour_row(&map, s->input.width, (const void *)(s->pixels + 3 * y * s->input.width), row);
                 assert_memory_equal(b.image + 3 * 64 * (64 * i + y), row, sizeof row);
             }
     }
     batch_free(&b);
-    picture_free(&p[0]);
-    picture_free(&p[1]);
+    image_free(&p[0]);
+    image_free(&p[1]);
 }
 
 int main(void)
@@ -422,7 +422,7 @@ int main(void)
         cmocka_unit_test(coins_skip_steps),
         cmocka_unit_test(colour_draws_follow_coins),
         cmocka_unit_test(inverses_invert),
-        cmocka_unit_test(boxes_move_with_the_picture),
+        cmocka_unit_test(boxes_move_with_the_image),
         cmocka_unit_test(warp_is_bilinear),
         cmocka_unit_test(warp_copies_shifts_and_rounds),
         cmocka_unit_test(saturation_is_that_of_the_hexcone),

@@ -66,7 +66,7 @@ static void close_backbone(struct fixture *f)
 
 /* ---- as published ---- */
 
-/* The sum of all parameters, and of what the original's maps have: channels, and the size for a picture of 64 x 96. */
+/* The sum of all parameters, and of what the original's maps have: channels, and the size for an image of 64 x 96. */
 static const struct published {
     const char *section;
     int parameters;

@@ -1,8 +1,12 @@
 /* tests/test_base.c -- errors, sizes, arenas, files, tables, random numbers and the team of threads. */
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/random.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "base/table.h"
 #include "base/team.h"
 #include "folder.h"
@@ -116,7 +120,7 @@ static void test_files(void **state)
 {
     struct error err = {0};
     struct bytes bytes = {0};
-    struct names names = {0};
+    struct string_list names = {0};
     (void)state;
     char *deep = path_join(folder, "a/b/c", &err), *file = path_join(deep, "file", &err);
     char data[100000];
@@ -144,7 +148,7 @@ static void test_files(void **state)
     assert_true(folder_list(&names, deep, &err));
     assert_int_equal(names.count, 1);
     assert_string_equal(names.list[0], "file");
-    names_free(&names);
+    string_list_free(&names);
     assert_false(folder_list(&names, file, &err));
     assert_false(file_write("/dev/full/x", "x", 1, &err));
     free(file);
@@ -155,36 +159,36 @@ static void test_names(void **state)
 {
     static const char *const given[] = { "b", "B", "a10", "a2", "", "a" };
     static const char *const sorted[] = { "", "B", "a", "a10", "a2", "b" };
-    struct names names = {0};
+    struct string_list names = {0};
     (void)state;
-    names_sort(&names);
+    string_list_sort(&names);
     for (int i = 0; i < 6; i++)
-        assert_true(names_add(&names, given[i], NULL));
-    names_sort(&names);
+        assert_true(string_list_add(&names, given[i], NULL));
+    string_list_sort(&names);
     for (int i = 0; i < 6; i++)
         assert_string_equal(names.list[i], sorted[i]);
-    names_free(&names);
+    string_list_free(&names);
 }
 
 static void test_text(void **state)
 {
-    struct text text = {0};
+    struct strbuf text = {0};
     struct error err = {0};
     char long_word[1000];
     (void)state;
     memset(long_word, 'y', sizeof long_word);
     long_word[sizeof long_word - 1] = 0;
-    text_add(&text, "%d", 12);
-    text_add(&text, "%s", long_word);
-    text_bytes(&text, "z", 1);
-    assert_true(text_ok(&text, &err));
+    strbuf_add(&text, "%d", 12);
+    strbuf_add(&text, "%s", long_word);
+    strbuf_bytes(&text, "z", 1);
+    assert_true(strbuf_ok(&text, &err));
     assert_int_equal(text.size, 2 + 999 + 1);
     assert_int_equal(strlen(text.s), text.size);
-    text_bytes(&text, "z", SIZE_MAX - 5);
-    text_add(&text, "later calls do nothing");
+    strbuf_bytes(&text, "z", SIZE_MAX - 5);
+    strbuf_add(&text, "later calls do nothing");
     assert_int_equal(text.size, 2 + 999 + 1);
-    assert_false(text_ok(&text, &err));
-    text_free(&text);
+    assert_false(strbuf_ok(&text, &err));
+    strbuf_free(&text);
 }
 
 static void test_paths(void **state)
@@ -210,10 +214,10 @@ static void test_json_prints_any_string(void **state)
         { "50%25", "\"50%25\"" } };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct text t = {0};
+        struct strbuf t = {0};
         json_add_string(&t, cases[i].string);
         assert_string_equal(t.s, cases[i].json);
-        text_free(&t);
+        strbuf_free(&t);
     }
     cJSON *json = cJSON_CreateObject();
     assert_true(cJSON_AddStringToObject(json, "k\xff\"", "v") && cJSON_AddNumberToObject(json, "", -1.5));

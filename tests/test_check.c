@@ -1,6 +1,10 @@
 /* tests/test_check.c -- `nanodet check` finds everything that is wrong with a small set, in one run. */
+#include "base/file.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "cli/commands.h"
-#include "data/picture.h"
+#include "data/image.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,7 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-/* Five pictures: whole, cut within its head, of another size than annotated, missing, without its end marker. */
+/* Five images: whole, cut within its head, of another size than annotated, missing, without its end marker. */
 static const char *const annotations =
     "{\"images\": [{\"id\": 1, \"file_name\": \"whole.jpg\", \"width\": 40, \"height\": 30},"
     "{\"id\": 2, \"file_name\": \"cut.jpg\", \"width\": 40, \"height\": 30},"
@@ -49,27 +53,27 @@ static void write_file(const char *folder, const char *name, const void *p, size
 static int set_up(void **state)
 {
     static struct place_of_test place;
-    struct text yaml = {0};
-    struct picture picture = {0};
+    struct strbuf yaml = {0};
+    struct image image = {0};
     struct bytes jpeg = {0};
     struct error err = {0};
     strcpy(place.folder, "/tmp/test_check.XXXXXX");
     assert_non_null(mkdtemp(place.folder));
-    assert_true(picture_new(&picture, 40, 30, &err) && picture_encode_jpeg(&picture, 90, &jpeg, &err));
+    assert_true(image_new(&image, 40, 30, &err) && image_encode_jpeg(&image, 90, &jpeg, &err));
     write_file(place.folder, "whole.jpg", jpeg.p, jpeg.size);
     write_file(place.folder, "cut.jpg", jpeg.p, jpeg.size / 2);
     write_file(place.folder, "short.jpg", jpeg.p, jpeg.size - 2);
     write_file(place.folder, "small.jpg", jpeg.p, jpeg.size);
     write_file(place.folder, "set.json", annotations, strlen(annotations));
-    text_add(&yaml, "%s", model);
-    text_add(&yaml, "data:\n  train: {input_size: [64, 96], img_path: %s, ann_path: %s/set.json}\n"
+    strbuf_add(&yaml, "%s", model);
+    strbuf_add(&yaml, "data:\n  train: {input_size: [64, 96], img_path: %s, ann_path: %s/set.json}\n"
                     "  val: {img_path: %s, ann_path: %s/none.json}\nclass_names: [car, van]\n",
              place.folder, place.folder, place.folder, place.folder);
     write_file(place.folder, "config.yml", yaml.s, yaml.size);
     snprintf(place.config, sizeof place.config, "%s/config.yml", place.folder);
-    text_free(&yaml);
+    strbuf_free(&yaml);
     bytes_free(&jpeg);
-    picture_free(&picture);
+    image_free(&image);
     *state = &place;
     return 0;
 }
@@ -77,7 +81,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     const struct place_of_test *place = *state;
-    struct names names = {0};
+    struct string_list names = {0};
     struct error err = {0};
     assert_true(folder_list(&names, place->folder, &err));
     for (int i = 0; i < names.count; i++) {
@@ -85,7 +89,7 @@ static int tear_down(void **state)
         unlink(path);
         free(path);
     }
-    names_free(&names);
+    string_list_free(&names);
     return rmdir(place->folder);
 }
 

@@ -1,5 +1,7 @@
 /* tests/test_checkpoint.c -- checkpoints that are damaged, could not be written, or hold numbers that no training has:
  * refused by name, and the file before stays. */
+#include "base/file.h"
+#include "base/string_list.h"
 #include "interop/safetensors.h"
 #include "same_file.h"
 #include "tiny.h"
@@ -186,11 +188,11 @@ static void a_write_that_fails_keeps_the_file(void **state)
     struct run r;
     struct error err = {0};
     struct rlimit limit;
-    struct names notes = {0};
+    struct string_list notes = {0};
     struct bytes before = contents(last);
     (void)state;
     run_open(&r);
-    struct optimizer *o = &r.trainer.learner.optimizer;
+    struct optimizer *o = &r.trainer.train_step.optimizer;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
     const rlim_t usual = limit.rlim_cur;
     signal(SIGXFSZ, SIG_IGN);
@@ -206,7 +208,7 @@ static void a_write_that_fails_keeps_the_file(void **state)
         bytes_free(&after);
         must(checkpoint_read(in_folder(last), o, &r.trainer.at, &notes, &err), &err);
     }
-    names_free(&notes);
+    string_list_free(&notes);
     assert_false(checkpoint_write("/dev/full", o, &r.trainer.at, r.trainer.description.s, &err));
     assert_non_null(strstr(err.text, "/dev/full"));
     run_close(&r);
@@ -221,7 +223,7 @@ static void what_is_not_finite_is_not_written(void **state)
     struct bytes before = contents(last), best_before = contents(best);
     (void)state;
     run_open(&r);
-    struct optimizer *o = &r.trainer.learner.optimizer;
+    struct optimizer *o = &r.trainer.train_step.optimizer;
     const struct params *params = o->params;
     const struct param *variance = &params->list[params_find(params, "backbone.conv1.1.running_var")];
     const struct param *weight = &params->list[params_find(params, "fpn.reduce_layers.0.conv.weight")];

@@ -1,10 +1,14 @@
 /* tests/test_commands.c -- commands as they are typed: what they write, and with which exit they refuse. */
-#include "data/picture.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
+#include "data/image.h"
 #include "interop/safetensors.h"
 #include "model/model.h"
-#include "model/weights.h"
 #include "tiny_weights.h"
 #include "typed.h"
+#include "weights/weights.h"
 
 static char config[100], weights[120], images[120];
 
@@ -60,14 +64,14 @@ static void check_prediction(const cJSON *one)
 }
 
 /* The images come out in their size. */
-static void check_drawn(const struct names *names)
+static void check_drawn(const struct string_list *names)
 {
     struct error err = {0};
     int w, h;
     works("predict", config, "--weights", weights, "--score", "0.01", "--out", in_folder("drawn"), images, NULL);
     for (int i = 0; i < names->count; i++) {
         char *drawn = path_join(in_folder("drawn"), names->list[i], &err);
-        assert_true(picture_size(drawn, &w, &h, &err) && w == 96 && h == 96);
+        assert_true(image_size(drawn, &w, &h, &err) && w == 96 && h == 96);
         free(drawn);
     }
 }
@@ -75,7 +79,7 @@ static void check_drawn(const struct names *names)
 /* The folder, a pattern and single files give the same detections. */
 static void test_predict_takes_files_folders_and_patterns(void **state)
 {
-    struct names names = {0};
+    struct string_list names = {0};
     struct error err = {0};
     (void)state;
     assert_true(folder_list(&names, images, &err));
@@ -102,22 +106,22 @@ static void test_predict_takes_files_folders_and_patterns(void **state)
     cJSON_Delete(a);
     cJSON_Delete(b);
     cJSON_Delete(c);
-    names_free(&names);
+    string_list_free(&names);
 }
 
 /* `count` bytes of the image, more than it has: all of it. */
-static void add_image(struct text *stream, const char *name, size_t count)
+static void add_image(struct strbuf *stream, const char *name, size_t count)
 {
     struct error err = {0};
     struct bytes frame;
     char *path = path_join(images, name, &err);
     assert_true(file_read(&frame, path, &err));
-    text_bytes(stream, frame.p, count < frame.size ? count : frame.size);
+    strbuf_bytes(stream, frame.p, count < frame.size ? count : frame.size);
     bytes_free(&frame);
     free(path);
 }
 
-static void stream_from(const struct text *stream)
+static void stream_from(const struct strbuf *stream)
 {
     struct error err = {0};
     assert_true(file_write(in_folder("stream"), stream->s, stream->size, &err));
@@ -129,21 +133,21 @@ static void stream_from(const struct text *stream)
 static void test_predict_reads_a_stream(void **state)
 {
     static const char header[] = "\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n";
-    static const char bad[] = "\xff\xd8\xff\xe0\0\4..\xff\xda\0\2no picture\xff\xd9";
+    static const char bad[] = "\xff\xd8\xff\xe0\0\4..\xff\xda\0\2no image\xff\xd9";
     static const char *const good[] = { "frame_000001", "frame_000003", "frame_000005" };
     struct error err = {0};
-    struct names names = {0};
-    struct text stream = {0};
+    struct string_list names = {0};
+    struct strbuf stream = {0};
     char drawn[200];
     int w, h;
     (void)state;
     assert_true(folder_list(&names, images, &err));
     add_image(&stream, names.list[0], SIZE_MAX);
-    text_add(&stream, "%s", header);
+    strbuf_add(&stream, "%s", header);
     add_image(&stream, names.list[1], 1000);
     add_image(&stream, names.list[2], SIZE_MAX);
-    text_bytes(&stream, bad, sizeof bad - 1);
-    text_add(&stream, "%s", header);
+    strbuf_bytes(&stream, bad, sizeof bad - 1);
+    strbuf_add(&stream, "%s", header);
     add_image(&stream, names.list[3], SIZE_MAX);
     add_image(&stream, names.list[4], 1000);
     stream_from(&stream);
@@ -159,14 +163,14 @@ static void test_predict_reads_a_stream(void **state)
     stream_from(&stream);
     works("predict", config, "--weights", weights, "--score", "0.01", "--out", in_folder("frames"), "-", NULL);
     snprintf(drawn, sizeof drawn, "%s/frame_000005.jpg", in_folder("frames"));
-    assert_true(picture_size(drawn, &w, &h, &err) && w == 96 && h == 96);
+    assert_true(image_size(drawn, &w, &h, &err) && w == 96 && h == 96);
     assert_non_null(freopen("/dev/null", "rb", stdin));
     refused(1, "not one whole JPEG", "predict", config, "--weights", weights, "--json", in_folder("no.json"), "-",
             NULL);
     assert_false(file_exists(in_folder("no.json")));
     refused(1, "/no/folder", "predict", config, "--weights", weights, "--json", "/no/folder/x.json", "-", NULL);
-    text_free(&stream);
-    names_free(&names);
+    strbuf_free(&stream);
+    string_list_free(&names);
 }
 
 /* ---- heatmap ---- */
@@ -174,7 +178,7 @@ static void test_predict_reads_a_stream(void **state)
 static void test_heatmap_writes_an_image_a_layer(void **state)
 {
     static const char *const layers[] = { "stride8", "stride16", "stride32", "stride64", "backbone.conv1.1" };
-    struct names names = {0}, drawn = {0};
+    struct string_list names = {0}, drawn = {0};
     struct error err = {0};
     char first[200];
     int w, h;
@@ -190,15 +194,15 @@ static void test_heatmap_writes_an_image_a_layer(void **state)
         char path[400];
         snprintf(path, sizeof path, "%s/%.*s_%s.jpg", in_folder("heat"), (int)(strlen(names.list[0]) - 4),
                  names.list[0], layers[i]);
-        assert_true(picture_size(path, &w, &h, &err) && w == 96 && h == 96);
+        assert_true(image_size(path, &w, &h, &err) && w == 96 && h == 96);
     }
     refused(2, "backbone.conv1.1", "heatmap", config, "--weights", weights, "--out", in_folder("heat"), "--layer",
             "backbone.conv1.11", first, NULL);
     refused(2, "--out", "heatmap", config, "--weights", weights, first, NULL);
     refused(2, "overwrite", "heatmap", config, "--weights", weights, "--out", images, first, NULL);
     refused(1, "no such file", "heatmap", config, "--weights", weights, "--out", in_folder("heat"), "none.jpg", NULL);
-    names_free(&names);
-    names_free(&drawn);
+    string_list_free(&names);
+    string_list_free(&drawn);
 }
 
 /* ---- export ---- */
@@ -400,12 +404,12 @@ static void test_convert_writes_coco(void **state)
 {
     static const char row[] = "10,20,30,40,1,4,0,0\r\n";
     struct error err = {0};
-    struct picture grey;
+    struct image grey;
     (void)state;
     assert_true(make_folders(in_folder("vd/annotations"), &err) && make_folders(in_folder("vd/images"), &err));
     assert_true(file_write(in_folder("vd/annotations/a.txt"), row, sizeof row - 1, &err));
-    assert_true(picture_new(&grey, 64, 64, &err) && picture_write_png(&grey, in_folder("vd/images/a.png"), &err));
-    picture_free(&grey);
+    assert_true(image_new(&grey, 64, 64, &err) && image_write_png(&grey, in_folder("vd/images/a.png"), &err));
+    image_free(&grey);
     works("convert", "visdrone", in_folder("vd"), "--out", in_folder("vd.json"), NULL);
     cJSON *json = json_of("vd.json");
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json, "annotations")), 1);

@@ -1,5 +1,7 @@
 /* tests/test_config.c -- what a configuration may say, and every way in which it is refused. */
-#include "base/text.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "config/config.h"
 #include "there.h"
 #include <math.h>
@@ -182,7 +184,7 @@ static const struct { const char *override, *message; } refused[] = {
     { "data.val.pipeline.normalize=[[1, 2, 3], [1, 0, 3]]",
       "command line: data.val.pipeline.normalize: a deviation is 0" },
     { "data.train={input_size: [32, 32], scaled_decode: true, cache_mb: 9}",
-      "command line:1: data.train.scaled_decode: not with cache_mb, which keeps whole pictures" },
+      "command line:1: data.train.scaled_decode: not with cache_mb, which keeps whole images" },
     { "data.val.class_names=[person]", "command line: data.val.class_names must be the class_names at the top" },
     { "class_names=[a, b, c]", "a.yml:9: model.arch.head.num_classes is 2, but there are 3 class_names" },
     { "class_names=[a, a]", "command line: class_names: 'a' stands there twice" },
@@ -273,7 +275,7 @@ static void test_all_problems(void **state)
         "command line: data.val.resize must be stretch, keep or letterbox, not 'big'",
         "command line: class_names: 'b' stands there twice",
         "a.yml:9: model.arch.head.num_classes is 2, but there are 3 class_names" };
-    struct names problems = {0};
+    struct string_list problems = {0};
     struct config config = { .problems = &problems };
     struct error err = {0};
     (void)state;
@@ -284,7 +286,7 @@ static void test_all_problems(void **state)
         assert_string_equal(problems.list[i], expected[i]);
     assert_int_equal(config.val.resize, RESIZE_KEEP);
     config_free(&config);
-    names_free(&problems);
+    string_list_free(&problems);
 }
 
 /* A section of the model, with the types that no key of the room itself has. */
@@ -370,9 +372,9 @@ static void test_null(void **state)
 static void test_write(void **state)
 {
     struct config a = {0}, b = {0};
-    struct text first = {0}, second = {0};
+    struct strbuf first = {0}, second = {0};
     struct error err = {0};
-    struct names different = {0};
+    struct string_list different = {0};
     (void)state;
     read_least(&a, "save_dir=\"~\\t\\\\ \\\"\\u2028\\x85\\xe9: #\"");
     config_write(&a, &first);
@@ -384,8 +386,8 @@ static void test_write(void **state)
     assert_string_equal(a.save_dir, b.save_dir);
     assert_true(config_difference(&a, &b, &different, &err));
     assert_int_equal(different.count, 0);
-    text_free(&first);
-    text_free(&second);
+    strbuf_free(&first);
+    strbuf_free(&second);
     config_free(&a);
     config_free(&b);
 }
@@ -416,19 +418,19 @@ static void test_difference(void **state)
     for (size_t i = 0; i < 2 * sizeof different / sizeof *different; i++) {
         const bool swap = i & 1;
         struct config a = {0}, b = {0};
-        struct names names = {0};
+        struct string_list names = {0};
         struct error err = {0};
-        struct text joined = {0};
+        struct strbuf joined = {0};
         read_least(&a, NULL);
         read_least(&b, different[i / 2].override);
         assert_true(config_difference(swap ? &b : &a, swap ? &a : &b, &names, &err));
         for (int j = 0; j < names.count; j++)
-            text_add(&joined, "%s%s", j ? " " : "", names.list[j]);
+            strbuf_add(&joined, "%s%s", j ? " " : "", names.list[j]);
         const char *want = different[i / 2].names;
         if (want ? !joined.s || strcmp(joined.s, want) != 0 : joined.s != NULL)
             fail_msg("%s: %s", different[i / 2].override, joined.s ? joined.s : "no difference");
-        text_free(&joined);
-        names_free(&names);
+        strbuf_free(&joined);
+        string_list_free(&names);
         config_free(&a);
         config_free(&b);
     }
@@ -437,7 +439,7 @@ static void test_difference(void **state)
 /* Every .yml below a folder is read; how many. */
 static int read_all(const char *folder)
 {
-    struct names names = {0};
+    struct string_list names = {0};
     struct error err = {0};
     int count = 0;
     if (!folder_list(&names, folder, &err))
@@ -448,7 +450,7 @@ static int read_all(const char *folder)
         assert_non_null(path);
         if (folder_exists(path))
             count += read_all(path);
-        else if (ends_in(names.list[i], ".yml")) {
+        else if (ends_with(names.list[i], ".yml")) {
             if (!config_read(&config, path, NULL, 0, &err))
                 fail_msg("%s", err.text);
             config_free(&config);
@@ -456,7 +458,7 @@ static int read_all(const char *folder)
         }
         free(path);
     }
-    names_free(&names);
+    string_list_free(&names);
     return count;
 }
 
@@ -478,14 +480,14 @@ static void test_parity_configs(void **state)
 
 static void test_manual(void **state)
 {
-    struct text manual = {0};
+    struct strbuf manual = {0};
     (void)state;
     config_manual(&manual);
     assert_non_null(strstr(manual.s, "schedule.total_epochs "));
     assert_non_null(strstr(manual.s, "a whole number from 1 to 1000000; must be given\n"));
     assert_non_null(strstr(manual.s, "SGD, Adam or AdamW; must be given\n"));
     assert_non_null(strstr(manual.s, "a list of 6 numbers from 0 to 255; preset [[103.53"));
-    text_free(&manual);
+    strbuf_free(&manual);
 }
 
 int main(void)

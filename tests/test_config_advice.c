@@ -1,5 +1,7 @@
 /* tests/test_config_advice.c -- values that spoil a training are named, and the advice, followed, leaves no warning. */
 #include "base/machine.h"
+#include "base/path.h"
+#include "base/string_list.h"
 #include "data/loader.h"
 #include "tiny.h"
 #include "train/advice.h"
@@ -9,11 +11,11 @@
 #include <cmocka.h>
 
 /* Warnings for the configuration with overrides; after it, `memory` bytes are all that there is. */
-static void advise(const char *path, const char *const *overrides, int count, int images, struct names *warnings)
+static void advise(const char *path, const char *const *overrides, int count, int images, struct string_list *warnings)
 {
     struct config config = {0};
     struct error err = {0};
-    *warnings = (struct names){0};
+    *warnings = (struct string_list){0};
     if (!config_read(&config, path, overrides, count, &err) || !config_advice(&config, images, warnings, &err))
         fail_msg("%s", err.text);
     config_free(&config);
@@ -23,21 +25,21 @@ static void advise(const char *path, const char *const *overrides, int count, in
 
 static void test_shipped_configurations_need_no_advice(void **state)
 {
-    struct names files = {0};
+    struct string_list files = {0};
     struct error err = {0};
     (void)state;
     assert_true(folder_list(&files, "configs", &err));
     for (int i = 0; i < files.count; i++) {
-        struct names warnings;
+        struct string_list warnings;
         char *path = path_join("configs", files.list[i], &err);
         advise(path, NULL, 0, 100000, &warnings);
         if (warnings.count)
             fail_msg("%s", warnings.list[0]);
-        names_free(&warnings);
+        string_list_free(&warnings);
         free(path);
     }
     assert_true(files.count > 20);
-    names_free(&files);
+    string_list_free(&files);
 }
 
 /* With the numbers of images that they are made for. */
@@ -45,13 +47,13 @@ static void test_small_sets_have_suitable_configurations(void **state)
 {
     static const struct { const char *path; int images; } made_for[] = { { "configs/demo.yml", 1000 },
                                                                          { "configs/visdrone.yml", 6471 } };
-    struct names warnings;
+    struct string_list warnings;
     (void)state;
     for (size_t i = 0; i < sizeof made_for / sizeof *made_for; i++) {
         advise(made_for[i].path, NULL, 0, made_for[i].images, &warnings);
         if (warnings.count)
             fail_msg("%s", warnings.list[0]);
-        names_free(&warnings);
+        string_list_free(&warnings);
     }
 }
 
@@ -94,20 +96,20 @@ static void test_rules(void **state)
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         const char *overrides[MOST] = { "schedule.val_intervals=1", rules[i].override };
         int count = 2;
-        struct names warnings;
+        struct string_list warnings;
         if (rules[i].second)
             overrides[count++] = rules[i].second;
         const char *first = overrides[1];
         advise(in_folder("config.yml"), overrides, count, rules[i].images, &warnings);
         if (warnings.count != 1 || strcmp(warnings.list[0] + strlen("WARNING: "), rules[i].warning) != 0)
             fail_msg("%s: %d: %s", first, warnings.count, warnings.count ? warnings.list[0] : "no warning");
-        names_free(&warnings);
+        string_list_free(&warnings);
         const char *followed[MOST + 1] = { overrides[0], overrides[1], overrides[2] };
         followed[count] = rules[i].advice;
         advise(in_folder("config.yml"), followed, count + 1, rules[i].images, &warnings);
         if (warnings.count)
             fail_msg("%s: left %s", rules[i].advice, warnings.list[0]);
-        names_free(&warnings);
+        string_list_free(&warnings);
     }
 }
 
@@ -119,7 +121,7 @@ static void test_batches_advised_are_suitable(void **state)
         for (int batch = 1; batch < 80; batch++) {
             char override[60];
             const char *overrides[] = { override, "schedule.val_intervals=1", "schedule.total_epochs=1000" };
-            struct names warnings;
+            struct string_list warnings;
             snprintf(override, sizeof override, "device.batchsize_per_gpu=%d", batch);
             advise(in_folder("config.yml"), overrides, 3, images, &warnings);
             assert_true(warnings.count <= 1);
@@ -128,7 +130,7 @@ static void test_batches_advised_are_suitable(void **state)
                 assert_true(advised >= 1 && advised < batch && advised <= images && 4 * (images % advised) <= images);
             } else
                 assert_true(batch <= images && 4 * (images % batch) <= images);
-            names_free(&warnings);
+            string_list_free(&warnings);
         }
 }
 
@@ -143,25 +145,25 @@ static void test_all_advice_can_be_followed_at_once(void **state)
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
         const char *overrides[] = { "device.batchsize_per_gpu=96", "model.weight_averager.decay=0.9998",
                                     "schedule.warmup.steps=200", runs[i].epochs };
-        struct names warnings;
+        struct string_list warnings;
         advise(in_folder("config.yml"), overrides, 4, 130, &warnings);
         assert_int_equal(warnings.count, runs[i].decay ? 2 : 1);
         assert_non_null(strstr(warnings.list[warnings.count - 1], runs[i].batch));
         if (runs[i].decay)
             assert_non_null(strstr(warnings.list[0], runs[i].decay));
-        names_free(&warnings);
+        string_list_free(&warnings);
     }
 }
 
 static void test_without_images_only_the_file_is_judged(void **state)
 {
     static const char *const overrides[] = { "schedule.warmup.steps=500", "schedule.val_intervals=9" };
-    struct names warnings;
+    struct string_list warnings;
     (void)state;
     advise(in_folder("config.yml"), overrides, 2, 0, &warnings);
     assert_int_equal(warnings.count, 1);
     assert_non_null(strstr(warnings.list[0], "val_intervals"));
-    names_free(&warnings);
+    string_list_free(&warnings);
 }
 
 /* ---- memory ---- */
@@ -171,7 +173,7 @@ static void test_memory(void **state)
     static const char *const overrides[] = { "device.batchsize_per_gpu=40" };
     struct config config = {0};
     struct model model = {0};
-    struct names warnings = {0};
+    struct string_list warnings = {0};
     struct error err = {0};
     uint64_t one, two, all;
     (void)state;
@@ -186,10 +188,10 @@ static void test_memory(void **state)
     uint64_t fit, more;
     assert_true(training_memory(&model, fits, &fit, &err) && training_memory(&model, fits + 2, &more, &err));
     assert_true(fit <= all / 2 && more > all / 2);
-    names_free(&warnings);
+    string_list_free(&warnings);
     assert_true(memory_advice(&model, one - 1, &warnings, &err) && warnings.count == 1);
     assert_non_null(strstr(warnings.list[0], "not even a batch of 1 fits"));
-    names_free(&warnings);
+    string_list_free(&warnings);
     model_free(&model);
     config_free(&config);
 }

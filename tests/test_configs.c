@@ -1,6 +1,7 @@
 /* tests/test_configs.c -- every network in configs/: planned memory against the least that any plan could take, and the
  * graph as it runs against the plain one, where nothing is pending and every value has memory of its own. */
-#include "base/file.h"
+#include "base/path.h"
+#include "base/string_list.h"
 #include "model_run.h"
 
 enum { H = 96, W = 64 };
@@ -8,7 +9,7 @@ enum { H = 96, W = 64 };
 /* Calls check with each; returns the number of failures. */
 static int each_config(int (*check)(struct fixture *))
 {
-    struct names names = {0};
+    struct string_list names = {0};
     struct error err = {0};
     int failed = 0;
     if (!folder_list(&names, "configs", &err))
@@ -24,7 +25,7 @@ static int each_config(int (*check)(struct fixture *))
         close_model(&f);
         free(path);
     }
-    names_free(&names);
+    string_list_free(&names);
     return failed;
 }
 

@@ -1,6 +1,9 @@
 /* tests/test_decode_memory.c -- the memory of all decoders together, and files that are none. */
 #include "base/budget.h"
+#include "base/file.h"
 #include "base/machine.h"
+#include "base/path.h"
+#include "base/string_list.h"
 #include "base/team.h"
 #include "put.h"
 #include "tiny.h"
@@ -87,7 +90,7 @@ static void simple_jpeg(struct jpeg_compress_struct *jpeg, struct jpeg_error_mgr
     jpeg_set_defaults(jpeg);
 }
 
-/* A grey JPEG with as many bytes as a picture of its size must have; free its p. */
+/* A grey JPEG with as many bytes as an image of its size must have; free its p. */
 static struct bytes progressive(int width, int height)
 {
     struct jpeg_compress_struct jpeg;
@@ -128,12 +131,12 @@ struct reading { const char *path; atomic_int failed; };
 static void read_one(const void *job, int chunk)
 {
     struct reading *r = *(struct reading *const *)job;
-    struct picture p;
+    struct image p;
     struct error err;
     (void)chunk;
-    if (!picture_read(&p, r->path, &err))
+    if (!image_read(&p, r->path, &err))
         atomic_fetch_add(&r->failed, 1);
-    picture_free(&p);
+    image_free(&p);
 }
 
 static long peak_of_reading(const char *file, int threads, int mb, int *failed)
@@ -144,7 +147,7 @@ static long peak_of_reading(const char *file, int threads, int mb, int *failed)
     const pid_t child = fork();
     if (child == 0) {
         struct reading reading = { .path = file }, *job = &reading;
-        picture_memory(mb);
+        image_memory(mb);
         team_for(&(struct team){ threads }, threads, read_one, &job);
         _exit(reading.failed);
     }
@@ -175,26 +178,26 @@ static void threads_share_the_memory(void **state)
 static void who_needs_too_much_is_told_what_would_do(void **state)
 {
     struct bytes jpeg = progressive(4096, 2048);
-    struct picture p;
+    struct image p;
     struct error err = {0};
     (void)state;
-    picture_memory(16);
-    assert_false(picture_decode(&p, jpeg.p, jpeg.size, "large.jpg", &err));
+    image_memory(16);
+    assert_false(image_decode(&p, jpeg.p, jpeg.size, "large.jpg", &err));
     assert_int_equal(err.exit, 1);
     const char *key = strstr(err.text, "device.decode_mb=");
     assert_true(key && strstr(err.text, "large.jpg: decoding takes") == err.text && strstr(err.text, "which is 16"));
     const int mb = atoi(strchr(key, '=') + 1);
-    picture_memory(mb - 1);
-    assert_false(picture_decode(&p, jpeg.p, jpeg.size, "large.jpg", &err));
-    picture_memory(mb);
-    assert_true(picture_decode(&p, jpeg.p, jpeg.size, "large.jpg", &err));
-    picture_free(&p);
+    image_memory(mb - 1);
+    assert_false(image_decode(&p, jpeg.p, jpeg.size, "large.jpg", &err));
+    image_memory(mb);
+    assert_true(image_decode(&p, jpeg.p, jpeg.size, "large.jpg", &err));
+    image_free(&p);
     put_bytes("large.jpg", jpeg.p, jpeg.size);
     assert_int_equal(truncate(in_folder("large.jpg"), 6 << 20), 0);
-    picture_memory(16);
-    assert_false(picture_read(&p, in_folder("large.jpg"), &err));
+    image_memory(16);
+    assert_false(image_read(&p, in_folder("large.jpg"), &err));
     assert_non_null(strstr(err.text, "large.jpg: the file has 6 MB: it needs device.decode_mb=19, which is 16"));
-    picture_memory(DECODE_MB);
+    image_memory(DECODE_MB);
     free(jpeg.p);
 }
 
@@ -203,27 +206,27 @@ static void all_is_given_back(void **state)
 {
     enum { TIMES = 40 };
     struct bytes jpeg = progressive(2048, 1024);
-    struct picture p;
+    struct image p;
     struct error err;
     (void)state;
-    picture_memory(32);
+    image_memory(32);
     for (int i = 0; i < TIMES; i++) {
         const size_t size = i % 2 ? jpeg.size : jpeg.size / 4096;
-        if (picture_decode(&p, jpeg.p, size, "cut", &err))
-            picture_free(&p);
+        if (image_decode(&p, jpeg.p, size, "cut", &err))
+            image_free(&p);
     }
     put_image("small.png", 64, 48);
     for (int i = 0; i < TIMES * 100; i++) {
-        assert_true(picture_read(&p, in_folder("small.png"), &err));
-        picture_free(&p);
-        assert_false(picture_read(&p, in_folder("missing.jpg"), &err));
+        assert_true(image_read(&p, in_folder("small.png"), &err));
+        image_free(&p);
+        assert_false(image_read(&p, in_folder("missing.jpg"), &err));
         assert_non_null(strstr(err.text, "No such file"));
     }
-    picture_memory(DECODE_MB);
+    image_memory(DECODE_MB);
     free(jpeg.p);
 }
 
-/* A grey picture of 16 x 16 pixels in so many scans, whose head says that it has side x side. */
+/* A grey image of 16 x 16 pixels in so many scans, whose head says that it has side x side. */
 static struct bytes many_scans(int count, int side)
 {
     enum { MOST = 100, BITS = 10 };
@@ -265,13 +268,13 @@ static void scans_are_bounded(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bytes jpeg = many_scans(cases[i].scans, cases[i].side);
-        struct picture p;
+        struct image p;
         struct error err = {0};
-        if (picture_decode(&p, jpeg.p, jpeg.size, "scans.jpg", &err) != cases[i].good)
+        if (image_decode(&p, jpeg.p, jpeg.size, "scans.jpg", &err) != cases[i].good)
             fail_msg("%d scans: %s", cases[i].scans, err.text);
         if (!cases[i].good)
             assert_string_equal(err.text, "scans.jpg: JPEG: more than 64 scans");
-        picture_free(&p);
+        image_free(&p);
         free(jpeg.p);
     }
 }
@@ -327,7 +330,7 @@ static void every_command_keeps_the_key(void **state)
     works("test", config, "--weights", weights, val_images, val_boxes, NULL);
     refused(1, text, "heatmap", config, "--weights", weights, "--out", in_folder("heat"), image, small, NULL);
     refused(1, "not one of 1 images can be read", "train", config, images, boxes, small, NULL);
-    picture_memory(DECODE_MB);
+    image_memory(DECODE_MB);
     free(jpeg.p);
 }
 
@@ -337,8 +340,8 @@ static void no_file_is_read_without_end(void **state)
 {
     static const struct { const char *name, *what; } kinds[] = {
         { "pipe", "is a named pipe, not a file" }, { "zero", "is a device, not a file" }, { ".", "is a folder" } };
-    struct picture picture;
-    struct picture_probe probe;
+    struct image image;
+    struct image_probe probe;
     struct bytes bytes;
     struct error err;
     (void)state;
@@ -347,9 +350,9 @@ static void no_file_is_read_without_end(void **state)
         const char *const name = in_folder(kinds[i].name);
         assert_false(file_read(&bytes, name, &err));
         assert_non_null(strstr(err.text, kinds[i].what));
-        assert_false(picture_read(&picture, name, &err));
+        assert_false(image_read(&image, name, &err));
         assert_non_null(strstr(err.text, kinds[i].what));
-        assert_false(picture_probe(name, &probe, &err));
+        assert_false(image_probe(name, &probe, &err));
         assert_non_null(strstr(err.text, kinds[i].what));
     }
     put("ten", "0123456789");
@@ -396,7 +399,7 @@ static void links_do_not_multiply(void **state)
 {
     enum { LEVELS = 14, LINKS = 4 };
     char name[40], target[40];
-    struct names files;
+    struct string_list files;
     struct error err = {0};
     (void)state;
     for (int i = 0; i <= LEVELS; i++) {

@@ -1,6 +1,8 @@
 /* tests/test_defects.c -- data right or a clear error: a set of each format, with one defect each, given to each
  * command.  tests/defects.h is the table. */
+#include "base/file.h"
 #include "base/json.h"
+#include "base/strbuf.h"
 #include "base/text_file.h"
 #include "cli/commands.h"
 #include "data/dataset_read.h"
@@ -16,7 +18,7 @@ static const char *const command_names[COMMANDS] = { "check", "train", "test", "
 struct outcome { int exit; char *text; };       /* what the command printed on stdout and stderr */
 
 static int cells, tries;                        /* commands compared with the table; with odd values of keys */
-static struct text wrong, pending;              /* cells that are not as the table has them */
+static struct strbuf wrong, pending;              /* cells that are not as the table has them */
 
 /* ---- commands ---- */
 
@@ -40,7 +42,7 @@ static struct outcome run(const char *const *words, bool overrides)
     struct args args = {0};
     struct error err = {0};
     struct bytes printed = {0};
-    struct text text = {0};
+    struct strbuf text = {0};
     int argc = 1;
     for (; *words; words++)
         argv[argc++] = (char *)(uintptr_t)*words;
@@ -56,7 +58,7 @@ static struct outcome run(const char *const *words, bool overrides)
     close(file);
     args_free(&args);
     assert_true(file_read(&printed, in_folder("printed"), NULL));
-    text_add(&text, "%s%s\n", (char *)printed.p, ok ? "" : err.text);
+    strbuf_add(&text, "%s%s\n", (char *)printed.p, ok ? "" : err.text);
     bytes_free(&printed);
     return (struct outcome){ ok ? 0 : err.exit, text.s };
 }
@@ -83,8 +85,8 @@ static void write_config(const struct base *base)
 {
     const struct format *f = set_format();
     const char *json = made.format == DATASET_COCO ? "/ann.json" : "";
-    struct text yaml = {0};
-    text_add(&yaml,
+    struct strbuf yaml = {0};
+    strbuf_add(&yaml,
         "save_dir: %1$s/base\n"
         "model:\n"
         "  arch:\n"
@@ -95,14 +97,14 @@ static void write_config(const struct base *base)
         "    head: {name: NanoDetPlusHead, input_channel: 8, feat_channels: 8, stacked_convs: 1, strides: [8]}\n"
         "data:\n", folder);
     for (int i = 0; i < 2; i++)
-        text_add(&yaml, "  %1$s: {name: %2$s, img_path: %3$s/set/%1$s/images, input_size: [64, 64],\n"
+        strbuf_add(&yaml, "  %1$s: {name: %2$s, img_path: %3$s/set/%1$s/images, input_size: [64, 64],\n"
                  "    ann_path: %3$s/set/%1$s/annotations%4$s}\n", set_names[i], f->dataset, folder, json);
-    text_add(&yaml,
+    strbuf_add(&yaml,
         "device: {batchsize_per_gpu: 2}\n"
         "schedule: {optimizer: {name: AdamW, lr: 0.001, weight_decay: 0.05}, total_epochs: 1, val_intervals: 1}\n"
         "class_names: [%s]\n", f->class_names);
-    assert_true(text_ok(&yaml, NULL) && file_write(base->config, yaml.s, yaml.size, NULL));
-    text_free(&yaml);
+    assert_true(strbuf_ok(&yaml, NULL) && file_write(base->config, yaml.s, yaml.size, NULL));
+    strbuf_free(&yaml);
 }
 
 /* Runs a command that has to work. */
@@ -118,18 +120,18 @@ static void works(const char *const *words)
 static void write_detections(const struct base *base)
 {
     static const char *const names[2][2] = { { "cat", "dog" }, { "car", "van" } };
-    struct text t = {0};
+    struct strbuf t = {0};
     for (int i = TRAINED + 1; i <= IMAGES; i++)
         for (int k = 0; k < made.scenes[i].count; k++) {
             const double *box = made.scenes[i].objects[k].box;
-            text_add(&t, "%s{\"image_id\": 0, \"category_id\": 0, \"file_name\": \"%d.jpg\", "
+            strbuf_add(&t, "%s{\"image_id\": 0, \"category_id\": 0, \"file_name\": \"%d.jpg\", "
                      "\"category_name\": \"%s\", \"image_count\": %d, \"score\": 0.9, \"bbox\": [%g, %g, %g, %g]}",
                      t.size ? ", " : "[", i, names[made.format == DATASET_VISDRONE][k], IMAGES - TRAINED, box[0],
                      box[1], box[2], box[3]);
         }
-    text_add(&t, "]");
-    assert_true(text_ok(&t, NULL) && file_write(base->detections, t.s, t.size, NULL));
-    text_free(&t);
+    strbuf_add(&t, "]");
+    assert_true(strbuf_ok(&t, NULL) && file_write(base->detections, t.s, t.size, NULL));
+    strbuf_free(&t);
 }
 
 static void make_base(struct base *base, enum dataset_format format)
@@ -215,12 +217,12 @@ static void compare(const struct row *row, int command, const struct outcome *o)
     const char *fault = fault_of(row, command, o);
     cells++;
     if (later && fault)
-        text_add(&pending, "  %s, %s, %s: %s\n", set_format()->name, row->defect, command_names[command], fault);
+        strbuf_add(&pending, "  %s, %s, %s: %s\n", set_format()->name, row->defect, command_names[command], fault);
     else if (later)
-        text_add(&wrong, "%s, %s, %s: as expected now, remove it from `later`\n", set_format()->name, row->defect,
+        strbuf_add(&wrong, "%s, %s, %s: as expected now, remove it from `later`\n", set_format()->name, row->defect,
                  command_names[command]);
     else if (fault)
-        text_add(&wrong, "%s, %s, %s: %s:\n%.1500s\n", set_format()->name, row->defect, command_names[command], fault,
+        strbuf_add(&wrong, "%s, %s, %s: %s:\n%.1500s\n", set_format()->name, row->defect, command_names[command], fault,
                  o->text);
 }
 
@@ -231,7 +233,7 @@ static void compare_text(const struct row *row, int command, const struct outcom
     for (const char *p = o->text; clean && p && *p; p++)
         clean = *p == '\n' || !iscntrl((unsigned char)*p);
     if (!clean)
-        text_add(&wrong, "%s, %s, %s: control characters or no UTF-8:\n%s\n", set_format()->name, row->defect,
+        strbuf_add(&wrong, "%s, %s, %s: control characters or no UTF-8:\n%s\n", set_format()->name, row->defect,
                  command_names[command], o->text);
 }
 
@@ -241,21 +243,21 @@ static void compare_commands(const struct row *row, const struct outcome *o)
     const bool fails = o[TRAIN].exit || o[TEST].exit;
     for (int i = 0; i < COMMANDS; i++)
         if (o[i].exit < 0 || o[i].exit > 2)
-            text_add(&wrong, "%s, %s: %s ends with %d\n", set_format()->name, row->defect, command_names[i], o[i].exit);
+            strbuf_add(&wrong, "%s, %s: %s ends with %d\n", set_format()->name, row->defect, command_names[i], o[i].exit);
     if (row->later)
         return;
     if (fails && !o[CHECK].exit)
-        text_add(&wrong, "%s, %s: check is content, train or test is not\n", set_format()->name, row->defect);
+        strbuf_add(&wrong, "%s, %s: check is content, train or test is not\n", set_format()->name, row->defect);
     if (!fails && o[CHECK].exit)
-        text_add(&wrong, "%s, %s: check is not content, train and test are\n", set_format()->name, row->defect);
+        strbuf_add(&wrong, "%s, %s: check is not content, train and test are\n", set_format()->name, row->defect);
 }
 
 /* "IMAGES BOXES", or "IMAGES BOXES: X Y WIDTH HEIGHT" of the first box. */
-static void add_value(struct text *t, const struct dataset *set)
+static void add_value(struct strbuf *t, const struct dataset *set)
 {
-    text_add(t, "%d %d", set->image_count, set->annotation_count);
+    strbuf_add(t, "%d %d", set->image_count, set->annotation_count);
     for (int i = 0; set->annotation_count && i < 4; i++)
-        text_add(t, "%s %.6g", i ? "" : ":", set->annotations[0].box[i]);
+        strbuf_add(t, "%s %.6g", i ? "" : ":", set->annotations[0].box[i]);
 }
 
 static void compare_value(const struct row *row, const struct base *base)
@@ -263,7 +265,7 @@ static void compare_value(const struct row *row, const struct base *base)
     const char *overrides[4];
     struct config config = {0};
     struct dataset set;
-    struct text t = {0};
+    struct strbuf t = {0};
     for (int i = 0; i < made.override_count; i++)
         overrides[i] = made.overrides[i];
     assert_true(config_read(&config, base->config, overrides, made.override_count, NULL));
@@ -271,8 +273,8 @@ static void compare_value(const struct row *row, const struct base *base)
     dataset_read(&set, &source, NULL);
     add_value(&t, &set);
     if (!starts_with(t.s, row->value))
-        text_add(&wrong, "%s, %s: the set is %s, not %s\n", set_format()->name, row->defect, t.s, row->value);
-    text_free(&t);
+        strbuf_add(&wrong, "%s, %s: the set is %s, not %s\n", set_format()->name, row->defect, t.s, row->value);
+    strbuf_free(&t);
     dataset_free(&set);
     config_free(&config);
 }
@@ -282,12 +284,12 @@ static void compare_converted(const struct row *row)
 {
     const struct dataset_source source = { .format = DATASET_COCO, .ann_path = in_folder("converted.json") };
     struct dataset set;
-    struct text t = {0};
+    struct strbuf t = {0};
     assert_true(dataset_read(&set, &source, NULL));
     add_value(&t, &set);
     if (!starts_with(t.s, row->value))
-        text_add(&wrong, "%s, %s: convert writes %s, not %s\n", set_format()->name, row->defect, t.s, row->value);
-    text_free(&t);
+        strbuf_add(&wrong, "%s, %s: convert writes %s, not %s\n", set_format()->name, row->defect, t.s, row->value);
+    strbuf_free(&t);
     dataset_free(&set);
 }
 
@@ -300,7 +302,7 @@ static void compare_score(const struct row *row)
     json_real(cJSON_GetObjectItemCaseSensitive(score, "AP"), &ap);
     cJSON_Delete(score);
     if (fabs(ap - 1) > 1e-9 && (!is_about(row, 1) || (row->value && strchr(row->value, ':'))))
-        text_add(&wrong, "%s, %s: eval scores %g, not 1\n", set_format()->name, row->defect, ap);
+        strbuf_add(&wrong, "%s, %s: eval scores %g, not 1\n", set_format()->name, row->defect, ap);
 }
 
 /* ---- the table ---- */
@@ -332,7 +334,7 @@ static void end_test(void)
 {
     const bool right = !wrong.size;
     fprintf(stderr, "%s", right ? "" : wrong.s);
-    text_free(&wrong);
+    strbuf_free(&wrong);
     assert_true(right);
 }
 
@@ -359,10 +361,10 @@ static void try_value(const struct base *base, const char *key, const char *valu
     for (int i = CHECK; i <= TEST; i++, tries++)
         o[i] = run_command(i, base->config, base->weights, base->detections);
     if ((o[TRAIN].exit || o[TEST].exit) && !o[CHECK].exit)
-        text_add(&wrong, "%s: check is content, train or test is not:\n%s%s\n", made.overrides[0], o[TRAIN].text,
+        strbuf_add(&wrong, "%s: check is content, train or test is not:\n%s%s\n", made.overrides[0], o[TRAIN].text,
                  o[TEST].text);
     if (o[CHECK].exit && !o[TRAIN].exit && !o[TEST].exit)
-        text_add(&wrong, "%s: check is not content, train and test are:\n%s\n", made.overrides[0], o[CHECK].text);
+        strbuf_add(&wrong, "%s: check is not content, train and test are:\n%s\n", made.overrides[0], o[CHECK].text);
     for (int i = CHECK; i <= TEST; i++)
         free(o[i].text);
     remove_all(in_folder("run"));
@@ -382,12 +384,12 @@ static void try_values(const struct base *base, const char *key)
 static void run_keys(void **state)
 {
     static struct base base;
-    struct text manual = {0};
+    struct strbuf manual = {0};
     char key[80], *rest;
     (void)state;
     make_base(&base, DATASET_COCO);
     config_manual(&manual);
-    assert_true(text_ok(&manual, NULL));
+    assert_true(strbuf_ok(&manual, NULL));
     for (char *line = strtok_r(manual.s, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         const char *both = strstr(line, "{train,val}"), *last = both ? strchr(both, '}') + 1 : line;
         const int n = (int)strcspn(last, " *");
@@ -396,7 +398,7 @@ static void run_keys(void **state)
             try_values(&base, key);
         }
     }
-    text_free(&manual);
+    strbuf_free(&manual);
     end_test();
 }
 
@@ -418,6 +420,6 @@ int main(void)
     if (pending.size)
         printf("not as expected yet, see `later` in tests/defects.h:\n%s", pending.s);
     printf("%d cells: %d of format x defect x command, %d of key x value x command\n", cells + tries, cells, tries);
-    text_free(&pending);
+    strbuf_free(&pending);
     return failed;
 }

@@ -3,10 +3,10 @@
 #include "deploy/network_fold.h"
 #include "deploy/network_match.h"
 #include "kernel/kernels.h"
-#include "model/export_network.h"
-#include "model/fold.h"
-#include "model/match.h"
-#include "model/weights.h"
+#include "model/model_network.h"
+#include "weights/fold.h"
+#include "weights/match.h"
+#include "weights/weights.h"
 #include <stdio.h>
 #include "model_kinds.h"
 

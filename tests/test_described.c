@@ -1,10 +1,13 @@
 /* tests/test_described.c -- commands without CONFIG: a file of weights that describes its model stands in for it, with
  * the same results to the bit. */
+#include "base/file.h"
+#include "base/path.h"
+#include "base/string_list.h"
 #include "interop/safetensors.h"
-#include "model/file_config.h"
 #include "same_file.h"
 #include "tiny.h"
 #include "typed.h"
+#include "weights/file_config.h"
 
 static char config[100], best[120], last[120], images[120], one[200];
 
@@ -90,7 +93,7 @@ static void test_scores_are_the_same(void **state)
 
 static void test_heatmaps_are_the_same(void **state)
 {
-    struct names names = {0};
+    struct string_list names = {0};
     struct error err = {0};
     (void)state;
     works("heatmap", config, "--weights", best, "--out", in_folder("heat_with"), "--score", "0.01", images, NULL);
@@ -103,7 +106,7 @@ static void test_heatmaps_are_the_same(void **state)
         snprintf(without, sizeof without, "heat_without/%.60s", names.list[i]);
         assert_same_file(with, without);
     }
-    names_free(&names);
+    string_list_free(&names);
 }
 
 /* ---- info ---- */
@@ -184,7 +187,7 @@ static void test_wrong_without_config(void **state)
 /* A model that has learnt the images of data.val by heart, so that something is found in them. */
 static int setup(void **state)
 {
-    struct names names = {0};
+    struct string_list names = {0};
     struct error err = {0};
     char train_images[160], train_boxes[160];
     (void)state;
@@ -196,7 +199,7 @@ static int setup(void **state)
     snprintf(last, sizeof last, "%s", in_folder("run/model_last.safetensors"));
     snprintf(images, sizeof images, "%s", in_folder("data/images/val"));
     snprintf(one, sizeof one, "%s/%s", images, names.list[0]);
-    names_free(&names);
+    string_list_free(&names);
     snprintf(train_images, sizeof train_images, "data.train.img_path=%s", images);
     snprintf(train_boxes, sizeof train_boxes, "data.train.ann_path=%s", in_folder("data/val.json"));
     works("train", in_folder("config.yml"), train_images, train_boxes, "data.train.input_size=[96, 96]",

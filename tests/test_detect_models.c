@@ -1,6 +1,8 @@
 /* What stands behind a network, on the outputs of whole networks among the fixtures: assignment and losses of
  * train_out and aux_out, detections of eval_out. */
 #include "base/file.h"
+#include "base/path.h"
+#include "base/string_list.h"
 #include "detect/loss.h"
 #include "detect/postprocess.h"
 #include "detect/prediction.h"
@@ -180,7 +182,7 @@ static void check_model(struct model *m, const char *yaml)
 static void test_models(void **state)
 {
     (void)state;
-    struct names folders = {0};
+    struct string_list folders = {0};
     int models = 0;
     if (!folder_list(&folders, root, NULL)) {
         print_message("SKIP %s: not here\n", root);
@@ -205,7 +207,7 @@ static void test_models(void **state)
         bytes_free(&yaml);
         models++;
     }
-    names_free(&folders);
+    string_list_free(&folders);
     assert_true(models > 0);
 }
 

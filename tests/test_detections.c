@@ -1,4 +1,5 @@
 /* tests/test_detections.c -- numbers and lists of detections read from files, and written. */
+#include "base/file.h"
 #include "base/random.h"
 #include "eval/scan.h"
 #include "scores.h"

@@ -1,5 +1,8 @@
 /* tests/test_detector.c -- detections depend on the image alone; a model is scored. */
-#include "model/detector.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/string_list.h"
+#include "runtime/detector.h"
 #include "tiny_net.h"
 #include "train/evaluate.h"
 #include <math.h>
@@ -27,17 +30,17 @@ static void test_detections_depend_on_the_image_alone(void **state)
     for (int i = 0; i < 24; i++) {                              /* more sizes than the cache holds */
         struct synth_scene scene = {0};
         open_scene(&scene, i % 3, &n.err);
-        scene.picture.height = 16 + i % 12 * 7;
-        must(detector_look(&many, &scene.picture, &n.err), &n.err);
+        scene.image.height = 16 + i % 12 * 7;
+        must(detector_detect(&many, &scene.image, &n.err), &n.err);
         if (i % 5 == 0) {
-            must(detector_look(&one, &scene.picture, &n.err), &n.err);
+            must(detector_detect(&one, &scene.image, &n.err), &n.err);
             assert_int_equal(one.count[0], many.count[0]);
             assert_memory_equal(one.found, many.found, (size_t)one.count[0] * sizeof *one.found);
             found += one.count[0];
         }
         for (int k = 0; k < many.count[0]; k++)
             assert_true(many.found[k].box[0] >= 0 && many.found[k].box[2] <= 96
-                        && many.found[k].box[3] <= (float)scene.picture.height);
+                        && many.found[k].box[3] <= (float)scene.image.height);
         synth_free(&scene);
     }
     assert_true(found > 0 && many.cache.packed_weights.filled);
@@ -59,7 +62,7 @@ static void test_numbers_that_are_not_finite_are_said(void **state)
     n.model.params.value[n.model.params.list[norm].offset] = -1;
     must(detector_init(&d, &n.model, n.model.params.value, 1, &n.err), &n.err);
     open_scene(&scene, 0, &n.err);
-    assert_false(detector_look(&d, &scene.picture, &n.err));
+    assert_false(detector_detect(&d, &scene.image, &n.err));
     assert_non_null(strstr(n.err.text, "first layer whose output is not finite is backbone."));
     synth_free(&scene);
     detector_free(&d);
@@ -143,7 +146,7 @@ static void test_an_unreadable_image_refuses_an_evaluation(void **state)
 {
     struct net n;
     struct bytes kept;
-    struct names names = {0};
+    struct string_list names = {0};
     (void)state;
     net_open(&n, NULL, 0);
     must(folder_list(&names, in_folder("data/images/val"), &n.err), &n.err);
@@ -155,7 +158,7 @@ static void test_an_unreadable_image_refuses_an_evaluation(void **state)
     n.err = (struct error){0};
     must(file_write(path, kept.p, kept.size, &n.err), &n.err);
     bytes_free(&kept);
-    names_free(&names);
+    string_list_free(&names);
     free(path);
     net_close(&n);
 }

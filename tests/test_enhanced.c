@@ -1,10 +1,11 @@
 /* tests/test_enhanced.c -- Enhanced NanoDet: its sizes, names and slopes as in the original's files, gradients that
  * reach every weight, also through kernels that are computed, folding, and what cannot be built. */
+#include "base/strbuf.h"
 #include "kernel/kernels.h"
-#include "model/cost.h"
-#include "model/fold.h"
 #include "op/ops.h"
+#include "runtime/cost.h"
 #include "small_model.h"
+#include "weights/fold.h"
 #include <stdio.h>
 
 /* ---- sizes ---- */

@@ -1,8 +1,12 @@
 /* tests/test_escapes.c -- names from files in the output of all commands: none controls a terminal, ends a line, breaks
  * a JSON or is a formula of a spreadsheet. */
+#include "base/file.h"
+#include "base/path.h"
 #include "base/printable.h"
-#include "tiny_weights.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "there.h"
+#include "tiny_weights.h"
 #include "typed.h"
 #include <ctype.h>
 
@@ -44,31 +48,31 @@ static void spoil_set(const char *name)
 }
 
 /* A double-quoted text of YAML. */
-static void add_quoted(struct text *t, const char *s)
+static void add_quoted(struct strbuf *t, const char *s)
 {
     unsigned code;
-    text_add(t, "\"");
+    strbuf_add(t, "\"");
     for (; *s; s += utf8_character(s, &code)) {
         utf8_character(s, &code);
-        text_add(t, "\\U%08x", code);
+        strbuf_add(t, "\\U%08x", code);
     }
-    text_add(t, "\"");
+    strbuf_add(t, "\"");
 }
 
 static void spoil_config(void)
 {
     struct bytes yaml;
-    struct text t = {0};
+    struct strbuf t = {0};
     assert_true(file_read(&yaml, "config.yml", NULL));
     *strstr((char *)yaml.p, "class_names:") = 0;
-    text_add(&t, "%sclass_names:\n", yaml.p);
+    strbuf_add(&t, "%sclass_names:\n", yaml.p);
     for (int i = 0; i < 5; i++) {
-        text_add(&t, "- ");
+        strbuf_add(&t, "- ");
         add_quoted(&t, classes[i]);
-        text_add(&t, "\n");
+        strbuf_add(&t, "\n");
     }
     assert_true(file_write("config.yml", t.s, t.size, NULL));
-    text_free(&t);
+    strbuf_free(&t);
     bytes_free(&yaml);
 }
 
@@ -88,19 +92,19 @@ static void spoil_weights(void)
 static void put_yolo(void)
 {
     struct bytes image;
-    struct text path = {0};
-    text_add(&path, "data/images/val/%s", raw);
+    struct strbuf path = {0};
+    strbuf_add(&path, "data/images/val/%s", raw);
     assert_true(file_read(&image, path.s, NULL));
     assert_true(make_folders("yolo/images", NULL) && make_folders("yolo/labels", NULL));
-    text_free(&path);
-    text_add(&path, "yolo/images/%s", raw);
+    strbuf_free(&path);
+    strbuf_add(&path, "yolo/images/%s", raw);
     assert_true(file_write(path.s, image.p, image.size, NULL));
-    text_free(&path);
-    text_add(&path, "yolo/labels/%.*s.txt", (int)(strlen(raw) - 4), raw);
+    strbuf_free(&path);
+    strbuf_add(&path, "yolo/labels/%.*s.txt", (int)(strlen(raw) - 4), raw);
     static const char row[] = "0 0.5 0.5 0.2 0.2\n7 0.5 0.5 0.2 0.2\n", names[] = "person\n=a\x1b[2J\xe9\x9b\n";
     assert_true(file_write(path.s, row, sizeof row - 1, NULL));
     assert_true(file_write("yolo/classes.txt", names, sizeof names - 1, NULL));
-    text_free(&path);
+    strbuf_free(&path);
     bytes_free(&image);
 }
 
@@ -170,7 +174,7 @@ static void check_file(const char *path)
 
 static void check_files(const char *path)
 {
-    struct names names = {0};
+    struct string_list names = {0};
     if (!folder_exists(path) || !folder_tree(&names, path, NULL))
         return;
     for (int i = 0; i < names.count; i++) {
@@ -178,7 +182,7 @@ static void check_files(const char *path)
         check_file(file);
         free(file);
     }
-    names_free(&names);
+    string_list_free(&names);
 }
 
 /* ---- commands ---- */

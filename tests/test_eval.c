@@ -1,6 +1,7 @@
 /* tests/test_eval.c -- the COCO and the VisDrone protocol, reports. */
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/strbuf.h"
 #include "eval/ignored_regions.h"
 #include "eval/score_report.h"
 #include "scores.h"
@@ -290,7 +291,7 @@ static void assert_number(const cJSON *object, const char *name, double want)
 
 static void check_report(struct score_report *report, int classes, const char *last_figure)
 {
-    struct text json = {0}, table = {0};
+    struct strbuf json = {0}, table = {0};
     assert_true(report_json(report, &json, NULL));
     cJSON *parsed = cJSON_Parse(json.s);
     for (int i = 0; i < report->figure_count; i++)
@@ -303,11 +304,11 @@ static void check_report(struct score_report *report, int classes, const char *l
     assert_number(first, "AP", report->classes[1].ap);
     assert_number(first, "AP50", report->classes[1].ap50);
     report_table(report, &table);
-    assert_true(text_ok(&table, NULL));
+    assert_true(strbuf_ok(&table, NULL));
     assert_non_null(strstr(table.s, last_figure));
     cJSON_Delete(parsed);
-    text_free(&json);
-    text_free(&table);
+    strbuf_free(&json);
+    strbuf_free(&table);
     report_free(report);
 }
 

@@ -1,6 +1,9 @@
 /* Exported files: each detects as the model does, one that does not is found out, and a failure leaves nothing. */
+#include "base/file.h"
+#include "base/path.h"
+#include "base/string_list.h"
 #include "base/table.h"
-#include "model/export.h"
+#include "export/export.h"
 #include "same_file.h"
 #include "small_model.h"
 #include <errno.h>
@@ -25,21 +28,21 @@ int rename(const char *from, const char *to)
 static int files_in_folder(void)
 {
     struct error err = {0};
-    struct names names = {0};
+    struct string_list names = {0};
     assert_true(folder_list(&names, folder, &err));
     const int count = names.count;
-    names_free(&names);
+    string_list_free(&names);
     return count;
 }
 
 static void empty_folder(void)
 {
     struct error err = {0};
-    struct names names = {0};
+    struct string_list names = {0};
     assert_true(folder_list(&names, folder, &err));
     for (int i = 0; i < names.count; i++)
         remove_all(in_folder(names.list[i]));
-    names_free(&names);
+    string_list_free(&names);
 }
 
 static const struct kind { const char *format, *file; bool half, fold; } kinds[] = {

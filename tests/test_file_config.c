@@ -1,12 +1,15 @@
 /* tests/test_file_config.c -- the description of a model in a file of weights: written without paths, read as the same
  * configuration, and refused where it is wrong. */
+#include "base/file.h"
 #include "base/memory.h"
-#include "base/text.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "interop/safetensors.h"
-#include "model/file_config.h"
-#include "model/load.h"
-#include "model/weights.h"
 #include "tiny_net.h"
+#include "weights/file_config.h"
+#include "weights/load.h"
+#include "weights/weights.h"
 
 /* ---- writing ---- */
 
@@ -20,22 +23,22 @@ static void test_entries_are_removed(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct entry root;
-        struct text text = {0};
+        struct strbuf text = {0};
         struct error err = {0};
         assert_true(tree_parse(&root, all, strlen(all), "a.yml", &err));
         tree_remove(&root, cases[i].path);
         tree_write(&root, &text);
         assert_string_equal(text.s, cases[i].left);
-        text_free(&text);
+        strbuf_free(&text);
         assert_non_null(tree_place(&root, "z", (struct place){ "a.yml", 1 }, &err));    /* after the last one left */
         assert_string_equal(root.last->name, "z");
         tree_free(&root);
     }
 }
 
-static void describe(struct net *n, struct text *out)
+static void describe(struct net *n, struct strbuf *out)
 {
-    *out = (struct text){0};
+    *out = (struct strbuf){0};
     must(file_config_text(&n->config, out, &n->err), &n->err);
 }
 
@@ -68,13 +71,13 @@ static void assert_same_model(const struct net *a, const struct net *b)
 /* Every configuration is read back as the same model, which is described by the same text. */
 static void test_descriptions_go_round(void **state)
 {
-    struct names names = {0};
+    struct string_list names = {0};
     struct error err = {0};
     (void)state;
     must(folder_list(&names, "configs", &err), &err);
     for (int i = 0; i < names.count; i++) {
         struct net n = {0}, again;
-        struct text text, same;
+        struct strbuf text, same;
         char *path = path_join("configs", names.list[i], &err);
         must(path && config_read(&n.config, path, NULL, 0, &n.err) && model_open(&n.model, &n.config, &n.err), &n.err);
         describe(&n, &text);
@@ -82,14 +85,14 @@ static void test_descriptions_go_round(void **state)
         assert_same_model(&n, &again);
         describe(&again, &same);
         assert_string_equal(text.s, same.s);
-        text_free(&text);
-        text_free(&same);
+        strbuf_free(&text);
+        strbuf_free(&same);
         net_close(&n);
         net_close(&again);
         free(path);
     }
     assert_true(names.count > 20);
-    names_free(&names);
+    string_list_free(&names);
 }
 
 /* Numbers keep all their bits; no path of the configuration is in the text, nor what training alone needs. */
@@ -104,7 +107,7 @@ static void test_descriptions_hold_no_paths(void **state)
                                           "cache_mb", "img_path", "ann_path", "save_dir" };
     struct config whole = {0};
     struct net n, again;
-    struct text text;
+    struct strbuf text;
     (void)state;
     net_open(&n, overrides, sizeof overrides / sizeof *overrides);
     describe(&n, &text);
@@ -120,7 +123,7 @@ static void test_descriptions_hold_no_paths(void **state)
     assert_true(again.config.test.max_per_image == 7 && again.config.test.nms_iou == 0.7);
     assert_string_equal(again.config.val.img_path, "");
     assert_string_equal(again.config.class_names.at[4], "person");
-    text_free(&text);
+    strbuf_free(&text);
     net_close(&n);
     net_close(&again);
 }
@@ -130,10 +133,10 @@ static void test_descriptions_hold_no_ignored_keys(void **state)
 {
     struct net n = {0}, again;
     struct bytes file;
-    struct text yaml = {0}, text;
+    struct strbuf yaml = {0}, text;
     (void)state;
     must(file_read(&file, in_folder("config.yml"), &n.err), &n.err);
-    text_add(&yaml, "%stest: {soft: {sigma: 1}, more: {}, nms_iou: 0.5}\n", (const char *)file.p);
+    strbuf_add(&yaml, "%stest: {soft: {sigma: 1}, more: {}, nms_iou: 0.5}\n", (const char *)file.p);
     must(config_parse(&n.config, yaml.s, yaml.size, "a.yml", NULL, 0, &n.err)
          && model_open(&n.model, &n.config, &n.err), &n.err);
     assert_int_equal(n.config.ignored.count, 2);
@@ -142,8 +145,8 @@ static void test_descriptions_hold_no_ignored_keys(void **state)
     must(open_described(&again, text.s, NULL), &again.err);
     assert_true(again.config.test.nms_iou == 0.5);
     bytes_free(&file);
-    text_free(&yaml);
-    text_free(&text);
+    strbuf_free(&yaml);
+    strbuf_free(&text);
     net_close(&n);
     net_close(&again);
 }
@@ -151,9 +154,9 @@ static void test_descriptions_hold_no_ignored_keys(void **state)
 static void test_a_description_has_an_end(void **state)
 {
     struct net n;
-    struct text names = {0}, text = {0};
+    struct strbuf names = {0}, text = {0};
     (void)state;
-    text_add(&names, "class_names=[car, van, truck, bus, %0*d]", FILE_CONFIG_MAX, 7);
+    strbuf_add(&names, "class_names=[car, van, truck, bus, %0*d]", FILE_CONFIG_MAX, 7);
     net_open(&n, (const char *const[]){ names.s }, 1);
     assert_false(file_config_text(&n.config, &text, &n.err));
     assert_int_equal(n.err.exit, 2);
@@ -162,8 +165,8 @@ static void test_a_description_has_an_end(void **state)
     assert_int_equal(n.err.exit, 1);
     assert_non_null(strstr(n.err.text, "more than 1048576 bytes"));
     net_close(&n);
-    text_free(&names);
-    text_free(&text);
+    strbuf_free(&names);
+    strbuf_free(&text);
 }
 
 /* ---- reading ---- */
@@ -194,17 +197,17 @@ static const struct { int exit; const char *from, *to, *override, *message; } wr
 /* The text with the first `from` replaced; free it. */
 static char *edited(const char *text, const char *from, const char *to)
 {
-    struct text out = {0};
+    struct strbuf out = {0};
     const char *at = strstr(text, from);
     assert_non_null(at);
-    text_add(&out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    strbuf_add(&out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
     return out.s;
 }
 
 static void test_wrong_descriptions_are_refused(void **state)
 {
     struct net n, w;
-    struct text text;
+    struct strbuf text;
     (void)state;
     net_open(&n, NULL, 0);
     describe(&n, &text);
@@ -227,7 +230,7 @@ static void test_wrong_descriptions_are_refused(void **state)
     assert_int_equal(w.err.exit, 2);
     assert_non_null(strstr(w.err.text, "does not describe its model"));
     net_close(&w);
-    text_free(&text);
+    strbuf_free(&text);
     net_close(&n);
 }
 
@@ -236,7 +239,7 @@ static void test_wrong_descriptions_are_refused(void **state)
 static const char *note_of(struct net *n, const char *key, const char *text, const char *description)
 {
     struct tensors t = {0};
-    names_free(&n->notes);
+    string_list_free(&n->notes);
     must((!key || tensors_add_metadata(&t, key, text, &n->err))
          && (!description || file_config_add(description, &t, &n->err))
          && weights_give(&n->model.params, n->model.params.value, "", &t, &n->err)
@@ -252,7 +255,7 @@ static const char *note_of(struct net *n, const char *key, const char *text, con
 static void test_notes(void **state)
 {
     struct net n;
-    struct text text;
+    struct strbuf text;
     (void)state;
     net_open(&n, NULL, 0);
     describe(&n, &text);
@@ -264,7 +267,7 @@ static void test_notes(void **state)
     char *swapped = edited(text.s, "[car, van", "[van, car");
     assert_non_null(strstr(note_of(&n, "epoch", "3", swapped), "'van' instead of 'car'"));
     free(swapped);
-    text_free(&text);
+    strbuf_free(&text);
     net_close(&n);
 }
 

@@ -1,5 +1,6 @@
 /* tests/test_glyphs.c -- letters: our own, which are the same in every build, and those of the machine's fonts. */
-#include "data/picture.h"
+#include "base/file.h"
+#include "data/image.h"
 #include "folder.h"
 #include "report/canvas.h"
 #include "report/chart.h"
@@ -40,10 +41,10 @@ static void find_ink(const unsigned char *bgr, int *left, int *right)
 }
 
 /* No two characters of those that have a glyph look the same, and none looks like the box of the others. */
-static void every_character_has_a_picture_of_its_own(void **state)
+static void every_character_has_strokes_of_its_own(void **state)
 {
     enum { COUNT = '~' - ' ' + 64 };
-    static unsigned char pictures[COUNT][BYTES];
+    static unsigned char images[COUNT][BYTES];
     char text[3];
     (void)state;
     draw(second, 20, 40, 30, "\x01");
@@ -51,10 +52,10 @@ static void every_character_has_a_picture_of_its_own(void **state)
         const int code = i < '~' - ' ' ? '!' + i : 0xc0 + i - ('~' - ' ');
         snprintf(text, sizeof text, code < 0x80 ? "%c" : "%c%c", code < 0x80 ? code : 0xc0 | code >> 6,
                  0x80 | (code & 0x3f));
-        draw(pictures[i], 20, 40, 30, text);
-        assert_memory_not_equal(pictures[i], second, BYTES);
+        draw(images[i], 20, 40, 30, text);
+        assert_memory_not_equal(images[i], second, BYTES);
         for (int k = 0; k < i; k++)
-            if (memcmp(pictures[i], pictures[k], BYTES) == 0)
+            if (memcmp(images[i], images[k], BYTES) == 0)
                 fail_msg("%d looks like %d", i, k);
     }
 }
@@ -140,7 +141,7 @@ static void a_line_has_one_colour(void **state)
 static void curves_look_the_same_in_every_build(void **state)
 {
     struct error err = {0};
-    struct picture p = {0};
+    struct image p = {0};
     uint32_t sum = 2166136261u;
     char metrics[300], eval[300];
     (void)state;
@@ -150,10 +151,10 @@ static void curves_look_the_same_in_every_build(void **state)
     static const char scores[] = "epoch,AP,AP50\n1,0.25,0.5\n2,0.375,0.625\n";
     assert_true(file_write(metrics, rows, sizeof rows - 1, &err) && file_write(eval, scores, sizeof scores - 1, &err));
     assert_true(chart_write(in_folder("curves.png"), metrics, eval, &err));
-    assert_true(picture_read(&p, in_folder("curves.png"), &err));
+    assert_true(image_read(&p, in_folder("curves.png"), &err));
     for (size_t i = 0; i < 3 * (size_t)p.width * (size_t)p.height; i++)
         sum = (sum ^ p.p[i]) * 16777619u;
-    picture_free(&p);
+    image_free(&p);
     assert_int_equal(sum, 0xe98e30f4);
 }
 
@@ -213,7 +214,7 @@ static void without_fonts_there_is_no_font(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_character_has_a_picture_of_its_own), cmocka_unit_test(other_characters_are_boxes),
+        cmocka_unit_test(every_character_has_strokes_of_its_own), cmocka_unit_test(other_characters_are_boxes),
         cmocka_unit_test(text_is_as_wide_as_it_says), cmocka_unit_test(stems_are_crisp),
         cmocka_unit_test(what_lies_outside_is_cut_off), cmocka_unit_test(a_line_has_one_colour),
         cmocka_unit_test(curves_look_the_same_in_every_build), cmocka_unit_test(without_fonts_there_is_no_font),

@@ -1,7 +1,7 @@
 /* tests/test_grad_cam.c -- heat maps of layers: those of the class logits themselves are known exactly. */
 #include "base/memory.h"
-#include "model/detector.h"
-#include "model/grad_cam.h"
+#include "runtime/detector.h"
+#include "runtime/grad_cam.h"
 #include "report/heat.h"
 #include "tiny_net.h"
 #include <math.h>
@@ -65,7 +65,7 @@ static void test_maps_of_the_logits_are_exact(void **state)
     for (int i = 0; i < 2; i++) {
         struct grad_cam cam = {0};
         must(grad_cam_init(&cam, &n.model, "head.gfl_cls.0", scores[i], 2, &n.err)
-             && grad_cam_look(&cam, &scene.picture, &n.err), &n.err);
+             && grad_cam_look(&cam, &scene.image, &n.err), &n.err);
         assert_int_equal(cam.count, 1);
         assert_true(cam.heats[0].h == cam.batch.h / STRIDE && cam.heats[0].w == cam.batch.w / STRIDE);
         const float *rows = detector_forward(&d, cam.batch.image, cam.batch.h, cam.batch.w, &n.err);
@@ -80,7 +80,7 @@ static void test_maps_of_the_logits_are_exact(void **state)
     net_close(&n);
 }
 
-/* The neck's levels; a map is 0 everywhere, or 1 somewhere in the picture. */
+/* The neck's levels; a map is 0 everywhere, or 1 somewhere in the image. */
 static void test_levels_of_the_neck(void **state)
 {
     static const char *const overrides[] = { "data.val.resize=letterbox" };
@@ -95,7 +95,7 @@ static void test_levels_of_the_neck(void **state)
     open_scene(&scene, &n.err);
     must(grad_cam_init(&cam, &n.model, NULL, 0.5, 2, &n.err), &n.err);
     for (int pass = 0; pass < 2; pass++) {
-        must(grad_cam_look(&cam, &scene.picture, &n.err), &n.err);
+        must(grad_cam_look(&cam, &scene.image, &n.err), &n.err);
         assert_int_equal(cam.count, 4);
     }
     for (int i = 0; i < 4; i++) {

@@ -1,12 +1,14 @@
-/* Pictures: what is written reads back, odd kinds of files come out as cv2.imread has them, broken ones are refused. */
+/* Images: what is written reads back, odd kinds of files come out as cv2.imread has them, broken ones are refused. */
+#include "base/file.h"
+#include "base/strbuf.h"
+#include "images.h"
 #include "there.h"
-#include "pictures.h"
 
 #include <jpeglib.h>
 #include <png.h>
 #include <sys/resource.h>
 
-static void assert_same(const struct picture *a, const struct picture *b)
+static void assert_same(const struct image *a, const struct image *b)
 {
     assert_int_equal(a->width, b->width);
     assert_int_equal(a->height, b->height);
@@ -18,34 +20,34 @@ static void png_round_trip(void **state)
     static const int sizes[][2] = { { 1, 1 }, { 7, 3 }, { 1, 40 }, { 129, 5 } };
     (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        struct picture p = gradient(sizes[i][0], sizes[i][1]), q;
+        struct image p = gradient(sizes[i][0], sizes[i][1]), q;
         int width, height;
-        assert_true(picture_write_png(&p, path, NULL));
-        assert_true(picture_read(&q, path, NULL));
-        assert_true(picture_size(path, &width, &height, NULL));
+        assert_true(image_write_png(&p, image_path, NULL));
+        assert_true(image_read(&q, image_path, NULL));
+        assert_true(image_size(image_path, &width, &height, NULL));
         assert_int_equal(width, p.width);
         assert_int_equal(height, p.height);
         assert_same(&p, &q);
-        picture_free(&p);
-        picture_free(&q);
+        image_free(&p);
+        image_free(&q);
     }
 }
 
 static void jpeg_round_trip(void **state)
 {
-    struct picture p = gradient(67, 45), q;
+    struct image p = gradient(67, 45), q;
     struct bytes a, b;
     (void)state;
-    assert_true(picture_encode_jpeg(&p, 95, &a, NULL));
-    assert_true(picture_encode_jpeg(&p, 95, &b, NULL));
+    assert_true(image_encode_jpeg(&p, 95, &a, NULL));
+    assert_true(image_encode_jpeg(&p, 95, &b, NULL));
     assert_int_equal(a.size, b.size);
     assert_memory_equal(a.p, b.p, a.size);
-    assert_true(picture_write_jpeg(&p, 95, path, NULL));
-    assert_true(picture_read(&q, path, NULL));
+    assert_true(image_write_jpeg(&p, 95, image_path, NULL));
+    assert_true(image_read(&q, image_path, NULL));
     for (int i = 0; i < 67 * 45 * 3; i++)
         assert_true(abs(p.p[i] - q.p[i]) <= 6);
-    picture_free(&p);
-    picture_free(&q);
+    image_free(&p);
+    image_free(&q);
     bytes_free(&a);
     bytes_free(&b);
 }
@@ -72,17 +74,17 @@ static void exif_orientation_turns(void **state)
 {
     static const int corner[10][3] = { { 0, 1, 2 }, { 0, 1, 2 }, { 1, 0, 3 }, { 3, 2, 1 }, { 2, 3, 0 },
                                        { 0, 2, 1 }, { 1, 3, 0 }, { 3, 1, 2 }, { 2, 0, 3 }, { 0, 1, 2 } };
-    struct picture p = gradient(21, 10), plain, turned;
+    struct image p = gradient(21, 10), plain, turned;
     struct bytes file;
     (void)state;
-    assert_true(picture_encode_jpeg(&p, 90, &file, NULL));
-    assert_true(picture_decode(&plain, file.p, file.size, "plain", NULL));
+    assert_true(image_encode_jpeg(&p, 90, &file, NULL));
+    assert_true(image_decode(&plain, file.p, file.size, "plain", NULL));
     const unsigned char *stored[3] = { plain.p, plain.p + 20 * 3, plain.p + 9 * 21 * 3 };
     for (int i = 0; i < 20; i++) {
         struct bytes exif = with_exif(file, i / 2, i % 2);
         int width, height;
-        assert_true(picture_decode(&turned, exif.p, exif.size, "turned", NULL));
-        assert_true(picture_decode_size(exif.p, exif.size, "turned", &width, &height, NULL));
+        assert_true(image_decode(&turned, exif.p, exif.size, "turned", NULL));
+        assert_true(image_decode_size(exif.p, exif.size, "turned", &width, &height, NULL));
         const bool exchanged = i / 2 >= 5 && i / 2 <= 8;
         assert_int_equal(turned.width, exchanged ? 10 : 21);
         assert_int_equal(turned.height, exchanged ? 21 : 10);
@@ -93,11 +95,11 @@ static void exif_orientation_turns(void **state)
             const int y = at / 2 * (turned.height - 1), x = at % 2 * (turned.width - 1);
             assert_memory_equal(stored[j], turned.p + (y * turned.width + x) * 3, 3);
         }
-        picture_free(&turned);
+        image_free(&turned);
         bytes_free(&exif);
     }
-    picture_free(&p);
-    picture_free(&plain);
+    image_free(&p);
+    image_free(&plain);
     bytes_free(&file);
 }
 
@@ -118,13 +120,13 @@ static const struct png_case {
 
 static void add_bytes(png_structp png, png_bytep p, size_t n)
 {
-    text_bytes(png_get_io_ptr(png), p, n);
+    strbuf_bytes(png_get_io_ptr(png), p, n);
 }
 
-static struct text make_png(const struct png_case *c)
+static struct strbuf make_png(const struct png_case *c)
 {
     static const png_color palette[2] = { { 10, 20, 30 }, { 40, 50, 60 } };
-    struct text out = {0};
+    struct strbuf out = {0};
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png);
     png_set_write_fn(png, &out, add_bytes, NULL);
@@ -147,14 +149,14 @@ static void png_kinds(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof png_cases / sizeof *png_cases; i++) {
-        struct text file = make_png(&png_cases[i]);
-        struct picture p;
-        assert_true(picture_decode(&p, file.s, file.size, "kind", NULL));
+        struct strbuf file = make_png(&png_cases[i]);
+        struct image p;
+        assert_true(image_decode(&p, file.s, file.size, "kind", NULL));
         assert_int_equal(p.width, 2);
         assert_int_equal(p.height, 1);
         assert_memory_equal(p.p, png_cases[i].want, 6);
-        picture_free(&p);
-        text_free(&file);
+        image_free(&p);
+        strbuf_free(&file);
     }
 }
 
@@ -165,7 +167,7 @@ static void cmyk_as_opencv(void **state)
     struct jpeg_error_mgr messages;
     struct bytes file = {0};
     unsigned long size = 0;
-    struct picture p;
+    struct image p;
     unsigned char row[8 * 4];
     JSAMPROW rows[1] = { row };
     (void)state;
@@ -184,44 +186,44 @@ static void cmyk_as_opencv(void **state)
         jpeg_write_scanlines(&jpeg, rows, 1);
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
-    assert_true(picture_decode(&p, file.p, size, "cmyk", NULL));
+    assert_true(image_decode(&p, file.p, size, "cmyk", NULL));
     const int want[3] = { 150 - (205 * 150 >> 8), 150 - (155 * 150 >> 8), 150 - (55 * 150 >> 8) };
     for (int i = 0; i < 8 * 8 * 3; i++)
         assert_true(abs(p.p[i] - want[i % 3]) <= 2);
-    picture_free(&p);
+    image_free(&p);
     bytes_free(&file);
 }
 
 static void small_files_get_no_large_memory(void **state)
 {
-    struct picture p = gradient(16, 16);
+    struct image p = gradient(16, 16);
     struct bytes jpeg, png;
     (void)state;
-    assert_true(picture_encode_jpeg(&p, 90, &jpeg, NULL));
+    assert_true(image_encode_jpeg(&p, 90, &jpeg, NULL));
     for (size_t i = 0; i + 9 < jpeg.size; i++)
         if (jpeg.p[i] == 0xff && jpeg.p[i + 1] == 0xc0)
             memcpy(jpeg.p + i + 5, "\xff\x00\xff\x00", 4);
     refuse(jpeg.p, jpeg.size, "truncated");
-    assert_true(picture_write_png(&p, path, NULL));
-    assert_true(file_read(&png, path, NULL));
+    assert_true(image_write_png(&p, image_path, NULL));
+    assert_true(file_read(&png, image_path, NULL));
     memcpy(png.p + 16, "\x00\x0f\xff\xff\x00\x0f\xff\xff", 8);
     const unsigned long crc = 0x92d3c3da;       /* of the header so changed */
     for (int i = 0; i < 4; i++)
         png.p[29 + i] = (unsigned char)(crc >> (24 - 8 * i));
     refuse(png.p, png.size, "truncated");
-    picture_free(&p);
+    image_free(&p);
     bytes_free(&jpeg);
     bytes_free(&png);
 }
 
-/* A scan of arithmetic coding takes nearly no bytes for a picture of one colour. */
+/* A scan of arithmetic coding takes nearly no bytes for an image of one colour. */
 static void arithmetic_coding_gets_no_large_memory(void **state)
 {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr messages;
     struct bytes file = {0};
     unsigned long size = 0;
-    struct picture p = gradient(16, 16), q;
+    struct image p = gradient(16, 16), q;
     (void)state;
     jpeg.err = jpeg_std_error(&messages);
     jpeg_create_compress(&jpeg);
@@ -236,15 +238,15 @@ static void arithmetic_coding_gets_no_large_memory(void **state)
         jpeg_write_scanlines(&jpeg, (JSAMPROW[1]){ p.p + y * 48 }, 1);
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
-    assert_true(picture_decode(&q, file.p, size, "small", NULL));
+    assert_true(image_decode(&q, file.p, size, "small", NULL));
     for (size_t i = 0; i + 9 < size; i++)
         if (file.p[i] == 0xff && file.p[i + 1] == 0xc9)
             memcpy(file.p + i + 5, "\x40\x00\x40\x00", 4);
     refuse(file.p, size, "16384 x 16384 pixels in");
     int width, height;
-    assert_false(picture_decode_size(file.p, size, "small", &width, &height, NULL));    /* without decoding, too */
-    picture_free(&p);
-    picture_free(&q);
+    assert_false(image_decode_size(file.p, size, "small", &width, &height, NULL));    /* without decoding, too */
+    image_free(&p);
+    image_free(&q);
     bytes_free(&file);
 }
 
@@ -259,8 +261,8 @@ static long most_memory(void)                   /* that this process ever had, i
 static void compressed_texts_of_pngs_are_skipped(void **state)
 {
     enum { TEXT = 4 << 20, COPIES = 64 };
-    struct text out = {0}, bomb = {0};
-    struct picture p;
+    struct strbuf out = {0}, bomb = {0};
+    struct image p;
     char *words = malloc(TEXT + 1);
     (void)state;
     assert_non_null(words);
@@ -278,29 +280,29 @@ static void compressed_texts_of_pngs_are_skipped(void **state)
     png_destroy_write_struct(&png, &info);
     const char *chunk = (char *)memmem(out.s, out.size, "zTXt", 4) - 4;
     const size_t size = 12 + ((size_t)(unsigned char)chunk[2] << 8 | (unsigned char)chunk[3]);
-    text_bytes(&bomb, out.s, (size_t)(chunk - out.s));
+    strbuf_bytes(&bomb, out.s, (size_t)(chunk - out.s));
     for (int i = 0; i < COPIES; i++)
-        text_bytes(&bomb, chunk, size);
-    text_bytes(&bomb, chunk + size, out.size - size - (size_t)(chunk - out.s));
+        strbuf_bytes(&bomb, chunk, size);
+    strbuf_bytes(&bomb, chunk + size, out.size - size - (size_t)(chunk - out.s));
     const long before = most_memory();
-    assert_true(picture_decode(&p, bomb.s, bomb.size, "bomb", NULL));
+    assert_true(image_decode(&p, bomb.s, bomb.size, "bomb", NULL));
     assert_memory_equal(p.p, ((const unsigned char[]){ 7, 7, 7, 250, 250, 250 }), 6);
     assert_in_range(most_memory() - before, 0, 64 << 10);
-    picture_free(&p);
-    text_free(&out);
-    text_free(&bomb);
+    image_free(&p);
+    strbuf_free(&out);
+    strbuf_free(&bomb);
     free(words);
 }
 
 static void missing_files_are_named(void **state)
 {
-    struct picture p;
+    struct image p;
     struct error err = {0};
     int width, height;
     (void)state;
-    assert_false(picture_read(&p, "no/such.jpg", &err));
+    assert_false(image_read(&p, "no/such.jpg", &err));
     assert_non_null(strstr(err.text, "no/such.jpg"));
-    assert_false(picture_size("no/such.png", &width, &height, &err));
+    assert_false(image_size("no/such.png", &width, &height, &err));
     assert_non_null(strstr(err.text, "no/such.png"));
 }
 
@@ -318,12 +320,12 @@ static void real_images_as_opencv(void **state)
         skip();
     }
     for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
-        struct picture p;
+        struct image p;
         uint64_t hash = UINT64_C(0xcbf29ce484222325);
-        assert_true(picture_read(&p, images[i].file, NULL));
+        assert_true(image_read(&p, images[i].file, NULL));
         for (size_t j = 0; j < (size_t)p.width * (size_t)p.height * 3; j++)
             hash = (hash ^ p.p[j]) * UINT64_C(0x100000001b3);
-        picture_free(&p);
+        image_free(&p);
         assert_int_equal(hash, images[i].hash);
     }
 }

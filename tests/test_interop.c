@@ -1,6 +1,7 @@
 /* Weight files: what is written is read again, what lies is refused. */
 #include "base/file.h"
 #include "base/json.h"
+#include "base/strbuf.h"
 #include "interop/pickle.h"
 #include "interop/safetensors.h"
 #include "interop/state_dict.h"
@@ -166,16 +167,16 @@ static void refuses_headers_that_lie(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error err = {0};
         struct tensors t = {0};
-        struct text file = {0};
+        struct strbuf file = {0};
         const uint64_t size = strlen(cases[i].header);
-        text_bytes(&file, &size, 8);
-        text_add(&file, "%s12345678", cases[i].header);
+        strbuf_bytes(&file, &size, 8);
+        strbuf_add(&file, "%s12345678", cases[i].header);
         const struct bytes bytes = { (unsigned char *)file.s, file.size };
         assert_int_equal(safetensors_index(&t, bytes, "x", &err), cases[i].says == NULL);
         if (cases[i].says && !strstr(err.text, cases[i].says))
             fail_msg("%s: %s", cases[i].header, err.text);
         tensors_free(&t);
-        text_free(&file);
+        strbuf_free(&file);
     }
 }
 

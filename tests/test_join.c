@@ -1,7 +1,9 @@
 /* tests/test_join.c -- detections join the ground truth, and categories join class_names, by name. */
+#include "base/file.h"
+#include "base/strbuf.h"
+#include "data/dataset_read.h"
 #include "eval/coco_eval.h"
 #include "eval/detections.h"
-#include "data/dataset_read.h"
 #include "typed.h"
 
 static void put(const char *name, const char *text)
@@ -80,11 +82,11 @@ static void detections_join_by_name(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof joined / sizeof *joined; i++) {
         const struct joined *c = &joined[i];
-        struct text gt = {0}, dt = {0};
+        struct strbuf gt = {0}, dt = {0};
         struct detections found;
         struct error err = {0};
-        text_add(&gt, SET("%s"), c->images);
-        text_add(&dt, "[%s]", c->detections);
+        strbuf_add(&gt, SET("%s"), c->images);
+        strbuf_add(&dt, "[%s]", c->detections);
         put("gt.json", gt.s);
         put("dt.json", dt.s);
         struct dataset truth = read_coco("gt.json");
@@ -96,23 +98,23 @@ static void detections_join_by_name(void **state)
             fail_msg("case %zu: image %d, category %d", i, last.image, last.category);
         detections_free(&found);
         dataset_free(&truth);
-        text_free(&gt);
-        text_free(&dt);
+        strbuf_free(&gt);
+        strbuf_free(&dt);
     }
 }
 
 static void all_strangers_are_counted(void **state)
 {
-    struct text dt = {0};
+    struct strbuf dt = {0};
     struct detections found;
     struct error err = {0};
     (void)state;
     put("gt.json", SET(IMAGE(1, "a.jpg")));
     for (int i = 1; i <= 9; i++)
-        text_add(&dt, "%c" FOUND(1, FILE_NAME("%d.jpg"), 1, ""), i == 1 ? '[' : ',', i);
-    text_add(&dt, "]");
+        strbuf_add(&dt, "%c" FOUND(1, FILE_NAME("%d.jpg"), 1, ""), i == 1 ? '[' : ',', i);
+    strbuf_add(&dt, "]");
     put("dt.json", dt.s);
-    text_free(&dt);
+    strbuf_free(&dt);
     struct dataset truth = read_coco("gt.json");
     assert_false(detections_read(&found, in_folder("dt.json"), &truth, &err));
     assert_non_null(strstr(err.text, "9 of 9 detections"));
@@ -201,13 +203,13 @@ static void categories_join_by_name(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof labelled / sizeof *labelled; i++) {
         const struct labelled *c = &labelled[i];
-        struct text gt = {0};
+        struct strbuf gt = {0};
         struct error err = {0};
         int label[4], count = 0;
-        text_add(&gt, "{\"images\": [" IMAGE(1, "a.jpg") "], \"categories\": [%s], \"annotations\": [%s]}",
+        strbuf_add(&gt, "{\"images\": [" IMAGE(1, "a.jpg") "], \"categories\": [%s], \"annotations\": [%s]}",
                  c->categories, c->boxes);
         put("gt.json", gt.s);
-        text_free(&gt);
+        strbuf_free(&gt);
         struct dataset set = read_coco("gt.json");
         while (count < 4 && c->classes[count])
             count++;

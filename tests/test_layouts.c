@@ -1,6 +1,9 @@
 /* tests/test_layouts.c -- sets as tools lay them out, lists of images and of classes: convert and data.*. */
+#include "base/file.h"
+#include "base/path.h"
+#include "base/strbuf.h"
 #include "data/dataset_read.h"
-#include "data/picture.h"
+#include "data/image.h"
 #include "eval/coco_eval.h"
 #include "eval/detections.h"
 #include "typed.h"
@@ -15,7 +18,7 @@ static void put(const char *root, const char *file)
         "</object></annotation>";
     const char *text = strchr(file, '=');
     char path[300];
-    struct picture p;
+    struct image p;
     snprintf(path, sizeof path, "%s/%s/%.*s", folder, root, (int)strcspn(file, "="), file);
     char *slash = strrchr(path, '/');
     *slash = 0;
@@ -25,8 +28,8 @@ static void put(const char *root, const char *file)
     if (text)
         assert_true(file_write(path, text, strlen(text), NULL));
     else {
-        assert_true(picture_new(&p, 20, 10, NULL) && picture_write_jpeg(&p, 80, path, NULL));
-        picture_free(&p);
+        assert_true(image_new(&p, 20, 10, NULL) && image_write_jpeg(&p, 80, path, NULL));
+        image_free(&p);
     }
 }
 
@@ -121,7 +124,7 @@ static void convert_reads_layouts(void **state)
         const char *says = c->error ? c->error + (exit == 1 ? 2 : 0) : "";
         struct dataset set;
         struct error err = {0};
-        struct text classes = {0};
+        struct strbuf classes = {0};
         for (int k = 0; c->files[k]; k++)
             put(of_case(i, "") + strlen(folder) + 1, c->files[k]);
         const bool ok = dataset_read_layout(&set, c->format, of_case(i, c->source), of_case(i, c->image_list),
@@ -129,13 +132,13 @@ static void convert_reads_layouts(void **state)
         if (ok != !c->error || (!ok && (err.exit != exit || !strstr(err.text, says))))
             fail_msg("case %d: exit %d: '%s', not '%s'", i, err.exit, err.text, says);
         for (int k = 0; ok && k < set.category_count; k++)
-            text_add(&classes, "%s%s", k ? "," : "", set.categories[k].name);
+            strbuf_add(&classes, "%s%s", k ? "," : "", set.categories[k].name);
         if (ok && (set.image_count != c->images || set.annotation_count != c->boxes || strcmp(classes.s, c->classes)))
             fail_msg("case %d: %d images, %d boxes, %s", i, set.image_count, set.annotation_count, classes.s);
         for (int k = 0; ok && k < set.image_count; k++)
             if (set.images[k].width != 20)
                 fail_msg("case %d: the image %s was not found", i, set.images[k].file);
-        text_free(&classes);
+        strbuf_free(&classes);
         dataset_free(&set);
     }
 }

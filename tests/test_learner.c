@@ -1,38 +1,39 @@
 /* tests/test_learner.c -- training steps of a small model: batches of any size in turn, gradients added up, what is
  * frozen, and who is named when a number is none. */
+#include "base/strbuf.h"
 #include "small_model.h"
-#include "train/learner.h"
+#include "train/train_step.h"
 
 enum { IMAGES = 3, SIDE = 96 };
 
-static float picture[IMAGES * SIDE * SIDE * 3];
+static float image[IMAGES * SIDE * SIDE * 3];
 static const float boxes[2][4] = { { 3, 5, 30, 28 }, { 10, 2, 24, 31 } };
 static const int labels[2] = { 2, 0 };
 static const struct ground_truth truth[IMAGES] = { { .objects = 2, .box = boxes, .label = labels },
                                             { .objects = 1, .box = boxes, .label = labels }, {0} };
 
-static struct images batch(int n, int h, int w)
+static struct input_batch batch(int n, int h, int w)
 {
-    fill(picture, IMAGES * SIDE * SIDE * 3, 1, 9);
-    return (struct images){ picture, n, h, w, truth };
+    fill(image, IMAGES * SIDE * SIDE * 3, 1, 9);
+    return (struct input_batch){ image, n, h, w, truth };
 }
 
 /* Forward and backward of a batch: the loss, and the gradient in l->optimizer.gradient. */
-static double learn(struct learner *l, struct images in, int epoch, bool accumulate)
+static double learn(struct train_step *l, struct input_batch in, int epoch, bool accumulate)
 {
     struct losses losses;
     struct cached_graph *cached;
     struct error err = {0};
-    if (!learner_forward(l, &in, epoch, &losses, &cached, &err))
+    if (!train_step_forward(l, &in, epoch, &losses, &cached, &err))
         fail_msg("%d x %d x %d: %s", in.n, in.h, in.w, err.text);
     graph_backward(&cached->graph, accumulate);
     return losses_total(&losses);
 }
 
-static void open_learner(struct learner *l, struct fixture *f, int threads)
+static void open_learner(struct train_step *l, struct fixture *f, int threads)
 {
     struct error err = {0};
-    if (!learner_init(l, &f->model, threads, &err))
+    if (!train_step_init(l, &f->model, threads, &err))
         fail_msg("%s", err.text);
 }
 
@@ -40,15 +41,15 @@ static void open_learner(struct learner *l, struct fixture *f, int threads)
 static void test_sizes_in_turn(void **state)
 {
     struct fixture f, g;
-    struct learner turn;
+    struct train_step turn;
     (void)state;
     open_model(&f, NULL);
     open_learner(&turn, &f, 2);
     const size_t bytes = (size_t)f.model.params.trained * sizeof(float);
     for (int i = 0; i < 27; i++) {
         const int size = i * 7 % 18, epoch = i % 2;
-        const struct images in = batch(1 + size % 3, 32 * (1 + size / 3 % 3), 32 * (1 + size / 9));
-        struct learner fresh;
+        const struct input_batch in = batch(1 + size % 3, 32 * (1 + size / 3 % 3), 32 * (1 + size / 9));
+        struct train_step fresh;
         open_model(&g, NULL);
         open_learner(&fresh, &g, 1);
         memcpy(f.model.params.value, g.model.params.value, (size_t)g.model.params.total * sizeof(float));
@@ -56,24 +57,24 @@ static void test_sizes_in_turn(void **state)
         if (got != want || memcmp(turn.optimizer.gradient, fresh.optimizer.gradient, bytes) != 0)
             fail_msg("%d x %d x %d: loss %.9g, should be %.9g", in.n, in.h, in.w, got, want);
         assert_memory_equal(f.model.params.value, g.model.params.value, (size_t)g.model.params.total * sizeof(float));
-        learner_free(&fresh);
+        train_step_free(&fresh);
         close_model(&g);
     }
     assert_int_equal(turn.cache.count, GRAPH_CACHE_SIZE);
-    learner_free(&turn);
+    train_step_free(&turn);
     close_model(&f);
 }
 
 static void test_accumulate(void **state)
 {
     struct fixture f;
-    struct learner l;
+    struct train_step l;
     (void)state;
     open_model(&f, NULL);
     open_learner(&l, &f, 2);
     const size_t bytes = (size_t)f.model.params.trained * sizeof(float);
     float *sum = malloc(bytes), *both = malloc(bytes);
-    const struct images one = batch(2, 64, 96), other = batch(1, 96, 64);
+    const struct input_batch one = batch(2, 64, 96), other = batch(1, 96, 64);
     learn(&l, one, 0, false);
     memcpy(sum, l.optimizer.gradient, bytes);
     learn(&l, other, 0, false);
@@ -88,14 +89,14 @@ static void test_accumulate(void **state)
         fail_msg("%s: %.3g off", where, off);
     free(sum);
     free(both);
-    learner_free(&l);
+    train_step_free(&l);
     close_model(&f);
 }
 
 static void test_frozen_stays(void **state)
 {
     struct fixture f;
-    struct learner l;
+    struct train_step l;
     struct error err = {0};
     (void)state;
     open_model(&f, "model.freeze=[backbone]");
@@ -108,7 +109,7 @@ static void test_frozen_stays(void **state)
         double norm;
         optimizer_rate(&l.optimizer);
         learn(&l, batch(2, 64, 64), 0, false);
-        assert_true(learner_update(&l, &norm, &err) && norm > 0);
+        assert_true(train_step_update(&l, &norm, &err) && norm > 0);
     }
     for (int i = 0; i < params->count; i++) {
         const struct param *p = &params->list[i];
@@ -118,29 +119,29 @@ static void test_frozen_stays(void **state)
             fail_msg("%s: %s", p->name, same ? "stayed as it was" : "changed");
     }
     free(before);
-    learner_free(&l);
+    train_step_free(&l);
     close_model(&f);
 }
 
-/* The layer that first makes a number that is none, though the picture's memory serves others by then. */
+/* The layer that first makes a number that is none, though the image's memory serves others by then. */
 static void test_blame(void **state)
 {
     static const char *const freeze[] = { "model.freeze=[backbone]", NULL };
     (void)state;
     for (int i = 0; i < 2; i++) {
         struct fixture f;
-        struct learner l;
+        struct train_step l;
         struct losses losses;
         struct cached_graph *cached;
         struct error err = {0};
-        const struct images in = batch(1, 64, 64);
+        const struct input_batch in = batch(1, 64, 64);
         open_model(&f, freeze[i]);
         open_learner(&l, &f, 1);
         *param(&f, "fpn.reduce_layers.1.conv.weight") = INFINITY;
-        assert_false(learner_forward(&l, &in, 0, &losses, &cached, &err));
+        assert_false(train_step_forward(&l, &in, 0, &losses, &cached, &err));
         if (!strstr(err.text, " fpn.reduce_layers.1.conv"))
             fail_msg("%s", err.text);
-        learner_free(&l);
+        train_step_free(&l);
         close_model(&f);
     }
 }
@@ -148,7 +149,7 @@ static void test_blame(void **state)
 static void test_gradient_not_finite(void **state)
 {
     struct fixture f;
-    struct learner l;
+    struct train_step l;
     struct error err = {0};
     double norm;
     (void)state;
@@ -158,10 +159,10 @@ static void test_gradient_not_finite(void **state)
     const int i = params_find(&f.model.params, "head.gfl_cls.1.weight");
     l.optimizer.gradient[f.model.params.list[i].offset + 3] = NAN;
     const float before = *param(&f, "fpn.reduce_layers.1.conv.weight");
-    assert_false(learner_update(&l, &norm, &err));
+    assert_false(train_step_update(&l, &norm, &err));
     assert_non_null(strstr(err.text, "head.gfl_cls.1.weight"));
     assert_true(before == *param(&f, "fpn.reduce_layers.1.conv.weight") && l.optimizer.step == 0);
-    learner_free(&l);
+    train_step_free(&l);
     close_model(&f);
 }
 

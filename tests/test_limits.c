@@ -1,6 +1,9 @@
 /* tests/test_limits.c -- the section test of a configuration: which predictions are detections, for every command. */
-#include "data/picture.h"
-#include "model/detector.h"
+#include "base/file.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
+#include "data/image.h"
+#include "runtime/detector.h"
 #include "tiny.h"
 #include "typed.h"
 
@@ -61,12 +64,12 @@ static void test_other_keys_of_a_file_are_accepted(void **state)
     static const char *const expected[] = { "test.max_per_img", "test.nms.type", "test.nms.iou" };
     struct error err = {0};
     struct bytes file;
-    struct text text = {0};
+    struct strbuf text = {0};
     struct config c = {0};
     (void)state;
     assert_true(file_read(&file, config, &err));
-    text_bytes(&text, file.p, file.size);
-    text_add(&text, "%s", yaml);
+    strbuf_bytes(&text, file.p, file.size);
+    strbuf_add(&text, "%s", yaml);
     if (!config_parse(&c, text.s, text.size, "a.yml", NULL, 0, &err))
         fail_msg("%s", err.text);
     assert_true(c.test.score_thr == 0.2);
@@ -74,15 +77,15 @@ static void test_other_keys_of_a_file_are_accepted(void **state)
     for (int i = 0; i < 3; i++)
         assert_string_equal(c.ignored.list[i], expected[i]);
     struct config plain = {0};
-    struct names different = {0};
+    struct string_list different = {0};
     read_limits(&plain, NULL, 0);
     assert_true(config_difference(&plain, &c, &different, &err));
     assert_int_equal(different.count, 1);
     assert_string_equal(different.list[0], "test.score_thr");
-    names_free(&different);
+    string_list_free(&different);
     config_free(&plain);
     config_free(&c);
-    text_free(&text);
+    strbuf_free(&text);
     bytes_free(&file);
 }
 
@@ -90,7 +93,7 @@ static void test_shown_score(void **state)
 {
     static const char *const overrides[] = { "test.score_thr=0.05" }, *const other[] = { "test.score_thr=0.2" };
     struct config c = {0};
-    struct text yaml = {0};
+    struct strbuf yaml = {0};
     struct error err = {0};
     (void)state;
     read_limits(&c, NULL, 0);
@@ -106,7 +109,7 @@ static void test_shown_score(void **state)
     read_limits(&c, other, 1);
     assert_true(config_shown_score(&c) == 0.2);
     config_free(&c);
-    text_free(&yaml);
+    strbuf_free(&yaml);
 }
 
 /* ---- what they do ---- */

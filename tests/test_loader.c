@@ -1,5 +1,7 @@
 /* The loader: what a batch holds depends on seed, epoch and step alone. */
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "data/loader.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +13,7 @@
 
 enum { IMAGES = 11 };
 static char folder[] = "/tmp/test_loader_XXXXXX";
-static struct image images[IMAGES];
+static struct image_record images[IMAGES];
 static struct annotation annotations[2 * IMAGES];
 static struct category categories[2];
 static struct dataset dataset = { images, IMAGES, categories, 2, annotations, 2 * IMAGES, .notes = {{0}} };
@@ -27,8 +29,8 @@ static struct data_config settings(void)
                       .normalize = {{ 103.53, 116.28, 123.675 }, { 57.375, 57.12, 58.395 }} } };
 }
 
-/* Pictures of several sizes, each with two boxes. */
-static int make_pictures(void **state)
+/* Images of several sizes, each with two boxes. */
+static int make_images(void **state)
 {
     struct random r = random_of(1, 2, 3);
     struct error err = {0};
@@ -36,19 +38,19 @@ static int make_pictures(void **state)
     if (!mkdtemp(folder))
         return -1;
     for (int i = 0; i < IMAGES; i++) {
-        struct picture p;
+        struct image p;
         char *file = new_array(16, 1, &err), *path;
-        if (!file || !picture_new(&p, 40 + 9 * i, 90 - 5 * i, &err))
+        if (!file || !image_new(&p, 40 + 9 * i, 90 - 5 * i, &err))
             return -1;
         snprintf(file, 16, i % 2 ? "%d.jpg" : "%d.png", i);
         for (int k = 0; k < 3 * p.width * p.height; k++)
             p.p[k] = (unsigned char)random_below(&r, 256);
         path = path_join(folder, file, &err);
-        if (!path || !(i % 2 ? picture_write_jpeg(&p, 90, path, &err) : picture_write_png(&p, path, &err)))
+        if (!path || !(i % 2 ? image_write_jpeg(&p, 90, path, &err) : image_write_png(&p, path, &err)))
             return -1;
         free(path);
-        picture_free(&p);
-        images[i] = (struct image){ .id = i, .file = file, .first = 2 * i, .count = 2 };
+        image_free(&p);
+        images[i] = (struct image_record){ .id = i, .file = file, .first = 2 * i, .count = 2 };
         for (int k = 2 * i; k < 2 * i + 2; k++)
             annotations[k] = (struct annotation){ .id = k, .image = i, .category = k % 2, .box = { 3, 4, 20, 10 + i },
                                                   .area = 200, .ignore = k % 5 == 0 };
@@ -56,7 +58,7 @@ static int make_pictures(void **state)
     return 0;
 }
 
-static int remove_pictures(void **state)
+static int remove_images(void **state)
 {
     (void)state;
     for (int i = 0; i < IMAGES; i++) {
@@ -121,7 +123,7 @@ static const struct setting { enum resize resize; int batch; size_t cache; doubl
 settings_of[] = {
     { RESIZE_STRETCH,   4,  0,       0,      false },   /* without perspective what is not read is not decoded */
     { RESIZE_STRETCH,   5,  0,       0,      true },
-    { RESIZE_KEEP,      3,  1 << 20, 0,      false },   /* all of the pictures */
+    { RESIZE_KEEP,      3,  1 << 20, 0,      false },   /* all of the images */
     { RESIZE_LETTERBOX, 1,  20000,   0,      false },   /* some of them */
     { RESIZE_STRETCH,   11, 0,       0.0005, false },
     { RESIZE_KEEP,      32, 1 << 20, 0.0005, false },   /* a batch is all there is */
@@ -247,7 +249,7 @@ static void unreadable_images_are_replaced_or_refused(void **state)
     static char absent[] = "absent.png", broken[] = "meta.txt";
     struct data_config data = settings();
     uint64_t want[20], got[20];
-    struct image kept[IMAGES];
+    struct image_record kept[IMAGES];
     struct error err = {0};
     const struct batch *b;
     char *path = path_join(folder, broken, &err);
@@ -315,12 +317,12 @@ static void closes_at_any_time(void **state)
 static void cache_keeps_what_fits(void **state)
 {
     struct error err = {0};
-    struct picture p;
+    struct image p;
     struct cache *c = cache_open(3, 100, &err);
     (void)state;
     assert_non_null(c);
     assert_null(cache_find(c, 0));
-    assert_true(picture_new(&p, 4, 8, &err));                   /* 96 bytes */
+    assert_true(image_new(&p, 4, 8, &err));                   /* 96 bytes */
     p.p[5] = 9;
     assert_true(cache_has_room(c, 4, 8));
     assert_false(cache_has_room(c, 2, 17));
@@ -328,14 +330,14 @@ static void cache_keeps_what_fits(void **state)
     assert_false(cache_has_room(c, 4, 8));
     assert_null(p.p);
     assert_int_equal(cache_find(c, 1)->p[5], 9);
-    assert_true(picture_new(&p, 1, 2, &err));
+    assert_true(image_new(&p, 1, 2, &err));
     assert_false(cache_keep(c, 1, &p));                         /* is there */
     assert_false(cache_keep(c, 2, &p));                         /* no room: 6 bytes into 4 */
     assert_null(cache_find(c, 2));
     assert_false(cache_has_room(NULL, 1, 1));
     assert_false(cache_keep(NULL, 0, &p));
     assert_null(cache_find(NULL, 0));
-    picture_free(&p);
+    image_free(&p);
     cache_close(c);
 }
 
@@ -350,5 +352,5 @@ int main(void)
         cmocka_unit_test(closes_at_any_time),
         cmocka_unit_test(cache_keeps_what_fits),
     };
-    return cmocka_run_group_tests(tests, make_pictures, remove_pictures);
+    return cmocka_run_group_tests(tests, make_images, remove_images);
 }

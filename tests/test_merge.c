@@ -1,6 +1,6 @@
 /* tests/test_merge.c -- a detector runs branches that are trained in parallel as one convolution: it finds the same. */
 #include "kernel/kernels.h"
-#include "model/detector.h"
+#include "runtime/detector.h"
 #include "small_model.h"
 #include "trained.h"
 

@@ -1,4 +1,5 @@
 /* tests/test_messages.c -- mistakes that many make, each with one line that says what to do. */
+#include "base/file.h"
 #include "tiny.h"
 #include "typed.h"
 

@@ -1,4 +1,6 @@
 /* Files of ncnn: what is written is read again, what converters write is understood, what lies is refused. */
+#include "base/file.h"
+#include "base/strbuf.h"
 #include "every_layer.h"
 #include "folder.h"
 #include "interop/ncnn/ncnn.h"
@@ -98,15 +100,15 @@ static bool parse(struct network *net, int layers, const char *text, size_t size
 {
     static unsigned char weights[1 << 16];
     static const float one = 1;
-    struct text file = {0};
+    struct strbuf file = {0};
     memset(weights, 0, sizeof weights);
     if (size >= sizeof one)
         memcpy(weights + size - sizeof one, &one, sizeof one);
-    text_add(&file, "7767517\n%d 40\n%s", layers, text);
+    strbuf_add(&file, "7767517\n%d 40\n%s", layers, text);
     *net = (struct network){0};
     const bool ok = ncnn_parse(net, (struct bytes){ (unsigned char *)file.s, file.size },
                                (struct bytes){ weights, size }, "x.param", err);
-    text_free(&file);
+    strbuf_free(&file);
     return ok;
 }
 
@@ -149,11 +151,11 @@ static void understands_what_converters_write(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct text text = {0};
+        struct strbuf text = {0};
         struct network net;
         struct error err = {0};
         const int weights = 10 * cases[i].out;
-        text_add(&text, "%s%sConvolution head 1 1 x y 0=10 1=1 5=1 6=%d\n%s", start, cases[i].text, weights, head);
+        strbuf_add(&text, "%s%sConvolution head 1 1 x y 0=10 1=1 5=1 6=%d\n%s", start, cases[i].text, weights, head);
         const bool ok = parse(&net, 6 + cases[i].layers, text.s, 100 + cases[i].bytes + (size_t)weights * 4 + 44, &err);
         if (!ok)
             fail_msg("%s: %s", cases[i].text, err.text);
@@ -162,7 +164,7 @@ static void understands_what_converters_write(void **state)
             assert_true(cases[i].kinds[k] != LAYER_ACTIVATION || net.layers[2 + k].act == cases[i].act);
         }
         network_free(&net);
-        text_free(&text);
+        strbuf_free(&text);
     }
 }
 
@@ -181,10 +183,10 @@ static void finds_levels_however_they_are_put_out(void **state)
           "Permute p1 1 1 d1 f1 0=3\n", 7 } };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct text text = {0};
+        struct strbuf text = {0};
         struct network net;
         struct error err = {0};
-        text_add(&text, "%sSplit t 1 2 a b c\nConvolution h0 1 1 b y0 0=10 1=1 6=80\n"
+        strbuf_add(&text, "%sSplit t 1 2 a b c\nConvolution h0 1 1 b y0 0=10 1=1 6=80\n"
                  "Convolution h1 1 1 c y1 0=10 1=1 3=2 6=80\n%s", start, cases[i].text);
         if (!parse(&net, 5 + cases[i].layers, text.s, 100 + 2 * 324, &err))
             fail_msg("%s: %s", cases[i].text, err.text);
@@ -197,7 +199,7 @@ static void finds_levels_however_they_are_put_out(void **state)
         }
         assert_int_equal(net.count, 4);
         network_free(&net);
-        text_free(&text);
+        strbuf_free(&text);
     }
 }
 
@@ -211,10 +213,10 @@ static void finds_bins_behind_distances(void **state)
         { "Gemm m 1 1 q z 10=-1 2=0 3=1 4=0 5=1 6=1 7=400 8=2 9=2\n", 20, false } };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct text text = {0};
+        struct strbuf text = {0};
         struct network net;
         struct error err = {0};
-        text_add(&text, "%sConvolution h 1 1 a y 0=10 1=1 6=80\nSlice s 1 2 y c d -23300=2,2,-233\n"
+        strbuf_add(&text, "%sConvolution h 1 1 a y 0=10 1=1 6=80\nSlice s 1 2 y c d -23300=2,2,-233\n"
                  "Sigmoid g 1 1 c scores\nReshape r 1 1 d e 0=100 1=8\nPermute p 1 1 e f 0=1\n"
                  "Reshape b 1 1 f o 0=2 1=400\nSoftmax k 1 1 o q 0=1\n%sReshape t 1 1 z distances 0=4 1=100\n",
                  start, cases[i].mean);
@@ -222,7 +224,7 @@ static void finds_bins_behind_distances(void **state)
         assert_non_null(strstr(err.text, cases[i].ok ? "" : "mean of bins"));
         assert_true(!cases[i].ok || (net.count == 3 && net.outputs[0] == 2 && net.reg_max == 1));
         network_free(&net);
-        text_free(&text);
+        strbuf_free(&text);
     }
 }
 

@@ -1,11 +1,12 @@
 /* Where Python has the package ncnn: it computes from exported files what we compute. */
+#include "base/file.h"
 #include "deploy/network_fold.h"
 #include "every_layer.h"
 #include "folder.h"
 #include "interop/ncnn/ncnn.h"
-#include "model/export_network.h"
-#include "model/fold.h"
+#include "model/model_network.h"
 #include "run_network.h"
+#include "weights/fold.h"
 
 static const char official[] = "../shared/data/weights/nanodet-plus-m_320.param";
 

@@ -1,4 +1,5 @@
 /* ONNX files: what is written is read again, and damage does no harm. */
+#include "base/file.h"
 #include "every_layer.h"
 #include "interop/onnx/onnx.h"
 

@@ -1,4 +1,5 @@
 /* Where Python has onnx, onnxruntime or openvino: they accept exported files and compute from them what we compute. */
+#include "base/file.h"
 #include "deploy/network_fold.h"
 #include "detect/focal.h"
 #include "detect/postprocess.h"
@@ -6,7 +7,7 @@
 #include "folder.h"
 #include "interop/onnx/onnx.h"
 #include "kernel/kernels.h"
-#include "model/export_network.h"
+#include "model/model_network.h"
 #include "model_kinds.h"
 #include "run_network.h"
 

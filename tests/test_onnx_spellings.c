@@ -1,7 +1,9 @@
 /* ONNX files of others: what exporters write is understood, what lies is refused. */
+#include "base/file.h"
+#include "base/strbuf.h"
 #include "base/wire.h"
-#include "interop/onnx/onnx.h"
 #include "interop/onnx/emit.h"
+#include "interop/onnx/onnx.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,25 +153,25 @@ static const struct spelling {
     { "position",   position,   "constant add affine " } };
 
 /* The graph as a model: one level of 3 classes and 32 bins, as they are. */
-static struct text model_of(struct emitter *e)
+static struct strbuf model_of(struct emitter *e)
 {
-    struct text model = {0}, graph = {0}, opset = {0};
+    struct strbuf model = {0}, graph = {0}, opset = {0};
     static const struct extent image[] = { { 1, NULL }, { 3, NULL }, { 64, NULL }, { 96, NULL } };
     emit_declare(e, EMIT_INPUT, "x", false, image, 4);
     emit_declare(e, EMIT_OUTPUT, "y", false, image, 0);
-    text_bytes(&graph, e->nodes.s, e->nodes.size);
-    text_bytes(&graph, e->tensors.s, e->tensors.size);
-    text_bytes(&graph, e->declared.s, e->declared.size);
+    strbuf_bytes(&graph, e->nodes.s, e->nodes.size);
+    strbuf_bytes(&graph, e->tensors.s, e->tensors.size);
+    strbuf_bytes(&graph, e->declared.s, e->declared.size);
     wire_put_int(&model, 1, 6);
     wire_put_message(&model, 7, &graph);
     wire_put_int(&opset, 2, 11);
     wire_put_message(&model, 8, &opset);
-    assert_true(text_ok(&model, NULL));
+    assert_true(strbuf_ok(&model, NULL));
     emitter_free(e);
     return model;
 }
 
-static bool read_model(struct emitter *e, struct network *net, struct text *model, struct error *err)
+static bool read_model(struct emitter *e, struct network *net, struct strbuf *model, struct error *err)
 {
     *model = model_of(e);
     return onnx_read(net, (struct bytes){ (unsigned char *)model->s, model->size }, "model", err);
@@ -181,7 +183,7 @@ static void exporters_are_understood(void **state)
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
         struct emitter e = { .name = "n" };
         struct network net;
-        struct text model, kinds = {0}, want = {0};
+        struct strbuf model, kinds = {0}, want = {0};
         struct error err = {0};
         const struct value_name x = conv(&e, NULL, "x", 3, 8, 8), y = spellings[i].emit(&e, x.s);
         const size_t channels = spellings[i].emit == halves ? 4 : 8;
@@ -189,15 +191,15 @@ static void exporters_are_understood(void **state)
         if (!read_model(&e, &net, &model, &err))
             fail_msg("%s: %s", spellings[i].name, err.text);
         for (int k = 0; k < net.count; k++)
-            text_add(&kinds, "%s ", layer_kind_name(net.layers[k].kind));
-        text_add(&want, "input convolution %sconvolution ", spellings[i].kinds);
+            strbuf_add(&kinds, "%s ", layer_kind_name(net.layers[k].kind));
+        strbuf_add(&want, "input convolution %sconvolution ", spellings[i].kinds);
         assert_string_equal(kinds.s, want.s);
         assert_int_equal(net.classes, 0);
         assert_int_equal(net.strides[0], 8);
         network_free(&net);
-        text_free(&model);
-        text_free(&kinds);
-        text_free(&want);
+        strbuf_free(&model);
+        strbuf_free(&kinds);
+        strbuf_free(&want);
     }
 }
 
@@ -206,7 +208,7 @@ static void predictions_are_found(void **state)
 {
     struct emitter e = { .name = "n" };
     struct network net;
-    struct text model;
+    struct strbuf model;
     struct error err = {0};
     const struct value_name x = conv(&e, NULL, "x", 3, 8, 8), coarse = conv(&e, NULL, x.s, 8, 8, 2);
     struct value_name all[2];
@@ -234,7 +236,7 @@ static void predictions_are_found(void **state)
         assert_int_equal(net.layers[y->operand[1]].kind, LAYER_AFFINE);
     }
     network_free(&net);
-    text_free(&model);
+    strbuf_free(&model);
 }
 
 /* PyTorch writes equal parameters once: a norm whose shift is also the bias of a convolution. */
@@ -242,7 +244,7 @@ static void parameters_may_be_shared(void **state)
 {
     struct emitter e = { .name = "n" };
     struct network net;
-    struct text model;
+    struct strbuf model;
     struct error err = {0};
     const size_t eight = 8;
     const struct value_name x = conv(&e, NULL, "x", 3, 8, 8), one = floats(&e, 1, &eight, 1), two = floats(&e, 1,
@@ -268,7 +270,7 @@ static void parameters_may_be_shared(void **state)
     tensor_floats(&net.weights.list[after->bias], numbers);
     assert_true(numbers[0] == 1);
     network_free(&net);
-    text_free(&model);
+    strbuf_free(&model);
 }
 
 /* ---- refusals ---- */
@@ -300,7 +302,7 @@ static struct value_name twice(struct emitter *e, const char *x)
 
 static struct value_name tensor(struct emitter *e, const char *x, int field, int64_t value)
 {
-    struct text t = {0};
+    struct strbuf t = {0};
     wire_put_int(&t, 1, field == 1 ? value : 8);
     wire_put_int(&t, 2, 1);
     wire_put_text(&t, 8, "weights");
@@ -398,7 +400,7 @@ static void lies_are_refused(void **state)
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         struct emitter e = { .name = "n" };
         struct network net;
-        struct text model;
+        struct strbuf model;
         struct error err = {0};
         const struct value_name x = conv(&e, NULL, "x", 3, 8, 8), y = refusals[i].emit(&e, x.s);
         conv(&e, "y", y.s, 8, 35, 1);
@@ -407,7 +409,7 @@ static void lies_are_refused(void **state)
         if (!strstr(err.text, refusals[i].words))
             fail_msg("'%s' does not say '%s'", err.text, refusals[i].words);
         network_free(&net);
-        text_free(&model);
+        strbuf_free(&model);
     }
 }
 

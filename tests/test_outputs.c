@@ -1,8 +1,10 @@
 /* tests/test_outputs.c -- no command overwrites what it reads, under any name, nor writes a format that contradicts the
  * name of the file. */
+#include "base/file.h"
+#include "base/path.h"
 #include "same_file.h"
-#include "tiny_weights.h"
 #include "there.h"
+#include "tiny_weights.h"
 #include "typed.h"
 #include <sys/stat.h>
 

@@ -2,9 +2,9 @@
  * for any number of threads, keeps what belongs to a level within it, and refuses by name what does not fit. */
 #include "kernel/kernels.h"
 #include "model/criterion.h"
-#include "model/fold.h"
+#include "weights/fold.h"
 #include "small_model.h"
-#include "train/learner.h"
+#include "train/train_step.h"
 #include <stdio.h>
 
 #define PAN  "{name: PAN, in_channels: [48, 96, 192], out_channels: 16, start_level: 0, num_outs: 3}"
@@ -62,29 +62,29 @@ static void open_parts(struct fixture *f, const char *fpn, const char *head)
 
 enum { STEPS = 10, HEIGHT = 64, WIDTH = 96 };
 
-static float picture[2 * HEIGHT * WIDTH * 3];
+static float image[2 * HEIGHT * WIDTH * 3];
 
-static struct images batch(void)
+static struct input_batch batch(void)
 {
     static const float boxes[2][4] = { { 8, 5, 60, 58 }, { 40, 20, 90, 61 } };
     static const int labels[2] = { 2, 0 };
     static const struct ground_truth truth[2] = { { .objects = 2, .box = boxes, .label = labels }, {0} };
-    fill(picture, 2 * HEIGHT * WIDTH * 3, 1, 9);
-    return (struct images){ picture, 2, HEIGHT, WIDTH, truth };
+    fill(image, 2 * HEIGHT * WIDTH * 3, 1, 9);
+    return (struct input_batch){ image, 2, HEIGHT, WIDTH, truth };
 }
 
-static struct cached_graph *step(struct learner *l, double *loss)
+static struct cached_graph *step(struct train_step *l, double *loss)
 {
-    const struct images in = batch();
+    const struct input_batch in = batch();
     struct losses losses;
     struct cached_graph *cached;
     struct error err = {0};
     double norm;
     optimizer_rate(&l->optimizer);
-    if (!learner_forward(l, &in, 0, &losses, &cached, &err))
+    if (!train_step_forward(l, &in, 0, &losses, &cached, &err))
         fail_msg("%s", err.text);
     graph_backward(&cached->graph, false);
-    if (!learner_update(l, &norm, &err))
+    if (!train_step_update(l, &norm, &err))
         fail_msg("%s", err.text);
     *loss = losses_total(&losses);
     return cached;
@@ -93,14 +93,14 @@ static struct cached_graph *step(struct learner *l, double *loss)
 static void train(const struct detector_case *row, int threads, double loss[STEPS])
 {
     struct fixture f;
-    struct learner l;
+    struct train_step l;
     struct error err = {0};
     open_parts(&f, row->fpn, row->head);
-    if (!learner_init(&l, &f.model, threads, &err))
+    if (!train_step_init(&l, &f.model, threads, &err))
         fail_msg("%s: %s", row->name, err.text);
     for (int i = 0; i < STEPS; i++)
         step(&l, &loss[i]);
-    learner_free(&l);
+    train_step_free(&l);
     close_model(&f);
 }
 
@@ -137,7 +137,7 @@ static struct numbers outputs(struct fixture *f, bool training, uint64_t key)
     if (!model_graph(&f->model, &options, &g, &err) || !graph_bind(&g, &to, &err)
         || !criterion_grid(&f->model, 2, HEIGHT, WIDTH, &y.grid, &err))
         fail_msg("%s", err.text);
-    memcpy(graph_view(&g, MODEL_INPUT).p, batch().pixel, sizeof picture);
+    memcpy(graph_view(&g, MODEL_INPUT).p, batch().pixel, sizeof image);
     graph_forward(&g, key);
     const struct view v = graph_view(&g, graph_output_named(&g, "main"));
     y.count = pixels(v) * v.c;

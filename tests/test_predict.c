@@ -1,5 +1,8 @@
 /* tests/test_predict.c -- predict and heatmap with images of which some cannot be read. */
-#include "data/picture.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/string_list.h"
+#include "data/image.h"
 #include "tiny_weights.h"
 #include "typed.h"
 
@@ -97,12 +100,12 @@ static void predict_uses_all_images_that_it_can_read(void **state)
         fails_at_the_end("predict", "--json", in_folder("found.json"), bad);
         check_list("found.json");
     }
-    struct names drawn = {0};
+    struct string_list drawn = {0};
     struct error err = {0};
     fails_at_the_end("predict", "--out", in_folder("drawn"), 20);
     assert_true(folder_list(&drawn, in_folder("drawn"), &err));
     assert_int_equal(drawn.count, GOOD);
-    names_free(&drawn);
+    string_list_free(&drawn);
 }
 
 static void predict_writes_an_empty_list_if_no_image_can_be_read(void **state)
@@ -132,14 +135,14 @@ static void predict_ends_where_it_cannot_write(void **state)
 
 static void heatmap_uses_all_images_that_it_can_read(void **state)
 {
-    struct names drawn = {0};
+    struct string_list drawn = {0};
     struct error err = {0};
     (void)state;
     make_images(20);
     fails_at_the_end("heatmap", "--out", in_folder("heat"), 20);
     assert_true(folder_list(&drawn, in_folder("heat"), &err));
     assert_int_equal(drawn.count, 4 * GOOD);                    /* an image per level */
-    names_free(&drawn);
+    string_list_free(&drawn);
 }
 
 /* Truncates the good images behind the first `whole`. */

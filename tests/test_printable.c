@@ -1,7 +1,7 @@
 /* tests/test_printable.c -- text from files on a terminal: nothing in it is left that the terminal would obey. */
 #include "base/error.h"
-#include "base/file.h"
 #include "base/printable.h"
+#include "base/strbuf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,10 +33,10 @@ static void controls_are_escaped(void **state)
         fclose(out);
         assert_string_equal(printed, cases[i].shown);
         free(printed);
-        struct text text = {0};
-        text_printable(&text, cases[i].text);
+        struct strbuf text = {0};
+        strbuf_printable(&text, cases[i].text);
         assert_string_equal(text.s ? text.s : "", cases[i].shown);
-        text_free(&text);
+        strbuf_free(&text);
         out = open_memstream(&printed, &size);
         print_line(out, "%s|%s", cases[i].text, "\n");
         fclose(out);

@@ -1,9 +1,10 @@
-/* Decoding no more of a picture than is read: the same pixels there as in the whole, the same files refused, and the
+/* Decoding no more of an image than is read: the same pixels there as in the whole, the same files refused, and the
  * warp reads nothing else. */
+#include "base/file.h"
 #include "base/random.h"
 #include "data/sample.h"
-#include "data/synth.h"
 #include "data/warp.h"
+#include "synth/synth.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -107,10 +108,10 @@ static struct region draw_region(struct random *r, int width, int height, int ha
 }
 
 /* Of whole.p NULL: the file is refused. */
-static void assert_same_region(const struct picture *whole, const struct region *g, struct bytes file, const char *name)
+static void assert_same_region(const struct image *whole, const struct region *g, struct bytes file, const char *name)
 {
-    struct picture part;
-    if (picture_decode_region(&part, g, file.p, file.size, name, NULL) != (whole->p != NULL))
+    struct image part;
+    if (image_decode_region(&part, g, file.p, file.size, name, NULL) != (whole->p != NULL))
         fail_msg("%s: %s, but not its region", name, whole->p ? "read" : "refused");
     for (int y = g->top; part.p && y < g->bottom; y++) {
         const size_t at = 3 * ((size_t)y * (size_t)part.width + (size_t)g->left);
@@ -118,7 +119,7 @@ static void assert_same_region(const struct picture *whole, const struct region 
             fail_msg("%s, %d x %d, columns %d to %d, rows %d to %d: row %d differs", name, whole->width, whole->height,
                      g->left, g->right, g->top, g->bottom, y);
     }
-    picture_free(&part);
+    image_free(&part);
 }
 
 static void pixels_are_those_of_the_whole(void **state)
@@ -131,15 +132,15 @@ static void pixels_are_those_of_the_whole(void **state)
             const int halved = t / 2 % (HALVINGS + 1);
             const struct region all = all_of(width, height, halved);
             struct bytes file = encode(&kinds[k], width, height, &r);
-            struct picture whole;
-            assert_true(picture_decode_region(&whole, &all, file.p, file.size, kinds[k].name, NULL));
+            struct image whole;
+            assert_true(image_decode_region(&whole, &all, file.p, file.size, kinds[k].name, NULL));
             assert_true(whole.width == all.right && whole.height == all.bottom && whole.halved == halved);
             assert_true(halved == 0 || (whole.whole_width == width && whole.whole_height == height));
             for (int i = 0; i < REGIONS; i++) {
                 const struct region region = draw_region(&r, width, height, halved);
                 assert_same_region(&whole, &region, file, kinds[k].name);
             }
-            picture_free(&whole);
+            image_free(&whole);
             bytes_free(&file);
         }
 }
@@ -162,25 +163,25 @@ static void damaged_files_are_refused_alike(void **state)
         struct random r = random_of(seed, 100, (uint64_t)t);
         const struct kind *kind = &kinds[random_below(&r, (int)(sizeof kinds / sizeof *kinds))];
         struct bytes file = encode(kind, 50, 70, &r);
-        struct picture whole, halved;
+        struct image whole, halved;
         int width, height;
         damage(&file, &r);
-        refused += !picture_decode(&whole, file.p, file.size, kind->name, NULL);
-        if (picture_decode_size(file.p, file.size, kind->name, &width, &height, NULL)) {
+        refused += !image_decode(&whole, file.p, file.size, kind->name, NULL);
+        if (image_decode_size(file.p, file.size, kind->name, &width, &height, NULL)) {
             const struct region region = draw_region(&r, width, height, 0);
             const struct region all = all_of(width, height, t % HALVINGS + 1);
-            const bool ok = picture_decode_region(&halved, &all, file.p, file.size, kind->name, NULL);
+            const bool ok = image_decode_region(&halved, &all, file.p, file.size, kind->name, NULL);
             assert_same_region(&whole, &region, file, kind->name);
             assert_true(ok == (whole.p != NULL));
-            picture_free(&halved);
+            image_free(&halved);
         }
-        picture_free(&whole);
+        image_free(&whole);
         bytes_free(&file);
     }
     assert_in_range(refused, trials / 10, trials * 9 / 10);
 }
 
-static void blacken_outside(struct picture *p, const struct region *g)
+static void blacken_outside(struct image *p, const struct region *g)
 {
     for (int i = 0; i < p->width * p->height; i++) {
         const int x = i % p->width, y = i / p->width;
@@ -189,7 +190,7 @@ static void blacken_outside(struct picture *p, const struct region *g)
     }
 }
 
-/* Black where the region says that nothing is read, a picture gives the same sample. */
+/* Black where the region says that nothing is read, an image gives the same sample. */
 static void samples_read_no_more_than_their_region(void **state)
 {
     static const double turns[] = { 0, 25 }, perspectives[] = { 0, 0.002 };
@@ -203,8 +204,8 @@ static void samples_read_no_more_than_their_region(void **state)
         struct random r = random_of(seed, 200, (uint64_t)t);
         const struct size size = { 1 + random_below(&r, 130), 1 + random_below(&r, 90) };
         struct sample want = {0}, got = {0};
-        struct picture p;
-        assert_true(picture_new(&p, size.width, size.height, NULL));
+        struct image p;
+        assert_true(image_new(&p, size.width, size.height, NULL));
         for (int i = 0; i < 3 * size.width * size.height; i++)
             p.p[i] = (unsigned char)(1 + random_below(&r, 255));
         config.resize = (enum resize)(t % 3);
@@ -221,17 +222,17 @@ static void samples_read_no_more_than_their_region(void **state)
         assert_memory_equal(got.pixels, want.pixels, 3 * (size_t)want.input.width * (size_t)want.input.height);
         sample_free(&want);
         sample_free(&got);
-        picture_free(&p);
+        image_free(&p);
     }
     assert_true(left_out > 1000000);
 }
 
-/* The picture halved as a mean of pixels. */
-static struct picture averaged(const struct picture *p, int halved)
+/* The image halved as a mean of pixels. */
+static struct image averaged(const struct image *p, int halved)
 {
     const int f = 1 << halved;
-    struct picture mean;
-    assert_true(picture_new(&mean, halved_side(p->width, halved), halved_side(p->height, halved), NULL));
+    struct image mean;
+    assert_true(image_new(&mean, halved_side(p->width, halved), halved_side(p->height, halved), NULL));
     mean.halved = halved;
     mean.whole_width = p->width;
     mean.whole_height = p->height;
@@ -246,7 +247,7 @@ static struct picture averaged(const struct picture *p, int halved)
     return mean;
 }
 
-static double mean_difference(const struct data_config *config, const struct picture *a, const struct picture *b,
+static double mean_difference(const struct data_config *config, const struct image *a, const struct image *b,
                               struct random r)
 {
     struct sample x = {0}, y = {0};
@@ -270,9 +271,9 @@ static void halved_pixels_have_their_centres_on_those_of_the_whole(void **state)
         .input_size = { 40, 26 }, .multi_scale = { 1, 1 },
         .pipeline = { .rotation = 20, .scale = { 2, 3 }, .stretch = {{ 1, 1 }, { 1, 1 }}, .flip = 0.5,
                       .contrast = { 1, 1 }, .saturation = { 1, 1 } } };
-    struct picture ramp;
+    struct image ramp;
     (void)state;
-    assert_true(picture_new(&ramp, WIDTH, HEIGHT, NULL));
+    assert_true(image_new(&ramp, WIDTH, HEIGHT, NULL));
     for (int i = 0; i < WIDTH * HEIGHT; i++) {
         const int x = i % WIDTH, y = i / WIDTH;
         ramp.p[3 * i] = (unsigned char)(3 * x / 2);
@@ -280,16 +281,16 @@ static void halved_pixels_have_their_centres_on_those_of_the_whole(void **state)
         ramp.p[3 * i + 2] = (unsigned char)(x + y / 2);
     }
     for (int t = 0; t < 60; t++) {
-        struct picture mean = averaged(&ramp, t % (HALVINGS + 1));
+        struct image mean = averaged(&ramp, t % (HALVINGS + 1));
         assert_true(mean_difference(&config, &ramp, &mean, random_of(seed, 500, (uint64_t)t)) < 0.5);
-        picture_free(&mean);
+        image_free(&mean);
     }
-    picture_free(&ramp);
+    image_free(&ramp);
 }
 
-/* Of a scene as a camera sees it.  A halved picture is the mean of its pixels.  The warp of the whole reads few of
+/* Of a scene as a camera sees it.  A halved image is the mean of its pixels.  The warp of the whole reads few of
  * these, so that it differs by what the scene has of detail. */
-static void halved_pictures_give_nearly_the_same_samples(void **state)
+static void halved_images_give_nearly_the_same_samples(void **state)
 {
     static const double most_of_whole[HALVINGS + 1] = { 0, 4, 8, 8 };
     struct data_config config = {
@@ -300,27 +301,27 @@ static void halved_pictures_give_nearly_the_same_samples(void **state)
     const struct size size = { town.width, town.height };
     struct synth_scene scene = {0};
     struct bytes file;
-    struct picture whole;
+    struct image whole;
     double times[HALVINGS + 1] = {0}, of_whole[HALVINGS + 1] = {0}, of_mean[HALVINGS + 1] = {0};
     (void)state;
-    assert_true(synth_draw(&scene, &town, 0, NULL) && picture_encode_jpeg(&scene.picture, 90, &file, NULL));
-    assert_true(picture_decode(&whole, file.p, file.size, "scene", NULL));
+    assert_true(synth_draw(&scene, &town, 0, NULL) && image_encode_jpeg(&scene.image, 90, &file, NULL));
+    assert_true(image_decode(&whole, file.p, file.size, "scene", NULL));
     for (int t = 0; t < 40; t++) {
         const struct random r = random_of(seed, 400, (uint64_t)t);
         const struct region region = sample_region(&config, size, r);
-        struct picture halved, mean = averaged(&whole, region.halved);
-        assert_true(picture_decode_region(&halved, &region, file.p, file.size, "scene", NULL));
+        struct image halved, mean = averaged(&whole, region.halved);
+        assert_true(image_decode_region(&halved, &region, file.p, file.size, "scene", NULL));
         times[region.halved]++;
         of_whole[region.halved] += mean_difference(&config, &whole, &halved, r);
         of_mean[region.halved] += mean_difference(&config, &mean, &halved, r);
-        picture_free(&halved);
-        picture_free(&mean);
+        image_free(&halved);
+        image_free(&mean);
     }
     for (int h = 0; h <= HALVINGS; h++)
         if (!(of_whole[h] / times[h] <= most_of_whole[h] && of_mean[h] / times[h] <= (h > 0 ? 0.5 : 0)))
             fail_msg("halved %d times: differs by %g from the whole, %g from the means", h, of_whole[h] / times[h],
                      of_mean[h] / times[h]);
-    picture_free(&whole);
+    image_free(&whole);
     bytes_free(&file);
     synth_free(&scene);
 }
@@ -331,14 +332,14 @@ static void odd_matrices_have_a_region(void **state)
     enum { VALUES = sizeof values / sizeof *values };
     const struct size source = { 17, 9 }, output = { 20, 3 };
     unsigned char want[3 * 20 * 3], got[sizeof want];
-    struct picture p;
+    struct image p;
     (void)state;
     for (int t = 0; t < 20000; t++) {
         struct random r = random_of(seed, 300, (uint64_t)t);
         struct matrix m = {{{ 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 }}};
         for (int i = 0; i < 2; i++)
             m.m[random_below(&r, 3)][random_below(&r, 3)] = values[random_below(&r, VALUES)];
-        assert_true(picture_new(&p, source.width, source.height, NULL));
+        assert_true(image_new(&p, source.width, source.height, NULL));
         for (int i = 0; i < 3 * source.width * source.height; i++)
             p.p[i] = (unsigned char)(1 + random_below(&r, 255));
         const struct region g = warp_region(source, &m, output);
@@ -348,7 +349,7 @@ static void odd_matrices_have_a_region(void **state)
         blacken_outside(&p, &g);
         warp(&p, &m, output, got);
         assert_memory_equal(got, want, sizeof want);
-        picture_free(&p);
+        image_free(&p);
     }
 }
 
@@ -359,7 +360,7 @@ int main(void)
         cmocka_unit_test(damaged_files_are_refused_alike),
         cmocka_unit_test(samples_read_no_more_than_their_region),
         cmocka_unit_test(halved_pixels_have_their_centres_on_those_of_the_whole),
-        cmocka_unit_test(halved_pictures_give_nearly_the_same_samples),
+        cmocka_unit_test(halved_images_give_nearly_the_same_samples),
         cmocka_unit_test(odd_matrices_have_a_region),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

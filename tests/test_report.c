@@ -1,4 +1,8 @@
 /* tests/test_report.c -- CSV, curves, log and TensorBoard events. */
+#include "base/file.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "folder.h"
 #include "report/chart.h"
 #include "report/csv.h"
@@ -165,15 +169,15 @@ static void chart_is_a_png(void **state)
 static void chart_of_many_rows(void **state)
 {
     struct error err = {0};
-    struct text t = {0};
+    struct strbuf t = {0};
     (void)state;
-    text_add(&t, "step,epoch,lr,loss\n");
+    strbuf_add(&t, "step,epoch,lr,loss\n");
     for (int i = 0; i < 5001; i++)
-        text_add(&t, "%d,%d,0.001,%g\n", i, 1 + i / 700, 1 + exp(-i / 500.0));
+        strbuf_add(&t, "%d,%d,0.001,%g\n", i, 1 + i / 700, 1 + exp(-i / 500.0));
     assert_true(file_write(in_folder("many.csv"), t.s, t.size, &err));
     if (!chart_write(in_folder("many.png"), in_folder("many.csv"), in_folder("none.csv"), &err))
         fail_msg("%s", err.text);
-    text_free(&t);
+    strbuf_free(&t);
 }
 
 static uint32_t little32(const unsigned char *p)
@@ -197,7 +201,7 @@ static void events_are_records(void **state)
         1 << 3 | 2, 8, 1 << 3 | 2, 1, 'b', 2 << 3 | 5, 0, 0, 0, 0xc0 };
     struct error err = {0};
     struct events e;
-    struct names names;
+    struct string_list names;
     struct bytes file = {0};
     size_t at = 0, records = 0, last = 0, length = 0;
     (void)state;
@@ -223,7 +227,7 @@ static void events_are_records(void **state)
     assert_int_equal(length, 9 + sizeof want);                  /* wall time first */
     assert_memory_equal(file.p + last + 12 + 9, want, sizeof want);
     bytes_free(&file);
-    names_free(&names);
+    string_list_free(&names);
     free(path);
 }
 

@@ -1,4 +1,7 @@
 /* tests/test_save_dir.c -- a save_dir belongs to one training, and what cannot be written there ends a training. */
+#include "base/file.h"
+#include "base/path.h"
+#include "base/string_list.h"
 #include "same_file.h"
 #include "there.h"
 #include "tiny.h"
@@ -102,10 +105,10 @@ static void a_second_training_is_refused(void **state)
     refused(1, "another training is running in this save_dir", "train", in_folder("config.yml"),
             override("save_dir", "locked"), NULL);
     refused(1, "another training", "train", in_folder("config.yml"), "--resume", override("save_dir", "locked"), NULL);
-    struct names names = {0};
+    struct string_list names = {0};
     must(folder_list(&names, in_folder("locked"), &err), &err);
     assert_int_equal(names.count, 5);           /* with model_best and the lock */
-    names_free(&names);
+    string_list_free(&names);
     assert_same_file("locked/train.log", "locked/model_last.safetensors");
     assert_int_equal(fclose(lock), 0);
     must(lock_run(&lock, "locked", &err), &err);
@@ -241,14 +244,14 @@ static void full_events_end_with_a_checkpoint(void **state)
     struct error err = {0};
     (void)state;
     must(run_open(&r, "events", false), &r.err);
-    FILE *events = r.trainer.record.events.file;
-    r.trainer.record.events.file = fopen("/dev/full", "wb");
+    FILE *events = r.trainer.run_log.events.file;
+    r.trainer.run_log.events.file = fopen("/dev/full", "wb");
     must(trainer_advance(&r.trainer, &err), &err);
     assert_false(trainer_run(&r.trainer, &r.err));
     assert_non_null(strstr(r.err.text, "events.out.tfevents."));
     assert_non_null(strstr(r.err.text, "No space left on device: the run ends after step 1; --resume goes on"));
-    fclose(r.trainer.record.events.file);
-    r.trainer.record.events.file = events;
+    fclose(r.trainer.run_log.events.file);
+    r.trainer.run_log.events.file = events;
     run_close(&r);
     run_ends("events", true, NULL);
     assert_same_results("straight", "events");

@@ -1,6 +1,7 @@
 /* tests/test_scale.c -- sets with many images, boxes and classes, and an image of one pixel, in every format. */
+#include "base/path.h"
 #include "cli/commands.h"
-#include "data/picture.h"
+#include "data/image.h"
 #include "typed.h"
 #include <time.h>
 
@@ -28,20 +29,20 @@ static FILE *open_file(const char *name)
 static void write_images(void)
 {
     enum { LINKS = 10000 };                             /* file systems bound the links of a file */
-    struct picture picture;
+    struct image image;
     struct error err = {0};
     char name[40], first[300] = "";
-    assert_true(make_folders(in_folder("images"), &err) && picture_new(&picture, set.width, set.height, &err));
-    memset(picture.p, 90, 3 * (size_t)set.width * (size_t)set.height);
+    assert_true(make_folders(in_folder("images"), &err) && image_new(&image, set.width, set.height, &err));
+    memset(image.p, 90, 3 * (size_t)set.width * (size_t)set.height);
     for (int i = 0; i < set.images; i++) {
         snprintf(name, sizeof name, "images/%06d.jpg", i);
         if (i % LINKS == 0) {
             snprintf(first, sizeof first, "%s", in_folder(name));
-            assert_true(picture_write_jpeg(&picture, 90, first, &err));
+            assert_true(image_write_jpeg(&image, 90, first, &err));
         } else
             assert_int_equal(link(first, in_folder(name)), 0);
     }
-    picture_free(&picture);
+    image_free(&image);
 }
 
 static void write_coco(void)

@@ -1,8 +1,9 @@
 /* tests/test_synth.c -- generated scenes: the same for the same seed, with sound boxes. */
+#include "base/file.h"
 #include "base/json.h"
-#include "data/synth.h"
-#include "data/synth_draw.h"
 #include "folder.h"
+#include "synth/renderer.h"
+#include "synth/synth.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -21,8 +22,8 @@ static void draw(struct synth_scene *scene, const struct synth_config *c, int in
 
 static bool same_scene(const struct synth_scene *a, const struct synth_scene *b)
 {
-    bool same = a->count == b->count && a->picture.width == b->picture.width && a->picture.height == b->picture.height
-             && memcmp(a->picture.p, b->picture.p, 3 * (size_t)a->picture.width * (size_t)a->picture.height) == 0;
+    bool same = a->count == b->count && a->image.width == b->image.width && a->image.height == b->image.height
+             && memcmp(a->image.p, b->image.p, 3 * (size_t)a->image.width * (size_t)a->image.height) == 0;
     for (int i = 0; same && i < a->count; i++) {
         const struct synth_object *p = &a->objects[i], *q = &b->objects[i];
         same = p->category == q->category && p->ignore == q->ignore && memcmp(p->box, q->box, sizeof p->box) == 0;
@@ -49,7 +50,7 @@ static void depends_on_seed_and_index_alone(void **state)
     synth_free(&a);
 }
 
-/* Boxes lie inside the picture and have an area, all categories come up, counts are near what was wanted. */
+/* Boxes lie inside the image and have an area, all categories come up, counts are near what was wanted. */
 static void boxes_are_sound(void **state)
 {
     static const struct synth_config cases[] = {
@@ -117,10 +118,10 @@ static void set_is_written(void **state)
     assert_false(synth_write(&usual, "/dev/null/x", &(struct team){ 1 }, &err));
 }
 
-static bool open_stage(struct stage *s)
+static bool open_stage(struct renderer *s)
 {
     struct error err = {0};
-    if (!stage_open(s, 100, 80, 10, 50, 0.5, random_of(1, 2, 3), &err))
+    if (!renderer_open(s, 100, 80, 10, 50, 0.5, random_of(1, 2, 3), &err))
         return false;
     s->sun = (struct point){ 0, 0, 1 };
     for (int k = 0; k < 3; k++)
@@ -128,7 +129,7 @@ static bool open_stage(struct stage *s)
     return true;
 }
 
-static double painted_area(struct stage *s)
+static double painted_area(struct renderer *s)
 {
     double sum = 0;
     for (int i = 0; i < s->width * s->height; i++)
@@ -141,19 +142,19 @@ static void polygon_has_its_area(void **state)
 {
     const struct point square[] = { { -2, -2, 0 }, { 2.03, -2, 0 }, { 2.03, 2, 0 }, { -2, 2, 0 } };
     const struct point back[] = { square[3], square[2], square[1], square[0] };
-    struct stage s = {0};
+    struct renderer s = {0};
     double q[4][2], area = 0;
     (void)state;
     assert_true(open_stage(&s));
     for (int i = 0; i < 4; i++)
-        stage_project(&s, square[i], q[i]);
+        renderer_project(&s, square[i], q[i]);
     for (int i = 0, j = 3; i < 4; j = i++)
         area += (q[i][0] * q[j][1] - q[j][0] * q[i][1]) / 2;
-    stage_polygon(&s, back, 4, paint_of(0xffffff, 0));
+    renderer_polygon(&s, back, 4, paint_of(0xffffff, 0));
     assert_true(painted_area(&s) == 0);
-    stage_polygon(&s, square, 4, paint_of(0xffffff, 0));
+    renderer_polygon(&s, square, 4, paint_of(0xffffff, 0));
     assert_true(fabs(painted_area(&s) - area) < 15 && area > 1000);
-    stage_free(&s);
+    renderer_free(&s);
 }
 
 /* What is nearer to the camera is seen, whatever the order of painting; hidden pixels are counted as painted. */
@@ -162,18 +163,18 @@ static void nearer_hides_farther(void **state)
     enum { MIDDLE = 40 * 100 + 50 };
     (void)state;
     for (int order = 0; order < 2; order++) {
-        struct stage s = {0};
+        struct renderer s = {0};
         assert_true(open_stage(&s));
         for (int i = 0; i < 2; i++) {
             const bool high = i == order;
             const double z = high ? 3 : 0;
-            stage_begin(&s, high ? 2 : 1);
-            stage_polygon(&s, (struct point[]){ { -3, -3, z }, { 3, -3, z }, { 3, 3, z }, { -3, 3, z } }, 4,
+            renderer_begin(&s, high ? 2 : 1);
+            renderer_polygon(&s, (struct point[]){ { -3, -3, z }, { 3, -3, z }, { 3, 3, z }, { -3, 3, z } }, 4,
                           paint_of(0x808080, 0));
             assert_true(s.painted > 2000);
         }
         assert_int_equal(s.owner[MIDDLE], 2);
-        stage_free(&s);
+        renderer_free(&s);
     }
 }
 

@@ -1,4 +1,6 @@
 /* Text files of any encoding and line end: decoded, and read alike by every reader. */
+#include "base/file.h"
+#include "base/strbuf.h"
 #include "base/text_file.h"
 #include "eval/detections.h"
 #include "put.h"
@@ -80,13 +82,13 @@ static void any_bytes_become_utf8(void **state)
         { "\x9b\xff%", "%9B%FF%25", true }, { "\xed\xa0\x80", "%ED%A0%80", true } };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct text t = {0};
-        text_add_utf8(&t, cases[i].bytes, strlen(cases[i].bytes));
-        text_add(&t, "%s", "");
+        struct strbuf t = {0};
+        strbuf_add_utf8(&t, cases[i].bytes, strlen(cases[i].bytes));
+        strbuf_add(&t, "%s", "");
         assert_string_equal(t.s, cases[i].utf8);
         percent_decode(t.s);
         assert_int_equal(strcmp(t.s, cases[i].bytes) == 0, cases[i].comes_back);
-        text_free(&t);
+        strbuf_free(&t);
     }
 }
 
@@ -99,19 +101,19 @@ static void put_encoded(const char *name, const char *text, int encoding)
 {
     static const struct literal marks[ENCODINGS] = { [1] = LITERAL("\xef\xbb\xbf"), [2] = LITERAL("\xff\xfe"),
                                                      [3] = LITERAL("\xfe\xff") };
-    struct text out = {0};
-    text_bytes(&out, marks[encoding].s, marks[encoding].size);
+    struct strbuf out = {0};
+    strbuf_bytes(&out, marks[encoding].s, marks[encoding].size);
     for (const char *s = text; *s; s++) {
         if (encoding == 3)
-            text_bytes(&out, "", 1);
+            strbuf_bytes(&out, "", 1);
         if (encoding == 4 && *s == '\n')
-            text_bytes(&out, "\r", 1);
-        text_bytes(&out, encoding == 5 && *s == '\n' ? "\r" : s, 1);
+            strbuf_bytes(&out, "\r", 1);
+        strbuf_bytes(&out, encoding == 5 && *s == '\n' ? "\r" : s, 1);
         if (encoding == 2)
-            text_bytes(&out, "", 1);
+            strbuf_bytes(&out, "", 1);
     }
     put_bytes(name, out.s, out.size);
-    text_free(&out);
+    strbuf_free(&out);
 }
 
 static void check_set(const struct dataset_source *source, int encoding)
@@ -216,10 +218,10 @@ static void xml_of_other_encodings(void **state)
     (void)state;
     put_image("x/images/a.jpg", 100, 48);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        struct text xml = {0};
+        struct strbuf xml = {0};
         struct dataset set;
         struct error err = {0};
-        text_add(&xml, "%s<annotation><object><name>%s</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax>"
+        strbuf_add(&xml, "%s<annotation><object><name>%s</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax>"
                  "<ymax>20</ymax></bndbox></object></annotation>", files[i].declaration, files[i].name);
         put("x/xml/a.xml", xml.s);
         const struct dataset_source source = {
@@ -230,7 +232,7 @@ static void xml_of_other_encodings(void **state)
         assert_int_equal(set.annotation_count, 1);
         assert_note(&set, NOTE_ENCODING, files[i].notes, "a.xml");
         dataset_free(&set);
-        text_free(&xml);
+        strbuf_free(&xml);
     }
 }
 

@@ -1,11 +1,14 @@
 /* tests/test_train.c -- trainings of a few seconds: the loss falls; a run that was cut anywhere and went on, or used
  * another number of threads, leaves the same files to the bit; what must end a run does. */
+#include "base/file.h"
 #include "base/memory.h"
-#include "data/synth.h"
+#include "base/path.h"
+#include "base/strbuf.h"
 #include "folder.h"
 #include "interop/safetensors.h"
 #include "report/csv.h"
 #include "same_file.h"
+#include "synth/synth.h"
 #include "train/trainer.h"
 #include <math.h>
 #include <setjmp.h>
@@ -112,20 +115,20 @@ static int set_up(void **state)
 {
     static const struct synth_config scenes = { .images = 7, .val_images = 3, .width = 96, .height = 96,
                                                 .objects_min = 3, .objects_max = 6, .scale = 13 };
-    struct text text = {0};
+    struct strbuf text = {0};
     struct error err = {0};
     assert_int_equal(make_folder(state), 0);
     must(synth_write(&scenes, in_folder("data"), &(struct team){ 2 }, &err), &err);
-    text_add(&text, yaml, folder, folder, folder, folder, folder);
-    must(text_ok(&text, &err) && file_write(in_folder("config.yml"), text.s, text.size, &err), &err);
-    text_free(&text);
+    strbuf_add(&text, yaml, folder, folder, folder, folder, folder);
+    must(strbuf_ok(&text, &err) && file_write(in_folder("config.yml"), text.s, text.size, &err), &err);
+    strbuf_free(&text);
     run_whole("straight", NULL, (struct training_options){ .threads = 2 });
     return 0;
 }
 
 /* ---- tests ---- */
 
-/* Seven pictures learned by heart, and found again. */
+/* Seven images learned by heart, and found again. */
 static void test_learns(void **state)
 {
     char images[200], annotations[200];
@@ -224,7 +227,7 @@ static void test_stop(void **state)
         must(trainer_advance(&r.trainer, &r.err), &r.err);
     stop = 1;
     must(trainer_advance(&r.trainer, &r.err), &r.err);
-    assert_int_equal(r.trainer.learner.optimizer.epoch, 1);
+    assert_int_equal(r.trainer.train_step.optimizer.epoch, 1);
     must(trainer_run(&r.trainer, &r.err), &r.err);
     run_close(&r);
     run_whole("stop", NULL, (struct training_options){ .resume = true });
@@ -421,7 +424,7 @@ static void test_unreadable_image(void **state)
     struct error err = {0};
     (void)state;
     struct bytes good = contents("data/images/train/000003.jpg"), log;
-    must(file_write(in_folder("data/images/train/000003.jpg"), "no picture", 10, &err), &err);
+    must(file_write(in_folder("data/images/train/000003.jpg"), "no image", 10, &err), &err);
     run_whole("skipping", NULL, (struct training_options){0});
     must(file_write(in_folder("data/images/train/000003.jpg"), good.p, good.size, &err), &err);
     log = contents("skipping/train.log");

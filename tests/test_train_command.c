@@ -1,4 +1,5 @@
 /* tests/test_train_command.c -- a training as it is typed ends with the commands that use its model. */
+#include "base/file.h"
 #include "tiny.h"
 #include "typed.h"
 #include <errno.h>

@@ -1,5 +1,7 @@
 /* tests/test_validate.c -- the judgement of data sets (data/validate.h): what is an error in training and in scoring,
  * what is noted, and what is told of a set. */
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "data/validate.h"
 #include "put.h"
 
@@ -18,18 +20,18 @@ static bool judge(struct dataset *set, const char *boxes, enum set_use use, stru
     const struct data_config c = config();
     int label[2], image, category, ignore, n, count = 0;
     double box[4];
-    struct text json = {0};
-    text_add(&json, "{\"images\": [{\"id\": 1, \"file_name\": \"a.png\"}, {\"id\": 2, \"file_name\": \"b.png\"}],"
+    struct strbuf json = {0};
+    strbuf_add(&json, "{\"images\": [{\"id\": 1, \"file_name\": \"a.png\"}, {\"id\": 2, \"file_name\": \"b.png\"}],"
                     "\"categories\": [{\"id\": 1, \"name\": \"cat\"}, {\"id\": 2, \"name\": \"dog\"}],"
                     "\"annotations\": [");
     for (; sscanf(boxes, "%d %d %lf %lf %lf %lf %d%n", &image, &category, &box[0], &box[1], &box[2], &box[3], &ignore,
                   &n) == 7; boxes += n, count++)
-        text_add(&json, "%s{\"id\": %d, \"image_id\": %d, \"category_id\": %d, \"bbox\": [%g, %g, %g, %g], "
+        strbuf_add(&json, "%s{\"id\": %d, \"image_id\": %d, \"category_id\": %d, \"bbox\": [%g, %g, %g, %g], "
                         "\"ignore\": %d}",
                  count ? ", " : "", count + 1, image, category, box[0], box[1], box[2], box[3], ignore);
-    text_add(&json, "]}");
+    strbuf_add(&json, "]}");
     put("set.json", json.s);
-    text_free(&json);
+    strbuf_free(&json);
     const struct dataset_source source = { .format = DATASET_COCO, .img_path = c.img_path,
                                            .ann_path = in_folder("set.json") };
     assert_true(dataset_read(set, &source, err) && dataset_labels(set, class_names, 2, label, err));
@@ -73,7 +75,7 @@ static void what_is_noted(void **state)
                                 "1 1 4 4 1.5 9 0  1 1 40 3 30 10 0";
     struct dataset set;
     struct error err = {0};
-    struct names notes = {0};
+    struct string_list notes = {0};
     (void)state;
     put_image("images/a.png", 50, 40);
     put_image("images/b.png", 20, 10);
@@ -85,7 +87,7 @@ static void what_is_noted(void **state)
     assert_true(dataset_notes(&set, "data.train", &notes, &err));
     assert_has_line(&notes, "WARNING: data.train: 1 boxes wholly or mostly outside of their image: a.png");
     assert_has_line(&notes, "data.train: 1 boxes equal to another of the same image and class: a.png");
-    names_free(&notes);
+    string_list_free(&notes);
     dataset_free(&set);
     put_image("images/a.png", 60, 40);
     assert_true(judge(&set, boxes, USE_TRAINING, &err));
@@ -153,12 +155,12 @@ static void images_of_both_sets(void **state)
 
 static void what_is_told(void **state)
 {
-    static const struct texts names = { 2, class_names };
+    static const struct strings names = { 2, class_names };
     static const int label[2] = { 0, 1 };
     const struct data_config c = config();
     struct dataset set;
     struct error err = {0};
-    struct text text = {0};
+    struct strbuf text = {0};
     (void)state;
     put_image("images/a.png", 50, 40);
     put_image("images/b.png", 20, 10);
@@ -167,7 +169,7 @@ static void what_is_told(void **state)
     assert_string_equal(text.s, "data.train: 2 images, 1 without a box; 3 boxes, cat 1, dog 1, to be ignored 1\n"
                                 "data.train: box sizes at 100 x 80 (root of the area): 10% below 20 pixels, 50% "
                                 "below 40, 90% below 40\n");
-    text_free(&text);
+    strbuf_free(&text);
     dataset_free(&set);
 }
 

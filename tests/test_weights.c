@@ -1,14 +1,15 @@
 /* tests/test_weights.c -- weights find their parameters or are said not to; folded norms change nothing. */
 #include "base/memory.h"
-#include "base/text.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "interop/safetensors.h"
 #include "model/criterion.h"
-#include "model/detector.h"
-#include "model/fold.h"
-#include "model/load.h"
-#include "model/weights.h"
+#include "runtime/detector.h"
 #include "there.h"
 #include "tiny_net.h"
+#include "weights/fold.h"
+#include "weights/load.h"
+#include "weights/weights.h"
 #include <math.h>
 
 static real *zeros(const struct net *n)
@@ -111,7 +112,7 @@ static void write_weights(struct net *n, const char *name, const char *prefix, c
     tensors_free(&t);
 }
 
-static bool noted(const struct names *notes, const char *part)
+static bool noted(const struct string_list *notes, const char *part)
 {
     for (int i = 0; i < notes->count; i++)
         if (strstr(notes->list[i], part))
@@ -275,7 +276,7 @@ static void test_a_published_backbone_fits(void **state)
     static const char file[] = "../shared/data/weights/nanodet_m.ckpt";
     struct config config = {0};
     struct model model = {0};
-    struct names notes = {0};
+    struct string_list notes = {0};
     struct error err = {0};
     static const char *const overrides[] = { "model.arch.backbone.pretrain=../shared/data/weights/nanodet_m.ckpt" };
     (void)state;
@@ -287,7 +288,7 @@ static void test_a_published_backbone_fits(void **state)
     must(model_open(&model, &config, &err), &err);
     must(model_pretrain(&model, model.params.value, &notes, &err), &err);
     assert_int_equal(notes.count, 1);                           /* nothing is missing, misfits or is unknown */
-    names_free(&notes);
+    string_list_free(&notes);
     model_free(&model);
     config_free(&config);
 }
@@ -300,7 +301,7 @@ static void test_random_weights_are_warned_of(void **state)
     for (int i = 0; i < 2; i++) {
         struct config config = {0};
         struct model model = {0};
-        struct names notes = {0};
+        struct string_list notes = {0};
         struct error err = {0};
         char override[60];
         const char *const overrides[] = { override };
@@ -314,7 +315,7 @@ static void test_random_weights_are_warned_of(void **state)
             assert_non_null(strstr(notes.list[0], "give --weights FILE or model.arch.backbone.pretrain=FILE, or set "
                                                   "it to false"));
         }
-        names_free(&notes);
+        string_list_free(&notes);
         model_free(&model);
         config_free(&config);
     }

@@ -1,7 +1,8 @@
 /* tests/there.h -- whether a file or a folder is there, for tests; a path that cannot be looked up is not. */
 #ifndef TESTS_THERE_H
 #define TESTS_THERE_H
-#include "base/file.h"
+#include "base/path.h"
+#include <stddef.h>
 
 static inline bool file_exists(const char *path) { return path_kind(path, NULL) == PATH_FILE; }
 static inline bool folder_exists(const char *path) { return path_kind(path, NULL) == PATH_FOLDER; }

@@ -1,18 +1,20 @@
 /* tests/tiny.h -- a small detector and a few generated scenes, in the folder of a test that needs all of them. */
 #ifndef TESTS_TINY_H
 #define TESTS_TINY_H
-#include "data/synth.h"
+#include "base/file.h"
+#include "base/strbuf.h"
 #include "folder.h"
+#include "synth/synth.h"
 
 /* config.yml, and data/{train,val}.json with their images: `images` of 96 x 96 for training, 5 held out. */
 static inline bool tiny_make(int images, struct error *err)
 {
     const struct synth_config scenes = { .images = images, .val_images = 5, .width = 96, .height = 96,
                                          .objects_min = 2, .objects_max = 6, .scale = 8 };
-    struct text yaml = {0};
+    struct strbuf yaml = {0};
     if (make_folder(NULL) != 0)
         return (fail)(err, "no folder under /tmp");     /* in brackets: cmocka has a macro of this name */
-    text_add(&yaml,
+    strbuf_add(&yaml,
         "save_dir: %1$s/run\n"
         "model:\n"
         "  weight_averager: {name: ExpMovingAverager, decay: 0.9}\n"
@@ -33,10 +35,10 @@ static inline bool tiny_make(int images, struct error *err)
         "  optimizer: {name: AdamW, lr: 0.002, weight_decay: 0.05}\n"
         "  total_epochs: 1\n"
         "class_names: [car, van, truck, bus, person]\n", folder);
-    const bool ok = text_ok(&yaml, err)
+    const bool ok = strbuf_ok(&yaml, err)
                  && file_write(in_folder("config.yml"), yaml.s, yaml.size, err)
                  && synth_write(&scenes, in_folder("data"), &(struct team){ 2 }, err);
-    text_free(&yaml);
+    strbuf_free(&yaml);
     return ok;
 }
 

@@ -2,13 +2,14 @@
 #ifndef TESTS_TINY_NET_H
 #define TESTS_TINY_NET_H
 #include "base/random.h"
+#include "base/string_list.h"
 #include "model/model.h"
 #include "tiny.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
 
-struct net { struct config config; struct model model; struct error err; struct names notes; };
+struct net { struct config config; struct model model; struct error err; struct string_list notes; };
 
 static inline void must(bool ok, const struct error *err)
 {
@@ -34,7 +35,7 @@ static inline void net_open(struct net *n, const char *const *overrides, int cou
 
 static inline void net_close(struct net *n)
 {
-    names_free(&n->notes);
+    string_list_free(&n->notes);
     model_free(&n->model);
     config_free(&n->config);
 }

@@ -3,7 +3,7 @@
 #define TESTS_TINY_WEIGHTS_H
 #include "interop/safetensors.h"
 #include "model/model.h"
-#include "model/weights.h"
+#include "weights/weights.h"
 #include "tiny.h"
 
 /* tiny_make(2), and the weights at the path `weights` within its folder. */

@@ -1,10 +1,11 @@
 /* api/nanodet.c -- the library as programs see it (include/nanodet.h). */
+#include "base/string_list.h"
 #include "nanodet.h"
 
 #include "base/memory.h"
-#include "model/detector.h"
-#include "model/file_config.h"
-#include "model/load.h"
+#include "runtime/detector.h"
+#include "weights/file_config.h"
+#include "weights/load.h"
 #include "train/trainer.h"
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,7 @@ struct nanodet {
     struct config config;
     struct model model;
     struct detector detector;
-    struct picture picture;                             /* the caller's pixels, B, G, R */
+    struct image image;                             /* the caller's pixels, B, G, R */
     struct nanodet_detection *found;                    /* [detector.rules.max_kept] */
 };
 
@@ -57,7 +58,7 @@ static bool open_model(struct nanodet *n, const struct nanodet_options *o, struc
 
 static bool open_detector(struct nanodet *n, const struct nanodet_options *options, struct error *err)
 {
-    struct names notes = {0};
+    struct string_list notes = {0};
     int threads;
     const double score = options->score_thr;
     if (!(score >= 0 && score < 1))
@@ -69,10 +70,10 @@ static bool open_detector(struct nanodet *n, const struct nanodet_options *optio
                  && detector_init(&n->detector, &n->model, n->model.params.value, threads, err)
                  && (n->found = new_array((size_t)n->detector.rules.max_kept, sizeof *n->found, err));
     if (ok) {
-        picture_memory(n->config.decode_mb);
+        image_memory(n->config.decode_mb);
         n->detector.rules.score_thr = score > 0 ? score : config_shown_score(&n->config);
     }
-    names_free(&notes);
+    string_list_free(&notes);
     return ok;
 }
 
@@ -94,7 +95,7 @@ void nanodet_close(struct nanodet *n)
     detector_free(&n->detector);
     model_free(&n->model);
     config_free(&n->config);
-    picture_free(&n->picture);
+    image_free(&n->image);
     free(n->found);
     free(n);
 }
@@ -106,13 +107,13 @@ const char *nanodet_class_name(const struct nanodet *n, int id)
     return id >= 0 && id < n->config.class_names.count ? n->config.class_names.at[id] : NULL;
 }
 
-static bool take_pixels(struct picture *to, const struct nanodet_image *image, struct error *err)
+static bool take_pixels(struct image *to, const struct nanodet_image *image, struct error *err)
 {
     const size_t row = image->stride ? image->stride : 3 * (size_t)image->width;
     const int red = image->order == NANODET_RGB ? 0 : 2;
     if (to->width != image->width || to->height != image->height) {
-        picture_free(to);
-        if (!picture_new(to, image->width, image->height, err))
+        image_free(to);
+        if (!image_new(to, image->width, image->height, err))
             return false;
     }
     if (!image->pixels || row < 3 * (size_t)image->width)
@@ -133,7 +134,7 @@ static const struct nanodet_detection *detect(struct nanodet *n, int *count, str
 {
     struct error err = {0};
     *count = 0;
-    if (!detector_look(&n->detector, &n->picture, &err)) {
+    if (!detector_detect(&n->detector, &n->image, &err)) {
         report(&err, error);
         return NULL;
     }
@@ -151,7 +152,7 @@ const struct nanodet_detection *nanodet_detect(struct nanodet *n, const struct n
                                                struct nanodet_error *error)
 {
     struct error err = {0};
-    if (take_pixels(&n->picture, image, &err))
+    if (take_pixels(&n->image, image, &err))
         return detect(n, count, error);
     *count = 0;
     report(&err, error);
@@ -163,13 +164,13 @@ const struct nanodet_detection *nanodet_detect_file(struct nanodet *n, const cha
 {
     struct error err = {0};
     const struct nanodet_detection *found = NULL;
-    picture_free(&n->picture);
+    image_free(&n->image);
     *count = 0;
-    if (picture_read(&n->picture, path, &err))
+    if (image_read(&n->image, path, &err))
         found = detect(n, count, error);
     else
         report(&err, error);
-    picture_free(&n->picture);                          /* another detector may wait for its memory */
+    image_free(&n->image);                          /* another detector may wait for its memory */
     return found;
 }
 
@@ -180,7 +181,7 @@ struct watching { const struct nanodet_training *training; volatile sig_atomic_t
 static void tell(void *context, const struct trainer *t)
 {
     struct watching *w = context;
-    const struct optimizer *o = &t->learner.optimizer;
+    const struct optimizer *o = &t->train_step.optimizer;
     const struct nanodet_progress progress = { o->epoch, t->config->schedule.total_epochs, t->at.batch, t->batches,
                                                o->step, t->at.best_epoch ? t->at.best : -1 };
     if (w->training->progress && w->training->progress(w->training->context, &progress))

@@ -1,8 +1,9 @@
 #include "base/atomic_file.h"
 
-#include "base/file.h"
 #include "base/memory.h"
-#include "base/text.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,17 +36,17 @@ static int own_descriptor(const char *link)
 static char *next_link(const char *link, struct error *err)
 {
     char to[PATH_MAX];
-    struct text next = {0};
+    struct strbuf next = {0};
     const ssize_t n = readlink(link, to, sizeof to);
     if (n < 0 || n == sizeof to) {
         fail(err, "%s: %s", link, errno_text(n < 0 ? errno : ENAMETOOLONG));
         return NULL;
     }
     if (to[0] != '/')
-        text_add(&next, "%.*s", folder_length(link), link);
-    text_add(&next, "%.*s", (int)n, to);
-    if (!text_ok(&next, err))
-        text_free(&next);
+        strbuf_add(&next, "%.*s", folder_length(link), link);
+    strbuf_add(&next, "%.*s", (int)n, to);
+    if (!strbuf_ok(&next, err))
+        strbuf_free(&next);
     return next.s;
 }
 
@@ -132,14 +133,14 @@ static bool name_temporary(struct atomic_file *f, struct error *err)
 {
     const char *name = path_name(f->target);
     uint64_t random;
-    struct text t = {0};
+    struct strbuf t = {0};
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return fail(err, "%s: no random name for a temporary file: %s", f->path, errno_text(errno));
-    text_add(&t, "%.*s%.*s.%016" PRIx64 "%s", folder_length(f->target), f->target, NAME_MAX - DIGITS - 10, name, random,
+    strbuf_add(&t, "%.*s%.*s.%016" PRIx64 "%s", folder_length(f->target), f->target, NAME_MAX - DIGITS - 10, name, random,
              ending);
     free(f->temporary);
     f->temporary = t.s;
-    return text_ok(&t, err);
+    return strbuf_ok(&t, err);
 }
 
 /* Whether name is that of a temporary file for the target called `of`. */
@@ -162,13 +163,13 @@ static bool remove_stale(const char *folder, const char *name, struct error *err
 bool atomic_remove_stale(const char *path, struct error *err)
 {
     char *target = atomic_target(path, err), *folder = target ? new_text(target, err) : NULL;
-    struct names names = {0};
+    struct string_list names = {0};
     if (folder)
         folder[folder_length(target)] = 0;
     bool ok = folder && folder_list(&names, *folder ? folder : ".", err);
     for (int i = 0; ok && i < names.count; i++)
         ok = !is_temporary(names.list[i], path_name(target)) || remove_stale(folder, names.list[i], err);
-    names_free(&names);
+    string_list_free(&names);
     free(folder);
     free(target);
     return ok;

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/printable.h"
+#include "base/strbuf.h"
 #include "base/text_file.h"
 #include <errno.h>
 #include <limits.h>
@@ -87,49 +88,49 @@ cJSON *json_add(cJSON *to, const char *name, cJSON *item)
 }
 
 /* Adds the text between the quotes of a JSON string, size bytes. */
-static void add_inside(struct text *t, const char *s, size_t size)
+static void add_inside(struct strbuf *t, const char *s, size_t size)
 {
-    struct text utf8 = {0};
+    struct strbuf utf8 = {0};
     unsigned code;
-    text_add_utf8(&utf8, s, size);
+    strbuf_add_utf8(&utf8, s, size);
     t->failed = t->failed || utf8.failed;
     for (size_t at = 0, n; at < utf8.size && !t->failed; at += n) {
         n = utf8_character(utf8.s + at, &code);
         if (is_printable(code))
-            text_bytes(t, utf8.s + at, n);
+            strbuf_bytes(t, utf8.s + at, n);
         else
-            text_add(t, "\\u%04x", code);
+            strbuf_add(t, "\\u%04x", code);
     }
-    text_free(&utf8);
+    strbuf_free(&utf8);
 }
 
 char *json_print(const cJSON *json)
 {
-    struct text t = {0};
+    struct strbuf t = {0};
     char *printed = cJSON_PrintUnformatted(json);
     for (const char *s = printed, *end; s && *s; s = end) {
         end = s + strcspn(s, "\"");
-        text_bytes(&t, s, (size_t)(end - s));
+        strbuf_bytes(&t, s, (size_t)(end - s));
         if (!*end)
             break;
         for (s = end++; *end != '"'; end++)
             end += *end == '\\';
-        text_bytes(&t, "\"", 1);
+        strbuf_bytes(&t, "\"", 1);
         add_inside(&t, s + 1, (size_t)(end++ - s - 1));
-        text_bytes(&t, "\"", 1);
+        strbuf_bytes(&t, "\"", 1);
     }
     cJSON_free(printed);
-    if (!text_ok(&t, NULL))
-        text_free(&t);
+    if (!strbuf_ok(&t, NULL))
+        strbuf_free(&t);
     return t.s;
 }
 
-void json_add_string(struct text *t, const char *s)
+void json_add_string(struct strbuf *t, const char *s)
 {
     cJSON *string = cJSON_CreateStringReference(s);
     char *printed = json_print(string);
     if (printed)
-        text_bytes(t, printed, strlen(printed));
+        strbuf_bytes(t, printed, strlen(printed));
     else
         t->failed = true;
     free(printed);

@@ -2,7 +2,7 @@
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 #include "base/error.h"
-#include "base/file.h"
+#include "base/strbuf.h"
 #include <cjson/cJSON.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,10 +24,10 @@ bool json_real(const cJSON *t, double *out);                    /* finite */
  * is NULL or memory is short; the item is deleted then. */
 cJSON *json_add(cJSON *to, const char *name, cJSON *item);
 
-/* The text of a JSON value on one line.  It is valid UTF-8: strings that are not are written as text_add_utf8 does.
+/* The text of a JSON value on one line.  It is valid UTF-8: strings that are not are written as strbuf_add_utf8 does.
  * Characters that are not printable are \uXXXX.  free() it; NULL if memory is short. */
 char *json_print(const cJSON *);
 
 /* Appends s as a JSON string in the same way, in quotes. */
-void json_add_string(struct text *, const char *s);
+void json_add_string(struct strbuf *, const char *s);
 #endif

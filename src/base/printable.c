@@ -1,6 +1,6 @@
 #include "base/printable.h"
 
-#include "base/file.h"
+#include "base/strbuf.h"
 #include <stdarg.h>
 #include <string.h>
 
@@ -73,12 +73,12 @@ void print_printable(FILE *out, const char *text)
     }
 }
 
-void text_printable(struct text *out, const char *text)
+void strbuf_printable(struct strbuf *out, const char *text)
 {
     char shown[8];
     while (*text) {
         const size_t n = next(&text, shown);
-        text_bytes(out, shown, n);
+        strbuf_bytes(out, shown, n);
     }
 }
 

@@ -7,11 +7,12 @@
 #ifndef BASE_PRINTABLE_H
 #define BASE_PRINTABLE_H
 #include "base/error.h"
+#include "base/strbuf.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
-struct text;                                            /* base/file.h */
+struct strbuf;                                            /* base/file.h */
 
 /* The length, in bytes, of the UTF-8 character at s, and its code point; 0 if there is no valid one. */
 size_t utf8_character(const char *s, unsigned *code);
@@ -21,7 +22,7 @@ bool is_printable(unsigned code);
 /* out has room for size >= 1 bytes; the text is cut before the first character that does not fit. */
 void printable(char *out, size_t size, const char *text);
 void print_printable(FILE *, const char *text);
-void text_printable(struct text *, const char *text);           /* appended */
+void strbuf_printable(struct strbuf *, const char *text);           /* appended */
 
 /* Prints the formatted text as one printable line and ends it.  A text of more than 8191 bytes is cut. */
 void print_line(FILE *, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -1,7 +1,10 @@
 #include "base/text_file.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/printable.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include <ctype.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -103,18 +106,18 @@ char *text_trim(char *s)
     return s;
 }
 
-bool text_lines(struct names *lines, const char *path, struct error *err)
+bool text_lines(struct string_list *lines, const char *path, struct error *err)
 {
     struct bytes text;
     char *rest;
-    *lines = (struct names){0};
+    *lines = (struct string_list){0};
     bool ok = text_read(&text, path, err)
            && (!memchr(text.p, 0, text.size) || reject(err, "%s: is not a text file: it has a zero byte", path));
     for (char *line = ok ? strtok_r((char *)text.p, "\n", &rest) : NULL; ok && line; line = strtok_r(NULL, "\n", &rest))
-        ok = !*(line = text_trim(line)) || names_add(lines, line, err);
+        ok = !*(line = text_trim(line)) || string_list_add(lines, line, err);
     bytes_free(&text);
     if (!ok)
-        names_free(lines);
+        string_list_free(lines);
     return ok;
 }
 
@@ -155,16 +158,16 @@ static size_t utf8_part(const char *s, size_t size)
     return at;
 }
 
-void text_add_utf8(struct text *t, const char *s, size_t size)
+void strbuf_add_utf8(struct strbuf *t, const char *s, size_t size)
 {
     unsigned code;
     const bool encoded = utf8_part(s, size) < size;
     for (size_t n; size > 0; s += n, size -= n) {
         n = utf8_character(s, &code);
         if (encoded && (n == 0 || *s == '%'))
-            text_add(t, "%%%02X", (unsigned char)*s);
+            strbuf_add(t, "%%%02X", (unsigned char)*s);
         else
-            text_bytes(t, s, n);
+            strbuf_bytes(t, s, n);
         n += n == 0;
     }
 }

@@ -2,6 +2,8 @@
 #ifndef BASE_TEXT_FILE_H
 #define BASE_TEXT_FILE_H
 #include "base/file.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 
 /* Reads a file and decodes it.  A 0 byte that size does not count follows the text.  bytes_free releases it. */
 bool text_read(struct bytes *, const char *path, struct error *);
@@ -13,8 +15,8 @@ enum { IMAGE_TEXT_MAX = 1 << 26 };                      /* bytes of the annotati
  * UTF-8.  name stands in the error. */
 bool text_decode(struct bytes *, const char *name, struct error *);
 
-/* The lines of a text file without blanks around them; empty lines are left out.  names_free releases them. */
-bool text_lines(struct names *, const char *path, struct error *);
+/* The lines of a text file without blanks around them; empty lines are left out.  string_list_free releases them. */
+bool text_lines(struct string_list *, const char *path, struct error *);
 
 /* Removes blanks at both ends, in place. */
 char *text_trim(char *);
@@ -26,7 +28,7 @@ char *text_from_1252(const char *, struct error *);
 
 /* Appends size bytes as UTF-8: unchanged if all are UTF-8; else bytes that are not become %XX and '%' becomes %25.
  * s[size] must be readable and no continuation byte. */
-void text_add_utf8(struct text *, const char *s, size_t size);
+void strbuf_add_utf8(struct strbuf *, const char *s, size_t size);
 void percent_decode(char *);                            /* decodes %XX, in place */
 
 enum { SPELLINGS = 3 };

@@ -1,5 +1,7 @@
 #include "base/wire.h"
 
+#include "base/file.h"
+#include "base/strbuf.h"
 #include <string.h>
 
 static bool take_varint(struct bytes *b, uint64_t *value)
@@ -100,28 +102,28 @@ float wire_float(uint64_t bits)
     return f;
 }
 
-void wire_put_fixed(struct text *t, uint64_t v, int bytes)
+void wire_put_fixed(struct strbuf *t, uint64_t v, int bytes)
 {
     for (int i = 0; i < bytes; i++)
-        text_bytes(t, &(unsigned char){ (unsigned char)(v >> 8 * i) }, 1);
+        strbuf_bytes(t, &(unsigned char){ (unsigned char)(v >> 8 * i) }, 1);
 }
 
-static void put_varint(struct text *t, uint64_t v)
+static void put_varint(struct strbuf *t, uint64_t v)
 {
     for (; v >= 0x80; v >>= 7)
         wire_put_fixed(t, v | 0x80, 1);
     wire_put_fixed(t, v, 1);
 }
 
-static void put_key(struct text *t, int number, enum wire_type type) { put_varint(t, (uint64_t)number << 3 | type); }
+static void put_key(struct strbuf *t, int number, enum wire_type type) { put_varint(t, (uint64_t)number << 3 | type); }
 
-void wire_put_int(struct text *t, int number, int64_t v)
+void wire_put_int(struct strbuf *t, int number, int64_t v)
 {
     put_key(t, number, WIRE_VARINT);
     put_varint(t, (uint64_t)v);
 }
 
-void wire_put_float(struct text *t, int number, float v)
+void wire_put_float(struct strbuf *t, int number, float v)
 {
     uint32_t bits;
     memcpy(&bits, &v, sizeof bits);
@@ -129,7 +131,7 @@ void wire_put_float(struct text *t, int number, float v)
     wire_put_fixed(t, bits, 4);
 }
 
-void wire_put_double(struct text *t, int number, double v)
+void wire_put_double(struct strbuf *t, int number, double v)
 {
     uint64_t bits;
     memcpy(&bits, &v, sizeof bits);
@@ -137,18 +139,18 @@ void wire_put_double(struct text *t, int number, double v)
     wire_put_fixed(t, bits, 8);
 }
 
-void wire_put_bytes(struct text *t, int number, const void *p, size_t size)
+void wire_put_bytes(struct strbuf *t, int number, const void *p, size_t size)
 {
     put_key(t, number, WIRE_BYTES);
     put_varint(t, size);
-    text_bytes(t, p, size);
+    strbuf_bytes(t, p, size);
 }
 
-void wire_put_text(struct text *t, int number, const char *s) { wire_put_bytes(t, number, s, strlen(s)); }
+void wire_put_text(struct strbuf *t, int number, const char *s) { wire_put_bytes(t, number, s, strlen(s)); }
 
-void wire_put_message(struct text *t, int number, struct text *message)
+void wire_put_message(struct strbuf *t, int number, struct strbuf *message)
 {
     wire_put_bytes(t, number, message->s, message->size);
     t->failed = t->failed || message->failed;
-    text_free(message);
+    strbuf_free(message);
 }

@@ -4,6 +4,7 @@
 #ifndef BASE_WIRE_H
 #define BASE_WIRE_H
 #include "base/file.h"
+#include "base/strbuf.h"
 #include <stdint.h>
 
 enum wire_type { WIRE_VARINT = 0, WIRE_8_BYTES = 1, WIRE_BYTES = 2, WIRE_4_BYTES = 5 };
@@ -28,11 +29,11 @@ int64_t wire_numbers(struct bytes message, int number, enum wire_type, uint64_t 
 float wire_float(uint64_t bits);                /* of 4 bytes */
 
 /* Fields are appended to a text, which remembers its first failure. */
-void wire_put_int(struct text *, int number, int64_t);
-void wire_put_float(struct text *, int number, float);
-void wire_put_double(struct text *, int number, double);
-void wire_put_bytes(struct text *, int number, const void *, size_t);
-void wire_put_text(struct text *, int number, const char *);
-void wire_put_message(struct text *, int number, struct text *message);     /* and frees it */
-void wire_put_fixed(struct text *, uint64_t, int bytes);                    /* no field: little-endian */
+void wire_put_int(struct strbuf *, int number, int64_t);
+void wire_put_float(struct strbuf *, int number, float);
+void wire_put_double(struct strbuf *, int number, double);
+void wire_put_bytes(struct strbuf *, int number, const void *, size_t);
+void wire_put_text(struct strbuf *, int number, const char *);
+void wire_put_message(struct strbuf *, int number, struct strbuf *message);     /* and frees it */
+void wire_put_fixed(struct strbuf *, uint64_t, int bytes);                    /* no field: little-endian */
 #endif

@@ -2,9 +2,10 @@
 
 #include "base/atomic_file.h"
 #include "base/memory.h"
+#include "base/path.h"
+#include "base/strbuf.h"
 #include "base/table.h"
 #include "base/team.h"
-#include "base/text.h"
 #include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -113,7 +114,7 @@ static void take_config(struct args *args)
     const struct command *command = args->command;
     const char *first = args->rest_count ? args->rest[0] : "";
     if (args->rest_count == 0 || !takes_config(command)
-        || (command->max == MANY && !ends_in(first, ".yml") && !ends_in(first, ".yaml")))
+        || (command->max == MANY && !ends_with(first, ".yml") && !ends_with(first, ".yaml")))
         return;
     args->config = first;
     memmove(args->rest, args->rest + 1, (size_t)--args->rest_count * sizeof *args->rest);
@@ -172,7 +173,7 @@ static const struct output { const char *name; bool json; } outputs[] = {
  * if path ends in neither. */
 static bool other_of_pair(char **other, const char *path, struct error *err)
 {
-    const char *ending = ends_in(path, ".param") ? ".bin" : ends_in(path, ".bin") ? ".param" : NULL;
+    const char *ending = ends_with(path, ".param") ? ".bin" : ends_with(path, ".bin") ? ".param" : NULL;
     *other = ending ? path_with_ending(path, ending, err) : NULL;
     return !ending || *other;
 }
@@ -190,7 +191,7 @@ static bool apart(const struct args *args, int output, const char *other, struct
 {
     const char *option = args->options[output]->name, *path = args->values[output];
     char *beside = NULL, *pair = NULL;
-    const bool ok = (!ends_in(path, ".param") || other_of_pair(&beside, path, err))
+    const bool ok = (!ends_with(path, ".param") || other_of_pair(&beside, path, err))
                  && (!other || other_of_pair(&pair, other, err))
                  && differs(args, option, path, other, err) && differs(args, option, path, pair, err)
                  && differs(args, option, beside, other, err) && differs(args, option, beside, pair, err);

@@ -5,7 +5,7 @@
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "kernel/kernels.h"
-#include "model/detector.h"
+#include "runtime/detector.h"
 #include "train/random_batch.h"
 #include <math.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ enum { ROUNDS_MOST = 1 << 16, WARMING = 2 };
 
 struct bench {
     struct session session;
-    struct learner learner;             /* to train */
+    struct train_step train_step;             /* to train */
     struct detector detector;           /* to detect */
     struct graph *graph;                /* what runs, or ran last */
     const struct kernels *kernels;
@@ -52,7 +52,7 @@ static bool open_network(struct bench *b, struct error *err)
     struct model *model = &b->session.model;
     b->kernels = kernels_wanted(err);
     if (!b->kernels || b->train)
-        return b->kernels && learner_init(&b->learner, model, b->team.threads, err);
+        return b->kernels && train_step_init(&b->train_step, model, b->team.threads, err);
     return detector_init(&b->detector, model, model->params.value, b->team.threads, err)
         && (b->graph = detector_graph(&b->detector, b->batch.images.h, b->batch.images.w, err));
 }
@@ -62,7 +62,7 @@ static void see(void *context, int image, const float *rows) { (void)context, (v
 /* Layers are measured one after another, by all threads. */
 static bool detect(struct bench *b, struct error *err)
 {
-    const struct images *x = &b->batch.images;
+    const struct input_batch *x = &b->batch.images;
     const ptrdiff_t numbers = 3 * (ptrdiff_t)x->h * x->w;
     if (!b->layers.graph)
         return detector_each(&b->detector, x->pixel, x->n, x->h, x->w, see, NULL, err);
@@ -82,13 +82,13 @@ static bool one_round(struct bench *b, struct error *err)
         return detect(b, err);
     }
     start = clock_seconds();
-    if (!learner_forward(&b->learner, &b->batch.images, 0, &losses, &cached, err))
+    if (!train_step_forward(&b->train_step, &b->batch.images, 0, &losses, &cached, err))
         return false;
     b->forward = clock_seconds() - start;
     b->graph = &cached->graph;
     graph_backward(b->graph, false);
     start = clock_seconds();
-    const bool ok = learner_update(&b->learner, &norm, err);
+    const bool ok = train_step_update(&b->train_step, &norm, err);
     b->optimizer = clock_seconds() - start;
     return ok;
 }
@@ -148,7 +148,7 @@ static cJSON *bench_json(const struct bench *b)
 
 static void print_bench(const struct bench *b)
 {
-    const struct images *x = &b->batch.images;
+    const struct input_batch *x = &b->batch.images;
     layers_print(&b->layers);
     printf("%s, %d x %d, batch %d, %d threads, %s: %.2f ms an image at best, %.2f in the median of %d; peak %.0f MB\n",
            b->train ? "train" : "infer", x->w, x->h, x->n, b->team.threads, b->kernels->name,
@@ -159,7 +159,7 @@ static void close_bench(struct bench *b)
 {
     layers_free(&b->layers);
     detector_free(&b->detector);
-    learner_free(&b->learner);
+    train_step_free(&b->train_step);
     random_batch_free(&b->batch);
     free(b->round);
     session_close(&b->session);

@@ -2,17 +2,20 @@
  * problem, what it would only pass over as a note. */
 #include "base/machine.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/printable.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "base/table.h"
 #include "cli/commands.h"
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
+#include "data/image.h"
 #include "data/loader.h"
-#include "data/picture.h"
 #include "data/sample.h"
 #include "data/validate.h"
-#include "model/load.h"
 #include "train/advice.h"
+#include "weights/load.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -38,9 +41,9 @@ struct checker {
     struct model model;
     bool open;                          /* the model can be built */
     struct checked_set sets[2];         /* data.train, data.val */
-    struct names problems;
-    struct names notes;
-    struct text summary;
+    struct string_list problems;
+    struct string_list notes;
+    struct strbuf summary;
     int worst;                          /* exit of the worst problem */
 };
 
@@ -55,19 +58,19 @@ enum { PARTS = sizeof parts / sizeof *parts };
 
 static bool print_keys(struct error *err)
 {
-    struct text manual = {0};
+    struct strbuf manual = {0};
     config_manual(&manual);
     for (int i = 0; i < PARTS; i++) {
         const char *row = parts[i].rows;
         for (const struct part *part; (part = (const void *)row)->name; row += parts[i].row_size) {
-            text_add(&manual, "\n%s with name: %s\n", parts[i].section, part->name);
+            strbuf_add(&manual, "\n%s with name: %s\n", parts[i].section, part->name);
             keys_manual(parts[i].section, part->keys, &manual);
         }
     }
-    const bool ok = text_ok(&manual, err);
+    const bool ok = strbuf_ok(&manual, err);
     if (ok)
         printf("%s", manual.s);
-    text_free(&manual);
+    strbuf_free(&manual);
     return ok;
 }
 
@@ -76,7 +79,7 @@ static bool found(struct checker *k, const struct error *problem, struct error *
 {
     if (problem->exit > k->worst)
         k->worst = problem->exit;
-    return names_add(&k->problems, problem->text, err);
+    return string_list_add(&k->problems, problem->text, err);
 }
 
 /* The keys of each part, as far as its name is known: model_open would stop at the first problem. */
@@ -169,11 +172,11 @@ static bool has_paths(struct checker *k, const struct checked_set *set, bool *al
     return true;
 }
 
-/* Decodes every picture: damage shows nowhere else. */
+/* Decodes every image: damage shows nowhere else. */
 static bool check_set(struct checker *k, struct checked_set *set, struct error *err)
 {
     const struct dataset_source source = dataset_source_of(set->config);
-    const struct texts *classes = &k->config.class_names;
+    const struct strings *classes = &k->config.class_names;
     struct dataset *data = &set->data;
     struct error problem = {0}, mismatch = {0}, named = {0};
     bool there;
@@ -228,7 +231,7 @@ static bool summarise_run(struct checker *k, struct error *err)
         || !training_seconds(&k->model, k->args->threads, &seconds, err))
         return false;
     const double minutes = images * seconds / 60;
-    text_add(&k->summary, "training: total_epochs %d, steps per epoch %d, batch %d; memory %.0f MB of %.0f MB; "
+    strbuf_add(&k->summary, "training: total_epochs %d, steps per epoch %d, batch %d; memory %.0f MB of %.0f MB; "
              "time %s%.0f min (%.0f ms per image, without loading and evaluation)\n", c->schedule.total_epochs, steps,
              c->batch_size, (double)bytes / 1e6, (double)machine_memory() / 1e6, minutes < 1 ? "below " : "about ",
              ceil(minutes), 1e3 * seconds);
@@ -310,7 +313,7 @@ bool check_run(const struct args *args, struct error *err)
     k.config.problems = &k.problems;
     bool ok = args_config(args, &k.config, err);
     if (ok)
-        picture_memory(k.config.decode_mb);
+        image_memory(k.config.decode_mb);
     ok = ok && check_parts(&k, err);
     args_tell_ignored(&k.config);
     k.config.problems = NULL;
@@ -318,7 +321,7 @@ bool check_run(const struct args *args, struct error *err)
         k.worst = 2;
     ok = ok && (k.problems.count || check_model(&k, err))
       && check_weights(&k, err) && check_save_dir(&k, err) && check_sets(&k, err)
-      && (k.worst == 2 || check_advice(&k, err)) && text_ok(&k.summary, err);
+      && (k.worst == 2 || check_advice(&k, err)) && strbuf_ok(&k.summary, err);
     ok = report(&k, ok, err);
     for (int i = 0; i < 2; i++) {
         dataset_free(&k.sets[i].data);
@@ -326,8 +329,8 @@ bool check_run(const struct args *args, struct error *err)
     }
     model_free(&k.model);
     config_free(&k.config);
-    names_free(&k.problems);
-    text_free(&k.summary);
-    names_free(&k.notes);
+    string_list_free(&k.problems);
+    strbuf_free(&k.summary);
+    string_list_free(&k.notes);
     return ok;
 }

@@ -1,4 +1,6 @@
 /* cli/eval.c -- detections against ground truth. */
+#include "base/path.h"
+#include "base/strbuf.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 
@@ -6,10 +8,9 @@
 #include "base/printable.h"
 #include "base/table.h"
 #include "base/team.h"
-#include "base/text.h"
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
-#include "data/picture.h"
+#include "data/image.h"
 #include "data/validate.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -86,10 +87,10 @@ static bool measure_images(struct dataset *truth, const char *folder, struct err
     char *images = path_join(folder, "../images", err);
     bool ok = images && (truth->image_count || fail(err, "%s: there is no annotation file in it", folder));
     for (int i = 0; ok && i < truth->image_count; i++) {
-        struct image *image = &truth->images[i];
+        struct image_record *image = &truth->images[i];
         char *path = path_join(images, image->file, err);
         struct error why = {0};
-        if (!path || !picture_size(path, &image->width, &image->height, &why)) {
+        if (!path || !image_size(path, &image->width, &image->height, &why)) {
             image->width = image->height = 0;
             ok = path && (why.content || fail(err, "%s", why.text));
         }
@@ -108,7 +109,7 @@ static bool read_config(struct dataset *truth, const struct args *args, struct e
            && outputs_spare_data(args, &config, err)
            && data_path_there(&config, "data.val", data_path_keys[1], err);
     if (ok) {
-        const struct texts *names = &config.class_names;
+        const struct strings *names = &config.class_names;
         const struct dataset_source source = dataset_source_of(&config.val);
         category = new_array((size_t)names->count, sizeof *category, err);
         ok = category && dataset_read(truth, &source, err) && dataset_scaled(truth, err)
@@ -119,7 +120,7 @@ static bool read_config(struct dataset *truth, const struct args *args, struct e
     return ok;
 }
 
-static bool is_config(const char *path) { return ends_in(path, ".yml") || ends_in(path, ".yaml"); }
+static bool is_config(const char *path) { return ends_with(path, ".yml") || ends_with(path, ".yaml"); }
 
 static bool read_truth(struct dataset *truth, const struct args *args, struct error *err)
 {

@@ -1,11 +1,12 @@
 /* cli/export.c -- the network that detects, without what only training needs, in a file of its own. */
 #include "base/atomic_file.h"
+#include "base/path.h"
 #include "base/printable.h"
 #include "base/table.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "data/sample.h"
-#include "model/export.h"
+#include "export/export.h"
 #include <stdlib.h>
 #include <strings.h>
 

@@ -1,10 +1,13 @@
-/* cli/heatmap.c -- images with the places that speak for their detections coloured (model/grad_cam.h). */
+/* cli/heatmap.c -- images with the places that speak for their detections coloured (runtime/grad_cam.h). */
 #include "base/memory.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "cli/commands.h"
 #include "cli/images.h"
 #include "cli/session.h"
-#include "model/grad_cam.h"
 #include "report/heat.h"
+#include "runtime/grad_cam.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,47 +27,47 @@ struct heatmap {
 };
 
 /* "street.jpg" and "stride8": "street_stride8.jpg". */
-static bool write_heat(const struct heatmap *h, const struct picture *picture, const char *file,
+static bool write_heat(const struct heatmap *h, const struct image *image, const char *file,
                        const struct heat *heat, struct error *err)
 {
     const char *name = path_name(file), *dot = strrchr(name, '.'), *end = dot ? dot : ".jpg";
-    struct picture drawn = {0};
-    struct text to = {0};
-    float *spread = new_array((size_t)picture->width * (size_t)picture->height, sizeof *spread, err);
-    bool ok = spread && picture_new(&drawn, picture->width, picture->height, err);
+    struct image drawn = {0};
+    struct strbuf to = {0};
+    float *spread = new_array((size_t)image->width * (size_t)image->height, sizeof *spread, err);
+    bool ok = spread && image_new(&drawn, image->width, image->height, err);
     if (ok) {
-        memcpy(drawn.p, picture->p, 3 * (size_t)picture->width * (size_t)picture->height);
+        memcpy(drawn.p, image->p, 3 * (size_t)image->width * (size_t)image->height);
         grad_cam_spread(&h->cam, heat, spread);
         draw_heat(drawn.p, drawn.width, drawn.height, spread);
     }
-    text_add(&to, "%.*s_%s%s", dot ? (int)(dot - name) : (int)strlen(name), name,
+    strbuf_add(&to, "%.*s_%s%s", dot ? (int)(dot - name) : (int)strlen(name), name,
              *heat->name ? heat->name : h->cam.layer, end);
-    ok = ok && text_ok(&to, err) && image_write(&drawn, &h->inputs, h->out, to.s, err);
-    text_free(&to);
-    picture_free(&drawn);
+    ok = ok && strbuf_ok(&to, err) && image_write(&drawn, &h->inputs, h->out, to.s, err);
+    strbuf_free(&to);
+    image_free(&drawn);
     free(spread);
     return ok;
 }
 
-static bool look(struct heatmap *h, struct picture *picture, const char *file, struct error *err)
+static bool look(struct heatmap *h, struct image *image, const char *file, struct error *err)
 {
     struct error why = {0};
-    return picture_read(picture, file, err)
-        && (grad_cam_look(&h->cam, picture, &why) || fail_as(err, &why, "%s: %s", file, why.text));
+    return image_read(image, file, err)
+        && (grad_cam_look(&h->cam, image, &why) || fail_as(err, &why, "%s: %s", file, why.text));
 }
 
 /* An image that is missing or broken, or cannot be processed, is counted.  Fails if the system has failed. */
 static bool explain(struct heatmap *h, const char *file, struct error *err)
 {
-    struct picture picture = {0};
+    struct image image = {0};
     struct error why = {0};
-    const bool good = look(h, &picture, file, &why);
+    const bool good = look(h, &image, file, &why);
     bool ok = good || image_failed(&h->failures, &why, err);
     if (good)
-        image_used(&h->failures, &picture, file);
+        image_used(&h->failures, &image, file);
     for (int i = 0; ok && good && i < h->cam.count; i++)
-        ok = write_heat(h, &picture, file, &h->cam.heats[i], err);
-    picture_free(&picture);
+        ok = write_heat(h, &image, file, &h->cam.heats[i], err);
+    image_free(&image);
     return ok;
 }
 
@@ -82,7 +85,7 @@ static bool open_heatmap(struct heatmap *h, const struct args *args, struct erro
 bool heatmap_run(const struct args *args, struct error *err)
 {
     struct heatmap h = { .out = args_text(args, "out") };
-    struct names files = {0};
+    struct string_list files = {0};
     bool ok = open_heatmap(&h, args, err) && images_list(args, &files, err) && inputs_open(&h.inputs, args, &files, err)
            && images_differ(&h.inputs, &files, h.out, err);
     h.failures.files = files.count;
@@ -93,7 +96,7 @@ bool heatmap_run(const struct args *args, struct error *err)
     }
     ok = images_end(&h.failures, ok, err);
     inputs_free(&h.inputs);
-    names_free(&files);
+    string_list_free(&files);
     grad_cam_free(&h.cam);
     session_close(&h.session);
     return ok;

@@ -1,6 +1,9 @@
 #include "cli/images.h"
 
 #include "base/memory.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "cli/session.h"
 #include <errno.h>
 #include <glob.h>
@@ -9,7 +12,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-static bool is_picture(const char *name)
+static bool is_image(const char *name)
 {
     static const char *const ends[] = { ".jpg", ".jpeg", ".png", ".jfif" };
     const char *dot = strrchr(name, '.');
@@ -19,17 +22,17 @@ static bool is_picture(const char *name)
     return false;
 }
 
-static bool add_folder(struct names *files, const char *folder, struct error *err)
+static bool add_folder(struct string_list *files, const char *folder, struct error *err)
 {
-    struct names inside = {0};
+    struct string_list inside = {0};
     const int before = files->count;
     bool ok = folder_list(&inside, folder, err);
     for (int i = 0; ok && i < inside.count; i++) {
-        char *path = is_picture(inside.list[i]) ? path_join(folder, inside.list[i], err) : NULL;
-        ok = !is_picture(inside.list[i]) || (path && names_add(files, path, err));
+        char *path = is_image(inside.list[i]) ? path_join(folder, inside.list[i], err) : NULL;
+        ok = !is_image(inside.list[i]) || (path && string_list_add(files, path, err));
         free(path);
     }
-    names_free(&inside);
+    string_list_free(&inside);
     return ok && (files->count > before || fail(err, "%s: no .jpg, .jpeg, .png or .jfif in this folder", folder));
 }
 
@@ -47,19 +50,19 @@ static const char *glob_text(int end)
     return end == GLOB_NOMATCH ? "no such file" : "a folder of this pattern cannot be read";
 }
 
-static bool add_pattern(struct names *files, const char *pattern, struct error *err)
+static bool add_pattern(struct string_list *files, const char *pattern, struct error *err)
 {
     glob_t found = {0};
     errno = 0;                                          /* opendir sets it if it finds no memory */
     const int end = glob(pattern, 0, ends_search, &found);
     bool ok = end == 0 || fail(err, "%s: %s", pattern, glob_text(end));
     for (size_t i = 0; ok && i < found.gl_pathc; i++)
-        ok = names_add(files, found.gl_pathv[i], err);
+        ok = string_list_add(files, found.gl_pathv[i], err);
     globfree(&found);
     return ok;
 }
 
-bool images_list(const struct args *args, struct names *files, struct error *err)
+bool images_list(const struct args *args, struct string_list *files, struct error *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < args->rest_count; i++) {
@@ -67,7 +70,7 @@ bool images_list(const struct args *args, struct names *files, struct error *err
         if (strcmp(path, "-") == 0)
             return misuse(err, "%s: '-' goes alone, not with files", args->command->name);
         const enum path_kind kind = path_kind(path, err);
-        ok = kind && (kind == PATH_FOLDER ? add_folder : kind == PATH_FILE ? names_add : add_pattern)(files, path, err);
+        ok = kind && (kind == PATH_FOLDER ? add_folder : kind == PATH_FILE ? string_list_add : add_pattern)(files, path, err);
     }
     return ok;
 }
@@ -80,7 +83,7 @@ static int by_id(const void *a, const void *b)
 
 static struct file_id id_of(const struct stat *info) { return (struct file_id){ info->st_dev, info->st_ino }; }
 
-bool inputs_open(struct inputs *inputs, const struct args *args, const struct names *files, struct error *err)
+bool inputs_open(struct inputs *inputs, const struct args *args, const struct string_list *files, struct error *err)
 {
     struct stat info;
     *inputs = (struct inputs){ .command = args->command->name,
@@ -109,20 +112,20 @@ bool inputs_spared(const struct inputs *inputs, const char *path, struct error *
         || misuse(err, "%s: would overwrite %s, which is one of the images", inputs->command, path);
 }
 
-bool images_differ(const struct inputs *inputs, const struct names *files, const char *out, struct error *err)
+bool images_differ(const struct inputs *inputs, const struct string_list *files, const char *out, struct error *err)
 {
-    struct names names = {0};
+    struct string_list names = {0};
     bool ok = true;
     for (int i = 0; ok && i < files->count; i++) {
         char *to = path_join(out, path_name(files->list[i]), err);
-        ok = to && names_add(&names, path_name(files->list[i]), err) && inputs_spared(inputs, to, err);
+        ok = to && string_list_add(&names, path_name(files->list[i]), err) && inputs_spared(inputs, to, err);
         free(to);
     }
-    names_sort(&names);
+    string_list_sort(&names);
     for (int i = 1; ok && i < names.count; i++)
         if (strcmp(names.list[i - 1], names.list[i]) == 0)
             ok = misuse(err, "%s: two images are called %s, and --out is one folder", inputs->command, names.list[i]);
-    names_free(&names);
+    string_list_free(&names);
     return ok;
 }
 
@@ -139,22 +142,22 @@ bool image_failed(struct failures *f, const struct error *why, struct error *err
     return true;
 }
 
-void image_used(struct failures *f, const struct picture *picture, const char *file)
+void image_used(struct failures *f, const struct image *image, const char *file)
 {
-    if (picture->truncated && f->truncated++ < NAMED)
-        text_add(&f->names, "%s%s", f->truncated > 1 ? ", " : "", file);
+    if (image->truncated && f->truncated++ < NAMED)
+        strbuf_add(&f->names, "%s%s", f->truncated > 1 ? ", " : "", file);
 }
 
 static bool tell_truncated(struct failures *f, struct error *err)
 {
-    struct text line = {0};
+    struct strbuf line = {0};
     if (f->truncated)
-        text_add(&line, "truncated images, read as far as they go: %d of %d: %s%s", f->truncated, f->files,
+        strbuf_add(&line, "truncated images, read as far as they go: %d of %d: %s%s", f->truncated, f->files,
                  f->names.s ? f->names.s : "", f->truncated > NAMED ? ", ..." : "");
-    const bool ok = text_ok(&f->names, err) && text_ok(&line, err);
+    const bool ok = strbuf_ok(&f->names, err) && strbuf_ok(&line, err);
     if (ok && line.s)
         show_line("", line.s);
-    text_free(&line);
+    strbuf_free(&line);
     return ok;
 }
 
@@ -170,23 +173,23 @@ static bool images_good(const struct failures *f, struct error *err)
 bool images_end(struct failures *f, bool ok, struct error *err)
 {
     ok = ok && tell_truncated(f, err) && images_good(f, err);
-    text_free(&f->names);
+    strbuf_free(&f->names);
     return ok;
 }
 
-static bool encode(const struct picture *picture, const char *path, struct error *err)
+static bool encode(const struct image *image, const char *path, struct error *err)
 {
     enum { QUALITY = 95 };
     const char *dot = strrchr(path_name(path), '.');
-    return dot && strcasecmp(dot, ".png") == 0 ? picture_write_png(picture, path, err)
-                                               : picture_write_jpeg(picture, QUALITY, path, err);
+    return dot && strcasecmp(dot, ".png") == 0 ? image_write_png(image, path, err)
+                                               : image_write_jpeg(image, QUALITY, path, err);
 }
 
-bool image_write(const struct picture *picture, const struct inputs *inputs, const char *folder, const char *name,
+bool image_write(const struct image *image, const struct inputs *inputs, const char *folder, const char *name,
                  struct error *err)
 {
     char *path = path_join(folder, name, err);
-    const bool ok = path && inputs_spared(inputs, path, err) && encode(picture, path, err);
+    const bool ok = path && inputs_spared(inputs, path, err) && encode(image, path, err);
     free(path);
     return ok;
 }

@@ -6,9 +6,9 @@
 #include "data/sample.h"
 #include "interop/weights_file.h"
 #include "kernel/kernels.h"
-#include "model/cost.h"
+#include "runtime/cost.h"
 #include "model/describe.h"
-#include "model/file_config.h"
+#include "weights/file_config.h"
 #include "train/checkpoint.h"
 #include <stdlib.h>
 
@@ -160,7 +160,7 @@ static void print_totals(const struct info *info)
     printf("packed weights      %.1f MB, once for images of all sizes\n", (double)info->detecting.packed / 1e6);
 }
 
-static void print_names(const struct texts *names)
+static void print_names(const struct strings *names)
 {
     printf("classes             %d: ", names->count);
     for (int i = 0; i < names->count; i++) {
@@ -195,7 +195,7 @@ static bool add_weights(cJSON *json, const struct weights_info *w)
     cJSON *one = cJSON_AddObjectToObject(json, "weights");
     bool ok = cJSON_AddStringToObject(one, "file", w->path);
     if (w->described) {
-        const struct texts *names = &w->config.class_names;
+        const struct strings *names = &w->config.class_names;
         const int *size = w->config.val.input_size, padded[2] = { padded_side(size[0]), padded_side(size[1]) };
         ok = json_add(one, "class_names", cJSON_CreateStringArray(names->at, names->count)) && ok;
         ok = json_add(one, "input_size", cJSON_CreateIntArray(padded, 2)) && ok;

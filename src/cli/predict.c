@@ -1,13 +1,16 @@
 /* cli/predict.c -- objects found in images: files, folders, patterns, or a stream of MJPEG frames. */
 #include "base/atomic_file.h"
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/printable.h"
+#include "base/string_list.h"
 #include "cli/commands.h"
 #include "cli/images.h"
 #include "cli/session.h"
 #include "data/mjpeg.h"
-#include "model/detector.h"
 #include "report/boxes.h"
+#include "runtime/detector.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +32,7 @@ struct predictor {
     struct failures failures;
 };
 
-static bool write_drawn(const struct predictor *p, struct picture *picture, const char *name, struct error *err)
+static bool write_drawn(const struct predictor *p, struct image *image, const char *name, struct error *err)
 {
     const struct detector *d = &p->detector;
     struct drawn_box *boxes = new_array((size_t)d->rules.max_kept, sizeof *boxes, err);
@@ -38,8 +41,8 @@ static bool write_drawn(const struct predictor *p, struct picture *picture, cons
         boxes[i] = (struct drawn_box){ { f->box[0], f->box[1], f->box[2] - f->box[0], f->box[3] - f->box[1] },
                                        f->label, p->session.config.class_names.at[f->label], f->score };
     }
-    const bool ok = boxes && draw_boxes(picture->p, picture->width, picture->height, boxes, d->count[0], p->font, err)
-                 && image_write(picture, &p->inputs, p->out, name, err);
+    const bool ok = boxes && draw_boxes(image->p, image->width, image->height, boxes, d->count[0], p->font, err)
+                 && image_write(image, &p->inputs, p->out, name, err);
     free(boxes);
     return ok;
 }
@@ -56,11 +59,11 @@ static bool add_detection(cJSON *list, const struct predictor *p, const struct d
 }
 
 /* One more object of the list in the file, which never is in memory as a whole: streams are long. */
-static bool add_json(struct predictor *p, const struct picture *picture, const char *file, struct error *err)
+static bool add_json(struct predictor *p, const struct image *image, const char *file, struct error *err)
 {
     cJSON *one = cJSON_CreateObject();
-    bool ok = cJSON_AddStringToObject(one, "file", file) && cJSON_AddNumberToObject(one, "width", picture->width)
-           && cJSON_AddNumberToObject(one, "height", picture->height);
+    bool ok = cJSON_AddStringToObject(one, "file", file) && cJSON_AddNumberToObject(one, "width", image->width)
+           && cJSON_AddNumberToObject(one, "height", image->height);
     cJSON *list = cJSON_AddArrayToObject(one, "detections");
     for (int i = 0; ok && i < p->detector.count[0]; i++)
         ok = add_detection(list, p, &p->detector.found[i]);
@@ -87,39 +90,39 @@ static bool print_lines(const struct predictor *p, const char *file, struct erro
     return fflush(stdout) == 0 || fail(err, "standard output: %s", errno_text(errno));
 }
 
-static bool look(struct predictor *p, const struct picture *picture, const char *file, struct error *err)
+static bool look(struct predictor *p, const struct image *image, const char *file, struct error *err)
 {
     struct error why = {0};
-    return detector_look(&p->detector, picture, &why) || fail_as(err, &why, "%s: %s", file, why.text);
+    return detector_detect(&p->detector, image, &why) || fail_as(err, &why, "%s: %s", file, why.text);
 }
 
-/* Draws into the picture, which --out gets under the name `to`. */
-static bool write_found(struct predictor *p, struct picture *picture, const char *file, const char *to,
+/* Draws into the image, which --out gets under the name `to`. */
+static bool write_found(struct predictor *p, struct image *image, const char *file, const char *to,
                         struct error *err)
 {
-    return (p->out || p->json.out || print_lines(p, file, err)) && (!p->json.out || add_json(p, picture, file, err))
-        && (!p->out || write_drawn(p, picture, to, err));
+    return (p->out || p->json.out || print_lines(p, file, err)) && (!p->json.out || add_json(p, image, file, err))
+        && (!p->out || write_drawn(p, image, to, err));
 }
 
 /* A file that is missing or broken, or cannot be processed, is counted.  Fails if the system has failed. */
 static bool predict_file(struct predictor *p, const char *file, struct error *err)
 {
-    struct picture picture = {0};
+    struct image image = {0};
     struct error why = {0};
     bool ok = true;
-    if (picture_read(&picture, file, &why) && look(p, &picture, file, &why)) {
-        image_used(&p->failures, &picture, file);
-        ok = write_found(p, &picture, file, path_name(file), err);
+    if (image_read(&image, file, &why) && look(p, &image, file, &why)) {
+        image_used(&p->failures, &image, file);
+        ok = write_found(p, &image, file, path_name(file), err);
     } else
         ok = image_failed(&p->failures, &why, err);
-    picture_free(&picture);
+    image_free(&image);
     return ok;
 }
 
 static bool predict_files(struct predictor *p, const struct args *args, struct error *err)
 {
     const char *json = args_text(args, "json");
-    struct names files = {0};
+    struct string_list files = {0};
     bool ok = images_list(args, &files, err) && inputs_open(&p->inputs, args, &files, err)
            && (!p->out || images_differ(&p->inputs, &files, p->out, err))
            && (!json || inputs_spared(&p->inputs, json, err));
@@ -129,7 +132,7 @@ static bool predict_files(struct predictor *p, const struct args *args, struct e
         if (ok)
             show_progress(i, i + 1, files.count);
     }
-    names_free(&files);
+    string_list_free(&files);
     return ok;
 }
 
@@ -148,14 +151,14 @@ static void tell_lost(struct stream *s, const char *why)
 
 static bool predict_frame(struct predictor *p, struct stream *s, struct bytes frame, struct error *err)
 {
-    struct picture picture;
+    struct image image;
     struct error why;
     char name[32], to[40];
     bool ok = true;
     snprintf(name, sizeof name, "frame_%06ld", s->good + s->in.broken + 1);
     snprintf(to, sizeof to, "%s.jpg", name);
-    if (picture_decode(&picture, frame.p, frame.size, "passed over", &why)) {
-        ok = look(p, &picture, name, err) && write_found(p, &picture, name, to, err);
+    if (image_decode(&image, frame.p, frame.size, "passed over", &why)) {
+        ok = look(p, &image, name, err) && write_found(p, &image, name, to, err);
         s->good++;
     } else if (!why.content)
         ok = fail(err, "%s: %s", name, why.text);
@@ -163,7 +166,7 @@ static bool predict_frame(struct predictor *p, struct stream *s, struct bytes fr
         s->in.broken++;
         tell_lost(s, why.text);
     }
-    picture_free(&picture);
+    image_free(&image);
     return ok;
 }
 
@@ -173,7 +176,7 @@ static bool predict_stream(struct predictor *p, const struct args *args, struct 
     char *standard_input = (char[]){ "/dev/stdin" };
     struct stream s = {0};
     struct bytes frame;
-    bool ok = inputs_open(&p->inputs, args, &(struct names){ &standard_input, 1, 1 }, err), more = ok;
+    bool ok = inputs_open(&p->inputs, args, &(struct string_list){ &standard_input, 1, 1 }, err), more = ok;
     while (ok && more) {
         ok = mjpeg_next(&s.in, stdin, &frame, err);
         more = ok && frame.p;
@@ -189,7 +192,7 @@ static bool predict_stream(struct predictor *p, const struct args *args, struct 
 
 static bool open_font(struct predictor *p)
 {
-    const struct texts *names = &p->session.config.class_names;
+    const struct strings *names = &p->session.config.class_names;
     p->font = p->out ? font_open(names->at, names->count) : NULL;
     if (p->out && !p->font)
         show_line("", "no fonts of this machine can be used: names are drawn in letters of the program's own");

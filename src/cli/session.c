@@ -1,10 +1,13 @@
 #include "cli/session.h"
 
+#include "base/file.h"
+#include "base/path.h"
 #include "base/printable.h"
-#include "base/text.h"
-#include "data/picture.h"
-#include "model/file_config.h"
-#include "model/load.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
+#include "data/image.h"
+#include "weights/file_config.h"
+#include "weights/load.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +49,7 @@ bool session_open(struct session *s, const struct args *args, struct error *err)
                          : args_config(args, &s->config, err) && model_open(&s->model, &s->config, err);
     args_tell_ignored(&s->config);
     if (ok)
-        picture_memory(s->config.decode_mb);
+        image_memory(s->config.decode_mb);
     return ok && outputs_spare_data(args, &s->config, err);
 }
 
@@ -59,7 +62,7 @@ void session_close(struct session *s)
 bool session_load(struct session *s, const struct args *args, struct error *err)
 {
     const char *path = args_text(args, "weights");
-    struct names notes = {0};
+    struct string_list notes = {0};
     if (!path)
         path = s->config.schedule.load_model;
     if (!*path)
@@ -67,7 +70,7 @@ bool session_load(struct session *s, const struct args *args, struct error *err)
     const bool ok = model_load(&s->model, path, LOAD_TO_RUN, s->model.params.value, &notes, err);
     for (int i = 0; ok && i < notes.count; i++)
         show_line("", notes.list[i]);
-    names_free(&notes);
+    string_list_free(&notes);
     return ok;
 }
 
@@ -86,11 +89,11 @@ void show_line(const char *prefix, const char *text)
 
 bool show_notes(const struct dataset *set, const char *section, struct error *err)
 {
-    struct names notes = {0};
+    struct string_list notes = {0};
     const bool ok = dataset_notes(set, section, &notes, err);
     for (int i = 0; i < notes.count; i++)
         show_line("", notes.list[i]);
-    names_free(&notes);
+    string_list_free(&notes);
     return ok;
 }
 
@@ -103,9 +106,9 @@ void show_progress(int before, int done, int all)
         fprintf(stderr, "%d of %d images\n", done, all);
 }
 
-static bool write_text(const struct text *text, const char *file, struct error *err)
+static bool write_text(const struct strbuf *text, const char *file, struct error *err)
 {
-    if (!text_ok(text, err))
+    if (!strbuf_ok(text, err))
         return false;
     if (file)
         return file_write(file, text->s, text->size, err);
@@ -115,12 +118,12 @@ static bool write_text(const struct text *text, const char *file, struct error *
 
 bool write_json(cJSON *json, const char *file, struct error *err)
 {
-    struct text text = {0};
+    struct strbuf text = {0};
     char *printed = json ? json_print(json) : NULL;
     if (printed)
-        text_add(&text, "%s\n", printed);
+        strbuf_add(&text, "%s\n", printed);
     const bool ok = printed ? write_text(&text, file, err) : fail(err, "out of memory for a JSON text");
-    text_free(&text);
+    strbuf_free(&text);
     free(printed);
     cJSON_Delete(json);
     return ok;
@@ -128,13 +131,13 @@ bool write_json(cJSON *json, const char *file, struct error *err)
 
 bool write_score(const struct score_report *report, const char *json_file, struct error *err)
 {
-    struct text text = {0};
+    struct strbuf text = {0};
     bool ok = true;
     if (json_file)
         ok = report_json(report, &text, err);
     else
         report_table(report, &text);
     ok = ok && write_text(&text, json_file, err);
-    text_free(&text);
+    strbuf_free(&text);
     return ok;
 }

@@ -1,7 +1,7 @@
 /* cli/synth.c -- nanodet synth: a data set of generated scenes, to try everything without any download. */
 #include "base/printable.h"
 #include "cli/commands.h"
-#include "data/synth.h"
+#include "synth/synth.h"
 #include <stdio.h>
 
 const struct option synth_options[] = {

@@ -1,5 +1,7 @@
 /* cli/train.c -- training, until it is done or a signal ends it. */
+#include "base/path.h"
 #include "base/printable.h"
+#include "base/strbuf.h"
 #include "cli/commands.h"
 #include "train/trainer.h"
 #include <errno.h>
@@ -39,15 +41,15 @@ static void catch_signals(void)
 }
 
 /* A word of a shell's command line, quoted if it has to be. */
-static void add_word(struct text *line, const char *word)
+static void add_word(struct strbuf *line, const char *word)
 {
     static const char plain_characters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
     const bool plain = word[strspn(word, plain_characters)] == 0;
-    text_add(line, plain ? " " : " '");
+    strbuf_add(line, plain ? " " : " '");
     for (; *word; word++)
-        text_add(line, *word == '\'' ? "'\\''" : "%c", *word);
-    text_add(line, plain ? "" : "'");
+        strbuf_add(line, *word == '\'' ? "'\\''" : "%c", *word);
+    strbuf_add(line, plain ? "" : "'");
 }
 
 /* The commands that use the model; config.yml in save_dir has every key with the value of this run. */
@@ -57,16 +59,16 @@ static void show_next(const struct trainer *t)
         { "test", "" }, { "predict", " --out drawn IMAGES" } };
     char *config = path_join(t->config->save_dir, "config.yml", NULL);
     for (size_t i = 0; config && i < sizeof next / sizeof *next; i++) {
-        struct text line = {0};
-        text_add(&line, i ? "     " : "next:");
+        struct strbuf line = {0};
+        strbuf_add(&line, i ? "     " : "next:");
         add_word(&line, program_invocation_name);
         add_word(&line, next[i].command);
         add_word(&line, config);
         add_word(&line, "--weights");
         add_word(&line, t->best);
-        if (text_ok(&line, NULL))
+        if (strbuf_ok(&line, NULL))
             print_line(stderr, "%s%s", line.s, next[i].rest);
-        text_free(&line);
+        strbuf_free(&line);
     }
     free(config);
 }
@@ -75,7 +77,7 @@ static bool was_stopped(const struct trainer *t, struct error *err)
 {
     if (trainer_finished(t))
         return true;
-    fail(err, "stopped after step %ld of the run; --resume goes on from %s", t->learner.optimizer.step, t->last);
+    fail(err, "stopped after step %ld of the run; --resume goes on from %s", t->train_step.optimizer.step, t->last);
     err->exit = 128 + stop;
     return false;
 }

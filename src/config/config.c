@@ -1,9 +1,11 @@
 #include "config/config.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/name_index.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "base/table.h"
-#include "base/text.h"
 #include "config/section.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -58,16 +60,16 @@ static bool ranges_ordered(struct config *config, const char *section, const str
     return ok;
 }
 
-/* Pixels must not depend on what the cache has room for, and it keeps whole pictures. */
+/* Pixels must not depend on what the cache has room for, and it keeps whole images. */
 static bool cached_whole(struct config *config, const char *section, const struct data_config *data, struct error *err)
 {
     return !data->scaled_decode || data->cache_mb == 0
-        || misuse(err, "%s: not with cache_mb, which keeps whole pictures",
+        || misuse(err, "%s: not with cache_mb, which keeps whole images",
                   config_place(config, path_of(section, "scaled_decode").s).s)
         || carry_on(config, err);
 }
 
-static bool same_names(const struct texts *a, const struct texts *b)
+static bool same_names(const struct strings *a, const struct strings *b)
 {
     bool same = a->count == b->count;
     for (int i = 0; same && i < a->count; i++)
@@ -77,7 +79,7 @@ static bool same_names(const struct texts *a, const struct texts *b)
 
 static bool classes_differ(struct config *config, struct error *err)
 {
-    const struct texts *names = &config->class_names;
+    const struct strings *names = &config->class_names;
     struct name_index index;
     bool ok = name_index_list(&index, names->count, names->at, strcmp, err);
     for (int i = 0; ok && i < names->count; i++)
@@ -92,8 +94,8 @@ static bool classes_agree(struct config *config, struct error *err)
 {
     static const char *const heads[] = { "model.arch.head.num_classes", "model.arch.aux_head.num_classes" };
     static const char *const lists[] = { "data.train.class_names", "data.val.class_names" };
-    const struct texts *names = &config->class_names;
-    const struct texts *other[] = { &config->train.class_names, &config->val.class_names };
+    const struct strings *names = &config->class_names;
+    const struct strings *other[] = { &config->train.class_names, &config->val.class_names };
     bool ok = (names->count > 0 || misuse(err, "%s: no class", config_place(config, "class_names").s)
                || carry_on(config, err))
            && classes_differ(config, err);
@@ -208,7 +210,7 @@ bool config_read(struct config *config, const char *path, const char *const *ove
 void config_free(struct config *config)
 {
     free(config->schedule.optimizer.rules);
-    names_free(&config->ignored);
+    string_list_free(&config->ignored);
     tree_free(&config->root);
     free(config->file);
     *config = (struct config){0};
@@ -242,12 +244,12 @@ double config_shown_score(const struct config *config)
     return e->place.file == command_line.file || score != strtod(key->preset, NULL) ? score : 0.35;
 }
 
-void config_write(const struct config *config, struct text *out)
+void config_write(const struct config *config, struct strbuf *out)
 {
     tree_write(&config->root, out);
 }
 
-void config_manual(struct text *out)
+void config_manual(struct strbuf *out)
 {
     keys_manual("", config_keys, out);
     keys_manual("data.{train,val}", data_keys, out);
@@ -281,16 +283,16 @@ static const struct entry *child_named(const struct entry *section, const char *
 /* As written, so the order counts where a key holds a section of its own. */
 static bool same_value(const struct entry *a, const struct entry *b, bool *same, struct error *err)
 {
-    struct text x = {0}, y = {0};
+    struct strbuf x = {0}, y = {0};
     *same = entry_null(a) && entry_null(b);
     if (!*same && a && b) {
         tree_write(a, &x);
         tree_write(b, &y);
     }
-    const bool ok = text_ok(&x, err) && text_ok(&y, err);
+    const bool ok = strbuf_ok(&x, err) && strbuf_ok(&y, err);
     *same = *same || (ok && x.s && strcmp(x.s, y.s) == 0);
-    text_free(&x);
-    text_free(&y);
+    strbuf_free(&x);
+    strbuf_free(&y);
     return ok;
 }
 
@@ -306,7 +308,7 @@ static const struct key *find_key(const char *path)
     return key || !starts_with(path, "test.") ? key : find_row(ANY_OTHER_KEY, test_keys, sizeof *test_keys);
 }
 
-static bool differences(const struct entry *a, const struct entry *b, const char *path, struct names *names,
+static bool differences(const struct entry *a, const struct entry *b, const char *path, struct string_list *names,
                         struct error *err)
 {
     const struct key *key = find_key(path);
@@ -314,7 +316,7 @@ static bool differences(const struct entry *a, const struct entry *b, const char
     if (find_row(path, free_keys, sizeof *free_keys) || (key && key->type == KEY_IGNORED))
         return true;
     if (!a || !b || a->kind != SECTION || b->kind != SECTION || (key && key->type != KEY_SECTION))
-        return same_value(a, b, &same, err) && (same || names_add(names, path, err));
+        return same_value(a, b, &same, err) && (same || string_list_add(names, path, err));
     for (const struct entry *e = a->child; ok && e; e = e->next)
         ok = differences(e, child_named(b, e->name), path_of(path, e->name).s, names, err);
     for (const struct entry *e = b->child; ok && e; e = e->next)
@@ -322,7 +324,7 @@ static bool differences(const struct entry *a, const struct entry *b, const char
     return ok;
 }
 
-bool config_difference(const struct config *a, const struct config *b, struct names *names, struct error *err)
+bool config_difference(const struct config *a, const struct config *b, struct string_list *names, struct error *err)
 {
     return differences(&a->root, &b->root, "", names, err);
 }

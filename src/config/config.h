@@ -5,6 +5,8 @@
  * model.arch.backbone, fpn, head and aux_head belong to the model: it reads them by its own tables. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "config/key.h"
 
 enum dataset_format { DATASET_COCO, DATASET_XML, DATASET_YOLO, DATASET_VISDRONE };
@@ -34,7 +36,7 @@ struct data_config {                        /* data.train and data.val */
     enum dataset_format name;
     const char *img_path, *ann_path;        /* "": not given */
     const char *image_list;                 /* a file, a name without extension a line: only these; "": all */
-    struct texts class_names;               /* as at the top */
+    struct strings class_names;               /* as at the top */
     int input_size[2];                      /* width, height */
     bool keep_ratio;                        /* upstream's key; read resize instead */
     enum resize resize;
@@ -71,21 +73,21 @@ struct test_config {                        /* which predictions are detections,
 
 struct config {
     const char *save_dir;
-    struct { enum averager averager; double decay; enum arch arch; int detach_epoch; struct texts freeze; } model;
+    struct { enum averager averager; double decay; enum arch arch; int detach_epoch; struct strings freeze; } model;
     struct data_config train, val;
     int batch_size;                         /* of training and of testing */
-    int decode_mb;                          /* for picture_memory */
+    int decode_mb;                          /* for image_memory */
     struct schedule_config schedule;
     double grad_clip;                       /* largest norm of all gradients; 0: any */
     enum evaluator_name evaluator;
     enum save_key save_key;                 /* what makes a model the best */
     struct { int interval; double checkpoint_minutes; } log;
     struct test_config test;
-    struct texts class_names;
+    struct strings class_names;
     int seed;
 
-    struct names ignored;                   /* keys given that have no effect here, for one line of the program */
-    struct names *problems;                 /* NULL: the first one ends the reading */
+    struct string_list ignored;                   /* keys given that have no effect here, for one line of the program */
+    struct string_list *problems;                 /* NULL: the first one ends the reading */
     bool network_only;                      /* there may be more or fewer class_names than classes of the heads */
     bool detects_only;                      /* the file holds what config_write_detector writes, and nothing else */
     struct entry root;
@@ -119,17 +121,17 @@ bool config_need(const struct config *, const char *path, struct error *);
 double config_shown_score(const struct config *);
 
 /* The resolved configuration as YAML, every key with its value; sections of the model once they have been read. */
-void config_write(const struct config *, struct text *);
+void config_write(const struct config *, struct strbuf *);
 
 /* The part of it that detecting needs: model, class_names, test, input size, resize and normalisation of data.val.  It
  * holds no path and no key without effect, is read with detects_only, and what was read is written as the same text. */
-bool config_write_detector(const struct config *, struct text *, struct error *);
+bool config_write_detector(const struct config *, struct strbuf *, struct error *);
 
 /* Adds to `names` the keys whose values differ in what touches the results.  Both must have been resolved: b as read
  * from what config_write wrote, a with its model built. */
 bool config_names_data(const char *path);      /* one of the keys that say what a set is read from */
-bool config_difference(const struct config *a, const struct config *b, struct names *names, struct error *);
+bool config_difference(const struct config *a, const struct config *b, struct string_list *names, struct error *);
 
 /* Every key of this room: a line each. */
-void config_manual(struct text *);
+void config_manual(struct strbuf *);
 #endif

@@ -1,6 +1,7 @@
 #include "config/key.h"
 
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "base/table.h"
 #include <ctype.h>
 #include <float.h>
@@ -90,7 +91,7 @@ static struct wanted wanted(const struct key *key)
         return t;
     case KEY_TEXT:
         return key->min > 0 ? (struct wanted){ "a text that is not empty" } : (struct wanted){ "a text" };
-    case KEY_TEXTS:
+    case KEY_STRINGS:
         return (struct wanted){ "a list of texts" };
     case KEY_ANY: case KEY_SECTION: case KEY_IGNORED:
         break;
@@ -226,7 +227,7 @@ static bool set_texts(void *to, const struct key *key, const char *path, struct 
         return unwanted(key, path, e, err);
     if (!e->texts && !(e->texts = new_array((size_t)e->count, sizeof *e->texts, err)))
         return false;
-    const struct texts texts = { e->count, e->texts };
+    const struct strings texts = { e->count, e->texts };
     int i = 0;
     for (const struct entry *child = e->child; child; child = child->next)
         e->texts[i++] = child->text;
@@ -245,31 +246,31 @@ static bool set_entry(void *to, const struct key *key, const char *path, struct 
 bool key_set(void *to, const struct key *key, const char *path, struct entry *e, struct error *err)
 {
     static bool (*const set[])(void *, const struct key *, const char *, struct entry *, struct error *) = {
-        [KEY_BOOL] = set_word, [KEY_WORD] = set_word, [KEY_TEXT] = set_text, [KEY_TEXTS] = set_texts,
+        [KEY_BOOL] = set_word, [KEY_WORD] = set_word, [KEY_TEXT] = set_text, [KEY_STRINGS] = set_texts,
         [KEY_INT] = set_numbers, [KEY_REAL] = set_numbers, [KEY_INTS] = set_numbers,
         [KEY_INT_ARRAY] = set_numbers, [KEY_REAL_ARRAY] = set_numbers, [KEY_ANY] = set_entry };
     return set[key->type]((char *)to + key->offset, key, path, e, err);
 }
 
-void keys_manual(const char *section, const struct key *keys, struct text *out)
+void keys_manual(const char *section, const struct key *keys, struct strbuf *out)
 {
     const char *dot = *section ? "." : "";
     for (const struct key *key = keys; key->name; key++) {
         if (key->type == KEY_SECTION)
             continue;
         const int width = 44 - (int)(strlen(section) + strlen(dot));
-        text_add(out, "%s%s%-*s %s\n", section, dot, width > 0 ? width : 0, key->name, key->help);
+        strbuf_add(out, "%s%s%-*s %s\n", section, dot, width > 0 ? width : 0, key->name, key->help);
         if (key->type == KEY_IGNORED)
             continue;
         const struct wanted want = wanted(key);
-        text_add(out, "%44s %s", "", *want.s ? want.s : "a section");
+        strbuf_add(out, "%44s %s", "", *want.s ? want.s : "a section");
         if (!key->preset)
-            text_add(out, "; must be given\n");
+            strbuf_add(out, "; must be given\n");
         else if (*key->preset == '=')
-            text_add(out, "; as %s unless given\n", key->preset + 1);
+            strbuf_add(out, "; as %s unless given\n", key->preset + 1);
         else if (*key->preset == '#')
-            text_add(out, "; the number of %s unless given\n", key->preset + 1);
+            strbuf_add(out, "; the number of %s unless given\n", key->preset + 1);
         else
-            text_add(out, "%s%s\n", *key->preset ? "; preset " : "; none unless given", key->preset);
+            strbuf_add(out, "%s%s\n", *key->preset ? "; preset " : "; none unless given", key->preset);
     }
 }

@@ -8,19 +8,20 @@
  *     an enum                  one of `words`; when written, the first word of that value
  *     int [n], double [n], double [n][m]     exactly so many numbers, each from min to max; nesting is not judged
  *     struct ints              up to INTS numbers, each from min to max; a single number is a list of one
- *     struct texts             a list of texts
+ *     struct strings             a list of texts
  *     const struct entry *     anything: the reader looks at the tree himself
  * All texts and entries are borrowed from the tree.  Two kinds of rows have no member: a KEY_SECTION is read by
  * another table, a KEY_IGNORED key has no effect here. */
 #ifndef CONFIG_KEY_H
 #define CONFIG_KEY_H
+#include "base/strbuf.h"
 #include "config/tree.h"
 
 enum { INTS = 64 };
 struct ints { int count, at[INTS]; };
-struct texts { int count; const char *const *at; };
+struct strings { int count; const char *const *at; };
 
-enum key_type { KEY_BOOL, KEY_INT, KEY_REAL, KEY_TEXT, KEY_WORD, KEY_INT_ARRAY, KEY_REAL_ARRAY, KEY_INTS, KEY_TEXTS,
+enum key_type { KEY_BOOL, KEY_INT, KEY_REAL, KEY_TEXT, KEY_WORD, KEY_INT_ARRAY, KEY_REAL_ARRAY, KEY_INTS, KEY_STRINGS,
                 KEY_ANY, KEY_SECTION, KEY_IGNORED };
 
 struct word { const char *name; int value; };           /* a table ends with {0} */
@@ -41,7 +42,7 @@ struct key {
 #define WORDS(s, m, table) offsetof(struct s, m), sizeof ((struct s *)0)->m, _Generic(((struct s *)0)->m, \
     bool: KEY_BOOL, int: KEY_INT, double: KEY_REAL, const char *: KEY_TEXT, unsigned: KEY_WORD, \
     int *: KEY_INT_ARRAY, double *: KEY_REAL_ARRAY, double (*)[2]: KEY_REAL_ARRAY, double (*)[3]: KEY_REAL_ARRAY, \
-    struct ints: KEY_INTS, struct texts: KEY_TEXTS, const struct entry *: KEY_ANY), table
+    struct ints: KEY_INTS, struct strings: KEY_STRINGS, const struct entry *: KEY_ANY), table
 
 /* Sets the member of `to` that the row describes from an entry, and brings the entry to the form that is written:
  * true, 0.001, the first word.  path is the key's full name, for messages.  Exit 2, *to untouched, if the entry
@@ -53,5 +54,5 @@ struct place_text { char s[400]; };
 struct place_text place_text(struct place, const char *path);
 
 /* A line a key: name, what it takes, preset, help. */
-void keys_manual(const char *section, const struct key *keys, struct text *);
+void keys_manual(const char *section, const struct key *keys, struct strbuf *);
 #endif

@@ -1,6 +1,7 @@
 /* config/section.c -- a section of the tree against a table of keys. */
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "base/table.h"
-#include "base/text.h"
 #include "config/section.h"
 #include "config/suggest.h"
 #include <stdio.h>
@@ -12,7 +13,7 @@ bool carry_on(struct config *config, struct error *err)
 {
     enum { MOST = 1000 };                               /* each takes a search for the nearest key */
     return config->problems && config->problems->count < MOST && err->exit == 2
-        && names_add(config->problems, err->text, err);
+        && string_list_add(config->problems, err->text, err);
 }
 
 struct path path_of(const char *section, const char *name)
@@ -40,7 +41,7 @@ static bool note_ignored(struct config *config, const char *path, struct error *
     for (int i = 0; i < config->ignored.count; i++)
         if (strcmp(config->ignored.list[i], path) == 0)
             return true;
-    return names_add(&config->ignored, path, err);
+    return string_list_add(&config->ignored, path, err);
 }
 
 /* The row of an entry.  An unknown key is accepted only in a file: on the command line it is a misspelling. */
@@ -56,12 +57,12 @@ static const struct key *find_key(const struct config *config, const char *name,
 static bool unknown(const struct config *config, const char *section, const struct key *keys, const char *place,
                     const char *path, struct error *err)
 {
-    struct text nearest = {0};
+    struct strbuf nearest = {0};
     const bool near = suggest_keys(config, section, keys, path, &nearest);
-    if (text_ok(&nearest, err))
+    if (strbuf_ok(&nearest, err))
         misuse(err, "%s: no such key; did you mean %s?%s", place, nearest.s,
                near ? "" : " nanodet check --keys lists all keys");
-    text_free(&nearest);
+    strbuf_free(&nearest);
     return false;
 }
 

@@ -1,8 +1,8 @@
 #include "config/suggest.h"
 
 #include "base/min_max.h"
+#include "base/strbuf.h"
 #include "base/table.h"
-#include "base/text.h"
 #include "config/section.h"
 #include <ctype.h>
 #include <limits.h>
@@ -87,7 +87,7 @@ static int nearest_end(const char *asked, const char *path)
 static int nearness(const char *asked, const char *known)
 {
     int near = nearest_end(asked, known);
-    if (ends_in(known, ".name")) {
+    if (ends_with(known, ".name")) {
         struct path group = path_of("", known);
         group.s[strlen(known) - strlen(".name")] = 0;
         near = min_int(near, nearest_end(asked, group.s));
@@ -160,7 +160,7 @@ static void consider_entries(struct search *s, const struct entry *section, cons
 }
 
 bool suggest_keys(const struct config *config, const char *section, const struct key *keys, const char *path,
-                  struct text *out)
+                  struct strbuf *out)
 {
     const struct alias *alias = find_row(last_part(path), aliases, sizeof *aliases);
     struct search s = { .path = path, .other = alias ? alias->key : NULL, .score = INT_MAX };
@@ -174,6 +174,6 @@ bool suggest_keys(const struct config *config, const char *section, const struct
             consider_entries(&s, e, key->name);
     }
     for (int i = 0; i < s.count; i++)
-        text_add(out, "%s%s", i == 0 ? "" : i + 1 < s.count ? ", " : " or ", s.best[i].s);
+        strbuf_add(out, "%s%s", i == 0 ? "" : i + 1 < s.count ? ", " : " or ", s.best[i].s);
     return s.score < 10 * FAR;
 }

@@ -1,6 +1,7 @@
 /* config/suggest.h -- within the room: the keys that a user may have meant. */
 #ifndef CONFIG_SUGGEST_H
 #define CONFIG_SUGGEST_H
+#include "base/strbuf.h"
 #include "config/config.h"
 
 /* Adds to `out` the known key or keys, at most three, nearest to the unknown key `path`: "data.train.img_path or
@@ -9,5 +10,5 @@
  * lr: schedule.optimizer.lr); the sections before it decide between equal ones.  false: none is
  * near, and the one that takes the fewest edits was added. */
 bool suggest_keys(const struct config *, const char *section, const struct key *keys, const char *path,
-                  struct text *out);
+                  struct strbuf *out);
 #endif

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/name_index.h"
 #include "base/printable.h"
+#include "base/strbuf.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -414,22 +415,22 @@ void tree_remove(struct entry *from, const char *path)
 /* ---- writing ---- */
 
 /* One character in double quotes.  Characters that control a terminal or that YAML refuses are escaped. */
-static const char *write_quoted(const char *s, struct text *out)
+static const char *write_quoted(const char *s, struct strbuf *out)
 {
     unsigned code;
     const size_t length = utf8_character(s, &code);
     if (length == 0)
         return s + 1;                                       /* not UTF-8: no parsed text is */
     if (*s == '"' || *s == '\\')
-        text_add(out, "\\%c", *s);
+        strbuf_add(out, "\\%c", *s);
     else if (!is_printable(code) || code == 0xfeff || (code >= 0xfffe && code <= 0xffff))
-        text_add(out, code < 0x100 ? "\\x%02x" : "\\U%08x", code);  /* short: a key has 1024 characters at most */
+        strbuf_add(out, code < 0x100 ? "\\x%02x" : "\\U%08x", code);  /* short: a key has 1024 characters at most */
     else
-        text_bytes(out, s, length);
+        strbuf_bytes(out, s, length);
     return s + length;
 }
 
-static void write_scalar(const char *s, bool quoted, struct text *out)
+static void write_scalar(const char *s, bool quoted, struct strbuf *out)
 {
     bool plain = !quoted && *s, letters = false;
     for (const char *p = s; *p; p++) {
@@ -437,59 +438,59 @@ static void write_scalar(const char *s, bool quoted, struct text *out)
         plain = plain && (isalnum((unsigned char)*p) || strchr("_./+-", *p));
     }
     if (plain && letters) {
-        text_add(out, "%s", s);
+        strbuf_add(out, "%s", s);
         return;
     }
-    text_add(out, "\"");
+    strbuf_add(out, "\"");
     while (*s)
         s = write_quoted(s, out);
-    text_add(out, "\"");
+    strbuf_add(out, "\"");
 }
 
-static void write_flow(const struct entry *e, struct text *out)
+static void write_flow(const struct entry *e, struct strbuf *out)
 {
     if (e->kind == SCALAR) {
         if (entry_null(e))
-            text_add(out, "null");
+            strbuf_add(out, "null");
         else
             write_scalar(e->text, e->quoted && entry_null(&(struct entry){ .text = e->text }), out);
         return;
     }
-    text_add(out, e->kind == LIST ? "[" : "{");
+    strbuf_add(out, e->kind == LIST ? "[" : "{");
     for (const struct entry *child = e->child; child; child = child->next) {
         if (e->kind == SECTION) {
             write_scalar(child->name, false, out);
-            text_add(out, ": ");
+            strbuf_add(out, ": ");
         }
         write_flow(child, out);
-        text_add(out, child->next ? ", " : "");
+        strbuf_add(out, child->next ? ", " : "");
     }
-    text_add(out, e->kind == LIST ? "]" : "}");
+    strbuf_add(out, e->kind == LIST ? "]" : "}");
 }
 
-static void write_section(const struct entry *e, int indent, struct text *out)
+static void write_section(const struct entry *e, int indent, struct strbuf *out)
 {
     for (const struct entry *child = e->child; child; child = child->next) {
-        text_add(out, "%*s", indent, "");
+        strbuf_add(out, "%*s", indent, "");
         write_scalar(child->name, false, out);
-        text_add(out, ":");
+        strbuf_add(out, ":");
         if (child->kind == SECTION && child->count) {
-            text_add(out, "\n");
+            strbuf_add(out, "\n");
             write_section(child, indent + 2, out);
         } else {
-            text_add(out, " ");
+            strbuf_add(out, " ");
             write_flow(child, out);
-            text_add(out, "\n");
+            strbuf_add(out, "\n");
         }
     }
 }
 
-void tree_write(const struct entry *root, struct text *out)
+void tree_write(const struct entry *root, struct strbuf *out)
 {
     if (root->kind == SECTION && root->count)
         write_section(root, 0, out);
     else {
         write_flow(root, out);
-        text_add(out, "\n");
+        strbuf_add(out, "\n");
     }
 }

@@ -5,7 +5,7 @@
 #ifndef CONFIG_TREE_H
 #define CONFIG_TREE_H
 #include "base/error.h"
-#include "base/file.h"
+#include "base/strbuf.h"
 #include <stddef.h>
 
 enum { TREE_DEPTH = 32, TREE_ENTRIES = 20000, TREE_KEY = 200 };
@@ -49,5 +49,5 @@ bool entry_copy(struct entry *to, const struct entry *from, struct error *);
 bool entry_set(struct entry *to, const char *text, struct error *);
 
 /* Block sections, lists in brackets; reading it back gives an equal tree. */
-void tree_write(const struct entry *root, struct text *);
+void tree_write(const struct entry *root, struct strbuf *);
 #endif

@@ -1,4 +1,5 @@
 /* config/write_detector.c -- the part of a configuration that detecting needs. */
+#include "base/strbuf.h"
 #include "config/section.h"
 
 /* Keys and whole sections.  The number of images per batch belongs to them: resize keep pads an image to the largest
@@ -24,7 +25,7 @@ static bool copy_key(struct entry *to, const struct entry *from, const char *pat
     return copy && entry_copy(copy, e, err);
 }
 
-bool config_write_detector(const struct config *config, struct text *out, struct error *err)
+bool config_write_detector(const struct config *config, struct strbuf *out, struct error *err)
 {
     struct entry root = { .kind = SECTION };
     bool ok = true;
@@ -37,7 +38,7 @@ bool config_write_detector(const struct config *config, struct text *out, struct
     if (ok)
         tree_write(&root, out);
     tree_free(&root);
-    return ok && text_ok(out, err);
+    return ok && strbuf_ok(out, err);
 }
 
 /* ---- reading ---- */

@@ -6,21 +6,21 @@
 
 struct cache {
     pthread_mutex_t lock;
-    struct picture *pictures;                   /* [images] {0}: not there; once there it never changes */
-    int images;
-    size_t room;                                /* bytes left */
+    struct image *images;               /* [count] {0}: not there; once there it never changes */
+    int count;
+    size_t room;                        /* bytes left */
 };
 
-struct cache *cache_open(int images, size_t bytes, struct error *err)
+struct cache *cache_open(int count, size_t bytes, struct error *err)
 {
     struct cache *c = new_array(1, sizeof *c, err);
     if (!c)
         return NULL;
     pthread_mutex_init(&c->lock, NULL);
     c->room = bytes;
-    c->images = images;
-    c->pictures = new_array((size_t)images, sizeof *c->pictures, err);
-    if (!c->pictures) {
+    c->count = count;
+    c->images = new_array((size_t)count, sizeof *c->images, err);
+    if (!c->images) {
         cache_close(c);
         return NULL;
     }
@@ -31,19 +31,19 @@ void cache_close(struct cache *c)
 {
     if (!c)
         return;
-    for (int i = 0; c->pictures && i < c->images; i++)
-        picture_free(&c->pictures[i]);
-    free(c->pictures);
+    for (int i = 0; c->images && i < c->count; i++)
+        image_free(&c->images[i]);
+    free(c->images);
     pthread_mutex_destroy(&c->lock);
     free(c);
 }
 
-const struct picture *cache_find(struct cache *c, int image)
+const struct image *cache_find(struct cache *c, int index)
 {
     if (!c)
         return NULL;
     pthread_mutex_lock(&c->lock);
-    const struct picture *found = c->pictures[image].p ? &c->pictures[image] : NULL;
+    const struct image *found = c->images[index].p ? &c->images[index] : NULL;
     pthread_mutex_unlock(&c->lock);
     return found;
 }
@@ -63,17 +63,17 @@ bool cache_has_room(struct cache *c, int width, int height)
     return has;
 }
 
-bool cache_keep(struct cache *c, int image, struct picture *picture)
+bool cache_keep(struct cache *c, int index, struct image *image)
 {
     if (!c)
         return false;
-    const size_t bytes = bytes_of(picture->width, picture->height);
+    const size_t bytes = bytes_of(image->width, image->height);
     pthread_mutex_lock(&c->lock);
-    const bool kept = !c->pictures[image].p && bytes <= c->room;
+    const bool kept = !c->images[index].p && bytes <= c->room;
     if (kept) {
-        picture_count_not(picture);
-        c->pictures[image] = *picture;
-        *picture = (struct picture){0};
+        image_count_not(image);
+        c->images[index] = *image;
+        *image = (struct image){0};
         c->room -= bytes;
     }
     pthread_mutex_unlock(&c->lock);

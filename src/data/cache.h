@@ -1,20 +1,20 @@
-/* data/cache.h -- decoded pictures of one dataset, kept in memory up to a bound.  What came first stays: an epoch
+/* data/cache.h -- decoded images of one dataset, kept in memory up to a bound.  What came first stays: an epoch
  * reads every image once, so that any other choice would lose more hits than it gains.  For any number of threads. */
 #ifndef DATA_CACHE_H
 #define DATA_CACHE_H
-#include "data/picture.h"
+#include "data/image.h"
 
-/* For `images` images and at most `bytes` bytes of pixels.  NULL, an empty cache that keeps nothing, is valid below. */
+/* For `count` images and at most `bytes` bytes of pixels.  NULL, an empty cache that keeps nothing, is valid below. */
 struct cache;
-struct cache *cache_open(int images, size_t bytes, struct error *);
+struct cache *cache_open(int count, size_t bytes, struct error *);
 void cache_close(struct cache *);
 
 /* NULL if it is not there.  Valid until cache_close. */
-const struct picture *cache_find(struct cache *, int image);
+const struct image *cache_find(struct cache *, int index);
 
-/* Would cache_keep take a picture of that size now?  Where it would not, it never will. */
+/* Would cache_keep take an image of that size now?  Where it would not, it never will. */
 bool cache_has_room(struct cache *, int width, int height);
 
-/* Takes over the picture, which becomes {0}; false, the picture untouched, if there is no room or it is there. */
-bool cache_keep(struct cache *, int image, struct picture *);
+/* Takes over the image, which becomes {0}; false, the image untouched, if there is no room or it is there. */
+bool cache_keep(struct cache *, int index, struct image *);
 #endif

@@ -1,12 +1,14 @@
 #include "data/coco.h"
 
+#include "base/file.h"
 #include "base/json.h"
+#include "base/strbuf.h"
 #include "base/table.h"
 #include "base/text_file.h"
 #include "data/folder.h"
+#include "data/image.h"
 #include "data/json_walk.h"
 #include "data/lists.h"
-#include "data/picture.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,16 +16,16 @@
 #include <string.h>
 
 /* at: file, line and number of the record, and its id if it has one. */
-struct record { const cJSON *json; const char *at; };
+struct run_log { const cJSON *json; const char *at; };
 
-static const cJSON *field(struct record r, const char *name)
+static const cJSON *field(struct run_log r, const char *name)
 {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(r.json, name);
     return cJSON_IsNull(value) ? NULL : value;
 }
 
 /* Says that a field is not as it must be. */
-static bool refuse(struct record r, const char *name, const char *wanted, struct error *err)
+static bool refuse(struct run_log r, const char *name, const char *wanted, struct error *err)
 {
     const cJSON *value = field(r, name);
     char *text = value ? cJSON_PrintUnformatted(value) : NULL;
@@ -32,7 +34,7 @@ static bool refuse(struct record r, const char *name, const char *wanted, struct
     return false;
 }
 
-static bool read_id(struct record r, const char *name, int64_t *out, struct error *err)
+static bool read_id(struct run_log r, const char *name, int64_t *out, struct error *err)
 {
     const cJSON *value = field(r, name);
     return json_int64(value, out)
@@ -40,25 +42,25 @@ static bool read_id(struct record r, const char *name, int64_t *out, struct erro
                            ? "a whole number of at most 2^53" : "a whole number", err);
 }
 
-static bool read_side(struct record r, const char *name, int *out, struct error *err)
+static bool read_side(struct run_log r, const char *name, int *out, struct error *err)
 {
     char wanted[64];
     *out = 0;
-    if (!field(r, name) || (json_int(field(r, name), out) && *out >= 0 && *out <= PICTURE_SIDE))
+    if (!field(r, name) || (json_int(field(r, name), out) && *out >= 0 && *out <= IMAGE_SIDE))
         return true;
     *out = 0;
-    snprintf(wanted, sizeof wanted, "a whole number from 0 to %d", PICTURE_SIDE);
+    snprintf(wanted, sizeof wanted, "a whole number from 0 to %d", IMAGE_SIDE);
     return refuse(r, name, wanted, err);
 }
 
-static bool read_name(struct record r, const char *name, const char **out, struct error *err)
+static bool read_name(struct run_log r, const char *name, const char **out, struct error *err)
 {
     const cJSON *value = field(r, name);
     *out = cJSON_IsString(value) ? value->valuestring : "";
     return !value || cJSON_IsString(value) || refuse(r, name, "text", err);
 }
 
-static bool read_flag(struct record r, const char *name, bool *out, struct error *err)
+static bool read_flag(struct run_log r, const char *name, bool *out, struct error *err)
 {
     const cJSON *value = field(r, name);
     *out = cJSON_IsTrue(value) || (cJSON_IsNumber(value) && value->valuedouble != 0);
@@ -66,7 +68,7 @@ static bool read_flag(struct record r, const char *name, bool *out, struct error
 }
 
 /* A record without an id is lost; one with another fault is kept for those that refer to it. */
-static bool add_image(struct dataset_builder *b, struct record r, struct error *err)
+static bool add_image(struct dataset_builder *b, struct run_log r, struct error *err)
 {
     const char *file = "";
     int64_t id;
@@ -80,7 +82,7 @@ static bool add_image(struct dataset_builder *b, struct record r, struct error *
     return build_image(b, id, file, width, height, err) && ok;
 }
 
-static bool add_category(struct dataset_builder *b, struct record r, struct error *err)
+static bool add_category(struct dataset_builder *b, struct run_log r, struct error *err)
 {
     const char *name;
     int64_t id;
@@ -92,7 +94,7 @@ static bool add_category(struct dataset_builder *b, struct record r, struct erro
     return build_category(b, id, name, err) && ok;
 }
 
-static bool read_box(struct record r, double box[4], struct error *err)
+static bool read_box(struct run_log r, double box[4], struct error *err)
 {
     const cJSON *list = field(r, "bbox");
     bool ok = cJSON_IsArray(list) && cJSON_GetArraySize(list) == 4;
@@ -103,7 +105,7 @@ static bool read_box(struct record r, double box[4], struct error *err)
     return ok || refuse(r, "bbox", "four numbers: x, y, width, height", err);
 }
 
-static bool add_annotation(struct dataset_builder *b, struct record r, struct error *err)
+static bool add_annotation(struct dataset_builder *b, struct run_log r, struct error *err)
 {
     struct annotation a = { .id = b->pending_count + 1 };
     int64_t image, category;
@@ -120,7 +122,7 @@ static bool add_annotation(struct dataset_builder *b, struct record r, struct er
 
 static const struct list {
     const char *name, *record;
-    bool (*add)(struct dataset_builder *, struct record, struct error *);
+    bool (*add)(struct dataset_builder *, struct run_log, struct error *);
 } lists[] = {
     { "images",      "image",      add_image },
     { "categories",  "category",   add_category },
@@ -138,7 +140,7 @@ static void read_record(struct dataset_builder *b, const struct list *list, cons
     if (json_int64(cJSON_GetObjectItemCaseSensitive(json, "id"), &id) && n < (int)sizeof at)
         snprintf(at + n, sizeof at - (size_t)n, " (id %" PRId64 ")", id);
     const bool ok = json && (cJSON_IsObject(json) || fail(&why, "%s: must be an object {...}", at))
-                 && list->add(b, (struct record){ json, at }, &why);
+                 && list->add(b, (struct run_log){ json, at }, &why);
     if (!json)
         dataset_problem(&b->set, "%s in %s %d", why.text, list->record, number);
     else if (!ok)
@@ -214,7 +216,7 @@ bool coco_read(struct dataset_builder *b, const struct dataset_source *source, s
 }
 
 /* The shortest of the decimals that read as v again. */
-static void add_number(struct text *t, double v)
+static void add_number(struct strbuf *t, double v)
 {
     char s[32];
     for (int digits = 15; digits <= 17; digits++) {
@@ -222,47 +224,47 @@ static void add_number(struct text *t, double v)
         if (strtod(s, NULL) == v)
             break;
     }
-    text_add(t, "%s", s);
+    strbuf_add(t, "%s", s);
 }
 
-static void add_annotation_text(struct text *t, const struct dataset *set, const struct annotation *a)
+static void add_annotation_text(struct strbuf *t, const struct dataset *set, const struct annotation *a)
 {
-    text_add(t, "{\"id\": %" PRId64 ", \"image_id\": %" PRId64 ", \"category_id\": %" PRId64 ", \"bbox\": [", a->id,
+    strbuf_add(t, "{\"id\": %" PRId64 ", \"image_id\": %" PRId64 ", \"category_id\": %" PRId64 ", \"bbox\": [", a->id,
              set->images[a->image].id, set->categories[a->category].id);
     for (int i = 0; i < 4; i++) {
-        text_add(t, "%s", i ? ", " : "");
+        strbuf_add(t, "%s", i ? ", " : "");
         add_number(t, a->box[i]);
     }
-    text_add(t, "], \"area\": ");
+    strbuf_add(t, "], \"area\": ");
     add_number(t, a->area);
-    text_add(t, ", \"iscrowd\": %d, \"ignore\": %d}", a->crowd, a->ignore);
+    strbuf_add(t, ", \"iscrowd\": %d, \"ignore\": %d}", a->crowd, a->ignore);
 }
 
 bool dataset_write_coco(const struct dataset *set, const char *path, struct error *err)
 {
-    struct text t = {0};
+    struct strbuf t = {0};
     if (!dataset_scaled(set, err))
         return false;
-    text_add(&t, "{\"images\": [");
+    strbuf_add(&t, "{\"images\": [");
     for (int i = 0; i < set->image_count; i++) {
-        const struct image *image = &set->images[i];
-        text_add(&t, "%s\n{\"id\": %" PRId64 ", \"file_name\": ", i ? "," : "", image->id);
+        const struct image_record *image = &set->images[i];
+        strbuf_add(&t, "%s\n{\"id\": %" PRId64 ", \"file_name\": ", i ? "," : "", image->id);
         json_add_string(&t, image->file);
-        text_add(&t, ", \"width\": %d, \"height\": %d}", image->width, image->height);
+        strbuf_add(&t, ", \"width\": %d, \"height\": %d}", image->width, image->height);
     }
-    text_add(&t, "\n], \"annotations\": [");
+    strbuf_add(&t, "\n], \"annotations\": [");
     for (int i = 0; i < set->annotation_count; i++) {
-        text_add(&t, "%s\n", i ? "," : "");
+        strbuf_add(&t, "%s\n", i ? "," : "");
         add_annotation_text(&t, set, &set->annotations[i]);
     }
-    text_add(&t, "\n], \"categories\": [");
+    strbuf_add(&t, "\n], \"categories\": [");
     for (int i = 0; i < set->category_count; i++) {
-        text_add(&t, "%s\n{\"id\": %" PRId64 ", \"name\": ", i ? "," : "", set->categories[i].id);
+        strbuf_add(&t, "%s\n{\"id\": %" PRId64 ", \"name\": ", i ? "," : "", set->categories[i].id);
         json_add_string(&t, set->categories[i].name);
-        text_add(&t, "}");
+        strbuf_add(&t, "}");
     }
-    text_add(&t, "\n]}\n");
-    const bool ok = text_ok(&t, err) && file_write(path, t.s, t.size, err);
-    text_free(&t);
+    strbuf_add(&t, "\n]}\n");
+    const bool ok = strbuf_ok(&t, err) && file_write(path, t.s, t.size, err);
+    strbuf_free(&t);
     return ok;
 }

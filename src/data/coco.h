@@ -6,6 +6,7 @@
  * number in its list (from 1) and its id; a text that is no JSON, or no such object, fails. */
 #ifndef DATA_COCO_H
 #define DATA_COCO_H
+#include "base/file.h"
 #include "data/dataset.h"
 #include "data/dataset_builder.h"
 #include "data/dataset_read.h"

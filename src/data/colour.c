@@ -4,11 +4,11 @@
 
 enum { STRIP = 64 };                            /* pixels that are saturated at a time */
 
-const struct tint tint_none = { 0, 1, 1 };
+const struct colour_jitter no_colour_jitter = { 0, 1, 1 };
 
-struct tint colour_draw(const struct pipeline_config *c, struct random *r)
+struct colour_jitter colour_draw(const struct pipeline_config *c, struct random *r)
 {
-    struct tint t = tint_none;
+    struct colour_jitter t = no_colour_jitter;
     if (random_below(r, 2))
         t.brightness = (float)random_range(r, -c->brightness, c->brightness);
     if (random_below(r, 2))
@@ -19,7 +19,7 @@ struct tint colour_draw(const struct pipeline_config *c, struct random *r)
 }
 
 /* All but saturation is a function of one byte: a table of 256 of them. */
-void colour_map(struct colour_map *map, const struct pipeline_config *c, const struct tint *t)
+void colour_map(struct colour_map *map, const struct pipeline_config *c, const struct colour_jitter *t)
 {
     map->saturation = t->saturation;
     for (int k = 0; k < 3; k++) {

@@ -11,14 +11,14 @@
 #include "config/config.h"
 #include <stddef.h>
 
-struct tint { float brightness, contrast, saturation; };        /* what was drawn */
-extern const struct tint tint_none;                             /* 0, 1, 1 */
+struct colour_jitter { float brightness, contrast, saturation; };        /* what was drawn */
+extern const struct colour_jitter no_colour_jitter;                             /* 0, 1, 1 */
 
 /* Each is drawn from its range only if a fair coin says so. */
-struct tint colour_draw(const struct pipeline_config *, struct random *);
+struct colour_jitter colour_draw(const struct pipeline_config *, struct random *);
 
-/* Bytes to floats of one picture, pixels of B, G, R; made once, used for every row of it. */
+/* Bytes to floats of one image, pixels of B, G, R; made once, used for every row of it. */
 struct colour_map { float value[3][256], tinted[256], mean[3], std[3], saturation; };
-void colour_map(struct colour_map *, const struct pipeline_config *, const struct tint *);
+void colour_map(struct colour_map *, const struct pipeline_config *, const struct colour_jitter *);
 void colour_row(const struct colour_map *, int pixels, const unsigned char (*in)[3], float (*out)[3]);
 #endif

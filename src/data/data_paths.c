@@ -1,5 +1,6 @@
 #include "data/data_paths.h"
 
+#include "base/path.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,8 @@
 #include "data/dataset.h"
 
 #include "base/printable.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -17,8 +19,8 @@ void dataset_free(struct dataset *set)
     for (int i = 0; i < set->category_count; i++)
         free(set->categories[i].name);
     for (int i = 0; i < NOTE_KINDS; i++)
-        names_free(&set->notes[i].first);
-    names_free(&set->problems.first);
+        string_list_free(&set->notes[i].first);
+    string_list_free(&set->problems.first);
     free(set->images);
     free(set->categories);
     free(set->annotations);
@@ -68,11 +70,11 @@ bool annotation_trains(const struct annotation *a)
 }
 
 /* Keeps a place that the user should look at; names in it come from files. */
-static void keep(struct names *list, const char *text)
+static void keep(struct string_list *list, const char *text)
 {
     char shown[sizeof ((struct error *)0)->text];
     printable(shown, sizeof shown, text);
-    names_add(list, shown, NULL);
+    string_list_add(list, shown, NULL);
 }
 
 void dataset_note(struct dataset *set, enum note_kind kind, const char *format, ...)
@@ -115,7 +117,7 @@ double box_cut(double box[4], double width, double height)
 void dataset_note_border(struct dataset *set, const struct annotation *a)
 {
     enum { MUCH = 1 };                                  /* pixels; fewer come of rounding */
-    const struct image *image = &set->images[a->image];
+    const struct image_record *image = &set->images[a->image];
     double box[4];
     if (!image->width || !image->height)
         return;
@@ -129,7 +131,7 @@ void dataset_note_border(struct dataset *set, const struct annotation *a)
 
 void dataset_measure(struct dataset *set, int index, int width, int height, bool complete)
 {
-    struct image *image = &set->images[index];
+    struct image_record *image = &set->images[index];
     if (image->width && image->height && (image->width != width || image->height != height))
         dataset_note(set, NOTE_SIZE, "%s is %d x %d, annotated as %d x %d", image->file, width, height, image->width,
                      image->height);
@@ -148,11 +150,11 @@ void dataset_note_box(struct dataset *set, enum note_kind kind, const struct ann
 
 void dataset_forget_note(struct dataset *set, enum note_kind kind)
 {
-    names_free(&set->notes[kind].first);
+    string_list_free(&set->notes[kind].first);
     set->notes[kind] = (struct dataset_note){0};
 }
 
-bool dataset_notes(const struct dataset *set, const char *section, struct names *lines, struct error *err)
+bool dataset_notes(const struct dataset *set, const char *section, struct string_list *lines, struct error *err)
 {
     static const struct { bool warning; const char *what; } kinds[NOTE_KINDS] = {
         [NOTE_DEGENERATE]      = { false, "degenerate boxes, not trained on" },
@@ -181,16 +183,16 @@ bool dataset_notes(const struct dataset *set, const char *section, struct names 
     bool ok = true;
     for (int i = 0; ok && i < NOTE_KINDS; i++) {
         const struct dataset_note *note = &set->notes[i];
-        struct text line = {0};
+        struct strbuf line = {0};
         if (note->count == 0)
             continue;
-        text_add(&line, "%s%s%s%d %s: ", kinds[i].warning ? "WARNING: " : "", section, *section ? ": " : "",
+        strbuf_add(&line, "%s%s%s%d %s: ", kinds[i].warning ? "WARNING: " : "", section, *section ? ": " : "",
                  note->count, kinds[i].what);
         for (int j = 0; j < note->first.count; j++)
-            text_add(&line, "%s%s", j ? ", " : "", note->first.list[j]);
-        text_add(&line, "%s", note->count > note->first.count ? ", ..." : "");
-        ok = text_ok(&line, err) && names_add(lines, line.s, err);
-        text_free(&line);
+            strbuf_add(&line, "%s%s", j ? ", " : "", note->first.list[j]);
+        strbuf_add(&line, "%s", note->count > note->first.count ? ", ..." : "");
+        ok = strbuf_ok(&line, err) && string_list_add(lines, line.s, err);
+        strbuf_free(&line);
     }
     return ok;
 }
@@ -219,15 +221,15 @@ void dataset_problem(struct dataset *set, const char *format, ...)
 bool dataset_sound(const struct dataset *set, const char *path, struct error *err)
 {
     const struct dataset_problems *problems = &set->problems;
-    struct text list = {0};
+    struct strbuf list = {0};
     if (problems->count == 0)
         return true;
     if (problems->count == 1 && problems->first.count == 1)
         return fail(err, "%s", problems->first.list[0]);
     for (int i = 0; i < problems->first.count && i < PROBLEMS_NAMED; i++)
-        text_add(&list, "%s%s", i ? "; " : "", problems->first.list[i]);
+        strbuf_add(&list, "%s%s", i ? "; " : "", problems->first.list[i]);
     fail(err, "%s: %d problems: %s%s", path, problems->count, list.s ? list.s : "",
          problems->count > PROBLEMS_NAMED ? "; ..." : "");
-    text_free(&list);
+    strbuf_free(&list);
     return false;
 }

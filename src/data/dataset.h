@@ -2,12 +2,13 @@
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 #include "base/error.h"
-#include "base/file.h"
+#include "base/string_list.h"
+#include <stddef.h>
 #include <stdint.h>
 
 struct category { int64_t id; char *name; };
 
-struct image {
+struct image_record {
     int64_t id;
     char *file;                 /* relative to the folder of images; "" where the annotations name none */
     int width, height;          /* XML, YOLO and VisDrone: of the decoded, upright image where it can be read; else as
@@ -35,16 +36,16 @@ enum note_kind {
     NOTE_CLASS_ORDER, NOTE_UNUSED_CATEGORY, NOTE_ABSENT_CLASS, NOTE_CLASS_LIST, NOTE_SMALL, NOTE_DUPLICATE,
     NOTE_BOTH_SETS, NOTE_KINDS
 };
-struct dataset_note { int count; struct names first; };
+struct dataset_note { int count; struct string_list first; };
 
 /* Records that cannot be used: how many, and a line for each of the first, with its file and its line, record number
  * or byte: "ann.json:1: annotation 6 (id 6): bbox is missing".  A dataset with problems is used by no command;
  * validation (data/validate.h) adds its own. */
-struct dataset_problems { int count; struct names first; };
+struct dataset_problems { int count; struct string_list first; };
 
 /* Images in ascending id, categories in ascending id, annotations grouped by image, in file order within one. */
 struct dataset {
-    struct image *images;           int image_count;
+    struct image_record *images;           int image_count;
     struct category *categories;    int category_count;
     struct annotation *annotations; int annotation_count;
     struct dataset_note notes[NOTE_KINDS];
@@ -104,7 +105,7 @@ bool dataset_scaled(const struct dataset *, struct error *);
 
 /* Adds a line per kind of note, such as "section: 2 degenerate boxes, not trained on: a.xml:12, b.xml:48".  A line that
  * tells of a spoilt training or score begins with "WARNING: ".  section "" is left out. */
-bool dataset_notes(const struct dataset *, const char *section, struct names *lines, struct error *);
+bool dataset_notes(const struct dataset *, const char *section, struct string_list *lines, struct error *);
 
 /* Adds a problem, formatted as by printf.  A reader calls it and goes on with the next record. */
 void dataset_problem(struct dataset *, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -15,7 +15,7 @@ bool build_image(struct dataset_builder *b, int64_t id, const char *file, int wi
     char *copy = new_text(file, err);
     if (!copy)
         return false;
-    set->images[set->image_count++] = (struct image){ .id = id, .file = copy, .width = width, .height = height };
+    set->images[set->image_count++] = (struct image_record){ .id = id, .file = copy, .width = width, .height = height };
     return true;
 }
 
@@ -117,7 +117,7 @@ static void sort_rows(struct dataset *set, void *rows, int count, size_t size, c
 /* Notes a box that is not within its image, and cuts and rounds it where the builder is asked to. */
 static void fit_box(struct dataset_builder *b, struct annotation *a)
 {
-    const struct image *image = &b->set.images[a->image];
+    const struct image_record *image = &b->set.images[a->image];
     double box[4];
     dataset_note_border(&b->set, a);
     if (!b->clip || !image->width || !image->height)
@@ -181,7 +181,7 @@ static bool group(struct dataset_builder *b, struct error *err)
     for (int i = 0; i < b->pending_count; i++) {
         const struct annotation *a = &b->pending[i].annotation;
         if (has_rows(a)) {
-            struct image *image = &set->images[a->image];
+            struct image_record *image = &set->images[a->image];
             set->annotations[image->first + image->count++] = *a;
         }
     }

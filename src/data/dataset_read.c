@@ -1,5 +1,6 @@
 #include "data/dataset_read.h"
 
+#include "base/path.h"
 #include "data/coco.h"
 #include "data/dataset_builder.h"
 #include "data/visdrone.h"

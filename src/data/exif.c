@@ -1,6 +1,6 @@
 /* data/exif.c -- the one tag of Exif that changes pixels.  The block is a TIFF file (TIFF 6.0, section 2): byte order,
  * the number 42, the offset of a directory; that is a count and entries of 12 bytes: tag, type, count, value. */
-#include "data/picture_format.h"
+#include "data/image_format.h"
 
 #include <string.h>
 

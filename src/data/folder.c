@@ -1,9 +1,13 @@
 #include "data/folder.h"
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "base/text_file.h"
+#include "data/image.h"
 #include "data/lists.h"
-#include "data/picture.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,10 +37,10 @@ static int by_text(const void *name, const void *element)
 }
 
 /* Adds the stems of a folder that are not among the sorted ones that are there. */
-static bool add_folder(struct names *stems, const char *folder, const char *const *suffixes, struct error *err)
+static bool add_folder(struct string_list *stems, const char *folder, const char *const *suffixes, struct error *err)
 {
     const size_t known = (size_t)stems->count;
-    struct names files;
+    struct string_list files;
     bool ok = folder_tree(&files, folder, err);
     for (int i = 0; ok && i < files.count; i++) {
         char *suffix = suffix_of(files.list[i], suffixes);
@@ -44,14 +48,14 @@ static bool add_folder(struct names *stems, const char *folder, const char *cons
             continue;
         *suffix = 0;
         ok = (known && bsearch(files.list[i], stems->list, known, sizeof *stems->list, by_text))
-          || names_add(stems, files.list[i], err);
+          || string_list_add(stems, files.list[i], err);
     }
-    names_free(&files);
-    names_sort(stems);
+    string_list_free(&files);
+    string_list_sort(stems);
     return ok;
 }
 
-static bool list_folders(struct names *stems, const struct stem_folder folders[2], struct error *err)
+static bool list_folders(struct string_list *stems, const struct stem_folder folders[2], struct error *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < 2 && folders[i].path; i++)
@@ -91,7 +95,7 @@ static bool to_stem(char **stem, char *name, const struct dataset_source *source
     return kind != PATH_ERROR;
 }
 
-static bool add_line(struct names *stems, const struct dataset_source *source, const struct stem_folder folders[2],
+static bool add_line(struct string_list *stems, const struct dataset_source *source, const struct stem_folder folders[2],
                      const char *line, struct error *err)
 {
     const int last = strpbrk(line, "\\%") ? SPELLINGS - 1 : 0;
@@ -99,7 +103,7 @@ static bool add_line(struct names *stems, const struct dataset_source *source, c
         char *name = file_spelling(line, i, err), *stem = NULL;
         bool ok = name && to_stem(&stem, name, source, folders, err);
         const enum path_kind kind = !ok ? PATH_ERROR : i == last ? PATH_FILE : find_stem(source, folders, stem, err);
-        ok = kind && (kind != PATH_FILE || !*stem || names_add(stems, stem, err));
+        ok = kind && (kind != PATH_FILE || !*stem || string_list_add(stems, stem, err));
         free(name);
         if (kind == PATH_FILE || !ok)
             return ok;
@@ -107,15 +111,15 @@ static bool add_line(struct names *stems, const struct dataset_source *source, c
     return true;
 }
 
-static bool read_list(struct names *stems, const struct dataset_source *source, const struct stem_folder folders[2],
+static bool read_list(struct string_list *stems, const struct dataset_source *source, const struct stem_folder folders[2],
                       struct error *err)
 {
-    struct names lines;
+    struct string_list lines;
     bool ok = text_lines(&lines, source->image_list, err);
     for (int i = 0; ok && i < lines.count; i++)
         ok = add_line(stems, source, folders, lines.list[i], err);
-    names_free(&lines);
-    names_sort(stems);
+    string_list_free(&lines);
+    string_list_sort(stems);
     return ok;
 }
 
@@ -124,7 +128,7 @@ bool each_stem(struct dataset_builder *b, const struct dataset_source *source, c
                             struct error *),
                struct error *err)
 {
-    struct names stems = {0};
+    struct string_list stems = {0};
     bool ok = source->image_list ? read_list(&stems, source, folders, err) : list_folders(&stems, folders, err);
     for (int i = 0; ok && i < stems.count; i++)
         if (i > 0 && strcmp(stems.list[i], stems.list[i - 1]) == 0)
@@ -132,16 +136,16 @@ bool each_stem(struct dataset_builder *b, const struct dataset_source *source, c
                             source->image_list ? source->image_list : folders[0].path, stems.list[i]);
         else
             ok = read(b, source, i + 1, stems.list[i], err);
-    names_free(&stems);
+    string_list_free(&stems);
     return ok;
 }
 
 char *stem_path(const char *folder, const char *stem, const char *suffix, struct error *err)
 {
-    struct text name = {0};
-    text_add(&name, "%s%s", stem, suffix);
-    char *path = text_ok(&name, err) ? path_join(folder, name.s, err) : NULL;
-    text_free(&name);
+    struct strbuf name = {0};
+    strbuf_add(&name, "%s%s", stem, suffix);
+    char *path = strbuf_ok(&name, err) ? path_join(folder, name.s, err) : NULL;
+    strbuf_free(&name);
     return path;
 }
 
@@ -173,7 +177,7 @@ bool measure_image(struct image_size *size, struct dataset_builder *b, const str
 {
     struct error why = {0};
     char *path = path_join(source->img_path, file, &why);
-    const bool ok = path && picture_size(path, &size->width, &size->height, &why);
+    const bool ok = path && image_size(path, &size->width, &size->height, &why);
     free(path);
     if (ok)
         return true;
@@ -232,17 +236,17 @@ void image_text_free(struct image_text *t)
 
 bool note_left_out(struct dataset_builder *b, const struct dataset_source *source, struct error *err)
 {
-    struct names used = {0}, files;
+    struct string_list used = {0}, files;
     bool ok = folder_list(&files, source->img_path, err);
     for (int i = 0; ok && i < b->set.image_count; i++)
-        ok = names_add(&used, b->set.images[i].file, err);
-    names_sort(&used);
+        ok = string_list_add(&used, b->set.images[i].file, err);
+    string_list_sort(&used);
     for (int i = 0; ok && i < files.count; i++)
         if ((suffix_of(files.list[i], image_suffixes) || suffix_of(files.list[i], foreign_suffixes))
             && !(used.count && bsearch(files.list[i], used.list, (size_t)used.count, sizeof *used.list, by_text)))
             dataset_note(&b->set, NOTE_LEFT_OUT, "%s", files.list[i]);
-    names_free(&used);
-    names_free(&files);
+    string_list_free(&used);
+    string_list_free(&files);
     return ok;
 }
 

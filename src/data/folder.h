@@ -1,6 +1,8 @@
 /* data/folder.h -- sets that have a file of annotations per image: which images there are and where they lie. */
 #ifndef DATA_FOLDER_H
 #define DATA_FOLDER_H
+#include "base/file.h"
+#include "base/path.h"
 #include "data/dataset_builder.h"
 #include "data/dataset_read.h"
 #include "data/rows.h"

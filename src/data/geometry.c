@@ -35,7 +35,7 @@ bool matrix_inverse(struct matrix *out, const struct matrix *a)
     return true;
 }
 
-/* Pixel x of the halved picture has its centre at f x + (f - 1) / 2 of the whole. */
+/* Pixel x of the halved image has its centre at f x + (f - 1) / 2 of the whole. */
 struct matrix matrix_of_halved(const struct matrix *m, int halved)
 {
     const double f = 1 << halved, shift = (f - 1) / 2;

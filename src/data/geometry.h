@@ -14,7 +14,7 @@ struct matrix { double m[3][3]; };
 struct size { int width, height; };
 
 bool matrix_inverse(struct matrix *out, const struct matrix *);     /* false, *out untouched: there is none */
-struct matrix matrix_of_halved(const struct matrix *, int halved);  /* the same map, from the picture halved so often */
+struct matrix matrix_of_halved(const struct matrix *, int halved);  /* the same map, from the image halved so often */
 
 struct draws {
     double perspective[2];      /* P[2][0], P[2][1] */

@@ -1,5 +1,6 @@
 #include "data/json_walk.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* data/labels.c -- which class of a model each category of a dataset is. */
+#include "base/strbuf.h"
 #include "data/dataset.h"
 
 #include "base/memory.h"
@@ -88,12 +89,12 @@ static bool match_names(struct matching *m, int *matched, struct error *err)
     return true;
 }
 
-static void list_names(struct text *t, const char *const *names, int count)
+static void list_names(struct strbuf *t, const char *const *names, int count)
 {
     enum { SHOWN = 5 };
     for (int i = 0; i < count && i < SHOWN; i++)
-        text_add(t, "%s%.40s", i ? ", " : "", names[i]);
-    text_add(t, "%s", count > SHOWN ? ", ..." : "");
+        strbuf_add(t, "%s%.40s", i ? ", " : "", names[i]);
+    strbuf_add(t, "%s", count > SHOWN ? ", ..." : "");
 }
 
 /* As in the original: the i-th category in ascending id is class i. */
@@ -101,15 +102,15 @@ static bool match_order(struct matching *m, const char *const *category_names, i
 {
     int next = 0;
     if (classes != m->count) {
-        struct text text = {0};
-        text_add(&text, "no category of the annotations has the name of a class: class_names has %d (", m->count);
+        struct strbuf text = {0};
+        strbuf_add(&text, "no category of the annotations has the name of a class: class_names has %d (", m->count);
         list_names(&text, m->names, m->count);
-        text_add(&text, "), the annotations have %d (", classes);
+        strbuf_add(&text, "), the annotations have %d (", classes);
         list_names(&text, category_names, classes);
-        text_add(&text, "): write the names of the annotations into class_names, class_names: [");
+        strbuf_add(&text, "): write the names of the annotations into class_names, class_names: [");
         list_names(&text, category_names, classes);
-        const bool ok = text_ok(&text, err) && misuse(err, "%s]", text.s);
-        text_free(&text);
+        const bool ok = strbuf_ok(&text, err) && misuse(err, "%s]", text.s);
+        strbuf_free(&text);
         return ok;
     }
     for (int i = 0; i < m->set->category_count; i++) {

@@ -2,8 +2,10 @@
 #include "data/layout.h"
 
 #include "base/memory.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "base/table.h"
-#include "base/text.h"
 #include "data/folder.h"
 #include "data/lists.h"
 #include "data/voc.h"
@@ -22,7 +24,7 @@ static const char *const class_files[] = {
 static const char *const parts[] = { "train", "val", "test", NULL };     /* "valid", "train2017": by their beginnings */
 
 struct layout;
-typedef bool read_classes(struct names *, const struct layout *, struct error *);
+typedef bool read_classes(struct string_list *, const struct layout *, struct error *);
 static read_classes voc_layout_classes, yolo_layout_classes;
 
 static const struct format {
@@ -67,9 +69,9 @@ static bool first_folder(char **found, const char *folder, const char *const *na
 
 /* Whether list, folder_list or folder_tree, finds a file with one of the suffixes that is no list of classes. */
 static bool holds(bool *found, const char *folder, const char *const *suffixes,
-                  bool (*list)(struct names *, const char *path, struct error *), struct error *err)
+                  bool (*list)(struct string_list *, const char *path, struct error *), struct error *err)
 {
-    struct names files = {0};
+    struct string_list files = {0};
     const enum path_kind kind = path_kind(folder, err);
     *found = false;
     if (kind != PATH_FOLDER)
@@ -77,8 +79,8 @@ static bool holds(bool *found, const char *folder, const char *const *suffixes,
     const bool ok = list(&files, folder, err);
     for (int i = 0; i < files.count; i++)
         for (const char *const *suffix = suffixes; *suffix; suffix++)
-            *found |= ends_in(files.list[i], *suffix) && !is_class_list(path_name(files.list[i]));
-    names_free(&files);
+            *found |= ends_with(files.list[i], *suffix) && !is_class_list(path_name(files.list[i]));
+    string_list_free(&files);
     return ok;
 }
 
@@ -111,14 +113,14 @@ static bool boxes_beside(char **found, const char *folder, const char *const *bo
     for (const char *const *images = image_folders; kind && !*found && *images; images++) {
         const int root = find_component(folder, *images);
         for (int i = 0; root >= 0 && kind && !*found && boxes[i]; i++) {
-            struct text path = {0};
-            text_add(&path, "%.*s%s%s", root, folder, boxes[i], folder + root + strlen(*images));
-            kind = text_ok(&path, err) ? path_kind(path.s, err) : PATH_ERROR;
+            struct strbuf path = {0};
+            strbuf_add(&path, "%.*s%s%s", root, folder, boxes[i], folder + root + strlen(*images));
+            kind = strbuf_ok(&path, err) ? path_kind(path.s, err) : PATH_ERROR;
             if (kind == PATH_FOLDER) {
                 *found = path.s;
                 *root_size = root;
             } else
-                text_free(&path);
+                strbuf_free(&path);
         }
     }
     return kind != PATH_ERROR;
@@ -142,10 +144,10 @@ static bool is_part_of_set(bool *part, const char *folder, const char *name, con
 }
 
 /* "train, valid": the folders in folder that are parts of a set. */
-static bool list_parts(struct text *list, int *count, char first[256], const char *folder, const struct format *format,
+static bool list_parts(struct strbuf *list, int *count, char first[256], const char *folder, const struct format *format,
                        struct error *err)
 {
-    struct names names = {0};
+    struct string_list names = {0};
     bool ok = folder_list(&names, folder, err), part = false;
     *count = 0;
     for (int i = 0; ok && i < names.count; i++) {
@@ -154,21 +156,21 @@ static bool list_parts(struct text *list, int *count, char first[256], const cha
             continue;
         if ((*count)++ == 0)
             snprintf(first, 256, "%s", names.list[i]);
-        text_add(list, "%s%s", *count > 1 ? ", " : "", names.list[i]);
+        strbuf_add(list, "%s%s", *count > 1 ? ", " : "", names.list[i]);
     }
-    names_free(&names);
+    string_list_free(&names);
     return ok;
 }
 
 static bool refuse_parts(const char *folder, const struct format *format, int max, struct error *err)
 {
-    struct text list = {0};
+    struct strbuf list = {0};
     char first[256];
     int count;
     const bool ok = list_parts(&list, &count, first, folder, format, err)
                  && (count <= max || misuse(err, "%s holds several sets, %s: give one of them, as in %s/%s", folder,
                                             list.s ? list.s : "", folder, first));
-    text_free(&list);
+    strbuf_free(&list);
     return ok;
 }
 
@@ -220,22 +222,22 @@ static bool locate(struct layout *l, const char *folder, struct error *err)
 
 /* ---- classes ---- */
 
-static bool voc_layout_classes(struct names *classes, const struct layout *l, struct error *err)
+static bool voc_layout_classes(struct string_list *classes, const struct layout *l, struct error *err)
 {
     return voc_classes(classes, l->boxes, err)
         && (classes->count || fail(err, "%s: there is no object in it", l->boxes));
 }
 
-static bool add_once(struct names *lists, const char *path, struct error *err)
+static bool add_once(struct string_list *lists, const char *path, struct error *err)
 {
     for (int i = 0; i < lists->count; i++)
         if (strcmp(lists->list[i], path) == 0)
             return true;
-    return names_add(lists, path, err);
+    return string_list_add(lists, path, err);
 }
 
 /* Adds the lists of classes in folder and in the folders above it up to root. */
-static bool find_lists(struct names *lists, const char *folder, const char *root, struct error *err)
+static bool find_lists(struct string_list *lists, const char *folder, const char *root, struct error *err)
 {
     char *at = new_text(folder, err);
     bool ok = at != NULL;
@@ -256,7 +258,7 @@ static bool find_lists(struct names *lists, const char *folder, const char *root
 }
 
 /* The lists of classes of a YOLO set; images: NULL or their folder. */
-static bool find_yolo_lists(struct names *lists, const char *boxes, const char *images, const char *root,
+static bool find_yolo_lists(struct string_list *lists, const char *boxes, const char *images, const char *root,
                             struct error *err)
 {
     char *above = is_part(path_name(root)) ? path_join(root, "..", err) : new_text(root, err);
@@ -266,7 +268,7 @@ static bool find_yolo_lists(struct names *lists, const char *boxes, const char *
     return ok;
 }
 
-static bool same_names(const struct names *a, const struct names *b)
+static bool same_names(const struct string_list *a, const struct string_list *b)
 {
     bool same = a->count == b->count;
     for (int i = 0; same && i < a->count; i++)
@@ -275,27 +277,27 @@ static bool same_names(const struct names *a, const struct names *b)
 }
 
 /* All lists that are found must be equal: the numbers in the files of boxes mean only one of them. */
-static bool yolo_layout_classes(struct names *classes, const struct layout *l, struct error *err)
+static bool yolo_layout_classes(struct string_list *classes, const struct layout *l, struct error *err)
 {
-    struct names lists = {0};
+    struct string_list lists = {0};
     bool ok = find_yolo_lists(&lists, l->boxes, l->images, l->root, err)
            && (lists.count || misuse(err, "%s: there is no list of classes (data.yaml, classes.txt, obj.names): "
                                      "give one with --classes", l->root))
            && class_list_read(classes, lists.list[0], err);
     for (int i = 1; ok && i < lists.count; i++) {
-        struct names other;
+        struct string_list other;
         ok = class_list_read(&other, lists.list[i], err)
           && (same_names(classes, &other)
               || misuse(err, "%s and %s list different classes: give one of them with --classes", lists.list[0],
                         lists.list[i]));
-        names_free(&other);
+        string_list_free(&other);
     }
-    names_free(&lists);
+    string_list_free(&lists);
     return ok;
 }
 
 /* Whether a list has the classes of a set in another order: the numbers in the files of boxes then mean others. */
-static bool other_order(const struct names *list, const struct dataset_source *source)
+static bool other_order(const struct string_list *list, const struct dataset_source *source)
 {
     if (list->count != source->class_count)
         return false;
@@ -309,7 +311,7 @@ static bool other_order(const struct names *list, const struct dataset_source *s
 static bool compare_list(struct dataset *set, const struct dataset_source *source, const char *path,
                          struct error *err)
 {
-    struct names list;
+    struct string_list list;
     int i = 0;
     struct error why = {0};
     if (!class_list_read(&list, path, &why))
@@ -324,13 +326,13 @@ static bool compare_list(struct dataset *set, const struct dataset_source *sourc
                            "correct the wrong one", path, i, there, here);
     if (ok && !same)
         dataset_note(set, NOTE_CLASS_LIST, "%s: class %d is '%s' there, '%s' in class_names", path, i, there, here);
-    names_free(&list);
+    string_list_free(&list);
     return ok;
 }
 
 bool yolo_compare_classes(struct dataset *set, const struct dataset_source *source, struct error *err)
 {
-    struct names lists = {0};
+    struct string_list lists = {0};
     int root_size = (int)strlen(source->ann_path);
     for (const char *const *name = yolo_folders; *name; name++) {
         const int at = find_component(source->ann_path, *name);
@@ -341,7 +343,7 @@ bool yolo_compare_classes(struct dataset *set, const struct dataset_source *sour
     bool ok = boxes && root && find_yolo_lists(&lists, boxes, NULL, root, err);
     for (int i = 0; ok && i < lists.count; i++)
         ok = compare_list(set, source, lists.list[i], err);
-    names_free(&lists);
+    string_list_free(&lists);
     free(boxes);
     free(root);
     return ok;
@@ -354,7 +356,7 @@ static void renumber_categories(struct dataset *set, const int *now)
 {
     int categories = 0, boxes = 0;
     for (int i = 0; i < set->image_count; i++) {
-        struct image *image = &set->images[i];
+        struct image_record *image = &set->images[i];
         const int first = boxes, end = image->first + image->count;
         for (int k = image->first; k < end; k++) {
             struct annotation a = set->annotations[k];
@@ -378,7 +380,7 @@ static void renumber_categories(struct dataset *set, const int *now)
 }
 
 /* Keeps the categories of these names, and those of VisDrone that are no class. */
-static bool select_categories(struct dataset *set, const struct names *classes, struct error *err)
+static bool select_categories(struct dataset *set, const struct string_list *classes, struct error *err)
 {
     const char **names = new_array((size_t)set->category_count + 1, sizeof *names, err);
     int *now = new_array((size_t)set->category_count, sizeof *now, err), kept = 0;
@@ -403,7 +405,7 @@ static bool select_categories(struct dataset *set, const struct names *classes, 
 static bool read_layout(struct dataset *out, const struct layout *l, const char *image_list, const char *class_list,
                         struct error *err)
 {
-    struct names classes = {0};
+    struct string_list classes = {0};
     bool ok = class_list ? class_list_read(&classes, class_list, err)
             : !l->format->classes || l->format->classes(&classes, l, err);
     const struct dataset_source source = {
@@ -412,7 +414,7 @@ static bool read_layout(struct dataset *out, const struct layout *l, const char 
     ok = ok && dataset_read(out, &source, err)
       && (out->image_count || fail(err, "%s: there is no image of the set", l->images))
       && (l->format->classes || !class_list || select_categories(out, &classes, err));
-    names_free(&classes);
+    string_list_free(&classes);
     return ok;
 }
 

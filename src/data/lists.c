@@ -1,9 +1,12 @@
 #include "data/lists.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/name_index.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "base/table.h"
-#include "base/text.h"
 #include "base/text_file.h"
 #include "config/tree.h"
 #include "data/folder.h"
@@ -24,7 +27,7 @@ static int place_of(const struct entry *list, const struct entry *name, int i)
 }
 
 /* Children 0, 1, ... of a list or of a section, whose keys differ. */
-static bool read_names(struct names *classes, const struct entry *list, const char *path, struct error *err)
+static bool read_names(struct string_list *classes, const struct entry *list, const char *path, struct error *err)
 {
     const char **names = new_array((size_t)list->count, sizeof *names, err);
     bool ok = names != NULL;
@@ -37,12 +40,12 @@ static bool read_names(struct names *classes, const struct entry *list, const ch
             names[place] = name->text;
     }
     for (i = 0; ok && i < list->count; i++)
-        ok = names_add(classes, names[i], err);
+        ok = string_list_add(classes, names[i], err);
     free(names);
     return ok;
 }
 
-static bool read_yaml(struct names *classes, const char *path, struct error *err)
+static bool read_yaml(struct string_list *classes, const char *path, struct error *err)
 {
     struct bytes text;
     struct entry root = {0};
@@ -56,9 +59,9 @@ static bool read_yaml(struct names *classes, const char *path, struct error *err
     return ok;
 }
 
-static bool is_yaml(const char *path) { return ends_in(path, ".yaml") || ends_in(path, ".yml"); }
+static bool is_yaml(const char *path) { return ends_with(path, ".yaml") || ends_with(path, ".yml"); }
 
-static bool check_classes(const struct names *classes, const char *path, struct error *err)
+static bool check_classes(const struct string_list *classes, const char *path, struct error *err)
 {
     if (classes->count == 0)
         return reject(err, "%s: names no class", path);
@@ -71,13 +74,13 @@ static bool check_classes(const struct names *classes, const char *path, struct 
     return ok;
 }
 
-bool class_list_read(struct names *classes, const char *path, struct error *err)
+bool class_list_read(struct string_list *classes, const char *path, struct error *err)
 {
-    *classes = (struct names){0};
+    *classes = (struct string_list){0};
     const bool ok = (is_yaml(path) ? read_yaml(classes, path, err) : text_lines(classes, path, err))
                  && check_classes(classes, path, err);
     if (!ok)
-        names_free(classes);
+        string_list_free(classes);
     return ok;
 }
 
@@ -93,7 +96,7 @@ bool is_class_list(const char *name)
 static size_t stem_length(const char *path)
 {
     for (const char *const *suffix = image_suffixes; *suffix; suffix++)
-        if (ends_in(path, *suffix))
+        if (ends_with(path, *suffix))
             return strlen(path) - strlen(*suffix);
     return strlen(path);
 }
@@ -108,15 +111,15 @@ static int compare_stems(const char *a, const char *b)
 static const char *path_of(const void *set, int i) { return ((const struct dataset *)set)->images[i].file; }
 static const char *name_of(const void *set, int i) { return path_name(path_of(set, i)); }
 
-struct lost { int count; struct text first; };          /* lines that mean no one image */
+struct lost { int count; struct strbuf first; };          /* lines that mean no one image */
 
 static void lose(struct lost *lost, const char *line, const char *why)
 {
     enum { SHOWN = 5 };
     if (lost->count < SHOWN)
-        text_add(&lost->first, "%s%.60s%s", lost->count ? ", " : "", line, why);
+        strbuf_add(&lost->first, "%s%.60s%s", lost->count ? ", " : "", line, why);
     else if (lost->count == SHOWN)
-        text_add(&lost->first, ", ...");
+        strbuf_add(&lost->first, ", ...");
     lost->count++;
 }
 
@@ -152,7 +155,7 @@ static void mark(bool *keep, struct lost *lost, const struct name_index *paths, 
 bool image_list_keep(struct dataset_builder *b, const char *list, struct error *err)
 {
     const struct dataset *set = &b->set;
-    struct names lines = {0};
+    struct string_list lines = {0};
     struct name_index paths = {0}, names = {0};
     struct lost lost = {0};
     bool *keep = new_array((size_t)set->image_count, sizeof *keep, err);
@@ -161,14 +164,14 @@ bool image_list_keep(struct dataset_builder *b, const char *list, struct error *
            && name_index_make(&names, set->image_count, name_of, set, compare_stems, err);
     for (int i = 0; ok && i < lines.count; i++)
         mark(keep, &lost, &paths, &names, lines.list[i]);
-    ok = ok && text_ok(&lost.first, err)
+    ok = ok && strbuf_ok(&lost.first, err)
       && (lost.count == 0 || fail(err, "%s: %d of %d lines do not name one image of the annotations: %s", list,
                                   lost.count, lines.count, lost.first.s))
       && build_keep_images(b, keep, err);
-    text_free(&lost.first);
+    strbuf_free(&lost.first);
     name_index_free(&names);
     name_index_free(&paths);
-    names_free(&lines);
+    string_list_free(&lines);
     free(keep);
     return ok;
 }

@@ -2,6 +2,8 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/path.h"
+#include "base/string_list.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -31,7 +33,7 @@ struct loader {
     struct order { int epoch, *image; } orders[LOADER_AHEAD];   /* of epoch e: orders[e % AHEAD], since batches at
                                                    work span no more epochs; epoch -1: none yet */
     bool *broken;                               /* [images]: its file is missing or holds no image */
-    struct names complaints; int complaints_taken;
+    struct string_list complaints; int complaints_taken;
     pthread_t *threads; int thread_count;
 };
 
@@ -52,54 +54,54 @@ static bool known_broken(struct loader *l, int image)
 static bool complain(struct loader *l, int image, struct error *err)
 {
     pthread_mutex_lock(&l->lock);
-    const bool ok = l->broken[image] || names_add(&l->complaints, err->text, err);
+    const bool ok = l->broken[image] || string_list_add(&l->complaints, err->text, err);
     l->broken[image] = ok;
     pthread_mutex_unlock(&l->lock);
     return ok;
 }
 
-/* Reads a picture whole if the cache will keep it, else what sample_make takes of it with these random numbers. */
-static bool read_picture(struct loader *l, const char *path, struct random random, struct picture *picture,
+/* Reads an image whole if the cache will keep it, else what sample_make takes of it with these random numbers. */
+static bool read_image(struct loader *l, const char *path, struct random random, struct image *image,
                          struct error *err)
 {
-    struct picture_file file;
+    struct image_file file;
     struct size size;
-    bool ok = picture_file_read(&file, path, err);
+    bool ok = image_file_read(&file, path, err);
     const struct bytes bytes = file.bytes;
-    ok = ok && picture_decode_size(bytes.p, bytes.size, path, &size.width, &size.height, err);
+    ok = ok && image_decode_size(bytes.p, bytes.size, path, &size.width, &size.height, err);
     if (ok && cache_has_room(l->config.cache, size.width, size.height)) {
-        ok = picture_decode(picture, bytes.p, bytes.size, path, err);
+        ok = image_decode(image, bytes.p, bytes.size, path, err);
     } else if (ok) {
         const struct region region = sample_region(l->config.data, size, random);
-        ok = picture_decode_region(picture, &region, bytes.p, bytes.size, path, err);
+        ok = image_decode_region(image, &region, bytes.p, bytes.size, path, err);
     }
-    picture_file_free(&file);
+    image_file_free(&file);
     return ok;
 }
 
 /* Reads an image, once more if the system has failed: the cause may have passed. */
-static bool read_patiently(struct loader *l, const char *path, struct random random, struct picture *picture,
+static bool read_patiently(struct loader *l, const char *path, struct random random, struct image *image,
                            struct error *err)
 {
     struct error why = {0};
-    if (read_picture(l, path, random, picture, &why))
+    if (read_image(l, path, random, image, &why))
         return true;
     if (!why.content) {
         nanosleep(&(struct timespec){ .tv_nsec = RETRY_MS * 1000000L }, NULL);
         why = (struct error){0};
-        if (read_picture(l, path, random, picture, &why))
+        if (read_image(l, path, random, image, &why))
             return true;
     }
     return fail_as(err, &why, "%s%s", why.text,
                    why.content ? "" : " (in two attempts; the image is not skipped, since its file may be good)");
 }
 
-/* The picture of an image, in *own or in the cache; NULL if it cannot be read. */
-static const struct picture *picture_of(struct loader *l, int image, struct random random, struct picture *own,
+/* The image of an image, in *own or in the cache; NULL if it cannot be read. */
+static const struct image *image_at(struct loader *l, int image, struct random random, struct image *own,
                                         struct error *err)
 {
     struct cache *cache = l->config.cache;
-    const struct picture *cached = cache_find(cache, image);
+    const struct image *cached = cache_find(cache, image);
     if (cached)
         return cached;
     char *path = path_join(l->config.data->img_path, l->config.dataset->images[image].file, err);
@@ -111,14 +113,14 @@ static const struct picture *picture_of(struct loader *l, int image, struct rand
 }
 
 /* The image at a place of the order, or in training the next one that is not broken; its index or -1. */
-static int read_place(struct loader *l, const int *order, int place, struct random random, struct picture *own,
-                      const struct picture **out, struct error *err)
+static int read_place(struct loader *l, const int *order, int place, struct random random, struct image *own,
+                      const struct image **out, struct error *err)
 {
     for (int k = 0; k < l->images; k++) {
         const int image = order[(place + k) % l->images];
         if (known_broken(l, image))
             continue;
-        *out = picture_of(l, image, random, own, err);
+        *out = image_at(l, image, random, own, err);
         if (*out)
             return image;
         if (!l->config.train || !err->content || !complain(l, image, err))
@@ -134,14 +136,14 @@ static bool make_sample(struct loader *l, const struct batch *batch, int index, 
     const int place = batch->step * config->batch + index;
     struct random random = random_of(config->seed, (uint64_t)batch->epoch, (uint64_t)place);
     struct sample *sample = &batch->samples[index];
-    struct picture own = {0};
-    const struct picture *picture;
+    struct image own = {0};
+    const struct image *image;
     const int *order = l->orders[batch->epoch % LOADER_AHEAD].image;
-    sample->image = read_place(l, order, place, random, &own, &picture, err);
+    sample->image = read_place(l, order, place, random, &own, &image, err);
     const bool ok = sample->image >= 0
-                 && sample_make(sample, config->data, picture, &random, err)
+                 && sample_make(sample, config->data, image, &random, err)
                  && (!config->label || sample_objects(sample, config->dataset, sample->image, config->label, err));
-    picture_free(&own);
+    image_free(&own);
     return ok;
 }
 
@@ -278,7 +280,7 @@ void loader_close(struct loader *l)
     }
     free(l->threads);
     free(l->broken);
-    names_free(&l->complaints);
+    string_list_free(&l->complaints);
     pthread_cond_destroy(&l->ready);
     pthread_cond_destroy(&l->work);
     pthread_mutex_destroy(&l->lock);

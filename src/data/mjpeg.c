@@ -1,5 +1,7 @@
 #include "data/mjpeg.h"
 
+#include "base/file.h"
+#include "base/strbuf.h"
 #include <errno.h>
 
 /* Markers */
@@ -7,7 +9,7 @@ enum { TEM = 0x01, RST0 = 0xd0, RST7 = 0xd7, SOI = 0xd8, EOI = 0xd9, SOS = 0xda 
 
 void mjpeg_free(struct mjpeg *m)
 {
-    text_free(&m->frame);
+    strbuf_free(&m->frame);
     *m = (struct mjpeg){0};
 }
 
@@ -21,11 +23,11 @@ static enum mjpeg_at give_up(struct mjpeg *m)
 static enum mjpeg_at start(struct mjpeg *m)
 {
     m->frame.size = 0;
-    text_bytes(&m->frame, "\xff\xd8", 2);
+    strbuf_bytes(&m->frame, "\xff\xd8", 2);
     return AT_SEGMENT;
 }
 
-/* After ff, within a picture. */
+/* After ff, within an image. */
 static enum mjpeg_at take_code(struct mjpeg *m, unsigned char byte)
 {
     m->code = byte;
@@ -81,7 +83,7 @@ bool mjpeg_push(struct mjpeg *m, unsigned char byte)
         m->at = give_up(m);
         return false;
     } else
-        text_bytes(&m->frame, &byte, 1);
+        strbuf_bytes(&m->frame, &byte, 1);
     m->at = step(m, byte);
     return within && m->at == AT_NOTHING && m->frame.size > 0;
 }
@@ -91,7 +93,7 @@ bool mjpeg_next(struct mjpeg *m, FILE *in, struct bytes *frame, struct error *er
     *frame = (struct bytes){0};
     for (int byte; (byte = getc(in)) != EOF;) {
         const bool complete = mjpeg_push(m, (unsigned char)byte);
-        if (!text_ok(&m->frame, err))
+        if (!strbuf_ok(&m->frame, err))
             return false;
         if (complete) {
             *frame = (struct bytes){ (unsigned char *)m->frame.s, m->frame.size };

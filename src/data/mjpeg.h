@@ -1,11 +1,12 @@
-/* data/mjpeg.h -- a stream of JPEG pictures, one after the other, as cameras and ffmpeg write it: each is found by
- * its markers (ITU T.81, annex B), so that a thumbnail inside of one does not end it.  What lies between pictures,
- * such as the headers of a multipart stream, is passed over, and so is a picture that breaks off where another
+/* data/mjpeg.h -- a stream of JPEG images, one after the other, as cameras and ffmpeg write it: each is found by
+ * its markers (ITU T.81, annex B), so that a thumbnail inside of one does not end it.  What lies between images,
+ * such as the headers of a multipart stream, is passed over, and so is an image that breaks off where another
  * begins, is no JPEG after its first bytes, or has more than MJPEG_MOST bytes. */
 #ifndef DATA_MJPEG_H
 #define DATA_MJPEG_H
 #include "base/error.h"
 #include "base/file.h"
+#include "base/strbuf.h"
 #include <stdio.h>
 
 enum { MJPEG_MOST = 1 << 26 };
@@ -17,14 +18,14 @@ struct mjpeg {                      /* {0} at the beginning of a stream */
     enum mjpeg_at at;
     unsigned char code;             /* of the segment */
     int left;                       /* bytes of its content to come */
-    struct text frame;              /* what there is of the picture; a whole one after mjpeg_push said so */
-    long broken;                    /* pictures passed over */
+    struct strbuf frame;              /* what there is of the image; a whole one after mjpeg_push said so */
+    long broken;                    /* images passed over */
 };
 void mjpeg_free(struct mjpeg *);
 
-/* One more byte of the stream; true: it completes a picture, which is there until the next byte. */
+/* One more byte of the stream; true: it completes an image, which is there until the next byte. */
 bool mjpeg_push(struct mjpeg *, unsigned char byte);
 
-/* Reads up to the end of the next picture, lent until the next call; frame->p NULL at the end of the stream. */
+/* Reads up to the end of the next image, lent until the next call; frame->p NULL at the end of the stream. */
 bool mjpeg_next(struct mjpeg *, FILE *, struct bytes *frame, struct error *);
 #endif

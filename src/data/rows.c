@@ -1,5 +1,6 @@
 #include "data/rows.h"
 
+#include "base/file.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

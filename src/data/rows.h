@@ -2,6 +2,7 @@
  * comma at the end and empty lines do no harm.  The text is as text_read gives it. */
 #ifndef DATA_ROWS_H
 #define DATA_ROWS_H
+#include "base/file.h"
 #include "data/dataset.h"
 
 struct rows { const char *p, *end, *path; int line; };      /* line: of the row met last, the first is 1 */

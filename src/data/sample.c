@@ -36,24 +36,24 @@ static void draw(struct sample *s, const struct data_config *config, struct size
     const struct size full = { config->input_size[0], config->input_size[1] };
     const struct size asked = scaled_size(full, random_range(r, config->multi_scale[0], config->multi_scale[1]));
     const struct draws draws = geometry_draw(&config->pipeline, config->resize == RESIZE_LETTERBOX, r);
-    s->tint = colour_draw(&config->pipeline, r);
+    s->jitter = colour_draw(&config->pipeline, r);
     s->source = source;
     s->input = resize_size(config->resize, source, asked, config->pipeline.divisible);
     s->input = scaled_size(s->input, 1);        /* no side is 0 */
     s->matrix = geometry_matrix(&draws, config->resize, source, s->input);
 }
 
-bool sample_make(struct sample *s, const struct data_config *config, const struct picture *picture, struct random *r,
+bool sample_make(struct sample *s, const struct data_config *config, const struct image *image, struct random *r,
                  struct error *err)
 {
-    const bool whole = picture->halved == 0;
-    const struct size size = { whole ? picture->width : picture->whole_width,
-                               whole ? picture->height : picture->whole_height };
+    const bool whole = image->halved == 0;
+    const struct size size = { whole ? image->width : image->whole_width,
+                               whole ? image->height : image->whole_height };
     draw(s, config, size, r);
-    const struct matrix matrix = matrix_of_halved(&s->matrix, picture->halved);
+    const struct matrix matrix = matrix_of_halved(&s->matrix, image->halved);
     if (!reserve(&s->pixels, &s->capacity, 3 * (size_t)s->input.width * (size_t)s->input.height, 1, err))
         return false;
-    warp(picture, &matrix, s->input, s->pixels);
+    warp(image, &matrix, s->input, s->pixels);
     return true;
 }
 
@@ -98,7 +98,7 @@ static bool objects_reserve(struct objects *t, int room, struct error *err)
 
 bool sample_objects(struct sample *s, const struct dataset *dataset, int image, const int *label, struct error *err)
 {
-    const struct image *of = &dataset->images[image];
+    const struct image_record *of = &dataset->images[image];
     struct objects *t = &s->objects;
     t->count = t->ignored = 0;
     if (!objects_reserve(t, of->count, err))
@@ -177,7 +177,7 @@ bool batch_stack(struct batch *b, const struct pipeline_config *config, struct e
     if (!reserve(&b->image, &b->capacity, count, sizeof *b->image, err))
         return false;
     for (int i = 0; i < b->n; i++) {
-        colour_map(&map, config, &b->samples[i].tint);
+        colour_map(&map, config, &b->samples[i].jitter);
         stack_sample(b, &b->samples[i], &map, b->image + one * (size_t)i);
     }
     return true;

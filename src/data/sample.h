@@ -1,11 +1,11 @@
-/* data/sample.h -- decoded pictures and their annotations become samples, samples a batch of network input.
+/* data/sample.h -- decoded images and their annotations become samples, samples a batch of network input.
  * The geometry is applied when a sample is made, the colour when a batch is stacked. */
 #ifndef DATA_SAMPLE_H
 #define DATA_SAMPLE_H
 #include "data/colour.h"
 #include "data/dataset.h"
 #include "data/geometry.h"
-#include "data/picture.h"
+#include "data/image.h"
 
 struct objects {                /* boxes x1, y1, x2, y2 in pixels of the input, empty if outside of it */
     float (*box)[4];
@@ -17,10 +17,10 @@ struct objects {                /* boxes x1, y1, x2, y2 in pixels of the input, 
 /* {0} is empty and can be made over and over: memory is kept and grows as needed. */
 struct sample {
     int image;                  /* index into dataset.images */
-    struct size source, input;  /* of the picture; of this sample, which lies at the top left of its batch */
+    struct size source, input;  /* of the image; of this sample, which lies at the top left of its batch */
     struct matrix matrix;       /* from the source to the input */
     struct objects objects;
-    struct tint tint;
+    struct colour_jitter jitter;
     unsigned char *pixels;      /* [input.height][input.width][3] before colour */
     size_t capacity;
 };
@@ -29,12 +29,12 @@ void sample_free(struct sample *);
 /* An input size under a factor of multi_scale: whole pixels, truncated, but no side below one. */
 struct size scaled_size(struct size, double factor);
 
-/* Draws what is random and warps the picture.  Sets all but image and objects.  Two samples of the same picture,
+/* Draws what is random and warps the image.  Sets all but image and objects.  Two samples of the same image,
  * configuration and random numbers have the same bits. */
-bool sample_make(struct sample *, const struct data_config *, const struct picture *, struct random *, struct error *);
+bool sample_make(struct sample *, const struct data_config *, const struct image *, struct random *, struct error *);
 
-/* The pixels that sample_make reads of a picture of that size, with these random numbers; with scaled_decode of the
- * picture halved as often as the warp still shrinks it. */
+/* The pixels that sample_make reads of an image of that size, with these random numbers; with scaled_decode of the
+ * image halved as often as the warp still shrinks it. */
 struct region sample_region(const struct data_config *, struct size source, struct random);
 
 /* The boxes of an image through the sample's matrix.  label[category] is a class of the model, or -1.  Boxes to

@@ -2,9 +2,11 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/printable.h"
+#include "base/strbuf.h"
 #include "base/team.h"
-#include "data/picture.h"
+#include "data/image.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,17 +14,17 @@
 /* ---- images ---- */
 
 /* content: as in struct error; why: the error, owned, NULL if ok or if memory was short. */
-struct looked { struct picture_probe probe; bool ok, content; char *why; };
+struct looked { struct image_probe probe; bool ok, content; char *why; };
 struct looking { const struct dataset *set; const struct validation *v; struct looked *images; };
 
-static bool look(const char *path, bool decode, struct picture_probe *probe, struct error *err)
+static bool look(const char *path, bool decode, struct image_probe *probe, struct error *err)
 {
-    struct picture picture = {0};
+    struct image image = {0};
     if (!decode)
-        return picture_probe(path, probe, err);
-    const bool ok = picture_read(&picture, path, err);
-    *probe = (struct picture_probe){ picture.width, picture.height, !picture.truncated };
-    picture_free(&picture);
+        return image_probe(path, probe, err);
+    const bool ok = image_read(&image, path, err);
+    *probe = (struct image_probe){ image.width, image.height, !image.truncated };
+    image_free(&image);
     return ok;
 }
 
@@ -39,9 +41,9 @@ static void look_at(const void *job, int i)
 }
 
 /* Boxes whose image had no size when they were read are judged now. */
-static void measure(struct dataset *set, int i, struct picture_probe probe)
+static void measure(struct dataset *set, int i, struct image_probe probe)
 {
-    const struct image *image = &set->images[i];
+    const struct image_record *image = &set->images[i];
     const bool judged = image->width && image->height;
     dataset_measure(set, i, probe.width, probe.height, probe.complete);
     for (int k = 0; !judged && k < image->count; k++)
@@ -86,7 +88,7 @@ static bool read_images(struct dataset *set, const struct validation *v, bool *r
 /* ---- boxes ---- */
 
 /* How many times as large an image is at the input, along x and y. */
-static void input_scale(const struct data_config *c, const struct image *image, double scale[2])
+static void input_scale(const struct data_config *c, const struct image_record *image, double scale[2])
 {
     scale[0] = (double)c->input_size[0] / image->width;
     scale[1] = (double)c->input_size[1] / image->height;
@@ -99,7 +101,7 @@ static void note_small(struct dataset *set, const struct data_config *c)
     enum { SMALL = 2 };                                 /* pixels of a side at the input */
     for (int i = 0; i < set->annotation_count; i++) {
         const struct annotation *a = &set->annotations[i];
-        const struct image *image = &set->images[a->image];
+        const struct image_record *image = &set->images[a->image];
         double scale[2];
         if (!image->width || !image->height || !annotation_trains(a) || a->ignore)
             continue;
@@ -126,7 +128,7 @@ static bool note_duplicates(struct dataset *set, struct error *err)
     if (!sorted)
         return false;
     for (int i = 0; i < set->image_count; i++) {
-        const struct image *image = &set->images[i];
+        const struct image_record *image = &set->images[i];
         for (int k = 0; k < image->count; k++)
             sorted[k] = &set->annotations[image->first + k];
         qsort(sorted, (size_t)image->count, sizeof *sorted, by_box);
@@ -150,26 +152,26 @@ static bool is_wanted(const struct validation *v, const struct annotation *a)
     return is_class(v, a) && !a->ignore && annotation_trains(a);
 }
 
-static void add_reason(struct text *text, int count, const char *reason, const struct dataset_note *note)
+static void add_reason(struct strbuf *text, int count, const char *reason, const struct dataset_note *note)
 {
     if (count)
-        text_add(text, "%s%d %s", text->s ? ", " : "", count, reason);
+        strbuf_add(text, "%s%d %s", text->s ? ", " : "", count, reason);
     if (count && note && note->first.count)
-        text_add(text, " (%s)", note->first.list[0]);
+        strbuf_add(text, " (%s)", note->first.list[0]);
 }
 
 /* Nothing can be learned or scored. */
 static void no_box(struct dataset *set, const struct validation *v, int ignored, int unreadable)
 {
     const struct dataset_note *degenerate = &set->notes[NOTE_DEGENERATE], *unknown = &set->notes[NOTE_UNKNOWN_CLASS];
-    struct text reasons = {0};
+    struct strbuf reasons = {0};
     add_reason(&reasons, degenerate->count, "degenerate", degenerate);
     add_reason(&reasons, unknown->count, "of a class that class_names does not have", unknown);
     add_reason(&reasons, ignored, "to be ignored", NULL);
     add_reason(&reasons, unreadable, "in images that cannot be read", &set->notes[NOTE_NO_IMAGE]);
     dataset_problem(set, "%s: no box to %s in %d images%s%s", v->path, v->use == USE_TRAINING ? "learn from" : "score",
                     set->image_count, reasons.s ? "; left out: " : "", reasons.s ? reasons.s : "");
-    text_free(&reasons);
+    strbuf_free(&reasons);
 }
 
 static void judge_boxes(struct dataset *set, const struct validation *v, const bool *readable)
@@ -273,7 +275,7 @@ bool dataset_digest(uint64_t *digest, const struct dataset *set, const char *fol
     for (int i = 0; i < set->category_count; i++)
         hash = hash_text(hash, set->categories[i].name);
     for (int i = 0; i < set->image_count; i++) {
-        const struct image *image = &set->images[i];
+        const struct image_record *image = &set->images[i];
         struct file_key key;
         if (!key_of(&key, folder, image->file, err))
             return false;
@@ -303,7 +305,7 @@ static int sizes_at_input(const struct dataset *set, const struct data_config *c
     int count = 0;
     for (int i = 0; i < set->annotation_count; i++) {
         const struct annotation *a = &set->annotations[i];
-        const struct image *image = &set->images[a->image];
+        const struct image_record *image = &set->images[a->image];
         double scale[2];
         if (label[a->category] < 0 || a->ignore || !annotation_trains(a) || !image->width || !image->height)
             continue;
@@ -315,7 +317,7 @@ static int sizes_at_input(const struct dataset *set, const struct data_config *c
 }
 
 void dataset_summary(const struct dataset *set, const char *section, const struct data_config *c, const int *label,
-                     const struct texts *class_names, struct text *text)
+                     const struct strings *class_names, struct strbuf *text)
 {
     enum { CLASSES = 20 };                              /* named at most */
     double *sizes = new_array((size_t)set->annotation_count, sizeof *sizes, NULL);
@@ -329,18 +331,18 @@ void dataset_summary(const struct dataset *set, const char *section, const struc
         if (label[a->category] >= 0 && !a->ignore)
             boxes[label[a->category]]++;
     }
-    text_add(text, "%s: %d images, %d without a box; %d boxes", section, set->image_count, without,
+    strbuf_add(text, "%s: %d images, %d without a box; %d boxes", section, set->image_count, without,
              set->annotation_count);
     for (int i = 0; boxes && i < class_names->count && i < CLASSES; i++) {
-        text_add(text, ", ");
-        text_printable(text, class_names->at[i]);
-        text_add(text, " %d", boxes[i]);
+        strbuf_add(text, ", ");
+        strbuf_printable(text, class_names->at[i]);
+        strbuf_add(text, " %d", boxes[i]);
     }
-    text_add(text, "%s", class_names->count > CLASSES ? ", ..." : "");
-    text_add(text, ignored ? ", to be ignored %d\n" : "\n", ignored);
+    strbuf_add(text, "%s", class_names->count > CLASSES ? ", ..." : "");
+    strbuf_add(text, ignored ? ", to be ignored %d\n" : "\n", ignored);
     const int count = sizes ? sizes_at_input(set, c, label, sizes) : 0;
     if (count)
-        text_add(text, "%s: box sizes at %d x %d (root of the area): 10%% below %.0f pixels, 50%% below %.0f, "
+        strbuf_add(text, "%s: box sizes at %d x %d (root of the area): 10%% below %.0f pixels, 50%% below %.0f, "
                  "90%% below %.0f\n", section, c->input_size[0], c->input_size[1], sizes[count / 10],
                  sizes[count / 2], sizes[count * 9 / 10]);
     free(boxes);

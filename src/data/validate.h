@@ -4,6 +4,7 @@
  * of errors, warnings and notes. */
 #ifndef DATA_VALIDATE_H
 #define DATA_VALIDATE_H
+#include "base/strbuf.h"
 #include "config/config.h"
 #include "data/dataset.h"
 
@@ -34,5 +35,5 @@ bool dataset_digest(uint64_t *, const struct dataset *, const char *folder, stru
 /* Adds "section: 160 images, 3 without a box; 217 boxes, cat 120, dog 97", and a line of box sizes at the input size.
  * label as above. */
 void dataset_summary(const struct dataset *, const char *section, const struct data_config *, const int *label,
-                     const struct texts *class_names, struct text *);
+                     const struct strings *class_names, struct strbuf *);
 #endif

@@ -1,5 +1,6 @@
 #include "data/visdrone.h"
 
+#include "base/file.h"
 #include "data/folder.h"
 #include <math.h>
 #include <stdio.h>

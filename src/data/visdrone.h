@@ -9,6 +9,7 @@
  * box, with a note.  An image that is missing or cannot be read stays in the set, with a note. */
 #ifndef DATA_VISDRONE_H
 #define DATA_VISDRONE_H
+#include "base/file.h"
 #include "data/dataset_builder.h"
 #include "data/dataset_read.h"
 

@@ -1,5 +1,8 @@
 #include "data/voc.h"
 
+#include "base/file.h"
+#include "base/path.h"
+#include "base/string_list.h"
 #include "base/text_file.h"
 #include "data/folder.h"
 #include <stdio.h>
@@ -105,13 +108,13 @@ bool voc_read(struct dataset_builder *b, const struct dataset_source *source, st
 /* ---- the classes of a folder ---- */
 
 /* The names met so far: the first `distinct` are sorted and differ. */
-struct class_set { struct dataset_builder builder; struct names names; int distinct; };
+struct class_set { struct dataset_builder builder; struct string_list names; int distinct; };
 
 static void sort_classes(struct class_set *set)
 {
-    struct names *names = &set->names;
+    struct string_list *names = &set->names;
     int kept = 0;
-    names_sort(names);
+    string_list_sort(names);
     for (int i = 0; i < names->count; i++)
         if (kept && strcmp(names->list[i], names->list[kept - 1]) == 0)
             free(names->list[i]);
@@ -124,10 +127,10 @@ static void sort_classes(struct class_set *set)
 static bool add_class(struct class_set *set, const char *name, struct error *err)
 {
     enum { FEW = 100 };
-    const struct names known = { .list = set->names.list, .count = set->distinct };
-    if (names_have(&known, name))
+    const struct string_list known = { .list = set->names.list, .count = set->distinct };
+    if (string_list_have(&known, name))
         return true;
-    if (!names_add(&set->names, name, err))
+    if (!string_list_add(&set->names, name, err))
         return false;
     if (set->names.count > 2 * set->distinct + FEW)
         sort_classes(set);
@@ -151,7 +154,7 @@ static bool collect_classes(struct dataset_builder *b, const struct dataset_sour
     return ok;
 }
 
-bool voc_classes(struct names *classes, const char *folder, struct error *err)
+bool voc_classes(struct string_list *classes, const char *folder, struct error *err)
 {
     const struct dataset_source source = { .img_path = folder, .ann_path = folder };
     const struct stem_folder folders[2] = { { folder, suffix } };
@@ -161,7 +164,7 @@ bool voc_classes(struct names *classes, const char *folder, struct error *err)
     build_free(&set.builder);
     sort_classes(&set);
     if (!ok)
-        names_free(&set.names);
+        string_list_free(&set.names);
     *classes = set.names;
     return ok;
 }

@@ -9,6 +9,8 @@
  * image; <size> counts only where that cannot be read.  Entities are refused, depth and lengths are bounded. */
 #ifndef DATA_VOC_H
 #define DATA_VOC_H
+#include "base/file.h"
+#include "base/string_list.h"
 #include "data/dataset_builder.h"
 #include "data/dataset_read.h"
 
@@ -27,5 +29,5 @@ bool voc_parse(struct voc *, struct bytes text, const char *path, struct dataset
 void voc_free(struct voc *);
 
 /* The classes that occur in a folder of files, sorted.  Fails if there is none and a file is broken. */
-bool voc_classes(struct names *, const char *folder, struct error *);
+bool voc_classes(struct string_list *, const char *folder, struct error *);
 #endif

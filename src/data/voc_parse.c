@@ -1,10 +1,12 @@
 /* data/voc_parse.c -- one XML file, through expat's callbacks. */
+#include "base/file.h"
+#include "base/path.h"
 #include "data/voc.h"
 
 #include "base/memory.h"
 #include "base/table.h"
 #include "base/text_file.h"
-#include "data/picture.h"
+#include "data/image.h"
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -167,11 +169,11 @@ static void side(struct parse *k, enum field field, int *out)
     double v;
     if (!*k->value[field])
         return;
-    if (number(k, field, &v) && v >= 0 && v <= PICTURE_SIDE && v == floor(v))
+    if (number(k, field, &v) && v >= 0 && v <= IMAGE_SIDE && v == floor(v))
         *out = (int)v;
     else
         dataset_problem(k->set, "%s: <%s> is '%s', not a whole number from 0 to %d", k->name,
-                        path_name(elements[field].name), text_trim(k->value[field]), PICTURE_SIDE);
+                        path_name(elements[field].name), text_trim(k->value[field]), IMAGE_SIDE);
 }
 
 static void explain(struct parse *k)

@@ -85,7 +85,7 @@ struct region warp_region(struct size source, const struct matrix *matrix, struc
 }
 
 /* Copies the patch of pixel i, whose top left is (x, y) of the source: black where that is outside. */
-static void gather(struct strip *strip, int i, const struct picture *s, int x, int y)
+static void gather(struct strip *strip, int i, const struct image *s, int x, int y)
 {
     if (x >= 0 && y >= 0 && x < s->width - 1 && y < s->height - 1) {
         const unsigned char *top = s->p + 3 * ((ptrdiff_t)y * s->width + x), *bottom = top + 3 * (ptrdiff_t)s->width;
@@ -125,7 +125,7 @@ static void blend(struct strip *strip)
     }
 }
 
-void warp(const struct picture *source, const struct matrix *matrix, struct size output, unsigned char *out)
+void warp(const struct image *source, const struct matrix *matrix, struct size output, unsigned char *out)
 {
     struct matrix inverse = {0};                /* of a singular matrix: no point has a source */
     const struct size extent = { source->width, source->height };

@@ -1,12 +1,12 @@
-/* data/warp.h -- resamples a picture through a 3x3 matrix. */
+/* data/warp.h -- resamples an image through a 3x3 matrix. */
 #ifndef DATA_WARP_H
 #define DATA_WARP_H
 #include "data/geometry.h"
-#include "data/picture.h"
+#include "data/image.h"
 
 /* Writes out[height][width][3]: output pixel (x, y) is the bilinear blend of the source at matrix^-1 (x, y, 1),
  * pixel centres at whole numbers, rounded to the nearest, halves to even.  Beyond its edges the source is black,
- * and that black takes part in the blend.  A matrix without an inverse gives a black picture.
+ * and that black takes part in the blend.  A matrix without an inverse gives a black image.
  * Positions and weights are float32, rounded where OpenCV 5's warpPerspective(INTER_LINEAR) rounds them: of a
  * million bytes about one differs from its, by 1.
  *
@@ -15,5 +15,5 @@
  * the matrix is not affine. */
 struct region warp_region(struct size source, const struct matrix *, struct size output);
 double warp_shrinks(const struct matrix *);
-void warp(const struct picture *source, const struct matrix *, struct size output, unsigned char *out);
+void warp(const struct image *source, const struct matrix *, struct size output, unsigned char *out);
 #endif

@@ -1,5 +1,6 @@
 #include "data/yolo.h"
 
+#include "base/file.h"
 #include "data/folder.h"
 #include "data/layout.h"
 #include <math.h>

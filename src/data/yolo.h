@@ -11,6 +11,7 @@
  * exist is left out with a note. */
 #ifndef DATA_YOLO_H
 #define DATA_YOLO_H
+#include "base/file.h"
 #include "data/dataset_builder.h"
 #include "data/dataset_read.h"
 

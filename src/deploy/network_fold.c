@@ -1,6 +1,7 @@
 #include "deploy/network_fold.h"
 
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,13 +127,13 @@ static float *elements_of(const struct network *net, int tensor, size_t count, f
 }
 
 /* "conv.bias" for the weight "conv.weight". */
-static bool bias_name(struct text *name, const char *weight, struct error *err)
+static bool bias_name(struct strbuf *name, const char *weight, struct error *err)
 {
     static const char end[] = "weight";
     const size_t length = strlen(weight), n = sizeof end - 1;
     const bool ends = length >= n && strcmp(weight + length - n, end) == 0;
-    text_add(name, "%.*s%s", (int)(ends ? length - n : length), weight, ends ? "bias" : ".bias");
-    return text_ok(name, err);
+    strbuf_add(name, "%.*s%s", (int)(ends ? length - n : length), weight, ends ? "bias" : ".bias");
+    return strbuf_ok(name, err);
 }
 
 /* New elements, owned by the network, for a convolution's weight (of the same shape) and bias. */
@@ -149,13 +150,13 @@ static bool new_kernel(struct network *net, const struct layer *conv, struct ker
 static bool set_kernel(struct network *net, struct layer *conv, const struct kernel *k, struct error *err)
 {
     struct tensor *t = &net->weights.list[conv->weight];
-    struct text name = {0};
+    struct strbuf name = {0};
     struct tensor bias = { .dtype = DTYPE_F32, .rank = 1, .dims = { t->dims[0] }, .data = (const unsigned char *)k->b };
     t->dtype = DTYPE_F32;
     t->data = (const unsigned char *)k->w;
     const bool ok = bias_name(&name, t->name, err) && (bias.name = name.s) && tensors_add(&net->weights, &bias, err);
     conv->bias = net->weights.count - 1;
-    text_free(&name);
+    strbuf_free(&name);
     return ok;
 }
 
@@ -295,12 +296,12 @@ static int common_module(const char *a, const char *b)
 static bool name_merged(struct network *net, struct layer *sum, const struct layer *large, const struct layer *small,
                         struct error *err)
 {
-    struct text module = {0}, weight = {0};
-    text_add(&module, "%.*srbr_reparam", common_module(large->name, small->name), large->name);
-    text_add(&weight, "%.*srbr_reparam.weight", common_module(large->name, small->name), large->name);
-    if (!text_ok(&module, err) || !text_ok(&weight, err)) {
-        text_free(&module);
-        text_free(&weight);
+    struct strbuf module = {0}, weight = {0};
+    strbuf_add(&module, "%.*srbr_reparam", common_module(large->name, small->name), large->name);
+    strbuf_add(&weight, "%.*srbr_reparam.weight", common_module(large->name, small->name), large->name);
+    if (!strbuf_ok(&module, err) || !strbuf_ok(&weight, err)) {
+        strbuf_free(&module);
+        strbuf_free(&weight);
         return false;
     }
     free(sum->name);

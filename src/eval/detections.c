@@ -1,8 +1,11 @@
 #include "eval/detections.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
-#include "base/text.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "base/text_file.h"
 #include "data/dataset.h"
 #include "data/rows.h"
@@ -32,25 +35,25 @@ void detections_free(struct detections *d)
 static bool whole(double v) { return v == floor(v) && fabs(v) <= 0x1p53; }
 
 /* numbers: one if count is 0, else a list of count.  text: may be null.  What is optional stays as it is if missing. */
-struct field { const char *name; double *numbers; int count; struct text *text; bool optional; };
+struct field { const char *name; double *numbers; int count; struct strbuf *text; bool optional; };
 
 /* A string, its escapes decoded; null is "". */
-static bool scan_text(struct scan *s, struct text *out)
+static bool scan_text(struct scan *s, struct strbuf *out)
 {
     struct scan raw;
     out->size = 0;
-    text_bytes(out, "", 0);
+    strbuf_bytes(out, "", 0);
     if (!scan_string(s, &raw))
         return *s->p == 'n' && scan_skip(s);
     const size_t size = (size_t)(raw.end - raw.p);
     if (!memchr(raw.p, '\\', size)) {
-        text_bytes(out, raw.p, size);
+        strbuf_bytes(out, raw.p, size);
         return !out->failed;
     }
     const char *end;
     cJSON *json = json_value(raw.p - 1, size + 2, &end);
     if (json)
-        text_add(out, "%s", json->valuestring);
+        strbuf_add(out, "%s", json->valuestring);
     out->failed |= !end;
     cJSON_Delete(json);
     return json && !out->failed;
@@ -90,9 +93,9 @@ static bool scan_fields(struct scan *s, const struct field *fields)
 }
 
 /* One record of a result list, before it is joined. */
-struct record { double image, category, box[4], score, image_count; struct text file, category_name; };
+struct run_log { double image, category, box[4], score, image_count; struct strbuf file, category_name; };
 
-static bool scan_record(struct scan *s, struct record *r)
+static bool scan_record(struct scan *s, struct run_log *r)
 {
     const struct field fields[] = {
         { "image_id",      &r->image,       0, NULL, false }, { "category_id", &r->category, 0, NULL, false },
@@ -102,13 +105,13 @@ static bool scan_record(struct scan *s, struct record *r)
         { "image_count",   &r->image_count, 0, NULL, true }, {0} };
     r->image_count = -1;
     r->file.size = r->category_name.size = 0;
-    text_bytes(&r->file, "", 0);
-    text_bytes(&r->category_name, "", 0);
+    strbuf_bytes(&r->file, "", 0);
+    strbuf_bytes(&r->category_name, "", 0);
     return scan_fields(s, fields) && whole(r->image) && whole(r->category);
 }
 
 /* Records that cannot be used: how many, and the first few. */
-struct broken { int count; struct text first; };
+struct broken { int count; struct strbuf first; };
 
 PRINTF_LIKE(2, 3)
 static void note_broken(struct broken *b, const char *format, ...)
@@ -120,7 +123,7 @@ static void note_broken(struct broken *b, const char *format, ...)
     vsnprintf(place, sizeof place, format, args);
     va_end(args);
     if (b->count++ < NAMED)
-        text_add(&b->first, "%s%s", b->first.s ? "; " : "", place);
+        strbuf_add(&b->first, "%s%s", b->first.s ? "; " : "", place);
 }
 
 /* fail() if there is one; releases what was noted.  wanted: the form of a record, or "". */
@@ -128,12 +131,12 @@ static bool none_broken(struct broken *b, const char *path, const char *wanted, 
 {
     const bool ok = b->count == 0 || fail(err, "%s: %d of the detections cannot be used: %s%s", path, b->count,
                                           b->first.s ? b->first.s : "?", wanted);
-    text_free(&b->first);
+    strbuf_free(&b->first);
     return ok;
 }
 
 /* A record; usable: it has what it needs.  false: it is no JSON, behind which the scan cannot go on. */
-static bool next_record(struct scan *s, struct record *r, int n, const char *text, struct broken *broken, bool *usable)
+static bool next_record(struct scan *s, struct run_log *r, int n, const char *text, struct broken *broken, bool *usable)
 {
     const struct scan start = *s;
     *usable = scan_record(s, r);
@@ -145,7 +148,7 @@ static bool next_record(struct scan *s, struct record *r, int n, const char *tex
 }
 
 /* Appends the records of a list; those that join nowhere are left out, and the join knows. */
-static bool scan_list(struct detections *out, struct scan *s, const char *path, struct join *join, struct record *r,
+static bool scan_list(struct detections *out, struct scan *s, const char *path, struct join *join, struct run_log *r,
                       struct broken *broken, struct error *err)
 {
     const char *const text = s->p;
@@ -156,7 +159,7 @@ static bool scan_list(struct detections *out, struct scan *s, const char *path, 
         return scan_end(s) || fail(err, "%s: something follows the list of detections", path);
     for (int n = 1; n == 1 || scan_char(s, ','); n++) {
         const bool whole_record = next_record(s, r, n, text, broken, &usable);
-        if (!text_ok(&r->file, err) || !text_ok(&r->category_name, err))
+        if (!strbuf_ok(&r->file, err) || !strbuf_ok(&r->category_name, err))
             return false;
         if (!whole_record)
             return fail(err, "%s: detection %d is not JSON: see byte %td", path, n, s->p - text);
@@ -181,7 +184,7 @@ bool detections_parse(struct detections *out, struct bytes file, const char *pat
                       struct error *err)
 {
     struct scan s = { (const char *)file.p, (const char *)file.p + file.size };
-    struct record r = {0};
+    struct run_log r = {0};
     struct broken broken = {0};
     struct join join;
     bool ok = join_begin(&join, truth, err) && scan_list(out, &s, path, &join, &r, &broken, err);
@@ -189,8 +192,8 @@ bool detections_parse(struct detections *out, struct bytes file, const char *pat
                      "a bbox of four; file_name and category_name, if any, are text", ok ? err : NULL) && ok
       && join_end(&join, path, err);
     join_free(&join);
-    text_free(&r.file);
-    text_free(&r.category_name);
+    strbuf_free(&r.file);
+    strbuf_free(&r.category_name);
     return ok;
 }
 
@@ -225,18 +228,18 @@ bool detections_parse_rows(struct detections *out, struct bytes text, const char
 /* ---- the toolkit's folder: for each image the file of its name without folder and extension, then .txt ---- */
 
 /* The stems of all images, sorted.  Text files cannot tell two images of one stem apart. */
-static bool list_stems(struct names *stems, const struct dataset *truth, struct error *err)
+static bool list_stems(struct string_list *stems, const struct dataset *truth, struct error *err)
 {
-    struct text stem = {0};
+    struct strbuf stem = {0};
     bool ok = true;
     for (int i = 0; ok && i < truth->image_count; i++) {
         const char *name = path_name(truth->images[i].file);
         stem.size = 0;
-        text_add(&stem, "%.*s", path_stem(name), name);
-        ok = text_ok(&stem, err) && names_add(stems, stem.s, err);
+        strbuf_add(&stem, "%.*s", path_stem(name), name);
+        ok = strbuf_ok(&stem, err) && string_list_add(stems, stem.s, err);
     }
-    text_free(&stem);
-    names_sort(stems);
+    strbuf_free(&stem);
+    string_list_sort(stems);
     for (int i = 1; ok && i < stems->count; i++)
         ok = strcmp(stems->list[i], stems->list[i - 1]) != 0
           || fail(err, "two images are called %s: text files cannot tell their detections apart", stems->list[i]);
@@ -244,36 +247,36 @@ static bool list_stems(struct names *stems, const struct dataset *truth, struct 
 }
 
 /* Text files that belong to no image: detections that would silently not count. */
-static bool refuse_strangers(const char *folder, const struct names *stems, struct error *err)
+static bool refuse_strangers(const char *folder, const struct string_list *stems, struct error *err)
 {
-    struct names files;
+    struct string_list files;
     const char *first = NULL;
     int strangers = 0, texts = 0;
     if (!folder_list(&files, folder, err))
         return false;
     for (int i = 0; i < files.count; i++) {
         char *name = files.list[i];
-        if (!ends_in(name, ".txt"))
+        if (!ends_with(name, ".txt"))
             continue;
         texts++;
         name[path_stem(name)] = 0;
-        if (!names_have(stems, name) && strangers++ == 0)
+        if (!string_list_have(stems, name) && strangers++ == 0)
             first = name;
     }
     const bool ok = strangers == 0
                  || fail(err, "%s: %d of %d text files belong to no image of the ground truth; the first is %s.txt",
                          folder, strangers, texts, first);
-    names_free(&files);
+    string_list_free(&files);
     return ok;
 }
 
-static char *lines_path(const char *folder, const struct image *image, struct error *err)
+static char *lines_path(const char *folder, const struct image_record *image, struct error *err)
 {
-    struct text name = {0};
+    struct strbuf name = {0};
     const char *base = path_name(image->file);
-    text_add(&name, "%.*s.txt", path_stem(base), base);
-    char *path = text_ok(&name, err) ? path_join(folder, name.s, err) : NULL;
-    text_free(&name);
+    strbuf_add(&name, "%.*s.txt", path_stem(base), base);
+    char *path = strbuf_ok(&name, err) ? path_join(folder, name.s, err) : NULL;
+    strbuf_free(&name);
     return path;
 }
 
@@ -291,33 +294,33 @@ static bool read_lines(struct detections *out, const char *folder, const struct 
 
 static bool read_folder(struct detections *out, const char *folder, const struct dataset *truth, struct error *err)
 {
-    struct names stems = {0};
+    struct string_list stems = {0};
     bool ok = list_stems(&stems, truth, err) && refuse_strangers(folder, &stems, err);
     for (int i = 0; ok && i < truth->image_count; i++)
         ok = read_lines(out, folder, truth, i, err);
-    names_free(&stems);
+    string_list_free(&stems);
     return ok;
 }
 
 static bool write_folder(const struct detections *d, const char *folder, const struct dataset *truth,
                          struct error *err)
 {
-    struct names stems = {0};
-    struct text *lines = new_array((size_t)truth->image_count, sizeof *lines, err);
+    struct string_list stems = {0};
+    struct strbuf *lines = new_array((size_t)truth->image_count, sizeof *lines, err);
     bool ok = lines && list_stems(&stems, truth, err) && make_folders(folder, err);
     for (int i = 0; ok && i < d->count; i++) {
         const struct detection *one = &d->list[i];
-        text_add(&lines[one->image], "%.17g,%.17g,%.17g,%.17g,%.17g,%" PRId64 ",-1,-1\n", one->box[0], one->box[1],
+        strbuf_add(&lines[one->image], "%.17g,%.17g,%.17g,%.17g,%.17g,%" PRId64 ",-1,-1\n", one->box[0], one->box[1],
                  one->box[2], one->box[3], one->score, truth->categories[one->category].id);
     }
     for (int i = 0; lines && i < truth->image_count; i++) {
         char *path = ok ? lines_path(folder, &truth->images[i], err) : NULL;
-        ok = path && text_ok(&lines[i], err) && file_write(path, lines[i].s, lines[i].size, err);
+        ok = path && strbuf_ok(&lines[i], err) && file_write(path, lines[i].s, lines[i].size, err);
         free(path);
-        text_free(&lines[i]);
+        strbuf_free(&lines[i]);
     }
     free(lines);
-    names_free(&stems);
+    string_list_free(&stems);
     return ok;
 }
 
@@ -344,26 +347,26 @@ bool detections_read(struct detections *out, const char *path, const struct data
 
 static bool write_list(const struct detections *d, const char *path, const struct dataset *truth, struct error *err)
 {
-    struct text t = {0};
+    struct strbuf t = {0};
     for (int i = 0; i < d->count; i++) {
         const struct detection *one = &d->list[i];
-        const struct image *image = &truth->images[one->image];
+        const struct image_record *image = &truth->images[one->image];
         const struct category *category = &truth->categories[one->category];
-        text_add(&t, "%s{\"image_id\":%" PRId64 ",\"file_name\":", i ? ",\n" : "[", image->id);
+        strbuf_add(&t, "%s{\"image_id\":%" PRId64 ",\"file_name\":", i ? ",\n" : "[", image->id);
         json_add_string(&t, image->file);
-        text_add(&t, ",\"category_id\":%" PRId64 ",\"category_name\":", category->id);
+        strbuf_add(&t, ",\"category_id\":%" PRId64 ",\"category_name\":", category->id);
         json_add_string(&t, category->name);
-        text_add(&t, ",\"bbox\":[%.17g,%.17g,%.17g,%.17g],\"score\":%.17g,\"image_count\":%d}", one->box[0],
+        strbuf_add(&t, ",\"bbox\":[%.17g,%.17g,%.17g,%.17g],\"score\":%.17g,\"image_count\":%d}", one->box[0],
                  one->box[1], one->box[2], one->box[3], one->score, truth->image_count);
     }
-    text_add(&t, d->count ? "]\n" : "[]\n");
-    const bool ok = text_ok(&t, err) && file_write(path, t.s, t.size, err);
-    text_free(&t);
+    strbuf_add(&t, d->count ? "]\n" : "[]\n");
+    const bool ok = strbuf_ok(&t, err) && file_write(path, t.s, t.size, err);
+    strbuf_free(&t);
     return ok;
 }
 
 bool detections_write(const struct detections *d, const char *path, const struct dataset *truth, struct error *err)
 {
     const enum path_kind kind = path_kind(path, err);
-    return kind && (kind == PATH_FOLDER || ends_in(path, "/") ? write_folder : write_list)(d, path, truth, err);
+    return kind && (kind == PATH_FOLDER || ends_with(path, "/") ? write_folder : write_list)(d, path, truth, err);
 }

@@ -1,6 +1,7 @@
 #include "eval/join.h"
 
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "base/text_file.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -85,7 +86,7 @@ void join_free(struct join *j)
         free(index->claimed);
         name_index_free(&index->paths);
         name_index_free(&index->bases);
-        text_free(&index->first_missing);
+        strbuf_free(&index->first_missing);
     }
     *j = (struct join){0};
 }
@@ -108,16 +109,16 @@ static int find_spelling(const struct join_index *index, enum join_side which, c
 /* Finds a name that has %XX for bytes that are not UTF-8 on one side only. */
 static int find_other_spelling(const struct join_index *index, enum join_side which, const char *name)
 {
-    struct text coded = {0};
+    struct strbuf coded = {0};
     char *plain = new_text(name, NULL);
-    text_add_utf8(&coded, name, strlen(name));
+    strbuf_add_utf8(&coded, name, strlen(name));
     int found = coded.s && !coded.failed ? find_spelling(index, which, coded.s) : -1;
     if (found < 0 && plain) {
         percent_decode(plain);
         found = find_spelling(index, which, plain);
     }
     free(plain);
-    text_free(&coded);
+    strbuf_free(&coded);
     return found;
 }
 
@@ -152,13 +153,13 @@ static int missing(struct join *j, enum join_side which, int record, int64_t id,
     const struct side *side = &sides[which];
     if (index->missing++ >= SHOWN)
         return -1;
-    text_add(&index->first_missing, "%sdetection %d (%s %" PRId64, index->missing > 1 ? ", " : "", record, side->what,
+    strbuf_add(&index->first_missing, "%sdetection %d (%s %" PRId64, index->missing > 1 ? ", " : "", record, side->what,
              id);
     if (*name)
-        text_add(&index->first_missing, " '%.60s'", name);
+        strbuf_add(&index->first_missing, " '%.60s'", name);
     if (*name && there >= 0)
-        text_add(&index->first_missing, ", which is '%.60s' there", side->name(j->truth, there));
-    text_add(&index->first_missing, ")");
+        strbuf_add(&index->first_missing, ", which is '%.60s' there", side->name(j->truth, there));
+    strbuf_add(&index->first_missing, ")");
     return -1;
 }
 
@@ -182,7 +183,7 @@ bool join_end(const struct join *j, const char *path, struct error *err)
     for (int i = 0; i < JOIN_SIDES; i++) {
         const struct join_index *index = &j->side[i];
         if (index->missing)
-            return text_ok(&index->first_missing, err)
+            return strbuf_ok(&index->first_missing, err)
                 && fail(err, "%s: %d of %d detections belong to no %s of the ground truth: %s%s", path, index->missing,
                         j->records, sides[i].what, index->first_missing.s, index->missing > SHOWN ? ", ..." : "");
         if (index->by_id && index->renumbered)

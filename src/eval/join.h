@@ -11,6 +11,7 @@
 #ifndef EVAL_JOIN_H
 #define EVAL_JOIN_H
 #include "base/name_index.h"
+#include "base/strbuf.h"
 #include "data/dataset.h"
 
 enum join_side { JOIN_IMAGE, JOIN_CATEGORY, JOIN_SIDES };
@@ -23,7 +24,7 @@ struct join {
         char **claimed;                         /* per image or category: its name in the detections */
         int renumbered;                         /* records whose name belongs to another id than theirs */
         int by_id, first_by_id;                 /* records that have only an id; the number of the first one */
-        int missing; struct text first_missing; /* records that belong to nothing; the first few */
+        int missing; struct strbuf first_missing; /* records that belong to nothing; the first few */
     } side[JOIN_SIDES];
 };
 

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/min_max.h"
 #include "base/printable.h"
+#include "base/strbuf.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,7 +60,7 @@ static bool add_class(cJSON *list, const struct report_class *c)
         && cJSON_AddNumberToObject(one, "AP", c->ap) && cJSON_AddNumberToObject(one, "AP50", c->ap50);
 }
 
-bool report_json(const struct score_report *r, struct text *out, struct error *err)
+bool report_json(const struct score_report *r, struct strbuf *out, struct error *err)
 {
     cJSON *json = cJSON_CreateObject();
     bool ok = add_figures(json, r, r->figures)
@@ -70,30 +71,30 @@ bool report_json(const struct score_report *r, struct text *out, struct error *e
         ok = add_class(list, &r->classes[i]);
     char *text = ok ? json_print(json) : NULL;
     if (text)
-        text_add(out, "%s\n", text);
+        strbuf_add(out, "%s\n", text);
     free(text);
     cJSON_Delete(json);
-    return text ? text_ok(out, err) : fail(err, "out of memory for the score");
+    return text ? strbuf_ok(out, err) : fail(err, "out of memory for the score");
 }
 
-void report_figure(struct text *out, int width, int decimals, double figure)
+void report_figure(struct strbuf *out, int width, int decimals, double figure)
 {
     if (figure < 0)
-        text_add(out, "%*s", width, "-");
+        strbuf_add(out, "%*s", width, "-");
     else
-        text_add(out, "%*.*f", width, decimals, figure);
+        strbuf_add(out, "%*.*f", width, decimals, figure);
 }
 
 /* A line of precision, a line of recall, each under its names: AP... and AR... */
-static void add_lines(struct text *out, const struct score_report *r, const double *figures)
+static void add_lines(struct strbuf *out, const struct score_report *r, const double *figures)
 {
     for (int from = 0, to; from < r->figure_count; from = to) {
         for (to = from; to < r->figure_count && strncmp(r->names[to], r->names[from], 2) == 0; to++)
-            text_add(out, "%8s", r->names[to]);
-        text_add(out, "\n");
+            strbuf_add(out, "%8s", r->names[to]);
+        strbuf_add(out, "\n");
         for (int i = from; i < to; i++)
             report_figure(out, 8, 3, figures[i]);
-        text_add(out, "\n");
+        strbuf_add(out, "\n");
     }
 }
 
@@ -106,26 +107,26 @@ static int width_of(const char *name)
     return n;
 }
 
-void report_table(const struct score_report *r, struct text *out)
+void report_table(const struct score_report *r, struct strbuf *out)
 {
     char name[200];
     int width = (int)strlen("class");
     add_lines(out, r, r->figures);
     if (r->has_class_mean) {
-        text_add(out, "\nmean over the classes\n");
+        strbuf_add(out, "\nmean over the classes\n");
         add_lines(out, r, r->class_mean);
     }
     for (int i = 0; i < r->class_count; i++) {
         printable(name, sizeof name, r->classes[i].name);
         width = max_int(width, width_of(name));
     }
-    text_add(out, "\n%8s  %-*s%8s%8s\n", "id", width, "class", "AP", "AP50");
+    strbuf_add(out, "\n%8s  %-*s%8s%8s\n", "id", width, "class", "AP", "AP50");
     for (int i = 0; i < r->class_count; i++) {
         const struct report_class *c = &r->classes[i];
         printable(name, sizeof name, c->name);
-        text_add(out, "%8lld  %s%*s", (long long)c->id, name, width - width_of(name), "");
+        strbuf_add(out, "%8lld  %s%*s", (long long)c->id, name, width - width_of(name), "");
         report_figure(out, 8, 3, c->ap);
         report_figure(out, 8, 3, c->ap50);
-        text_add(out, "\n");
+        strbuf_add(out, "\n");
     }
 }

@@ -1,7 +1,7 @@
 /* eval/score_report.h -- a score of either protocol, as JSON for programs and as a table for people. */
 #ifndef EVAL_SCORE_REPORT_H
 #define EVAL_SCORE_REPORT_H
-#include "base/file.h"
+#include "base/strbuf.h"
 #include "eval/coco_eval.h"
 #include "eval/visdrone_eval.h"
 
@@ -22,11 +22,11 @@ bool report_visdrone(struct score_report *, const struct visdrone_score *, struc
 void report_free(struct score_report *);
 
 /* {"AP": ..., each figure, "class_mean": {...} of VisDrone, "per_class": [{"id", "name", "AP", "AP50"}, ...]} */
-bool report_json(const struct score_report *, struct text *, struct error *);
+bool report_json(const struct score_report *, struct strbuf *, struct error *);
 
 /* Adds a figure with so many decimals, right-aligned in width characters: "-" where it is undefined, -1. */
-void report_figure(struct text *, int width, int decimals, double figure);
+void report_figure(struct strbuf *, int width, int decimals, double figure);
 
 /* Precision, recall, then a line a class; a dash where undefined. */
-void report_table(const struct score_report *, struct text *);
+void report_table(const struct score_report *, struct strbuf *);
 #endif

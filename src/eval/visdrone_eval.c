@@ -42,7 +42,7 @@ struct job {
 static bool is_region(const struct job *k, const struct annotation *a) { return k->class_of[a->category] == REGION; }
 
 /* Stays {0} if the image has no ignored region. */
-static bool read_regions(struct regions *r, const struct job *k, const struct image *image)
+static bool read_regions(struct regions *r, const struct job *k, const struct image_record *image)
 {
     *r = (struct regions){0};
     for (int i = image->first; i < image->first + image->count; i++) {
@@ -64,7 +64,7 @@ static bool dropped(const struct regions *r, const double box[4]) { return r->su
 static void drop_in_image(const void *job, int index)
 {
     const struct job *k = job;
-    const struct image *image = &k->truth->images[index];
+    const struct image_record *image = &k->truth->images[index];
     const struct members own = members_of(&k->found_in, index);
     struct kept *kept = &k->kept[index];
     struct regions regions;
@@ -176,7 +176,7 @@ static bool check_sizes(const struct job *k, struct error *err)
 {
     for (int i = 0; i < k->truth->annotation_count; i++) {
         const struct annotation *a = &k->truth->annotations[i];
-        const struct image *image = &k->truth->images[a->image];
+        const struct image_record *image = &k->truth->images[a->image];
         if (is_region(k, a) && (image->width < 1 || image->height < 1 || image->width > REGION_PIXELS / image->height))
             return fail(err, "image %lld %s: its ignored regions need its size, up to 2^26 pixels, but that is %d x %d",
                         (long long)image->id, image->file, image->width, image->height);

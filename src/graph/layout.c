@@ -165,7 +165,7 @@ static double covered_area(const struct written_areas *written, struct written_a
 }
 
 /* Records that p is written; *add: it has been written before. */
-static bool record_write(struct graph *g, struct written_areas *written, struct written_area p, bool *add,
+static bool run_log_write(struct graph *g, struct written_areas *written, struct written_area p, bool *add,
                          struct error *err)
 {
     const double have = covered_area(written, p);
@@ -204,7 +204,7 @@ static bool find_writers(struct graph *g, struct error *err)
     bool ok = true, set;
     for (int i = 0; ok && i < g->output_count; i++)
         if (g->values[g->outputs[i].v].wants_gradient)
-            ok = record_write(g, &written, area_of(g, g->outputs[i].v), &set, err);
+            ok = run_log_write(g, &written, area_of(g, g->outputs[i].v), &set, err);
     for (int i = g->node_count - 1; ok && i >= 0; i--) {
         if (!runs_backward(g, i))
             continue;
@@ -213,7 +213,7 @@ static bool find_writers(struct graph *g, struct error *err)
             g->values[dy.root].zero_init = true;
         for (int k = 0; ok && k < g->nodes[i].in; k++)
             if (writes_gradient(g, i, k))
-                ok = record_write(g, &written, area_of(g, g->nodes[i].operand[k]), &g->add[i * OP_IN + k], err);
+                ok = run_log_write(g, &written, area_of(g, g->nodes[i].operand[k]), &g->add[i * OP_IN + k], err);
     }
     for (int i = 0; ok && i < g->node_count; i++)
         for (int k = 0; k < g->nodes[i].in; k++) {

@@ -3,7 +3,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "base/text.h"
+#include "base/strbuf.h"
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>

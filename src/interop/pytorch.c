@@ -1,6 +1,8 @@
 #include "interop/pytorch.h"
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "interop/pickle.h"
 #include <errno.h>
 #include <stdio.h>

@@ -8,6 +8,7 @@
  * Source: torch/serialization.py of PyTorch 2, _save, _legacy_save. */
 #ifndef INTEROP_PYTORCH_H
 #define INTEROP_PYTORCH_H
+#include "base/file.h"
 #include "interop/tensors.h"
 
 bool pytorch_zip_recognises(struct bytes file);

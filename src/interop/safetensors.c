@@ -1,8 +1,10 @@
 /* interop/safetensors.c -- every number is the file's and is checked before it is used. */
 #include "interop/safetensors.h"
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,7 +158,7 @@ static bool put_tensor(cJSON *header, const struct tensor *t, size_t begin)
 }
 
 /* The JSON text, padded so that the data begins at a multiple of 8; *size bytes of data will follow. */
-static bool header_text(struct text *out, const struct tensors *t, size_t *size, struct error *err)
+static bool header_text(struct strbuf *out, const struct tensors *t, size_t *size, struct error *err)
 {
     cJSON *header = cJSON_CreateObject();
     cJSON *metadata = cJSON_AddObjectToObject(header, metadata_name);
@@ -169,15 +171,15 @@ static bool header_text(struct text *out, const struct tensors *t, size_t *size,
         ok = put_tensor(header, &t->list[i], *size) && add_size(*size, tensor_bytes(&t->list[i]), size);
     char *json = ok ? json_print(header) : NULL;
     if (json)
-        text_add(out, "%s%*s", json, (int)(-strlen(json) & 7), "");
+        strbuf_add(out, "%s%*s", json, (int)(-strlen(json) & 7), "");
     free(json);
     cJSON_Delete(header);
-    return (json || fail(err, "out of memory: the header of %d tensors", t->count)) && text_ok(out, err);
+    return (json || fail(err, "out of memory: the header of %d tensors", t->count)) && strbuf_ok(out, err);
 }
 
 bool safetensors_write(const char *path, struct tensors *t, struct error *err)
 {
-    struct text header = {0};
+    struct strbuf header = {0};
     size_t size;
     bool ok = tensors_index(t, path, err)
            && (!tensors_find(t, metadata_name) || fail(err, "%s: no tensor can be called %s", path, metadata_name))
@@ -194,7 +196,7 @@ bool safetensors_write(const char *path, struct tensors *t, struct error *err)
                 memcpy(p, t->list[i].data, tensor_bytes(&t->list[i]));
         ok = file_write(path, file, sizeof header_size + header.size + size, err);
     }
-    text_free(&header);
+    strbuf_free(&header);
     free(file);
     return ok && file;
 }

@@ -8,6 +8,7 @@
  * change of a single bit, and all but one in 2^32 of other changes. */
 #ifndef INTEROP_SAFETENSORS_H
 #define INTEROP_SAFETENSORS_H
+#include "base/file.h"
 #include "interop/tensors.h"
 
 bool safetensors_recognises(struct bytes file);         /* JSON begins where it should; more is not checked */

@@ -1,7 +1,7 @@
 #include "interop/state_dict.h"
 
 #include "base/memory.h"
-#include "base/text.h"
+#include "base/strbuf.h"
 #include <stdlib.h>
 #include <string.h>
 

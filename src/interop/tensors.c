@@ -1,5 +1,6 @@
 #include "interop/tensors.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 #include <stdlib.h>
 #include <string.h>

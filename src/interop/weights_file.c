@@ -1,5 +1,7 @@
 #include "interop/weights_file.h"
 
+#include "base/file.h"
+#include "base/strbuf.h"
 #include "interop/ncnn/ncnn.h"
 #include "interop/onnx/onnx.h"
 #include "interop/pytorch.h"
@@ -27,7 +29,7 @@ static const struct network_format {
 
 bool weights_file_read(struct tensors *out, struct network *net, const char *path, struct error *err)
 {
-    struct text known = {0};
+    struct strbuf known = {0};
     *out = (struct tensors){0};
     *net = (struct network){0};
     if (!file_read(&out->file, path, err))
@@ -39,10 +41,10 @@ bool weights_file_read(struct tensors *out, struct network *net, const char *pat
         if (f->recognises(out->file))
             return f->read(net, out->file, path, err) && network_check(net, path, err);
     for (const struct weights_format *f = formats; f->name; f++)
-        text_add(&known, "%s, ", f->name);
+        strbuf_add(&known, "%s, ", f->name);
     for (const struct network_format *f = network_formats; f->name; f++)
-        text_add(&known, "%s%s", f->name, f[1].name ? ", " : "");
+        strbuf_add(&known, "%s%s", f->name, f[1].name ? ", " : "");
     fail(err, "%s: is in none of the formats %s", path, known.s ? known.s : "");
-    text_free(&known);
+    strbuf_free(&known);
     return false;
 }

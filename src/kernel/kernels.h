@@ -5,6 +5,7 @@
 #define KERNEL_KERNELS_H
 #include "base/error.h"
 #include "base/real.h"
+#include "base/strbuf.h"
 #include "kernel/act.h"
 #include "kernel/amx.h"
 #include "kernel/winograd.h"
@@ -146,6 +147,6 @@ const struct kernels *kernels_pick(const char *name, struct error *);
 const struct kernels *kernels_wanted(struct error *);   /* the table named by NANODET_ISA, else the fastest */
 
 /* Appends " ref sse ...": the tables of this build that this machine can run (usable) or cannot, slowest first. */
-struct text;
-void kernels_names(bool usable, struct text *);
+struct strbuf;
+void kernels_names(bool usable, struct strbuf *);
 #endif

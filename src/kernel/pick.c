@@ -1,4 +1,4 @@
-#include "base/file.h"
+#include "base/strbuf.h"
 #include "base/table.h"
 #include "kernel/tables.h"
 #include <stdlib.h>
@@ -67,11 +67,11 @@ const struct kernels *kernels_pick(const char *name, struct error *err)
     return best->kernels;
 }
 
-void kernels_names(bool usable, struct text *names)
+void kernels_names(bool usable, struct strbuf *names)
 {
     for (const struct isa *isa = isas; isa->name; isa++)
         if (isa->works() == usable)
-            text_add(names, " %s", isa->name);
+            strbuf_add(names, " %s", isa->name);
 }
 
 const struct kernels *kernels_wanted(struct error *err) { return kernels_pick(getenv("NANODET_ISA"), err); }

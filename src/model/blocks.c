@@ -1,6 +1,6 @@
 #include "model/blocks.h"
 
-#include "base/text.h"
+#include "base/strbuf.h"
 #include "op/ops.h"
 #include <math.h>
 #include <stdio.h>

@@ -13,7 +13,7 @@ struct model {
     const struct head *aux_head;     void *aux_config;  /* NULL: no assign guidance module */
     struct head_config shape;                   /* of the head: classes, reg_max, strides */
     struct params params;
-    bool branches;                              /* there are some that merge: see model/merge.h */
+    bool branches;                              /* there are some that merge: see weights/merge.h */
     bool merged;                                /* they are, and there is no auxiliary branch */
 };
 

@@ -1,4 +1,4 @@
-/* report/boxes.h -- detections drawn into a picture. */
+/* report/boxes.h -- detections drawn into an image. */
 #ifndef REPORT_BOXES_H
 #define REPORT_BOXES_H
 #include "base/error.h"

@@ -1,6 +1,6 @@
-/* report/canvas.h -- drawing over a picture; without a font the same in every build.  Coordinates are pixels from the
+/* report/canvas.h -- drawing over an image; without a font the same in every build.  Coordinates are pixels from the
  * upper left corner, pixel (0, 0) reaching from 0 to 1; colours are 0xRRGGBBAA, AA = ff being opaque.  Whatever lies
- * outside the picture is cut off. */
+ * outside the image is cut off. */
 #ifndef REPORT_CANVAS_H
 #define REPORT_CANVAS_H
 #include "base/error.h"

@@ -1,7 +1,8 @@
 #include "report/chart.h"
 
 #include "base/memory.h"
-#include "data/picture.h"
+#include "base/path.h"
+#include "data/image.h"
 #include "report/canvas.h"
 #include "report/csv.h"
 #include <math.h>
@@ -215,18 +216,18 @@ static bool draw_chart(const char *path, const struct table *metrics, const stru
         for (int i = 0; i < tables[t]->csv.rows; i++)
             if (tables[t]->epochs[i] < 1e9)                     /* so written, NaN is left out */
                 last_epoch = fmax(last_epoch, ceil(tables[t]->epochs[i]));
-    struct picture paper = {0};
+    struct image paper = {0};
     struct canvas c = {0};
-    bool ok = picture_new(&paper, CHART_WIDTH, CHART_HEIGHT, err);
+    bool ok = image_new(&paper, CHART_WIDTH, CHART_HEIGHT, err);
     if (ok) {
         memset(paper.p, PAPER, (size_t)CHART_WIDTH * CHART_HEIGHT * 3);
         ok = canvas_open(&c, paper.p, CHART_WIDTH, CHART_HEIGHT, NULL, err);
     }
     for (int i = 0; ok && i < 3; i++)
         draw_panel(&c, &panels[i], last_epoch, points);
-    ok = ok && picture_write_png(&paper, path, err);
+    ok = ok && image_write_png(&paper, path, err);
     canvas_close(&c);
-    picture_free(&paper);
+    image_free(&paper);
     return ok;
 }
 

@@ -1,7 +1,11 @@
 #include "report/csv.h"
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/printable.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -9,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static void add_number(struct text *t, double v)
+static void add_number(struct strbuf *t, double v)
 {
     char digits[40] = "nan";
     if (v == floor(v) && fabs(v) < 1e15)
@@ -20,7 +24,7 @@ static void add_number(struct text *t, double v)
             if (strtof(digits, NULL) == (float)v)
                 break;
         }
-    text_add(t, "%s", digits);
+    strbuf_add(t, "%s", digits);
 }
 
 /* A spreadsheet takes a field that begins so for a formula; an apostrophe before it says that it is text. */
@@ -30,32 +34,32 @@ static bool like_a_formula(const char *name)
     return *name && strchr("=+-@", *name);
 }
 
-static void add_name(struct text *t, const char *name)
+static void add_name(struct strbuf *t, const char *name)
 {
     const char *quote = strpbrk(name, ",\"") ? "\"" : "";
-    struct text shown = {0};
-    text_printable(&shown, name);
-    text_add(t, "%s%s", quote, like_a_formula(name) ? "'" : "");
+    struct strbuf shown = {0};
+    strbuf_printable(&shown, name);
+    strbuf_add(t, "%s%s", quote, like_a_formula(name) ? "'" : "");
     for (const char *s = shown.s; s && *s; s++)
-        text_add(t, *s == '"' ? "\"%c" : "%c", *s);
-    text_add(t, "%s", quote);
+        strbuf_add(t, *s == '"' ? "\"%c" : "%c", *s);
+    strbuf_add(t, "%s", quote);
     t->failed = t->failed || shown.failed;
-    text_free(&shown);
+    strbuf_free(&shown);
 }
 
 /* Without the apostrophe that add_name put there. */
 static const char *plain_name(const char *field) { return field + (*field == '\'' && like_a_formula(field)); }
 
 /* Appends to a file and syncs it. */
-static bool append_text(FILE *f, const struct text *t, const char *path, struct error *err)
+static bool append_text(FILE *f, const struct strbuf *t, const char *path, struct error *err)
 {
-    return text_ok(t, err) && ((fwrite(t->s, 1, t->size, f) == t->size && fflush(f) == 0 && fsync(fileno(f)) == 0)
+    return strbuf_ok(t, err) && ((fwrite(t->s, 1, t->size, f) == t->size && fflush(f) == 0 && fsync(fileno(f)) == 0)
                                || fail(err, "%s: %s", path, errno_text(errno)));
 }
 
 bool csv_append(const char *path, const char *const *columns, const double *values, int count, struct error *err)
 {
-    struct text t = {0};
+    struct strbuf t = {0};
     FILE *f = fopen(path, "abe");
     if (!f)
         return fail(err, "%s: %s", path, errno_text(errno));
@@ -63,16 +67,16 @@ bool csv_append(const char *path, const char *const *columns, const double *valu
     if (at_end && ftell(f) == 0)
         for (int i = 0; i < count; i++) {
             add_name(&t, columns[i]);
-            text_add(&t, i + 1 < count ? "," : "\n");
+            strbuf_add(&t, i + 1 < count ? "," : "\n");
         }
     for (int i = 0; i < count; i++) {
         add_number(&t, values[i]);
-        text_add(&t, i + 1 < count ? "," : "\n");
+        strbuf_add(&t, i + 1 < count ? "," : "\n");
     }
     bool ok = at_end && append_text(f, &t, path, err);
     if (fclose(f) != 0 && ok)
         ok = fail(err, "%s: %s", path, errno_text(errno));
-    text_free(&t);
+    strbuf_free(&t);
     return ok;
 }
 
@@ -129,7 +133,7 @@ static bool read_rows(struct csv *t, char *rest, const char *path, struct error 
     bool ok = fields != NULL;
     const int columns = ok ? split(header, fields, room) : 0;
     for (int i = 0; ok && i < columns; i++)
-        ok = names_add(&t->columns, plain_name(fields[i]), err);
+        ok = string_list_add(&t->columns, plain_name(fields[i]), err);
     while (ok && (line = next_line(&rest))) {
         const int count = split(line, fields, room);
         ok = (count == columns || fail(err, "%s:%d: %d fields under a header of %d", path, t->rows + 2, count, columns))
@@ -162,7 +166,7 @@ bool csv_read(struct csv *t, const char *path, struct error *err)
 
 void csv_free(struct csv *t)
 {
-    names_free(&t->columns);
+    string_list_free(&t->columns);
     free(t->values);
     *t = (struct csv){0};
 }
@@ -179,7 +183,7 @@ bool csv_cut_after(const char *path, const char *column, double value, struct er
 {
     struct csv t = {0};
     struct bytes file;
-    struct text kept = {0};
+    struct strbuf kept = {0};
     const enum path_kind kind = path_kind(path, err);
     if (kind != PATH_FILE)
         return kind != PATH_ERROR;
@@ -195,9 +199,9 @@ bool csv_cut_after(const char *path, const char *column, double value, struct er
     const char *line = (const char *)file.p, *end;
     for (int row = -1; ok && row < t.rows && (end = strchr(line, '\n')); row++, line = end + 1)
         if (row < 0 || t.values[row * t.columns.count + c] <= value)            /* the header is row -1 */
-            text_bytes(&kept, line, (size_t)(end + 1 - line));
-    ok = ok && text_ok(&kept, err) && file_write(path, kept.s, kept.size, err);
-    text_free(&kept);
+            strbuf_bytes(&kept, line, (size_t)(end + 1 - line));
+    ok = ok && strbuf_ok(&kept, err) && file_write(path, kept.s, kept.size, err);
+    strbuf_free(&kept);
     bytes_free(&file);
     csv_free(&t);
     return ok;

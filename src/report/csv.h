@@ -4,7 +4,7 @@
 #ifndef REPORT_CSV_H
 #define REPORT_CSV_H
 #include "base/error.h"
-#include "base/file.h"
+#include "base/string_list.h"
 
 /* Appends a row of count numbers and syncs the file.  A file that is new or empty gets the names of the columns first,
  * escaped as in base/printable.h.  A name that a spreadsheet would take for a formula gets an apostrophe before it,
@@ -16,7 +16,7 @@ bool csv_append(const char *path, const char *const *columns, const double *valu
 bool csv_cut_after(const char *path, const char *column, double value, struct error *);
 
 /* The whole table.  What is no number is NaN; a last line without its end is left out. */
-struct csv { struct names columns; double *values; int rows, capacity; };       /* values[rows][columns.count] */
+struct csv { struct string_list columns; double *values; int rows, capacity; };       /* values[rows][columns.count] */
 bool csv_read(struct csv *, const char *path, struct error *);
 bool csv_parse(struct csv *, char *text, const char *name, struct error *);    /* takes the text apart in place */
 void csv_free(struct csv *);

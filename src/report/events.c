@@ -1,5 +1,7 @@
 #include "report/events.h"
 
+#include "base/path.h"
+#include "base/strbuf.h"
 #include "base/wire.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -24,7 +26,7 @@ uint32_t events_masked_crc(const void *p, size_t size)
  * the length's checksum, the event, its checksum. */
 static bool write_event(struct events *e, int64_t step, int field, const void *p, size_t size, struct error *err)
 {
-    struct text event = {0}, record = {0};
+    struct strbuf event = {0}, record = {0};
     struct timespec now = {0};
     clock_gettime(CLOCK_REALTIME, &now);
     wire_put_double(&event, 1, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec);
@@ -32,13 +34,13 @@ static bool write_event(struct events *e, int64_t step, int field, const void *p
     wire_put_bytes(&event, field, p, size);
     wire_put_fixed(&record, event.size, 8);
     wire_put_fixed(&record, events_masked_crc(record.s, record.size), 4);
-    text_bytes(&record, event.s, event.size);
+    strbuf_bytes(&record, event.s, event.size);
     wire_put_fixed(&record, events_masked_crc(event.s, event.size), 4);
-    bool ok = text_ok(&event, err) && text_ok(&record, err);
+    bool ok = strbuf_ok(&event, err) && strbuf_ok(&record, err);
     if (ok && (fwrite(record.s, 1, record.size, e->file) != record.size || fflush(e->file) != 0))
         ok = fail(err, "%s: %s", e->path, errno_text(errno));
-    text_free(&record);
-    text_free(&event);
+    strbuf_free(&record);
+    strbuf_free(&event);
     return ok;
 }
 
@@ -70,15 +72,15 @@ bool events_open(struct events *e, const char *folder, int64_t step, struct erro
 bool events_scalars(struct events *e, int64_t step, const char *const *names, const double *values, int count,
                     struct error *err)
 {
-    struct text summary = {0};
+    struct strbuf summary = {0};
     for (int i = 0; i < count; i++) {                           /* Summary: 1 value: 1 tag, 2 simple_value */
-        struct text value = {0};
+        struct strbuf value = {0};
         wire_put_text(&value, 1, names[i]);
         wire_put_float(&value, 2, (float)values[i]);
         wire_put_message(&summary, 1, &value);
     }
-    const bool ok = text_ok(&summary, err) && write_event(e, step, 5, summary.s, summary.size, err);
-    text_free(&summary);
+    const bool ok = strbuf_ok(&summary, err) && write_event(e, step, 5, summary.s, summary.size, err);
+    strbuf_free(&summary);
     return ok;
 }
 

@@ -1,4 +1,4 @@
-/* report/glyphs.h -- a font of strokes: printable ASCII and the letters of Latin-1, the same picture in every build.
+/* report/glyphs.h -- a font of strokes: printable ASCII and the letters of Latin-1, the same image in every build.
  * Other characters, and bytes that are not UTF-8, are a box.  Stems and bars lie on whole pixels at any size. */
 #ifndef REPORT_GLYPHS_H
 #define REPORT_GLYPHS_H

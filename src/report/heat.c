@@ -16,8 +16,8 @@ void draw_heat(unsigned char *bgr, int width, int height, const float *heat)
         const double t = h * STEPS - step, part = strongest * h;
         for (int c = 0; c < 3; c++) {
             const double colour = (1 - t) * colours[step][c] + t * colours[step + 1][c];
-            const double picture = bgr[3 * i + c] * (dark + (1 - dark) * h);
-            bgr[3 * i + c] = (unsigned char)((1 - part) * picture + part * colour + 0.5);
+            const double image = bgr[3 * i + c] * (dark + (1 - dark) * h);
+            bgr[3 * i + c] = (unsigned char)((1 - part) * image + part * colour + 0.5);
         }
     }
 }

@@ -1,8 +1,8 @@
 #include "report/log.h"
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/printable.h"
+#include "base/strbuf.h"
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
@@ -82,12 +82,12 @@ void log_line(struct log *log, const char *format, ...)
     write_line(log, text);
 }
 
-static void add_duration(struct text *t, double seconds)
+static void add_duration(struct strbuf *t, double seconds)
 {
     const bool known = seconds >= 0 && seconds < 1e8;
     const int s = known ? (int)seconds : 0;
     if (known)
-        text_add(t, "  %d:%02d:%02d left", s / 3600, s / 60 % 60, s % 60);
+        strbuf_add(t, "  %d:%02d:%02d left", s / 3600, s / 60 % 60, s % 60);
 }
 
 enum { CELLS = 24 };                            /* of the bar */
@@ -99,21 +99,21 @@ static int columns(FILE *screen)
     return ioctl(fileno(screen), TIOCGWINSZ, &size) == 0 && size.ws_col > CELLS + 3 ? size.ws_col : 80;
 }
 
-static void add_bar(struct text *t, double part)
+static void add_bar(struct strbuf *t, double part)
 {
     for (int i = 0; i < CELLS; i++)
-        text_add(t, i < part * CELLS ? "█" : "░");
-    text_add(t, "  ");
+        strbuf_add(t, i < part * CELLS ? "█" : "░");
+    strbuf_add(t, "  ");
 }
 
 void log_progress(struct log *log, const struct progress *p, bool line)
 {
-    struct text t = {0}, bar = {0};
-    text_add(&t, "epoch %d/%d  step %d/%d", p->epoch, p->epochs, p->step, p->steps);
+    struct strbuf t = {0}, bar = {0};
+    strbuf_add(&t, "epoch %d/%d  step %d/%d", p->epoch, p->epochs, p->step, p->steps);
     add_duration(&t, p->seconds_left);
-    text_add(&t, "  %.1f images/s  lr %.3g", p->images_per_second, p->lr);
+    strbuf_add(&t, "  %.1f images/s  lr %.3g", p->images_per_second, p->lr);
     for (int i = 0; i < p->count; i++)
-        text_add(&t, "  %s %.4g", p->names[i], p->losses[i]);
+        strbuf_add(&t, "  %s %.4g", p->names[i], p->losses[i]);
     add_bar(&bar, p->steps > 0 ? (double)p->step / p->steps : 0);
     if ((line || !log->terminal) && !t.failed)
         write_line(log, t.s);
@@ -124,6 +124,6 @@ void log_progress(struct log *log, const struct progress *p, bool line)
         fflush(log->screen);
         log->bar = true;
     }
-    text_free(&bar);
-    text_free(&t);
+    strbuf_free(&bar);
+    strbuf_free(&t);
 }

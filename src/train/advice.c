@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/min_max.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "data/loader.h"
 #include "data/sample.h"
 #include "kernel/kernels.h"
@@ -38,48 +40,48 @@ static bool average_fits(const struct config *config, long steps)
     return average_memory(config) <= 1.001 * (double)steps;
 }
 
-static bool add_warning(const struct config *config, const char *path, const struct text *text, struct names *warnings,
+static bool add_warning(const struct config *config, const char *path, const struct strbuf *text, struct string_list *warnings,
                         struct error *err)
 {
-    struct text line = {0};
-    text_add(&line, "WARNING: %s %s", config_place(config, path).s, text->s);
-    const bool ok = text_ok(&line, err) && names_add(warnings, line.s, err);
-    text_free(&line);
+    struct strbuf line = {0};
+    strbuf_add(&line, "WARNING: %s %s", config_place(config, path).s, text->s);
+    const bool ok = strbuf_ok(&line, err) && string_list_add(warnings, line.s, err);
+    strbuf_free(&line);
     return ok;
 }
 
 /* ---- rules: each adds what is wrong, or nothing ---- */
 
-static void judge_warmup(const struct plan_of_run *run, struct text *text)
+static void judge_warmup(const struct plan_of_run *run, struct strbuf *text)
 {
     const int warmup = run->config->schedule.warmup.steps;
     if (run->images && 2L * warmup > run->steps)
-        text_add(text, "is %d, but the steps of the run are %ld%s; try %ld", warmup, run->steps, of_batch(run),
+        strbuf_add(text, "is %d, but the steps of the run are %ld%s; try %ld", warmup, run->steps, of_batch(run),
                  run->steps / 10);
 }
 
-static void judge_cosine(const struct plan_of_run *run, struct text *text)
+static void judge_cosine(const struct plan_of_run *run, struct strbuf *text)
 {
     const struct schedule_config *s = &run->config->schedule;
     const int t_max = s->lr_schedule.t_max, epochs = s->total_epochs;
     if (s->lr_schedule.name == LR_COSINE && t_max != epochs)
-        text_add(text, "is %d, but schedule.total_epochs is %d: the learning rate %s; try %d", t_max, epochs,
+        strbuf_add(text, "is %d, but schedule.total_epochs is %d: the learning rate %s; try %d", t_max, epochs,
                  t_max > epochs ? "stays high until the end" : "rises again before the end", epochs);
 }
 
-static void judge_evaluations(const struct plan_of_run *run, struct text *text)
+static void judge_evaluations(const struct plan_of_run *run, struct strbuf *text)
 {
     const struct schedule_config *s = &run->config->schedule;
     if (s->val_intervals > s->total_epochs)
-        text_add(text, "is %d, but schedule.total_epochs is %d: only the last epoch is evaluated; try %d",
+        strbuf_add(text, "is %d, but schedule.total_epochs is %d: only the last epoch is evaluated; try %d",
                  s->val_intervals, s->total_epochs, max_int(s->total_epochs / 10, 1));
 }
 
-static void judge_average(const struct plan_of_run *run, struct text *text)
+static void judge_average(const struct plan_of_run *run, struct strbuf *text)
 {
     const double steps = (double)run->steps;
     if (run->images && !average_fits(run->config, run->steps))
-        text_add(text, "is %.6g, an average over %.0f steps, but the steps of the run are %.0f%s; try %.4g",
+        strbuf_add(text, "is %.6g, an average over %.0f steps, but the steps of the run are %.0f%s; try %.4g",
                  run->config->model.decay, average_memory(run->config), steps, of_batch(run),
                  steps > 5 ? 1 - 5 / steps : 0);
 }
@@ -100,46 +102,46 @@ static int suitable_batch(const struct plan_of_run *run)
     return batch;
 }
 
-static void judge_batch(const struct plan_of_run *run, struct text *text)
+static void judge_batch(const struct plan_of_run *run, struct strbuf *text)
 {
     const int batch = run->config->batch_size, images = run->images;
     if (run->batch == batch)
         return;
     if (batch > images)
-        text_add(text, "is %d, but there %s %d training image%s; try %d", batch, images == 1 ? "is" : "are", images,
+        strbuf_add(text, "is %d, but there %s %d training image%s; try %d", batch, images == 1 ? "is" : "are", images,
                  images == 1 ? "" : "s", run->batch);
     else
-        text_add(text, "is %d: each epoch leaves out %d of the %d training images; try %d", batch, images % batch,
+        strbuf_add(text, "is %d: each epoch leaves out %d of the %d training images; try %d", batch, images % batch,
                  images, run->batch);
 }
 
-static void judge_resize(const struct plan_of_run *run, struct text *text)
+static void judge_resize(const struct plan_of_run *run, struct strbuf *text)
 {
     const char *train = config_text(run->config, "data.train.resize");
     const char *val = config_text(run->config, "data.val.resize");
     if (run->config->train.resize != run->config->val.resize)
-        text_add(text, "is %s, but data.train.resize is %s: objects are scored in another shape than learned; try %s",
+        strbuf_add(text, "is %s, but data.train.resize is %s: objects are scored in another shape than learned; try %s",
                  val, train, train);
 }
 
-static void judge_normalize(const struct plan_of_run *run, struct text *text)
+static void judge_normalize(const struct plan_of_run *run, struct strbuf *text)
 {
     const struct pipeline_config *train = &run->config->train.pipeline, *val = &run->config->val.pipeline;
     bool same = true;
     for (int i = 0; i < 6; i++)
         same = same && train->normalize[i / 3][i % 3] == val->normalize[i / 3][i % 3];
     if (!same)
-        text_add(text, "differs from data.train.pipeline.normalize: the network sees other numbers than it learned "
+        strbuf_add(text, "differs from data.train.pipeline.normalize: the network sees other numbers than it learned "
                        "from; use the same");
 }
 
-static const struct { const char *path; void (*judge)(const struct plan_of_run *, struct text *); } rules[] = {
+static const struct { const char *path; void (*judge)(const struct plan_of_run *, struct strbuf *); } rules[] = {
     { "schedule.warmup.steps", judge_warmup },             { "schedule.lr_schedule.T_max", judge_cosine },
     { "schedule.val_intervals", judge_evaluations },       { "model.weight_averager.decay", judge_average },
     { "device.batchsize_per_gpu", judge_batch },           { "data.val.resize", judge_resize },
     { "data.val.pipeline.normalize", judge_normalize } };
 
-bool config_advice(const struct config *config, int train_images, struct names *warnings, struct error *err)
+bool config_advice(const struct config *config, int train_images, struct string_list *warnings, struct error *err)
 {
     struct plan_of_run run = { config, train_images, config->batch_size, 0 };
     bool ok = true;
@@ -148,10 +150,10 @@ bool config_advice(const struct config *config, int train_images, struct names *
     if (train_images)
         run.steps = steps_with(&run, run.batch);
     for (size_t i = 0; ok && i < sizeof rules / sizeof *rules; i++) {
-        struct text text = {0};
+        struct strbuf text = {0};
         rules[i].judge(&run, &text);
-        ok = text_ok(&text, err) && (!text.s || add_warning(config, rules[i].path, &text, warnings, err));
-        text_free(&text);
+        ok = strbuf_ok(&text, err) && (!text.s || add_warning(config, rules[i].path, &text, warnings, err));
+        strbuf_free(&text);
     }
     return ok;
 }
@@ -174,15 +176,15 @@ bool training_memory(struct model *model, int batch, uint64_t *bytes, struct err
     return ok;
 }
 
-static bool take_step(struct learner *learner, const struct images *images, struct error *err)
+static bool take_step(struct train_step *train_step, const struct input_batch *images, struct error *err)
 {
     struct losses losses;
     struct cached_graph *cached;
     double norm;
-    if (!learner_forward(learner, images, 0, &losses, &cached, err))
+    if (!train_step_forward(train_step, images, 0, &losses, &cached, err))
         return false;
     graph_backward(&cached->graph, false);
-    return learner_update(learner, &norm, err);
+    return train_step_update(train_step, &norm, err);
 }
 
 bool training_seconds(struct model *model, int threads, double *seconds, struct error *err)
@@ -190,14 +192,14 @@ bool training_seconds(struct model *model, int threads, double *seconds, struct 
     enum { IMAGES = 4 };
     const int n = min_int(IMAGES, model->config->batch_size);
     struct random_batch batch = {0};
-    struct learner learner = {0};
+    struct train_step train_step = {0};
     double start = 0;
     model_start(model);
     const bool ok = random_batch_init(&batch, model->config->train.input_size, n, model->shape.num_classes, err)
-                 && learner_init(&learner, model, threads, err) && take_step(&learner, &batch.images, err)
-                 && (start = clock_seconds(), take_step(&learner, &batch.images, err));
+                 && train_step_init(&train_step, model, threads, err) && take_step(&train_step, &batch.images, err)
+                 && (start = clock_seconds(), take_step(&train_step, &batch.images, err));
     *seconds = (clock_seconds() - start) / n;
-    learner_free(&learner);
+    train_step_free(&train_step);
     random_batch_free(&batch);
     return ok;
 }
@@ -219,10 +221,10 @@ static bool fitting_batch(struct model *model, int batch, uint64_t memory, int *
     return true;
 }
 
-bool memory_advice(struct model *model, uint64_t memory, struct names *warnings, struct error *err)
+bool memory_advice(struct model *model, uint64_t memory, struct string_list *warnings, struct error *err)
 {
     const int batch = model->config->batch_size;
-    struct text text = {0};
+    struct strbuf text = {0};
     uint64_t bytes;
     int fits;
     if (!training_memory(model, batch, &bytes, err))
@@ -231,14 +233,14 @@ bool memory_advice(struct model *model, uint64_t memory, struct names *warnings,
         return true;
     if (!fitting_batch(model, batch, memory, &fits, err))
         return false;
-    text_add(&text, "is %d, which takes %.1f GB to train, but this machine has %.1f GB; ", batch, (double)bytes / 1e9,
+    strbuf_add(&text, "is %d, which takes %.1f GB to train, but this machine has %.1f GB; ", batch, (double)bytes / 1e9,
              (double)memory / 1e9);
     if (fits)
-        text_add(&text, "a batch of %d fits", fits);
+        strbuf_add(&text, "a batch of %d fits", fits);
     else
-        text_add(&text, "not even a batch of 1 fits: try a smaller data.train.input_size");
-    const bool ok = text_ok(&text, err)
+        strbuf_add(&text, "not even a batch of 1 fits: try a smaller data.train.input_size");
+    const bool ok = strbuf_ok(&text, err)
                  && add_warning(model->config, "device.batchsize_per_gpu", &text, warnings, err);
-    text_free(&text);
+    strbuf_free(&text);
     return ok;
 }

@@ -1,6 +1,7 @@
 /* train/advice.h -- values of a configuration that are allowed and yet spoil a training, each with one that suits. */
 #ifndef TRAIN_ADVICE_H
 #define TRAIN_ADVICE_H
+#include "base/string_list.h"
 #include "model/model.h"
 
 /* Adds a line to warnings, "WARNING: FILE:LINE: KEY ...", for
@@ -12,7 +13,7 @@
  *     data.val.resize, pipeline.normalize      other than data.train's
  * If a batch is advised, the steps of the run are those with it, so that all advice can be followed at once.
  * train_images 0: not known; then what depends on it is not judged. */
-bool config_advice(const struct config *, int train_images, struct names *warnings, struct error *);
+bool config_advice(const struct config *, int train_images, struct string_list *warnings, struct error *);
 
 /* Bytes planned for training with that batch at the largest input size: the graph, parameters and what the optimiser
  * keeps for each, the caches. */
@@ -22,5 +23,5 @@ bool training_memory(struct model *, int batch, uint64_t *bytes, struct error *)
 bool training_seconds(struct model *, int threads, double *seconds, struct error *);
 
 /* Adds a line to warnings if training needs more than `memory` bytes (machine_memory), with the batch that fits. */
-bool memory_advice(struct model *, uint64_t memory, struct names *warnings, struct error *);
+bool memory_advice(struct model *, uint64_t memory, struct string_list *warnings, struct error *);
 #endif

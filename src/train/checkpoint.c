@@ -1,10 +1,12 @@
 #include "train/checkpoint.h"
 
 #include "base/memory.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "base/table.h"
 #include "interop/safetensors.h"
-#include "model/file_config.h"
-#include "model/weights.h"
+#include "weights/file_config.h"
+#include "weights/weights.h"
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -110,7 +112,7 @@ static const struct number { const char *name; double min, max; bool real; } num
 
 static const char *const digests[2] = { "data.train", "data.val" };      /* as 16 hexadecimal digits */
 
-static bool give_digests(const struct standing *s, struct tensors *t, struct error *err)
+static bool give_digests(const struct run_state *s, struct tensors *t, struct error *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < 2; i++) {
@@ -122,7 +124,7 @@ static bool give_digests(const struct standing *s, struct tensors *t, struct err
 }
 
 /* Files of older versions have none. */
-static bool take_digests(struct standing *s, const struct tensors *t, const char *path, struct error *err)
+static bool take_digests(struct run_state *s, const struct tensors *t, const char *path, struct error *err)
 {
     for (int i = 0; i < 2; i++) {
         const char *digits = tensors_metadata(t, digests[i]);
@@ -133,12 +135,12 @@ static bool take_digests(struct standing *s, const struct tensors *t, const char
     return true;
 }
 
-static bool give_numbers(const struct optimizer *o, const struct standing *s, struct tensors *t, struct error *err)
+static bool give_numbers(const struct optimizer *o, const struct run_state *s, struct tensors *t, struct error *err)
 {
     const double values[NUMBERS] = {
         [STEP] = (double)o->step, [UPDATES] = (double)o->updates, [EPOCH] = o->epoch, [BATCH] = s->batch,
         [IMAGES] = s->images, [BEST] = s->best, [BEST_EPOCH] = s->best_epoch };
-    struct text rates = {0};
+    struct strbuf rates = {0};
     bool ok = true;
     for (int i = 0; ok && i < NUMBERS; i++) {
         char digits[40];
@@ -146,10 +148,10 @@ static bool give_numbers(const struct optimizer *o, const struct standing *s, st
         ok = tensors_add_metadata(t, numbers[i].name, digits, err);
     }
     for (int i = 0; i < o->rate_count; i++)
-        text_add(&rates, "%s%.17g", i ? " " : "", o->rates[i].now);
-    ok = ok && (!o->rate_count || text_ok(&rates, err))
+        strbuf_add(&rates, "%s%.17g", i ? " " : "", o->rates[i].now);
+    ok = ok && (!o->rate_count || strbuf_ok(&rates, err))
       && tensors_add_metadata(t, "rates", rates.s ? rates.s : "", err);
-    text_free(&rates);
+    strbuf_free(&rates);
     return ok;
 }
 
@@ -182,7 +184,7 @@ static bool take_rates(struct optimizer *o, const char *text)
     return ok && !*text;
 }
 
-static bool take_numbers(struct optimizer *o, struct standing *s, const struct tensors *t, const char *path,
+static bool take_numbers(struct optimizer *o, struct run_state *s, const struct tensors *t, const char *path,
                          struct error *err)
 {
     double v[NUMBERS];
@@ -200,13 +202,13 @@ static bool take_numbers(struct optimizer *o, struct standing *s, const struct t
     o->step = (long)v[STEP];
     o->updates = (long)v[UPDATES];
     o->epoch = (int)v[EPOCH];
-    *s = (struct standing){ (int)v[BATCH], (int)v[IMAGES], v[BEST], (int)v[BEST_EPOCH], {0} };
+    *s = (struct run_state){ (int)v[BATCH], (int)v[IMAGES], v[BEST], (int)v[BEST_EPOCH], {0} };
     return take_digests(s, t, path, err);
 }
 
 /* ---- files ---- */
 
-bool checkpoint_write(const char *path, const struct optimizer *o, const struct standing *s, const char *description,
+bool checkpoint_write(const char *path, const struct optimizer *o, const struct run_state *s, const char *description,
                       struct error *err)
 {
     struct tensors t = {0};
@@ -216,7 +218,7 @@ bool checkpoint_write(const char *path, const struct optimizer *o, const struct 
     return ok;
 }
 
-bool checkpoint_read(const char *path, struct optimizer *o, struct standing *s, struct names *notes, struct error *err)
+bool checkpoint_read(const char *path, struct optimizer *o, struct run_state *s, struct string_list *notes, struct error *err)
 {
     struct tensors t = {0};
     const bool ok = safetensors_read(&t, path, err) && take_numbers(o, s, &t, path, err) && take_all(o, &t, path, err)
@@ -225,7 +227,7 @@ bool checkpoint_read(const char *path, struct optimizer *o, struct standing *s, 
     return ok;
 }
 
-bool checkpoint_write_best(const char *path, const struct optimizer *o, const struct standing *s,
+bool checkpoint_write_best(const char *path, const struct optimizer *o, const struct run_state *s,
                            const char *description, struct error *err)
 {
     struct tensors t = {0};

@@ -5,15 +5,15 @@
  *     moment1.NAME, moment2.NAME      of the trained ones, as far as the optimiser has them
  *
  * Everything else is metadata: the counters and digests below, the learning rates, which are a recursion (schedule.h),
- * and the description of the model (model/file_config.h).  Random numbers need no state, since they are drawn from
+ * and the description of the model (weights/file_config.h).  Random numbers need no state, since they are drawn from
  * (seed, epoch, place) and (seed, step). */
 #ifndef TRAIN_CHECKPOINT_H
 #define TRAIN_CHECKPOINT_H
-#include "base/file.h"
+#include "base/string_list.h"
 #include "train/optimizer.h"
 
 /* Where a run stands between two steps; the optimizer counts steps and whole epochs. */
-struct standing {
+struct run_state {
     int batch;                      /* taken of the epoch under way; all of them: only its evaluation is left */
     int images;                     /* of the training set: another number, another order */
     double best; int best_epoch;    /* highest score and the epoch that reached it, from 1; 0: none yet */
@@ -22,17 +22,17 @@ struct standing {
 
 /* Equal runs give equal bytes.  An existing file stays until the new one is complete.  Fails, naming the tensor, and
  * writes nothing if an element of a weight, statistic, moment or average is not finite. */
-bool checkpoint_write(const char *path, const struct optimizer *, const struct standing *, const char *description,
+bool checkpoint_write(const char *path, const struct optimizer *, const struct run_state *, const char *description,
                       struct error *);
 
 /* Fails, naming what is wrong, unless the file is undamaged (interop/safetensors.h) and holds everything, for a model
  * and optimizer of these shapes.  After a failure the values of the optimizer and its parameters are undefined.  A file
  * without description is noted. */
-bool checkpoint_read(const char *path, struct optimizer *, struct standing *, struct names *notes, struct error *);
+bool checkpoint_read(const char *path, struct optimizer *, struct run_state *, struct string_list *notes, struct error *);
 
 /* The weights that the model detects with, averaged where an average is kept, and what they scored: metadata "epoch",
  * "score".  Fails as checkpoint_write does. */
-bool checkpoint_write_best(const char *path, const struct optimizer *, const struct standing *,
+bool checkpoint_write_best(const char *path, const struct optimizer *, const struct run_state *,
                            const char *description, struct error *);
 
 /* Reads the text of a number in metadata: name is one of checkpoint_write's counters or "score".  Fails, naming the

@@ -5,7 +5,7 @@
 #include "data/dataset_read.h"
 #include "data/loader.h"
 #include "data/validate.h"
-#include "model/detector.h"
+#include "runtime/detector.h"
 #include <stdlib.h>
 
 struct evaluator {
@@ -20,7 +20,7 @@ struct evaluator {
 /* The category of each class, and whether the set can be scored. */
 static bool match_and_validate(struct evaluator *e, struct error *err)
 {
-    const struct texts *names = &e->model->config->class_names;
+    const struct strings *names = &e->model->config->class_names;
     e->category = new_array((size_t)names->count, sizeof *e->category, err);
     int *label = NULL;
     const bool ok = e->category && dataset_classes(&e->truth, names->at, names->count, e->category, err)

@@ -1,7 +1,7 @@
 #include "train/optimizer.h"
 
 #include "base/memory.h"
-#include "base/text.h"
+#include "base/strbuf.h"
 #include "kernel/kernels.h"
 #include <math.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ static void make_pieces(struct optimizer *o)
     for (int i = 0; i < o->params->count; i++) {
         const struct param *p = &o->params->list[i];
         const struct param_rule *rule = rule_of(c, p->name);
-        const bool spared = (c->no_norm_decay && p->is_norm) || (c->no_bias_decay && ends_in(p->name, ".bias"));
+        const bool spared = (c->no_norm_decay && p->is_norm) || (c->no_bias_decay && ends_with(p->name, ".bias"));
         if (p->kind == PARAM_TRAINED && p->used)
             cut(o, p, spared ? 0 : c->weight_decay * rule->decay_mult, rate_index(o, c->lr * rule->lr_mult));
         else

@@ -39,7 +39,7 @@ bool random_batch_init(struct random_batch *b, const int size[2], int n, int cla
         b->truth[i] = (struct ground_truth){ .objects = RANDOM_BOXES,
                                              .box = (const float (*)[4])&b->box[i * RANDOM_BOXES],
                                              .label = &b->label[i * RANDOM_BOXES] };
-    b->images = (struct images){ b->pixel, n, h, w, b->truth };
+    b->images = (struct input_batch){ b->pixel, n, h, w, b->truth };
     return true;
 }
 

@@ -1,12 +1,12 @@
 /* train/random_batch.h -- a batch of random pixels and boxes: what speed is measured on. */
 #ifndef TRAIN_RANDOM_BATCH_H
 #define TRAIN_RANDOM_BATCH_H
-#include "train/learner.h"
+#include "train/train_step.h"
 
 enum { RANDOM_BOXES = 8 };              /* per image */
 
 struct random_batch {
-    struct images images;               /* n images of the size, padded to a multiple of 32 */
+    struct input_batch images;               /* n images of the size, padded to a multiple of 32 */
     float *pixel; struct ground_truth *truth; float (*box)[4]; int *label;
 };
 

@@ -2,6 +2,8 @@
 
 #include "base/atomic_file.h"
 #include "base/file.h"
+#include "base/path.h"
+#include "base/strbuf.h"
 #include "config/tree.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -28,13 +30,13 @@ static bool is_written_config(const char *path)
 {
     struct bytes file;
     struct entry root = {0};
-    struct text again = {0};
+    struct strbuf again = {0};
     if (!file_read_max(&file, path, TREE_FILE_MAX, NULL))
         return false;
     if (tree_parse(&root, file.p, file.size, path, NULL))
         tree_write(&root, &again);
     const bool same = again.s && !again.failed && again.size == file.size && memcmp(again.s, file.p, file.size) == 0;
-    text_free(&again);
+    strbuf_free(&again);
     tree_free(&root);
     bytes_free(&file);
     return same;

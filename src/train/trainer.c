@@ -3,14 +3,17 @@
 #include "base/clock.h"
 #include "base/machine.h"
 #include "base/memory.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
-#include "data/picture.h"
+#include "data/image.h"
 #include "data/validate.h"
-#include "model/file_config.h"
-#include "model/load.h"
 #include "train/advice.h"
 #include "train/save_dir.h"
+#include "weights/file_config.h"
+#include "weights/load.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -20,13 +23,13 @@ static bool stopped(const struct trainer *t) { return t->options.stop && *t->opt
 
 bool trainer_finished(const struct trainer *t)
 {
-    return t->learner.optimizer.epoch >= t->config->schedule.total_epochs;
+    return t->train_step.optimizer.epoch >= t->config->schedule.total_epochs;
 }
 
 bool trainer_save(struct trainer *t, struct error *err)
 {
     t->saved = clock_seconds();
-    return checkpoint_write(t->last, &t->learner.optimizer, &t->at, t->description.s, err);
+    return checkpoint_write(t->last, &t->train_step.optimizer, &t->at, t->description.s, err);
 }
 
 /* ---- a step ---- */
@@ -35,16 +38,16 @@ bool trainer_save(struct trainer *t, struct error *err)
 static bool blame(struct trainer *t, struct error *err)
 {
     const struct error first = *err;
-    const struct optimizer *o = &t->learner.optimizer;
-    struct log file = { .file = t->record.log.file };
-    struct text images = {0};
+    const struct optimizer *o = &t->train_step.optimizer;
+    struct log file = { .file = t->run_log.log.file };
+    struct strbuf images = {0};
     for (int i = 0; i < t->seen_count; i++) {
         const char *name = t->dataset.images[t->seen[i]].file;
-        text_add(&images, "%s%s", i ? ", " : "", name);
+        strbuf_add(&images, "%s%s", i ? ", " : "", name);
         log_line(&file, "step %ld took %s", o->step, name);
     }
     fail(err, "epoch %d, step %ld: %s; its images: %s", o->epoch + 1, o->step, first.text, images.s ? images.s : "?");
-    text_free(&images);
+    strbuf_free(&images);
     return false;
 }
 
@@ -58,14 +61,14 @@ static void add_losses(struct losses *sum, const struct losses *l, double share)
     }
 }
 
-static struct images images_of(struct trainer *t, const struct batch *batch)
+static struct input_batch images_of(struct trainer *t, const struct batch *batch)
 {
     for (int i = 0; i < batch->n; i++) {
         const struct objects *o = &batch->samples[i].objects;
         t->truth[i] = (struct ground_truth){ o->count, o->ignored, o->box, o->label, o->ignore };
         t->seen[t->seen_count++] = batch->samples[i].image;
     }
-    return (struct images){ batch->image, batch->n, batch->h, batch->w, t->truth };
+    return (struct input_batch){ batch->image, batch->n, batch->h, batch->w, t->truth };
 }
 
 /* One of `count` batches of a step: its share of the losses and its gradient are set or added. */
@@ -76,8 +79,8 @@ static bool take_batch(struct trainer *t, int index, int count, struct losses *s
     struct cached_graph *cached;
     if (!loader_next(t->loader, &batch, err))
         return false;
-    const struct images images = images_of(t, batch);
-    if (!learner_forward(&t->learner, &images, t->learner.optimizer.epoch, &losses, &cached, err))
+    const struct input_batch images = images_of(t, batch);
+    if (!train_step_forward(&t->train_step, &images, t->train_step.optimizer.epoch, &losses, &cached, err))
         return blame(t, err);
     graph_backward(&cached->graph, index > 0);
     add_losses(sum, &losses, 1.0 / count);
@@ -89,13 +92,13 @@ static void report_skipped(struct trainer *t)
 {
     struct error line;
     while (loader_complaint(t->loader, &line))
-        log_line(&t->record.log, "skipped an image that cannot be read, %d so far: %s", ++t->skipped, line.text);
+        log_line(&t->run_log.log, "skipped an image that cannot be read, %d so far: %s", ++t->skipped, line.text);
 }
 
 static double seconds_left(const struct trainer *t)
 {
     const struct schedule_config *schedule = &t->config->schedule;
-    const int all = schedule->total_epochs, done = t->learner.optimizer.epoch, every = schedule->val_intervals;
+    const int all = schedule->total_epochs, done = t->train_step.optimizer.epoch, every = schedule->val_intervals;
     const struct work_left left = {
         .images = t->config->batch_size * ((double)t->batches * (all - done) - t->at.batch),
         .val_images = evaluator_truth(t->evaluator)->image_count,
@@ -106,7 +109,7 @@ static double seconds_left(const struct trainer *t)
 static bool take_step(struct trainer *t, struct error *err)
 {
     const struct schedule_config *schedule = &t->config->schedule;
-    struct optimizer *o = &t->learner.optimizer;
+    struct optimizer *o = &t->train_step.optimizer;
     const int left = t->batches - t->at.batch, count = left < schedule->accumulate ? left : schedule->accumulate;
     struct step_report report = { .lr = optimizer_rate(o), .epoch = o->epoch + 1, .batches = t->batches };
     t->seen_count = 0;
@@ -116,7 +119,7 @@ static bool take_step(struct trainer *t, struct error *err)
     o->scale = 1.0 / count;
     if (!isfinite(losses_total(&report.losses)) && !fail(err, "the loss is not finite"))
         return blame(t, err);
-    if (!learner_update(&t->learner, &report.norm, err))
+    if (!train_step_update(&t->train_step, &report.norm, err))
         return blame(t, err);
     report_skipped(t);
     t->images += t->seen_count;
@@ -131,7 +134,7 @@ static bool take_step(struct trainer *t, struct error *err)
         t->measured = now;
         t->images = 0;
     }
-    return record_step(&t->record, step, &report, err);
+    return run_log_step(&t->run_log, step, &report, err);
 }
 
 /* ---- the end of an epoch ---- */
@@ -146,21 +149,21 @@ static int best_figure(const struct trainer *t)
 
 static bool evaluation_due(const struct trainer *t)
 {
-    const int epoch = t->learner.optimizer.epoch + 1;
+    const int epoch = t->train_step.optimizer.epoch + 1;
     return epoch % t->config->schedule.val_intervals == 0 || epoch == t->config->schedule.total_epochs;
 }
 
 static bool keep_best(struct trainer *t, double score, struct error *err)
 {
-    const struct optimizer *o = &t->learner.optimizer;
-    struct standing best = t->at;
+    const struct optimizer *o = &t->train_step.optimizer;
+    struct run_state best = t->at;
     if (best.best_epoch && !(score > best.best))
         return true;
     best.best = score;
     best.best_epoch = o->epoch + 1;
     if (!checkpoint_write_best(t->best, o, &best, t->description.s, err))
         return false;
-    log_line(&t->record.log, "epoch %d is the best so far", best.best_epoch);
+    log_line(&t->run_log.log, "epoch %d is the best so far", best.best_epoch);
     t->at = best;
     return true;
 }
@@ -173,13 +176,13 @@ static bool goes_on(void *trainer, int images, int all)
 
 static bool score_epoch(struct trainer *t, struct error *err)
 {
-    const struct optimizer *o = &t->learner.optimizer;
+    const struct optimizer *o = &t->train_step.optimizer;
     const struct watcher watcher = { goes_on, t };
     struct evaluation e = {0};
-    log_line(&t->record.log, "epoch %d is trained, evaluating", o->epoch + 1);
+    log_line(&t->run_log.log, "epoch %d is trained, evaluating", o->epoch + 1);
     const bool ok = trainer_save(t, err)
                  && evaluator_run(t->evaluator, o->average ? o->average : o->params->value, &watcher, &e, err)
-                 && record_score(&t->record, o->epoch + 1, o->step, &e.score, err)
+                 && run_log_score(&t->run_log, o->epoch + 1, o->step, &e.score, err)
                  && keep_best(t, e.score.figures[best_figure(t)], err);
     evaluation_free(&e);
     return ok;
@@ -192,9 +195,9 @@ static bool end_epoch(struct trainer *t, struct error *err)
     const double begun = clock_seconds();
     if (due && !score_epoch(t, err))
         return stopped(t);
-    optimizer_end_epoch(&t->learner.optimizer);
+    optimizer_end_epoch(&t->train_step.optimizer);
     t->at.batch = 0;
-    record_draw_curves(&t->record);                     /* a resumed run does not draw what was saved */
+    run_log_draw_curves(&t->run_log);                     /* a resumed run does not draw what was saved */
     if (!trainer_save(t, err))
         return false;
     t->measured = t->stepped = clock_seconds();
@@ -215,36 +218,36 @@ bool trainer_run(struct trainer *t, struct error *err)
     const double pause = 60 * t->config->log.checkpoint_minutes;
     struct error why;
     bool ok = true;
-    while (ok && !trainer_finished(t) && !stopped(t) && record_whole(&t->record, NULL)) {
+    while (ok && !trainer_finished(t) && !stopped(t) && run_log_whole(&t->run_log, NULL)) {
         ok = trainer_advance(t, err) && (clock_seconds() - t->saved < pause || trainer_save(t, err));
         if (ok && t->options.tell)
             t->options.tell(t->options.context, t);
     }
     ok = ok && (trainer_finished(t) || trainer_save(t, err));
-    if (ok && !record_whole(&t->record, &why))
-        ok = fail(err, "%s: the run ends after step %ld; --resume goes on from %s", why.text, t->learner.optimizer.step,
+    if (ok && !run_log_whole(&t->run_log, &why))
+        ok = fail(err, "%s: the run ends after step %ld; --resume goes on from %s", why.text, t->train_step.optimizer.step,
                   t->last);
     if (ok && trainer_finished(t))
-        ok = record_end(&t->record, t->at.best_epoch, coco_figure_name(best_figure(t)), t->at.best, err);
-    log_line(&(struct log){ .file = t->record.log.file }, "%s",
+        ok = run_log_end(&t->run_log, t->at.best_epoch, coco_figure_name(best_figure(t)), t->at.best, err);
+    log_line(&(struct log){ .file = t->run_log.log.file }, "%s",
              !ok ? err->text : trainer_finished(t) ? "all epochs are done" : "stopped");
     return ok;
 }
 
 /* ---- opening and closing ---- */
 
-static void log_and_free(struct trainer *t, struct names *notes)
+static void log_and_free(struct trainer *t, struct string_list *notes)
 {
     for (int i = 0; i < notes->count; i++)
-        log_line(&t->record.log, "%s", notes->list[i]);
-    names_free(notes);
+        log_line(&t->run_log.log, "%s", notes->list[i]);
+    string_list_free(notes);
 }
 
 /* The notes of both sets. */
 static bool log_notes(struct trainer *t, struct error *err)
 {
     const struct dataset *val = evaluator_truth(t->evaluator);
-    struct names notes = {0};
+    struct string_list notes = {0};
     const bool ok = dataset_note_shared(&t->dataset, t->config->train.img_path, val, t->config->val.img_path, err)
                  && dataset_notes(&t->dataset, "data.train", &notes, err)
                  && dataset_notes(val, "data.val", &notes, err);
@@ -277,12 +280,12 @@ static bool open_data(struct trainer *t, struct error *err)
 /* What a former run left is kept under another name, so that this one never goes on from it. */
 static bool retire(const char *path, struct error *err)
 {
-    struct text old = {0};
-    text_add(&old, "%s.old", path);
-    const enum path_kind kind = text_ok(&old, err) ? path_kind(path, err) : PATH_ERROR;
+    struct strbuf old = {0};
+    strbuf_add(&old, "%s.old", path);
+    const enum path_kind kind = strbuf_ok(&old, err) ? path_kind(path, err) : PATH_ERROR;
     const bool ok = kind && (kind == PATH_ABSENT || rename(path, old.s) == 0
                              || fail(err, "%s: cannot be renamed: %s", path, errno_text(errno)));
-    text_free(&old);
+    strbuf_free(&old);
     return ok;
 }
 
@@ -290,27 +293,27 @@ static bool retire(const char *path, struct error *err)
 static bool same_config(struct trainer *t, bool digests, struct error *err)
 {
     struct config former = {0};
-    struct names keys = {0};
-    struct text list = {0};
+    struct string_list keys = {0};
+    struct strbuf list = {0};
     char *path = path_join(t->config->save_dir, "config.yml", err);
     bool ok = path && config_read(&former, path, NULL, 0, err) && config_difference(t->config, &former, &keys, err);
     for (int i = 0; ok && i < keys.count; i++)
         if (!digests || !config_names_data(keys.list[i]))
-            text_add(&list, "%s%s", list.s ? ", " : "", keys.list[i]);
+            strbuf_add(&list, "%s%s", list.s ? ", " : "", keys.list[i]);
         else
-            log_line(&t->record.log, "%s has changed since the checkpoint", keys.list[i]);
+            log_line(&t->run_log.log, "%s has changed since the checkpoint", keys.list[i]);
     if (ok && list.s)
-        ok = text_ok(&list, err) && misuse(err, "cannot go on from %s: its configuration has other values of %s",
+        ok = strbuf_ok(&list, err) && misuse(err, "cannot go on from %s: its configuration has other values of %s",
                                            t->last, list.s);
-    text_free(&list);
-    names_free(&keys);
+    strbuf_free(&list);
+    string_list_free(&keys);
     config_free(&former);
     free(path);
     return ok;
 }
 
 /* The training set must be that of the checkpoint.  Scores of another validation set do not compare with the best. */
-static bool same_data(struct trainer *t, const struct standing *now, struct error *err)
+static bool same_data(struct trainer *t, const struct run_state *now, struct error *err)
 {
     if (t->at.images != now->images || t->at.batch > t->batches)
         return fail(err, "%s is of %d training images, %s has %d now", t->last, t->at.images,
@@ -319,7 +322,7 @@ static bool same_data(struct trainer *t, const struct standing *now, struct erro
         return fail(err, "%s is of other training images or annotations than %s has now: start anew without --resume",
                     t->last, t->config->train.ann_path);
     if (t->at.data[1] && t->at.data[1] != now->data[1]) {
-        log_line(&t->record.log, "data.val is another set than before: scores do not compare, the best starts anew");
+        log_line(&t->run_log.log, "data.val is another set than before: scores do not compare, the best starts anew");
         t->at.best_epoch = 0;
     }
     memcpy(t->at.data, now->data, sizeof t->at.data);
@@ -328,24 +331,24 @@ static bool same_data(struct trainer *t, const struct standing *now, struct erro
 
 static bool go_on(struct trainer *t, struct error *err)
 {
-    struct optimizer *o = &t->learner.optimizer;
-    const struct standing now = t->at;
-    struct names notes = {0};
-    const bool ok = learner_init(&t->learner, &t->model, t->options.threads, err)
+    struct optimizer *o = &t->train_step.optimizer;
+    const struct run_state now = t->at;
+    struct string_list notes = {0};
+    const bool ok = train_step_init(&t->train_step, &t->model, t->options.threads, err)
                  && checkpoint_read(t->last, o, &t->at, &notes, err);
     log_and_free(t, &notes);
     if (!ok || !same_config(t, t->at.data[0] != 0, err) || !same_data(t, &now, err))
         return false;
-    log_line(&t->record.log, "going on from epoch %d, batch %d of %d", o->epoch + 1, t->at.batch, t->batches);
+    log_line(&t->run_log.log, "going on from epoch %d, batch %d of %d", o->epoch + 1, t->at.batch, t->batches);
     return true;
 }
 
 static bool start_anew(struct trainer *t, struct error *err)
 {
-    struct names notes = {0};
+    struct string_list notes = {0};
     const bool ok = model_initialise(&t->model, t->options.weights, &notes, err);
     log_and_free(t, &notes);
-    return ok && learner_init(&t->learner, &t->model, t->options.threads, err)
+    return ok && train_step_init(&t->train_step, &t->model, t->options.threads, err)
         && retire(t->last, err) && retire(t->best, err);
 }
 
@@ -357,7 +360,7 @@ static bool open_loader(struct trainer *t, struct error *err)
     const struct loader_config config = {
         .dataset = &t->dataset, .data = &t->config->train, .label = t->label, .cache = t->cache, .train = true,
         .batch = t->config->batch_size, .workers = workers(t->options.threads), .seed = (uint64_t)t->config->seed,
-        .epoch = t->learner.optimizer.epoch, .step = t->at.batch };
+        .epoch = t->train_step.optimizer.epoch, .step = t->at.batch };
     t->loader = loader_open(&config, err);
     return t->loader != NULL;
 }
@@ -371,7 +374,7 @@ static bool name_files(struct trainer *t, struct error *err)
 
 static bool log_advice(struct trainer *t, struct error *err)
 {
-    struct names warnings = {0};
+    struct string_list warnings = {0};
     const bool ok = config_advice(t->config, t->dataset.image_count, &warnings, err)
                  && memory_advice(&t->model, machine_memory(), &warnings, err);
     log_and_free(t, &warnings);
@@ -382,10 +385,10 @@ static bool open_save_dir(struct trainer *t, struct error *err)
 {
     int unlocked;
     if (!save_dir_open(&t->lock, &unlocked, t->config, t->options.weights, err)
-        || !record_open(&t->record, t->config, t->options.screen, err) || !name_files(t, err))
+        || !run_log_open(&t->run_log, t->config, t->options.screen, err) || !name_files(t, err))
         return false;
     if (unlocked)
-        log_line(&t->record.log, "%s cannot be locked (%s): see that no other training uses it", t->config->save_dir,
+        log_line(&t->run_log.log, "%s cannot be locked (%s): see that no other training uses it", t->config->save_dir,
                  errno_text(unlocked));
     return true;
 }
@@ -393,7 +396,7 @@ static bool open_save_dir(struct trainer *t, struct error *err)
 bool trainer_open(struct trainer *t, struct config *config, const struct training_options *options, struct error *err)
 {
     *t = (struct trainer){ .config = config, .options = *options };
-    picture_memory(config->decode_mb);
+    image_memory(config->decode_mb);
     if (!model_open(&t->model, config, err) || !file_config_text(config, &t->description, err)
         || !open_save_dir(t, err) || !open_data(t, err))
         return false;
@@ -406,11 +409,11 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
     const enum path_kind last = path_kind(t->last, err);
     if (!last || !(resume && last != PATH_ABSENT ? go_on : start_anew)(t, err))
         return false;
-    const struct optimizer *o = &t->learner.optimizer;
-    log_line(&t->record.log, "%d images, %d batches an epoch, %d parameters trained", t->dataset.image_count,
+    const struct optimizer *o = &t->train_step.optimizer;
+    log_line(&t->run_log.log, "%d images, %d batches an epoch, %d parameters trained", t->dataset.image_count,
              t->batches, (int)t->model.params.trained);
     t->measured = t->saved = t->stepped = clock_seconds();
-    return log_advice(t, err) && record_begin(&t->record, o->step, o->epoch, err) && open_loader(t, err);
+    return log_advice(t, err) && run_log_begin(&t->run_log, o->step, o->epoch, err) && open_loader(t, err);
 }
 
 bool trainer_close(struct trainer *t, struct error *err)
@@ -418,7 +421,7 @@ bool trainer_close(struct trainer *t, struct error *err)
     loader_close(t->loader);
     cache_close(t->cache);
     evaluator_close(t->evaluator);
-    learner_free(&t->learner);
+    train_step_free(&t->train_step);
     model_free(&t->model);
     dataset_free(&t->dataset);
     free(t->label);
@@ -426,8 +429,8 @@ bool trainer_close(struct trainer *t, struct error *err)
     free(t->seen);
     free(t->last);
     free(t->best);
-    text_free(&t->description);
-    const bool ok = record_close(&t->record, err);
+    strbuf_free(&t->description);
+    const bool ok = run_log_close(&t->run_log, err);
     if (t->lock)
         fclose(t->lock);
     *t = (struct trainer){0};

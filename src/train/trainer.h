@@ -12,11 +12,12 @@
  *    cannot be written ends it without one: --resume goes on from the last checkpoint and writes the row again. */
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
+#include "base/strbuf.h"
 #include "data/loader.h"
 #include "train/checkpoint.h"
 #include "train/evaluate.h"
 #include "train/pace.h"
-#include "train/record.h"
+#include "train/run_log.h"
 #include <signal.h>
 
 struct trainer;
@@ -36,9 +37,9 @@ struct trainer {
     struct config *config;
     struct training_options options;
     FILE *lock;                         /* of save_dir (save_dir.h) */
-    struct record record;
+    struct run_log run_log;
     struct model model;
-    struct learner learner;
+    struct train_step train_step;
     struct dataset dataset; int *label; /* of training; label[category] is its class, or -1 */
     struct evaluator *evaluator;
     struct cache *cache;
@@ -46,10 +47,10 @@ struct trainer {
     struct ground_truth *truth;         /* [batch] */
     int *seen, seen_count;              /* [accumulate * batch] the images of the step under way */
     int skipped;                        /* unreadable images */
-    struct standing at;
+    struct run_state at;
     int batches;                        /* an epoch */
     char *last, *best;                  /* paths */
-    struct text description;            /* of the model, for its files: model/file_config.h */
+    struct strbuf description;            /* of the model, for its files: weights/file_config.h */
     double saved;                       /* when the last checkpoint was written, seconds */
     double measured; long images;       /* since when images are counted, and how many since */
     double stepped; struct pace pace;   /* when the last step or epoch ended; for the time left */

@@ -190,7 +190,7 @@ def milliseconds(part):
     return (part["forward_ms"] + part["backward_ms"]) / BATCH
 
 
-def picture(ways):
+def chart(ways):
     """Bars of the time that each part takes; ways: {name: parts}."""
     scale = 500 / max(milliseconds(part) for parts in ways.values() for part in parts)
     shades, lines, y = ["#b0b8c4", "#2f6db5"], [], 20
@@ -259,7 +259,7 @@ def main():
                  "in the same run, and Winograd's\nconvolutions are counted as if they were direct:\n\n", parts(result)]
     if args.out and not args.only:
         drawn = args.out.with_suffix(".svg")
-        drawn.write_text(picture({"convolutions direct, on vectors": direct["parts"], "as it runs": result["parts"]}))
+        drawn.write_text(chart({"convolutions direct, on vectors": direct["parts"], "as it runs": result["parts"]}))
         page += [f"\n![time by part]({drawn.name})\n"]
     if args.out:
         args.out.write_text("".join(page))

@@ -23,7 +23,7 @@ def shift(x, y):
 
 
 def draw_matrix(width, height):
-    """From the picture to the input, stretched to its size."""
+    """From the image to the input, stretched to its size."""
     scale = random.uniform(*SCALE)
     x, y = scale * random.uniform(*STRETCH), scale * random.uniform(*STRETCH)
     x *= random.choice((-1, 1))
@@ -46,9 +46,9 @@ def colour(image):
 
 
 def load(path):
-    picture = cv2.imread(str(path))
-    height, width = picture.shape[:2]
-    return colour(cv2.warpPerspective(picture, draw_matrix(width, height), (SIZE, SIZE))).transpose(2, 0, 1)
+    image = cv2.imread(str(path))
+    height, width = image.shape[:2]
+    return colour(cv2.warpPerspective(image, draw_matrix(width, height), (SIZE, SIZE))).transpose(2, 0, 1)
 
 
 def main():

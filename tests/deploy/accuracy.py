@@ -20,7 +20,7 @@ from runtimes import have, open_network
 TOLERANCE = {"fp32": 0.001, "fp16": 0.002}
 MEAN, DEVIATION = np.float32([103.53, 116.28, 123.675]), np.float32([57.375, 57.12, 58.395])
 SIDE, SCORE, IOU, KEPT = 320, 0.05, 0.6, 100
-# Configuration, weights, whether pictures keep their shape inside a border, strides, where in its cell a prior stands.
+# Configuration, weights, whether images keep their shape inside a border, strides, where in its cell a prior stands.
 MODELS = [
     ("nanodet-plus-m_320", "nanodet-plus-m_320.param", False, (8, 16, 32, 64), 0),
     ("nanodet-m", "nanodet_m.ckpt", True, (8, 16, 32), 0.5),
@@ -28,18 +28,18 @@ MODELS = [
 ]
 
 
-def prepared(picture, letterbox):
+def prepared(image, letterbox):
     """The network's input, and the matrix that led to it."""
     import cv2
 
-    h, w = picture.shape[:2]
+    h, w = image.shape[:2]
     sx, sy = SIDE / w, SIDE / h
     if letterbox:
         sx = sy = min(sx, sy)
     matrix = np.float64([[sx, 0, 0], [0, sy, 0], [0, 0, 1]])
     if letterbox:
         matrix[:2, 2] = (SIDE - sx * w) / 2, (SIDE - sy * h) / 2
-    warped = cv2.warpPerspective(picture, matrix, (SIDE, SIDE))
+    warped = cv2.warpPerspective(image, matrix, (SIDE, SIDE))
     return np.ascontiguousarray(((np.float32(warped) - MEAN) / DEVIATION).transpose(2, 0, 1)), matrix
 
 

@@ -4,23 +4,23 @@
  * OUT is a safetensors file: all weights under their own names, so that `nanodet export --weights OUT` takes them;
  * input, [3][h][w], the image as the network gets it; output, [P][classes, bins], scores after the sigmoid. */
 #include "base/memory.h"
-#include "data/synth.h"
+#include "synth/synth.h"
 #include "interop/safetensors.h"
 #include "kernel/kernels.h"
-#include "model/detector.h"
-#include "model/weights.h"
+#include "runtime/detector.h"
+#include "weights/weights.h"
 #include "trained.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Twice, for norms of a batch. */
-static bool prepare(const struct config *config, const struct picture *picture, struct batch *b, struct error *err)
+static bool prepare(const struct config *config, const struct image *image, struct batch *b, struct error *err)
 {
     struct random random = random_of(0, 0, 0);
     bool ok = batch_resize(b, 2, err);
     for (int i = 0; ok && i < b->n; i++)
-        ok = sample_make(&b->samples[i], &config->val, picture, &random, err);
+        ok = sample_make(&b->samples[i], &config->val, image, &random, err);
     return ok && batch_stack(b, &config->val.pipeline, err);
 }
 
@@ -38,16 +38,16 @@ static bool train(struct model *m, const struct batch *b, uint64_t seed, struct 
     return ok;
 }
 
-static bool read_image(struct picture *picture, const char *path, struct error *err)
+static bool read_image(struct image *image, const char *path, struct error *err)
 {
     const struct synth_config town = { .images = 1, .width = 640, .height = 480, .objects_min = 8, .objects_max = 24,
                                        .scale = 12 };
     struct synth_scene scene = {0};
     if (strcmp(path, "-") != 0)
-        return picture_read(picture, path, err);
+        return image_read(image, path, err);
     const bool ok = synth_draw(&scene, &town, 0, err);
-    *picture = scene.picture;
-    scene.picture = (struct picture){0};
+    *image = scene.image;
+    scene.image = (struct image){0};
     synth_free(&scene);
     return ok;
 }
@@ -90,7 +90,7 @@ int main(int argc, char **argv)
     enum { CONFIG = 1, IMAGE, SEED, OUT, OVERRIDES };
     struct config config = {0};
     struct model model = {0};
-    struct picture picture = {0};
+    struct image image = {0};
     struct batch batch = {0};
     struct tensors t = {0};
     struct error err = {0};
@@ -99,14 +99,14 @@ int main(int argc, char **argv)
         return 2;
     }
     const bool ok = config_read(&config, argv[CONFIG], (const char *const *)&argv[OVERRIDES], argc - OVERRIDES, &err)
-                 && model_open(&model, &config, &err) && read_image(&picture, argv[IMAGE], &err)
-                 && prepare(&config, &picture, &batch, &err)
+                 && model_open(&model, &config, &err) && read_image(&image, argv[IMAGE], &err)
+                 && prepare(&config, &image, &batch, &err)
                  && train(&model, &batch, strtoull(argv[SEED], NULL, 10), &err)
                  && weights_give(&model.params, model.params.value, "", &t, &err)
                  && look(&model, &batch, &t, &err) && safetensors_write(argv[OUT], &t, &err);
     if (!ok)
         fprintf(stderr, "deploy_dump: %s\n", err.text);
-    picture_free(&picture);
+    image_free(&image);
     batch_free(&batch);
     tensors_free(&t);
     model_free(&model);

@@ -1,5 +1,8 @@
 /* Runs a fuzz target over saved inputs: files, and the files in folders.  With libFuzzer linked in it is left out. */
 #include "../there.h"
+#include "base/file.h"
+#include "base/path.h"
+#include "base/string_list.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +27,7 @@ int main(int argc, char **argv)
     int failed = 0, ran = 0;
     for (int i = 1; i < argc; i++) {
         struct error err = {0};
-        struct names names = {0};
+        struct string_list names = {0};
         if (!folder_exists(argv[i])) {
             failed += run_file(argv[i]);
             ran++;
@@ -37,7 +40,7 @@ int main(int argc, char **argv)
             ran++;
             free(path);
         }
-        names_free(&names);
+        string_list_free(&names);
     }
     printf("%d inputs\n", ran);
     return failed || ran == 0;

@@ -1,5 +1,7 @@
 /* What `nanodet check` does with a whole set.  The first byte chooses one of four formats; an annotation file follows
  * and, behind the first 0 byte, an image that it may name as a.jpg.  The set is read, judged and summed up. */
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "config_text.h"
 #include "data/dataset_read.h"
 #include "data/validate.h"
@@ -14,9 +16,9 @@ static const struct { enum dataset_format format; const char *file; } formats[] 
 
 static void judge(struct dataset *set, struct config *c, const char *annotations)
 {
-    struct texts names = c->class_names;
-    struct text summary = {0};
-    struct names notes = {0};
+    struct strings names = c->class_names;
+    struct strbuf summary = {0};
+    struct string_list notes = {0};
     struct error err = {0};
     int *label = calloc((size_t)set->category_count + 1, sizeof *label);
     const bool matched = label && dataset_labels(set, names.at, names.count, label, &err);
@@ -30,8 +32,8 @@ static void judge(struct dataset *set, struct config *c, const char *annotations
     if (matched)
         dataset_summary(set, "data.train", &c->train, label, &names, &summary);
     dataset_notes(set, "data.train", &notes, &err);
-    text_free(&summary);
-    names_free(&notes);
+    strbuf_free(&summary);
+    string_list_free(&notes);
     free(label);
 }
 

@@ -1,5 +1,7 @@
 /* A checkpoint with bytes that were changed, three of the input each: two for the place, one for the value; and the
  * input itself as a checkpoint.  Either is refused in words, or training can go on from it. */
+#include "base/file.h"
+#include "base/string_list.h"
 #include "config/config.h"
 #include "config_text.h"
 #include "kernel/kernels.h"
@@ -28,7 +30,7 @@ static void declare(const char *name, struct shape shape, int rank, enum param_k
 
 static void prepare(void)
 {
-    static const struct standing standing = { .batch = 1, .images = 4, .best = 0.5, .best_epoch = 1 };
+    static const struct run_state standing = { .batch = 1, .images = 4, .best = 0.5, .best_epoch = 1 };
     struct optimizer o = {0};
     struct error err;
     const char *path = scratch_file("whole.safetensors", "", 0);
@@ -44,15 +46,15 @@ static void prepare(void)
 static void read_back(const char *path)
 {
     struct optimizer o = {0};
-    struct standing s = {0};
-    struct names notes = {0};
+    struct run_state s = {0};
+    struct string_list notes = {0};
     struct error err = {0};
     open_optimizer(&o);
     if (!path || !checkpoint_read(path, &o, &s, &notes, &err))
         must(!path || (err.exit == 1 && err.text[0]));
     else
         must(s.images >= 1 && s.batch >= 0 && o.step >= 0 && o.epoch >= 0 && s.best >= -1 && s.best <= 1);
-    names_free(&notes);
+    string_list_free(&notes);
     optimizer_free(&o);
 }
 

@@ -1,4 +1,5 @@
 /* COCO JSON of any bytes: read, or refused. */
+#include "base/file.h"
 #include "data/coco.h"
 #include "text.h"
 

@@ -1,5 +1,6 @@
 /* COCO result lists and the VisDrone toolkit's rows, of a dataset with images and categories 1 and 2; what is read is
  * scored, so that no finite number may disturb the protocols either. */
+#include "base/file.h"
 #include "data/dataset_builder.h"
 #include "eval/coco_eval.h"
 #include "eval/visdrone_eval.h"

@@ -1,2 +1,2 @@
 /* JPEG: inputs in corpus/jpeg. */
-#include "picture.h"
+#include "image.h"

@@ -1,4 +1,5 @@
 /* Any bytes as a file that lists classes, as lines and as data.yaml, and as one that lists images. */
+#include "base/string_list.h"
 #include "data/lists.h"
 #include "scratch.h"
 
@@ -6,16 +7,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void read_classes(const char *path)
 {
-    struct names classes = {0};
+    struct string_list classes = {0};
     struct error err = {0};
     if (path && class_list_read(&classes, path, &err)) {
-        names_sort(&classes);
+        string_list_sort(&classes);
         for (int i = 1; i < classes.count; i++)
             if (strcmp(classes.list[i - 1], classes.list[i]) == 0)
                 abort();
     } else if (path && !err.exit)
         abort();
-    names_free(&classes);
+    string_list_free(&classes);
 }
 
 static void keep_images(const char *path)

@@ -1,5 +1,6 @@
 /* Reads any bytes as a param file, up to the first that is 0, and what follows as its weights; of what is accepted all
  * weights are read. */
+#include "base/file.h"
 #include "interop/ncnn/ncnn.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* Reads any bytes as an ONNX file; of what is accepted all weights are read. */
+#include "base/file.h"
 #include "interop/onnx/onnx.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,7 @@
 /* Lines of any bytes as KEY=VALUE over a configuration.  What is accepted must be written as a configuration that reads
  * back equal; refused lines are an error of usage, in words. */
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "config/config.h"
 #include "config_text.h"
 #include <stdint.h>
@@ -21,15 +23,15 @@ static int split(char *text, const char *lines[LINES])
 static void round_trip(const struct config *a)
 {
     struct config b = {0};
-    struct text text = {0};
-    struct names names = {0};
+    struct strbuf text = {0};
+    struct string_list names = {0};
     struct error err = {0};
     config_write(a, &text);
     if (!config_parse(&b, text.s, text.size, "output", NULL, 0, &err) || !config_difference(a, &b, &names, &err)
         || names.count)
         abort();
-    text_free(&text);
-    names_free(&names);
+    strbuf_free(&text);
+    string_list_free(&names);
     config_free(&b);
 }
 

@@ -1,4 +1,5 @@
 /* Runs any bytes through the pickle machine and walks over all nodes that it leaves. */
+#include "base/file.h"
 #include "interop/pickle.h"
 #include <stdlib.h>
 

@@ -1,2 +1,2 @@
 /* PNG: inputs in corpus/png. */
-#include "picture.h"
+#include "image.h"

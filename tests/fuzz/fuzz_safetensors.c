@@ -1,7 +1,9 @@
 /* Reads any bytes as a safetensors file; what is accepted is read to its last element, and so is the description of a
  * model that it may carry: one that is accepted must be written as a description that reads back equal. */
+#include "base/file.h"
+#include "base/strbuf.h"
 #include "interop/safetensors.h"
-#include "model/file_config.h"
+#include "weights/file_config.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +13,7 @@ static void read_description(const struct tensors *t)
 {
     struct error err = {0};
     struct config first = {0}, second = {0};
-    struct text text = {0}, again = {0};
+    struct strbuf text = {0}, again = {0};
     struct tensors copy = {0};
     const bool ok = file_config_parse(&first, t, "input", NULL, 0, &err);
     if (!ok && (!err.exit || !err.text[0]))
@@ -20,8 +22,8 @@ static void read_description(const struct tensors *t)
         && (!file_config_add(text.s, &copy, &err) || !file_config_parse(&second, &copy, "output", NULL, 0, &err)
             || !file_config_text(&second, &again, &err) || strcmp(text.s, again.s) != 0))
         abort();
-    text_free(&text);
-    text_free(&again);
+    strbuf_free(&text);
+    strbuf_free(&again);
     tensors_free(&copy);
     config_free(&first);
     config_free(&second);

@@ -1,4 +1,5 @@
 /* A VisDrone annotation file of any bytes: read, or refused. */
+#include "base/file.h"
 #include "data/visdrone.h"
 #include "text.h"
 

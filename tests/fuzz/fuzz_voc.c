@@ -1,4 +1,5 @@
 /* A VOC annotation file of any bytes: read, or refused. */
+#include "base/file.h"
 #include "data/voc.h"
 #include "text.h"
 

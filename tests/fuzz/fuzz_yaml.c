@@ -1,5 +1,7 @@
 /* Any bytes as a configuration.  What is accepted must be written as a configuration that reads back equal, and so must
  * the part of it that detecting needs. */
+#include "base/strbuf.h"
+#include "base/string_list.h"
 #include "config/config.h"
 #include <stdint.h>
 #include <stdio.h>
@@ -8,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
-static void check(bool good, const char *what, const struct text *yaml, const struct error *err)
+static void check(bool good, const char *what, const struct strbuf *yaml, const struct error *err)
 {
     if (good)
         return;
@@ -20,7 +22,7 @@ static void check(bool good, const char *what, const struct text *yaml, const st
 static void tree_round_trip(const uint8_t *data, size_t size)
 {
     struct entry a, b = {0};
-    struct text first = {0}, second = {0};
+    struct strbuf first = {0}, second = {0};
     struct error err = {0};
     if (!tree_parse(&a, data, size, "input", &err))
         return;
@@ -28,8 +30,8 @@ static void tree_round_trip(const uint8_t *data, size_t size)
     check(tree_parse(&b, first.s, first.size, "output", &err), "not read back", &first, &err);
     tree_write(&b, &second);
     check(strcmp(first.s, second.s) == 0, "not equal", &first, &err);
-    text_free(&first);
-    text_free(&second);
+    strbuf_free(&first);
+    strbuf_free(&second);
     tree_free(&a);
     tree_free(&b);
 }
@@ -37,23 +39,23 @@ static void tree_round_trip(const uint8_t *data, size_t size)
 static void detector_round_trip(const struct config *a)
 {
     struct config b = { .detects_only = true };
-    struct text first = {0}, second = {0};
+    struct strbuf first = {0}, second = {0};
     struct error err = {0};
     check(config_write_detector(a, &first, &err), "not written", &first, &err);
     check(config_parse(&b, first.s, first.size, "output", NULL, 0, &err), "not read back", &first, &err);
     check(config_write_detector(&b, &second, &err), "not written", &second, &err);
     check(strcmp(first.s, second.s) == 0, "not equal", &first, &err);
-    text_free(&first);
-    text_free(&second);
+    strbuf_free(&first);
+    strbuf_free(&second);
     config_free(&b);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct names problems = {0};
+    struct string_list problems = {0};
     struct config a = {0}, b = {0}, all = { .problems = &problems };
-    struct text text = {0};
-    struct names names = {0};
+    struct strbuf text = {0};
+    struct string_list names = {0};
     struct error err = {0};
     tree_round_trip(data, size);
     if (config_parse(&a, data, size, "input", NULL, 0, &err)) {
@@ -63,9 +65,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         detector_round_trip(&a);
     }
     config_parse(&all, data, size, "input", NULL, 0, &err);
-    text_free(&text);
-    names_free(&names);
-    names_free(&problems);
+    strbuf_free(&text);
+    string_list_free(&names);
+    string_list_free(&problems);
     config_free(&a);
     config_free(&b);
     config_free(&all);

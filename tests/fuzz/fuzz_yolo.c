@@ -1,4 +1,5 @@
 /* A YOLO annotation file of any bytes: boxes within the image, or problems. */
+#include "base/file.h"
 #include "data/yolo.h"
 #include "text.h"
 

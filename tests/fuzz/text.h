@@ -1,4 +1,5 @@
 /* tests/fuzz/text.h -- the bytes of a fuzz input as text_read gives a file; p is NULL without memory. */
+#include "base/file.h"
 #include "base/text_file.h"
 #include <stdint.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include "kernel/kernels.h"
 #include "model/describe.h"
 #include "model/model.h"
-#include "model/weights.h"
+#include "weights/weights.h"
 #include "op/ops.h"
 #include "trained.h"
 #include <stdio.h>

@@ -133,9 +133,9 @@ static void compare_geometry(struct parity *p, const char *path, const cJSON *js
         compare_letterbox(p, path, set);
 }
 
-/* One stage of one image: its bytes through `tint` and the normalising of `config`, against a tensor. */
+/* One stage of one image: its bytes through `jitter` and the normalising of `config`, against a tensor. */
 static double stage_distance(struct tensors *t, int index, const char *stage, const struct pipeline_config *config,
-                             const struct tint *tint)
+                             const struct colour_jitter *jitter)
 {
     char in_name[32], name[64];
     snprintf(in_name, sizeof in_name, "%d.in", index);
@@ -147,7 +147,7 @@ static double stage_distance(struct tensors *t, int index, const char *stage, co
     if (!want || !got || !in || in->dtype != DTYPE_U8 || tensor_count(in) != tensor_count(out))
         return INFINITY;
     struct colour_map map;
-    colour_map(&map, config, tint);
+    colour_map(&map, config, jitter);
     colour_row(&map, (int)(tensor_count(in) / 3), (const void *)in->data, (void *)got);
     for (size_t i = 0; i < tensor_count(out); i++)
         worst = fixture_worse(worst, fabs(got[i] - want[i]));
@@ -164,8 +164,8 @@ static void compare_colours(struct parity *p, const char *path, const cJSON *jso
     cJSON_ArrayForEach(c, cJSON_GetObjectItemCaseSensitive(json, "cases")) {
         const cJSON *draws = cJSON_GetObjectItemCaseSensitive(c, "draws");
         const int index = (int)real_at(c, "index", -1);
-        struct tint tint = tint_none;
-        float *const steps[] = { &tint.brightness, &tint.contrast, &tint.saturation };
+        struct colour_jitter jitter = no_colour_jitter;
+        float *const steps[] = { &jitter.brightness, &jitter.contrast, &jitter.saturation };
         static const char *const names[] = { "brightness", "contrast", "saturation" };
         double worst = 0, drawn;
         for (int i = 0; i < 3; i++)
@@ -173,11 +173,11 @@ static void compare_colours(struct parity *p, const char *path, const cJSON *jso
                 char stage[32];
                 snprintf(stage, sizeof stage, "after_%s", names[i]);
                 *steps[i] = (float)drawn;
-                worst = fixture_worse(worst, stage_distance(t, index, stage, &plain, &tint));
+                worst = fixture_worse(worst, stage_distance(t, index, stage, &plain, &jitter));
             }
         char what[32];
         snprintf(what, sizeof what, "colour %d", index);
-        parity_compare(p, path, fixture_worse(worst, stage_distance(t, index, "out", &config, &tint)), 1e-5, what);
+        parity_compare(p, path, fixture_worse(worst, stage_distance(t, index, "out", &config, &jitter)), 1e-5, what);
     }
 }
 

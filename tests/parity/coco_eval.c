@@ -1,4 +1,5 @@
 /* A case: gt.json, dt.json and what pycocotools makes of them, expected.json. */
+#include "base/path.h"
 #include "rooms.h"
 
 #include "base/file.h"

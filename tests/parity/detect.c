@@ -1,16 +1,18 @@
 /* The room "detect": a case is a folder of what a published detector found in the photographs of coco_val.
- * NAME_input.png is a picture as the network gets it, NAME.safetensors what the network makes of it, expected.json the
- * score of all detections.  Pictures and weights lie in the folder of real data. */
-#include "fixture.h"
+ * NAME_input.png is an image as the network gets it, NAME.safetensors what the network makes of it, expected.json the
+ * score of all detections.  Images and weights lie in the folder of real data. */
 #include "../there.h"
+#include "base/path.h"
+#include "base/string_list.h"
+#include "fixture.h"
 
 #include "base/memory.h"
 #include "base/table.h"
 #include "detect/focal.h"
 #include "figures.h"
 #include "model/criterion.h"
-#include "model/detector.h"
-#include "model/load.h"
+#include "runtime/detector.h"
+#include "weights/load.h"
 #include "rooms.h"
 #include "train/evaluate.h"
 #include <math.h>
@@ -18,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Pictures of unequal sizes in one batch get borders, which the original's did not have: the batch is 1 there. */
+/* Images of unequal sizes in one batch get borders, which the original's did not have: the batch is 1 there. */
 static const struct published { const char *name, *config, *weights, *resize, *batch; } published[] = {
     { "enhanced_nanodet_s", "configs/enhanced-nanodet-s_320.yml", "enhanced_nanodet_s.onnx",  "stretch",   "8" },
     { "nanodet_m",          "configs/nanodet-m.yml",              "nanodet_m.ckpt",           "letterbox", "8" },
@@ -66,17 +68,17 @@ static bool read_case_config(struct detect_case *c, struct error *err)
     return ok;
 }
 
-/* ---- one picture as the network gets it ---- */
+/* ---- one image as the network gets it ---- */
 
-/* A picture that needs no geometry as a batch of its own; the batch owns its pixels then. */
-static bool batch_of(struct batch *b, struct picture *picture, const struct pipeline_config *pipeline,
+/* An image that needs no geometry as a batch of its own; the batch owns its pixels then. */
+static bool batch_of(struct batch *b, struct image *image, const struct pipeline_config *pipeline,
                      struct error *err)
 {
     if (!batch_resize(b, 1, err))
         return false;
-    b->samples[0] = (struct sample){ .input = { picture->width, picture->height }, .tint = tint_none,
-                                     .pixels = picture->p };
-    *picture = (struct picture){0};
+    b->samples[0] = (struct sample){ .input = { image->width, image->height }, .jitter = no_colour_jitter,
+                                     .pixels = image->p };
+    *image = (struct image){0};
     return batch_stack(b, pipeline, err);
 }
 
@@ -133,7 +135,7 @@ static double boxes_off(struct tensors *t, const struct detected *found, int cou
     return worst;
 }
 
-static bool compare_picture(struct detect_case *c, struct tensors *t, struct picture *picture, const char *place,
+static bool compare_image(struct detect_case *c, struct tensors *t, struct image *image, const char *place,
                             struct error *err)
 {
     struct batch b = {0};
@@ -143,7 +145,7 @@ static bool compare_picture(struct detect_case *c, struct tensors *t, struct pic
     struct detected *found = new_array((size_t)kept, sizeof *found, err);
     const float *rows = NULL;
     int count;
-    bool ok = found && batch_of(&b, picture, &c->config.val.pipeline, err)
+    bool ok = found && batch_of(&b, image, &c->config.val.pipeline, err)
            && (rows = detector_forward(&c->detector, b.image, b.h, b.w, err))
            && criterion_grid(&c->model, 1, b.h, b.w, &grid, err)
            && arena_init(&tmp, postprocess_bytes(&c->detector.rules, &grid), err)
@@ -162,19 +164,19 @@ static bool compare_picture(struct detect_case *c, struct tensors *t, struct pic
 
 static void compare_file(struct detect_case *c, const char *name)
 {
-    char *place = path_join(c->path, name, NULL), *image = NULL;
+    char *place = path_join(c->path, name, NULL), *file = NULL;
     const size_t stem = place ? strlen(place) - strlen(".safetensors") : 0;
     struct error err = {0};
     struct tensors t = {0};
-    struct picture picture = {0};
-    if (place && asprintf(&image, "%.*s_input.png", (int)stem, place) < 0)
-        image = NULL;
-    if (image && fixture_open(&t, c->p, place)
-        && (!picture_read(&picture, image, &err) || !compare_picture(c, &t, &picture, place, &err)))
+    struct image image = {0};
+    if (place && asprintf(&file, "%.*s_input.png", (int)stem, place) < 0)
+        file = NULL;
+    if (file && fixture_open(&t, c->p, place)
+        && (!image_read(&image, file, &err) || !compare_image(c, &t, &image, place, &err)))
         parity_fail(c->p, place, "%s", err.text);
-    picture_free(&picture);
+    image_free(&image);
     tensors_free(&t);
-    free(image);
+    free(file);
     free(place);
 }
 
@@ -203,7 +205,7 @@ static void compare_score(struct detect_case *c, struct error *err)
 static void compare_all(struct detect_case *c)
 {
     struct error err = {0};
-    struct names files = {0};
+    struct string_list files = {0};
     if (!detector_init(&c->detector, &c->model, c->model.params.value, cores(), &err)
         || !folder_list(&files, c->path, &err))
         parity_fail(c->p, c->path, "%s", err.text);
@@ -214,7 +216,7 @@ static void compare_all(struct detect_case *c)
     }
     if (!err.exit)
         compare_score(c, &err);
-    names_free(&files);
+    string_list_free(&files);
     detector_free(&c->detector);
 }
 
@@ -223,7 +225,7 @@ void parity_detect(struct parity *p, const char *path)
     const char *name = path_name(path);
     struct detect_case c = { .p = p, .path = path, .published = find_row(name, published, sizeof *published) };
     struct error err = {0};
-    struct names notes = {0};
+    struct string_list notes = {0};
     char *weights = c.published ? data_file(&c, "weights", c.published->weights, &err) : NULL;
     if (!weights)
         parity_skip(p, path, "no detector is known by this name");
@@ -234,7 +236,7 @@ void parity_detect(struct parity *p, const char *path)
         parity_fail(p, path, "%s", err.text);
     else
         compare_all(&c);
-    names_free(&notes);
+    string_list_free(&notes);
     model_free(&c.model);
     config_free(&c.config);
     free(weights);

@@ -1,11 +1,13 @@
 /* build/tests/parity [--data DIR] PATH... -- PATH is the root of a tree of fixtures, a room of it, or one case. */
-#include "parity.h"
 #include "../there.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
+#include "parity.h"
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/table.h"
-#include "base/text.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +50,7 @@ void parity_skip(struct parity *p, const char *path, const char *format, ...)
 static void run_room(struct parity *p, const struct parity_room *room, const char *path)
 {
     struct error err = {0};
-    struct names names = {0};
+    struct string_list names = {0};
     if (room->per_file && !*room->per_file) {
         room->run(p, path);
         return;
@@ -57,11 +59,11 @@ static void run_room(struct parity *p, const struct parity_room *room, const cha
         parity_fail(p, path, "%s", err.text);
     for (int i = 0; i < names.count; i++) {
         char *inner = path_join(path, names.list[i], &err);
-        if (inner && (room->per_file ? ends_in(inner, room->per_file) : folder_exists(inner)))
+        if (inner && (room->per_file ? ends_with(inner, room->per_file) : folder_exists(inner)))
             room->run(p, inner);
         free(inner);
     }
-    names_free(&names);
+    string_list_free(&names);
 }
 
 /* The last two names of an absolute path decide: a room, a case in a room, or else a tree of rooms. */

@@ -113,19 +113,19 @@ static void tally_state(struct model_case *c, const cJSON *rules, const struct o
     }
 }
 
-static bool one_step(struct model_case *c, const cJSON *rules, struct learner *l, int step, struct error *err)
+static bool one_step(struct model_case *c, const cJSON *rules, struct train_step *l, int step, struct error *err)
 {
-    const struct images images = case_images(c);
+    const struct input_batch images = case_images(c);
     struct cached_graph *cached;
     struct losses losses;
     char name[64];
     double norm;
     const double lr = optimizer_rate(&l->optimizer);
     const long before = l->optimizer.step;
-    if (!learner_forward(l, &images, c->epoch, &losses, &cached, err))
+    if (!train_step_forward(l, &images, c->epoch, &losses, &cached, err))
         return false;
     graph_backward(&cached->graph, false);
-    if (!learner_update(l, &norm, err))
+    if (!train_step_update(l, &norm, err))
         return false;
     snprintf(name, sizeof name, "lr.%d", step);
     tally_figure(c, rules, name, "lr.*", lr);
@@ -144,7 +144,7 @@ bool compare_steps(struct model_case *c, const char *file, const char *section, 
     const cJSON *first = cJSON_GetObjectItemCaseSensitive(rules, "start_global_step");
     const cJSON *digest = cJSON_GetObjectItemCaseSensitive(c->meta, "digest_samples_steps");
     const int samples = cJSON_IsNumber(digest) ? digest->valueint : SAMPLES;
-    struct learner l = {0};
+    struct train_step l = {0};
     real *start = new_array((size_t)c->model.params.total, sizeof *start, err);
     bool ok = start && safetensors_read(&c->steps, file, err) && fresh_learner(c, &l, err);
     if (ok)
@@ -159,7 +159,7 @@ bool compare_steps(struct model_case *c, const char *file, const char *section, 
         tally_changes(c, rules, "delta", start, c->model.params.value, samples);
         tally_state(c, rules, &l.optimizer, samples);
     }
-    learner_free(&l);
+    train_step_free(&l);
     tensors_free(&c->steps);
     free(start);
     return ok;

@@ -1,13 +1,14 @@
 /* tests/parity/models.c -- whole models: outputs, detections, losses, assignment, gradients, running statistics. */
-#include "models.h"
 #include "../there.h"
+#include "base/path.h"
+#include "models.h"
 
 #include "base/memory.h"
 #include "interop/safetensors.h"
 #include "kernel/kernels.h"
 #include "model/criterion.h"
 #include "model/parts.h"
-#include "model/weights.h"
+#include "weights/weights.h"
 #include "rooms.h"
 #include <math.h>
 #include <stdio.h>
@@ -97,9 +98,9 @@ void tally_digest(struct model_case *c, const cJSON *rules, struct tensors *t, c
         tally_add(c, rules, name, rule, NAN);
 }
 
-struct images case_images(const struct model_case *c)
+struct input_batch case_images(const struct model_case *c)
 {
-    return (struct images){ c->pixel, c->n, c->h, c->w, c->truth };
+    return (struct input_batch){ c->pixel, c->n, c->h, c->w, c->truth };
 }
 
 /* The rows [level][image][y][x] of an output against a tensor [image][prior][channel]. */
@@ -172,7 +173,7 @@ static bool compare_detections(struct model_case *c, const float *rows, const st
     return ok;
 }
 
-static bool compare_evaluation(struct model_case *c, struct learner *l, struct error *err)
+static bool compare_evaluation(struct model_case *c, struct train_step *l, struct error *err)
 {
     const struct graph_options options = { .n = c->n, .h = c->h, .w = c->w, .kernels = l->kernels };
     const struct binding to = { .params = &c->model.params, .values = c->model.params.value, .team = &l->team,
@@ -286,10 +287,10 @@ static void compare_statistics(struct model_case *c)
         }
 }
 
-bool fresh_learner(struct model_case *c, struct learner *l, struct error *err)
+bool fresh_learner(struct model_case *c, struct train_step *l, struct error *err)
 {
     struct weights_report report = {0};
-    bool ok = learner_init(l, &c->model, 2, err)
+    bool ok = train_step_init(l, &c->model, 2, err)
            && weights_take(&c->model.params, &c->weights, "", c->model.params.value, &report, err);
     if (ok && (report.missing.count || report.misfit.count || report.unknown.count))
         ok = fail(err, "weights: %d missing, %d of another shape, %d unknown: %s", report.missing.count,
@@ -304,12 +305,12 @@ bool fresh_learner(struct model_case *c, struct learner *l, struct error *err)
 
 static bool compare_training(struct model_case *c, struct error *err)
 {
-    struct learner l = {0};
+    struct train_step l = {0};
     struct losses losses;
     struct cached_graph *cached;
-    const struct images images = case_images(c);
+    const struct input_batch images = case_images(c);
     bool ok = fresh_learner(c, &l, err) && compare_evaluation(c, &l, err) && compare_deploy(c, err)
-           && learner_forward(&l, &images, c->epoch, &losses, &cached, err);
+           && train_step_forward(&l, &images, c->epoch, &losses, &cached, err);
     if (ok) {
         tally_rows(c, "train_out", graph_view(&cached->graph, graph_output_named(&cached->graph, "main")).p,
                    &cached->loss.grid);
@@ -322,7 +323,7 @@ static bool compare_training(struct model_case *c, struct error *err)
         compare_gradients(c, &l.optimizer);
         compare_statistics(c);
     }
-    learner_free(&l);
+    train_step_free(&l);
     return ok;
 }
 

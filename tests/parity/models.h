@@ -3,7 +3,7 @@
 #ifndef PARITY_MODELS_H
 #define PARITY_MODELS_H
 #include "fixture.h"
-#include "train/learner.h"
+#include "train/train_step.h"
 
 struct tally { double ratio, worst, tolerance; char name[200]; int compared; };
 
@@ -37,6 +37,6 @@ bool compare_deploy(struct model_case *, struct error *);
 
 bool listed(const cJSON *names, const char *name);
 float *param_numbers(const struct param *, const real *array);         /* in the order of files; free it */
-bool fresh_learner(struct model_case *, struct learner *, struct error *);     /* with the case's weights */
-struct images case_images(const struct model_case *);
+bool fresh_learner(struct model_case *, struct train_step *, struct error *);     /* with the case's weights */
+struct input_batch case_images(const struct model_case *);
 #endif

@@ -1,7 +1,7 @@
 /* tests/parity/models_deploy.c -- the branches of a block merged into one convolution. */
-#include "base/text.h"
+#include "base/strbuf.h"
 #include "deploy/network_fold.h"
-#include "model/export_network.h"
+#include "model/model_network.h"
 #include "models.h"
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@ static const char prefix[] = "deploy.", suffix[] = ".norm";
 
 static bool is_digest(const char *name)
 {
-    return starts_with(name, prefix) && ends_in(name, suffix);
+    return starts_with(name, prefix) && ends_with(name, suffix);
 }
 
 /* The fixtures give these digests no tolerance of their own: that of the outputs. */

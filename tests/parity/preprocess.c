@@ -1,6 +1,7 @@
-/* The room "preprocess": its case is meta.json, which lists pictures and the ways each of them was resized. */
-#include "fixture.h"
+/* The room "preprocess": its case is meta.json, which lists images and the ways each of them was resized. */
 #include "../there.h"
+#include "base/path.h"
+#include "fixture.h"
 
 #include "base/memory.h"
 #include "base/table.h"
@@ -15,9 +16,9 @@ enum { GRID = 16 };             /* tensors `grid` and `norm` hold pixels of a gr
 
 struct trial {
     struct parity *p;
-    const char *folder, *path;  /* of the fixtures; of the tensors of this picture */
+    const char *folder, *path;  /* of the fixtures; of the tensors of this image */
     struct tensors t;
-    struct picture source;
+    struct image source;
     double slack;               /* levels that a decoder unlike the fixture's is allowed */
     const char *entry;
 };
@@ -43,7 +44,7 @@ static const struct tensor *tensor_of(const struct trial *k, const char *name, e
     return t && t->dtype == dtype && tensor_count(t) == count ? t : NULL;
 }
 
-/* The pixel of a picture at a place of the grid. */
+/* The pixel of an image at a place of the grid. */
 static size_t grid_pixel(struct size size, int place)
 {
     const int y = (2 * (place / GRID) + 1) * size.height / (2 * GRID);
@@ -67,11 +68,11 @@ static void compare_grid(const struct trial *k, const unsigned char *pixels, str
 
 static void compare_png(const struct trial *k, const cJSON *entry, const struct sample *s)
 {
-    struct picture want = {0};
+    struct image want = {0};
     struct error err = {0};
     double worst = 0, sum = 0;
     char *path = path_join(k->folder, text_at(entry, "png"), &err);
-    if (!path || !picture_read(&want, path, &err))
+    if (!path || !image_read(&want, path, &err))
         parity_fail(k->p, k->path, "%s", err.text);
     else if (want.width != s->input.width || want.height != s->input.height)
         worst = INFINITY;
@@ -84,7 +85,7 @@ static void compare_png(const struct trial *k, const cJSON *entry, const struct 
     report(k, worst, 1 + k->slack, "png");
     if (k->slack == 0)
         report(k, sum / (double)count, 0.01, "png, mean");
-    picture_free(&want);
+    image_free(&want);
     free(path);
 }
 
@@ -176,7 +177,7 @@ static bool read_source(struct trial *k, const cJSON *image)
     const char *png = text_at(image, "source_png"), *file = text_at(image, "file");
     struct error err = {0};
     char *path = path_join(png ? k->folder : k->p->data, png ? png : file ? file : "", &err);
-    const bool here = path && file_exists(path), ok = here && picture_read(&k->source, path, &err);
+    const bool here = path && file_exists(path), ok = here && image_read(&k->source, path, &err);
     if (!here)
         parity_skip(k->p, k->path, "no %s", path ? path : "path");
     else if (!ok)
@@ -205,7 +206,7 @@ static void compare_image(struct parity *p, const char *folder, const cJSON *ima
             compare_entry(&k, entry);
         }
     }
-    picture_free(&k.source);
+    image_free(&k.source);
     tensors_free(&k.t);
     free(path);
 }

@@ -1,4 +1,5 @@
 /* The rooms "schedule" and "schedules": learning rates iteration by iteration, and averages of weights. */
+#include "base/strbuf.h"
 #include "fixture.h"
 
 #include "base/memory.h"
@@ -32,24 +33,24 @@ static bool read_config(struct config *config, const cJSON *optimizer, const cJS
         "class_names: [x]}";
     const struct { const char *key; const cJSON *json; } parts[] = {
         { "schedule.optimizer", optimizer }, { "schedule.lr_schedule", schedule }, { "schedule.warmup", warmup } };
-    struct text text[4] = {0};
+    struct strbuf text[4] = {0};
     const char *overrides[4];
     int count = 0;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char *json = parts[i].json ? cJSON_PrintUnformatted(parts[i].json) : NULL;
         if (json)
-            text_add(&text[count++], "%s=%s", parts[i].key, json);
+            strbuf_add(&text[count++], "%s=%s", parts[i].key, json);
         cJSON_free(json);
     }
-    text_add(&text[count++], "schedule.total_epochs=%d", epochs);
+    strbuf_add(&text[count++], "schedule.total_epochs=%d", epochs);
     bool ok = true;
     for (int i = 0; i < count; i++) {
-        ok = ok && text_ok(&text[i], err);
+        ok = ok && strbuf_ok(&text[i], err);
         overrides[i] = text[i].s;
     }
     ok = ok && config_parse(config, least, strlen(least), "schedule", overrides, count, err);
     for (int i = 0; i < count; i++)
-        text_free(&text[i]);
+        strbuf_free(&text[i]);
     return ok;
 }
 
@@ -268,11 +269,11 @@ static void compare_vector(struct parity *p, const char *path, struct tensors *t
 /* The settings lie beside the tensors, in a file of the same name. */
 static cJSON *read_settings(const char *path, struct error *err)
 {
-    struct text json = {0};
+    struct strbuf json = {0};
     const char *dot = strrchr(path, '.');
-    text_add(&json, "%.*s.json", dot ? (int)(dot - path) : 0, path);
-    cJSON *settings = text_ok(&json, err) ? json_read(json.s, err) : NULL;
-    text_free(&json);
+    strbuf_add(&json, "%.*s.json", dot ? (int)(dot - path) : 0, path);
+    cJSON *settings = strbuf_ok(&json, err) ? json_read(json.s, err) : NULL;
+    strbuf_free(&json);
     return settings;
 }
 

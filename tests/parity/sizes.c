@@ -1,12 +1,12 @@
 /* sizes.json: multiply-adds, parameters and output of networks, exactly.  A row names a configuration of the original;
  * ours is that of the same name, or of the name beside it here. */
-#include "fixture.h"
 #include "../there.h"
+#include "fixture.h"
 
 #include "base/file.h"
 #include "base/table.h"
 #include "figures.h"
-#include "model/cost.h"
+#include "runtime/cost.h"
 #include "rooms.h"
 #include <stdio.h>
 

@@ -1,4 +1,5 @@
 /* interop/ncnn/maps.c -- reads the layers of ncnn that compute maps; parameter ids as in ncnn's operators.md. */
+#include "base/strbuf.h"
 #include "interop/ncnn/read.h"
 
 #include <math.h>
@@ -204,14 +205,14 @@ static bool put_affine(struct ncnn_reader *r, int weight, int bias)
 /* A generated vector; the caller sets its data. */
 static int new_vector(struct ncnn_reader *r, const char *suffix, int channels, float **data)
 {
-    struct text name = {0};
+    struct strbuf name = {0};
     r->made += channels;
     if (r->made > MADE_MAX)
         return ncnn_refuse(r, "more than %d numbers that the bin file does not hold", MADE_MAX) + NO_TENSOR;
-    text_add(&name, "%s.%s", r->line->name, suffix);
-    const int index = !text_ok(&name, r->err) ? NO_TENSOR
+    strbuf_add(&name, "%s.%s", r->line->name, suffix);
+    const int index = !strbuf_ok(&name, r->err) ? NO_TENSOR
                     : network_weights(r->net, name.s, 1, (size_t[]){ (size_t)channels }, data, r->err);
-    text_free(&name);
+    strbuf_free(&name);
     return index;
 }
 

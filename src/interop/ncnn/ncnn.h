@@ -3,6 +3,7 @@
  * param-and-model-file-structure.md). */
 #ifndef INTEROP_NCNN_H
 #define INTEROP_NCNN_H
+#include "base/file.h"
 #include "interop/network.h"
 
 /* Recognises either file, by the text's first line or the flag before the first weights. */

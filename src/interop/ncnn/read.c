@@ -1,6 +1,9 @@
 #include "interop/ncnn/read.h"
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/path.h"
+#include "base/strbuf.h"
 #include "base/table.h"
 #include "interop/predictions.h"
 #include <stdarg.h>
@@ -58,7 +61,7 @@ static const unsigned char *take(struct ncnn_reader *r, size_t size)
 
 int ncnn_weight(struct ncnn_reader *r, const char *suffix, bool flagged, int rank, const size_t *dims)
 {
-    struct text name = {0};
+    struct strbuf name = {0};
     struct tensor t = { .dtype = DTYPE_F32, .rank = rank };
     size_t bytes = 1;
     uint32_t flag = FLOAT;
@@ -81,10 +84,10 @@ int ncnn_weight(struct ncnn_reader *r, const char *suffix, bool flagged, int ran
     }
     if (!mul_size(bytes, dtype_bytes(t.dtype), &bytes) || !(t.data = take(r, bytes)))
         return NO_TENSOR;
-    text_add(&name, "%s.%s", r->line->name, suffix);
+    strbuf_add(&name, "%s.%s", r->line->name, suffix);
     t.name = name.s;
-    const bool ok = text_ok(&name, r->err) && tensors_add(&r->net->weights, &t, r->err);
-    text_free(&name);
+    const bool ok = strbuf_ok(&name, r->err) && tensors_add(&r->net->weights, &t, r->err);
+    strbuf_free(&name);
     return ok ? r->net->weights.count - 1 : NO_TENSOR;
 }
 

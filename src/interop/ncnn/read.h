@@ -1,6 +1,7 @@
 /* interop/ncnn/read.h -- shared by the parts of ncnn's reader. */
 #ifndef INTEROP_NCNN_READ_H
 #define INTEROP_NCNN_READ_H
+#include "base/file.h"
 #include "interop/ncnn/ncnn.h"
 #include "interop/ncnn/text.h"
 

@@ -1,5 +1,6 @@
 #include "interop/ncnn/text.h"
 
+#include "base/file.h"
 #include "base/memory.h"
 #include <math.h>
 #include <stdlib.h>

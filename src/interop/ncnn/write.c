@@ -1,6 +1,9 @@
 /* interop/ncnn/write.c -- writes ncnn files; parameter ids are those of ncnn's operators.md.  A blob may be read only
  * once; a Split copies a blob with several readers.  The blob of a value is named v and its layer's index, a temporary
  * blob t and a count. */
+#include "base/file.h"
+#include "base/path.h"
+#include "base/strbuf.h"
 #include "interop/ncnn/ncnn.h"
 
 #include "base/memory.h"
@@ -19,7 +22,7 @@ struct blob_name { char s[48]; };
 struct ncnn_writer {
     const struct network *net;
     const struct ncnn_options *options;
-    struct text lines, weights;
+    struct strbuf lines, weights;
     int layers, blobs, splits, temporaries;             /* number written so far */
     int *readers, *taken;                               /* [net->count] readers of a value; copies of it already read */
     int *result;                                        /* [net->count] the value that a layer's line computes: its own,
@@ -32,14 +35,14 @@ struct ncnn_writer {
 /* ---- lines ---- */
 
 /* Names end at the next blank. */
-static void add_name(struct text *lines, const char *name)
+static void add_name(struct strbuf *lines, const char *name)
 {
     char word[NAME_BYTES];
     size_t n = 0;
     for (; name[n] && n + 1 < sizeof word; n++)
         word[n] = isgraph((unsigned char)name[n]) ? name[n] : '_';
     word[n] = 0;
-    text_add(lines, " %-24s", n ? word : "_");
+    strbuf_add(lines, " %-24s", n ? word : "_");
 }
 
 /* Writes a layer with any number of blobs; the format gives its parameters, ` id=value` each.  ncnn recognises a float
@@ -49,14 +52,14 @@ static void add_line(struct ncnn_writer *w, const char *type, const char *name, 
 {
     char text[200];
     vsnprintf(text, sizeof text, numbers, list);
-    text_add(&w->lines, "%-24s", type);
+    strbuf_add(&w->lines, "%-24s", type);
     add_name(&w->lines, name);
-    text_add(&w->lines, " %d %d", ins, outs);
+    strbuf_add(&w->lines, " %d %d", ins, outs);
     for (int i = 0; i < ins; i++)
-        text_add(&w->lines, " %s", in[i].s);
+        strbuf_add(&w->lines, " %s", in[i].s);
     for (int i = 0; i < outs; i++)
-        text_add(&w->lines, " %s", out[i].s);
-    text_add(&w->lines, "%s\n", text);
+        strbuf_add(&w->lines, " %s", out[i].s);
+    strbuf_add(&w->lines, "%s\n", text);
     w->layers++;
     w->blobs += outs;
 }
@@ -148,15 +151,15 @@ static bool add_weights(struct ncnn_writer *w, const struct layer *layer, int in
         return false;
     tensor_floats(t, numbers);
     if (flagged)
-        text_bytes(&w->weights, &flags[half], sizeof *flags);
+        strbuf_bytes(&w->weights, &flags[half], sizeof *flags);
     if (!half)
-        text_bytes(&w->weights, numbers, count * sizeof *numbers);
+        strbuf_bytes(&w->weights, numbers, count * sizeof *numbers);
     bool ok = true;
     for (size_t i = 0; ok && half && i < count + count % 2; i++) {      /* padded to 4 bytes */
         const uint16_t number = i < count ? half_of(numbers[i]) : 0;
         ok = (number & 0x7c00) != 0x7c00
           || fail(w->err, "%s: layer %s: %g is too large for 16 bits", w->path, layer->name, (double)numbers[i]);
-        text_bytes(&w->weights, &number, sizeof number);
+        strbuf_bytes(&w->weights, &number, sizeof number);
     }
     free(numbers);
     return ok;
@@ -469,14 +472,14 @@ static bool write_layers(struct ncnn_writer *w)
 
 static bool write_files(struct ncnn_writer *w)
 {
-    struct text file = {0};
+    struct strbuf file = {0};
     char *bin = path_with_ending(w->path, ".bin", w->err);
-    text_add(&file, "7767517\n%d %d\n", w->layers, w->blobs);
-    text_bytes(&file, w->lines.s, w->lines.size);
-    const bool ok = bin && text_ok(&file, w->err) && text_ok(&w->weights, w->err)
+    strbuf_add(&file, "7767517\n%d %d\n", w->layers, w->blobs);
+    strbuf_bytes(&file, w->lines.s, w->lines.size);
+    const bool ok = bin && strbuf_ok(&file, w->err) && strbuf_ok(&w->weights, w->err)
                  && file_write(bin, w->weights.s, w->weights.size, w->err)
                  && file_write(w->path, file.s, file.size, w->err);
-    text_free(&file);
+    strbuf_free(&file);
     free(bin);
     return ok;
 }
@@ -484,10 +487,10 @@ static bool write_files(struct ncnn_writer *w)
 bool ncnn_write(const char *path, const struct network *net, const struct ncnn_options *options, struct error *err)
 {
     struct ncnn_writer w = { .net = net, .options = options, .path = path, .err = err };
-    const bool ok = writer_init(&w) && write_layers(&w) && write_outputs(&w) && text_ok(&w.lines, err)
+    const bool ok = writer_init(&w) && write_layers(&w) && write_outputs(&w) && strbuf_ok(&w.lines, err)
                  && write_files(&w);
-    text_free(&w.lines);
-    text_free(&w.weights);
+    strbuf_free(&w.lines);
+    strbuf_free(&w.weights);
     free(w.readers);
     free(w.taken);
     free(w.result);

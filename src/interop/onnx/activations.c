@@ -1,3 +1,4 @@
+#include "base/strbuf.h"
 #include "interop/onnx/reader.h"
 
 #include "base/memory.h"
@@ -64,14 +65,14 @@ static bool expression_times(struct expression *a, const struct expression *b)
 int add_vector(struct onnx_reader *r, int layer, const char *ending, const float *values)
 {
     const size_t count = (size_t)r->layer_sizes[layer].map.extent[AXIS_C];
-    struct text name = {0};
+    struct strbuf name = {0};
     float *numbers;
-    text_add(&name, "%s.%s", r->net->layers[layer].name, ending);
-    const int weights = !text_ok(&name, r->err) ? NO_TENSOR
+    strbuf_add(&name, "%s.%s", r->net->layers[layer].name, ending);
+    const int weights = !strbuf_ok(&name, r->err) ? NO_TENSOR
                       : network_weights(r->net, name.s, 1, &count, &numbers, r->err);
     if (weights != NO_TENSOR)
         memcpy(numbers, values, count * sizeof *values);
-    text_free(&name);
+    strbuf_free(&name);
     return weights;
 }
 

@@ -1,6 +1,7 @@
 /* Numbers of fields and types are those of onnx.proto. */
 #include "interop/onnx/emit.h"
 
+#include "base/strbuf.h"
 #include "base/wire.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,9 +12,9 @@ enum { TYPE_FLOAT = 1, TYPE_INT64 = 7, TYPE_FLOAT16 = 10 };
 
 void emitter_free(struct emitter *e)
 {
-    text_free(&e->nodes);
-    text_free(&e->tensors);
-    text_free(&e->declared);
+    strbuf_free(&e->nodes);
+    strbuf_free(&e->tensors);
+    strbuf_free(&e->declared);
 }
 
 static struct value_name new_name(struct emitter *e)
@@ -28,9 +29,9 @@ static struct value_name new_name(struct emitter *e)
 enum { ATTRIBUTE_FLOAT = 1, ATTRIBUTE_INT = 2, ATTRIBUTE_TEXT = 3, ATTRIBUTE_INTS = 7 };
 
 /* One attribute, `name=value` or `name~value`, of which equals is the sign between. */
-static void put_attribute(struct text *node, const char *text, const char *equals, const char *end)
+static void put_attribute(struct strbuf *node, const char *text, const char *equals, const char *end)
 {
-    struct text attribute = {0};
+    struct strbuf attribute = {0};
     int type = ATTRIBUTE_INT;
     char *rest;
     wire_put_bytes(&attribute, 1, text, (size_t)(equals - text));
@@ -53,8 +54,8 @@ static void put_attribute(struct text *node, const char *text, const char *equal
 static void add_node(struct emitter *e, const char *op, const char *const *operands, const char *const *outs,
                      const char *attributes)
 {
-    struct text node = {0}, name = {0};
-    text_add(&name, "%s/%d", e->name, e->count++);
+    struct strbuf node = {0}, name = {0};
+    strbuf_add(&name, "%s/%d", e->name, e->count++);
     for (; *operands; operands++)
         wire_put_text(&node, 1, *operands);
     for (; *outs; outs++)
@@ -68,7 +69,7 @@ static void add_node(struct emitter *e, const char *op, const char *const *opera
     }
     wire_put_message(&e->nodes, 1, &node);
     e->nodes.failed = e->nodes.failed || name.failed;
-    text_free(&name);
+    strbuf_free(&name);
 }
 
 struct value_name emit(struct emitter *e, const char *out, const char *op, const char *const *operands,
@@ -114,7 +115,7 @@ struct value_name emit_largest(struct emitter *e, const char *out, const char *x
 
 void emit_tensor(struct emitter *e, const char *name, const struct tensor *t, int rank, const size_t *dims)
 {
-    struct text tensor = {0};
+    struct strbuf tensor = {0};
     for (int i = 0; i < rank; i++)
         wire_put_int(&tensor, 1, (int64_t)dims[i]);
     wire_put_int(&tensor, 2, t->dtype == DTYPE_F16 ? TYPE_FLOAT16 : t->dtype == DTYPE_F32 ? TYPE_FLOAT : TYPE_INT64);
@@ -149,9 +150,9 @@ struct value_name emit_floats(struct emitter *e, const float *numbers, int rank,
 void emit_declare(struct emitter *e, enum direction direction, const char *name, bool whole,
                   const struct extent *extents, int rank)
 {
-    struct text shape = {0}, tensor = {0}, type = {0}, info = {0};
+    struct strbuf shape = {0}, tensor = {0}, type = {0}, info = {0};
     for (int i = 0; i < rank; i++) {
-        struct text extent = {0};
+        struct strbuf extent = {0};
         if (extents[i].name)
             wire_put_text(&extent, 2, extents[i].name);
         else

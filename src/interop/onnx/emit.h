@@ -1,14 +1,14 @@
 /* interop/onnx/emit.h -- appends nodes, constants and declarations to an ONNX graph. */
 #ifndef INTEROP_ONNX_EMIT_H
 #define INTEROP_ONNX_EMIT_H
-#include "base/file.h"
+#include "base/strbuf.h"
 #include "interop/tensors.h"
 
 struct value_name { char s[24]; };                      /* a generated name */
 
 /* {0} is empty.  The texts remember failures. */
 struct emitter {
-    struct text nodes, tensors, declared;
+    struct strbuf nodes, tensors, declared;
     const char *name;                                   /* prefix of the nodes' names; a number follows it */
     int count, names;                                   /* the number of nodes and of generated names */
 };

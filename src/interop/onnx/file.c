@@ -1,6 +1,8 @@
 #include "interop/onnx/file.h"
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "base/wire.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -311,12 +313,12 @@ bool onnx_metadata(const struct onnx_file *file, struct tensors *out, struct err
             continue;
         const struct text_slice key = slice_of(wire_find(f.bytes, 1).bytes), value = slice_of(wire_find(f.bytes,
                                                                                                         2).bytes);
-        struct text k = {0}, v = {0};
-        text_bytes(&k, key.p, (size_t)key.size);
-        text_bytes(&v, value.p, (size_t)value.size);
-        ok = text_ok(&k, err) && text_ok(&v, err) && tensors_add_metadata(out, k.s, v.s, err);
-        text_free(&k);
-        text_free(&v);
+        struct strbuf k = {0}, v = {0};
+        strbuf_bytes(&k, key.p, (size_t)key.size);
+        strbuf_bytes(&v, value.p, (size_t)value.size);
+        ok = strbuf_ok(&k, err) && strbuf_ok(&v, err) && tensors_add_metadata(out, k.s, v.s, err);
+        strbuf_free(&k);
+        strbuf_free(&v);
     }
     return ok;
 }

@@ -2,6 +2,7 @@
  * numbers are those of onnx.proto, IR version 3 and later.  All pointers point into the file. */
 #ifndef INTEROP_ONNX_FILE_H
 #define INTEROP_ONNX_FILE_H
+#include "base/file.h"
 #include "interop/tensors.h"
 
 struct text_slice { const char *p; int size; };      /* text in the file, not 0-terminated; print it with %.*s */

@@ -1,5 +1,6 @@
 /* Constant folding: exporters without constant folding write out how they compute shapes, sizes and weights.
  * Results are doubles, or 64-bit integers if all operands are integers. */
+#include "base/file.h"
 #include "interop/onnx/reader.h"
 
 #include "base/memory.h"

@@ -1,6 +1,7 @@
 /* interop/onnx/onnx.h -- reads and writes networks as ONNX files: those of common exporters, and our own. */
 #ifndef INTEROP_ONNX_H
 #define INTEROP_ONNX_H
+#include "base/file.h"
 #include "interop/network.h"
 
 bool onnx_recognises(struct bytes file);

@@ -1,3 +1,5 @@
+#include "base/file.h"
+#include "base/strbuf.h"
 #include "interop/onnx/onnx.h"
 
 #include "base/memory.h"
@@ -134,19 +136,19 @@ int add_layer(struct onnx_reader *r, const struct onnx_node *node, enum layer_ki
               struct map map, double stride)
 {
     const struct text_slice name = node ? layer_name(r, node) : (struct text_slice){ "", 0 };
-    struct text text = {0};
-    text_bytes(&text, name.p, (size_t)name.size);
+    struct strbuf text = {0};
+    strbuf_bytes(&text, name.p, (size_t)name.size);
     if (map.extent[AXIS_C] > LAYOUT_EXTENT || map.extent[AXIS_Y] > SIDE_MAX || map.extent[AXIS_X] > SIDE_MAX)
         fail(r->err, "%s: node %s: a map larger than any that a detector has", r->file.path, text.s ? text.s : "");
-    else if (text_ok(&text, r->err)
+    else if (strbuf_ok(&text, r->err)
              && grow_array(&r->layer_sizes, r->size_count, &r->size_capacity, sizeof *r->layer_sizes, r->err)) {
         const int layer = network_add(r->net, kind, text.s ? text.s : "", operands, count, r->err);
-        text_free(&text);
+        strbuf_free(&text);
         if (layer >= 0)
             r->layer_sizes[r->size_count++] = (struct layer_size){ map, stride, 0 };
         return layer;
     }
-    text_free(&text);
+    strbuf_free(&text);
     return -1;
 }
 

@@ -1,5 +1,6 @@
 /* TensorProto: 1 dims, 2 data_type, 9 raw_data, 13 external_data, 14 data_location; else the numbers lie in a field of
  * their type, in rows below. */
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/wire.h"
 #include "interop/onnx/file.h"

@@ -1,6 +1,8 @@
 #include "interop/onnx/write.h"
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "base/wire.h"
 #include <math.h>
 #include <stdio.h>
@@ -30,12 +32,12 @@ static bool prepare_weights(struct onnx_writer *w)
     for (int i = 0; i < w->net->weights.count; i++) {
         const char *name = w->net->weights.list[i].name;
         bool taken = name[0] == 0 || name[0] == '/';
-        struct text text = {0};
+        struct strbuf text = {0};
         for (int k = 0; k < i && !taken; k++)
             taken = strcmp(name, w->net->weights.list[k].name) == 0;
-        text_add(&text, taken ? "%s/%d" : "%s", name[0] == '/' ? name + 1 : name, i);
+        strbuf_add(&text, taken ? "%s/%d" : "%s", name[0] == '/' ? name + 1 : name, i);
         w->weights[i].name = text.s;
-        if (!text_ok(&text, w->err))
+        if (!strbuf_ok(&text, w->err))
             return false;
     }
     for (int i = 0; i < w->net->count; i++)
@@ -341,20 +343,20 @@ static void put_layers(struct onnx_writer *w)
 }
 
 /* ModelProto. */
-static bool put_model(struct onnx_writer *w, struct text *model)
+static bool put_model(struct onnx_writer *w, struct strbuf *model)
 {
     const struct onnx_options *o = w->options;
     const struct extent data[] = { { o->images, o->images ? NULL : "batch" }, { 3, NULL },
                                    { w->net->input_h, o->any_size ? "height" : NULL },
                                    { w->net->input_w, o->any_size ? "width" : NULL } };
     const bool norm = has(w->net, LAYER_NORM);
-    struct text graph = {0}, opset = {0};
+    struct strbuf graph = {0}, opset = {0};
     emit_declare(&w->e, EMIT_INPUT, "data", false, data, 4);
     put_layers(w);
-    text_bytes(&graph, w->e.nodes.s, w->e.nodes.size);
+    strbuf_bytes(&graph, w->e.nodes.s, w->e.nodes.size);
     wire_put_text(&graph, 2, "nanodet");
-    text_bytes(&graph, w->e.tensors.s, w->e.tensors.size);
-    text_bytes(&graph, w->e.declared.s, w->e.declared.size);
+    strbuf_bytes(&graph, w->e.tensors.s, w->e.tensors.size);
+    strbuf_bytes(&graph, w->e.declared.s, w->e.declared.size);
     graph.failed = graph.failed || w->e.nodes.failed || w->e.tensors.failed || w->e.declared.failed;
     wire_put_int(model, 1, norm ? 8 : 7);
     wire_put_text(model, 2, "nanodet");
@@ -364,19 +366,19 @@ static bool put_model(struct onnx_writer *w, struct text *model)
     wire_put_message(model, 8, &opset);
     for (int i = 0; i < w->net->weights.metadata_count; i++) {
         const struct metadata *m = &w->net->weights.metadata[i];
-        struct text pair = {0};
+        struct strbuf pair = {0};
         wire_put_text(&pair, 1, m->key);
         wire_put_text(&pair, 2, m->value);
         wire_put_message(model, 14, &pair);
     }
-    return text_ok(model, w->err);
+    return strbuf_ok(model, w->err);
 }
 
 bool onnx_write(const char *path, const struct network *net, const struct onnx_options *options, struct error *err)
 {
     struct error first = {0};
     struct onnx_writer w = { .net = net, .options = options, .path = path, .err = &first };
-    struct text model = {0};
+    struct strbuf model = {0};
     bool ok = can_write(&w);
     w.value = ok ? new_array((size_t)net->count, sizeof *w.value, &first) : NULL;
     w.weights = w.value ? new_array((size_t)net->weights.count, sizeof *w.weights, &first) : NULL;
@@ -387,6 +389,6 @@ bool onnx_write(const char *path, const struct network *net, const struct onnx_o
     free(w.weights);
     free(w.value);
     emitter_free(&w.e);
-    text_free(&model);
+    strbuf_free(&model);
     return ok || fail(err, "%s", first.text);
 }

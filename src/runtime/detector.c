@@ -1,0 +1,176 @@
+#include "runtime/detector.h"
+
+#include "base/memory.h"
+#include "kernel/kernels.h"
+#include "weights/merge.h"
+#include <stdlib.h>
+#include <string.h>
+
+bool detector_init(struct detector *d, struct model *model, const real *values, int threads, struct error *err)
+{
+    const struct kernels *kernels = kernels_wanted(err);
+    const struct test_config *test = &model->config->test;
+    *d = (struct detector){ .model = model, .kernels = kernels, .team = { threads },
+                            .rules = { model->shape.num_classes, model->shape.reg_max, test->score_thr, test->nms_iou,
+                                       test->max_per_image, kernels, test->class_agnostic_nms } };
+    d->tmp = new_array((size_t)threads, sizeof *d->tmp, err);
+    if (!d->kernels || !d->tmp || (model->branches && !model_merge(&d->merged, model, values, err)))
+        return false;
+    if (model->branches) {
+        model = &d->merged;
+        values = model->params.value;
+    }
+    const struct binding to = { .params = &model->params, .values = values, .team = &d->team, .kernels = d->kernels };
+    if (!graph_cache_init(&d->cache, model, &to, NULL, err))
+        return false;
+    d->cache.replicas = threads > 1 ? threads : 0;
+    return true;
+}
+
+void detector_free(struct detector *d)
+{
+    graph_cache_free(&d->cache);
+    model_free(&d->merged);
+    for (int i = 0; d->tmp && i < d->team.threads; i++)
+        arena_free(&d->tmp[i]);
+    batch_free(&d->own);
+    free(d->tmp);
+    free(d->found);
+    free(d->count);
+    *d = (struct detector){0};
+}
+
+static bool grow_arenas(struct detector *d, size_t size, struct error *err)
+{
+    for (int i = 0; i < d->team.threads; i++)
+        if (d->tmp[i].size < size) {
+            arena_free(&d->tmp[i]);
+            if (!arena_init(&d->tmp[i], size, err))
+                return false;
+        }
+    return true;
+}
+
+static struct cached_graph *cached_graph(struct detector *d, int h, int w, struct error *err)
+{
+    return graph_cache_find(&d->cache, &(struct graph_options){ .n = 1, .h = h, .w = w }, err);
+}
+
+struct graph *detector_graph(struct detector *d, int h, int w, struct error *err)
+{
+    struct cached_graph *p = cached_graph(d, h, w, err);
+    return p ? &p->graph : NULL;
+}
+
+static const float *rows_of(struct graph *g, const float *pixel)
+{
+    graph_bind_input(g, MODEL_INPUT, pixel);
+    graph_forward(g, 0);
+    return graph_view(g, graph_output_named(g, "main")).p;
+}
+
+const float *detector_forward(struct detector *d, const float *pixel, int h, int w, struct error *err)
+{
+    struct cached_graph *p = cached_graph(d, h, w, err);
+    return p ? rows_of(&p->graph, pixel) : NULL;
+}
+
+struct look {
+    struct cached_graph *cached;
+    const float *pixel;
+    void (*see)(void *context, int image, const float *rows);
+    void *context;
+};
+
+static void look_at(const struct look *look, struct graph *g, int i)
+{
+    const struct graph_options *o = &look->cached->options;
+    look->see(look->context, i, rows_of(g, look->pixel + (ptrdiff_t)i * o->h * o->w * 3));
+}
+
+static void look_at_replica(const void *job, int i)
+{
+    const struct look *look = job;
+    look_at(look, &look->cached->replicas[team_self()], i);
+}
+
+bool detector_each(struct detector *d, const float *pixel, int n, int h, int w,
+                   void (*see)(void *context, int image, const float *rows), void *context, struct error *err)
+{
+    const struct look look = { cached_graph(d, h, w, err), pixel, see, context };
+    const int together = d->cache.replicas ? n - n % d->cache.replicas : 0;
+    if (!look.cached)
+        return false;
+    graph_pack(&look.cached->graph);
+    team_for(&d->team, together, look_at_replica, &look);
+    for (int i = together; i < n; i++)
+        look_at(&look, &look.cached->graph, i);
+    return true;
+}
+
+static bool grow_results(struct detector *d, int n, struct error *err)
+{
+    if (n <= d->room)
+        return true;
+    free(d->found);
+    free(d->count);
+    d->found = new_array((size_t)n, (size_t)d->rules.max_kept * sizeof *d->found, err);
+    d->count = new_array((size_t)n, sizeof *d->count, err);
+    d->room = d->found && d->count ? n : 0;
+    return d->room > 0;
+}
+
+struct detection_job {
+    struct detector *d;
+    const struct prior_grid *grid;
+    const struct batch *batch;
+    struct error *errors;               /* [n] */
+};
+
+static void detect(void *context, int i, const float *rows)
+{
+    const struct detection_job *k = context;
+    const struct sample *s = &k->batch->samples[i];
+    struct detected *found = k->d->found + (ptrdiff_t)i * k->d->rules.max_kept;
+    int *count = &k->d->count[i];
+    if (postprocess(&k->d->rules, k->grid, 0, rows, &k->d->tmp[team_self()], found, count, &k->errors[i]))
+        detected_to_source(found, *count, &s->matrix, s->source, &k->errors[i]);
+}
+
+/* The errors' first, with the layer that it comes from. */
+static bool blame(struct detector *d, const struct batch *b, const struct error *errors, struct error *err)
+{
+    int i = 0;
+    while (i < b->n && !errors[i].exit)
+        i++;
+    if (i == b->n)
+        return true;
+    struct graph *g = detector_graph(d, b->h, b->w, err);
+    if (!g)
+        return false;
+    graph_bind_input(g, MODEL_INPUT, b->image + (ptrdiff_t)i * b->h * b->w * 3);
+    const char *layer = graph_find_nonfinite(g, 0);
+    return layer ? fail_as(err, &errors[i], "%s; the first layer whose output is not finite is %s", errors[i].text,
+                           layer)
+                 : fail_as(err, &errors[i], "%s", errors[i].text);
+}
+
+bool detector_run(struct detector *d, const struct batch *batch, struct error *err)
+{
+    const struct cached_graph *p = cached_graph(d, batch->h, batch->w, err);
+    struct detection_job job = { d, p ? &p->grid : NULL, batch, new_array((size_t)batch->n, sizeof *job.errors, err) };
+    const bool ok = p && job.errors && grow_results(d, batch->n, err)
+                 && grow_arenas(d, postprocess_bytes(&d->rules, &p->grid), err)
+                 && detector_each(d, batch->image, batch->n, batch->h, batch->w, detect, &job, err)
+                 && blame(d, batch, job.errors, err);
+    free(job.errors);
+    return ok;
+}
+
+bool detector_detect(struct detector *d, const struct image *image, struct error *err)
+{
+    const struct data_config *data = &d->model->config->val;
+    struct random random = random_of((uint64_t)d->model->config->seed, 0, 0);
+    return batch_resize(&d->own, 1, err) && sample_make(&d->own.samples[0], data, image, &random, err)
+        && batch_stack(&d->own, &data->pipeline, err) && detector_run(d, &d->own, err);
+}

@@ -1,0 +1,150 @@
+#include "weights/file_config.h"
+
+#include "base/strbuf.h"
+#include "base/string_list.h"
+#include "data/sample.h"
+#include "interop/weights_file.h"
+#include <stdio.h>
+#include <string.h>
+
+static const char key[] = "config";
+
+/* ---- writing ---- */
+
+bool file_config_text(const struct config *config, struct strbuf *out, struct error *err)
+{
+    return config_write_detector(config, out, err)
+        && (out->size <= FILE_CONFIG_MAX
+            || misuse(err, "%s: model and class_names take %zu bytes; files of weights have room for %d", config->file,
+                      out->size, FILE_CONFIG_MAX));
+}
+
+bool file_config_add(const char *description, struct tensors *t, struct error *err)
+{
+    return tensors_add_metadata(t, key, description, err);
+}
+
+/* ---- reading ---- */
+
+/* A key of the file that has no effect here may be one of a newer version. */
+static bool all_have_effect(const struct config *config, struct error *err)
+{
+    for (int i = 0; i < config->ignored.count; i++) {
+        const char *path = config->ignored.list[i];
+        const struct entry *e = tree_find(&config->root, path);
+        if (e && e->place.file == config->file)
+            return misuse(err, "%s has no effect in this version", config_place(config, path).s);
+    }
+    return true;
+}
+
+static bool parse(struct config *config, const char *text, const char *file, const char *const *overrides, int count,
+                  struct error *err)
+{
+    config->detects_only = true;
+    return config_parse(config, text, strlen(text), file, overrides, count, err) && all_have_effect(config, err);
+}
+
+/* Parts and input size fit together. */
+static bool open_model(struct model *model, struct config *config, struct error *err)
+{
+    const int *size = config->val.input_size;
+    const struct graph_options one = { .n = 1, .h = padded_side(size[1]), .w = padded_side(size[0]) };
+    struct graph g = {0};
+    const bool ok = model_open(model, config, err) && model_graph(model, &one, &g, err);
+    graph_free(&g);
+    return ok;
+}
+
+/* After a failure: exit 1 if the description is wrong without overrides, too. */
+static bool blame(const char *text, const char *path, bool network_only, struct error *err)
+{
+    struct config config = { .network_only = network_only };
+    struct model model = {0};
+    struct error problem = {0};
+    if (!parse(&config, text, "description", NULL, 0, &problem) || !open_model(&model, &config, &problem))
+        fail(err, "%s: its description of the model cannot be used, give a CONFIG: %s", path, problem.text);
+    model_free(&model);
+    config_free(&config);
+    return false;
+}
+
+static const char *description_of(const struct tensors *t, const char *path, struct error *err)
+{
+    const char *text = tensors_metadata(t, key);
+    if (text && strlen(text) <= FILE_CONFIG_MAX)
+        return text;
+    if (text)
+        fail(err, "%s: its description of the model has more than %d bytes, give a CONFIG", path, FILE_CONFIG_MAX);
+    else
+        misuse(err, "%s: does not describe its model, as files of this version's train and export do: give a CONFIG "
+               "that ends in .yml or .yaml", path);
+    return NULL;
+}
+
+bool file_config_parse(struct config *config, const struct tensors *t, const char *path, const char *const *overrides,
+                       int count, struct error *err)
+{
+    const char *text = description_of(t, path, err);
+    return text && (parse(config, text, path, overrides, count, err) || blame(text, path, config->network_only, err));
+}
+
+bool file_config_open(struct model *model, struct config *config, const char *path, const char *const *overrides,
+                      int count, struct error *err)
+{
+    struct tensors t = {0};
+    struct network net = {0};
+    const bool ok = weights_file_read(&t, &net, path, err) && file_config_parse(config, &t, path, overrides, count, err)
+                 && (open_model(model, config, err)
+                     || blame(tensors_metadata(&t, key), path, config->network_only, err));
+    tensors_free(&t);
+    network_free(&net);
+    return ok;
+}
+
+/* ---- notes ---- */
+
+/* One of these is in every file that train or export has written. */
+static bool is_ours(const struct tensors *t)
+{
+    return tensors_metadata(t, "epoch") || tensors_metadata(t, "folded");
+}
+
+bool file_config_note_missing(const struct tensors *t, const char *path, struct string_list *notes, struct error *err)
+{
+    struct strbuf line = {0};
+    if (tensors_metadata(t, key) || !is_ours(t))
+        return true;
+    strbuf_add(&line, "%s: an older version wrote it, it does not describe its model and needs a CONFIG", path);
+    const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
+    strbuf_free(&line);
+    return ok;
+}
+
+/* The index of the first name that differs in two lists of one length; the length if there is none. */
+static int first_difference(const struct strings *a, const struct strings *b)
+{
+    int i = 0;
+    while (i < a->count && strcmp(a->at[i], b->at[i]) == 0)
+        i++;
+    return i;
+}
+
+bool file_config_note_classes(const struct tensors *t, const char *path, const struct config *config,
+                              struct string_list *notes, struct error *err)
+{
+    const struct strings *ours = &config->class_names;
+    struct config described = { .network_only = true };
+    struct error unused;
+    struct strbuf line = {0};
+    const bool comparable = file_config_parse(&described, t, path, NULL, 0, &unused)
+                         && described.class_names.count == ours->count;
+    const int i = comparable ? first_difference(ours, &described.class_names) : ours->count;
+    if (i < ours->count)
+        strbuf_add(&line, "%s: describes other classes than %s: '%s' instead of '%s'", path,
+                 config_place(config, "class_names").s, described.class_names.at[i], ours->at[i]);
+    const bool ok = i == ours->count || (strbuf_ok(&line, err) && string_list_add(notes, line.s, err));
+    strbuf_free(&line);
+    config_free(&described);
+    return ok;
+}

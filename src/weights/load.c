@@ -1,0 +1,261 @@
+#include "weights/load.h"
+
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/strbuf.h"
+#include "base/string_list.h"
+#include "base/table.h"
+#include "interop/state_dict.h"
+#include "interop/weights_file.h"
+#include "weights/file_config.h"
+#include "weights/fold.h"
+#include "weights/match.h"
+#include "weights/weights.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what is said ---- */
+
+/* "a, b, c and 12 more" */
+static void add_names(struct strbuf *text, const struct string_list *names, int most)
+{
+    for (int i = 0; i < names->count && i < most; i++)
+        strbuf_add(text, "%s%s", i ? ", " : "", names->list[i]);
+    if (names->count > most)
+        strbuf_add(text, " and %d more", names->count - most);
+}
+
+static bool note_names(struct string_list *notes, const char *path, const char *what, const struct string_list *names,
+                       struct error *err)
+{
+    enum { MOST = 8 };
+    struct strbuf line = {0};
+    if (names->count == 0)
+        return true;
+    strbuf_add(&line, "%s: %s: ", path, what);
+    add_names(&line, names, MOST);
+    const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
+    strbuf_free(&line);
+    return ok;
+}
+
+static bool refuse(const char *path, const char *what, const struct string_list *names, struct error *err)
+{
+    enum { MOST = 4 };
+    struct strbuf list = {0};
+    add_names(&list, names, MOST);
+    if (strbuf_ok(&list, err))
+        fail(err, "%s: %s: %s", path, what, list.s);
+    strbuf_free(&list);
+    return false;
+}
+
+static bool note_taken(struct string_list *notes, const char *path, const struct weights_report *r, struct error *err)
+{
+    struct strbuf line = {0};
+    strbuf_add(&line, "%s: %d tensors taken", path, r->taken);
+    const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
+    strbuf_free(&line);
+    return ok;
+}
+
+static bool only_heads(const struct string_list *names)
+{
+    bool only = true;
+    for (int i = 0; i < names->count; i++)
+        only = only && (starts_with(names->list[i], "head.") || starts_with(names->list[i], "aux_head."));
+    return only;
+}
+
+/* ---- what may be missing ---- */
+
+static void keep_needed(struct string_list *missing, const struct params *params, const bool *needed)
+{
+    int kept = 0;
+    for (int i = 0; i < missing->count; i++)
+        if (needed[params_find(params, missing->list[i])])
+            missing->list[kept++] = missing->list[i];
+        else
+            free(missing->list[i]);
+    missing->count = kept;
+}
+
+/* The classes of the file if nothing but their number keeps its tensors from fitting; else 0. */
+static int other_classes(const struct model *model, const struct weights_report *r)
+{
+    const int classes = model->shape.num_classes + r->more_rows;
+    return r->misfit.count && only_heads(&r->misfit) && r->more_rows && classes > 0 ? classes : 0;
+}
+
+static const char *plural(int count) { return count == 1 ? "" : "es"; }
+
+/* Four rows per bin of the distances look like four classes. */
+static const char *or_bins(const struct weights_report *r)
+{
+    return r->more_rows % 4 ? "" : ", or another reg_max";
+}
+
+static bool note_misfits(const struct model *model, const char *path, const struct weights_report *r,
+                         struct string_list *notes, struct error *err)
+{
+    const int own = model->shape.num_classes, classes = other_classes(model, r);
+    struct strbuf line = {0};
+    if (!classes)
+        return note_names(notes, path, "does not fit the model, left at the initial values", &r->misfit, err);
+    strbuf_add(&line, "%s: the head has %d class%s, the file has %d%s: the %d tensors that depend on it start anew", path,
+             own, plural(own), classes, or_bins(r), r->misfit.count);
+    const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
+    strbuf_free(&line);
+    return ok;
+}
+
+static bool judge(const struct model *model, const char *path, enum load_for purpose, const struct weights_report *r,
+                  struct string_list *notes, struct error *err)
+{
+    const int own = model->shape.num_classes, classes = other_classes(model, r);
+    if (purpose == LOAD_TO_RUN && classes)
+        return fail(err, "%s: the head has %d class%s, the file has %d%s", path, own, plural(own), classes,
+                    or_bins(r));
+    if (purpose == LOAD_TO_RUN && r->misfit.count)
+        return refuse(path, "does not fit the model", &r->misfit, err);
+    if (purpose == LOAD_TO_RUN && r->missing.count)
+        return refuse(path, "lacks what the model needs", &r->missing, err);
+    return note_taken(notes, path, r, err)
+        && note_names(notes, path, "missing, left at the initial values", &r->missing, err)
+        && note_misfits(model, path, r, notes, err)
+        && note_names(notes, path, "not of this model, left out", &r->unknown, err);
+}
+
+static bool all_finite(const struct params *params, const real *array, const char *path, struct error *err)
+{
+    const struct param *p = params_find_nonfinite(params, array, params->total);
+    return !p || fail(err, "%s: %s holds a number that is not finite", path, p->name);
+}
+
+/* ---- loading ---- */
+
+static bool take_all(struct model *model, struct tensors *t, const char *path, const char *prefix,
+                     enum load_for purpose, real *array, struct string_list *notes, struct error *err)
+{
+    struct weights_report report = {0};
+    struct inference inference = {0};
+    const int in_file = t->count;
+    bool ok = inference_of(&inference, model, err) && inference_unfold(&inference, &model->params, t, path, err)
+           && weights_take(&model->params, t, prefix, array, &report, err);
+    if (ok && purpose == LOAD_TO_RUN)
+        keep_needed(&report.missing, &model->params, inference.needed);
+    if (ok && report.taken == 0 && report.misfit.count == 0)
+        ok = fail(err, "%s: none of its %d tensors is one of the model's", path, in_file);
+    ok = ok && judge(model, path, purpose, &report, notes, err) && all_finite(&model->params, array, path, err);
+    inference_free(&inference);
+    weights_report_free(&report);
+    return ok;
+}
+
+/* Whatever the file is, its tensors under the names of the state_dict. */
+static bool read_tensors(struct model *model, const char *path, struct tensors *t, struct error *err)
+{
+    struct network net = {0};
+    const bool ok = weights_file_read(t, &net, path, err)
+                 && (net.count ? model_match(model, &net, path, t, err) : state_dict_normalise(t, path, err));
+    network_free(&net);
+    return ok;
+}
+
+bool model_load(struct model *model, const char *path, enum load_for purpose, real *array, struct string_list *notes,
+                struct error *err)
+{
+    struct tensors t = {0};
+    const bool ok = read_tensors(model, path, &t, err)
+                 && take_all(model, &t, path, "", purpose, array, notes, err)
+                 && file_config_note_missing(&t, path, notes, err)
+                 && file_config_note_classes(&t, path, model->config, notes, err);
+    tensors_free(&t);
+    return ok;
+}
+
+bool model_take(struct model *model, struct tensors *t, const char *path, enum load_for purpose, real *array,
+                struct string_list *notes, struct error *err)
+{
+    return state_dict_normalise(t, path, err) && take_all(model, t, path, "", purpose, array, notes, err);
+}
+
+/* The full name of a tensor from a file that is all backbone.  What timm calls stem.0 is stem_0 in its networks of
+ * features alone, which the original wraps. */
+static char *full_name(const struct params *params, const char *name, struct error *err)
+{
+    const char *dot = strchr(name, '.');
+    struct strbuf full = {0}, timm = {0};
+    strbuf_add(&full, "backbone.%s", name);
+    if (dot)
+        strbuf_add(&timm, "backbone.timm.%.*s_%s", (int)(dot - name), name, dot + 1);
+    const bool ok = strbuf_ok(&full, err) && strbuf_ok(&timm, err), is_timm = ok && dot && params_find(params, timm.s) >= 0;
+    char *found = ok ? new_text(is_timm ? timm.s : full.s, err) : NULL;
+    strbuf_free(&full);
+    strbuf_free(&timm);
+    return found;
+}
+
+/* Leaves the tensors of the backbone, under their full names; a file without such names is all backbone. */
+static bool keep_backbone(const struct params *params, struct tensors *t, struct error *err)
+{
+    bool whole = false;
+    int kept = 0;
+    for (int i = 0; i < t->count; i++)
+        whole = whole || starts_with(t->list[i].name, "backbone.");
+    for (int i = 0; i < t->count && !whole; i++) {
+        char *name = full_name(params, t->list[i].name, err);
+        if (!name)
+            return false;
+        free(t->list[i].name);
+        t->list[i].name = name;
+    }
+    for (int i = 0; i < t->count; i++)
+        if (starts_with(t->list[i].name, "backbone."))
+            t->list[kept++] = t->list[i];
+        else
+            free(t->list[i].name);
+    t->count = kept;
+    return true;
+}
+
+static bool warn_of_random_weights(const char *key, const char *word, struct string_list *notes, struct error *err)
+{
+    struct strbuf line = {0};
+    strbuf_add(&line, "WARNING: %s is %s and names no file; nothing is downloaded, so training starts from random "
+             "weights: give --weights FILE or %s=FILE, or set it to false if that is meant", key, word, key);
+    const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
+    strbuf_free(&line);
+    return ok;
+}
+
+bool model_pretrain(struct model *model, real *array, struct string_list *notes, struct error *err)
+{
+    static const struct word words[] = { { "", 0 },     { "false", 0 }, { "no", 0 },  { "off", 0 }, { "False", 0 },
+                                         { "true", 1 }, { "yes", 1 },   { "on", 1 },  { "True", 1 }, {0} };
+    static const char *const keys[] = { "model.arch.backbone.pretrain", "model.arch.backbone.pretrained" };
+    const char *key = config_text(model->config, keys[0]) ? keys[0] : keys[1];
+    const char *path = config_text(model->config, key);
+    const struct word *word = path ? find_row(path, words, sizeof *words) : words;
+    struct tensors t = {0};
+    if (word)
+        return !word->value || warn_of_random_weights(key, path, notes, err);
+    const bool ok = read_tensors(model, path, &t, err) && keep_backbone(&model->params, &t, err)
+                 && take_all(model, &t, path, "backbone.", LOAD_TO_TRAIN, array, notes, err);
+    tensors_free(&t);
+    return ok;
+}
+
+bool model_initialise(struct model *model, const char *weights, struct string_list *notes, struct error *err)
+{
+    const char *file = weights ? weights : model->config->schedule.load_model;
+    real *values = model->params.value;
+    model_start(model);
+    if (!*file)
+        return model_pretrain(model, values, notes, err);
+    const enum path_kind kind = weights ? PATH_FILE : path_kind(file, err);
+    if (kind != PATH_FILE)
+        return kind && fail(err, "%s: no such file: %s", config_place(model->config, "schedule.load_model").s, file);
+    return model_load(model, file, LOAD_TO_TRAIN, values, notes, err);
+}

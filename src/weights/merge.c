@@ -1,0 +1,48 @@
+#include "weights/merge.h"
+
+#include "base/memory.h"
+#include "deploy/network_fold.h"
+#include "model/model_network.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const struct tensor *find_tensor(const struct tensors *t, const char *name)
+{
+    for (int i = 0; i < t->count; i++)
+        if (strcmp(t->list[i].name, name) == 0)
+            return &t->list[i];
+    return NULL;
+}
+
+/* A convolution in place of branches, from the network of m in which they are merged. */
+static bool take_merged(const struct network *net, const struct param *to, real *array, struct error *err)
+{
+    const struct tensor *t = find_tensor(&net->weights, to->name);
+    if (!t || tensor_count(t) != (size_t)to->count)
+        return fail(err, "%s: the branches do not make such a convolution", to->name);
+    float *numbers = new_array((size_t)to->count, sizeof *numbers, err);
+    if (!numbers)
+        return false;
+    tensor_floats(t, numbers);
+    param_from_file(to, numbers, array);
+    free(numbers);
+    return true;
+}
+
+bool model_merge(struct model *merged, struct model *m, const real *values, struct error *err)
+{
+    struct network net = {0};
+    bool ok = model_open_merged(merged, m->config, err) && model_export_network(m, values, &net, err)
+           && network_fold(&net, err) && network_merge(&net, err);
+    for (int i = 0; ok && i < merged->params.count; i++) {
+        const struct param *to = &merged->params.list[i];
+        const int own = params_find(&m->params, to->name);
+        if (own < 0)
+            ok = take_merged(&net, to, merged->params.value, err);
+        else
+            memcpy(merged->params.value + to->offset, values + m->params.list[own].offset,
+                   (size_t)to->count * sizeof *values);
+    }
+    network_free(&net);
+    return ok;
+}
