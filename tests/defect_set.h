@@ -31,14 +31,14 @@ static void coco_object(struct strbuf *t, int id, int image, const char *class, 
 {
     const char *category = strcmp(class, "cat") == 0 ? "1" : strcmp(class, "dog") == 0 ? "2" : class;
     strbuf_add(t, "%s\n{\"id\": %d, \"image_id\": %d, \"category_id\": %s, \"bbox\": [%.9g, %.9g, %.9g, %.9g]}",
-             id > 1 ? "," : "", id, image, category, v[0], v[1], v[2], v[3]);
+               id > 1 ? "," : "", id, image, category, v[0], v[1], v[2], v[3]);
 }
 
 static void voc_object(struct strbuf *t, int id, int image, const char *class, const double *v)
 {
     (void)id, (void)image;
     strbuf_add(t, "<object><name>%s</name><bndbox><xmin>%.9g</xmin><ymin>%.9g</ymin><xmax>%.9g</xmax><ymax>%.9g</ymax>"
-             "</bndbox></object>\n", class, v[0], v[1], v[2], v[3]);
+               "</bndbox></object>\n", class, v[0], v[1], v[2], v[3]);
 }
 
 static void yolo_object(struct strbuf *t, int id, int image, const char *class, const double *v)
@@ -123,9 +123,9 @@ static void write_coco(int first)
     strbuf_add(&t, "{\"images\": [");
     for (int i = first; i < first + TRAINED; i++)
         strbuf_add(&t, "%s\n{\"id\": %d, \"file_name\": \"%d.jpg\", \"width\": %d, \"height\": %d}",
-                 i > first ? "," : "", i, i, SET_WIDTH, SET_HEIGHT);
+                   i > first ? "," : "", i, i, SET_WIDTH, SET_HEIGHT);
     strbuf_add(&t, "\n],\n\"categories\": [{\"id\": 1, \"name\": \"cat\"}, {\"id\": 2, \"name\": \"dog\"}],\n"
-             "\"annotations\": [");
+               "\"annotations\": [");
     for (int i = first; i < first + TRAINED; i++)
         add_objects(&t, i, &id);
     strbuf_add(&t, "\n]}\n");
@@ -140,7 +140,7 @@ static void write_folder(int image)
     int id = 0;
     if (voc)
         strbuf_add(&t, "<annotation><filename>%d.jpg</filename><size><width>%d</width><height>%d</height></size>\n",
-                 image, SET_WIDTH, SET_HEIGHT);
+                   image, SET_WIDTH, SET_HEIGHT);
     add_objects(&t, image, &id);
     if (voc)
         strbuf_add(&t, "</annotation>\n");

@@ -1,5 +1,5 @@
-/* tests/dsl_background.h -- the background cost of a candidate (detect/dsl_cost.h) by its definition in double; training
- * takes it from kernels->focal. */
+/* tests/dsl_background.h -- the background cost of a candidate (detect/dsl_cost.h) by its definition in double;
+ * training takes it from kernels->focal. */
 #ifndef TESTS_DSL_BACKGROUND_H
 #define TESTS_DSL_BACKGROUND_H
 #include "detect/focal.h"

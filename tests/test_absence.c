@@ -149,8 +149,8 @@ static void put_voc(const char *name, const char *class)
 {
     struct strbuf xml = {0};
     strbuf_add(&xml, "<annotation><filename>%c.jpg</filename><size><width>60</width><height>40</height></size><object>"
-             "<name>%s</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>20</xmax><ymax>20</ymax></bndbox></object>"
-             "</annotation>", path_name(name)[0], class);
+               "<name>%s</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>20</xmax><ymax>20</ymax></bndbox></object>"
+               "</annotation>", path_name(name)[0], class);
     put(name, xml.s);
     strbuf_free(&xml);
 }

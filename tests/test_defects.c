@@ -98,7 +98,7 @@ static void write_config(const struct base *base)
         "data:\n", folder);
     for (int i = 0; i < 2; i++)
         strbuf_add(&yaml, "  %1$s: {name: %2$s, img_path: %3$s/set/%1$s/images, input_size: [64, 64],\n"
-                 "    ann_path: %3$s/set/%1$s/annotations%4$s}\n", set_names[i], f->dataset, folder, json);
+                   "    ann_path: %3$s/set/%1$s/annotations%4$s}\n", set_names[i], f->dataset, folder, json);
     strbuf_add(&yaml,
         "device: {batchsize_per_gpu: 2}\n"
         "schedule: {optimizer: {name: AdamW, lr: 0.001, weight_decay: 0.05}, total_epochs: 1, val_intervals: 1}\n"
@@ -125,9 +125,9 @@ static void write_detections(const struct base *base)
         for (int k = 0; k < made.scenes[i].count; k++) {
             const double *box = made.scenes[i].objects[k].box;
             strbuf_add(&t, "%s{\"image_id\": 0, \"category_id\": 0, \"file_name\": \"%d.jpg\", "
-                     "\"category_name\": \"%s\", \"image_count\": %d, \"score\": 0.9, \"bbox\": [%g, %g, %g, %g]}",
-                     t.size ? ", " : "[", i, names[made.format == DATASET_VISDRONE][k], IMAGES - TRAINED, box[0],
-                     box[1], box[2], box[3]);
+                       "\"category_name\": \"%s\", \"image_count\": %d, \"score\": 0.9, \"bbox\": [%g, %g, %g, %g]}",
+                       t.size ? ", " : "[", i, names[made.format == DATASET_VISDRONE][k], IMAGES - TRAINED, box[0],
+                       box[1], box[2], box[3]);
         }
     strbuf_add(&t, "]");
     assert_true(strbuf_ok(&t, NULL) && file_write(base->detections, t.s, t.size, NULL));
@@ -220,10 +220,10 @@ static void compare(const struct row *row, int command, const struct outcome *o)
         strbuf_add(&pending, "  %s, %s, %s: %s\n", set_format()->name, row->defect, command_names[command], fault);
     else if (later)
         strbuf_add(&wrong, "%s, %s, %s: as expected now, remove it from `later`\n", set_format()->name, row->defect,
-                 command_names[command]);
+                   command_names[command]);
     else if (fault)
         strbuf_add(&wrong, "%s, %s, %s: %s:\n%.1500s\n", set_format()->name, row->defect, command_names[command], fault,
-                 o->text);
+                   o->text);
 }
 
 /* Messages are UTF-8 without control characters, whatever the files hold. */
@@ -234,7 +234,7 @@ static void compare_text(const struct row *row, int command, const struct outcom
         clean = *p == '\n' || !iscntrl((unsigned char)*p);
     if (!clean)
         strbuf_add(&wrong, "%s, %s, %s: control characters or no UTF-8:\n%s\n", set_format()->name, row->defect,
-                 command_names[command], o->text);
+                   command_names[command], o->text);
 }
 
 /* If check exits 0, train and test do, too; else one of them fails, too. */
@@ -243,7 +243,8 @@ static void compare_commands(const struct row *row, const struct outcome *o)
     const bool fails = o[TRAIN].exit || o[TEST].exit;
     for (int i = 0; i < COMMANDS; i++)
         if (o[i].exit < 0 || o[i].exit > 2)
-            strbuf_add(&wrong, "%s, %s: %s ends with %d\n", set_format()->name, row->defect, command_names[i], o[i].exit);
+            strbuf_add(&wrong, "%s, %s: %s ends with %d\n", set_format()->name, row->defect, command_names[i],
+                       o[i].exit);
     if (row->later)
         return;
     if (fails && !o[CHECK].exit)
@@ -362,7 +363,7 @@ static void try_value(const struct base *base, const char *key, const char *valu
         o[i] = run_command(i, base->config, base->weights, base->detections);
     if ((o[TRAIN].exit || o[TEST].exit) && !o[CHECK].exit)
         strbuf_add(&wrong, "%s: check is content, train or test is not:\n%s%s\n", made.overrides[0], o[TRAIN].text,
-                 o[TEST].text);
+                   o[TEST].text);
     if (o[CHECK].exit && !o[TRAIN].exit && !o[TEST].exit)
         strbuf_add(&wrong, "%s: check is not content, train and test are:\n%s\n", made.overrides[0], o[CHECK].text);
     for (int i = CHECK; i <= TEST; i++)

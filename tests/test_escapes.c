@@ -10,7 +10,8 @@
 #include "typed.h"
 #include <ctype.h>
 
-/* Parts of hostile names: a command for the terminal, C1 in both encodings, a line of its own, embeddings, an isolate. */
+/* Parts of hostile names: a command for the terminal, C1 in both encodings, a line of its own, embeddings, an isolate.
+ * */
 #define ESCAPE "\x1b]0;title\x07\x1b[2J"
 #define HOSTILE ESCAPE "\xc2\x9b" "31m\nINJECTED\r\x7f\xe2\x80\xae\xe2\x81\xa6"
 static const char *const classes[5] = { "=1+1" HOSTILE, "@van,\"" HOSTILE, "-truck" HOSTILE, "+bus" HOSTILE, "person" };

@@ -141,7 +141,7 @@ static void add_chunk(struct strbuf *png, const char name[4], const void *data, 
     }
     crc = ~crc;
     strbuf_bytes(png, (const unsigned char[]){ (unsigned char)(crc >> 24), (unsigned char)(crc >> 16),
-                                             (unsigned char)(crc >> 8), (unsigned char)crc }, 4);
+                                               (unsigned char)(crc >> 8), (unsigned char)crc }, 4);
 }
 
 /* In kB, touched or not. */

@@ -207,7 +207,7 @@ static void categories_join_by_name(void **state)
         struct error err = {0};
         int label[4], count = 0;
         strbuf_add(&gt, "{\"images\": [" IMAGE(1, "a.jpg") "], \"categories\": [%s], \"annotations\": [%s]}",
-                 c->categories, c->boxes);
+                   c->categories, c->boxes);
         put("gt.json", gt.s);
         strbuf_free(&gt);
         struct dataset set = read_coco("gt.json");

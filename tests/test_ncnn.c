@@ -187,7 +187,7 @@ static void finds_levels_however_they_are_put_out(void **state)
         struct network net;
         struct error err = {0};
         strbuf_add(&text, "%sSplit t 1 2 a b c\nConvolution h0 1 1 b y0 0=10 1=1 6=80\n"
-                 "Convolution h1 1 1 c y1 0=10 1=1 3=2 6=80\n%s", start, cases[i].text);
+                   "Convolution h1 1 1 c y1 0=10 1=1 3=2 6=80\n%s", start, cases[i].text);
         if (!parse(&net, 5 + cases[i].layers, text.s, 100 + 2 * 324, &err))
             fail_msg("%s: %s", cases[i].text, err.text);
         assert_int_equal(net.output_count, 2);
@@ -217,9 +217,9 @@ static void finds_bins_behind_distances(void **state)
         struct network net;
         struct error err = {0};
         strbuf_add(&text, "%sConvolution h 1 1 a y 0=10 1=1 6=80\nSlice s 1 2 y c d -23300=2,2,-233\n"
-                 "Sigmoid g 1 1 c scores\nReshape r 1 1 d e 0=100 1=8\nPermute p 1 1 e f 0=1\n"
-                 "Reshape b 1 1 f o 0=2 1=400\nSoftmax k 1 1 o q 0=1\n%sReshape t 1 1 z distances 0=4 1=100\n",
-                 start, cases[i].mean);
+                   "Sigmoid g 1 1 c scores\nReshape r 1 1 d e 0=100 1=8\nPermute p 1 1 e f 0=1\n"
+                   "Reshape b 1 1 f o 0=2 1=400\nSoftmax k 1 1 o q 0=1\n%sReshape t 1 1 z distances 0=4 1=100\n",
+                   start, cases[i].mean);
         assert_true(parse(&net, 11, text.s, 100 + 324 + cases[i].bytes, &err) == cases[i].ok);
         assert_non_null(strstr(err.text, cases[i].ok ? "" : "mean of bins"));
         assert_true(!cases[i].ok || (net.count == 3 && net.outputs[0] == 2 && net.reg_max == 1));

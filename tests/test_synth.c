@@ -170,7 +170,7 @@ static void nearer_hides_farther(void **state)
             const double z = high ? 3 : 0;
             renderer_begin(&s, high ? 2 : 1);
             renderer_polygon(&s, (struct point[]){ { -3, -3, z }, { 3, -3, z }, { 3, 3, z }, { -3, 3, z } }, 4,
-                          paint_of(0x808080, 0));
+                             paint_of(0x808080, 0));
             assert_true(s.painted > 2000);
         }
         assert_int_equal(s.owner[MIDDLE], 2);

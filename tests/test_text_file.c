@@ -222,7 +222,7 @@ static void xml_of_other_encodings(void **state)
         struct dataset set;
         struct error err = {0};
         strbuf_add(&xml, "%s<annotation><object><name>%s</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax>"
-                 "<ymax>20</ymax></bndbox></object></annotation>", files[i].declaration, files[i].name);
+                   "<ymax>20</ymax></bndbox></object></annotation>", files[i].declaration, files[i].name);
         put("x/xml/a.xml", xml.s);
         const struct dataset_source source = {
             .format = DATASET_XML, .img_path = in_folder("x/images"), .ann_path = in_folder("x/xml"),

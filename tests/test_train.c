@@ -424,7 +424,7 @@ static void test_unreadable_image(void **state)
     struct error err = {0};
     (void)state;
     struct bytes good = contents("data/images/train/000003.jpg"), log;
-    must(file_write(in_folder("data/images/train/000003.jpg"), "no image", 10, &err), &err);
+    must(file_write(in_folder("data/images/train/000003.jpg"), "not an image", 12, &err), &err);
     run_whole("skipping", NULL, (struct training_options){0});
     must(file_write(in_folder("data/images/train/000003.jpg"), good.p, good.size, &err), &err);
     log = contents("skipping/train.log");

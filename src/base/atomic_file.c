@@ -136,8 +136,8 @@ static bool name_temporary(struct atomic_file *f, struct error *err)
     struct strbuf t = {0};
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return fail(err, "%s: no random name for a temporary file: %s", f->path, errno_text(errno));
-    strbuf_add(&t, "%.*s%.*s.%016" PRIx64 "%s", folder_length(f->target), f->target, NAME_MAX - DIGITS - 10, name, random,
-             ending);
+    strbuf_add(&t, "%.*s%.*s.%016" PRIx64 "%s", folder_length(f->target), f->target, NAME_MAX - DIGITS - 10, name,
+               random, ending);
     free(f->temporary);
     f->temporary = t.s;
     return strbuf_ok(&t, err);

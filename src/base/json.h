@@ -20,8 +20,8 @@ bool json_int64(const cJSON *t, int64_t *out);
 bool json_int(const cJSON *t, int *out);
 bool json_real(const cJSON *t, double *out);                    /* finite */
 
-/* Adds the item to an object under a name, or to an array if the name is NULL, and returns it.  NULL if `to` or the item
- * is NULL or memory is short; the item is deleted then. */
+/* Adds the item to an object under a name, or to an array if the name is NULL, and returns it.  NULL if `to` or the
+ * item is NULL or memory is short; the item is deleted then. */
 cJSON *json_add(cJSON *to, const char *name, cJSON *item);
 
 /* The text of a JSON value on one line.  It is valid UTF-8: strings that are not are written as strbuf_add_utf8 does.

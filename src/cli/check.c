@@ -232,9 +232,9 @@ static bool summarise_run(struct checker *k, struct error *err)
         return false;
     const double minutes = images * seconds / 60;
     strbuf_add(&k->summary, "training: total_epochs %d, steps per epoch %d, batch %d; memory %.0f MB of %.0f MB; "
-             "time %s%.0f min (%.0f ms per image, without loading and evaluation)\n", c->schedule.total_epochs, steps,
-             c->batch_size, (double)bytes / 1e6, (double)machine_memory() / 1e6, minutes < 1 ? "below " : "about ",
-             ceil(minutes), 1e3 * seconds);
+               "time %s%.0f min (%.0f ms per image, without loading and evaluation)\n", c->schedule.total_epochs, steps,
+               c->batch_size, (double)bytes / 1e6, (double)machine_memory() / 1e6, minutes < 1 ? "below " : "about ",
+               ceil(minutes), 1e3 * seconds);
     return true;
 }
 

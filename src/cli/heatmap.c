@@ -41,7 +41,7 @@ static bool write_heat(const struct heatmap *h, const struct image *image, const
         draw_heat(drawn.p, drawn.width, drawn.height, spread);
     }
     strbuf_add(&to, "%.*s_%s%s", dot ? (int)(dot - name) : (int)strlen(name), name,
-             *heat->name ? heat->name : h->cam.layer, end);
+               *heat->name ? heat->name : h->cam.layer, end);
     ok = ok && strbuf_ok(&to, err) && image_write(&drawn, &h->inputs, h->out, to.s, err);
     strbuf_free(&to);
     image_free(&drawn);

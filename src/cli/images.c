@@ -70,7 +70,9 @@ bool images_list(const struct args *args, struct string_list *files, struct erro
         if (strcmp(path, "-") == 0)
             return misuse(err, "%s: '-' goes alone, not with files", args->command->name);
         const enum path_kind kind = path_kind(path, err);
-        ok = kind && (kind == PATH_FOLDER ? add_folder : kind == PATH_FILE ? string_list_add : add_pattern)(files, path, err);
+        ok = kind == PATH_FOLDER ? add_folder(files, path, err)
+           : kind == PATH_FILE   ? string_list_add(files, path, err)
+                                 : kind && add_pattern(files, path, err);
     }
     return ok;
 }
@@ -153,7 +155,7 @@ static bool tell_truncated(struct failures *f, struct error *err)
     struct strbuf line = {0};
     if (f->truncated)
         strbuf_add(&line, "truncated images, read as far as they go: %d of %d: %s%s", f->truncated, f->files,
-                 f->names.s ? f->names.s : "", f->truncated > NAMED ? ", ..." : "");
+                   f->names.s ? f->names.s : "", f->truncated > NAMED ? ", ..." : "");
     const bool ok = strbuf_ok(&f->names, err) && strbuf_ok(&line, err);
     if (ok && line.s)
         show_line("", line.s);

@@ -208,7 +208,8 @@ static bool add_weights(cJSON *json, const struct weights_info *w)
 static bool add_layer(cJSON *list, const struct info *info, const struct node *n)
 {
     cJSON *one = json_add(list, NULL, cJSON_CreateObject());
-    return json_add(one, "output", shape_describe(&n->y[0])) && cJSON_AddStringToObject(one, "name", n->name) && cJSON_AddStringToObject(one, "op", n->op->name)
+    return json_add(one, "output", shape_describe(&n->y[0])) && cJSON_AddStringToObject(one, "name", n->name)
+        && cJSON_AddStringToObject(one, "op", n->op->name)
         && cJSON_AddNumberToObject(one, "parameters",
                                    (double)node_params(&info->inference, n, &info->session.model.params))
         && cJSON_AddNumberToObject(one, "macs", node_macs(n));

@@ -8,8 +8,8 @@
 
 struct session { struct config config; struct model model; };
 
-/* The model of the CONFIG, or else of the one that the file of --weights carries (weights/file_config.h).  The session is
- * empty before, but for config.network_only; session_close in any case. */
+/* The model of the CONFIG, or else of the one that the file of --weights carries (weights/file_config.h).  The session
+ * is empty before, but for config.network_only; session_close in any case. */
 bool session_open(struct session *, const struct args *, struct error *);
 void session_close(struct session *);
 

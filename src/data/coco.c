@@ -230,7 +230,7 @@ static void add_number(struct strbuf *t, double v)
 static void add_annotation_text(struct strbuf *t, const struct dataset *set, const struct annotation *a)
 {
     strbuf_add(t, "{\"id\": %" PRId64 ", \"image_id\": %" PRId64 ", \"category_id\": %" PRId64 ", \"bbox\": [", a->id,
-             set->images[a->image].id, set->categories[a->category].id);
+               set->images[a->image].id, set->categories[a->category].id);
     for (int i = 0; i < 4; i++) {
         strbuf_add(t, "%s", i ? ", " : "");
         add_number(t, a->box[i]);

@@ -187,7 +187,7 @@ bool dataset_notes(const struct dataset *set, const char *section, struct string
         if (note->count == 0)
             continue;
         strbuf_add(&line, "%s%s%s%d %s: ", kinds[i].warning ? "WARNING: " : "", section, *section ? ": " : "",
-                 note->count, kinds[i].what);
+                   note->count, kinds[i].what);
         for (int j = 0; j < note->first.count; j++)
             strbuf_add(&line, "%s%s", j ? ", " : "", note->first.list[j]);
         strbuf_add(&line, "%s", note->count > note->first.count ? ", ..." : "");

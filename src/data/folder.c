@@ -95,8 +95,8 @@ static bool to_stem(char **stem, char *name, const struct dataset_source *source
     return kind != PATH_ERROR;
 }
 
-static bool add_line(struct string_list *stems, const struct dataset_source *source, const struct stem_folder folders[2],
-                     const char *line, struct error *err)
+static bool add_line(struct string_list *stems, const struct dataset_source *source,
+                     const struct stem_folder folders[2], const char *line, struct error *err)
 {
     const int last = strpbrk(line, "\\%") ? SPELLINGS - 1 : 0;
     for (int i = 0; i <= last; i++) {
@@ -111,8 +111,8 @@ static bool add_line(struct string_list *stems, const struct dataset_source *sou
     return true;
 }
 
-static bool read_list(struct string_list *stems, const struct dataset_source *source, const struct stem_folder folders[2],
-                      struct error *err)
+static bool read_list(struct string_list *stems, const struct dataset_source *source,
+                      const struct stem_folder folders[2], struct error *err)
 {
     struct string_list lines;
     bool ok = text_lines(&lines, source->image_list, err);

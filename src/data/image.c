@@ -115,7 +115,7 @@ void image_free(struct image *image)
 static size_t pixel_bytes(int width, int height) { return 3 * (size_t)width * (size_t)height; }
 
 bool image_room(struct image *image, int width, int height, size_t besides, bool turned, const char *name,
-                  struct error *err)
+                struct error *err)
 {
     struct error why;
     if (!image_allowed(width, height, &why))
@@ -159,7 +159,7 @@ static bool turn_upright(struct image *image, int orientation, const char *name,
     if (orientation == 1)
         return true;
     if (!image_new(&upright, orientation < 5 ? image->width : image->height,
-                     orientation < 5 ? image->height : image->width, &why))
+                   orientation < 5 ? image->height : image->width, &why))
         return fail(err, "%s: %s", name, why.text);
     upright.halved = image->halved;
     upright.truncated = image->truncated;
@@ -177,7 +177,7 @@ static bool turn_upright(struct image *image, int orientation, const char *name,
 }
 
 bool image_decode_region(struct image *image, const struct region *region, const void *p, size_t size,
-                           const char *name, struct error *err)
+                         const char *name, struct error *err)
 {
     const struct bytes file = { (unsigned char *)(uintptr_t)p, size };      /* read only */
     const struct image_format *format = image_format_of(file, name, err);

@@ -55,7 +55,7 @@ bool image_decode(struct image *, const void *p, size_t size, const char *name, 
  * be set or not.  It refuses what image_decode refuses.  Of most JPEGs little more than the region is transformed,
  * and nothing below it decoded.  Only a JPEG is halved, by smaller transforms; another image is whole. */
 bool image_decode_region(struct image *, const struct region *, const void *p, size_t size, const char *name,
-                           struct error *);
+                         struct error *);
 
 /* The size that decoding gives, Exif orientation included. */
 bool image_size(const char *path, int *width, int *height, struct error *);

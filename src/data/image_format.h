@@ -35,7 +35,7 @@ bool jpeg_allowed(int width, int height, size_t bytes, const char *name, struct 
 /* image_new for a decoder that needs `besides` more bytes; the memory for decoding counts both.  turned: the image
  * will be copied once the decoder has freed these bytes.  Errors name `name`. */
 bool image_room(struct image *, int width, int height, size_t besides, bool turned, const char *name,
-                  struct error *);
+                struct error *);
 
 /* The orientation that an Exif block (beginning with the byte order, "II" or "MM") tells; 1 if none. */
 int exif_orientation(const unsigned char *p, size_t size);

@@ -219,7 +219,7 @@ static bool read_image(struct reader *r, struct image *image, const struct regio
     const size_t working = working_bytes(jpeg, file.size);
     jpeg->mem->max_memory_to_use = (long)working;
     if (!image_room(image, (int)jpeg->output_width, (int)jpeg->output_height, working, r->orientation != 1, r->name,
-                      r->err))
+                    r->err))
         return false;
     if (!(r->row = new_array(jpeg->image_width, 4, NULL)))
         return fail(r->err, "%s: out of memory", r->name);

@@ -144,8 +144,8 @@ static bool is_part_of_set(bool *part, const char *folder, const char *name, con
 }
 
 /* "train, valid": the folders in folder that are parts of a set. */
-static bool list_parts(struct strbuf *list, int *count, char first[256], const char *folder, const struct format *format,
-                       struct error *err)
+static bool list_parts(struct strbuf *list, int *count, char first[256], const char *folder,
+                       const struct format *format, struct error *err)
 {
     struct string_list names = {0};
     bool ok = folder_list(&names, folder, err), part = false;

@@ -98,7 +98,7 @@ static bool read_patiently(struct loader *l, const char *path, struct random ran
 
 /* The image of an image, in *own or in the cache; NULL if it cannot be read. */
 static const struct image *image_at(struct loader *l, int image, struct random random, struct image *own,
-                                        struct error *err)
+                                    struct error *err)
 {
     struct cache *cache = l->config.cache;
     const struct image *cached = cache_find(cache, image);

@@ -332,7 +332,7 @@ void dataset_summary(const struct dataset *set, const char *section, const struc
             boxes[label[a->category]]++;
     }
     strbuf_add(text, "%s: %d images, %d without a box; %d boxes", section, set->image_count, without,
-             set->annotation_count);
+               set->annotation_count);
     for (int i = 0; boxes && i < class_names->count && i < CLASSES; i++) {
         strbuf_add(text, ", ");
         strbuf_printable(text, class_names->at[i]);
@@ -343,8 +343,8 @@ void dataset_summary(const struct dataset *set, const char *section, const struc
     const int count = sizes ? sizes_at_input(set, c, label, sizes) : 0;
     if (count)
         strbuf_add(text, "%s: box sizes at %d x %d (root of the area): 10%% below %.0f pixels, 50%% below %.0f, "
-                 "90%% below %.0f\n", section, c->input_size[0], c->input_size[1], sizes[count / 10],
-                 sizes[count / 2], sizes[count * 9 / 10]);
+                   "90%% below %.0f\n", section, c->input_size[0], c->input_size[1], sizes[count / 10],
+                   sizes[count / 2], sizes[count * 9 / 10]);
     free(boxes);
     free(sizes);
 }

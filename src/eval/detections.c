@@ -311,7 +311,7 @@ static bool write_folder(const struct detections *d, const char *folder, const s
     for (int i = 0; ok && i < d->count; i++) {
         const struct detection *one = &d->list[i];
         strbuf_add(&lines[one->image], "%.17g,%.17g,%.17g,%.17g,%.17g,%" PRId64 ",-1,-1\n", one->box[0], one->box[1],
-                 one->box[2], one->box[3], one->score, truth->categories[one->category].id);
+                   one->box[2], one->box[3], one->score, truth->categories[one->category].id);
     }
     for (int i = 0; lines && i < truth->image_count; i++) {
         char *path = ok ? lines_path(folder, &truth->images[i], err) : NULL;
@@ -357,7 +357,7 @@ static bool write_list(const struct detections *d, const char *path, const struc
         strbuf_add(&t, ",\"category_id\":%" PRId64 ",\"category_name\":", category->id);
         json_add_string(&t, category->name);
         strbuf_add(&t, ",\"bbox\":[%.17g,%.17g,%.17g,%.17g],\"score\":%.17g,\"image_count\":%d}", one->box[0],
-                 one->box[1], one->box[2], one->box[3], one->score, truth->image_count);
+                   one->box[1], one->box[2], one->box[3], one->score, truth->image_count);
     }
     strbuf_add(&t, d->count ? "]\n" : "[]\n");
     const bool ok = strbuf_ok(&t, err) && file_write(path, t.s, t.size, err);

@@ -154,7 +154,7 @@ static int missing(struct join *j, enum join_side which, int record, int64_t id,
     if (index->missing++ >= SHOWN)
         return -1;
     strbuf_add(&index->first_missing, "%sdetection %d (%s %" PRId64, index->missing > 1 ? ", " : "", record, side->what,
-             id);
+               id);
     if (*name)
         strbuf_add(&index->first_missing, " '%.60s'", name);
     if (*name && there >= 0)

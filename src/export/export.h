@@ -24,9 +24,9 @@ extern const struct export_format export_formats[];
  * weights of 16 bits to 0.05.  Besides weights it holds, where the format has a place for that, what detecting needs:
  * class_names, input_size (width, height, padded to what the network takes), resize and resize_to (of an image, before
  * the padding), mean_bgr and deviation_bgr, strides, reg_max, prior_offset (of the points that boxes are seen from,
- * in strides), folded.  Safetensors files also describe their model (weights/file_config.h).  Exit 2 if the path does not
- * end as the format wants.  left, {0} before, names a temporary file or folder that could not be removed, which is no
- * failure of the export. */
+ * in strides), folded.  Safetensors files also describe their model (weights/file_config.h).  Exit 2 if the path does
+ * not end as the format wants.  left, {0} before, names a temporary file or folder that could not be removed, which is
+ * no failure of the export. */
 bool model_export(struct model *, const char *path, const struct export_format *, const struct export_options *,
                   struct verification *, struct error *left, struct error *);
 #endif

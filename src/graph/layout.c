@@ -166,7 +166,7 @@ static double covered_area(const struct written_areas *written, struct written_a
 
 /* Records that p is written; *add: it has been written before. */
 static bool run_log_write(struct graph *g, struct written_areas *written, struct written_area p, bool *add,
-                         struct error *err)
+                          struct error *err)
 {
     const double have = covered_area(written, p);
     *add = have > 0;

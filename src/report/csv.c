@@ -54,7 +54,7 @@ static const char *plain_name(const char *field) { return field + (*field == '\'
 static bool append_text(FILE *f, const struct strbuf *t, const char *path, struct error *err)
 {
     return strbuf_ok(t, err) && ((fwrite(t->s, 1, t->size, f) == t->size && fflush(f) == 0 && fsync(fileno(f)) == 0)
-                               || fail(err, "%s: %s", path, errno_text(errno)));
+                                 || fail(err, "%s: %s", path, errno_text(errno)));
 }
 
 bool csv_append(const char *path, const char *const *columns, const double *values, int count, struct error *err)

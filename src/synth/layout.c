@@ -30,8 +30,8 @@ static void ground(struct plan *p, double u0, double u1, double v0, double v1, s
     v1 = fmin(v1, p->radius);
     if (!(u0 < u1 && v0 < v1))
         return;
-    renderer_polygon(p->stage, (struct point[]){ place(p, u0, v0), place(p, u1, v0), place(p, u1, v1), place(p, u0, v1) },
-                  4, paint);
+    renderer_polygon(p->stage, (struct point[]){ place(p, u0, v0), place(p, u1, v0), place(p, u1, v1),
+                                                place(p, u0, v1) }, 4, paint);
 }
 
 static void add(struct plan *p, struct scene_objects *things, struct scene_object t)
@@ -207,7 +207,8 @@ static void on_street(struct plan *p, const struct street *k, double t0, double 
         ground(p, k->at + s0, k->at + s1, t0, t1, paint);
 }
 
-static struct scene_object stand_on_street(struct plan *p, const struct street *k, int kind, double t, double s, double sign)
+static struct scene_object stand_on_street(struct plan *p, const struct street *k, int kind, double t, double s,
+                                           double sign)
 {
     return k->axis == 0 ? stand(p, kind, t, k->at + s, sign, 0) : stand(p, kind, k->at + s, t, 0, sign);
 }
@@ -327,7 +328,8 @@ static void lay_streets(struct plan *p, const int count[2])
                                                  street_at(p, !axis, j + 1) - p->half[!axis], p->half[axis] });
 }
 
-bool scene_layout_plan(struct scene_layout *town, struct renderer *stage, double radius, struct random *r, struct error *err)
+bool scene_layout_plan(struct scene_layout *town, struct renderer *stage, double radius, struct random *r,
+                       struct error *err)
 {
     struct plan p = { .town = town, .stage = stage, .r = r, .err = err, .radius = radius, .ok = true };
     int count[2];

@@ -10,7 +10,8 @@ struct scene_objects { struct scene_object *list; int count, capacity; };
  * wants, from which it chooses. */
 struct scene_layout { struct scene_objects vehicles, people, fixtures; };
 
-/* Paints the ground out to radius metres from the origin, and adds what may stand on it; free with scene_layout_free. */
+/* Paints the ground out to radius metres from the origin, and adds the objects that may stand on it.
+ * scene_layout_free releases them. */
 bool scene_layout_plan(struct scene_layout *, struct renderer *, double radius, struct random *, struct error *);
 void scene_layout_free(struct scene_layout *);
 #endif

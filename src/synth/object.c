@@ -36,11 +36,11 @@ static void draw_body(struct renderer *s, const struct scene_object *t, const st
 }
 
 /* A rectangle on top at height z; one on a wall: on the front (b from, to), or on a side (a from, to). */
-static void draw_patch(struct renderer *s, const struct scene_object *t, double a0, double a1, double b0, double b1, double z,
-                       struct paint paint)
+static void draw_patch(struct renderer *s, const struct scene_object *t, double a0, double a1, double b0, double b1,
+                       double z, struct paint paint)
 {
     renderer_polygon(s, (struct point[]){ local(t, a0, b0, z), local(t, a1, b0, z), local(t, a1, b1, z),
-                                       local(t, a0, b1, z) }, 4, paint);
+                                          local(t, a0, b1, z) }, 4, paint);
 }
 
 static void draw_front(struct renderer *s, const struct scene_object *t, double a, double b, double z0, double z1,
@@ -48,16 +48,16 @@ static void draw_front(struct renderer *s, const struct scene_object *t, double 
 {
     const double sign = a < 0 ? -1 : 1;                         /* the back, as seen from behind */
     renderer_polygon(s, (struct point[]){ local(t, a, -sign * b, z0), local(t, a, sign * b, z0),
-                                       local(t, a, sign * b, z1), local(t, a, -sign * b, z1) }, 4, paint);
+                                          local(t, a, sign * b, z1), local(t, a, -sign * b, z1) }, 4, paint);
 }
 
-static void draw_sides(struct renderer *s, const struct scene_object *t, double a0, double a1, double b, double z0, double z1,
-                       struct paint paint)
+static void draw_sides(struct renderer *s, const struct scene_object *t, double a0, double a1, double b, double z0,
+                       double z1, struct paint paint)
 {
     renderer_polygon(s, (struct point[]){ local(t, a0, -b, z0), local(t, a1, -b, z0), local(t, a1, -b, z1),
-                                       local(t, a0, -b, z1) }, 4, paint);
+                                          local(t, a0, -b, z1) }, 4, paint);
     renderer_polygon(s, (struct point[]){ local(t, a1, b, z0), local(t, a0, b, z0), local(t, a0, b, z1),
-                                       local(t, a1, b, z1) }, 4, paint);
+                                          local(t, a1, b, z1) }, 4, paint);
 }
 
 /* One of the colours, of which 0 ends the list, a little darker or lighter. */
@@ -127,8 +127,8 @@ static void draw_van(struct renderer *s, const struct scene_object *t, struct ra
     draw_body(s, t, &screen, glass, glass);
     draw_body(s, t, &upper, body, body);
     renderer_polygon(s, (struct point[]){ local(t, a - 0.78, 0.14 - w, 1.15), local(t, a - 0.78, w - 0.14, 1.15),
-                                       local(t, a - 1.4, w - 0.24, t->height - 0.1),
-                                       local(t, a - 1.4, 0.24 - w, t->height - 0.1) }, 4, glass);
+                                          local(t, a - 1.4, w - 0.24, t->height - 0.1),
+                                          local(t, a - 1.4, 0.24 - w, t->height - 0.1) }, 4, glass);
     for (int k = 0; k < 3; k++)
         rib.colour[k] *= 0.72f;
     for (int i = 0; i < 4; i++)
@@ -237,7 +237,7 @@ static void cast_tree(struct renderer *s, const struct scene_object *t, struct r
         renderer_cast(s, ball, 8);
     }
     renderer_cast(s, (struct point[]){ { t->at.x - 0.15, t->at.y, 0 }, { t->at.x + 0.15, t->at.y, 0 },
-                                    { t->at.x - 0.15, t->at.y, middle }, { t->at.x + 0.15, t->at.y, middle } }, 4);
+                                       { t->at.x - 0.15, t->at.y, middle }, { t->at.x + 0.15, t->at.y, middle } }, 4);
 }
 
 static void draw_windows(struct renderer *s, const struct scene_object *t, double a, double b, double floor_height)
@@ -249,7 +249,8 @@ static void draw_windows(struct renderer *s, const struct scene_object *t, doubl
 }
 
 /* Half a roof, up to the ridge along the length, with the gable in front of it and rows of tiles. */
-static void draw_half_roof(struct renderer *s, const struct scene_object *t, double eaves, struct paint roof, struct paint wall)
+static void draw_half_roof(struct renderer *s, const struct scene_object *t, double eaves, struct paint roof,
+                           struct paint wall)
 {
     enum { ROWS = 8 };
     const double over = 0.45, a = t->length / 2, b = t->width / 2, slope = (t->height - eaves) / b;
@@ -258,14 +259,14 @@ static void draw_half_roof(struct renderer *s, const struct scene_object *t, dou
     for (int k = 0; k < 3; k++)
         joint.colour[k] *= 0.8f;
     renderer_polygon(s, (struct point[]){ local(t, a, -b, eaves), local(t, a, b, eaves), local(t, a, 0, t->height) }, 3,
-                  wall);
+                     wall);
     renderer_polygon(s, (struct point[]){ local(t, -length, -out, foot), local(t, length, -out, foot),
-                                       local(t, length, 0, t->height), local(t, -length, 0, t->height) }, 4, roof);
+                                          local(t, length, 0, t->height), local(t, -length, 0, t->height) }, 4, roof);
     for (int row = 1; row < ROWS; row++) {
         const double y = out - out * row / ROWS, z = t->height - slope * y;
         renderer_polygon(s, (struct point[]){ local(t, -length, -y, z), local(t, length, -y, z),
-                                           local(t, length, 0.12 - y, z + 0.12 * slope),
-                                           local(t, -length, 0.12 - y, z + 0.12 * slope) }, 4, joint);
+                                              local(t, length, 0.12 - y, z + 0.12 * slope),
+                                              local(t, -length, 0.12 - y, z + 0.12 * slope) }, 4, joint);
     }
 }
 

@@ -35,11 +35,12 @@ static void weave_grain(float *grain, struct random r)
 }
 
 bool renderer_open(struct renderer *s, int width, int height, double pixels_per_metre, double distance, double tilt_sin,
-                struct random grain, struct error *err)
+                   struct random grain, struct error *err)
 {
     const size_t pixels = (size_t)width * (size_t)height;
-    *s = (struct renderer){ .width = width, .height = height, .focal = pixels_per_metre * distance, .distance = distance,
-                         .tilt_sin = tilt_sin, .tilt_cos = sqrt(1 - tilt_sin * tilt_sin), .sun_here = 1 };
+    *s = (struct renderer){ .width = width, .height = height, .focal = pixels_per_metre * distance,
+                            .distance = distance, .tilt_sin = tilt_sin, .tilt_cos = sqrt(1 - tilt_sin * tilt_sin),
+                            .sun_here = 1 };
     s->light = new_array(pixels, 3 * sizeof *s->light, err);
     s->shade = new_array(pixels, sizeof *s->shade, err);
     s->near = new_array(pixels, sizeof *s->near, err);

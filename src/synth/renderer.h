@@ -39,7 +39,7 @@ struct renderer {
 
 /* Black, looking from `distance` metres at tilt (sine, 0 to 0.6), pixels_per_metre at the origin. */
 bool renderer_open(struct renderer *, int width, int height, double pixels_per_metre, double distance, double tilt_sin,
-                struct random grain, struct error *);
+                   struct random grain, struct error *);
 void renderer_free(struct renderer *);
 
 /* Where a point is seen, in pixels; the value is the depth in metres, for sorting. */

@@ -58,8 +58,8 @@ static int choose(const struct renderer *s, struct scene_objects *things, int n,
     return chosen;
 }
 
-static bool choose_objects(struct scene_objects *out, const struct renderer *s, struct scene_layout *town, const struct synth_config *c,
-                           struct random *r, struct error *err)
+static bool choose_objects(struct scene_objects *out, const struct renderer *s, struct scene_layout *town,
+                           const struct synth_config *c, struct random *r, struct error *err)
 {
     const int wanted = c->objects_min + random_below(r, c->objects_max - c->objects_min + 1);
     const int walking = (int)(random_range(r, 0.2, 0.5) * wanted);
@@ -88,8 +88,8 @@ static void sort_things(struct scene_objects *things)
 }
 
 /* The objects lie in the shade of the fixtures, but cast their own shadows on the ground alone. */
-static void paint_things(struct renderer *s, const struct scene_objects *objects, const struct scene_objects *fixtures, double *sunny,
-                         struct synth_object *found, int *painted)
+static void paint_things(struct renderer *s, const struct scene_objects *objects, const struct scene_objects *fixtures,
+                         double *sunny, struct synth_object *found, int *painted)
 {
     for (int i = 0; i < fixtures->count; i++)
         scene_object_cast(s, &fixtures->list[i]);
@@ -141,8 +141,8 @@ static void judge(struct synth_scene *scene, const struct renderer *s, int count
     }
 }
 
-static bool paint_scene(struct synth_scene *scene, struct renderer *s, struct scene_layout *town, const struct synth_config *c,
-                        struct random *r, struct error *err)
+static bool paint_scene(struct synth_scene *scene, struct renderer *s, struct scene_layout *town,
+                        const struct synth_config *c, struct random *r, struct error *err)
 {
     struct scene_objects objects = {0};
     bool ok = choose_objects(&objects, s, town, c, r, err);
@@ -174,7 +174,7 @@ bool synth_draw(struct synth_scene *scene, const struct synth_config *c, int ind
     const double scale = c->scale * random_range(&r, 0.85, 1.2), distance = 1.4 * side / scale;
     bool ok = image_new(&scene->image, c->width, c->height, err)
            && renderer_open(&s, c->width, c->height, scale, distance, random_range(&r, 0.3, 0.58),
-                         random_of(c->seed, (uint64_t)index, 1), err);
+                            random_of(c->seed, (uint64_t)index, 1), err);
     if (ok) {
         set_weather(&s, &r);
         ok = scene_layout_plan(&town, &s, 1.2 * side / scale, &r, err) && paint_scene(scene, &s, &town, c, &r, err);

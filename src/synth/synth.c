@@ -44,14 +44,14 @@ static bool write_json(const struct synth_job *k, int first, int count, struct e
     strbuf_add(&json, "{\"images\":[");
     for (int i = first; i < first + count; i++)
         strbuf_add(&json, "%s\n{\"id\":%d,\"file_name\":\"%06d.jpg\",\"width\":%d,\"height\":%d}", i > first ? "," : "",
-                 i, i, c->width, c->height);
+                   i, i, c->width, c->height);
     strbuf_add(&json, "],\n\"annotations\":[");
     for (int i = first; i < first + count; i++)
         for (int j = 0; j < k->sheets[i].count; j++) {
             const struct synth_object *o = &k->sheets[i].objects[j];
             strbuf_add(&json, "%s\n{\"id\":%d,\"image_id\":%d,\"category_id\":%d,\"bbox\":[%.2f,%.2f,%.2f,%.2f],"
-                     "\"area\":%.2f,\"iscrowd\":%d,\"ignore\":%d}", id ? "," : "", id + 1, i, o->category, o->box[0],
-                     o->box[1], o->box[2], o->box[3], o->box[2] * o->box[3], o->ignore, o->ignore);
+                       "\"area\":%.2f,\"iscrowd\":%d,\"ignore\":%d}", id ? "," : "", id + 1, i, o->category, o->box[0],
+                       o->box[1], o->box[2], o->box[3], o->box[2] * o->box[3], o->ignore, o->ignore);
             id++;
         }
     strbuf_add(&json, "],\n\"categories\":[");

@@ -40,8 +40,8 @@ static bool average_fits(const struct config *config, long steps)
     return average_memory(config) <= 1.001 * (double)steps;
 }
 
-static bool add_warning(const struct config *config, const char *path, const struct strbuf *text, struct string_list *warnings,
-                        struct error *err)
+static bool add_warning(const struct config *config, const char *path, const struct strbuf *text,
+                        struct string_list *warnings, struct error *err)
 {
     struct strbuf line = {0};
     strbuf_add(&line, "WARNING: %s %s", config_place(config, path).s, text->s);
@@ -57,7 +57,7 @@ static void judge_warmup(const struct plan_of_run *run, struct strbuf *text)
     const int warmup = run->config->schedule.warmup.steps;
     if (run->images && 2L * warmup > run->steps)
         strbuf_add(text, "is %d, but the steps of the run are %ld%s; try %ld", warmup, run->steps, of_batch(run),
-                 run->steps / 10);
+                   run->steps / 10);
 }
 
 static void judge_cosine(const struct plan_of_run *run, struct strbuf *text)
@@ -66,7 +66,7 @@ static void judge_cosine(const struct plan_of_run *run, struct strbuf *text)
     const int t_max = s->lr_schedule.t_max, epochs = s->total_epochs;
     if (s->lr_schedule.name == LR_COSINE && t_max != epochs)
         strbuf_add(text, "is %d, but schedule.total_epochs is %d: the learning rate %s; try %d", t_max, epochs,
-                 t_max > epochs ? "stays high until the end" : "rises again before the end", epochs);
+                   t_max > epochs ? "stays high until the end" : "rises again before the end", epochs);
 }
 
 static void judge_evaluations(const struct plan_of_run *run, struct strbuf *text)
@@ -74,7 +74,7 @@ static void judge_evaluations(const struct plan_of_run *run, struct strbuf *text
     const struct schedule_config *s = &run->config->schedule;
     if (s->val_intervals > s->total_epochs)
         strbuf_add(text, "is %d, but schedule.total_epochs is %d: only the last epoch is evaluated; try %d",
-                 s->val_intervals, s->total_epochs, max_int(s->total_epochs / 10, 1));
+                   s->val_intervals, s->total_epochs, max_int(s->total_epochs / 10, 1));
 }
 
 static void judge_average(const struct plan_of_run *run, struct strbuf *text)
@@ -82,8 +82,8 @@ static void judge_average(const struct plan_of_run *run, struct strbuf *text)
     const double steps = (double)run->steps;
     if (run->images && !average_fits(run->config, run->steps))
         strbuf_add(text, "is %.6g, an average over %.0f steps, but the steps of the run are %.0f%s; try %.4g",
-                 run->config->model.decay, average_memory(run->config), steps, of_batch(run),
-                 steps > 5 ? 1 - 5 / steps : 0);
+                   run->config->model.decay, average_memory(run->config), steps, of_batch(run),
+                   steps > 5 ? 1 - 5 / steps : 0);
 }
 
 static bool leaves_out_many(int images, int batch) { return batch > images || 4L * (images % batch) > images; }
@@ -109,10 +109,10 @@ static void judge_batch(const struct plan_of_run *run, struct strbuf *text)
         return;
     if (batch > images)
         strbuf_add(text, "is %d, but there %s %d training image%s; try %d", batch, images == 1 ? "is" : "are", images,
-                 images == 1 ? "" : "s", run->batch);
+                   images == 1 ? "" : "s", run->batch);
     else
         strbuf_add(text, "is %d: each epoch leaves out %d of the %d training images; try %d", batch, images % batch,
-                 images, run->batch);
+                   images, run->batch);
 }
 
 static void judge_resize(const struct plan_of_run *run, struct strbuf *text)
@@ -121,7 +121,7 @@ static void judge_resize(const struct plan_of_run *run, struct strbuf *text)
     const char *val = config_text(run->config, "data.val.resize");
     if (run->config->train.resize != run->config->val.resize)
         strbuf_add(text, "is %s, but data.train.resize is %s: objects are scored in another shape than learned; try %s",
-                 val, train, train);
+                   val, train, train);
 }
 
 static void judge_normalize(const struct plan_of_run *run, struct strbuf *text)
@@ -234,7 +234,7 @@ bool memory_advice(struct model *model, uint64_t memory, struct string_list *war
     if (!fitting_batch(model, batch, memory, &fits, err))
         return false;
     strbuf_add(&text, "is %d, which takes %.1f GB to train, but this machine has %.1f GB; ", batch, (double)bytes / 1e9,
-             (double)memory / 1e9);
+               (double)memory / 1e9);
     if (fits)
         strbuf_add(&text, "a batch of %d fits", fits);
     else

@@ -218,7 +218,8 @@ bool checkpoint_write(const char *path, const struct optimizer *o, const struct 
     return ok;
 }
 
-bool checkpoint_read(const char *path, struct optimizer *o, struct run_state *s, struct string_list *notes, struct error *err)
+bool checkpoint_read(const char *path, struct optimizer *o, struct run_state *s, struct string_list *notes,
+                     struct error *err)
 {
     struct tensors t = {0};
     const bool ok = safetensors_read(&t, path, err) && take_numbers(o, s, &t, path, err) && take_all(o, &t, path, err)

@@ -28,7 +28,8 @@ bool checkpoint_write(const char *path, const struct optimizer *, const struct r
 /* Fails, naming what is wrong, unless the file is undamaged (interop/safetensors.h) and holds everything, for a model
  * and optimizer of these shapes.  After a failure the values of the optimizer and its parameters are undefined.  A file
  * without description is noted. */
-bool checkpoint_read(const char *path, struct optimizer *, struct run_state *, struct string_list *notes, struct error *);
+bool checkpoint_read(const char *path, struct optimizer *, struct run_state *, struct string_list *notes,
+                     struct error *);
 
 /* The weights that the model detects with, averaged where an average is kept, and what they scored: metadata "epoch",
  * "score".  Fails as checkpoint_write does. */

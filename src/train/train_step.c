@@ -41,8 +41,8 @@ static bool detached(const struct train_step *l, int epoch)
 /* The predictions or their gradients as the losses take them: rows without gaps. */
 static float *rows(struct view v) { return v.p; }
 
-static bool assign_and_differentiate(struct cached_graph *p, const struct input_batch *in, bool aux, struct losses *losses,
-                                     struct error *err)
+static bool assign_and_differentiate(struct cached_graph *p, const struct input_batch *in, bool aux,
+                                     struct losses *losses, struct error *err)
 {
     static const char *const names[LOSS_HEADS] = { "main", "aux" };
     const float *pred[LOSS_HEADS] = { NULL, NULL };
@@ -65,7 +65,7 @@ static void write_input(struct cached_graph *p, const struct input_batch *in)
 }
 
 bool train_step_forward(struct train_step *l, const struct input_batch *in, int epoch, struct losses *losses,
-                     struct cached_graph **used, struct error *err)
+                        struct cached_graph **used, struct error *err)
 {
     const struct graph_options options = { .n = in->n, .h = in->h, .w = in->w, .training = true,
                                            .detached = detached(l, epoch) };

@@ -30,8 +30,8 @@ void train_step_free(struct train_step *);
  * detached.  *used is the graph that ran: its loss holds the assignment, its graph the outputs, until
  * graph_backward(&used->graph, accumulate) sets the gradient or adds to it.  Fails at a prediction that is not finite,
  * naming the first layer that made one. */
-bool train_step_forward(struct train_step *, const struct input_batch *, int epoch, struct losses *, struct cached_graph **used,
-                     struct error *);
+bool train_step_forward(struct train_step *, const struct input_batch *, int epoch, struct losses *,
+                        struct cached_graph **used, struct error *);
 
 /* Clips, steps and averages; *norm is that of the gradient before clipping.  Fails, nothing changed, if the gradient
  * is not finite, naming a parameter. */

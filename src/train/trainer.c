@@ -225,8 +225,8 @@ bool trainer_run(struct trainer *t, struct error *err)
     }
     ok = ok && (trainer_finished(t) || trainer_save(t, err));
     if (ok && !run_log_whole(&t->run_log, &why))
-        ok = fail(err, "%s: the run ends after step %ld; --resume goes on from %s", why.text, t->train_step.optimizer.step,
-                  t->last);
+        ok = fail(err, "%s: the run ends after step %ld; --resume goes on from %s", why.text,
+                  t->train_step.optimizer.step, t->last);
     if (ok && trainer_finished(t))
         ok = run_log_end(&t->run_log, t->at.best_epoch, coco_figure_name(best_figure(t)), t->at.best, err);
     log_line(&(struct log){ .file = t->run_log.log.file }, "%s",
@@ -304,7 +304,7 @@ static bool same_config(struct trainer *t, bool digests, struct error *err)
             log_line(&t->run_log.log, "%s has changed since the checkpoint", keys.list[i]);
     if (ok && list.s)
         ok = strbuf_ok(&list, err) && misuse(err, "cannot go on from %s: its configuration has other values of %s",
-                                           t->last, list.s);
+                                             t->last, list.s);
     strbuf_free(&list);
     string_list_free(&keys);
     config_free(&former);

@@ -142,7 +142,7 @@ bool file_config_note_classes(const struct tensors *t, const char *path, const s
     const int i = comparable ? first_difference(ours, &described.class_names) : ours->count;
     if (i < ours->count)
         strbuf_add(&line, "%s: describes other classes than %s: '%s' instead of '%s'", path,
-                 config_place(config, "class_names").s, described.class_names.at[i], ours->at[i]);
+                   config_place(config, "class_names").s, described.class_names.at[i], ours->at[i]);
     const bool ok = i == ours->count || (strbuf_ok(&line, err) && string_list_add(notes, line.s, err));
     strbuf_free(&line);
     config_free(&described);

@@ -31,6 +31,6 @@ bool file_config_open(struct model *, struct config *, const char *path, const c
 bool file_config_note_missing(const struct tensors *, const char *path, struct string_list *notes, struct error *);
 
 /* Adds a line to notes if as many classes are described as the configuration has, but other ones. */
-bool file_config_note_classes(const struct tensors *, const char *path, const struct config *, struct string_list *notes,
-                              struct error *);
+bool file_config_note_classes(const struct tensors *, const char *path, const struct config *,
+                              struct string_list *notes, struct error *);
 #endif

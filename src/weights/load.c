@@ -103,8 +103,8 @@ static bool note_misfits(const struct model *model, const char *path, const stru
     struct strbuf line = {0};
     if (!classes)
         return note_names(notes, path, "does not fit the model, left at the initial values", &r->misfit, err);
-    strbuf_add(&line, "%s: the head has %d class%s, the file has %d%s: the %d tensors that depend on it start anew", path,
-             own, plural(own), classes, or_bins(r), r->misfit.count);
+    strbuf_add(&line, "%s: the head has %d class%s, the file has %d%s: the %d tensors that depend on it start anew",
+               path, own, plural(own), classes, or_bins(r), r->misfit.count);
     const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
     strbuf_free(&line);
     return ok;
@@ -190,7 +190,8 @@ static char *full_name(const struct params *params, const char *name, struct err
     strbuf_add(&full, "backbone.%s", name);
     if (dot)
         strbuf_add(&timm, "backbone.timm.%.*s_%s", (int)(dot - name), name, dot + 1);
-    const bool ok = strbuf_ok(&full, err) && strbuf_ok(&timm, err), is_timm = ok && dot && params_find(params, timm.s) >= 0;
+    const bool ok = strbuf_ok(&full, err) && strbuf_ok(&timm, err), is_timm = ok && dot && params_find(params,
+                                                                                                       timm.s) >= 0;
     char *found = ok ? new_text(is_timm ? timm.s : full.s, err) : NULL;
     strbuf_free(&full);
     strbuf_free(&timm);
@@ -224,7 +225,7 @@ static bool warn_of_random_weights(const char *key, const char *word, struct str
 {
     struct strbuf line = {0};
     strbuf_add(&line, "WARNING: %s is %s and names no file; nothing is downloaded, so training starts from random "
-             "weights: give --weights FILE or %s=FILE, or set it to false if that is meant", key, word, key);
+               "weights: give --weights FILE or %s=FILE, or set it to false if that is meant", key, word, key);
     const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
     strbuf_free(&line);
     return ok;

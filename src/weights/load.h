@@ -15,11 +15,12 @@ enum load_for {
  * convolution's bias becomes the norm's, which else does nothing.  Adds to notes at most five lines: how many tensors
  * were taken, which are missing, did not fit or are of no use, by name, and what weights/file_config.h notes.  Fails if
  * nothing fits or a number is not finite; array may then be partly written. */
-bool model_load(struct model *, const char *path, enum load_for, real *array, struct string_list *notes, struct error *);
+bool model_load(struct model *, const char *path, enum load_for, real *array, struct string_list *notes,
+                struct error *);
 
 /* The same from the tensors of the file, which have been read; they are changed. */
-bool model_take(struct model *, struct tensors *, const char *path, enum load_for, real *array, struct string_list *notes,
-                struct error *);
+bool model_take(struct model *, struct tensors *, const char *path, enum load_for, real *array,
+                struct string_list *notes, struct error *);
 
 /* The same for the backbone alone, from the file that model.arch.backbone.pretrain names; a file of a whole detector
  * gives its backbone.  `true` asks for a download that is not made: a note says so. */

@@ -1,5 +1,5 @@
-/* weights/merge.h -- the model to detect with, of one that is trained with parallel branches (Ding et al., RepVGG, 2021):
- * each block is the one convolution that its branches, their norms folded into them, amount to. */
+/* weights/merge.h -- the model to detect with, of one that is trained with parallel branches (Ding et al., RepVGG,
+ * 2021): each block is the one convolution that its branches, their norms folded into them, amount to. */
 #ifndef WEIGHTS_MERGE_H
 #define WEIGHTS_MERGE_H
 #include "model/model.h"

@@ -11,7 +11,7 @@ struct weights_report {
     struct string_list misfit;                /* "name: file's shape, model's shape": left as they were */
     int more_rows;                      /* so many more rows has each misfit in the file, and no other difference; 0:
                                            they differ otherwise */
-    struct string_list unknown;               /* tensors that the model has no use for, but for counters and constants */
+    struct string_list unknown;    /* tensors that the model has no use for, but for counters and constants */
 };
 void weights_report_free(struct weights_report *);
 
