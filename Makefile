@@ -2,6 +2,7 @@
 # make DEBUG=1         assertions on, dead memory filled with NaN; objects in build/debug
 # make SANITIZE=address|undefined|thread, or two of them: address,undefined; assertions on, too;
 #                      objects in build/address, ...
+# make check           the unit tests that end within 90 seconds on two quiet cores; installs nothing
 # make test            everything that can be checked here (scripts/test.sh)
 # make fuzz | soak     the readers a minute each; these for hours, interrupted trainings, mAP of all exports
 # make oracle          every model in configs/ against PyTorch's automatic differentiation, where there is one
@@ -162,6 +163,12 @@ $(BUILD)/tests/kill_at: tests/soak/kill_at.c
 
 tests: $(TESTS) $(FUZZERS) $(BUILD)/tests/parity $(BUILD)/tests/kill_at
 fuzzers: $(FUZZERS)
+# Tests that take longer than 10 seconds each, or that Python packages are installed for.
+SLOW = test_configs test_onnx_python test_ncnn_python test_train test_defects test_absence test_scale
+check: all tests
+	@echo "left out: $(SLOW), and what else scripts/test.sh runs"
+	sh scripts/style.sh
+	sh scripts/run_tests.sh check $(BUILD) $(filter-out $(SLOW),$(notdir $(TESTS)))
 test:
 	sh scripts/test.sh
 fuzz:
@@ -181,6 +188,6 @@ bench: nanodet $(BUILD)/tests/bench_load $(BUILD)/tests/bench_assign
 	python3 tests/bench/bench.py $(if $(BENCH),$(BENCH),--out docs/figures.md)
 clean:
 	rm -rf $(BUILD) nanodet
-.PHONY: all install tests fuzzers test fuzz oracle soak bench clean
+.PHONY: all install tests fuzzers check test fuzz oracle soak bench clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Everything that can be checked on this machine, in less than 30 minutes on two cores:
-#   the tests; those of kernels and gradients once per table of kernels that the machine has; interrupted trainings;
+#   the style of the files; the tests; those of kernels and gradients once per table of kernels that the machine has; interrupted trainings;
 #   failing allocations and I/O calls; the fuzz targets over their saved inputs; the numbers of the original, where
 #   ../shared/parity lies beside this folder; exported files in other programs' runtimes; NEON in emulation; every layer
 #   against PyTorch; the tests once more under the sanitizers.  Python gets the runtimes and PyTorch in build/python.
@@ -123,31 +123,15 @@ prepare_python()
     done
 }
 
-# unit LABEL FOLDER TEST|TEST@TABLE...: tests built there, as many at a time as there are cores; TABLE: of kernels.
+# unit LABEL FOLDER TEST[@TABLE]...: tests built there.
 unit()
 {
-    label=$1 folder=$2
-    shift 2
-    printf '%s\n' "$@" | xargs -P "$(nproc)" -I {} sh -c '
-        test=$1 folder=$2 log=$3
-        shift 3
-        case $test in *@*) export NANODET_ISA="${test#*@}";; esac
-        start=$(date +%s)
-        timeout 900 "$@" "$folder/tests/${test%@*}" > "$log" 2>&1
-        echo $? $(($(date +%s) - start)) > "$log.status"' - {} "$folder" "$logs/$label-{}" $runner
-    for test in "$@"; do
-        log=$logs/$label-$test
-        read -r status seconds < "$log.status"
-        [ "$status" = 0 ] || tail -n 100 "$log"
-        count "$label $test" "$(cmocka PASSED)" "$(cmocka FAILED)" "$(cmocka SKIPPED)"
-        sed -n 's/^\[  SKIPPED \] \([a-z_0-9]*\)$/    skipped: \1/p' "$log" | sort -u
-    done
-}
-
-# cmocka PASSED|FAILED|SKIPPED: how many, in all groups of the test.
-cmocka()
-{
-    awk -v word="$1" '$1 == "[" && $2 == word { n += $4 } END { print n + 0 }' "$log"
+    log=$logs/unit
+    RUNNER=$runner sh scripts/run_tests.sh "$@" > "$log" 2>&1
+    sed '$d' "$log"
+    set -- $(tail -n 1 "$log" | tr -d ',')
+    [ "${2:-}" = passed ] || set -- 0 passed 1 failed 0
+    passed=$((passed + $1)) failed=$((failed + $3)) skipped=$((skipped + $5))
 }
 
 # tests_without TEST...: all the others, the longest first, so that none is left running alone.
@@ -192,6 +176,10 @@ parity()
 }
 
 mkdir -p $logs
+stage "style"
+run style sh scripts/style.sh
+claim style
+
 stage "installing"
 setup
 prepare_python

@@ -1,7 +1,7 @@
 /* tests/every_layer.h -- a network that has a layer of every kind and predicts three classes on two levels, for an
  * input of 64 x 96.  Weights are random. */
-#ifndef EVERY_LAYER_H
-#define EVERY_LAYER_H
+#ifndef TESTS_EVERY_LAYER_H
+#define TESTS_EVERY_LAYER_H
 #include "base/random.h"
 #include "interop/network.h"
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* tests/layers.h -- layers for graphs that are built by hand.  soft gives a normalised map, deferred; firm one that is
  * not.  Their parameters are named after them. */
-#ifndef LAYERS_H
-#define LAYERS_H
+#ifndef TESTS_LAYERS_H
+#define TESTS_LAYERS_H
 #include "graph/builder.h"
 #include "op/ops.h"
 #include <stdio.h>

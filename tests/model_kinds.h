@@ -1,6 +1,6 @@
 /* tests/model_kinds.h -- small models of every kind that files of other programs may hold. */
-#ifndef MODEL_KINDS_H
-#define MODEL_KINDS_H
+#ifndef TESTS_MODEL_KINDS_H
+#define TESTS_MODEL_KINDS_H
 #include "small_model.h"
 
 /* Overrides of the small model. */

@@ -1,7 +1,7 @@
 /* tests/model_run.h -- one run of a model's graph, forward and, where it trains, backward; and whether another gives
  * the same numbers. */
-#ifndef MODEL_RUN_H
-#define MODEL_RUN_H
+#ifndef TESTS_MODEL_RUN_H
+#define TESTS_MODEL_RUN_H
 #include "small_model.h"
 #include "tables.h"
 #include <inttypes.h>

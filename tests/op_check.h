@@ -1,7 +1,7 @@
 /* tests/op_check.h -- rows of cases (op_trial.h): forward against the plain definition, backward against central
  * differences, both with 1, 2 and 3 threads. */
-#ifndef OP_CHECK_H
-#define OP_CHECK_H
+#ifndef TESTS_OP_CHECK_H
+#define TESTS_OP_CHECK_H
 #include "op_trial.h"
 #include "seed.h"
 #include <stdio.h>

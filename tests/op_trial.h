@@ -4,8 +4,8 @@
  *
  * In double the differences are those of the op's own forward.  In float they are those of the definition, which
  * computes in double: rounding would hide the differences of a forward in float. */
-#ifndef OP_TRIAL_H
-#define OP_TRIAL_H
+#ifndef TESTS_OP_TRIAL_H
+#define TESTS_OP_TRIAL_H
 #include "base/random.h"
 #include "graph/op.h"
 #include "tables.h"

@@ -1,6 +1,6 @@
 /* tests/run_network.h -- what a network predicts, to hold other programs to. */
-#ifndef RUN_NETWORK_H
-#define RUN_NETWORK_H
+#ifndef TESTS_RUN_NETWORK_H
+#define TESTS_RUN_NETWORK_H
 #include "base/file.h"
 #include "deploy/import_network.h"
 #include "kernel/kernels.h"

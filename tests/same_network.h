@@ -1,6 +1,6 @@
 /* tests/same_network.h -- two networks of the same layers and weights. */
-#ifndef SAME_NETWORK_H
-#define SAME_NETWORK_H
+#ifndef TESTS_SAME_NETWORK_H
+#define TESTS_SAME_NETWORK_H
 #include "interop/network.h"
 
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* tests/small_model.h -- a small NanoDet-Plus with its auxiliary branch.  Its activation has no kink, where rounding
  * would decide. */
-#ifndef SMALL_MODEL_H
-#define SMALL_MODEL_H
+#ifndef TESTS_SMALL_MODEL_H
+#define TESTS_SMALL_MODEL_H
 #include "base/random.h"
 #include "base/strbuf.h"
 #include "model/model.h"

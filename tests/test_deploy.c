@@ -99,6 +99,39 @@ static void test_network_computes_what_the_graph_does(void **state)
 
 /* ---- matching ---- */
 
+/* Copies weight (which = 0) or bias (1) of a layer into another network. */
+static void copy_weights(const struct network *net, const struct layer *layer, int which, struct network *copy,
+                         struct layer *to)
+{
+    struct error err = {0};
+    const int from = which ? layer->bias : layer->weight;
+    if (from == NO_TENSOR)
+        return;
+    const struct tensor *t = &net->weights.list[from];
+    float *elements;
+    const int at = network_weights(copy, to->name, t->rank, t->dims, &elements, &err);
+    assert_true(at >= 0);
+    tensor_floats(t, elements);
+    *(which ? &to->bias : &to->weight) = at;
+}
+
+/* Adds a copy of the layer with these operands, named by a number, and returns its index. */
+static int copy_layer(const struct network *net, const struct layer *layer, const int *operands, struct network *copy)
+{
+    struct error err = {0};
+    char name[24];
+    snprintf(name, sizeof name, "%d", copy->count);
+    const int place = network_add(copy, layer->kind, name, operands, layer->operands, &err);
+    assert_true(place >= 0);
+    struct layer *to = &copy->layers[place], with = *layer;
+    memcpy(with.operand, to->operand, sizeof with.operand);
+    with.name = to->name;
+    *to = with;
+    for (int which = 0; which < 2; which++)
+        copy_weights(net, layer, which, copy, &copy->layers[place]);
+    return place;
+}
+
 /* The same network as a program without our names might write it: layers in another order that can be computed, the
  * operands of sums swapped, numbers for names, weights that are shared written twice. */
 static struct network disguised(const struct network *net, uint64_t stream)
@@ -121,30 +154,11 @@ static struct network disguised(const struct network *net, uint64_t stream)
         }
         if (!ready)
             continue;
-        char name[24];
-        snprintf(name, sizeof name, "%d", copy.count);
-        place[i] = network_add(&copy, layer->kind, name, operands, layer->operands, &err);
-        struct layer *to = &copy.layers[place[i]];
-        struct layer as = *layer;
-        memcpy(as.operand, to->operand, sizeof as.operand);
-        as.name = to->name;
-        *to = as;
-        for (int k = 0; k < 2; k++) {
-            const int from = k ? layer->bias : layer->weight;
-            if (from == NO_TENSOR)
-                continue;
-            const struct tensor *t = &net->weights.list[from];
-            float *numbers;
-            const int at = network_weights(&copy, name, t->rank, t->dims, &numbers, &err);
-            assert_true(at >= 0);
-            tensor_floats(t, numbers);
-            *(k ? &copy.layers[place[i]].bias : &copy.layers[place[i]].weight) = at;
-        }
+        place[i] = copy_layer(net, layer, operands, &copy);
         left--;
     }
     copy.output_count = net->output_count;
-    for (int i = 0; i < net->output_count; i++)         /* coarsest first, each behind a sigmoid of its classes */
-    {
+    for (int i = 0; i < net->output_count; i++) {       /* coarsest first, each behind a sigmoid of its classes */
         const int x = place[net->outputs[net->output_count - 1 - i]];
         copy.outputs[i] = network_add(&copy, LAYER_SIGMOID_OF, "scores", &x, 1, &err);
         assert_true(copy.outputs[i] >= 0);

@@ -1,8 +1,8 @@
 /* tests/test_grad_cam.c -- heat maps of layers: those of the class logits themselves are known exactly. */
 #include "base/memory.h"
+#include "report/heat.h"
 #include "runtime/detector.h"
 #include "runtime/grad_cam.h"
-#include "report/heat.h"
 #include "tiny_net.h"
 #include <math.h>
 

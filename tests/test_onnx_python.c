@@ -11,7 +11,6 @@
 #include "model_kinds.h"
 #include "run_network.h"
 
-
 /* The package that a test is about is its state. */
 static void need(const char *package)
 {

@@ -2,9 +2,9 @@
  * for any number of threads, keeps what belongs to a level within it, and refuses by name what does not fit. */
 #include "kernel/kernels.h"
 #include "model/criterion.h"
-#include "weights/fold.h"
 #include "small_model.h"
 #include "train/train_step.h"
+#include "weights/fold.h"
 #include <stdio.h>
 
 #define PAN  "{name: PAN, in_channels: [48, 96, 192], out_channels: 16, start_level: 0, num_outs: 3}"

@@ -3,8 +3,8 @@
 #define TESTS_TINY_WEIGHTS_H
 #include "interop/safetensors.h"
 #include "model/model.h"
-#include "weights/weights.h"
 #include "tiny.h"
+#include "weights/weights.h"
 
 /* tiny_make(2), and the weights at the path `weights` within its folder. */
 static inline bool tiny_make_weights(const char *weights, struct error *err)

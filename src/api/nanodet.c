@@ -4,9 +4,9 @@
 
 #include "base/memory.h"
 #include "runtime/detector.h"
+#include "train/trainer.h"
 #include "weights/file_config.h"
 #include "weights/load.h"
-#include "train/trainer.h"
 #include <stdlib.h>
 #include <string.h>
 

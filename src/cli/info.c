@@ -6,10 +6,10 @@
 #include "data/sample.h"
 #include "interop/weights_file.h"
 #include "kernel/kernels.h"
-#include "runtime/cost.h"
 #include "model/describe.h"
-#include "weights/file_config.h"
+#include "runtime/cost.h"
 #include "train/checkpoint.h"
+#include "weights/file_config.h"
 #include <stdlib.h>
 
 const struct option info_options[] = {

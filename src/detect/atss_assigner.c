@@ -1,8 +1,8 @@
 #include "detect/atss_assigner.h"
 
 #include "base/min_max.h"
-#include "detect/box.h"
 #include "detect/bottom_k.h"
+#include "detect/box.h"
 #include <math.h>
 
 static const double far = 1e8;          /* pixels: the distance of ignored anchors */

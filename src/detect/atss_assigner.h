@@ -9,8 +9,8 @@
 #ifndef DETECT_ATSS_ASSIGNER_H
 #define DETECT_ATSS_ASSIGNER_H
 #include "base/memory.h"
-#include "detect/prior.h"
 #include "detect/ground_truth.h"
+#include "detect/prior.h"
 
 struct atss_config { int topk; double anchor_scale, ignore_iof_thr; };  /* topk >= 1; NanoDet: 9, 5, -1 */
 

@@ -21,8 +21,8 @@
 #include "base/team.h"
 #include "detect/atss_assigner.h"
 #include "detect/dsl_assigner.h"
-#include "detect/prior.h"
 #include "detect/ground_truth.h"
+#include "detect/prior.h"
 
 enum loss_family { LOSS_PLUS, LOSS_GFL };
 

@@ -1,8 +1,8 @@
 /* export/export.h -- the network that detects, without what only training needs, in a file for other programs. */
 #ifndef EXPORT_EXPORT_H
 #define EXPORT_EXPORT_H
-#include "interop/onnx/onnx.h"
 #include "export/verify.h"
+#include "interop/onnx/onnx.h"
 
 struct export_options {
     bool half;                          /* weights of 16 bits */

@@ -6,11 +6,11 @@
 #include "kernel/depthwise_body.h"
 #include "kernel/focal_body.h"
 #include "kernel/norm_body.h"
+#include "kernel/optimizer_body.h"
 #include "kernel/pair_body.h"
 #include "kernel/pool_body.h"
 #include "kernel/rows_body.h"
 #include "kernel/softmax_body.h"
-#include "kernel/optimizer_body.h"
 #include "kernel/winograd_body.h"
 
 #include "kernel/tables.h"

@@ -7,11 +7,11 @@
 #include "kernel/focal_body.h"
 #include "kernel/gemm_ref.h"
 #include "kernel/norm_ref.h"
+#include "kernel/optimizer_body.h"
 #include "kernel/pair_body.h"
 #include "kernel/pool_body.h"
 #include "kernel/rows_body.h"
 #include "kernel/softmax_body.h"
-#include "kernel/optimizer_body.h"
 #include "kernel/tables.h"
 #include "kernel/winograd_ref.h"
 

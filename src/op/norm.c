@@ -4,9 +4,9 @@
  * batch over all pixels of all levels, with var divided by their number m.  The running statistics move towards them by
  * `momentum`, with the variance divided by m - 1, as in PyTorch. */
 #include "kernel/kernels.h"
-#include "op/operands.h"
 #include "op/moments.h"
 #include "op/norm.h"
+#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 #include <math.h>

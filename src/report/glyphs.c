@@ -47,7 +47,6 @@ static const char *const glyphs[128] = {
     [SMALL_O_SLASH] = "8rr0i0M4m8M8i8E4e0E0i 1d7n", [SMALL_THORN] = "8sr0a0q 0i0M4m8M8i8E4e0E0i",
     [DOTLESS_I] = "0ss0e0m", [UNKNOWN] = "8ss0e0q8q8e0e" };
 
-
 /* Lower-case marks; on capitals those above stand a third of a capital higher. */
 static const char *const marks[128] = {
     ['`'] = "2oo0q2o", ['\''] = "2oo0o2q", ['^'] = "4oo0o2q4o", ['~'] = "5oo0o1R4N5q", [':'] = "4oo0p0q 4p4q",

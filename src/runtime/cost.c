@@ -2,8 +2,8 @@
 
 #include "data/sample.h"
 #include "model/criterion.h"
-#include "weights/fold.h"
 #include "op/ops.h"
+#include "weights/fold.h"
 
 static void count_params(struct cost *cost, const struct params *params, const struct inference *needs)
 {

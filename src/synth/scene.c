@@ -1,6 +1,6 @@
 #include "base/memory.h"
-#include "synth/synth.h"
 #include "synth/layout.h"
+#include "synth/synth.h"
 #include <math.h>
 #include <stdlib.h>
 

@@ -2,8 +2,8 @@
 
 #include "base/memory.h"
 #include "data/sample.h"
-#include "weights/weights.h"
 #include "op/ops.h"
+#include "weights/weights.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,12 +4,12 @@
  * OUT is a safetensors file: all weights under their own names, so that `nanodet export --weights OUT` takes them;
  * input, [3][h][w], the image as the network gets it; output, [P][classes, bins], scores after the sigmoid. */
 #include "base/memory.h"
-#include "synth/synth.h"
 #include "interop/safetensors.h"
 #include "kernel/kernels.h"
 #include "runtime/detector.h"
-#include "weights/weights.h"
+#include "synth/synth.h"
 #include "trained.h"
+#include "weights/weights.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -60,7 +60,7 @@ start()
     resume)           set -- train $config --threads 2 && resume=--resume ;;
     esac
     case "$*" in *--threads* | --version) ;; *) set -- "$@" --threads 1 ;; esac
-    timeout 20 env ${FAULT:+"LD_PRELOAD=$inject"} "$nanodet" "$@" $resume < $in/stream > stdout 2> stderr
+    timeout 60 env ${FAULT:+"LD_PRELOAD=$inject"} "$nanodet" "$@" $resume < $in/stream > stdout 2> stderr
     status=$?
     echo $status > status
     exit $status
@@ -158,7 +158,7 @@ normalise()
 judge()
 {
     case $4 in
-    124) echo "no end within 20 s" ;;
+    124) echo "no end within 60 s" ;;
     0 | 1) ;;
     23) # The address sanitizer ends without a report if an allocation of its own fails, as at the start of a thread.
         if [ ! -s "$2/stderr" ] || grep -q "AddressSanitizer: CHECK failed" "$2/stderr"; then

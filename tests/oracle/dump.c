@@ -9,9 +9,9 @@
 #include "kernel/kernels.h"
 #include "model/describe.h"
 #include "model/model.h"
-#include "weights/weights.h"
 #include "op/ops.h"
 #include "trained.h"
+#include "weights/weights.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -11,10 +11,10 @@
 #include "detect/focal.h"
 #include "figures.h"
 #include "model/criterion.h"
-#include "runtime/detector.h"
-#include "weights/load.h"
 #include "rooms.h"
+#include "runtime/detector.h"
 #include "train/evaluate.h"
+#include "weights/load.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

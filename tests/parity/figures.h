@@ -1,7 +1,7 @@
 /* tests/parity/figures.h -- how far numbers are from those in a JSON file.  What is missing, has another extent or is
  * no number is infinitely far. */
-#ifndef PARITY_FIGURES_H
-#define PARITY_FIGURES_H
+#ifndef TESTS_PARITY_FIGURES_H
+#define TESTS_PARITY_FIGURES_H
 #include <cjson/cJSON.h>
 
 double worse(double a, double b);                       /* the larger; NaN if either is */

@@ -1,7 +1,7 @@
 /* tests/parity/fixture.h -- fixtures that are safetensors files: tensors widened to what a comparison wants, case
  * parameters from the metadata.  Everything handed out is released by tensors_free. */
-#ifndef FIXTURE_H
-#define FIXTURE_H
+#ifndef TESTS_PARITY_FIXTURE_H
+#define TESTS_PARITY_FIXTURE_H
 #include "base/json.h"
 #include "interop/tensors.h"
 #include "parity.h"

@@ -8,8 +8,8 @@
 #include "kernel/kernels.h"
 #include "model/criterion.h"
 #include "model/parts.h"
-#include "weights/weights.h"
 #include "rooms.h"
+#include "weights/weights.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

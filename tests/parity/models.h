@@ -1,7 +1,7 @@
 /* tests/parity/models.h -- what the comparisons of whole models share.  A case's line shows the tensor that is
  * furthest from its tolerance's good side, as a ratio; its worst and tolerance are that tensor's. */
-#ifndef PARITY_MODELS_H
-#define PARITY_MODELS_H
+#ifndef TESTS_PARITY_MODELS_H
+#define TESTS_PARITY_MODELS_H
 #include "fixture.h"
 #include "train/train_step.h"
 

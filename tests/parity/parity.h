@@ -1,7 +1,7 @@
 /* tests/parity/parity.h -- compares what the library computes with numbers of the original, stored in a tree of
  * fixtures.  A room is a folder of the tree; a case is a folder or a file in it. */
-#ifndef PARITY_H
-#define PARITY_H
+#ifndef TESTS_PARITY_PARITY_H
+#define TESTS_PARITY_PARITY_H
 #include "base/error.h"
 
 struct parity {

@@ -1,5 +1,5 @@
-#ifndef PARITY_ROOMS_H
-#define PARITY_ROOMS_H
+#ifndef TESTS_PARITY_ROOMS_H
+#define TESTS_PARITY_ROOMS_H
 #include "parity.h"
 void parity_assign(struct parity *, const char *path);
 void parity_augment(struct parity *, const char *path);

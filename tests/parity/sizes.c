@@ -6,8 +6,8 @@
 #include "base/file.h"
 #include "base/table.h"
 #include "figures.h"
-#include "runtime/cost.h"
 #include "rooms.h"
+#include "runtime/cost.h"
 #include <stdio.h>
 
 static const struct name { const char *name, *ours; } renamed[] = {

@@ -1,8 +1,8 @@
 /* interop/ncnn/ncnn.h -- reads and writes networks as ncnn files: layers as text in X.param, their weights in X.bin, in
  * the order of the layers and without names (github.com/Tencent/ncnn, docs/developer-guide: operators.md and
  * param-and-model-file-structure.md). */
-#ifndef INTEROP_NCNN_H
-#define INTEROP_NCNN_H
+#ifndef INTEROP_NCNN_NCNN_H
+#define INTEROP_NCNN_NCNN_H
 #include "base/file.h"
 #include "interop/network.h"
 

@@ -17,7 +17,7 @@
 
 enum { NAME_BYTES = 200 };
 
-struct blob_name { char s[48]; };                            
+struct blob_name { char s[48]; };
 
 struct ncnn_writer {
     const struct network *net;

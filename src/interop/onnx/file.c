@@ -24,7 +24,6 @@ static struct text_slice slice_of(struct bytes b)
     return (struct text_slice){ b.size ? (const char *)b.p : "", b.size < INT_MAX ? (int)b.size : INT_MAX };
 }
 
-
 /* ---- taking apart ---- */
 
 enum { MODEL_GRAPH = 7, MODEL_OPSET = 8, MODEL_METADATA = 14, OPSET_DOMAIN = 1, OPSET_VERSION = 2,

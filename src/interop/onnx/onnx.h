@@ -1,6 +1,6 @@
 /* interop/onnx/onnx.h -- reads and writes networks as ONNX files: those of common exporters, and our own. */
-#ifndef INTEROP_ONNX_H
-#define INTEROP_ONNX_H
+#ifndef INTEROP_ONNX_ONNX_H
+#define INTEROP_ONNX_ONNX_H
 #include "base/file.h"
 #include "interop/network.h"
 

@@ -1,8 +1,8 @@
 /* interop/onnx/write.h -- shared by the parts of the writer. */
 #ifndef INTEROP_ONNX_WRITE_H
 #define INTEROP_ONNX_WRITE_H
-#include "interop/onnx/onnx.h"
 #include "interop/onnx/emit.h"
+#include "interop/onnx/onnx.h"
 
 enum { ONNX_REG_MAX = 255 };
 
