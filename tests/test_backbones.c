@@ -49,7 +49,7 @@ static bool open_backbone(struct fixture *f, const char *section, struct error *
              "class_names: [a]\n", section);
     if (!config_parse(&f->config, yaml, strlen(yaml), "test.yml", NULL, 0, err))
         return false;
-    f->row = find_row(config_text(&f->config, "model.arch.backbone.name"), backbones, sizeof *backbones);
+    f->row = find_row(f->config.model.name[MODEL_BACKBONE], backbones, sizeof *backbones);
     if (!f->row)
         fail_msg("no such backbone: %s", section);
     f->keys = calloc(1, f->row->config_size);

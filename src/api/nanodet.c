@@ -71,7 +71,7 @@ static bool open_detector(struct nanodet *n, const struct nanodet_options *optio
                  && (n->found = new_array((size_t)n->detector.rules.max_kept, sizeof *n->found, err));
     if (ok) {
         image_memory(n->config.decode_mb);
-        n->detector.rules.score_thr = score > 0 ? score : config_shown_score(&n->config);
+        n->detector.rules.score_thr = score > 0 ? score : n->config.shown_score;
     }
     string_list_free(&notes);
     return ok;

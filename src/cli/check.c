@@ -49,22 +49,15 @@ struct checker {
 
 /* ---- the model ---- */
 
-static const struct { const char *section; const void *rows; size_t row_size; } parts[] = {
-    { "model.arch.backbone", backbones, sizeof *backbones },
-    { "model.arch.fpn",      necks,     sizeof *necks },
-    { "model.arch.head",     heads,     sizeof *heads },
-    { "model.arch.aux_head", heads,     sizeof *heads } };
-enum { PARTS = sizeof parts / sizeof *parts };
-
 static bool print_keys(struct error *err)
 {
     struct strbuf manual = {0};
     config_manual(&manual);
-    for (int i = 0; i < PARTS; i++) {
-        const char *row = parts[i].rows;
-        for (const struct part *part; (part = (const void *)row)->name; row += parts[i].row_size) {
-            strbuf_add(&manual, "\n%s with name: %s\n", parts[i].section, part->name);
-            keys_manual(parts[i].section, part->keys, &manual);
+    for (int i = 0; i < MODEL_SECTIONS; i++) {
+        const char *row = part_tables[i].rows;
+        for (const struct model_part *part; (part = (const void *)row)->name; row += part_tables[i].row_size) {
+            strbuf_add(&manual, "\n%s with name: %s\n", model_sections[i], part->name);
+            keys_manual(model_sections[i], part->keys, &manual);
         }
     }
     const bool ok = strbuf_ok(&manual, err);
@@ -86,15 +79,13 @@ static bool found(struct checker *k, const struct error *problem, struct error *
 static bool check_parts(struct checker *k, struct error *err)
 {
     bool ok = true;
-    for (int i = 0; ok && i < PARTS; i++) {
-        char path[64];
-        snprintf(path, sizeof path, "%s.name", parts[i].section);
-        const char *name = config_text(&k->config, path);
-        const struct part *part = name ? find_row(name, parts[i].rows, parts[i].row_size) : NULL;
+    for (int i = 0; ok && i < MODEL_SECTIONS; i++) {
+        const char *name = k->config.model.name[i];
+        const struct model_part *part = name ? find_row(name, part_tables[i].rows, part_tables[i].row_size) : NULL;
         if (!part)
             continue;
         void *unused = new_array(1, part->config_size, err);
-        ok = unused && section_read(&k->config, parts[i].section, part->keys, unused, err);
+        ok = unused && section_read(&k->config, model_sections[i], part->keys, unused, err);
         free(unused);
     }
     return ok;

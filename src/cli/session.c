@@ -76,7 +76,7 @@ bool session_load(struct session *s, const struct args *args, struct error *err)
 
 bool session_score(const struct session *s, const struct args *args, double *score, struct error *err)
 {
-    *score = config_shown_score(&s->config);
+    *score = s->config.shown_score;
     return args_real(args, "score", 0.0001, 0.9999, score, err);
 }
 

@@ -20,7 +20,7 @@ bool outputs_spare_data(const struct args *, const struct config *, struct error
 /* The weights of --weights, or else of schedule.load_model; exit 2 without either.  Says on stderr what it took. */
 bool session_load(struct session *, const struct args *, struct error *);
 
-/* The score above which detections are shown: --score, or else config_shown_score. */
+/* The score above which detections are shown: --score, or else config.shown_score. */
 bool session_score(const struct session *, const struct args *, double *score, struct error *);
 
 /* A line on stderr per note of a set; section is "data.val" or "". */

@@ -1,8 +1,9 @@
 /* config/config.h -- the configuration of a model and its training: YAML in the structure of upstream NanoDet.
  *
- * The file and the overrides KEY=VALUE make one tree (config/tree.h); tables of keys (config/key.h) check it, fill
- * the struct from it and put their presets into it, so the tree ends as the resolved configuration.  The sections
- * model.arch.backbone, fpn, head and aux_head belong to the model: it reads them by its own tables. */
+ * Data flows one way:  file and overrides KEY=VALUE -> tree (tree.h) -> tables of keys (key.h, section.h) -> structs.
+ * Each table is passed over once: it checks its section, puts presets into it and fills a struct.  From then on the
+ * structs are the configuration; the tree, now resolved, serves config.yml and the places in messages.  The sections of
+ * the model are read in the same way, by the model's own tables (section_read), when a model is opened. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 #include "base/strbuf.h"
@@ -52,8 +53,7 @@ struct optimizer_config {
     enum optimizer_name name;
     double lr, weight_decay, momentum, betas[2], eps;
     bool no_norm_decay, no_bias_decay;
-    const struct entry *param_level_cfg;    /* read rules instead */
-    struct param_rule *rules; int rule_count;           /* in file order, the first match wins */
+    struct param_rule *rules; int rule_count;           /* param_level_cfg in file order; the first match wins */
 };
 
 struct schedule_config {
@@ -71,9 +71,20 @@ struct test_config {                        /* which predictions are detections,
     bool class_agnostic_nms;                /* boxes of different classes suppress each other, too */
 };
 
+enum model_section { MODEL_BACKBONE, MODEL_NECK, MODEL_HEAD, MODEL_AUX_HEAD, MODEL_SECTIONS };
+extern const char *const model_sections[MODEL_SECTIONS];        /* "model.arch.backbone", ... */
+
+struct model_config {
+    enum averager averager; double decay;
+    enum arch arch;
+    const char *name[MODEL_SECTIONS];       /* the parts; the auxiliary head may be NULL */
+    int detach_epoch;
+    struct strings freeze;
+};
+
 struct config {
     const char *save_dir;
-    struct { enum averager averager; double decay; enum arch arch; int detach_epoch; struct strings freeze; } model;
+    struct model_config model;
     struct data_config train, val;
     int batch_size;                         /* of training and of testing */
     int decode_mb;                          /* for image_memory */
@@ -83,6 +94,9 @@ struct config {
     enum save_key save_key;                 /* what makes a model the best */
     struct { int interval; double checkpoint_minutes; } log;
     struct test_config test;
+    double shown_score;                     /* scores of detections shown to people exceed it: test.score_thr if it was
+                                               set, on the command line or to another value than its preset, which
+                                               keeps almost everything for scoring; else 0.35 */
     struct strings class_names;
     int seed;
 
@@ -107,18 +121,11 @@ void config_free(struct config *);
  * row names is refused, `name` apart, which is what chose the table.  Exit 2 as above. */
 bool section_read(struct config *, const char *prefix, const struct key *keys, void *to, struct error *);
 
-/* The scalar at a dotted path ("model.arch.backbone.name"); NULL if there is none, or null. */
-const char *config_text(const struct config *, const char *path);
-
-/* The beginning of a message about that path: "configs/demo.yml:12: model.arch.head.strides". */
+/* The beginning of a message about the key at a dotted path: "configs/demo.yml:12: model.arch.head.strides". */
 struct place_text config_place(const struct config *, const char *path);
 
-/* Exit 2 if there is no such scalar or it is empty: for keys that only some commands need. */
-bool config_need(const struct config *, const char *path, struct error *);
-
-/* The score above which detections are shown to people: test.score_thr if it was set, be it on the command line or to
- * another value than its preset, which lets almost everything through for scoring; else 0.35. */
-double config_shown_score(const struct config *);
+/* The word that a configuration has for it. */
+const char *resize_name(enum resize);
 
 /* The resolved configuration as YAML, every key with its value; sections of the model once they have been read. */
 void config_write(const struct config *, struct strbuf *);
@@ -127,11 +134,14 @@ void config_write(const struct config *, struct strbuf *);
  * holds no path and no key without effect, is read with detects_only, and what was read is written as the same text. */
 bool config_write_detector(const struct config *, struct strbuf *, struct error *);
 
-/* Adds to `names` the keys whose values differ in what touches the results.  Both must have been resolved: b as read
- * from what config_write wrote, a with its model built. */
-bool config_names_data(const char *path);      /* one of the keys that say what a set is read from */
-bool config_difference(const struct config *a, const struct config *b, struct string_list *names, struct error *);
+/* Adds to `names` the keys that touch the results and whose values differ.  Both must have been resolved: b as read
+ * from the text of config_write, a with its model built. */
+bool config_difference(const struct config *a, const struct config *b, struct string_list *names, struct error *err);
+bool config_names_data(const char *path);      /* one of the keys that name the files of a set */
 
-/* Every key of this room: a line each. */
+/* The file holds exactly what config_write wrote: no comment and no order of keys of its own. */
+bool config_is_written(const char *path);
+
+/* Every key of this room, in lines as keys_manual writes them. */
 void config_manual(struct strbuf *);
 #endif

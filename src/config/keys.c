@@ -79,7 +79,7 @@ const struct key config_keys[] = {
       "no weight decay for normalisations" },
     { "schedule.optimizer.no_bias_decay", FIELD(config, schedule.optimizer.no_bias_decay), "false", 0, 0,
       "no weight decay for biases" },
-    { "schedule.optimizer.param_level_cfg", FIELD(config, schedule.optimizer.param_level_cfg), "{}", 0, 0,
+    { "schedule.optimizer.param_level_cfg", .type = KEY_SECTIONS, .preset = "{}", .help =
       "part of a parameter's name: {lr_mult, decay_mult}; the first that fits" },
     { "schedule.warmup.name",  WORDS(config, schedule.warmup.name, warmup_words), "linear", 0, 0, "its shape" },
     { "schedule.warmup.steps", FIELD(config, schedule.warmup.steps), "0", 0, 2147483647, "length; 0: none" },
@@ -155,3 +155,20 @@ const struct key rule_keys[] = {
     { "lr_mult",    FIELD(param_rule, lr_mult),    "1", 0, 1e6, "factor of the learning rate" },
     { "decay_mult", FIELD(param_rule, decay_mult), "1", 0, 1e6, "factor of the weight decay" },
     {0} };
+
+/* ---- for readers ---- */
+
+const char *resize_name(enum resize resize)
+{
+    const struct word *word = resize_words;
+    while (word->value != (int)resize)
+        word++;
+    return word->name;
+}
+
+void config_manual(struct strbuf *out)
+{
+    keys_manual("", config_keys, out);
+    keys_manual("data.{train,val}", data_keys, out);
+    keys_manual("test", test_keys, out);
+}

@@ -159,7 +159,7 @@ static void consider_entries(struct search *s, const struct entry *section, cons
             consider(s, path_of(path, e->name).s);
 }
 
-bool suggest_keys(const struct config *config, const char *section, const struct key *keys, const char *path,
+bool suggest_keys(const struct entry *root, const char *section, const struct key *keys, const char *path,
                   struct strbuf *out)
 {
     const struct alias *alias = find_row(last_part(path), aliases, sizeof *aliases);
@@ -169,7 +169,7 @@ bool suggest_keys(const struct config *config, const char *section, const struct
         consider_table(&s, table->section, table->keys);
     for (const struct key *key = config_keys; key->name; key++) {
         const struct entry *e = key->type == KEY_SECTION && starts_with(key->name, "model.")
-                              ? tree_find(&config->root, key->name) : NULL;
+                              ? tree_find(root, key->name) : NULL;
         if (e && !starts_with(section, key->name))      /* there the table knows better */
             consider_entries(&s, e, key->name);
     }

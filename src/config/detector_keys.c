@@ -1,4 +1,4 @@
-/* config/write_detector.c -- the part of a configuration that detecting needs. */
+/* config/detector_keys.c -- the part of a configuration that detecting needs. */
 #include "base/strbuf.h"
 #include "config/section.h"
 
@@ -74,4 +74,15 @@ bool detector_keys_only(const struct config *config, struct error *err)
         ok = misuse(err, "%s has no place in the description of a model", place_text(found->place, path.s).s);
     tree_free(&rest);
     return ok;
+}
+
+bool detector_keys_effective(const struct config *config, struct error *err)
+{
+    for (int i = 0; i < config->ignored.count; i++) {
+        const char *path = config->ignored.list[i];
+        const struct entry *e = tree_find(&config->root, path);
+        if (e && e->place.file == config->file)
+            return misuse(err, "%s has no effect in this version", place_text(e->place, path).s);
+    }
+    return true;
 }
