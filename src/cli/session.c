@@ -112,7 +112,7 @@ static bool write_text(const struct strbuf *text, const char *file, struct error
         return false;
     if (file)
         return file_write(file, text->s, text->size, err);
-    fwrite(text->s, 1, text->size, stdout);     /* main asks whether that went well */
+    fwrite(text->s, 1, text->size, stdout);     /* main checks for errors */
     return true;
 }
 

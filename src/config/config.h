@@ -20,15 +20,15 @@ enum lr_schedule_name { LR_COSINE, LR_MULTI_STEP };
 enum evaluator_name { EVALUATOR_COCO };
 enum save_key { SAVE_MAP, SAVE_AP50, SAVE_AP75, SAVE_AP_SMALL, SAVE_AP_M, SAVE_AP_L };
 
-/* data.*.pipeline: ranges of random draws; the presets change nothing.  Lower ends come first. */
+/* data.*.pipeline: ranges of random draws, [min, max]; with the presets nothing changes. */
 struct pipeline_config {
-    double perspective;                     /* +- in the last row of the matrix */
-    double scale[2], stretch[2][2];         /* factors; stretch of x, then of y */
-    double rotation, shear;                 /* +- degrees */
-    double translate;                       /* +- part of the side */
+    double perspective;                     /* max magnitude in the last row of the matrix */
+    double scale[2], stretch[2][2];         /* factors; stretch: of x, of y */
+    double rotation, shear;                 /* max magnitude in degrees */
+    double translate;                       /* max magnitude, as a fraction of the side */
     double flip;                            /* probability */
-    int divisible;                          /* resize keep: sides are rounded up to a multiple of it; 0: they are not */
-    double brightness;                      /* +- in units of the full range */
+    int divisible;                          /* resize keep: sides are rounded up to multiples of it; 0: not */
+    double brightness;                      /* max magnitude, as a fraction of the full range */
     double contrast[2], saturation[2];      /* factors */
     double normalize[2][3];                 /* mean and standard deviation of blue, green, red, 0..255 */
 };
@@ -36,18 +36,18 @@ struct pipeline_config {
 struct data_config {                        /* data.train and data.val */
     enum dataset_format name;
     const char *img_path, *ann_path;        /* "": not given */
-    const char *image_list;                 /* a file, a name without extension a line: only these; "": all */
-    struct strings class_names;               /* as at the top */
+    const char *image_list;                 /* file of names without extension, one per line: only these; "": all */
+    struct strings class_names;             /* as at the top */
     int input_size[2];                      /* width, height */
-    bool keep_ratio;                        /* upstream's key; read resize instead */
+    bool keep_ratio;                        /* upstream's key: use resize instead */
     enum resize resize;
-    double multi_scale[2];                  /* range of the factor on input_size; [1, 1]: none */
-    int cache_mb;                           /* decoded images kept in memory; 0: none */
-    bool scaled_decode;                     /* JPEGs that shrink by half or more are halved as they are decoded */
+    double multi_scale[2];                  /* range of the factor of input_size */
+    int cache_mb;                           /* cache of decoded images; 0: none */
+    bool scaled_decode;                     /* JPEGs that shrink to a half or less are decoded at 1/2, 1/4 or 1/8 */
     struct pipeline_config pipeline;
 };
 
-struct param_rule { const char *match; double lr_mult, decay_mult; };  /* for parameters whose name contains match */
+struct param_rule { const char *match; double lr_mult, decay_mult; };  /* for names that contain match */
 
 struct optimizer_config {
     enum optimizer_name name;
@@ -65,10 +65,10 @@ struct schedule_config {
     struct { enum lr_schedule_name name; int t_max; double eta_min, gamma; struct ints milestones; } lr_schedule;
 };
 
-struct test_config {                        /* which predictions are detections, wherever the model is run */
-    int max_per_image;                      /* the best of an image; 1 .. 5000 */
-    double score_thr, nms_iou;              /* scores exceed the first, overlaps (IoU) do not exceed the second */
-    bool class_agnostic_nms;                /* boxes of different classes suppress each other, too */
+struct test_config {                        /* selection of detections */
+    int max_per_image;                      /* 1 .. 5000 */
+    double score_thr, nms_iou;              /* min score, max IoU of two detections */
+    bool class_agnostic_nms;                /* NMS compares boxes of all classes */
 };
 
 enum model_section { MODEL_BACKBONE, MODEL_NECK, MODEL_HEAD, MODEL_AUX_HEAD, MODEL_SECTIONS };
@@ -89,9 +89,9 @@ struct config {
     int batch_size;                         /* of training and of testing */
     int decode_mb;                          /* for image_memory */
     struct schedule_config schedule;
-    double grad_clip;                       /* largest norm of all gradients; 0: any */
+    double grad_clip;                       /* max L2 norm of all gradients together; 0: no limit */
     enum evaluator_name evaluator;
-    enum save_key save_key;                 /* what makes a model the best */
+    enum save_key save_key;                 /* score that selects the best model */
     struct { int interval; double checkpoint_minutes; } log;
     struct test_config test;
     double shown_score;                     /* scores of detections shown to people exceed it: test.score_thr if it was
@@ -100,25 +100,24 @@ struct config {
     struct strings class_names;
     int seed;
 
-    struct string_list ignored;                   /* keys given that have no effect here, for one line of the program */
-    struct string_list *problems;                 /* NULL: the first one ends the reading */
-    bool network_only;                      /* there may be more or fewer class_names than classes of the heads */
-    bool detects_only;                      /* the file holds what config_write_detector writes, and nothing else */
+    struct string_list ignored;             /* given keys without effect here, which the program reports once */
+    struct string_list *problems;                 /* NULL: the first problem ends the reading */
+    bool network_only;                      /* the heads may have another number of classes than class_names */
+    bool detects_only;                      /* the file may only hold what config_write_detector writes */
     struct entry root;
     char *file;
 };
 
 /* Reads the file `path` and lays count overrides "KEY=VALUE" over it, VALUE being YAML.  Exit 2 names file, line and
- * key of the first problem; with config->problems set beforehand, every problem is added to that list, the key takes
- * its preset, and only what is no YAML at all ends the reading.  network_only and detects_only are set beforehand, too.
- * config_free in any case. */
+ * key of the first problem.  With config->problems, every problem is added to that list, the key takes its preset, and
+ * only invalid YAML ends the reading.  Set problems, network_only and detects_only before.  config_free in any case. */
 bool config_read(struct config *, const char *path, const char *const *overrides, int count, struct error *);
 bool config_parse(struct config *, const void *yaml, size_t size, const char *file, const char *const *overrides,
                   int count, struct error *);
 void config_free(struct config *);
 
-/* Fills *to from the section called prefix ("model.arch.head") by a table of keys.  A key of the section that no
- * row names is refused, `name` apart, which is what chose the table.  Exit 2 as above. */
+/* Fills *to from the section at the path prefix ("model.arch.head") by a table of keys.  A key without a row is
+ * refused, except for `name`, which selects the table.  Exit 2 as above. */
 bool section_read(struct config *, const char *prefix, const struct key *keys, void *to, struct error *);
 
 /* The beginning of a message about the key at a dotted path: "configs/demo.yml:12: model.arch.head.strides". */
@@ -127,11 +126,11 @@ struct place_text config_place(const struct config *, const char *path);
 /* The word that a configuration has for it. */
 const char *resize_name(enum resize);
 
-/* The resolved configuration as YAML, every key with its value; sections of the model once they have been read. */
+/* The resolved configuration as YAML: every key with its value, those of the model after section_read. */
 void config_write(const struct config *, struct strbuf *);
 
-/* The part of it that detecting needs: model, class_names, test, input size, resize and normalisation of data.val.  It
- * holds no path and no key without effect, is read with detects_only, and what was read is written as the same text. */
+/* The part of it that detection needs: model, class_names, test, input size, resize and normalisation of data.val.  It
+ * has no path and no key without effect.  Read with detects_only and written again, it is the same text. */
 bool config_write_detector(const struct config *, struct strbuf *, struct error *);
 
 /* Adds to `names` the keys that touch the results and whose values differ.  Both must have been resolved: b as read

@@ -28,7 +28,7 @@ static const struct entry *child_named(const struct entry *section, const char *
     return child;
 }
 
-/* As written, so the order counts where a key holds a section of its own. */
+/* Compares the written forms, so order counts within a section that is one value. */
 static bool same_value(const struct entry *a, const struct entry *b, bool *same, struct error *err)
 {
     struct strbuf x = {0}, y = {0};
@@ -44,7 +44,7 @@ static bool same_value(const struct entry *a, const struct entry *b, bool *same,
     return ok;
 }
 
-/* The row of a key of the room's tables, or NULL. */
+/* The row of a key in the tables of this room, or NULL. */
 static const struct key *find_key(const char *path)
 {
     const struct key *key = find_row(path, config_keys, sizeof *config_keys);

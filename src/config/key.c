@@ -54,10 +54,10 @@ static struct allowed words_text(const struct word *words)
 {
     struct allowed t = {0};
     size_t used = 0;
-    for (const struct word *w = words, *again; w->name; w++) {
-        for (again = words; again->value != w->value; again++)
+    for (const struct word *w = words, *first; w->name; w++) {
+        for (first = words; first->value != w->value; first++)
             ;
-        if (again != w || used >= sizeof t.s - 1)
+        if (first != w || used >= sizeof t.s - 1)
             continue;
         used += (size_t)snprintf(t.s + used, sizeof t.s - used, "%s%s", used ? ", " : "", w->name);
     }
@@ -101,7 +101,7 @@ static struct allowed allowed(const struct key *key)
     return t;
 }
 
-/* Hints for values that have the right kind and the wrong form. */
+/* Hints for values of the right kind in the wrong form. */
 static const struct hint { const char *name, *text; } hints[] = {
     { "pipeline.normalize", ": means and deviations of blue, green and red; for grey images repeat each three times, "
                             "as in [[127, 127, 127], [64, 64, 64]]" },
@@ -115,8 +115,8 @@ static bool not_allowed(const struct key *key, const char *path, const struct en
     const char *more = hint ? hint->text : "";
     if (e->kind == SCALAR)
         return misuse(err, "%s must be %s, not '%.60s'%s", at.s, values.s, e->text, more);
-    return misuse(err, "%s must be %s, not a %s of %d%s", at.s, values.s, e->kind == LIST ? "list" : "section", e->count,
-                  more);
+    return misuse(err, "%s must be %s, not a %s of %d%s", at.s, values.s, e->kind == LIST ? "list" : "section",
+                  e->count, more);
 }
 
 /* ---- from an entry to a member ---- */
@@ -126,7 +126,7 @@ static const struct word *find_word(const struct word *words, const char *text)
     return find_row(text, words, sizeof *words);
 }
 
-/* The scalars below e as numbers in range; how many, or -1 if one is not or there are more than room. */
+/* Writes the scalars below e to v; returns their number, or -1 if one is no number in range or they exceed room. */
 static int numbers(const struct key *key, const struct entry *e, double *v, int room)
 {
     int count = 0;

@@ -18,12 +18,12 @@ struct yaml_reader {
     struct error *err;
 };
 
-/* Line `wanted`, counted from 0, is indented with a tab, which YAML does not allow. */
-static bool indented_with_tab(const struct yaml_reader *r, size_t wanted)
+/* That line, counted from 0, is indented with a tab, which YAML does not allow. */
+static bool indented_with_tab(const struct yaml_reader *r, size_t line)
 {
     const char *at = r->text, *const end = at + r->size;
-    for (; at < end && wanted > 0; at++)
-        wanted -= *at == '\n';
+    for (; at < end && line > 0; at++)
+        line -= *at == '\n';
     while (at < end && *at == ' ')
         at++;
     return at < end && *at == '\t';
@@ -53,7 +53,7 @@ static bool whole_text(const struct yaml_reader *r, const yaml_event_t *event)
         || misuse(r->err, "%s:%d: a text holds a 0 byte", r->file, place_of(r, event).line);
 }
 
-static bool remember(struct yaml_reader *r, const char *name, const struct entry *entry)
+static bool add_anchor(struct yaml_reader *r, const char *name, const struct entry *entry)
 {
     if (!grow_array(&r->anchors, r->anchor_count, &r->anchor_capacity, sizeof *r->anchors, r->err))
         return false;
@@ -64,7 +64,7 @@ static bool remember(struct yaml_reader *r, const char *name, const struct entry
     return true;
 }
 
-/* Levels of a tree, 1 for a scalar; adds its entries to *entries. */
+/* The depth of a tree, 1 for a scalar; adds the number of its entries to *entries. */
 static int measure(const struct entry *e, int *entries)
 {
     int deepest = 0;
@@ -83,7 +83,7 @@ static bool fits(struct yaml_reader *r, int line, int depth)
     return r->entries <= TREE_ENTRIES || misuse(r->err, "%s:%d: more than %d entries", r->file, line, TREE_ENTRIES);
 }
 
-/* An anchor is remembered once its value is complete, so an alias cannot hold itself. */
+/* Anchors are added once their value is complete, so an alias cannot contain itself. */
 static bool read_alias(struct yaml_reader *r, const char *name, int line, struct entry *to, int depth)
 {
     for (int i = r->anchor_count - 1; i >= 0; i--)
@@ -109,7 +109,7 @@ static bool read_key(struct yaml_reader *r, const yaml_event_t *event, struct en
 
 static const char *name_of(const void *entries, int i) { return ((const struct entry *const *)entries)[i]->name; }
 
-/* Compares the keys of a section once it is complete: comparing each with all before it takes seconds for thousands. */
+/* Refuses duplicate keys of a complete section, by an index: comparing each pair of thousands would take seconds. */
 static bool keys_differ(struct yaml_reader *r, const struct entry *section)
 {
     const struct entry **entries = new_array((size_t)section->count, sizeof *entries, r->err);
@@ -175,10 +175,10 @@ static bool read_value(struct yaml_reader *r, yaml_event_t *event, struct entry 
         anchor = to->kind == LIST ? event->data.sequence_start.anchor : event->data.mapping_start.anchor;
         ok = read_children(r, to, depth + 1);
     }
-    return ok && (!anchor || remember(r, (const char *)anchor, to));
+    return ok && (!anchor || add_anchor(r, (const char *)anchor, to));
 }
 
-/* One document: its value stands between its start and its end. */
+/* Reads one document. */
 static bool read_document(struct yaml_reader *r, struct entry *root)
 {
     for (bool filled = false, end = false; !end;) {
@@ -211,7 +211,7 @@ static bool read_document(struct yaml_reader *r, struct entry *root)
 /* Bounds the %TAG lines, since libyaml compares each with all before it.  0 bytes are skipped: UTF-16 has them. */
 static bool few_directives(const struct yaml_reader *r)
 {
-    enum { MOST = 16 };
+    enum { DIRECTIVES_MAX = 16 };
     int count = 0;
     char last = '\n';
     for (size_t i = 0; i < r->size; i++)
@@ -219,7 +219,8 @@ static bool few_directives(const struct yaml_reader *r)
             count += r->text[i] == '%' && (last == '\n' || last == '\r');
             last = r->text[i];
         }
-    return count <= MOST || misuse(r->err, "%s: more than %d lines begin with %%", r->file, MOST);
+    return count <= DIRECTIVES_MAX
+        || misuse(r->err, "%s: more than %d lines begin with %%", r->file, DIRECTIVES_MAX);
 }
 
 bool tree_parse(struct entry *root, const void *yaml, size_t size, const char *file, struct error *err)

@@ -7,12 +7,13 @@
 const struct key custom_csp_net_keys[] = {
     { "net_cfg",    FIELD(custom_csp_net, net_cfg),    NULL, 0, 0,
       "stages: [Conv, in, out, kernel, stride], [CspBlock, in, blocks, kernel, stride] or [MaxPool, kernel, stride]" },
-    { "out_stages", FIELD(custom_csp_net, out_stages), NULL, 0, 1024, "stages handed to the neck, the first is 0" },
+    { "out_stages", FIELD(custom_csp_net, out_stages), NULL, 0, 1024,
+      "stages whose maps go to the neck, counted from 0" },
     { "norm_cfg.type", WORDS(custom_csp_net, norm.type, norm_words), "BN", 0, 0, "normalisation" },
     { "norm_cfg.num_groups", FIELD(custom_csp_net, norm.num_groups), "32", 1, 65536, "groups of GN" },
     { "norm_cfg.requires_grad", .type = KEY_IGNORED, .help = "always true" },
     { "activation", WORDS(custom_csp_net, activation, activation_words), "LeakyReLU", 0, 0, "activation" },
-    { "pretrain",   FIELD(custom_csp_net, pretrain),   "false", 0, 0, "file of weights to start from" },
+    { "pretrain",   FIELD(custom_csp_net, pretrain),   "false", 0, 0, "weights file to start from" },
     {0} };
 
 static value module(struct builder *b, const char *name, value x, struct conv spec, const struct custom_csp_net *c)
