@@ -49,7 +49,7 @@ static bool open_backbone(struct fixture *f, const char *section, struct error *
              "class_names: [a]\n", section);
     if (!config_parse(&f->config, yaml, strlen(yaml), "test.yml", NULL, 0, err))
         return false;
-    f->row = find_row(config_text(&f->config, "model.arch.backbone.name"), backbones, sizeof *backbones);
+    f->row = find_row(f->config.model.name[MODEL_BACKBONE], backbones, sizeof *backbones);
     if (!f->row)
         fail_msg("no such backbone: %s", section);
     f->keys = calloc(1, f->row->config_size);
@@ -323,7 +323,8 @@ static const struct { const char *section, *say; } refused[] = {
     { "name: TIMMWrapper, model_name: convnext_nano, features_only: false", "features_only" },
     { "name: TIMMWrapper, model_name: convnext_nano, checkpoint_path: nano.pth", "pretrained" },
     { "name: CustomCspNet, out_stages: [0]", "net_cfg" },
-    { "name: CustomCspNet, out_stages: [0], net_cfg: 3", "list of stages" },
+    { "name: CustomCspNet, out_stages: [0], net_cfg: 3", "net_cfg must be a list of lists" },
+    { "name: CustomCspNet, out_stages: [0], net_cfg: []", "list of stages" },
     { "name: CustomCspNet, out_stages: [0], net_cfg: [[Conv, 3, 8, 3]]", "net_cfg[0] must be" },
     { "name: CustomCspNet, out_stages: [0], net_cfg: [[Conv, 3, 8, 3, 1e9]]", "net_cfg[0] must be" },
     { "name: CustomCspNet, out_stages: [0], net_cfg: [[Conv, 3, [8], 3, 1]]", "net_cfg[0] must be" },

@@ -96,7 +96,7 @@ static void test_presets(void **state)
     config_free(&config);
 }
 
-/* Overrides: what is set, as config_text finds it. */
+/* Overrides: what is set in the resolved tree. */
 static const struct { const char *override, *path, *text; } sets[] = {
     { "schedule.total_epochs=3",            "schedule.total_epochs",      "3" },
     { "schedule.total_epochs=1e3",          "schedule.total_epochs",      "1000" },
@@ -131,7 +131,8 @@ static void test_overrides(void **state)
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         struct config config = {0};
         read_least(&config, sets[i].override);
-        const char *text = config_text(&config, sets[i].path);
+        const struct entry *e = tree_find(&config.root, sets[i].path);
+        const char *text = e ? e->text : NULL;
         if (sets[i].text ? !text || strcmp(text, sets[i].text) != 0 : text && *text)
             fail_msg("%s: %s is %s", sets[i].override, sets[i].path, text ? text : "nothing");
         config_free(&config);
@@ -290,12 +291,12 @@ static void test_all_problems(void **state)
 }
 
 /* A section of the model, with the types that no key of the room itself has. */
-struct part { int out_stages[3]; struct ints strides; const char *pretrain; const struct entry *cfg; double slope; };
+struct part { int out_stages[3]; struct ints strides; const char *pretrain; struct string_rows rows; double slope; };
 static const struct key part_keys[] = {
     { "out_stages", FIELD(part, out_stages), "[2, 3, 4]", 1, 8, "stages" },
     { "strides",    FIELD(part, strides), "[8, 16, 32]", 1, 128, "strides" },
     { "pretrain",   FIELD(part, pretrain), "", 0, 0, "weights" },
-    { "cfg",        FIELD(part, cfg), "[]", 0, 0, "layers" },
+    { "rows",       FIELD(part, rows), "[]", 0, 0, "layers" },
     { "loss.slope", FIELD(part, slope), "1", 0, 0, "any number" },
     {0} };
 
@@ -311,13 +312,18 @@ static void test_section(void **state)
     struct error err = {0};
     struct part part = {0};
     (void)state;
-    assert_true(read_part(&config, &part, "model.arch.fpn.cfg=[[Conv, 3, 32], [MaxPool]]", &err));
+    assert_true(read_part(&config, &part, "model.arch.fpn.rows=[[Conv, 3, 32], [MaxPool], Conv, [[3]], []]", &err));
     assert_int_equal(part.out_stages[2], 4);
     assert_int_equal(part.strides.count, 3);
     assert_string_equal(part.pretrain, "");
     assert_true(part.slope == 1);
-    assert_string_equal(tree_find(part.cfg, "1.0")->text, "MaxPool");
-    assert_string_equal(config_text(&config, "model.arch.fpn.strides.2"), "32");
+    assert_int_equal(part.rows.count, 5);
+    assert_int_equal(part.rows.at[0].count, 3);
+    assert_string_equal(part.rows.at[0].at[2], "32");
+    assert_string_equal(part.rows.at[1].at[0], "MaxPool");
+    for (int i = 2; i < 5; i++)                         /* no list of texts, or an empty one */
+        assert_int_equal(part.rows.at[i].count, 0);
+    assert_string_equal(tree_find(&config.root, "model.arch.fpn.strides.2")->text, "32");
     config_free(&config);
 
     assert_true(read_part(&config, &part, "model.arch.fpn.loss.slope=-1e300", &err));
@@ -328,6 +334,10 @@ static void test_section(void **state)
     assert_string_equal(err.text, "command line: model.arch.fpn.stride: no such key; "
                                   "did you mean model.arch.fpn.strides?");
     assert_int_equal(err.exit, 2);
+    config_free(&config);
+
+    assert_false(read_part(&config, &part, "model.arch.fpn.rows={a: 3}", &err));
+    assert_string_equal(err.text, "command line: model.arch.fpn.rows must be a list of lists, not a section of 1");
     config_free(&config);
 
     assert_false(read_part(&config, &part, "model.arch.fpn.strides=[8, 500]", &err));

@@ -217,8 +217,8 @@ static void test_classes_of_the_heads(void **state)
         fail_msg("%s", err.text);
     assert_int_equal(model.shape.num_classes, 3);
     assert_int_equal(((const struct head_config *)model.aux_config)->num_classes, 3);
-    assert_string_equal(config_text(&config, "model.arch.head.num_classes"), "3");
-    assert_string_equal(config_text(&config, "model.arch.aux_head.num_classes"), "3");
+    assert_string_equal(tree_find(&config.root, "model.arch.head.num_classes")->text, "3");
+    assert_string_equal(tree_find(&config.root, "model.arch.aux_head.num_classes")->text, "3");
     model_free(&model);
     config_free(&config);
 }

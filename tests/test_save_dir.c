@@ -87,7 +87,7 @@ static bool lock_run(FILE **lock, const char *save_dir, struct error *err)
     int unlocked;
     *lock = NULL;
     const bool ok = config_read(&config, in_folder("config.yml"), overrides, 1, err)
-                 && save_dir_open(lock, &unlocked, &config, NULL, err);
+                 && save_dir_open(lock, &unlocked, &config, NULL, NULL, err);
     config_free(&config);
     return ok;
 }

@@ -12,7 +12,7 @@
 
 const char *nanodet_version(void) { return NANODET_VERSION; }
 
-/* Hands an error over; the result is never NANODET_DONE. */
+/* Copies an error to the caller's struct; the result is never NANODET_DONE. */
 static enum nanodet_result report(const struct error *from, struct nanodet_error *to)
 {
     const enum nanodet_result result = from->exit == 2 ? NANODET_MISUSED : NANODET_FAILED;
@@ -71,7 +71,7 @@ static bool open_detector(struct nanodet *n, const struct nanodet_options *optio
                  && (n->found = new_array((size_t)n->detector.rules.max_kept, sizeof *n->found, err));
     if (ok) {
         image_memory(n->config.decode_mb);
-        n->detector.rules.score_thr = score > 0 ? score : config_shown_score(&n->config);
+        n->detector.rules.score_thr = score > 0 ? score : n->config.shown_score;
     }
     string_list_free(&notes);
     return ok;
@@ -178,7 +178,7 @@ const struct nanodet_detection *nanodet_detect_file(struct nanodet *n, const cha
 
 struct watching { const struct nanodet_training *training; volatile sig_atomic_t stop; };
 
-static void tell(void *context, const struct trainer *t)
+static void report_progress(void *context, const struct trainer *t)
 {
     struct watching *w = context;
     const struct optimizer *o = &t->train_step.optimizer;
@@ -192,7 +192,7 @@ enum nanodet_result nanodet_train(const struct nanodet_training *training, struc
 {
     struct watching watching = { training, 0 };
     struct training_options options = { .weights = training->weights, .resume = training->resume != 0,
-                                        .stop = &watching.stop, .tell = tell, .context = &watching };
+                                        .stop = &watching.stop, .tell = report_progress, .context = &watching };
     struct error err = {0}, closing = {0};
     struct config config = {0};
     struct trainer trainer = {0};

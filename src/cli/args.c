@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const struct option common[] = {
-    { "threads", "N",  NULL, "threads to compute with, 1 to 256 (default: the cores)" },
+    { "threads", "N",  NULL, "number of threads, 1 to 256 (default: number of cores)" },
     { "help",    NULL, NULL, "show this" },
     {0} };
 
@@ -71,7 +71,7 @@ static bool has_key(const struct command *command, const char *text)
     return true;
 }
 
-/* Takes KEY=VALUE or a path.  A text of both forms is a path if a file or folder has that name and the command still
+/* Reads KEY=VALUE or a path.  A text of both forms is a path if a file or folder has that name and the command still
  * takes paths.  A text that is too long for a file name is KEY=VALUE. */
 static bool take_word(struct args *args, const char *text, struct error *err)
 {
@@ -108,7 +108,7 @@ static bool take_all(struct args *args, int argc, char **argv, struct error *err
     return true;
 }
 
-/* Moves CONFIG out of the arguments. */
+/* Removes CONFIG from the arguments. */
 static void take_config(struct args *args)
 {
     const struct command *command = args->command;
@@ -165,7 +165,7 @@ void args_free(struct args *args)
 
 /* ---- outputs ---- */
 
-/* Options that name what is written, in every command. */
+/* Options of all commands that name output files. */
 static const struct output { const char *name; bool json; } outputs[] = {
     { "json", true }, { "dets", true }, { "graph", true }, { "out", false }, {0} };
 
@@ -328,6 +328,6 @@ void args_help(const struct args *args, const struct command *commands, FILE *ou
     fprintf(out, "nanodet trains, tests and runs NanoDet detectors.\n\n");
     for (const struct command *command = commands; command->name; command++)
         fprintf(out, "  nanodet %-8s %-30s %s\n", command->name, command->usage, command->help);
-    fprintf(out, "\nnanodet COMMAND --help tells a command's options, nanodet check --keys the keys of a CONFIG;\n"
+    fprintf(out, "\nnanodet COMMAND --help lists the options of a command, nanodet check --keys the keys of a CONFIG;\n"
                  "KEY=VALUE sets a key for this call, as in schedule.total_epochs=3.\n");
 }

@@ -1,4 +1,4 @@
-/* cli/args.h -- a row a command, a row an option: usage check, dispatch and help come from the rows. */
+/* cli/args.h -- a row per command and per option; usage checks, dispatch and help follow from the rows. */
 #ifndef CLI_ARGS_H
 #define CLI_ARGS_H
 #include "config/config.h"
@@ -8,7 +8,7 @@ struct args;
 
 struct option {
     const char *name;                       /* without the dashes */
-    const char *value;                      /* what the help calls its value; NULL: a flag without one */
+    const char *value;                      /* name of its value in the help; NULL: a flag without value */
     const char *preset;                     /* NULL: none */
     const char *help;
 };
@@ -26,7 +26,7 @@ struct command {
 };
 
 struct args {
-    const struct command *command;          /* NULL: help or version was asked for */
+    const struct command *command;          /* NULL: help or version was requested */
     const struct option **options; const char **values; int count;          /* options given, in order */
     const char *config;                     /* NULL: none was given */
     const char **rest; int rest_count;      /* the other arguments, in order */

@@ -1,4 +1,4 @@
-/* cli/bench.c -- how long training and detecting take, on generated images. */
+/* cli/bench.c -- times of training and detection on generated images. */
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cli/bench_layers.h"
@@ -13,31 +13,31 @@
 #include <sys/resource.h>
 
 const struct option bench_options[] = {
-    { "mode",    "train|infer", "infer", "a whole step of training, or the network alone" },
-    { "batch",   "N",           NULL,    "images at a time (default: 1 to detect, the configuration's to train)" },
-    { "seconds", "S",           "10",    "how long to measure" },
-    { "layers",  NULL,          NULL,    "tell time, arithmetic and traffic of each layer" },
+    { "mode",    "train|infer", "infer", "time training steps, or the network alone" },
+    { "batch",   "N",           NULL,    "images per batch (default: infer 1, train device.batchsize_per_gpu)" },
+    { "seconds", "S",           "10",    "duration of the measurement" },
+    { "layers",  NULL,          NULL,    "show time, arithmetic and memory traffic per layer" },
     { "weights", "FILE",        NULL,    "detect with these weights (default: random ones)" },
-    { "json",    "FILE",        NULL,    "write the figures there instead of a table here" },
+    { "json",    "FILE",        NULL,    "write the figures there instead of a table to stdout" },
     {0} };
 
-enum { ROUNDS_MOST = 1 << 16, WARMING = 2 };
+enum { ROUNDS_MAX = 1 << 16, WARMUP_ROUNDS = 2 };
 
 struct bench {
     struct session session;
-    struct train_step train_step;             /* to train */
-    struct detector detector;           /* to detect */
-    struct graph *graph;                /* what runs, or ran last */
+    struct train_step train_step;       /* of training */
+    struct detector detector;           /* of inference */
+    struct graph *graph;                /* the current or last one */
     const struct kernels *kernels;
     struct team team;
     struct random_batch batch;
     bool train;
-    double *round; int rounds;          /* seconds each took */
+    double *round; int rounds;          /* seconds of each */
     double forward, optimizer;          /* seconds of the last round, losses included in forward */
-    struct layers layers;               /* if wanted */
+    struct layers layers;               /* of --layers */
 };
 
-/* ---- what is measured ---- */
+/* ---- measurement ---- */
 
 static bool set_weights(struct bench *b, const struct args *args, struct error *err)
 {
@@ -57,17 +57,17 @@ static bool open_network(struct bench *b, struct error *err)
         && (b->graph = detector_graph(&b->detector, b->batch.images.h, b->batch.images.w, err));
 }
 
-static void see(void *context, int image, const float *rows) { (void)context, (void)image, (void)rows; }
+static void discard(void *context, int image, const float *rows) { (void)context, (void)image, (void)rows; }
 
 /* Layers are measured one after another, by all threads. */
 static bool detect(struct bench *b, struct error *err)
 {
     const struct input_batch *x = &b->batch.images;
-    const ptrdiff_t numbers = 3 * (ptrdiff_t)x->h * x->w;
+    const ptrdiff_t elements = 3 * (ptrdiff_t)x->h * x->w;
     if (!b->layers.graph)
-        return detector_each(&b->detector, x->pixel, x->n, x->h, x->w, see, NULL, err);
+        return detector_each(&b->detector, x->pixel, x->n, x->h, x->w, discard, NULL, err);
     for (int i = 0; i < x->n; i++)
-        if (!detector_forward(&b->detector, x->pixel + i * numbers, x->h, x->w, err))
+        if (!detector_forward(&b->detector, x->pixel + i * elements, x->h, x->w, err))
             return false;
     return true;
 }
@@ -101,13 +101,13 @@ static int ascending(const void *a, const void *b)
 
 static bool measure(struct bench *b, double seconds, bool layers, struct error *err)
 {
-    b->round = new_array(ROUNDS_MOST, sizeof *b->round, err);
+    b->round = new_array(ROUNDS_MAX, sizeof *b->round, err);
     bool ok = b->round;
-    for (int i = 0; ok && i < WARMING; i++)
+    for (int i = 0; ok && i < WARMUP_ROUNDS; i++)
         ok = one_round(b, err);
     ok = ok && (!layers || layers_open(&b->layers, b->graph, b->train ? 1 : b->batch.images.n, err));
     const double end = clock_seconds() + seconds;
-    while (ok && b->rounds < ROUNDS_MOST && (clock_seconds() < end || b->rounds == 0)) {
+    while (ok && b->rounds < ROUNDS_MAX && (clock_seconds() < end || b->rounds == 0)) {
         const double start = clock_seconds();
         ok = one_round(b, err);
         b->round[b->rounds++] = clock_seconds() - start;
@@ -118,7 +118,7 @@ static bool measure(struct bench *b, double seconds, bool layers, struct error *
     return ok;
 }
 
-/* ---- what is told ---- */
+/* ---- report ---- */
 
 static double an_image(const struct bench *b, double seconds) { return 1e3 * seconds / b->batch.images.n; }
 
@@ -150,7 +150,7 @@ static void print_bench(const struct bench *b)
 {
     const struct input_batch *x = &b->batch.images;
     layers_print(&b->layers);
-    printf("%s, %d x %d, batch %d, %d threads, %s: %.2f ms an image at best, %.2f in the median of %d; peak %.0f MB\n",
+    printf("%s, %d x %d, batch %d, %d threads, %s: %.2f ms per image at best, %.2f in the median of %d; peak %.0f MB\n",
            b->train ? "train" : "infer", x->w, x->h, x->n, b->team.threads, b->kernels->name,
            an_image(b, b->round[0]), an_image(b, b->round[b->rounds / 2]), b->rounds * x->n, peak_bytes() / 1e6);
 }

@@ -9,14 +9,14 @@
 #include <string.h>
 #include <time.h>
 
-/* Parts of a model by the first word of their layers' names. */
-struct part { const char *name, *title; };
-static const struct part parts[] = {
+/* Parts of a model by the first word of the names of their layers. */
+struct part_title { const char *name, *title; };
+static const struct part_title parts[] = {
     { "backbone", "backbone" },
     { "fpn",      "neck" },
     { "head",     "head" },
     { "aux_fpn",  "auxiliary neck" },
-    { "concat",   "auxiliary head" },           /* of both necks, for it */
+    { "concat",   "auxiliary head" },           /* concatenates the levels of both necks */
     { "aux_head", "auxiliary head" },
     {0} };
 static const char *const titles[] = { "backbone", "neck", "head", "auxiliary neck", "auxiliary head", "other", "losses",
@@ -40,11 +40,11 @@ bool layers_open(struct layers *l, struct graph *graph, int runs, struct error *
     *l = (struct layers){ .graph = graph, .runs = runs, .losses = HUGE_VAL, .optimizer = HUGE_VAL };
     for (int pass = FORWARD; pass <= BACKWARD; pass++) {
         l->seconds[pass] = new_array(count, sizeof **l->seconds, err);
-        l->least[pass] = new_array(count, sizeof **l->least, err);
-        if (!l->seconds[pass] || !l->least[pass])
+        l->min[pass] = new_array(count, sizeof **l->min, err);
+        if (!l->seconds[pass] || !l->min[pass])
             return false;
         for (size_t i = 0; i < count; i++)
-            l->least[pass][i] = HUGE_VAL;
+            l->min[pass][i] = HUGE_VAL;
         graph->seconds[pass] = l->seconds[pass];
     }
     return true;
@@ -56,7 +56,7 @@ void layers_free(struct layers *l)
         if (l->graph)
             l->graph->seconds[pass] = NULL;
         free(l->seconds[pass]);
-        free(l->least[pass]);
+        free(l->min[pass]);
     }
     *l = (struct layers){0};
 }
@@ -73,17 +73,17 @@ static void probe_chunk(const void *job, int chunk)
         kernels->gemm_unpacked(false, PROBE_M, PROBE_N, PROBE_K, a, PROBE_K, b, PROBE_N, i > 0, c, PROBE_N);
 }
 
-/* The best of a few short moments: in a long one some other program would have its turn. */
+/* The fastest of a few short probes: a long one would be interrupted by other programs. */
 static double probe_peak(const struct graph *g)
 {
     const int chunks = PROBE_CHUNKS * g->team->threads;
-    double least = HUGE_VAL;
+    double seconds = HUGE_VAL;
     for (int i = 0; i < PROBES; i++) {
         const double start = now();
         team_for(g->team, chunks, probe_chunk, g->kernels);
-        least = fmin(least, now() - start);
+        seconds = fmin(seconds, now() - start);
     }
-    return 2.0 * PROBE_M * PROBE_N * PROBE_K * PROBE_CALLS * chunks / least;
+    return 2.0 * PROBE_M * PROBE_N * PROBE_K * PROBE_CALLS * chunks / seconds;
 }
 
 void layers_keep(struct layers *l, double forward, double optimizer)
@@ -97,7 +97,7 @@ void layers_keep(struct layers *l, double forward, double optimizer)
     l->peak = fmax(l->peak, probe_peak(l->graph));
     for (int pass = FORWARD; pass <= BACKWARD; pass++)
         for (int i = 0; i < l->graph->node_count; i++) {
-            l->least[pass][i] = fmin(l->least[pass][i], l->seconds[pass][i]);
+            l->min[pass][i] = fmin(l->min[pass][i], l->seconds[pass][i]);
             l->seconds[pass][i] = 0;
         }
 }
@@ -147,7 +147,7 @@ static double backward_bytes(const struct graph *g, int i)
 static double backward_shares(const struct graph *g, const struct node *n)
 {
     if (n->op->in_min < 2)
-        return 2;                               /* attention: all that it multiplies are inputs */
+        return 2;                               /* attention multiplies inputs only */
     return (double)g->values[n->operand[0]].wants_gradient + (double)g->values[n->operand[1]].wants_gradient;
 }
 
@@ -156,7 +156,7 @@ static struct figures figures_of(const struct layers *l, int i)
     const struct graph *g = l->graph;
     const struct node *n = &g->nodes[i];
     const bool trains = g->gradients != GRADIENTS_NONE;
-    struct figures f = { .seconds = { l->least[FORWARD][i], l->least[BACKWARD][i] },
+    struct figures f = { .seconds = { l->min[FORWARD][i], l->min[BACKWARD][i] },
                          .operations = !n->op->macs ? 0
                                      : l->runs * 2 * n->op->macs(n) * (1 + (trains ? backward_shares(g, n) : 0)),
                          .bytes = l->runs * (forward_bytes(g, n) + (trains ? backward_bytes(g, i) : 0)) };
@@ -171,7 +171,7 @@ static const char *title_of(const struct node *n)
 {
     char word[16];
     snprintf(word, sizeof word, "%.*s", (int)strcspn(n->name, "."), n->name);
-    const struct part *part = find_row(word, parts, sizeof *parts);
+    const struct part_title *part = find_row(word, parts, sizeof *parts);
     return part ? part->title : "other";
 }
 
@@ -197,7 +197,7 @@ static struct figures sum_of(const struct layers *l, int title)
     return sum;
 }
 
-/* ---- telling ---- */
+/* ---- report ---- */
 
 static double all_seconds(const struct figures *f) { return f->seconds[FORWARD] + f->seconds[BACKWARD]; }
 static double rate(double amount, double seconds) { return seconds > 0 ? amount / seconds : 0; }
@@ -252,7 +252,7 @@ void layers_print(const struct layers *l)
     static const char head[] = "%-52s %-12s %9s %9s %9s %7s %9s %7s\n";
     if (!l->graph)
         return;
-    printf(head, "layer, ms a batch", "op", "forward", "backward", "GFLOP/s", "of peak", "MB", "GB/s");
+    printf(head, "layer, ms per batch", "op", "forward", "backward", "GFLOP/s", "of peak", "MB", "GB/s");
     for (int i = 0; i < l->graph->node_count; i++) {
         const struct figures f = figures_of(l, i);
         print_row(l->graph->nodes[i].name, l->graph->nodes[i].op->name, &f, l->peak);

@@ -1,5 +1,5 @@
-/* cli/check.c -- every problem of a configuration at once, a line each: what would end a training or a test as a
- * problem, what it would only pass over as a note. */
+/* cli/check.c -- all problems of a configuration at once, a line each.  A problem would end a training or a test; a
+ * note is about something that they would accept or skip. */
 #include "base/machine.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 const struct option check_options[] = {
-    { "keys", NULL, NULL, "list every key with what it takes" },
+    { "keys", NULL, NULL, "list every key with its values" },
     {0} };
 
 struct checked_set {
@@ -49,22 +49,15 @@ struct checker {
 
 /* ---- the model ---- */
 
-static const struct { const char *section; const void *rows; size_t row_size; } parts[] = {
-    { "model.arch.backbone", backbones, sizeof *backbones },
-    { "model.arch.fpn",      necks,     sizeof *necks },
-    { "model.arch.head",     heads,     sizeof *heads },
-    { "model.arch.aux_head", heads,     sizeof *heads } };
-enum { PARTS = sizeof parts / sizeof *parts };
-
 static bool print_keys(struct error *err)
 {
     struct strbuf manual = {0};
     config_manual(&manual);
-    for (int i = 0; i < PARTS; i++) {
-        const char *row = parts[i].rows;
-        for (const struct part *part; (part = (const void *)row)->name; row += parts[i].row_size) {
-            strbuf_add(&manual, "\n%s with name: %s\n", parts[i].section, part->name);
-            keys_manual(parts[i].section, part->keys, &manual);
+    for (int i = 0; i < MODEL_SECTIONS; i++) {
+        const char *row = part_tables[i].rows;
+        for (const struct model_part *part; (part = (const void *)row)->name; row += part_tables[i].row_size) {
+            strbuf_add(&manual, "\n%s with name: %s\n", model_sections[i], part->name);
+            keys_manual(model_sections[i], part->keys, &manual);
         }
     }
     const bool ok = strbuf_ok(&manual, err);
@@ -74,40 +67,38 @@ static bool print_keys(struct error *err)
     return ok;
 }
 
-/* A problem that was found; false: there is no memory to say so. */
-static bool found(struct checker *k, const struct error *problem, struct error *err)
+/* Adds a problem to the list; false: out of memory. */
+static bool add_problem(struct checker *k, const struct error *problem, struct error *err)
 {
     if (problem->exit > k->worst)
         k->worst = problem->exit;
     return string_list_add(&k->problems, problem->text, err);
 }
 
-/* The keys of each part, as far as its name is known: model_open would stop at the first problem. */
+/* Checks the keys of each part whose name is known; model_open would stop at the first problem. */
 static bool check_parts(struct checker *k, struct error *err)
 {
     bool ok = true;
-    for (int i = 0; ok && i < PARTS; i++) {
-        char path[64];
-        snprintf(path, sizeof path, "%s.name", parts[i].section);
-        const char *name = config_text(&k->config, path);
-        const struct part *part = name ? find_row(name, parts[i].rows, parts[i].row_size) : NULL;
+    for (int i = 0; ok && i < MODEL_SECTIONS; i++) {
+        const char *name = k->config.model.name[i];
+        const struct model_part *part = name ? find_row(name, part_tables[i].rows, part_tables[i].row_size) : NULL;
         if (!part)
             continue;
         void *unused = new_array(1, part->config_size, err);
-        ok = unused && section_read(&k->config, parts[i].section, part->keys, unused, err);
+        ok = unused && section_read(&k->config, model_sections[i], part->keys, unused, err);
         free(unused);
     }
     return ok;
 }
 
-/* Builds the network for an input of that size, as a batch makes it: rounded up to a multiple of 32. */
+/* Builds the network for an input of that size, rounded up to a multiple of 32 as batches are. */
 static bool check_size(struct checker *k, const int size[2], double factor, struct error *err)
 {
     const int w = padded_side((int)(size[0] * factor)), h = padded_side((int)(size[1] * factor));
     struct graph graph = {0};
     struct error problem = {0};
     const bool ok = model_graph(&k->model, &(struct graph_options){ .n = 1, .h = h, .w = w }, &graph, &problem)
-                 || found(k, &problem, err);
+                 || add_problem(k, &problem, err);
     graph_free(&graph);
     return ok;
 }
@@ -119,43 +110,44 @@ static bool check_model(struct checker *k, struct error *err)
     k->open = model_open(&k->model, &k->config, &problem);
     if (!k->open && problem.exit == 1)                  /* out of memory: errors of the configuration are exit 2 */
         return fail(err, "%s", problem.text);
-    return !k->open ? found(k, &problem, err)
+    return !k->open ? add_problem(k, &problem, err)
          : check_size(k, config->train.input_size, 1, err)
         && check_size(k, config->train.input_size, config->train.multi_scale[0], err)
         && check_size(k, config->train.input_size, config->train.multi_scale[1], err)
         && check_size(k, config->val.input_size, 1, err);
 }
 
-/* Loads the weights that a training starts from.  Without a model it looks only whether their file exists. */
+/* Loads the weights that a training starts from.  Without a model it only checks that their file exists. */
 static bool check_weights(struct checker *k, struct error *err)
 {
     const char *file = k->config.schedule.load_model;
     struct error problem = {0};
     if (k->open)
-        return model_initialise(&k->model, NULL, &k->notes, &problem) || found(k, &problem, err);
+        return model_initialise(&k->model, NULL, &k->notes, &problem) || add_problem(k, &problem, err);
     const enum path_kind kind = *file ? path_kind(file, &problem) : PATH_FILE;
     if (kind && kind != PATH_FILE)
         fail(&problem, "%s: no such file: %s", config_place(&k->config, "schedule.load_model").s, file);
-    return kind == PATH_FILE || found(k, &problem, err);
+    return kind == PATH_FILE || add_problem(k, &problem, err);
 }
 
 /* ---- the data ---- */
 
-/* The problems of a set, or why else it cannot be read. */
-static bool found_in_set(struct checker *k, const struct checked_set *set, const struct error *why, struct error *err)
+/* The problems of a set, or the reason why it cannot be read. */
+static bool add_set_problems(struct checker *k, const struct checked_set *set, const struct error *why,
+                             struct error *err)
 {
     const struct dataset_problems *problems = &set->data.problems;
     struct error problem = *why;
     bool ok = true;
     for (int i = 0; ok && i < problems->first.count; i++) {
         fail(&problem, "%s: %s", set->section, problems->first.list[i]);
-        ok = found(k, &problem, err);
+        ok = add_problem(k, &problem, err);
     }
     if (problems->count > problems->first.count) {
         fail(&problem, "%s: and %d problems more", set->section, problems->count - problems->first.count);
-        ok = ok && found(k, &problem, err);
+        ok = ok && add_problem(k, &problem, err);
     }
-    return ok && (problems->count || !why->exit || found(k, why, err));
+    return ok && (problems->count || !why->exit || add_problem(k, why, err));
 }
 
 static bool has_paths(struct checker *k, const struct checked_set *set, bool *all, struct error *err)
@@ -166,13 +158,13 @@ static bool has_paths(struct checker *k, const struct checked_set *set, bool *al
         if (data_path_there(&k->config, set->section, data_path_keys[i], &problem))
             continue;
         *all = false;
-        if (!found(k, &problem, err))
+        if (!add_problem(k, &problem, err))
             return false;
     }
     return true;
 }
 
-/* Decodes every image: damage shows nowhere else. */
+/* Decodes every image, since only that shows damage. */
 static bool check_set(struct checker *k, struct checked_set *set, struct error *err)
 {
     const struct dataset_source source = dataset_source_of(set->config);
@@ -184,21 +176,21 @@ static bool check_set(struct checker *k, struct checked_set *set, struct error *
         return !there;
     set->read = dataset_read(data, &source, &problem);
     if (!set->read && data->problems.count == 0)
-        return found(k, &problem, err);
+        return add_problem(k, &problem, err);
     set->label = new_array((size_t)data->category_count, sizeof *set->label, err);
     if (!set->label)
         return false;
     set->matched = set->read && dataset_labels(data, classes->at, classes->count, set->label, &mismatch);
     if (mismatch.exit == 1)                             /* out of memory: a mismatch is exit 2 */
         return fail(err, "%s: %s", set->section, mismatch.text);
-    if (mismatch.exit && !misuse(&named, "%s: %s", set->section, mismatch.text) && !found(k, &named, err))
+    if (mismatch.exit && !misuse(&named, "%s: %s", set->section, mismatch.text) && !add_problem(k, &named, err))
         return false;
     const struct validation validation = { .use = set->use, .path = set->config->ann_path,
                                            .label = set->matched ? set->label : NULL, .config = set->config,
                                            .decode = true, .threads = k->args->threads };
     if (data_images_there(&k->config, set->section, data, &problem))
         dataset_validate(data, &validation, &problem);
-    return found_in_set(k, set, &problem, err);
+    return add_set_problems(k, set, &problem, err);
 }
 
 static bool check_sets(struct checker *k, struct error *err)
@@ -219,7 +211,7 @@ static bool check_sets(struct checker *k, struct error *err)
 
 /* ---- the run ---- */
 
-/* Steps, memory and time; loading and evaluation are not in the time. */
+/* Steps, memory, and time without loading and evaluation. */
 static bool summarise_run(struct checker *k, struct error *err)
 {
     const struct config *c = &k->config;
@@ -238,7 +230,7 @@ static bool summarise_run(struct checker *k, struct error *err)
     return true;
 }
 
-/* Notes allowed values that spoil a training.  Memory and time are known only if the model can be built. */
+/* Adds notes on valid values that harm a training.  Memory and time are known only if the model can be built. */
 static bool check_advice(struct checker *k, struct error *err)
 {
     return config_advice(&k->config, k->sets[0].read ? k->sets[0].data.image_count : 0, &k->notes, err)
@@ -246,7 +238,7 @@ static bool check_advice(struct checker *k, struct error *err)
         && (k->problems.count || !k->open || summarise_run(k, err));
 }
 
-/* Cuts a path to its longest parent that exists, or the path itself; "" if none does. */
+/* Cuts a path to the longest prefix that exists; "" if none does. */
 static void cut_to_present(char *path, struct error *err)
 {
     size_t n = strlen(path);
@@ -259,7 +251,7 @@ static void cut_to_present(char *path, struct error *err)
     }
 }
 
-/* Nothing is made here: the nearest folder that is there must take new files. */
+/* Checks that the nearest existing folder accepts new files; makes none. */
 static bool check_save_dir(struct checker *k, struct error *err)
 {
     const char *dir = k->config.save_dir;
@@ -275,14 +267,14 @@ static bool check_save_dir(struct checker *k, struct error *err)
         fail(&why, "%s: %s", base, errno_text(errno));
     const bool ok = !why.exit || fail(&problem, "%s: %s: cannot be made: %s", config_place(&k->config, "save_dir").s,
                                       dir, why.text)
-                 || found(k, &problem, err);
+                 || add_problem(k, &problem, err);
     free(path);
     return ok;
 }
 
 /* ---- the report ---- */
 
-/* Prints what was found, even if an error has ended the search (then ok is false and err is set). */
+/* Prints problems and notes, even if an error has ended the checks (then ok is false and err is set). */
 static bool report(const struct checker *k, bool ok, struct error *err)
 {
     const int count = k->problems.count;

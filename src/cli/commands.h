@@ -1,4 +1,4 @@
-/* cli/commands.h -- what stands in the table of commands; options and run of a command are in the file of its name. */
+/* cli/commands.h -- the table of commands; the file named after a command has its options and its run function. */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 #include "cli/args.h"

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 const struct option convert_options[] = {
-    { "out",     "FILE", NULL, "where to write the JSON" },
+    { "out",     "FILE", NULL, "the JSON to write" },
     { "images",  "LIST", NULL, "only the images of this text file, one name per line" },
     { "classes", "LIST", NULL, "the classes, in this order: a text file, one per line, or a data.yaml" },
     {0} };

@@ -1,4 +1,4 @@
-/* cli/eval.c -- detections against ground truth. */
+/* cli/eval.c -- scores detections against ground truth. */
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "cli/commands.h"
@@ -17,8 +17,8 @@
 #include <string.h>
 
 const struct option eval_options[] = {
-    { "json",     "FILE",          NULL,       "write the score there instead of a table here" },
-    { "max-dets", "A,B,C",         "1,10,100", "detections counted an image and class, by the rules of COCO" },
+    { "json",     "FILE",          NULL,       "write the score there instead of a table to stdout" },
+    { "max-dets", "A,B,C",         "1,10,100", "detections counted per image and class, for the COCO protocol" },
     { "protocol", "coco|visdrone", "coco",     "whose rules" },
     { "images",   "LIST",          NULL,       "only the images of GT in this text file, one name per line" },
     {0} };
@@ -36,7 +36,7 @@ static bool score_visdrone(struct score_report *report, const struct dataset *tr
                            const int max_dets[3], const struct team *team, struct error *err)
 {
     struct visdrone_score score;
-    (void)max_dets;                             /* its limits are fixed */
+    (void)max_dets;                             /* the limits of this protocol are fixed */
     const bool ok = visdrone_eval(&score, truth, found, team, err) && report_visdrone(report, &score, err);
     visdrone_score_free(&score);
     return ok;
@@ -80,8 +80,8 @@ static bool parse_rules(struct rules *rules, const struct args *args, struct err
         || misuse(err, "eval: --max-dets must be three whole numbers from 1, as in 1,10,100, not %s", limits);
 }
 
-/* Ignored regions need the sizes of images: those of the files in the folder `images` beside that of the annotations.
- * A missing or broken image leaves its size unknown. */
+/* Ignored regions need the sizes of the images, which lie in the folder `images` beside that of the annotations.  A
+ * missing or broken image leaves its size unknown. */
 static bool measure_images(struct dataset *truth, const char *folder, struct error *err)
 {
     char *images = path_join(folder, "../images", err);
@@ -100,7 +100,7 @@ static bool measure_images(struct dataset *truth, const char *folder, struct err
     return ok;
 }
 
-/* data.val of a configuration, its classes as those of class_names: what `test` scores against. */
+/* data.val of a configuration with the classes of class_names, as `test` scores against. */
 static bool read_config(struct dataset *truth, const struct args *args, struct error *err)
 {
     struct config config = { .network_only = true };
@@ -137,25 +137,25 @@ static bool read_truth(struct dataset *truth, const struct args *args, struct er
     return kind && dataset_read(truth, &source, err) && (!folder || measure_images(truth, path, err));
 }
 
-/* An image without a detection may be one that the detector never saw; its objects count as missed all the same. */
+/* The detector may never have read an image without detections; its objects count as missed even so. */
 static bool say_undetected(const struct dataset *truth, const struct detections *found, const char *path,
                            struct error *err)
 {
-    bool *seen = new_array((size_t)truth->image_count, sizeof *seen, err);
+    bool *detected = new_array((size_t)truth->image_count, sizeof *detected, err);
     int count = 0;
-    for (int i = 0; seen && i < found->count; i++) {
-        count += !seen[found->list[i].image];
-        seen[found->list[i].image] = true;
+    for (int i = 0; detected && i < found->count; i++) {
+        count += !detected[found->list[i].image];
+        detected[found->list[i].image] = true;
     }
-    if (seen && count < truth->image_count)
+    if (detected && count < truth->image_count)
         print_line(stderr, "%s: no detection in %d of the %d images of the ground truth; their objects count as missed",
                    path, truth->image_count - count, truth->image_count);
-    const bool ok = seen != NULL;
-    free(seen);
+    const bool ok = detected != NULL;
+    free(detected);
     return ok;
 }
 
-/* The notes come first, since they may explain the error. */
+/* Notes come first, since they may explain the error. */
 static bool validate(struct dataset *truth, const struct args *args, struct error *err)
 {
     const struct validation validation = { .use = USE_SCORING, .path = args->rest[0] };

@@ -1,4 +1,4 @@
-/* cli/export.c -- the network that detects, without what only training needs, in a file of its own. */
+/* cli/export.c -- writes the detection network, without the parts that only training needs. */
 #include "base/atomic_file.h"
 #include "base/path.h"
 #include "base/printable.h"
@@ -11,15 +11,15 @@
 #include <strings.h>
 
 const struct option export_options[] = {
-    { "weights",  "FILE", NULL,          "the model's weights, whatever their format (default: schedule.load_model)" },
-    { "out",      "PATH", NULL,          "where to write; of ncnn X.param, and X.bin beside it" },
+    { "weights",  "FILE", NULL,          "weights of the model, in any format (default: schedule.load_model)" },
+    { "out",      "PATH", NULL,          "the file to write; for ncnn X.param, with X.bin beside it" },
     { "format",   "NAME", NULL,          "safetensors, onnx or ncnn (default: as PATH ends, .safetensors, .onnx or "
                                          ".param; else safetensors)" },
-    { "fp16",     NULL,   NULL,          "numbers of 16 bits" },
-    { "no-fold",  NULL,   NULL,          "leave batch norms and parallel branches apart from the convolutions" },
-    { "output",   "raw|boxes|nms", "raw", "onnx: scores and distances, scores and boxes, or those that survive" },
-    { "batch",    "N",    "1",           "onnx: images a run; 0: any number" },
-    { "any-size", NULL,   NULL,          "onnx: images of any size, not of data.val.input_size alone" },
+    { "fp16",     NULL,   NULL,          "16-bit floating point weights" },
+    { "no-fold",  NULL,   NULL,          "do not fold batch norms and parallel branches into convolutions" },
+    { "output",   "raw|boxes|nms", "raw", "onnx: scores and distances, scores and boxes, or detections after NMS" },
+    { "batch",    "N",    "1",           "onnx: images per run; 0: any number" },
+    { "any-size", NULL,   NULL,          "onnx: images of any size instead of data.val.input_size" },
     {0} };
 
 static const struct word outputs[] = {
@@ -40,7 +40,7 @@ static const struct export_format *format_of_ending(const char *path)
     return format->name ? format : NULL;
 }
 
-/* The ending of a name does not contradict the format. */
+/* Refuses a file name whose ending belongs to another format. */
 static bool ending_fits(const struct export_format *format, const char *path, struct error *err)
 {
     const struct export_format *own = format_of_ending(path);
@@ -55,7 +55,7 @@ static bool ending_fits(const struct export_format *format, const char *path, st
                   other->what, format->name);
 }
 
-/* --format, or what the ending of the path says; neither the path nor the file behind links contradicts it. */
+/* --format, or the format of the path's ending.  Neither the path nor the file behind links may contradict it. */
 static bool choose_format(const struct export_format **format, const char *name, const char *path, struct error *err)
 {
     const struct export_format *ending = format_of_ending(path);
@@ -89,7 +89,7 @@ static bool read_options(const struct args *args, struct export_options *o, cons
             || misuse(err, "export: --output, --batch and --any-size are for onnx, not for %s", (*format)->name));
 }
 
-/* The network takes whole multiples of 32. */
+/* The sides of the network's input are multiples of 32. */
 static void tell_padding(const char *out, const int size[2])
 {
     const int w = padded_side(size[0]), h = padded_side(size[1]);

@@ -1,4 +1,4 @@
-/* cli/heatmap.c -- images with the places that speak for their detections coloured (runtime/grad_cam.h). */
+/* cli/heatmap.c -- colours the parts of images that the detections depend on (runtime/grad_cam.h). */
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/strbuf.h"
@@ -12,9 +12,9 @@
 #include <string.h>
 
 const struct option heatmap_options[] = {
-    { "weights", "FILE",   NULL,   "the model's weights, whatever their format (default: schedule.load_model)" },
-    { "out",     "DIR",    NULL,   "write IMAGE_LAYER there, an image for each layer" },
-    { "layer",   "NAME",   NULL,   "a layer as info calls it (default: the levels that the neck hands to the head)" },
+    { "weights", "FILE",   NULL,   "weights of the model, in any format (default: schedule.load_model)" },
+    { "out",     "DIR",    NULL,   "folder for the images IMAGE_LAYER, one per layer" },
+    { "layer",   "NAME",   NULL,   "a layer by its name in info (default: the neck's outputs)" },
     { "score",   "NUMBER", NULL,   "explain detections above this, or else the best (default as for predict)" },
     {0} };
 

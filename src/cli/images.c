@@ -42,7 +42,7 @@ static int ends_search(const char *folder, int number)
     return number != ENOENT && number != ENOTDIR;
 }
 
-/* After glob has failed. */
+/* The reason after glob has failed. */
 static const char *glob_text(int end)
 {
     if (end == GLOB_NOSPACE || (end == GLOB_ABORTED && errno == ENOMEM))

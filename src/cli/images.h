@@ -1,4 +1,4 @@
-/* cli/images.h -- the images that a command line names, and where what is drawn goes. */
+/* cli/images.h -- the input images of a command line, and the drawn images that are written. */
 #ifndef CLI_IMAGES_H
 #define CLI_IMAGES_H
 #include "base/strbuf.h"
@@ -7,7 +7,7 @@
 #include "data/image.h"
 #include <sys/types.h>
 
-/* The arguments: files, the .jpg, .jpeg, .png and .jfif of folders, and what patterns match. */
+/* The arguments: files, folders (their .jpg, .jpeg, .png and .jfif), and patterns. */
 bool images_list(const struct args *, struct string_list *files, struct error *);
 
 /* The files that are read, identified by device and inode.  Call inputs_free even if inputs_open fails. */
@@ -30,7 +30,7 @@ struct failures { int files, failed, truncated; struct error first; struct strbu
 bool image_failed(struct failures *, const struct error *why, struct error *);
 void image_used(struct failures *, const struct image *, const char *file);   /* counts it if it is truncated */
 
-/* Ends in any case.  If all went well it says which images are truncated, and fails if any image has failed. */
+/* Frees the counters in any case.  With ok, reports truncated images, and fails if an image has failed. */
 bool images_end(struct failures *, bool ok, struct error *);
 
 /* Writes a PNG if the name ends in .png, else a JPEG.  Refuses to overwrite an input: exit 2. */

@@ -1,4 +1,4 @@
-/* cli/info.c -- what a configuration's network is made of, what it costs, and what a file of weights says of itself. */
+/* cli/info.c -- the layers and the cost of a network, and the metadata of a weights file. */
 #include "base/memory.h"
 #include "base/printable.h"
 #include "cli/commands.h"
@@ -13,15 +13,16 @@
 #include <stdlib.h>
 
 const struct option info_options[] = {
-    { "weights",  "FILE", NULL, "tell also what this file says of itself; it stands in for a CONFIG" },
-    { "json",     "FILE", NULL, "write the figures there instead of a table here" },
-    { "graph",    "FILE", NULL, "write the network there: every layer, enough to rebuild it elsewhere" },
-    { "training", NULL,   NULL, "--graph: the network that trains, on a batch, not the one that detects in an image" },
+    { "weights",  "FILE", NULL, "show the metadata of this file, too; it can replace CONFIG" },
+    { "json",     "FILE", NULL, "write the figures there instead of a table to stdout" },
+    { "graph",    "FILE", NULL, "write all layers of the network there, enough to rebuild it elsewhere" },
+    { "training", NULL,   NULL,
+      "--graph: the training network for a batch instead of the detection network for one image" },
     {0} };
 
 struct memory { size_t planned, packed; };      /* bytes of a graph as this machine runs it: of values, of weights */
 
-/* Statements of a file about itself. */
+/* The metadata of a weights file. */
 struct weights_info {
     const char *path;                   /* NULL: no file was named */
     struct tensors tensors;
@@ -45,7 +46,7 @@ static bool read_before(const struct graph *g, const struct node *n, value v)
     return false;
 }
 
-/* The parameters that training moves, without running statistics, that a node brings into the network. */
+/* The trained parameters, without running statistics, that a node adds to the network. */
 static ptrdiff_t node_params(const struct graph *g, const struct node *n, const struct params *params)
 {
     ptrdiff_t count = 0;
@@ -81,7 +82,7 @@ static bool counter(const struct weights_info *w, int i, double *v)
     return text && checkpoint_number(counters[i].key, text, v, NULL);
 }
 
-/* The files of this program describe their model; the keys of other files may mean anything. */
+/* Only files of this program describe their model; keys of other files may have any meaning. */
 static bool check_counters(const struct weights_info *w, struct error *err)
 {
     for (int i = 0; w->described && i < COUNTERS; i++) {

@@ -1,4 +1,4 @@
-/* cli/predict.c -- objects found in images: files, folders, patterns, or a stream of MJPEG frames. */
+/* cli/predict.c -- detects objects in images: files, folders, patterns, or a stream of MJPEG frames. */
 #include "base/atomic_file.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -16,10 +16,10 @@
 #include <string.h>
 
 const struct option predict_options[] = {
-    { "weights", "FILE",   NULL,   "the model's weights, whatever their format (default: schedule.load_model)" },
-    { "out",     "DIR",    NULL,   "write the images there, with boxes drawn" },
-    { "json",    "FILE",   NULL,   "write the detections there; without --out and --json they are lines here" },
-    { "score",   "NUMBER", NULL,   "leave out detections below this (default: 0.35, or a test.score_thr that is set)" },
+    { "weights", "FILE",   NULL,   "weights of the model, in any format (default: schedule.load_model)" },
+    { "out",     "DIR",    NULL,   "folder for the images with boxes drawn" },
+    { "json",    "FILE",   NULL,   "write the detections there; without --out and --json they go to stdout" },
+    { "score",   "NUMBER", NULL,   "min score of detections (default: 0.35, or a test.score_thr that is set)" },
     {0} };
 
 struct predictor {
@@ -58,7 +58,7 @@ static bool add_detection(cJSON *list, const struct predictor *p, const struct d
         && cJSON_AddStringToObject(one, "category_name", p->session.config.class_names.at[f->label]);
 }
 
-/* One more object of the list in the file, which never is in memory as a whole: streams are long. */
+/* Appends an object to the list in the file.  The list is never in memory as a whole, since streams are long. */
 static bool add_json(struct predictor *p, const struct image *image, const char *file, struct error *err)
 {
     cJSON *one = cJSON_CreateObject();
@@ -96,7 +96,7 @@ static bool look(struct predictor *p, const struct image *image, const char *fil
     return detector_detect(&p->detector, image, &why) || fail_as(err, &why, "%s: %s", file, why.text);
 }
 
-/* Draws into the image, which --out gets under the name `to`. */
+/* Draws into the image, which is written to --out under the name `to`. */
 static bool write_found(struct predictor *p, struct image *image, const char *file, const char *to,
                         struct error *err)
 {
@@ -138,15 +138,15 @@ static bool predict_files(struct predictor *p, const struct args *args, struct e
 
 /* ---- a stream ---- */
 
-struct stream { struct mjpeg in; long good, told; };
+struct stream { struct mjpeg in; long good, reported; };
 
-/* Frames are numbered as they came, from 1.  Of those that are lost the first few are named. */
-static void tell_lost(struct stream *s, const char *why)
+/* Names the first few broken frames.  Frames are numbered from 1 in the order in which they came. */
+static void report_broken(struct stream *s, const char *why)
 {
     enum { LINES = 4 };
-    for (; s->told < s->in.broken; s->told++)
-        if (s->told < LINES)
-            fprintf(stderr, "frame_%06ld: %s\n", s->good + s->told + 1, why);
+    for (; s->reported < s->in.broken; s->reported++)
+        if (s->reported < LINES)
+            fprintf(stderr, "frame_%06ld: %s\n", s->good + s->reported + 1, why);
 }
 
 static bool predict_frame(struct predictor *p, struct stream *s, struct bytes frame, struct error *err)
@@ -157,20 +157,20 @@ static bool predict_frame(struct predictor *p, struct stream *s, struct bytes fr
     bool ok = true;
     snprintf(name, sizeof name, "frame_%06ld", s->good + s->in.broken + 1);
     snprintf(to, sizeof to, "%s.jpg", name);
-    if (image_decode(&image, frame.p, frame.size, "passed over", &why)) {
+    if (image_decode(&image, frame.p, frame.size, "skipped", &why)) {
         ok = look(p, &image, name, err) && write_found(p, &image, name, to, err);
         s->good++;
     } else if (!why.content)
         ok = fail(err, "%s: %s", name, why.text);
     else {
         s->in.broken++;
-        tell_lost(s, why.text);
+        report_broken(s, why.text);
     }
     image_free(&image);
     return ok;
 }
 
-/* Frame by frame as they come.  One that is broken is passed over: a stream goes on. */
+/* Processes frames as they come.  A broken frame is skipped: the stream continues. */
 static bool predict_stream(struct predictor *p, const struct args *args, struct error *err)
 {
     char *standard_input = (char[]){ "/dev/stdin" };
@@ -180,12 +180,13 @@ static bool predict_stream(struct predictor *p, const struct args *args, struct 
     while (ok && more) {
         ok = mjpeg_next(&s.in, stdin, &frame, err);
         more = ok && frame.p;
-        tell_lost(&s, "passed over: it breaks off");
+        report_broken(&s, "skipped: it breaks off");
         if (more)
             ok = predict_frame(p, &s, frame, err);
     }
     if (s.in.broken)
-        fprintf(stderr, "standard input: %ld of %ld frames passed over as broken\n", s.in.broken, s.good + s.in.broken);
+        fprintf(stderr, "standard input: %ld of %ld frames are broken and were skipped\n", s.in.broken,
+                s.good + s.in.broken);
     mjpeg_free(&s.in);
     return ok && (s.good > 0 || fail(err, "standard input: not one whole JPEG frame in it"));
 }

@@ -76,7 +76,7 @@ bool session_load(struct session *s, const struct args *args, struct error *err)
 
 bool session_score(const struct session *s, const struct args *args, double *score, struct error *err)
 {
-    *score = config_shown_score(&s->config);
+    *score = s->config.shown_score;
     return args_real(args, "score", 0.0001, 0.9999, score, err);
 }
 
@@ -112,7 +112,7 @@ static bool write_text(const struct strbuf *text, const char *file, struct error
         return false;
     if (file)
         return file_write(file, text->s, text->size, err);
-    fwrite(text->s, 1, text->size, stdout);     /* main asks whether that went well */
+    fwrite(text->s, 1, text->size, stdout);     /* main checks for errors */
     return true;
 }
 

@@ -1,4 +1,4 @@
-/* cli/session.h -- how commands that work with a model begin, tell their progress, and end. */
+/* cli/session.h -- the start, progress and end of commands that work with a model. */
 #ifndef CLI_SESSION_H
 #define CLI_SESSION_H
 #include "base/json.h"
@@ -8,8 +8,8 @@
 
 struct session { struct config config; struct model model; };
 
-/* The model of the CONFIG, or else of the one that the file of --weights carries (weights/file_config.h).  The session
- * is empty before, but for config.network_only; session_close in any case. */
+/* Opens the model of CONFIG, or else of the configuration in the file of --weights (weights/file_config.h).  The
+ * session is empty before, except for config.network_only; session_close in any case. */
 bool session_open(struct session *, const struct args *, struct error *);
 void session_close(struct session *);
 
@@ -17,22 +17,22 @@ void session_close(struct session *);
  * folder of annotations that it names.  Exit 2. */
 bool outputs_spare_data(const struct args *, const struct config *, struct error *);
 
-/* The weights of --weights, or else of schedule.load_model; exit 2 without either.  Says on stderr what it took. */
+/* Loads --weights, or else schedule.load_model; exit 2 without either.  Reports on stderr which weights it used. */
 bool session_load(struct session *, const struct args *, struct error *);
 
-/* The score above which detections are shown: --score, or else config_shown_score. */
+/* The score above which detections are shown: --score, or else config.shown_score. */
 bool session_score(const struct session *, const struct args *, double *score, struct error *);
 
 /* A line on stderr per note of a set; section is "data.val" or "". */
 bool show_notes(const struct dataset *, const char *section, struct error *);
 
-/* A line on stderr, in place of the progress on a terminal, as base/printable.h shows it. */
+/* Writes a line to stderr, escaped by base/printable.h; on a terminal it replaces the progress line. */
 void show_line(const char *prefix, const char *text);
 
-/* "120 of 500 images", after `before` of them: a line that changes on a terminal, else one at every quarter. */
+/* Shows "120 of 500 images": on a terminal one line that changes, else a line per quarter, which `before` tells. */
 void show_progress(int before, int done, int all);
 
-/* Both write to the file, or to stdout if it is NULL.  json is deleted; NULL means that there was no memory for it. */
+/* Both write to the file, or to stdout if it is NULL.  json is deleted; NULL means that memory was short. */
 bool write_json(cJSON *json, const char *file, struct error *);
 bool write_score(const struct score_report *, const char *json_file, struct error *);      /* stdout: the table */
 #endif

@@ -1,4 +1,4 @@
-/* cli/synth.c -- nanodet synth: a data set of generated scenes, to try everything without any download. */
+/* cli/synth.c -- generates a data set of aerial scenes, so that everything can be tried without a download. */
 #include "base/printable.h"
 #include "cli/commands.h"
 #include "synth/synth.h"
@@ -6,10 +6,11 @@
 
 const struct option synth_options[] = {
     { "images",     "N",       "500",     "scenes for training" },
-    { "val-images", "N",       "100",     "held-out scenes" },
-    { "size",       "WxH",     "384x384", "pixels of a scene" },
-    { "objects",    "MIN-MAX", "10-30",   "objects in a scene" },
-    { "scale",      "PIXELS",  "13",      "pixels a metre; 6 and size 1360x765, objects 100-400: from high above" },
+    { "val-images", "N",       "100",     "scenes for validation" },
+    { "size",       "WxH",     "384x384", "width and height of a scene in pixels" },
+    { "objects",    "MIN-MAX", "10-30",   "objects per scene" },
+    { "scale",      "PIXELS",  "13",
+      "pixels per metre; 6 with --size 1360x765 --objects 100-400 gives high-altitude views" },
     { "seed",       "N",       "0",       "other scenes" },
     {0} };
 
@@ -41,6 +42,6 @@ bool synth_run(const struct args *args, struct error *err)
     const struct team team = { args->threads };
     if (!synth_write(&c, args->rest[0], &team, err))
         return false;
-    print_line(stderr, "%s: %d scenes for training, %d held out", args->rest[0], c.images, c.val_images);
+    print_line(stderr, "%s: %d scenes for training, %d for validation", args->rest[0], c.images, c.val_images);
     return true;
 }

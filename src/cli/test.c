@@ -1,11 +1,11 @@
-/* cli/test.c -- a model scored on data.val. */
+/* cli/test.c -- scores a model on data.val. */
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "train/evaluate.h"
 
 const struct option test_options[] = {
-    { "weights", "FILE", NULL, "the model's weights, whatever their format (default: schedule.load_model)" },
-    { "json",    "FILE", NULL, "write the score there instead of a table here" },
+    { "weights", "FILE", NULL, "weights of the model, in any format (default: schedule.load_model)" },
+    { "json",    "FILE", NULL, "write the score there instead of a table to stdout" },
     { "dets",    "FILE|DIR", NULL, "write the detections there, as COCO result JSON or, into a folder, as VisDrone's "
                                    "text files" },
     {0} };

@@ -1,4 +1,4 @@
-/* cli/train.c -- training, until it is done or a signal ends it. */
+/* cli/train.c -- trains until the last epoch or a signal. */
 #include "base/path.h"
 #include "base/printable.h"
 #include "base/strbuf.h"
@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 const struct option train_options[] = {
-    { "weights", "FILE", NULL, "start from these weights, whatever their format" },
-    { "resume",  NULL,   NULL, "go on from model_last in save_dir; without one, start anew" },
+    { "weights", "FILE", NULL, "start from these weights, in any format" },
+    { "resume",  NULL,   NULL, "continue from model_last in save_dir, if it exists" },
     {0} };
 
-static volatile sig_atomic_t stop;              /* the signal that asked for it */
+static volatile sig_atomic_t stop;              /* the signal that requested it */
 
 /* The first signal asks for an end after the step, a second one ends the process.  A second SIGHUP is no second
  * request: kernel and shell both send one when a terminal closes. */
@@ -27,7 +27,7 @@ static void on_signal(int signal)
         stop = signal;
 }
 
-/* Called when the training is open: until then a signal ends the process at once, since there is nothing to save.
+/* Called once the training is open; before, a signal ends the process at once, since there is nothing to save.
  * SIGHUP stays ignored if it was, as under nohup. */
 static void catch_signals(void)
 {
@@ -40,7 +40,7 @@ static void catch_signals(void)
             sigaction(signals[i], &action, NULL);
 }
 
-/* A word of a shell's command line, quoted if it has to be. */
+/* Adds a word of a shell's command line, quoted where necessary. */
 static void add_word(struct strbuf *line, const char *word)
 {
     static const char plain_characters[] =
@@ -52,7 +52,7 @@ static void add_word(struct strbuf *line, const char *word)
     strbuf_add(line, plain ? "" : "'");
 }
 
-/* The commands that use the model; config.yml in save_dir has every key with the value of this run. */
+/* Prints commands that use the model; config.yml in save_dir has every key with its value in this run. */
 static void show_next(const struct trainer *t)
 {
     static const struct { const char *command, *rest; } next[] = {

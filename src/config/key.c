@@ -25,9 +25,9 @@ struct place_text place_text(struct place place, const char *path)
     return t;
 }
 
-/* ---- what a row wants, in words ---- */
+/* ---- the values that a row allows, in words ---- */
 
-struct wanted { char s[240]; };
+struct allowed { char s[240]; };
 
 static bool whole(const struct key *key)
 {
@@ -50,14 +50,14 @@ static int extent(const struct key *key)
 }
 
 /* "SGD, Adam or AdamW": the first word of each value. */
-static struct wanted words_text(const struct word *words)
+static struct allowed words_text(const struct word *words)
 {
-    struct wanted t = {0};
+    struct allowed t = {0};
     size_t used = 0;
-    for (const struct word *w = words, *again; w->name; w++) {
-        for (again = words; again->value != w->value; again++)
+    for (const struct word *w = words, *first; w->name; w++) {
+        for (first = words; first->value != w->value; first++)
             ;
-        if (again != w || used >= sizeof t.s - 1)
+        if (first != w || used >= sizeof t.s - 1)
             continue;
         used += (size_t)snprintf(t.s + used, sizeof t.s - used, "%s%s", used ? ", " : "", w->name);
     }
@@ -69,15 +69,15 @@ static struct wanted words_text(const struct word *words)
     return t;
 }
 
-static struct wanted wanted(const struct key *key)
+static struct allowed allowed(const struct key *key)
 {
-    struct wanted t = {0}, range = {0};
+    struct allowed t = {0}, range = {0};
     const char *what = whole(key) ? "whole number" : "number", *s = extent(key) == 1 ? "" : "s";
     if (key->min != 0 || key->max != 0)
         snprintf(range.s, sizeof range.s, " from %.10g to %.10g", key->min, key->max);
     switch (key->type) {
     case KEY_BOOL:
-        return (struct wanted){ "true or false" };
+        return (struct allowed){ "true or false" };
     case KEY_WORD:
         return words_text(key->words);
     case KEY_INT: case KEY_REAL:
@@ -90,31 +90,33 @@ static struct wanted wanted(const struct key *key)
         snprintf(t.s, sizeof t.s, "a list of whole numbers%.100s", range.s);
         return t;
     case KEY_TEXT:
-        return key->min > 0 ? (struct wanted){ "a text that is not empty" } : (struct wanted){ "a text" };
+        return key->min > 0 ? (struct allowed){ "a text that is not empty" } : (struct allowed){ "a text" };
     case KEY_STRINGS:
-        return (struct wanted){ "a list of texts" };
-    case KEY_ANY: case KEY_SECTION: case KEY_IGNORED:
-        break;
+        return (struct allowed){ "a list of texts" };
+    case KEY_STRING_ROWS:
+        return (struct allowed){ "a list of lists" };
+    case KEY_SECTION: case KEY_SECTIONS: case KEY_IGNORED:
+        return (struct allowed){ "a section" };
     }
     return t;
 }
 
-/* Hints for values that have the right kind and the wrong form. */
+/* Hints for values of the right kind in the wrong form. */
 static const struct hint { const char *name, *text; } hints[] = {
     { "pipeline.normalize", ": means and deviations of blue, green and red; for grey images repeat each three times, "
                             "as in [[127, 127, 127], [64, 64, 64]]" },
     {0} };
 
-static bool unwanted(const struct key *key, const char *path, const struct entry *e, struct error *err)
+static bool not_allowed(const struct key *key, const char *path, const struct entry *e, struct error *err)
 {
     const struct place_text at = place_text(e->place, path);
-    const struct wanted want = wanted(key);
+    const struct allowed values = allowed(key);
     const struct hint *hint = find_row(key->name, hints, sizeof *hints);
     const char *more = hint ? hint->text : "";
     if (e->kind == SCALAR)
-        return misuse(err, "%s must be %s, not '%.60s'%s", at.s, want.s, e->text, more);
-    return misuse(err, "%s must be %s, not a %s of %d%s", at.s, want.s, e->kind == LIST ? "list" : "section", e->count,
-                  more);
+        return misuse(err, "%s must be %s, not '%.60s'%s", at.s, values.s, e->text, more);
+    return misuse(err, "%s must be %s, not a %s of %d%s", at.s, values.s, e->kind == LIST ? "list" : "section",
+                  e->count, more);
 }
 
 /* ---- from an entry to a member ---- */
@@ -124,7 +126,7 @@ static const struct word *find_word(const struct word *words, const char *text)
     return find_row(text, words, sizeof *words);
 }
 
-/* The scalars below e as numbers in range; how many, or -1 if one is not or there are more than room. */
+/* Writes the scalars below e to v; returns their number, or -1 if one is no number in range or they exceed room. */
 static int numbers(const struct key *key, const struct entry *e, double *v, int room)
 {
     int count = 0;
@@ -179,7 +181,7 @@ static bool set_numbers(void *to, const struct key *key, const char *path, struc
     const bool list = key->type == KEY_INTS, single = key->type == KEY_INT || key->type == KEY_REAL;
     const int count = single && e->kind != SCALAR ? -1 : numbers(key, e, v, INTS);
     if (count < 0 || (!list && count != (single ? 1 : extent(key))))
-        return unwanted(key, path, e, err);
+        return not_allowed(key, path, e, err);
     if (!rewrite_numbers(e, err))
         return false;
     if (!whole(key)) {
@@ -198,7 +200,7 @@ static bool set_word(void *to, const struct key *key, const char *path, struct e
     const struct word *words = key->type == KEY_BOOL ? booleans : key->words;
     const struct word *word = e->kind == SCALAR ? find_word(words, e->text) : NULL, *first = words;
     if (!word)
-        return unwanted(key, path, e, err);
+        return not_allowed(key, path, e, err);
     while (first->value != word->value)
         first++;
     const bool yes = word->value;
@@ -213,43 +215,61 @@ static bool set_text(void *to, const struct key *key, const char *path, struct e
 {
     const char *text = entry_null(e) ? "" : e->text;
     if (e->kind != SCALAR || (key->min > 0 && !*text))
-        return unwanted(key, path, e, err);
+        return not_allowed(key, path, e, err);
     memcpy(to, &text, sizeof text);
     return true;
 }
 
-static bool set_texts(void *to, const struct key *key, const char *path, struct entry *e, struct error *err)
+/* The texts of a list in e->array; *out untouched if some item is no text. */
+static bool list_texts(struct strings *out, struct entry *e, struct error *err)
 {
-    bool good = e->kind == LIST;
-    for (const struct entry *child = e->child; child; child = child->next)
-        good = good && child->kind == SCALAR && !entry_null(child);
-    if (!good)
-        return unwanted(key, path, e, err);
-    if (!e->texts && !(e->texts = new_array((size_t)e->count, sizeof *e->texts, err)))
-        return false;
-    const struct strings texts = { e->count, e->texts };
     int i = 0;
     for (const struct entry *child = e->child; child; child = child->next)
-        e->texts[i++] = child->text;
-    memcpy(to, &texts, sizeof texts);
+        if (child->kind != SCALAR || entry_null(child))
+            return true;
+    if (e->kind != LIST)
+        return true;
+    const char **texts = e->array ? e->array : new_array((size_t)e->count, sizeof *texts, err);
+    if (!texts)
+        return false;
+    e->array = texts;
+    for (const struct entry *child = e->child; child; child = child->next)
+        texts[i++] = child->text;
+    *out = (struct strings){ e->count, texts };
     return true;
 }
 
-static bool set_entry(void *to, const struct key *key, const char *path, struct entry *e, struct error *err)
+static bool set_strings(void *to, const struct key *key, const char *path, struct entry *e, struct error *err)
 {
-    const struct entry *entry = e;
-    (void)key, (void)path, (void)err;
-    memcpy(to, &entry, sizeof entry);
+    struct strings strings = { .count = -1 };
+    if (!list_texts(&strings, e, err))
+        return false;
+    if (strings.count < 0)
+        return not_allowed(key, path, e, err);
+    memcpy(to, &strings, sizeof strings);
     return true;
+}
+
+static bool set_string_rows(void *to, const struct key *key, const char *path, struct entry *e, struct error *err)
+{
+    if (e->kind != LIST)
+        return not_allowed(key, path, e, err);
+    struct strings *rows = e->array ? e->array : new_array((size_t)e->count, sizeof *rows, err);
+    const struct string_rows all = { e->count, e->array = rows };
+    for (struct entry *child = e->child; rows && child; child = child->next)
+        if (!list_texts(rows++, child, err))
+            return false;
+    memcpy(to, &all, sizeof all);
+    return rows != NULL;
 }
 
 bool key_set(void *to, const struct key *key, const char *path, struct entry *e, struct error *err)
 {
     static bool (*const set[])(void *, const struct key *, const char *, struct entry *, struct error *) = {
-        [KEY_BOOL] = set_word, [KEY_WORD] = set_word, [KEY_TEXT] = set_text, [KEY_STRINGS] = set_texts,
-        [KEY_INT] = set_numbers, [KEY_REAL] = set_numbers, [KEY_INTS] = set_numbers,
-        [KEY_INT_ARRAY] = set_numbers, [KEY_REAL_ARRAY] = set_numbers, [KEY_ANY] = set_entry };
-    return set[key->type]((char *)to + key->offset, key, path, e, err);
+        [KEY_BOOL] = set_word, [KEY_WORD] = set_word, [KEY_TEXT] = set_text, [KEY_STRINGS] = set_strings,
+        [KEY_STRING_ROWS] = set_string_rows, [KEY_INT] = set_numbers, [KEY_REAL] = set_numbers,
+        [KEY_INTS] = set_numbers, [KEY_INT_ARRAY] = set_numbers, [KEY_REAL_ARRAY] = set_numbers };
+    return key->type == KEY_SECTIONS || set[key->type]((char *)to + key->offset, key, path, e, err);
 }
 
 void keys_manual(const char *section, const struct key *keys, struct strbuf *out)
@@ -262,8 +282,8 @@ void keys_manual(const char *section, const struct key *keys, struct strbuf *out
         strbuf_add(out, "%s%s%-*s %s\n", section, dot, width > 0 ? width : 0, key->name, key->help);
         if (key->type == KEY_IGNORED)
             continue;
-        const struct wanted want = wanted(key);
-        strbuf_add(out, "%44s %s", "", *want.s ? want.s : "a section");
+        const struct allowed values = allowed(key);
+        strbuf_add(out, "%44s %s", "", values.s);
         if (!key->preset)
             strbuf_add(out, "; must be given\n");
         else if (*key->preset == '=')

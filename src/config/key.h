@@ -1,17 +1,17 @@
-/* config/key.h -- a row a key: its place in a struct, preset, range, help.  Reading, checking, the manual and the
- * config.yml that is written all come from the row.
+/* config/key.h -- a row per key: its member in a struct, preset, range, help.  Reading, checking, the manual and the
+ * config.yml that is written follow from the row.
  *
  * The type follows from the member:
  *     bool                     true, false, yes, no, on, off
  *     int, double              a number from min to max; INT_MIN..INT_MAX and all finite numbers if both are 0
  *     const char *             a text; min 1: not an empty one
  *     an enum                  one of `words`; when written, the first word of that value
- *     int [n], double [n], double [n][m]     exactly so many numbers, each from min to max; nesting is not judged
+ *     int [n], double [n], double [n][m]     exactly so many numbers, each from min to max, however nested
  *     struct ints              up to INTS numbers, each from min to max; a single number is a list of one
- *     struct strings             a list of texts
- *     const struct entry *     anything: the reader looks at the tree himself
- * All texts and entries are borrowed from the tree.  Two kinds of rows have no member: a KEY_SECTION is read by
- * another table, a KEY_IGNORED key has no effect here. */
+ *     struct strings           a list of texts
+ *     struct string_rows       a list of lists of texts; an item that is none becomes an empty row
+ * All texts are borrowed from the tree.  Three kinds of rows have no member: a KEY_SECTION is read by another table, so
+ * is each section within a KEY_SECTIONS, and a KEY_IGNORED key has no effect here. */
 #ifndef CONFIG_KEY_H
 #define CONFIG_KEY_H
 #include "base/strbuf.h"
@@ -20,15 +20,16 @@
 enum { INTS = 64 };
 struct ints { int count, at[INTS]; };
 struct strings { int count; const char *const *at; };
+struct string_rows { int count; const struct strings *at; };
 
 enum key_type { KEY_BOOL, KEY_INT, KEY_REAL, KEY_TEXT, KEY_WORD, KEY_INT_ARRAY, KEY_REAL_ARRAY, KEY_INTS, KEY_STRINGS,
-                KEY_ANY, KEY_SECTION, KEY_IGNORED };
+                KEY_STRING_ROWS, KEY_SECTION, KEY_SECTIONS, KEY_IGNORED };
 
 struct word { const char *name; int value; };           /* a table ends with {0} */
 
 struct key {
     const char *name;                       /* dotted, below the section it is read for */
-    size_t offset, size; enum key_type type;            /* of the member it sets; none: KEY_SECTION, KEY_IGNORED */
+    size_t offset, size; enum key_type type;            /* of the member that it sets */
     const struct word *words;
     const char *preset;                     /* YAML, as a user would write it; NULL: must be given; "=name": the value
                                                of that key, of the same section or else counted from the top;
@@ -42,17 +43,17 @@ struct key {
 #define WORDS(s, m, table) offsetof(struct s, m), sizeof ((struct s *)0)->m, _Generic(((struct s *)0)->m, \
     bool: KEY_BOOL, int: KEY_INT, double: KEY_REAL, const char *: KEY_TEXT, unsigned: KEY_WORD, \
     int *: KEY_INT_ARRAY, double *: KEY_REAL_ARRAY, double (*)[2]: KEY_REAL_ARRAY, double (*)[3]: KEY_REAL_ARRAY, \
-    struct ints: KEY_INTS, struct strings: KEY_STRINGS, const struct entry *: KEY_ANY), table
+    struct ints: KEY_INTS, struct strings: KEY_STRINGS, struct string_rows: KEY_STRING_ROWS), table
 
-/* Sets the member of `to` that the row describes from an entry, and brings the entry to the form that is written:
- * true, 0.001, the first word.  path is the key's full name, for messages.  Exit 2, *to untouched, if the entry
- * is not what the row wants. */
+/* Sets the member of `to` that the row describes from an entry, and gives the entry the form that is written: true,
+ * 0.001, the first word.  path is the key's full name, for messages.  Exit 2, *to untouched, if the row does not allow
+ * the entry. */
 bool key_set(void *to, const struct key *, const char *path, struct entry *, struct error *);
 
 /* The beginning of a message: "configs/demo.yml:12: schedule.total_epochs". */
 struct place_text { char s[400]; };
 struct place_text place_text(struct place, const char *path);
 
-/* A line a key: name, what it takes, preset, help. */
+/* Lines per key: name and help, then its values and preset. */
 void keys_manual(const char *section, const struct key *keys, struct strbuf *);
 #endif

@@ -1,4 +1,4 @@
-/* config/keys.c -- every key of a configuration but the model's, and the words that some take. */
+/* config/keys.c -- the keys of a configuration, apart from those of the model's parts, and the words that some take. */
 #include "config/section.h"
 
 /* ---- words ---- */
@@ -34,71 +34,79 @@ static const struct word save_words[] = {
 /* ---- keys ---- */
 
 const struct key config_keys[] = {
-    { "save_dir", FIELD(config, save_dir), "workspace", 1, 0, "folder that training writes into" },
-    { "seed",     FIELD(config, seed),     "0", 0, 2147483647, "of weights, order and augmentation" },
-    { "class_names", FIELD(config, class_names), NULL, 0, 0, "classes, in the order of the network's outputs" },
+    { "save_dir", FIELD(config, save_dir), "workspace", 1, 0, "folder for the files of a training" },
+    { "seed",     FIELD(config, seed),     "0", 0, 2147483647,
+      "seed of initial weights, order of images and augmentation" },
+    { "class_names", FIELD(config, class_names), NULL, 0, 0, "classes in the order of the network's outputs" },
 
-    { "model.arch.name",         WORDS(config, model.arch, arch_words), NULL, 0, 0, "with an auxiliary head, or not" },
+    { "model.arch.name",         WORDS(config, model.arch, arch_words), NULL, 0, 0,
+      "NanoDetPlus has an auxiliary head for training" },
     { "model.arch.detach_epoch", FIELD(config, model.detach_epoch), "0", 0, 1000000,
-      "from this epoch on the auxiliary branch trains itself alone" },
+      "first epoch in which the auxiliary branch passes no gradient to the network" },
     { "model.arch.backbone", .type = KEY_SECTION },
     { "model.arch.fpn",      .type = KEY_SECTION },
     { "model.arch.head",     .type = KEY_SECTION },
     { "model.arch.aux_head", .type = KEY_SECTION },
     { "model.weight_averager.name",  WORDS(config, model.averager, averager_words), "none", 0, 0,
-      "average of the weights, used for evaluation" },
-    { "model.weight_averager.decay", FIELD(config, model.decay), "0.9998", 0, 1, "share of the old average a step" },
+      "average of the weights for evaluation and export" },
+    { "model.weight_averager.decay", FIELD(config, model.decay), "0.9998", 0, 1, "EMA decay per step" },
     { "model.freeze", FIELD(config, model.freeze), "[]", 0, 0,
-      "beginnings of the names of parameters that stay as they are" },
+      "prefixes of the names of parameters that are not trained" },
 
     { "data.train", .type = KEY_SECTION },
     { "data.val",   .type = KEY_SECTION },
 
-    { "device.batchsize_per_gpu", FIELD(config, batch_size), "16", 1, 65536, "images a batch, training and testing" },
+    { "device.batchsize_per_gpu", FIELD(config, batch_size), "16", 1, 65536,
+      "images per batch in training and testing" },
     { "device.decode_mb", FIELD(config, decode_mb), "1500", 16, 1048576,
-      "memory for reading and decoding images, of all threads together" },
+      "MB for reading and decoding images, all threads together" },
     { "device.gpu_ids",           .type = KEY_IGNORED, .help = "no effect: there is no GPU" },
     { "device.workers_per_gpu",   .type = KEY_IGNORED, .help = "no effect: see --threads" },
-    { "device.precision",         .type = KEY_IGNORED, .help = "no effect: 32" },
+    { "device.precision",         .type = KEY_IGNORED, .help = "no effect: always 32" },
 
     { "schedule.resume",     FIELD(config, schedule.resume), "false", 0, 0, "as --resume" },
     { "schedule.load_model", FIELD(config, schedule.load_model), "", 0, 0, "weights to start from, as --weights" },
     { "schedule.total_epochs",  FIELD(config, schedule.total_epochs), NULL, 1, 1000000, "epochs to train" },
     { "schedule.val_intervals", FIELD(config, schedule.val_intervals), "10", 1, 1000000,
-      "epochs from one evaluation to the next" },
-    { "schedule.accumulate",    FIELD(config, schedule.accumulate), "1", 1, 1024, "batches a step of the optimiser" },
+      "epochs between evaluations" },
+    { "schedule.accumulate",    FIELD(config, schedule.accumulate), "1", 1, 1024, "batches per optimiser step" },
     { "schedule.optimizer.name", WORDS(config, schedule.optimizer.name, optimizer_words), NULL, 0, 0, "optimiser" },
     { "schedule.optimizer.lr",   FIELD(config, schedule.optimizer.lr), NULL, 0, 100, "peak learning rate" },
     { "schedule.optimizer.weight_decay", FIELD(config, schedule.optimizer.weight_decay), NULL, 0, 100,
-      "of all parameters; decoupled for AdamW, else added to the gradient" },
-    { "schedule.optimizer.momentum", FIELD(config, schedule.optimizer.momentum), "0", 0, 1, "of SGD" },
+      "weight decay; decoupled for AdamW, else added to the gradient" },
+    { "schedule.optimizer.momentum", FIELD(config, schedule.optimizer.momentum), "0", 0, 1, "momentum of SGD" },
     { "schedule.optimizer.betas", FIELD(config, schedule.optimizer.betas), "[0.9, 0.999]", 0, 0.9999999999,
-      "of Adam and AdamW" },
-    { "schedule.optimizer.eps",   FIELD(config, schedule.optimizer.eps), "1e-8", 1e-30, 1, "of Adam and AdamW" },
+      "decay rates of the moments of Adam and AdamW" },
+    { "schedule.optimizer.eps",   FIELD(config, schedule.optimizer.eps), "1e-8", 1e-30, 1,
+      "epsilon of Adam and AdamW" },
     { "schedule.optimizer.no_norm_decay", FIELD(config, schedule.optimizer.no_norm_decay), "false", 0, 0,
       "no weight decay for normalisations" },
     { "schedule.optimizer.no_bias_decay", FIELD(config, schedule.optimizer.no_bias_decay), "false", 0, 0,
       "no weight decay for biases" },
-    { "schedule.optimizer.param_level_cfg", FIELD(config, schedule.optimizer.param_level_cfg), "{}", 0, 0,
-      "part of a parameter's name: {lr_mult, decay_mult}; the first that fits" },
-    { "schedule.warmup.name",  WORDS(config, schedule.warmup.name, warmup_words), "linear", 0, 0, "its shape" },
-    { "schedule.warmup.steps", FIELD(config, schedule.warmup.steps), "0", 0, 2147483647, "length; 0: none" },
-    { "schedule.warmup.ratio", FIELD(config, schedule.warmup.ratio), "0.1", 0, 1, "of the peak, where it starts" },
+    { "schedule.optimizer.param_level_cfg", .type = KEY_SECTIONS, .preset = "{}", .help =
+      "part of a parameter's name: {lr_mult, decay_mult}; the first match applies" },
+    { "schedule.warmup.name",  WORDS(config, schedule.warmup.name, warmup_words), "linear", 0, 0,
+      "shape of the warm-up" },
+    { "schedule.warmup.steps", FIELD(config, schedule.warmup.steps), "0", 0, 2147483647,
+      "steps of the warm-up; 0: none" },
+    { "schedule.warmup.ratio", FIELD(config, schedule.warmup.ratio), "0.1", 0, 1, "first learning rate / peak" },
     { "schedule.lr_schedule.name", WORDS(config, schedule.lr_schedule.name, lr_words), "CosineAnnealingLR", 0, 0,
-      "decay of the learning rate, once an epoch" },
+      "decay of the learning rate, once per epoch" },
     { "schedule.lr_schedule.T_max", FIELD(config, schedule.lr_schedule.t_max), "=schedule.total_epochs", 1, 1000000,
-      "epochs of half a cosine" },
-    { "schedule.lr_schedule.eta_min", FIELD(config, schedule.lr_schedule.eta_min), "0", 0, 100, "end of the cosine" },
+      "epochs of half a cosine period" },
+    { "schedule.lr_schedule.eta_min", FIELD(config, schedule.lr_schedule.eta_min), "0", 0, 100,
+      "learning rate at the end of the cosine" },
     { "schedule.lr_schedule.milestones", FIELD(config, schedule.lr_schedule.milestones), "[]", 0, 1000000,
-      "epochs where MultiStepLR multiplies by gamma" },
-    { "schedule.lr_schedule.gamma", FIELD(config, schedule.lr_schedule.gamma), "0.1", 0, 10, "see milestones" },
-    { "grad_clip", FIELD(config, grad_clip), "0", 0, 1e30, "largest norm of all gradients together; 0: any" },
+      "epochs at which MultiStepLR multiplies by gamma" },
+    { "schedule.lr_schedule.gamma", FIELD(config, schedule.lr_schedule.gamma), "0.1", 0, 10, "factor of MultiStepLR" },
+    { "grad_clip", FIELD(config, grad_clip), "0", 0, 1e30, "max L2 norm of all gradients together; 0: no limit" },
 
-    { "evaluator.name",     WORDS(config, evaluator, evaluator_words), "CocoDetectionEvaluator", 0, 0, "the protocol" },
-    { "evaluator.save_key", WORDS(config, save_key, save_words), "mAP", 0, 0, "what makes a model the best" },
-    { "log.interval", FIELD(config, log.interval), "50", 1, 1000000, "steps a row of metrics.csv" },
+    { "evaluator.name",     WORDS(config, evaluator, evaluator_words), "CocoDetectionEvaluator", 0, 0,
+      "protocol of the scores" },
+    { "evaluator.save_key", WORDS(config, save_key, save_words), "mAP", 0, 0, "score that selects model_best" },
+    { "log.interval", FIELD(config, log.interval), "50", 1, 1000000, "steps per row of metrics.csv" },
     { "log.checkpoint_minutes", FIELD(config, log.checkpoint_minutes), "10", 0.01, 1e6,
-      "between two checkpoints within an epoch" },
+      "minutes between checkpoints within an epoch" },
     { "cudnn_benchmark", .type = KEY_IGNORED, .help = "no effect: there is no GPU" },
     { "test", .type = KEY_SECTION },
     {0} };
@@ -107,31 +115,37 @@ const struct key data_keys[] = {                 /* data.train, data.val */
     { "name",     WORDS(data_config, name, dataset_words), "CocoDataset", 0, 0, "format of the annotations" },
     { "img_path", FIELD(data_config, img_path), "", 0, 0, "folder of images" },
     { "ann_path", FIELD(data_config, ann_path), "", 0, 0, "file or folder of annotations" },
-    { "image_list", FIELD(data_config, image_list), "", 0, 0, "file of names without extension: only these images" },
-    { "class_names", FIELD(data_config, class_names), "=class_names", 0, 0, "must be those at the top" },
+    { "image_list", FIELD(data_config, image_list), "", 0, 0,
+      "file with one image name per line, without extension: only these images" },
+    { "class_names", FIELD(data_config, class_names), "=class_names", 0, 0, "must equal class_names at the top" },
     { "input_size", FIELD(data_config, input_size), "=data.train.input_size", 16, 8192, "width and height" },
-    { "keep_ratio", FIELD(data_config, keep_ratio), "true", 0, 0, "the sides keep their ratio" },
+    { "keep_ratio", FIELD(data_config, keep_ratio), "true", 0, 0, "upstream's form of resize: keep or stretch" },
     { "resize", WORDS(data_config, resize, resize_words), "=keep_ratio", 0, 0,
-      "to the size, inside the size, or inside it with a border" },
+      "to input_size; inside it with the ratio of sides kept; the same with a border" },
     { "multi_scale", FIELD(data_config, multi_scale), "[1, 1]", 0.1, 10, "range of the factor on input_size" },
-    { "cache_mb", FIELD(data_config, cache_mb), "0", 0, 1048576, "memory for decoded images" },
+    { "cache_mb", FIELD(data_config, cache_mb), "0", 0, 1048576, "MB for decoded images kept in memory" },
     { "scaled_decode", FIELD(data_config, scaled_decode), "false", 0, 0,
-      "JPEGs that shrink by 2, 4 or 8 are decoded at that part of their size; other pixels; not with cache_mb" },
-    { "pipeline.perspective", FIELD(data_config, pipeline.perspective), "0", 0, 0.1, "in units of 1 / pixel" },
-    { "pipeline.scale",    FIELD(data_config, pipeline.scale), "[1, 1]", 0.01, 100, "range of the factor" },
+      "decode JPEGs at 1/2, 1/4 or 1/8 where they shrink that much; changes pixels; not with cache_mb" },
+    { "pipeline.perspective", FIELD(data_config, pipeline.perspective), "0", 0, 0.1,
+      "max perspective coefficient in 1/pixel, either sign" },
+    { "pipeline.scale",    FIELD(data_config, pipeline.scale), "[1, 1]", 0.01, 100,
+      "range of the factor of both sides" },
     { "pipeline.stretch",  FIELD(data_config, pipeline.stretch), "[[1, 1], [1, 1]]", 0.01, 100,
-      "ranges of the factors of x and y" },
-    { "pipeline.rotation", FIELD(data_config, pipeline.rotation), "0", 0, 180, "degrees to either side" },
-    { "pipeline.shear",    FIELD(data_config, pipeline.shear), "0", 0, 80, "degrees to either side" },
-    { "pipeline.translate", FIELD(data_config, pipeline.translate), "0", 0, 1, "part of the side, either way" },
-    { "pipeline.flip",     FIELD(data_config, pipeline.flip), "0", 0, 1, "probability of a mirror image" },
+      "ranges of the factors of x and of y" },
+    { "pipeline.rotation", FIELD(data_config, pipeline.rotation), "0", 0, 180, "max degrees, either way" },
+    { "pipeline.shear",    FIELD(data_config, pipeline.shear), "0", 0, 80, "max degrees, either way" },
+    { "pipeline.translate", FIELD(data_config, pipeline.translate), "0", 0, 1, "max shift / side, either way" },
+    { "pipeline.flip",     FIELD(data_config, pipeline.flip), "0", 0, 1, "probability of a horizontal flip" },
     { "pipeline.divisible", FIELD(data_config, pipeline.divisible), "0", 0, 1024,
-      "with resize keep, sides become multiples of it" },
-    { "pipeline.brightness", FIELD(data_config, pipeline.brightness), "0", 0, 1, "added, part of the full range" },
-    { "pipeline.contrast",   FIELD(data_config, pipeline.contrast), "[1, 1]", 0, 100, "range of the factor" },
-    { "pipeline.saturation", FIELD(data_config, pipeline.saturation), "[1, 1]", 0, 100, "range of the factor" },
+      "with resize keep: sides are rounded up to multiples of it; 0: not" },
+    { "pipeline.brightness", FIELD(data_config, pipeline.brightness), "0", 0, 1,
+      "max offset / full range, either sign" },
+    { "pipeline.contrast",   FIELD(data_config, pipeline.contrast), "[1, 1]", 0, 100, "range of the contrast factor" },
+    { "pipeline.saturation", FIELD(data_config, pipeline.saturation), "[1, 1]", 0, 100,
+      "range of the saturation factor" },
     { "pipeline.normalize",  FIELD(data_config, pipeline.normalize),
-      "[[103.53, 116.28, 123.675], [57.375, 57.12, 58.395]]", 0, 255, "mean and deviation of blue, green, red" },
+      "[[103.53, 116.28, 123.675], [57.375, 57.12, 58.395]]", 0, 255,
+      "mean and standard deviation of blue, green, red" },
     { "use_instance_mask", .type = KEY_IGNORED, .help = "no effect: boxes only" },
     { "use_seg_mask",      .type = KEY_IGNORED, .help = "no effect: boxes only" },
     { "use_keypoint",      .type = KEY_IGNORED, .help = "no effect: boxes only" },
@@ -140,12 +154,12 @@ const struct key data_keys[] = {                 /* data.train, data.val */
 
 const struct key test_keys[] = {
     { "max_per_image", FIELD(test_config, max_per_image), "100", 1, 5000,
-      "most detections per image; preset 500 if data.val.name is VisDroneDataset" },
+      "max detections per image; preset 500 if data.val.name is VisDroneDataset" },
     { "score_thr", FIELD(test_config, score_thr), "0.05", 0.0001, 0.9999, "detections have scores above this" },
     { "nms_iou",   FIELD(test_config, nms_iou),   "0.6", 0, 1, "NMS removes boxes with an IoU above this" },
     { "class_agnostic_nms", FIELD(test_config, class_agnostic_nms), "false", 0, 0,
       "NMS compares boxes of all classes, not only of the same class" },
-    { ANY_OTHER_KEY, .type = KEY_IGNORED, .help = "other keys of a file: no effect, as upstream" },
+    { ANY_OTHER_KEY, .type = KEY_IGNORED, .help = "other keys in a file: no effect, as upstream" },
     {0} };
 
 const struct key_table key_tables[] = {
@@ -155,3 +169,20 @@ const struct key rule_keys[] = {
     { "lr_mult",    FIELD(param_rule, lr_mult),    "1", 0, 1e6, "factor of the learning rate" },
     { "decay_mult", FIELD(param_rule, decay_mult), "1", 0, 1e6, "factor of the weight decay" },
     {0} };
+
+/* ---- for readers ---- */
+
+const char *resize_name(enum resize resize)
+{
+    const struct word *word = resize_words;
+    while (word->value != (int)resize)
+        word++;
+    return word->name;
+}
+
+void config_manual(struct strbuf *out)
+{
+    keys_manual("", config_keys, out);
+    keys_manual("data.{train,val}", data_keys, out);
+    keys_manual("test", test_keys, out);
+}

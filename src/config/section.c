@@ -1,18 +1,28 @@
-/* config/section.c -- a section of the tree against a table of keys. */
+/* config/section.c -- one section of the tree by one table: no unknown key is in it, every key of the table gets its
+ * value in the tree, and the value goes into the struct. */
+#include "config/section.h"
+
 #include "base/strbuf.h"
 #include "base/string_list.h"
 #include "base/table.h"
-#include "config/section.h"
 #include "config/suggest.h"
 #include <stdio.h>
 #include <string.h>
 
-static const struct place at_preset = { "preset", 0 };
+const struct place command_line = { "command line", 0 }, at_preset = { "preset", 0 };
 
-bool carry_on(struct config *config, struct error *err)
+struct pass {
+    struct config *config;
+    struct entry *section; const char *prefix;          /* its path, for messages */
+    const struct key *keys;
+    void *to;
+    struct error *err;
+};
+
+bool keep_problem(struct config *config, struct error *err)
 {
-    enum { MOST = 1000 };                               /* each takes a search for the nearest key */
-    return config->problems && config->problems->count < MOST && err->exit == 2
+    enum { PROBLEMS_MAX = 1000 };                       /* each takes a search for the nearest key */
+    return config->problems && config->problems->count < PROBLEMS_MAX && err->exit == 2
         && string_list_add(config->problems, err->text, err);
 }
 
@@ -23,9 +33,9 @@ struct path path_of(const char *section, const char *name)
     return p;
 }
 
-/* ---- what is there must be known ---- */
+/* ---- unknown keys ---- */
 
-/* Some key stands below that name. */
+/* The table has keys below that name. */
 static bool is_group(const char *name, const struct key *keys)
 {
     const size_t length = strlen(name);
@@ -45,150 +55,133 @@ static bool note_ignored(struct config *config, const char *path, struct error *
 }
 
 /* The row of an entry.  An unknown key is accepted only in a file: on the command line it is a misspelling. */
-static const struct key *find_key(const struct config *config, const char *name, const struct entry *e,
-                                  const struct key *keys)
+static const struct key *row_of(const struct pass *p, const char *name, const struct entry *e)
 {
-    const struct key *key = find_row(name, keys, sizeof *keys);
+    const struct key *key = find_row(name, p->keys, sizeof *p->keys);
     const bool is_value = e->kind != SECTION || e->count == 0;
-    return key || !is_value || is_group(name, keys) || e->place.file != config->file
-         ? key : find_row(ANY_OTHER_KEY, keys, sizeof *keys);
+    return key || !is_value || is_group(name, p->keys) || e->place.file != p->config->file
+         ? key : find_row(ANY_OTHER_KEY, p->keys, sizeof *p->keys);
 }
 
-static bool unknown(const struct config *config, const char *section, const struct key *keys, const char *place,
-                    const char *path, struct error *err)
+static bool unknown(const struct pass *p, const char *place, const char *path)
 {
     struct strbuf nearest = {0};
-    const bool near = suggest_keys(config, section, keys, path, &nearest);
-    if (strbuf_ok(&nearest, err))
-        misuse(err, "%s: no such key; did you mean %s?%s", place, nearest.s,
+    const bool near = suggest_keys(&p->config->root, p->prefix, p->keys, path, &nearest);
+    if (strbuf_ok(&nearest, p->err))
+        misuse(p->err, "%s: no such key; did you mean %s?%s", place, nearest.s,
                near ? "" : " nanodet check --keys lists all keys");
     strbuf_free(&nearest);
     return false;
 }
 
-/* Looks at each entry of e, which is called `group` within the section; an unknown group is told by what it holds. */
-static bool all_known(struct config *config, const char *section, const char *group, const struct entry *e,
-                      const struct key *keys, struct error *err)
+/* The children of e, which is called `group` within the section.  An unknown group is reported by its keys. */
+static bool all_known(const struct pass *p, const char *group, const struct entry *e)
 {
     for (const struct entry *child = e->child; child; child = child->next) {
-        const struct path name = path_of(group, child->name), full = path_of(section, name.s);
-        const struct key *key = find_key(config, name.s, child, keys);
-        const bool names_table = starts_with(section, "model.") && !*group && strcmp(child->name, "name") == 0;
+        const struct path name = path_of(group, child->name), full = path_of(p->prefix, name.s);
+        const struct key *key = row_of(p, name.s, child);
+        const bool names_table = starts_with(p->prefix, "model.") && !*group && strcmp(child->name, "name") == 0;
         bool ok = true;
         if (strchr(child->name, '.'))
-            ok = misuse(err, "%s: keys nest, line below line; dots are for the command line",
+            ok = misuse(p->err, "%s: keys nest, line below line; dots are for the command line",
                         place_text(child->place, full.s).s);
         else if (key || names_table)
-            ok = !key || key->type != KEY_IGNORED || note_ignored(config, full.s, err);
+            ok = !key || key->type != KEY_IGNORED || note_ignored(p->config, full.s, p->err);
         else if (child->kind == SECTION && child->count)
-            ok = all_known(config, section, name.s, child, keys, err);
-        else if (is_group(name.s, keys))
+            ok = all_known(p, name.s, child);
+        else if (is_group(name.s, p->keys))
             ok = entry_null(child) || child->kind == SECTION
-              || misuse(err, "%s is a section of keys", place_text(child->place, full.s).s);
+              || misuse(p->err, "%s is a section of keys", place_text(child->place, full.s).s);
         else
-            ok = unknown(config, section, keys, place_text(child->place, full.s).s, full.s, err);
-        if (!ok && !carry_on(config, err))
+            ok = unknown(p, place_text(child->place, full.s).s, full.s);
+        if (!ok && !keep_problem(p->config, p->err))
             return false;
     }
     return true;
 }
 
-/* ---- what is known gets its value ---- */
+/* ---- values ---- */
 
-/* The preset as a tree of its own; null if there is none. */
-static bool preset_value(struct entry *value, const struct config *config, const struct entry *section,
-                         const struct key *key, struct error *err)
+/* Puts the preset of a key into the tree. */
+static struct entry *put_preset(const struct pass *p, const char *path, const struct key *key)
 {
-    if (!key->preset)
-        return true;
-    const char *text = key->preset;
+    const struct entry *root = &p->config->root, *like = NULL;
+    const char *text = key->preset, mark = text ? *text : '=';
+    struct entry value = {0};
     char count[16];
-    if (*text == '#') {
-        const struct entry *list = tree_find(&config->root, text + 1);
+    if (text && mark == '=' && entry_null(like = tree_find(p->section, text + 1)))
+        like = tree_find(root, text + 1);
+    if (mark == '=' && entry_null(like)) {
+        misuse(p->err, "%s must be given", place_text((struct place){ p->config->file, 0 }, path).s);
+        return NULL;
+    }
+    if (mark == '#') {
+        const struct entry *list = tree_find(root, text + 1);
         snprintf(count, sizeof count, "%d", list && list->kind == LIST ? list->count : 0);
         text = count;
     }
-    if (*text != '=') {
-        const bool ok = tree_parse(value, text, strlen(text), at_preset.file, err);
-        value->place = at_preset;
-        return ok;
-    }
-    const struct entry *like = tree_find(section, text + 1);
-    if (entry_null(like))
-        like = tree_find(&config->root, text + 1);
-    if (like)
-        value->place = like->place;
-    return !like || entry_copy(value, like, err);
-}
-
-static bool put_preset(struct config *config, struct entry *section, const char *path, const struct key *key,
-                       struct error *err)
-{
-    struct entry value = {0};
-    bool ok = preset_value(&value, config, section, key, err);
-    if (ok && entry_null(&value) && !(key->preset && !*key->preset))
-        ok = misuse(err, "%s must be given", place_text((struct place){ config->file, 0 }, path).s);
-    struct entry *e = ok ? tree_place(section, key->name, at_preset, err) : NULL;
-    ok = e && entry_copy(e, &value, err);
-    if (ok)
-        e->place = value.place;
+    struct entry *e = tree_place(p->section, key->name, at_preset, p->err);
+    if (!e || e == like)
+        return e;
+    e->place = like ? like->place : at_preset;
+    const bool ok = (like || tree_parse(&value, text, strlen(text), at_preset.file, p->err))
+                 && entry_copy(e, like ? like : &value, p->err);
     tree_free(&value);
-    return ok;
+    return ok ? e : NULL;
 }
 
-/* A null that is written, for the key or for the group that it is in, is the word `none` where the key has that (as in
- * norm_cfg: null); elsewhere it is no value. */
-static bool says_none(const struct entry *section, const struct key *key)
+/* A written null, of the key or of its group, means the word `none` where the key has that (norm_cfg: null); elsewhere
+ * it is no value. */
+static bool means_none(const struct pass *p, const struct key *key)
 {
     const char *dot = strrchr(key->name, '.');
-    const struct entry *e = tree_find(section, key->name);
+    const struct entry *e = tree_find(p->section, key->name);
     char group[TREE_KEY + 1];
     if (!e && dot) {
         snprintf(group, sizeof group, "%.*s", (int)(dot - key->name), key->name);
-        e = tree_find(section, group);
+        e = tree_find(p->section, group);
     }
     return e && entry_null(e) && key->type == KEY_WORD && find_row("none", key->words, sizeof *key->words);
 }
 
-/* A configuration that only detects may have no schedule: what its keys hold then is never read. */
+/* A configuration that only detects may have no schedule: its keys are never read. */
 static bool may_lack(const struct config *config, const char *path, const struct key *key)
 {
     return config->detects_only && starts_with(path, "schedule.") && (!key->preset || *key->preset == '=');
 }
 
-static bool read_key(struct config *config, struct entry *section, const char *path, const struct key *key, void *to,
-                     struct error *err)
+static bool read_key(const struct pass *p, const struct key *key)
 {
-    struct entry *e = says_none(section, key) ? tree_place(section, key->name, at_preset, err) : NULL;
-    if (e && !entry_set(e, "none", err))
+    const struct path path = path_of(p->prefix, key->name);
+    struct entry *e = tree_find(p->section, key->name);
+    if (means_none(p, key)) {
+        e = tree_place(p->section, key->name, at_preset, p->err);
+        if (!e || !entry_set(e, "none", p->err))
+            return false;
+    } else if (!e && may_lack(p->config, path.s, key))
+        return true;
+    if (entry_null(e))
+        e = put_preset(p, path.s, key);
+    if (e && key_set(p->to, key, path.s, e, p->err))
+        return true;
+    if (!keep_problem(p->config, p->err))
         return false;
-    e = tree_find(section, key->name);
-    if (!e && may_lack(config, path, key))
-        return true;
-    if (entry_null(e)) {
-        if (!put_preset(config, section, path, key, err))
-            return carry_on(config, err);
-        e = tree_find(section, key->name);
-    }
-    if (key_set(to, key, path, e, err))
-        return true;
-    return carry_on(config, err)
-        && ((put_preset(config, section, path, key, err)
-             && key_set(to, key, path, tree_find(section, key->name), err)) || err->exit == 2);    /* told already */
+    e = put_preset(p, path.s, key);
+    return (e && key_set(p->to, key, path.s, e, p->err)) || p->err->exit == 2;       /* reported already */
 }
 
 bool entry_read(struct config *config, struct entry *section, const char *prefix, const struct key *keys, void *to,
                 struct error *err)
 {
+    const struct pass p = { config, section, prefix, keys, to, err };
     if (entry_null(section))
         section->kind = SECTION;
     if (section->kind != SECTION)
         return misuse(err, "%s is a section of keys", place_text(section->place, prefix).s);
-    if (!all_known(config, prefix, "", section, keys, err))
+    if (!all_known(&p, "", section))
         return false;
     for (const struct key *key = keys; key->name; key++)
-        if (key->type != KEY_SECTION && key->type != KEY_IGNORED
-            && !read_key(config, section, path_of(prefix, key->name).s, key, to, err))
+        if (key->type != KEY_SECTION && key->type != KEY_IGNORED && !read_key(&p, key))
             return false;
     return true;
 }

@@ -10,7 +10,7 @@
 
 enum { SHOWN = 3 };
 
-/* Names of keys in other programs: the last parts of both. */
+/* Last parts of keys: in other programs, and here. */
 static const struct alias { const char *name, *key; } aliases[] = {
     { "epoch", "total_epochs" },    { "max_epochs", "total_epochs" }, { "learning_rate", "lr" },
     { "imgsz", "input_size" },      { "img_size", "input_size" },     { "image_size", "input_size" },
@@ -23,12 +23,12 @@ static const struct alias { const char *name, *key; } aliases[] = {
     { "nms_thr", "nms_iou" },       { "conf_thres", "score_thr" },    { "warmup", "steps" },
     { "pretrain", "load_model" },   { "pretrained", "load_model" },   { "output", "save_dir" },      {0} };
 
-/* A name in small letters without the signs between its parts. */
-struct bare { char s[2 * TREE_KEY + 2]; };
+/* A name reduced to its letters and digits, in lower case. */
+struct plain_name { char s[2 * TREE_KEY + 2]; };
 
-static struct bare bare(const char *name)
+static struct plain_name plain(const char *name)
 {
-    struct bare b;
+    struct plain_name b;
     size_t n = 0;
     for (; *name && n < sizeof b.s - 1; name++)
         if (isalnum((unsigned char)*name))
@@ -43,9 +43,9 @@ static const char *last_part(const char *path)
     return dot ? dot + 1 : path;
 }
 
-/* ---- how near two last parts are ---- */
+/* ---- distance of last parts ---- */
 
-enum { SAME, ONE_EDIT, PART, FAR = 100 };       /* from PART on by the number of edits */
+enum { SAME, ONE_EDIT, PART, FAR = 100 };       /* PART + the number of edits, where that is small */
 
 /* `word` is one of the words of `name`, which underscores separate. */
 static bool has_word(const char *name, const char *word)
@@ -63,7 +63,7 @@ static bool begins(const char *start, const char *name) { return strlen(start) >
 
 static int distance(const char *asked, const char *known)
 {
-    const struct bare a = bare(asked), b = bare(known);
+    const struct plain_name a = plain(asked), b = plain(known);
     const int edits = edit_distance(a.s, b.s), third = (int)strlen(a.s) / 3;
     if (edits <= (strlen(a.s) >= 5 ? ONE_EDIT : SAME))
         return edits;
@@ -72,18 +72,18 @@ static int distance(const char *asked, const char *known)
     return edits <= third ? PART + edits : FAR;
 }
 
-/* The last part asked for may also hold the section: warmup_steps is warmup.steps. */
+/* The last part may include the section: warmup_steps for warmup.steps. */
 static int nearest_end(const char *asked, const char *path)
 {
     for (const char *end = path; end; end = strchr(end, '.')) {
         end += *end == '.';
-        if (strcmp(bare(end).s, bare(asked).s) == 0)
+        if (strcmp(plain(end).s, plain(asked).s) == 0)
             return SAME;
     }
     return distance(asked, last_part(path));
 }
 
-/* optimizer is optimizer.name, too. */
+/* optimizer also matches optimizer.name. */
 static int nearness(const char *asked, const char *known)
 {
     int near = nearest_end(asked, known);
@@ -95,7 +95,7 @@ static int nearness(const char *asked, const char *known)
     return near;
 }
 
-/* ---- how near two sections are ---- */
+/* ---- distance of sections ---- */
 
 static struct path section_of(const char *path)
 {
@@ -112,7 +112,7 @@ static int section_distance(const char *asked, const char *known)
     int parts = 0;
     if (length && (strncmp(a.s, k.s, length) != 0 || (k.s[length] && k.s[length] != '.')))
         return UNLIKE + edit_distance(a.s, k.s);
-    for (const char *at = k.s + length; *at; at++)      /* what the user left out counts little */
+    for (const char *at = k.s + length; *at; at++)      /* omitted parts count little */
         parts += *at == '.' || at == k.s;
     return parts;
 }
@@ -159,7 +159,7 @@ static void consider_entries(struct search *s, const struct entry *section, cons
             consider(s, path_of(path, e->name).s);
 }
 
-bool suggest_keys(const struct config *config, const char *section, const struct key *keys, const char *path,
+bool suggest_keys(const struct entry *root, const char *section, const struct key *keys, const char *path,
                   struct strbuf *out)
 {
     const struct alias *alias = find_row(last_part(path), aliases, sizeof *aliases);
@@ -169,8 +169,8 @@ bool suggest_keys(const struct config *config, const char *section, const struct
         consider_table(&s, table->section, table->keys);
     for (const struct key *key = config_keys; key->name; key++) {
         const struct entry *e = key->type == KEY_SECTION && starts_with(key->name, "model.")
-                              ? tree_find(&config->root, key->name) : NULL;
-        if (e && !starts_with(section, key->name))      /* there the table knows better */
+                              ? tree_find(root, key->name) : NULL;
+        if (e && !starts_with(section, key->name))      /* the table of this section has all keys */
             consider_entries(&s, e, key->name);
     }
     for (int i = 0; i < s.count; i++)

@@ -1,5 +1,5 @@
-/* config/tree.h -- a YAML document as a tree of entries, each with the file and line it came from.
- * Believed of a document: nothing.  Refused, exit 2: bad syntax, more than one document, a key twice in a section,
+/* config/tree.h -- a YAML document as a tree of entries, each with the file and line that it came from.
+ * A document is not trusted.  Refused, exit 2: bad syntax, more than one document, a key twice in a section,
  * a key that is no text or has more than TREE_KEY characters, text with a 0 byte, nesting deeper than TREE_DEPTH,
  * more than TREE_ENTRIES entries (aliases count as what they repeat). */
 #ifndef CONFIG_TREE_H
@@ -23,7 +23,7 @@ struct entry {
     char *text;                             /* of a scalar, else NULL */
     struct entry *child, *last, *next;      /* of a list or section: first and last; the next sibling */
     int count;                              /* children */
-    const char **texts;                     /* of a list that was read as texts: those of its children */
+    void *array;                            /* made of its children for a member that borrows it (config/key.h) */
     struct place place;
 };
 
@@ -34,15 +34,18 @@ void tree_free(struct entry *root);
 
 bool entry_null(const struct entry *);      /* NULL, or a plain scalar: nothing, ~ or null */
 
-/* The entry at a dotted path ("data.train.input_size.0") below `from`, or NULL; "" is `from` itself. */
+/* The entry at a dotted path ("data.train.input_size.0") below `from`, or NULL. */
 struct entry *tree_find(const struct entry *from, const char *path);
 
-/* The same, making sections and a null scalar where there is nothing.  Exit 2 if the path leads through a
- * scalar or past the end of a list. */
+/* The same, but missing sections are made, and a null scalar at the end of the path.  Exit 2 if the path leads through
+ * a scalar or past the end of a list. */
 struct entry *tree_place(struct entry *from, const char *path, struct place, struct error *);
 
 /* Removes the entry at a dotted path with all below it, if there is one, and each section that this leaves empty. */
 void tree_remove(struct entry *from, const char *path);
+
+/* A new last child of a list (name NULL) or section; the name is the first `length` characters. */
+struct entry *entry_add(struct entry *parent, const char *name, size_t length, struct place, struct error *);
 
 /* Gives `to`, which keeps its name, the value of `from` (a deep copy) or a text as its plain scalar. */
 bool entry_copy(struct entry *to, const struct entry *from, struct error *);

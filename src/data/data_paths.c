@@ -16,25 +16,25 @@ static struct full_key full(const char *section, const char *key)
     return k;
 }
 
-static bool is_visdrone(const struct config *config, const char *section)
+static const struct data_config *set_of(const struct config *config, const char *section)
 {
-    const char *name = config_text(config, full(section, "name").s);
-    return name && strcmp(name, "VisDroneDataset") == 0;
+    return strcmp(section, "data.train") == 0 ? &config->train : &config->val;
 }
 
 bool data_path_there(const struct config *config, const char *section, const char *key, struct error *err)
 {
     const struct full_key k = full(section, key);
-    const char *path = config_text(config, k.s);
-    if (!config_need(config, k.s, err))
-        return false;
+    const struct data_config *set = set_of(config, section);
+    const char *path = strcmp(key, data_path_keys[0]) == 0 ? set->img_path : set->ann_path;
+    if (!*path)
+        return misuse(err, "%s: %s must be given", config->file, k.s);
     struct error why = {0};
     const enum path_kind kind = path_kind(path, &why);
     if (kind == PATH_ERROR)
         return fail(err, "%s: %s", config_place(config, k.s).s, why.text);
     return kind != PATH_ABSENT
         || fail(err, "%s: %s: No such file or directory%s", config_place(config, k.s).s, path,
-                is_visdrone(config, section) ? "; get VisDrone-DET from https://github.com/VisDrone/VisDrone-Dataset "
+                set->name == DATASET_VISDRONE ? "; get VisDrone-DET from https://github.com/VisDrone/VisDrone-Dataset "
                                                "and unpack it as docs/data.md says" : "");
 }
 
@@ -47,7 +47,7 @@ bool data_paths_there(const struct config *config, const char *section, struct e
 bool data_images_there(const struct config *config, const char *section, const struct dataset *data, struct error *err)
 {
     const struct full_key k = full(section, "img_path");
-    const char *folder = config_text(config, k.s);
+    const char *folder = set_of(config, section)->img_path;
     for (int i = 0; i < data->image_count; i++) {
         char *path = path_join(folder, data->images[i].file, err);
         const enum path_kind kind = path ? path_kind(path, err) : PATH_ERROR;

@@ -42,7 +42,7 @@ static bool add_metadata(const struct model *m, bool folded, struct tensors *t, 
     const struct { const char *key; cJSON *list; } rows[] = {
         { "class_names",   cJSON_CreateStringArray(c->class_names.at, c->class_names.count) },
         { "input_size",    cJSON_CreateIntArray(size, 2) },
-        { "resize",        cJSON_CreateString(config_text(c, "data.val.resize")) },
+        { "resize",        cJSON_CreateString(resize_name(c->val.resize)) },
         { "resize_to",     cJSON_CreateIntArray(c->val.input_size, 2) },
         { "mean_bgr",      cJSON_CreateDoubleArray(normalize[0], 3) },
         { "deviation_bgr", cJSON_CreateDoubleArray(normalize[1], 3) },

@@ -9,48 +9,54 @@
 #include <string.h>
 
 /* The row that the section's `name` names, and its configuration. */
-static const void *read_part(struct config *config, const char *section, const void *rows, size_t row_size,
-                             void **part_config, struct error *err)
+static const void *read_part(struct config *config, enum model_section section, void **part_config, struct error *err)
 {
-    char path[64];
-    snprintf(path, sizeof path, "%s.name", section);
-    const char *name = config_text(config, path);
-    if (!name) {
-        misuse(err, "%s must be given", config_place(config, path).s);
+    const struct part_table *table = &part_tables[section];
+    const char *name = config->model.name[section], *path = model_sections[section];
+    const struct model_part *part = find_row(name, table->rows, table->row_size);
+    if (!part) {
+        char key[64];
+        snprintf(key, sizeof key, "%s.name", path);
+        misuse(err, "%s: no such part '%s'; did you mean %s?", config_place(config, key).s, name,
+               nearest_name(name, table->rows, table->row_size));
         return NULL;
     }
-    const void *row = find_row(name, rows, row_size);
-    if (!row) {
-        misuse(err, "%s: no such part '%s'; did you mean %s?", config_place(config, path).s, name,
-               nearest_name(name, rows, row_size));
-        return NULL;
-    }
-    const struct part *part = row;
     *part_config = new_array(1, part->config_size, err);
-    return *part_config && section_read(config, section, part->keys, *part_config, err) ? row : NULL;
+    return *part_config && section_read(config, path, part->keys, *part_config, err) ? part : NULL;
+}
+
+/* Backbones differ in the name of this key. */
+static void find_pretrain(struct model *m)
+{
+    const struct key *keys = m->backbone->keys, *key = find_row("pretrain", keys, sizeof *keys);
+    if (!key)
+        key = find_row("pretrained", keys, sizeof *keys);
+    m->pretrain_key = key->name;
+    memcpy(&m->pretrain, (const char *)m->backbone_config + key->offset, sizeof m->pretrain);
+}
+
+static bool read_aux_head(struct model *m, struct error *err)
+{
+    m->aux_head = read_part(m->config, MODEL_AUX_HEAD, &m->aux_config, err);
+    if (!m->aux_head)
+        return false;
+    const struct head_config *aux = m->aux_config;
+    const struct place_text place = config_place(m->config, model_sections[MODEL_AUX_HEAD]);
+    if (m->head->family != LOSS_PLUS)
+        return misuse(err, "%s: %s is trained without one", place.s, m->head->name);
+    return (aux->num_classes == m->shape.num_classes && aux->reg_max == m->shape.reg_max)
+        || misuse(err, "%s: the auxiliary head's num_classes and reg_max must be the head's", place.s);
 }
 
 static bool read_parts(struct model *m, struct error *err)
 {
-    struct config *config = m->config;
-    m->backbone = read_part(config, "model.arch.backbone", backbones, sizeof *backbones, &m->backbone_config, err);
-    m->neck = m->backbone ? read_part(config, "model.arch.fpn", necks, sizeof *necks, &m->neck_config, err) : NULL;
-    m->head = m->neck ? read_part(config, "model.arch.head", heads, sizeof *heads, &m->head_config, err) : NULL;
-    if (!m->head)
+    if (!(m->backbone = read_part(m->config, MODEL_BACKBONE, &m->backbone_config, err))
+        || !(m->neck = read_part(m->config, MODEL_NECK, &m->neck_config, err))
+        || !(m->head = read_part(m->config, MODEL_HEAD, &m->head_config, err)))
         return false;
     m->shape = *(const struct head_config *)m->head_config;
-    if (!config_text(config, "model.arch.aux_head.name"))
-        return true;
-    m->aux_head = read_part(config, "model.arch.aux_head", heads, sizeof *heads, &m->aux_config, err);
-    if (!m->aux_head)
-        return false;
-    const struct head_config *aux = m->aux_config;
-    if (m->head->family != LOSS_PLUS)
-        return misuse(err, "%s: %s is trained without one", config_place(config, "model.arch.aux_head").s,
-                      m->head->name);
-    return (aux->num_classes == m->shape.num_classes && aux->reg_max == m->shape.reg_max)
-        || misuse(err, "%s: the auxiliary head's num_classes and reg_max must be the head's",
-                  config_place(config, "model.arch.aux_head").s);
+    find_pretrain(m);
+    return !m->config->model.name[MODEL_AUX_HEAD] || read_aux_head(m, err);
 }
 
 static void build_neck(struct builder *b, const struct model *m, const char *name, const struct features *in,

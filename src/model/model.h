@@ -12,6 +12,8 @@ struct model {
     const struct head *head;         void *head_config;
     const struct head *aux_head;     void *aux_config;  /* NULL: no assign guidance module */
     struct head_config shape;                   /* of the head: classes, reg_max, strides */
+    const char *pretrain_key;                   /* of the backbone: "pretrain" or "pretrained" */
+    const char *pretrain;                       /* its value: a file of weights to start from, true, false or "" */
     struct params params;
     bool branches;                              /* there are some that merge: see weights/merge.h */
     bool merged;                                /* they are, and there is no auxiliary branch */

@@ -78,7 +78,7 @@ void repvgg_build(struct builder *, const void *config, value image, struct feat
 /* The network of NanoDet-g, in the manner of CSPNet (Wang et al. 2019): stages as the configuration lists them. */
 struct custom_csp_net {
     const char *pretrain;
-    const struct entry *net_cfg;
+    struct string_rows net_cfg;
     struct ints out_stages;
     struct norm_config norm;
     enum act activation;

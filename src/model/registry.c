@@ -29,3 +29,7 @@ const struct head heads[] = {
       LOSS_PLUS },
     { "SimpleConvHead", simple_conv_head_keys, sizeof(struct simple_conv_head), simple_conv_head_build, LOSS_PLUS },
     {0} };
+
+const struct part_table part_tables[MODEL_SECTIONS] = {
+    [MODEL_BACKBONE] = { backbones, sizeof *backbones }, [MODEL_NECK] = { necks, sizeof *necks },
+    [MODEL_HEAD] = { heads, sizeof *heads }, [MODEL_AUX_HEAD] = { heads, sizeof *heads } };

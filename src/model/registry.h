@@ -2,6 +2,7 @@
  * of the configuration; they fill a struct of config_size bytes, which build reads. */
 #ifndef MODEL_REGISTRY_H
 #define MODEL_REGISTRY_H
+#include "config/config.h"
 #include "detect/loss.h"
 #include "model/blocks.h"
 
@@ -14,8 +15,8 @@ bool features_fit(struct builder *, const struct features *, const struct ints *
 /* Appends x to the maps that a backbone hands over if `stage` is one of out_stages. */
 void hand_over(struct builder *, const struct ints *out_stages, int stage, value x, struct features *);
 
-/* What the rows of all kinds start with. */
-struct part { const char *name; const struct key *keys; size_t config_size; };
+/* The rows of all tables start with this. */
+struct model_part { const char *name; const struct key *keys; size_t config_size; };
 
 struct backbone {
     const char *name;
@@ -48,4 +49,7 @@ struct head {
 extern const struct backbone backbones[];
 extern const struct neck necks[];
 extern const struct head heads[];
+
+/* The table for each section of the model. */
+extern const struct part_table { const void *rows; size_t row_size; } part_tables[MODEL_SECTIONS];
 #endif

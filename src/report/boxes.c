@@ -41,8 +41,8 @@ struct drawing {
     double size;                                /* of letters */
 };
 
-enum { NAME_BYTES = 80 };                       /* of a name in a label or the legend; what is behind is left out */
-static const double letters_min = 6;            /* pixels; smaller letters cannot be read */
+enum { NAME_BYTES = 80 };                       /* of a name in a label or the legend; the rest is cut */
+static const double letters_min = 6;            /* pixels; smaller letters are illegible */
 
 static double clamp(double v, double low, double high) { return fmax(low, fmin(v, high)); }
 
@@ -53,7 +53,7 @@ static double label_width(const struct drawing *d, const char *text, double size
     return canvas_text_width(&d->canvas, size, text) + 0.5 * size;
 }
 
-/* Makes the letters as small as the image needs; false if they would be too small. */
+/* Reduces the letters until the label fits into the image; false if they would be too small. */
 static bool fit(const struct drawing *d, struct label *label)
 {
     const double w = label_width(d, label->text, d->size), h = 1.25 * d->size;
@@ -64,7 +64,7 @@ static bool fit(const struct drawing *d, struct label *label)
     return label->size > 0;
 }
 
-/* Name and score, or the score alone where the image is too narrow. */
+/* Name and score, or only the score if the image is too narrow. */
 static void make_label(const struct drawing *d, const struct drawn_box *box, struct label *label)
 {
     const double percent = 100 * box->score;
@@ -80,7 +80,7 @@ static void make_label(const struct drawing *d, const struct drawn_box *box, str
     fit(d, label);
 }
 
-/* A line to the box where its label had to go some way off. */
+/* A line from a distant label to its box. */
 static void draw_leader(struct drawing *d, const struct label *label, const double b[4])
 {
     const double *p = label->place, cx = p[0] + p[2] / 2, cy = p[1] + p[3] / 2;
@@ -99,7 +99,7 @@ static void draw_label(struct drawing *d, const struct label *label)
                 ink_on(colour), label->text);
 }
 
-/* The best scores get their places first and are drawn last. */
+/* The best scores are placed first and drawn last. */
 static void draw_labels(struct drawing *d, const struct drawn_box *const *order)
 {
     const int count = d->labels.box_count;
@@ -118,7 +118,7 @@ static void draw_labels(struct drawing *d, const struct drawn_box *const *order)
 
 /* ---- legend ---- */
 
-/* Classes that occur, best score first, `shown` of them; how they are laid out. */
+/* The classes of the boxes, best score first, of which `shown` fit; and their layout. */
 struct legend {
     const struct drawn_box **class; int *boxes, count;
     double size, cell[2], place[4], cost;
@@ -141,7 +141,7 @@ static bool find_classes(struct legend *l, const struct drawn_box *const *order,
     return l->boxes;
 }
 
-/* "car (12)"; behind the classes that are shown "+3". */
+/* "car (12)"; the last entry is "+3" if 3 classes do not fit. */
 static void entry_text(const struct legend *l, int i, char text[100])
 {
     char name[NAME_BYTES];
@@ -154,7 +154,7 @@ static void entry_text(const struct legend *l, int i, char text[100])
 
 static int entries(const struct legend *l) { return l->shown + (l->shown < l->count); }
 
-/* The number of columns and the place that hide the least, in at most a third of the image, or an eighth where it hides
+/* Finds the number of columns and the place that hide least, in at most a third of the image, or an eighth if it hides
  * half of an object; false if none fits. */
 static bool lay_out(const struct drawing *d, struct legend *l)
 {

@@ -24,7 +24,7 @@ void canvas_close(struct canvas *c)
     *c = (struct canvas){0};
 }
 
-/* Covers part, 0 to 255, of a pixel. */
+/* Blends a colour into a pixel with coverage 0 to 255. */
 static inline void blend(struct canvas *c, int x, int y, uint32_t colour, int part)
 {
     unsigned char *p = c->bgr + 3 * ((size_t)y * (size_t)c->width + (size_t)x);
@@ -35,7 +35,7 @@ static inline void blend(struct canvas *c, int x, int y, uint32_t colour, int pa
         p[k] = alpha == 255 ? ink[k] : (unsigned char)((p[k] * (255 - alpha) + ink[k] * alpha + 127) / 255);
 }
 
-/* The length of the part of [from, to] that lies in the pixel at i. */
+/* The length of the intersection of [from, to] and the pixel [i, i + 1]. */
 static double overlap(double from, double to, int i)
 {
     const double length = (to < i + 1 ? to : i + 1) - (from > i ? from : i);
@@ -70,7 +70,7 @@ void canvas_frame(struct canvas *c, const double box[4], double line_width, uint
 
 /* ---- strokes ---- */
 
-/* Widens the part of the mask that is in use by a box. */
+/* Extends the bounds of the mask by a box. */
 static void touch(struct canvas *c, double x0, double y0, double x1, double y1)
 {
     const int box[4] = { clamp_index(floor(x0), c->width), clamp_index(floor(y0), c->height),
@@ -82,7 +82,7 @@ static void touch(struct canvas *c, double x0, double y0, double x1, double y1)
     c->y1 = none || box[3] > c->y1 ? box[3] : c->y1;
 }
 
-/* Colours what the mask covers, and clears it. */
+/* Blends a colour where the mask covers, and clears the mask. */
 static void blend_mask(struct canvas *c, uint32_t colour)
 {
     for (int y = c->y0; y < c->y1; y++) {
@@ -95,12 +95,12 @@ static void blend_mask(struct canvas *c, uint32_t colour)
     c->x0 = c->x1 = c->y0 = c->y1 = 0;
 }
 
-/* Covers, of the row y, what is nearer than radius to the line from p to q.  A pixel's coverage falls from 1 to 0 where
- * the distance of its centre is radius - 1/2 to radius + 1/2. */
+/* Covers the pixels of row y within radius of the segment from p to q.  Coverage falls from 1 to 0 as the distance of a
+ * pixel's centre grows from radius - 1/2 to radius + 1/2. */
 static void cover_row(struct canvas *c, int y, const double p[2], const double q[2], double radius)
 {
     const double dx = q[0] - p[0], dy = q[1] - p[1], length2 = dx * dx + dy * dy, reach = radius + 0.5, cy = y + 0.5;
-    double t0 = 0, t1 = 1;                              /* the part of the line that the row is near to */
+    double t0 = 0, t1 = 1;                              /* the part of the segment near the row */
     if (dy != 0) {
         const double a = (cy - reach - p[1]) / dy, b = (cy + reach - p[1]) / dy;
         t0 = fmin(1, fmax(t0, fmin(a, b)));

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { POINTS = 400, PAPER = 250 };             /* at most so many points a curve; grey of the paper */
+enum { POINTS = 400, PAPER = 250 };             /* max points per curve; grey of the background */
 static const uint32_t ink = 0x2b2f36ff, pale_ink = 0x6b7280ff, grid = 0xe3e6eaff, white = 0xffffffff;
 
 static const struct curve { const char *column, *label; uint32_t colour; } loss_curves[] = {
@@ -32,7 +32,7 @@ static const struct curve { const char *column, *label; uint32_t colour; } loss_
     { "APl",  "APl",  0x8e5bd0ff },
     {0} };
 
-/* A table whose rows stand at epochs[rows], and a place on the paper. */
+/* A table with the epoch of each row, and a panel of the chart. */
 struct table { struct csv csv; double *epochs; };
 struct panel { const char *title; double box[4]; const struct curve *curves; const struct table *table; };
 struct axes { double x0, x1, y0, y1; };
@@ -42,8 +42,8 @@ static double value_at(const struct csv *t, int row, int column)
     return t->values[row * t->columns.count + column];
 }
 
-/* A row of an epoch stands at its share of the epoch's rows; the last epoch may be unfinished and is taken to be at
- * least as long as the one before.  One row an epoch: at its end. */
+/* Rows are spaced evenly within their epoch.  The last epoch may be unfinished and counts as at least as long as the
+ * one before.  With one row per epoch, the row is at its end. */
 static bool place_rows(struct table *t, struct error *err)
 {
     const int column = csv_column(&t->csv, "epoch");
@@ -99,7 +99,7 @@ static int curve_points(const struct table *t, const struct curve *curve, double
     return count;
 }
 
-/* The largest of 1, 2, 5 times a power of ten of which about `want` fit into the range. */
+/* The largest of 1, 2, 5 times a power of ten that fits about `want` times into the range. */
 static double nice_step(double range, int want)
 {
     const double raw = range / want, power = pow(10, floor(log10(raw))), part = raw / power;
@@ -112,8 +112,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Room for all curves; a single wild start of a curve must not flatten the rest, so that the top is at most three
- * times what nine points of ten stay below. */
+/* Axes for all curves.  High values at the start of a curve must not flatten the rest, so the top is at most three
+ * times the 90th percentile. */
 static struct axes fit_axes(const struct panel *p, double last_epoch, double (*points)[2])
 {
     double high = 0, usual = 0, sorted[POINTS];
@@ -179,7 +179,7 @@ static void draw_curve(struct canvas *c, const struct panel *p, const struct axe
         canvas_fill(c, (double[]){ points[i][0] - 2.5, points[i][1] - 2.5, 5, 5 }, curve->colour);
 }
 
-/* The legend stands in the title's line, from the right. */
+/* The legend is right-aligned in the line of the title. */
 static void draw_panel(struct canvas *c, const struct panel *p, double last_epoch, double (*points)[2])
 {
     const struct axes a = fit_axes(p, last_epoch, points);

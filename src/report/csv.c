@@ -27,7 +27,7 @@ static void add_number(struct strbuf *t, double v)
     strbuf_add(t, "%s", digits);
 }
 
-/* A spreadsheet takes a field that begins so for a formula; an apostrophe before it says that it is text. */
+/* Spreadsheets read such a field as a formula unless an apostrophe marks it as text. */
 static bool like_a_formula(const char *name)
 {
     name += strspn(name, "'");
@@ -47,7 +47,7 @@ static void add_name(struct strbuf *t, const char *name)
     strbuf_free(&shown);
 }
 
-/* Without the apostrophe that add_name put there. */
+/* Without the apostrophe of add_name. */
 static const char *plain_name(const char *field) { return field + (*field == '\'' && like_a_formula(field)); }
 
 /* Appends to a file and syncs it. */
@@ -80,7 +80,7 @@ bool csv_append(const char *path, const char *const *columns, const double *valu
     return ok;
 }
 
-/* Takes a line apart in place, quotes undone, until `room` fields are found; returns how many there are. */
+/* Splits a line in place into at most `room` fields without their quotes; returns their number. */
 static int split(char *s, char **fields, int room)
 {
     int count = 0;

@@ -44,7 +44,7 @@ static bool write_event(struct events *e, int64_t step, int field, const void *p
     return ok;
 }
 
-/* Creates a file.  If its name exists, as after a run of the same second, a number is added to the name. */
+/* Creates a file.  If the name exists, as after a run in the same second, a number is added to it. */
 static bool create(struct events *e, const char *folder, struct error *err)
 {
     char host[256] = "host", name[400];

@@ -9,12 +9,11 @@
 
 struct events { FILE *file; char *path; };
 
-/* Begins a new file in the folder, named after time, host and process as TensorBoard expects.  What earlier files of
- * the folder hold for `step` and later is taken back: a resumed run overlaps nothing.  Call events_close even
- * if it fails. */
+/* Creates a file in the folder, named after time, host and process as TensorBoard expects.  It discards the values of
+ * earlier files from `step` on, so a resumed run has no overlap.  Call events_close even if it fails. */
 bool events_open(struct events *, const char *folder, int64_t step, struct error *);
 
-/* Values under their names at a step. */
+/* Appends named values of a step. */
 bool events_scalars(struct events *, int64_t step, const char *const *names, const double *values, int count,
                     struct error *);
 bool events_close(struct events *, struct error *);

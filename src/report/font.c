@@ -17,12 +17,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Outlines are of text whose lines are EM pixels high; y runs down from the baseline. */
+/* Outlines are those of text whose lines are EM high; y points down from the baseline. */
 enum { EM = 64 };
 struct edge { float p[2], q[2]; };
 
-/* A character and its outline: `edges` edges from the first one on, within the box left, top, right, bottom.  There is
- * no padding, since memcmp compares glyphs. */
+/* A character and its outline: `edges` edges from index `first` on, within the box left, top, right, bottom.  memcmp
+ * compares glyphs, so there is no padding. */
 struct glyph { char character[8]; int first, edges; float advance, box[4]; };
 
 struct font {
@@ -46,7 +46,7 @@ static int by_character(const void *a, const void *b)
     return memcmp(a, b, sizeof ((struct glyph *)0)->character);
 }
 
-/* The character at *text, which moves on; false if it is not UTF-8. */
+/* Reads the character at *text and advances it; false if it is not UTF-8. */
 static bool next_character(const char **text, struct glyph *glyph)
 {
     unsigned code;
@@ -137,7 +137,7 @@ static bool add_outline(struct font *font, struct glyph *glyph, cairo_t *cairo)
     return ok;
 }
 
-/* A context that measures and outlines without hints, which are for one size, and draws nothing. */
+/* A context for metrics and outlines without hinting, which would suit one size only. */
 static cairo_t *new_context(void)
 {
     cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1);
@@ -153,7 +153,7 @@ static cairo_t *new_context(void)
     return cairo;
 }
 
-/* Without fonts on the machine cairo draws letters of its own, which are only ASCII: such a font is not used. */
+/* Without fonts on the machine cairo has built-in letters for ASCII only; they are not used. */
 static bool add_outlines(struct font *font)
 {
     cairo_t *cairo = new_context();
@@ -205,7 +205,7 @@ static struct font *receive_font(FILE *in)
     return NULL;
 }
 
-/* The font as a child process finds it. */
+/* The font that a child process finds. */
 static struct font *font_of_child(const char *const *texts, int count)
 {
     int ends[2];
@@ -233,9 +233,9 @@ static bool same_font(const struct font *a, const struct font *b)
         && memcmp(a->edges, b->edges, (size_t)a->edge_count * sizeof *a->edges) == 0;
 }
 
-/* Cairo's libraries crash if memory is short, and fontconfig never returns if its settings are a pipe, so child
- * processes call them.  Fontconfig takes another font, without an error, if it cannot read one file, so two children
- * must find the same. */
+/* Child processes call cairo's libraries, since these crash if memory is short and hang if the settings of
+ * fontconfig are a pipe.  Two children must find the same font, since fontconfig takes another one, without an
+ * error, if it cannot read a file. */
 struct font *font_open(const char *const *texts, int count)
 {
     struct font *font = font_of_child(texts, count);
@@ -248,7 +248,7 @@ struct font *font_open(const char *const *texts, int count)
     return NULL;
 }
 
-/* The glyph of the character at *text, which moves on; NULL: there is none. */
+/* The glyph of the character at *text, which is advanced; NULL: none. */
 static const struct glyph *next_glyph(const struct font *font, const char **text)
 {
     struct glyph key;
@@ -269,8 +269,8 @@ double font_width(const struct font *font, double size, const char *text)
     return font ? width : -1;
 }
 
-/* change holds, per pixel, the coverage minus that of the pixel on the left: an edge that runs down adds to it, an edge
- * that runs up subtracts. */
+/* change is the coverage of a pixel minus that of its left neighbour: downward edges add to it, upward edges
+ * subtract. */
 struct fill { float *change; int width, height; };              /* change[height][width + 1] */
 
 static void fill_edge(const struct fill *f, const double p[2], const double q[2])

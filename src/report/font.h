@@ -1,13 +1,13 @@
-/* report/font.h -- text in the sans-serif font of the machine, whose outlines cairo gives.  Its libraries and settings
- * may fail; then the caller uses report/glyphs.h. */
+/* report/font.h -- text in the sans-serif font of the machine, with outlines from cairo.  If its libraries or settings
+ * fail, the caller uses report/glyphs.h. */
 #ifndef REPORT_FONT_H
 #define REPORT_FONT_H
 
 struct font;
 
-/* Takes the outlines of ASCII and of all characters of count texts, which are UTF-8.  NULL, which the functions below
- * take, if there is no font that can be used, as in a build without cairo.  Call it before threads start, because it
- * forks: child processes call cairo, this process does not.  Any number of threads may use the font. */
+/* Reads the outlines of ASCII and of all characters of count UTF-8 texts.  Returns NULL, which the functions below
+ * accept, if no font is usable, as in a build without cairo.  Call it before threads start, because it forks: only
+ * child processes call cairo.  Any number of threads may use the font. */
 struct font *font_open(const char *const *texts, int count);
 void font_close(struct font *);
 

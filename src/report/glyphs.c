@@ -8,7 +8,7 @@
 /* A glyph is its width, the shapes of its left and right side (s straight, r round, o open), and its strokes.  A point
  * is x as a digit of base 16 and y as a letter: a is the descender (-4), e the baseline (0), m the height of x (8), q
  * the height of X (12).  An upper-case y marks a control point of quadratic curves, with TrueType's rule: the middle
- * of two control points in a row lies on the curve. */
+ * of two consecutive control points lies on the curve. */
 enum { AE = 1, ETH, TIMES, O_SLASH, THORN, SHARP_S, SMALL_AE, SMALL_ETH, DIVISION, SMALL_O_SLASH, SMALL_THORN,
        DOTLESS_I, UNKNOWN };
 static const char *const glyphs[128] = {
@@ -61,22 +61,22 @@ static const unsigned char latin1[64][3] = {
     {SMALL_ETH}, "n~", "o`", "o'", "o^", "o~", "o:", {DIVISION}, {SMALL_O_SLASH}, "u`", "u'", "u^", "u:", "y'",
     {SMALL_THORN}, "y:" };
 
-/* Where the lines of a glyph's grid lie, in pixels from the left end of its baseline; lines of stems and bars, which
- * are those that two points in a row share, lie a whole number of pixels apart. */
+/* Positions of the lines of a glyph's grid, in pixels from the left end of its baseline.  Lines of stems and bars, on
+ * which two consecutive points lie, have distances of whole pixels. */
 struct grid { double x[16], y[21]; };
 enum { BASELINE = 4, X_HEIGHT = 12, CAP_HEIGHT = 16 };          /* indices of y */
 
-struct point { int x, y; bool control; };
+struct glyph_point { int x, y; bool control; };
 
 static int digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
 
-/* The point at *s, which moves on; false at the end of the stroke. */
-static bool next_point(const char **s, struct point *p)
+/* Reads the point at *s and advances it; false at the end of the stroke. */
+static bool next_point(const char **s, struct glyph_point *p)
 {
     if (**s == 0 || **s == ' ')
         return false;
     const int y = (*s)[1];
-    *p = (struct point){ digit((*s)[0]), (y | ' ') - 'a', y < 'a' };
+    *p = (struct glyph_point){ digit((*s)[0]), (y | ' ') - 'a', y < 'a' };
     *s += 2;
     return true;
 }
@@ -89,7 +89,7 @@ static void fit_grid(struct grid *g, const char *glyph, bool lower_case, double 
 {
     const double cap = round(0.72 * size - glyphs_pen(size)), low = round(0.54 * size - glyphs_pen(size));
     bool stem[16] = {0}, bar[21] = {0};
-    struct point p, before = { -1, -1, false };
+    struct glyph_point p, before = { -1, -1, false };
     *g = (struct grid){0};
     for (const char *s = glyph + 3; *s; s += *s == ' ', before.x = before.y = -1)
         for (; next_point(&s, &p); before = p) {
@@ -129,13 +129,13 @@ static void add_curve(struct line *l, const double control[2], double x, double 
     }
 }
 
-/* One stroke of the glyph, its origin at (x, y); returns what follows. */
+/* Traces a stroke of the glyph with its origin at (x, y); returns the text behind it. */
 static const char *trace_stroke(struct line *l, const char *s, const struct grid *g, double x, double y)
 {
     double control[2];
     bool curved = false;
     l->count = 0;
-    for (struct point p; next_point(&s, &p); curved = p.control) {
+    for (struct glyph_point p; next_point(&s, &p); curved = p.control) {
         const double to[2] = { x + g->x[p.x], y - g->y[p.y] };
         if (curved && p.control)
             add_curve(l, control, (control[0] + to[0]) / 2, (control[1] + to[1]) / 2);

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-/* Blue, green, red at steps of a quarter; between them straight lines. */
+/* Blue, green, red at 0, 1/4, ... 1; linear in between. */
 static const double colours[][3] = { { 160, 40, 20 }, { 220, 190, 20 }, { 80, 210, 110 }, { 30, 220, 250 },
                                      { 20, 20, 230 } };
 enum { STEPS = sizeof colours / sizeof *colours - 1 };

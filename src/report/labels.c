@@ -31,7 +31,8 @@ void labels_free(struct labels *l)
     *l = (struct labels){0};
 }
 
-/* The length that two intervals share.  It compares, because calls of fmin and fmax took a tenth of predict's time. */
+/* The length of the intersection of two intervals.  Comparisons are faster than calls of fmin and fmax, which took a
+ * tenth of the time of predict. */
 static double common_length(double from, double to, double other_from, double other_to)
 {
     return (to < other_to ? to : other_to) - (from > other_from ? from : other_from);
@@ -75,9 +76,9 @@ static double gap(const double a[4], const double b[4])
     return hypot(x, y);
 }
 
-static const double far = 0.1;                  /* cost of a gap as high as the label */
+static const double far = 0.1;                  /* cost of a gap of the label's height */
 
-/* Hiding an object costs 1, hiding a label 5, and distance a little. */
+/* Hiding an object costs 1, hiding a label 5; distance costs little. */
 static double cost(const struct labels *l, const double box[4], const double place[4])
 {
     const double aside = fabs(place[0] - box[0]) + fabs(place[1] + place[3] - box[1]);
@@ -95,7 +96,7 @@ static void consider(const struct labels *l, const double box[4], const double p
         *best = (struct best){ c, at[0], at[1] };
 }
 
-/* The places around the box, `away` from it. */
+/* Considers the places around the box at distance `away`. */
 static void consider_ring(const struct labels *l, const double box[4], const double place[4], double away,
                           struct best *best)
 {
@@ -131,19 +132,19 @@ double labels_border(const struct labels *l, double place[4])
     enum { STEPS = 8 };
     static const int order[STEPS + 1] = { 0, STEPS, 1, 2, 3, 4, 5, 6, 7 };              /* corners first */
     const double right = l->width - place[2], bottom = l->height - place[3];
-    double least = INFINITY;
+    double min_cost = INFINITY;
     for (int i = 0; i <= STEPS; i++)
         for (int side = 0; side < 4; side++) {
             const double part = (double)order[i] / STEPS, end = side % 2;
             const double at[4] = { side < 2 ? part * right : end * right, side < 2 ? (1 - end) * bottom : part * bottom,
                                    place[2], place[3] };
             const double c = hidden(l, at);
-            if (c < least - 1e-6) {
-                least = c;
+            if (c < min_cost - 1e-6) {
+                min_cost = c;
                 memcpy(place, at, sizeof at);
             }
         }
-    return least;
+    return min_cost;
 }
 
 void labels_take(struct labels *l, const double place[4])

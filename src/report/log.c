@@ -92,7 +92,7 @@ static void add_duration(struct strbuf *t, double seconds)
 
 enum { CELLS = 24 };                            /* of the bar */
 
-/* What the line of a terminal holds: a longer one would not be wiped whole. */
+/* The width of the terminal.  A longer line could not be erased as a whole. */
 static int columns(FILE *screen)
 {
     struct winsize size;

@@ -117,11 +117,10 @@ static void judge_batch(const struct plan_of_run *run, struct strbuf *text)
 
 static void judge_resize(const struct plan_of_run *run, struct strbuf *text)
 {
-    const char *train = config_text(run->config, "data.train.resize");
-    const char *val = config_text(run->config, "data.val.resize");
-    if (run->config->train.resize != run->config->val.resize)
+    const enum resize train = run->config->train.resize, val = run->config->val.resize;
+    if (train != val)
         strbuf_add(text, "is %s, but data.train.resize is %s: objects are scored in another shape than learned; try %s",
-                   val, train, train);
+                   resize_name(val), resize_name(train), resize_name(train));
 }
 
 static void judge_normalize(const struct plan_of_run *run, struct strbuf *text)

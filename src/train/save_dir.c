@@ -3,8 +3,6 @@
 #include "base/atomic_file.h"
 #include "base/file.h"
 #include "base/path.h"
-#include "base/strbuf.h"
-#include "config/tree.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,37 +23,20 @@ static const struct run_file { const char *name; bool whole, weights; } files[] 
     { "model_best/model_best.safetensors.old", false, false } };
 enum { FILES = sizeof files / sizeof *files };
 
-/* Whether a training wrote this CONFIG: then writing it again loses no comment and no order of keys. */
-static bool is_written_config(const char *path)
-{
-    struct bytes file;
-    struct entry root = {0};
-    struct strbuf again = {0};
-    if (!file_read_max(&file, path, TREE_FILE_MAX, NULL))
-        return false;
-    if (tree_parse(&root, file.p, file.size, path, NULL))
-        tree_write(&root, &again);
-    const bool same = again.s && !again.failed && again.size == file.size && memcmp(again.s, file.p, file.size) == 0;
-    strbuf_free(&again);
-    tree_free(&root);
-    bytes_free(&file);
-    return same;
-}
-
 /* Refuses to overwrite an input of the training by a file of the run. */
 static bool spares(const struct run_file *file, const char *path, const struct config *c, const char *weights,
-                   struct error *err)
+                   const char *pretrain, struct error *err)
 {
     const struct { const char *path; bool weights, config; } inputs[] = {
         { c->train.ann_path, false, false },    { c->train.image_list, false, false },
         { c->val.ann_path, false, false },      { c->val.image_list, false, false },
         { c->schedule.load_model, true, false }, { weights, true, false },
-        { config_text(c, "model.arch.backbone.pretrain"), true, false },
+        { pretrain, true, false },
         { c->file, false, true } };
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
         const char *input = inputs[i].path;
         const bool harmless = !input || !*input || (inputs[i].weights && file->weights) || !same_target(path, input)
-                           || (inputs[i].config && is_written_config(input));
+                           || (inputs[i].config && config_is_written(input));
         if (!harmless)
             return misuse(err, "%s: the training would overwrite %s, which it reads: choose another save_dir",
                           config_place(c, "save_dir").s, input);
@@ -63,12 +44,12 @@ static bool spares(const struct run_file *file, const char *path, const struct c
     return true;
 }
 
-static bool spare_inputs(const struct config *c, const char *weights, struct error *err)
+static bool spare_inputs(const struct config *c, const char *weights, const char *pretrain, struct error *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < FILES; i++) {
         char *path = path_join(c->save_dir, files[i].name, err);
-        ok = path && spares(&files[i], path, c, weights, err);
+        ok = path && spares(&files[i], path, c, weights, pretrain, err);
         free(path);
     }
     return ok;
@@ -104,10 +85,11 @@ static bool lock_folder(FILE **lock, int *unlocked, const char *folder, struct e
     return ok;
 }
 
-bool save_dir_open(FILE **lock, int *unlocked, const struct config *c, const char *weights, struct error *err)
+bool save_dir_open(FILE **lock, int *unlocked, const struct config *c, const char *weights, const char *pretrain,
+                   struct error *err)
 {
     struct error why;
-    if (!spare_inputs(c, weights, err))
+    if (!spare_inputs(c, weights, pretrain, err))
         return false;
     if (!make_folders(c->save_dir, &why))
         return fail(err, "%s: %s: cannot be made: %s", config_place(c, "save_dir").s, c->save_dir, why.text);

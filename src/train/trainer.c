@@ -384,7 +384,7 @@ static bool log_advice(struct trainer *t, struct error *err)
 static bool open_save_dir(struct trainer *t, struct error *err)
 {
     int unlocked;
-    if (!save_dir_open(&t->lock, &unlocked, t->config, t->options.weights, err)
+    if (!save_dir_open(&t->lock, &unlocked, t->config, t->options.weights, t->model.pretrain, err)
         || !run_log_open(&t->run_log, t->config, t->options.screen, err) || !name_files(t, err))
         return false;
     if (unlocked)

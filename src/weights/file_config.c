@@ -26,23 +26,11 @@ bool file_config_add(const char *description, struct tensors *t, struct error *e
 
 /* ---- reading ---- */
 
-/* A key of the file that has no effect here may be one of a newer version. */
-static bool all_have_effect(const struct config *config, struct error *err)
-{
-    for (int i = 0; i < config->ignored.count; i++) {
-        const char *path = config->ignored.list[i];
-        const struct entry *e = tree_find(&config->root, path);
-        if (e && e->place.file == config->file)
-            return misuse(err, "%s has no effect in this version", config_place(config, path).s);
-    }
-    return true;
-}
-
 static bool parse(struct config *config, const char *text, const char *file, const char *const *overrides, int count,
                   struct error *err)
 {
     config->detects_only = true;
-    return config_parse(config, text, strlen(text), file, overrides, count, err) && all_have_effect(config, err);
+    return config_parse(config, text, strlen(text), file, overrides, count, err);
 }
 
 /* Parts and input size fit together. */

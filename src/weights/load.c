@@ -224,8 +224,10 @@ static bool keep_backbone(const struct params *params, struct tensors *t, struct
 static bool warn_of_random_weights(const char *key, const char *word, struct string_list *notes, struct error *err)
 {
     struct strbuf line = {0};
-    strbuf_add(&line, "WARNING: %s is %s and names no file; nothing is downloaded, so training starts from random "
-               "weights: give --weights FILE or %s=FILE, or set it to false if that is meant", key, word, key);
+    const char *section = model_sections[MODEL_BACKBONE];
+    strbuf_add(&line, "WARNING: %s.%s is %s and names no file; nothing is downloaded, so training starts from random "
+               "weights: give --weights FILE or %s.%s=FILE, or set it to false if that is meant", section, key, word,
+               section, key);
     const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
     strbuf_free(&line);
     return ok;
@@ -235,13 +237,11 @@ bool model_pretrain(struct model *model, real *array, struct string_list *notes,
 {
     static const struct word words[] = { { "", 0 },     { "false", 0 }, { "no", 0 },  { "off", 0 }, { "False", 0 },
                                          { "true", 1 }, { "yes", 1 },   { "on", 1 },  { "True", 1 }, {0} };
-    static const char *const keys[] = { "model.arch.backbone.pretrain", "model.arch.backbone.pretrained" };
-    const char *key = config_text(model->config, keys[0]) ? keys[0] : keys[1];
-    const char *path = config_text(model->config, key);
-    const struct word *word = path ? find_row(path, words, sizeof *words) : words;
+    const char *path = model->pretrain;
+    const struct word *word = find_row(path, words, sizeof *words);
     struct tensors t = {0};
     if (word)
-        return !word->value || warn_of_random_weights(key, path, notes, err);
+        return !word->value || warn_of_random_weights(model->pretrain_key, path, notes, err);
     const bool ok = read_tensors(model, path, &t, err) && keep_backbone(&model->params, &t, err)
                  && take_all(model, &t, path, "backbone.", LOAD_TO_TRAIN, array, notes, err);
     tensors_free(&t);

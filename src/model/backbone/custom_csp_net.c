@@ -7,12 +7,13 @@
 const struct key custom_csp_net_keys[] = {
     { "net_cfg",    FIELD(custom_csp_net, net_cfg),    NULL, 0, 0,
       "stages: [Conv, in, out, kernel, stride], [CspBlock, in, blocks, kernel, stride] or [MaxPool, kernel, stride]" },
-    { "out_stages", FIELD(custom_csp_net, out_stages), NULL, 0, 1024, "stages handed to the neck, the first is 0" },
+    { "out_stages", FIELD(custom_csp_net, out_stages), NULL, 0, 1024,
+      "stages whose maps go to the neck, counted from 0" },
     { "norm_cfg.type", WORDS(custom_csp_net, norm.type, norm_words), "BN", 0, 0, "normalisation" },
     { "norm_cfg.num_groups", FIELD(custom_csp_net, norm.num_groups), "32", 1, 65536, "groups of GN" },
     { "norm_cfg.requires_grad", .type = KEY_IGNORED, .help = "always true" },
     { "activation", WORDS(custom_csp_net, activation, activation_words), "LeakyReLU", 0, 0, "activation" },
-    { "pretrain",   FIELD(custom_csp_net, pretrain),   "false", 0, 0, "file of weights to start from" },
+    { "pretrain",   FIELD(custom_csp_net, pretrain),   "false", 0, 0, "weights file to start from" },
     {0} };
 
 static value module(struct builder *b, const char *name, value x, struct conv spec, const struct custom_csp_net *c)
@@ -58,7 +59,7 @@ static value pool_stage(struct builder *b, value x, const int *n, const struct c
 }
 
 enum { NUMBERS = 4 };
-static const struct kind {
+static const struct stage_kind {
     const char *name;
     int numbers;
     bool has_channels;                          /* the first number is the channels of x */
@@ -67,16 +68,15 @@ static const struct kind {
     { "Conv", 4, true, conv_stage }, { "CspBlock", 4, true, csp_block }, { "MaxPool", 2, false, pool_stage }, {0} };
 
 /* The whole numbers from 1 to 65536 behind the name; NULL if it is no stage. */
-static const struct kind *read_stage(const struct entry *stage, int *numbers)
+static const struct stage_kind *read_stage(const struct strings *stage, int *numbers)
 {
-    const struct entry *name = stage->kind == LIST ? stage->child : NULL;
-    const struct kind *kind = name && name->text ? find_row(name->text, kinds, sizeof *kinds) : NULL;
+    const struct stage_kind *kind = stage->count ? find_row(stage->at[0], kinds, sizeof *kinds) : NULL;
     if (!kind || stage->count != 1 + kind->numbers)
         return NULL;
-    for (const struct entry *e = name->next; e; e = e->next) {
+    for (int i = 1; i < stage->count; i++) {
         char *end = NULL;
-        const long v = e->text ? strtol(e->text, &end, 10) : 0;
-        if (v < 1 || v > 65536 || end == e->text || *end)
+        const long v = strtol(stage->at[i], &end, 10);
+        if (v < 1 || v > 65536 || end == stage->at[i] || *end)
             return NULL;
         *numbers++ = (int)v;
     }
@@ -86,14 +86,13 @@ static const struct kind *read_stage(const struct entry *stage, int *numbers)
 void custom_csp_net_build(struct builder *b, const void *config, value image, struct features *out)
 {
     const struct custom_csp_net *c = config;
-    const struct entry *stage = c->net_cfg->kind == LIST ? c->net_cfg->child : NULL;
     value x = image;
-    if (!stage)
+    if (c->net_cfg.count == 0)
         builder_fail(b, "net_cfg must be a list of stages");
     b->init = (struct layer_init){ .weights = WEIGHTS_KAIMING };
-    for (int i = 0; stage && !b->error.exit; stage = stage->next, i++) {
+    for (int i = 0; i < c->net_cfg.count && !b->error.exit; i++) {
         int n[NUMBERS];
-        const struct kind *kind = read_stage(stage, n);
+        const struct stage_kind *kind = read_stage(&c->net_cfg.at[i], n);
         enter_index(b, "stages", i);
         if (!kind)
             builder_fail(b, "net_cfg[%d] must be [Conv, in, out, kernel, stride], [CspBlock, in, blocks, kernel, "

@@ -3,12 +3,12 @@
 #include <stdio.h>
 
 const struct key ghostnet_keys[] = {
-    { "width_mult", FIELD(ghostnet, width_mult), "1.0",       0.1, 10, "factor of all widths" },
-    { "out_stages", FIELD(ghostnet, out_stages), "[4, 6, 9]", 0, 9,    "stages handed to the neck" },
-    { "act",        WORDS(ghostnet, activation, activation_words + 1), "ReLU", 0, 0, "the old name of activation" },
+    { "width_mult", FIELD(ghostnet, width_mult), "1.0",       0.1, 10, "width multiplier" },
+    { "out_stages", FIELD(ghostnet, out_stages), "[4, 6, 9]", 0, 9,    "stages whose maps go to the neck" },
+    { "act",        WORDS(ghostnet, activation, activation_words + 1), "ReLU", 0, 0, "old name of activation" },
     { "activation", WORDS(ghostnet, activation, activation_words), "=act", 0, 0, "activation" },
     { "pretrain",   FIELD(ghostnet, pretrain),   "true",      0, 0,
-      "file of weights to start from; true or false: none" },
+      "weights file to start from; true or false: none" },
     {0} };
 
 static const struct row { int stage, kernel, expanded, channels; bool excite; int stride; } rows[] = {

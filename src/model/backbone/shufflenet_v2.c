@@ -7,15 +7,16 @@ const struct key shufflenet_v2_keys[] = {
     { "model_size",     FIELD(shufflenet_v2, model_size),                "1.5x",      1, 0,
       "0.5x, 1.0x, 1.5x or 2.0x" },
     { "out_stages",     FIELD(shufflenet_v2, out_stages),                "[2, 3, 4]", 2, 4,
-      "stages handed to the neck" },
-    { "with_last_conv", FIELD(shufflenet_v2, with_last_conv),            "false",     0, 0, "a last 1x1 convolution" },
-    { "kernal_size",    .type = KEY_IGNORED, .help = "upstream spells it so and does not read it" },
+      "stages whose maps go to the neck" },
+    { "with_last_conv", FIELD(shufflenet_v2, with_last_conv),            "false",     0, 0,
+      "a 1x1 convolution after the last stage" },
+    { "kernal_size",    .type = KEY_IGNORED, .help = "no effect, as upstream, which spells it so" },
     { "activation",     WORDS(shufflenet_v2, activation, activation_words), "ReLU",   0, 0, "activation" },
     { "pretrain",       FIELD(shufflenet_v2, pretrain),                  "true",      0, 0,
-      "file of weights to start from; true or false: none" },
+      "weights file to start from; true or false: none" },
     {0} };
 
-static const struct size { const char *name; int channels[5]; } sizes[] = {
+static const struct shufflenet_v2_size { const char *name; int channels[5]; } sizes[] = {
     { "0.5x", { 24, 48, 96, 192, 1024 } },
     { "1.0x", { 24, 116, 232, 464, 1024 } },
     { "1.5x", { 24, 176, 352, 704, 1024 } },
@@ -56,7 +57,7 @@ void shufflenet_v2_build(struct builder *b, const void *config, value image, str
 {
     static const int repeats[] = { 4, 8, 4 };
     const struct shufflenet_v2 *c = config;
-    const struct size *size = find_row(c->model_size, sizes, sizeof *size);
+    const struct shufflenet_v2_size *size = find_row(c->model_size, sizes, sizeof *size);
     if (!size) {
         builder_fail(b, "model_size '%s': no such ShuffleNetV2; did you mean %s?", c->model_size,
                      nearest_name(c->model_size, sizes, sizeof *sizes));

@@ -4,10 +4,10 @@
 
 const struct key fpn_keys[] = {
     { "in_channels",  FIELD(fpn, in_channels),  NULL,   1, 65536, "channels of the backbone's maps" },
-    { "out_channels", FIELD(fpn, out_channels), NULL,   1, 65536, "channels of every level" },
+    { "out_channels", FIELD(fpn, out_channels), NULL,   1, 65536, "channels per level" },
     { "num_outs",     FIELD(fpn, num_outs),     NULL,   1, FEATURES, "levels" },
-    { "start_level",  FIELD(fpn, start_level),  "0",    0, FEATURES - 1, "first map used" },
-    { "end_level",    FIELD(fpn, end_level),    "-1",  -1, FEATURES, "map before which to stop; -1: none" },
+    { "start_level",  FIELD(fpn, start_level),  "0",    0, FEATURES - 1, "index of the first map used" },
+    { "end_level",    FIELD(fpn, end_level),    "-1",  -1, FEATURES, "index after the last map used; -1: all" },
     { "conv_cfg", .type = KEY_IGNORED, .help = "no effect, as upstream" },
     { "norm_cfg.type", WORDS(fpn, norm.type, norm_words), "none", 0, 0, "normalisation" },
     { "norm_cfg.num_groups", FIELD(fpn, norm.num_groups), "32", 1, 65536, "groups of GN" },

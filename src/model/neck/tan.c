@@ -9,12 +9,12 @@ enum { LEVELS_USED = 3, MIDDLE = 1 };
 
 const struct key tan_keys[] = {
     { "in_channels",   FIELD(tan, in_channels),   NULL, 1, 65536, "channels of the backbone's three maps" },
-    { "out_channels",  FIELD(tan, out_channels),  NULL, 1, 65536, "channels of every level" },
+    { "out_channels",  FIELD(tan, out_channels),  NULL, 1, 65536, "channels per level" },
     { "feature_hw",    FIELD(tan, feature_hw),    NULL, 1, 4096,  "height and width of the middle level" },
     { "num_heads",     FIELD(tan, num_heads),     NULL, 1, 4096,  "heads of the attention" },
     { "num_encoders",  FIELD(tan, num_encoders),  NULL, 0, 64,    "encoders" },
     { "mlp_ratio",     FIELD(tan, mlp_ratio),     NULL, 0.001, 64, "inner channels of an encoder / out_channels" },
-    { "dropout_ratio", FIELD(tan, dropout_ratio), NULL, 0, 0.999, "part of the numbers dropped in training" },
+    { "dropout_ratio", FIELD(tan, dropout_ratio), NULL, 0, 0.999, "dropout probability in training" },
     { "activation",    WORDS(tan, activation, activation_words), "LeakyReLU", 0, 0, "activation" },
     {0} };
 

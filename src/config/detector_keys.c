@@ -1,18 +1,17 @@
-/* config/write_detector.c -- the part of a configuration that detecting needs. */
-#include "base/strbuf.h"
+/* config/detector_keys.c -- the part of a configuration that detecting needs. */
 #include "config/section.h"
 
 /* Keys and whole sections.  The number of images per batch belongs to them: resize keep pads an image to the largest
  * of its batch.  data.train.input_size is the size that the parameters are declared with. */
-enum { KEPT = 12, DROPPED = 6 };
-static const char *const kept[KEPT] = {
+static const char *const kept[] = {
     "class_names", "seed", "model", "test", "device.batchsize_per_gpu", "data.train.input_size", "data.val.input_size",
     "data.val.keep_ratio", "data.val.resize", "data.val.multi_scale", "data.val.scaled_decode", "data.val.pipeline" };
 
-/* Keys within those sections that name files, or that training alone reads. */
-static const char *const dropped[DROPPED] = {
+/* Keys within those sections that name files, or that only training reads. */
+static const char *const dropped[] = {
     "model.arch.backbone.pretrain", "model.arch.backbone.pretrained", "model.arch.backbone.checkpoint_path",
     "model.arch.head.loss", "model.arch.head.assigner_cfg", "model.arch.aux_head.loss" };
+enum { KEPT = sizeof kept / sizeof *kept, DROPPED = sizeof dropped / sizeof *dropped };
 
 /* ---- writing ---- */
 
@@ -43,7 +42,7 @@ bool config_write_detector(const struct config *config, struct strbuf *out, stru
 
 /* ---- reading ---- */
 
-/* The first value below e, which is called path; NULL if there are sections alone. */
+/* The first value below e, whose path is *path; NULL if all entries are sections. */
 static const struct entry *first_value(const struct entry *e, struct path *path)
 {
     if (e->kind != SECTION)
@@ -74,4 +73,15 @@ bool detector_keys_only(const struct config *config, struct error *err)
         ok = misuse(err, "%s has no place in the description of a model", place_text(found->place, path.s).s);
     tree_free(&rest);
     return ok;
+}
+
+bool detector_keys_effective(const struct config *config, struct error *err)
+{
+    for (int i = 0; i < config->ignored.count; i++) {
+        const char *path = config->ignored.list[i];
+        const struct entry *e = tree_find(&config->root, path);
+        if (e && e->place.file == config->file)
+            return misuse(err, "%s has no effect in this version", place_text(e->place, path).s);
+    }
+    return true;
 }
