@@ -46,7 +46,7 @@ static void shuffle_rows(const struct kernels *k, int c, bool add, const struct 
 
 static void activations(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
-    for (int act = ACT_NONE; act <= ACT_GELU; act++)
+    for (int act = ACT_NONE; act < ACT_KINDS; act++)
         for (int affine = 0; affine < 2; affine++) {
             const struct affine f = { affine ? in->scale : NULL, affine ? in->shift : NULL, (enum act)act, 0.1f };
             k->activate(&f, 1, c, in->a + act * LD / 2, LD, out->z + (2 * act + affine) * LD / 2, LD);
@@ -69,7 +69,7 @@ static void normalisation(const struct kernels *k, int c, bool add, const struct
     double mean[CHANNELS], m2[CHANNELS];
     k->moments(PIXELS, c, in->a, c + 3, mean, m2);
     keep(mean, m2, c, out->z);
-    for (int act = ACT_NONE; act <= ACT_GELU; act++) {
+    for (int act = ACT_NONE; act < ACT_KINDS; act++) {
         const struct affine f = { in->scale, in->shift, (enum act)act, 0.1f };
         float *dx = out->y + act * PIXELS * (c + 1);
         k->norm_sums(&f, PIXELS, c, in->a, c + 3, in->b, c + 2, in->mean, mean, m2);
