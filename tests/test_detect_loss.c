@@ -110,9 +110,10 @@ static void test_box_loss_values(void **state)
     (void)state;
     const double a[4] = { 0, 0, 2, 1 }, b[4] = { 1, 0, 3, 1 }, c[4] = { 3, 0, 4, 1 };
     double slope[4];
-    assert_true(fabs(giou_loss(a, b, 1e-6, slope) - (1 - 1.0 / 3)) < 1e-12);
-    assert_true(fabs(giou_loss(a, c, 1e-6, slope) - (1 + 0.25)) < 1e-12);
-    assert_true(giou_loss(a, a, 1e-6, slope) == 0);
+    const struct box_loss giou = box_losses[BOX_GIoULoss];
+    assert_true(fabs(giou.of(a, b, 1e-6, slope) - (1 - 1.0 / 3)) < 1e-12);
+    assert_true(fabs(giou.of(a, c, 1e-6, slope) - (1 + 0.25)) < 1e-12);
+    assert_true(giou.of(a, a, 1e-6, slope) == 0);
     for (const struct box_loss *loss = box_losses; loss->name; loss++) {
         const double point[4] = { 5, 5, 5, 5 };
         assert_true(isfinite(loss->of(point, point, loss->eps, slope)));
@@ -143,7 +144,7 @@ static struct batch *new_batch(enum loss_family family, uint64_t seed)
     struct batch *b = calloc(1, sizeof *b);
     struct random r = random_of(seed, 4, 0);
     assert_non_null(b);
-    b->config = family == LOSS_PLUS ? loss_plus_preset : loss_gfl_preset;
+    b->config = loss_presets[family];
     b->config.classes = CLASSES;
     b->config.reg_max = REG_MAX;
     assert_true(prior_grid_init(&b->grid, strides, 3, family == LOSS_PLUS ? 0 : 0.5, IMAGES, 62, 70, NULL));

@@ -115,7 +115,7 @@ static double iou_loss(const double p[4], const double t[4], double eps, double 
     return result(chain(-log(bounded), iou.v > eps ? -1 / bounded : 0, iou), slope);
 }
 
-double giou_loss(const double p[4], const double t[4], double eps, double slope[4])
+static double giou_loss(const double p[4], const double t[4], double eps, double slope[4])
 {
     const struct dual u = at_least(union_area(p, t), eps), iou = divide(intersection(p, t), u);
     const struct dual c = at_least(multiply(enclosing_side(p, t, 0), enclosing_side(p, t, 1)), eps);
@@ -175,9 +175,6 @@ static double bounded_iou_loss(const double p[4], const double t[4], double eps,
 }
 
 const struct box_loss box_losses[] = {
-    { "BoundedIoULoss", 1e-3, bounded_iou_loss },
-    { "CIoULoss",       1e-6, ciou_loss },
-    { "DIoULoss",       1e-6, diou_loss },
-    { "GIoULoss",       1e-6, giou_loss },
-    { "IoULoss",        1e-6, iou_loss },
+#define BOX_LOSS(name, eps, function) { #name, eps, function },
+    BOX_LOSSES(BOX_LOSS)
     {0} };

@@ -12,13 +12,24 @@
 #ifndef DETECT_BOX_LOSS_H
 #define DETECT_BOX_LOSS_H
 
+/* The rows: ROW(name in configurations, default eps, function). */
+#define BOX_LOSSES(ROW) \
+    ROW(BoundedIoULoss, 1e-3, bounded_iou_loss) \
+    ROW(CIoULoss,       1e-6, ciou_loss) \
+    ROW(DIoULoss,       1e-6, diou_loss) \
+    ROW(GIoULoss,       1e-6, giou_loss) \
+    ROW(IoULoss,        1e-6, iou_loss)
+
+enum box_loss_kind {
+#define BOX_LOSS_KIND(name, ...) BOX_##name,
+    BOX_LOSSES(BOX_LOSS_KIND)
+};
+
 struct box_loss {
-    const char *name;               /* as in configurations */
+    const char *name;
     double eps;                     /* default */
     double (*of)(const double p[4], const double t[4], double eps, double slope[4]);
 };
-extern const struct box_loss box_losses[];
+extern const struct box_loss box_losses[];      /* by enum box_loss_kind; a row {0} ends the table */
 
-/* NanoDet and NanoDet-Plus use this one with eps 1e-6. */
-double giou_loss(const double p[4], const double t[4], double eps, double slope[4]);
 #endif
