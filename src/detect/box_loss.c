@@ -122,7 +122,7 @@ static double giou_loss(const double p[4], const double t[4], double eps, double
     return result(subtract(constant(1), subtract(iou, divide(subtract(c, u), c))), slope);
 }
 
-/* 1 - IoU and rho^2 / (c^2 + eps): the common terms of DIoU and CIoU. */
+/* 1 - IoU and rho^2 / (c^2 + eps): the common terms of DIoU, CIoU and EIoU. */
 static struct dual one_minus_iou(const double p[4], const double t[4], double eps)
 {
     return subtract(constant(1), divide(intersection(p, t), offset(union_area(p, t), eps)));
@@ -148,6 +148,16 @@ static double ciou_loss(const double p[4], const double t[4], double eps, double
     const struct dual v = chain(4 / (pi * pi) * angle_gap.v * angle_gap.v, 8 / (pi * pi) * angle_gap.v, angle_gap);
     const struct dual loss = add(missed, distance_term(p, t, eps));
     return result(v.v == 0 ? loss : add(loss, divide(multiply(v, v), add(missed, v))), slope);
+}
+
+static double eiou_loss(const double p[4], const double t[4], double eps, double slope[4])
+{
+    struct dual loss = add(one_minus_iou(p, t, eps), distance_term(p, t, eps));
+    for (int axis = 0; axis < 2; axis++) {
+        const struct dual gap = offset(side(p, axis), t[axis] - t[axis + 2]), outer = enclosing_side(p, t, axis);
+        loss = add(loss, divide(multiply(gap, gap), offset(multiply(outer, outer), eps)));
+    }
+    return result(loss, slope);
 }
 
 /* Smooth L1 of x >= 0. */
