@@ -4,6 +4,7 @@
 #define TESTS_EVERY_LAYER_H
 #include "base/random.h"
 #include "interop/network.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { EVERY_H = 64, EVERY_W = 96, EVERY_CLASSES = 3, EVERY_REG_MAX = 7 };
@@ -130,6 +131,21 @@ static inline int every_encoder(struct network *net, int x)
     return binary(net, LAYER_ADD, "encoder.add", x, y);
 }
 
+/* Each activation after a convolution, where formats may fuse it, and after a sum. */
+static inline int every_activation(struct network *net, int x)
+{
+    for (int act = ACT_NONE + 1; act < ACT_KINDS; act++) {
+        char name[32];
+        snprintf(name, sizeof name, "act.%d", act);
+        const int y = conv_of(net, name, x, 8, (struct window){ 1, 1, 1 }, true);
+        snprintf(name, sizeof name, "act.%d.conv_act", act);
+        x = binary(net, LAYER_ADD, name, x, activation_of(net, name, y, (enum act)act));
+        snprintf(name, sizeof name, "act.%d.sum_act", act);
+        x = activation_of(net, name, x, (enum act)act);
+    }
+    return x;
+}
+
 /* sigmoid_of: with a layer of that kind too, which files spell with others. */
 static inline struct network every_layer(bool sigmoid_of)
 {
@@ -139,7 +155,7 @@ static inline struct network every_layer(bool sigmoid_of)
     finish_layer(&net, network_add(&net, LAYER_INPUT, "data", NULL, 0, NULL));
     int x = conv_of(&net, "conv2", every_stem(&net), 8, (struct window){ 5, 2, 1 }, false);
     x = activation_of(&net, "conv2.act", x, ACT_HARD_SWISH);
-    x = pool_of(&net, LAYER_AVG_POOL, "avgpool", x, 1);
+    x = pool_of(&net, LAYER_AVG_POOL, "avgpool", every_activation(&net, x), 1);
     x = vectors_of(&net, LAYER_GROUP_NORM, "group_norm", x);
     int gate = conv_of(&net, "gate", x, 1, (struct window){ 1, 1, 1 }, true);
     x = binary(&net, LAYER_MUL, "gate.mul", x, activation_of(&net, "gate.act", gate, ACT_SIGMOID));

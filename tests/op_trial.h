@@ -51,11 +51,13 @@ static inline double sigmoid(double z) { return 1 / (1 + exp(-z)); }
 
 static inline double limited(double z, double low, double high) { return fmin(fmax(z, low), high); }
 
-/* The definitions of kernel/act.h once more. */
+/* The definitions of kernel/activation_rows.h once more. */
 static inline double plain_act(enum act act, double slope, double z)
 {
-    const double y[] = { z, fmax(z, 0), fmax(z, slope * z), limited(z, 0, 6), z * limited(z + 3, 0, 6) / 6,
-                         limited(z + 3, 0, 6) / 6, z * sigmoid(z), sigmoid(z), z * erfc(-z / sqrt(2)) / 2 };
+    const double y[ACT_KINDS] = {
+        [ACT_NONE] = z, [ACT_RELU] = fmax(z, 0), [ACT_LEAKY_RELU] = fmax(z, slope * z), [ACT_RELU6] = limited(z, 0, 6),
+        [ACT_HARD_SWISH] = z * limited(z + 3, 0, 6) / 6, [ACT_HARD_SIGMOID] = limited(z + 3, 0, 6) / 6,
+        [ACT_SILU] = z * sigmoid(z), [ACT_SIGMOID] = sigmoid(z), [ACT_GELU] = z * erfc(-z / sqrt(2)) / 2 };
     return y[act];
 }
 

@@ -110,14 +110,37 @@ static void test_box_loss_values(void **state)
     (void)state;
     const double a[4] = { 0, 0, 2, 1 }, b[4] = { 1, 0, 3, 1 }, c[4] = { 3, 0, 4, 1 };
     double slope[4];
-    assert_true(fabs(giou_loss(a, b, 1e-6, slope) - (1 - 1.0 / 3)) < 1e-12);
-    assert_true(fabs(giou_loss(a, c, 1e-6, slope) - (1 + 0.25)) < 1e-12);
-    assert_true(giou_loss(a, a, 1e-6, slope) == 0);
+    const struct box_loss giou = box_losses[BOX_GIoULoss];
+    assert_true(fabs(giou.of(a, b, 1e-6, slope) - (1 - 1.0 / 3)) < 1e-12);
+    assert_true(fabs(giou.of(a, c, 1e-6, slope) - (1 + 0.25)) < 1e-12);
+    assert_true(giou.of(a, a, 1e-6, slope) == 0);
     for (const struct box_loss *loss = box_losses; loss->name; loss++) {
         const double point[4] = { 5, 5, 5, 5 };
         assert_true(isfinite(loss->of(point, point, loss->eps, slope)));
         for (int i = 0; i < 4; i++)
             assert_true(isfinite(slope[i]));
+    }
+}
+
+/* Boxes of 4 x 2 and 2 x 4: IoU 1 / 7, enclosing box 4 x 5, centres 2 apart.  The derivatives are by automatic
+ * differentiation of the papers' formulas in PyTorch; torchvision's differ only for CIoU (box_loss.h). */
+static void test_box_loss_references(void **state)
+{
+    static const double p[4] = { 0, 0, 4, 2 }, t[4] = { 1, 1, 3, 5 }, pi = 3.14159265358979323846;
+    const double angle = atan(2) - atan(0.5), v = 4 / (pi * pi) * angle * angle, diou = 6.0 / 7 + 4.0 / 41;
+    const struct { enum box_loss_kind kind; double value, slope[4]; } rows[] = {
+        { BOX_GIoULoss, 6.0 / 7 + 6.0 / 20, { -0.095408163, 0.019183673, 0.095408163, -0.222448980 } },
+        { BOX_DIoULoss, diou, { -0.001371875, -0.065801454, 0.001371875, -0.171229467 } },
+        { BOX_CIoULoss, diou + v * v / (6.0 / 7 + v), { -0.016507494, -0.033341646, 0.016507494, -0.199312136 } },
+        { BOX_EIoULoss, diou + 4.0 / 16 + 4.0 / 25, { -0.126371875, 0.158198546, 0.126371875, -0.331229467 } } };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        double slope[4];
+        const struct box_loss *loss = &box_losses[rows[i].kind];
+        assert_true(fabs(loss->of(p, t, 0, slope) - rows[i].value) < 1e-12);
+        for (int k = 0; k < 4; k++)
+            if (!(fabs(slope[k] - rows[i].slope[k]) < 1e-9))
+                fail_msg("%s: slope %d is %.9f, not %.9f", loss->name, k, slope[k], rows[i].slope[k]);
     }
 }
 
@@ -143,7 +166,7 @@ static struct batch *new_batch(enum loss_family family, uint64_t seed)
     struct batch *b = calloc(1, sizeof *b);
     struct random r = random_of(seed, 4, 0);
     assert_non_null(b);
-    b->config = family == LOSS_PLUS ? loss_plus_preset : loss_gfl_preset;
+    b->config = loss_presets[family];
     b->config.classes = CLASSES;
     b->config.reg_max = REG_MAX;
     assert_true(prior_grid_init(&b->grid, strides, 3, family == LOSS_PLUS ? 0 : 0.5, IMAGES, 62, 70, NULL));
@@ -183,10 +206,11 @@ static double total(struct loss_values v)
 
 /* Assignment and sums held fast, every logit moved by a power of two that float holds exactly.  The weight of a box
  * follows the class logits but passes no gradient, so those are compared on qfl alone. */
-static void gradient_case(enum loss_family family)
+static void gradient_case(enum loss_family family, enum box_loss_kind box_loss)
 {
     const double h = 1.0 / 256;
     struct batch *b = new_batch(family, 5);
+    b->config.box_loss = box_loss;
     struct loss loss = start(b, 1);
     struct loss_sums sums;
     double largest = 0;
@@ -215,8 +239,18 @@ static void gradient_case(enum loss_family family)
     free(b);
 }
 
-static void test_gradient_plus(void **state) { (void)state; gradient_case(LOSS_PLUS); }
-static void test_gradient_gfl(void **state)  { (void)state; gradient_case(LOSS_GFL); }
+static void test_gradient_plus(void **state) { (void)state; gradient_case(LOSS_PLUS, BOX_GIoULoss); }
+static void test_gradient_gfl(void **state)  { (void)state; gradient_case(LOSS_GFL, BOX_GIoULoss); }
+
+static void test_gradient_box_losses(void **state)
+{
+    (void)state;
+    for (enum loss_family family = LOSS_PLUS; family <= LOSS_GFL; family++) {
+        gradient_case(family, BOX_DIoULoss);
+        gradient_case(family, BOX_CIoULoss);
+        gradient_case(family, BOX_EIoULoss);
+    }
+}
 
 static void test_threads(void **state)
 {
@@ -387,7 +421,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_focal), cmocka_unit_test(test_distribution), cmocka_unit_test(test_box_losses),
-        cmocka_unit_test(test_box_loss_values), cmocka_unit_test(test_gradient_plus),
+        cmocka_unit_test(test_box_loss_values), cmocka_unit_test(test_box_loss_references),
+        cmocka_unit_test(test_gradient_box_losses), cmocka_unit_test(test_gradient_plus),
         cmocka_unit_test(test_gradient_gfl), cmocka_unit_test(test_threads), cmocka_unit_test(test_aux_decides),
         cmocka_unit_test(test_no_objects), cmocka_unit_test(test_split_batch), cmocka_unit_test(test_ignored),
         cmocka_unit_test(test_refusals),

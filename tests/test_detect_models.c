@@ -170,7 +170,7 @@ static void check_model(struct model *m, const char *yaml)
         stride[levels++] = (int)strtol(list, &list, 10);
     assert_true(prior_grid_init(&m->grid, stride, levels, plus ? 0 : 0.5, (int)input->dims[0], (int)input->dims[2],
                                 (int)input->dims[3], NULL));
-    m->config = plus ? loss_plus_preset : loss_gfl_preset;
+    m->config = loss_presets[plus ? LOSS_PLUS : LOSS_GFL];
     m->config.reg_max = (int)number_of(yaml, "reg_max:", 7);
     m->config.classes = (int)out->dims[2] - prediction_channels(0, m->config.reg_max);
     m->config.atss.anchor_scale = number_of(yaml, "octave_base_scale:", 5);

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { PIXELS = 11, CHANNELS = 130, LD = 2 * CHANNELS + 3, SIZE = 5 * PIXELS * LD };
+enum { PIXELS = 11, CHANNELS = 130, LD = 2 * CHANNELS + 3, SIZE = (ACT_KINDS + 1) / 2 * PIXELS * LD };
 
 /* What the kernels read, and what one table's kernels write. */
 struct inputs { float a[SIZE], b[SIZE], scale[CHANNELS], shift[CHANNELS], mean[CHANNELS]; unsigned char winner[SIZE]; };
@@ -46,7 +46,7 @@ static void shuffle_rows(const struct kernels *k, int c, bool add, const struct 
 
 static void activations(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
-    for (int act = ACT_NONE; act <= ACT_GELU; act++)
+    for (int act = ACT_NONE; act < ACT_KINDS; act++)
         for (int affine = 0; affine < 2; affine++) {
             const struct affine f = { affine ? in->scale : NULL, affine ? in->shift : NULL, (enum act)act, 0.1f };
             k->activate(&f, 1, c, in->a + act * LD / 2, LD, out->z + (2 * act + affine) * LD / 2, LD);
@@ -69,7 +69,7 @@ static void normalisation(const struct kernels *k, int c, bool add, const struct
     double mean[CHANNELS], m2[CHANNELS];
     k->moments(PIXELS, c, in->a, c + 3, mean, m2);
     keep(mean, m2, c, out->z);
-    for (int act = ACT_NONE; act <= ACT_GELU; act++) {
+    for (int act = ACT_NONE; act < ACT_KINDS; act++) {
         const struct affine f = { in->scale, in->shift, (enum act)act, 0.1f };
         float *dx = out->y + act * PIXELS * (c + 1);
         k->norm_sums(&f, PIXELS, c, in->a, c + 3, in->b, c + 2, in->mean, mean, m2);
@@ -257,6 +257,28 @@ static void test_rows(void **state)
     assert_int_equal(failed, 0);
 }
 
+/* Far from zero an activation is 0, z or a limit of at most 6, and its derivative 0 or 1. */
+static void test_large_arguments(void **state)
+{
+    enum { COUNT = 64 };
+    const struct kernels *k = table_under_test();
+    float z[COUNT], ones[COUNT], y[COUNT], dy[COUNT];
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        z[i] = (i % 2 ? -1 : 1) * ldexpf(100, i / 2);
+        ones[i] = 1;
+    }
+    for (int act = ACT_NONE; act < ACT_KINDS; act++) {
+        const struct affine f = { .act = (enum act)act };
+        k->activate(&f, 1, COUNT, z, COUNT, y, COUNT);
+        k->activate_grad(&f, 1, COUNT, z, COUNT, ones, COUNT, false, dy, COUNT);
+        for (int i = 0; i < COUNT; i++)
+            if ((y[i] != z[i] && !(fabsf(y[i]) <= 6)) || !(fabsf(dy[i]) < 1e-6f || fabsf(dy[i] - 1) < 1e-6f))
+                fail_msg("%s: activation %d of %g is %g, its derivative %g", k->name, act, (double)z[i], (double)y[i],
+                         (double)dy[i]);
+    }
+}
+
 /* The moments of a float's numbers are those of exact arithmetic, also beside a large mean; of equal numbers, too. */
 static void test_exact_moments(void **state)
 {
@@ -283,6 +305,7 @@ static void test_exact_moments(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_exact_moments) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_large_arguments),
+                                        cmocka_unit_test(test_exact_moments) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,6 +205,32 @@ static void test_priors(void **state)
     }
 }
 
+/* Each box loss can be selected by name, and gives a loss of its own. */
+static void test_box_losses(void **state)
+{
+    double loss[16] = {0};
+    int count = 0;
+    (void)state;
+    for (const struct box_loss *row = box_losses; row->name; row++) {
+        char head[400];
+        struct fixture f;
+        struct train_step l;
+        struct error err = {0};
+        snprintf(head, sizeof head, PLUS ", loss: {loss_bbox: {name: %s}}}", row->name);
+        open_parts(&f, PAN, head);
+        if (!train_step_init(&l, &f.model, 1, &err))
+            fail_msg("%s: %s", row->name, err.text);
+        assert_int_equal(l.criterion.box_loss, row - box_losses);
+        step(&l, &loss[count]);
+        assert_true(isfinite(loss[count]));
+        for (int i = 0; i < count; i++)
+            assert_true(loss[i] != loss[count]);
+        count++;
+        train_step_free(&l);
+        close_model(&f);
+    }
+}
+
 /* ---- parameters ---- */
 
 static void test_unused(void **state)
@@ -289,7 +315,7 @@ int main(void)
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_levels_apart),
         cmocka_unit_test(test_dropout),
-        cmocka_unit_test(test_priors),
+        cmocka_unit_test(test_priors), cmocka_unit_test(test_box_losses),
         cmocka_unit_test(test_unused),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_refusals),

@@ -45,6 +45,12 @@ void box_to_target(double x, double y, const double box[4], double stride, int r
         target[i] = fmin(fmax(target[i] / stride, 0), reg_max - 0.1);
 }
 
+void box_divide(double box[4], double unit)
+{
+    for (int i = 0; i < 4; i++)
+        box[i] /= unit;
+}
+
 void box_clip(double box[4], double width, double height)
 {
     for (int i = 0; i < 4; i++)

@@ -33,5 +33,6 @@ void box_from_distance(double x, double y, const double distance[4], double box[
 void box_to_distance(double x, double y, const double box[4], double distance[4]);      /* signed */
 /* The regression target: distances in strides, clamped to [0, reg_max - 0.1]. */
 void box_to_target(double x, double y, const double box[4], double stride, int reg_max, double target[4]);
+void box_divide(double box[4], double unit);            /* into units of so many pixels */
 void box_clip(double box[4], double width, double height);              /* to [0, width] x [0, height] */
 #endif

@@ -115,14 +115,14 @@ static double iou_loss(const double p[4], const double t[4], double eps, double 
     return result(chain(-log(bounded), iou.v > eps ? -1 / bounded : 0, iou), slope);
 }
 
-double giou_loss(const double p[4], const double t[4], double eps, double slope[4])
+static double giou_loss(const double p[4], const double t[4], double eps, double slope[4])
 {
     const struct dual u = at_least(union_area(p, t), eps), iou = divide(intersection(p, t), u);
     const struct dual c = at_least(multiply(enclosing_side(p, t, 0), enclosing_side(p, t, 1)), eps);
     return result(subtract(constant(1), subtract(iou, divide(subtract(c, u), c))), slope);
 }
 
-/* 1 - IoU and rho^2 / (c^2 + eps): the common terms of DIoU and CIoU. */
+/* 1 - IoU and rho^2 / (c^2 + eps): the common terms of DIoU, CIoU and EIoU. */
 static struct dual one_minus_iou(const double p[4], const double t[4], double eps)
 {
     return subtract(constant(1), divide(intersection(p, t), offset(union_area(p, t), eps)));
@@ -150,6 +150,16 @@ static double ciou_loss(const double p[4], const double t[4], double eps, double
     return result(v.v == 0 ? loss : add(loss, divide(multiply(v, v), add(missed, v))), slope);
 }
 
+static double eiou_loss(const double p[4], const double t[4], double eps, double slope[4])
+{
+    struct dual loss = add(one_minus_iou(p, t, eps), distance_term(p, t, eps));
+    for (int axis = 0; axis < 2; axis++) {
+        const struct dual gap = offset(side(p, axis), t[axis] - t[axis + 2]), outer = enclosing_side(p, t, axis);
+        loss = add(loss, divide(multiply(gap, gap), offset(multiply(outer, outer), eps)));
+    }
+    return result(loss, slope);
+}
+
 /* Smooth L1 of x >= 0. */
 static struct dual smooth(struct dual x)
 {
@@ -175,9 +185,6 @@ static double bounded_iou_loss(const double p[4], const double t[4], double eps,
 }
 
 const struct box_loss box_losses[] = {
-    { "BoundedIoULoss", 1e-3, bounded_iou_loss },
-    { "CIoULoss",       1e-6, ciou_loss },
-    { "DIoULoss",       1e-6, diou_loss },
-    { "GIoULoss",       1e-6, giou_loss },
-    { "IoULoss",        1e-6, iou_loss },
+#define BOX_LOSS(name, eps, function) { #name, eps, function },
+    BOX_LOSSES(BOX_LOSS)
     {0} };

@@ -1,46 +1,28 @@
 #include "detect/loss.h"
 
+#include "detect/assigners.h"
 #include "detect/box.h"
-#include "detect/box_loss.h"
 #include "detect/focal.h"
 #include "detect/prediction.h"
 #include "kernel/kernels.h"
 #include <math.h>
 #include <string.h>
 
-const struct loss_config loss_plus_preset = {
-    .family = LOSS_PLUS, .classes = 80, .reg_max = 7,
-    .beta = 2, .qfl_weight = 1, .bbox_weight = 2, .dfl_weight = 0.25,
-    .dsl = { .topk = 13, .iou_factor = 3, .ignore_iof_thr = -1 },
-};
-const struct loss_config loss_gfl_preset = {
-    .family = LOSS_GFL, .classes = 80, .reg_max = 7,
-    .beta = 2, .qfl_weight = 1, .bbox_weight = 2, .dfl_weight = 0.25,
-    .atss = { .topk = 9, .anchor_scale = 5, .ignore_iof_thr = -1 },
-};
+const struct criterion criteria[LOSS_FAMILIES] = {
+    [LOSS_PLUS] = { .assigner = &dsl_assigner, .prior_offset = 0, .weight_min = 1 },
+    [LOSS_GFL]  = { .assigner = &atss_assigner, .prior_offset = 0.5, .in_strides = true, .image_positives_min = 1 } };
+
+#define PRESET .classes = 80, .reg_max = 7, .beta = 2, .qfl_weight = 1, .bbox_weight = 2, .dfl_weight = 0.25, \
+    .box_loss = BOX_GIoULoss, .dsl = { .topk = 13, .iou_factor = 3, .ignore_iof_thr = -1 }, \
+    .atss = { .topk = 9, .anchor_scale = 5, .ignore_iof_thr = -1 }
+const struct loss_config loss_presets[LOSS_FAMILIES] = {
+    [LOSS_PLUS] = { .family = LOSS_PLUS, PRESET }, [LOSS_GFL] = { .family = LOSS_GFL, PRESET } };
 
 struct image_sums { double positives, weight[LOSS_HEADS]; const char *failure; };
 
 /* ---- Memory */
 
-static size_t assign_plus_bytes(const struct loss_config *config, const struct prior_grid *grid)
-{
-    const size_t priors = (size_t)prior_count(grid);
-    return arena_bytes(priors, sizeof(bool)) + 2 * arena_bytes(priors, sizeof(int))
-         + 3 * arena_bytes(priors, sizeof(double)) + arena_bytes(priors, sizeof(double[4]))
-         + arena_bytes(priors, sizeof(float *)) + dsl_bytes(&config->dsl, prior_count(grid));
-}
-
-static size_t assign_gfl_bytes(const struct loss_config *config, const struct prior_grid *grid)
-{
-    const size_t priors = (size_t)prior_count(grid);
-    return arena_bytes(priors, sizeof(int)) + arena_bytes(priors, sizeof(double)) + atss_bytes(&config->atss, grid);
-}
-
-static size_t scratch_bytes(const struct loss_config *config, const struct prior_grid *grid)
-{
-    return config->family == LOSS_PLUS ? assign_plus_bytes(config, grid) : assign_gfl_bytes(config, grid);
-}
+static const struct criterion *criterion_of(const struct loss_config *config) { return &criteria[config->family]; }
 
 static int line_count(const struct prior_grid *grid)
 {
@@ -56,15 +38,15 @@ size_t loss_bytes(const struct loss_config *config, const struct prior_grid *gri
     return arena_bytes(rows, sizeof(int)) + arena_bytes(rows, sizeof(float))
          + arena_bytes((size_t)grid->images, sizeof(struct image_sums))
          + arena_bytes((size_t)line_count(grid), sizeof(struct loss_values))
-         + arena_bytes((size_t)threads, sizeof(struct arena)) + (size_t)threads * scratch_bytes(config, grid);
+         + arena_bytes((size_t)threads, sizeof(struct arena))
+         + (size_t)threads * criterion_of(config)->assigner->bytes(config, grid);
 }
 
 static bool check(const struct loss_config *c, struct error *err)
 {
-    const int topk = c->family == LOSS_PLUS ? c->dsl.topk : c->atss.topk;
-    if (c->classes < 1 || c->reg_max < 1 || c->reg_max > REG_MAX_LIMIT || topk < 1)
-        return misuse(err, "a loss must have at least 1 class (%d), reg_max (%d) from 1 to %d and topk (%d) from 1",
-                      c->classes, c->reg_max, REG_MAX_LIMIT, topk);
+    if (c->classes < 1 || c->reg_max < 1 || c->reg_max > REG_MAX_LIMIT || c->dsl.topk < 1 || c->atss.topk < 1)
+        return misuse(err, "a loss must have at least 1 class (%d), reg_max (%d) from 1 to %d and topk (%d, %d) from 1",
+                      c->classes, c->reg_max, REG_MAX_LIMIT, c->dsl.topk, c->atss.topk);
     if (!(c->beta >= 0 && c->qfl_weight >= 0 && c->bbox_weight >= 0 && c->dfl_weight >= 0))
         return misuse(err, "beta (%g) and the weights of qfl (%g), bbox (%g) and dfl (%g) must not be negative",
                       c->beta, c->qfl_weight, c->bbox_weight, c->dfl_weight);
@@ -78,7 +60,7 @@ bool loss_init(struct loss *loss, const struct loss_config *config, const struct
     *loss = (struct loss){ .config = *config, .grid = *grid, .team = *team, .kernels = kernels };
     if (!check(config, err) || !arena_init(&loss->memory, loss_bytes(config, grid, team->threads), err))
         return false;
-    const size_t each = scratch_bytes(config, grid);
+    const size_t each = criterion_of(config)->assigner->bytes(config, grid);
     loss->match = arena_take(&loss->memory, rows, sizeof *loss->match);
     loss->score = arena_take(&loss->memory, rows, sizeof *loss->score);
     loss->image = arena_take(&loss->memory, (size_t)grid->images, sizeof *loss->image);
@@ -121,80 +103,6 @@ static const char *find_failure(const struct assign_job *k, int image)
     return NULL;
 }
 
-static void assign_plus(struct loss *loss, int image, const float *pred, const struct ground_truth *truth,
-                        struct arena *tmp)
-{
-    const struct loss_config *config = &loss->config;
-    const size_t priors = (size_t)prior_count(&loss->grid), mark = tmp->used;
-    bool *inside = arena_take(tmp, priors, sizeof *inside);
-    int *row = arena_take(tmp, priors, sizeof *row), *match = arena_take(tmp, priors, sizeof *match), count = 0;
-    double *iou = arena_take(tmp, priors, sizeof *iou), *stride = arena_take(tmp, priors, sizeof *stride);
-    double (*box)[4] = arena_take(tmp, priors, sizeof *box), *background = arena_take(tmp, priors, sizeof *background);
-    const float **logit = arena_take(tmp, priors, sizeof *logit);
-
-    priors_inside(&loss->grid, truth->objects, truth->box, inside);
-    for (int i = 0; i < (int)priors; i++) {
-        const ptrdiff_t at = prior_row(&loss->grid, image, i);
-        loss->match[at] = MATCH_BACKGROUND;
-        loss->score[at] = 0;
-        if (!inside[i])
-            continue;
-        row[count] = (int)at;
-        logit[count] = pred + at * prediction_channels(config->classes, config->reg_max);
-        stride[count] = prior_at(&loss->grid, i).stride;
-        prediction_box(loss->kernels, logit[count] + config->classes, config->reg_max, prior_at(&loss->grid, i),
-                       box[count]);
-        background[count] = loss->kernels->focal(config->classes, logit[count], 1, NULL);
-        count++;
-    }
-    const struct dsl_candidates candidates = { count, config->classes, (const double (*)[4])box, logit, stride,
-                                               background, loss->kernels };
-    dsl_assign(&config->dsl, &candidates, truth, tmp, match, iou);
-    for (int v = 0; v < count; v++) {
-        loss->match[row[v]] = match[v];
-        loss->score[row[v]] = (float)iou[v];
-    }
-    tmp->used = mark;
-}
-
-/* GFL measures boxes in strides.  This changes an IoU only where the 1e-6 limit of areas applies. */
-static double unit_of(const struct loss *loss, struct prior prior)
-{
-    return loss->config.family == LOSS_GFL ? prior.stride : 1;
-}
-
-static void scale_box(double box[4], double unit)
-{
-    for (int i = 0; i < 4; i++)
-        box[i] /= unit;
-}
-
-static void assign_gfl(struct loss *loss, int image, const float *pred, const struct ground_truth *truth,
-                       struct arena *tmp)
-{
-    const struct loss_config *config = &loss->config;
-    const size_t priors = (size_t)prior_count(&loss->grid), mark = tmp->used;
-    int *match = arena_take(tmp, priors, sizeof *match);
-    double *iou = arena_take(tmp, priors, sizeof *iou), box[4], object[4];
-
-    atss_assign(&config->atss, &loss->grid, truth, tmp, match, iou);
-    for (int i = 0; i < (int)priors; i++) {
-        const ptrdiff_t at = prior_row(&loss->grid, image, i);
-        const float *logit = pred + at * prediction_channels(config->classes, config->reg_max);
-        const struct prior prior = prior_at(&loss->grid, i);
-        loss->match[at] = match[i];
-        loss->score[at] = 0;
-        if (match[i] < 0)
-            continue;
-        prediction_box(loss->kernels, logit + config->classes, config->reg_max, prior, box);
-        box_to_double(truth->box[match[i]], object);
-        scale_box(box, unit_of(loss, prior));
-        scale_box(object, unit_of(loss, prior));
-        loss->score[at] = (float)box_iou(box, object);
-    }
-    tmp->used = mark;
-}
-
 static double top_probability(const struct loss *loss, const float *logit)
 {
     return sigmoid(loss->kernels->largest(loss->config.classes, logit));
@@ -208,8 +116,7 @@ static void assign_image(const void *job, int image)
     const struct loss_config *config = &loss->config;
     const float *pred = k->pred[LOSS_AUX] ? k->pred[LOSS_AUX] : k->pred[LOSS_MAIN];
     if (!sums.failure) {
-        (config->family == LOSS_PLUS ? assign_plus : assign_gfl)(loss, image, pred, &k->truth[image],
-                                                                  &loss->scratch[team_self()]);
+        criterion_of(config)->assigner->assign(loss, image, pred, &k->truth[image], &loss->scratch[team_self()]);
         for (int i = 0; i < prior_count(&loss->grid); i++) {
             const ptrdiff_t at = prior_row(&loss->grid, image, i);
             const ptrdiff_t start = at * prediction_channels(config->classes, config->reg_max);
@@ -231,7 +138,7 @@ bool loss_assign(struct loss *loss, const float *const pred[LOSS_HEADS], const s
         const struct image_sums *s = &loss->image[i];
         if (s->failure)
             return fail(err, "image %d of the batch: %s", i, s->failure);
-        sums->positives += loss->config.family == LOSS_GFL ? fmax(s->positives, 1) : s->positives;
+        sums->positives += fmax(s->positives, criterion_of(&loss->config)->image_positives_min);
         for (int head = 0; head < LOSS_HEADS; head++)
             sums->weight[head] += s->weight[head];
     }
@@ -254,7 +161,8 @@ static void box_gradient(const struct gradient_job *k, struct prior prior, const
                          const float *sides, float *dsides, struct loss_values *sum)
 {
     const int reg_max = k->loss->config.reg_max, bins = reg_max + 1;
-    const double unit = unit_of(k->loss, prior);
+    const double unit = loss_unit(&k->loss->config, prior);
+    const struct box_loss *box_loss = &box_losses[k->loss->config.box_loss];
     double x[4 * (REG_MAX_LIMIT + 1)], p[4 * (REG_MAX_LIMIT + 1)], focal[REG_MAX_LIMIT + 1];
     double mean[4], distance[4], box[4], wanted[4], target[4], slope[4];
     prediction_sides(k->loss->kernels, sides, reg_max, x, p, mean);
@@ -263,9 +171,9 @@ static void box_gradient(const struct gradient_job *k, struct prior prior, const
     box_from_distance(prior.x, prior.y, distance, box);
     box_to_double(object, wanted);
     box_to_target(prior.x, prior.y, wanted, prior.stride, reg_max, target);
-    scale_box(box, unit);
-    scale_box(wanted, unit);
-    sum->bbox += weight * giou_loss(box, wanted, 1e-6, slope);
+    box_divide(box, unit);
+    box_divide(wanted, unit);
+    sum->bbox += weight * box_loss->of(box, wanted, box_loss->eps, slope);
     for (int i = 0; i < 4; i++) {
         const double moved = k->scale.bbox * weight * slope[i] * (i < 2 ? -1 : 1) * prior.stride / unit;
         sum->dfl += weight * distribution_focal(x + i * bins, p + i * bins, bins, target[i], focal);
@@ -327,10 +235,10 @@ struct loss_values loss_gradient(struct loss *loss, enum loss_head head, const f
                                  const struct ground_truth *truth, const struct loss_sums *sums, float *dpred)
 {
     const struct loss_config *config = &loss->config;
-    const bool plus = config->family == LOSS_PLUS, none = !plus && !(sums->weight[head] > 0);
-    const double positives = fmax(sums->positives, 1), weight = plus ? fmax(sums->weight[head], 1) : sums->weight[head];
+    const double positives = fmax(sums->positives, 1);
+    const double weight = fmax(sums->weight[head], criterion_of(config)->weight_min);
     struct loss_values total = {0}, scale = {0};
-    if (!none)
+    if (weight > 0)
         scale = (struct loss_values){ config->qfl_weight / positives, config->bbox_weight / weight,
                                       config->dfl_weight / (4 * weight) };
     team_for(&loss->team, line_count(&loss->grid), gradient_line,

@@ -8,32 +8,43 @@
  * S = sum_v w_v and N the number of positives:
  *
  *     qfl  = qfl_weight / N  sum over priors and classes of QFL, whose target is IoU(box of v, g) at g's class, else 0
- *     bbox = bbox_weight / S sum_v w_v GIoU loss(box of v, g)
+ *     bbox = bbox_weight / S sum_v w_v box loss(box of v, g)
  *     dfl  = dfl_weight / 4S sum_v w_v sum over four sides of DFL(distribution of v, distance of g)
  *
- *                 assigner   target IoU and assignment from   GIoU in   N is                          S
- *     LOSS_PLUS   DSL        the auxiliary head if given      pixels    at least 1                    at least 1
- *     LOSS_GFL    ATSS       the head itself                  strides   at least 1 per image, summed  0: no loss
+ * The box loss is any of box_loss.h.  A family of detectors has one row in `criteria`: assigner, prior offset, unit of
+ * boxes and the floors of N and S.
  *
- * Sources: NanoDet-Plus (2021); Generalized Focal Loss (Li et al. 2020).  QFL and DFL: focal.h; GIoU: box_loss.h. */
+ * Sources: NanoDet-Plus (2021); Generalized Focal Loss (Li et al. 2020).  QFL and DFL: focal.h. */
 #ifndef DETECT_LOSS_H
 #define DETECT_LOSS_H
 #include "base/team.h"
 #include "detect/atss_assigner.h"
+#include "detect/box_loss.h"
 #include "detect/dsl_assigner.h"
 #include "detect/ground_truth.h"
 #include "detect/prior.h"
 
-enum loss_family { LOSS_PLUS, LOSS_GFL };
+enum loss_family { LOSS_PLUS, LOSS_GFL, LOSS_FAMILIES };
+
+struct assigner;
+struct criterion {
+    const struct assigner *assigner;    /* assigners.h; reads the predictions of the auxiliary head if there is one */
+    double prior_offset;                /* of a prior in its cell, in strides: 0 the corner, 0.5 the centre */
+    bool in_strides;                    /* the unit of boxes in IoU and box loss, else pixels */
+    double image_positives_min;         /* N adds at least so many per image; N itself is at least 1 */
+    double weight_min;                  /* the least S; no loss if S is 0 */
+};
+extern const struct criterion criteria[LOSS_FAMILIES];
 
 struct loss_config {
     enum loss_family family;
     int classes, reg_max;           /* >= 1 */
     double beta, qfl_weight, bbox_weight, dfl_weight;
-    struct dsl_config dsl;          /* of LOSS_PLUS */
-    struct atss_config atss;        /* of LOSS_GFL */
+    enum box_loss_kind box_loss;
+    struct dsl_config dsl;          /* each assigner reads its own */
+    struct atss_config atss;
 };
-extern const struct loss_config loss_plus_preset, loss_gfl_preset;      /* the originals', 80 classes */
+extern const struct loss_config loss_presets[LOSS_FAMILIES];            /* the originals', 80 classes */
 
 enum loss_head { LOSS_MAIN, LOSS_AUX, LOSS_HEADS };
 

@@ -149,7 +149,7 @@ static bool attributes_fit(const struct layer *layer, int in)
                                     && layer->pad < layer->kernel))
         && (!kinds[kind].slice || (layer->from >= 0 && layer->from < layer->to && layer->to <= in))
         && (!kinds[kind].groups || (is_extent(layer->groups) && in % layer->groups == 0))
-        && (kind != LAYER_ACTIVATION || ((unsigned)layer->act <= ACT_GELU && layer->slope >= 0 && layer->slope <= 1))
+        && (kind != LAYER_ACTIVATION || ((unsigned)layer->act < ACT_KINDS && layer->slope >= 0 && layer->slope <= 1))
         && ((kind != LAYER_NORM && kind != LAYER_GROUP_NORM) || (layer->eps >= 0 && layer->eps <= 1));
 }
 

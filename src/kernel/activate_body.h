@@ -45,15 +45,8 @@ INLINED void for_each_vector(lanes_function *body, enum act act, const struct ro
 INLINED void dispatch_act(lanes_function *body, const struct row_args *r)
 {
     switch (r->f->act) {
-    case ACT_NONE:         for_each_vector(body, ACT_NONE, r); break;
-    case ACT_RELU:         for_each_vector(body, ACT_RELU, r); break;
-    case ACT_LEAKY_RELU:   for_each_vector(body, ACT_LEAKY_RELU, r); break;
-    case ACT_RELU6:        for_each_vector(body, ACT_RELU6, r); break;
-    case ACT_HARD_SWISH:   for_each_vector(body, ACT_HARD_SWISH, r); break;
-    case ACT_HARD_SIGMOID: for_each_vector(body, ACT_HARD_SIGMOID, r); break;
-    case ACT_SILU:         for_each_vector(body, ACT_SILU, r); break;
-    case ACT_SIGMOID:      for_each_vector(body, ACT_SIGMOID, r); break;
-    case ACT_GELU:         for_each_vector(body, ACT_GELU, r); break;
+#define ACTIVATION(id, ...) case ACT_##id: for_each_vector(body, ACT_##id, r); break;
+#include "kernel/activation_rows.h"
     }
 }
 
@@ -92,7 +85,7 @@ INLINED void grad_lanes(enum act act, int lanes, const struct row_args *r, int c
     for (ptrdiff_t i = from; i < to; i++) {
         const vec x = load_prefetch(r->x + i * r->ldx + c, r->ldx, lanes), z = affine ? vec_fma(scale, x, shift) : x;
         const vec g = vec_mul(load_prefetch(r->dy + i * r->lddy + c, r->lddy, lanes),
-                              vec_map(act_slope, act, r->f->slope, z));
+                              vec_map(act_derivative, act, r->f->slope, z));
         float *y = r->y + i * r->ldy + c;
         vec_store(y, r->add ? vec_add(vec_load(y, lanes), g) : g, lanes);
     }

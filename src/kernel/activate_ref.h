@@ -19,7 +19,7 @@ static void activate_grad(const struct affine *f, int n, int c, const real *x, i
 {
     for (; n > 0; n--, x += ldx, dy += lddy, g += ldg)
         for (int i = 0; i < c; i++) {
-            const real grad = dy[i] * act_slope(f->act, f->slope, affine_at(f, i, x[i]));
+            const real grad = dy[i] * act_derivative(f->act, f->slope, affine_at(f, i, x[i]));
             g[i] = add ? g[i] + grad : grad;
         }
 }

@@ -11,36 +11,24 @@ INLINED real sigmoid(real z)
     return (z < 0 ? e : 1) / (1 + e);
 }
 
+/* s: the sigmoid of z. */
+INLINED real sigmoid_derivative(real s)      { return s * (1 - s); }
+INLINED real silu_derivative(real z, real s) { return s * (1 + z * (1 - s)); }
+
 INLINED real act_value(enum act act, real slope, real z)
 {
     switch (act) {
-    case ACT_NONE:         return z;
-    case ACT_RELU:         return z < 0 ? 0 : z;
-    case ACT_LEAKY_RELU:   return z < 0 ? slope * z : z;
-    case ACT_RELU6:        return clamp6(z);
-    case ACT_HARD_SWISH:   return z * clamp6(z + 3) / 6;
-    case ACT_HARD_SIGMOID: return clamp6(z + 3) / 6;
-    case ACT_SILU:         return z * sigmoid(z);
-    case ACT_SIGMOID:      return sigmoid(z);
-    case ACT_GELU:         return z * normal_cdf(z);
+#define ACTIVATION(id, name, words, value, derivative) case ACT_##id: return value;
+#include "kernel/activation_rows.h"
     }
     return z;
 }
 
-/* act'(z).  At kinks it follows PyTorch: the slope of the flat side, or of the side with smaller z. */
-INLINED real act_slope(enum act act, real slope, real z)
+INLINED real act_derivative(enum act act, real slope, real z)
 {
-    const real s = act == ACT_SILU || act == ACT_SIGMOID ? sigmoid(z) : 0;
     switch (act) {
-    case ACT_NONE:         return 1;
-    case ACT_RELU:         return z > 0 ? 1 : 0;
-    case ACT_LEAKY_RELU:   return z > 0 ? 1 : slope;
-    case ACT_RELU6:        return z > 0 && z < 6 ? 1 : 0;
-    case ACT_HARD_SWISH:   return z <= -3 ? 0 : z < 3 ? z / 3 + (real)0.5 : 1;
-    case ACT_HARD_SIGMOID: return z > -3 && z < 3 ? (real)1 / 6 : 0;
-    case ACT_SILU:         return s * (1 + z * (1 - s));
-    case ACT_SIGMOID:      return s * (1 - s);
-    case ACT_GELU:         return normal_cdf(z) + z * (real)0.39894228040143268 * exp_below(-z * z / 2);
+#define ACTIVATION(id, name, words, value, derivative) case ACT_##id: return derivative;
+#include "kernel/activation_rows.h"
     }
     return 1;
 }

@@ -60,7 +60,7 @@ INLINED void sums_lanes(enum act act, int lanes, const struct row_args *r, int c
         const float *row = r->x + i * r->ldx + c;
         float gradient[VEC];
         vec_store(gradient, vec_mul(load_prefetch(r->dy + i * r->lddy + c, r->lddy, lanes),
-                                    vec_map(act_slope, act, r->f->slope,
+                                    vec_map(act_derivative, act, r->f->slope,
                                             vec_fma(scale, load_prefetch(row, r->ldx, lanes), shift))), VEC);
         widen(VEC, gradient, g);
         widen(lanes, row, x);
@@ -90,7 +90,7 @@ INLINED void norm_dx_lanes(enum act act, int lanes, const struct row_args *r, in
     for (ptrdiff_t i = from; i < to; i++) {
         const vec x = load_prefetch(r->x + i * r->ldx + c, r->ldx, lanes);
         const vec g = vec_mul(load_prefetch(r->dy + i * r->lddy + c, r->lddy, lanes),
-                              vec_map(act_slope, act, r->f->slope, vec_fma(scale, x, shift)));
+                              vec_map(act_derivative, act, r->f->slope, vec_fma(scale, x, shift)));
         const vec dx = vec_fma(scale, g, vec_fma(slope, vec_sub(x, mean), constant));
         float *y = r->y + i * r->ldy + c;
         vec_store(y, r->add ? vec_add(vec_load(y, lanes), dx) : dx, lanes);

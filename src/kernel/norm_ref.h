@@ -24,7 +24,7 @@ static void norm_sums(const struct affine *f, int n, int c, const real *x, int l
         sum_g[i] = sum_gx[i] = 0;
     for (; n > 0; n--, x += ldx, dy += lddy)
         for (int i = 0; i < c; i++) {
-            const real g = dy[i] * act_slope(f->act, f->slope, affine_at(f, i, x[i]));
+            const real g = dy[i] * act_derivative(f->act, f->slope, affine_at(f, i, x[i]));
             sum_g[i] += g;
             sum_gx[i] += (double)g * ((double)x[i] - (double)mean[i]);
         }
@@ -35,7 +35,7 @@ static void norm_dx(const struct affine *f, const struct norm_map *m, int n, int
 {
     for (; n > 0; n--, x += ldx, dy += lddy, dx += lddx)
         for (int i = 0; i < c; i++) {
-            const real g = dy[i] * act_slope(f->act, f->slope, affine_at(f, i, x[i]));
+            const real g = dy[i] * act_derivative(f->act, f->slope, affine_at(f, i, x[i]));
             const real d = f->scale[i] * g + m->slope[i] * (x[i] - m->mean[i]) + m->shift[i];
             dx[i] = add ? dx[i] + d : d;
         }

@@ -6,8 +6,9 @@
 #include <stdio.h>
 
 const struct word activation_words[] = {
-    { "none", ACT_NONE },   { "LeakyReLU", ACT_LEAKY_RELU },  { "ReLU", ACT_RELU }, { "ReLU6", ACT_RELU6 },
-    { "HardSwish", ACT_HARD_SWISH }, { "Hardswish", ACT_HARD_SWISH }, { "SiLU", ACT_SILU }, { "GELU", ACT_GELU },
+#define ACTIVATION(id, name, words, ...) words
+#define WORD(id, word) { word, ACT_##id },
+#include "kernel/activation_rows.h"
     {0} };
 
 const struct word norm_words[] = {

@@ -5,7 +5,7 @@
 #include "detect/postprocess.h"
 #include "model/model.h"
 
-/* Reads model.arch.head.loss and, of LOSS_PLUS, .assigner_cfg.  Exit 2 names the key. */
+/* Reads model.arch.head.loss and, if the assigner has keys, .assigner_cfg.  Exit 2 names the key. */
 bool criterion_read(const struct model *, struct loss_config *, struct error *);
 
 /* The priors of the head for a batch of n inputs of h x w. */

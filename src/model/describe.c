@@ -3,9 +3,9 @@
 #include "op/ops.h"
 
 static const char *const act_names[] = {
-    [ACT_NONE] = "none", [ACT_RELU] = "relu", [ACT_LEAKY_RELU] = "leaky_relu", [ACT_RELU6] = "relu6",
-    [ACT_HARD_SWISH] = "hard_swish", [ACT_HARD_SIGMOID] = "hard_sigmoid", [ACT_SILU] = "silu",
-    [ACT_SIGMOID] = "sigmoid", [ACT_GELU] = "gelu" };
+#define ACTIVATION(id, name, ...) name,
+#include "kernel/activation_rows.h"
+};
 
 bool node_is_layer(const struct node *n) { return n->op != &op_materialise; }
 

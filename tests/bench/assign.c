@@ -103,7 +103,7 @@ int main(int argc, char **argv)
     if (argc != 5)
         misuse(&err, "usage: assign SIZE LEAST MOST SECONDS");
     else if (kernels && prior_grid_init(&grid, (const int[]){ 8, 16, 32, 64 }, 4, 0, 1, size, size, &err)
-             && loss_init(&loss, &loss_plus_preset, &grid, &(struct team){ 1 }, kernels, &err)
+             && loss_init(&loss, &loss_presets[LOSS_PLUS], &grid, &(struct team){ 1 }, kernels, &err)
              && (pred = new_array((size_t)prior_count(&grid), CHANNELS * sizeof *pred, &err))) {
         draw_objects(&scene, size, atof(argv[2]), atof(argv[3]), &r);
         for (int i = 0; i < prior_count(&grid); i++)

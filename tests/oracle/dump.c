@@ -39,22 +39,27 @@ static void sober(struct graph *g)
 }
 
 /* Near a kink rounding decides between two gradients, both right: where they are compared, activations have none. */
+static enum act without_kink(enum act act)
+{
+    switch (act) {
+    case ACT_RELU: case ACT_LEAKY_RELU: case ACT_RELU6: case ACT_HARD_SWISH: return ACT_SILU;
+    case ACT_HARD_SIGMOID: return ACT_SIGMOID;
+    default: return act;
+    }
+}
+
 static void smooth(struct graph *g)
 {
-    static const enum act without[] = {
-        [ACT_NONE] = ACT_NONE,       [ACT_RELU] = ACT_SILU,            [ACT_LEAKY_RELU] = ACT_SILU,
-        [ACT_RELU6] = ACT_SILU,      [ACT_HARD_SWISH] = ACT_SILU,      [ACT_HARD_SIGMOID] = ACT_SIGMOID,
-        [ACT_SILU] = ACT_SILU,       [ACT_SIGMOID] = ACT_SIGMOID,      [ACT_GELU] = ACT_GELU };
     for (int i = 0; i < g->node_count; i++) {
         struct node *n = &g->nodes[i];
         if (n->op->makes_deferred)
-            n->attr.norm.act = without[n->attr.norm.act];
+            n->attr.norm.act = without_kink(n->attr.norm.act);
         if (n->op == &op_act)
-            n->attr.act.act = without[n->attr.act.act];
+            n->attr.act.act = without_kink(n->attr.act.act);
     }
     for (value v = 0; v < g->value_count; v++)
         if (g->values[v].is_deferred)
-            g->values[v].deferred.act = without[g->values[v].deferred.act];
+            g->values[v].deferred.act = without_kink(g->values[v].deferred.act);
 }
 
 /* A copy of the view, under the name, as rows x c or n x h x w x c. */

@@ -158,7 +158,7 @@ static bool head_grid(struct head *k, bool plus, struct prior_grid *grid)
     const int count = fixture_extent(&k->t, plus ? "priors" : "anchors", 0);
     int stride[LEVELS_MAX + 1], levels = 0, size[2] = {0};
     for (int i = 0; point && i < count && levels <= LEVELS_MAX; i++) {
-        const int s = (int)(plus ? point[i][2] : (point[i][2] - point[i][0]) / loss_gfl_preset.atss.anchor_scale);
+        const int s = (int)(plus ? point[i][2] : (point[i][2] - point[i][0]) / loss_presets[LOSS_GFL].atss.anchor_scale);
         if (levels == 0 || stride[levels - 1] != s)
             stride[levels++] = s;
     }
@@ -289,7 +289,7 @@ static void whole_head(struct head *k)
 {
     const bool plus = tensors_find(&k->t, "priors") != NULL;
     const struct team team = { 2 };
-    struct loss_config config = plus ? loss_plus_preset : loss_gfl_preset;
+    struct loss_config config = loss_presets[plus ? LOSS_PLUS : LOSS_GFL];
     struct prior_grid grid;
     struct error err = {0};
     if (!head_grid(k, plus, &grid))

@@ -1,8 +1,10 @@
 /* interop/ncnn/maps.c -- reads the layers of ncnn that compute maps; parameter ids as in ncnn's operators.md. */
 #include "base/strbuf.h"
+#include "interop/activations.h"
 #include "interop/ncnn/read.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { ADD, SUB, MUL, DIV };                                /* codes of BinaryOp */
@@ -51,68 +53,74 @@ static bool constant(struct ncnn_reader *r)
 
 /* ---- activations ---- */
 
-/* Codes of id 9 of a convolution; the last four cannot be fused. */
-enum { RELU = 1, LEAKY_RELU = 2, CLIP = 3, SIGMOID = 4, HARD_SWISH = 6, HARD_SIGMOID, SWISH, GELU };
-
-static const struct ncnn_activation { const char *name; int code; double a,
-                                      b; } activation_types[] = {      /* defaults of ids 0, 1 */
-    { "ReLU", LEAKY_RELU, 0, 0 },          { "Clip", CLIP, -INFINITY, INFINITY }, { "Sigmoid", SIGMOID, 0, 0 },
-    { "HardSwish", HARD_SWISH, 0.2, 0.5 }, { "HardSigmoid", HARD_SIGMOID, 0.2, 0.5 },
-    { "Swish", SWISH, 0, 0 },              { "GELU", GELU, 0, 0 } };
-
-/* The activation with ncnn's parameters a and b; ACT_NONE if it is not supported. */
-static enum act act_of(int code, double a, double b)
+/* Is v the parameter that a spelling wants?  A text of 1e38 stands for no limit. */
+static bool param_fits(const char *wanted, double v)
 {
-    const bool sixth = fabs(a - 1. / 6) < 1e-5 && fabs(b - 0.5) < 1e-6;
-    switch (code) {
-    case RELU:         return ACT_RELU;
-    case LEAKY_RELU:   return a == 0 ? ACT_RELU : a > 0 && a <= 1 ? ACT_LEAKY_RELU : ACT_NONE;
-    case CLIP:         return a != 0 ? ACT_NONE : b == 6 ? ACT_RELU6 : b > 1e30 ? ACT_RELU : ACT_NONE;
-    case SIGMOID:      return ACT_SIGMOID;
-    case HARD_SWISH:   return sixth ? ACT_HARD_SWISH : ACT_NONE;
-    case HARD_SIGMOID: return sixth ? ACT_HARD_SIGMOID : ACT_NONE;
-    case SWISH:        return ACT_SILU;
-    case GELU:         return a == 0 ? ACT_GELU : ACT_NONE;         /* else an approximation */
-    default:           return ACT_NONE;
-    }
+    if (wanted && strcmp(wanted, "slope") == 0)
+        return v > 0 && v <= 1;
+    const double want = wanted ? strtod(wanted, NULL) : 0;
+    return want > 1e30 ? v > 1e30 : fabs(v - want) <= 2e-5 * fabs(want);
 }
 
-/* Adds the activation to *value. */
-static bool add_activation(struct ncnn_reader *r, int code, double a, double b, int *value)
+/* The activation that a line spells, or a convolution's line if `fused` is not 0; ACT_NONE if it is not supported. */
+static enum act find_activation(const struct ncnn_line *line, int fused, double params[2])
 {
-    const enum act act = act_of(code, a, b);
+    if (fused)
+        ncnn_array(line, 10, params, 2);
+    for (int act = 0; act < ACT_KINDS; act++)
+        for (int i = 0; i < NCNN_SPELLINGS; i++) {
+            const struct ncnn_spelling *s = &act_spellings[act].ncnn[i];
+            if (!s->type || (fused ? s->fused != fused : strcmp(s->type, line->type) != 0))
+                continue;
+            for (int k = 0; k < 2 && !fused; k++)
+                params[k] = ncnn_number(line, k, s->presets[k]);
+            if (param_fits(s->params[0], params[0]) && param_fits(s->params[1], params[1]))
+                return (enum act)act;
+        }
+    return ACT_NONE;
+}
+
+/* Adds the activation of the line, or the one that is fused into it, to *value. */
+static bool add_activation(struct ncnn_reader *r, int fused, int *value)
+{
+    double params[2] = { 0, 0 };
+    const enum act act = find_activation(r->line, fused, params);
     if (act == ACT_NONE)
-        return ncnn_refuse(r, "activation %d with %g and %g is not supported", code, a, b);
+        return ncnn_refuse(r, "activation %d with %g and %g is not supported", fused, params[0], params[1]);
     const int layer = ncnn_add(r, LAYER_ACTIVATION, value, 1);
     if (layer < 0)
         return false;
     r->net->layers[layer].act = act;
-    r->net->layers[layer].slope = act == ACT_LEAKY_RELU ? (float)a : 0;
+    r->net->layers[layer].slope = act == ACT_LEAKY_RELU ? (float)params[0] : 0;
     *value = layer;
     return ncnn_finish(r, layer);
 }
 
 bool ncnn_fused_activation(struct ncnn_reader *r, int *value)
 {
-    const int code = ncnn_integer(r->line, 9, 0);
-    double ab[2] = { 0, 0 };
-    ncnn_array(r->line, 10, ab, 2);
-    return code == 0 || add_activation(r, code, ab[0], ab[1], value);
+    const int fused = ncnn_integer(r->line, 9, 0);
+    return fused == 0 || add_activation(r, fused, value);
 }
 
 /* An activation applies to every level of a blob. */
 static bool activation(struct ncnn_reader *r)
 {
-    const struct ncnn_activation *row = activation_types;
-    while (strcmp(row->name, r->line->type) != 0)
-        row++;
     r->out[0] = *r->in[0];
     r->out[0].read = false;
     for (int i = 0; i < r->in[0]->values; i++)
-        if (!add_activation(r, row->code, ncnn_number(r->line, 0, row->a), ncnn_number(r->line, 1, row->b),
-                            &r->out[0].value[i]))
+        if (!add_activation(r, 0, &r->out[0].value[i]))
             return false;
     return true;
+}
+
+const struct ncnn_type *ncnn_activation_type(const char *name)
+{
+    static const struct ncnn_type type = { "activation", { 1, 1 }, { 1, 1 }, ANY | JOINED, activation };
+    for (int act = 0; act < ACT_KINDS; act++)
+        for (int i = 0; i < NCNN_SPELLINGS; i++)
+            if (act_spellings[act].ncnn[i].type && strcmp(act_spellings[act].ncnn[i].type, name) == 0)
+                return &type;
+    return NULL;
 }
 
 /* ---- convolutions and norms ---- */
@@ -483,13 +491,6 @@ const struct ncnn_type ncnn_map_types[] = {
     { "InnerProduct",         { 1, 1 }, { 1, 1 }, MAP | PIXELS | BINS, inner_product },
     { "BatchNorm",            { 1, 1 }, { 1, 1 }, MAP, batch_norm },
     { "Scale",                { 1, 2 }, { 1, 1 }, MAP, scale },
-    { "ReLU",                 { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },
-    { "Clip",                 { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },
-    { "Sigmoid",              { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },
-    { "HardSwish",            { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },
-    { "HardSigmoid",          { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },
-    { "Swish",                { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },
-    { "GELU",                 { 1, 1 }, { 1, 1 }, ANY | JOINED, activation },
     { "Eltwise",              { 2, 2 }, { 1, 1 }, ANY, eltwise },
     { "BinaryOp",             { 1, 2 }, { 1, 1 }, ANY | SCORES, binary_op },
     { "ShuffleChannel",       { 1, 1 }, { 1, 1 }, MAP, channel_shuffle },

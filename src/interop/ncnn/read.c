@@ -100,6 +100,8 @@ static const struct ncnn_type *type_of(struct ncnn_reader *r)
     if (!type)
         type = find_row(line->type, ncnn_layout_types, sizeof *type);
     if (!type)
+        type = ncnn_activation_type(line->type);
+    if (!type)
         ncnn_refuse(r, "an unsupported layer type");
     else if (line->bottoms < type->bottoms[0] || line->bottoms > type->bottoms[1]
              || line->tops < type->tops[0] || line->tops > type->tops[1])

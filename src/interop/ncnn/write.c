@@ -7,6 +7,7 @@
 #include "interop/ncnn/ncnn.h"
 
 #include "base/memory.h"
+#include "interop/activations.h"
 #include "interop/predictions.h"
 #include <ctype.h>
 #include <math.h>
@@ -172,18 +173,26 @@ static bool add_bias(struct ncnn_writer *w, const struct layer *layer)
 
 /* ---- activations ---- */
 
-/* fused: the code in id 9 of a convolution, 0 if it cannot be fused; array: id 10 then.  Both formats may take the
- * slope. */
-static const struct { const char *type; int fused; const char *numbers, *array; } activations[] = {
-    [ACT_NONE]         = { "Noop", 0, "", "" },
-    [ACT_RELU]         = { "ReLU", 1, "", "" },
-    [ACT_LEAKY_RELU]   = { "ReLU", 2, " 0=%.8e", " -23310=1,%.8e" },
-    [ACT_RELU6]        = { "Clip", 3, " 0=0.0 1=6.0", " -23310=2,0.0,6.0" },
-    [ACT_HARD_SWISH]   = { "HardSwish", 6, " 0=1.66666667e-01 1=0.5", " -23310=2,1.66666667e-01,0.5" },
-    [ACT_HARD_SIGMOID] = { "HardSigmoid", 0, " 0=1.66666667e-01 1=0.5", "" },
-    [ACT_SILU]         = { "Swish", 0, "", "" },
-    [ACT_SIGMOID]      = { "Sigmoid", 4, "", "" },
-    [ACT_GELU]         = { "GELU", 0, "", "" } };
+struct param_text { char s[80]; };
+
+/* The parameters of an activation: of a layer of its own, or of the convolution that it is fused into. */
+static struct param_text activation_params(const struct layer *layer, bool fused)
+{
+    const struct ncnn_spelling *spelling = &act_spellings[layer->act].ncnn[0];
+    const int count = spelling->params[1] ? 2 : spelling->params[0] != NULL;
+    struct param_text text = { "" };
+    char slope[24];
+    int n = 0;
+    snprintf(slope, sizeof slope, "%.8e", (double)layer->slope);
+    if (fused)
+        n = snprintf(text.s, sizeof text.s, count ? " 9=%d -23310=%d" : " 9=%d", spelling->fused, count);
+    for (int i = 0; i < count; i++) {
+        const char *value = strcmp(spelling->params[i], "slope") == 0 ? slope : spelling->params[i];
+        n += fused ? snprintf(text.s + n, sizeof text.s - (size_t)n, ",%s", value)
+                   : snprintf(text.s + n, sizeof text.s - (size_t)n, " %d=%s", i, value);
+    }
+    return text;
+}
 
 /* Fuses activations that are the only reader of a convolution into its line. */
 static void fuse_activations(struct ncnn_writer *w)
@@ -192,7 +201,7 @@ static void fuse_activations(struct ncnn_writer *w)
         const struct layer *layer = &w->net->layers[i];
         const int x = layer->operands ? layer->operand[0] : 0;
         w->result[i] = w->readers[i] ? i : -1;
-        if (w->readers[i] && layer->kind == LAYER_ACTIVATION && activations[layer->act].fused
+        if (w->readers[i] && layer->kind == LAYER_ACTIVATION && act_spellings[layer->act].ncnn[0].fused
             && w->net->layers[x].kind == LAYER_CONV && w->readers[x] == 1) {
             w->result[x] = i;
             w->result[i] = -1;
@@ -219,25 +228,18 @@ static bool write_constant(struct ncnn_writer *w, const struct layer *layer, str
     return add_weights(w, layer, layer->weight, false);
 }
 
-/* The parameters of the activation fused into the layer's line. */
-struct fused_text { char s[80]; };
-
-static struct fused_text fused_activation(const struct ncnn_writer *w, const struct layer *layer)
+/* The parameters of the activation that is fused into the layer's line, if any. */
+static struct param_text fused_params(const struct ncnn_writer *w, const struct layer *layer)
 {
     const struct layer *last = &w->net->layers[w->result[layer - w->net->layers]];
-    struct fused_text fused = { "" };
-    if (last != layer) {
-        const int n = snprintf(fused.s, sizeof fused.s, " 9=%d", activations[last->act].fused);
-        snprintf(fused.s + n, sizeof fused.s - (size_t)n, activations[last->act].array, (double)last->slope);
-    }
-    return fused;
+    return last == layer ? (struct param_text){ "" } : activation_params(last, true);
 }
 
 /* ncnn requires an InnerProduct for a single pixel, which is a vector. */
 static bool write_conv(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
     const struct blob_name in = read_operand(w, layer, 0);
-    const struct fused_text fused = fused_activation(w, layer);
+    const struct param_text fused = fused_params(w, layer);
     const size_t weights = tensor_count(&w->net->weights.list[layer->weight]);
     const bool bias = layer->bias != NO_TENSOR;
     char groups[32] = "";
@@ -263,8 +265,8 @@ static bool write_affine(struct ncnn_writer *w, const struct layer *layer, struc
 static bool write_activation(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
     const struct blob_name in = read_operand(w, layer, 0);
-    line(w, activations[layer->act].type, layer->name, &in, 1, &out, 1, activations[layer->act].numbers,
-         (double)layer->slope);
+    line(w, act_spellings[layer->act].ncnn[0].type, layer->name, &in, 1, &out, 1, "%s",
+         activation_params(layer, false).s);
     return true;
 }
 

@@ -8,15 +8,6 @@
 
 const struct expression identity_expression = { GATE_ONE, true, 1, 0 };
 
-/* Activations as expressions, divided by `scale`. */
-static const struct { enum gate gate; bool times_x; double scale; enum act act; } activations[] = {
-    { GATE_RELU6,   false, 1. / 6, ACT_HARD_SIGMOID },
-    { GATE_RELU6,   true,  1. / 6, ACT_HARD_SWISH },
-    { GATE_SIGMOID, false, 1,      ACT_SIGMOID },
-    { GATE_SIGMOID, true,  1,      ACT_SILU },
-    { GATE_ONE_ERF, true,  0.5,    ACT_GELU } };
-enum { ACTIVATIONS = sizeof activations / sizeof *activations };
-
 /* Constants in a file may be rounded to float16, hence the tolerance. */
 static bool near(double a, double b) { return fabs(a - b) <= 1e-3 * fabs(b); }
 
@@ -108,19 +99,21 @@ bool materialise(struct onnx_reader *r, struct read_value *x)
     const struct onnx_node *node = x->by;
     double scale = x->pending.scale;
     const double shift = x->pending.shift;
-    int i = 0, layer = x->layer;
+    int act = 0, layer = x->layer;
     const bool linear = x->pending.gate == GATE_ONE && x->pending.times_x;
-    while (i < ACTIVATIONS && (activations[i].gate != x->pending.gate || activations[i].times_x != x->pending.times_x))
-        i++;
-    if (!linear && i == ACTIVATIONS)
+    while (act < ACT_KINDS && (act_spellings[act].onnx.gate == GATE_ONE
+                               || act_spellings[act].onnx.gate != x->pending.gate
+                               || act_spellings[act].onnx.times_x != x->pending.times_x))
+        act++;
+    if (!linear && act == ACT_KINDS)
         return node_fails(r, node, "an expression that is no supported activation");
     if (!linear) {
         layer = add_layer(r, node, LAYER_ACTIVATION, &layer, 1, r->layer_sizes[layer].map,
                           r->layer_sizes[layer].stride);
         if (layer < 0)
             return false;
-        r->net->layers[layer].act = activations[i].act;
-        scale /= activations[i].scale;
+        r->net->layers[layer].act = (enum act)act;
+        scale /= act_spellings[act].onnx.scale;
     }
     if (shift != 0 || (linear ? scale != 1 : !near(scale, 1)))
         layer = add_scaled(r, node, layer, scale, shift);
@@ -147,11 +140,18 @@ static bool activation(struct onnx_reader *r, const struct onnx_node *node, enum
     return true;
 }
 
-static bool read_relu(struct onnx_reader *r, const struct onnx_node *node) { return activation(r, node, ACT_RELU, 0); }
-
-static bool read_hard_swish(struct onnx_reader *r, const struct onnx_node *node)
+static bool node_is(const struct onnx_node *node, const char *op)
 {
-    return activation(r, node, ACT_HARD_SWISH, 0);
+    return op && node->op.size == (int)strlen(op) && memcmp(node->op.p, op, strlen(op)) == 0;
+}
+
+bool read_activation(struct onnx_reader *r, const struct onnx_node *node, bool *known)
+{
+    int act = 0;
+    while (act < ACT_KINDS && !node_is(node, act_spellings[act].onnx.op))
+        act++;
+    *known = act < ACT_KINDS;
+    return *known && activation(r, node, (enum act)act, 0);
 }
 
 static bool read_gelu(struct onnx_reader *r, const struct onnx_node *node)
@@ -241,6 +241,6 @@ bool expression_product(struct onnx_reader *r, const struct onnx_node *node, con
 }
 
 const struct handler activation_handlers[] = {
-    { "Relu", read_relu },   { "LeakyRelu", read_leaky_relu }, { "HardSwish", read_hard_swish },
-    { "Gelu", read_gelu },   { "Sigmoid", read_sigmoid },      { "HardSigmoid", read_hard_sigmoid },
-    { "Erf", read_erf },     { "Clip", read_clip },            {0} };
+    { "LeakyRelu", read_leaky_relu }, { "Gelu", read_gelu }, { "Sigmoid", read_sigmoid },
+    { "HardSigmoid", read_hard_sigmoid }, { "Erf", read_erf }, { "Clip", read_clip },
+    {0} };

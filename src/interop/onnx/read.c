@@ -216,7 +216,8 @@ static bool read_node(struct onnx_reader *r, const struct onnx_node *node)
         if (found)
             return found->read(r, node);
     }
-    return node_fails(r, node, "an unsupported operator");
+    const bool ok = read_activation(r, node, &known);
+    return known ? ok : node_fails(r, node, "an unsupported operator");
 }
 
 /* Dynamic extents are replaced by one image of SIDE x SIDE pixels. */

@@ -2,6 +2,7 @@
  * A value is a constant, or a layer's map in some layout, perhaps with a pending elementwise expression. */
 #ifndef INTEROP_ONNX_READER_H
 #define INTEROP_ONNX_READER_H
+#include "interop/activations.h"
 #include "interop/network.h"
 #include "interop/onnx/file.h"
 #include "interop/onnx/layout.h"
@@ -9,13 +10,7 @@
 /* scale gate(x) x + shift, or scale gate(x) + shift without times_x: the intermediate results of activations that a
  * file spells out. */
 struct expression {
-    enum gate {
-        GATE_ONE,               /* 1 */
-        GATE_RELU6,             /* min(max(x + 3, 0), 6) */
-        GATE_SIGMOID,           /* 1 / (1 + exp(-x)) */
-        GATE_ERF,               /* erf(x / sqrt 2) */
-        GATE_ONE_ERF            /* 1 + erf(x / sqrt 2) */
-    } gate;
+    enum gate gate;
     bool times_x;
     double scale, shift;
 };
@@ -74,6 +69,9 @@ bool set_constant(struct onnx_reader *, const struct onnx_node *, const int64_t 
 double tensor_single(const struct tensor *);    /* its only element; NAN if it has another number of elements */
 
 /* ---- expressions (activations.c) ---- */
+
+/* Reads a node whose operator is an activation without attributes.  *known: it is one. */
+bool read_activation(struct onnx_reader *, const struct onnx_node *, bool *known);
 
 extern const struct expression identity_expression;
 

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "base/wire.h"
+#include "interop/activations.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,41 +129,28 @@ static struct value_name put_affine(struct onnx_writer *w, const struct layer *l
                 (const char *const[]){ operand(w, layer, 0), weight, bias, zeros.s, ones.s, NULL }, "epsilon~0");
 }
 
-/* x (1 + erf(x / sqrt 2)) / 2 */
-static struct value_name put_gelu(struct onnx_writer *w, const char *x)
-{
-    const struct value_name root = emit_float(&w->e, (float)sqrt(0.5)), one = emit_float(&w->e, 1);
-    const struct value_name half = emit_float(&w->e, 0.5f), scaled = emit_two(&w->e, "Mul", x, root.s);
-    const struct value_name gate = emit_two(&w->e, "Add", emit_one(&w->e, "Erf", scaled.s).s, one.s);
-    return emit_two(&w->e, "Mul", emit_two(&w->e, "Mul", x, gate.s).s, half.s);
-}
-
-static struct value_name put_relu6(struct onnx_writer *w, const char *x)
-{
-    const struct value_name low = emit_float(&w->e, 0), high = emit_float(&w->e, 6);
-    return emit(&w->e, NULL, "Clip", (const char *const[]){ x, low.s, high.s, NULL }, NULL);
-}
-
+/* The constants of all steps stand before the first step. */
 static struct value_name put_activation(struct onnx_writer *w, const struct layer *layer)
 {
-    const char *const x[] = { operand(w, layer, 0), NULL };
-    struct value_name gate;
-    switch (layer->act) {
-    case ACT_NONE:         break;
-    case ACT_RELU:         return emit_one(&w->e, "Relu", *x);
-    case ACT_LEAKY_RELU:   return emit(&w->e, NULL, "LeakyRelu", x, "alpha~%.9g", (double)layer->slope);
-    case ACT_SIGMOID:      return emit_one(&w->e, "Sigmoid", *x);
-    case ACT_HARD_SIGMOID: return emit(&w->e, NULL, "HardSigmoid", x, "alpha~%.9g beta~0.5", 1. / 6);
-    case ACT_HARD_SWISH:
-        gate = emit(&w->e, NULL, "HardSigmoid", x, "alpha~%.9g beta~0.5", 1. / 6);
-        return emit_two(&w->e, "Mul", *x, gate.s);
-    case ACT_SILU:
-        gate = emit_one(&w->e, "Sigmoid", *x);
-        return emit_two(&w->e, "Mul", *x, gate.s);
-    case ACT_GELU:         return put_gelu(w, *x);
-    case ACT_RELU6:        return put_relu6(w, *x);
+    const struct onnx_step *steps = act_spellings[layer->act].onnx.steps;
+    struct value_name number[ONNX_STEPS][2], y = w->value[layer->operand[0]];
+    const char *x = operand(w, layer, 0);
+    if (!steps[0].op)
+        return emit_one(&w->e, "Identity", x);
+    for (int i = 0; i < ONNX_STEPS; i++)
+        for (int k = 0; k < steps[i].numbers; k++)
+            number[i][k] = emit_float(&w->e, steps[i].number[k]);
+    for (int i = 0; i < ONNX_STEPS && steps[i].op; i++) {
+        const char *operands[4] = { y.s };
+        if (steps[i].second == ONNX_X) {
+            operands[0] = x;
+            operands[1] = y.s;
+        }
+        for (int k = 0; k < steps[i].numbers; k++)
+            operands[1 + k] = number[i][k].s;
+        y = emit(&w->e, NULL, steps[i].op, operands, steps[i].attributes, (double)layer->slope);
     }
-    return emit_one(&w->e, "Identity", *x);
+    return y;
 }
 
 static struct value_name put_add(struct onnx_writer *w, const struct layer *layer)
