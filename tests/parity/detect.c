@@ -13,6 +13,7 @@
 #include "model/criterion.h"
 #include "runtime/detector.h"
 #include "weights/load.h"
+#include "../json_file.h"
 #include "rooms.h"
 #include "train/evaluate.h"
 #include <math.h>

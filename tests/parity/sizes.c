@@ -7,6 +7,7 @@
 #include "base/table.h"
 #include "figures.h"
 #include "runtime/cost.h"
+#include "../json_file.h"
 #include "rooms.h"
 #include <stdio.h>
 
