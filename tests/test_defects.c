@@ -1,13 +1,13 @@
 /* tests/test_defects.c -- data right or a clear error: a set of each format, with one defect each, given to each
  * command.  tests/defects.h is the table. */
 #include "base/file.h"
-#include "base/json.h"
 #include "base/strbuf.h"
 #include "base/text_file.h"
 #include "cli/commands.h"
 #include "data/dataset_read.h"
 #include "defect_set.h"
 #include "defects.h"
+#include "json_file.h"
 #include <ctype.h>
 #include <fcntl.h>
 #include <stdint.h>

@@ -1,51 +1,10 @@
-/* tests/test_detections.c -- numbers and lists of detections read from files, and written. */
+/* tests/test_detections.c -- lists of detections read from files, and written. */
 #include "base/file.h"
-#include "base/random.h"
-#include "eval/scan.h"
 #include "scores.h"
-#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static bool scan_text(const char *text, double *out)
-{
-    struct scan s = { text, text + strlen(text) };
-    return scan_number(&s, out) && scan_end(&s);
-}
-
-static void same_as_strtod(const char *text)
-{
-    double v = 0;
-    if (!scan_text(text, &v) || memcmp(&v, &(double){ strtod(text, NULL) }, sizeof v) != 0)
-        fail_msg("%s was read as %.17g", text, v);
-}
-
-static void test_numbers(void **state)
-{
-    static const char *const good[] = {
-        "0", "-0", "7", "0.1", "-12.75", "1e22", "1e23", "1E-22", "1e-23", "9007199254740992", "9007199254740993",
-        "123456789012345678901234567890", "0.000000000000000000000000000000000001", "1.7976931348623157e308", "5e-324",
-        "2.2250738585072011e-308", "1e-400", "0e9999999999999999999", "12345678901234567890e-20", "0.5e+3" };
-    static const char *const bad[] = {
-        "", "-", "+1", "01", ".5", "1.", "1e", "1e+", "nan", "inf", "0x10", "1e400", "1 2" };
-    const uint64_t seed = 1;
-    struct random random = random_of(seed, 0, 0);
-    char text[64];
-    double v;
-    (void)state;
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        same_as_strtod(good[i]);
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (scan_text(bad[i], &v))
-            fail_msg("'%s' was read as %.17g", bad[i], v);
-    for (int i = 0; i < 20000; i++) {
-        const double x = random_range(&random, -2000, 2000) * pow(10, random_below(&random, 40) - 20);
-        snprintf(text, sizeof text, random_below(&random, 2) ? "%.*g" : "%.*f", 1 + random_below(&random, 17), x);
-        same_as_strtod(text);
-    }
-}
 
 static const struct box one_object[] = { { 0, 1, { 10, 10, 20, 20 }, 1 } };
 
@@ -177,7 +136,6 @@ static void test_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_parse),
         cmocka_unit_test(test_parse_refuses),
         cmocka_unit_test(test_files) };

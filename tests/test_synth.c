@@ -1,7 +1,7 @@
 /* tests/test_synth.c -- generated scenes: the same for the same seed, with sound boxes. */
 #include "base/file.h"
-#include "base/json.h"
 #include "folder.h"
+#include "json_file.h"
 #include "synth/renderer.h"
 #include "synth/synth.h"
 #include <setjmp.h>

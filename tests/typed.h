@@ -1,9 +1,9 @@
 /* tests/typed.h -- commands as they are typed, in this process, and the JSON that they leave in the test's folder. */
 #ifndef TESTS_TYPED_H
 #define TESTS_TYPED_H
-#include "base/json.h"
 #include "cli/commands.h"
 #include "folder.h"
+#include "json_file.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,5 @@
 #include "base/json.h"
 
-#include "base/file.h"
 #include "base/printable.h"
 #include "base/strbuf.h"
 #include "base/text_file.h"
@@ -31,16 +30,6 @@ cJSON *json_parse(const char *text, size_t size, const char *path, struct error 
             line += *p == '\n';
         fail(err, "%s:%d: not valid JSON", path, line);
     }
-    return json;
-}
-
-cJSON *json_read(const char *path, struct error *err)
-{
-    struct bytes file;
-    if (!file_read(&file, path, err))
-        return NULL;
-    cJSON *json = json_parse((const char *)file.p, file.size, path, err);
-    bytes_free(&file);
     return json;
 }
 

@@ -1,4 +1,4 @@
-/* base/json.h -- what every reader of JSON needs on top of cJSON: a file in, numbers checked before use. */
+/* base/json.h -- small JSON texts as trees of cJSON: parsing, checked numbers, writing.  Large files: base/json_cursor.h. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 #include "base/error.h"
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-cJSON *json_read(const char *path, struct error *);             /* cJSON_Delete it; NULL and an error naming the line */
+/* cJSON_Delete it; NULL, with an error that names the line, if it is no JSON.  path is for messages only. */
 cJSON *json_parse(const char *text, size_t size, const char *path, struct error *);
 
 /* Parses the value at the start of the text; cJSON_Delete it.  *end is where the value ends.  After a failure (NULL) it

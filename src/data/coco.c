@@ -2,12 +2,11 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_cursor.h"
 #include "base/strbuf.h"
-#include "base/table.h"
 #include "base/text_file.h"
 #include "data/folder.h"
 #include "data/image.h"
-#include "data/json_walk.h"
 #include "data/lists.h"
 #include <inttypes.h>
 #include <math.h>
@@ -16,16 +15,16 @@
 #include <string.h>
 
 /* at: file, line and number of the record, and its id if it has one. */
-struct run_log { const cJSON *json; const char *at; };
+struct coco_record { const cJSON *json; const char *at; };
 
-static const cJSON *field(struct run_log r, const char *name)
+static const cJSON *field(struct coco_record r, const char *name)
 {
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(r.json, name);
     return cJSON_IsNull(value) ? NULL : value;
 }
 
 /* Says that a field is not as it must be. */
-static bool refuse(struct run_log r, const char *name, const char *wanted, struct error *err)
+static bool refuse(struct coco_record r, const char *name, const char *wanted, struct error *err)
 {
     const cJSON *value = field(r, name);
     char *text = value ? cJSON_PrintUnformatted(value) : NULL;
@@ -34,7 +33,7 @@ static bool refuse(struct run_log r, const char *name, const char *wanted, struc
     return false;
 }
 
-static bool read_id(struct run_log r, const char *name, int64_t *out, struct error *err)
+static bool read_id(struct coco_record r, const char *name, int64_t *out, struct error *err)
 {
     const cJSON *value = field(r, name);
     return json_int64(value, out)
@@ -42,7 +41,7 @@ static bool read_id(struct run_log r, const char *name, int64_t *out, struct err
                            ? "a whole number of at most 2^53" : "a whole number", err);
 }
 
-static bool read_side(struct run_log r, const char *name, int *out, struct error *err)
+static bool read_side(struct coco_record r, const char *name, int *out, struct error *err)
 {
     char wanted[64];
     *out = 0;
@@ -53,14 +52,14 @@ static bool read_side(struct run_log r, const char *name, int *out, struct error
     return refuse(r, name, wanted, err);
 }
 
-static bool read_name(struct run_log r, const char *name, const char **out, struct error *err)
+static bool read_name(struct coco_record r, const char *name, const char **out, struct error *err)
 {
     const cJSON *value = field(r, name);
     *out = cJSON_IsString(value) ? value->valuestring : "";
     return !value || cJSON_IsString(value) || refuse(r, name, "text", err);
 }
 
-static bool read_flag(struct run_log r, const char *name, bool *out, struct error *err)
+static bool read_flag(struct coco_record r, const char *name, bool *out, struct error *err)
 {
     const cJSON *value = field(r, name);
     *out = cJSON_IsTrue(value) || (cJSON_IsNumber(value) && value->valuedouble != 0);
@@ -68,7 +67,7 @@ static bool read_flag(struct run_log r, const char *name, bool *out, struct erro
 }
 
 /* A record without an id is lost; one with another fault is kept for those that refer to it. */
-static bool add_image(struct dataset_builder *b, struct run_log r, struct error *err)
+static bool add_image(struct dataset_builder *b, struct coco_record r, struct error *err)
 {
     const char *file = "";
     int64_t id;
@@ -82,7 +81,7 @@ static bool add_image(struct dataset_builder *b, struct run_log r, struct error 
     return build_image(b, id, file, width, height, err) && ok;
 }
 
-static bool add_category(struct dataset_builder *b, struct run_log r, struct error *err)
+static bool add_category(struct dataset_builder *b, struct coco_record r, struct error *err)
 {
     const char *name;
     int64_t id;
@@ -94,7 +93,7 @@ static bool add_category(struct dataset_builder *b, struct run_log r, struct err
     return build_category(b, id, name, err) && ok;
 }
 
-static bool read_box(struct run_log r, double box[4], struct error *err)
+static bool read_box(struct coco_record r, double box[4], struct error *err)
 {
     const cJSON *list = field(r, "bbox");
     bool ok = cJSON_IsArray(list) && cJSON_GetArraySize(list) == 4;
@@ -105,7 +104,7 @@ static bool read_box(struct run_log r, double box[4], struct error *err)
     return ok || refuse(r, "bbox", "four numbers: x, y, width, height", err);
 }
 
-static bool add_annotation(struct dataset_builder *b, struct run_log r, struct error *err)
+static bool add_annotation(struct dataset_builder *b, struct coco_record r, struct error *err)
 {
     struct annotation a = { .id = b->pending_count + 1 };
     int64_t image, category;
@@ -122,25 +121,27 @@ static bool add_annotation(struct dataset_builder *b, struct run_log r, struct e
 
 static const struct list {
     const char *name, *record;
-    bool (*add)(struct dataset_builder *, struct run_log, struct error *);
+    bool (*add)(struct dataset_builder *, struct coco_record, struct error *);
 } lists[] = {
     { "images",      "image",      add_image },
     { "categories",  "category",   add_category },
-    { "annotations", "annotation", add_annotation },
-    {0} };
+    { "annotations", "annotation", add_annotation } };
 
-/* A record that is no good is a problem. */
-static void read_record(struct dataset_builder *b, const struct list *list, const struct json_walk *walk, int number)
+/* Adds the record at the cursor; an invalid one becomes a problem.  Fails if its brackets do not match. */
+static bool read_record(struct dataset_builder *b, const struct list *list, struct json_cursor *c, int number,
+                        struct error *err)
 {
     struct error why = {0};
     char at[512];
     int64_t id;
-    cJSON *json = json_walk_parse(walk, &why);
-    int n = snprintf(at, sizeof at, "%s:%d: %s %d", walk->path, walk->line, list->record, number);
+    int n = snprintf(at, sizeof at, "%s:%d: %s %d", c->path, cursor_line(c), list->record, number);
+    cJSON *json = cursor_parse(c, &why);
+    if (c->failed)
+        return fail(err, "%s", why.text);
     if (json_int64(cJSON_GetObjectItemCaseSensitive(json, "id"), &id) && n < (int)sizeof at)
         snprintf(at + n, sizeof at - (size_t)n, " (id %" PRId64 ")", id);
     const bool ok = json && (cJSON_IsObject(json) || fail(&why, "%s: must be an object {...}", at))
-                 && list->add(b, (struct run_log){ json, at }, &why);
+                 && list->add(b, (struct coco_record){ json, at }, &why);
     if (!json)
         dataset_problem(&b->set, "%s in %s %d", why.text, list->record, number);
     else if (!ok)
@@ -148,44 +149,53 @@ static void read_record(struct dataset_builder *b, const struct list *list, cons
     b->images_lost |= !json && list == lists;
     b->categories_lost |= !json && list == lists + 1;
     cJSON_Delete(json);
+    return true;
 }
 
-static bool read_list(struct dataset_builder *b, const struct list *list, const struct json_walk *at,
-                      struct error *err)
+static bool enter(struct json_cursor *c, char bracket, struct error *err)
 {
-    struct json_walk walk;
-    bool ok = json_walk_into(at, &walk, '[', err);
-    for (int n = 1; ok && json_walk_next(&walk, NULL, 0, &ok, err); n++)
-        read_record(b, list, &walk, n);
-    return ok;
+    return cursor_enter(c, bracket)
+        || fail(err, "%s:%d: must be %s", c->path, cursor_line(c), bracket == '{' ? "an object {...}" : "a list [...]");
+}
+
+/* A list that is cut off is refused before its records are read. */
+static bool read_list(struct dataset_builder *b, const struct list *list, struct json_cursor *c, struct error *err)
+{
+    struct json_cursor end = *c;
+    bool ok = (cursor_pass(&end) || cursor_error(&end, err)) && enter(c, '[', err);
+    for (int n = 1; ok && cursor_next(c, NULL); n++)
+        ok = read_record(b, list, c, n, err);
+    return ok && (!c->failed || cursor_error(c, err));
 }
 
 /* Values of other keys must be JSON too. */
-static bool skip_value(const struct json_walk *walk, struct error *err)
+static bool skip_value(struct json_cursor *c, struct error *err)
 {
-    cJSON *json = json_walk_parse(walk, err);
+    cJSON *json = cursor_parse(c, err);
     cJSON_Delete(json);
     return json != NULL;
 }
 
 bool coco_parse(struct dataset_builder *b, struct bytes text, const char *path, struct error *err)
 {
-    struct json_walk walk;
-    char key[32];
-    bool seen[sizeof lists / sizeof *lists] = {0};
-    bool ok = json_walk_begin(&walk, text, path, '{', err);
-    while (ok && json_walk_next(&walk, key, sizeof key, &ok, err)) {
-        const struct list *list = find_row(key, lists, sizeof *lists);
-        if (!list)
-            ok = skip_value(&walk, err);
-        else if (seen[list - lists])
-            ok = fail(err, "%s:%d: a second list of %s", path, walk.line, key);
-        else {
-            ok = read_list(b, list, &walk, err);
-            seen[list - lists] = true;
-        }
+    enum { LISTS = sizeof lists / sizeof *lists };
+    struct json_cursor c = cursor_of(text, path);
+    struct json_span key;
+    bool met[LISTS + 1] = {0};
+    bool ok = (text.size > 0 || fail(err, "%s: is empty", path)) && enter(&c, '{', err);
+    while (ok && cursor_next(&c, &key)) {
+        int i = 0;
+        while (i < LISTS && !span_is(key, lists[i].name))
+            i++;
+        if (i == LISTS)
+            ok = skip_value(&c, err);
+        else if (met[i])
+            ok = fail(err, "%s:%d: a second list of %s", path, cursor_line(&c), lists[i].name);
+        else
+            ok = read_list(b, &lists[i], &c, err);
+        met[i] = true;
     }
-    return ok && (seen[0] || fail(err, "%s: has no list of images", path));
+    return ok && (cursor_end(&c) || cursor_error(&c, err)) && (met[0] || fail(err, "%s: has no list of images", path));
 }
 
 /* Names of files as they are spelled in the folder of images. */

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_cursor.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/strbuf.h"
@@ -10,7 +11,6 @@
 #include "data/dataset.h"
 #include "data/rows.h"
 #include "eval/join.h"
-#include "eval/scan.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -34,68 +34,49 @@ void detections_free(struct detections *d)
 
 static bool whole(double v) { return v == floor(v) && fabs(v) <= 0x1p53; }
 
-/* numbers: one if count is 0, else a list of count.  text: may be null.  What is optional stays as it is if missing. */
+/* numbers: one if count is 0, else a list of count.  text: may be null.  An absent optional field keeps its value. */
 struct field { const char *name; double *numbers; int count; struct strbuf *text; bool optional; };
 
-/* A string, its escapes decoded; null is "". */
-static bool scan_text(struct scan *s, struct strbuf *out)
+static bool read_field(struct json_cursor *c, const struct field *f)
 {
-    struct scan raw;
-    out->size = 0;
-    strbuf_bytes(out, "", 0);
-    if (!scan_string(s, &raw))
-        return *s->p == 'n' && scan_skip(s);
-    const size_t size = (size_t)(raw.end - raw.p);
-    if (!memchr(raw.p, '\\', size)) {
-        strbuf_bytes(out, raw.p, size);
-        return !out->failed;
+    return !f->name ? cursor_skip(c)
+         : f->text  ? cursor_text(c, f->text)
+         : f->count ? cursor_numbers(c, f->numbers, f->count)
+                    : cursor_number(c, f->numbers);
+}
+
+static bool all_required(const struct field *fields, unsigned met)
+{
+    for (int f = 0; fields[f].name; f++)
+        if (!(met >> f & 1) && !fields[f].optional)
+            return false;
+    return true;
+}
+
+/* Reads the object {"name": value, ...}; other fields are skipped. */
+static bool read_fields(struct json_cursor *c, const struct field *fields)
+{
+    unsigned met = 0;
+    struct json_span key;
+    cursor_enter(c, '{');
+    while (cursor_next(c, &key)) {
+        int f = 0;
+        while (fields[f].name && !span_is(key, fields[f].name))
+            f++;
+        read_field(c, &fields[f]);
+        met |= 1u << f;
     }
-    const char *end;
-    cJSON *json = json_value(raw.p - 1, size + 2, &end);
-    if (json)
-        strbuf_add(out, "%s", json->valuestring);
-    out->failed |= !end;
-    cJSON_Delete(json);
-    return json && !out->failed;
-}
-
-static bool scan_field(struct scan *s, const struct field *f)
-{
-    return !f->name ? scan_skip(s)
-         : f->text  ? scan_text(s, f->text)
-         : f->count ? scan_numbers(s, f->numbers, f->count)
-                    : scan_number(s, f->numbers);
-}
-
-/* The object `{ "name": value, ... }`: fields it must have go where they belong, others are skipped. */
-static bool scan_fields(struct scan *s, const struct field *fields)
-{
-    unsigned seen = 0;
-    int f;
-    struct scan key;
-    if (!scan_char(s, '{'))
-        return false;
-    do {
-        if (!scan_string(s, &key) || !scan_char(s, ':'))
-            return false;
-        const size_t n = (size_t)(key.end - key.p);
-        for (f = 0; fields[f].name; f++)
-            if (strlen(fields[f].name) == n && memcmp(fields[f].name, key.p, n) == 0)
-                break;
-        if (!scan_field(s, &fields[f]))
-            return false;
-        seen |= 1u << f;
-    } while (scan_char(s, ','));
-    for (f = 0; fields[f].name; f++)
-        if (!(seen >> f & 1) && !fields[f].optional)
-            return false;
-    return scan_char(s, '}');
+    if (!c->failed && !all_required(fields, met)) {
+        c->p--;                                         /* errors name the closing bracket */
+        c->failed = true;
+    }
+    return !c->failed;
 }
 
 /* One record of a result list, before it is joined. */
-struct run_log { double image, category, box[4], score, image_count; struct strbuf file, category_name; };
+struct detection_record { double image, category, box[4], score, image_count; struct strbuf file, category_name; };
 
-static bool scan_record(struct scan *s, struct run_log *r)
+static bool read_record(struct json_cursor *c, struct detection_record *r)
 {
     const struct field fields[] = {
         { "image_id",      &r->image,       0, NULL, false }, { "category_id", &r->category, 0, NULL, false },
@@ -107,7 +88,7 @@ static bool scan_record(struct scan *s, struct run_log *r)
     r->file.size = r->category_name.size = 0;
     strbuf_bytes(&r->file, "", 0);
     strbuf_bytes(&r->category_name, "", 0);
-    return scan_fields(s, fields) && whole(r->image) && whole(r->category);
+    return read_fields(c, fields) && whole(r->image) && whole(r->category);
 }
 
 /* Records that cannot be used: how many, and the first few. */
@@ -135,59 +116,64 @@ static bool none_broken(struct broken *b, const char *path, const char *wanted, 
     return ok;
 }
 
-/* A record; usable: it has what it needs.  false: it is no JSON, behind which the scan cannot go on. */
-static bool next_record(struct scan *s, struct run_log *r, int n, const char *text, struct broken *broken, bool *usable)
+/* Reads record n, or skips it and notes that it is broken.  False if it is no JSON, so that reading must end. */
+static bool next_record(struct json_cursor *c, struct detection_record *r, int n, struct broken *broken, bool *usable)
 {
-    const struct scan start = *s;
-    *usable = scan_record(s, r);
+    const struct json_cursor start = *c;
+    *usable = read_record(c, r);
     if (*usable)
         return true;
-    note_broken(broken, "detection %d at byte %td", n, s->p - text);
-    *s = start;
-    return scan_skip(s);
+    note_broken(broken, "detection %d at byte %td", n, c->p - c->text);
+    *c = start;
+    return cursor_skip(c);
 }
 
-/* Appends the records of a list; those that join nowhere are left out, and the join knows. */
-static bool scan_list(struct detections *out, struct scan *s, const char *path, struct join *join, struct run_log *r,
-                      struct broken *broken, struct error *err)
+static bool add_record(struct detections *out, const struct detection_record *r, int n, const char *path, struct join *join,
+                       struct error *err)
 {
-    const char *const text = s->p;
+    if (r->image_count >= 0 && r->image_count != join->truth->image_count)
+        return fail(err, "%s: was made from %.0f images, but the ground truth has %d: score against the images "
+                    "that were tested, with --images LIST or with the CONFIG of the test", path, r->image_count,
+                    join->truth->image_count);
+    struct detection d = { .image = join_find(join, JOIN_IMAGE, n, (int64_t)r->image, r->file.s),
+                           .category = join_find(join, JOIN_CATEGORY, n, (int64_t)r->category, r->category_name.s),
+                           .score = r->score };
+    memcpy(d.box, r->box, sizeof d.box);
+    return d.image < 0 || d.category < 0 || detections_add(out, d, err);
+}
+
+/* Appends the records of a list.  Records without an image or a category are left out; the join counts them. */
+static bool add_list(struct detections *out, struct json_cursor *c, struct join *join, struct detection_record *r,
+                     struct broken *broken, struct error *err)
+{
     bool usable;
-    if (!scan_char(s, '['))
-        return fail(err, "%s: not a list of detections", path);
-    if (scan_char(s, ']'))
-        return scan_end(s) || fail(err, "%s: something follows the list of detections", path);
-    for (int n = 1; n == 1 || scan_char(s, ','); n++) {
-        const bool whole_record = next_record(s, r, n, text, broken, &usable);
+    int n = 1;
+    if (!cursor_enter(c, '['))
+        return fail(err, "%s: not a list of detections", c->path);
+    for (; cursor_next(c, NULL); n++) {
+        const bool is_json = next_record(c, r, n, broken, &usable);
         if (!strbuf_ok(&r->file, err) || !strbuf_ok(&r->category_name, err))
             return false;
-        if (!whole_record)
-            return fail(err, "%s: detection %d is not JSON: see byte %td", path, n, s->p - text);
-        if (!usable)
-            continue;
-        if (r->image_count >= 0 && r->image_count != join->truth->image_count)
-            return fail(err, "%s: was made from %.0f images, but the ground truth has %d: score against the images "
-                        "that were tested, with --images LIST or with the CONFIG of the test", path, r->image_count,
-                        join->truth->image_count);
-        struct detection d = { .image = join_find(join, JOIN_IMAGE, n, (int64_t)r->image, r->file.s),
-                               .category = join_find(join, JOIN_CATEGORY, n, (int64_t)r->category,
-                                                     r->category_name.s), .score = r->score };
-        memcpy(d.box, r->box, sizeof d.box);
-        if (d.image >= 0 && d.category >= 0 && !detections_add(out, d, err))
+        if (!is_json)
+            return fail(err, "%s: detection %d is not JSON: see byte %td", c->path, n, c->p - c->text);
+        if (usable && !add_record(out, r, n, c->path, join, err))
             return false;
     }
-    return (scan_char(s, ']') && scan_end(s))
-        || fail(err, "%s: after detection %d: expected a comma or the end of the list", path, join->records);
+    if (cursor_end(c))
+        return true;
+    return n == 1 ? fail(err, "%s: something follows the list of detections", c->path)
+                  : fail(err, "%s: after detection %d: expected a comma or the end of the list", c->path,
+                         join->records);
 }
 
 bool detections_parse(struct detections *out, struct bytes file, const char *path, const struct dataset *truth,
                       struct error *err)
 {
-    struct scan s = { (const char *)file.p, (const char *)file.p + file.size };
-    struct run_log r = {0};
+    struct json_cursor c = cursor_of(file, path);
+    struct detection_record r = {0};
     struct broken broken = {0};
     struct join join;
-    bool ok = join_begin(&join, truth, err) && scan_list(out, &s, path, &join, &r, &broken, err);
+    bool ok = join_begin(&join, truth, err) && add_list(out, &c, &join, &r, &broken, err);
     ok = none_broken(&broken, path, ": each must be an object with the finite numbers image_id, category_id, score and "
                      "a bbox of four; file_name and category_name, if any, are text", ok ? err : NULL) && ok
       && join_end(&join, path, err);

@@ -1,9 +1,9 @@
 /* A case: gt.json, dt.json and what pycocotools makes of them, expected.json. */
 #include "base/path.h"
+#include "../json_file.h"
 #include "rooms.h"
 
 #include "base/file.h"
-#include "base/json.h"
 #include "data/dataset_read.h"
 #include "eval/coco_eval.h"
 #include "figures.h"

@@ -6,6 +6,7 @@
 #include "base/string_list.h"
 #include "fixture.h"
 
+#include "../json_file.h"
 #include "base/memory.h"
 #include "base/table.h"
 #include "detect/focal.h"

@@ -1,6 +1,7 @@
 /* tests/parity/models.c -- whole models: outputs, detections, losses, assignment, gradients, running statistics. */
 #include "../there.h"
 #include "base/path.h"
+#include "../json_file.h"
 #include "models.h"
 
 #include "base/memory.h"

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/table.h"
 #include "data/sample.h"
+#include "../json_file.h"
 #include "rooms.h"
 #include <math.h>
 #include <stdio.h>

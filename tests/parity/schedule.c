@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "kernel/kernels.h"
+#include "../json_file.h"
 #include "rooms.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"

@@ -3,6 +3,7 @@
 #include "../there.h"
 #include "fixture.h"
 
+#include "../json_file.h"
 #include "base/file.h"
 #include "base/table.h"
 #include "figures.h"

@@ -1,9 +1,9 @@
 /* A case: input.json, images with rows of the toolkit's text files, and its results in percent, expected.json. */
 #include "base/path.h"
+#include "../json_file.h"
 #include "rooms.h"
 
 #include "base/file.h"
-#include "base/json.h"
 #include "data/dataset_builder.h"
 #include "eval/visdrone_eval.h"
 #include "figures.h"
