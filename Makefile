@@ -20,7 +20,7 @@ WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-pr
 CFLAGS   ?= -O2 -g
 CPPFLAGS += -Isrc -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) $(CAIRO) $(OPENBLAS)) \
             $(if $(CAIRO),-DHAVE_CAIRO) $(if $(OPENBLAS),-DHAVE_OPENBLAS)
-ALL_CFLAGS = -std=c17 $(WARNINGS) -fopenmp-simd -fPIC -MMD -MP $(CPPFLAGS) $(CFLAGS) $(EXTRA)
+ALL_CFLAGS = -std=c17 $(WARNINGS) -fopenmp -fPIC -MMD -MP $(CPPFLAGS) $(CFLAGS) $(EXTRA)
 LIBS     += $(shell pkg-config --libs $(PACKAGES) $(CAIRO) $(OPENBLAS)) -lm -lpthread
 
 ifdef SANITIZE
@@ -133,8 +133,9 @@ $(BUILD)/tests/oracle_dump: tests/oracle/dump.c
 $(BUILD)/tests/deploy_dump: tests/deploy/dump.c
 $(BUILD)/tests/bench_load: tests/bench/load.c
 $(BUILD)/tests/bench_assign: tests/bench/assign.c
-$(BUILD)/tests/oracle_dump $(BUILD)/tests/deploy_dump $(BUILD)/tests/bench_load $(BUILD)/tests/bench_assign: \
-    $(BUILD)/libnanodet.a
+$(BUILD)/tests/bench_detectors: tests/bench/detectors.c
+$(BUILD)/tests/oracle_dump $(BUILD)/tests/deploy_dump $(BUILD)/tests/bench_load $(BUILD)/tests/bench_assign \
+    $(BUILD)/tests/bench_detectors: $(BUILD)/libnanodet.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests $(filter %.c,$^) $(BUILD)/libnanodet.a -o $@ $(LDFLAGS) $(LIBS)
 

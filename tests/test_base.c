@@ -428,7 +428,7 @@ static void test_team_results_are_seen(void **state)
 static void test_cores(void **state)
 {
     (void)state;
-    assert_true(cores() >= 1 && cores() <= TEAM_MOST);
+    assert_true(default_threads() >= 1 && default_threads() <= TEAM_MOST);
 }
 
 int main(void)
