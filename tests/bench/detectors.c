@@ -6,7 +6,6 @@
 #include "model/detector.h"
 #include "model/load.h"
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,10 +17,8 @@ struct runner {
     struct detector detector;
     struct picture picture;
     struct error err;
-    int images;
+    double end; int images;             /* when to stop; looked at */
 };
-
-static atomic_bool stop;
 
 static bool open_runner(struct runner *r, int argc, char **argv)
 {
@@ -50,28 +47,25 @@ static void close_runner(struct runner *r)
 static void *detect(void *runner)
 {
     struct runner *r = runner;
-    for (r->images = 0; !stop && detector_look(&r->detector, &r->picture, &r->err); r->images++)
+    for (r->images = 0; clock_seconds() < r->end && detector_look(&r->detector, &r->picture, &r->err); r->images++)
         ;
     return NULL;
 }
 
-/* Images per second of the first `count` runners, each in a thread of its own. */
-static double measure(struct runner *runners, int count)
+/* Images per second of the first runner in this thread, and of the second one, if asked, in another thread. */
+static double measure(struct runner *runners, bool both)
 {
-    pthread_t threads[2];
-    double images = 0;
+    pthread_t thread;
     const double start = clock_seconds();
-    stop = false;
-    for (int i = 0; i < count; i++)
-        if (pthread_create(&threads[i], NULL, detect, &runners[i]) != 0)
-            exit(1);
-    nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
-    stop = true;
-    for (int i = 0; i < count; i++) {
-        pthread_join(threads[i], NULL);
-        images += runners[i].images;
-    }
-    return images / (clock_seconds() - start);
+    runners[0].end = runners[1].end = start + 1;
+    runners[1].images = 0;
+    const bool started = both && pthread_create(&thread, NULL, detect, &runners[1]) == 0;
+    if (both && !started)
+        fail(&runners[1].err, "a thread cannot be started");
+    detect(&runners[0]);
+    if (started)
+        pthread_join(thread, NULL);
+    return (runners[0].images + runners[1].images) / (clock_seconds() - start);
 }
 
 static int ascending(const void *a, const void *b)
@@ -97,8 +91,8 @@ int main(int argc, char **argv)
     }
     const bool ok = open_runner(&runners[0], argc, argv) && open_runner(&runners[1], argc, argv);
     for (int i = 0; ok && i < rounds; i++) {
-        one[i] = measure(runners, 1);
-        two[i] = measure(runners, 2);
+        one[i] = measure(runners, false);
+        two[i] = measure(runners, true);
         ratio[i] = two[i] / one[i];
     }
     if (ok)
