@@ -3,7 +3,18 @@
  *     cc detect.c $(pkg-config --cflags --libs nanodet)
  *
  * Functions that can fail take a struct nanodet_error, which may be NULL, and write there what was wrong and where;
- * nothing is printed and nothing exits.  One detector is used by one thread at a time; detectors are independent. */
+ * nothing is printed and nothing exits.  One detector is used by one thread at a time; detectors are independent.
+ *
+ * OpenMP runs the threads, as its settings say (OMP_PROC_BIND, ...).  Each thread that calls has helpers of its own,
+ * which are kept until it ends; two detectors in two threads together are at least as fast as one.  The threads of a
+ * detector share nothing with those of another one but the memory for decoding.
+ *
+ * The helpers spin before they sleep.  How long is the choice of the program that links the library: libgomp's default
+ * of milliseconds slows down all programs on a busy machine.  GOMP_SPINCOUNT=2000, set before the program starts, suits
+ * most; OMP_WAIT_POLICY=passive never spins.  With libomp call kmp_set_blocktime, or set KMP_BLOCKTIME.
+ *
+ * OpenMP's runtime ends the process with a message if it cannot start a thread or has no memory.  libomp 14 may crash
+ * if a thread ends that has called the library while others go on calling it. */
 #ifndef NANODET_H
 #define NANODET_H
 #include <stddef.h>
@@ -32,7 +43,7 @@ struct nanodet_options {                    /* {0} and one or two files are enou
                                                describes its model */
     const char *weights;                    /* safetensors, PyTorch, ...: told apart by content */
     const char *const *overrides;           /* "data.val.input_size=[416, 416]", ...; NULL ends the list; or NULL */
-    int threads;                            /* 0: as many as there are cores; at most 256 */
+    int threads;                            /* 0: OMP_NUM_THREADS, else as many as there are cores; at most 256 */
     double score_thr;                       /* detections below it are left out; 0: 0.35, or a test.score_thr that
                                                is set in the configuration */
 };

@@ -8,6 +8,7 @@
 # Ends with the seconds of each stage, a line per package that could not be installed, and
 # `N passed, N failed, N skipped`; exit 1 if anything failed.
 set -u
+export GOMP_SPINCOUNT=2000                      # tests run beside each other
 cd "$(dirname "$0")/.." || exit 1
 logs=build/logs passed=0 failed=0 skipped=0 stage= times= missing= runner=
 # The rooms of ../shared/parity, and those of them whose numbers depend on the table of kernels.
@@ -270,9 +271,11 @@ stage "building, thread sanitizer"
 slow="$slow test_train test_train_command test_save_dir test_outputs test_described test_defects test_scale"
 slow="$slow test_export test_deploy test_merge"
 slow="$slow test_kernel_conv test_kernel_rows test_config_advice test_backbones" scenes=build/thread/scenes
+setup clang libomp-dev
 build SANITIZE=thread tests build/thread/nanodet
 stage "tests, thread sanitizer"
 runner=$(setarch "$(uname -m)" -R true 2>/dev/null && echo setarch "$(uname -m)" -R)
+export TSAN_OPTIONS=ignore_noninstrumented_modules=1            # OpenMP's own locks
 unit threads build/thread $(tests_without $slow)
 run "threads synth" $runner build/thread/nanodet synth $scenes --images 24 --val-images 8 --size 96x96 --objects 3-6
 count "threads synth" $((status == 0)) 0 0

@@ -2,6 +2,7 @@
 # What only a process of its own shows: closed standard descriptors, signals, a second training, limits of file size.
 # usage: process.sh NANODET
 set -eu
+unset OMP_WAIT_POLICY GOMP_SPINCOUNT KMP_BLOCKTIME OMP_NUM_THREADS
 nanodet=$1 pid=
 dir=$(mktemp -d)
 finish()
@@ -105,6 +106,37 @@ status=0
 "$nanodet" predict --weights "$weights" - <&- 2> "$dir/err" || status=$?
 [ $status = 1 ] || die "exit $status with a closed stdin"
 
+# ---- OpenMP: OMP_NUM_THREADS without --threads; a wait of its own, unless the user has chosen ----
+
+counts_threads()
+{
+    wanted=$1
+    shift
+    env "$@" --mode infer --seconds 0.001 > "$dir/out" 2> "$dir/err"
+    grep -q " $wanted threads," "$dir/out" || die "not $wanted threads: $*"
+}
+counts_threads 3 OMP_NUM_THREADS=3 "$nanodet" bench "$dir/tiny.yml"
+counts_threads 2 OMP_NUM_THREADS=3 "$nanodet" bench "$dir/tiny.yml" --threads 2
+
+# environment_of NAME VARIABLE=VALUE...: that of a training on two threads.
+environment_of()
+{
+    name=$1
+    shift
+    env "$@" "$nanodet" train "$dir/tiny.yml" --threads 2 "save_dir=$dir/$name" $long 2> "$dir/err" &
+    pid=$!
+    wait_for "$dir/$name/train.log" "step 1/"
+    tr '\0' '\n' < /proc/$pid/environ > "$dir/environ"
+    kill -TERM $pid
+    wait $pid || [ $? = 143 ] || die "the training on two threads failed"
+}
+if ldd "$nanodet" | grep -q libgomp; then
+    environment_of short A=B
+    grep -q '^GOMP_SPINCOUNT=2000$' "$dir/environ" || die "threads wait long"
+    environment_of chosen OMP_WAIT_POLICY=active
+    ! grep -q '^GOMP_SPINCOUNT=' "$dir/environ" || die "the user's OMP_WAIT_POLICY is overridden"
+fi
+
 # ---- signals ----
 
 for signal in HUP INT TERM; do
@@ -163,4 +195,4 @@ status=0
 grep -q "File too large" "$dir/err"
 [ -z "$(find "$dir/limited" -name '*.tmp')" ] || die "a temporary file is left"
 
-echo "process: closed descriptors, signals, a second training, FIFOs and limits"
+echo "process: closed descriptors, threads, signals, a second training, FIFOs and limits"

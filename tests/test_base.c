@@ -392,18 +392,39 @@ static void test_team_many_short_jobs(void **state)
         assert_true(count_right(1 + i * 7 % 8, 1 + i % 9));
 }
 
+/* Jobs in a region, of its own number of threads and of others. */
+static void many_in_region(void *right)
+{
+    for (int i = 0; i < 500; i++)
+        *(bool *)right = *(bool *)right && count_right(4, 1 + i % 50) && count_right(1 + i % 8, 20);
+}
+
+static void test_team_many_jobs_in_a_region(void **state)
+{
+    bool right = true;
+    (void)state;
+    team_run(&(struct team){ 4 }, many_in_region, &right);
+    assert_true(right);
+}
+
+static pthread_barrier_t both_done;
+
 static void *many_jobs(void *failed)
 {
     for (int i = 0; i < 3000; i++)
         *(int *)failed += !count_right(1 + i % 8, 1 + i % 50);
+    pthread_barrier_wait(&both_done);
     return NULL;
 }
+
+/* The last test of teams: libomp may crash in work after one of the threads that called it has ended. */
 
 static void test_team_from_two_threads(void **state)
 {
     pthread_t other;
     int failed[2] = {0};
     (void)state;
+    pthread_barrier_init(&both_done, NULL, 2);
     assert_int_equal(pthread_create(&other, NULL, many_jobs, &failed[0]), 0);
     many_jobs(&failed[1]);
     pthread_join(other, NULL);
@@ -429,10 +450,10 @@ static void test_team_results_are_seen(void **state)
     }
 }
 
-static void test_cores(void **state)
+static void test_default_threads(void **state)
 {
     (void)state;
-    assert_true(cores() >= 1 && cores() <= TEAM_MOST);
+    assert_true(default_threads() >= 1 && default_threads() <= TEAM_MOST);
 }
 
 int main(void)
@@ -452,9 +473,10 @@ int main(void)
         cmocka_unit_test(test_team_runs_each_chunk_once),
         cmocka_unit_test(test_team_has_a_limit),
         cmocka_unit_test(test_team_many_short_jobs),
-        cmocka_unit_test(test_team_from_two_threads),
+        cmocka_unit_test(test_team_many_jobs_in_a_region),
         cmocka_unit_test(test_team_results_are_seen),
-        cmocka_unit_test(test_cores),
+        cmocka_unit_test(test_team_from_two_threads),
+        cmocka_unit_test(test_default_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,7 @@ static int count_of(const char *const *overrides)
 
 static bool threads_of(int asked, int *threads, struct error *err)
 {
-    *threads = asked ? asked : cores();
+    *threads = asked ? asked : default_threads();
     return (*threads >= 1 && *threads <= TEAM_MOST)
         || misuse(err, "threads must be from 0 to %d, not %d", TEAM_MOST, asked);
 }

@@ -1,178 +1,93 @@
 #include "base/team.h"
 
-#include <pthread.h>
-#include <sched.h>
+#include <omp.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 /* A thread's own part of the chunks: it works there first, then helps the others.  What it reads of the last job's
  * results is then mostly what its own core's cache holds. */
-struct share { _Alignas(64) atomic_int next; int end; };
+struct range { _Alignas(64) atomic_int next; int end; };
 
-/* A job is open while threads may join it.  `state` holds all that a thread must know to join: how many did, how many
- * may, in multiples of PLACE, and OPEN.  One that saw an earlier job's state joins only if this job's is the same.
- *
- * 1. body, job and shares are written before the job opens, and not again before it is closed and every thread
- *    that joined has finished.
- * 2. A thread works at a job only between joining and finishing. */
-enum { SPINS = 4000, PLACE = TEAM_MOST, JOINED = PLACE - 1, OPEN = TEAM_MOST * PLACE };
-
-static struct pool {
-    pthread_mutex_t owner;              /* held by the caller whose job this is */
-    pthread_mutex_t sleep;
-    pthread_cond_t wake, done;
-    int threads;                        /* started, the callers not counted */
-    int sleeping, waiting;              /* guarded by sleep */
-    atomic_uint generation, state, finished;
+struct job {
     void (*body)(const void *job, int chunk);
     const void *job;
-    int share_count;
-    struct share shares[TEAM_MOST];
-} pool = { .owner = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER,
-           .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
+    int range_count;
+    struct range ranges[TEAM_MOST];
+};
 
-static _Thread_local int self;          /* this thread's place in the job */
-static _Thread_local int home;          /* which share it starts with, the same in all jobs */
+static _Thread_local int region;        /* threads of the region that this thread has opened; 0: none */
+static _Thread_local int self;          /* omp_get_thread_num() would count threads of a host program's region, too */
 
-int cores(void)
-{
-    cpu_set_t set;
-    const int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return count < 1 ? 1 : count > TEAM_MOST ? TEAM_MOST : count;
-}
+static int at_most(int a, int b) { return a < b ? a : b; }
+
+int default_threads(void) { return at_most(omp_get_max_threads(), TEAM_MOST); }
 
 int team_self(void) { return self; }
 
-static void pause_a_little(void)
+void team_run(const struct team *team, void (*run)(void *context), void *context)
 {
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-}
-
-static void work(void)
-{
-    for (int i = 0; i < pool.share_count; i++) {
-        struct share *share = &pool.shares[(home + i) % pool.share_count];
-        int chunk;
-        while ((chunk = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed)) < share->end)
-            pool.body(pool.job, chunk);
-    }
-}
-
-static bool has_room(unsigned state)
-{
-    return state & OPEN && (state & JOINED) < state / PLACE % TEAM_MOST;
-}
-
-/* Joins the open job, if there is one and it wants another thread; self becomes this thread's place in it. */
-static bool join(void)
-{
-    unsigned state = atomic_load(&pool.state);
-    while (has_room(state))
-        if (atomic_compare_exchange_weak(&pool.state, &state, state + 1)) {
-            self = (int)(state & JOINED) + 1;
-            return true;
-        }
-    return false;
-}
-
-static void finish(void)
-{
-    atomic_fetch_add(&pool.finished, 1);
-    pthread_mutex_lock(&pool.sleep);
-    if (pool.waiting)
-        pthread_cond_signal(&pool.done);
-    pthread_mutex_unlock(&pool.sleep);
-}
-
-static void sleep_until(unsigned seen)
-{
-    for (int i = 0; i < SPINS; i++) {
-        if (atomic_load_explicit(&pool.generation, memory_order_acquire) != seen)
-            return;
-        pause_a_little();
-    }
-    pthread_mutex_lock(&pool.sleep);
-    pool.sleeping++;
-    while (atomic_load(&pool.generation) == seen)
-        pthread_cond_wait(&pool.wake, &pool.sleep);
-    pool.sleeping--;
-    pthread_mutex_unlock(&pool.sleep);
-}
-
-static void *thread_main(void *number)
-{
-    unsigned seen = 0;
-    home = (int)(intptr_t)number;
-    for (;;) {
-        sleep_until(seen);
-        seen = atomic_load(&pool.generation);
-        if (join()) {
-            work();
-            finish();
-        }
-    }
-    return NULL;
-}
-
-static void start_threads(int count)
-{
-    for (; pool.threads < count; pool.threads++) {
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, thread_main, (void *)(intptr_t)(pool.threads + 1)) != 0)
-            return;                                     /* fewer threads do the same work */
-        pthread_detach(thread);
-    }
-}
-
-static void open_job(int most, int chunks, void (*body)(const void *, int), const void *job)
-{
-    pool.share_count = most + 1;
-    for (int i = 0; i <= most; i++) {
-        atomic_store_explicit(&pool.shares[i].next, (int)((int64_t)chunks * i / (most + 1)), memory_order_relaxed);
-        pool.shares[i].end = (int)((int64_t)chunks * (i + 1) / (most + 1));
-    }
-    pool.body = body;
-    pool.job = job;
-    atomic_store(&pool.finished, 0);
-    atomic_store(&pool.state, OPEN | (unsigned)most * PLACE);
-    atomic_fetch_add(&pool.generation, 1);
-    pthread_mutex_lock(&pool.sleep);
-    if (pool.sleeping)
-        pthread_cond_broadcast(&pool.wake);
-    pthread_mutex_unlock(&pool.sleep);
-}
-
-/* Nobody joins any more; returns when those who did have finished. */
-static void close_job(void)
-{
-    const unsigned joined = atomic_fetch_and(&pool.state, ~(unsigned)OPEN) & JOINED;
-    for (int i = 0; i < SPINS && atomic_load(&pool.finished) != joined; i++)
-        pause_a_little();
-    if (atomic_load(&pool.finished) == joined)
+    const int threads = at_most(team->threads, TEAM_MOST);
+    if (threads <= 1 || region) {
+        run(context);
         return;
-    pthread_mutex_lock(&pool.sleep);
-    pool.waiting++;
-    while (atomic_load(&pool.finished) != joined)
-        pthread_cond_wait(&pool.done, &pool.sleep);
-    pool.waiting--;
-    pthread_mutex_unlock(&pool.sleep);
+    }
+#pragma omp parallel num_threads(threads)
+    if (omp_get_thread_num() == 0) {
+        region = threads;
+        run(context);
+        region = 0;
+    }
+}
+
+static void cut(struct job *j, int chunks)
+{
+    for (int i = 0; i < j->range_count; i++) {
+        atomic_init(&j->ranges[i].next, (int)((int64_t)chunks * i / j->range_count));
+        j->ranges[i].end = (int)((int64_t)chunks * (i + 1) / j->range_count);
+    }
+}
+
+static void work(struct job *j)
+{
+    for (int i = 0; i < j->range_count; i++) {
+        struct range *range = &j->ranges[(self + i) % j->range_count];
+        int chunk;
+        while ((chunk = atomic_fetch_add_explicit(&range->next, 1, memory_order_relaxed)) < range->end)
+            j->body(j->job, chunk);
+    }
+}
+
+/* A task for every other thread.  This thread runs those that no thread has begun when it has finished its own work,
+ * so it waits only for threads that are at work.  libomp uses the memory of a finished task again, in any thread; the
+ * thread sanitizer does not see that it is free. */
+__attribute__((no_sanitize("thread")))
+static void share(void *job)
+{
+    struct job *j = job;
+    for (int i = 1; i < j->range_count; i++) {
+#pragma omp task firstprivate(j)
+        {
+            self = omp_get_thread_num();
+            work(j);
+            self = 0;
+        }
+    }
+    work(j);
+#pragma omp taskwait
 }
 
 void team_for(const struct team *team, int chunks, void (*body)(const void *job, int chunk), const void *job)
 {
-    const int wanted = team->threads < TEAM_MOST ? team->threads : TEAM_MOST;
-    const int threads = wanted < chunks ? wanted : chunks;
-    if (threads <= 1 || pthread_mutex_trylock(&pool.owner) != 0) {
+    const int most = at_most(team->threads, TEAM_MOST), threads = at_most(most, chunks);
+    if (threads <= 1 || (region && region != most)) {
         for (int i = 0; i < chunks; i++)
             body(job, i);
         return;
     }
-    start_threads(threads - 1);
-    open_job(threads - 1, chunks, body, job);
-    work();
-    close_job();
-    pthread_mutex_unlock(&pool.owner);
+    struct job j;                       /* without an initialiser, which would write all ranges */
+    j.body = body;
+    j.job = job;
+    j.range_count = threads;
+    cut(&j, chunks);
+    team_run(team, share, &j);
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const struct option common[] = {
-    { "threads", "N",  NULL, "number of threads, 1 to 256 (default: number of cores)" },
+    { "threads", "N",  NULL, "number of threads, 1 to 256 (default: OMP_NUM_THREADS, else number of cores)" },
     { "help",    NULL, NULL, "show this" },
     {0} };
 
@@ -131,7 +131,7 @@ static bool right_count(const struct args *args, struct error *err)
 
 bool args_parse(struct args *args, const struct command *commands, int argc, char **argv, struct error *err)
 {
-    *args = (struct args){ .threads = cores() };
+    *args = (struct args){ .threads = default_threads() };
     const char *name = argc > 1 ? argv[1] : "--help";
     args->help = strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0;
     args->version = strcmp(name, "--version") == 0;

@@ -2,18 +2,40 @@
 #include "cli/session.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
-static bool run(const struct args *args, struct error *err)
+void kmp_set_blocktime(int milliseconds) __attribute__((weak));         /* of libomp; NULL with libgomp */
+
+/* OpenMP's threads wait for work in a loop for some milliseconds before they sleep, which takes cores away from other
+ * programs.  Unless the user has chosen, they wait for a tenth of a millisecond (libgomp) or one (libomp).  libgomp
+ * reads its settings when it is loaded, so the program executes itself again; the setting ensures that this happens
+ * once.  If it fails, threads wait longer.  Without AT_BASE the program is not the executable, but the loader is. */
+static void shorten_waiting(char **argv)
+{
+    char self[PATH_MAX];
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || getenv("KMP_BLOCKTIME"))
+        return;
+    if (kmp_set_blocktime)
+        kmp_set_blocktime(1);
+    else if (getauxval(AT_BASE) && realpath("/proc/self/exe", self) && setenv("GOMP_SPINCOUNT", "2000", 1) == 0)
+        execv(self, argv);
+}
+
+static bool run(const struct args *args, char **argv, struct error *err)
 {
     if (args->version)
         return print_version(err);
-    if (args->help)
+    if (args->help) {
         args_help(args, commands, stdout);
-    else
-        return args->command->run(args, err);
-    return true;
+        return true;
+    }
+    if (args->threads > 1)
+        shorten_waiting(argv);
+    return args->command->run(args, err);
 }
 
 /* A full disk or a closed pipe shows here at the latest. */
@@ -41,7 +63,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);                   /* a write to a closed pipe is an error like any other */
     signal(SIGXFSZ, SIG_IGN);                   /* so is one beyond the limit of a file's size */
     const bool ok = open_standard_descriptors(&err) && args_parse(&args, commands, argc, argv, &err)
-                 && run(&args, &err) && all_written(&err);
+                 && run(&args, argv, &err) && all_written(&err);
     if (!ok && !err.exit)
         fail(&err, "ended without a reason: please report this as a bug");
     if (!ok)

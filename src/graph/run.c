@@ -329,19 +329,28 @@ static void forward_node(struct graph *g, int i, uint64_t key)
         g->on_node(g->on_node_data, g, i, FORWARD);
 }
 
-void graph_forward(struct graph *g, uint64_t key)
+struct forward_run { struct graph *g; uint64_t key; };
+
+static void run_forward(void *context)
 {
+    const struct forward_run *run = context;
+    struct graph *g = run->g;
     double *seconds = g->seconds[FORWARD];
-    assert(g->calls[FORWARD]);                          /* bound */
-    graph_pack(g);
     for (int i = 0; i < g->node_count; i++) {
         const double start = seconds ? clock_seconds() : 0;
-        forward_node(g, i, key);
+        forward_node(g, i, run->key);
         if (seconds)
             seconds[i] += clock_seconds() - start;
         poison_dead_items(g, i);
     }
     zero_new_gradients(g, g->node_count);
+}
+
+void graph_forward(struct graph *g, uint64_t key)
+{
+    assert(g->calls[FORWARD]);                          /* bound */
+    graph_pack(g);
+    team_run(g->team, run_forward, &(struct forward_run){ g, key });
 }
 
 static bool finite_view(struct view v)
@@ -392,20 +401,29 @@ static void backward_node(struct graph *g, int i, bool accumulate)
     g->nodes[i].op->backward(call);
 }
 
-void graph_backward(struct graph *g, bool accumulate)
+struct backward_run { struct graph *g; bool accumulate; };
+
+static void run_backward(void *context)
 {
+    const struct backward_run *run = context;
+    struct graph *g = run->g;
     double *seconds = g->seconds[BACKWARD];
-    assert(g->calls[BACKWARD] && g->gradients);
     for (int i = g->node_count - 1; i >= 0; i--) {
         const int time = 2 * g->node_count - i;
         const double start = seconds ? clock_seconds() : 0;
         zero_new_gradients(g, time);
         recompute_values(g, i);
-        backward_node(g, i, accumulate);
+        backward_node(g, i, run->accumulate);
         if (seconds)
             seconds[i] += clock_seconds() - start;
         poison_dead_items(g, time);
     }
+}
+
+void graph_backward(struct graph *g, bool accumulate)
+{
+    assert(g->calls[BACKWARD] && g->gradients);
+    team_run(g->team, run_backward, &(struct backward_run){ g, accumulate });
 }
 
 double graph_macs(const struct graph *g)

@@ -6,23 +6,39 @@
 #include "base/min_max.h"
 #include "kernel/bodies.h"
 #include <cblas.h>
+#include <omp.h>
+
+/* If OpenBLAS is built with OpenMP, each call outside of a parallel region has as many threads as a region would. */
+static int set_threads(int threads)
+{
+    const int before = omp_get_max_threads();
+    omp_set_num_threads(threads);
+    return before;
+}
 
 /* BLAS does not allow lda < k (overlapping rows, as in a convolution's windows), so lda columns are multiplied per
  * call. */
 static void gemm_unpacked(bool a_by_k, int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
                           float *c, int ldc)
 {
-    const int columns = a_by_k ? k : min_int(k, lda);
+    const int columns = a_by_k ? k : min_int(k, lda), threads = set_threads(1);
     for (int t = 0; t < k; t += columns)
         cblas_sgemm(CblasRowMajor, a_by_k ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, min_int(columns, k - t), 1,
                     a + t, lda, b + (ptrdiff_t)t * ldb, ldb, add || t > 0 ? 1 : 0, c, ldc);
+    set_threads(threads);
 }
 
 /* A serial OpenBLAS must not be called by several threads at once. */
 bool kernels_blas_works(void) { return openblas_get_parallel() != 0; }
 
-/* The threads are nanodet's: each calls OpenBLAS for products of its own. */
-void kernels_blas_start(void) { openblas_set_num_threads(1); }
+/* The threads are nanodet's: each calls OpenBLAS for products of its own.  If OpenBLAS is built with OpenMP, this sets
+ * that of the whole program. */
+void kernels_blas_start(void)
+{
+    const int threads = omp_get_max_threads();
+    openblas_set_num_threads(1);
+    set_threads(threads);
+}
 
 const struct kernels kernels_blas = {
     .name = "blas",

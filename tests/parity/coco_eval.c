@@ -79,7 +79,7 @@ static bool read_limits(const cJSON *want, int max_dets[3])
 
 void parity_coco_eval(struct parity *p, const char *path)
 {
-    const struct team team = { cores() };
+    const struct team team = { default_threads() };
     struct error err = {0};
     struct dataset truth = {0};
     struct detections found = {0};

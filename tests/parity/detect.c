@@ -185,7 +185,7 @@ static void compare_file(struct detect_case *c, const char *name)
 
 static void compare_score(struct detect_case *c, struct error *err)
 {
-    struct evaluator *e = evaluator_open(&c->model, cores(), err);
+    struct evaluator *e = evaluator_open(&c->model, default_threads(), err);
     struct evaluation result = {0};
     char *expected = path_join(c->path, "expected.json", err);
     cJSON *want = expected ? json_read(expected, err) : NULL;
@@ -207,7 +207,7 @@ static void compare_all(struct detect_case *c)
 {
     struct error err = {0};
     struct string_list files = {0};
-    if (!detector_init(&c->detector, &c->model, c->model.params.value, cores(), &err)
+    if (!detector_init(&c->detector, &c->model, c->model.params.value, default_threads(), &err)
         || !folder_list(&files, c->path, &err))
         parity_fail(c->p, c->path, "%s", err.text);
     for (int i = 0; i < files.count; i++) {

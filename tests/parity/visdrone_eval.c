@@ -127,7 +127,7 @@ static void compare(struct parity *p, const char *path, const cJSON *want, const
 
 void parity_visdrone_eval(struct parity *p, const char *path)
 {
-    const struct team team = { cores() };
+    const struct team team = { default_threads() };
     struct error err = {0};
     struct dataset truth = {0};
     struct detections found = {0};
