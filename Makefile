@@ -89,7 +89,7 @@ $(BUILD)/src/kernel/amx.o:  EXTRA += $(FAST) -mavx512f -mavx512bw -mavx512vl -ma
 endif
 
 # Ops, executor and plain kernels once more in double, for gradient checks.
-DOUBLE_SOURCES = $(wildcard src/base/*.c src/graph/*.c src/op/*.c) $(wildcard src/kernel/*.c)
+DOUBLE_SOURCES = $(wildcard src/base/*.c src/graph/*.c src/op/*.c src/op/*/*.c src/kernel/*.c)
 DOUBLE = $(DOUBLE_SOURCES:%.c=$(BUILD)/double/%.o)
 $(DOUBLE): $(BUILD)/double/%.o: %.c
 	@mkdir -p $(@D)
@@ -139,7 +139,7 @@ $(BUILD)/tests/test_args: $(BUILD)/src/cli/args.o
 # Tests of whole commands include typed.h and link the commands.
 TYPED = $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell grep -l '"typed.h"' tests/test_*.c))
 $(TYPED) $(BUILD)/tests/test_defects: $(filter-out %/main.o,$(CLI))
-$(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o
+$(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o $(BUILD)/src/cli/policy.o
 
 # Preloaded into the program by tests/faults/faults.sh; never sanitized itself.
 build/tests/inject.so: tests/faults/inject.c

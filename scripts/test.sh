@@ -136,7 +136,7 @@ unit()
 }
 
 # tests_without TEST...: all the others, the longest first, so that none is left running alone.
-longest="test_train test_onnx_python test_configs test_defects test_described test_conv_norm test_conv_amx
+longest="test_train test_onnx_python test_configs test_defects test_described test_conv_norm test_conv_algorithms
     test_merge test_deploy test_export test_ncnn_python test_backbones"
 tests_without()
 {

@@ -10,12 +10,12 @@ static const struct shape image = { .n = 2, .h = 4, .w = 6, .c = 3 };
 
 static inline value one(struct builder *b, const struct op *op, value x)
 {
-    return graph_node(b, op, op->name, &x, 1, (union attr){0});
+    return graph_node(b, op, op->name, &x, 1, NULL);
 }
 
 static inline value two(struct builder *b, const struct op *op, value x, value y)
 {
-    return graph_node(b, op, op->name, (value[]){ x, y }, 2, (union attr){0});
+    return graph_node(b, op, op->name, (value[]){ x, y }, 2, NULL);
 }
 
 static inline value add(struct builder *b, value x, value y)    { return two(b, &op_add, x, y); }
@@ -23,7 +23,7 @@ static inline value concat(struct builder *b, value x, value y) { return two(b, 
 
 static inline value channels(struct builder *b, value x, int from, int to)
 {
-    return graph_node(b, &op_channels, "channels", &x, 1, (union attr){ .channels = { from, to } });
+    return graph_node(b, &op_channels, "channels", &x, 1, &(struct channels_attr){ from, to });
 }
 
 static inline value vector(struct builder *b, const char *layer, const char *name, int c, enum param_kind kind,
@@ -42,7 +42,7 @@ static inline value conv(struct builder *b, const char *name, value x, int out, 
     const value weight = graph_param(b, "weight", w, 4, PARAM_TRAINED, (struct init){ INIT_UNIFORM, 0.5 });
     leave(b);
     return graph_node(b, &op_conv, name, (value[]){ x, weight }, 2,
-                      (union attr){ .conv = { .stride = 1, .pad = kernel / 2, .groups = 1 } });
+                      &(struct conv_attr){ .stride = 1, .pad = kernel / 2, .groups = 1 });
 }
 
 static inline value norm(struct builder *b, const char *name, value x, enum act act)
@@ -52,8 +52,8 @@ static inline value norm(struct builder *b, const char *name, value x, enum act 
     const value operands[] = {
         x, vector(b, name, "gamma", c, PARAM_TRAINED, any), vector(b, name, "beta", c, PARAM_TRAINED, any),
         vector(b, name, "mean", c, PARAM_BUFFER, any), vector(b, name, "var", c, PARAM_BUFFER, positive) };
-    return graph_node(b, &op_norm, name, operands, 5, (union attr){ .norm = {
-                      .eps = (real)1e-3, .momentum = (real)0.1, .act = act, .training = b->training } });
+    return graph_node(b, &op_norm, name, operands, 5, &(struct norm_attr){
+                      .eps = (real)1e-3, .momentum = (real)0.1, .act = act, .training = b->training });
 }
 
 static inline value group_norm(struct builder *b, const char *name, value x, int groups)
@@ -63,7 +63,7 @@ static inline value group_norm(struct builder *b, const char *name, value x, int
     return graph_node(b, &op_group_norm, name,
                       (value[]){ x, vector(b, name, "gamma", c, PARAM_TRAINED, any),
                                  vector(b, name, "beta", c, PARAM_TRAINED, any) }, 3,
-                      (union attr){ .norm = { .eps = 1e-3, .act = ACT_SILU, .groups = groups } });
+                      &(struct norm_attr){ .eps = 1e-3, .act = ACT_SILU, .groups = groups });
 }
 
 static inline value soft(struct builder *b, const char *name, value x, int out)
@@ -76,6 +76,6 @@ static inline value soft(struct builder *b, const char *name, value x, int out)
 static inline value firm(struct builder *b, const char *name, value x, int out)
 {
     return graph_node(b, &op_act, "act", (value[]){ conv(b, name, x, out, 1) }, 1,
-                      (union attr){ .act = { ACT_SILU, 0 } });
+                      &(struct act_attr){ ACT_SILU, 0 });
 }
 #endif

@@ -47,9 +47,11 @@ static inline struct result run(const struct fixture *f, const struct variant *v
     options.h = options.h ? options.h : 128;
     options.w = options.w ? options.w : 160;
     memcpy(r.values, params->value, (size_t)params->total * sizeof(float));
-    setenv("NANODET_CONV", v->direct ? "direct" : "", 1);
+    const struct policy direct = { v->plain ? plain_table() : table_under_test(), .direct = true };
     const struct binding to = { .params = params, .values = r.values, .gradients = r.gradient, .team = &team,
-                                .kernels = v->plain ? plain_table() : table_under_test() };
+                                .kernels = direct.kernels };
+    if (v->direct)
+        options.policy = &direct;
     if (!model_graph(&model, &options, &g, &err) || !graph_bind(&g, &to, &err))
         fail_msg("%s: %s", v->name, err.text);
     r.block = g.block_size;
@@ -67,7 +69,6 @@ static inline struct result run(const struct fixture *f, const struct variant *v
     if (options.training)
         graph_backward(&g, false);
     graph_free(&g);
-    unsetenv("NANODET_CONV");
     return r;
 }
 

@@ -7,7 +7,8 @@
 #ifndef TESTS_OP_TRIAL_H
 #define TESTS_OP_TRIAL_H
 #include "base/random.h"
-#include "graph/op.h"
+#include "op/ops.h"
+#include "op/policy.h"
 #include "tables.h"
 #include <inttypes.h>
 #include <math.h>
@@ -18,11 +19,16 @@ enum { GAP = 3, GUARD = 64, THREADS = 3 };      /* elements between pixels; byte
 
 struct trial;
 
+union any_attr {
+    struct conv_attr conv; struct norm_attr norm; struct act_attr act; struct pool_attr pool;
+    struct channels_attr channels; struct resize_attr resize; struct drop_attr drop; struct attention_attr attention;
+};
+
 struct op_case {
     const struct op *op;
     double tolerance;                           /* relative to 1 + |numeric|, in double */
     struct shape x[OP_IN];                      /* operands, parameters among them; n 0: none */
-    union attr attr;
+    union any_attr attr;
     /* The value of channel c of a pixel of y, by the definition, from value_of the operands. */
     double (*want)(const struct trial *, ptrdiff_t pixel, int c);
     unsigned deferred;                          /* bit i: operand i is deferred, with this activation: */
@@ -30,7 +36,7 @@ struct op_case {
     bool per_image;                             /* deferred operands have vectors per image */
     unsigned dense;                             /* bit i: operand i is a weight, without gaps */
     unsigned idle;                              /* bit i: operand i gets no gradient */
-    bool with_unit;                             /* a convolution for a matrix unit, where the table has one */
+    bool direct, with_unit;                     /* policies of a convolution: see op/policy.h; three bf16 terms */
 };
 
 struct buffer { real *p; ptrdiff_t elements; };  /* a tensor with its gaps */
@@ -38,6 +44,7 @@ struct buffer { real *p; ptrdiff_t elements; };  /* a tensor with its gaps */
 struct trial {
     const struct op_case *row;
     struct node node;
+    union any_attr attr;                        /* the node's */
     struct call call;
     struct team team;
     ptrdiff_t count[OP_IN];                     /* elements of an operand, without gaps */
@@ -224,9 +231,12 @@ static inline void new_output(struct trial *t, struct random *random)
         y->ld = k->x[0].ld;
     }
     if (op->makes_deferred) {
-        k->y_deferred[0] = new_vectors(t, OP_IN, *y, op->vectors_per_image, NULL);
-        k->y_deferred[0].act = t->node.attr.norm.act;
-        k->y_deferred[0].slope = t->node.attr.norm.slope;
+        const struct deferred made = op->makes_deferred(&t->node);
+        k->y_deferred[0] = new_vectors(t, OP_IN, *y, made.ld, NULL);
+        k->y_deferred[0].act = made.act;
+        k->y_deferred[0].slope = made.slope;
+        k->y_scale = t->vectors[OP_IN];
+        k->y_shift = t->vectors[OP_IN] + (k->y_deferred[0].shift - k->y_deferred[0].scale);
     }
 }
 
@@ -238,7 +248,8 @@ static inline struct trial *trial_new(const struct op_case *row, uint64_t seed, 
     struct node *n = &t->node;
     char name[] = "layer";
     t->row = row;
-    *n = (struct node){ .op = row->op, .name = name, .out = 1, .attr = row->attr };
+    t->attr = row->attr;
+    *n = (struct node){ .op = row->op, .name = name, .out = 1, .attr = &t->attr };
     while (n->in < OP_IN && row->x[n->in].n) {
         n->x[n->in] = row->x[n->in];
         n->in++;
@@ -249,8 +260,9 @@ static inline struct trial *trial_new(const struct op_case *row, uint64_t seed, 
     }
     n->name = NULL;
     t->call = (struct call){ .node = n, .team = &t->team, .kernels = table_under_test(), .key = seed };
-    if (row->with_unit && !t->call.kernels->amx)
-        n->attr.conv.bf16_terms = 0;                /* the graph does so where a table has no matrix unit */
+    const struct policy policy = { t->call.kernels, .direct = row->direct, .bf16_terms = row->with_unit ? 3 : 0 };
+    if (row->op->plan)
+        row->op->plan(n, &policy, false);
     t->team.threads = 1;
     for (int i = 0; i < n->in; i++)
         new_operand(t, i, &random);

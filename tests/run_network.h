@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "deploy/import_network.h"
 #include "kernel/kernels.h"
+#include "policy.h"
 #include "small_model.h"
 
 /* The raw predictions of a network for an image of random numbers: [pixels of all levels][classes, bins].  Writes the
@@ -16,7 +17,7 @@ static inline float *predict_raw(const struct network *net, int h, int w, const 
     const struct team team = { 1 };
     if (!import_network_params(net, &params, &err) || !import_network(net, &params, 1, h, w, &g, &err)
         || !graph_bind(&g, &(struct binding){ .params = &params, .values = params.value, .team = &team,
-                                              .kernels = kernels_wanted(&err) }, &err))
+                                              .kernels = kernels_under_test() }, &err))
         fail_msg("%s", err.text);
     real *image = graph_view(&g, 0).p;
     const size_t plane = (size_t)h * (size_t)w;

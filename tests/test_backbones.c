@@ -6,6 +6,7 @@
 #include "kernel/kernels.h"
 #include "model/registry.h"
 #include "op/ops.h"
+#include "policy.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -224,7 +225,7 @@ static real *train(struct fixture *f, int threads, int h, int w, struct error *e
     struct team team = { threads };
     real *gradients = calloc((size_t)f->params.total, sizeof *gradients);
     const struct binding to = { .params = &f->params, .values = f->params.value, .gradients = gradients, .team = &team,
-                                .kernels = kernels_wanted(NULL) };
+                                .kernels = kernels_under_test() };
     if (!build(f, true, 2, h, w, err) || !graph_bind(&f->graph, &to, err))
         fail_msg("%s", err->text);
     fill(graph_view(&f->graph, 0), 1);
@@ -276,7 +277,7 @@ static void test_drop_connect(void **state)
         for (int i = 0; i < f.graph.node_count; i++)
             if (f.graph.nodes[i].op == &op_drop_path) {
                 assert_true(found < sizeof blocks / sizeof *blocks);
-                assert_true(fabs((double)f.graph.nodes[i].attr.drop.rate - 0.2 * blocks[found] / 7) < 1e-6);
+                assert_true(fabs((double)drop_attr(&f.graph.nodes[i])->rate - 0.2 * blocks[found] / 7) < 1e-6);
                 found++;
             }
         assert_int_equal(found, training ? sizeof blocks / sizeof *blocks : 0);
@@ -301,7 +302,7 @@ static void test_old_names(void **state)
         const struct node *n = f.graph.nodes;
         while (n->op != &op_norm)
             n++;
-        assert_int_equal(n->attr.norm.act, rows[i].act);
+        assert_int_equal(norm_attr(n)->act, rows[i].act);
         close_backbone(&f);
     }
 }

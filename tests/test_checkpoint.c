@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/string_list.h"
 #include "interop/safetensors.h"
+#include "policy.h"
 #include "same_file.h"
 #include "tiny.h"
 #include "train/checkpoint.h"
@@ -168,7 +169,7 @@ struct run { struct config config; struct trainer trainer; };
 
 static void run_open(struct run *r)
 {
-    const struct training_options options = { .threads = 2, .resume = true };
+    const struct training_options options = { .policy = *policy_under_test(2), .resume = true };
     struct error err = {0};
     *r = (struct run){0};
     must(config_read(&r->config, in_folder("config.yml"), NULL, 0, &err)

@@ -6,6 +6,7 @@
 #include "data/image.h"
 #include "interop/safetensors.h"
 #include "model/model.h"
+#include "op/conv/conv.h"
 #include "tiny_weights.h"
 #include "typed.h"
 #include "weights/weights.h"
@@ -301,12 +302,19 @@ static void test_info_counts(void **state)
     cJSON *info = json_of("info.json"), *graph = json_of("graph.json"), *training = json_of("training.json");
     const cJSON *layer;
     double parameters = 0, macs = 0;
+    int depthwise = 0;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         assert_true(number(info, keys[i]) > 0);
     cJSON_ArrayForEach(layer, cJSON_GetObjectItemCaseSensitive(info, "layers")) {
         parameters += number(layer, "parameters");
         macs += number(layer, "macs");
+        const bool conv = strcmp(cJSON_GetObjectItemCaseSensitive(layer, "op")->valuestring, "conv") == 0;
+        const cJSON *algorithm = cJSON_GetObjectItemCaseSensitive(layer, "algorithm");
+        assert_true(conv == (algorithm != NULL));
+        assert_true(!conv || conv_algorithm_named(algorithm->valuestring));
+        depthwise += conv && strcmp(algorithm->valuestring, "depthwise") == 0;
     }
+    assert_true(depthwise > 0);
     assert_true(parameters == number(info, "parameters_inference") && macs == number(info, "conv_linear_macs"));
     assert_int_equal(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(info, "input"), 0)->valueint, 64);
     assert_int_equal(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(info, "output"), 1)->valueint,

@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "base/string_list.h"
 #include "data/loader.h"
+#include "policy.h"
 #include "tiny.h"
 #include "train/advice.h"
 #include <math.h>
@@ -175,21 +176,23 @@ static void test_memory(void **state)
     struct model model = {0};
     struct string_list warnings = {0};
     struct error err = {0};
+    const struct policy *policy = policy_under_test(1);
     uint64_t one, two, all;
     (void)state;
     if (!config_read(&config, in_folder("config.yml"), overrides, 1, &err) || !model_open(&model, &config, &err)
-        || !training_memory(&model, 1, &one, &err) || !training_memory(&model, 2, &two, &err)
-        || !training_memory(&model, 40, &all, &err))
+        || !training_memory(&model, policy, 1, &one, &err) || !training_memory(&model, policy, 2, &two, &err)
+        || !training_memory(&model, policy, 40, &all, &err))
         fail_msg("%s", err.text);
     assert_true(one < two && two < all && all < one + 60 * (two - one));
-    assert_true(memory_advice(&model, all, &warnings, &err) && warnings.count == 0);
-    assert_true(memory_advice(&model, all / 2, &warnings, &err) && warnings.count == 1);
+    assert_true(memory_advice(&model, policy, all, &warnings, &err) && warnings.count == 0);
+    assert_true(memory_advice(&model, policy, all / 2, &warnings, &err) && warnings.count == 1);
     const int fits = atoi(strstr(warnings.list[0], "a batch of ") + strlen("a batch of "));
     uint64_t fit, more;
-    assert_true(training_memory(&model, fits, &fit, &err) && training_memory(&model, fits + 2, &more, &err));
+    assert_true(training_memory(&model, policy, fits, &fit, &err)
+                && training_memory(&model, policy, fits + 2, &more, &err));
     assert_true(fit <= all / 2 && more > all / 2);
     string_list_free(&warnings);
-    assert_true(memory_advice(&model, one - 1, &warnings, &err) && warnings.count == 1);
+    assert_true(memory_advice(&model, policy, one - 1, &warnings, &err) && warnings.count == 1);
     assert_non_null(strstr(warnings.list[0], "not even a batch of 1 fits"));
     string_list_free(&warnings);
     model_free(&model);

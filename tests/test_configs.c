@@ -3,6 +3,7 @@
 #include "base/path.h"
 #include "base/string_list.h"
 #include "model_run.h"
+#include "policy.h"
 
 enum { H = 96, W = 64 };
 
@@ -90,7 +91,7 @@ static int check_plain(struct fixture *f)
             v.name = others[i].name;
             v.direct = others[i].direct;
             v.options.unfused = v.options.separate = !others[i].fast;
-            v.options.kernels = others[i].fast ? kernels_wanted(NULL) : NULL;
+            v.options.policy = others[i].fast ? policy_under_test(1) : NULL;
             failed += !compare(f, &v, &fused, others[i].outputs, others[i].gradients);
         }
         free_result(&fused);

@@ -1,12 +1,8 @@
-/* tests/test_conv_amx.c -- convolutions on a matrix unit: the kernels against the plain ones, and whole convolutions
- * against the direct algorithm, forward and backward, with both. */
+/* tests/test_conv_amx.c -- the kernels of a matrix unit against the plain ones. */
 #include "base/random.h"
 #include "kernel/tables.h"
-#include "model/blocks.h"
 #include "seed.h"
 #include "tables.h"
-#include <inttypes.h>
-#include <limits.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -166,145 +162,11 @@ static void unit_error_is_as_stated(void **state)
     assert_true(error_of_sums(k->amx, 3) < 1e-6);
 }
 
-/* ---- whole convolutions ---- */
-
-enum { BATCH = 2 };
-
-static const struct conv_case { int in, out, kernel, h, w; bool bias, levels, winograd_1d; } cases[] = {
-    { 16, 16, 1, 5, 7, false, false, false }, { 58, 58, 1, 9, 11, true, false, false },
-    { 17, 65, 1, 3, 200, true, true, false }, { 16, 20, 3, 9, 11, true, false, false },
-    { 40, 33, 3, 9, 60, false, true, false }, { 17, 48, 5, 12, 10, true, false, false },
-    { 32, 16, 3, 1, 1, true, false, false }, { 17, 5, 5, 9, 1, true, false, false },
-    { 16, 1, 3, 40, 60, false, false, false }, { 40, 33, 3, 9, 60, false, true, true },
-    { 32, 65, 3, 1, 1, true, false, true }, { 32, 33, 3, 5, 9, true, true, true },
-    { 33, 32, 3, 7, 3, false, false, true }, { 64, 32, 3, 50, 19, true, true, true },
-    { 33, 40, 3, 2, 790, false, false, true }, { 192, 192, 3, 40, 40, true, true, true }, {0} };
-
-struct result { float *y, *gradient; ptrdiff_t outputs, params; };
-
-static void build(const struct conv_case *row, int terms, struct graph *g, struct params *params)
-{
-    struct error err = {0};
-    struct builder b = { .graph = g, .params = params, .training = true, .direct = !row->winograd_1d };
-    *g = (struct graph){0};
-    value x = graph_input(&b, (struct shape){ BATCH, row->h, row->w, 3, {0} });
-    x = activate(&b, norm(&b, "norm", conv(&b, "before", x, dense(row->in, 3, 1))), ACT_RELU);
-    if (row->levels)
-        x = stack(&b, (value[]){ x, max_pool(&b, x, 3, 2, 1) }, 2);
-    const struct conv last = dense(row->out, row->kernel, 1);
-    b.bf16_terms = terms;
-    b.training = false;                 /* in training 1x1 convolutions would not use the unit */
-    x = conv(&b, "conv", x, row->bias ? biased(last) : last);
-    b.training = true;
-    b.bf16_terms = 0;
-    graph_output(&b, "y", x);
-    if (!graph_build(&b, &err))
-        fail_msg("%s", err.text);
-}
-
-static float *copied(const float *from, ptrdiff_t count)
-{
-    float *p = malloc((size_t)count * sizeof *p);
-    memcpy(p, from, (size_t)count * sizeof *p);
-    return p;
-}
-
-static struct result run(const struct conv_case *row, int terms, const struct kernels *kernels, int threads)
-{
-    struct error err = {0};
-    struct graph g;
-    struct params params = {0};
-    const struct team team = { threads };
-    build(row, terms, &g, &params);
-    graph_free(&g);
-    assert_true(params_layout(&params, NULL, 0, &err));
-    params_init(&params, seed());
-    build(row, terms, &g, &params);
-    float *gradient = calloc((size_t)params.trained, sizeof *gradient);
-    const struct binding to = { .params = &params, .values = params.value, .gradients = gradient, .team = &team,
-                                .kernels = kernels };
-    if (!graph_bind(&g, &to, &err))
-        fail_msg("%s", err.text);
-    const struct view x = graph_view(&g, 0), y = graph_view(&g, graph_output_named(&g, "y"));
-    struct result r = { .gradient = gradient, .outputs = pixels(y) * y.c, .params = params.trained };
-    for (int pass = 0; pass < 2; pass++) {                      /* the second adds to the gradients of the first */
-        fill(x.p, pixels(x) * x.c, 5);
-        graph_forward(&g, 0);
-        free(r.y);
-        r.y = copied(y.p, r.outputs);
-        const struct view dy = graph_gradient(&g, graph_output_named(&g, "y"));
-        fill(dy.p, pixels(dy) * dy.c, 6);
-        graph_backward(&g, pass > 0);
-    }
-    graph_free(&g);
-    params_free(&params);
-    return r;
-}
-
-/* The largest difference relative to the largest element. */
-static double off(const float *a, const float *b, ptrdiff_t count)
-{
-    double worst = 0, largest = 0;
-    for (ptrdiff_t i = 0; i < count; i++) {
-        worst = fmax(worst, isnan(a[i]) ? INFINITY : fabs((double)a[i] - b[i]));
-        largest = fmax(largest, fabs(b[i]));
-    }
-    return worst / largest;
-}
-
-static void result_free(struct result *r)
-{
-    free(r->y);
-    free(r->gradient);
-}
-
-/* The tolerance is that of float sums in another order, but larger for 1-D Winograd and for two bf16 terms.  Cases with
- * more multiplications than max_products are skipped. */
-static void convolutions_equal_direct(const struct kernels *kernels, long max_products)
-{
-    const struct kernels *direct = table_under_test();
-    for (int i = 0; cases[i].in; i++) {
-        const struct conv_case *c = &cases[i];
-        if ((long)c->in * c->out * c->kernel * c->kernel * c->h * c->w > max_products)
-            continue;
-        struct result want = run(&cases[i], 0, direct, 1);
-        for (int terms = 2; terms <= 3; terms++) {
-            struct result one = run(&cases[i], terms, kernels, 1), many = run(&cases[i], terms, kernels, 3);
-            const double limit = terms == 2 ? 1e-4 : cases[i].winograd_1d ? 2e-5 : 5e-6;
-            const double y = off(one.y, want.y, want.outputs), g = off(one.gradient, want.gradient, want.params);
-            printf("%d to %d channels, kernel %d, %s%d bf16 terms: error %.1e, of gradients %.1e\n", cases[i].in,
-                   cases[i].out, cases[i].kernel, cases[i].winograd_1d ? "1-D Winograd, " : "", terms, y, g);
-            assert_true(y < limit && g < 10 * limit);
-            assert_memory_equal(one.y, many.y, (size_t)one.outputs * sizeof *one.y);
-            assert_memory_equal(one.gradient, many.gradient, (size_t)one.params * sizeof *one.gradient);
-            result_free(&one);
-            result_free(&many);
-        }
-        result_free(&want);
-    }
-}
-
-static void plain_amx_convolves(void **state)
-{
-    struct kernels kernels = *plain_table();
-    (void)state;
-    kernels.amx = &amx_ref;
-    convolutions_equal_direct(&kernels, 1000000);
-}
-
-static void unit_convolves(void **state)
-{
-    const struct kernels *k = table_with_unit();
-    (void)state;
-    convolutions_equal_direct(k, LONG_MAX);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unit_equals_plain), cmocka_unit_test(pointwise_is_the_same),
         cmocka_unit_test(plain_error_is_as_stated), cmocka_unit_test(unit_error_is_as_stated),
-        cmocka_unit_test(plain_amx_convolves), cmocka_unit_test(unit_convolves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,11 @@
 /* tests/test_conv_norm.c -- a convolution and the norm behind it, for each way to convolve: norm and activation that
- * the convolution applies itself (attr.conv.norm) against the three layers one by one, and a norm that it leads in
+ * the convolution applies itself (conv_attr.norm) against the three layers one by one, and a norm that it leads in
  * training against one on its own; the same bits. */
 #include "base/random.h"
 #include "kernel/tables.h"
 #include "model/blocks.h"
 #include "op/ops.h"
+#include "op/policy.h"
 #include "seed.h"
 #include "tables.h"
 #include <math.h>
@@ -28,14 +29,16 @@ static value input(struct builder *b, const struct conv_case *row)
 }
 
 /* The convolution twice, into the slots of a concat, so that the output's ld exceeds its channels. */
-static void build(const struct conv_case *row, bool fold_norm, struct graph *g, struct params *params)
+static void build(const struct conv_case *row, const struct kernels *kernels, bool fold_norm, struct graph *g,
+                  struct params *params)
 {
     struct error err = {0};
-    struct builder b = { .graph = g, .params = params, .fold_norm = fold_norm, .bf16_terms = row->bf16_terms };
+    const struct policy policy = { kernels, .bf16_terms = row->bf16_terms };
+    struct builder b = { .graph = g, .params = params, .fold_norm = fold_norm, .policy = &policy };
     *g = (struct graph){0};
     value y = conv_norm(&b, "conv", 0, input(&b, row), row->conv);
     if (!fold_norm)
-        y = graph_node(&b, &op_materialise, "norm", &y, 1, (union attr){0});
+        y = graph_node(&b, &op_materialise, "norm", &y, 1, NULL);
     y = activate(&b, y, row->act);
     graph_output(&b, "y", concat(&b, y, y));
     if (!graph_build(&b, &err))
@@ -63,7 +66,7 @@ static void start(const struct conv_case *row, struct params *params)
     struct error err = {0};
     struct graph g;
     *params = (struct params){0};
-    build(row, false, &g, params);
+    build(row, NULL, false, &g, params);
     graph_free(&g);
     if (!params_layout(params, NULL, 0, &err))
         fail_msg("%s", err.text);
@@ -80,7 +83,7 @@ static struct output run(const struct conv_case *row, const struct kernels *kern
     struct graph g;
     const struct team team = { threads };
     const struct binding to = { .params = params, .values = params->value, .team = &team, .kernels = kernels };
-    build(row, fold_norm, &g, params);
+    build(row, kernels, fold_norm, &g, params);
     int norms = 0;
     for (int i = 0; i < g.node_count; i++)
         norms += g.nodes[i].op == &op_norm || g.nodes[i].op == &op_act;
@@ -164,13 +167,14 @@ struct training { bool unfused, frozen; int threads; };
 
 /* The convolution's input depends on parameters, so both gradients are computed, and has a second reader, so one of the
  * two adds.  Both outputs are slots of one concat. */
-static void build_trained(const struct conv_case *row, const struct training *how, struct graph *g,
-                          struct params *params)
+static void build_trained(const struct conv_case *row, const struct kernels *kernels, const struct training *how,
+                          struct graph *g, struct params *params)
 {
     static const char *const freeze[] = { "conv" };
     struct error err = {0};
+    const struct policy policy = { kernels, .bf16_terms = row->bf16_terms };
     struct builder b = { .graph = g, .params = params, .training = true, .unfused = how->unfused,
-                         .bf16_terms = row->bf16_terms, .freeze = freeze, .freeze_count = how->frozen };
+                         .policy = &policy, .freeze = freeze, .freeze_count = how->frozen };
     *g = (struct graph){0};
     const value x = conv_norm(&b, "first", 0, input(&b, row), pointwise(row->in));
     const value y = activate(&b, conv_norm(&b, "conv", 0, x, row->conv), row->act);
@@ -196,12 +200,12 @@ static struct output train(const struct conv_case *row, const struct kernels *ke
     struct graph g;
     struct params params = {0};
     const struct team team = { how->threads };
-    build_trained(row, how, &g, &params);
+    build_trained(row, kernels, how, &g, &params);
     graph_free(&g);
     if (!params_layout(&params, NULL, 0, &err))
         fail_msg("%s", err.text);
     start_values(&params);
-    build_trained(row, how, &g, &params);
+    build_trained(row, kernels, how, &g, &params);
     real *gradients = calloc((size_t)params.trained, sizeof *gradients);
     const struct binding to = { .params = &params, .values = params.value, .gradients = gradients, .team = &team,
                                 .kernels = kernels };

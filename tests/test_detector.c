@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/string_list.h"
+#include "policy.h"
 #include "runtime/detector.h"
 #include "tiny_net.h"
 #include "train/evaluate.h"
@@ -23,8 +24,8 @@ static void test_detections_depend_on_the_image_alone(void **state)
     struct detector one = {0}, many = {0};
     (void)state;
     net_open(&n, overrides, 1);
-    must(detector_init(&one, &n.model, n.model.params.value, 1, &n.err), &n.err);
-    must(detector_init(&many, &n.model, n.model.params.value, 3, &n.err), &n.err);
+    must(detector_init(&one, &n.model, n.model.params.value, policy_under_test(1), &n.err), &n.err);
+    must(detector_init(&many, &n.model, n.model.params.value, policy_under_test(3), &n.err), &n.err);
     one.rules.score_thr = many.rules.score_thr = 0.01;
     int found = 0;
     for (int i = 0; i < 24; i++) {                              /* more sizes than the cache holds */
@@ -60,7 +61,7 @@ static void test_numbers_that_are_not_finite_are_said(void **state)
     net_open(&n, NULL, 0);
     const int norm = params_find(&n.model.params, "backbone.conv1.1.running_var");
     n.model.params.value[n.model.params.list[norm].offset] = -1;
-    must(detector_init(&d, &n.model, n.model.params.value, 1, &n.err), &n.err);
+    must(detector_init(&d, &n.model, n.model.params.value, policy_under_test(1), &n.err), &n.err);
     open_scene(&scene, 0, &n.err);
     assert_false(detector_detect(&d, &scene.image, &n.err));
     assert_non_null(strstr(n.err.text, "first layer whose output is not finite is backbone."));
@@ -73,7 +74,7 @@ static void test_numbers_that_are_not_finite_are_said(void **state)
 
 static void evaluate(struct net *n, struct evaluation *e, const struct watcher *watcher, bool works)
 {
-    struct evaluator *evaluator = evaluator_open(&n->model, 2, &n->err);
+    struct evaluator *evaluator = evaluator_open(&n->model, policy_under_test(2), &n->err);
     must(evaluator, &n->err);
     assert_int_equal(evaluator_truth(evaluator)->image_count, 5);
     assert_int_equal(evaluator_run(evaluator, n->model.params.value, watcher, e, &n->err), works);
@@ -116,7 +117,7 @@ static void test_a_model_is_scored(void **state)
     evaluation_free(&a);
     net_close(&other);
     net_open(&other, wrong, 3);
-    assert_null(evaluator_open(&other.model, 1, &other.err));
+    assert_null(evaluator_open(&other.model, policy_under_test(1), &other.err));
     assert_int_equal(other.err.exit, 2);
     net_close(&other);
     net_close(&n);
@@ -152,7 +153,7 @@ static void test_an_unreadable_image_refuses_an_evaluation(void **state)
     must(folder_list(&names, in_folder("data/images/val"), &n.err), &n.err);
     char *path = path_join(in_folder("data/images/val"), names.list[2], &n.err);
     must(file_read(&kept, path, &n.err) && file_write(path, kept.p, 100, &n.err), &n.err);
-    assert_null(evaluator_open(&n.model, 2, &n.err));
+    assert_null(evaluator_open(&n.model, policy_under_test(2), &n.err));
     assert_int_equal(n.err.exit, 1);
     assert_non_null(strstr(n.err.text, names.list[2]));
     n.err = (struct error){0};

@@ -3,6 +3,7 @@
 #include "base/strbuf.h"
 #include "kernel/kernels.h"
 #include "op/ops.h"
+#include "policy.h"
 #include "runtime/cost.h"
 #include "small_model.h"
 #include "weights/fold.h"
@@ -117,7 +118,7 @@ static struct result run(struct fixture *f, struct graph_options options, int th
     float *before = memcpy(malloc(bytes), params->value, bytes);
     float *unread = calloc((size_t)params->trained, sizeof *unread);
     const struct binding to = { .params = params, .values = params->value, .gradients = gradient ? gradient : unread,
-                                .team = &team, .kernels = kernels_wanted(&err) };
+                                .team = &team, .kernels = kernels_under_test() };
     options.n = 2;
     options.h = HEIGHT;
     options.w = WIDTH;
@@ -278,8 +279,8 @@ static void test_folds(void **state)
 
 static double slope_of(const struct node *n)
 {
-    return n->op == &op_norm && n->attr.norm.act == ACT_LEAKY_RELU ? n->attr.norm.slope
-         : n->op == &op_act && n->attr.act.act == ACT_LEAKY_RELU ? n->attr.act.slope : 0;
+    return n->op == &op_norm && norm_attr(n)->act == ACT_LEAKY_RELU ? norm_attr(n)->slope
+         : n->op == &op_act && act_attr(n)->act == ACT_LEAKY_RELU ? act_attr(n)->slope : 0;
 }
 
 /* LeakyReLU's slope is 0.01 in the backbone and where boxes are predicted apart, 0.1 elsewhere. */

@@ -4,6 +4,7 @@
 #include "base/string_list.h"
 #include "base/table.h"
 #include "export/export.h"
+#include "policy.h"
 #include "same_file.h"
 #include "small_model.h"
 #include <errno.h>
@@ -59,7 +60,8 @@ static const struct export_format *format_of(const struct kind *kind)
 
 static bool export(struct fixture *f, const struct kind *kind, struct verification *v, struct error *err)
 {
-    const struct export_options options = { .half = kind->half, .fold = kind->fold, .images = 1, .threads = 1 };
+    const struct export_options options = { .half = kind->half, .fold = kind->fold, .images = 1,
+                                            .policy = policy_under_test(1) };
     struct error left = {0};
     const bool ok = model_export(&f->model, in_folder(kind->file), format_of(kind), &options, v, &left, err);
     assert_int_equal(left.exit, 0);
@@ -101,10 +103,11 @@ static void test_what_detects_otherwise_is_found_out(void **state)
         struct verification v = export_fresh(&f, &kinds[i]);
         float *bias = param(&f, "head.gfl_cls.1.bias");
         bias[2] += (kinds[i].half ? 0.1f : 3e-4f) * (float)v.largest;
-        assert_false(model_verify(&f.model, in_folder(kinds[i].file), kinds[i].half ? 0.05 : 1e-4, 1, &v, &err));
+        assert_false(model_verify(&f.model, in_folder(kinds[i].file), kinds[i].half ? 0.05 : 1e-4,
+                                  policy_under_test(1), &v, &err));
         assert_non_null(strstr(err.text, "detects otherwise"));
         bias[2] = NAN;
-        assert_false(model_verify(&f.model, in_folder(kinds[i].file), 0.05, 1, &v, &err));
+        assert_false(model_verify(&f.model, in_folder(kinds[i].file), 0.05, policy_under_test(1), &v, &err));
         close_model(&f);
         empty_folder();
     }

@@ -1,5 +1,6 @@
 /* tests/test_grad_cam.c -- heat maps of layers: those of the class logits themselves are known exactly. */
 #include "base/memory.h"
+#include "policy.h"
 #include "report/heat.h"
 #include "runtime/detector.h"
 #include "runtime/grad_cam.h"
@@ -61,10 +62,10 @@ static void test_maps_of_the_logits_are_exact(void **state)
     net_open(&n, NULL, 0);
     raise_logits(&n);
     open_scene(&scene, &n.err);
-    must(detector_init(&d, &n.model, n.model.params.value, 1, &n.err), &n.err);
+    must(detector_init(&d, &n.model, n.model.params.value, policy_under_test(1), &n.err), &n.err);
     for (int i = 0; i < 2; i++) {
         struct grad_cam cam = {0};
-        must(grad_cam_init(&cam, &n.model, "head.gfl_cls.0", scores[i], 2, &n.err)
+        must(grad_cam_init(&cam, &n.model, "head.gfl_cls.0", scores[i], policy_under_test(2), &n.err)
              && grad_cam_look(&cam, &scene.image, &n.err), &n.err);
         assert_int_equal(cam.count, 1);
         assert_true(cam.heats[0].h == cam.batch.h / STRIDE && cam.heats[0].w == cam.batch.w / STRIDE);
@@ -93,7 +94,7 @@ static void test_levels_of_the_neck(void **state)
     net_open(&n, overrides, 1);
     raise_logits(&n);
     open_scene(&scene, &n.err);
-    must(grad_cam_init(&cam, &n.model, NULL, 0.5, 2, &n.err), &n.err);
+    must(grad_cam_init(&cam, &n.model, NULL, 0.5, policy_under_test(2), &n.err), &n.err);
     for (int pass = 0; pass < 2; pass++) {
         must(grad_cam_look(&cam, &scene.image, &n.err), &n.err);
         assert_int_equal(cam.count, 4);
@@ -126,7 +127,7 @@ static void test_wrong_layers_are_refused(void **state)
         struct net n;
         struct grad_cam cam = {0};
         net_open(&n, NULL, 0);
-        assert_false(grad_cam_init(&cam, &n.model, cases[i].name, 0.5, 1, &n.err));
+        assert_false(grad_cam_init(&cam, &n.model, cases[i].name, 0.5, policy_under_test(1), &n.err));
         assert_int_equal(n.err.exit, 2);
         assert_non_null(strstr(n.err.text, cases[i].says));
         grad_cam_free(&cam);

@@ -1,5 +1,6 @@
 /* tests/test_merge.c -- a detector runs branches that are trained in parallel as one convolution: it finds the same. */
 #include "kernel/kernels.h"
+#include "policy.h"
 #include "runtime/detector.h"
 #include "small_model.h"
 #include "trained.h"
@@ -53,15 +54,15 @@ static void check(const struct merging *c)
     struct graph g = {0};
     struct error err = {0};
     static float pixel[IMAGES * H * W * 3];
-    const struct graph_options options = { .n = IMAGES, .h = H, .w = W, .kernels = kernels_wanted(&err) };
+    const struct graph_options options = { .n = IMAGES, .h = H, .w = W, .policy = policy_under_test(1) };
     const struct team team = { 2 };
     open_file(&f, c, &err);
     struct params *params = &f.model.params;
     const struct binding to = { .params = params, .values = params->value, .team = &team,
-                                .kernels = options.kernels };
+                                .kernels = options.policy->kernels };
     fill(pixel, IMAGES * H * W * 3, 1, 5);
     shake(params, seed());
-    if (!to.kernels || !settle(&f.model, options, &to, NULL, seed(), &err) || !model_graph(&f.model, &options, &g, &err)
+    if (!settle(&f.model, options, &to, NULL, seed(), &err) || !model_graph(&f.model, &options, &g, &err)
         || !graph_bind(&g, &to, &err))
         fail_msg("%s: %s", c->config, err.text);
     memcpy(graph_view(&g, MODEL_INPUT).p, pixel, sizeof pixel);
@@ -71,7 +72,7 @@ static void check(const struct merging *c)
     real *average = memcpy(malloc((size_t)params->total * sizeof *average), params->value,
                            (size_t)params->total * sizeof *average);
     memset(params->value, 0, (size_t)params->total * sizeof *average);
-    if (!detector_init(&d, &f.model, average, 2, &err))
+    if (!detector_init(&d, &f.model, average, policy_under_test(2), &err))
         fail_msg("%s: %s", c->config, err.text);
     if (!detector_each(&d, pixel, IMAGES, H, W, compare, &all, &err))
         fail_msg("%s: %s", c->config, err.text);
@@ -105,7 +106,7 @@ static void test_what_cannot_merge_stays(void **state)
     (void)state;
     open_model(&f, groups);
     assert_false(f.model.branches);
-    assert_true(detector_init(&d, &f.model, f.model.params.value, 1, &err));
+    assert_true(detector_init(&d, &f.model, f.model.params.value, policy_under_test(1), &err));
     assert_ptr_equal(d.cache.model, &f.model);
     detector_free(&d);
     close_model(&f);

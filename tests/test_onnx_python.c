@@ -9,6 +9,7 @@
 #include "kernel/kernels.h"
 #include "model/model_network.h"
 #include "model_kinds.h"
+#include "policy.h"
 #include "run_network.h"
 
 /* The package that a test is about is its state. */
@@ -150,7 +151,7 @@ static void boxes_are_decoded(void **state)
             double bins[EVERY_REG_MAX + 1], share[EVERY_REG_MAX + 1];
             for (int i = 0; i <= net.reg_max; i++)
                 bins[i] = (double)want[p * row + net.classes + side * (net.reg_max + 1) + i];
-            kernels_wanted(NULL)->softmax_double(1, net.reg_max + 1, 1, bins, share);
+            kernels_under_test()->softmax_double(1, net.reg_max + 1, 1, bins, share);
             const double away = integral(share, net.reg_max + 1) * prior.stride * (side < 2 ? -1 : 1);
             const double at = fmin(fmax((side % 2 ? prior.y : prior.x) + away, 0), side % 2 ? H : W);
             assert_true(fabs(at - (double)have[p * 4 + side]) < 1e-3);
@@ -167,7 +168,7 @@ static int suppressed_boxes(const char *package, bool class_agnostic)
 {
     struct network net = every_layer(true);
     const struct postprocess_config config = { net.classes, net.reg_max, usual.score_thr, usual.iou_thr, 100,
-                                               kernels_wanted(NULL), class_agnostic };
+                                               kernels_under_test(), class_agnostic };
     struct onnx_options options = usual;
     struct error err = {0};
     struct arena tmp = {0};

@@ -22,7 +22,7 @@ static void weight_misfits(struct builder *b, value in)
     enter(b, "stage");
     const value w = graph_param(b, "weight", (struct shape){ 2, 1, 1, 5, {0} }, 4, PARAM_TRAINED, (struct init){0});
     graph_output(b, "y", graph_node(b, &op_conv, "layer", (value[]){ in, w }, 2,
-                                    (union attr){ .conv = { 1, 0, 1, false } }));
+                                    &(struct conv_attr){ .stride = 1, .groups = 1 }));
     leave(b);
 }
 
@@ -49,7 +49,7 @@ static void operands_too_many(struct builder *b, value in)
     value all[OP_IN + 1];
     for (int i = 0; i <= OP_IN; i++)
         all[i] = in;
-    graph_output(b, "y", graph_node(b, &op_concat, "all", all, OP_IN + 1, (union attr){0}));
+    graph_output(b, "y", graph_node(b, &op_concat, "all", all, OP_IN + 1, NULL));
 }
 
 static void levels_unasked(struct builder *b, value in)

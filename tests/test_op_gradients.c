@@ -14,7 +14,7 @@ static double want_materialise(const struct trial *t, ptrdiff_t pixel, int c) { 
 
 static double want_act(const struct trial *t, ptrdiff_t pixel, int c)
 {
-    return plain_act(t->node.attr.act.act, t->node.attr.act.slope, value_of(t, 0, pixel, c));
+    return plain_act(act_attr(&t->node)->act, act_attr(&t->node)->slope, value_of(t, 0, pixel, c));
 }
 
 static double want_add(const struct trial *t, ptrdiff_t pixel, int c)
@@ -40,7 +40,7 @@ static double want_scale(const struct trial *t, ptrdiff_t pixel, int c)
 static double want_drop_path(const struct trial *t, ptrdiff_t pixel, int c)
 {
     const struct view x = t->call.x[0];
-    const double keep = 1 - (double)t->node.attr.drop.rate;
+    const double keep = 1 - (double)drop_attr(&t->node)->rate;
     struct random random = random_of(t->call.key, (uint64_t)(pixel / (x.h * x.w)), 0);
     return random_unit(&random) < keep ? value_of(t, 0, pixel, c) / keep : 0;
 }
@@ -65,7 +65,7 @@ static double want_stack(const struct trial *t, ptrdiff_t pixel, int c)
 
 static double want_channels(const struct trial *t, ptrdiff_t pixel, int c)
 {
-    return value_of(t, 0, pixel, t->node.attr.channels.from + c);
+    return value_of(t, 0, pixel, channels_attr(&t->node)->from + c);
 }
 
 static double want_global_pool(const struct trial *t, ptrdiff_t image, int c)
@@ -108,7 +108,8 @@ static double want_upsample(const struct trial *t, ptrdiff_t pixel, int c)
 static double want_pool(const struct trial *t, ptrdiff_t pixel, int c)
 {
     const struct view y = t->call.y[0];
-    const int kernel = t->node.attr.pool.kernel, stride = t->node.attr.pool.stride, pad = t->node.attr.pool.pad;
+    const struct pool_attr *pool = pool_attr(&t->node);
+    const int kernel = pool->kernel, stride = pool->stride, pad = pool->pad;
     const bool largest = t->row->op == &op_max_pool;
     double best = -INFINITY, sum = 0;
     for (int u = 0; u < kernel; u++)
@@ -144,21 +145,21 @@ static void plain_moments(const struct trial *t, int image, int from, int to, do
 static double normalised(const struct trial *t, ptrdiff_t pixel, int c, double mean, double var)
 {
     const struct view x = t->call.x[0];
-    const double z = (x.p[pixel * x.ld + c] - mean) / sqrt(var + t->node.attr.norm.eps);
-    return plain_act(t->node.attr.norm.act, t->node.attr.norm.slope, z * t->call.x[1].p[c] + t->call.x[2].p[c]);
+    const double z = (x.p[pixel * x.ld + c] - mean) / sqrt(var + norm_attr(&t->node)->eps);
+    return plain_act(norm_attr(&t->node)->act, norm_attr(&t->node)->slope, z * t->call.x[1].p[c] + t->call.x[2].p[c]);
 }
 
 static double want_norm(const struct trial *t, ptrdiff_t pixel, int c)
 {
     double mean = t->call.x[3].p[c], var = t->call.x[4].p[c], count;
-    if (t->node.attr.norm.training)
+    if (norm_attr(&t->node)->training)
         plain_moments(t, -1, c, c + 1, &mean, &var, &count);
     return normalised(t, pixel, c, mean, var);
 }
 
 static double want_group_norm(const struct trial *t, ptrdiff_t pixel, int c)
 {
-    const int size = t->call.x[0].c / t->node.attr.norm.groups, group = c / size;
+    const int size = t->call.x[0].c / norm_attr(&t->node)->groups, group = c / size;
     ptrdiff_t within;
     double mean, var, count;
     const int image = image_and_pixel(t->call.x[0], pixel, &within);
@@ -169,8 +170,8 @@ static double want_group_norm(const struct trial *t, ptrdiff_t pixel, int c)
 static double want_conv(const struct trial *t, ptrdiff_t pixel, int o)
 {
     const struct view weight = t->call.x[1];
-    const int stride = t->node.attr.conv.stride, pad = t->node.attr.conv.pad;
-    const int first = o / (weight.n / t->node.attr.conv.groups) * weight.c;
+    const int stride = conv_attr(&t->node)->stride, pad = conv_attr(&t->node)->pad;
+    const int first = o / (weight.n / conv_attr(&t->node)->groups) * weight.c;
     double sum = t->node.in > 2 ? value_of(t, 2, 0, o) : 0;
     int level = 0;
     ptrdiff_t before = 0;                       /* pixels of x in the levels before */
@@ -206,8 +207,7 @@ static double want_sum_taps(const struct trial *t, ptrdiff_t pixel, int c)
 #define VECTORS(C)       VECTOR(C), VECTOR(C), VECTOR(C), VECTOR(C)
 #define LEVELS_OF(N, C)  { .n = N, .h = 19, .w = 1, .c = C, .lv = { 3, { 3, 2, 1 }, { 5, 1, 2 } } }
 #define NORM(...)        .attr.norm = { .eps = 1e-3, .momentum = 0.1, __VA_ARGS__ }
-#define CONV(STRIDE, PAD, GROUPS) .attr.conv = { STRIDE, PAD, GROUPS, false }
-#define UNIT(PAD)                 .attr.conv = { 1, PAD, 1, false, .bf16_terms = 3 }
+#define CONV(STRIDE, PAD, GROUPS) .attr.conv = { .stride = STRIDE, .pad = PAD, .groups = GROUPS }
 
 static const struct op_case cases[] = {
     { &op_act, 1e-8, { MAP(1, 1, 1, 1) }, .attr.act = { ACT_NONE, 0 }, .want = want_act },
@@ -356,16 +356,16 @@ static const struct op_case cases[] = {
       .dense = 6, .deferred = 1, .act = ACT_SILU, .per_image = true },
     { &op_conv, 1e-7, { MAP(1, 31, 33, 16), MAP(16, 3, 3, 16) }, CONV(1, 1, 1), .want = want_conv, .dense = 6,
       .deferred = 1, .act = ACT_SILU },
-    { &op_conv, 1e-8, { MAP(2, 7, 5, 16), MAP(16, 3, 3, 16), VECTOR(16) }, .attr.conv = { 1, 1, 1, true },
-      .want = want_conv, .dense = 6 },                                  /* direct */
+    { &op_conv, 1e-8, { MAP(2, 7, 5, 16), MAP(16, 3, 3, 16), VECTOR(16) }, CONV(1, 1, 1),
+      .want = want_conv, .dense = 6, .direct = true },
 
     /* On a matrix unit, where the table under test has one: 1x1, 5x5, 1-D Winograd. */
-    { &op_conv, 1e-8, { MAP(2, 7, 5, 17), MAP(20, 1, 1, 17), VECTOR(20) }, UNIT(0), .want = want_conv, .dense = 6,
+    { &op_conv, 1e-8, { MAP(2, 7, 5, 17), MAP(20, 1, 1, 17), VECTOR(20) }, CONV(1, 0, 1), .want = want_conv, .dense = 6,
       .with_unit = true, .deferred = 1, .act = ACT_LEAKY_RELU },
-    { &op_conv, 1e-8, { LEVELS_OF(2, 16), MAP(17, 5, 5, 16) }, UNIT(2), .want = want_conv, .dense = 6,
+    { &op_conv, 1e-8, { LEVELS_OF(2, 16), MAP(17, 5, 5, 16) }, CONV(1, 2, 1), .want = want_conv, .dense = 6,
       .with_unit = true },
-    { &op_conv, 1e-7, { MAP(1, 9, 13, 32), MAP(33, 3, 3, 32), VECTOR(33) }, UNIT(1), .want = want_conv, .dense = 6,
-      .with_unit = true, .deferred = 1, .act = ACT_SILU },
+    { &op_conv, 1e-7, { MAP(1, 9, 13, 32), MAP(33, 3, 3, 32), VECTOR(33) }, CONV(1, 1, 1), .want = want_conv,
+      .dense = 6, .with_unit = true, .deferred = 1, .act = ACT_SILU },
     {0} };
 
 static void test_cases(void **state)

@@ -113,7 +113,7 @@ static void deferred_read_by_all(struct builder *b, value in)
     graph_output(b, "unlike", conv(b, "u", unlike, 2, 1));
     graph_output(b, "sum", conv(b, "s", sum, 2, 1));
     graph_output(b, "up", one(b, &op_upsample2x, x));
-    graph_output(b, "pool", graph_node(b, &op_max_pool, "pool", &alike, 1, (union attr){ .pool = { 3, 2, 1 } }));
+    graph_output(b, "pool", graph_node(b, &op_max_pool, "pool", &alike, 1, &(struct pool_attr){ 3, 2, 1 }));
 }
 
 /* What is normalised has other readers, which see it as it was. */
@@ -156,7 +156,7 @@ static void output_read_elsewhere(struct builder *b, value in)
 static void levels_of_stack(struct builder *b, value in)
 {
     const value x = soft(b, "x", in, 4), half = graph_node(b, &op_max_pool, "pool", &x, 1,
-                                                           (union attr){ .pool = { 3, 2, 1 } });
+                                                           &(struct pool_attr){ 3, 2, 1 });
     const value y = conv(b, "y", half, 4, 1), rows = two(b, &op_stack, x, y), twice = two(b, &op_stack, y, y);
     const value z = group_norm(b, "gn", conv(b, "z", rows, 4, 3), 2);
     graph_output(b, "rows", conv(b, "r", z, 2, 3));

@@ -14,7 +14,7 @@ static double want_layer_norm(const struct trial *t, ptrdiff_t pixel, int c)
         mean += value_of(t, 0, pixel, i) / n;
     for (int i = 0; i < n; i++)
         var += pow(value_of(t, 0, pixel, i) - mean, 2) / n;
-    return value_of(t, 1, 0, c) * (value_of(t, 0, pixel, c) - mean) / sqrt(var + t->node.attr.norm.eps)
+    return value_of(t, 1, 0, c) * (value_of(t, 0, pixel, c) - mean) / sqrt(var + norm_attr(&t->node)->eps)
          + value_of(t, 2, 0, c);
 }
 
@@ -37,7 +37,7 @@ static double want_dropout(const struct trial *t, ptrdiff_t pixel, int c)
 {
     const struct view x = t->call.x[0];
     const int chunk = x.c < 128 ? 8192 / x.c : 64;
-    return value_of(t, 0, pixel, c) * kept(t, pixel / chunk, pixel % chunk * x.c + c, t->node.attr.drop.rate);
+    return value_of(t, 0, pixel, c) * kept(t, pixel / chunk, pixel % chunk * x.c + c, drop_attr(&t->node)->rate);
 }
 
 /* The weight of input i in output o along an axis of n inputs and m outputs: a hat of width 1 about each centre, the
@@ -62,7 +62,7 @@ static double want_resize(const struct trial *t, ptrdiff_t pixel, int c)
 static double want_attention(const struct trial *t, ptrdiff_t pixel, int c)
 {
     const struct view x = t->call.x[0], y = t->call.y[0];
-    const int heads = t->node.attr.attention.heads, d = y.c / heads, head = c / d;
+    const int heads = attention_attr(&t->node)->heads, d = y.c / heads, head = c / d;
     const ptrdiff_t n = (ptrdiff_t)x.h * x.w, image = pixel / n;
     double above = 0, below = 0;
     for (ptrdiff_t j = 0; j < n; j++) {
@@ -71,7 +71,7 @@ static double want_attention(const struct trial *t, ptrdiff_t pixel, int c)
             s += value_of(t, 0, pixel, i) * value_of(t, 0, image * n + j, y.c + i);
         const double p = exp(s / sqrt(d));
         below += p;
-        above += p * kept(t, image * heads + head, pixel % n * n + j, t->node.attr.attention.rate)
+        above += p * kept(t, image * heads + head, pixel % n * n + j, attention_attr(&t->node)->rate)
                * value_of(t, 0, image * n + j, 2 * y.c + c);
     }
     return above / below;

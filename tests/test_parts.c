@@ -2,6 +2,7 @@
  * for any number of threads, keeps what belongs to a level within it, and refuses by name what does not fit. */
 #include "kernel/kernels.h"
 #include "model/criterion.h"
+#include "policy.h"
 #include "small_model.h"
 #include "train/train_step.h"
 #include "weights/fold.h"
@@ -96,7 +97,7 @@ static void train(const struct detector_case *row, int threads, double loss[STEP
     struct train_step l;
     struct error err = {0};
     open_parts(&f, row->fpn, row->head);
-    if (!train_step_init(&l, &f.model, threads, &err))
+    if (!train_step_init(&l, &f.model, policy_under_test(threads), &err))
         fail_msg("%s: %s", row->name, err.text);
     for (int i = 0; i < STEPS; i++)
         step(&l, &loss[i]);
@@ -131,7 +132,7 @@ static struct numbers outputs(struct fixture *f, bool training, uint64_t key)
     struct error err = {0};
     float *gradients = calloc((size_t)f->model.params.trained, sizeof *gradients);
     const struct binding to = { .params = &f->model.params, .values = f->model.params.value,
-                                .gradients = gradients, .team = &team, .kernels = kernels_wanted(&err) };
+                                .gradients = gradients, .team = &team, .kernels = kernels_under_test() };
     struct graph g = {0};
     struct numbers y;
     if (!model_graph(&f->model, &options, &g, &err) || !graph_bind(&g, &to, &err)
@@ -218,7 +219,7 @@ static void test_box_losses(void **state)
         struct error err = {0};
         snprintf(head, sizeof head, PLUS ", loss: {loss_bbox: {name: %s}}}", row->name);
         open_parts(&f, PAN, head);
-        if (!train_step_init(&l, &f.model, 1, &err))
+        if (!train_step_init(&l, &f.model, policy_under_test(1), &err))
             fail_msg("%s: %s", row->name, err.text);
         assert_int_equal(l.criterion.box_loss, row - box_losses);
         step(&l, &loss[count]);

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/string_list.h"
+#include "policy.h"
 #include "same_file.h"
 #include "there.h"
 #include "tiny.h"
@@ -45,7 +46,7 @@ static const char *override(const char *key, const char *name)
 static bool run_open(struct run *r, const char *save_dir, bool resume)
 {
     const char *const overrides[] = { override("save_dir", save_dir), "log.interval=1" };
-    const struct training_options options = { .threads = 1, .resume = resume };
+    const struct training_options options = { .policy = *policy_under_test(1), .resume = resume };
     *r = (struct run){0};
     return config_read(&r->config, in_folder("config.yml"), overrides, 2, &r->err)
         && trainer_open(&r->trainer, &r->config, &options, &r->err);

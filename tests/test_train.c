@@ -6,6 +6,7 @@
 #include "base/strbuf.h"
 #include "folder.h"
 #include "interop/safetensors.h"
+#include "policy.h"
 #include "report/csv.h"
 #include "same_file.h"
 #include "synth/synth.h"
@@ -79,7 +80,8 @@ static bool run_open(struct run *r, const char *name, const char *const *overrid
     while (overrides && *overrides)
         all[count++] = *overrides++;
     *r = (struct run){0};
-    options.threads = options.threads ? options.threads : 2;
+    if (!options.policy.threads)
+        options.policy = *policy_under_test(2);
     return config_read(&r->config, in_folder("config.yml"), all, count, &r->err)
         && trainer_open(&r->trainer, &r->config, &options, &r->err);
 }
@@ -122,7 +124,7 @@ static int set_up(void **state)
     strbuf_add(&text, yaml, folder, folder, folder, folder, folder);
     must(strbuf_ok(&text, &err) && file_write(in_folder("config.yml"), text.s, text.size, &err), &err);
     strbuf_free(&text);
-    run_whole("straight", NULL, (struct training_options){ .threads = 2 });
+    run_whole("straight", NULL, (struct training_options){ .policy = *policy_under_test(2) });
     return 0;
 }
 
@@ -209,7 +211,7 @@ static void test_threads(void **state)
 {
     (void)state;
     for (int threads = 1; threads <= 3; threads += 2) {
-        run_whole("threads", NULL, (struct training_options){ .threads = threads });
+        run_whole("threads", NULL, (struct training_options){ .policy = *policy_under_test(threads) });
         assert_same_results("straight", "threads");
     }
 }

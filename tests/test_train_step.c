@@ -1,6 +1,7 @@
 /* tests/test_learner.c -- training steps of a small model: batches of any size in turn, gradients added up, what is
  * frozen, and who is named when a number is none. */
 #include "base/strbuf.h"
+#include "policy.h"
 #include "small_model.h"
 #include "train/train_step.h"
 
@@ -33,7 +34,7 @@ static double learn(struct train_step *l, struct input_batch in, int epoch, bool
 static void open_learner(struct train_step *l, struct fixture *f, int threads)
 {
     struct error err = {0};
-    if (!train_step_init(l, &f->model, threads, &err))
+    if (!train_step_init(l, &f->model, policy_under_test(threads), &err))
         fail_msg("%s", err.text);
 }
 

@@ -4,6 +4,7 @@
 #include "base/string_list.h"
 #include "interop/safetensors.h"
 #include "model/criterion.h"
+#include "policy.h"
 #include "runtime/detector.h"
 #include "there.h"
 #include "tiny_net.h"
@@ -30,7 +31,7 @@ static float *prediction(struct net *n, const real *values, size_t *count)
     struct random random = random_of(1, 2, 3);
     for (int i = 0; i < 3 * H * W; i++)
         pixel[i] = (float)random_normal(&random);
-    must(detector_init(&d, &n->model, values, 2, &n->err), &n->err);
+    must(detector_init(&d, &n->model, values, policy_under_test(2), &n->err), &n->err);
     must(criterion_grid(&n->model, 1, H, W, &grid, &n->err), &n->err);
     const float *rows = detector_forward(&d, pixel, H, W, &n->err);
     must(rows, &n->err);

@@ -31,11 +31,12 @@ static int count_of(const char *const *overrides)
     return count;
 }
 
-static bool threads_of(int asked, int *threads, struct error *err)
+static bool policy_of(int asked, struct policy *policy, struct error *err)
 {
-    *threads = asked ? asked : default_threads();
-    return (*threads >= 1 && *threads <= TEAM_MOST)
-        || misuse(err, "threads must be from 0 to %d, not %d", TEAM_MOST, asked);
+    const int threads = asked ? asked : default_threads();
+    if (threads < 1 || threads > TEAM_MOST)
+        return misuse(err, "threads must be from 0 to %d, not %d", TEAM_MOST, asked);
+    return policy_choose(policy, getenv("NANODET_ISA"), getenv("NANODET_CONV"), threads, err);
 }
 
 /* ---- detecting ---- */
@@ -59,15 +60,15 @@ static bool open_model(struct nanodet *n, const struct nanodet_options *o, struc
 static bool open_detector(struct nanodet *n, const struct nanodet_options *options, struct error *err)
 {
     struct string_list notes = {0};
-    int threads;
+    struct policy policy;
     const double score = options->score_thr;
     if (!(score >= 0 && score < 1))
         return misuse(err, "score_thr must be from 0 to 1, not %g", score);
     if (!options->weights)
         return misuse(err, "no weights are given");
-    const bool ok = threads_of(options->threads, &threads, err) && open_model(n, options, err)
+    const bool ok = policy_of(options->threads, &policy, err) && open_model(n, options, err)
                  && model_load(&n->model, options->weights, LOAD_TO_RUN, n->model.params.value, &notes, err)
-                 && detector_init(&n->detector, &n->model, n->model.params.value, threads, err)
+                 && detector_init(&n->detector, &n->model, n->model.params.value, &policy, err)
                  && (n->found = new_array((size_t)n->detector.rules.max_kept, sizeof *n->found, err));
     if (ok) {
         image_memory(n->config.decode_mb);
@@ -196,7 +197,7 @@ enum nanodet_result nanodet_train(const struct nanodet_training *training, struc
     struct error err = {0}, closing = {0};
     struct config config = {0};
     struct trainer trainer = {0};
-    bool ok = threads_of(training->threads, &options.threads, &err)
+    bool ok = policy_of(training->threads, &options.policy, &err)
            && (training->config || misuse(&err, "no configuration is given"))
            && config_read(&config, training->config, training->overrides, count_of(training->overrides), &err)
            && trainer_open(&trainer, &config, &options, &err) && trainer_run(&trainer, &err);

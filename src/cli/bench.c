@@ -28,8 +28,6 @@ struct bench {
     struct train_step train_step;       /* of training */
     struct detector detector;           /* of inference */
     struct graph *graph;                /* the current or last one */
-    const struct kernels *kernels;
-    struct team team;
     struct random_batch batch;
     bool train;
     double *round; int rounds;          /* seconds of each */
@@ -50,10 +48,10 @@ static bool set_weights(struct bench *b, const struct args *args, struct error *
 static bool open_network(struct bench *b, struct error *err)
 {
     struct model *model = &b->session.model;
-    b->kernels = kernels_wanted(err);
-    if (!b->kernels || b->train)
-        return b->kernels && train_step_init(&b->train_step, model, b->team.threads, err);
-    return detector_init(&b->detector, model, model->params.value, b->team.threads, err)
+    const struct policy *policy = &b->session.policy;
+    if (b->train)
+        return train_step_init(&b->train_step, model, policy, err);
+    return detector_init(&b->detector, model, model->params.value, policy, err)
         && (b->graph = detector_graph(&b->detector, b->batch.images.h, b->batch.images.w, err));
 }
 
@@ -133,12 +131,12 @@ static cJSON *bench_json(const struct bench *b)
     cJSON *json = cJSON_CreateObject();
     const bool ok = cJSON_AddStringToObject(json, "mode", b->train ? "train" : "infer")
                  && cJSON_AddNumberToObject(json, "batch", b->batch.images.n)
-                 && cJSON_AddNumberToObject(json, "threads", b->team.threads)
+                 && cJSON_AddNumberToObject(json, "threads", b->session.policy.threads)
                  && cJSON_AddNumberToObject(json, "ms_per_image_min", an_image(b, b->round[0]))
                  && cJSON_AddNumberToObject(json, "ms_per_image_median", an_image(b, b->round[b->rounds / 2]))
                  && cJSON_AddNumberToObject(json, "images", (double)b->rounds * b->batch.images.n)
                  && cJSON_AddNumberToObject(json, "peak_rss_bytes", peak_bytes())
-                 && cJSON_AddStringToObject(json, "isa", b->kernels->name)
+                 && cJSON_AddStringToObject(json, "isa", b->session.policy.kernels->name)
                  && layers_describe(json, &b->layers);
     if (ok)
         return json;
@@ -149,9 +147,10 @@ static cJSON *bench_json(const struct bench *b)
 static void print_bench(const struct bench *b)
 {
     const struct input_batch *x = &b->batch.images;
+    const struct policy *policy = &b->session.policy;
     layers_print(&b->layers);
     printf("%s, %d x %d, batch %d, %d threads, %s: %.2f ms per image at best, %.2f in the median of %d; peak %.0f MB\n",
-           b->train ? "train" : "infer", x->w, x->h, x->n, b->team.threads, b->kernels->name,
+           b->train ? "train" : "infer", x->w, x->h, x->n, policy->threads, policy->kernels->name,
            an_image(b, b->round[0]), an_image(b, b->round[b->rounds / 2]), b->rounds * x->n, peak_bytes() / 1e6);
 }
 
@@ -168,8 +167,7 @@ static void close_bench(struct bench *b)
 bool bench_run(const struct args *args, struct error *err)
 {
     const char *mode = args_text(args, "mode"), *json = args_text(args, "json");
-    struct bench b = { .session.config.network_only = true, .train = strcmp(mode, "train") == 0,
-                       .team = { args->threads } };
+    struct bench b = { .session.config.network_only = true, .train = strcmp(mode, "train") == 0 };
     double seconds = 0;
     if (!b.train && strcmp(mode, "infer") != 0)
         return misuse(err, "bench: --mode must be train or infer, not '%s'", mode);

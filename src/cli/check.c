@@ -8,6 +8,7 @@
 #include "base/string_list.h"
 #include "base/table.h"
 #include "cli/commands.h"
+#include "cli/policy.h"
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
 #include "data/image.h"
@@ -37,6 +38,7 @@ struct checked_set {
 
 struct checker {
     const struct args *args;
+    struct policy policy;
     struct config config;
     struct model model;
     bool open;                          /* the model can be built */
@@ -219,8 +221,8 @@ static bool summarise_run(struct checker *k, struct error *err)
     const double images = (double)steps * c->batch_size * c->schedule.total_epochs;
     uint64_t bytes;
     double seconds;
-    if (!training_memory(&k->model, c->batch_size, &bytes, err)
-        || !training_seconds(&k->model, k->args->threads, &seconds, err))
+    if (!training_memory(&k->model, &k->policy, c->batch_size, &bytes, err)
+        || !training_seconds(&k->model, &k->policy, &seconds, err))
         return false;
     const double minutes = images * seconds / 60;
     strbuf_add(&k->summary, "training: total_epochs %d, steps per epoch %d, batch %d; memory %.0f MB of %.0f MB; "
@@ -234,7 +236,7 @@ static bool summarise_run(struct checker *k, struct error *err)
 static bool check_advice(struct checker *k, struct error *err)
 {
     return config_advice(&k->config, k->sets[0].read ? k->sets[0].data.image_count : 0, &k->notes, err)
-        && (!k->open || memory_advice(&k->model, machine_memory(), &k->notes, err))
+        && (!k->open || memory_advice(&k->model, &k->policy, machine_memory(), &k->notes, err))
         && (k->problems.count || !k->open || summarise_run(k, err));
 }
 
@@ -302,6 +304,8 @@ bool check_run(const struct args *args, struct error *err)
         return print_keys(err);
     if (!args->config)
         return misuse(err, "usage: nanodet check CONFIG [KEY=VALUE ...]");
+    if (!args_policy(args, &k.policy, err))
+        return false;
     k.config.problems = &k.problems;
     bool ok = args_config(args, &k.config, err);
     if (ok)

@@ -76,7 +76,7 @@ static bool read_options(const struct args *args, struct export_options *o, cons
     const struct word *word = find_row(output, outputs, sizeof *word);
     *o = (struct export_options){ .half = args_flag(args, "fp16"), .fold = !args_flag(args, "no-fold"),
                                   .output = word ? (enum onnx_output)word->value : ONNX_RAW,
-                                  .any_size = args_flag(args, "any-size"), .threads = args->threads };
+                                  .any_size = args_flag(args, "any-size") };
     if (!out)
         return misuse(err, "export: --out PATH must be given");
     if (!choose_format(format, args_text(args, "format"), out, err))
@@ -108,6 +108,7 @@ bool export_run(const struct args *args, struct error *err)
     struct error left = {0};
     if (!read_options(args, &options, &format, err))
         return false;
+    options.policy = &session.policy;
     const bool ok = session_open(&session, args, err) && session_load(&session, args, err)
                  && model_export(&session.model, out, format, &options, &v, &left, err);
     if (left.exit)

@@ -78,7 +78,7 @@ static bool open_heatmap(struct heatmap *h, const struct args *args, struct erro
     if (!h->out)
         return misuse(err, "heatmap: --out DIR must be given");
     return session_open(s, args, err) && session_score(s, args, &score, err)
-        && grad_cam_init(&h->cam, &s->model, args_text(args, "layer"), score, args->threads, err)
+        && grad_cam_init(&h->cam, &s->model, args_text(args, "layer"), score, &s->policy, err)
         && session_load(s, args, err) && make_folders(h->out, err);
 }
 

@@ -7,10 +7,12 @@
 #include "interop/weights_file.h"
 #include "kernel/kernels.h"
 #include "model/describe.h"
+#include "op/conv/conv.h"
 #include "runtime/cost.h"
 #include "train/checkpoint.h"
 #include "weights/file_config.h"
 #include <stdlib.h>
+#include <string.h>
 
 const struct option info_options[] = {
     { "weights",  "FILE", NULL, "show the metadata of this file, too; it can replace CONFIG" },
@@ -19,8 +21,6 @@ const struct option info_options[] = {
     { "training", NULL,   NULL,
       "--graph: the training network for a batch instead of the detection network for one image" },
     {0} };
-
-struct memory { size_t planned, packed; };      /* bytes of a graph as this machine runs it: of values, of weights */
 
 /* The metadata of a weights file. */
 struct weights_info {
@@ -33,7 +33,7 @@ struct info {
     struct session session;
     struct weights_info weights;
     struct graph inference, training;   /* of one image; of a batch; layer by layer */
-    struct memory detecting, learning;  /* likewise */
+    struct graph detecting, learning;   /* the same as this machine runs them */
     struct cost cost;
 };
 
@@ -60,14 +60,14 @@ static ptrdiff_t node_params(const struct graph *g, const struct node *n, const 
 
 static double node_macs(const struct node *n) { return n->op->macs ? n->op->macs(n) : 0; }
 
-static bool measure_memory(struct memory *memory, struct model *model, struct graph_options options, struct error *err)
+/* The algorithm of a convolution when the model detects; NULL for other layers. */
+static const char *algorithm_of(const struct info *info, const struct node *n)
 {
-    struct graph g = {0};
-    options.kernels = kernels_wanted(err);
-    const bool ok = options.kernels && model_graph(model, &options, &g, err);
-    *memory = (struct memory){ g.block_size, graph_packed_bytes(&g) };
-    graph_free(&g);
-    return ok;
+    const struct graph *g = &info->detecting;
+    for (int i = 0; n->op == &op_conv && i < g->node_count; i++)
+        if (g->nodes[i].op == &op_conv && strcmp(g->nodes[i].name, n->name) == 0)
+            return conv_attr(&g->nodes[i])->algorithm->name;
+    return NULL;
 }
 
 /* Numbers in the metadata of files of a training. */
@@ -112,13 +112,13 @@ static bool open_info(struct info *info, const struct args *args, struct error *
     if (!session_open(s, args, err) || !open_weights(&info->weights, args_text(args, "weights"), err)
         || !model_cost(&info->cost, &s->model, err))
         return false;
-    const struct graph_options one = { .n = 1, .h = info->cost.h, .w = info->cost.w };
-    struct graph_options batch = one;
+    struct graph_options one = { .n = 1, .h = info->cost.h, .w = info->cost.w }, batch = one;
     batch.n = s->config.batch_size;
     batch.training = true;
-    return model_graph(&s->model, &one, &info->inference, err) && model_graph(&s->model, &batch, &info->training, err)
-        && measure_memory(&info->detecting, &s->model, one, err)
-        && measure_memory(&info->learning, &s->model, batch, err);
+    if (!model_graph(&s->model, &one, &info->inference, err) || !model_graph(&s->model, &batch, &info->training, err))
+        return false;
+    one.policy = batch.policy = &s->policy;
+    return model_graph(&s->model, &one, &info->detecting, err) && model_graph(&s->model, &batch, &info->learning, err);
 }
 
 /* ---- as a table ---- */
@@ -126,14 +126,15 @@ static bool open_info(struct info *info, const struct args *args, struct error *
 static void print_layers(const struct info *info)
 {
     const struct graph *g = &info->inference;
-    printf("%-52s %-10s %18s %10s %14s\n", "layer", "op", "output", "parameters", "MACs");
+    printf("%-52s %-10s %-11s %18s %10s %14s\n", "layer", "op", "algorithm", "output", "parameters", "MACs");
     for (int i = 0; i < g->node_count; i++) {
         const struct node *n = &g->nodes[i];
+        const char *algorithm = algorithm_of(info, n);
         char shape[48];
         if (!node_is_layer(n))
             continue;
         snprintf(shape, sizeof shape, "%d x %d x %d", n->y[0].h, n->y[0].w, n->y[0].c);
-        printf("%-52s %-10s %18s %10td %14.0f\n", n->name, n->op->name, shape,
+        printf("%-52s %-10s %-11s %18s %10td %14.0f\n", n->name, n->op->name, algorithm ? algorithm : "", shape,
                node_params(g, n, &info->session.model.params), node_macs(n));
     }
 }
@@ -156,9 +157,10 @@ static void print_totals(const struct info *info)
     printf("MACs                %.0f of convolutions and linear layers\n", cost->conv_macs);
     printf("parameters          %td in inference, %td in training\n", cost->inference_params, cost->training_params);
     printf("planned memory      %.1f MB for one image, %.1f MB for training a batch of %d\n",
-           (double)info->detecting.planned / 1e6, (double)info->learning.planned / 1e6,
+           (double)info->detecting.block_size / 1e6, (double)info->learning.block_size / 1e6,
            info->session.config.batch_size);
-    printf("packed weights      %.1f MB, once for images of all sizes\n", (double)info->detecting.packed / 1e6);
+    printf("packed weights      %.1f MB, once for images of all sizes\n", 
+           (double)graph_packed_bytes(&info->detecting) / 1e6);
 }
 
 static void print_names(const struct strings *names)
@@ -208,9 +210,11 @@ static bool add_weights(cJSON *json, const struct weights_info *w)
 
 static bool add_layer(cJSON *list, const struct info *info, const struct node *n)
 {
+    const char *algorithm = algorithm_of(info, n);
     cJSON *one = json_add(list, NULL, cJSON_CreateObject());
     return json_add(one, "output", shape_describe(&n->y[0])) && cJSON_AddStringToObject(one, "name", n->name)
         && cJSON_AddStringToObject(one, "op", n->op->name)
+        && (!algorithm || cJSON_AddStringToObject(one, "algorithm", algorithm))
         && cJSON_AddNumberToObject(one, "parameters",
                                    (double)node_params(&info->inference, n, &info->session.model.params))
         && cJSON_AddNumberToObject(one, "macs", node_macs(n));
@@ -226,9 +230,9 @@ static cJSON *info_json(const struct info *info)
            && cJSON_AddNumberToObject(json, "conv_linear_macs", cost->conv_macs)
            && cJSON_AddNumberToObject(json, "parameters_inference", (double)cost->inference_params)
            && cJSON_AddNumberToObject(json, "parameters_training", (double)cost->training_params)
-           && cJSON_AddNumberToObject(json, "planned_bytes_inference", (double)info->detecting.planned)
-           && cJSON_AddNumberToObject(json, "planned_bytes_training", (double)info->learning.planned)
-           && cJSON_AddNumberToObject(json, "packed_bytes_inference", (double)info->detecting.packed)
+           && cJSON_AddNumberToObject(json, "planned_bytes_inference", (double)info->detecting.block_size)
+           && cJSON_AddNumberToObject(json, "planned_bytes_training", (double)info->learning.block_size)
+           && cJSON_AddNumberToObject(json, "packed_bytes_inference", (double)graph_packed_bytes(&info->detecting))
            && cJSON_AddNumberToObject(json, "training_batch", info->session.config.batch_size)
            && add_weights(json, &info->weights);
     cJSON *layers = cJSON_AddArrayToObject(json, "layers");
@@ -257,6 +261,8 @@ bool info_run(const struct args *args, struct error *err)
     config_free(&info.weights.config);
     graph_free(&info.inference);
     graph_free(&info.training);
+    graph_free(&info.detecting);
+    graph_free(&info.learning);
     session_close(&info.session);
     return ok;
 }

@@ -207,7 +207,7 @@ static bool open_predictor(struct predictor *p, const struct args *args, struct 
     double score = 0;
     const bool ok = session_open(s, args, err) && session_score(s, args, &score, err)
                  && session_load(s, args, err) && open_font(p)
-                 && detector_init(&p->detector, &s->model, s->model.params.value, args->threads, err)
+                 && detector_init(&p->detector, &s->model, s->model.params.value, &s->policy, err)
                  && (!p->out || make_folders(p->out, err))
                  && (!json || atomic_open(&p->json, json, err));
     p->detector.rules.score_thr = score;

@@ -45,6 +45,8 @@ bool outputs_spare_data(const struct args *args, const struct config *c, struct 
 bool session_open(struct session *s, const struct args *args, struct error *err)
 {
     const char *file = args->config ? NULL : args_text(args, "weights");
+    if (!args_policy(args, &s->policy, err))
+        return false;
     const bool ok = file ? file_config_open(&s->model, &s->config, file, args->overrides, args->override_count, err)
                          : args_config(args, &s->config, err) && model_open(&s->model, &s->config, err);
     args_tell_ignored(&s->config);

@@ -2,14 +2,14 @@
 #ifndef CLI_SESSION_H
 #define CLI_SESSION_H
 #include "base/json.h"
-#include "cli/args.h"
+#include "cli/policy.h"
 #include "eval/score_report.h"
 #include "model/model.h"
 
-struct session { struct config config; struct model model; };
+struct session { struct policy policy; struct config config; struct model model; };
 
-/* Opens the model of CONFIG, or else of the configuration in the file of --weights (weights/file_config.h).  The
- * session is empty before, except for config.network_only; session_close in any case. */
+/* Chooses the policy and opens the model of CONFIG, or else of the configuration in the file of --weights
+ * (weights/file_config.h).  The session is empty before, except for config.network_only; session_close in any case. */
 bool session_open(struct session *, const struct args *, struct error *);
 void session_close(struct session *);
 

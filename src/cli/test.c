@@ -37,7 +37,7 @@ bool test_run(const struct args *args, struct error *err)
     const struct watcher watcher = { watch, &shown };
     const bool ok = session_open(&session, args, err) && data_given(args, &session.config.val, err)
                  && session_load(&session, args, err)
-                 && (evaluator = evaluator_open(&session.model, args->threads, err))
+                 && (evaluator = evaluator_open(&session.model, &session.policy, err))
                  && show_notes(evaluator_truth(evaluator), "data.val", err)
                  && evaluator_run(evaluator, session.model.params.value, &watcher, &found, err)
                  && report_coco(&report, &found.score, err)

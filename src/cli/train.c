@@ -3,6 +3,7 @@
 #include "base/printable.h"
 #include "base/strbuf.h"
 #include "cli/commands.h"
+#include "cli/policy.h"
 #include "train/trainer.h"
 #include <errno.h>
 #include <signal.h>
@@ -84,13 +85,14 @@ static bool was_stopped(const struct trainer *t, struct error *err)
 
 bool train_run(const struct args *args, struct error *err)
 {
-    const struct training_options options = {
-        .threads = args->threads, .weights = args_text(args, "weights"), .resume = args_flag(args, "resume"),
+    struct training_options options = {
+        .weights = args_text(args, "weights"), .resume = args_flag(args, "resume"),
         .screen = stderr, .stop = &stop };
     struct config config = {0};
     struct trainer trainer = {0};
     struct error closing = {0};
-    bool ok = args_config(args, &config, err) && trainer_open(&trainer, &config, &options, err);
+    bool ok = args_policy(args, &options.policy, err) && args_config(args, &config, err)
+           && trainer_open(&trainer, &config, &options, err);
     args_tell_ignored(&config);
     catch_signals();
     ok = ok && trainer_run(&trainer, err) && was_stopped(&trainer, err);

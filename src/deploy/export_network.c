@@ -128,7 +128,7 @@ static bool concat_layer(struct network_export *m, const struct node *n, int lev
 
 static bool conv_layer(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
-    if (n->attr.conv.norm)
+    if (conv_attr(n)->norm)
         return fail(m->err, "%s: an optimised graph, whose layers do not correspond to the model's", n->name);
     const int weight = weights_of(m, n->operand[1], 4), bias = n->in > 2 ? weights_of(m, n->operand[2], 1) : NO_TENSOR;
     struct layer *layer = weight < 0 || (n->in > 2 && bias < 0) ? NULL : add_plain(m, n, level, kind, 1);
@@ -137,9 +137,9 @@ static bool conv_layer(struct network_export *m, const struct node *n, int level
     layer->weight = weight;
     layer->bias = bias;
     layer->kernel = n->x[1].h;
-    layer->stride = n->attr.conv.stride;
-    layer->pad = n->attr.conv.pad;
-    layer->groups = n->attr.conv.groups;
+    layer->stride = conv_attr(n)->stride;
+    layer->pad = conv_attr(n)->pad;
+    layer->groups = conv_attr(n)->groups;
     return n->x[1].h == n->x[1].w || fail(m->err, "%s: a kernel of %d x %d", n->name, n->x[1].w, n->x[1].h);
 }
 
@@ -147,8 +147,8 @@ static bool act_layer(struct network_export *m, const struct node *n, int level,
 {
     struct layer *layer = add_plain(m, n, level, kind, 1);
     if (layer) {
-        layer->act = n->attr.act.act;
-        layer->slope = (float)n->attr.act.slope;
+        layer->act = act_attr(n)->act;
+        layer->slope = (float)act_attr(n)->slope;
     }
     return layer;
 }
@@ -167,7 +167,7 @@ static bool norm_weights(struct network_export *m, const struct node *n)
     if (weight < 0 || network_weights(m->net, bias_name, 1, dims, &shift, m->err) < 0)
         return false;
     for (int c = 0; c < n->x[0].c; c++) {
-        const double s = gamma[c] / sqrt(var[c] + (double)n->attr.norm.eps);
+        const double s = gamma[c] / sqrt(var[c] + (double)norm_attr(n)->eps);
         scale[c] = (float)s;
         shift[c] = (float)(beta[c] - mean[c] * s);
     }
@@ -178,19 +178,19 @@ static bool norm_weights(struct network_export *m, const struct node *n)
 /* Adds the activation that is part of a norm's node after the layer added last. */
 static bool norm_act(struct network_export *m, const struct node *n, int level)
 {
-    if (n->attr.norm.act == ACT_NONE)
+    if (norm_attr(n)->act == ACT_NONE)
         return true;
     struct layer *layer = add_layer(m, n, level, ".act", LAYER_ACTIVATION, (int[]){ m->net->count - 1 }, 1);
     if (layer) {
-        layer->act = n->attr.norm.act;
-        layer->slope = (float)n->attr.norm.slope;
+        layer->act = norm_attr(n)->act;
+        layer->slope = (float)norm_attr(n)->slope;
     }
     return layer;
 }
 
 static bool norm_layers(struct network_export *m, const struct node *n, int level, enum layer_kind kind)
 {
-    if (n->attr.norm.training)
+    if (norm_attr(n)->training)
         return fail(m->err, "%s: a norm with batch statistics cannot be exported", n->name);
     if (m->tensor[n->result[0]] == NO_TENSOR && !norm_weights(m, n))
         return false;
@@ -199,7 +199,7 @@ static bool norm_layers(struct network_export *m, const struct node *n, int leve
         return false;
     layer->weight = m->tensor[n->result[0]];
     layer->bias = layer->weight + 1;
-    layer->eps = (double)n->attr.norm.eps;
+    layer->eps = (double)norm_attr(n)->eps;
     return norm_act(m, n, level);
 }
 
@@ -232,9 +232,9 @@ static bool pool_layer(struct network_export *m, const struct node *n, int level
 {
     struct layer *layer = add_plain(m, n, level, kind, 1);
     if (layer) {
-        layer->kernel = n->attr.pool.kernel;
-        layer->stride = n->attr.pool.stride;
-        layer->pad = n->attr.pool.pad;
+        layer->kernel = pool_attr(n)->kernel;
+        layer->stride = pool_attr(n)->stride;
+        layer->pad = pool_attr(n)->pad;
     }
     return layer;
 }
@@ -243,8 +243,8 @@ static bool channels_layer(struct network_export *m, const struct node *n, int l
 {
     struct layer *layer = add_plain(m, n, level, kind, 1);
     if (layer) {
-        layer->from = n->attr.channels.from;
-        layer->to = n->attr.channels.to;
+        layer->from = channels_attr(n)->from;
+        layer->to = channels_attr(n)->to;
     }
     return layer;
 }
@@ -278,8 +278,8 @@ static bool layer_or_group_norm(struct network_export *m, const struct node *n, 
     if (layer) {
         layer->weight = weight;
         layer->bias = bias;
-        layer->eps = (double)n->attr.norm.eps;
-        layer->groups = kind == LAYER_GROUP_NORM ? n->attr.norm.groups : 1;
+        layer->eps = (double)norm_attr(n)->eps;
+        layer->groups = kind == LAYER_GROUP_NORM ? norm_attr(n)->groups : 1;
     }
     return layer && (kind != LAYER_GROUP_NORM || norm_act(m, n, level));
 }
@@ -300,7 +300,7 @@ static bool attention_layers(struct network_export *m, const struct node *n, int
     }
     struct layer *layer = add_layer(m, n, level, "", kind, parts, 3);
     if (layer)
-        layer->groups = n->attr.attention.heads;
+        layer->groups = attention_attr(n)->heads;
     return layer;
 }
 

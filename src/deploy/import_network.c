@@ -95,14 +95,15 @@ static value constant(struct network_import *r, const char *what, int c)
     return graph_param(&r->b, name_of(what, c).s, vector(c), 1, PARAM_BUFFER, (struct init){0});
 }
 
-static value one(struct network_import *r, const struct op *op, const struct layer *layer, value x, union attr attr)
+static value one(struct network_import *r, const struct op *op, const struct layer *layer, value x,
+                 const void *attr)
 {
     return graph_node(&r->b, op, layer->name, &x, 1, attr);
 }
 
 static value slice(struct network_import *r, const struct layer *layer, value x, int from, int to)
 {
-    return one(r, &op_channels, layer, x, (union attr){ .channels = { from, to } });
+    return one(r, &op_channels, layer, x, &(struct channels_attr){ from, to });
 }
 
 static value build_conv(struct network_import *r, const struct layer *layer, const value *x)
@@ -112,7 +113,7 @@ static value build_conv(struct network_import *r, const struct layer *layer, con
     if (biased)
         operands[2] = weight(r, layer->bias);
     return graph_node(&r->b, &op_conv, layer->name, operands, biased ? 3 : 2,
-                      (union attr){ .conv = { layer->stride, layer->pad, layer->groups, false } });
+                      &(struct conv_attr){ .stride = layer->stride, .pad = layer->pad, .groups = layer->groups });
 }
 
 /* A batch norm with mean 0 and variance 1. */
@@ -121,12 +122,12 @@ static value build_affine(struct network_import *r, const struct layer *layer, c
     const int c = layer->out_channels;
     const value shift = layer->bias == NO_TENSOR ? constant(r, "zeros", c) : weight(r, layer->bias);
     const value operands[] = { x[0], weight(r, layer->weight), shift, constant(r, "zeros", c), constant(r, "ones", c) };
-    return graph_node(&r->b, &op_norm, layer->name, operands, 5, (union attr){ .norm = { .act = ACT_NONE } });
+    return graph_node(&r->b, &op_norm, layer->name, operands, 5, &(struct norm_attr){ .act = ACT_NONE });
 }
 
 static value build_activation(struct network_import *r, const struct layer *layer, const value *x)
 {
-    return one(r, &op_act, layer, x[0], (union attr){ .act = { layer->act, (real)layer->slope } });
+    return one(r, &op_act, layer, x[0], &(struct act_attr){ layer->act, (real)layer->slope });
 }
 
 static value build_shuffle(struct network_import *r, const struct layer *layer, const value *x)
@@ -135,7 +136,7 @@ static value build_shuffle(struct network_import *r, const struct layer *layer, 
     if (layer->groups != 2)
         builder_fail(&r->b, "%s: a shuffle of %d groups, not of 2", layer->name, layer->groups);
     const value halves[] = { slice(r, layer, x[0], 0, c / 2), slice(r, layer, x[0], c / 2, c) };
-    return graph_node(&r->b, &op_shuffle, layer->name, halves, 2, (union attr){0});
+    return graph_node(&r->b, &op_shuffle, layer->name, halves, 2, NULL);
 }
 
 static value build_channels(struct network_import *r, const struct layer *layer, const value *x)
@@ -156,7 +157,7 @@ static value build_add(struct network_import *r, const struct layer *layer, cons
     const bool first = layers[layer->operand[0]].kind == LAYER_CONSTANT;
     const bool constant = first || layers[layer->operand[1]].kind == LAYER_CONSTANT;
     return graph_node(&r->b, constant ? &op_position : &op_add, layer->name, (value[]){ x[first], x[!first] }, 2,
-                      (union attr){0});
+                      NULL);
 }
 
 static value build_norm(struct network_import *r, const struct layer *layer, const value *x)
@@ -165,13 +166,13 @@ static value build_norm(struct network_import *r, const struct layer *layer, con
     const value shift = layer->bias == NO_TENSOR ? constant(r, "zeros", c) : weight(r, layer->bias);
     return graph_node(&r->b, layer->kind == LAYER_NORM ? &op_layer_norm : &op_group_norm, layer->name,
                       (value[]){ x[0], weight(r, layer->weight), shift }, 3,
-                      (union attr){ .norm = { .eps = (real)layer->eps, .groups = layer->groups } });
+                      &(struct norm_attr){ .eps = (real)layer->eps, .groups = layer->groups });
 }
 
 static value build_attention(struct network_import *r, const struct layer *layer, const value *x)
 {
-    const value joined = graph_node(&r->b, &op_concat, layer->name, x, 3, (union attr){0});
-    return one(r, &op_attention, layer, joined, (union attr){ .attention = { layer->groups, 0 } });
+    const value joined = graph_node(&r->b, &op_concat, layer->name, x, 3, NULL);
+    return one(r, &op_attention, layer, joined, &(struct attention_attr){ layer->groups, 0 });
 }
 
 static value build_sigmoid_of(struct network_import *r, const struct layer *layer, const value *x)
@@ -181,10 +182,10 @@ static value build_sigmoid_of(struct network_import *r, const struct layer *laye
     int count = 0;
     if (from > 0)
         parts[count++] = slice(r, layer, x[0], 0, from);
-    parts[count++] = one(r, &op_act, layer, slice(r, layer, x[0], from, to), (union attr){ .act = { ACT_SIGMOID, 0 } });
+    parts[count++] = one(r, &op_act, layer, slice(r, layer, x[0], from, to), &(struct act_attr){ ACT_SIGMOID, 0 });
     if (to < c)
         parts[count++] = slice(r, layer, x[0], to, c);
-    return graph_node(&r->b, &op_concat, layer->name, parts, count, (union attr){0});
+    return graph_node(&r->b, &op_concat, layer->name, parts, count, NULL);
 }
 
 /* How to build each kind; if `build` is NULL, a node of that op with the layer's operands. */
@@ -232,8 +233,8 @@ static value build_layer(struct network_import *r, const struct layer *layer)
     if (row->build)
         return row->build(r, layer, x);
     const bool pool = layer->kind == LAYER_MAX_POOL || layer->kind == LAYER_AVG_POOL;
-    const union attr window = { .pool = { layer->kernel, layer->stride, layer->pad } };
-    return graph_node(&r->b, row->op, layer->name, x, layer->operands, pool ? window : (union attr){0});
+    const struct pool_attr window = { layer->kernel, layer->stride, layer->pad };
+    return graph_node(&r->b, row->op, layer->name, x, layer->operands, pool ? &window : NULL);
 }
 
 bool import_network(const struct network *net, struct params *params, int n, int h, int w, struct graph *g,
@@ -253,7 +254,7 @@ bool import_network(const struct network *net, struct params *params, int n, int
         if (net->layers[net->outputs[i]].kind == LAYER_CONSTANT)
             builder_fail(&r.b, "output %d is a constant", i);
     }
-    graph_output(&r.b, "main", graph_node(&r.b, &op_stack, "outputs", outputs, net->output_count, (union attr){0}));
+    graph_output(&r.b, "main", graph_node(&r.b, &op_stack, "outputs", outputs, net->output_count, NULL));
     free(r.of);
     return graph_build(&r.b, err);
 }

@@ -252,7 +252,7 @@ bool model_export(struct model *m, const char *path, const struct export_format 
     if (format->must_end && (!ends_with(path, format->ending) || path_stem(path) == 0))
         return misuse(err, "%s: a file of %s must end in %s", path, format->name, format->ending);
     const bool ok = stage(&s, path, format, err) && format->write(m, s.part[MAIN], o, err)
-                 && model_verify(m, s.part[MAIN], tolerance, o->threads, v, err) && copy_parts(&s, err)
+                 && model_verify(m, s.part[MAIN], tolerance, o->policy, v, err) && copy_parts(&s, err)
                  && (s.count == FILES ? replace_pair(&s, left, err) : atomic_commit(&s.file[MAIN], err));
     unstage(&s, left);
     return ok;

@@ -8,7 +8,7 @@ struct export_options {
     bool half;                          /* weights of 16 bits */
     bool fold;                          /* norms and parallel branches go into the convolutions */
     enum onnx_output output; int images; bool any_size;         /* see struct onnx_options */
-    int threads;
+    const struct policy *policy;        /* of the verification */
 };
 
 struct export_format {

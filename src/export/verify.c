@@ -7,7 +7,6 @@
 #include "data/sample.h"
 #include "deploy/import_network.h"
 #include "interop/weights_file.h"
-#include "kernel/kernels.h"
 #include "synth/synth.h"
 #include "weights/load.h"
 #include <math.h>
@@ -87,13 +86,14 @@ static bool make_batch(const struct config *config, struct batch *b, struct veri
 /* ---- running ---- */
 
 /* The outputs of a graph, which is freed: a copy of `count` numbers.  NULL on failure. */
-static float *run(struct graph *g, const struct params *params, const real *values, const struct batch *b, int threads,
-                  size_t *count, struct error *err)
+static float *run(struct graph *g, const struct params *params, const real *values, const struct batch *b,
+                  const struct policy *policy, size_t *count, struct error *err)
 {
-    const struct team team = { threads };
-    const struct binding to = { .params = params, .values = values, .team = &team, .kernels = kernels_wanted(err) };
+    const struct team team = { policy->threads };
+    const struct binding to = { .params = params, .values = values, .team = &team,
+                                .kernels = policy->kernels };
     float *copy = NULL;
-    if (to.kernels && graph_bind(g, &to, err)) {
+    if (graph_bind(g, &to, err)) {
         const struct view x = graph_view(g, MODEL_INPUT), y = graph_view(g, graph_output_named(g, "main"));
         memcpy(x.p, b->image, (size_t)pixels(x) * (size_t)x.c * sizeof *x.p);
         graph_forward(g, 0);
@@ -106,27 +106,27 @@ static float *run(struct graph *g, const struct params *params, const real *valu
     return copy;
 }
 
-static float *run_model(struct model *m, const real *values, const struct batch *b, int threads, size_t *count,
-                        struct error *err)
+static float *run_model(struct model *m, const real *values, const struct batch *b, const struct policy *policy,
+                        size_t *count, struct error *err)
 {
     struct graph g = {0};
     return model_graph(m, &(struct graph_options){ .n = b->n, .h = b->h, .w = b->w }, &g, err)
-         ? run(&g, &m->params, values, b, threads, count, err) : NULL;
+         ? run(&g, &m->params, values, b, policy, count, err) : NULL;
 }
 
-static float *run_network(const struct network *net, const struct batch *b, int threads, size_t *count,
-                          struct error *err)
+static float *run_network(const struct network *net, const struct batch *b, const struct policy *policy,
+                          size_t *count, struct error *err)
 {
     struct params params = {0};
     struct graph g = {0};
     float *y = import_network_params(net, &params, err) && import_network(net, &params, b->n, b->h, b->w, &g, err)
-             ? run(&g, &params, params.value, b, threads, count, err) : NULL;
+             ? run(&g, &params, params.value, b, policy, count, err) : NULL;
     params_free(&params);
     return y;
 }
 
-static float *run_file(struct model *m, const char *path, const struct batch *b, int threads, size_t *count,
-                       struct error *err)
+static float *run_file(struct model *m, const char *path, const struct batch *b, const struct policy *policy,
+                       size_t *count, struct error *err)
 {
     struct tensors t = {0};
     struct network net = {0};
@@ -135,9 +135,9 @@ static float *run_file(struct model *m, const char *path, const struct batch *b,
     const bool ok = weights_file_read(&t, &net, path, err);
     real *values = ok && !net.count ? new_array((size_t)m->params.total, sizeof *values, err) : NULL;
     if (ok && net.count)
-        y = run_network(&net, b, threads, count, err);
+        y = run_network(&net, b, policy, count, err);
     else if (values && model_take(m, &t, path, LOAD_TO_RUN, values, &notes, err))
-        y = run_model(m, values, b, threads, count, err);
+        y = run_model(m, values, b, policy, count, err);
     string_list_free(&notes);
     tensors_free(&t);
     network_free(&net);
@@ -162,14 +162,14 @@ static bool compare(struct verification *v, const char *path, double tolerance, 
                 v->worst);
 }
 
-bool model_verify(struct model *m, const char *path, double tolerance, int threads, struct verification *v,
-                  struct error *err)
+bool model_verify(struct model *m, const char *path, double tolerance, const struct policy *policy,
+                  struct verification *v, struct error *err)
 {
     struct batch b = {0};
     size_t wanted = 0, had = 0;
     *v = (struct verification){0};
-    float *want = make_batch(m->config, &b, v, err) ? run_model(m, m->params.value, &b, threads, &wanted, err) : NULL;
-    float *have = want ? run_file(m, path, &b, threads, &had, err) : NULL;
+    float *want = make_batch(m->config, &b, v, err) ? run_model(m, m->params.value, &b, policy, &wanted, err) : NULL;
+    float *have = want ? run_file(m, path, &b, policy, &had, err) : NULL;
     const bool ok = have && compare(v, path, tolerance, want, wanted, have, had, err);
     batch_free(&b);
     free(want);

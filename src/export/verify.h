@@ -10,6 +10,6 @@ struct verification {
 
 /* Runs what the file holds, a network as it is or weights in this model, and the model on the same images.  Fails if an
  * output is off by more than `tolerance` times the largest. */
-bool model_verify(struct model *, const char *path, double tolerance, int threads, struct verification *,
+bool model_verify(struct model *, const char *path, double tolerance, const struct policy *, struct verification *,
                   struct error *);
 #endif

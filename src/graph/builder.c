@@ -104,7 +104,7 @@ void graph_output(struct builder *b, const char *name, value v)
         || !grow_array(&g->outputs, g->output_count, &g->output_capacity, sizeof *g->outputs, &b->error))
         return;
     if (g->values[v].is_deferred)
-        v = graph_node(b, &op_materialise, name, &v, 1, (union attr){0});
+        v = graph_node(b, &op_materialise, name, &v, 1, NULL);
     g->outputs[g->output_count++] = (struct graph_output){ name, v };
     g->values[v].is_output = true;
 }
@@ -130,7 +130,7 @@ static void resolve_operands(struct builder *b, struct node *n, const value *ope
         const bool takes = !b->unfused && (n->op->takes_deferred >> i & 1);
         if (b->graph->values[v].is_deferred && !takes && !alike && n->op != &op_materialise) {
             if (b->graph->values[v].materialised == VALUE_NONE) {
-                const value twin = graph_node(b, &op_materialise, "materialise", &v, 1, (union attr){0});
+                const value twin = graph_node(b, &op_materialise, "materialise", &v, 1, NULL);
                 if (twin == VALUE_NONE)
                     return;
                 b->graph->values[v].materialised = twin;
@@ -148,10 +148,9 @@ static void init_deferred(struct builder *b, const struct node *n, struct value_
     struct graph *g = b->graph;
     const struct value_info *x = &g->values[n->operand[0]];
     if (n->op->makes_deferred) {
-        const int vectors = n->op->vectors_per_image ? level_count(&y->shape.lv) * y->shape.n : 1;
         y->is_deferred = true;
-        y->deferred = (struct deferred){ .act = n->attr.norm.act, .slope = n->attr.norm.slope,
-                                         .ld = n->op->vectors_per_image ? y->shape.c : 0 };
+        y->deferred = n->op->makes_deferred(n);
+        const int vectors = y->deferred.ld ? level_count(&y->shape.lv) * y->shape.n : 1;
         y->vectors = g->vector_count;
         g->vector_count += (ptrdiff_t)vectors * y->shape.c;
     } else if (n->op->passes_deferred && x->is_deferred) {
@@ -167,37 +166,53 @@ static void init_deferred(struct builder *b, const struct node *n, struct value_
     }
 }
 
+/* Copies name and attributes; graph_free frees them. */
+static bool own_copies(struct builder *b, struct node *n, const char *name, const void *attr)
+{
+    char full[640];
+    snprintf(full, sizeof full, "%s%s", b->scope, name);
+    n->name = new_text(full, &b->error);
+    n->attr = n->op->attr_size ? new_array(1, n->op->attr_size, &b->error) : NULL;
+    if (n->attr && attr)
+        memcpy(n->attr, attr, n->op->attr_size);
+    return !b->error.exit;
+}
+
+/* Checks the operands' levels and the shape. */
+static void check_shapes(struct builder *b, struct node *n, const char *name)
+{
+    struct error why = {0};
+    for (int i = 0; i < n->in; i++)
+        if (n->x[i].lv.count && !(n->op->takes_levels >> i & 1))
+            builder_fail(b, "%s: %s takes one level only", name, n->op->name);
+    if (!b->error.exit && (!n->op->shape(n, &why) || !bounded(n->y[0])))
+        builder_fail(b, "%s: %s: %s", name, n->op->name, why.exit ? why.text : "the output is empty or too large");
+}
+
 value graph_node(struct builder *b, const struct op *op, const char *name, const value *operands, int count,
-                 union attr attr)
+                 const void *attr)
 {
     struct graph *g = b->graph;
-    struct node n = { .op = op, .in = count, .attr = attr };
-    char full[640];
+    struct node n = { .op = op, .in = count, .auxiliary = b->auxiliary };
     if (count < op->in_min || count > op->in_max)
         builder_fail(b, "%s: %s of %d operands", name, op->name, count);
-    if (b->error.exit)
-        return VALUE_NONE;
-    resolve_operands(b, &n, operands);
-    if (b->error.exit)
-        return VALUE_NONE;
-    for (int i = 0; i < count; i++)
-        if (n.x[i].lv.count && !(op->takes_levels >> i & 1))
-            builder_fail(b, "%s: %s takes one level only", name, op->name);
-    struct error why = {0};
-    if (!b->error.exit && (!op->shape(&n, &why) || !bounded(n.y[0])))
-        builder_fail(b, "%s: %s: %s", name, op->name, why.exit ? why.text : "the output is empty or too large");
+    if (!b->error.exit)
+        resolve_operands(b, &n, operands);
+    if (!b->error.exit && own_copies(b, &n, name, attr))
+        check_shapes(b, &n, name);
     const value y = add_value(b, n.y[0], g->node_count, -1);
-    if (y == VALUE_NONE || !grow_array(&g->nodes, g->node_count, &g->node_capacity, sizeof *g->nodes, &b->error))
+    if (y == VALUE_NONE || !grow_array(&g->nodes, g->node_count, &g->node_capacity, sizeof *g->nodes, &b->error)) {
+        free(n.name);
+        free(n.attr);
         return VALUE_NONE;
+    }
     n.result[0] = y;
     for (int i = 0; i < count; i++)
         g->values[n.operand[i]].consumers++;
     init_deferred(b, &n, &g->values[y]);
-    snprintf(full, sizeof full, "%s%s", b->scope, name);
-    n.name = new_text(full, &b->error);
     n.number = op->draws ? b->numbered++ : 0;
     g->nodes[g->node_count++] = n;
-    return b->error.exit ? VALUE_NONE : y;
+    return y;
 }
 
 struct node *graph_extend(struct builder *b, const struct op *op, value v, const value *operands, int count)
@@ -219,6 +234,9 @@ bool graph_build(struct builder *b, struct error *err)
     if (!b->error.exit) {
         b->graph->gradients = b->training ? GRADIENTS_PARAMS : b->input_gradient ? GRADIENTS_INPUTS : GRADIENTS_NONE;
         b->graph->unfused = b->unfused;
+        for (struct node *n = b->graph->nodes; n < b->graph->nodes + b->graph->node_count; n++)
+            if (n->op->plan)
+                n->op->plan(n, b->policy, b->training);
         layout(b->graph, b->params, &b->error);
     }
     if (!b->error.exit)

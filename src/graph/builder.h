@@ -24,8 +24,8 @@ struct builder {
     bool training;                      /* batch statistics, gradients of parameters */
     bool input_gradient;                /* gradients of the inputs, for Grad-CAM; not with training */
     bool unfused;                       /* no deferred values, no fused norms: reference for tests */
-    bool direct;                        /* no Winograd */
-    int bf16_terms;                     /* in convolutions on a matrix unit (kernel/amx.h): 2 or 3; 0: no unit */
+    const struct policy *policy;        /* of how the nodes compute; NULL: on any machine */
+    bool auxiliary;                     /* the nodes guide training only */
     bool fold_norm;                     /* folds norms with running statistics into convolutions */
     bool split_shuffle;                 /* computes a shuffle followed by a split as two half shuffles */
     bool detached;                      /* the auxiliary branch reads features without gradient */
@@ -47,8 +47,9 @@ void leave(struct builder *);                                           /* remov
 value graph_input(struct builder *, struct shape);
 /* The parameter `name` in the current scope. */
 value graph_param(struct builder *, const char *name, struct shape, int rank, enum param_kind, struct init);
+/* attr: the op's attributes, which are copied; NULL: all 0. */
 value graph_node(struct builder *, const struct op *, const char *name, const value *operands, int count,
-                 union attr attr);
+                 const void *attr);
 /* Adds operands to the node that computes v.  Returns NULL and does nothing if the node has another op, if v has
  * readers or is an output already, or if there are too many operands. */
 struct node *graph_extend(struct builder *, const struct op *, value v, const value *operands, int count);

@@ -290,14 +290,14 @@ static void fuse_norms(struct graph *g)
         struct node *norm = &g->nodes[i];
         const struct value_info *x = operand(g, i, 0);
         const struct node *before = x->producer < 0 ? NULL : &g->nodes[x->producer];
-        if (g->gradients != GRADIENTS_PARAMS || !norm->op->norm_gradient || !before || !before->op->output_blocks)
+        if (g->gradients != GRADIENTS_PARAMS || !norm->op->fusible || !before || !before->op->fuses)
             continue;
-        if (norm->attr.norm.training)
-            norm->blocks = before->op->output_blocks(before);
+        if (norm->op->fusible->needs_moments(norm))
+            norm->blocks = before->op->fuses->blocks(before);
         if (g->unfused || x->consumers > 1 || x->is_output)
             continue;
         norm->fused[FORWARD] = norm->blocks > 0;
-        norm->fused[BACKWARD] = before->op->reads_dy_once(before, operand(g, x->producer, 0)->wants_gradient);
+        norm->fused[BACKWARD] = before->op->fuses->reads_dy_once(before, operand(g, x->producer, 0)->wants_gradient);
         if (norm->fused[FORWARD] || norm->fused[BACKWARD])
             g->fused_norm[x->producer] = i;
     }

@@ -11,8 +11,8 @@
  *
  * Backward gets dy, the gradient of each output's value (after a deferred activation), and writes dx, the gradient of
  * each operand's value: it sets dx, or adds to it where `add` says so, if the dx's p is not NULL.  (Exception: the dx
- * of a fused norm, see struct op.)  A dx that is set may hold NaN before.  Pixels of a view are ld elements apart; the
- * gaps belong to other values. */
+ * of a fused norm, see struct fusible_norm.)  A dx that is set may hold NaN before.  Pixels of a view are ld elements
+ * apart; the gaps belong to other values. */
 #ifndef GRAPH_OP_H
 #define GRAPH_OP_H
 #include "base/error.h"
@@ -43,31 +43,17 @@ struct deferred { const real *scale, *shift; int ld; enum act act; real slope; }
 
 enum pass { FORWARD, BACKWARD };
 
-union attr {
-    struct {                                        /* kernel size: the weight's h, w */
-        int stride, pad, groups;
-        bool direct;                                /* no Winograd */
-        int bf16_terms;                             /* 2 or 3: use a matrix unit (kernel/amx.h); 0: do not */
-        int norm;                                   /* first operand of a folded norm with running statistics, or 0: */
-        real eps, slope; enum act act;              /* y = act(norm(sums)) */
-    } conv;
-    struct { real eps, momentum, slope; enum act act; int groups; bool training; } norm;
-    struct { enum act act; real slope; } act;
-    struct { int kernel, stride, pad; } pool;
-    struct { int from, to; } channels;                                          /* [from, to) */
-    struct { int h, w; } resize;
-    struct { real rate; } drop;                                                 /* 0 <= rate < 1 */
-    struct { int heads; real rate; } attention;                                 /* likewise */
-};
+struct policy;                          /* op/policy.h; the graph only passes it on */
 
 struct node {
     const struct op *op;
     char *name;                         /* of the layer, as in the state_dict; owned */
     int number;                         /* index among the nodes that draw random numbers */
+    bool auxiliary;                     /* of a branch that only guides training */
     int in, out;                        /* operands and outputs in use */
     int operand[OP_IN], result[OP_OUT]; /* values of the graph */
     struct shape x[OP_IN], y[OP_OUT];
-    union attr attr;
+    void *attr;                         /* the op's attributes, op->attr_size bytes; owned; NULL: it has none */
     int blocks;                         /* of a norm: output blocks of its producer, or 0 */
     bool fused[2];                      /* [pass], of a norm: fused with its producer */
 };
@@ -77,6 +63,7 @@ struct call {
     const struct node *node;
     struct view x[OP_IN], y[OP_OUT], dx[OP_IN], dy[OP_OUT];
     struct deferred x_deferred[OP_IN], y_deferred[OP_OUT];  /* of operands and outputs */
+    real *y_scale, *y_shift;            /* the vectors of y_deferred[0], for the op that makes it deferred to fill in */
     bool add[OP_IN];
     void *save;                         /* the op's own bytes, kept from forward to backward */
     void *packed;                       /* forward only: the packed parameters */
@@ -95,12 +82,15 @@ struct tensor_slice { int channel; ptrdiff_t pixel; };          /* its first cha
 
 struct op {                             /* omitted fields are 0, the conservative choice */
     const char *name;
+    size_t attr_size;                   /* of its attributes (op/ops.h) */
     uint8_t in_min, in_max;
     uint16_t bwd_reads_x, bwd_reads_y;  /* bit i: backward reads operand or output i, so it is kept until then */
     uint16_t takes_deferred;            /* bit i: operand i may be deferred */
     bool passes_deferred;               /* deferred operands give a deferred output with joined vectors */
-    bool makes_deferred;                /* y[0] is operand 0's memory; forward fills in y_deferred[0] */
-    bool vectors_per_image;             /* of makes_deferred: one vector per level and image, not one for all */
+    /* y[0] is operand 0's memory, and forward fills in the vectors of y_deferred[0].  Returns the rest of
+     * y_deferred[0]: its activation, and ld (the channels: a vector per level and image; 0: one vector for all).
+     * NULL: not deferred. */
+    struct deferred (*makes_deferred)(const struct node *);
     bool draws;                         /* uses random numbers of call.key */
     uint16_t takes_levels;              /* bit i: operand i may have several levels */
     uint16_t changes;                   /* bit i: forward in training writes operand i (running statistics) */
@@ -110,6 +100,8 @@ struct op {                             /* omitted fields are 0, the conservativ
     bool (*operand_in_output)(const struct node *, int operand, struct tensor_slice *);
     /* channels: the output is always stored in operand 0 at this slice. */
     bool (*output_in_operand)(const struct node *, struct tensor_slice *);
+    /* Chooses how the node computes, once, when its graph is built.  NULL: there is no choice. */
+    void (*plan)(struct node *, const struct policy *, bool training);
     size_t (*save)(const struct node *);                        /* bytes; NULL: none */
     bool saves_for_backward;                                    /* call.save is NULL if backward does not run */
     size_t (*packed)(const struct node *);                      /* bytes that pack writes for forward; NULL: none */
@@ -119,16 +111,24 @@ struct op {                             /* omitted fields are 0, the conservativ
     void (*forward)(const struct call *);
     void (*backward)(const struct call *);
     double (*macs)(const struct node *);                        /* multiply-adds of the layer's definition */
+    const struct fusing_producer *fuses;                        /* a norm can be fused with it; NULL: none */
+    const struct fusible_norm *fusible;                         /* a norm that can be fused; NULL: it cannot */
+};
 
-    /* Fused norms.  In training a producer runs the norm that is its only reader block by block: it calls norm_moments
-     * for each block of y[0] that it has written, and reads dy through norm_gradient.  This saves the norm one pass
-     * over memory in each direction. */
-    int (*output_blocks)(const struct node *);                  /* of the producer: blocks of y[0], or 0 */
-    struct range (*output_block)(const struct node *, int);     /* its pixels; may be empty */
+/* Fused norms.  In training a producer (a convolution) runs the norm that is its only reader block by block: it calls
+ * the norm's moments for each block of y[0] that it has written, and reads dy through the norm's gradient.  This saves
+ * the norm one pass over memory in each direction. */
+struct fusing_producer {
+    int (*blocks)(const struct node *);                         /* of y[0]; 0: no norm can be fused in forward */
+    struct range (*block)(const struct node *, int);            /* its pixels; may be empty */
     bool (*reads_dy_once)(const struct node *, bool dx);        /* in backward; dx: the operand's gradient is wanted */
-    void (*norm_moments)(const struct call *, int block);       /* of the norm, in forward */
+};
+
+struct fusible_norm {
+    bool (*needs_moments)(const struct node *);                 /* it normalises with those of the batch */
+    void (*moments)(const struct call *, int block);            /* of a block of the producer, in forward */
     /* Writes the gradient of the norm's operand; called after the norm's backward. */
-    void (*norm_gradient)(const struct call *, struct range, real *dx, int ld);
+    void (*gradient)(const struct call *, struct range, real *dx, int ld);
 };
 
 extern const struct op op_materialise;          /* the one op that the graph inserts by itself */

@@ -83,6 +83,10 @@ static struct call make_call(const struct graph *g, int i, enum pass pass)
     }
     call.y[0] = view_in(g, n->result[0], pass);
     call.y_deferred[0] = deferred_of(g, n->result[0]);
+    if (n->op->makes_deferred) {
+        call.y_scale = g->vectors + g->values[n->result[0]].vectors;
+        call.y_shift = call.y_scale + g->vector_count;
+    }
     if (pass == BACKWARD)
         call.dy[0] = graph_gradient(g, n->result[0]);
     call.save = item_memory(g, g->save[i]);
@@ -251,8 +255,10 @@ void graph_free_replica(struct graph *g)
 
 void graph_free(struct graph *g)
 {
-    for (int i = 0; i < g->node_count; i++)
+    for (int i = 0; i < g->node_count; i++) {
+        free(g->nodes[i].attr);
         free(g->nodes[i].name);
+    }
     free(g->nodes);
     free(g->values);
     free(g->outputs);

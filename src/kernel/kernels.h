@@ -144,7 +144,6 @@ struct kernels {
 /* The table called ref, blas, sse, avx2, avx512, amx or neon, or the fastest for NULL.  Misuse if this machine or build
  * lacks it. */
 const struct kernels *kernels_pick(const char *name, struct error *);
-const struct kernels *kernels_wanted(struct error *);   /* the table named by NANODET_ISA, else the fastest */
 
 /* Appends " ref sse ...": the tables of this build that this machine can run (usable) or cannot, slowest first. */
 struct strbuf;

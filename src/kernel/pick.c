@@ -1,7 +1,6 @@
 #include "base/strbuf.h"
 #include "base/table.h"
 #include "kernel/tables.h"
-#include <stdlib.h>
 #if defined(__x86_64__) && !defined(REAL_IS_DOUBLE)
 #include <cpuid.h>
 #include <sys/syscall.h>
@@ -73,5 +72,3 @@ void kernels_names(bool usable, struct strbuf *names)
         if (isa->works() == usable)
             strbuf_add(names, " %s", isa->name);
 }
-
-const struct kernels *kernels_wanted(struct error *err) { return kernels_pick(getenv("NANODET_ISA"), err); }

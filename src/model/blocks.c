@@ -82,12 +82,10 @@ static void conv_params(struct builder *b, const char *name, int in, struct conv
 value conv(struct builder *b, const char *name, value x, struct conv c)
 {
     const int in = channels_of(b, x);
-    const int bf16_terms = b->training && c.kernel == 1 ? 0 : b->bf16_terms;     /* in training 1x1 waits for memory */
     value operands[3] = { x };
     conv_params(b, name, in, c, &operands[1], &operands[2]);
     return graph_node(b, &op_conv, name, operands, c.bias ? 3 : 2,
-                      (union attr){ .conv = { .stride = c.stride, .pad = c.pad, .groups = groups_of(c, in),
-                                              .direct = b->direct, .bf16_terms = bf16_terms } });
+                      &(struct conv_attr){ .stride = c.stride, .pad = c.pad, .groups = groups_of(c, in) });
 }
 
 void conv_unused(struct builder *b, const char *name, int in, struct conv c)
@@ -132,12 +130,13 @@ value batch_norm(struct builder *b, const char *name, value x, double momentum, 
     leave(b);
     struct node *made = b->fold_norm ? graph_extend(b, &op_conv, x, operands + 1, 4) : NULL;
     if (made) {
-        made->attr.conv.norm = made->in - 4;
-        made->attr.conv.eps = (real)eps;
+        struct conv_attr *attr = made->attr;
+        attr->norm = made->in - 4;
+        attr->eps = (real)eps;
         return x;
     }
-    return graph_node(b, &op_norm, name, operands, 5, (union attr){ .norm = { .eps = (real)eps,
-                      .momentum = (real)momentum, .training = training } });
+    return graph_node(b, &op_norm, name, operands, 5, &(struct norm_attr){ .eps = (real)eps,
+                      .momentum = (real)momentum, .training = training });
 }
 
 value norm(struct builder *b, const char *name, value x) { return batch_norm(b, name, x, 0.1, 1e-5); }
@@ -149,7 +148,7 @@ value group_norm(struct builder *b, const char *name, value x, int groups)
     norm_params(b, channels_of(b, x), &operands[1], &operands[2]);
     leave(b);
     return graph_node(b, &op_group_norm, name, operands, 3,
-                      (union attr){ .norm = { .eps = (real)1e-5, .groups = groups } });
+                      &(struct norm_attr){ .eps = (real)1e-5, .groups = groups });
 }
 
 value layer_norm(struct builder *b, const char *name, value x, double eps)
@@ -158,7 +157,7 @@ value layer_norm(struct builder *b, const char *name, value x, double eps)
     enter(b, name);
     norm_params(b, channels_of(b, x), &operands[1], &operands[2]);
     leave(b);
-    return graph_node(b, &op_layer_norm, name, operands, 3, (union attr){ .norm = { .eps = (real)eps } });
+    return graph_node(b, &op_layer_norm, name, operands, 3, &(struct norm_attr){ .eps = (real)eps });
 }
 
 value conv_norm(struct builder *b, const char *name, int index, value x, struct conv c)
@@ -169,23 +168,25 @@ value conv_norm(struct builder *b, const char *name, int index, value x, struct 
     return norm(b, second, conv(b, first, x, c));
 }
 
+/* The activation becomes part of a folded or deferred norm without one; others are a layer of their own. */
 static value activate_sloped(struct builder *b, value x, enum act a, double leaky_slope)
 {
-    const union attr attr = { .act = { a, a == ACT_LEAKY_RELU ? (real)leaky_slope : 0 } };
+    const struct act_attr attr = { a, a == ACT_LEAKY_RELU ? (real)leaky_slope : 0 };
     if (a == ACT_NONE || x == VALUE_NONE || b->error.exit)
         return x;
     struct value_info *info = &b->graph->values[x];
-    struct node *finished = info->producer < 0 || info->consumers ? NULL : &b->graph->nodes[info->producer];
-    if (finished && finished->op == &op_conv && finished->attr.conv.norm && finished->attr.conv.act == ACT_NONE) {
-        finished->attr.conv.act = a;
-        finished->attr.conv.slope = attr.act.slope;
+    struct node *producer = info->producer < 0 || info->consumers ? NULL : &b->graph->nodes[info->producer];
+    if (producer && producer->op == &op_conv && conv_attr(producer)->norm && conv_attr(producer)->act == ACT_NONE) {
+        struct conv_attr *conv = producer->attr;
+        conv->act = attr.act;
+        conv->slope = attr.slope;
         return x;
     }
-    if (!info->is_deferred || info->consumers || info->deferred.act != ACT_NONE)
-        return graph_node(b, &op_act, "act", &x, 1, attr);
-    struct node *producer = &b->graph->nodes[info->producer];
-    producer->attr.norm.act = info->deferred.act = a;
-    producer->attr.norm.slope = info->deferred.slope = attr.act.slope;
+    if (!producer || !producer->op->makes_deferred || info->deferred.act != ACT_NONE)
+        return graph_node(b, &op_act, "act", &x, 1, &attr);
+    struct norm_attr *norm = producer->attr;
+    norm->act = info->deferred.act = attr.act;
+    norm->slope = info->deferred.slope = attr.slope;
     return x;
 }
 
@@ -239,7 +240,7 @@ value rep_depthwise_module(struct builder *b, value x, struct conv c, struct nor
 
 static value two(struct builder *b, const struct op *op, value x, value y)
 {
-    return graph_node(b, op, op->name, (value[]){ x, y }, 2, (union attr){0});
+    return graph_node(b, op, op->name, (value[]){ x, y }, 2, NULL);
 }
 
 value add(struct builder *b, value x, value y)     { return two(b, &op_add, x, y); }
@@ -247,14 +248,14 @@ value mul(struct builder *b, value x, value y)     { return two(b, &op_mul, x, y
 value concat(struct builder *b, value x, value y)  { return two(b, &op_concat, x, y); }
 value shuffle(struct builder *b, value x, value y) { return two(b, &op_shuffle, x, y); }
 
-static value one(struct builder *b, const struct op *op, value x, union attr attr)
+static value one(struct builder *b, const struct op *op, value x, const void *attr)
 {
     return graph_node(b, op, op->name, &x, 1, attr);
 }
 
 value channels(struct builder *b, value x, int from, int to)
 {
-    return one(b, &op_channels, x, (union attr){ .channels = { from, to } });
+    return one(b, &op_channels, x, &(struct channels_attr){ from, to });
 }
 
 void shuffle_halves(struct builder *b, value left, value right, value half[2])
@@ -271,26 +272,26 @@ void shuffle_halves(struct builder *b, value left, value right, value half[2])
 
 value max_pool(struct builder *b, value x, int kernel, int stride, int pad)
 {
-    return one(b, &op_max_pool, x, (union attr){ .pool = { kernel, stride, pad } });
+    return one(b, &op_max_pool, x, &(struct pool_attr){ kernel, stride, pad });
 }
 
 value half_size(struct builder *b, value x)
 {
-    return one(b, &op_avg_pool, x, (union attr){ .pool = { .kernel = 2, .stride = 2 } });
+    return one(b, &op_avg_pool, x, &(struct pool_attr){ .kernel = 2, .stride = 2 });
 }
 
-value global_pool(struct builder *b, value x) { return one(b, &op_global_pool, x, (union attr){0}); }
-value upsample(struct builder *b, value x)    { return one(b, &op_upsample2x, x, (union attr){0}); }
-value detach(struct builder *b, value x)      { return one(b, &op_detach, x, (union attr){0}); }
+value global_pool(struct builder *b, value x) { return one(b, &op_global_pool, x, NULL); }
+value upsample(struct builder *b, value x)    { return one(b, &op_upsample2x, x, NULL); }
+value detach(struct builder *b, value x)      { return one(b, &op_detach, x, NULL); }
 
 value resize(struct builder *b, value x, int h, int w)
 {
-    return one(b, &op_resize, x, (union attr){ .resize = { h, w } });
+    return one(b, &op_resize, x, &(struct resize_attr){ h, w });
 }
 
 static value drop(struct builder *b, const struct op *op, value x, double rate)
 {
-    return b->training && rate > 0 ? one(b, op, x, (union attr){ .drop = { (real)rate } }) : x;
+    return b->training && rate > 0 ? one(b, op, x, &(struct drop_attr){ (real)rate }) : x;
 }
 
 value dropout(struct builder *b, value x, double rate)   { return drop(b, &op_dropout, x, rate); }
@@ -298,7 +299,7 @@ value drop_path(struct builder *b, value x, double rate) { return drop(b, &op_dr
 
 value stack(struct builder *b, const value *levels, int count)
 {
-    return graph_node(b, &op_stack, "stack", levels, count, (union attr){0});
+    return graph_node(b, &op_stack, "stack", levels, count, NULL);
 }
 
 value scale_levels(struct builder *b, const char *name, value x)
@@ -310,7 +311,7 @@ value scale_levels(struct builder *b, const char *name, value x)
         operands[l + 1] = graph_param(b, "scale", vector(1), 0, PARAM_TRAINED, constant(1));
         leave(b);
     }
-    return graph_node(b, &op_scale, name, operands, 1 + levels, (union attr){0});
+    return graph_node(b, &op_scale, name, operands, 1 + levels, NULL);
 }
 
 /* Ghost module (Han et al. 2020, fig. 2b): half of the channels, then a cheap copy of them. */

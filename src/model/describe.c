@@ -22,50 +22,53 @@ static bool add_act(cJSON *to, enum act act, real slope)
 
 static bool conv_attributes(cJSON *to, const struct node *n)
 {
-    return add_number(to, "kernel", n->x[1].h) && add_number(to, "stride", n->attr.conv.stride)
-        && add_number(to, "pad", n->attr.conv.pad) && add_number(to, "groups", n->attr.conv.groups);
+    return add_number(to, "kernel", n->x[1].h) && add_number(to, "stride", conv_attr(n)->stride)
+        && add_number(to, "pad", conv_attr(n)->pad) && add_number(to, "groups", conv_attr(n)->groups);
 }
 
 static bool any_norm_attributes(cJSON *to, const struct node *n)
 {
-    return add_number(to, "eps", n->attr.norm.eps) && add_act(to, n->attr.norm.act, n->attr.norm.slope);
+    return add_number(to, "eps", norm_attr(n)->eps) && add_act(to, norm_attr(n)->act, norm_attr(n)->slope);
 }
 
 static bool norm_attributes(cJSON *to, const struct node *n)
 {
-    return cJSON_AddBoolToObject(to, "training", n->attr.norm.training)
-        && add_number(to, "momentum", n->attr.norm.momentum) && any_norm_attributes(to, n);
+    return cJSON_AddBoolToObject(to, "training", norm_attr(n)->training)
+        && add_number(to, "momentum", norm_attr(n)->momentum) && any_norm_attributes(to, n);
 }
 
 static bool group_norm_attributes(cJSON *to, const struct node *n)
 {
-    return add_number(to, "groups", n->attr.norm.groups) && any_norm_attributes(to, n);
+    return add_number(to, "groups", norm_attr(n)->groups) && any_norm_attributes(to, n);
 }
 
-static bool act_attributes(cJSON *to, const struct node *n) { return add_act(to, n->attr.act.act, n->attr.act.slope); }
+static bool act_attributes(cJSON *to, const struct node *n)
+{
+    return add_act(to, act_attr(n)->act, act_attr(n)->slope);
+}
 
 static bool pool_attributes(cJSON *to, const struct node *n)
 {
-    return add_number(to, "kernel", n->attr.pool.kernel) && add_number(to, "stride", n->attr.pool.stride)
-        && add_number(to, "pad", n->attr.pool.pad);
+    return add_number(to, "kernel", pool_attr(n)->kernel) && add_number(to, "stride", pool_attr(n)->stride)
+        && add_number(to, "pad", pool_attr(n)->pad);
 }
 
 static bool channels_attributes(cJSON *to, const struct node *n)
 {
-    return add_number(to, "from", n->attr.channels.from) && add_number(to, "to", n->attr.channels.to);
+    return add_number(to, "from", channels_attr(n)->from) && add_number(to, "to", channels_attr(n)->to);
 }
 
 static bool resize_attributes(cJSON *to, const struct node *n)
 {
-    return add_number(to, "height", n->attr.resize.h) && add_number(to, "width", n->attr.resize.w);
+    return add_number(to, "height", resize_attr(n)->h) && add_number(to, "width", resize_attr(n)->w);
 }
 
-static bool layer_norm_attributes(cJSON *to, const struct node *n) { return add_number(to, "eps", n->attr.norm.eps); }
-static bool drop_attributes(cJSON *to, const struct node *n) { return add_number(to, "rate", n->attr.drop.rate); }
+static bool layer_norm_attributes(cJSON *to, const struct node *n) { return add_number(to, "eps", norm_attr(n)->eps); }
+static bool drop_attributes(cJSON *to, const struct node *n) { return add_number(to, "rate", drop_attr(n)->rate); }
 
 static bool attention_attributes(cJSON *to, const struct node *n)
 {
-    return add_number(to, "heads", n->attr.attention.heads) && add_number(to, "rate", n->attr.attention.rate);
+    return add_number(to, "heads", attention_attr(n)->heads) && add_number(to, "rate", attention_attr(n)->rate);
 }
 
 static const struct { const struct op *op; bool (*add)(cJSON *, const struct node *); } attributes[] = {

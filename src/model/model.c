@@ -92,7 +92,7 @@ static void build_aux(struct builder *b, const struct model *m, const struct fea
     build_neck(b, m, "aux_fpn", &in, &own);
     for (int i = 0; i < own.count; i++)
         both.at[both.count++] = concat(b, b->detached ? detach(b, levels->at[i]) : levels->at[i], own.at[i]);
-    b->bf16_terms = b->bf16_terms ? 2 : 0;              /* the head guides training only: less accuracy suffices */
+    b->auxiliary = true;
     build_head(b, "aux_head", m->aux_head, m->aux_config, &both, "aux");
 }
 
@@ -112,14 +112,10 @@ bool model_graph(struct model *m, const struct graph_options *o, struct graph *g
 {
     struct builder b = { .graph = g, .params = &m->params, .training = o->training, .input_gradient = o->input_gradient,
                          .unfused = o->unfused, .detached = o->detached, .freeze = m->config->model.freeze.at,
-                         .freeze_count = m->config->model.freeze.count };
-    const char *way = getenv("NANODET_CONV");
+                         .freeze_count = m->config->model.freeze.count, .merged = m->merged, .policy = o->policy,
+                         .split_shuffle = o->policy,
+                         .fold_norm = o->policy && !o->training && !o->input_gradient && !o->unfused };
     struct features maps = {0}, levels = {0};
-    b.direct = way && strcmp(way, "direct") == 0;
-    b.merged = m->merged;
-    b.bf16_terms = !b.direct && o->kernels && o->kernels->amx ? 3 : 0;
-    b.split_shuffle = o->kernels;
-    b.fold_norm = o->kernels && !o->training && !o->input_gradient && !o->unfused;
     *g = (struct graph){ .separate = o->separate };
     const value image = graph_input(&b, (struct shape){ o->n, o->h, o->w, 3, {0} });
     enter(&b, "backbone");

@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "graph/graph.h"
 #include "model/registry.h"
+#include "op/policy.h"
 
 struct model {
     struct config *config;                      /* borrowed */
@@ -35,13 +36,12 @@ struct graph_options {
     bool input_gradient;                             /* evaluation with gradients of the image */
     bool detached;                              /* the auxiliary branch reads features without gradient */
     bool unfused, separate;                     /* oracles: nothing stays pending, no memory is shared */
-    const struct kernels *kernels;              /* that it will be bound to, and shall be fast with; NULL: any, and the
+    const struct policy *policy;                /* of the kernels that it will be bound to; NULL: any kernels, and the
                                                    layers are those of the model one by one */
 };
 
 /* A graph with the input 0, [n][h][w][3], and the outputs "main" and, where it trains with one, "aux": rows
- * [level][image][y][x].  NANODET_CONV=direct in the environment: no Winograd, no
- * matrix unit.  Exit 2 if the sizes do not suit. */
+ * [level][image][y][x].  Exit 2 if the sizes do not suit. */
 bool model_graph(struct model *, const struct graph_options *, struct graph *, struct error *);
 enum { MODEL_INPUT = 0 };
 #endif

@@ -1,6 +1,6 @@
 /* op/act.c -- an activation that does not follow a normalisation.  y = act(x). */
+#include "graph/operands.h"
 #include "kernel/kernels.h"
-#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 
@@ -8,7 +8,7 @@ static void forward_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
     const struct view x = k->x[0], y = k->y[0];
-    const struct affine f = { .act = k->node->attr.act.act, .slope = k->node->attr.act.slope };
+    const struct affine f = { .act = act_attr(k->node)->act, .slope = act_attr(k->node)->slope };
     const struct range r = chunk_range(pixels(x), x.c, chunk);
     k->kernels->activate(&f, r.count, x.c, x.p + r.first * x.ld, x.ld, y.p + r.first * y.ld, y.ld);
 }
@@ -18,7 +18,7 @@ static void backward_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
     const struct view x = k->x[0], dx = k->dx[0], dy = k->dy[0];
-    const struct affine f = { .act = k->node->attr.act.act, .slope = k->node->attr.act.slope };
+    const struct affine f = { .act = act_attr(k->node)->act, .slope = act_attr(k->node)->slope };
     const struct range r = chunk_range(pixels(x), x.c, chunk);
     k->kernels->activate_grad(&f, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, k->add[0],
                               dx.p + r.first * dx.ld, dx.ld);
@@ -36,5 +36,5 @@ static void backward(const struct call *k)
 }
 
 const struct op op_act = {
-    .name = "act", .in_min = 1, .in_max = 1, .bwd_reads_x = 1, .takes_levels = 1,
+    .name = "act", .attr_size = sizeof(struct act_attr), .in_min = 1, .in_max = 1, .bwd_reads_x = 1, .takes_levels = 1,
     .shape = unchanged, .forward = forward, .backward = backward };

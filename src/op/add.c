@@ -1,6 +1,6 @@
 /* op/add.c -- y = a + b. */
+#include "graph/operands.h"
 #include "kernel/kernels.h"
-#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 

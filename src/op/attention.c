@@ -13,26 +13,26 @@
 
 static bool shape(struct node *n, struct error *err)
 {
-    const int heads = n->attr.attention.heads;
+    const int heads = attention_attr(n)->heads;
     n->y[0] = n->x[0];
     n->y[0].c /= 3;
     if (heads < 1 || n->x[0].c % (3 * heads))
         return fail(err, "%d channels do not make queries, keys and values of %d heads", n->x[0].c, heads);
-    return (n->attr.attention.rate >= 0 && n->attr.attention.rate < 1)
-        || fail(err, "a rate of %g must be from 0 to below 1", (double)n->attr.attention.rate);
+    return (attention_attr(n)->rate >= 0 && attention_attr(n)->rate < 1)
+        || fail(err, "a rate of %g must be from 0 to below 1", (double)attention_attr(n)->rate);
 }
 
 /* One matrix of all pairs of pixels (backward: two), and the keys or values of a head. */
 static size_t scratch(const struct node *n, enum pass pass)
 {
-    const size_t pixels = (size_t)n->x[0].h * (size_t)n->x[0].w, d = (size_t)(n->y[0].c / n->attr.attention.heads);
+    const size_t pixels = (size_t)n->x[0].h * (size_t)n->x[0].w, d = (size_t)(n->y[0].c / attention_attr(n)->heads);
     return ((pass == FORWARD ? 1 : 2) * pixels + d) * pixels * sizeof(real);
 }
 
 /* The image and head of a chunk in x or dx (part 0: Q, 1: K, 2: V), or in y or dy (part 0). */
 static real *head_of(const struct call *k, int chunk, struct view v, int part)
 {
-    const int heads = k->node->attr.attention.heads, c = k->y[0].c;
+    const int heads = attention_attr(k->node)->heads, c = k->y[0].c;
     return v.p + (ptrdiff_t)(chunk / heads) * v.h * v.w * v.ld + part * c + chunk % heads * (c / heads);
 }
 
@@ -59,7 +59,7 @@ static void probabilities(const struct call *k, int chunk, int n, int d, real *t
 /* Negates the elements of p that are dropped (m = 0); all are at least 0 before. */
 static void mark_dropped(const struct call *k, int chunk, ptrdiff_t count, real *p)
 {
-    const double keep = 1 - (double)k->node->attr.attention.rate;
+    const double keep = 1 - (double)attention_attr(k->node)->rate;
     struct random random = random_of(k->key, (uint64_t)chunk, 0);
     for (ptrdiff_t i = 0; i < count && keep < 1; i++)
         p[i] = random_unit(&random) < keep ? p[i] : -p[i];
@@ -72,8 +72,8 @@ static void forward_head(const void *job, int chunk)
 {
     const struct call *k = job;
     const struct view x = k->x[0], y = k->y[0];
-    const int n = x.h * x.w, d = y.c / k->node->attr.attention.heads;
-    const real factor = 1 / (1 - k->node->attr.attention.rate);
+    const int n = x.h * x.w, d = y.c / attention_attr(k->node)->heads;
+    const real factor = 1 / (1 - attention_attr(k->node)->rate);
     real *p = call_scratch(k);
     probabilities(k, chunk, n, d, p + (ptrdiff_t)n * n, p);
     mark_dropped(k, chunk, (ptrdiff_t)n * n, p);
@@ -89,8 +89,8 @@ static void backward_head(const void *job, int chunk)
 {
     const struct call *k = job;
     const struct view x = k->x[0], y = k->dy[0], dx = k->dx[0];
-    const int n = x.h * x.w, d = y.c / k->node->attr.attention.heads;
-    const real scale = 1 / sqrt((real)d), factor = 1 / (1 - k->node->attr.attention.rate);
+    const int n = x.h * x.w, d = y.c / attention_attr(k->node)->heads;
+    const real scale = 1 / sqrt((real)d), factor = 1 / (1 - attention_attr(k->node)->rate);
     const real *dy = head_of(k, chunk, y, 0);
     real *p = call_scratch(k), *ds = p + (ptrdiff_t)n * n, *transposed = ds + (ptrdiff_t)n * n;
     probabilities(k, chunk, n, d, transposed, p);
@@ -114,13 +114,13 @@ static void backward_head(const void *job, int chunk)
 
 static void forward(const struct call *k)
 {
-    team_for(k->team, k->x[0].n * k->node->attr.attention.heads, forward_head, k);
+    team_for(k->team, k->x[0].n * attention_attr(k->node)->heads, forward_head, k);
 }
 
 static void backward(const struct call *k)
 {
     if (k->dx[0].p)
-        team_for(k->team, k->x[0].n * k->node->attr.attention.heads, backward_head, k);
+        team_for(k->team, k->x[0].n * attention_attr(k->node)->heads, backward_head, k);
 }
 
 static double macs(const struct node *n)
@@ -130,5 +130,5 @@ static double macs(const struct node *n)
 }
 
 const struct op op_attention = {
-    .name = "attention", .in_min = 1, .in_max = 1, .bwd_reads_x = 1, .draws = true,
-    .shape = shape, .scratch = scratch, .forward = forward, .backward = backward, .macs = macs };
+    .name = "attention", .attr_size = sizeof(struct attention_attr), .in_min = 1, .in_max = 1, .bwd_reads_x = 1,
+    .draws = true, .shape = shape, .scratch = scratch, .forward = forward, .backward = backward, .macs = macs };

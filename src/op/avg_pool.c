@@ -8,19 +8,19 @@
 static size_t work(const struct node *n, enum pass pass)
 {
     (void)pass;
-    return (size_t)n->attr.pool.kernel * (size_t)n->attr.pool.kernel * (size_t)n->x[0].c * sizeof(real);
+    return (size_t)pool_attr(n)->kernel * (size_t)pool_attr(n)->kernel * (size_t)n->x[0].c * sizeof(real);
 }
 
 static struct depthwise window(const struct call *k, struct view x, struct view y)
 {
     return (struct depthwise){
-        .kernel = k->node->attr.pool.kernel, .stride = k->node->attr.pool.stride, .pad = k->node->attr.pool.pad,
+        .kernel = pool_attr(k->node)->kernel, .stride = pool_attr(k->node)->stride, .pad = pool_attr(k->node)->pad,
         .c = x.c, .h = x.h, .w = x.w, .ldx = x.ld, .out_h = y.h, .out_w = y.w, .ldy = y.ld };
 }
 
 static void fill_weights(const struct call *k)
 {
-    const int taps = k->node->attr.pool.kernel * k->node->attr.pool.kernel;
+    const int taps = pool_attr(k->node)->kernel * pool_attr(k->node)->kernel;
     for (ptrdiff_t i = 0; i < (ptrdiff_t)taps * k->node->x[0].c; i++)
         ((real *)k->work)[i] = (real)1 / (real)taps;
 }
@@ -56,5 +56,5 @@ static void backward(const struct call *k)
 }
 
 const struct op op_avg_pool = {
-    .name = "avg_pool", .in_min = 1, .in_max = 1,
+    .name = "avg_pool", .attr_size = sizeof(struct pool_attr), .in_min = 1, .in_max = 1,
     .shape = pooled, .work = work, .forward = forward, .backward = backward };

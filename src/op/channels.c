@@ -3,7 +3,7 @@
 
 static bool shape(struct node *n, struct error *err)
 {
-    const int from = n->attr.channels.from, to = n->attr.channels.to;
+    const int from = channels_attr(n)->from, to = channels_attr(n)->to;
     n->y[0] = n->x[0];
     n->y[0].c = to - from;
     return (from >= 0 && from < to && to <= n->x[0].c)
@@ -12,12 +12,13 @@ static bool shape(struct node *n, struct error *err)
 
 static bool output_in_operand(const struct node *n, struct tensor_slice *slice)
 {
-    *slice = (struct tensor_slice){ .channel = n->attr.channels.from };
+    *slice = (struct tensor_slice){ .channel = channels_attr(n)->from };
     return true;
 }
 
 static void nothing(const struct call *k) { (void)k; }
 
 const struct op op_channels = {
-    .name = "channels", .in_min = 1, .in_max = 1, .passes_deferred = true, .takes_levels = 1,
-    .shape = shape, .output_in_operand = output_in_operand, .forward = nothing, .backward = nothing };
+    .name = "channels", .attr_size = sizeof(struct channels_attr), .in_min = 1, .in_max = 1, .passes_deferred = true,
+    .takes_levels = 1, .shape = shape, .output_in_operand = output_in_operand, .forward = nothing,
+    .backward = nothing };

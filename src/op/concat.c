@@ -1,7 +1,7 @@
 /* op/concat.c -- concatenation along the channels.  An operand that is stored in the output is not copied.  Deferred
  * operands are copied as they are, and the graph joins their vectors. */
+#include "graph/operands.h"
 #include "kernel/kernels.h"
-#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 

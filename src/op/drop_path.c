@@ -1,7 +1,7 @@
 /* op/drop_path.c -- stochastic depth (Huang et al. 2016), also called drop connect: y = m x / keep, keep = 1 - rate,
  * where m is 1 for an image with probability keep, else 0.  m depends on the call's key and the image's index. */
 #include "base/random.h"
-#include "op/operands.h"
+#include "graph/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 
@@ -9,7 +9,7 @@
 static real factor(const struct call *k, int image)
 {
     struct random random = random_of(k->key, (uint64_t)image, 0);
-    const double keep = 1 - (double)k->node->attr.drop.rate;
+    const double keep = 1 - (double)drop_attr(k->node)->rate;
     return (real)(random_unit(&random) < keep ? 1 / keep : 0);
 }
 
@@ -49,5 +49,5 @@ static void backward(const struct call *k)
 }
 
 const struct op op_drop_path = {
-    .name = "drop_path", .in_min = 1, .in_max = 1, .takes_deferred = 1, .draws = true,
-    .shape = dropped, .forward = forward, .backward = backward };
+    .name = "drop_path", .attr_size = sizeof(struct drop_attr), .in_min = 1, .in_max = 1, .takes_deferred = 1,
+    .draws = true, .shape = dropped, .forward = forward, .backward = backward };

@@ -1,7 +1,7 @@
 /* op/dropout.c -- dropout (Srivastava et al. 2014): y = m x / keep, keep = 1 - rate, where m is 1 for an element
  * with probability keep, else 0.  m depends on the call's key and the element's index. */
 #include "base/random.h"
-#include "op/operands.h"
+#include "graph/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 
@@ -9,7 +9,7 @@
 static void drop(const struct call *k, int chunk, struct view from, bool add, struct view to)
 {
     const struct range r = chunk_range(pixels(from), from.c, chunk);
-    const double keep = 1 - (double)k->node->attr.drop.rate;
+    const double keep = 1 - (double)drop_attr(k->node)->rate;
     const real factor = (real)(1 / keep);
     struct random random = random_of(k->key, (uint64_t)chunk, 0);
     for (ptrdiff_t i = r.first; i < r.first + r.count; i++)
@@ -42,5 +42,5 @@ static void backward(const struct call *k)
 }
 
 const struct op op_dropout = {
-    .name = "dropout", .in_min = 1, .in_max = 1, .takes_levels = 1, .draws = true,
-    .shape = dropped, .forward = forward, .backward = backward };
+    .name = "dropout", .attr_size = sizeof(struct drop_attr), .in_min = 1, .in_max = 1, .takes_levels = 1,
+    .draws = true, .shape = dropped, .forward = forward, .backward = backward };

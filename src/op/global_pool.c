@@ -1,6 +1,6 @@
 /* op/global_pool.c -- the mean over the pixels of an image: y = sum over i, j of x[i, j] / (h w), 1 x 1 pixels. */
+#include "graph/operands.h"
 #include "kernel/kernels.h"
-#include "op/operands.h"
 #include "op/ops.h"
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* op/group_norm.c -- group normalisation (Wu, He 2018) and its activation, deferred: y is x's memory, its value
  * act(scale x + shift), scale = gamma rstd, shift = beta - mean scale.  mean and rstd = 1 / sqrt(var + eps) are those
  * of the pixels and channels of one group in one image of one level.  Operands: x, weight gamma, bias beta. */
+#include "graph/operands.h"
 #include "kernel/kernels.h"
 #include "op/moments.h"
 #include "op/norm.h"
-#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 #include <math.h>
@@ -12,7 +12,7 @@
 
 static bool shape(struct node *n, struct error *err)
 {
-    const int c = n->x[0].c, groups = n->attr.norm.groups;
+    const int c = n->x[0].c, groups = norm_attr(n)->groups;
     n->y[0] = n->x[0];
     if (groups < 1 || c % groups)
         return fail(err, "%d channels do not make %d groups", c, groups);
@@ -22,14 +22,14 @@ static bool shape(struct node *n, struct error *err)
 /* mean and rstd of each image and group. */
 static size_t save(const struct node *n)
 {
-    return 2 * (size_t)image_count(n->x[0]) * (size_t)n->attr.norm.groups * sizeof(real);
+    return 2 * (size_t)image_count(n->x[0]) * (size_t)norm_attr(n)->groups * sizeof(real);
 }
 
 /* Forward: the moments of each image and group.  Backward: sums of g and g (x - mean) of each image and channel. */
 static size_t work(const struct node *n, enum pass pass)
 {
     const size_t images = (size_t)image_count(n->x[0]);
-    return pass == FORWARD ? images * (size_t)n->attr.norm.groups * sizeof(struct moments)
+    return pass == FORWARD ? images * (size_t)norm_attr(n)->groups * sizeof(struct moments)
                            : 2 * images * (size_t)n->x[0].c * sizeof(double);
 }
 
@@ -41,7 +41,7 @@ static size_t scratch(const struct node *n, enum pass pass)
 
 static real *saved(const struct call *k, int image)
 {
-    return (real *)k->save + 2 * (ptrdiff_t)image * k->node->attr.norm.groups;
+    return (real *)k->save + 2 * (ptrdiff_t)image * norm_attr(k->node)->groups;
 }
 
 static double *sums(const struct call *k, int image)
@@ -72,7 +72,7 @@ static struct moments joined(int count, int channels, const double *mean, const 
 static const struct moments *group_moments(const struct call *k, int image)
 {
     const struct view x = k->x[0];
-    const int groups = k->node->attr.norm.groups, size = x.c / groups;
+    const int groups = norm_attr(k->node)->groups, size = x.c / groups;
     const struct range all = image_range(x, image);
     struct moments *group = (struct moments *)k->work + (ptrdiff_t)image * groups;
     double *mean = call_scratch(k), *m2 = mean + x.c;
@@ -89,13 +89,13 @@ static const struct moments *group_moments(const struct call *k, int image)
 static void forward_image(const void *job, int image)
 {
     const struct call *k = job;
-    const int groups = k->node->attr.norm.groups, size = k->x[0].c / groups;
+    const int groups = norm_attr(k->node)->groups, size = k->x[0].c / groups;
     const ptrdiff_t vector = (ptrdiff_t)image * k->y_deferred[0].ld;
-    real *scale = (real *)k->y_deferred[0].scale + vector, *shift = (real *)k->y_deferred[0].shift + vector;
+    real *scale = k->y_scale + vector, *shift = k->y_shift + vector;
     const struct moments *group = group_moments(k, image);
     for (int g = 0; g < groups; g++) {
         const struct moments m = group[g];
-        const double rstd = norm_rstd(m.m2 / m.count, k->node->attr.norm.eps);
+        const double rstd = norm_rstd(m.m2 / m.count, norm_attr(k->node)->eps);
         saved(k, image)[2 * g] = (real)m.mean;
         saved(k, image)[2 * g + 1] = (real)rstd;
         for (int c = g * size; c < (g + 1) * size; c++)
@@ -122,8 +122,8 @@ static struct backward_scratch backward_scratch_of(const struct call *k)
 static struct affine affine_of(const struct call *k, int image)
 {
     const ptrdiff_t vector = (ptrdiff_t)image * k->y_deferred[0].ld;
-    return (struct affine){ k->y_deferred[0].scale + vector, k->y_deferred[0].shift + vector, k->node->attr.norm.act,
-                            k->node->attr.norm.slope };
+    return (struct affine){ k->y_deferred[0].scale + vector, k->y_deferred[0].shift + vector, norm_attr(k->node)->act,
+                            norm_attr(k->node)->slope };
 }
 
 static void image_sums(const struct call *k, int image, struct backward_scratch scratch)
@@ -149,7 +149,7 @@ static void image_sums(const struct call *k, int image, struct backward_scratch 
  * so that dx = scale g + slope (x - mean) + shift, slope = -rstd^3 E[gamma g (x - mean)], shift = -rstd E[gamma g]. */
 static void group_map(const struct call *k, int image, int group, struct backward_scratch scratch)
 {
-    const int channels = k->x[0].c, size = channels / k->node->attr.norm.groups;
+    const int channels = k->x[0].c, size = channels / norm_attr(k->node)->groups;
     const double m = (double)size * image_range(k->x[0], image).count, rstd = saved(k, image)[2 * group + 1];
     const double *sum_g = sums(k, image), *sum_gx = sum_g + channels;
     double mean_g = 0, mean_gx = 0;
@@ -169,7 +169,7 @@ static void backward_image(const void *job, int image)
     const struct call *k = job;
     const struct view x = k->x[0], dy = k->dy[0], dx = k->dx[0];
     const struct range all = image_range(x, image);
-    const int groups = k->node->attr.norm.groups;
+    const int groups = norm_attr(k->node)->groups;
     const struct backward_scratch scratch = backward_scratch_of(k);
     const struct affine f = affine_of(k, image);
     const struct norm_map map = { scratch.slope, scratch.mean, scratch.shift };
@@ -187,7 +187,7 @@ static void backward_image(const void *job, int image)
 
 static void backward(const struct call *k)
 {
-    const int images = image_count(k->node->x[0]), size = k->x[0].c / k->node->attr.norm.groups;
+    const int images = image_count(k->node->x[0]), size = k->x[0].c / norm_attr(k->node)->groups;
     team_for(k->team, images, backward_image, k);
     for (int c = 0; c < k->x[0].c; c++) {
         double dbeta = 0, dgamma = 0;
@@ -202,7 +202,13 @@ static void backward(const struct call *k)
     }
 }
 
+/* Vectors per image. */
+static struct deferred deferred(const struct node *n)
+{
+    return (struct deferred){ .ld = n->y[0].c, .act = norm_attr(n)->act, .slope = norm_attr(n)->slope };
+}
+
 const struct op op_group_norm = {
-    .name = "group_norm", .in_min = 3, .in_max = 3, .bwd_reads_x = 1, .makes_deferred = true, .vectors_per_image = true,
-    .takes_levels = 1, .shape = shape, .save = save, .work = work, .scratch = scratch, .forward = forward,
-    .backward = backward };
+    .name = "group_norm", .attr_size = sizeof(struct norm_attr), .in_min = 3, .in_max = 3, .bwd_reads_x = 1,
+    .makes_deferred = deferred, .takes_levels = 1, .shape = shape, .save = save, .work = work, .scratch = scratch,
+    .forward = forward, .backward = backward };

@@ -1,6 +1,6 @@
 /* op/layer_norm.c -- layer normalisation (Ba et al. 2016): y = gamma x^ + beta, x^ = (x - mean) rstd, where mean
  * and rstd = 1 / sqrt(var + eps) are those of the channels of a pixel.  Operands: x, weight gamma, bias beta. */
-#include "op/operands.h"
+#include "graph/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 #include <math.h>
@@ -38,7 +38,7 @@ static void forward_chunk(const void *job, int chunk)
         for (int c = 0; c < x.c; c++)
             var += (from[c] - mean) * (from[c] - mean) / x.c;
         saved[0] = (real)mean;
-        saved[1] = (real)(1 / sqrt(var + k->node->attr.norm.eps));
+        saved[1] = (real)(1 / sqrt(var + norm_attr(k->node)->eps));
         for (int c = 0; c < x.c; c++)
             to[c] = k->x[1].p[c] * (from[c] - saved[0]) * saved[1] + k->x[2].p[c];
     }
@@ -89,5 +89,5 @@ static void backward(const struct call *k)
 }
 
 const struct op op_layer_norm = {
-    .name = "layer_norm", .in_min = 3, .in_max = 3, .bwd_reads_x = 3, .takes_levels = 1,
-    .shape = shape, .save = save, .work = work, .forward = forward, .backward = backward };
+    .name = "layer_norm", .attr_size = sizeof(struct norm_attr), .in_min = 3, .in_max = 3, .bwd_reads_x = 3,
+    .takes_levels = 1, .shape = shape, .save = save, .work = work, .forward = forward, .backward = backward };

@@ -1,7 +1,7 @@
 /* op/max_pool.c -- the maximum of a window of kernel x kernel.  The first of equal elements in row-major order wins;
  * NaN counts as the largest.  Padding is ignored.  `save` keeps each winner's tap, row * kernel + column. */
+#include "graph/operands.h"
 #include "kernel/kernels.h"
-#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 
@@ -14,14 +14,14 @@ static size_t save(const struct node *n)
 static size_t scratch(const struct node *n, enum pass pass)
 {
     const size_t row = (size_t)n->x[0].w * (size_t)n->x[0].c * sizeof(real);
-    return pass == FORWARD ? (size_t)n->attr.pool.kernel * row : 0;
+    return pass == FORWARD ? (size_t)pool_attr(n)->kernel * row : 0;
 }
 
 static struct depthwise window(const struct call *k, int ldx, int ldy)
 {
     const struct shape x = k->node->x[0], y = k->node->y[0];
     return (struct depthwise){
-        .kernel = k->node->attr.pool.kernel, .stride = k->node->attr.pool.stride, .pad = k->node->attr.pool.pad,
+        .kernel = pool_attr(k->node)->kernel, .stride = pool_attr(k->node)->stride, .pad = pool_attr(k->node)->pad,
         .c = x.c, .h = x.h, .w = x.w, .ldx = ldx, .out_h = y.h, .out_w = y.w, .ldy = ldy };
 }
 
@@ -62,6 +62,6 @@ static void backward(const struct call *k)
 }
 
 const struct op op_max_pool = {
-    .name = "max_pool", .in_min = 1, .in_max = 1, .takes_deferred = 1,
+    .name = "max_pool", .attr_size = sizeof(struct pool_attr), .in_min = 1, .in_max = 1, .takes_deferred = 1,
     .shape = pooled, .save = save, .saves_for_backward = true, .scratch = scratch, .forward = forward,
     .backward = backward };

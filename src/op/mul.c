@@ -1,7 +1,7 @@
 /* op/mul.c -- y = a b, elementwise.  b may be broadcast: one pixel per image (the gates of squeeze-and-excite), one
  * pixel for all (layer scale) or one channel (a weight per pixel).  Each image is summed by one thread, and the images
  * are then added in order. */
-#include "op/operands.h"
+#include "graph/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 #include <string.h>

@@ -1,5 +1,5 @@
 /* op/nearest2x.c -- nearest-neighbour upsampling by two: y[i, j] = x[i / 2, j / 2]. */
-#include "op/operands.h"
+#include "graph/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 #include <string.h>

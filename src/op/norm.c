@@ -3,10 +3,10 @@
  * Operands: x, weight gamma, bias beta, running mean, running variance.  In training mean and var are those of the
  * batch over all pixels of all levels, with var divided by their number m.  The running statistics move towards them by
  * `momentum`, with the variance divided by m - 1, as in PyTorch. */
+#include "graph/operands.h"
 #include "kernel/kernels.h"
 #include "op/moments.h"
 #include "op/norm.h"
-#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 #include <math.h>
@@ -59,7 +59,7 @@ static double *block_moments(const struct call *k, int block)
 static void moments(const struct call *k, int block)
 {
     const struct view x = k->x[0];
-    const struct range r = k->producer ? k->producer->op->output_block(k->producer, block)
+    const struct range r = k->producer ? k->producer->op->fuses->block(k->producer, block)
                                        : chunk_range(pixels(x), x.c, block);
     double *mean = block_moments(k, block);
     if (r.count)
@@ -68,6 +68,8 @@ static void moments(const struct call *k, int block)
 }
 
 static void moments_job(const void *job, int block) { moments(job, block); }
+
+static bool needs_moments(const struct node *n) { return norm_attr(n)->training; }
 
 static struct moments batch_moments(const struct call *k, int c)
 {
@@ -90,10 +92,10 @@ static void forward_block(const void *job, int block)
 {
     const struct call *k = job;
     const struct vectors s = saved(k);
-    const double eps = k->node->attr.norm.eps, momentum = k->node->attr.norm.momentum;
+    const double eps = norm_attr(k->node)->eps, momentum = norm_attr(k->node)->momentum;
     for (int c = block * BLOCK; c < k->x[0].c && c < (block + 1) * BLOCK; c++) {
         double mean = k->x[3].p[c], var = k->x[4].p[c];
-        if (k->node->attr.norm.training) {
+        if (norm_attr(k->node)->training) {
             const struct moments m = batch_moments(k, c);
             mean = m.mean;
             var = m.m2 / m.count;
@@ -103,22 +105,21 @@ static void forward_block(const void *job, int block)
         const double rstd = norm_rstd(var, eps);
         s.mean[c] = (real)mean;
         s.rstd[c] = (real)rstd;
-        norm_affine(mean, rstd, k->x[1].p[c], k->x[2].p[c], (real *)k->y_deferred[0].scale + c,
-                    (real *)k->y_deferred[0].shift + c);
+        norm_affine(mean, rstd, k->x[1].p[c], k->x[2].p[c], k->y_scale + c, k->y_shift + c);
     }
 }
 
 static void forward(const struct call *k)
 {
-    if (k->node->attr.norm.training && !k->node->fused[FORWARD])
+    if (norm_attr(k->node)->training && !k->node->fused[FORWARD])
         team_for(k->team, blocks_of(k->node), moments_job, k);
     team_for(k->team, (k->x[0].c + BLOCK - 1) / BLOCK, forward_block, k);
 }
 
 static struct affine affine_of(const struct call *k)
 {
-    return (struct affine){ k->y_deferred[0].scale, k->y_deferred[0].shift, k->node->attr.norm.act,
-                            k->node->attr.norm.slope };
+    return (struct affine){ k->y_deferred[0].scale, k->y_deferred[0].shift, norm_attr(k->node)->act,
+                            norm_attr(k->node)->slope };
 }
 
 /* Sums of g of a chunk, then those of g (x - mean). */
@@ -150,7 +151,7 @@ static void sums_block(const void *job, int block)
     const struct call *k = job;
     const struct vectors s = saved(k);
     const int channels = k->x[0].c, chunks = chunks_of(k->node);
-    const double m = k->node->attr.norm.training ? (double)pixels(k->x[0]) : INFINITY;
+    const double m = norm_attr(k->node)->training ? (double)pixels(k->x[0]) : INFINITY;
     real *slope = slope_of(k), *shift = slope + channels;
     for (int c = block * BLOCK; c < channels && c < (block + 1) * BLOCK; c++) {
         double dbeta = 0, dgamma = 0;
@@ -198,7 +199,14 @@ static void backward(const struct call *k)
         team_for(k->team, chunks, dx_chunk, k);
 }
 
+static struct deferred deferred(const struct node *n)
+{
+    return (struct deferred){ .act = norm_attr(n)->act, .slope = norm_attr(n)->slope };
+}
+
+static const struct fusible_norm fusible = { needs_moments, moments, gradient };
+
 const struct op op_norm = {
-    .name = "norm", .in_min = 5, .in_max = 5, .bwd_reads_x = 1, .makes_deferred = true, .takes_levels = 1,
-    .changes = 0x18, .shape = shape, .save = save, .work = work, .forward = forward, .backward = backward,
-    .norm_moments = moments, .norm_gradient = gradient };
+    .name = "norm", .attr_size = sizeof(struct norm_attr), .in_min = 5, .in_max = 5, .bwd_reads_x = 1,
+    .makes_deferred = deferred, .takes_levels = 1, .changes = 0x18, .shape = shape, .save = save, .work = work,
+    .forward = forward, .backward = backward, .fusible = &fusible };

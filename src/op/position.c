@@ -1,6 +1,6 @@
 /* op/position.c -- adds a learnt embedding of each position to every image: y[n, p] = x[n, p] + e[p].
  * Operands: x, and e with as many pixels as an image of x has. */
-#include "op/operands.h"
+#include "graph/operands.h"
 #include "op/ops.h"
 
 static ptrdiff_t places(struct shape s) { return (ptrdiff_t)s.n * s.h * s.w; }

@@ -1,6 +1,6 @@
 /* op/resize.c -- bilinear, to any size, half-pixel centres (align_corners=False), without antialiasing.  On one axis of
  * length n, resized to m:  y[i] = (1 - t) x[j] + t x[min(j + 1, n - 1)],  j + t = max((i + 1/2) n / m - 1/2, 0). */
-#include "op/operands.h"
+#include "graph/operands.h"
 #include "op/ops.h"
 #include <string.h>
 
@@ -15,7 +15,7 @@ static struct tap tap_of(int i, int n, int m)
 
 static bool shape(struct node *n, struct error *err)
 {
-    const int h = n->attr.resize.h, w = n->attr.resize.w;
+    const int h = resize_attr(n)->h, w = resize_attr(n)->w;
     n->y[0] = (struct shape){ .n = n->x[0].n, .h = h, .w = w, .c = n->x[0].c };
     return (h > 0 && w > 0) || fail(err, "the size %d x %d is not positive", w, h);
 }
@@ -76,5 +76,5 @@ static void backward(const struct call *k)
 }
 
 const struct op op_resize = {
-    .name = "resize", .in_min = 1, .in_max = 1,
+    .name = "resize", .attr_size = sizeof(struct resize_attr), .in_min = 1, .in_max = 1,
     .shape = shape, .scratch = scratch, .forward = forward, .backward = backward };

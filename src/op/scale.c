@@ -1,5 +1,5 @@
 /* op/scale.c -- y = s_l x on level l, with one learnt scalar per level.  Operands: x, then a scalar for each level. */
-#include "op/operands.h"
+#include "graph/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 

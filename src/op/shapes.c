@@ -1,5 +1,7 @@
 #include "op/shapes.h"
 
+#include "op/ops.h"
+
 bool same_pixels(struct shape a, struct shape b)
 {
     bool same = a.n == b.n && a.h == b.h && a.w == b.w && a.lv.count == b.lv.count;
@@ -38,8 +40,8 @@ bool unchanged(struct node *n, struct error *err)
 bool dropped(struct node *n, struct error *err)
 {
     n->y[0] = n->x[0];
-    return (n->attr.drop.rate >= 0 && n->attr.drop.rate < 1)
-        || fail(err, "a rate of %g must be from 0 to below 1", (double)n->attr.drop.rate);
+    return (drop_attr(n)->rate >= 0 && drop_attr(n)->rate < 1)
+        || fail(err, "a rate of %g must be from 0 to below 1", (double)drop_attr(n)->rate);
 }
 
 bool doubled(struct node *n, struct error *err)
@@ -52,7 +54,7 @@ bool doubled(struct node *n, struct error *err)
 bool pooled(struct node *n, struct error *err)
 {
     const struct shape x = n->x[0];
-    const int kernel = n->attr.pool.kernel, stride = n->attr.pool.stride, pad = n->attr.pool.pad;
+    const int kernel = pool_attr(n)->kernel, stride = pool_attr(n)->stride, pad = pool_attr(n)->pad;
     if (kernel < 1 || kernel > POOL_KERNEL || stride < 1 || pad < 0 || pad > kernel / 2
         || x.h + 2 * pad < kernel || x.w + 2 * pad < kernel)
         return fail(err, "a window of %d (at most %d), stride %d, padding %d (at most half) does not fit on %d x %d",

@@ -12,10 +12,10 @@ bool want_same(const struct node *, int first, bool channels, struct error *);
 bool want_vector(const struct node *, int operand, int c, struct error *);
 
 bool unchanged(struct node *, struct error *);                  /* operand 0's shape */
-bool dropped(struct node *, struct error *);                    /* the same; attr.drop.rate is from 0 to below 1 */
+bool dropped(struct node *, struct error *);                    /* the same; drop_attr's rate is from 0 to below 1 */
 bool doubled(struct node *, struct error *);                    /* twice h and w; no levels */
 
-/* The shape of max and average pooling, attr.pool.  A tap of the window fits in a byte. */
+/* The shape of max and average pooling.  A tap of the window fits in a byte. */
 enum { POOL_KERNEL = 16 };
 bool pooled(struct node *, struct error *);
 #endif

@@ -1,7 +1,7 @@
 /* op/shuffle.c -- concatenation and channel shuffle of two groups (Zhang et al., ShuffleNet, 2018):
  * y[2c + k] = x_k[c], k = 0, 1. */
+#include "graph/operands.h"
 #include "kernel/kernels.h"
-#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 

@@ -1,7 +1,7 @@
 /* op/stack.c -- joins maps of one level each to one tensor of several levels, [level][image][y][x].  A map that is
  * stored in the output is not copied. */
+#include "graph/operands.h"
 #include "kernel/kernels.h"
-#include "op/operands.h"
 #include "op/ops.h"
 
 static bool shape(struct node *n, struct error *err)

@@ -1,7 +1,7 @@
 /* op/upsample2x.c -- bilinear, twice the height and width, half-pixel centres (align_corners=False).  On one
  * axis, with indices clamped to the border: y[2i] = (3 x[i] + x[i-1]) / 4, y[2i+1] = (3 x[i] + x[i+1]) / 4. */
+#include "graph/operands.h"
 #include "kernel/kernels.h"
-#include "op/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 

@@ -1,27 +1,27 @@
 #include "runtime/detector.h"
 
 #include "base/memory.h"
-#include "kernel/kernels.h"
 #include "weights/merge.h"
 #include <stdlib.h>
 #include <string.h>
 
-bool detector_init(struct detector *d, struct model *model, const real *values, int threads, struct error *err)
+bool detector_init(struct detector *d, struct model *model, const real *values, const struct policy *policy,
+                   struct error *err)
 {
-    const struct kernels *kernels = kernels_wanted(err);
+    const int threads = policy->threads;
     const struct test_config *test = &model->config->test;
-    *d = (struct detector){ .model = model, .kernels = kernels, .team = { threads },
+    *d = (struct detector){ .model = model, .policy = *policy, .team = { threads },
                             .rules = { model->shape.num_classes, model->shape.reg_max, test->score_thr, test->nms_iou,
-                                       test->max_per_image, kernels, test->class_agnostic_nms } };
+                                       test->max_per_image, policy->kernels, test->class_agnostic_nms } };
     d->tmp = new_array((size_t)threads, sizeof *d->tmp, err);
-    if (!d->kernels || !d->tmp || (model->branches && !model_merge(&d->merged, model, values, err)))
+    if (!d->tmp || (model->branches && !model_merge(&d->merged, model, values, err)))
         return false;
     if (model->branches) {
         model = &d->merged;
         values = model->params.value;
     }
-    const struct binding to = { .params = &model->params, .values = values, .team = &d->team, .kernels = d->kernels };
-    if (!graph_cache_init(&d->cache, model, &to, NULL, err))
+    const struct binding to = { .params = &model->params, .values = values, .team = &d->team };
+    if (!graph_cache_init(&d->cache, model, &d->policy, &to, NULL, err))
         return false;
     d->cache.replicas = threads > 1 ? threads : 0;
     return true;

@@ -8,8 +8,8 @@
 struct detector {
     struct model *model;                /* borrowed */
     struct model merged;                /* of one that has branches to merge: it runs instead */
+    struct policy policy;
     struct team team;
-    const struct kernels *kernels;
     struct postprocess_config rules;    /* of the section test of the configuration; score_thr may be changed */
     struct graph_cache cache;
     struct arena *tmp;                  /* [threads] */
@@ -20,7 +20,7 @@ struct detector {
 };
 
 /* values: laid out as model->params.value, or that itself; borrowed, and not to be changed. */
-bool detector_init(struct detector *, struct model *, const real *values, int threads, struct error *);
+bool detector_init(struct detector *, struct model *, const real *values, const struct policy *, struct error *);
 void detector_free(struct detector *);
 
 /* What computes it for one image of h x w, valid until the next call. */

@@ -3,9 +3,8 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "base/table.h"
-#include "kernel/kernels.h"
+#include "graph/operands.h"
 #include "model/describe.h"
-#include "op/operands.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,17 +201,16 @@ void grad_cam_spread(const struct grad_cam *cam, const struct heat *heat, float 
 
 /* ---- beginning and end ---- */
 
-bool grad_cam_init(struct grad_cam *cam, struct model *model, const char *layer, double score_thr, int threads,
-                   struct error *err)
+bool grad_cam_init(struct grad_cam *cam, struct model *model, const char *layer, double score_thr,
+                   const struct policy *policy, struct error *err)
 {
-    *cam = (struct grad_cam){ .model = model, .team = { threads }, .layer = layer, .score_thr = score_thr,
-                              .kernels = kernels_wanted(err) };
-    const struct binding to = { .params = &model->params, .values = model->params.value, .team = &cam->team,
-                                .kernels = cam->kernels };
+    *cam = (struct grad_cam){ .model = model, .policy = *policy, .team = { policy->threads }, .layer = layer,
+                              .score_thr = score_thr };
+    const struct binding to = { .params = &model->params, .values = model->params.value, .team = &cam->team };
     const int *size = model->config->val.input_size;
     const struct graph_options options = { .n = 1, .h = padded_side(size[1]), .w = padded_side(size[0]),
                                            .input_gradient = true };
-    struct cached_graph *cached = cam->kernels && graph_cache_init(&cam->cache, model, &to, NULL, err)
+    struct cached_graph *cached = graph_cache_init(&cam->cache, model, &cam->policy, &to, NULL, err)
                       ? graph_cache_find(&cam->cache, &options, err) : NULL;
     return cached && (!layer || add_layer(cam, &cached->graph, err));
 }

@@ -20,18 +20,19 @@ struct heat {
 
 struct grad_cam {
     struct model *model;                /* borrowed */
+    struct policy policy;
     struct team team;
     const char *layer;                  /* as `nanodet info` calls it, the last of that name; NULL: the neck's levels */
     double score_thr;                   /* 0 < score_thr < 1 */
     struct graph_cache cache;
     struct batch batch;
-    const struct kernels *kernels;
     struct heat heats[FEATURES]; int count;     /* of the last image */
     struct error error;                 /* of what ran within a graph */
 };
 
 /* {0} before.  Exit 2 names the layer nearest to one that does not exist. */
-bool grad_cam_init(struct grad_cam *, struct model *, const char *layer, double score_thr, int threads, struct error *);
+bool grad_cam_init(struct grad_cam *, struct model *, const char *layer, double score_thr, const struct policy *,
+                   struct error *);
 void grad_cam_free(struct grad_cam *);
 
 /* Fills heats for an image, brought to the network's input as data.val says. */

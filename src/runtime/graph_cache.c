@@ -4,10 +4,11 @@
 #include "model/criterion.h"
 #include <stdlib.h>
 
-bool graph_cache_init(struct graph_cache *cache, struct model *model, const struct binding *to,
-                      const struct loss_config *criterion, struct error *err)
+bool graph_cache_init(struct graph_cache *cache, struct model *model, const struct policy *policy,
+                      const struct binding *to, const struct loss_config *criterion, struct error *err)
 {
-    *cache = (struct graph_cache){ .model = model, .to = *to, .criterion = criterion };
+    *cache = (struct graph_cache){ .model = model, .policy = policy, .to = *to, .criterion = criterion };
+    cache->to.kernels = policy->kernels;
     cache->list = new_array(GRAPH_CACHE_SIZE, sizeof *cache->list, err);
     return cache->list != NULL;
 }
@@ -91,7 +92,7 @@ static bool bind_all(struct graph_cache *cache, struct cached_graph *p, struct e
 static struct cached_graph *make(struct graph_cache *cache, const struct graph_options *o, struct error *err)
 {
     struct cached_graph p = { .options = *o };
-    p.options.kernels = cache->to.kernels;
+    p.options.policy = cache->policy;
     const bool ok = model_graph(cache->model, &p.options, &p.graph, err) && bind_all(cache, &p, err)
                  && criterion_grid(cache->model, o->n, o->h, o->w, &p.grid, err)
                  && (!cache->criterion

@@ -17,7 +17,8 @@ struct cached_graph {
 };
 
 struct graph_cache {
-    struct model *model;                /* borrowed, as is what `to` points to */
+    struct model *model;                /* borrowed, as are the policy and what `to` points to */
+    const struct policy *policy;
     struct binding to;
     const struct loss_config *criterion;        /* NULL: graphs without loss */
     int replicas;                         /* replicas per graph, one per thread; set before the first call, or 0 */
@@ -27,8 +28,9 @@ struct graph_cache {
     long calls;
 };
 
-bool graph_cache_init(struct graph_cache *, struct model *, const struct binding *, const struct loss_config *,
-                      struct error *);
+/* The binding's kernels are the policy's. */
+bool graph_cache_init(struct graph_cache *, struct model *, const struct policy *, const struct binding *,
+                      const struct loss_config *, struct error *);
 void graph_cache_free(struct graph_cache *);
 
 /* The graph with these options, built if it is not cached; valid until the next call.  NULL and an error on failure. */

@@ -6,7 +6,6 @@
 #include "base/string_list.h"
 #include "data/loader.h"
 #include "data/sample.h"
-#include "kernel/kernels.h"
 #include "train/random_batch.h"
 #include <string.h>
 
@@ -159,16 +158,16 @@ bool config_advice(const struct config *config, int train_images, struct string_
 
 /* ---- memory ---- */
 
-bool training_memory(struct model *model, int batch, uint64_t *bytes, struct error *err)
+bool training_memory(struct model *model, const struct policy *policy, int batch, uint64_t *bytes, struct error *err)
 {
     enum { COPIES = 5 };                /* values, gradient, two moments, average */
     const struct data_config *train = &model->config->train;
     const double factor = train->multi_scale[1];
     const struct graph_options options = { .n = batch, .h = padded_side((int)(train->input_size[1] * factor)),
                                            .w = padded_side((int)(train->input_size[0] * factor)), .training = true,
-                                           .kernels = kernels_wanted(err) };
+                                           .policy = policy };
     struct graph g = {0};
-    const bool ok = options.kernels && model_graph(model, &options, &g, err);
+    const bool ok = model_graph(model, &options, &g, err);
     const uint64_t caches = (uint64_t)train->cache_mb + (uint64_t)model->config->val.cache_mb;
     *bytes = g.block_size + COPIES * sizeof(real) * (uint64_t)model->params.total + (caches << 20);
     graph_free(&g);
@@ -186,7 +185,7 @@ static bool take_step(struct train_step *train_step, const struct input_batch *i
     return train_step_update(train_step, &norm, err);
 }
 
-bool training_seconds(struct model *model, int threads, double *seconds, struct error *err)
+bool training_seconds(struct model *model, const struct policy *policy, double *seconds, struct error *err)
 {
     enum { IMAGES = 4 };
     const int n = min_int(IMAGES, model->config->batch_size);
@@ -195,7 +194,7 @@ bool training_seconds(struct model *model, int threads, double *seconds, struct 
     double start = 0;
     model_start(model);
     const bool ok = random_batch_init(&batch, model->config->train.input_size, n, model->shape.num_classes, err)
-                 && train_step_init(&train_step, model, threads, err) && take_step(&train_step, &batch.images, err)
+                 && train_step_init(&train_step, model, policy, err) && take_step(&train_step, &batch.images, err)
                  && (start = clock_seconds(), take_step(&train_step, &batch.images, err));
     *seconds = (clock_seconds() - start) / n;
     train_step_free(&train_step);
@@ -204,33 +203,35 @@ bool training_seconds(struct model *model, int threads, double *seconds, struct 
 }
 
 /* The largest batch that fits, 0 if none does; memory grows almost evenly with the batch. */
-static bool fitting_batch(struct model *model, int batch, uint64_t memory, int *fits, struct error *err)
+static bool fitting_batch(struct model *model, const struct policy *policy, int batch, uint64_t memory, int *fits,
+                          struct error *err)
 {
     uint64_t one, all, bytes;
     *fits = 0;
-    if (!training_memory(model, 1, &one, err) || !training_memory(model, batch, &all, err))
+    if (!training_memory(model, policy, 1, &one, err) || !training_memory(model, policy, batch, &all, err))
         return false;
     if (one > memory || batch == 1)
         return true;
     *fits = 2 + (int)((double)(memory - one) * (batch - 1) / (double)(all - one));
     do
-        if (!training_memory(model, --*fits, &bytes, err))
+        if (!training_memory(model, policy, --*fits, &bytes, err))
             return false;
     while (bytes > memory);             /* ends at 1, which fits */
     return true;
 }
 
-bool memory_advice(struct model *model, uint64_t memory, struct string_list *warnings, struct error *err)
+bool memory_advice(struct model *model, const struct policy *policy, uint64_t memory, struct string_list *warnings,
+                   struct error *err)
 {
     const int batch = model->config->batch_size;
     struct strbuf text = {0};
     uint64_t bytes;
     int fits;
-    if (!training_memory(model, batch, &bytes, err))
+    if (!training_memory(model, policy, batch, &bytes, err))
         return false;
     if (bytes <= memory)
         return true;
-    if (!fitting_batch(model, batch, memory, &fits, err))
+    if (!fitting_batch(model, policy, batch, memory, &fits, err))
         return false;
     strbuf_add(&text, "is %d, which takes %.1f GB to train, but this machine has %.1f GB; ", batch, (double)bytes / 1e9,
                (double)memory / 1e9);

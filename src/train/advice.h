@@ -17,11 +17,11 @@ bool config_advice(const struct config *, int train_images, struct string_list *
 
 /* Bytes planned for training with that batch at the largest input size: the graph, parameters and what the optimiser
  * keeps for each, the caches. */
-bool training_memory(struct model *, int batch, uint64_t *bytes, struct error *);
+bool training_memory(struct model *, const struct policy *, int batch, uint64_t *bytes, struct error *);
 
 /* Seconds per image of a training step without loading, measured on a step of few images after a first one. */
-bool training_seconds(struct model *, int threads, double *seconds, struct error *);
+bool training_seconds(struct model *, const struct policy *, double *seconds, struct error *);
 
 /* Adds a line to warnings if training needs more than `memory` bytes (machine_memory), with the batch that fits. */
-bool memory_advice(struct model *, uint64_t memory, struct string_list *warnings, struct error *);
+bool memory_advice(struct model *, const struct policy *, uint64_t memory, struct string_list *warnings, struct error *);
 #endif

@@ -11,7 +11,7 @@
 struct evaluator {
     struct model *model;
     const struct data_config *data;
-    int threads;
+    struct policy policy;
     struct dataset truth;
     int *category;                      /* [classes] index into truth.categories */
     struct cache *cache;
@@ -30,20 +30,20 @@ static bool match_and_validate(struct evaluator *e, struct error *err)
     for (int i = 0; ok && i < names->count; i++)
         label[e->category[i]] = i;
     const struct validation validation = { .use = USE_SCORING, .path = e->data->ann_path, .label = label,
-                                           .config = e->data, .threads = e->threads };
+                                           .config = e->data, .threads = e->policy.threads };
     const bool valid = ok && dataset_validate(&e->truth, &validation, err);
     free(label);
     return valid;
 }
 
-struct evaluator *evaluator_open(struct model *model, int threads, struct error *err)
+struct evaluator *evaluator_open(struct model *model, const struct policy *policy, struct error *err)
 {
     const struct data_config *data = &model->config->val;
     const struct dataset_source source = dataset_source_of(data);
     struct evaluator *e = new_array(1, sizeof *e, err);
     if (!e)
         return NULL;
-    *e = (struct evaluator){ .model = model, .data = data, .threads = threads };
+    *e = (struct evaluator){ .model = model, .data = data, .policy = *policy };
     const bool ok = data_paths_there(model->config, "data.val", err) && dataset_read(&e->truth, &source, err)
                  && data_images_there(model->config, "data.val", &e->truth, err)
                  && match_and_validate(e, err)
@@ -112,14 +112,15 @@ bool evaluator_run(struct evaluator *e, const real *values, const struct watcher
     static const int max_dets[3] = { 1, 10, 100 };
     const struct config *config = e->model->config;
     const struct loader_config options = { .dataset = &e->truth, .data = e->data, .cache = e->cache,
-                                           .batch = config->batch_size, .workers = e->threads,
+                                           .batch = config->batch_size, .workers = e->policy.threads,
                                            .seed = (uint64_t)config->seed };
     struct detector detector = {0};
     struct loader *loader = loader_open(&options, err);
     *result = (struct evaluation){0};
-    const bool ok = loader && detector_init(&detector, e->model, values, e->threads, err)
+    const bool ok = loader && detector_init(&detector, e->model, values, &e->policy, err)
                  && detect_all(e, &detector, loader, watcher, &result->found, err)
-                 && coco_eval(&result->score, &e->truth, &result->found, max_dets, &(struct team){ e->threads }, err);
+                 && coco_eval(&result->score, &e->truth, &result->found, max_dets,
+                              &(struct team){ e->policy.threads }, err);
     detector_free(&detector);
     loader_close(loader);
     return ok;

@@ -10,7 +10,7 @@
 struct evaluator;
 
 /* Reads the annotations of data.val; model is borrowed.  Exit 2 if they do not suit the configuration. */
-struct evaluator *evaluator_open(struct model *, int threads, struct error *);
+struct evaluator *evaluator_open(struct model *, const struct policy *, struct error *);
 void evaluator_close(struct evaluator *);                       /* NULL is fine */
 const struct dataset *evaluator_truth(const struct evaluator *);
 

@@ -1,7 +1,6 @@
 #include "train/train_step.h"
 
 #include "base/random.h"
-#include "kernel/kernels.h"
 #include "model/criterion.h"
 #include <math.h>
 #include <string.h>
@@ -14,16 +13,15 @@ double losses_total(const struct losses *l)
     return sum;
 }
 
-bool train_step_init(struct train_step *l, struct model *model, int threads, struct error *err)
+bool train_step_init(struct train_step *l, struct model *model, const struct policy *policy, struct error *err)
 {
-    *l = (struct train_step){ .model = model, .team = { threads } };
-    l->kernels = kernels_wanted(err);
-    if (!l->kernels || !criterion_read(model, &l->criterion, err)
-        || !optimizer_init(&l->optimizer, model->config, &model->params, l->kernels, err))
+    *l = (struct train_step){ .model = model, .policy = *policy, .team = { policy->threads } };
+    if (!criterion_read(model, &l->criterion, err)
+        || !optimizer_init(&l->optimizer, model->config, &model->params, policy->kernels, err))
         return false;
     const struct binding to = { .params = &model->params, .values = model->params.value,
-                                .gradients = l->optimizer.gradient, .team = &l->team, .kernels = l->kernels };
-    return graph_cache_init(&l->cache, model, &to, &l->criterion, err);
+                                .gradients = l->optimizer.gradient, .team = &l->team };
+    return graph_cache_init(&l->cache, model, &l->policy, &to, &l->criterion, err);
 }
 
 void train_step_free(struct train_step *l)

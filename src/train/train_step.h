@@ -15,15 +15,15 @@ double losses_total(const struct losses *);
 
 struct train_step {
     struct model *model;                /* borrowed */
+    struct policy policy;
     struct team team;
-    const struct kernels *kernels;
     struct loss_config criterion;
     struct optimizer optimizer;
     struct graph_cache cache;
     int batches;                        /* gone forward since the last update */
 };
 
-bool train_step_init(struct train_step *, struct model *, int threads, struct error *);
+bool train_step_init(struct train_step *, struct model *, const struct policy *, struct error *);
 void train_step_free(struct train_step *);
 
 /* Forward, assignment, losses and the gradients of the outputs.  epoch, from 0, decides whether the auxiliary branch is

@@ -265,7 +265,7 @@ static bool open_data(struct trainer *t, struct error *err)
         return false;
     t->label = new_array((size_t)d->category_count, sizeof *t->label, err);
     const struct validation validation = { .use = USE_TRAINING, .path = c->train.ann_path, .label = t->label,
-                                           .config = &c->train, .threads = t->options.threads };
+                                           .config = &c->train, .threads = t->options.policy.threads };
     if (!t->label || !dataset_labels(d, c->class_names.at, c->class_names.count, t->label, err)
         || !dataset_validate(d, &validation, err))
         return false;
@@ -334,7 +334,7 @@ static bool go_on(struct trainer *t, struct error *err)
     struct optimizer *o = &t->train_step.optimizer;
     const struct run_state now = t->at;
     struct string_list notes = {0};
-    const bool ok = train_step_init(&t->train_step, &t->model, t->options.threads, err)
+    const bool ok = train_step_init(&t->train_step, &t->model, &t->options.policy, err)
                  && checkpoint_read(t->last, o, &t->at, &notes, err);
     log_and_free(t, &notes);
     if (!ok || !same_config(t, t->at.data[0] != 0, err) || !same_data(t, &now, err))
@@ -348,7 +348,7 @@ static bool start_anew(struct trainer *t, struct error *err)
     struct string_list notes = {0};
     const bool ok = model_initialise(&t->model, t->options.weights, &notes, err);
     log_and_free(t, &notes);
-    return ok && train_step_init(&t->train_step, &t->model, t->options.threads, err)
+    return ok && train_step_init(&t->train_step, &t->model, &t->options.policy, err)
         && retire(t->last, err) && retire(t->best, err);
 }
 
@@ -359,7 +359,8 @@ static bool open_loader(struct trainer *t, struct error *err)
 {
     const struct loader_config config = {
         .dataset = &t->dataset, .data = &t->config->train, .label = t->label, .cache = t->cache, .train = true,
-        .batch = t->config->batch_size, .workers = workers(t->options.threads), .seed = (uint64_t)t->config->seed,
+        .batch = t->config->batch_size, .workers = workers(t->options.policy.threads),
+        .seed = (uint64_t)t->config->seed,
         .epoch = t->train_step.optimizer.epoch, .step = t->at.batch };
     t->loader = loader_open(&config, err);
     return t->loader != NULL;
@@ -376,7 +377,7 @@ static bool log_advice(struct trainer *t, struct error *err)
 {
     struct string_list warnings = {0};
     const bool ok = config_advice(t->config, t->dataset.image_count, &warnings, err)
-                 && memory_advice(&t->model, machine_memory(), &warnings, err);
+                 && memory_advice(&t->model, &t->options.policy, machine_memory(), &warnings, err);
     log_and_free(t, &warnings);
     return ok;
 }
@@ -400,7 +401,7 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
     if (!model_open(&t->model, config, err) || !file_config_text(config, &t->description, err)
         || !open_save_dir(t, err) || !open_data(t, err))
         return false;
-    t->evaluator = evaluator_open(&t->model, options->threads, err);
+    t->evaluator = evaluator_open(&t->model, &options->policy, err);
     if (!t->evaluator || !log_notes(t, err)
         || !dataset_digest(&t->at.data[0], &t->dataset, config->train.img_path, err)
         || !dataset_digest(&t->at.data[1], evaluator_truth(t->evaluator), config->val.img_path, err))

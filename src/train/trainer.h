@@ -23,7 +23,7 @@
 struct trainer;
 
 struct training_options {               /* borrowed */
-    int threads;
+    struct policy policy;
     const char *weights;                /* a file to start from; NULL: schedule.load_model, if given, or what the
                                            backbone's pretrain names */
     bool resume;                        /* go on from model_last if it is there; or schedule.resume */

@@ -33,7 +33,7 @@ static bool folds(const struct graph *g, const struct node *norm, const int *use
     if (norm->op != &op_norm || !conv || conv->op != &op_conv || x->consumers != 1 || x->is_output)
         return false;
     *out = (struct fold){ param_of(g, conv, 1), param_of(g, conv, 2), param_of(g, norm, 1), param_of(g, norm, 2),
-                          param_of(g, norm, 3), param_of(g, norm, 4), norm->attr.norm.eps };
+                          param_of(g, norm, 3), param_of(g, norm, 4), norm_attr(norm)->eps };
     const int all[] = { out->weight, out->gamma, out->beta, out->mean, out->var };
     bool alone = out->bias < 0 ? conv->in == 2 : uses[out->bias] == 1;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)

@@ -116,7 +116,7 @@ static bool keep_norm_of_sums(const struct model *m, const struct graph *g, cons
     kernel->dims[0] = 1;
     kernel->dtype = DTYPE_F32;
     return tensor_rename(kernel, weight, err) && tensor_rename(shift, bias, err)
-        && add_statistics(t, weight, 1, (double)norm->attr.norm.eps, err);
+        && add_statistics(t, weight, 1, (double)norm_attr(norm)->eps, err);
 }
 
 static bool keep_norms_of_sums(struct model *m, struct tensors *t, struct error *err)

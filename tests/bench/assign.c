@@ -6,6 +6,7 @@
 #include "detect/loss.h"
 #include "detect/prediction.h"
 #include "kernel/kernels.h"
+#include "policy.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,7 +98,7 @@ int main(int argc, char **argv)
     struct loss loss = {0};
     struct error err = {0};
     float *pred = NULL;
-    const struct kernels *kernels = kernels_wanted(&err);
+    const struct kernels *kernels = kernels_under_test();
     const int size = argc == 5 ? atoi(argv[1]) : 0;
     struct random r = random_of(1, 0, 0);
     if (argc != 5)

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "interop/safetensors.h"
 #include "kernel/kernels.h"
+#include "policy.h"
 #include "runtime/detector.h"
 #include "synth/synth.h"
 #include "trained.h"
@@ -30,7 +31,7 @@ static bool train(struct model *m, const struct batch *b, uint64_t seed, struct 
     const struct graph_options options = { .n = b->n, .h = b->h, .w = b->w };
     real *gradients = new_array((size_t)m->params.total, sizeof *gradients, err);
     const struct binding to = { .params = &m->params, .values = m->params.value, .gradients = gradients, .team = &team,
-                                .kernels = kernels_wanted(err) };
+                                .kernels = kernels_under_test() };
     model_start(m);
     shake(&m->params, seed);
     const bool ok = gradients && to.kernels && settle(m, options, &to, b->image, seed, err);
@@ -64,7 +65,7 @@ static bool add_tensor(struct tensors *t, const char *name, int rank, const size
 static bool look(struct model *m, const struct batch *b, struct tensors *t, struct error *err)
 {
     struct detector d;
-    bool ok = detector_init(&d, m, m->params.value, 1, err);
+    bool ok = detector_init(&d, m, m->params.value, policy_under_test(1), err);
     const float *raw = ok ? detector_forward(&d, b->image, b->h, b->w, err) : NULL;
     const size_t plane = (size_t)b->h * (size_t)b->w, classes = (size_t)m->shape.num_classes;
     const size_t row = classes + 4 * (size_t)(m->shape.reg_max + 1);

@@ -10,6 +10,7 @@
 #include "model/describe.h"
 #include "model/model.h"
 #include "op/ops.h"
+#include "policy.h"
 #include "trained.h"
 #include "weights/weights.h"
 #include <stdio.h>
@@ -32,9 +33,9 @@ static void sober(struct graph *g)
     for (int i = 0; i < g->node_count; i++) {
         struct node *n = &g->nodes[i];
         if (n->op == &op_dropout || n->op == &op_drop_path)
-            n->attr.drop.rate = 0;
+            *(struct drop_attr *)n->attr = (struct drop_attr){ 0 };
         if (n->op == &op_attention)
-            n->attr.attention.rate = 0;
+            ((struct attention_attr *)n->attr)->rate = 0;
     }
 }
 
@@ -53,9 +54,9 @@ static void smooth(struct graph *g)
     for (int i = 0; i < g->node_count; i++) {
         struct node *n = &g->nodes[i];
         if (n->op->makes_deferred)
-            n->attr.norm.act = without_kink(n->attr.norm.act);
+            ((struct norm_attr *)n->attr)->act = without_kink(norm_attr(n)->act);
         if (n->op == &op_act)
-            n->attr.act.act = without_kink(n->attr.act.act);
+            ((struct act_attr *)n->attr)->act = without_kink(act_attr(n)->act);
     }
     for (value v = 0; v < g->value_count; v++)
         if (g->values[v].is_deferred)
@@ -119,7 +120,7 @@ static bool dump(struct dump *d, const char *path, struct error *err)
     model_start(&d->model);
     shake(&d->model.params, d->seed);
     const struct binding to = { .params = &d->model.params, .values = d->model.params.value, .gradients = d->gradients,
-                                .team = &team, .kernels = kernels_wanted(err) };
+                                .team = &team, .kernels = kernels_under_test() };
     bool ok = d->gradients && to.kernels && settle(&d->model, d->options, &to, NULL, d->seed, err)
            && model_graph(&d->model, &d->options, &d->graph, err);
     sober(&d->graph);

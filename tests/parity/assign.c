@@ -1,5 +1,6 @@
 /* The room "assign": both assigners, and the coding of boxes. */
 #include "../dsl_background.h"
+#include "../policy.h"
 #include "fixture.h"
 
 #include "detect/atss_assigner.h"
@@ -134,7 +135,7 @@ static void dsl(struct trial *k)
     }
     parity_compare(k->p, k->path, wrong + abs(count - (int)fixture_number(t, "valid_priors", count)), 0, "candidates");
     const struct dsl_candidates candidates = { count, classes, (const double (*)[4])box, logit, NULL, background,
-                                               kernels_wanted(NULL) };
+                                               kernels_under_test() };
     int *match = tensors_block(t, (size_t)count, sizeof *match, NULL);
     double *iou = tensors_block(t, (size_t)count, sizeof *iou, NULL);
     if (!arena_init(&k->tmp, dsl_bytes(&config, count), NULL)
@@ -210,7 +211,7 @@ static void integrals(struct trial *k, const char *in, const char *name)
     const int rows = fixture_extent(&k->t, in, 0), bins = fixture_extent(&k->t, in, 1) / 4;
     double *got = tensors_block(&k->t, (size_t)rows * 4, sizeof *got, NULL);
     double *p = tensors_block(&k->t, (size_t)rows * 4 * (size_t)bins, sizeof *p, NULL);
-    kernels_wanted(NULL)->softmax_double(4 * rows, bins, 1, x, p);
+    kernels_under_test()->softmax_double(4 * rows, bins, 1, x, p);
     for (int i = 0; i < 4 * rows; i++)
         got[i] = integral(p + (ptrdiff_t)i * bins, bins);
     compare_rows(k, name, got);

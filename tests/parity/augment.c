@@ -1,9 +1,9 @@
 /* The room "augment": a case is geometry.json, colour.json or sizes.json. */
 #include "fixture.h"
 
+#include "../json_file.h"
 #include "base/table.h"
 #include "data/sample.h"
-#include "../json_file.h"
 #include "rooms.h"
 #include <math.h>
 #include <stdio.h>

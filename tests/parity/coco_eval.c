@@ -1,6 +1,6 @@
 /* A case: gt.json, dt.json and what pycocotools makes of them, expected.json. */
-#include "base/path.h"
 #include "../json_file.h"
+#include "base/path.h"
 #include "rooms.h"
 
 #include "base/file.h"

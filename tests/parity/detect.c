@@ -1,6 +1,7 @@
 /* The room "detect": a case is a folder of what a published detector found in the photographs of coco_val.
  * NAME_input.png is an image as the network gets it, NAME.safetensors what the network makes of it, expected.json the
  * score of all detections.  Images and weights lie in the folder of real data. */
+#include "../policy.h"
 #include "../there.h"
 #include "base/path.h"
 #include "base/string_list.h"
@@ -185,7 +186,7 @@ static void compare_file(struct detect_case *c, const char *name)
 
 static void compare_score(struct detect_case *c, struct error *err)
 {
-    struct evaluator *e = evaluator_open(&c->model, default_threads(), err);
+    struct evaluator *e = evaluator_open(&c->model, policy_under_test(default_threads()), err);
     struct evaluation result = {0};
     char *expected = path_join(c->path, "expected.json", err);
     cJSON *want = expected ? json_read(expected, err) : NULL;
@@ -207,7 +208,7 @@ static void compare_all(struct detect_case *c)
 {
     struct error err = {0};
     struct string_list files = {0};
-    if (!detector_init(&c->detector, &c->model, c->model.params.value, default_threads(), &err)
+    if (!detector_init(&c->detector, &c->model, c->model.params.value, policy_under_test(default_threads()), &err)
         || !folder_list(&files, c->path, &err))
         parity_fail(c->p, c->path, "%s", err.text);
     for (int i = 0; i < files.count; i++) {

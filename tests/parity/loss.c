@@ -1,4 +1,5 @@
 /* The room "loss": losses of rows in double, and whole heads in float. */
+#include "../policy.h"
 #include "fixture.h"
 
 #include "base/memory.h"
@@ -43,7 +44,7 @@ static void distribution_rows(struct rows *r)
 {
     const double *pred = fixture_doubles(&r->t, "pred"), *label = fixture_doubles(&r->t, "label");
     double *p = tensors_block(&r->t, (size_t)r->count * (size_t)r->width, sizeof *p, NULL);
-    kernels_wanted(NULL)->softmax_double(r->count, r->width, 1, pred, p);
+    kernels_under_test()->softmax_double(r->count, r->width, 1, pred, p);
     for (int i = 0; i < r->count; i++)
         r->value[i] = distribution_focal(pred + i * r->width, p + i * r->width, r->width, label[i],
                                          r->slope + i * r->width);
@@ -305,7 +306,7 @@ static void whole_head(struct head *k)
                                       .box = (void *)fixture_floats(&k->t, box), .label = fixture_ints(&k->t, label) };
     }
     if (k->channels == prediction_channels(config.classes, config.reg_max)
-        && loss_init(&k->loss, &config, &grid, &team, kernels_wanted(&err), &err))
+        && loss_init(&k->loss, &config, &grid, &team, kernels_under_test(), &err))
         head(k);
     else
         parity_fail(k->p, k->path, "pred has %d channels: %s", k->channels, err.text);

@@ -1,7 +1,8 @@
 /* tests/parity/models.c -- whole models: outputs, detections, losses, assignment, gradients, running statistics. */
+#include "../json_file.h"
+#include "../policy.h"
 #include "../there.h"
 #include "base/path.h"
-#include "../json_file.h"
 #include "models.h"
 
 #include "base/memory.h"
@@ -156,7 +157,7 @@ static bool compare_detections(struct model_case *c, const float *rows, const st
                                struct error *err)
 {
     const struct postprocess_config config = { c->model.shape.num_classes, c->model.shape.reg_max, 0.05, 0.6, 100,
-                                               kernels_wanted(NULL), false };
+                                               kernels_under_test(), false };
     struct detected found[100];
     struct arena tmp = {0};
     bool ok = arena_init(&tmp, postprocess_bytes(&config, grid), err);
@@ -176,9 +177,9 @@ static bool compare_detections(struct model_case *c, const float *rows, const st
 
 static bool compare_evaluation(struct model_case *c, struct train_step *l, struct error *err)
 {
-    const struct graph_options options = { .n = c->n, .h = c->h, .w = c->w, .kernels = l->kernels };
+    const struct graph_options options = { .n = c->n, .h = c->h, .w = c->w, .policy = &l->policy };
     const struct binding to = { .params = &c->model.params, .values = c->model.params.value, .team = &l->team,
-                                .kernels = l->kernels };
+                                .kernels = l->policy.kernels };
     struct graph g = {0};
     struct prior_grid grid;
     bool ok = model_graph(&c->model, &options, &g, err) && graph_bind(&g, &to, err)
@@ -291,7 +292,7 @@ static void compare_statistics(struct model_case *c)
 bool fresh_learner(struct model_case *c, struct train_step *l, struct error *err)
 {
     struct weights_report report = {0};
-    bool ok = train_step_init(l, &c->model, 2, err)
+    bool ok = train_step_init(l, &c->model, policy_under_test(2), err)
            && weights_take(&c->model.params, &c->weights, "", c->model.params.value, &report, err);
     if (ok && (report.missing.count || report.misfit.count || report.unknown.count))
         ok = fail(err, "weights: %d missing, %d of another shape, %d unknown: %s", report.missing.count,

@@ -3,10 +3,10 @@
 #include "base/path.h"
 #include "fixture.h"
 
+#include "../json_file.h"
 #include "base/memory.h"
 #include "base/table.h"
 #include "data/sample.h"
-#include "../json_file.h"
 #include "rooms.h"
 #include <math.h>
 #include <stdio.h>

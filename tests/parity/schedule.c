@@ -1,10 +1,11 @@
 /* The rooms "schedule" and "schedules": learning rates iteration by iteration, and averages of weights. */
+#include "../policy.h"
 #include "base/strbuf.h"
 #include "fixture.h"
 
+#include "../json_file.h"
 #include "base/memory.h"
 #include "kernel/kernels.h"
-#include "../json_file.h"
 #include "rooms.h"
 #include "train/optimizer.h"
 #include "train/schedule.h"
@@ -241,7 +242,7 @@ static bool average_vector(struct tensors *t, struct params *params, double *wor
            && params_layout(params, NULL, 0, err);
     if (ok)
         memcpy(params->value, value, (size_t)width * sizeof *value);
-    ok = ok && optimizer_init(&o, &config, params, kernels_wanted(NULL), err);
+    ok = ok && optimizer_init(&o, &config, params, kernels_under_test(), err);
     for (int i = 0; ok && i < steps; i++) {
         memcpy(params->value, value + (ptrdiff_t)(i + 1) * width, (size_t)width * sizeof *value);
         o.step = (long)at[i] - 1;

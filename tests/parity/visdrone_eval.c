@@ -1,6 +1,6 @@
 /* A case: input.json, images with rows of the toolkit's text files, and its results in percent, expected.json. */
-#include "base/path.h"
 #include "../json_file.h"
+#include "base/path.h"
 #include "rooms.h"
 
 #include "base/file.h"

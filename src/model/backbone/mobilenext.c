@@ -43,9 +43,9 @@ static value refined_depthwise(struct builder *b, value x)
     const value y = conv(b, "conv.0", x, depthwise(3, 1));
     value operands[2] = { x, conv_weight(b, y) };
     enter(b, "aug");
-    operands[1] = graph_node(b, &op_sum_taps, "sum", &operands[1], 1, (union attr){0});
-    const union attr plain = { .conv = { .stride = 1, .groups = 1 } };
-    const value gate = graph_node(b, &op_conv, "conv", operands, 2, plain);
+    operands[1] = graph_node(b, &op_sum_taps, "sum", &operands[1], 1, NULL);
+    const struct conv_attr plain = { .stride = 1, .groups = 1 };
+    const value gate = graph_node(b, &op_conv, "conv", operands, 2, &plain);
     const value refined = mul(b, y, activate(b, norm(b, "bn", gate), ACT_SIGMOID));
     leave(b);
     return refined;

@@ -27,9 +27,9 @@ static value attention(struct builder *b, value x, int head_count, double rate)
                          weights);
     qkv[2] = graph_param(b, "in_proj_bias", (struct shape){ .n = 1, .h = 1, .w = 1, .c = 3 * c }, 1, PARAM_TRAINED,
                          zero);
-    const value projected = graph_node(b, &op_conv, "in_proj", qkv, 3, (union attr){ .conv = { 1, 0, 1, false } });
-    const union attr attr = { .attention = { head_count, b->training ? (real)rate : 0 } };
-    return conv(b, "out_proj", graph_node(b, &op_attention, "heads", &projected, 1, attr), linear(c));
+    const value projected = graph_node(b, &op_conv, "in_proj", qkv, 3, &(struct conv_attr){ .stride = 1, .groups = 1 });
+    const struct attention_attr attr = { head_count, b->training ? (real)rate : 0 };
+    return conv(b, "out_proj", graph_node(b, &op_attention, "heads", &projected, 1, &attr), linear(c));
 }
 
 static value mlp(struct builder *b, value x, const struct tan *c)
@@ -61,7 +61,7 @@ static value transformer(struct builder *b, value x, value position, const struc
     leave(b);
     b->init.deviation = 0.02;
     conv_unused(b, "linear", c->out_channels, linear(c->out_channels));
-    x = graph_node(b, &op_position, "pos_embed", (value[]){ x, position }, 2, (union attr){0});
+    x = graph_node(b, &op_position, "pos_embed", (value[]){ x, position }, 2, NULL);
     for (int i = 0; i < c->num_encoders; i++) {
         enter_index(b, "encoders", i);
         x = encoder(b, x, c);

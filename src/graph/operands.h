@@ -1,7 +1,7 @@
-/* op/operands.h -- helpers of the ops: chunks of pixels, independent of the number of threads, and values of operands
- * that may be deferred.  Pixels are counted in memory order, [level][image][y][x]. */
-#ifndef OP_OPERANDS_H
-#define OP_OPERANDS_H
+/* graph/operands.h -- helpers of the ops: chunks of pixels, independent of the number of threads, and values of
+ * operands that may be deferred.  Pixels are counted in memory order, [level][image][y][x]. */
+#ifndef GRAPH_OPERANDS_H
+#define GRAPH_OPERANDS_H
 #include "graph/op.h"
 
 /* Chunks of a tensor of c channels have this many pixels (about 8192 elements); the last may be shorter. */

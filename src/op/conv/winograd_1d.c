@@ -1,5 +1,5 @@
-/* op/conv_winograd_1d.c -- 3x3 convolutions of stride 1 on a matrix unit (kernel/amx.h) by Winograd's F(4, 3) along
- * rows (kernel/winograd.h): tiles of four pixels of a row, half of the multiplications of conv_amx.c.
+/* op/conv/winograd_1d.c -- 3x3 convolutions of stride 1 on a matrix unit (kernel/amx.h) by Winograd's F(4, 3) along
+ * rows (kernel/winograd.h): tiles of four pixels of a row, half of the multiplications of amx.c.
  *
  * Each of the six elements e of the transformed tiles forms a matrix with one row per tile q.  The next row of tiles
  * starts `across` rows further on, so the three rows of the filter read the same matrix at three offsets.
@@ -10,8 +10,7 @@
  *
  * The images of a level are stacked vertically, separated by a row of zeros, and divided into blocks of rows. */
 #include "base/min_max.h"
-#include "kernel/kernels.h"
-#include "op/conv_amx.h"
+#include "op/conv/unit.h"
 #include <string.h>
 
 enum { MAX_TILES = 6 * AMX_BLOCK,               /* of a block, unless a row has more */
@@ -21,63 +20,24 @@ enum { MAX_TILES = 6 * AMX_BLOCK,               /* of a block, unless a row has 
 
 static bool fits(const struct node *n)
 {
-    const struct shape w = n->x[WEIGHT];
-    return n->attr.conv.bf16_terms && !n->attr.conv.direct && w.h == FILTER && w.w == FILTER && n->attr.conv.stride == 1
-        && n->attr.conv.pad == 1 && n->attr.conv.groups == 1 && w.c >= MIN_CHANNELS && w.n >= MIN_CHANNELS;
+    const struct conv_attr *attr = conv_attr(n);
+    return attr->bf16_terms && n->x[WEIGHT].h == FILTER && n->x[WEIGHT].w == FILTER && attr->stride == 1
+        && attr->pad == 1 && attr->groups == 1;
 }
 
-static int tiles_along(int width) { return (width + TILE - 1) / TILE; }
-
-/* Rows [row, row + rows) of a level whose images have h rows of w pixels and a row of zeros each. */
-struct tile_rows { int h, w, across, row, rows, images; ptrdiff_t first; };
-
-static struct tile_rows level_tile_rows(const struct shape *s, int l)
+static bool pays(const struct node *n, bool training)
 {
-    const struct block level = level_block(s, l);
-    return (struct tile_rows){ level.h, level.w, tiles_along(level.w), 0, s->n * (level.h + 1) - 1, s->n,
-                               level.first };
+    return (void)training, inputs(n) >= MIN_CHANNELS && outputs(n) >= MIN_CHANNELS;
 }
 
-static int blocks_of(struct tile_rows level)
-{
-    const int max_rows = max_int(1, MAX_TILES / level.across);
-    return (level.rows + max_rows - 1) / max_rows;
-}
+static int blocks(const struct node *n) { return stacked_count(&n->y[0], MAX_TILES); }
 
-static int blocks(const struct node *n)
-{
-    int count = 0;
-    for (int l = 0; l < level_count(&n->y[0].lv); l++)
-        count += blocks_of(level_tile_rows(&n->y[0], l));
-    return count;
-}
+static struct stacked_rows block_of(const struct node *n, int index) { return stacked_at(&n->y[0], MAX_TILES, index); }
 
-static struct tile_rows block_of(const struct node *n, int index)
+static struct range block(const struct node *n, int index)
 {
-    for (int l = 0;; l++) {
-        struct tile_rows b = level_tile_rows(&n->y[0], l);
-        const int count = blocks_of(b);
-        if (index < count) {
-            b.row = (int)((ptrdiff_t)b.rows * index / count);
-            b.rows = (int)((ptrdiff_t)b.rows * (index + 1) / count) - b.row;
-            return b;
-        }
-        index -= count;
-    }
-}
-
-/* The first pixel at or after the start of a row. */
-static ptrdiff_t pixel_from(const struct tile_rows *b, int row)
-{
-    const int image = row / (b->h + 1), y = row % (b->h + 1);
-    return b->first + ((ptrdiff_t)image * b->h + y) * b->w;
-}
-
-/* The first pixel of the row, or -1 for a row of zeros. */
-static ptrdiff_t pixel_of(const struct tile_rows *b, int row)
-{
-    const bool zeros = row < 0 || row / (b->h + 1) >= b->images || row % (b->h + 1) == b->h;
-    return zeros ? -1 : pixel_from(b, row);
+    const struct stacked_rows b = block_of(n, index);
+    return stacked_pixels(&b);
 }
 
 /* Scratch of a thread.  [PATCH]: one matrix per element, consecutively. */
@@ -96,12 +56,12 @@ static struct tile_buffers buffers(const struct node *n, enum pass pass, unsigne
 {
     const int across = tiles_along(max_level_width(&n->y[0])), channels = amx_round(max_int(inputs(n), outputs(n)));
     const int tiles = amx_round(max_int(MAX_TILES, across)), with_halo = amx_round(tiles + 2 * across);
-    const int terms = n->attr.conv.bf16_terms;
+    const int terms = conv_attr(n)->bf16_terms;
     const size_t pixel = (size_t)channels * sizeof(real);
     struct tile_buffers b = { .ldrows = amx_ld(channels), .ldtransposed = amx_ld(with_halo), .tiles = tiles };
     b.row_elements = (ptrdiff_t)with_halo * b.ldrows;
     b.pair_elements = (ptrdiff_t)tiles * amx_round(outputs(n));
-    b.tile_elements = partial_elements(n) / FILTER;
+    b.tile_elements = tile_elements(n) / FILTER;
     b.pixels = take(base, &b.bytes, (size_t)(TILE * across + 2) * pixel);
     b.elements = take(base, &b.bytes, (size_t)(PATCH * max_int(2 * across, FILTER)) * pixel);
     b.sums = take(base, &b.bytes, (size_t)(PATCH * tiles) * pixel);
@@ -121,26 +81,17 @@ static ptrdiff_t filter_elements(int from, int to) { return (ptrdiff_t)FILTER * 
 
 static size_t filter_bytes(const struct node *n, int from, int to)
 {
-    return (size_t)(n->attr.conv.bf16_terms * PATCH * filter_elements(from, to)) * sizeof(uint16_t);
+    return (size_t)(conv_attr(n)->bf16_terms * PATCH * filter_elements(from, to)) * sizeof(uint16_t);
 }
 
 static struct bf16 filters_at(const struct node *n, void *memory, int from, int to)
 {
-    return (struct bf16){ memory, PATCH * filter_elements(from, to), n->attr.conv.bf16_terms };
+    return (struct bf16){ memory, PATCH * filter_elements(from, to), conv_attr(n)->bf16_terms };
 }
 
-static size_t packed(const struct node *n) { return filter_bytes(n, inputs(n), outputs(n)); }
-
-static real *partials_of(const struct call *k)
+static size_t packed(const struct node *n, enum pass pass)
 {
-    return (real *)(void *)((char *)k->work + filter_bytes(k->node, outputs(k->node), inputs(k->node)));
-}
-
-/* The filters for dx, then the partial sums of dw. */
-static size_t work(const struct node *n, enum pass pass)
-{
-    return pass == FORWARD ? 0 : filter_bytes(n, outputs(n), inputs(n))
-         + (size_t)partial_count(blocks(n)) * (size_t)partial_elements(n) * sizeof(real);
+    return pass == FORWARD ? filter_bytes(n, inputs(n), outputs(n)) : filter_bytes(n, outputs(n), inputs(n));
 }
 
 /* Packs AMX_BLOCK outputs of the filters: transformed, split and transposed. */
@@ -187,14 +138,14 @@ static void pack_for_dx(const void *job, int index)
 }
 
 /* own->elements = the transforms of `count` <= 2 rows: of dy for dw, or of an input. */
-static void transform(const struct operand_reader *s, const struct tile_rows *b, int row, int count, bool for_dw,
+static void transform(const struct operand_reader *s, const struct stacked_rows *b, int row, int count, bool for_dw,
                       const struct tile_buffers *own)
 {
     const struct winograd *transforms = &s->k->kernels->winograd_1d;
     const ptrdiff_t c = s->c, plane = (ptrdiff_t)count * b->across * c;
     real *to = own->elements;
     for (int r = row; r < row + count; r++) {
-        const ptrdiff_t first = pixel_of(b, r), filled = first < 0 ? 0 : (b->w + 1) * c;
+        const ptrdiff_t first = stacked_pixel(b, r), filled = first < 0 ? 0 : (b->w + 1) * c;
         memset(own->pixels, 0, (size_t)c * sizeof(real));
         if (first >= 0)
             reader_copy(s, (struct range){ first, b->w }, own->pixels + c, s->c);
@@ -208,7 +159,7 @@ static void transform(const struct operand_reader *s, const struct tile_rows *b,
 }
 
 /* Transforms and splits a block's rows and its halo, as rows. */
-static void lay_out_rows(const struct operand_reader *s, const struct tile_rows *b, const struct tile_buffers *own)
+static void lay_out_rows(const struct operand_reader *s, const struct stacked_rows *b, const struct tile_buffers *own)
 {
     for (int r = 0; r < b->rows + 2; r += 2) {
         const int count = min_int(2, b->rows + 2 - r), tiles = count * b->across;
@@ -221,7 +172,7 @@ static void lay_out_rows(const struct operand_reader *s, const struct tile_rows 
 }
 
 /* Transforms and splits `rows` rows from `row` on, as pairs padded with zeros to `length`. */
-static void lay_out_pairs(const struct operand_reader *s, const struct tile_rows *b, int row, int rows, bool for_dw,
+static void lay_out_pairs(const struct operand_reader *s, const struct stacked_rows *b, int row, int rows, bool for_dw,
                           const struct tile_buffers *own, struct bf16 to, ptrdiff_t elements, int length)
 {
     for (int r = 0; r < rows; r += 2) {
@@ -235,16 +186,9 @@ static void lay_out_pairs(const struct operand_reader *s, const struct tile_rows
 }
 
 /* The product of a block's rows with the filters: y or dx. */
-struct row_product {
-    struct operand_reader reader;
-    struct bf16 filters;
-    int channels;                               /* of the results */
-    const real *bias;
-    bool add;
-    struct view to;
-};
+struct row_product { struct operand_reader reader; struct bf16 filters; int channels; const real *bias; };
 
-static void multiply(const struct row_product *p, const struct tile_rows *b, const struct tile_buffers *own)
+static void multiply(const struct row_product *p, const struct stacked_rows *b, const struct tile_buffers *own)
 {
     const struct amx_kernels *amx = p->reader.k->kernels->amx;
     const int c = amx_round(p->reader.c), down = b->across * own->ldrows, ldsums = amx_round(p->channels);
@@ -258,13 +202,13 @@ static void multiply(const struct row_product *p, const struct tile_rows *b, con
 }
 
 /* Transforms the sums of a block's rows back and writes them. */
-static void write_rows(const struct row_product *p, const struct tile_rows *b, const struct tile_buffers *own)
+static void write_rows(const struct row_product *p, const struct stacked_rows *b, const struct tile_buffers *own)
 {
     const struct call *k = p->reader.k;
     const int ldsums = amx_round(p->channels);
     const real *sums = own->sums;
     for (int r = b->row; r < b->row + b->rows; r++, sums += b->across * ldsums) {
-        const ptrdiff_t first = pixel_of(b, r);
+        const ptrdiff_t first = stacked_pixel(b, r);
         if (first < 0)
             continue;
         for (ptrdiff_t g = 0; g < b->across; g++)
@@ -272,28 +216,25 @@ static void write_rows(const struct row_product *p, const struct tile_rows *b, c
                                            own->pixels + g * TILE * ldsums, ldsums);
         for (int i = 0; p->bias && i < b->w; i++)
             k->kernels->copy_rows(1, p->channels, p->bias, 0, true, own->pixels + (ptrdiff_t)i * ldsums, ldsums);
-        if (p->reader.gradient)
-            k->kernels->copy_rows(b->w, p->channels, own->pixels, ldsums, p->add, p->to.p + first * p->to.ld,
-                                  p->to.ld);
-        else
-            apply_epilogue(k, b->w, own->pixels, ldsums, p->to.p + first * p->to.ld, p->to.ld);
+        write_pixels(k, p->reader.pass, first, b->w, own->pixels, ldsums);
     }
 }
 
-static void forward_block(const void *job, int index)
+static void run_block(const struct row_product *p, const struct stacked_rows *b, const struct tile_buffers *own)
 {
-    const struct call *k = job;
+    lay_out_rows(&p->reader, b, own);
+    multiply(p, b, own);
+    write_rows(p, b, own);
+}
+
+static void forward_block(const struct call *k, int index)
+{
     const struct node *n = k->node;
     const struct tile_buffers own = buffers(n, FORWARD, call_scratch(k));
-    const struct tile_rows b = block_of(n, index);
-    const struct row_product y = { .reader = { k, false, inputs(n) },
-                                   .filters = filters_at(n, k->packed, inputs(n), outputs(n)),
-                                   .channels = outputs(n), .bias = has_bias(n) ? k->x[BIAS].p : NULL,
-                                   .to = k->y[0] };
-    lay_out_rows(&y.reader, &b, &own);
-    multiply(&y, &b, &own);
-    write_rows(&y, &b, &own);
-    block_done(k, index);
+    const struct stacked_rows b = block_of(n, index);
+    const struct row_product y = { reader_of(k, FORWARD), filters_at(n, k->packed, inputs(n), outputs(n)), outputs(n),
+                                   has_bias(n) ? k->x[BIAS].p : NULL };
+    run_block(&y, &b, &own);
 }
 
 static void pack(const struct call *k)
@@ -301,7 +242,10 @@ static void pack(const struct call *k)
     team_for(k->team, amx_round(outputs(k->node)) / AMX_BLOCK, pack_for_y, k);
 }
 
-static void forward(const struct call *k) { team_for(k->team, blocks(k->node), forward_block, k); }
+static void pack_dx(const struct call *k)
+{
+    team_for(k->team, amx_round(outputs(k->node)) / AMX_BLOCK, pack_for_dx, k);
+}
 
 /* Adds x dy over the tiles to the FILTER tiles of dw of AMX_BLOCK inputs and outputs, or sets them; x is transposed. */
 static void add_dw_tiles(const struct amx_kernels *amx, int tiles, int across, struct bf16 x, int ldx, struct bf16 dy,
@@ -317,11 +261,12 @@ static void add_dw_tiles(const struct amx_kernels *amx, int tiles, int across, s
 }
 
 /* Adds a block's contribution to the tiles of dw of each element, or sets them. */
-static void multiply_for_dw(const struct call *k, const struct tile_rows *b, bool add, const struct tile_buffers *own)
+static void multiply_for_dw(const struct call *k, const struct stacked_rows *b, bool add,
+                            const struct tile_buffers *own)
 {
     const struct node *n = k->node;
     const struct amx_kernels *amx = k->kernels->amx;
-    const struct operand_reader x = { k, false, inputs(n) }, dy = { k, true, outputs(n) };
+    const struct operand_reader x = reader_of(k, FORWARD), dy = reader_of(k, BACKWARD);
     const int tiles = amx_round(b->rows * b->across), with_halo = amx_round(tiles + 2 * b->across);
     real *dw_tile = own->dw_tiles;
     lay_out_pairs(&dy, b, b->row, b->rows, true, own, own->pairs, own->pair_elements, tiles);
@@ -339,46 +284,24 @@ static void multiply_for_dw(const struct call *k, const struct tile_rows *b, boo
     amx->end();
 }
 
-static void backward_partial(const void *job, int index)
+/* The tiles of dw of each element are summed in scratch and transformed to dw after the last block. */
+static void backward_block(const struct call *k, int index, struct partial partial)
 {
-    const struct call *k = job;
     const struct node *n = k->node;
     const struct tile_buffers own = buffers(n, BACKWARD, call_scratch(k));
-    const struct block_span span = partial_at(blocks(n), index);
-    const struct row_product dx = { .reader = { k, true, outputs(n) },
-                                    .filters = filters_at(n, k->work, outputs(n), inputs(n)),
-                                    .channels = inputs(n), .add = k->add[INPUT], .to = k->dx[INPUT] };
-    real *dw_tiles = partials_of(k) + index * partial_elements(n);
-    for (int i = span.from; i < span.to; i++) {
-        const struct tile_rows b = block_of(n, i);
-        if (k->dx[INPUT].p) {
-            lay_out_rows(&dx.reader, &b, &own);
-            multiply(&dx, &b, &own);
-            write_rows(&dx, &b, &own);
-        }
-        if (k->dx[WEIGHT].p)
-            multiply_for_dw(k, &b, i > span.from, &own);
-    }
-    for (ptrdiff_t i = 0; k->dx[WEIGHT].p && i < own.tile_elements; i += DW_TILE)
-        k->kernels->winograd_1d.filter_gradient(DW_TILE, own.dw_tiles + i, own.tile_elements, dw_tiles + i * FILTER,
+    const struct row_product dx = { reader_of(k, BACKWARD), filters_at(n, k->work, outputs(n), inputs(n)), inputs(n),
+                                    NULL };
+    const struct stacked_rows b = block_of(n, index);
+    if (k->dx[INPUT].p)
+        run_block(&dx, &b, &own);
+    if (k->dx[WEIGHT].p)
+        multiply_for_dw(k, &b, !partial.first, &own);
+    for (ptrdiff_t i = 0; k->dx[WEIGHT].p && partial.last && i < own.tile_elements; i += DW_TILE)
+        k->kernels->winograd_1d.filter_gradient(DW_TILE, own.dw_tiles + i, own.tile_elements, partial.dw + i * FILTER,
                                                 DW_TILE);
 }
 
-static void backward(const struct call *k)
-{
-    if (k->dx[INPUT].p)
-        team_for(k->team, amx_round(outputs(k->node)) / AMX_BLOCK, pack_for_dx, k);
-    team_for(k->team, partial_count(blocks(k->node)), backward_partial, k);
-    if (k->dx[WEIGHT].p)
-        sum_dw_tiles(k, partials_of(k), partial_count(blocks(k->node)));
-}
-
-static struct range output_block(const struct node *n, int index)
-{
-    const struct tile_rows b = block_of(n, index);
-    const ptrdiff_t first = pixel_from(&b, b.row);
-    return (struct range){ first, (int)(pixel_from(&b, b.row + b.rows) - first) };
-}
-
 const struct conv_algorithm conv_winograd_1d = {
-    fits, packed, work, scratch, pack, forward, backward, blocks, output_block, NULL };
+    .name = "winograd_1d", .fits = fits, .pays = pays, .blocks = blocks, .block = block, .packed = packed,
+    .partial_elements = tile_elements, .scratch = scratch, .pack = pack, .pack_dx = pack_dx,
+    .forward_block = forward_block, .backward_block = backward_block, .sum = sum_tiles };

@@ -1,12 +1,12 @@
-/* op/conv_dense.c -- any convolution as products of matrices.
+/* op/conv/dense.c -- any convolution as products of matrices.
  *
  * In forward, the taps of a window's row are contiguous in the input, and the next pixel's taps start `stride` pixels
  * further on.  Each row of the window is therefore a matrix with overlapping rows, and nothing is copied per tap.
  * For gradients, patches are copied to rows (im2col), one per pixel, of kernel h * w * channels per group elements.
  * A 1x1 convolution reads its operands in place. */
 #include "base/min_max.h"
-#include "kernel/kernels.h"
-#include "op/conv.h"
+#include "op/conv/reader.h"
+#include "op/conv/writer.h"
 #include <string.h>
 
 /* Elements of patches per block.  SMALL_BLOCK is used with a folded norm, that is for detection, where small blocks
@@ -17,33 +17,30 @@ static bool fits(const struct node *n) { (void)n; return true; }
 
 static bool pointwise(const struct node *n)
 {
-    return n->x[WEIGHT].h == 1 && n->x[WEIGHT].w == 1 && n->attr.conv.stride == 1 && n->attr.conv.pad == 0;
+    return n->x[WEIGHT].h == 1 && n->x[WEIGHT].w == 1 && conv_attr(n)->stride == 1 && conv_attr(n)->pad == 0;
 }
 
 static int patch(const struct node *n)      { return n->x[WEIGHT].h * n->x[WEIGHT].w * n->x[WEIGHT].c; }
-static int group_outputs(const struct node *n) { return n->x[WEIGHT].n / n->attr.conv.groups; }
+static int group_outputs(const struct node *n) { return n->x[WEIGHT].n / conv_attr(n)->groups; }
 /* dx is computed from patches of dy. */
 static int dy_patch(const struct node *n)   { return n->x[WEIGHT].h * n->x[WEIGHT].w * group_outputs(n); }
 
-static ptrdiff_t weights(const struct node *n) { return (ptrdiff_t)n->x[WEIGHT].n * patch(n); }
-
 static int rows_per_block(const struct node *n, const struct shape *s, int elements_per_pixel)
 {
-    return block_rows(n->attr.conv.norm ? SMALL_BLOCK : BLOCK, (ptrdiff_t)max_level_width(s) * elements_per_pixel);
+    return block_rows(conv_attr(n)->norm ? SMALL_BLOCK : BLOCK, (ptrdiff_t)max_level_width(s) * elements_per_pixel);
 }
 
 static int out_rows(const struct node *n) { return rows_per_block(n, &n->y[0], patch(n)); }
 static int in_rows(const struct node *n)  { return rows_per_block(n, &n->x[INPUT], dy_patch(n)); }
 static int blocks(const struct node *n)   { return block_count(&n->y[0], out_rows(n)); }
 static struct block block_of(const struct node *n, int index) { return block_at(&n->y[0], out_rows(n), index); }
+static struct range block(const struct node *n, int index)    { return pixels_of(block_of(n, index)); }
 
-static size_t packed(const struct node *n) { return (size_t)weights(n) * sizeof(real); }
+static bool reads_dy_once(const struct node *n, bool dx) { return pointwise(n) || !dx; }
 
-/* The weights transposed for dx, then the partial sums of dw. */
-static size_t work(const struct node *n, enum pass pass)
+static size_t packed(const struct node *n, enum pass pass)
 {
-    const int partials = partial_count(blocks(n));
-    return pass == FORWARD ? 0 : (size_t)weights(n) * (size_t)(1 + partials) * sizeof(real);
+    return (void)pass, (size_t)weight_elements(n) * sizeof(real);
 }
 
 /* Bytes of the rows of dy that a job reads. */
@@ -62,10 +59,10 @@ static size_t patch_bytes(const struct shape *s, int rows, int elements)
 /* Forward: elements of an input row with zero padding, and number of input rows that a block reads. */
 static ptrdiff_t line_elements(const struct node *n)
 {
-    return (ptrdiff_t)(max_level_width(&n->x[INPUT]) + 2 * n->attr.conv.pad) * n->x[WEIGHT].c;
+    return (ptrdiff_t)(max_level_width(&n->x[INPUT]) + 2 * conv_attr(n)->pad) * n->x[WEIGHT].c;
 }
 
-static int line_count(const struct node *n, int rows) { return (rows - 1) * n->attr.conv.stride + n->x[WEIGHT].h; }
+static int line_count(const struct node *n, int rows) { return (rows - 1) * conv_attr(n)->stride + n->x[WEIGHT].h; }
 
 static size_t scratch(const struct node *n, enum pass pass)
 {
@@ -98,7 +95,7 @@ static const real *patches(const struct node *n, struct block out, struct view x
                            real *scratch_patches, int *ld)
 {
     const struct shape w = n->x[WEIGHT];
-    const int stride = n->attr.conv.stride, pad = n->attr.conv.pad;
+    const int stride = conv_attr(n)->stride, pad = conv_attr(n)->pad;
     *ld = in.ld;
     if (pointwise(n))
         return in.p + group * w.c;
@@ -126,7 +123,7 @@ static struct lines lines(const struct call *k, struct block out, struct row_val
 {
     const struct node *n = k->node;
     const struct view x = level_view(k->x[INPUT], out.level);
-    const int c = n->x[WEIGHT].c, pad = n->attr.conv.pad, start = out.row * n->attr.conv.stride - pad;
+    const int c = n->x[WEIGHT].c, pad = conv_attr(n)->pad, start = out.row * conv_attr(n)->stride - pad;
     const int end = start + line_count(n, out.rows);
     const ptrdiff_t row = line_elements(n);
     if (pointwise(n))
@@ -140,9 +137,8 @@ static struct lines lines(const struct call *k, struct block out, struct row_val
     return (struct lines){ to, row, c };
 }
 
-static void forward_block(const void *job, int index)
+static void forward_block(const struct call *k, int index)
 {
-    const struct call *k = job;
     const struct node *n = k->node;
     const struct shape w = n->x[WEIGHT];
     const struct block out = block_of(n, index);
@@ -150,24 +146,24 @@ static void forward_block(const void *job, int index)
     real *own = call_scratch(k), *lines_of_block = past(own, input_rows_bytes(n, out_rows(n)));
     const struct row_values in = input_rows(k, out, own);
     const int rows = pointwise(n) ? 1 : out.rows, width = out.rows * out.w / rows, outputs = group_outputs(n);
-    const int groups = n->attr.conv.groups, elements = w.w * w.c;
+    const int groups = conv_attr(n)->groups, elements = w.w * w.c;
     const real *weights_of_row = k->packed;
     for (int i = 0; has_bias(n) && i < out.rows * out.w; i++)
         memcpy(y.p + (out.first + i) * y.ld, k->x[BIAS].p, (size_t)y.c * sizeof *y.p);
     for (int g = 0; g < groups; g++, weights_of_row += (ptrdiff_t)w.h * elements * outputs) {
         const struct lines x = lines(k, out, in, g, lines_of_block);
         for (int i = 0; i < rows; i++) {
-            real *to = y.p + (out.first + (ptrdiff_t)i * width) * y.ld;
+            const ptrdiff_t first = out.first + (ptrdiff_t)i * width;
+            real *to = y.p + first * y.ld;
             for (int u = 0; u < w.h; u++)
-                k->kernels->gemm_unpacked(false, width, outputs, elements, x.p + (i * n->attr.conv.stride + u) * x.row,
-                                          n->attr.conv.stride * x.pixel,
+                k->kernels->gemm_unpacked(false, width, outputs, elements, x.p + (i * conv_attr(n)->stride + u) * x.row,
+                                          conv_attr(n)->stride * x.pixel,
                                           weights_of_row + (ptrdiff_t)u * elements * outputs, outputs,
                                           u > 0 || has_bias(n), to + g * outputs, y.ld);
             if (g == groups - 1)
-                apply_epilogue(k, width, to, y.ld, to, y.ld);
+                write_pixels(k, FORWARD, first, width, to, y.ld);
         }
     }
-    block_done(k, index);
 }
 
 /* packed[group][u][v][c][o] = w[group o][u][v][c] */
@@ -175,24 +171,19 @@ static void pack(const struct call *k)
 {
     const int outputs = group_outputs(k->node), elements = patch(k->node);
     real *to = k->packed;
-    for (int g = 0; g < k->node->attr.conv.groups; g++)
+    for (int g = 0; g < conv_attr(k->node)->groups; g++)
         for (int i = 0; i < elements; i++)
             for (int o = 0; o < outputs; o++)
                 *to++ = k->x[WEIGHT].p[(ptrdiff_t)(g * outputs + o) * elements + i];
 }
 
-static void forward(const struct call *k)
-{
-    team_for(k->team, blocks(k->node), forward_block, k);
-}
-
 /* work[group][u][v][o][c] = w[group o][u][v][c] */
-static void transpose_for_dx(const struct call *k)
+static void pack_dx(const struct call *k)
 {
     const struct shape w = k->node->x[WEIGHT];
     const int outputs = group_outputs(k->node), taps = w.h * w.w;
     real *to = k->work;
-    for (int g = 0; g < k->node->attr.conv.groups; g++)
+    for (int g = 0; g < conv_attr(k->node)->groups; g++)
         for (int t = 0; t < taps; t++)
             for (int o = 0; o < outputs; o++, to += w.c)
                 memcpy(to, k->x[WEIGHT].p + ((ptrdiff_t)(g * outputs + o) * taps + t) * w.c, (size_t)w.c * sizeof *to);
@@ -204,7 +195,7 @@ static const real *dy_patches(const struct node *n, struct block in, struct row_
 {
     const struct shape w = n->x[WEIGHT];
     const struct block out = level_block(&n->y[0], in.level);
-    const int stride = n->attr.conv.stride, pad = n->attr.conv.pad, outputs = group_outputs(n);
+    const int stride = conv_attr(n)->stride, pad = conv_attr(n)->pad, outputs = group_outputs(n);
     const real *first = to;
     *ld = dy.ld;
     if (pointwise(n))
@@ -230,7 +221,7 @@ static void write_dx(const struct call *k, struct block in, struct row_values dy
     const struct node *n = k->node;
     const struct view dx = k->dx[INPUT];
     const int inputs = n->x[WEIGHT].c;
-    for (int g = 0; g < n->attr.conv.groups; g++) {
+    for (int g = 0; g < conv_attr(n)->groups; g++) {
         int ld;
         const real *p = dy_patches(n, in, dy, g, past(call_scratch(k), dy_bytes(n)), &ld);
         k->kernels->gemm_unpacked(false, in.rows * in.w, inputs, dy_patch(n), p, ld,
@@ -239,57 +230,41 @@ static void write_dx(const struct call *k, struct block in, struct row_values dy
     }
 }
 
-static void dx_block(const void *job, int index)
+/* A 1x1 convolution computes dx with dw, while dy is in the cache. */
+static int dx_blocks(const struct node *n, bool dw)
 {
-    const struct call *k = job;
+    return pointwise(n) && dw ? 0 : block_count(&n->x[INPUT], in_rows(n));
+}
+
+static void dx_block(const struct call *k, int index)
+{
     const struct block in = block_at(&k->node->x[INPUT], in_rows(k->node), index);
     write_dx(k, in, gradient_rows(k, in, call_scratch(k)));
 }
 
-/* For 1x1 convolutions also dx, while dy is in the cache. */
-static void dw_partial(const void *job, int index)
+static void backward_block(const struct call *k, int index, struct partial partial)
 {
-    const struct call *k = job;
     const struct node *n = k->node;
-    const struct operand_reader dy = { k, true, n->y[0].c };
-    const struct block_span span = partial_at(blocks(n), index);
+    const struct operand_reader dy = reader_of(k, BACKWARD);
+    const struct block out = block_of(n, index);
     const int outputs = group_outputs(n);
-    real *dw = (real *)k->work + weights(n) * (1 + index);
     real *own = call_scratch(k), *own_in = past(own, dy_bytes(n));
     real *own_patches = past(own_in, input_rows_bytes(n, out_rows(n)));
-    for (int b = span.from; b < span.to; b++) {
-        const struct block out = block_of(n, b);
-        const struct row_values in = input_rows(k, out, own_in);
-        struct row_values rows = { .first = out.row };
-        rows.p = reader_read(&dy, pixels_of(out), own, &rows.ld);
-        for (int g = 0; g < n->attr.conv.groups; g++) {
-            int ld;
-            const real *p = patches(n, out, level_view(k->x[INPUT], out.level), in, g, own_patches, &ld);
-            k->kernels->gemm_unpacked(true, outputs, patch(n), out.rows * out.w, rows.p + g * outputs, rows.ld, p, ld,
-                                      b > span.from, dw + (ptrdiff_t)g * outputs * patch(n), patch(n));
-        }
-        if (pointwise(n) && k->dx[INPUT].p)
-            write_dx(k, out, rows);
+    const struct row_values in = input_rows(k, out, own_in);
+    struct row_values rows = { .first = out.row };
+    rows.p = reader_read(&dy, pixels_of(out), own, &rows.ld);
+    for (int g = 0; g < conv_attr(n)->groups; g++) {
+        int ld;
+        const real *p = patches(n, out, level_view(k->x[INPUT], out.level), in, g, own_patches, &ld);
+        k->kernels->gemm_unpacked(true, outputs, patch(n), out.rows * out.w, rows.p + g * outputs, rows.ld, p, ld,
+                                  !partial.first, partial.dw + (ptrdiff_t)g * outputs * patch(n), patch(n));
     }
+    if (pointwise(n) && k->dx[INPUT].p)
+        write_dx(k, out, rows);
 }
-
-static void backward(const struct call *k)
-{
-    const struct node *n = k->node;
-    const int partials = partial_count(blocks(n));
-    if (k->dx[INPUT].p)
-        transpose_for_dx(k);
-    if (k->dx[INPUT].p && !(pointwise(n) && k->dx[WEIGHT].p))
-        team_for(k->team, block_count(&n->x[INPUT], in_rows(n)), dx_block, k);
-    if (k->dx[WEIGHT].p) {
-        team_for(k->team, partials, dw_partial, k);
-        sum_partials(k, (const real *)k->work + weights(n), partials, weights(n), false);
-    }
-}
-
-static struct range output_block(const struct node *n, int index) { return pixels_of(block_of(n, index)); }
-
-static bool reads_dy_once(const struct node *n, bool dx) { return pointwise(n) || !dx; }
 
 const struct conv_algorithm conv_dense = {
-    fits, packed, work, scratch, pack, forward, backward, blocks, output_block, reads_dy_once };
+    .name = "dense", .direct = true, .fits = fits, .blocks = blocks, .block = block, .reads_dy_once = reads_dy_once,
+    .packed = packed, .partial_elements = weight_elements, .scratch = scratch, .pack = pack, .pack_dx = pack_dx,
+    .forward_block = forward_block, .backward_block = backward_block, .dx_blocks = dx_blocks, .dx_block = dx_block,
+    .sum = sum_weights };

@@ -1,4 +1,4 @@
-#include "op/operands.h"
+#include "graph/operands.h"
 #include "kernel/kernels.h"
 
 enum { CHUNK = 8192, CHUNK_PIXELS = 64 };       /* elements per chunk, but at least CHUNK_PIXELS pixels */

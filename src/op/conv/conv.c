@@ -1,0 +1,235 @@
+/* op/conv/conv.c -- convolution: its shape, the choice of its algorithm, the loops over blocks, the folded norm, and
+ * the gradient of the bias. */
+#include "op/conv/conv.h"
+
+#include "base/min_max.h"
+#include "graph/operands.h"
+#include "op/conv/reader.h"
+#include "op/conv/writer.h"
+#include "op/norm.h"
+#include "op/policy.h"
+#include <string.h>
+
+static bool shape(struct node *n, struct error *err)
+{
+    const struct shape *x = &n->x[INPUT], *w = &n->x[WEIGHT];
+    const int stride = conv_attr(n)->stride, pad = conv_attr(n)->pad, groups = conv_attr(n)->groups;
+    if (stride < 1 || pad < 0 || groups < 1 || x->c % groups || w->n % groups || w->c != x->c / groups)
+        return fail(err, "%d channels, %d outputs and %d inputs per group do not fit %d groups", x->c, w->n, w->c,
+                    groups);
+    if (has_bias(n) && n->x[BIAS].c != w->n)
+        return fail(err, "a bias of %d for %d outputs", n->x[BIAS].c, w->n);
+    if (x->lv.count && (stride != 1 || w->h != 2 * pad + 1 || w->w != 2 * pad + 1))
+        return fail(err, "several levels keep their sizes: stride 1 and pad (kernel - 1) / 2");
+    n->y[0] = *x;
+    n->y[0].c = w->n;
+    if (!x->lv.count) {
+        if (x->h + 2 * pad < w->h || x->w + 2 * pad < w->w)
+            return fail(err, "an input of %d x %d is smaller than the kernel", x->h, x->w);
+        n->y[0].h = (x->h + 2 * pad - w->h) / stride + 1;
+        n->y[0].w = (x->w + 2 * pad - w->w) / stride + 1;
+    }
+    return true;
+}
+
+/* ---- the choice ---- */
+
+const struct conv_algorithm *const conv_algorithms[] = {
+    &conv_depthwise, &conv_winograd_1d, &conv_amx_1x1, &conv_amx, &conv_winograd, &conv_dense, NULL };
+
+const struct conv_algorithm *conv_algorithm_named(const char *name)
+{
+    int i = 0;
+    while (conv_algorithms[i] && strcmp(conv_algorithms[i]->name, name) != 0)
+        i++;
+    return conv_algorithms[i];
+}
+
+/* An auxiliary branch guides training only: less accuracy suffices. */
+static int bf16_terms(const struct node *n, const struct policy *p)
+{
+    const int terms = p->kernels && p->kernels->amx && !p->direct ? p->bf16_terms : 0;
+    return n->auxiliary ? min_int(terms, 2) : terms;
+}
+
+static void plan(struct node *n, const struct policy *policy, bool training)
+{
+    static const struct policy plain = {0};
+    const struct policy *p = policy ? policy : &plain;
+    struct conv_attr *attr = n->attr;
+    const struct conv_algorithm *const *row = conv_algorithms;
+    attr->bf16_terms = bf16_terms(n, p);
+    while (!(*row)->fits(n) || ((*row)->pays && !(*row)->pays(n, training)) || (p->direct && !(*row)->direct))
+        row++;
+    attr->algorithm = p->conv && p->conv->fits(n) ? p->conv : *row;
+}
+
+static const struct conv_algorithm *algorithm(const struct node *n) { return conv_attr(n)->algorithm; }
+
+/* ---- memory ---- */
+
+static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+ptrdiff_t weight_elements(const struct node *n) { return (ptrdiff_t)outputs(n) * taps(n) * inputs(n); }
+
+/* Packed memory: the weights, then scale and shift of a folded norm. */
+static size_t packed_weights(const struct node *n)
+{
+    return (algorithm(n)->packed(n, FORWARD) + sizeof(real) - 1) / sizeof(real) * sizeof(real);
+}
+
+static size_t packed(const struct node *n)
+{
+    return packed_weights(n) + (conv_attr(n)->norm ? 2 * (size_t)n->y[0].c * sizeof(real) : 0);
+}
+
+real *folded_norm(const struct call *k)
+{
+    return (real *)(void *)((char *)k->packed + packed_weights(k->node));
+}
+
+/* Work of backward: the weights packed for dx, then the partial sums of dw; afterwards the sums of the bias. */
+static size_t dx_weights(const struct node *n) { return whole_lines(algorithm(n)->packed(n, BACKWARD)); }
+
+static real *partials_of(const struct call *k)
+{
+    return (real *)(void *)((char *)k->work + dx_weights(k->node));
+}
+
+static size_t work(const struct node *n, enum pass pass)
+{
+    const struct shape y = n->y[0];
+    if (pass == FORWARD)
+        return 0;
+    const size_t partials = (size_t)partial_count(algorithm(n)->blocks(n)) * (size_t)algorithm(n)->partial_elements(n);
+    const size_t own = dx_weights(n) + partials * sizeof(real);
+    const size_t bias = has_bias(n) ? (size_t)chunk_count((ptrdiff_t)y.n * y.h * y.w, y.c) * (size_t)y.c * sizeof(real)
+                                    : 0;
+    return own > bias ? own : bias;
+}
+
+static size_t scratch(const struct node *n, enum pass pass)
+{
+    const size_t own = algorithm(n)->scratch(n, pass);
+    const size_t bias = has_bias(n) && pass == BACKWARD ? chunk_bytes(n->y[0].c) : 0;
+    return own > bias ? own : bias;
+}
+
+/* ---- the loops ---- */
+
+static void pack(const struct call *k)
+{
+    const int channels = k->node->y[0].c, first = conv_attr(k->node)->norm;
+    const struct view *norm = &k->x[first];
+    real *to = folded_norm(k);
+    algorithm(k->node)->pack(k);
+    for (int c = 0; first && c < channels; c++) {
+        const double rstd = norm_rstd(norm[3].p[c], conv_attr(k->node)->eps);
+        norm_affine(norm[2].p[c], rstd, norm[0].p[c], norm[1].p[c], &to[c], &to[channels + c]);
+    }
+}
+
+/* Reports the written block of y to the fused norm, if any. */
+static void forward_block(const void *job, int index)
+{
+    const struct call *k = job;
+    algorithm(k->node)->forward_block(k, index);
+    if (k->fused_norm)
+        k->fused_norm->node->op->fusible->moments(k->fused_norm, index);
+}
+
+static void forward(const struct call *k)
+{
+    const struct conv_algorithm *a = algorithm(k->node);
+    team_for(k->team, a->forward_jobs ? a->forward_jobs(k) : a->blocks(k->node), forward_block, k);
+}
+
+static void dx_block(const void *job, int index)
+{
+    const struct call *k = job;
+    algorithm(k->node)->dx_block(k, index);
+}
+
+static void backward_partial(const void *job, int index)
+{
+    const struct call *k = job;
+    const struct conv_algorithm *a = algorithm(k->node);
+    const struct block_span span = partial_at(a->blocks(k->node), index);
+    real *dw = partials_of(k) + index * a->partial_elements(k->node);
+    for (int b = span.from; b < span.to; b++)
+        a->backward_block(k, b, (struct partial){ dw, b == span.from, b + 1 == span.to });
+}
+
+static void weights_backward(const struct call *k, bool dx, bool dw)
+{
+    const struct conv_algorithm *a = algorithm(k->node);
+    const int partials = partial_count(a->blocks(k->node));
+    const int dx_blocks = dx && a->dx_blocks ? a->dx_blocks(k->node, dw) : 0;
+    if (dx)
+        a->pack_dx(k);
+    team_for(k->team, dx_blocks, dx_block, k);
+    if (dw || (dx && !dx_blocks))
+        team_for(k->team, partials, backward_partial, k);
+    if (dw)
+        a->sum(k, partials_of(k), partials);
+}
+
+/* db[o] = sum over all pixels of dy[o]: first within chunks of pixels, then over the chunks in order. */
+static void bias_chunk(const void *job, int chunk)
+{
+    const struct call *k = job;
+    const struct view dy = k->dy[0];
+    const struct operand_reader reader = reader_of(k, BACKWARD);
+    const struct range r = chunk_range(pixels(dy), dy.c, chunk);
+    real *sum = (real *)k->work + (ptrdiff_t)chunk * dy.c;
+    int ld;
+    const real *p = reader_read(&reader, r, call_scratch(k), &ld);
+    memset(sum, 0, (size_t)dy.c * sizeof *sum);
+    for (int i = 0; i < r.count; i++, p += ld)
+        for (int o = 0; o < dy.c; o++)
+            sum[o] += p[o];
+}
+
+static void bias_backward(const struct call *k)
+{
+    const struct view dy = k->dy[0];
+    const int chunks = chunk_count(pixels(dy), dy.c);
+    team_for(k->team, chunks, bias_chunk, k);
+    for (int o = 0; o < dy.c; o++) {
+        double sum = 0;
+        for (int chunk = 0; chunk < chunks; chunk++)
+            sum += ((const real *)k->work)[(ptrdiff_t)chunk * dy.c + o];
+        store(&k->dx[BIAS].p[o], k->add[BIAS], (real)sum);
+    }
+}
+
+static void backward(const struct call *k)
+{
+    weights_backward(k, k->dx[INPUT].p, k->dx[WEIGHT].p);
+    if (has_bias(k->node) && k->dx[BIAS].p)
+        bias_backward(k);
+}
+
+/* ---- the op ---- */
+
+static int output_blocks(const struct node *n) { return algorithm(n)->forward_jobs ? 0 : algorithm(n)->blocks(n); }
+static struct range output_block(const struct node *n, int index) { return algorithm(n)->block(n, index); }
+
+static bool reads_dy_once(const struct node *n, bool dx)
+{
+    return algorithm(n)->reads_dy_once && algorithm(n)->reads_dy_once(n, dx);
+}
+
+static const struct fusing_producer fuses = { output_blocks, output_block, reads_dy_once };
+
+static double macs(const struct node *n)
+{
+    const struct shape y = n->y[0], w = n->x[WEIGHT];
+    return (double)y.n * y.h * y.w * y.c * w.h * w.w * w.c;
+}
+
+const struct op op_conv = {
+    .name = "conv", .attr_size = sizeof(struct conv_attr), .in_min = 2, .in_max = 7,
+    .bwd_reads_x = 1 << INPUT | 1 << WEIGHT, .takes_deferred = 1 << INPUT, .takes_levels = 1 << INPUT, .shape = shape,
+    .plan = plan, .packed = packed, .work = work, .scratch = scratch, .pack = pack, .forward = forward,
+    .backward = backward, .macs = macs, .fuses = &fuses };

@@ -1,0 +1,67 @@
+/* op/conv/conv.h -- the algorithms of a convolution:
+ *
+ *     y[n,i,j,o] = b[o] + sum over u, v, c of w[o,u,v,c] x[n, i stride - pad + u, j stride - pad + v, c],
+ *
+ * with zeros outside the image and c running over the channels of o's group.
+ *
+ * Each is a row of a table; op_conv chooses one for a node when its graph is built.  What they share: the partition of
+ * y into blocks (partition.h), the reader of operands (reader.h), the writer of results (writer.h), and the loops over
+ * blocks (conv.c).  An algorithm packs the weights and computes a block.
+ *
+ * The gradient of the weights is a sum over all blocks.  It is computed as at most MAX_PARTIALS partial sums over
+ * consecutive blocks, each by one thread and in order; the partial sums are then added in order. */
+#ifndef OP_CONV_CONV_H
+#define OP_CONV_CONV_H
+#include "op/ops.h"
+
+enum { INPUT, WEIGHT, BIAS };           /* operands */
+
+/* gamma, beta, mean and variance of a folded norm may follow (conv_attr.norm). */
+static inline bool has_bias(const struct node *n) { return n->in > BIAS && conv_attr(n)->norm != BIAS; }
+
+static inline int taps(const struct node *n)    { return n->x[WEIGHT].h * n->x[WEIGHT].w; }
+static inline int inputs(const struct node *n)  { return n->x[WEIGHT].c; }         /* per group */
+static inline int outputs(const struct node *n) { return n->x[WEIGHT].n; }
+
+ptrdiff_t weight_elements(const struct node *);
+
+/* Scale, then shift, of the folded norm. */
+real *folded_norm(const struct call *);
+
+struct partial {
+    real *dw;                           /* of partial_elements; spoilt before the first block */
+    bool first, last;                   /* the block is the first, or the last, of the sum */
+};
+
+struct conv_algorithm {
+    const char *name;
+    bool direct;                        /* sums as they are defined: no transforms, no matrix unit */
+    bool (*fits)(const struct node *);                          /* it can compute the node */
+    bool (*pays)(const struct node *, bool training);           /* it is faster than the rows below; NULL: always */
+
+    int (*blocks)(const struct node *);                         /* of y */
+    struct range (*block)(const struct node *, int);            /* its pixels; may be empty */
+    bool (*reads_dy_once)(const struct node *, bool dx);        /* see struct fusing_producer; NULL: never */
+
+    size_t (*packed)(const struct node *, enum pass);           /* bytes of the weights packed for y, or for dx */
+    ptrdiff_t (*partial_elements)(const struct node *);         /* of a partial sum of dw */
+    size_t (*scratch)(const struct node *, enum pass);          /* bytes per thread */
+
+    void (*pack)(const struct call *);                          /* for y, to call.packed */
+    void (*pack_dx)(const struct call *);                       /* for dx, to call.work */
+    int (*forward_jobs)(const struct call *);                   /* NULL: the blocks; else no norm is fused in forward */
+    void (*forward_block)(const struct call *, int);            /* y */
+    /* Adds to a partial sum of dw if dw is wanted, and writes dx if it is wanted and has no blocks of its own. */
+    void (*backward_block)(const struct call *, int, struct partial);
+    int (*dx_blocks)(const struct node *, bool dw);             /* own blocks of dx; 0 or NULL: it has none */
+    void (*dx_block)(const struct call *, int);
+    void (*sum)(const struct call *, real *partials, int count);        /* dw = the consecutive partial sums in order */
+};
+
+/* The algorithms, NULL at the end.  The first that fits and pays is chosen; the last always does. */
+extern const struct conv_algorithm *const conv_algorithms[];
+extern const struct conv_algorithm conv_depthwise, conv_winograd_1d, conv_amx_1x1, conv_amx, conv_winograd, conv_dense;
+
+/* The row of that name, or NULL. */
+const struct conv_algorithm *conv_algorithm_named(const char *name);
+#endif
