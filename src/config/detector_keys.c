@@ -1,5 +1,6 @@
 /* config/detector_keys.c -- the part of a configuration that detecting needs. */
 #include "config/section.h"
+#include <string.h>
 
 /* Keys and whole sections.  The number of images per batch belongs to them: resize keep pads an image to the largest
  * of its batch.  data.train.input_size is the size that the parameters are declared with. */
@@ -42,14 +43,22 @@ bool config_write_detector(const struct config *config, struct strbuf *out, stru
 
 /* ---- reading ---- */
 
-/* The first value below e, whose path is *path; NULL if all entries are sections. */
-static const struct entry *first_value(const struct entry *e, struct path *path)
+static bool is_kept(const char *path)
+{
+    int i = 0;
+    while (i < KEPT && strcmp(kept[i], path) != 0)
+        i++;
+    return i < KEPT;
+}
+
+/* The first value below e that is not kept, and its path; NULL if there is none. */
+static const struct entry *first_foreign(const struct entry *e, struct path *path)
 {
     if (e->kind != SECTION)
         return e;
     for (const struct entry *child = e->child; child; child = child->next) {
         struct path inner = path_of(path->s, child->name);
-        const struct entry *found = first_value(child, &inner);
+        const struct entry *found = is_kept(inner.s) ? NULL : first_foreign(child, &inner);
         if (found) {
             *path = inner;
             return found;
@@ -60,19 +69,12 @@ static const struct entry *first_value(const struct entry *e, struct path *path)
 
 bool detector_keys_only(const struct config *config, struct error *err)
 {
-    struct entry rest = {0};
     struct path path = {0};
-    bool ok = entry_copy(&rest, &config->root, err);
-    for (int i = 0; ok && i < KEPT; i++)
-        tree_remove(&rest, kept[i]);
-    const struct entry *found = ok ? first_value(&rest, &path) : NULL;
-    for (int i = 0; ok && !found && i < DROPPED; i++)
+    const struct entry *found = first_foreign(&config->root, &path);
+    for (int i = 0; !found && i < DROPPED; i++)
         if ((found = tree_find(&config->root, dropped[i])))
             path = path_of("", dropped[i]);
-    if (found)
-        ok = misuse(err, "%s has no place in the description of a model", place_text(found->place, path.s).s);
-    tree_free(&rest);
-    return ok;
+    return !found || misuse(err, "%s has no place in the description of a model", place_text(found->place, path.s).s);
 }
 
 bool detector_keys_effective(const struct config *config, struct error *err)
