@@ -18,7 +18,7 @@ struct yaml_reader {
     struct error *err;
 };
 
-/* That line, counted from 0, is indented with a tab, which YAML does not allow. */
+/* The line with this number, counted from 0, is indented with a tab, which YAML does not allow. */
 static bool indented_with_tab(const struct yaml_reader *r, size_t line)
 {
     const char *at = r->text, *const end = at + r->size;
