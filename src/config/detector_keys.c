@@ -1,18 +1,19 @@
-/* config/detector_keys.c -- the part of a configuration that detecting needs. */
+/* config/detector_keys.c -- the part of a configuration that detection needs. */
+#include "base/table.h"
 #include "config/section.h"
-#include <string.h>
 
 /* Keys and whole sections.  The number of images per batch belongs to them: resize keep pads an image to the largest
  * of its batch.  data.train.input_size is the size that the parameters are declared with. */
-static const char *const kept[] = {
-    "class_names", "seed", "model", "test", "device.batchsize_per_gpu", "data.train.input_size", "data.val.input_size",
-    "data.val.keep_ratio", "data.val.resize", "data.val.multi_scale", "data.val.scaled_decode", "data.val.pipeline" };
+static const struct { const char *name; } kept[] = {
+    { "class_names" }, { "seed" }, { "model" }, { "test" }, { "device.batchsize_per_gpu" },
+    { "data.train.input_size" }, { "data.val.input_size" }, { "data.val.keep_ratio" }, { "data.val.resize" },
+    { "data.val.multi_scale" }, { "data.val.scaled_decode" }, { "data.val.pipeline" }, {0} };
 
 /* Keys within those sections that name files, or that only training reads. */
 static const char *const dropped[] = {
     "model.arch.backbone.pretrain", "model.arch.backbone.pretrained", "model.arch.backbone.checkpoint_path",
     "model.arch.head.loss", "model.arch.head.assigner_cfg", "model.arch.aux_head.loss" };
-enum { KEPT = sizeof kept / sizeof *kept, DROPPED = sizeof dropped / sizeof *dropped };
+enum { DROPPED = sizeof dropped / sizeof *dropped };
 
 /* ---- writing ---- */
 
@@ -29,8 +30,8 @@ bool config_write_detector(const struct config *config, struct strbuf *out, stru
 {
     struct entry root = { .kind = SECTION };
     bool ok = true;
-    for (int i = 0; ok && i < KEPT; i++)
-        ok = copy_key(&root, &config->root, kept[i], err);
+    for (int i = 0; ok && kept[i].name; i++)
+        ok = copy_key(&root, &config->root, kept[i].name, err);
     for (int i = 0; i < DROPPED; i++)
         tree_remove(&root, dropped[i]);
     for (int i = 0; i < config->ignored.count; i++)
@@ -43,14 +44,6 @@ bool config_write_detector(const struct config *config, struct strbuf *out, stru
 
 /* ---- reading ---- */
 
-static bool is_kept(const char *path)
-{
-    int i = 0;
-    while (i < KEPT && strcmp(kept[i], path) != 0)
-        i++;
-    return i < KEPT;
-}
-
 /* The first value below e that is not kept, and its path; NULL if there is none. */
 static const struct entry *first_foreign(const struct entry *e, struct path *path)
 {
@@ -58,7 +51,7 @@ static const struct entry *first_foreign(const struct entry *e, struct path *pat
         return e;
     for (const struct entry *child = e->child; child; child = child->next) {
         struct path inner = path_of(path->s, child->name);
-        const struct entry *found = is_kept(inner.s) ? NULL : first_foreign(child, &inner);
+        const struct entry *found = find_row(inner.s, kept, sizeof *kept) ? NULL : first_foreign(child, &inner);
         if (found) {
             *path = inner;
             return found;
