@@ -138,12 +138,12 @@ static const struct { const char *override, *message; } refused[] = {
     { "data.train.pipeline.scale=[1.5, 0.5]",
       "command line: data.train.pipeline.scale: the range from 1.5 to 0.5 is empty" },
     { "data.val.pipeline.normalize=[[1, 2, 3], [1, 0, 3]]",
-      "command line: data.val.pipeline.normalize: a deviation is 0" },
+      "command line: data.val.pipeline.normalize: a standard deviation is 0" },
     { "data.train={input_size: [32, 32], scaled_decode: true, cache_mb: 9}",
       "command line:1: data.train.scaled_decode: not with cache_mb, which keeps whole images" },
     { "data.val.class_names=[person]", "command line: data.val.class_names must be the class_names at the top" },
     { "class_names=[a, b, c]", "a.yml:9: model.arch.head.num_classes is 2, but there are 3 class_names" },
-    { "class_names=[a, a]", "command line: class_names: 'a' stands there twice" },
+    { "class_names=[a, a]", "command line: class_names: 'a' is listed twice" },
     { "class_names=[]", "command line: class_names: no class" },
     { "class_names=[a, [b]]", "command line: class_names must be a list of texts, not a list of 2" },
     { "class_names=a", "command line: class_names must be a list of texts, not 'a'" },
@@ -202,7 +202,7 @@ static const struct { const char *yaml, *message; } broken[] = {
     { "\n\nmodell: {a: 1}\n", "a.yml:3: modell.a: no such key; did you mean save_dir? "
       "nanodet check --keys lists all keys" },
     { "seed: 3\nmodel.arch.name: GFL\n",
-      "a.yml:2: model.arch.name: keys nest, line below line; dots are for the command line" },
+      "a.yml:2: model.arch.name: keys nest by indentation; dots are for the command line" },
     { "a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
       "a.yml:1: nested deeper than 32" },
     { "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\n"
@@ -228,7 +228,7 @@ static void test_all_problems(void **state)
         "command line: data.train.input_size must be a list of 2 whole numbers from 16 to 8192, not '3'",
         "command line: data.val.input_size must be a list of 2 whole numbers from 16 to 8192, not '3'",
         "command line: data.val.resize must be stretch, keep or letterbox, not 'big'",
-        "command line: class_names: 'b' stands there twice",
+        "command line: class_names: 'b' is listed twice",
         "a.yml:9: model.arch.head.num_classes is 2, but there are 3 class_names" };
     struct string_list problems = {0};
     struct config config = { .problems = &problems };
