@@ -1,9 +1,9 @@
-/* nanodet.h -- find objects in images, and train the models that find them, from a program in C or C++.
+/* nanodet.h -- detect objects in images, and train detectors, from a program in C or C++.
  *
  *     cc detect.c $(pkg-config --cflags --libs nanodet)
  *
- * Functions that can fail take a struct nanodet_error, which may be NULL, and write there what was wrong and where;
- * nothing is printed and nothing exits.  One detector is used by one thread at a time; detectors are independent.
+ * Functions that can fail write the error and its place to a struct nanodet_error, which may be NULL; they neither
+ * print nor exit.  One detector is used by one thread at a time; detectors are independent.
  *
  * OpenMP runs the threads, as its settings say (OMP_PROC_BIND, ...).  Each thread that calls has helpers of its own,
  * which are kept until it ends; two detectors in two threads together are at least as fast as one.  The threads of a
@@ -41,7 +41,7 @@ struct nanodet_options {                    /* {0} and one or two files are enou
     const char *config;                     /* a configuration file: YAML in the structure of NanoDet; NULL: weights is
                                                a safetensors file that nanodet has trained or exported, which
                                                describes its model */
-    const char *weights;                    /* safetensors, PyTorch, ...: told apart by content */
+    const char *weights;                    /* safetensors, PyTorch, ...: detected by content */
     const char *const *overrides;           /* "data.val.input_size=[416, 416]", ...; NULL ends the list; or NULL */
     int threads;                            /* 0: OMP_NUM_THREADS, else as many as there are cores; at most 256 */
     double score_thr;                       /* detections below it are left out; 0: 0.35, or a test.score_thr that
@@ -60,7 +60,7 @@ const char *nanodet_class_name(const struct nanodet *, int id);         /* NULL 
 enum nanodet_order { NANODET_BGR, NANODET_RGB };
 
 struct nanodet_image {
-    const unsigned char *pixels;            /* three bytes a pixel, rows from the top */
+    const unsigned char *pixels;            /* three bytes per pixel, top row first */
     int width, height;
     size_t stride;                          /* bytes from one row to the next; 0: 3 width */
     enum nanodet_order order;
@@ -83,8 +83,8 @@ const struct nanodet_detection *nanodet_detect_file(struct nanodet *, const char
 /* ---- training ---- */
 
 struct nanodet_progress {
-    int epoch, epochs;                      /* done; in all */
-    int batch, batches;                     /* done of the epoch under way; of an epoch */
+    int epoch, epochs;                      /* done; total */
+    int batch, batches;                     /* done in the current epoch; per epoch */
     long steps;                             /* of the optimiser, done */
     double best;                            /* the best score so far; -1: none yet */
 };
@@ -100,7 +100,7 @@ struct nanodet_training {                   /* {0} and a configuration are enoug
     void *context;
 };
 
-/* Writes what `nanodet train` writes, into save_dir of the configuration.  Only one training at a time may use a
+/* Writes the files of `nanodet train` into save_dir of the configuration.  Only one training at a time may use a
  * save_dir. */
 enum nanodet_result nanodet_train(const struct nanodet_training *, struct nanodet_error *);
 

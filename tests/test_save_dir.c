@@ -36,9 +36,9 @@ struct run { struct config config; struct trainer trainer; struct error err; };
 
 static const char *override(const char *key, const char *name)
 {
-    static char texts[4][200];
+    static char texts[8][200];
     static int next;
-    char *text = texts[next++ % 4];
+    char *text = texts[next++ % 8];
     snprintf(text, sizeof *texts, "%s=%s", key, in_folder(name));
     return text;
 }
@@ -197,6 +197,8 @@ static void no_input_is_overwritten(void **state)
     for (int i = 0; i < 2; i++) {
         must(file_write(in_folder(old[i]), yaml.p, yaml.size, &err), &err);
         refused(2, "would overwrite", "train", in_folder("config.yml"), save_dir, "--weights", in_folder(old[i]), NULL);
+        refused(2, "would overwrite", "train", in_folder("config.yml"), save_dir,
+                override("model.arch.backbone.pretrain", old[i]), NULL);
         assert_same_file("config.yml", old[i]);
     }
     assert_false(file_exists(in_folder("in/train.log")));

@@ -118,7 +118,7 @@ static bool measure(struct bench *b, double seconds, bool layers, struct error *
 
 /* ---- report ---- */
 
-static double an_image(const struct bench *b, double seconds) { return 1e3 * seconds / b->batch.images.n; }
+static double ms_per_image(const struct bench *b, double seconds) { return 1e3 * seconds / b->batch.images.n; }
 
 static double peak_bytes(void)
 {
@@ -132,8 +132,8 @@ static cJSON *bench_json(const struct bench *b)
     const bool ok = cJSON_AddStringToObject(json, "mode", b->train ? "train" : "infer")
                  && cJSON_AddNumberToObject(json, "batch", b->batch.images.n)
                  && cJSON_AddNumberToObject(json, "threads", b->session.policy.threads)
-                 && cJSON_AddNumberToObject(json, "ms_per_image_min", an_image(b, b->round[0]))
-                 && cJSON_AddNumberToObject(json, "ms_per_image_median", an_image(b, b->round[b->rounds / 2]))
+                 && cJSON_AddNumberToObject(json, "ms_per_image_min", ms_per_image(b, b->round[0]))
+                 && cJSON_AddNumberToObject(json, "ms_per_image_median", ms_per_image(b, b->round[b->rounds / 2]))
                  && cJSON_AddNumberToObject(json, "images", (double)b->rounds * b->batch.images.n)
                  && cJSON_AddNumberToObject(json, "peak_rss_bytes", peak_bytes())
                  && cJSON_AddStringToObject(json, "isa", b->session.policy.kernels->name)
@@ -151,7 +151,8 @@ static void print_bench(const struct bench *b)
     layers_print(&b->layers);
     printf("%s, %d x %d, batch %d, %d threads, %s: %.2f ms per image at best, %.2f in the median of %d; peak %.0f MB\n",
            b->train ? "train" : "infer", x->w, x->h, x->n, policy->threads, policy->kernels->name,
-           an_image(b, b->round[0]), an_image(b, b->round[b->rounds / 2]), b->rounds * x->n, peak_bytes() / 1e6);
+           ms_per_image(b, b->round[0]), ms_per_image(b, b->round[b->rounds / 2]), b->rounds * x->n,
+           peak_bytes() / 1e6);
 }
 
 static void close_bench(struct bench *b)

@@ -29,7 +29,8 @@ bool show_notes(const struct dataset *, const char *section, struct error *);
 /* Writes a line to stderr, escaped by base/printable.h; on a terminal it replaces the progress line. */
 void show_line(const char *prefix, const char *text);
 
-/* Shows "120 of 500 images": on a terminal one line that changes, else a line per quarter, which `before` tells. */
+/* Shows "120 of 500 images": on a terminal in one line that changes, else in a line for each quarter that lies between
+ * `before` and done. */
 void show_progress(int before, int done, int all);
 
 /* Both write to the file, or to stdout if it is NULL.  json is deleted; NULL means that memory was short. */

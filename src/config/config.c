@@ -143,7 +143,7 @@ static bool ranges_valid(struct config *config, const char *section, const struc
         { "pipeline.contrast", p->contrast }, { "pipeline.saturation", p->saturation } };
     const double *deviation = p->normalize[1];
     bool ok = (deviation[0] > 0 && deviation[1] > 0 && deviation[2] > 0)
-           || problem(config, err, path_of(section, "pipeline.normalize").s, ": a deviation is 0");
+           || problem(config, err, path_of(section, "pipeline.normalize").s, ": a standard deviation is 0");
     for (size_t i = 0; ok && i < sizeof ranges / sizeof *ranges; i++)
         ok = ranges[i].range[0] <= ranges[i].range[1]
           || problem(config, err, path_of(section, ranges[i].name).s, ": the range from %g to %g is empty",
@@ -173,7 +173,7 @@ static bool classes_differ(struct config *config, struct error *err)
     bool ok = name_index_list(&index, names->count, names->at, strcmp, err);
     for (int i = 0; ok && i < names->count; i++)
         ok = name_index_first(&index, names->at[i]) == i
-          || problem(config, err, "class_names", ": '%.60s' stands there twice", names->at[i]);
+          || problem(config, err, "class_names", ": '%.60s' is listed twice", names->at[i]);
     name_index_free(&index);
     return ok;
 }

@@ -1,17 +1,19 @@
-/* config/detector_keys.c -- the part of a configuration that detecting needs. */
+/* config/detector_keys.c -- the part of a configuration that detection needs. */
+#include "base/table.h"
 #include "config/section.h"
 
 /* Keys and whole sections.  The number of images per batch belongs to them: resize keep pads an image to the largest
  * of its batch.  data.train.input_size is the size that the parameters are declared with. */
-static const char *const kept[] = {
-    "class_names", "seed", "model", "test", "device.batchsize_per_gpu", "data.train.input_size", "data.val.input_size",
-    "data.val.keep_ratio", "data.val.resize", "data.val.multi_scale", "data.val.scaled_decode", "data.val.pipeline" };
+static const struct { const char *name; } kept[] = {
+    { "class_names" }, { "seed" }, { "model" }, { "test" }, { "device.batchsize_per_gpu" },
+    { "data.train.input_size" }, { "data.val.input_size" }, { "data.val.keep_ratio" }, { "data.val.resize" },
+    { "data.val.multi_scale" }, { "data.val.scaled_decode" }, { "data.val.pipeline" }, {0} };
 
 /* Keys within those sections that name files, or that only training reads. */
 static const char *const dropped[] = {
     "model.arch.backbone.pretrain", "model.arch.backbone.pretrained", "model.arch.backbone.checkpoint_path",
     "model.arch.head.loss", "model.arch.head.assigner_cfg", "model.arch.aux_head.loss" };
-enum { KEPT = sizeof kept / sizeof *kept, DROPPED = sizeof dropped / sizeof *dropped };
+enum { DROPPED = sizeof dropped / sizeof *dropped };
 
 /* ---- writing ---- */
 
@@ -28,8 +30,8 @@ bool config_write_detector(const struct config *config, struct strbuf *out, stru
 {
     struct entry root = { .kind = SECTION };
     bool ok = true;
-    for (int i = 0; ok && i < KEPT; i++)
-        ok = copy_key(&root, &config->root, kept[i], err);
+    for (int i = 0; ok && kept[i].name; i++)
+        ok = copy_key(&root, &config->root, kept[i].name, err);
     for (int i = 0; i < DROPPED; i++)
         tree_remove(&root, dropped[i]);
     for (int i = 0; i < config->ignored.count; i++)
@@ -42,14 +44,14 @@ bool config_write_detector(const struct config *config, struct strbuf *out, stru
 
 /* ---- reading ---- */
 
-/* The first value below e, whose path is *path; NULL if all entries are sections. */
-static const struct entry *first_value(const struct entry *e, struct path *path)
+/* The first value below e that is not kept, and its path; NULL if there is none. */
+static const struct entry *first_foreign(const struct entry *e, struct path *path)
 {
     if (e->kind != SECTION)
         return e;
     for (const struct entry *child = e->child; child; child = child->next) {
         struct path inner = path_of(path->s, child->name);
-        const struct entry *found = first_value(child, &inner);
+        const struct entry *found = find_row(inner.s, kept, sizeof *kept) ? NULL : first_foreign(child, &inner);
         if (found) {
             *path = inner;
             return found;
@@ -60,19 +62,12 @@ static const struct entry *first_value(const struct entry *e, struct path *path)
 
 bool detector_keys_only(const struct config *config, struct error *err)
 {
-    struct entry rest = {0};
     struct path path = {0};
-    bool ok = entry_copy(&rest, &config->root, err);
-    for (int i = 0; ok && i < KEPT; i++)
-        tree_remove(&rest, kept[i]);
-    const struct entry *found = ok ? first_value(&rest, &path) : NULL;
-    for (int i = 0; ok && !found && i < DROPPED; i++)
+    const struct entry *found = first_foreign(&config->root, &path);
+    for (int i = 0; !found && i < DROPPED; i++)
         if ((found = tree_find(&config->root, dropped[i])))
             path = path_of("", dropped[i]);
-    if (found)
-        ok = misuse(err, "%s has no place in the description of a model", place_text(found->place, path.s).s);
-    tree_free(&rest);
-    return ok;
+    return !found || misuse(err, "%s has no place in the description of a model", place_text(found->place, path.s).s);
 }
 
 bool detector_keys_effective(const struct config *config, struct error *err)

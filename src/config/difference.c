@@ -28,20 +28,16 @@ static const struct entry *child_named(const struct entry *section, const char *
     return child;
 }
 
-/* Compares the written forms, so order counts within a section that is one value. */
-static bool same_value(const struct entry *a, const struct entry *b, bool *same, struct error *err)
+/* Compares with order, as in the written form: this section is one value. */
+static bool same_value(const struct entry *a, const struct entry *b)
 {
-    struct strbuf x = {0}, y = {0};
-    *same = entry_null(a) && entry_null(b);
-    if (!*same && a && b) {
-        tree_write(a, &x);
-        tree_write(b, &y);
-    }
-    const bool ok = strbuf_ok(&x, err) && strbuf_ok(&y, err);
-    *same = *same || (ok && x.s && strcmp(x.s, y.s) == 0);
-    strbuf_free(&x);
-    strbuf_free(&y);
-    return ok;
+    if (entry_null(a) || entry_null(b))
+        return entry_null(a) && entry_null(b);
+    const struct entry *x = a->child, *y = b->child;
+    bool same = a->kind == b->kind && a->count == b->count && (a->kind != SCALAR || strcmp(a->text, b->text) == 0);
+    for (; same && x; x = x->next, y = y->next)
+        same = same_value(x, y) && (a->kind != SECTION || strcmp(x->name, y->name) == 0);
+    return same;
 }
 
 /* The row of a key in the tables of this room, or NULL. */
@@ -60,11 +56,11 @@ static bool differences(const struct entry *a, const struct entry *b, const char
                         struct error *err)
 {
     const struct key *key = find_key(path);
-    bool same, ok = true;
+    bool ok = true;
     if (find_row(path, free_keys, sizeof *free_keys) || (key && key->type == KEY_IGNORED))
         return true;
     if (!a || !b || a->kind != SECTION || b->kind != SECTION || (key && key->type != KEY_SECTION))
-        return same_value(a, b, &same, err) && (same || string_list_add(names, path, err));
+        return same_value(a, b) || string_list_add(names, path, err);
     for (const struct entry *e = a->child; ok && e; e = e->next)
         ok = differences(e, child_named(b, e->name), path_of(path, e->name).s, names, err);
     for (const struct entry *e = b->child; ok && e; e = e->next)

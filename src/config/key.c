@@ -121,11 +121,6 @@ static bool not_allowed(const struct key *key, const char *path, const struct en
 
 /* ---- from an entry to a member ---- */
 
-static const struct word *find_word(const struct word *words, const char *text)
-{
-    return find_row(text, words, sizeof *words);
-}
-
 /* Writes the scalars below e to v; returns their number, or -1 if one is no number in range or they exceed room. */
 static int numbers(const struct key *key, const struct entry *e, double *v, int room)
 {
@@ -147,32 +142,26 @@ static int numbers(const struct key *key, const struct entry *e, double *v, int 
     return good ? 1 : -1;
 }
 
-/* The shortest of 15 to 17 digits that reads back equal, always with a point before an exponent. */
-static bool rewrite_number(struct entry *e, struct error *err)
+/* Rewrites the numbers below e: the shortest of 15 to 17 digits that reads back equal, with a point before an
+ * exponent. */
+static bool rewrite_numbers(struct entry *e, struct error *err)
 {
     char digits[40], text[48];
+    for (struct entry *child = e->child; child; child = child->next)
+        if (!rewrite_numbers(child, err))
+            return false;
+    if (e->kind != SCALAR)
+        return true;
     const double v = strtod(e->text, NULL);
     for (int precision = 15; precision <= 17; precision++) {
         snprintf(digits, sizeof digits, "%.*g", precision, v);
         if (strtod(digits, NULL) == v)
             break;
     }
-    const char *exponent = strchr(digits, 'e');
-    if (exponent && !strchr(digits, '.'))
-        snprintf(text, sizeof text, "%.*s.0%s", (int)(exponent - digits), digits, exponent);
-    else
-        snprintf(text, sizeof text, "%s", digits);
+    const int mantissa = (int)strcspn(digits, "e");
+    const bool point = !digits[mantissa] || strchr(digits, '.');
+    snprintf(text, sizeof text, "%.*s%s%s", mantissa, digits, point ? "" : ".0", digits + mantissa);
     return entry_set(e, text, err);
-}
-
-static bool rewrite_numbers(struct entry *e, struct error *err)
-{
-    if (e->kind == SCALAR)
-        return rewrite_number(e, err);
-    for (struct entry *child = e->child; child; child = child->next)
-        if (!rewrite_numbers(child, err))
-            return false;
-    return true;
 }
 
 static bool set_numbers(void *to, const struct key *key, const char *path, struct entry *e, struct error *err)
@@ -198,7 +187,7 @@ static bool set_numbers(void *to, const struct key *key, const char *path, struc
 static bool set_word(void *to, const struct key *key, const char *path, struct entry *e, struct error *err)
 {
     const struct word *words = key->type == KEY_BOOL ? booleans : key->words;
-    const struct word *word = e->kind == SCALAR ? find_word(words, e->text) : NULL, *first = words;
+    const struct word *word = e->kind == SCALAR ? find_row(e->text, words, sizeof *words) : NULL, *first = words;
     if (!word)
         return not_allowed(key, path, e, err);
     while (first->value != word->value)
@@ -220,7 +209,7 @@ static bool set_text(void *to, const struct key *key, const char *path, struct e
     return true;
 }
 
-/* The texts of a list in e->array; *out untouched if some item is no text. */
+/* Stores the texts of a list in e->array and *out; leaves *out untouched if an item is no text. */
 static bool list_texts(struct strings *out, struct entry *e, struct error *err)
 {
     int i = 0;

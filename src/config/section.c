@@ -83,7 +83,7 @@ static bool all_known(const struct pass *p, const char *group, const struct entr
         const bool names_table = starts_with(p->prefix, "model.") && !*group && strcmp(child->name, "name") == 0;
         bool ok = true;
         if (strchr(child->name, '.'))
-            ok = misuse(p->err, "%s: keys nest, line below line; dots are for the command line",
+            ok = misuse(p->err, "%s: keys nest by indentation; dots are for the command line",
                         place_text(child->place, full.s).s);
         else if (key || names_table)
             ok = !key || key->type != KEY_IGNORED || note_ignored(p->config, full.s, p->err);

@@ -18,7 +18,7 @@ struct yaml_reader {
     struct error *err;
 };
 
-/* That line, counted from 0, is indented with a tab, which YAML does not allow. */
+/* The line with this number, counted from 0, is indented with a tab, which YAML does not allow. */
 static bool indented_with_tab(const struct yaml_reader *r, size_t line)
 {
     const char *at = r->text, *const end = at + r->size;
@@ -178,34 +178,24 @@ static bool read_value(struct yaml_reader *r, yaml_event_t *event, struct entry 
     return ok && (!anchor || add_anchor(r, (const char *)anchor, to));
 }
 
-/* Reads one document. */
 static bool read_document(struct yaml_reader *r, struct entry *root)
 {
-    for (bool filled = false, end = false; !end;) {
+    bool ok = true, filled = false, end = false;
+    while (ok && !end) {
         yaml_event_t event;
         if (!next_event(r, &event))
             return false;
-        bool ok = true;
-        switch (event.type) {
-        case YAML_STREAM_START_EVENT: case YAML_DOCUMENT_END_EVENT:
-            break;
-        case YAML_DOCUMENT_START_EVENT:
+        end = event.type == YAML_STREAM_END_EVENT;
+        if (event.type == YAML_DOCUMENT_START_EVENT)
             ok = !filled || misuse(r->err, "%s:%d: a second document", r->file, place_of(r, &event).line);
-            break;
-        case YAML_STREAM_END_EVENT:
-            end = true;
-            ok = filled || entry_set(root, "", r->err);
-            break;
-        default:
+        else if (!end && event.type != YAML_STREAM_START_EVENT && event.type != YAML_DOCUMENT_END_EVENT) {
             filled = true;
             root->place = place_of(r, &event);
             ok = read_value(r, &event, root, 1);
         }
         yaml_event_delete(&event);
-        if (!ok)
-            return false;
     }
-    return true;
+    return ok && (filled || entry_set(root, "", r->err));
 }
 
 /* Bounds the %TAG lines, since libyaml compares each with all before it.  0 bytes are skipped: UTF-16 has them. */

@@ -7,8 +7,7 @@ const struct key ghostnet_keys[] = {
     { "out_stages", FIELD(ghostnet, out_stages), "[4, 6, 9]", 0, 9,    "stages whose maps go to the neck" },
     { "act",        WORDS(ghostnet, activation, activation_words + 1), "ReLU", 0, 0, "old name of activation" },
     { "activation", WORDS(ghostnet, activation, activation_words), "=act", 0, 0, "activation" },
-    { "pretrain",   FIELD(ghostnet, pretrain),   "true",      0, 0,
-      "weights file to start from; true or false: none" },
+    { "pretrain",   FIELD(ghostnet, pretrain),   "true",      0, 0, "weights file to start from; true or false: none" },
     {0} };
 
 static const struct row { int stage, kernel, expanded, channels; bool excite; int stride; } rows[] = {

@@ -11,8 +11,7 @@ const struct key mobilenext_keys[] = {
     { "width_mult", FIELD(mobilenext, width_mult), "1", 0.01, 16, "width multiplier" },
     { "activation", WORDS(mobilenext, activation, activation_words), "none", 0, 0,
       "activation; LeakyReLU's slope is 0.01" },
-    { "pretrained", FIELD(mobilenext, pretrained), "true", 0, 0,
-      "weights file to start from; true or false: none" },
+    { "pretrained", FIELD(mobilenext, pretrained), "true", 0, 0, "weights file to start from; true or false: none" },
     { "num_classes", .type = KEY_IGNORED, .help = "no effect: there is no classifier" },
     {0} };
 
