@@ -1,7 +1,7 @@
 # make                 ./nanodet, the libraries and build/tests/parity (release)
 # make DEBUG=1         assertions on, dead memory filled with NaN; objects in build/debug
 # make SANITIZE=address|undefined|thread, or two of them: address,undefined; assertions on, too;
-#                      objects in build/address, ...
+#                      objects in build/address, ...; thread: by Clang
 # make check           the unit tests that end within 90 seconds on two quiet cores; installs nothing
 # make test            everything that can be checked here (scripts/test.sh)
 # make fuzz | soak     the readers a minute each; these for hours, interrupted trainings, mAP of all exports

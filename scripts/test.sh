@@ -271,7 +271,7 @@ stage "building, thread sanitizer"
 slow="$slow test_train test_train_command test_save_dir test_outputs test_described test_defects test_scale"
 slow="$slow test_export test_deploy test_merge"
 slow="$slow test_kernel_conv test_kernel_rows test_config_advice test_backbones" scenes=build/thread/scenes
-setup clang libomp-dev
+setup clang libclang-rt-dev libomp-dev
 build SANITIZE=thread tests build/thread/nanodet
 stage "tests, thread sanitizer"
 runner=$(setarch "$(uname -m)" -R true 2>/dev/null && echo setarch "$(uname -m)" -R)

@@ -27,12 +27,12 @@ unpack_libraries()
 {
     mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$root" || return
     : > "$apt/status"
-    apt update && apt install --no-install-recommends --download-only $(grep -ow '[a-z]*lib[a-z0-9]*-dev' scripts/setup.sh |
-        grep -v cairo) || return
+    apt update && apt install --no-install-recommends --download-only libgomp1 \
+        $(grep -ow '[a-z]*lib[a-z0-9]*-dev' scripts/setup.sh | grep -v cairo) || return
     for package in "$apt"/archives/*.deb; do
         dpkg-deb -x "$package" "$root" || return
     done
-    touch "$root/whole"
+    touch "$root/unpacked"
 }
 
 # try NAME COMMAND...: in the background, under emulation, with the kernels for NEON.
@@ -51,7 +51,7 @@ for program in aarch64-linux-gnu-gcc qemu-aarch64-static apt-get dpkg-deb; do
     command -v $program > /dev/null || skip "there is no $program"
 done
 mkdir -p "$build"
-[ -e "$root/whole" ] || unpack_libraries > "$build/log" 2>&1 \
+[ -e "$root/unpacked" ] || unpack_libraries > "$build/log" 2>&1 \
     || skip "Debian's libraries for it cannot be had, $build/log"
 
 export PKG_CONFIG_SYSROOT_DIR="$root"

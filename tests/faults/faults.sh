@@ -191,8 +191,8 @@ judge()
     *) grep -v "^Only in $reference" "$2.diff" | grep -v "/\(stdout\|status\) differ" ;;
     esac
     [ $4 = 1 ] || return
-    cmp -s "$1.ref/stderr" "$2/stderr" || [ "$3" != alloc ] || cat "$2/stderr" "$2/stdout" | grep -qi "out of memory\|^libgomp: Thread creation failed" ||
-        echo "another cause: $(tail -n 1 "$2/stderr")"
+    cmp -s "$1.ref/stderr" "$2/stderr" || [ "$3" != alloc ] || cat "$2/stderr" "$2/stdout" |
+        grep -qi "out of memory\|^libgomp: Thread creation failed" || echo "another cause: $(tail -n 1 "$2/stderr")"
     grep -q "^\(nanodet\|libgomp\): ." "$2/stderr" || grep -q "^write -[0-9]* 2$" "$2.log" || echo "no message"
 }
 
