@@ -159,7 +159,7 @@ static void print_totals(const struct info *info)
     printf("planned memory      %.1f MB for one image, %.1f MB for training a batch of %d\n",
            (double)info->detecting.block_size / 1e6, (double)info->learning.block_size / 1e6,
            info->session.config.batch_size);
-    printf("packed weights      %.1f MB, once for images of all sizes\n", 
+    printf("packed weights      %.1f MB, once for images of all sizes\n",
            (double)graph_packed_bytes(&info->detecting) / 1e6);
 }
 

@@ -128,8 +128,8 @@ static bool next_record(struct json_cursor *c, struct detection_record *r, int n
     return cursor_skip(c);
 }
 
-static bool add_record(struct detections *out, const struct detection_record *r, int n, const char *path, struct join *join,
-                       struct error *err)
+static bool add_record(struct detections *out, const struct detection_record *r, int n, const char *path,
+                       struct join *join, struct error *err)
 {
     if (r->image_count >= 0 && r->image_count != join->truth->image_count)
         return fail(err, "%s: was made from %.0f images, but the ground truth has %d: score against the images "

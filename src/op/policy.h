@@ -5,12 +5,12 @@
 #include "base/error.h"
 
 struct policy {
-    const struct kernels *kernels;              /* the table of an instruction set */
-    const struct conv_algorithm *conv;          /* of all convolutions that it can compute (op/conv/conv.h); NULL: the
-                                                   fastest for each */
-    bool direct;                                /* convolutions without transforms and without a matrix unit */
-    int bf16_terms;                             /* of products on a matrix unit (kernel/amx.h): 2 or 3; 0: without one */
-    int threads;                                /* >= 1 */
+    const struct kernels *kernels;      /* the table of an instruction set */
+    const struct conv_algorithm *conv;  /* of all convolutions that it can compute (op/conv/conv.h); NULL: the fastest
+                                           for each */
+    bool direct;                        /* convolutions without transforms and without a matrix unit */
+    int bf16_terms;                     /* of products on a matrix unit (kernel/amx.h): 2 or 3; 0: without one */
+    int threads;                        /* >= 1 */
 };
 
 /* isa: a table of kernels, NULL: the fastest.  conv: `direct` or the name of an algorithm, NULL or "": the fastest for

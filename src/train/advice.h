@@ -23,5 +23,6 @@ bool training_memory(struct model *, const struct policy *, int batch, uint64_t 
 bool training_seconds(struct model *, const struct policy *, double *seconds, struct error *);
 
 /* Adds a line to warnings if training needs more than `memory` bytes (machine_memory), with the batch that fits. */
-bool memory_advice(struct model *, const struct policy *, uint64_t memory, struct string_list *warnings, struct error *);
+bool memory_advice(struct model *, const struct policy *, uint64_t memory, struct string_list *warnings,
+                   struct error *);
 #endif

@@ -159,7 +159,8 @@ static bool head_grid(struct head *k, bool plus, struct prior_grid *grid)
     const int count = fixture_extent(&k->t, plus ? "priors" : "anchors", 0);
     int stride[LEVELS_MAX + 1], levels = 0, size[2] = {0};
     for (int i = 0; point && i < count && levels <= LEVELS_MAX; i++) {
-        const int s = (int)(plus ? point[i][2] : (point[i][2] - point[i][0]) / loss_presets[LOSS_GFL].atss.anchor_scale);
+        const double anchor_side = point[i][2] - point[i][0];
+        const int s = (int)(plus ? point[i][2] : anchor_side / loss_presets[LOSS_GFL].atss.anchor_scale);
         if (levels == 0 || stride[levels - 1] != s)
             stride[levels++] = s;
     }
