@@ -289,7 +289,7 @@ static void test_old_names(void **state)
 {
     static const struct { const char *section; enum act act; } rows[] = {
         { "name: MobileNetV2, activation: SiLU, act: null", ACT_SILU },
-        { "name: MobileNetV2, act: SiLU", ACT_SILU },
+        { "name: MobileNetV2, act: SiLU", ACT_SILU }, { "name: MobileNetV2, activation: Mish", ACT_MISH },
         { "name: GhostNet, act: ReLU6, activation: SiLU", ACT_SILU }, { "name: GhostNet, activation: null", ACT_NONE },
         { "name: GhostNet", ACT_RELU } };
     (void)state;

@@ -27,4 +27,6 @@ const struct act_spelling act_spellings[ACT_KINDS] = {
                            { { "GELU" } } },
     [ACT_HARD_SIGMOID] = { { NULL, { ONNX_HARD_SIGMOID }, GATE_RELU6, false, 1. / 6 },
                            { NCNN_HARD("HardSigmoid", 0) } },
-    [ACT_SIGMOID]      = { { NULL, { { "Sigmoid" } }, GATE_SIGMOID, false, 1 }, { { "Sigmoid", 4 } } } };
+    [ACT_SIGMOID]      = { { NULL, { { "Sigmoid" } }, GATE_SIGMOID, false, 1 }, { { "Sigmoid", 4 } } },
+    [ACT_MISH]         = { { "Mish", { { "Softplus" }, { "Tanh" }, { "Mul", NULL, ONNX_X } },
+                             GATE_TANH_SOFTPLUS, true, 1 }, { { "Mish", 5 } } } };

@@ -11,7 +11,9 @@ enum gate {
     GATE_RELU6,                 /* min(max(x + 3, 0), 6) */
     GATE_SIGMOID,               /* 1 / (1 + exp(-x)) */
     GATE_ERF,                   /* erf(x / sqrt 2) */
-    GATE_ONE_ERF                /* 1 + erf(x / sqrt 2) */
+    GATE_ONE_ERF,               /* 1 + erf(x / sqrt 2) */
+    GATE_SOFTPLUS,              /* ln(1 + exp(x)) */
+    GATE_TANH_SOFTPLUS          /* tanh(ln(1 + exp(x))) */
 };
 
 /* An operator that is applied to y, which is x at first.  attributes as in emit.h; %.9g: the slope. */
