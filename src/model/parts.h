@@ -44,6 +44,16 @@ struct mobilenet_v2 {
 extern const struct key mobilenet_v2_keys[];
 void mobilenet_v2_build(struct builder *, const void *config, value image, struct features *out);
 
+/* MobileNetV3-Small (Howard et al. 2019). */
+struct mobilenet_v3 {
+    const char *pretrain;
+    double width_mult;
+    struct ints out_stages;
+    enum act activation;
+};
+extern const struct key mobilenet_v3_small_keys[];
+void mobilenet_v3_small_build(struct builder *, const void *config, value image, struct features *out);
+
 /* GhostNet (Han et al. 2020). */
 struct ghostnet {
     const char *pretrain;
