@@ -62,7 +62,7 @@ static bool print_keys(struct error *err)
     config_manual(&manual);
     for (int i = 0; i < PARTS; i++) {
         const char *row = parts[i].rows;
-        for (const struct part *part; (part = (const void *)row)->name; row += parts[i].row_size) {
+        for (const struct model_part *part; (part = (const void *)row)->name; row += parts[i].row_size) {
             strbuf_add(&manual, "\n%s with name: %s\n", parts[i].section, part->name);
             keys_manual(parts[i].section, part->keys, &manual);
         }
@@ -90,7 +90,7 @@ static bool check_parts(struct checker *k, struct error *err)
         char path[64];
         snprintf(path, sizeof path, "%s.name", parts[i].section);
         const char *name = config_text(&k->config, path);
-        const struct part *part = name ? find_row(name, parts[i].rows, parts[i].row_size) : NULL;
+        const struct model_part *part = name ? find_row(name, parts[i].rows, parts[i].row_size) : NULL;
         if (!part)
             continue;
         void *unused = new_array(1, part->config_size, err);

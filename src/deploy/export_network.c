@@ -41,14 +41,14 @@ static int weights_of(struct network_export *m, value v, int rank)
     const size_t dims[4] = { (size_t)s.n, (size_t)s.c, (size_t)s.h, (size_t)s.w };
     const struct param p = { .shape = s, .count = (ptrdiff_t)s.n * s.h * s.w * s.c };
     const char *name = info->param >= 0 ? m->g->params->list[info->param].name : m->g->nodes[info->producer].name;
-    float *numbers;
+    float *elements;
     if (m->tensor[v] != NO_TENSOR)
         return m->tensor[v];
     if (view.ld != s.c)
         return fail(m->err, "%s: is part of another tensor", name) - 1;
-    m->tensor[v] = network_weights(m->net, name, rank, rank == 1 ? dims + 1 : dims, &numbers, m->err);
+    m->tensor[v] = network_weights(m->net, name, rank, rank == 1 ? dims + 1 : dims, &elements, m->err);
     if (m->tensor[v] >= 0)
-        param_to_file(&p, view.p, numbers);
+        param_to_file(&p, view.p, elements);
     return m->tensor[v];
 }
 

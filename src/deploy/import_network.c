@@ -66,12 +66,12 @@ bool import_network_params(const struct network *net, struct params *params, str
         const int index = params_find(params, name_of("weight", i).s);
         if (index < 0)
             continue;
-        float *numbers = new_array(tensor_count(&net->weights.list[i]), sizeof *numbers, err);
-        if (!numbers)
+        float *elements = new_array(tensor_count(&net->weights.list[i]), sizeof *elements, err);
+        if (!elements)
             return false;
-        tensor_floats(&net->weights.list[i], numbers);
-        param_from_file(&params->list[index], numbers, params->value);
-        free(numbers);
+        tensor_floats(&net->weights.list[i], elements);
+        param_from_file(&params->list[index], elements, params->value);
+        free(elements);
     }
     return true;
 }

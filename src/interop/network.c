@@ -180,7 +180,7 @@ static int slice_channels(const struct network *net, const struct layer *layer)
 }
 
 /* The names of the kinds and what network_check checks of them. */
-static const struct kind {
+static const struct kind_row {
     const char *name;
     int operands[2];                                    /* min, max */
     bool (*weights)(const struct layer *, const struct tensor *w, const struct tensor *b, int in);
@@ -221,7 +221,7 @@ static bool operands_fit(const struct network *net, const struct layer *layer)
 
 static bool attributes_fit(const struct layer *layer, int in)
 {
-    const struct kind *kind = &kinds[layer->kind];
+    const struct kind_row *kind = &kinds[layer->kind];
     return (!kind->window || (is_extent(layer->kernel) && is_extent(layer->stride) && layer->pad >= 0
                               && layer->pad < layer->kernel))
         && (!kind->slice || (layer->from >= 0 && layer->from < layer->to && layer->to <= in))
@@ -236,7 +236,7 @@ bool network_check_layer(struct network *net, int index, const char *path, struc
     if ((unsigned)layer->kind >= LAYER_KINDS || !operands_fit(net, layer))
         return fail(err, "%s: layer %s: invalid operands", path, layer->name);
     const int in = layer->operands ? operand_channels(net, layer, 0) : 0;
-    const struct kind *kind = &kinds[layer->kind];
+    const struct kind_row *kind = &kinds[layer->kind];
     if (!attributes_fit(layer, in))
         return fail(err, "%s: layer %s: a %s of %d channels with attributes out of range", path, layer->name,
                     kind->name, in);

@@ -66,7 +66,7 @@ static struct init weight_init(const struct layer_init *rule, struct shape w)
 
 static int groups_of(struct conv c, int in) { return c.depthwise ? in : c.groups ? c.groups : 1; }
 
-/* Weight and, if it has one, bias of a convolution of `in` channels. */
+/* Declares the weight and, if c.bias, the bias of a convolution of `in` channels. */
 static void conv_params(struct builder *b, const char *name, int in, struct conv c, value *weight, value *bias)
 {
     const struct shape w = { c.depthwise ? in : c.out, c.kernel, c.kernel, in / groups_of(c, in), {0} };
@@ -82,7 +82,7 @@ static void conv_params(struct builder *b, const char *name, int in, struct conv
 value conv(struct builder *b, const char *name, value x, struct conv c)
 {
     const int in = channels_of(b, x);
-    const int bf16_terms = b->training && c.kernel == 1 ? 0 : b->bf16_terms;     /* in training 1x1 waits for memory */
+    const int bf16_terms = b->training && c.kernel == 1 ? 0 : b->bf16_terms;     /* in training, memory bounds 1x1 */
     value operands[3] = { x };
     conv_params(b, name, in, c, &operands[1], &operands[2]);
     return graph_node(b, &op_conv, name, operands, c.bias ? 3 : 2,
@@ -101,7 +101,7 @@ value conv_weight(const struct builder *b, value convolved)
     return b->error.exit ? VALUE_NONE : b->graph->nodes[value_of(b, convolved)->producer].operand[1];
 }
 
-/* weight and bias of a normalisation of c channels. */
+/* Declares the weight and bias of a norm of c channels. */
 static void norm_params(struct builder *b, int c, value *weight, value *bias)
 {
     *weight = graph_param(b, "weight", vector(c), 1, PARAM_TRAINED, constant(1));
@@ -323,7 +323,7 @@ static value ghost(struct builder *b, const char *name, value x, int out, enum a
     return concat(b, y, z);
 }
 
-/* Squeeze and excitation (Hu et al. 2018, fig. 2): each channel of an image times a number from 0 to 1. */
+/* Squeeze-and-excitation (Hu et al. 2018, fig. 2): each channel of an image times a factor from 0 to 1. */
 static value squeeze_excite(struct builder *b, const char *name, value x)
 {
     const int c = channels_of(b, x), reduced = divisible(0.25 * c, 4);

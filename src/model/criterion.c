@@ -1,6 +1,6 @@
 #include "model/criterion.h"
 
-/* QFL and DFL have one name each: another is refused rather than replaced in silence. */
+/* QFL and DFL have one implementation each; other names are an error. */
 enum only { ONLY };
 struct head_loss { struct loss_config loss; enum only qfl, dfl; bool use_sigmoid; };
 

@@ -25,7 +25,7 @@ static const void *read_part(struct config *config, const char *section, const v
                nearest_name(name, rows, row_size));
         return NULL;
     }
-    const struct part *part = row;
+    const struct model_part *part = row;
     *part_config = new_array(1, part->config_size, err);
     return *part_config && section_read(config, section, part->keys, *part_config, err) ? row : NULL;
 }

@@ -13,8 +13,8 @@ struct model {
     const struct head *aux_head;     void *aux_config;  /* NULL: no assign guidance module */
     struct head_config shape;                   /* of the head: classes, reg_max, strides */
     struct params params;
-    bool branches;                              /* there are some that merge: see weights/merge.h */
-    bool merged;                                /* they are, and there is no auxiliary branch */
+    bool branches;                              /* it has branches that can be merged (weights/merge.h) */
+    bool merged;                                /* the branches are merged; no auxiliary branch */
 };
 
 /* Reads the sections of the configuration and declares every parameter; all are 0.  Exit 2 names the key or layer that
@@ -32,7 +32,7 @@ struct graph_options {
     bool training;                              /* batch statistics, gradients, and the auxiliary branch if any */
     bool input_gradient;                             /* evaluation with gradients of the image */
     bool detached;                              /* the auxiliary branch reads features without gradient */
-    bool unfused, separate;                     /* oracles: nothing stays pending, no memory is shared */
+    bool unfused, separate;                     /* for tests: no deferred values; no shared memory */
     const struct kernels *kernels;              /* that it will be bound to, and shall be fast with; NULL: any, and the
                                                    layers are those of the model one by one */
 };

@@ -49,10 +49,10 @@ static void add_name(struct strbuf *lines, const char *name)
 /* Writes a layer with any number of blobs; the format gives its parameters, ` id=value` each.  ncnn recognises a float
  * by its point and reads at most 15 bytes of a number, hence %.8e. */
 static void add_line(struct ncnn_writer *w, const char *type, const char *name, const struct blob_name *in, int ins,
-                     const struct blob_name *out, int outs, const char *numbers, va_list list)
+                     const struct blob_name *out, int outs, const char *params, va_list list)
 {
     char text[200];
-    vsnprintf(text, sizeof text, numbers, list);
+    vsnprintf(text, sizeof text, params, list);
     strbuf_add(&w->lines, "%-24s", type);
     add_name(&w->lines, name);
     strbuf_add(&w->lines, " %d %d", ins, outs);
@@ -67,11 +67,11 @@ static void add_line(struct ncnn_writer *w, const char *type, const char *name, 
 
 static PRINTF_LIKE(8, 9) void line(struct ncnn_writer *w, const char *type, const char *name,
                                    const struct blob_name *in, int ins,
-                                   const struct blob_name *out, int outs, const char *numbers, ...)
+                                   const struct blob_name *out, int outs, const char *params, ...)
 {
     va_list list;
-    va_start(list, numbers);
-    add_line(w, type, name, in, ins, out, outs, numbers, list);
+    va_start(list, params);
+    add_line(w, type, name, in, ins, out, outs, params, list);
     va_end(list);
 }
 
@@ -84,12 +84,12 @@ static struct blob_name new_blob(struct ncnn_writer *w)
 
 /* Writes a layer from one blob to a new temporary blob. */
 static PRINTF_LIKE(5, 6) struct blob_name chain(struct ncnn_writer *w, const char *type, const char *name,
-                                                struct blob_name in, const char *numbers, ...)
+                                                struct blob_name in, const char *params, ...)
 {
     const struct blob_name out = new_blob(w);
     va_list list;
-    va_start(list, numbers);
-    add_line(w, type, name, &in, 1, &out, 1, numbers, list);
+    va_start(list, params);
+    add_line(w, type, name, &in, 1, &out, 1, params, list);
     va_end(list);
     return out;
 }
@@ -147,22 +147,22 @@ static bool add_weights(struct ncnn_writer *w, const struct layer *layer, int in
     const struct tensor *t = &w->net->weights.list[index];
     const bool half = flagged && w->options->half;
     const size_t count = tensor_count(t);
-    float *numbers = new_array(count, sizeof *numbers, w->err);
-    if (!numbers)
+    float *elements = new_array(count, sizeof *elements, w->err);
+    if (!elements)
         return false;
-    tensor_floats(t, numbers);
+    tensor_floats(t, elements);
     if (flagged)
         strbuf_bytes(&w->weights, &flags[half], sizeof *flags);
     if (!half)
-        strbuf_bytes(&w->weights, numbers, count * sizeof *numbers);
+        strbuf_bytes(&w->weights, elements, count * sizeof *elements);
     bool ok = true;
     for (size_t i = 0; ok && half && i < count + count % 2; i++) {      /* padded to 4 bytes */
-        const uint16_t number = i < count ? half_of(numbers[i]) : 0;
+        const uint16_t number = i < count ? half_of(elements[i]) : 0;
         ok = (number & 0x7c00) != 0x7c00
-          || fail(w->err, "%s: layer %s: %g is too large for 16 bits", w->path, layer->name, (double)numbers[i]);
+          || fail(w->err, "%s: layer %s: %g is too large for 16 bits", w->path, layer->name, (double)elements[i]);
         strbuf_bytes(&w->weights, &number, sizeof number);
     }
-    free(numbers);
+    free(elements);
     return ok;
 }
 

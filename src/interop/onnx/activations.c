@@ -57,12 +57,12 @@ int add_vector(struct onnx_reader *r, int layer, const char *ending, const float
 {
     const size_t count = (size_t)r->layer_sizes[layer].map.extent[AXIS_C];
     struct strbuf name = {0};
-    float *numbers;
+    float *elements;
     strbuf_add(&name, "%s.%s", r->net->layers[layer].name, ending);
     const int weights = !strbuf_ok(&name, r->err) ? NO_TENSOR
-                      : network_weights(r->net, name.s, 1, &count, &numbers, r->err);
+                      : network_weights(r->net, name.s, 1, &count, &elements, r->err);
     if (weights != NO_TENSOR)
-        memcpy(numbers, values, count * sizeof *values);
+        memcpy(elements, values, count * sizeof *values);
     strbuf_free(&name);
     return weights;
 }

@@ -90,12 +90,12 @@ static const char *weight_of(struct onnx_writer *w, int index, int rank, const s
 static struct value_name filled(struct onnx_writer *w, float number, int count)
 {
     struct value_name label = {{0}};
-    float *numbers = new_array((size_t)count, sizeof *numbers, w->err);
-    for (int i = 0; numbers && i < count; i++)
-        numbers[i] = number;
-    if (numbers)
-        label = emit_floats(&w->e, numbers, 1, &(size_t){ (size_t)count });
-    free(numbers);
+    float *elements = new_array((size_t)count, sizeof *elements, w->err);
+    for (int i = 0; elements && i < count; i++)
+        elements[i] = number;
+    if (elements)
+        label = emit_floats(&w->e, elements, 1, &(size_t){ (size_t)count });
+    free(elements);
     return label;
 }
 

@@ -7,7 +7,7 @@
 const struct key convnext_keys[] = {
     { "model_name",     FIELD(convnext, model_name),     NULL,           1, 0,
       "convnext_atto, femto, pico, nano, tiny, small, base, large or xlarge" },
-    { "out_indices",    FIELD(convnext, out_indices),    "[0, 1, 2, 3]", 0, 3, "stages handed to the neck" },
+    { "out_indices",    FIELD(convnext, out_indices),    "[0, 1, 2, 3]", 0, 3, "stages passed to the neck" },
     { "drop_path_rate", FIELD(convnext, drop_path_rate), "0",            0, 0.99,
       "an image skips the last block in training with this probability, the blocks before with less" },
     { "features_only",  FIELD(convnext, features_only),  "true",         0, 0, "only true is known" },
@@ -18,7 +18,7 @@ const struct key convnext_keys[] = {
     { "checkpoint_path", FIELD(convnext, checkpoint_path), "",           0, 0, "none: files go to `pretrained`" },
     {0} };
 
-static const struct size { const char *name; int blocks[4], width; bool linear; } sizes[] = {
+static const struct convnext_size { const char *name; int blocks[4], width; bool linear; } sizes[] = {
     { "convnext_atto",  { 2, 2, 6, 2 },  40,  false }, { "convnext_femto",  { 2, 2, 6, 2 },  48,  false },
     { "convnext_pico",  { 2, 2, 6, 2 },  64,  false }, { "convnext_nano",   { 2, 2, 8, 2 },  80,  false },
     { "convnext_tiny",  { 3, 3, 9, 3 },  96,  true },  { "convnext_small",  { 3, 3, 27, 3 }, 96,  true },
@@ -35,7 +35,7 @@ static struct conv patches(int out, int kernel)
     return (struct conv){ .out = out, .kernel = kernel, .stride = kernel, .bias = true };
 }
 
-/* Figure 4, and the layer scale gamma. */
+/* Figure 4 with the layer scale gamma. */
 static value block(struct builder *b, value x, bool linear_weights, double drop)
 {
     const int c = channels_of(b, x);
@@ -49,7 +49,7 @@ static value block(struct builder *b, value x, bool linear_weights, double drop)
     return add(b, drop_path(b, y, drop), x);
 }
 
-static bool known(struct builder *b, const struct convnext *c, const struct size *size)
+static bool known(struct builder *b, const struct convnext *c, const struct convnext_size *size)
 {
     if (!size)
         builder_fail(b, "model_name '%s': of timm only ConvNeXt is known; did you mean %s?", c->model_name,
@@ -64,7 +64,7 @@ static bool known(struct builder *b, const struct convnext *c, const struct size
 void convnext_build(struct builder *b, const void *config, value image, struct features *out)
 {
     const struct convnext *c = config;
-    const struct size *size = find_row(c->model_name, sizes, sizeof *sizes);
+    const struct convnext_size *size = find_row(c->model_name, sizes, sizeof *sizes);
     int last = 0, blocks = 0, done = 0;
     if (!known(b, c, size))
         return;
@@ -89,7 +89,7 @@ void convnext_build(struct builder *b, const void *config, value image, struct f
             leave(b);
         }
         leave(b);
-        hand_over(b, &c->out_indices, stage, x, out);
+        add_feature(b, &c->out_indices, stage, x, out);
     }
     leave(b);
 }

@@ -7,7 +7,7 @@
 const struct key custom_csp_net_keys[] = {
     { "net_cfg",    FIELD(custom_csp_net, net_cfg),    NULL, 0, 0,
       "stages: [Conv, in, out, kernel, stride], [CspBlock, in, blocks, kernel, stride] or [MaxPool, kernel, stride]" },
-    { "out_stages", FIELD(custom_csp_net, out_stages), NULL, 0, 1024, "stages handed to the neck, the first is 0" },
+    { "out_stages", FIELD(custom_csp_net, out_stages), NULL, 0, 1024, "stages passed to the neck, the first is 0" },
     { "norm_cfg.type", WORDS(custom_csp_net, norm.type, norm_words), "BN", 0, 0, "normalisation" },
     { "norm_cfg.num_groups", FIELD(custom_csp_net, norm.num_groups), "32", 1, 65536, "groups of GN" },
     { "norm_cfg.requires_grad", .type = KEY_IGNORED, .help = "always true" },
@@ -58,7 +58,7 @@ static value pool_stage(struct builder *b, value x, const int *n, const struct c
 }
 
 enum { NUMBERS = 4 };
-static const struct kind {
+static const struct csp_block {
     const char *name;
     int numbers;
     bool has_channels;                          /* the first number is the channels of x */
@@ -67,10 +67,10 @@ static const struct kind {
     { "Conv", 4, true, conv_stage }, { "CspBlock", 4, true, csp_block }, { "MaxPool", 2, false, pool_stage }, {0} };
 
 /* The whole numbers from 1 to 65536 behind the name; NULL if it is no stage. */
-static const struct kind *read_stage(const struct entry *stage, int *numbers)
+static const struct csp_block *read_stage(const struct entry *stage, int *numbers)
 {
     const struct entry *name = stage->kind == LIST ? stage->child : NULL;
-    const struct kind *kind = name && name->text ? find_row(name->text, kinds, sizeof *kinds) : NULL;
+    const struct csp_block *kind = name && name->text ? find_row(name->text, kinds, sizeof *kinds) : NULL;
     if (!kind || stage->count != 1 + kind->numbers)
         return NULL;
     for (const struct entry *e = name->next; e; e = e->next) {
@@ -93,7 +93,7 @@ void custom_csp_net_build(struct builder *b, const void *config, value image, st
     b->init = (struct layer_init){ .weights = WEIGHTS_KAIMING };
     for (int i = 0; stage && !b->error.exit; stage = stage->next, i++) {
         int n[NUMBERS];
-        const struct kind *kind = read_stage(stage, n);
+        const struct csp_block *kind = read_stage(stage, n);
         enter_index(b, "stages", i);
         if (!kind)
             builder_fail(b, "net_cfg[%d] must be [Conv, in, out, kernel, stride], [CspBlock, in, blocks, kernel, "
@@ -103,6 +103,6 @@ void custom_csp_net_build(struct builder *b, const void *config, value image, st
         else
             x = kind->build(b, x, n, c);
         leave(b);
-        hand_over(b, &c->out_stages, i, x, out);
+        add_feature(b, &c->out_stages, i, x, out);
     }
 }

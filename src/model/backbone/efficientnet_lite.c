@@ -8,7 +8,7 @@
 const struct key efficientnet_lite_keys[] = {
     { "model_name", FIELD(efficientnet_lite, model_name), NULL,        1, 0,
       "efficientnet_lite0 to efficientnet_lite4" },
-    { "out_stages", FIELD(efficientnet_lite, out_stages), "[2, 4, 6]", 0, 6, "stages handed to the neck" },
+    { "out_stages", FIELD(efficientnet_lite, out_stages), "[2, 4, 6]", 0, 6, "stages passed to the neck" },
     { "drop_connect_rate", FIELD(efficientnet_lite, drop_connect_rate), "0.2", 0, 0.2,
       "an image skips block i in training with this probability times i / 7" },
     { "activation", WORDS(efficientnet_lite, activation, activation_words), "ReLU6", 0, 0,
@@ -17,19 +17,19 @@ const struct key efficientnet_lite_keys[] = {
       "file of weights to start from; true or false: none" },
     {0} };
 
-static const struct size { const char *name; double width, depth; } sizes[] = {
+static const struct efficientnet_size { const char *name; double width, depth; } sizes[] = {
     { "efficientnet_lite0", 1.0, 1.0 }, { "efficientnet_lite1", 1.0, 1.1 }, { "efficientnet_lite2", 1.1, 1.2 },
     { "efficientnet_lite3", 1.2, 1.4 }, { "efficientnet_lite4", 1.4, 1.8 }, {0} };
 
 enum { STAGES = 7, STEM = 32 };
-static const struct stage { int repeats, kernel, stride, expand, channels; } stages[STAGES] = {
+static const struct efficientnet_stage { int repeats, kernel, stride, expand, channels; } stages[STAGES] = {
     { 1, 3, 1, 1, 16 }, { 2, 3, 2, 6, 24 }, { 2, 5, 2, 6, 40 }, { 3, 3, 2, 6, 80 }, { 3, 5, 1, 6, 112 },
     { 4, 5, 2, 6, 192 }, { 1, 3, 1, 6, 320 } };
 
 static value lite_norm(struct builder *b, const char *name, value x) { return batch_norm(b, name, x, 0.01, 1e-3); }
 
 /* The inverted residual of MobileNetV2 under EfficientNet's names. */
-static value block(struct builder *b, value x, const struct stage *s, int out, int stride, double drop)
+static value block(struct builder *b, value x, const struct efficientnet_stage *s, int out, int stride, double drop)
 {
     const int in = channels_of(b, x);
     value y = x;
@@ -43,7 +43,7 @@ static value block(struct builder *b, value x, const struct stage *s, int out, i
 void efficientnet_lite_build(struct builder *b, const void *config, value image, struct features *out)
 {
     const struct efficientnet_lite *c = config;
-    const struct size *size = find_row(c->model_name, sizes, sizeof *sizes);
+    const struct efficientnet_size *size = find_row(c->model_name, sizes, sizeof *sizes);
     if (!size) {
         builder_fail(b, "model_name '%s': no such EfficientNetLite; did you mean %s?", c->model_name,
                      nearest_name(c->model_name, sizes, sizeof *sizes));
@@ -53,7 +53,7 @@ void efficientnet_lite_build(struct builder *b, const void *config, value image,
     value x = lite_norm(b, "stem.1", conv(b, "stem.0", image, dense(STEM, 3, 2)));
     x = activate(b, x, c->activation);
     for (int i = 0, blocks = 0; i < STAGES; i++) {
-        const struct stage *s = &stages[i];
+        const struct efficientnet_stage *s = &stages[i];
         const bool scales = i > 0 && i < STAGES - 1;
         const int repeats = scales ? (int)ceil(size->depth * s->repeats) : s->repeats;
         for (int k = 0; k < repeats; k++) {
@@ -64,6 +64,6 @@ void efficientnet_lite_build(struct builder *b, const void *config, value image,
                       c->drop_connect_rate * blocks++ / STAGES);
             leave(b);
         }
-        hand_over(b, &c->out_stages, i, x, out);
+        add_feature(b, &c->out_stages, i, x, out);
     }
 }

@@ -4,14 +4,14 @@
 
 const struct key mobilenet_v2_keys[] = {
     { "width_mult",   FIELD(mobilenet_v2, width_mult),   "1.0",          0.1, 10,  "factor of all widths but last" },
-    { "out_stages",   FIELD(mobilenet_v2, out_stages),   "[1, 2, 4, 6]", 0, 6,     "stages handed to the neck" },
+    { "out_stages",   FIELD(mobilenet_v2, out_stages),   "[1, 2, 4, 6]", 0, 6,     "stages passed to the neck" },
     { "last_channel", FIELD(mobilenet_v2, last_channel), "1280",         1, 65536, "channels of the last convolution" },
     { "act",          WORDS(mobilenet_v2, activation, activation_words + 1), "ReLU", 0, 0, "old name of activation" },
     { "activation",   WORDS(mobilenet_v2, activation, activation_words), "=act", 0, 0, "activation" },
     { "pretrain",     FIELD(mobilenet_v2, pretrain),     "false",        0, 0,     "file of weights to start from" },
     {0} };
 
-static const struct stage { int expand, channels, repeats, stride; } stages[7] = {
+static const struct mobilenet_v2_stage { int expand, channels, repeats, stride; } stages[7] = {
     { 1, 16, 1, 1 }, { 6, 24, 2, 2 }, { 6, 32, 3, 2 }, { 6, 64, 4, 2 }, { 6, 96, 3, 1 }, { 6, 160, 3, 2 },
     { 6, 320, 1, 1 } };
 
@@ -34,7 +34,7 @@ void mobilenet_v2_build(struct builder *b, const void *config, value image, stru
     b->init = (struct layer_init){ .weights = WEIGHTS_NORMAL, .deviation = 0.001 };
     value x = activate(b, conv_norm(b, "first_layer", 0, image, dense((int)(32 * c->width_mult), 3, 2)), a);
     for (int i = 0; i < 7; i++) {
-        const struct stage *s = &stages[i];
+        const struct mobilenet_v2_stage *s = &stages[i];
         char name[24];
         snprintf(name, sizeof name, "stage%d", i);
         for (int block = 0; block < s->repeats; block++) {
@@ -44,6 +44,6 @@ void mobilenet_v2_build(struct builder *b, const void *config, value image, stru
         }
         if (i == 6)
             x = activate(b, conv_norm(b, "stage6.1", 0, x, pointwise(c->last_channel)), a);
-        hand_over(b, &c->out_stages, i, x, out);
+        add_feature(b, &c->out_stages, i, x, out);
     }
 }

@@ -5,7 +5,7 @@
 
 const struct key mobilenet_v3_small_keys[] = {
     { "width_mult", FIELD(mobilenet_v3, width_mult), "1.0",        0.1, 10, "factor of all widths" },
-    { "out_stages", FIELD(mobilenet_v3, out_stages), "[3, 8, 12]", 0, 12,   "modules of features handed to the neck" },
+    { "out_stages", FIELD(mobilenet_v3, out_stages), "[3, 8, 12]", 0, 12,   "modules of features passed to the neck" },
     { "activation", WORDS(mobilenet_v3, activation, activation_words), "HardSwish", 0, 0,
       "activation of the layers that have hard swish in table 2" },
     { "pretrain",   FIELD(mobilenet_v3, pretrain),   "false",      0, 0,    "file of weights to start from" },
@@ -65,13 +65,13 @@ void mobilenet_v3_small_build(struct builder *b, const void *config, value image
     const struct mobilenet_v3 *c = config;
     b->init = (struct layer_init){ .weights = WEIGHTS_KAIMING };
     value x = activate(b, conv_bn(b, "features.0", image, dense(width(c, STEM), 3, 2)), c->activation);
-    hand_over(b, &c->out_stages, 0, x, out);
+    add_feature(b, &c->out_stages, 0, x, out);
     for (int i = 0; i < BLOCKS; i++) {
         enter_index(b, "features", 1 + i);
         x = bneck(b, c, &bnecks[i], x);
         leave(b);
-        hand_over(b, &c->out_stages, 1 + i, x, out);
+        add_feature(b, &c->out_stages, 1 + i, x, out);
     }
     x = activate(b, conv_bn(b, "features.12", x, pointwise(6 * channels_of(b, x))), c->activation);
-    hand_over(b, &c->out_stages, 1 + BLOCKS, x, out);
+    add_feature(b, &c->out_stages, 1 + BLOCKS, x, out);
 }

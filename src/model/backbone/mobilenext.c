@@ -19,17 +19,17 @@ const struct key mobilenext_keys[] = {
 enum { GROUPS = 7, GROUP_384 = 4 };
 
 /* Groups of blocks of the same width. */
-static const struct group { int expand, channels, stride; } groups[GROUPS] = {
+static const struct mobilenext_group { int expand, channels, stride; } groups[GROUPS] = {
     { 2, 96, 2 }, { 6, 144, 1 }, { 6, 192, 2 }, { 6, 288, 2 }, { 6, 384, 2 }, { 6, 576, 2 }, { 6, 960, 1 } };
 
-/* The last block of the large one is left out where nobody reads it. */
-static const struct size { int out_stages[3], blocks[GROUPS], stride_384; } sizes[] = {
+/* The last block of the large network is omitted if no stage behind it is used. */
+static const struct mobilenext_size { int out_stages[3], blocks[GROUPS], stride_384; } sizes[] = {
     { { 5, 8, 12 },  { 1, 1, 3, 3, 4, 0, 0 }, 2 },
     { { 5, 12, 16 }, { 1, 1, 3, 3, 4, 4, 0 }, 1 },
     { { 5, 12, 18 }, { 1, 1, 3, 3, 4, 4, 2 }, 1 },
     { { 5, 12, 19 }, { 1, 1, 3, 3, 4, 4, 3 }, 1 } };
 
-static const struct size *size_of(const struct ints *out_stages)
+static const struct mobilenext_size *size_of(const struct ints *out_stages)
 {
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes && out_stages->count == 3; i++)
         if (memcmp(out_stages->at, sizes[i].out_stages, sizeof sizes[i].out_stages) == 0)
@@ -74,7 +74,7 @@ static value sandglass(struct builder *b, value x, int out, int stride, int expa
 void mobilenext_build(struct builder *b, const void *config, value image, struct features *out)
 {
     const struct mobilenext *c = config;
-    const struct size *size = size_of(&c->out_stages);
+    const struct mobilenext_size *size = size_of(&c->out_stages);
     const int divisor = c->width_mult == 0.1 ? 4 : 8;
     int feature = 0;
     if (!size) {
@@ -86,12 +86,12 @@ void mobilenext_build(struct builder *b, const void *config, value image, struct
     x = activate_plain(b, x, c->activation);
     for (int i = 0; i < GROUPS; i++)
         for (int k = 0; k < size->blocks[i]; k++) {
-            const struct group *g = &groups[i];
+            const struct mobilenext_group *g = &groups[i];
             const int stride = k > 0 ? 1 : i == GROUP_384 ? size->stride_384 : g->stride;
             enter_index(b, "features", ++feature);
             x = sandglass(b, x, divisible(g->channels * c->width_mult, divisor), stride, g->expand,
                           size->blocks[i] == 1 && stride == 1, c->activation);
             leave(b);
-            hand_over(b, &c->out_stages, feature, x, out);
+            add_feature(b, &c->out_stages, feature, x, out);
         }
 }

@@ -5,7 +5,7 @@
 
 const struct key repvgg_keys[] = {
     { "arch",         FIELD(repvgg, arch),         NULL,           1, 0, "A0 to A2, B0 to B3, B1g2 to B3g4" },
-    { "out_stages",   FIELD(repvgg, out_stages),   "[1, 2, 3, 4]", 1, 4, "stages handed to the neck" },
+    { "out_stages",   FIELD(repvgg, out_stages),   "[1, 2, 3, 4]", 1, 4, "stages passed to the neck" },
     { "activation",   WORDS(repvgg, activation, activation_words), "ReLU", 0, 0, "activation" },
     { "deploy",       FIELD(repvgg, deploy),       "false",        0, 0,
       "one convolution a block instead of the branches that it is trained with" },
@@ -14,7 +14,7 @@ const struct key repvgg_keys[] = {
     { "pretrain",     FIELD(repvgg, pretrain),     "false",        0, 0, "file of weights to start from" },
     {0} };
 
-static const struct size { const char *name; int blocks[4]; double width[4]; int groups; } sizes[] = {
+static const struct repvgg_size { const char *name; int blocks[4]; double width[4]; int groups; } sizes[] = {
     { "A0",   { 2, 4, 14, 1 }, { 0.75, 0.75, 0.75, 2.5 }, 1 }, { "A1",   { 2, 4, 14, 1 }, { 1, 1, 1, 2.5 }, 1 },
     { "A2",   { 2, 4, 14, 1 }, { 1.5, 1.5, 1.5, 2.75 },   1 }, { "B0",   { 4, 6, 16, 1 }, { 1, 1, 1, 2.5 }, 1 },
     { "B1",   { 4, 6, 16, 1 }, { 2, 2, 2, 4 },            1 }, { "B1g2", { 4, 6, 16, 1 }, { 2, 2, 2, 4 },   2 },
@@ -42,7 +42,7 @@ static value rep_block(struct builder *b, value x, struct conv three, const stru
 void repvgg_build(struct builder *b, const void *config, value image, struct features *out)
 {
     const struct repvgg *c = config;
-    const struct size *size = find_row(c->arch, sizes, sizeof *sizes);
+    const struct repvgg_size *size = find_row(c->arch, sizes, sizeof *sizes);
     if (!size) {
         builder_fail(b, "arch '%s': no such RepVGG; did you mean %s?", c->arch,
                      nearest_name(c->arch, sizes, sizeof *sizes));
@@ -65,6 +65,6 @@ void repvgg_build(struct builder *b, const void *config, value image, struct fea
             x = rep_block(b, x, three, c);
             leave(b);
         }
-        hand_over(b, &c->out_stages, stage, x, out);
+        add_feature(b, &c->out_stages, stage, x, out);
     }
 }

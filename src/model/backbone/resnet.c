@@ -4,13 +4,13 @@
 
 const struct key resnet_keys[] = {
     { "depth",      FIELD(resnet, depth),      NULL,           18, 152, "18, 34, 50, 101 or 152" },
-    { "out_stages", FIELD(resnet, out_stages), "[1, 2, 3, 4]", 1, 4,    "stages handed to the neck" },
+    { "out_stages", FIELD(resnet, out_stages), "[1, 2, 3, 4]", 1, 4,    "stages passed to the neck" },
     { "activation", WORDS(resnet, activation, activation_words), "ReLU", 0, 0, "activation" },
     { "pretrain",   FIELD(resnet, pretrain),   "true",         0, 0,
       "file of weights to start from; true or false: none" },
     {0} };
 
-static const struct size { int depth, blocks[4]; bool bottleneck; } sizes[] = {
+static const struct resnet_size { int depth, blocks[4]; bool bottleneck; } sizes[] = {
     { 18, { 2, 2, 2, 2 }, false }, { 34, { 3, 4, 6, 3 }, false }, { 50, { 3, 4, 6, 3 }, true },
     { 101, { 3, 4, 23, 3 }, true }, { 152, { 3, 8, 36, 3 }, true }, {0} };
 
@@ -34,7 +34,7 @@ static value residual_block(struct builder *b, value x, int width, int stride, b
 void resnet_build(struct builder *b, const void *config, value image, struct features *out)
 {
     const struct resnet *c = config;
-    const struct size *size = sizes;
+    const struct resnet_size *size = sizes;
     while (size->depth && size->depth != c->depth)
         size++;
     if (!size->depth) {
@@ -52,6 +52,6 @@ void resnet_build(struct builder *b, const void *config, value image, struct fea
             x = residual_block(b, x, 32 << stage, i == 0 && stage > 1 ? 2 : 1, size->bottleneck, c->activation);
             leave(b);
         }
-        hand_over(b, &c->out_stages, stage, x, out);
+        add_feature(b, &c->out_stages, stage, x, out);
     }
 }

@@ -7,7 +7,7 @@ const struct key shufflenet_v2_keys[] = {
     { "model_size",     FIELD(shufflenet_v2, model_size),                "1.5x",      1, 0,
       "0.5x, 1.0x, 1.5x or 2.0x" },
     { "out_stages",     FIELD(shufflenet_v2, out_stages),                "[2, 3, 4]", 2, 4,
-      "stages handed to the neck" },
+      "stages passed to the neck" },
     { "with_last_conv", FIELD(shufflenet_v2, with_last_conv),            "false",     0, 0, "a last 1x1 convolution" },
     { "kernal_size",    .type = KEY_IGNORED, .help = "upstream spells it so and does not read it" },
     { "activation",     WORDS(shufflenet_v2, activation, activation_words), "ReLU",   0, 0, "activation" },
@@ -15,14 +15,14 @@ const struct key shufflenet_v2_keys[] = {
       "file of weights to start from; true or false: none" },
     {0} };
 
-static const struct size { const char *name; int channels[5]; } sizes[] = {
+static const struct shufflenet_size { const char *name; int channels[5]; } sizes[] = {
     { "0.5x", { 24, 48, 96, 192, 1024 } },
     { "1.0x", { 24, 116, 232, 464, 1024 } },
     { "1.5x", { 24, 176, 352, 704, 1024 } },
     { "2.0x", { 24, 244, 488, 976, 2048 } },
     {0} };
 
-/* Figure 3c, and 3d for stride 2, up to the shuffle: both branches, in the place of what they read. */
+/* Figure 3c, and 3d for stride 2, up to the shuffle: replaces half[] by the outputs of both branches. */
 static void branches(struct builder *b, value half[2], int out, int stride, enum act a)
 {
     value left = half[0], right = half[1];
@@ -56,7 +56,7 @@ void shufflenet_v2_build(struct builder *b, const void *config, value image, str
 {
     static const int repeats[] = { 4, 8, 4 };
     const struct shufflenet_v2 *c = config;
-    const struct size *size = find_row(c->model_size, sizes, sizeof *size);
+    const struct shufflenet_size *size = find_row(c->model_size, sizes, sizeof *size);
     if (!size) {
         builder_fail(b, "model_size '%s': no such ShuffleNetV2; did you mean %s?", c->model_size,
                      nearest_name(c->model_size, sizes, sizeof *sizes));
@@ -71,6 +71,6 @@ void shufflenet_v2_build(struct builder *b, const void *config, value image, str
         x = shuffle_stage(b, name, x, size->channels[stage - 1], repeats[stage - 2], c->activation);
         if (stage == 4 && c->with_last_conv)
             x = activate(b, conv_norm(b, "stage4.conv5", 0, x, pointwise(size->channels[4])), c->activation);
-        hand_over(b, &c->out_stages, stage, x, out);
+        add_feature(b, &c->out_stages, stage, x, out);
     }
 }
