@@ -4,10 +4,10 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/strbuf.h"
+#include "interop/ncnn/activations.h"
 #include "interop/ncnn/ncnn.h"
 
 #include "base/memory.h"
-#include "interop/activations.h"
 #include "interop/predictions.h"
 #include <ctype.h>
 #include <math.h>
@@ -173,27 +173,6 @@ static bool add_bias(struct ncnn_writer *w, const struct layer *layer)
 
 /* ---- activations ---- */
 
-struct param_text { char s[80]; };
-
-/* The parameters of an activation: of a layer of its own, or of the convolution that it is fused into. */
-static struct param_text activation_params(const struct layer *layer, bool fused)
-{
-    const struct ncnn_spelling *spelling = &act_spellings[layer->act].ncnn[0];
-    const int count = spelling->params[1] ? 2 : spelling->params[0] != NULL;
-    struct param_text text = { "" };
-    char slope[24];
-    int n = 0;
-    snprintf(slope, sizeof slope, "%.8e", (double)layer->slope);
-    if (fused)
-        n = snprintf(text.s, sizeof text.s, count ? " 9=%d -23310=%d" : " 9=%d", spelling->fused, count);
-    for (int i = 0; i < count; i++) {
-        const char *value = strcmp(spelling->params[i], "slope") == 0 ? slope : spelling->params[i];
-        n += fused ? snprintf(text.s + n, sizeof text.s - (size_t)n, ",%s", value)
-                   : snprintf(text.s + n, sizeof text.s - (size_t)n, " %d=%s", i, value);
-    }
-    return text;
-}
-
 /* Fuses activations that are the only reader of a convolution into its line. */
 static void fuse_activations(struct ncnn_writer *w)
 {
@@ -229,17 +208,17 @@ static bool write_constant(struct ncnn_writer *w, const struct layer *layer, str
 }
 
 /* The parameters of the activation that is fused into the layer's line, if any. */
-static struct param_text fused_params(const struct ncnn_writer *w, const struct layer *layer)
+static struct ncnn_params fused_params(const struct ncnn_writer *w, const struct layer *layer)
 {
     const struct layer *last = &w->net->layers[w->result[layer - w->net->layers]];
-    return last == layer ? (struct param_text){ "" } : activation_params(last, true);
+    return last == layer ? (struct ncnn_params){ "" } : ncnn_activation_params(last, true);
 }
 
 /* ncnn requires an InnerProduct for a single pixel, which is a vector. */
 static bool write_conv(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
     const struct blob_name in = read_operand(w, layer, 0);
-    const struct param_text fused = fused_params(w, layer);
+    const struct ncnn_params fused = fused_params(w, layer);
     const size_t weights = tensor_count(&w->net->weights.list[layer->weight]);
     const bool bias = layer->bias != NO_TENSOR;
     char groups[32] = "";
@@ -266,7 +245,7 @@ static bool write_activation(struct ncnn_writer *w, const struct layer *layer, s
 {
     const struct blob_name in = read_operand(w, layer, 0);
     line(w, act_spellings[layer->act].ncnn[0].type, layer->name, &in, 1, &out, 1, "%s",
-         activation_params(layer, false).s);
+         ncnn_activation_params(layer, false).s);
     return true;
 }
 
