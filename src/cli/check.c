@@ -14,6 +14,7 @@
 #include "data/loader.h"
 #include "data/sample.h"
 #include "data/validate.h"
+#include "model/criterion.h"
 #include "train/advice.h"
 #include "weights/load.h"
 #include <errno.h>
@@ -67,6 +68,7 @@ static bool print_keys(struct error *err)
             keys_manual(parts[i].section, part->keys, &manual);
         }
     }
+    criterion_manual(&manual);
     const bool ok = strbuf_ok(&manual, err);
     if (ok)
         printf("%s", manual.s);

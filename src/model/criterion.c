@@ -55,6 +55,15 @@ bool criterion_read(const struct model *m, struct loss_config *c, struct error *
                                       config_place(m->config, "model.arch.head.loss.loss_qfl.use_sigmoid").s);
 }
 
+void criterion_manual(struct strbuf *out)
+{
+    strbuf_add(out, "\n");
+    keys_manual("model.arch.head.loss", loss_keys, out);
+    for (int family = 0; family < LOSS_FAMILIES; family++)
+        if (assigner_keys[family])
+            keys_manual("model.arch.head.assigner_cfg", assigner_keys[family], out);
+}
+
 bool criterion_grid(const struct model *m, int n, int h, int w, struct prior_grid *grid, struct error *err)
 {
     return prior_grid_init(grid, m->shape.strides.at, m->shape.strides.count, criteria[m->head->family].prior_offset, n,
