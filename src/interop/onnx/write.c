@@ -142,7 +142,7 @@ static struct value_name put_activation(struct onnx_writer *w, const struct laye
             number[i][k] = emit_float(&w->e, steps[i].number[k]);
     for (int i = 0; i < ONNX_STEPS && steps[i].op; i++) {
         const char *operands[4] = { y.s };
-        if (steps[i].second == ONNX_X) {
+        if (steps[i].with_x) {
             operands[0] = x;
             operands[1] = y.s;
         }
