@@ -1,7 +1,6 @@
 /* model/backbone/mobilenet_v3.c -- MobileNetV3-Small (Howard et al. 2019): table 2, without the classifier.  Parameters
  * have the names of torchvision's mobilenet_v3_small. */
 #include "model/parts.h"
-#include <stdio.h>
 
 const struct key mobilenet_v3_small_keys[] = {
     { "width_mult", FIELD(mobilenet_v3, width_mult), "1.0",        0.1, 10, "factor of all widths" },
@@ -22,19 +21,19 @@ static const struct bneck { int kernel, expand, channels; bool excite, relu; int
 
 static int width(const struct mobilenet_v3 *c, int channels) { return divisible(channels * c->width_mult, 8); }
 
-/* name.0 is the convolution, name.1 its norm. */
-static value conv_bn(struct builder *b, const char *name, value x, struct conv c)
+/* name.index.0 is the convolution, name.index.1 its norm. */
+static value conv_bn(struct builder *b, const char *name, int index, value x, struct conv c)
 {
-    enter(b, name);
+    enter_index(b, name, index);
     x = batch_norm(b, "1", conv(b, "0", x, c), 0.01, 1e-3);
     leave(b);
     return x;
 }
 
-static value squeeze_excite(struct builder *b, const char *name, value x)
+static value squeeze_excite(struct builder *b, const char *name, int index, value x)
 {
     const int c = channels_of(b, x);
-    enter(b, name);
+    enter_index(b, name, index);
     const value squeezed = conv(b, "fc1", global_pool(b, x), biased(pointwise(divisible(c / 4, 8))));
     const value gate = conv(b, "fc2", activate(b, squeezed, ACT_RELU), biased(pointwise(c)));
     leave(b);
@@ -46,17 +45,14 @@ static value bneck(struct builder *b, const struct mobilenet_v3 *c, const struct
 {
     const int in = channels_of(b, x), expand = width(c, row->expand), out = width(c, row->channels);
     const enum act a = row->relu ? ACT_RELU : c->activation;
-    char name[4][16];
     int layer = 0;
     value y = x;
-    for (int i = 0; i < 4; i++)
-        snprintf(name[i], sizeof name[i], "block.%d", i);
     if (expand != in)
-        y = activate(b, conv_bn(b, name[layer++], y, pointwise(expand)), a);
-    y = activate(b, conv_bn(b, name[layer++], y, depthwise(row->kernel, row->stride)), a);
+        y = activate(b, conv_bn(b, "block", layer++, y, pointwise(expand)), a);
+    y = activate(b, conv_bn(b, "block", layer++, y, depthwise(row->kernel, row->stride)), a);
     if (row->excite)
-        y = squeeze_excite(b, name[layer++], y);
-    y = conv_bn(b, name[layer], y, pointwise(out));
+        y = squeeze_excite(b, "block", layer++, y);
+    y = conv_bn(b, "block", layer, y, pointwise(out));
     return row->stride == 1 && in == out ? add(b, x, y) : y;
 }
 
@@ -64,7 +60,7 @@ void mobilenet_v3_small_build(struct builder *b, const void *config, value image
 {
     const struct mobilenet_v3 *c = config;
     b->init = (struct layer_init){ .weights = WEIGHTS_KAIMING };
-    value x = activate(b, conv_bn(b, "features.0", image, dense(width(c, STEM), 3, 2)), c->activation);
+    value x = activate(b, conv_bn(b, "features", 0, image, dense(width(c, STEM), 3, 2)), c->activation);
     add_feature(b, &c->out_stages, 0, x, out);
     for (int i = 0; i < BLOCKS; i++) {
         enter_index(b, "features", 1 + i);
@@ -72,6 +68,6 @@ void mobilenet_v3_small_build(struct builder *b, const void *config, value image
         leave(b);
         add_feature(b, &c->out_stages, 1 + i, x, out);
     }
-    x = activate(b, conv_bn(b, "features.12", x, pointwise(6 * channels_of(b, x))), c->activation);
+    x = activate(b, conv_bn(b, "features", 1 + BLOCKS, x, pointwise(6 * channels_of(b, x))), c->activation);
     add_feature(b, &c->out_stages, 1 + BLOCKS, x, out);
 }
