@@ -11,6 +11,11 @@ static const char *const model_kinds[] = {
     "fpn: {name: GhostPAN, in_channels: [96, 192, 192], out_channels: 32, num_extra_level: 1}, "
     "head: {name: NanoDetPlusHead, num_classes: 3, input_channel: 32, feat_channels: 32, conv_type: RepDWConv, "
     "strides: [8, 16, 32, 64], reg_max: 7}}",
+    /* squeeze-and-excitation, hard swish */
+    "model.arch={name: NanoDetPlus, backbone: {name: MobileNetV3Small, width_mult: 0.5}, "
+    "fpn: {name: GhostPAN, in_channels: [16, 24, 288], out_channels: 32, num_extra_level: 1, activation: Mish}, "
+    "head: {name: NanoDetPlusHead, num_classes: 3, input_channel: 32, feat_channels: 32, "
+    "strides: [8, 16, 32, 64], reg_max: 7}}",
     /* kernels that are sums, norms that cannot fold */
     "model.arch={name: NanoDetPlus, backbone: {name: mobilenext, out_stages: [5, 8, 12], activation: ReLU6}, "
     "fpn: {name: GhostPAN, in_channels: [192, 288, 384], out_channels: 32, num_extra_level: 1, "

@@ -64,7 +64,8 @@ static inline double plain_act(enum act act, double slope, double z)
     const double y[ACT_KINDS] = {
         [ACT_NONE] = z, [ACT_RELU] = fmax(z, 0), [ACT_LEAKY_RELU] = fmax(z, slope * z), [ACT_RELU6] = limited(z, 0, 6),
         [ACT_HARD_SWISH] = z * limited(z + 3, 0, 6) / 6, [ACT_HARD_SIGMOID] = limited(z + 3, 0, 6) / 6,
-        [ACT_SILU] = z * sigmoid(z), [ACT_SIGMOID] = sigmoid(z), [ACT_GELU] = z * erfc(-z / sqrt(2)) / 2 };
+        [ACT_SILU] = z * sigmoid(z), [ACT_SIGMOID] = sigmoid(z), [ACT_GELU] = z * erfc(-z / sqrt(2)) / 2,
+        [ACT_MISH] = z * tanh(log1p(exp(z))) };
     return y[act];
 }
 

@@ -4,6 +4,7 @@
 #include "base/table.h"
 #include "config/config.h"
 #include "kernel/kernels.h"
+#include "mobilenet_v3_small.h"
 #include "model/registry.h"
 #include "op/ops.h"
 #include "policy.h"
@@ -76,6 +77,9 @@ static const struct published {
     { "name: MobileNetV2", 2223872, { { 24, 16, 24 }, { 32, 8, 12 }, { 96, 4, 6 }, { 1280, 2, 3 } } },
     { "name: MobileNetV2, width_mult: 0.75, last_channel: 96, out_stages: [2, 4, 6]", 1060440,
       { { 24, 8, 12 }, { 72, 4, 6 }, { 96, 2, 3 } } },
+    { "name: MobileNetV3Small", 927008, { { 24, 8, 12 }, { 48, 4, 6 }, { 576, 2, 3 } } },
+    { "name: MobileNetV3Small, width_mult: 0.5, out_stages: [1, 3, 8, 12]", 256296,
+      { { 8, 16, 24 }, { 16, 8, 12 }, { 24, 4, 6 }, { 288, 2, 3 } } },
     { "name: GhostNet", 2671428, { { 40, 8, 12 }, { 112, 4, 6 }, { 960, 2, 3 } } },
     { "name: GhostNet, width_mult: 1.3", 4479100, { { 52, 8, 12 }, { 144, 4, 6 }, { 1248, 2, 3 } } },
     { "name: EfficientNetLite, model_name: efficientnet_lite0", 2958848,
@@ -140,6 +144,7 @@ static const struct named { const char *section, *name; int dims[4]; double firs
     { "name: MobileNetV2", "stage0.0.conv.1.weight",        { 16, 32, 1, 1 },  0.001 },
     { "name: MobileNetV2", "stage3.2.conv.1.0.weight",      { 384, 1, 3, 3 },  0.001 },
     { "name: MobileNetV2", "stage6.1.1.running_var",        { 1280 },          1 },
+    { "name: MobileNetV3Small", "features.2.block.1.0.weight", { 72, 1, 3, 3 }, 0.0555556 },
     { "name: GhostNet",    "conv_stem.weight",              { 16, 3, 3, 3 },   0.01 },
     { "name: GhostNet",    "blocks.3.0.se.conv_reduce.weight", { 20, 72, 1, 1 }, 1.0 / 72 },
     { "name: GhostNet",    "blocks.3.0.se.conv_expand.bias", { 72 },           0 },
@@ -201,6 +206,78 @@ static void test_names(void **state)
     }
 }
 
+/* ---- MobileNetV3-Small beside torchvision's ---- */
+
+/* The n-th number from -0.5 to 0.5, as in tests/oracle/mobilenet_v3.py. */
+static double uniform(const char *name, uint32_t n)
+{
+    uint32_t x = 2166136261u;
+    for (; *name; name++)
+        x = (x ^ (uint32_t)(unsigned char)*name) * 16777619u;
+    x += n * 2654435761u;
+    x = (x ^ x >> 15) * 0x85EBCA6Bu;
+    return (x ^ x >> 13) / 4294967296.0 - 0.5;
+}
+
+static void set_param(struct params *params, const char *name, const int dims[4])
+{
+    const int index = params_find(params, name);
+    const bool ones = strstr(name, "running_var") || (!dims[1] && strstr(name, "1.weight"));
+    const double scale = dims[1] ? sqrt(24.0 / (dims[1] * dims[2] * dims[3])) : 1;
+    size_t file[4];
+    if (index < 0)
+        fail_msg("no parameter %s", name);
+    const struct param *p = &params->list[index];
+    const int rank = param_dims(p, file);
+    assert_int_equal(rank, dims[1] ? 4 : 1);
+    for (int i = 0; i < rank; i++)
+        assert_int_equal(file[i], dims[i]);
+    float *numbers = calloc((size_t)p->count, sizeof *numbers);
+    assert_non_null(numbers);
+    for (ptrdiff_t i = 0; i < p->count; i++)
+        numbers[i] = (float)(ones + scale * uniform(name, (uint32_t)i));
+    param_from_file(p, numbers, params->value);
+    free(numbers);
+}
+
+static void test_mobilenet_v3(void **state)
+{
+    enum { COUNT = sizeof mobilenet_v3_small / sizeof *mobilenet_v3_small, H = 64, W = 96 };
+    const struct team team = { 1 };
+    struct fixture f;
+    struct error err = {0};
+    (void)state;
+    assert_true(open_backbone(&f, "name: MobileNetV3Small", &err) && build(&f, false, 1, H, W, &err)
+                && params_layout(&f.params, NULL, 0, &err));
+    assert_int_equal(f.params.count, COUNT);
+    for (int i = 0; i < COUNT; i++)
+        set_param(&f.params, mobilenet_v3_small[i].name, mobilenet_v3_small[i].dims);
+    assert_true(build(&f, false, 1, H, W, &err)
+                && graph_bind(&f.graph, &(struct binding){ .params = &f.params, .values = f.params.value, .team = &team,
+                                                           .kernels = kernels_wanted(NULL) }, &err));
+    struct view image = graph_view(&f.graph, 0);
+    for (int i = 0; i < 3 * H * W; i++)
+        image.p[i % (H * W) * image.ld + i / (H * W)] = (float)(4 * uniform("image", (uint32_t)i));
+    graph_forward(&f.graph, 0);
+    for (int i = 0; i < 3; i++) {
+        const struct view y = graph_view(&f.graph, f.graph.outputs[i].v);
+        const ptrdiff_t plane = (ptrdiff_t)y.h * y.w, count = plane * y.c;
+        const double limit = 2e-5 * mobilenet_v3_maps[i].mean;
+        double mean = 0;
+        for (ptrdiff_t k = 0; k < count; k++)
+            mean += fabs((double)y.p[k / y.c * y.ld + k % y.c]) / (double)count;
+        if (!(fabs(mean - mobilenet_v3_maps[i].mean) <= limit))
+            fail_msg("map %d: mean %.9g, not %.9g", i, mean, mobilenet_v3_maps[i].mean);
+        for (ptrdiff_t k = 0; k < 8; k++) {
+            const ptrdiff_t at = k * count / 8 + 5 * k;
+            const double got = y.p[at % plane * y.ld + at / plane], want = mobilenet_v3_maps[i].at[k];
+            if (!(fabs(got - want) <= limit))
+                fail_msg("map %d: element %td is %.9g, not %.9g", i, at, got, want);
+        }
+    }
+    close_backbone(&f);
+}
+
 /* ---- running ---- */
 
 static void fill(struct view v, uint64_t stream)
@@ -212,6 +289,7 @@ static void fill(struct view v, uint64_t stream)
 
 static const char *const small_ones[] = {
     "name: MobileNetV2, width_mult: 0.25, last_channel: 24, activation: SiLU",
+    "name: MobileNetV3Small, width_mult: 0.25, activation: Mish",
     "name: GhostNet, width_mult: 0.25, activation: SiLU",
     "name: EfficientNetLite, model_name: efficientnet_lite0, activation: SiLU, out_stages: [0, 2, 3]",
     "name: RepVGG, arch: A0, activation: SiLU, out_stages: [1, 2], last_channel: 8",
@@ -290,7 +368,7 @@ static void test_old_names(void **state)
 {
     static const struct { const char *section; enum act act; } rows[] = {
         { "name: MobileNetV2, activation: SiLU, act: null", ACT_SILU },
-        { "name: MobileNetV2, act: SiLU", ACT_SILU },
+        { "name: MobileNetV2, act: SiLU", ACT_SILU }, { "name: MobileNetV2, activation: Mish", ACT_MISH },
         { "name: GhostNet, act: ReLU6, activation: SiLU", ACT_SILU }, { "name: GhostNet, activation: null", ACT_NONE },
         { "name: GhostNet", ACT_RELU } };
     (void)state;
@@ -354,8 +432,7 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_published),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_published), cmocka_unit_test(test_names), cmocka_unit_test(test_mobilenet_v3),
         cmocka_unit_test(test_gradients),
         cmocka_unit_test(test_drop_connect),
         cmocka_unit_test(test_old_names),

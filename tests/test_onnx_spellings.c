@@ -105,6 +105,13 @@ static struct value_name rows(struct emitter *e, const char *x)
     return reshape(e, single(e, "Transpose", sum.s, "perm=[1,2,0]").s, (const int64_t[]){ 1, 8, 8, 12 }, 4);
 }
 
+/* The operator of opset 18, and what exporters write before. */
+static struct value_name mish(struct emitter *e, const char *x)
+{
+    const struct value_name y = emit_one(e, "Mish", x), gate = emit_one(e, "Tanh", emit_one(e, "Softplus", y.s).s);
+    return emit_two(e, "Mul", gate.s, y.s);
+}
+
 /* As exporters write torch.nn.MultiheadAttention: q, k and v of one matrix, rows cut into heads. */
 static struct value_name attention(struct emitter *e, const char *x)
 {
@@ -145,6 +152,7 @@ static const struct spelling {
 } spellings[] = {
     { "hard swish", hard_swish, "activation " },
     { "gelu",       gelu,       "activation " },
+    { "mish",       mish,       "activation activation " },
     { "shuffle",    shuffle,    "shuffle " },
     { "halves",     halves,     "channels activation " },
     { "resize",     resize,     "average pool nearest " },
@@ -275,7 +283,8 @@ static void parameters_may_be_shared(void **state)
 
 /* ---- refusals ---- */
 
-static struct value_name unknown(struct emitter *e, const char *x) { return emit_one(e, "Mish", x); }
+static struct value_name unknown(struct emitter *e, const char *x) { return emit_one(e, "Selu", x); }
+static struct value_name plain_tanh(struct emitter *e, const char *x) { return emit_one(e, "Tanh", x); }
 
 static struct value_name cycle(struct emitter *e, const char *x)
 {
@@ -385,7 +394,8 @@ static const struct refusal {
     struct value_name (*emit)(struct emitter *, const char *x);
     const char *words;                                          /* in the error */
 } refusals[] = {
-    { unknown, "Mish" },            { cycle, "before it is written" },  { itself, "before it is written" },
+    { plain_tanh, "outside of a Mish" },
+    { unknown, "Selu" },            { cycle, "before it is written" },  { itself, "before it is written" },
     { nothing, "no node writes" },  { twice, "two values again" },      { negative, "weights: invalid extents" },
     { huge, "weights: invalid extents" },   { empty, "do not match" },          { external, "another file" },
     { no_type, "tensor type (77)" },   { odd_window, "not square" },       { enormous_window, "not square" },

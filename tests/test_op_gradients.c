@@ -218,6 +218,7 @@ static const struct op_case cases[] = {
     { &op_act, 1e-8, { MAP(2, 3, 5, 7) }, .attr.act = { ACT_HARD_SIGMOID, 0 }, .want = want_act },
     { &op_act, 1e-8, { MAP(2, 3, 5, 7) }, .attr.act = { ACT_SILU, 0 }, .want = want_act },
     { &op_act, 1e-8, { MAP(2, 3, 5, 7) }, .attr.act = { ACT_SIGMOID, 0 }, .want = want_act },
+    { &op_act, 1e-8, { MAP(2, 3, 5, 7) }, .attr.act = { ACT_MISH, 0 }, .want = want_act },
     { &op_act, 1e-8, { LEVELS_OF(2, 3) }, .attr.act = { ACT_GELU, 0 }, .want = want_act },
     { &op_act, 1e-8, { MAP(1, 2, 35, 130) }, .attr.act = { ACT_GELU, 0 }, .want = want_act },    /* two chunks */
 
@@ -229,6 +230,7 @@ static const struct op_case cases[] = {
     { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .deferred = 1, .act = ACT_HARD_SWISH },
     { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .deferred = 1, .act = ACT_HARD_SIGMOID },
     { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .deferred = 1, .act = ACT_SIGMOID },
+    { &op_materialise, 1e-8, { MAP(2, 3, 5, 7) }, .want = want_materialise, .deferred = 1, .act = ACT_MISH },
     { &op_materialise, 1e-8, { LEVELS_OF(2, 3) }, .want = want_materialise, .deferred = 1, .act = ACT_SILU,
       .per_image = true },
     { &op_materialise, 1e-8, { MAP(3, 5, 9, 130) }, .want = want_materialise, .deferred = 1, .act = ACT_GELU,

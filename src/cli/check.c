@@ -15,6 +15,7 @@
 #include "data/loader.h"
 #include "data/sample.h"
 #include "data/validate.h"
+#include "model/criterion.h"
 #include "train/advice.h"
 #include "weights/load.h"
 #include <errno.h>
@@ -62,6 +63,7 @@ static bool print_keys(struct error *err)
             keys_manual(model_sections[i], part->keys, &manual);
         }
     }
+    criterion_manual(&manual);
     const bool ok = strbuf_ok(&manual, err);
     if (ok)
         printf("%s", manual.s);

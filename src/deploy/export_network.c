@@ -41,14 +41,14 @@ static int weights_of(struct network_export *m, value v, int rank)
     const size_t dims[4] = { (size_t)s.n, (size_t)s.c, (size_t)s.h, (size_t)s.w };
     const struct param p = { .shape = s, .count = (ptrdiff_t)s.n * s.h * s.w * s.c };
     const char *name = info->param >= 0 ? m->g->params->list[info->param].name : m->g->nodes[info->producer].name;
-    float *numbers;
+    float *elements;
     if (m->tensor[v] != NO_TENSOR)
         return m->tensor[v];
     if (view.ld != s.c)
         return fail(m->err, "%s: is part of another tensor", name) - 1;
-    m->tensor[v] = network_weights(m->net, name, rank, rank == 1 ? dims + 1 : dims, &numbers, m->err);
+    m->tensor[v] = network_weights(m->net, name, rank, rank == 1 ? dims + 1 : dims, &elements, m->err);
     if (m->tensor[v] >= 0)
-        param_to_file(&p, view.p, numbers);
+        param_to_file(&p, view.p, elements);
     return m->tensor[v];
 }
 
@@ -327,28 +327,10 @@ static const struct export_row {
     enum layer_kind kind;
     bool (*convert)(struct network_export *, const struct node *, int level, enum layer_kind);
 } export_rows[] = {
-    { &op_conv,        LAYER_CONV,        conv_layer },
-    { &op_norm,        LAYER_AFFINE,      norm_layers },
-    { &op_act,         LAYER_ACTIVATION,  act_layer },
-    { &op_add,         LAYER_ADD,         same_kind },
-    { &op_mul,         LAYER_MUL,         mul_layer },
-    { &op_scale,       LAYER_AFFINE,      scale_layer },
-    { &op_shuffle,     LAYER_SHUFFLE,     shuffle_layers },
-    { &op_max_pool,    LAYER_MAX_POOL,    pool_layer },
-    { &op_avg_pool,    LAYER_AVG_POOL,    pool_layer },
-    { &op_global_pool, LAYER_GLOBAL_POOL, same_kind },
-    { &op_upsample2x,  LAYER_BILINEAR,    same_kind },
-    { &op_nearest2x,   LAYER_NEAREST,     same_kind },
-    { &op_resize,      LAYER_BILINEAR,    resize_layer },
-    { &op_layer_norm,  LAYER_NORM,        layer_or_group_norm },
-    { &op_group_norm,  LAYER_GROUP_NORM,  layer_or_group_norm },
-    { &op_attention,   LAYER_ATTENTION,   attention_layers },
-    { &op_position,    LAYER_ADD,         position_layer },
-    { &op_concat,      LAYER_CONCAT,      concat_layer },
-    { &op_channels,    LAYER_CHANNELS,    channels_layer },
-    { .op = &op_stack, .convert = stack_level },
-    { .op = &op_detach, .convert = same_layer },
-    { .op = &op_materialise, .convert = same_layer },
+#define LAYER(op, kind, convert, build) { &op_##op, LAYER_##kind, convert },
+#define EXPORTED(op, kind, convert)     { &op_##op, LAYER_##kind, convert },
+#define IMPORTED(kind, build)
+#include "deploy/layer_rows.h"
     {0} };
 
 static bool convert_node(struct network_export *m, const struct node *n)

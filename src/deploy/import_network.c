@@ -66,12 +66,12 @@ bool import_network_params(const struct network *net, struct params *params, str
         const int index = params_find(params, name_of("weight", i).s);
         if (index < 0)
             continue;
-        float *numbers = new_array(tensor_count(&net->weights.list[i]), sizeof *numbers, err);
-        if (!numbers)
+        float *elements = new_array(tensor_count(&net->weights.list[i]), sizeof *elements, err);
+        if (!elements)
             return false;
-        tensor_floats(&net->weights.list[i], numbers);
-        param_from_file(&params->list[index], numbers, params->value);
-        free(numbers);
+        tensor_floats(&net->weights.list[i], elements);
+        param_from_file(&params->list[index], elements, params->value);
+        free(elements);
     }
     return true;
 }
@@ -139,6 +139,12 @@ static value build_shuffle(struct network_import *r, const struct layer *layer, 
     return graph_node(&r->b, &op_shuffle, layer->name, halves, 2, NULL);
 }
 
+static value build_pool(struct network_import *r, const struct layer *layer, const value *x)
+{
+    const struct pool_attr window = { layer->kernel, layer->stride, layer->pad };
+    return one(r, layer->kind == LAYER_MAX_POOL ? &op_max_pool : &op_avg_pool, layer, x[0], &window);
+}
+
 static value build_channels(struct network_import *r, const struct layer *layer, const value *x)
 {
     return slice(r, layer, x[0], layer->from, layer->to);
@@ -192,25 +198,12 @@ static value build_sigmoid_of(struct network_import *r, const struct layer *laye
 static const struct import_row {
     const struct op *op;
     value (*build)(struct network_import *, const struct layer *, const value *x);
-} rows[LAYER_KINDS] = {
-    [LAYER_CONSTANT]    = { .build = build_constant },
-    [LAYER_CONV]        = { .build = build_conv },
-    [LAYER_AFFINE]      = { .build = build_affine },
-    [LAYER_ACTIVATION]  = { .build = build_activation },
-    [LAYER_ADD]         = { .build = build_add },
-    [LAYER_MUL]         = { .op = &op_mul },
-    [LAYER_CONCAT]      = { .op = &op_concat },
-    [LAYER_CHANNELS]    = { .build = build_channels },
-    [LAYER_SHUFFLE]     = { .build = build_shuffle },
-    [LAYER_MAX_POOL]    = { .op = &op_max_pool },
-    [LAYER_AVG_POOL]    = { .op = &op_avg_pool },
-    [LAYER_GLOBAL_POOL] = { .op = &op_global_pool },
-    [LAYER_BILINEAR]    = { .op = &op_upsample2x },
-    [LAYER_NEAREST]     = { .op = &op_nearest2x },
-    [LAYER_NORM]        = { .build = build_norm },
-    [LAYER_GROUP_NORM]  = { .build = build_norm },
-    [LAYER_ATTENTION]   = { .build = build_attention },
-    [LAYER_SIGMOID_OF]  = { .build = build_sigmoid_of } };
+} import_rows[LAYER_KINDS] = {
+#define LAYER(op, kind, convert, build) [LAYER_##kind] = { &op_##op, build },
+#define EXPORTED(op, kind, convert)
+#define IMPORTED(kind, build)           [LAYER_##kind] = { NULL, build },
+#include "deploy/layer_rows.h"
+};
 
 /* A constant is a parameter, and only a sum can read a parameter. */
 static bool constants_fit(const struct network *net, const struct layer *layer)
@@ -223,18 +216,15 @@ static bool constants_fit(const struct network *net, const struct layer *layer)
 
 static value build_layer(struct network_import *r, const struct layer *layer)
 {
-    const struct import_row *row = &rows[layer->kind];
+    const struct import_row *row = &import_rows[layer->kind];
     value x[LAYER_OPERANDS];
     for (int i = 0; i < layer->operands; i++)
         x[i] = r->of[layer->operand[i]];
     if (!constants_fit(r->net, layer))
         builder_fail(&r->b, "%s: a constant is added to a map, not read by a %s", layer->name,
                      layer_kind_name(layer->kind));
-    if (row->build)
-        return row->build(r, layer, x);
-    const bool pool = layer->kind == LAYER_MAX_POOL || layer->kind == LAYER_AVG_POOL;
-    const struct pool_attr window = { layer->kernel, layer->stride, layer->pad };
-    return graph_node(&r->b, row->op, layer->name, x, layer->operands, pool ? &window : NULL);
+    return row->build ? row->build(r, layer, x)
+                      : graph_node(&r->b, row->op, layer->name, x, layer->operands, NULL);
 }
 
 bool import_network(const struct network *net, struct params *params, int n, int h, int w, struct graph *g,

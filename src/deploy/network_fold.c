@@ -118,12 +118,12 @@ static bool simplify(struct network *net, bool (*step)(struct network_folding *,
 static float *elements_of(const struct network *net, int tensor, size_t count, float otherwise, struct error *err)
 {
     const struct tensor *t = tensor == NO_TENSOR ? NULL : &net->weights.list[tensor];
-    float *numbers = new_array(t ? tensor_count(t) : count, sizeof *numbers, err);
-    if (numbers && t)
-        tensor_floats(t, numbers);
-    for (size_t i = 0; numbers && !t && i < count; i++)
-        numbers[i] = otherwise;
-    return numbers;
+    float *elements = new_array(t ? tensor_count(t) : count, sizeof *elements, err);
+    if (elements && t)
+        tensor_floats(t, elements);
+    for (size_t i = 0; elements && !t && i < count; i++)
+        elements[i] = otherwise;
+    return elements;
 }
 
 /* "conv.bias" for the weight "conv.weight". */

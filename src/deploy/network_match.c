@@ -201,10 +201,10 @@ static bool pair_operands(struct network_pairing *m, int own, int theirs)
 /* The elements of a tensor, or `count` zeros; out owns them. */
 static float *elements_of(struct network_pairing *m, const struct tensor *t, size_t count)
 {
-    float *numbers = tensors_block(m->out, t ? tensor_count(t) : count, sizeof *numbers, m->err);
-    if (numbers && t)
-        tensor_floats(t, numbers);
-    return numbers;
+    float *elements = tensors_block(m->out, t ? tensor_count(t) : count, sizeof *elements, m->err);
+    if (elements && t)
+        tensor_floats(t, elements);
+    return elements;
 }
 
 /* Compares two tensors; an absent one is all 0. */

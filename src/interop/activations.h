@@ -11,16 +11,13 @@ enum gate {
     GATE_RELU6,                 /* min(max(x + 3, 0), 6) */
     GATE_SIGMOID,               /* 1 / (1 + exp(-x)) */
     GATE_ERF,                   /* erf(x / sqrt 2) */
-    GATE_ONE_ERF                /* 1 + erf(x / sqrt 2) */
+    GATE_ONE_ERF,               /* 1 + erf(x / sqrt 2) */
+    GATE_SOFTPLUS,              /* ln(1 + exp(x)) */
+    GATE_TANH_SOFTPLUS          /* tanh(ln(1 + exp(x))) */
 };
 
-/* An operator that is applied to y, which is x at first.  attributes as in emit.h; %.9g: the slope. */
-enum onnx_second { ONNX_ALONE, ONNX_X, ONNX_NUMBERS };
-struct onnx_step {
-    const char *op, *attributes;
-    enum onnx_second second;            /* op(y), op(x, y) or op(y, numbers) */
-    int numbers; float number[2];
-};
+/* y = op(y), op(x, y) or op(y, numbers); y is x at first.  attributes as in emit.h; %.9g: the slope. */
+struct onnx_step { const char *op, *attributes; bool with_x; int numbers; float number[2]; };
 
 /* A type of layer in ncnn and the values of its first parameters, ids 0 and 1, as text; "slope": the slope; NULL: 0. */
 struct ncnn_spelling {
@@ -34,9 +31,9 @@ enum { ONNX_STEPS = 5, NCNN_SPELLINGS = 3 };
 
 struct act_spelling {
     struct {
-        const char *op;                 /* the operator that is this activation; NULL: none, or none without a check */
-        struct onnx_step steps[ONNX_STEPS];             /* as written; all empty: Identity */
-        enum gate gate; bool times_x; double scale;     /* the function is gate(x), or gate(x) x, times scale */
+        const char *op;                 /* the operator that computes it, if it needs no attributes; else NULL */
+        struct onnx_step steps[ONNX_STEPS];             /* as written; none: Identity */
+        enum gate gate; bool times_x; double scale;     /* GATE_ONE, or the function is gate(x) [x] scale */
     } onnx;
     struct ncnn_spelling ncnn[NCNN_SPELLINGS];          /* the first is written, all are read */
 };

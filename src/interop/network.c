@@ -6,35 +6,6 @@
 
 enum { EXTENT_MAX = 1 << 16 };                          /* max kernel, stride, channels */
 
-/* The fields that each kind uses. */
-static const struct {
-    const char *name;
-    int operands[2];                                    /* min, max */
-    bool weight, bias, window, slice, groups;           /* groups: must divide the channels */
-} kinds[LAYER_KINDS] = {
-    [LAYER_INPUT]       = { .name = "input", .operands = { 0, 0 } },
-    [LAYER_CONSTANT]    = { .name = "constant", .operands = { 0, 0 }, .weight = true },
-    [LAYER_CONV]        = { .name = "convolution", .operands = { 1, 1 }, .weight = true, .bias = true, .window = true,
-                            .groups = true },
-    [LAYER_AFFINE]      = { .name = "affine", .operands = { 1, 1 }, .weight = true, .bias = true },
-    [LAYER_ACTIVATION]  = { .name = "activation", .operands = { 1, 1 } },
-    [LAYER_ADD]         = { .name = "add", .operands = { 2, 2 } },
-    [LAYER_MUL]         = { .name = "mul", .operands = { 2, 2 } },
-    [LAYER_CONCAT]      = { .name = "concat", .operands = { 2, LAYER_OPERANDS } },
-    [LAYER_CHANNELS]    = { .name = "channels", .operands = { 1, 1 }, .slice = true },
-    [LAYER_SHUFFLE]     = { .name = "shuffle", .operands = { 1, 1 }, .groups = true },
-    [LAYER_MAX_POOL]    = { .name = "max pool", .operands = { 1, 1 }, .window = true },
-    [LAYER_AVG_POOL]    = { .name = "average pool", .operands = { 1, 1 }, .window = true },
-    [LAYER_GLOBAL_POOL] = { .name = "global pool", .operands = { 1, 1 } },
-    [LAYER_BILINEAR]    = { .name = "bilinear", .operands = { 1, 1 } },
-    [LAYER_NEAREST]     = { .name = "nearest", .operands = { 1, 1 } },
-    [LAYER_NORM]        = { .name = "layer norm", .operands = { 1, 1 }, .weight = true, .bias = true },
-    [LAYER_GROUP_NORM]  = { .name = "group norm", .operands = { 1, 1 }, .weight = true, .bias = true, .groups = true },
-    [LAYER_ATTENTION]   = { .name = "attention", .operands = { 3, 3 }, .groups = true },
-    [LAYER_SIGMOID_OF]  = { .name = "sigmoid of", .operands = { 1, 1 }, .slice = true } };
-
-const char *layer_kind_name(enum layer_kind kind) { return kinds[kind].name; }
-
 int network_add(struct network *net, enum layer_kind kind, const char *name, const int *operands, int count,
                 struct error *err)
 {
@@ -124,13 +95,119 @@ static bool is_vector(const struct tensor *t, int channels)
 
 static bool is_extent(int n) { return n >= 1 && n <= EXTENT_MAX; }
 
+/* Do the tensors fit a layer whose first operand has `in` channels?  w and b are NULL if there are none. */
+
+static bool no_weights(const struct layer *layer, const struct tensor *w, const struct tensor *b, int in)
+{
+    (void)w;
+    (void)b;
+    (void)in;
+    return layer->weight == NO_TENSOR && layer->bias == NO_TENSOR;
+}
+
+static bool map_fits(const struct layer *layer, const struct tensor *w, const struct tensor *b, int in)
+{
+    (void)b;
+    (void)in;
+    return w && w->rank == 4 && w->dims[0] == 1 && w->dims[1] >= 1 && w->dims[1] <= EXTENT_MAX
+        && layer->bias == NO_TENSOR;
+}
+
 /* The weight is [out][in / groups][kernel][kernel]. */
-static bool conv_fits(const struct layer *layer, const struct tensor *w, int in)
+static bool kernel_fits(const struct layer *layer, const struct tensor *w, const struct tensor *b, int in)
 {
     return w && w->rank == 4 && w->dims[0] >= 1 && w->dims[0] <= EXTENT_MAX && in % layer->groups == 0
         && w->dims[0] % (size_t)layer->groups == 0 && w->dims[1] == (size_t)(in / layer->groups)
-        && w->dims[2] == (size_t)layer->kernel && w->dims[3] == (size_t)layer->kernel;
+        && w->dims[2] == (size_t)layer->kernel && w->dims[3] == (size_t)layer->kernel
+        && (layer->bias == NO_TENSOR || is_vector(b, (int)w->dims[0]));
 }
+
+static bool vectors_fit(const struct layer *layer, const struct tensor *w, const struct tensor *b, int in)
+{
+    return is_vector(w, in) && (layer->bias == NO_TENSOR || is_vector(b, in));
+}
+
+/* The channels of the layer's value; 0 if the operands' channels do not match. */
+
+static int operand_channels(const struct network *net, const struct layer *layer, int i)
+{
+    return net->layers[layer->operand[i]].out_channels;
+}
+
+static int same_channels(const struct network *net, const struct layer *layer)
+{
+    const int first = operand_channels(net, layer, 0);
+    for (int i = 1; i < layer->operands; i++)
+        if (operand_channels(net, layer, i) != first)
+            return 0;
+    return first;
+}
+
+static int mul_channels(const struct network *net, const struct layer *layer)
+{
+    return operand_channels(net, layer, 1) == 1 ? operand_channels(net, layer, 0) : same_channels(net, layer);
+}
+
+static int concat_channels(const struct network *net, const struct layer *layer)
+{
+    int sum = 0;
+    for (int i = 0; i < layer->operands; i++)
+        sum += operand_channels(net, layer, i);
+    return sum <= EXTENT_MAX ? sum : 0;
+}
+
+static int image_channels(const struct network *net, const struct layer *layer)
+{
+    (void)net;
+    (void)layer;
+    return 3;
+}
+
+static int map_channels(const struct network *net, const struct layer *layer)
+{
+    return (int)net->weights.list[layer->weight].dims[1];
+}
+
+static int kernel_channels(const struct network *net, const struct layer *layer)
+{
+    return (int)net->weights.list[layer->weight].dims[0];
+}
+
+static int slice_channels(const struct network *net, const struct layer *layer)
+{
+    (void)net;
+    return layer->to - layer->from;
+}
+
+/* The names of the kinds and what network_check checks of them. */
+static const struct kind_row {
+    const char *name;
+    int operands[2];                                    /* min, max */
+    bool (*weights)(const struct layer *, const struct tensor *w, const struct tensor *b, int in);
+    int (*channels)(const struct network *, const struct layer *);
+    bool window, slice, groups, eps, act;               /* attributes that must be in range; groups divide channels */
+} kinds[LAYER_KINDS] = {
+    [LAYER_INPUT]       = { "input",        { 0, 0 }, no_weights,  image_channels },
+    [LAYER_CONSTANT]    = { "constant",     { 0, 0 }, map_fits,    map_channels },
+    [LAYER_CONV]        = { "convolution",  { 1, 1 }, kernel_fits, kernel_channels, .window = true, .groups = true },
+    [LAYER_AFFINE]      = { "affine",       { 1, 1 }, vectors_fit, same_channels },
+    [LAYER_ACTIVATION]  = { "activation",   { 1, 1 }, no_weights,  same_channels, .act = true },
+    [LAYER_ADD]         = { "add",          { 2, 2 }, no_weights,  same_channels },
+    [LAYER_MUL]         = { "mul",          { 2, 2 }, no_weights,  mul_channels },
+    [LAYER_CONCAT]      = { "concat",       { 2, LAYER_OPERANDS }, no_weights, concat_channels },
+    [LAYER_CHANNELS]    = { "channels",     { 1, 1 }, no_weights,  slice_channels, .slice = true },
+    [LAYER_SHUFFLE]     = { "shuffle",      { 1, 1 }, no_weights,  same_channels, .groups = true },
+    [LAYER_MAX_POOL]    = { "max pool",     { 1, 1 }, no_weights,  same_channels, .window = true },
+    [LAYER_AVG_POOL]    = { "average pool", { 1, 1 }, no_weights,  same_channels, .window = true },
+    [LAYER_GLOBAL_POOL] = { "global pool",  { 1, 1 }, no_weights,  same_channels },
+    [LAYER_BILINEAR]    = { "bilinear",     { 1, 1 }, no_weights,  same_channels },
+    [LAYER_NEAREST]     = { "nearest",      { 1, 1 }, no_weights,  same_channels },
+    [LAYER_NORM]        = { "layer norm",   { 1, 1 }, vectors_fit, same_channels, .eps = true },
+    [LAYER_GROUP_NORM]  = { "group norm",   { 1, 1 }, vectors_fit, same_channels, .groups = true, .eps = true },
+    [LAYER_ATTENTION]   = { "attention",    { 3, 3 }, no_weights,  same_channels, .groups = true },
+    [LAYER_SIGMOID_OF]  = { "sigmoid of",   { 1, 1 }, no_weights,  same_channels, .slice = true } };
+
+const char *layer_kind_name(enum layer_kind kind) { return kinds[kind].name; }
 
 static bool operands_fit(const struct network *net, const struct layer *layer)
 {
@@ -144,49 +221,13 @@ static bool operands_fit(const struct network *net, const struct layer *layer)
 
 static bool attributes_fit(const struct layer *layer, int in)
 {
-    const int kind = (int)layer->kind;
-    return (!kinds[kind].window || (is_extent(layer->kernel) && is_extent(layer->stride) && layer->pad >= 0
-                                    && layer->pad < layer->kernel))
-        && (!kinds[kind].slice || (layer->from >= 0 && layer->from < layer->to && layer->to <= in))
-        && (!kinds[kind].groups || (is_extent(layer->groups) && in % layer->groups == 0))
-        && (kind != LAYER_ACTIVATION || ((unsigned)layer->act < ACT_KINDS && layer->slope >= 0 && layer->slope <= 1))
-        && ((kind != LAYER_NORM && kind != LAYER_GROUP_NORM) || (layer->eps >= 0 && layer->eps <= 1));
-}
-
-static bool weights_fit(const struct network *net, const struct layer *layer, int in)
-{
-    const struct tensor *w = tensor_at(net, layer->weight), *b = tensor_at(net, layer->bias);
-    switch (layer->kind) {
-    case LAYER_CONSTANT: return w && w->rank == 4 && w->dims[0] == 1 && w->dims[1] >= 1 && w->dims[1] <= EXTENT_MAX
-                             && layer->bias == NO_TENSOR;
-    case LAYER_CONV:     return conv_fits(layer, w, in) && (layer->bias == NO_TENSOR || is_vector(b, (int)w->dims[0]));
-    case LAYER_AFFINE:
-    case LAYER_NORM:
-    case LAYER_GROUP_NORM:
-                         return is_vector(w, in) && (layer->bias == NO_TENSOR || is_vector(b, in));
-    default:             return layer->weight == NO_TENSOR && layer->bias == NO_TENSOR;
-    }
-}
-
-/* Channels of the layer's value; 0 if the operands' channels do not match. */
-static int channels_out(const struct network *net, const struct layer *layer, int in)
-{
-    const int second = layer->operands > 1 ? net->layers[layer->operand[1]].out_channels : 0;
-    int sum = 0;
-    switch (layer->kind) {
-    case LAYER_INPUT:     return 3;
-    case LAYER_CONSTANT:  return (int)net->weights.list[layer->weight].dims[1];
-    case LAYER_CONV:      return (int)net->weights.list[layer->weight].dims[0];
-    case LAYER_CHANNELS:  return layer->to - layer->from;
-    case LAYER_ADD:       return second == in ? in : 0;
-    case LAYER_MUL:       return second == in || second == 1 ? in : 0;
-    case LAYER_ATTENTION: return second == in && net->layers[layer->operand[2]].out_channels == in ? in : 0;
-    case LAYER_CONCAT:
-        for (int i = 0; i < layer->operands; i++)
-            sum += net->layers[layer->operand[i]].out_channels;
-        return sum <= EXTENT_MAX ? sum : 0;
-    default:              return in;
-    }
+    const struct kind_row *kind = &kinds[layer->kind];
+    return (!kind->window || (is_extent(layer->kernel) && is_extent(layer->stride) && layer->pad >= 0
+                              && layer->pad < layer->kernel))
+        && (!kind->slice || (layer->from >= 0 && layer->from < layer->to && layer->to <= in))
+        && (!kind->groups || (is_extent(layer->groups) && in % layer->groups == 0))
+        && (!kind->act || ((unsigned)layer->act < ACT_KINDS && layer->slope >= 0 && layer->slope <= 1))
+        && (!kind->eps || (layer->eps >= 0 && layer->eps <= 1));
 }
 
 bool network_check_layer(struct network *net, int index, const char *path, struct error *err)
@@ -194,15 +235,17 @@ bool network_check_layer(struct network *net, int index, const char *path, struc
     struct layer *layer = &net->layers[index];
     if ((unsigned)layer->kind >= LAYER_KINDS || !operands_fit(net, layer))
         return fail(err, "%s: layer %s: invalid operands", path, layer->name);
-    const int in = layer->operands ? net->layers[layer->operand[0]].out_channels : 0;
-    const char *kind = layer_kind_name(layer->kind);
+    const int in = layer->operands ? operand_channels(net, layer, 0) : 0;
+    const struct kind_row *kind = &kinds[layer->kind];
     if (!attributes_fit(layer, in))
-        return fail(err, "%s: layer %s: a %s of %d channels with attributes out of range", path, layer->name, kind, in);
-    if (!weights_fit(net, layer, in))
-        return fail(err, "%s: layer %s: the weights of this %s do not fit %d channels", path, layer->name, kind, in);
-    layer->out_channels = channels_out(net, layer, in);
+        return fail(err, "%s: layer %s: a %s of %d channels with attributes out of range", path, layer->name,
+                    kind->name, in);
+    if (!kind->weights(layer, tensor_at(net, layer->weight), tensor_at(net, layer->bias), in))
+        return fail(err, "%s: layer %s: the weights of this %s do not fit %d channels", path, layer->name, kind->name,
+                    in);
+    layer->out_channels = kind->channels(net, layer);
     return layer->out_channels > 0
-        || fail(err, "%s: layer %s: a %s whose operands have different channels", path, layer->name, kind);
+        || fail(err, "%s: layer %s: a %s whose operands have different channels", path, layer->name, kind->name);
 }
 
 bool network_check(struct network *net, const char *path, struct error *err)

@@ -65,7 +65,7 @@ static bool push_text(struct machine *m, struct bytes text)
     return node && push(m, m->out->count - 1);
 }
 
-/* Of the values above the last mark, that many must be there. */
+/* At least that many values must lie above the last mark. */
 static bool have(const struct machine *m, int count)
 {
     const int bottom = m->mark_count ? m->marks[m->mark_count - 1] : 0;

@@ -19,7 +19,7 @@ struct storage {
     const unsigned char *data;                  /* NULL: not loaded yet */
 };
 
-struct reader {
+struct pytorch_reader {
     struct tensors *out;
     struct pickle pickle;
     struct storage *storages; int storage_count, storage_capacity;      /* sorted by key */
@@ -36,7 +36,7 @@ static const struct { const char *name; enum dtype dtype; } storage_types[] = {
     { "ShortStorage", DTYPE_I16 }, { "CharStorage", DTYPE_I8 },       { "ByteStorage", DTYPE_U8 },
     { "BoolStorage", DTYPE_BOOL }, {0} };
 
-static unsigned char *take(struct reader *r, size_t size)
+static unsigned char *take(struct pytorch_reader *r, size_t size)
 {
     if (size > r->room) {
         fail(r->err, "%s: unpacks to more than %d times its size", r->path, EXPANSION_MAX);
@@ -66,7 +66,7 @@ static int by_key(const void *a, const void *b)
 }
 
 /* The persistent id ("storage", type, key, device, elements), in older files with a view of a storage at its end. */
-static bool parse_storage(const struct reader *r, const struct pickle_node *node, struct storage *out)
+static bool parse_storage(const struct pytorch_reader *r, const struct pickle_node *node, struct storage *out)
 {
     const struct pickle *p = &r->pickle;
     const struct pickle_node *id = pickle_item(p, node, 0), *type = pickle_item(p, id, 1);
@@ -83,14 +83,14 @@ static bool parse_storage(const struct reader *r, const struct pickle_node *node
     return mul_size(out->bytes, dtype_bytes(out->dtype), &out->bytes);
 }
 
-static struct storage *find_storage(const struct reader *r, struct bytes key)
+static struct storage *find_storage(const struct pytorch_reader *r, struct bytes key)
 {
     return r->storage_count ? bsearch(&(struct storage){ .key = key }, r->storages, (size_t)r->storage_count,
                                       sizeof *r->storages, by_key) : NULL;
 }
 
 /* Lists each storage once. */
-static bool list_storages(struct reader *r)
+static bool list_storages(struct pytorch_reader *r)
 {
     int kept = 0;
     struct storage s;
@@ -122,7 +122,7 @@ static const char *zip_text(zip_error_t *why)
 }
 
 /* The bytes of a file in the zip. */
-static bool read_entry(struct reader *r, const char *name, struct bytes *out)
+static bool read_entry(struct pytorch_reader *r, const char *name, struct bytes *out)
 {
     zip_stat_t info;
     const zip_int64_t at = zip_name_locate(r->zip, name, 0);
@@ -140,7 +140,7 @@ static bool read_entry(struct reader *r, const char *name, struct bytes *out)
     return ok || fail(r->err, "%s: %s is damaged", r->path, name);
 }
 
-static bool load_storage(struct reader *r, struct storage *s)
+static bool load_storage(struct pytorch_reader *r, struct storage *s)
 {
     char name[2 * NAME_SIZE];
     struct bytes entry;
@@ -159,10 +159,10 @@ static bool load_storage(struct reader *r, struct storage *s)
     return true;
 }
 
-/* Where the elements of a tensor lie in its storage; packed: as they should, without gaps and in row-major order. */
+/* The position of a tensor's elements in its storage; packed: without gaps, in row-major order. */
 struct strides { size_t offset, step[RANK_MAX]; bool packed; };
 
-/* False if the view is none, or leaves a storage of `room` elements. */
+/* False if it is no view, or exceeds a storage of `room` elements. */
 static bool parse_view(const struct pickle *p, const struct pickle_node *args, size_t room, struct tensor *t,
                        struct strides *strides)
 {
@@ -205,7 +205,7 @@ static void gather(const struct tensor *t, const struct strides *strides, const 
 }
 
 /* torch._utils._rebuild_tensor_v2(storage, offset, sizes, strides, ...) */
-static bool add_tensor(struct reader *r, const char *name, const struct pickle_node *args)
+static bool add_tensor(struct pytorch_reader *r, const char *name, const struct pickle_node *args)
 {
     struct tensor t = { .name = (char *)name };
     struct strides strides;
@@ -235,7 +235,7 @@ static bool add_tensor(struct reader *r, const char *name, const struct pickle_n
 }
 
 /* A call by which torch makes a tensor or a parameter; other calls are objects of no interest. */
-static bool add_call(struct reader *r, const char *name, const struct pickle_node *call)
+static bool add_call(struct pytorch_reader *r, const char *name, const struct pickle_node *call)
 {
     static const char module[] = "torch._utils", rebuild[] = "_rebuild_";
     const struct pickle *p = &r->pickle;
@@ -267,7 +267,7 @@ static bool join_name(char name[NAME_SIZE], const char *prefix, const struct pic
     return key->kind == PICKLE_TEXT || key->kind == PICKLE_NUMBER;
 }
 
-static bool add_dict(struct reader *r, const char *prefix, const struct pickle_node *dict, int depth)
+static bool add_dict(struct pytorch_reader *r, const char *prefix, const struct pickle_node *dict, int depth)
 {
     bool *visited = &r->visited[dict - r->pickle.nodes];
     if (*visited)
@@ -288,7 +288,7 @@ static bool add_dict(struct reader *r, const char *prefix, const struct pickle_n
     return ok;
 }
 
-static bool add_state_dict(struct reader *r)
+static bool add_state_dict(struct pytorch_reader *r)
 {
     const struct pickle_node *root = &r->pickle.nodes[r->pickle.root];
     const struct pickle_node *state = pickle_value(&r->pickle, root, "state_dict");
@@ -301,7 +301,7 @@ static bool add_state_dict(struct reader *r)
         && (r->out->count || fail(r->err, "%s: holds no tensors", r->path));
 }
 
-static bool reader_run(struct reader *r, bool (*read)(struct reader *, struct bytes), struct bytes file)
+static bool reader_run(struct pytorch_reader *r, bool (*read)(struct pytorch_reader *, struct bytes), struct bytes file)
 {
     r->room = EXPANSION_MAX * (file.size + ROOM_MIN);
     const bool ok = read(r, file);
@@ -317,7 +317,7 @@ bool pytorch_zip_recognises(struct bytes file)
 }
 
 /* The folder is named after the file as it was saved. */
-static bool find_folder(struct reader *r)
+static bool find_folder(struct pytorch_reader *r)
 {
     static const char wanted[] = "data.pkl";
     for (zip_int64_t i = 0; i < zip_get_num_entries(r->zip, 0); i++) {
@@ -330,7 +330,7 @@ static bool find_folder(struct reader *r)
     return fail(r->err, "%s: is a zip file without a %s, so torch.save did not write it", r->path, wanted);
 }
 
-static bool read_zip(struct reader *r, struct bytes file)
+static bool read_zip(struct pytorch_reader *r, struct bytes file)
 {
     char name[2 * NAME_SIZE];
     struct bytes pickle, order;
@@ -351,7 +351,7 @@ static bool read_zip(struct reader *r, struct bytes file)
 
 bool pytorch_zip_read(struct tensors *out, struct bytes file, const char *path, struct error *err)
 {
-    struct reader r = { .out = out, .path = path, .err = err };
+    struct pytorch_reader r = { .out = out, .path = path, .err = err };
     zip_error_t why;
     zip_error_init(&why);
     errno = 0;
@@ -383,7 +383,7 @@ bool pytorch_legacy_recognises(struct bytes file)
 }
 
 /* Reads a pickle and moves rest behind it. */
-static bool next_pickle(struct reader *r, struct pickle *out, struct bytes *rest)
+static bool next_pickle(struct pytorch_reader *r, struct pickle *out, struct bytes *rest)
 {
     if (!pickle_read(out, *rest, r->path, r->err))
         return false;
@@ -403,7 +403,7 @@ static bool is_little_endian(const struct pickle *p)
     return little && little->kind == PICKLE_NUMBER && little->number == 1;
 }
 
-static bool place_storage(struct reader *r, const struct pickle_node *key, struct bytes *rest)
+static bool place_storage(struct pytorch_reader *r, const struct pickle_node *key, struct bytes *rest)
 {
     uint64_t count = 0;
     struct storage *s = key->kind == PICKLE_TEXT ? find_storage(r, key->text) : NULL;
@@ -418,7 +418,7 @@ static bool place_storage(struct reader *r, const struct pickle_node *key, struc
     return true;
 }
 
-static bool read_legacy(struct reader *r, struct bytes file)
+static bool read_legacy(struct pytorch_reader *r, struct bytes file)
 {
     static const struct { bool (*holds)(const struct pickle *); const char *what; } head[] = {
         { is_magic, "is no file of torch.save" },
@@ -443,6 +443,6 @@ static bool read_legacy(struct reader *r, struct bytes file)
 
 bool pytorch_legacy_read(struct tensors *out, struct bytes file, const char *path, struct error *err)
 {
-    struct reader r = { .out = out, .path = path, .err = err };
+    struct pytorch_reader r = { .out = out, .path = path, .err = err };
     return reader_run(&r, read_legacy, file);
 }

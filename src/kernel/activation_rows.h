@@ -18,5 +18,6 @@ ACTIVATION(GELU, "gelu", WORD(GELU, "GELU"), z * normal_cdf(z),
            normal_cdf(z) + z * (real)0.39894228040143268 * exp_below(-z * z / 2))
 ACTIVATION(HARD_SIGMOID, "hard_sigmoid", , clamp6(z + 3) / 6, z > -3 && z < 3 ? (real)1 / 6 : 0)
 ACTIVATION(SIGMOID, "sigmoid", , sigmoid(z), sigmoid_derivative(sigmoid(z)))
+ACTIVATION(MISH, "mish", WORD(MISH, "Mish"), z * mish_gate(z), mish_derivative(z))
 #undef ACTIVATION
 #undef WORD

@@ -66,7 +66,7 @@ static struct init weight_init(const struct layer_init *rule, struct shape w)
 
 static int groups_of(struct conv c, int in) { return c.depthwise ? in : c.groups ? c.groups : 1; }
 
-/* Weight and, if it has one, bias of a convolution of `in` channels. */
+/* Declares the weight and, if c.bias, the bias of a convolution of `in` channels. */
 static void conv_params(struct builder *b, const char *name, int in, struct conv c, value *weight, value *bias)
 {
     const struct shape w = { c.depthwise ? in : c.out, c.kernel, c.kernel, in / groups_of(c, in), {0} };
@@ -99,7 +99,7 @@ value conv_weight(const struct builder *b, value convolved)
     return b->error.exit ? VALUE_NONE : b->graph->nodes[value_of(b, convolved)->producer].operand[1];
 }
 
-/* weight and bias of a normalisation of c channels. */
+/* Declares the weight and bias of a norm of c channels. */
 static void norm_params(struct builder *b, int c, value *weight, value *bias)
 {
     *weight = graph_param(b, "weight", vector(c), 1, PARAM_TRAINED, constant(1));
@@ -324,7 +324,7 @@ static value ghost(struct builder *b, const char *name, value x, int out, enum a
     return concat(b, y, z);
 }
 
-/* Squeeze and excitation (Hu et al. 2018, fig. 2): each channel of an image times a number from 0 to 1. */
+/* Squeeze-and-excitation (Hu et al. 2018, fig. 2): each channel of an image times a factor from 0 to 1. */
 static value squeeze_excite(struct builder *b, const char *name, value x)
 {
     const int c = channels_of(b, x), reduced = divisible(0.25 * c, 4);

@@ -1,6 +1,6 @@
 #include "model/criterion.h"
 
-/* QFL and DFL have one name each: another is refused rather than replaced in silence. */
+/* QFL and DFL have one implementation each; other names are an error. */
 enum only { ONLY };
 struct head_loss { struct loss_config loss; enum only qfl, dfl; bool use_sigmoid; };
 
@@ -53,6 +53,15 @@ bool criterion_read(const struct model *m, struct loss_config *c, struct error *
     *c = read.loss;
     return read.use_sigmoid || misuse(err, "%s: only true is known",
                                       config_place(m->config, "model.arch.head.loss.loss_qfl.use_sigmoid").s);
+}
+
+void criterion_manual(struct strbuf *out)
+{
+    strbuf_add(out, "\n");
+    keys_manual("model.arch.head.loss", loss_keys, out);
+    for (int family = 0; family < LOSS_FAMILIES; family++)
+        if (assigner_keys[family])
+            keys_manual("model.arch.head.assigner_cfg", assigner_keys[family], out);
 }
 
 bool criterion_grid(const struct model *m, int n, int h, int w, struct prior_grid *grid, struct error *err)

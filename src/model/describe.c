@@ -11,7 +11,7 @@ bool node_is_layer(const struct node *n) { return n->op != &op_materialise; }
 
 /* ---- attributes ---- */
 
-/* cJSON's functions take NULL and then return NULL or false: one question at the end is enough. */
+/* cJSON's functions accept NULL and then return NULL or false, so one check at the end is enough. */
 static bool add_number(cJSON *to, const char *name, double v) { return cJSON_AddNumberToObject(to, name, v); }
 
 static bool add_act(cJSON *to, enum act act, real slope)
@@ -94,7 +94,7 @@ static bool add_shape(cJSON *to, const struct shape *s)
     return ok;
 }
 
-/* What a reader of v reads: through the nodes that move memory. */
+/* The value behind v: nodes that only move memory are skipped. */
 static value source_of(const struct graph *g, value v)
 {
     while (g->values[v].producer >= 0 && !node_is_layer(&g->nodes[g->values[v].producer]))

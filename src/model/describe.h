@@ -6,10 +6,9 @@
  *      "outputs":    [{"name", "id"}]}
  *
  * Ids number values.  Shapes of values are [n, h, w, c]; one of several levels has "levels": [[h, w], ...] beside it
- * and its pixels in the order [level][image][y][x].  Nodes stand in an order in which they can be computed; what each
- * op computes is said in op/ops.h.  `norm` and `group_norm` end with the activation in their attributes; where
- * `training` is true, a `norm` takes the statistics of the batch and moves the running ones.  tests/oracle is a reader
- * of this. */
+ * and its pixels in the order [level][image][y][x].  Nodes are in topological order; op/ops.h defines the ops.  `norm`
+ * and `group_norm` end with the activation in their attributes; if `training` is true, a `norm` uses the statistics of
+ * the batch and updates the running ones.  tests/oracle reads this format. */
 #ifndef MODEL_DESCRIBE_H
 #define MODEL_DESCRIBE_H
 #include "base/json.h"

@@ -11,7 +11,7 @@ bool features_fit(struct builder *b, const struct features *in, const struct int
     return !b->error.exit;
 }
 
-void hand_over(struct builder *b, const struct ints *out_stages, int stage, value x, struct features *out)
+void add_feature(struct builder *b, const struct ints *out_stages, int stage, value x, struct features *out)
 {
     bool listed = false;
     for (int i = 0; i < out_stages->count; i++)

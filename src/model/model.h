@@ -16,8 +16,8 @@ struct model {
     const char *pretrain_key;                   /* of the backbone: "pretrain" or "pretrained" */
     const char *pretrain;                       /* its value: a file of weights to start from, true, false or "" */
     struct params params;
-    bool branches;                              /* there are some that merge: see weights/merge.h */
-    bool merged;                                /* they are, and there is no auxiliary branch */
+    bool branches;                              /* it has branches that can be merged (weights/merge.h) */
+    bool merged;                                /* the branches are merged; no auxiliary branch */
 };
 
 /* Reads the sections of the configuration and declares every parameter; all are 0.  Exit 2 names the key or layer that
@@ -35,7 +35,7 @@ struct graph_options {
     bool training;                              /* batch statistics, gradients, and the auxiliary branch if any */
     bool input_gradient;                             /* evaluation with gradients of the image */
     bool detached;                              /* the auxiliary branch reads features without gradient */
-    bool unfused, separate;                     /* oracles: nothing stays pending, no memory is shared */
+    bool unfused, separate;                     /* for tests: no deferred values; no shared memory */
     const struct policy *policy;                /* of the kernels that it will be bound to; NULL: any kernels, and the
                                                    layers are those of the model one by one */
 };

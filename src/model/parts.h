@@ -13,7 +13,7 @@ struct shufflenet_v2 {
 extern const struct key shufflenet_v2_keys[];
 void shufflenet_v2_build(struct builder *, const void *config, value image, struct features *out);
 
-/* ConvNeXt (Liu et al. 2022) as timm has it: the one family that upstream's wrapper of timm is used with. */
+/* ConvNeXt (Liu et al. 2022) in timm's version: the family of timm that official configurations use. */
 struct convnext {
     const char *model_name, *pretrained, *checkpoint_path;
     bool features_only;
@@ -43,6 +43,16 @@ struct mobilenet_v2 {
 };
 extern const struct key mobilenet_v2_keys[];
 void mobilenet_v2_build(struct builder *, const void *config, value image, struct features *out);
+
+/* MobileNetV3-Small (Howard et al. 2019). */
+struct mobilenet_v3 {
+    const char *pretrain;
+    double width_mult;
+    struct ints out_stages;
+    enum act activation;
+};
+extern const struct key mobilenet_v3_small_keys[];
+void mobilenet_v3_small_build(struct builder *, const void *config, value image, struct features *out);
 
 /* GhostNet (Han et al. 2020). */
 struct ghostnet {
@@ -75,7 +85,7 @@ struct repvgg {
 extern const struct key repvgg_keys[];
 void repvgg_build(struct builder *, const void *config, value image, struct features *out);
 
-/* The network of NanoDet-g, in the manner of CSPNet (Wang et al. 2019): stages as the configuration lists them. */
+/* The network of NanoDet-g, after CSPNet (Wang et al. 2019); the configuration lists its stages. */
 struct custom_csp_net {
     const char *pretrain;
     struct string_rows net_cfg;
@@ -96,7 +106,7 @@ struct resnet {
 extern const struct key resnet_keys[];
 void resnet_build(struct builder *, const void *config, value image, struct features *out);
 
-/* FPN (Lin et al. 2017) without convolutions behind its sums, and PAN (Liu et al. 2018), which goes down again. */
+/* FPN (Lin et al. 2017) without convolutions after its sums, and PAN (Liu et al. 2018) with a bottom-up path. */
 struct fpn {
     struct ints in_channels;
     int out_channels, num_outs, start_level, end_level;
@@ -132,7 +142,7 @@ void ghost_pan_build(struct builder *, const void *config, const struct features
 
 enum conv_type { CONV_DEPTHWISE, CONV_REP_DEPTHWISE, CONV_DENSE };
 
-/* The head of NanoDet: layers of its own for every level. */
+/* The head of NanoDet; each level has its own layers. */
 struct nanodet_head {
     struct head_config head;
     bool share_cls_reg;
@@ -142,7 +152,7 @@ struct nanodet_head {
 extern const struct key nanodet_head_keys[];
 value nanodet_head_build(struct builder *, const void *config, const struct features *in);
 
-/* The head of NanoDet-Plus: layers of its own for every level. */
+/* The head of NanoDet-Plus; each level has its own layers. */
 struct nanodet_plus_head {
     struct head_config head;
     int kernel_size;
@@ -151,7 +161,7 @@ struct nanodet_plus_head {
 };
 extern const struct key nanodet_plus_head_keys[];
 value nanodet_plus_head_build(struct builder *, const void *config, const struct features *in);
-/* The same but for the last layers: one for the classes, three for the boxes (Enhanced NanoDet). */
+/* The same with other last layers: one for the classes, three for the boxes (Enhanced NanoDet). */
 value nanodet_plus_plus_head_build(struct builder *, const void *config, const struct features *in);
 
 /* Dense layers shared by all levels: the auxiliary head of NanoDet-Plus, and the head of GFL (Li et al. 2020). */

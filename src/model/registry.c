@@ -6,6 +6,7 @@ const struct backbone backbones[] = {
     { "ShuffleNetV2", shufflenet_v2_keys, sizeof(struct shufflenet_v2), shufflenet_v2_build },
     { "mobilenext", mobilenext_keys, sizeof(struct mobilenext), mobilenext_build },
     { "MobileNetV2", mobilenet_v2_keys, sizeof(struct mobilenet_v2), mobilenet_v2_build },
+    { "MobileNetV3Small", mobilenet_v3_small_keys, sizeof(struct mobilenet_v3), mobilenet_v3_small_build },
     { "GhostNet", ghostnet_keys, sizeof(struct ghostnet), ghostnet_build },
     { "EfficientNetLite", efficientnet_lite_keys, sizeof(struct efficientnet_lite), efficientnet_lite_build },
     { "RepVGG", repvgg_keys, sizeof(struct repvgg), repvgg_build },

@@ -6,14 +6,14 @@
 #include "detect/loss.h"
 #include "model/blocks.h"
 
-enum { FEATURES = LEVELS };                             /* most maps that a part hands over */
+enum { FEATURES = LEVELS };                             /* max number of maps that a part returns */
 
 struct features { int count; value at[FEATURES]; };
 
 /* Has each map as many channels as in_channels says?  If not, the builder fails. */
 bool features_fit(struct builder *, const struct features *, const struct ints *in_channels);
-/* Appends x to the maps that a backbone hands over if `stage` is one of out_stages. */
-void hand_over(struct builder *, const struct ints *out_stages, int stage, value x, struct features *);
+/* Appends x to the maps that a backbone returns if `stage` is one of out_stages. */
+void add_feature(struct builder *, const struct ints *out_stages, int stage, value x, struct features *);
 
 /* The rows of all tables start with this. */
 struct model_part { const char *name; const struct key *keys; size_t config_size; };
@@ -43,7 +43,7 @@ struct head {
     const struct key *keys; size_t config_size;         /* the struct starts with a struct head_config */
     /* The prediction, rows [level][image][y][x] of num_classes logits and 4 (reg_max + 1) box logits. */
     value (*build)(struct builder *, const void *config, const struct features *in);
-    enum loss_family family;                            /* what trains it, and where its priors are */
+    enum loss_family family;                            /* its row of `criteria` */
 };
 
 extern const struct backbone backbones[];

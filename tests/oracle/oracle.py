@@ -46,6 +46,7 @@ ACTIVATIONS = {
     "silu": lambda a, x: F.silu(x),
     "sigmoid": lambda a, x: torch.sigmoid(x),
     "gelu": lambda a, x: F.gelu(x),
+    "mish": lambda a, x: F.mish(x),
 }
 
 

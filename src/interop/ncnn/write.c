@@ -4,10 +4,10 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/strbuf.h"
+#include "interop/ncnn/activations.h"
 #include "interop/ncnn/ncnn.h"
 
 #include "base/memory.h"
-#include "interop/activations.h"
 #include "interop/predictions.h"
 #include <ctype.h>
 #include <math.h>
@@ -49,10 +49,10 @@ static void add_name(struct strbuf *lines, const char *name)
 /* Writes a layer with any number of blobs; the format gives its parameters, ` id=value` each.  ncnn recognises a float
  * by its point and reads at most 15 bytes of a number, hence %.8e. */
 static void add_line(struct ncnn_writer *w, const char *type, const char *name, const struct blob_name *in, int ins,
-                     const struct blob_name *out, int outs, const char *numbers, va_list list)
+                     const struct blob_name *out, int outs, const char *params, va_list list)
 {
     char text[200];
-    vsnprintf(text, sizeof text, numbers, list);
+    vsnprintf(text, sizeof text, params, list);
     strbuf_add(&w->lines, "%-24s", type);
     add_name(&w->lines, name);
     strbuf_add(&w->lines, " %d %d", ins, outs);
@@ -67,11 +67,11 @@ static void add_line(struct ncnn_writer *w, const char *type, const char *name, 
 
 static PRINTF_LIKE(8, 9) void line(struct ncnn_writer *w, const char *type, const char *name,
                                    const struct blob_name *in, int ins,
-                                   const struct blob_name *out, int outs, const char *numbers, ...)
+                                   const struct blob_name *out, int outs, const char *params, ...)
 {
     va_list list;
-    va_start(list, numbers);
-    add_line(w, type, name, in, ins, out, outs, numbers, list);
+    va_start(list, params);
+    add_line(w, type, name, in, ins, out, outs, params, list);
     va_end(list);
 }
 
@@ -84,12 +84,12 @@ static struct blob_name new_blob(struct ncnn_writer *w)
 
 /* Writes a layer from one blob to a new temporary blob. */
 static PRINTF_LIKE(5, 6) struct blob_name chain(struct ncnn_writer *w, const char *type, const char *name,
-                                                struct blob_name in, const char *numbers, ...)
+                                                struct blob_name in, const char *params, ...)
 {
     const struct blob_name out = new_blob(w);
     va_list list;
-    va_start(list, numbers);
-    add_line(w, type, name, &in, 1, &out, 1, numbers, list);
+    va_start(list, params);
+    add_line(w, type, name, &in, 1, &out, 1, params, list);
     va_end(list);
     return out;
 }
@@ -147,22 +147,22 @@ static bool add_weights(struct ncnn_writer *w, const struct layer *layer, int in
     const struct tensor *t = &w->net->weights.list[index];
     const bool half = flagged && w->options->half;
     const size_t count = tensor_count(t);
-    float *numbers = new_array(count, sizeof *numbers, w->err);
-    if (!numbers)
+    float *elements = new_array(count, sizeof *elements, w->err);
+    if (!elements)
         return false;
-    tensor_floats(t, numbers);
+    tensor_floats(t, elements);
     if (flagged)
         strbuf_bytes(&w->weights, &flags[half], sizeof *flags);
     if (!half)
-        strbuf_bytes(&w->weights, numbers, count * sizeof *numbers);
+        strbuf_bytes(&w->weights, elements, count * sizeof *elements);
     bool ok = true;
     for (size_t i = 0; ok && half && i < count + count % 2; i++) {      /* padded to 4 bytes */
-        const uint16_t number = i < count ? half_of(numbers[i]) : 0;
+        const uint16_t number = i < count ? half_of(elements[i]) : 0;
         ok = (number & 0x7c00) != 0x7c00
-          || fail(w->err, "%s: layer %s: %g is too large for 16 bits", w->path, layer->name, (double)numbers[i]);
+          || fail(w->err, "%s: layer %s: %g is too large for 16 bits", w->path, layer->name, (double)elements[i]);
         strbuf_bytes(&w->weights, &number, sizeof number);
     }
-    free(numbers);
+    free(elements);
     return ok;
 }
 
@@ -172,27 +172,6 @@ static bool add_bias(struct ncnn_writer *w, const struct layer *layer)
 }
 
 /* ---- activations ---- */
-
-struct param_text { char s[80]; };
-
-/* The parameters of an activation: of a layer of its own, or of the convolution that it is fused into. */
-static struct param_text activation_params(const struct layer *layer, bool fused)
-{
-    const struct ncnn_spelling *spelling = &act_spellings[layer->act].ncnn[0];
-    const int count = spelling->params[1] ? 2 : spelling->params[0] != NULL;
-    struct param_text text = { "" };
-    char slope[24];
-    int n = 0;
-    snprintf(slope, sizeof slope, "%.8e", (double)layer->slope);
-    if (fused)
-        n = snprintf(text.s, sizeof text.s, count ? " 9=%d -23310=%d" : " 9=%d", spelling->fused, count);
-    for (int i = 0; i < count; i++) {
-        const char *value = strcmp(spelling->params[i], "slope") == 0 ? slope : spelling->params[i];
-        n += fused ? snprintf(text.s + n, sizeof text.s - (size_t)n, ",%s", value)
-                   : snprintf(text.s + n, sizeof text.s - (size_t)n, " %d=%s", i, value);
-    }
-    return text;
-}
 
 /* Fuses activations that are the only reader of a convolution into its line. */
 static void fuse_activations(struct ncnn_writer *w)
@@ -229,17 +208,17 @@ static bool write_constant(struct ncnn_writer *w, const struct layer *layer, str
 }
 
 /* The parameters of the activation that is fused into the layer's line, if any. */
-static struct param_text fused_params(const struct ncnn_writer *w, const struct layer *layer)
+static struct ncnn_params fused_params(const struct ncnn_writer *w, const struct layer *layer)
 {
     const struct layer *last = &w->net->layers[w->result[layer - w->net->layers]];
-    return last == layer ? (struct param_text){ "" } : activation_params(last, true);
+    return last == layer ? (struct ncnn_params){ "" } : ncnn_activation_params(last, true);
 }
 
 /* ncnn requires an InnerProduct for a single pixel, which is a vector. */
 static bool write_conv(struct ncnn_writer *w, const struct layer *layer, struct blob_name out)
 {
     const struct blob_name in = read_operand(w, layer, 0);
-    const struct param_text fused = fused_params(w, layer);
+    const struct ncnn_params fused = fused_params(w, layer);
     const size_t weights = tensor_count(&w->net->weights.list[layer->weight]);
     const bool bias = layer->bias != NO_TENSOR;
     char groups[32] = "";
@@ -266,7 +245,7 @@ static bool write_activation(struct ncnn_writer *w, const struct layer *layer, s
 {
     const struct blob_name in = read_operand(w, layer, 0);
     line(w, act_spellings[layer->act].ncnn[0].type, layer->name, &in, 1, &out, 1, "%s",
-         activation_params(layer, false).s);
+         ncnn_activation_params(layer, false).s);
     return true;
 }
 

@@ -57,12 +57,12 @@ int add_vector(struct onnx_reader *r, int layer, const char *ending, const float
 {
     const size_t count = (size_t)r->layer_sizes[layer].map.extent[AXIS_C];
     struct strbuf name = {0};
-    float *numbers;
+    float *elements;
     strbuf_add(&name, "%s.%s", r->net->layers[layer].name, ending);
     const int weights = !strbuf_ok(&name, r->err) ? NO_TENSOR
-                      : network_weights(r->net, name.s, 1, &count, &numbers, r->err);
+                      : network_weights(r->net, name.s, 1, &count, &elements, r->err);
     if (weights != NO_TENSOR)
-        memcpy(numbers, values, count * sizeof *values);
+        memcpy(elements, values, count * sizeof *values);
     strbuf_free(&name);
     return weights;
 }
@@ -201,6 +201,24 @@ static bool read_erf(struct onnx_reader *r, const struct onnx_node *node)
     return true;
 }
 
+static bool read_softplus(struct onnx_reader *r, const struct onnx_node *node)
+{
+    return set_expression(r, node, (struct expression){ GATE_SOFTPLUS, false, 1, 0 });
+}
+
+static bool read_tanh(struct onnx_reader *r, const struct onnx_node *node)
+{
+    const struct read_value *x = node_value(r, node, 0);
+    if (!x)
+        return false;
+    if (x->pending.gate != GATE_SOFTPLUS || x->pending.scale != 1 || x->pending.shift != 0)
+        return node_fails(r, node, "a tanh outside of a Mish");
+    struct read_value y = *x;
+    y.pending.gate = GATE_TANH_SOFTPLUS;
+    set_value(r, node, 0, &y);
+    return true;
+}
+
 static bool read_clip(struct onnx_reader *r, const struct onnx_node *node)
 {
     struct read_value *x = node_value(r, node, 0);
@@ -243,4 +261,5 @@ bool expression_product(struct onnx_reader *r, const struct onnx_node *node, con
 const struct handler activation_handlers[] = {
     { "LeakyRelu", read_leaky_relu }, { "Gelu", read_gelu }, { "Sigmoid", read_sigmoid },
     { "HardSigmoid", read_hard_sigmoid }, { "Erf", read_erf }, { "Clip", read_clip },
+    { "Softplus", read_softplus }, { "Tanh", read_tanh },
     {0} };

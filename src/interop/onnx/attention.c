@@ -25,14 +25,14 @@ static bool linear(struct onnx_reader *r, const struct onnx_node *node, const st
     struct read_value y = *x;
     y.layer = add_layer(r, node, LAYER_CONV, &x->layer, 1, size.map, size.stride);
     y.layout = layout_resized(&x->layout, dim, (int)out);
-    float *numbers = NULL, *m = y.layer < 0 ? NULL : new_array(in * out, sizeof *m, r->err);
+    float *elements = NULL, *m = y.layer < 0 ? NULL : new_array(in * out, sizeof *m, r->err);
     const int weight = m ? network_weights(r->net, r->net->layers[y.layer].name, 4, (size_t[]){ out, in, 1, 1 },
-                                           &numbers, r->err) : NO_TENSOR;
+                                           &elements, r->err) : NO_TENSOR;
     if (weight != NO_TENSOR) {
         tensor_floats(matrix, m);
         for (size_t o = 0; o < out; o++)
             for (size_t i = 0; i < in; i++)
-                numbers[o * in + i] = transposed ? m[o * in + i] : m[i * out + o];
+                elements[o * in + i] = transposed ? m[o * in + i] : m[i * out + o];
         r->net->layers[y.layer].weight = weight;
         set_value(r, node, 0, &y);
     }

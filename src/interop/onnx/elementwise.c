@@ -59,14 +59,14 @@ static int add_constant(struct onnx_reader *r, int origin, struct map map, doubl
 {
     const struct onnx_node named = { .name = r->file.values[origin].name };
     const size_t dims[] = { 1, (size_t)map.extent[AXIS_C], (size_t)map.extent[AXIS_Y], (size_t)map.extent[AXIS_X] };
-    float *numbers;
+    float *elements;
     map.extent[AXIS_N] = 1;
     const int layer = add_layer(r, &named, LAYER_CONSTANT, NULL, 0, map, stride);
     const int weight = layer < 0 ? NO_TENSOR
-                     : network_weights(r->net, r->net->layers[layer].name, AXES, dims, &numbers, r->err);
+                     : network_weights(r->net, r->net->layers[layer].name, AXES, dims, &elements, r->err);
     if (weight == NO_TENSOR)
         return -1;
-    memcpy(numbers, data, dims[1] * dims[2] * dims[3] * sizeof *data);
+    memcpy(elements, data, dims[1] * dims[2] * dims[3] * sizeof *data);
     r->net->layers[layer].weight = weight;
     return layer;
 }

@@ -20,11 +20,11 @@ bool node_fails(const struct onnx_reader *r, const struct onnx_node *node, const
                 node->op.p, text);
 }
 
-bool reader_spend(struct onnx_reader *r, const struct onnx_node *node, size_t numbers)
+bool reader_spend(struct onnx_reader *r, const struct onnx_node *node, size_t elements)
 {
-    if (numbers > r->work)
+    if (elements > r->work)
         return node_fails(r, node, "too much arithmetic on constants");
-    r->work -= numbers;
+    r->work -= elements;
     return true;
 }
 

@@ -90,12 +90,12 @@ static const char *weight_of(struct onnx_writer *w, int index, int rank, const s
 static struct value_name filled(struct onnx_writer *w, float number, int count)
 {
     struct value_name label = {{0}};
-    float *numbers = new_array((size_t)count, sizeof *numbers, w->err);
-    for (int i = 0; numbers && i < count; i++)
-        numbers[i] = number;
-    if (numbers)
-        label = emit_floats(&w->e, numbers, 1, &(size_t){ (size_t)count });
-    free(numbers);
+    float *elements = new_array((size_t)count, sizeof *elements, w->err);
+    for (int i = 0; elements && i < count; i++)
+        elements[i] = number;
+    if (elements)
+        label = emit_floats(&w->e, elements, 1, &(size_t){ (size_t)count });
+    free(elements);
     return label;
 }
 
@@ -142,7 +142,7 @@ static struct value_name put_activation(struct onnx_writer *w, const struct laye
             number[i][k] = emit_float(&w->e, steps[i].number[k]);
     for (int i = 0; i < ONNX_STEPS && steps[i].op; i++) {
         const char *operands[4] = { y.s };
-        if (steps[i].second == ONNX_X) {
+        if (steps[i].with_x) {
             operands[0] = x;
             operands[1] = y.s;
         }

@@ -36,7 +36,7 @@ static struct conv patches(int out, int kernel)
     return (struct conv){ .out = out, .kernel = kernel, .stride = kernel, .bias = true };
 }
 
-/* Figure 4, and the layer scale gamma. */
+/* Figure 4 with the layer scale gamma. */
 static value block(struct builder *b, value x, bool linear_weights, double drop)
 {
     const int c = channels_of(b, x);
@@ -90,7 +90,7 @@ void convnext_build(struct builder *b, const void *config, value image, struct f
             leave(b);
         }
         leave(b);
-        hand_over(b, &c->out_indices, stage, x, out);
+        add_feature(b, &c->out_indices, stage, x, out);
     }
     leave(b);
 }

@@ -102,6 +102,6 @@ void custom_csp_net_build(struct builder *b, const void *config, value image, st
         else
             x = kind->build(b, x, n, c);
         leave(b);
-        hand_over(b, &c->out_stages, i, x, out);
+        add_feature(b, &c->out_stages, i, x, out);
     }
 }

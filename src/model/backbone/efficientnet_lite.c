@@ -65,6 +65,6 @@ void efficientnet_lite_build(struct builder *b, const void *config, value image,
                       c->drop_connect_rate * blocks++ / STAGES);
             leave(b);
         }
-        hand_over(b, &c->out_stages, i, x, out);
+        add_feature(b, &c->out_stages, i, x, out);
     }
 }

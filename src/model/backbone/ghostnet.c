@@ -10,7 +10,7 @@ const struct key ghostnet_keys[] = {
     { "pretrain",   FIELD(ghostnet, pretrain),   "true",      0, 0, "weights file to start from; true or false: none" },
     {0} };
 
-static const struct row { int stage, kernel, expanded, channels; bool excite; int stride; } rows[] = {
+static const struct ghostnet_row { int stage, kernel, expanded, channels; bool excite; int stride; } rows[] = {
     { 0, 3,  16,  16, false, 1 },
     { 1, 3,  48,  24, false, 2 },
     { 2, 3,  72,  24, false, 1 },
@@ -34,7 +34,7 @@ void ghostnet_build(struct builder *b, const void *config, value image, struct f
     x = activate(b, x, c->activation);
     b->init.weights = WEIGHTS_INPUTS;
     for (int i = 0, block = 0; i < ROWS; i++) {
-        const struct row *r = &rows[i];
+        const struct ghostnet_row *r = &rows[i];
         const struct ghost g = { divisible(r->expanded * width, 4), divisible(r->channels * width, 4), r->kernel,
                                  r->stride, r->excite };
         const bool last = i + 1 == ROWS || rows[i + 1].stage != r->stage;
@@ -45,10 +45,10 @@ void ghostnet_build(struct builder *b, const void *config, value image, struct f
         leave(b);
         block = last ? 0 : block + 1;
         if (last)
-            hand_over(b, &c->out_stages, r->stage, x, out);
+            add_feature(b, &c->out_stages, r->stage, x, out);
     }
     enter(b, "blocks.9.0");
     x = norm(b, "bn1", conv(b, "conv", x, pointwise(divisible(rows[ROWS - 1].expanded * width, 4))));
     leave(b);
-    hand_over(b, &c->out_stages, LAST_STAGE, activate(b, x, c->activation), out);
+    add_feature(b, &c->out_stages, LAST_STAGE, activate(b, x, c->activation), out);
 }

@@ -45,6 +45,6 @@ void mobilenet_v2_build(struct builder *b, const void *config, value image, stru
         }
         if (i == 6)
             x = activate(b, conv_norm(b, "stage6.1", 0, x, pointwise(c->last_channel)), a);
-        hand_over(b, &c->out_stages, i, x, out);
+        add_feature(b, &c->out_stages, i, x, out);
     }
 }

@@ -91,6 +91,6 @@ void mobilenext_build(struct builder *b, const void *config, value image, struct
             x = sandglass(b, x, divisible(g->channels * c->width_mult, divisor), stride, g->expand,
                           size->blocks[i] == 1 && stride == 1, c->activation);
             leave(b);
-            hand_over(b, &c->out_stages, feature, x, out);
+            add_feature(b, &c->out_stages, feature, x, out);
         }
 }

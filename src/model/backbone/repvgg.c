@@ -65,6 +65,6 @@ void repvgg_build(struct builder *b, const void *config, value image, struct fea
             x = rep_block(b, x, three, c);
             leave(b);
         }
-        hand_over(b, &c->out_stages, stage, x, out);
+        add_feature(b, &c->out_stages, stage, x, out);
     }
 }

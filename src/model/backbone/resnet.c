@@ -52,6 +52,6 @@ void resnet_build(struct builder *b, const void *config, value image, struct fea
             x = residual_block(b, x, 32 << stage, i == 0 && stage > 1 ? 2 : 1, size->bottleneck, c->activation);
             leave(b);
         }
-        hand_over(b, &c->out_stages, stage, x, out);
+        add_feature(b, &c->out_stages, stage, x, out);
     }
 }

@@ -23,7 +23,7 @@ static const struct shufflenet_v2_size { const char *name; int channels[5]; } si
     { "2.0x", { 24, 244, 488, 976, 2048 } },
     {0} };
 
-/* Figure 3c, and 3d for stride 2, up to the shuffle: both branches, in the place of what they read. */
+/* Figure 3c, and 3d for stride 2, up to the shuffle: replaces half[] by the outputs of both branches. */
 static void branches(struct builder *b, value half[2], int out, int stride, enum act a)
 {
     value left = half[0], right = half[1];
@@ -72,6 +72,6 @@ void shufflenet_v2_build(struct builder *b, const void *config, value image, str
         x = shuffle_stage(b, name, x, size->channels[stage - 1], repeats[stage - 2], c->activation);
         if (stage == 4 && c->with_last_conv)
             x = activate(b, conv_norm(b, "stage4.conv5", 0, x, pointwise(size->channels[4])), c->activation);
-        hand_over(b, &c->out_stages, stage, x, out);
+        add_feature(b, &c->out_stages, stage, x, out);
     }
 }

@@ -28,7 +28,7 @@ static value tower(struct builder *b, const struct simple_conv_head *c, const ch
     return x;
 }
 
-/* Of the levels together, unless batch norms are trained: their statistics are those of one level each. */
+/* The tower of each map; the results of several maps are stacked. */
 static value towers(struct builder *b, const struct simple_conv_head *c, const char *name, const struct features *in)
 {
     value levels[FEATURES];
@@ -42,7 +42,7 @@ value simple_conv_head_build(struct builder *b, const void *config, const struct
     const struct simple_conv_head *c = config;
     struct features together = { .count = 1 };
     b->init = (struct layer_init){ .weights = WEIGHTS_NORMAL, .deviation = 0.01 };
-    if (c->norm.type != NORM_BATCH || !b->training) {
+    if (c->norm.type != NORM_BATCH || !b->training) {   /* else each level has its own batch statistics */
         together.at[0] = stack(b, in->at, in->count);
         in = &together;
     }
