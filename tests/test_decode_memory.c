@@ -27,14 +27,14 @@ static void *take_and_give(void *seed)
     unsigned random = (unsigned)(uintptr_t)seed;
     for (int i = 0; i < ROUNDS; i++) {
         const int bytes = rand_r(&random) % (LIMIT + 1);
-        if (!budget_take(&shared, (size_t)bytes))
+        if (!budget_acquire(&shared, (size_t)bytes))
             return seed;
         const int used = atomic_fetch_add(&in_use, bytes) + bytes;
         int most = atomic_load(&most_in_use);
         while (used > most && !atomic_compare_exchange_weak(&most_in_use, &most, used))
             ;
         atomic_fetch_sub(&in_use, bytes);
-        budget_give(&shared, (size_t)bytes);
+        budget_release(&shared, (size_t)bytes);
     }
     return NULL;
 }
@@ -51,14 +51,14 @@ static void a_budget_is_kept_and_nobody_starves(void **state)
         assert_null(failed);
     }
     assert_in_range(atomic_load(&most_in_use), 1, LIMIT);
-    assert_true(budget_take(&shared, LIMIT));
-    budget_give(&shared, LIMIT);
-    assert_false(budget_take(&shared, LIMIT + 1));
+    assert_true(budget_acquire(&shared, LIMIT));
+    budget_release(&shared, LIMIT);
+    assert_false(budget_acquire(&shared, LIMIT + 1));
 }
 
 static void *take_all(void *ok)
 {
-    *(bool *)ok = budget_take(&shared, LIMIT);
+    *(bool *)ok = budget_acquire(&shared, LIMIT);
     return NULL;
 }
 
@@ -68,12 +68,12 @@ static void a_lowered_limit_wakes_who_waits(void **state)
     pthread_t thread;
     bool ok = true;
     (void)state;
-    assert_true(budget_take(&shared, 1));
+    assert_true(budget_acquire(&shared, 1));
     assert_int_equal(pthread_create(&thread, NULL, take_all, &ok), 0);
     budget_set(&shared, LIMIT - 1);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_false(ok);
-    budget_give(&shared, 1);
+    budget_release(&shared, 1);
     budget_set(&shared, LIMIT);
 }
 

@@ -34,8 +34,8 @@ static int count_of(const char *const *overrides)
 static bool threads_of(int asked, int *threads, struct error *err)
 {
     *threads = asked ? asked : cores();
-    return (*threads >= 1 && *threads <= TEAM_MOST)
-        || misuse(err, "threads must be from 0 to %d, not %d", TEAM_MOST, asked);
+    return (*threads >= 1 && *threads <= TEAM_MAX)
+        || misuse(err, "threads must be from 0 to %d, not %d", TEAM_MAX, asked);
 }
 
 /* ---- detecting ---- */

@@ -16,7 +16,7 @@ struct share { _Alignas(64) atomic_int next; int end; };
  * 1. body, job and shares are written before the job opens, and not again before it is closed and every thread
  *    that joined has finished.
  * 2. A thread works at a job only between joining and finishing. */
-enum { SPINS = 4000, PLACE = TEAM_MOST, JOINED = PLACE - 1, OPEN = TEAM_MOST * PLACE };
+enum { SPINS = 4000, PLACE = TEAM_MAX, JOINED = PLACE - 1, OPEN = TEAM_MAX * PLACE };
 
 static struct pool {
     pthread_mutex_t owner;              /* held by the caller whose job this is */
@@ -28,7 +28,7 @@ static struct pool {
     void (*body)(const void *job, int chunk);
     const void *job;
     int share_count;
-    struct share shares[TEAM_MOST];
+    struct share shares[TEAM_MAX];
 } pool = { .owner = PTHREAD_MUTEX_INITIALIZER, .sleep = PTHREAD_MUTEX_INITIALIZER,
            .wake = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER };
 
@@ -39,7 +39,7 @@ int cores(void)
 {
     cpu_set_t set;
     const int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return count < 1 ? 1 : count > TEAM_MOST ? TEAM_MOST : count;
+    return count < 1 ? 1 : count > TEAM_MAX ? TEAM_MAX : count;
 }
 
 int team_self(void) { return self; }
@@ -63,7 +63,7 @@ static void work(void)
 
 static bool has_room(unsigned state)
 {
-    return state & OPEN && (state & JOINED) < state / PLACE % TEAM_MOST;
+    return state & OPEN && (state & JOINED) < state / PLACE % TEAM_MAX;
 }
 
 /* Joins the open job, if there is one and it wants another thread; self becomes this thread's place in it. */
@@ -163,7 +163,7 @@ static void close_job(void)
 
 void team_for(const struct team *team, int chunks, void (*body)(const void *job, int chunk), const void *job)
 {
-    const int wanted = team->threads < TEAM_MOST ? team->threads : TEAM_MOST;
+    const int wanted = team->threads < TEAM_MAX ? team->threads : TEAM_MAX;
     const int threads = wanted < chunks ? wanted : chunks;
     if (threads <= 1 || pthread_mutex_trylock(&pool.owner) != 0) {
         for (int i = 0; i < chunks; i++)

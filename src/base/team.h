@@ -7,9 +7,9 @@
 #ifndef BASE_TEAM_H
 #define BASE_TEAM_H
 
-enum { TEAM_MOST = 256 };                       /* threads per team at most; --threads and the API refuse more */
+enum { TEAM_MAX = 256 };                       /* threads per team at most; --threads and the API refuse more */
 
-struct team { int threads; };                   /* >= 1; team_for uses at most TEAM_MOST of them */
+struct team { int threads; };                   /* >= 1; team_for uses at most TEAM_MAX of them */
 
 int cores(void);                                /* that this process may use */
 

@@ -170,11 +170,11 @@ static bool make_staging_folder(struct staging *s, const char *path, struct erro
 static bool stage(struct staging *s, const char *path, const struct export_format *format, struct error *err)
 {
     s->count = format->beside ? 2 : 1;
-    char *beside = format->beside ? path_with_ending(path, format->beside, err) : NULL;
+    char *beside = format->beside ? path_with_suffix(path, format->beside, err) : NULL;
     const bool ok = open_file(&s->file[MAIN], path, err)
                  && (!format->beside || (beside && open_file(&s->file[BESIDE], beside, err)))
                  && make_staging_folder(s, path, err) && (s->part[MAIN] = path_join(s->folder, path_name(path), err))
-                 && (!format->beside || (s->part[BESIDE] = path_with_ending(s->part[MAIN], format->beside, err)));
+                 && (!format->beside || (s->part[BESIDE] = path_with_suffix(s->part[MAIN], format->beside, err)));
     free(beside);
     return ok;
 }
