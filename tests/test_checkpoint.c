@@ -206,10 +206,10 @@ static void a_write_that_fails_keeps_the_file(void **state)
         struct bytes after = contents(last);
         assert_true(after.size == before.size && memcmp(after.p, before.p, after.size) == 0);
         bytes_free(&after);
-        must(checkpoint_read(in_folder(last), o, &r.trainer.at, &notes, &err), &err);
+        must(checkpoint_read(in_folder(last), o, &r.trainer.state, &notes, &err), &err);
     }
     string_list_free(&notes);
-    assert_false(checkpoint_write("/dev/full", o, &r.trainer.at, r.trainer.description.s, &err));
+    assert_false(checkpoint_write("/dev/full", o, &r.trainer.state, r.trainer.description.s, &err));
     assert_non_null(strstr(err.text, "/dev/full"));
     run_close(&r);
     bytes_free(&before);
@@ -238,7 +238,7 @@ static void what_is_not_finite_is_not_written(void **state)
         assert_false(trainer_save(&r.trainer, &err));
         if (err.exit != 1 || !strstr(err.text, cases[i].name) || !strstr(err.text, "after 1 steps"))
             fail_msg("%s", err.text);
-        assert_false(checkpoint_write_best(r.trainer.best, o, &r.trainer.at, r.trainer.description.s, &err));
+        assert_false(checkpoint_write_best(r.trainer.best, o, &r.trainer.state, r.trainer.description.s, &err));
         *cases[i].element = good;
     }
     struct bytes after = contents(last), best_after = contents(best);

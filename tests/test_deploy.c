@@ -191,7 +191,7 @@ static void check_match(const char *override, int folded)
     if (!model_match(&other.model, &theirs, "theirs", &t, &err)
         || !inference_of(&needs, &other.model, &err)
         || !inference_unfold(&needs, &other.model.params, &t, "theirs", &err)
-        || !weights_take(&other.model.params, &t, "", other.model.params.value, &report, &err))
+        || !weights_from_tensors(&other.model.params, &t, "", other.model.params.value, &report, &err))
         fail_msg("%s", err.text);
     assert_int_equal(report.misfit.count, 0);
     for (int k = 0; k < report.missing.count; k++)

@@ -83,9 +83,9 @@ static void test_files_detect_the_same(void **state)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct fixture f;
         const struct verification v = export_fresh(&f, &kinds[i]);
-        assert_true(v.generated && v.images > 1 && v.largest > 0);
-        assert_true(v.worst <= (kinds[i].half ? 0.05 : 1e-4) * v.largest);
-        assert_int_equal(files_in_folder(), 1 + (format_of(&kinds[i])->beside != NULL));
+        assert_true(v.generated && v.images > 1 && v.max_output > 0);
+        assert_true(v.max_error <= (kinds[i].half ? 0.05 : 1e-4) * v.max_output);
+        assert_int_equal(files_in_folder(), 1 + (format_of(&kinds[i])->companion_suffix != NULL));
         close_model(&f);
         empty_folder();
     }
@@ -100,7 +100,7 @@ static void test_what_detects_otherwise_is_found_out(void **state)
         struct error err = {0};
         struct verification v = export_fresh(&f, &kinds[i]);
         float *bias = param(&f, "head.gfl_cls.1.bias");
-        bias[2] += (kinds[i].half ? 0.1f : 3e-4f) * (float)v.largest;
+        bias[2] += (kinds[i].half ? 0.1f : 3e-4f) * (float)v.max_output;
         assert_false(model_verify(&f.model, in_folder(kinds[i].file), kinds[i].half ? 0.05 : 1e-4, 1, &v, &err));
         assert_non_null(strstr(err.text, "detects otherwise"));
         bias[2] = NAN;

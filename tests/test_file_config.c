@@ -39,7 +39,7 @@ static void test_entries_are_removed(void **state)
 static void describe(struct net *n, struct strbuf *out)
 {
     *out = (struct strbuf){0};
-    must(file_config_text(&n->config, out, &n->err), &n->err);
+    must(file_config_write(&n->config, out, &n->err), &n->err);
 }
 
 /* The model of a file that holds the description and nothing else. */
@@ -158,7 +158,7 @@ static void test_a_description_has_an_end(void **state)
     (void)state;
     strbuf_add(&names, "class_names=[car, van, truck, bus, %0*d]", FILE_CONFIG_MAX, 7);
     net_open(&n, (const char *const[]){ names.s }, 1);
-    assert_false(file_config_text(&n.config, &text, &n.err));
+    assert_false(file_config_write(&n.config, &text, &n.err));
     assert_int_equal(n.err.exit, 2);
     net_close(&n);
     assert_false(open_described(&n, names.s, NULL));
@@ -242,7 +242,7 @@ static const char *note_of(struct net *n, const char *key, const char *text, con
     string_list_free(&n->notes);
     must((!key || tensors_add_metadata(&t, key, text, &n->err))
          && (!description || file_config_add(description, &t, &n->err))
-         && weights_give(&n->model.params, n->model.params.value, "", &t, &n->err)
+         && weights_to_tensors(&n->model.params, n->model.params.value, "", &t, &n->err)
          && safetensors_write(in_folder("noted.safetensors"), &t, &n->err), &n->err);
     must(model_load(&n->model, in_folder("noted.safetensors"), LOAD_TO_RUN, n->model.params.value, &n->notes, &n->err),
          &n->err);

@@ -73,7 +73,7 @@ static void check(const struct merging *c)
     memset(params->value, 0, (size_t)params->total * sizeof *average);
     if (!detector_init(&d, &f.model, average, 2, &err))
         fail_msg("%s: %s", c->config, err.text);
-    if (!detector_each(&d, pixel, IMAGES, H, W, compare, &all, &err))
+    if (!detector_forward_each(&d, pixel, IMAGES, H, W, compare, &all, &err))
         fail_msg("%s: %s", c->config, err.text);
     for (int i = 0; i < IMAGES; i++)
         if (c->merges ? !(all.off[i] > 0 && all.off[i] < 1e-4) : all.off[i] != 0)

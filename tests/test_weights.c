@@ -78,11 +78,11 @@ static void test_folded_norms_change_nothing(void **state)
     for (int i = 0; i < n.model.params.count; i++)
         if (needs.needed[i])
             memset(again + n.model.params.list[i].offset, 0xff, (size_t)n.model.params.list[i].count * sizeof *again);
-    must(inference_give(&needs, &n.model.params, folded, true, &t, &n.err), &n.err);
+    must(inference_to_tensors(&needs, &n.model.params, folded, true, &t, &n.err), &n.err);
     for (int i = 0; i < t.count; i++)
         assert_true(!strstr(t.list[i].name, "running_") && strncmp(t.list[i].name, "aux_", 4) != 0);
     must(inference_unfold(&needs, &n.model.params, &t, "t", &n.err), &n.err);
-    must(weights_take(&n.model.params, &t, "", again, &report, &n.err), &n.err);
+    must(weights_from_tensors(&n.model.params, &t, "", again, &report, &n.err), &n.err);
     assert_memory_equal(again, folded, (size_t)n.model.params.total * sizeof *again);
     weights_report_free(&report);
     tensors_free(&t);
@@ -101,7 +101,7 @@ static void write_weights(struct net *n, const char *name, const char *prefix, c
 {
     struct tensors t = {0};
     int kept = 0;
-    must(weights_give(&n->model.params, n->model.params.value, prefix, &t, &n->err), &n->err);
+    must(weights_to_tensors(&n->model.params, n->model.params.value, prefix, &t, &n->err), &n->err);
     for (int i = 0; i < t.count; i++)
         if (without && starts_with(t.list[i].name, without))
             free(t.list[i].name);
@@ -251,7 +251,7 @@ static void test_a_backbone_of_timm(void **state)
     (void)state;
     snprintf(override, sizeof override, "%sfalse}", backbone);
     net_open(&n, overrides, 2);
-    must(weights_give(&n.model.params, n.model.params.value, "", &all, &n.err), &n.err);
+    must(weights_to_tensors(&n.model.params, n.model.params.value, "", &all, &n.err), &n.err);
     for (int i = 0; i < all.count; i++) {
         struct tensor one = all.list[i];
         if (!starts_with(one.name, prefix))

@@ -102,7 +102,7 @@ int main(int argc, char **argv)
                  && model_open(&model, &config, &err) && read_image(&image, argv[IMAGE], &err)
                  && prepare(&config, &image, &batch, &err)
                  && train(&model, &batch, strtoull(argv[SEED], NULL, 10), &err)
-                 && weights_give(&model.params, model.params.value, "", &t, &err)
+                 && weights_to_tensors(&model.params, model.params.value, "", &t, &err)
                  && look(&model, &batch, &t, &err) && safetensors_write(argv[OUT], &t, &err);
     if (!ok)
         fprintf(stderr, "deploy_dump: %s\n", err.text);

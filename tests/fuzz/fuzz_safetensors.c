@@ -18,9 +18,9 @@ static void read_description(const struct tensors *t)
     const bool ok = file_config_parse(&first, t, "input", NULL, 0, &err);
     if (!ok && (!err.exit || !err.text[0]))
         abort();
-    if (ok && file_config_text(&first, &text, &err)
+    if (ok && file_config_write(&first, &text, &err)
         && (!file_config_add(text.s, &copy, &err) || !file_config_parse(&second, &copy, "output", NULL, 0, &err)
-            || !file_config_text(&second, &again, &err) || strcmp(text.s, again.s) != 0))
+            || !file_config_write(&second, &again, &err) || strcmp(text.s, again.s) != 0))
         abort();
     strbuf_free(&text);
     strbuf_free(&again);

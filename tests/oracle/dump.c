@@ -94,17 +94,17 @@ static bool run(struct dump *d, struct error *err)
     struct random random = random_of(d->seed, 2, 0);
     const struct view input = graph_view(g, MODEL_INPUT);
     fill_normal(input.p, pixels(input) * input.c, &random, 1);
-    bool ok = weights_give(params, params->value, "before.", &d->out, err)
+    bool ok = weights_to_tensors(params, params->value, "before.", &d->out, err)
            && add_view(&d->out, "", "input", input, 4, err);
     graph_forward(g, d->seed);
     for (int i = 0; ok && i < g->output_count; i++)
         ok = add_output(d, &g->outputs[i], &random, err);
     if (g->gradients)
         graph_backward(g, false);
-    return ok && weights_give(params, params->value, "after.", &d->out, err)
+    return ok && weights_to_tensors(params, params->value, "after.", &d->out, err)
         && (!d->options.input_gradient
             || add_view(&d->out, "gradient.", "input", graph_gradient(g, MODEL_INPUT), 4, err))
-        && (!d->options.training || weights_give(params, d->gradients, "gradient.", &d->out, err));
+        && (!d->options.training || weights_to_tensors(params, d->gradients, "gradient.", &d->out, err));
 }
 
 static bool dump(struct dump *d, const char *path, struct error *err)

@@ -291,7 +291,7 @@ bool fresh_learner(struct model_case *c, struct train_step *l, struct error *err
 {
     struct weights_report report = {0};
     bool ok = train_step_init(l, &c->model, 2, err)
-           && weights_take(&c->model.params, &c->weights, "", c->model.params.value, &report, err);
+           && weights_from_tensors(&c->model.params, &c->weights, "", c->model.params.value, &report, err);
     if (ok && (report.missing.count || report.misfit.count || report.unknown.count))
         ok = fail(err, "weights: %d missing, %d of another shape, %d unknown: %s", report.missing.count,
                   report.misfit.count, report.unknown.count,

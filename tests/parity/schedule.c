@@ -71,7 +71,7 @@ static bool run_schedule(struct trace *t, const struct schedule_config *c, const
         for (int i = 0; i < t->iterations; i++, step++)
             for (int g = 0; g < t->groups; g++) {
                 rate_at_step(c, step, &rate[g]);
-                *out++ = rate[g].now;
+                *out++ = rate[g].current;
             }
         for (int g = 0; g < t->groups; g++)
             rate_after_epoch(c, epoch + 1, &rate[g]);
@@ -146,7 +146,7 @@ static void compare_average(struct parity *p, const char *path, const cJSON *sim
     double *want = numbers(simulated, averages, &wanted), worst = 0;
     double average = count ? value[0] : 0;
     for (int i = 0; i < count && count == iterations && count == wanted; i++) {
-        const double share = average_share(decay, (long)at[i]);
+        const double share = ema_weight(decay, (long)at[i]);
         average = average * (1 - share) + value[i] * share;
         average = whole ? trunc(average) : average;
         worst = fixture_worse(worst, fabs(average - want[i]));
@@ -166,7 +166,7 @@ static void compare_ema(struct parity *p, const char *path, const cJSON *trace)
     double *table = numbers(trace, "table", &count);
     json_real(cJSON_GetObjectItemCaseSensitive(trace, "decay"), &decay);
     for (int i = 0; i + 1 < count; i += 2)
-        worst = fixture_worse(worst, fabs(average_share(decay, (long)table[i]) - table[i + 1]));
+        worst = fixture_worse(worst, fabs(ema_weight(decay, (long)table[i]) - table[i + 1]));
     parity_compare(p, path, count > 0 && count % 2 == 0 ? worst : INFINITY, 1e-12, "table");
     compare_average(p, path, simulated, decay, "values", "average", false);
     compare_average(p, path, simulated, decay, "integer_buffer", "integer_buffer_average", true);
@@ -217,7 +217,7 @@ static void compare_shares(struct parity *p, const char *path, struct tensors *t
     const int count = fixture_extent(t, name, 0);
     double worst = count > 0 && count == fixture_extent(t, "ema_iterations", 0) ? 0 : INFINITY;
     for (int i = 0; isfinite(worst) && i < count; i++) {
-        const double share = average_share(decay, (long)at[i]);
+        const double share = ema_weight(decay, (long)at[i]);
         worst = fixture_worse(worst, relative(&share, &want[i], 1));
     }
     parity_compare(p, path, worst, tolerance, name);
