@@ -411,7 +411,7 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
     if (!last || !(resume && last != PATH_ABSENT ? resume_run : start_run)(t, err))
         return false;
     const struct optimizer *o = &t->train_step.optimizer;
-    log_line(&t->run_log.log, "%d images, %d batches an epoch, %d parameters trained", t->dataset.image_count,
+    log_line(&t->run_log.log, "%d images, %d batches per epoch, %d parameters trained", t->dataset.image_count,
              t->batches, (int)t->model.params.trained);
     t->rate_start = t->save_time = t->step_time = clock_seconds();
     return log_advice(t, err) && run_log_begin(&t->run_log, o->step, o->epoch, err) && open_loader(t, err);
