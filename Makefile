@@ -3,15 +3,15 @@
 # make SANITIZE=address|undefined|thread, or two of them: address,undefined; assertions on, too;
 #                      objects in build/address, ...
 # make check           the unit tests that end within 90 seconds on two quiet cores; installs nothing
-# make test            everything that can be checked here (scripts/test.sh)
-# make fuzz | soak     the readers a minute each; these for hours, interrupted trainings, mAP of all exports
-# make oracle          every model in configs/ against PyTorch's automatic differentiation, where there is one
-# make bench           speed, beside other programs where there are some; BENCH="--rounds 1 --seconds 1": a short one
+# make test            all tests that this machine can run (scripts/test.sh)
+# make fuzz | soak     fuzzes each reader for a minute; for hours, with interrupted trainings and mAP of all exports
+# make oracle          every model in configs/ against PyTorch's automatic differentiation, if it is installed
+# make bench           speed, also of other installed programs; BENCH="--rounds 1 --seconds 1" for a short run
 # make install         into PREFIX, below DESTDIR: program, libraries, header, pkg-config file
 CC      ?= cc
 PREFIX  ?= /usr/local
 BUILD   ?= build
-# Bottom to top: a room includes only what stands before it.
+# Bottom to top: a room includes only rooms before it.
 ROOMS   ?= base config data synth report eval kernel interop graph op detect deploy model weights runtime export train api
 
 PACKAGES  = yaml-0.1 libpng libjpeg libcjson expat libzip zlib
@@ -52,7 +52,7 @@ PARITY  = $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard tests/parity/*.c))
 
 all: nanodet $(BUILD)/libnanodet.a $(BUILD)/libnanodet.so $(BUILD)/tests/parity
 
-# A copy of the program that was built last, whether release, debug or sanitized.
+# A copy of the program of the last build: release, debug or sanitized.
 nanodet: $(BUILD)/nanodet FORCE
 	@cmp -s $< $@ || cp $< $@
 .PHONY: FORCE
@@ -65,7 +65,7 @@ $(BUILD)/objects/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
-# The plain kernels call the C library where others have vectors, of which Clang would warn.
+# The plain kernels call the C library instead of vector code; Clang would warn about that.
 $(BUILD)/src/kernel/isa_ref.o $(BUILD)/double/src/kernel/isa_ref.o: EXTRA += -Wno-pass-failed
 
 # The plain twin of a matrix unit would take minutes without optimisation.
@@ -94,7 +94,7 @@ $(BUILD)/libnanodet.a: $(OBJECTS)
 	rm -f $@
 	ar rcs $@ $^
 
-# A program that was linked with one version runs with every other of the same first number.
+# A program runs with any library version of the same first number.
 VERSION = $(shell sed -n 's/.*define NANODET_VERSION "\(.*\)"/\1/p' include/nanodet.h)
 SONAME  = libnanodet.so.$(firstword $(subst ., ,$(VERSION)))
 $(BUILD)/libnanodet.so: $(OBJECTS) src/api/nanodet.map

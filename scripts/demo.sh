@@ -1,6 +1,6 @@
 #!/bin/sh
-# A detector from nothing, within five minutes on two cores: builds the program, draws scenes, learns from 1000 of them,
-# and finds the objects in scenes it has never seen.  Everything is left in workspace/demo.
+# Trains a detector within five minutes on two cores: builds the program, generates scenes, trains on 1000 of them, and
+# detects objects in scenes that were not used in training.  The results are in workspace/demo.
 set -eu
 cd "$(dirname "$0")/.."
 demo=workspace/demo config=configs/demo.yml best=workspace/demo/train/model_best/model_best.safetensors

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Everything that can be checked on this machine, in less than 30 minutes on two cores:
-#   the style of the files; the tests; those of kernels and gradients once per table of kernels that the machine has; interrupted trainings;
+# Runs all tests that this machine can run, in less than 30 minutes on two cores:
+#   the style of the files; the tests, those of kernels and gradients once per table of kernels; interrupted trainings;
 #   failing allocations and I/O calls; the fuzz targets over their saved inputs; the numbers of the original, where
-#   ../shared/parity lies beside this folder; exported files in other programs' runtimes; NEON in emulation; every layer
+#   ../shared/parity exists; exported files in other programs' runtimes; NEON in emulation; every layer
 #   against PyTorch; the tests once more under the sanitizers.  Python gets the runtimes and PyTorch in build/python.
 #   `make soak` runs what takes longer.
 # Ends with the seconds of each stage, a line per package that could not be installed, and
@@ -16,12 +16,12 @@ parity_of_kernels="assign loss schedule models"
 # Configurations, one of a kind, whose networks are held to PyTorch's differentiation.  All of them: make oracle.
 oracle="nanodet-plus-m_320 nanodet-m nanodet-g nanodet-t nanodet-EfficientNet-Lite0_320 nanodet-RepVGG-A0_416
     enhanced-nanodet-s_320 enhanced-nanodet-m-hswish_416 nanodet-plus_convnext-nano_640"
-# What prepares images for exported files, what reads these, and what differentiates: built for CPUs alone, where that
-# can be had, not with gigabytes of what GPUs need.
+# Python packages that prepare images, run exported files and differentiate; CPU builds if available, which are smaller
+# by gigabytes.
 packages="numpy==2.4.6 opencv-python-headless==5.0.0.93 onnx==1.23.2 onnxruntime==1.31.1 openvino==2026.4.1
     ncnn==1.0.20261020 MNN==3.6.1 torch==2.13.0+cpu"
 
-# stage NAME: what follows belongs to it.
+# stage NAME: starts a stage; its time ends with the next one.
 stage()
 {
     now=$(date +%s)
@@ -250,7 +250,7 @@ else
 fi
 
 # Addresses and undefined behaviour in one build; the saved inputs of the fuzz targets belong to it.
-# What Python makes of exported files is the same whatever the build; all networks would take minutes.
+# Tests of exported files in Python do not depend on the build; all networks would take minutes.
 stage "building, address and undefined behaviour sanitizers"
 slow="test_onnx_python test_ncnn_python test_configs"
 build SANITIZE=address,undefined tests build/address,undefined/nanodet

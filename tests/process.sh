@@ -1,5 +1,5 @@
 #!/bin/sh
-# What only a process of its own shows: closed standard descriptors, signals, a second training, limits of file size.
+# Tests with separate processes: closed standard descriptors, signals, a second training, limits of file size.
 # usage: process.sh NANODET
 set -eu
 nanodet=$1 pid=

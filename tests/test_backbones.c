@@ -1,5 +1,5 @@
-/* tests/test_backbones.c -- every backbone on its own: maps, numbers of parameters, names as official files have them,
- * first values, gradients that reach everything, what is drawn at random, and what is refused. */
+/* tests/test_backbones.c -- every backbone alone: output shapes, parameter counts, official names, initial values,
+ * gradients of all parameters, random layers, and errors. */
 #include "base/random.h"
 #include "base/table.h"
 #include "config/config.h"

@@ -1,4 +1,4 @@
-/* tests/test_check.c -- `nanodet check` finds everything that is wrong with a small set, in one run. */
+/* tests/test_check.c -- `nanodet check` reports every problem of a small set in one run. */
 #include "base/file.h"
 #include "base/path.h"
 #include "base/strbuf.h"
@@ -93,7 +93,7 @@ static int tear_down(void **state)
     return rmdir(place->folder);
 }
 
-/* What `nanodet check CONFIG overrides` prints; free it. */
+/* The output of `nanodet check CONFIG overrides`; free it. */
 static char *check(const char *config, const char *const *overrides, int count, bool *ok, struct error *err)
 {
     const struct command command = { .name = "check", .options = check_options };

@@ -1,5 +1,5 @@
-/* tests/test_checkpoint.c -- checkpoints that are damaged, could not be written, or hold numbers that no training has:
- * refused by name, and the file before stays. */
+/* tests/test_checkpoint.c -- damaged checkpoints, failed writes and invalid values: errors name the file, and the
+ * previous file remains. */
 #include "base/file.h"
 #include "base/string_list.h"
 #include "interop/safetensors.h"
@@ -88,7 +88,7 @@ static void flip_bits(struct bytes file, size_t begin, size_t end, int count, co
     }
 }
 
-static void damage_is_found(void **state)
+static void damage_is_detected(void **state)
 {
     static const char *const names[] = { last, best };
     (void)state;
@@ -216,7 +216,7 @@ static void a_write_that_fails_keeps_the_file(void **state)
 }
 
 /* A number that is not finite, in any of the arrays, is not written; the error names its tensor and the step. */
-static void what_is_not_finite_is_not_written(void **state)
+static void non_finite_values_are_not_written(void **state)
 {
     struct run r;
     struct error err = {0};
@@ -337,9 +337,9 @@ static void commands_refuse_wrong_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_checksum_is_as_defined), cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(the_checksum_is_as_defined), cmocka_unit_test(damage_is_detected),
         cmocka_unit_test(files_without_a_checksum_load), cmocka_unit_test(commands_refuse_damage),
-        cmocka_unit_test(a_write_that_fails_keeps_the_file), cmocka_unit_test(what_is_not_finite_is_not_written),
+        cmocka_unit_test(a_write_that_fails_keeps_the_file), cmocka_unit_test(non_finite_values_are_not_written),
         cmocka_unit_test(a_training_that_diverges_ends), cmocka_unit_test(numbers_are_checked),
         cmocka_unit_test(commands_refuse_wrong_numbers) };
     return cmocka_run_group_tests(tests, set_up, remove_folder);

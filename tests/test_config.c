@@ -1,4 +1,4 @@
-/* tests/test_config.c -- what a configuration may say, and every way in which it is refused. */
+/* tests/test_config.c -- configurations: values, and every kind of error. */
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
@@ -12,11 +12,10 @@
 #include <string.h>
 #include <cmocka.h>
 
-/* The least that is a configuration; 24 lines. */
-static const char *const least =
+/* A minimal configuration of 24 lines. */
+static const char *const minimal =
     "save_dir: workspace/small\n"
-    "model:\n"
-    "  arch:\n"
+    "model:\n  arch:\n"
     "    name: NanoDetPlus\n"
     "    backbone: {name: ShuffleNetV2, model_size: 1.0x, out_stages: [2, 3, 4]}\n"
     "    fpn: {name: GhostPAN}\n"
@@ -28,8 +27,7 @@ static const char *const least =
     "    input_size: [320, 256]\n"
     "    pipeline:\n"
     "      stretch: [[0.8, 1.2], [0.9, 1]]\n"
-    "device:\n"
-    "  gpu_ids: [0]\n"
+    "device:\n  gpu_ids: [0]\n"
     "schedule:\n"
     "  total_epochs: 12\n"
     "  optimizer:\n"
@@ -44,10 +42,10 @@ static bool parse(struct config *config, const char *yaml, const char *override,
     return config_parse(config, yaml, strlen(yaml), "a.yml", &override, override != NULL, err);
 }
 
-static void read_least(struct config *config, const char *override)
+static void read_minimal(struct config *config, const char *override)
 {
     struct error err = {0};
-    if (!parse(config, least, override, &err))
+    if (!parse(config, minimal, override, &err))
         fail_msg("%s", err.text);
 }
 
@@ -55,7 +53,7 @@ static void test_values(void **state)
 {
     struct config config = {0};
     (void)state;
-    read_least(&config, NULL);
+    read_minimal(&config, NULL);
     assert_string_equal(config.save_dir, "workspace/small");
     assert_int_equal(config.model.arch, ARCH_NANODET_PLUS);
     assert_int_equal(config.class_names.count, 2);
@@ -78,7 +76,7 @@ static void test_presets(void **state)
 {
     struct config config = {0};
     (void)state;
-    read_least(&config, NULL);
+    read_minimal(&config, NULL);
     assert_int_equal(config.seed, 0);
     assert_int_equal(config.batch_size, 16);
     assert_int_equal(config.model.averager, AVERAGER_NONE);
@@ -130,7 +128,7 @@ static void test_overrides(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         struct config config = {0};
-        read_least(&config, sets[i].override);
+        read_minimal(&config, sets[i].override);
         const char *text = config_text(&config, sets[i].path);
         if (sets[i].text ? !text || strcmp(text, sets[i].text) != 0 : text && *text)
             fail_msg("%s: %s is %s", sets[i].override, sets[i].path, text ? text : "nothing");
@@ -208,7 +206,7 @@ static void test_refused(void **state)
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         struct config config = {0};
         struct error err = {0};
-        const bool ok = parse(&config, least, refused[i].override, &err);
+        const bool ok = parse(&config, minimal, refused[i].override, &err);
         config_free(&config);
         if (ok || err.exit != 2 || strcmp(err.text, refused[i].message) != 0)
             fail_msg("%s: %s", refused[i].override, ok ? "accepted" : err.text);
@@ -221,7 +219,7 @@ static void test_network_only(void **state)
     struct config config = { .network_only = true };
     struct error err = {0};
     (void)state;
-    if (!parse(&config, least, "class_names=[a, b, c]", &err))
+    if (!parse(&config, minimal, "class_names=[a, b, c]", &err))
         fail_msg("%s", err.text);
     config_free(&config);
 }
@@ -279,7 +277,7 @@ static void test_all_problems(void **state)
     struct config config = { .problems = &problems };
     struct error err = {0};
     (void)state;
-    if (!config_parse(&config, least, strlen(least), "a.yml", overrides, 6, &err))
+    if (!config_parse(&config, minimal, strlen(minimal), "a.yml", overrides, 6, &err))
         fail_msg("%s", err.text);
     assert_int_equal(problems.count, 8);
     for (int i = 0; i < 8; i++)
@@ -301,7 +299,7 @@ static const struct key part_keys[] = {
 
 static bool read_part(struct config *config, struct part *part, const char *override, struct error *err)
 {
-    read_least(config, override);
+    read_minimal(config, override);
     return section_read(config, "model.arch.fpn", part_keys, part, err);
 }
 
@@ -354,9 +352,9 @@ static void test_null(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct config config = {0};
-        read_least(&config, rows[i].override);
+        read_minimal(&config, rows[i].override);
         const int before = config.ignored.count;
-        for (int again = 0; again < 2; again++) {       /* what was read once stands there as it was understood */
+        for (int again = 0; again < 2; again++) {       /* the second reading gives the same values */
             struct layer layer = {0};
             struct error err = {0};
             if (!section_read(&config, "model.arch.fpn", keys, &layer, &err))
@@ -376,7 +374,7 @@ static void test_write(void **state)
     struct error err = {0};
     struct string_list different = {0};
     (void)state;
-    read_least(&a, "save_dir=\"~\\t\\\\ \\\"\\u2028\\x85\\xe9: #\"");
+    read_minimal(&a, "save_dir=\"~\\t\\\\ \\\"\\u2028\\x85\\xe9: #\"");
     config_write(&a, &first);
     assert_false(first.failed);
     if (!config_parse(&b, first.s, first.size, "b.yml", NULL, 0, &err))
@@ -392,7 +390,7 @@ static void test_write(void **state)
     config_free(&b);
 }
 
-/* What differs from `least` once resolved; NULL: nothing that matters. */
+/* Keys that differ from `minimal` after resolving; NULL: no relevant one. */
 static const struct { const char *override, *names; } different[] = {
     { "save_dir=elsewhere", NULL },
     { "log.interval=1", NULL },
@@ -421,8 +419,8 @@ static void test_difference(void **state)
         struct string_list names = {0};
         struct error err = {0};
         struct strbuf joined = {0};
-        read_least(&a, NULL);
-        read_least(&b, different[i / 2].override);
+        read_minimal(&a, NULL);
+        read_minimal(&b, different[i / 2].override);
         assert_true(config_difference(swap ? &b : &a, swap ? &a : &b, &names, &err));
         for (int j = 0; j < names.count; j++)
             strbuf_add(&joined, "%s%s", j ? " " : "", names.list[j]);

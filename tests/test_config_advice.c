@@ -1,4 +1,4 @@
-/* tests/test_config_advice.c -- values that spoil a training are named, and the advice, followed, leaves no warning. */
+/* tests/test_config_advice.c -- warnings about harmful values; following the advice removes all warnings. */
 #include "base/machine.h"
 #include "base/path.h"
 #include "base/string_list.h"
@@ -113,7 +113,7 @@ static void test_rules(void **state)
     }
 }
 
-/* Whatever the number of images and the batch, the batch advised is accepted. */
+/* The advised batch is accepted for any number of images and any batch. */
 static void test_batches_advised_are_suitable(void **state)
 {
     (void)state;
@@ -155,7 +155,7 @@ static void test_all_advice_can_be_followed_at_once(void **state)
     }
 }
 
-static void test_without_images_only_the_file_is_judged(void **state)
+static void test_advice_without_images(void **state)
 {
     static const char *const overrides[] = { "schedule.warmup.steps=500", "schedule.val_intervals=9" };
     struct string_list warnings;
@@ -231,7 +231,7 @@ int main(void)
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_batches_advised_are_suitable),
         cmocka_unit_test(test_all_advice_can_be_followed_at_once),
-        cmocka_unit_test(test_without_images_only_the_file_is_judged), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_advice_without_images), cmocka_unit_test(test_memory),
         cmocka_unit_test(test_machine_has_memory), cmocka_unit_test(test_classes_of_the_heads),
     };
     return cmocka_run_group_tests(tests, tiny_setup, remove_folder);

@@ -1,4 +1,4 @@
-/* tests/test_decode_memory.c -- the memory of all decoders together, and files that are none. */
+/* tests/test_decode_memory.c -- the memory limit of all decoders together, and paths that are not regular files. */
 #include "base/budget.h"
 #include "base/file.h"
 #include "base/machine.h"
@@ -39,7 +39,7 @@ static void *take_and_give(void *seed)
     return NULL;
 }
 
-static void a_budget_is_kept_and_nobody_starves(void **state)
+static void budget_is_kept_without_starvation(void **state)
 {
     pthread_t threads[THREADS];
     void *failed;
@@ -63,7 +63,7 @@ static void *take_all(void *ok)
 }
 
 /* A thread that waits for more than a lowered limit is refused. */
-static void a_lowered_limit_wakes_who_waits(void **state)
+static void lowered_limits_wake_waiting_threads(void **state)
 {
     pthread_t thread;
     bool ok = true;
@@ -109,12 +109,12 @@ static struct bytes progressive(int width, int height)
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
     free(row);
-    const size_t least = (size_t)width * (size_t)height / 512;
-    file.size = size > least ? size : least;
+    const size_t min_size = (size_t)width * (size_t)height / 512;
+    file.size = size > min_size ? size : min_size;
     file.p = realloc(file.p, file.size);
     assert_non_null(file.p);
-    if (size < least)
-        memset(file.p + size, 0, least - size);
+    if (size < min_size)
+        memset(file.p + size, 0, min_size - size);
     return file;
 }
 
@@ -175,7 +175,7 @@ static void threads_share_the_memory(void **state)
     free(jpeg.p);
 }
 
-static void who_needs_too_much_is_told_what_would_do(void **state)
+static void too_large_images_name_the_limit_they_need(void **state)
 {
     struct bytes jpeg = progressive(4096, 2048);
     struct image p;
@@ -202,7 +202,7 @@ static void who_needs_too_much_is_told_what_would_do(void **state)
 }
 
 /* Nothing stays counted, whatever becomes of a file. */
-static void all_is_given_back(void **state)
+static void all_memory_is_released(void **state)
 {
     enum { TIMES = 40 };
     struct bytes jpeg = progressive(2048, 1024);
@@ -336,7 +336,7 @@ static void every_command_keeps_the_key(void **state)
 
 /* ---- files that are none ---- */
 
-static void no_file_is_read_without_end(void **state)
+static void endless_files_are_refused(void **state)
 {
     static const struct { const char *name, *what; } kinds[] = {
         { "pipe", "is a named pipe, not a file" }, { "zero", "is a device, not a file" }, { ".", "is a folder" } };
@@ -419,13 +419,13 @@ static void links_do_not_multiply(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_budget_is_kept_and_nobody_starves), cmocka_unit_test(a_lowered_limit_wakes_who_waits),
+        cmocka_unit_test(budget_is_kept_without_starvation), cmocka_unit_test(lowered_limits_wake_waiting_threads),
         cmocka_unit_test_setup_teardown(threads_share_the_memory, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(who_needs_too_much_is_told_what_would_do, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(all_is_given_back, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(too_large_images_name_the_limit_they_need, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(all_memory_is_released, make_folder, remove_folder),
         cmocka_unit_test(scans_are_bounded), cmocka_unit_test(reported_bombs_take_no_memory),
         cmocka_unit_test_setup_teardown(every_command_keeps_the_key, tiny_setup, remove_folder),
-        cmocka_unit_test_setup_teardown(no_file_is_read_without_end, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(endless_files_are_refused, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(links_do_not_multiply, make_folder, remove_folder),
         cmocka_unit_test(a_pipe_of_this_process_is_read),
     };

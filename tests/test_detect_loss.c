@@ -1,5 +1,5 @@
-/* Losses against difference quotients, and the two phases of a head's loss: its gradient, what it refuses, the same
- * bits for any number of threads, the same numbers for a batch that is split. */
+/* tests/test_detect_loss.c -- losses against difference quotients, and the two phases of a head's loss: gradient,
+ * errors, equal bits for any number of threads, equal values for a split batch. */
 #include "base/random.h"
 #include "detect/box_loss.h"
 #include "detect/focal.h"

@@ -1,4 +1,5 @@
-/* Non-maximum suppression against a plain twin, and the way from predictions to boxes in the source image. */
+/* tests/test_detect_post.c -- non-maximum suppression against a plain implementation, and post-processing from
+ * predictions to boxes in the source image. */
 #include "base/random.h"
 #include "detect/nms.h"
 #include "detect/postprocess.h"

@@ -1,4 +1,4 @@
-/* tests/test_detections.c -- numbers and lists of detections read from files, and written. */
+/* tests/test_detections.c -- reading and writing numbers and lists of detections. */
 #include "base/file.h"
 #include "base/random.h"
 #include "eval/scan.h"

@@ -1,4 +1,4 @@
-/* tests/test_detector.c -- detections depend on the image alone; a model is scored. */
+/* tests/test_detector.c -- detections depend only on the image; scoring of a model. */
 #include "base/file.h"
 #include "base/path.h"
 #include "base/string_list.h"
@@ -15,8 +15,8 @@ static void open_scene(struct synth_scene *scene, int index, struct error *err)
     must(synth_draw(scene, &scenes, index, err), err);
 }
 
-/* Whatever ran before, and with any number of threads, an image has its detections. */
-static void test_detections_depend_on_the_image_alone(void **state)
+/* The detections of an image do not depend on earlier calls or on the number of threads. */
+static void test_detections_depend_only_on_the_image(void **state)
 {
     static const char *const overrides[] = { "data.val.resize=keep" };
     struct net n;
@@ -51,7 +51,7 @@ static void test_detections_depend_on_the_image_alone(void **state)
     net_close(&n);
 }
 
-static void test_numbers_that_are_not_finite_are_said(void **state)
+static void test_non_finite_values_are_reported(void **state)
 {
     struct net n;
     struct detector d = {0};
@@ -82,10 +82,10 @@ static void evaluate(struct net *n, struct evaluation *e, const struct progress_
     evaluator_close(evaluator);
 }
 
-static bool count_images(void *seen, int images, int all)
+static bool count_images(void *context, int images, int all)
 {
     assert_int_equal(all, 5);
-    *(int *)seen = images;
+    *(int *)context = images;
     return images < 4;
 }
 
@@ -95,7 +95,7 @@ static void test_a_model_is_scored(void **state)
         "model.arch.head.num_classes=3", "model.arch.aux_head.num_classes=3", "class_names=[a, b, c]" };
     struct net n, other;
     struct evaluation a, b;
-    int seen = 0;
+    int count = 0;
     (void)state;
     net_open(&n, NULL, 0);
     net_open(&other, batch, 1);
@@ -111,8 +111,8 @@ static void test_a_model_is_scored(void **state)
         assert_true(a.score.figures[i] >= -1 && a.score.figures[i] <= 1);
     evaluation_free(&a);
     evaluation_free(&b);
-    evaluate(&n, &a, &(struct progress_callback){ count_images, &seen }, false);
-    assert_int_equal(seen, 4);
+    evaluate(&n, &a, &(struct progress_callback){ count_images, &count }, false);
+    assert_int_equal(count, 4);
     evaluation_free(&a);
     net_close(&other);
     net_open(&other, wrong, 3);
@@ -122,7 +122,7 @@ static void test_a_model_is_scored(void **state)
     net_close(&n);
 }
 
-static void test_an_empty_list_scores_nothing(void **state)
+static void test_an_empty_list_scores_zero(void **state)
 {
     struct net n;
     struct evaluation e;
@@ -166,10 +166,10 @@ static void test_an_unreadable_image_refuses_an_evaluation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_detections_depend_on_the_image_alone),
-        cmocka_unit_test(test_numbers_that_are_not_finite_are_said),
+        cmocka_unit_test(test_detections_depend_only_on_the_image),
+        cmocka_unit_test(test_non_finite_values_are_reported),
         cmocka_unit_test(test_a_model_is_scored),
-        cmocka_unit_test(test_an_empty_list_scores_nothing),
+        cmocka_unit_test(test_an_empty_list_scores_zero),
         cmocka_unit_test(test_an_unreadable_image_refuses_an_evaluation) };
     return cmocka_run_group_tests(tests, tiny_setup, remove_folder);
 }

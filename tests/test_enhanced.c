@@ -1,5 +1,5 @@
-/* tests/test_enhanced.c -- Enhanced NanoDet: its sizes, names and slopes as in the original's files, gradients that
- * reach every weight, also through kernels that are computed, folding, and what cannot be built. */
+/* tests/test_enhanced.c -- Enhanced NanoDet: sizes, names and slopes of the original's files, gradients of every
+ * weight, also through computed kernels, folding, and errors. */
 #include "base/strbuf.h"
 #include "kernel/kernels.h"
 #include "op/ops.h"

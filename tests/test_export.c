@@ -1,4 +1,5 @@
-/* Exported files: each detects as the model does, one that does not is found out, and a failure leaves nothing. */
+/* tests/test_export.c -- exported files: equal outputs, detection of different outputs, and no leftover files after
+ * a failure. */
 #include "base/file.h"
 #include "base/path.h"
 #include "base/string_list.h"
@@ -66,7 +67,7 @@ static bool export(struct fixture *f, const struct kind *kind, struct verificati
     return ok;
 }
 
-/* Of a model that is opened for it. */
+/* Exports a newly opened model. */
 static struct verification export_fresh(struct fixture *f, const struct kind *kind)
 {
     struct error err = {0};

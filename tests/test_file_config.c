@@ -1,5 +1,5 @@
-/* tests/test_file_config.c -- the description of a model in a file of weights: written without paths, read as the same
- * configuration, and refused where it is wrong. */
+/* tests/test_file_config.c -- the description of a model in a weight file: it contains no paths, is parsed to the
+ * same configuration, and is refused if it is invalid. */
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -69,7 +69,7 @@ static void assert_same_model(const struct net *a, const struct net *b)
 }
 
 /* Every configuration is read back as the same model, which is described by the same text. */
-static void test_descriptions_go_round(void **state)
+static void test_descriptions_round_trip(void **state)
 {
     struct string_list names = {0};
     struct error err = {0};
@@ -151,7 +151,7 @@ static void test_descriptions_hold_no_ignored_keys(void **state)
     net_close(&again);
 }
 
-static void test_a_description_has_an_end(void **state)
+static void test_descriptions_have_a_limit(void **state)
 {
     struct net n;
     struct strbuf names = {0}, text = {0};
@@ -251,7 +251,7 @@ static const char *note_of(struct net *n, const char *key, const char *text, con
     return n->notes.count == 2 ? n->notes.list[1] : "";
 }
 
-/* Files of older versions, and classes that trade places, are told; other programs' files are not. */
+/* Files of older versions and exchanged classes give a note; files of other programs do not. */
 static void test_notes(void **state)
 {
     struct net n;
@@ -274,9 +274,9 @@ static void test_notes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_entries_are_removed), cmocka_unit_test(test_descriptions_go_round),
+        cmocka_unit_test(test_entries_are_removed), cmocka_unit_test(test_descriptions_round_trip),
         cmocka_unit_test(test_descriptions_hold_no_paths), cmocka_unit_test(test_descriptions_hold_no_ignored_keys),
-        cmocka_unit_test(test_a_description_has_an_end), cmocka_unit_test(test_wrong_descriptions_are_refused),
+        cmocka_unit_test(test_descriptions_have_a_limit), cmocka_unit_test(test_wrong_descriptions_are_refused),
         cmocka_unit_test(test_notes) };
     return cmocka_run_group_tests(tests, tiny_setup, remove_folder);
 }

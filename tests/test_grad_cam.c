@@ -1,4 +1,4 @@
-/* tests/test_grad_cam.c -- heat maps of layers: those of the class logits themselves are known exactly. */
+/* tests/test_grad_cam.c -- heatmaps of layers; those of the class logits have a closed form. */
 #include "base/memory.h"
 #include "report/heat.h"
 #include "runtime/detector.h"

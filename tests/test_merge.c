@@ -1,4 +1,4 @@
-/* tests/test_merge.c -- a detector runs branches that are trained in parallel as one convolution: it finds the same. */
+/* tests/test_merge.c -- a detector merges parallel branches into one convolution and gives the same detections. */
 #include "kernel/kernels.h"
 #include "runtime/detector.h"
 #include "small_model.h"
@@ -31,7 +31,7 @@ static int with_name(const struct params *params, const char *part)
     return count;
 }
 
-/* What a graph for all images gives, and how far a detector, which takes them one by one, is from it at most. */
+/* The output of a graph for all images, and the largest difference of a detector, which takes one image at a time. */
 struct comparison { struct view want; double off[IMAGES]; };
 
 static void compare(void *context, int image, const float *rows)
@@ -94,7 +94,7 @@ static void test_detectors_merge_branches(void **state)
 }
 
 /* Branches with norms of groups stay: those depend on the image. */
-static void test_what_cannot_merge_stays(void **state)
+static void test_other_branches_are_unchanged(void **state)
 {
     static const char groups[] =
         "model.arch.head={name: NanoDetPlusHead, num_classes: 3, input_channel: 32, feat_channels: 32, "
@@ -115,6 +115,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_detectors_merge_branches),
-        cmocka_unit_test(test_what_cannot_merge_stays) };
+        cmocka_unit_test(test_other_branches_are_unchanged) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* tests/test_op_special.c -- what central differences do not see: memory that operands share with results, ties and
- * NaN, running statistics, shapes that must be refused.  In double. */
+/* tests/test_op_special.c -- properties that central differences do not test, in double: memory that operands share
+ * with results, ties and NaN, running statistics, refused shapes. */
 #include "op/ops.h"
 #include "op_trial.h"
 #include <setjmp.h>
@@ -137,7 +137,7 @@ static void test_running_statistics(void **state)
 }
 
 /* A mean far from 0 must not eat the variance, nor the merging of chunks whose means lie far apart. */
-static void test_variance_beside_large_mean(void **state)
+static void test_variance_with_large_mean(void **state)
 {
     static const struct op_case row = { &op_norm, .x = { MAP(1, 100, 100, 2), VECTOR(2), VECTOR(2), VECTOR(2),
                                                          VECTOR(2) }, NORM(.training = true) };
@@ -231,7 +231,7 @@ int main(void)
         cmocka_unit_test(test_operands_in_output),
         cmocka_unit_test(test_max_pool_picks),
         cmocka_unit_test(test_running_statistics),
-        cmocka_unit_test(test_variance_beside_large_mean),
+        cmocka_unit_test(test_variance_with_large_mean),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_norm_within_convolution),
     };

@@ -1,4 +1,4 @@
-/* tests/test_pace.c -- the time that a run still takes, from the times of its steps and evaluations. */
+/* tests/test_pace.c -- the estimate of the remaining time from the times of steps and evaluations. */
 #include "train/pace.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@ static void assert_near(double value, double wanted)
         fail_msg("%.12g, not %.12g", value, wanted);
 }
 
-static void one_slow_step_moves_the_time_left_little(void **state)
+static void one_slow_step_changes_the_estimate_little(void **state)
 {
     const struct remaining_work left = { .images = 1000 };
     struct pace p = {0};
@@ -28,7 +28,7 @@ static void one_slow_step_moves_the_time_left_little(void **state)
     assert_true(fabs(pace_seconds_left(&p, &left) - 1000) < 1);
 }
 
-static void the_time_left_includes_evaluations(void **state)
+static void the_estimate_includes_evaluations(void **state)
 {
     const struct remaining_work left = { .images = 100, .val_images = 30, .ends = 10, .evaluations = 4 };
     struct pace p = {0};
@@ -43,7 +43,7 @@ static void the_time_left_includes_evaluations(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(one_slow_step_moves_the_time_left_little),
-                                        cmocka_unit_test(the_time_left_includes_evaluations) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(one_slow_step_changes_the_estimate_little),
+                                        cmocka_unit_test(the_estimate_includes_evaluations) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

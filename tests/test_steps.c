@@ -1,5 +1,5 @@
-/* tests/test_steps.c -- steps of the optimisers: AdamW, Adam and SGD, clipping, groups and averages against the
- * textbook in double; the schedules against their closed forms. */
+/* tests/test_steps.c -- optimiser steps: AdamW, Adam and SGD, clipping, groups and averages against textbook
+ * implementations in double; the schedules against their closed forms. */
 #include "base/random.h"
 #include "seed.h"
 #include "tables.h"
@@ -66,7 +66,7 @@ static void make_params(struct params *params)
     params_init(params, seed());
 }
 
-/* Normal gradients, of a size of their own in every step; none where nobody uses the parameter. */
+/* Normal gradients with a different scale in every step; none for unused parameters. */
 static void make_gradient(struct optimizer *o, int step)
 {
     struct random random = random_of(seed(), 3, (uint64_t)step);
@@ -84,7 +84,7 @@ struct plain { double value, m, v, average; };
 
 struct textbook { struct plain *x; double norm; };
 
-/* What the rules of the cases below say of a parameter; of two the first that fits. */
+/* The rule for a parameter in the cases below: the first that matches. */
 struct rule { double lr_mult, decay; };
 
 static struct rule rule_of(const struct config *c, const struct tensor *t)

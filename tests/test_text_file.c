@@ -1,4 +1,4 @@
-/* Text files of any encoding and line end: decoded, and read alike by every reader. */
+/* tests/test_text_file.c -- text files of any encoding and line end: decoding, and equal results of every reader. */
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "base/text_file.h"

@@ -1,4 +1,4 @@
-/* tests/test_weights.c -- weights find their parameters or are said not to; folded norms change nothing. */
+/* tests/test_weights.c -- loading weights by name: matches and misfits; folded norms do not change the outputs. */
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
@@ -120,7 +120,7 @@ static bool noted(const struct string_list *notes, const char *part)
     return false;
 }
 
-static void test_weights_find_their_parameters(void **state)
+static void test_weights_match_parameters(void **state)
 {
     struct net n;
     (void)state;
@@ -146,7 +146,7 @@ static void test_weights_find_their_parameters(void **state)
     net_close(&n);
 }
 
-static void test_a_head_of_other_classes_stays(void **state)
+static void test_a_head_of_other_classes_is_not_loaded(void **state)
 {
     static const char *const three[] = { "model.arch.head.num_classes=3", "model.arch.aux_head.num_classes=3",
                                          "class_names=[a, b, c]" };
@@ -294,7 +294,7 @@ static void test_a_published_backbone_fits(void **state)
 }
 
 /* Random weights are no silent choice, unless the configuration says false. */
-static void test_random_weights_are_warned_of(void **state)
+static void test_random_weights_give_a_warning(void **state)
 {
     static const char *const values[] = { "true", "false" };
     (void)state;
@@ -324,10 +324,10 @@ static void test_random_weights_are_warned_of(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_weights_are_warned_of),
+        cmocka_unit_test(test_random_weights_give_a_warning),
         cmocka_unit_test(test_folded_norms_change_nothing),
-        cmocka_unit_test(test_weights_find_their_parameters),
-        cmocka_unit_test(test_a_head_of_other_classes_stays),
+        cmocka_unit_test(test_weights_match_parameters),
+        cmocka_unit_test(test_a_head_of_other_classes_is_not_loaded),
         cmocka_unit_test(test_bad_weights_are_refused),
         cmocka_unit_test(test_a_backbone_starts_from_a_file),
         cmocka_unit_test(test_a_backbone_of_timm), cmocka_unit_test(test_a_published_backbone_fits) };

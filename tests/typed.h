@@ -1,4 +1,4 @@
-/* tests/typed.h -- commands as they are typed, in this process, and the JSON that they leave in the test's folder. */
+/* tests/typed.h -- runs commands in this process, and reads the JSON that they write into the test's folder. */
 #ifndef TESTS_TYPED_H
 #define TESTS_TYPED_H
 #include "base/json.h"

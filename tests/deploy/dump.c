@@ -40,12 +40,12 @@ static bool train(struct model *m, const struct batch *b, uint64_t seed, struct 
 
 static bool read_image(struct image *image, const char *path, struct error *err)
 {
-    const struct synth_config town = { .images = 1, .width = 640, .height = 480, .objects_min = 8, .objects_max = 24,
+    const struct synth_config scenes = { .images = 1, .width = 640, .height = 480, .objects_min = 8, .objects_max = 24,
                                        .scale = 12 };
     struct synth_scene scene = {0};
     if (strcmp(path, "-") != 0)
         return image_read(image, path, err);
-    const bool ok = synth_draw(&scene, &town, 0, err);
+    const bool ok = synth_draw(&scene, &scenes, 0, err);
     *image = scene.image;
     scene.image = (struct image){0};
     synth_free(&scene);
@@ -61,7 +61,7 @@ static bool add_tensor(struct tensors *t, const char *name, int rank, const size
     return numbers && tensors_add(t, &one, err);
 }
 
-static bool look(struct model *m, const struct batch *b, struct tensors *t, struct error *err)
+static bool run_batch(struct model *m, const struct batch *b, struct tensors *t, struct error *err)
 {
     struct detector d;
     bool ok = detector_init(&d, m, m->params.value, 1, err);
@@ -103,7 +103,7 @@ int main(int argc, char **argv)
                  && prepare(&config, &image, &batch, &err)
                  && train(&model, &batch, strtoull(argv[SEED], NULL, 10), &err)
                  && weights_to_tensors(&model.params, model.params.value, "", &t, &err)
-                 && look(&model, &batch, &t, &err) && safetensors_write(argv[OUT], &t, &err);
+                 && run_batch(&model, &batch, &t, &err) && safetensors_write(argv[OUT], &t, &err);
     if (!ok)
         fprintf(stderr, "deploy_dump: %s\n", err.text);
     image_free(&image);

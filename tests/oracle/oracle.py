@@ -34,7 +34,7 @@ OVERRIDES = {                           # of a configuration, so that any size s
 
 
 # Layers.  A value is a list of maps [n, c, h, w], one a level; so is a parameter: a vector is a map of one pixel, and a
-# matrix has a row an image.
+# matrix has a row per image.
 
 ACTIVATIONS = {
     "none": lambda a, x: x,
@@ -219,7 +219,7 @@ def compare(path):
     least = {name: 1e-5 * largest if name.startswith("gradient.") else 0 for name in exact}
     lost = {name: max(distance(other[name], want, name, least[name]) for other in rounded)
             for name, want in exact.items()}
-    # What a single number has lost is chance, as its sum cancels: such numbers share the worst of them.
+    # The error of a single element is random, since its sum cancels: such elements share the largest error.
     single = max([lost[name] for name, want in exact.items() if want.numel() == 1], default=0)
     worst = (0, 0, 0, "")
     for name, want in exact.items():

@@ -173,7 +173,7 @@ static void atss(struct trial *k)
         compare(k);
 }
 
-/* Four numbers a row: what a function of a box makes of it. */
+/* Compares a function of a box, four numbers per row. */
 static void compare_rows(struct trial *k, const char *name, const double *got)
 {
     const size_t count = 4 * (size_t)fixture_extent(&k->t, name, 0);

@@ -107,30 +107,30 @@ static double output_off(struct tensors *t, const struct detector *d, const stru
     return worst;
 }
 
-/* How far, in pixels, the box of a detection wanted is from the nearest one of its label and score. */
+/* The distance in pixels of an expected box from the nearest box with its label and score. */
 static double nearest(const struct detected *found, int count, const double want[5], int label)
 {
-    double least = INFINITY;
+    double distance = INFINITY;
     for (int i = 0; i < count; i++) {
         const bool same = found[i].label == label && fabs((double)found[i].score - want[4]) <= output_tolerance;
         double off = same ? 0 : INFINITY;
         for (int k = 0; k < 4; k++)
             off = worse(off, fabs((double)found[i].box[k] - want[k]));
-        least = fmin(least, off);
+        distance = fmin(distance, off);
     }
-    return least;
+    return distance;
 }
 
-/* Those whose score rounding may take below the threshold, or behind the last one kept, need not be there. */
+/* A detection may be missing if rounding can move its score below the threshold or below that of the last one kept. */
 static double boxes_off(struct tensors *t, const struct detected *found, int count, int kept,
                         double threshold)
 {
     const double *want = fixture_doubles(t, "nms_boxes");
     const int *label = fixture_ints(t, "nms_labels"), wanted = fixture_extent(t, "nms_boxes", 0);
-    const double least = wanted == kept && want ? want[5 * (wanted - 1) + 4] : threshold;
+    const double min_score = wanted == kept && want ? want[5 * (wanted - 1) + 4] : threshold;
     double worst = want && label && abs(wanted - count) <= 2 ? 0 : INFINITY;
     for (int i = 0; worst < INFINITY && i < wanted; i++)
-        if (want[5 * i + 4] > least + output_tolerance)
+        if (want[5 * i + 4] > min_score + output_tolerance)
             worst = worse(worst, nearest(found, count, want + 5 * i, label[i]));
     return worst;
 }

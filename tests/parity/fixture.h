@@ -25,7 +25,7 @@ int fixture_json(const cJSON *object, const char *key, double *out, int room);
 double fixture_worse(double, double);           /* the larger one; NaN if either is */
 
 /* The largest |got - want| over the largest |want|; the difference itself where all of want is 0.  NaN if any is.
- * _of: the largest |want| counts as least if it is smaller. */
+ * _of: divides by max(largest |want|, min_norm). */
 double fixture_distance(const double *got, const double *want, size_t count);
-double fixture_distance_of(const double *got, const double *want, size_t count, double least);
+double fixture_distance_of(const double *got, const double *want, size_t count, double min_norm);
 #endif

@@ -214,7 +214,7 @@ static void compare_gradient(struct head *k, const char *name, const float *got)
     parity_compare(k->p, k->path, fixture_distance(a, b, count), 1e-5, name);
 }
 
-/* What prior i of an image is to learn, in the order of target_names; decoded from the head's own predictions. */
+/* The targets of prior i of an image, in the order of target_names; decoded from the head's own predictions. */
 enum { TARGETS = 6 };
 static const char *const target_names[TARGETS] = {
     "labels", "label_weights", "label_scores", "box_targets", "dist_targets", "decoded" };

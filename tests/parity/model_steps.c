@@ -68,8 +68,8 @@ static void tally_change(struct model_case *c, const cJSON *rules, const char *k
     }
     for (int i = 0; i < count; i++)
         off += (change[i * stride] - sample[i]) * (change[i * stride] - sample[i]);
-    const double least = values ? 1e-4 * norm2(values, value_count) * sqrt((double)count / value_count) : 0;
-    tally_add(c, rules, name, rule, sqrt(off) / fmax(norm2(sample, count), least));
+    const double min_norm = values ? 1e-4 * norm2(values, value_count) * sqrt((double)count / value_count) : 0;
+    tally_add(c, rules, name, rule, sqrt(off) / fmax(norm2(sample, count), min_norm));
 }
 
 /* Every parameter of `now` less that of `start`. */

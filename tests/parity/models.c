@@ -64,7 +64,7 @@ static void tally_number(struct model_case *c, const cJSON *rules, struct tensor
 static double samples_off(struct digest d, const double *want, size_t count)
 {
     const size_t stride = (d.count + (size_t)d.samples - 1) / (size_t)d.samples;
-    double off = 0, largest = d.least;
+    double off = 0, largest = d.min_norm;
     for (size_t i = 0; i < count; i++) {
         const double diff = fabs((double)d.x[i * stride] - want[i]);
         off = diff > off || isnan(diff) ? diff : off;
@@ -85,7 +85,7 @@ void tally_digest(struct model_case *c, const cJSON *rules, struct tensors *t, c
     snprintf(name, sizeof name, "%s.norm", prefix);
     const double *norm = fixture_doubles(t, name);
     if (norm)
-        tally_number(c, rules, t, prefix, group, "norm", sqrt(squares), fmax(*norm, d.least));
+        tally_number(c, rules, t, prefix, group, "norm", sqrt(squares), fmax(*norm, d.min_norm));
     if (norm)
         tally_number(c, rules, t, prefix, group, "sum", sum, *norm * sqrt((double)d.count));
     snprintf(name, sizeof name, "%s.sample", prefix);
@@ -243,8 +243,8 @@ static double largest_of(const float *x, ptrdiff_t count)
     return largest;
 }
 
-/* Of a parameter listed as without gradient only noise is left.  The list is drawn from samples, which can all be 0
- * where the rest is not: such a gradient must equal its digests instead. */
+/* The gradient of a parameter listed as without gradient is only noise.  The list comes from samples, which can all be
+ * 0 if other elements are not: such a gradient must equal its digests instead. */
 static void compare_gradients(struct model_case *c, const struct optimizer *o)
 {
     const cJSON *zero = cJSON_GetObjectItemCaseSensitive(c->meta, "zero_grad_params");
