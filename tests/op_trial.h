@@ -282,7 +282,7 @@ static inline void trial_free(struct trial *t)
     free(t);
 }
 
-/* Neither promises anything of what it held. */
+/* The previous content of both is undefined. */
 static inline void spoil(struct trial *t)
 {
     memset(t->packed, 0xff, packed_size(&t->node));

@@ -41,7 +41,7 @@ static inline void fill(float *p, ptrdiff_t count, double deviation, uint64_t st
         p[i] = (float)(deviation * random_normal(&random));
 }
 
-/* Weights as after some training: no output is constant. */
+/* Pseudo-trained weights: no output is constant. */
 static inline void model_randomise(struct model *model)
 {
     struct params *params = &model->params;
@@ -103,7 +103,7 @@ static inline float largest_of(const float *p, ptrdiff_t count)
     return largest;
 }
 
-/* How far the gradients of the parameters whose names start so are from each other, in units of a parameter's largest.
+/* The largest difference of the gradients of parameters with a name prefix, relative to a parameter's largest gradient.
  * One that is 0 but for rounding, below 1e-5 of the largest of all, must be so in both. */
 static inline double gradient_distance(const struct params *params, const float *a, const float *b, const char *prefix,
                                        const char **where)

@@ -55,7 +55,7 @@ static void answers_of_path_kind(void **state)
 }
 
 /* A path in a folder without permission cannot be examined.  A file without permission is broken: every retry fails.
- * Root may read everything, so another user asks. */
+ * Root may read everything, so a process of another user runs the test. */
 static void paths_without_permission(void **state)
 {
     struct error closed = {0}, unreadable = {0};
@@ -76,7 +76,7 @@ static void paths_without_permission(void **state)
 
 /* ---- images ---- */
 
-/* Each allocation of a decoder fails once: the image is the same, or the error is no fault of the content. */
+/* Each allocation of a decoder fails once: the image is unchanged, or the error is not one of the content. */
 static void decoders_without_memory(void **state)
 {
     static const char *const names[] = { "images/a.jpg", "images/b.png" };
@@ -218,7 +218,7 @@ static void validation_names_the_system(void **state)
     }
 }
 
-/* An image that is broken and whose reason finds no memory is not one of 0 x 0 pixels. */
+/* A broken image does not become one of 0 x 0 pixels if there is no memory for its error message. */
 static void validation_without_memory(void **state)
 {
     const struct dataset_source source = yolo_source();
@@ -305,7 +305,7 @@ static void loader_tries_twice(void **state)
     dataset_free(&set);
 }
 
-/* No descriptor is left: a limit of the system, too. */
+/* Running out of descriptors is also a limit of the system. */
 static void loader_without_descriptors(void **state)
 {
     const struct dataset_source source = yolo_source();
@@ -369,7 +369,7 @@ static void assert_unchanged(const struct bytes before[FILES])
     assert_int_equal(path_kind(in_folder("run/model_last.safetensors.old"), NULL), PATH_ABSENT);
 }
 
-/* A training that is done has nothing left to do; a failure there changes none of its files. */
+/* A failure while a finished training is resumed changes none of its files. */
 static void training_keeps_its_checkpoint(void **state)
 {
     static const char *const ends[] = { "model_last.safetensors", "metrics.csv", "eval.csv", "config.yml",
@@ -408,7 +408,7 @@ static int train_three(const char *save_dir, struct error *err)
                        "schedule.val_intervals=3", dir, NULL);
 }
 
-/* Wherever an image fails, --resume reaches the same files. */
+/* --resume reaches the same files, whichever image fails. */
 static void an_interrupted_training_resumes(void **state)
 {
     struct error err;

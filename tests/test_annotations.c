@@ -337,7 +337,7 @@ static void missing_files_are_reported(void **state)
     dataset_free(&set);
 }
 
-/* 5,000 images and 100,000 boxes in random order: seconds if anything here were quadratic. */
+/* 5,000 images and 100,000 boxes in random order: a quadratic algorithm would take seconds. */
 static void many_records(void **state)
 {
     enum { IMAGES = 5000, BOXES = 100000 };

@@ -109,7 +109,7 @@ static void test_pixels_and_files_are_the_same(void **state)
     nanodet_close(NULL);
 }
 
-/* A file of weights that describes its model needs no configuration; overrides count. */
+/* A weight file that describes its model needs no configuration; overrides apply. */
 static void test_weights_without_config(void **state)
 {
     const char *const wrong[] = { "model.arch.head.num_class=3", NULL };

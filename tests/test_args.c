@@ -93,7 +93,7 @@ static void test_overrides(void **state)
     assert_true(chdir(here) == 0 && remove_folder(state) == 0);
 }
 
-/* The first argument, where images may follow only if its name ends in .yml or .yaml. */
+/* The first argument is a CONFIG before images only if its name ends in .yml or .yaml. */
 static void test_config(void **state)
 {
     static const struct { const char *words[WORDS], *config; int rest; } cases[] = {
@@ -168,7 +168,7 @@ static void test_help(void **state)
     }
 }
 
-/* The help of a command that can do without CONFIG says when. */
+/* The help of a command with an optional CONFIG explains when it is optional. */
 static void test_help_explains_optional_config(void **state)
 {
     static const char *const names[] = { "test", "train" };

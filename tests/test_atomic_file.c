@@ -120,7 +120,7 @@ static void a_replaced_file_keeps_its_permissions(void **state)
     umask(before);
 }
 
-/* A device, a FIFO and what the process has open already are written to, not replaced. */
+/* Devices, FIFOs and open files of the process are written directly, not replaced. */
 static void special_files_are_written_directly(void **state)
 {
     struct error err = {0};
@@ -206,7 +206,7 @@ static void stale_temporary_files_are_removed(void **state)
     assert_false(atomic_remove_stale("/no/folder/x", &err));
 }
 
-/* Names of 255 bytes have room for no ending. */
+/* Names of 255 bytes cannot get a suffix. */
 static void names_of_any_length_are_written(void **state)
 {
     char name[256];

@@ -233,7 +233,7 @@ static void warp_copies_shifts_and_rounds(void **state)
     assert_memory_equal(out, black, sizeof out);
 }
 
-/* To HSV and back, as the formulas of the hexcone say. */
+/* To HSV and back, by the formulas of the hexcone model. */
 static void hexcone(const double in[3], double saturation, double out[3])
 {
     const double e = 0x1p-23, b = in[0], g = in[1], r = in[2];

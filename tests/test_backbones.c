@@ -66,7 +66,7 @@ static void close_backbone(struct fixture *f)
 
 /* ---- as published ---- */
 
-/* The sum of all parameters, and of what the original's maps have: channels, and the size for an image of 64 x 96. */
+/* The number of parameters, and channels and sizes of the original's maps for an image of 64 x 96. */
 static const struct published {
     const char *section;
     int parameters;
@@ -235,7 +235,7 @@ static real *train(struct fixture *f, int threads, int h, int w, struct error *e
     return gradients;
 }
 
-/* Sizes that no stride divides; the same bits for any number of threads, and something for every weight. */
+/* Sizes that no stride divides; the same bits for any number of threads, and a gradient for every weight. */
 static void test_gradients(void **state)
 {
     (void)state;

@@ -205,7 +205,7 @@ static void test_paths(void **state)
 
 /* ---- json ---- */
 
-/* A printed JSON is UTF-8 without control characters, whatever its strings are. */
+/* A printed JSON is UTF-8 without control characters, for any strings. */
 static void test_json_prints_any_string(void **state)
 {
     static const struct { const char *string, *json; } cases[] = {
@@ -376,7 +376,7 @@ static void test_team_runs_each_chunk_once(void **state)
             assert_true(count_right(threads, chunks));
 }
 
-/* More threads than the shares of a job have room for. */
+/* More threads than a job can have. */
 static void test_team_has_a_limit(void **state)
 {
     (void)state;
@@ -384,7 +384,7 @@ static void test_team_has_a_limit(void **state)
         assert_true(count_right(threads, CHUNKS));
 }
 
-/* Short jobs of teams of different sizes, one right after the other: latecomers of one meet the next. */
+/* Short jobs of teams of different sizes, one right after the other: late threads of one job meet the next job. */
 static void test_team_many_short_jobs(void **state)
 {
     (void)state;

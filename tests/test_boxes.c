@@ -36,7 +36,7 @@ static void place_alone(int width, int height, const double box[4], double place
     labels_free(&l);
 }
 
-/* Above if there is room, else beside the object; inside only where the object fills the image. */
+/* Above if there is space, else next to the object; inside only if the object fills the image. */
 static void labels_are_next_to_their_boxes(void **state)
 {
     static const struct { double box[4], x, y; } cases[] = {
@@ -57,7 +57,7 @@ static void labels_are_next_to_their_boxes(void **state)
     }
 }
 
-/* All labels have room; none covers another one or the legend, and each is near its box. */
+/* All labels fit; none covers another one or the legend, and each is near its box. */
 static void labels_do_not_overlap(void **state)
 {
     enum { COUNT = 100 };
@@ -89,7 +89,7 @@ static void labels_do_not_overlap(void **state)
     }
 }
 
-/* In an image that the label fills, and with more labels than there is room for. */
+/* An image as small as the label, and an image with more labels than fit. */
 static void labels_are_placed_in_crowded_images(void **state)
 {
     struct labels l;
@@ -156,7 +156,7 @@ static void draw(int width, int height, const struct drawn_box *boxes, int count
         fail_msg("%s", err.text);
 }
 
-/* A label without a name draws the frame alone.  The difference is the label: its colour is found beyond the box. */
+/* A label without a name draws the frame alone.  The difference is the label: its colour is outside the box. */
 static void a_small_box_has_a_label(void **state)
 {
     struct drawn_box box = { { 100, 100, 8, 8 }, 0, NULL, 0.87 };

@@ -195,7 +195,7 @@ static void test_weights(void **state)
     }
 }
 
-/* Broken records, and images that are missing, of a set with both; each line says of which set. */
+/* A set with broken records and missing images; each line names the set. */
 static void test_broken_records(void **state)
 {
     static const char *const broken =

@@ -182,7 +182,7 @@ static void run_close(struct run *r)
     config_free(&r->config);
 }
 
-/* The file system takes half of the file: the error names it, and the former file stays and loads. */
+/* The disk is full after half of the file: the error names it, and the previous file remains valid. */
 static void a_write_that_fails_keeps_the_file(void **state)
 {
     struct run r;

@@ -128,8 +128,8 @@ static void stream_from(const struct strbuf *stream)
     assert_non_null(freopen(in_folder("stream"), "rb", stdin));
 }
 
-/* Between frames lie headers; the second breaks off in its scan, the fourth cannot be decoded, the last ends with the
- * stream. */
+/* There are headers between frames.  The second frame is truncated in its scan, the fourth cannot be decoded, the last
+ * ends with the stream. */
 static void test_predict_reads_a_stream(void **state)
 {
     static const char header[] = "\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n";
@@ -263,7 +263,7 @@ static void test_exports_give_equal_detections(void **state)
     refused(1, "/no/folder", "export", config, "--weights", weights, "--out", "/no/folder/x", NULL);
 }
 
-/* Whichever format folded weights go through, norms apart or not, the same bits come back. */
+/* Folded weights survive every format bit-identically, with folded or separate norms. */
 static void test_export_of_an_export(void **state)
 {
     static const struct round { const char *format, *file, *flag; } rounds[] = {

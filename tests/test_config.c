@@ -94,7 +94,7 @@ static void test_presets(void **state)
     config_free(&config);
 }
 
-/* Overrides: what is set, as config_text finds it. */
+/* Overrides, and the value of config_text. */
 static const struct { const char *override, *path, *text; } sets[] = {
     { "schedule.total_epochs=3",            "schedule.total_epochs",      "3" },
     { "schedule.total_epochs=1e3",          "schedule.total_epochs",      "1000" },
@@ -213,7 +213,7 @@ static void test_refused(void **state)
     }
 }
 
-/* Upstream's template for data of one's own has other names than classes: enough to look at the network. */
+/* Upstream's template has fewer class names than classes; `info` accepts it. */
 static void test_network_only(void **state)
 {
     struct config config = { .network_only = true };

@@ -10,7 +10,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-/* Warnings for the configuration with overrides; after it, `memory` bytes are all that there is. */
+/* Warnings for the configuration with overrides; the machine has `memory` bytes. */
 static void advise(const char *path, const char *const *overrides, int count, int images, struct string_list *warnings)
 {
     struct config config = {0};
@@ -42,7 +42,7 @@ static void test_shipped_configurations_need_no_advice(void **state)
     string_list_free(&files);
 }
 
-/* With the numbers of images that they are made for. */
+/* With the numbers of images of their data sets. */
 static void test_small_sets_have_suitable_configurations(void **state)
 {
     static const struct { const char *path; int images; } made_for[] = { { "configs/demo.yml", 1000 },
@@ -61,7 +61,7 @@ static void test_small_sets_have_suitable_configurations(void **state)
 
 enum { MOST = 3 };
 
-/* One warning and what is advised; the advice as overrides leaves none. */
+/* A warning and its advice; with the advice as overrides there is no warning. */
 static const struct { const char *override, *second; int images; const char *warning, *advice; } rules[] = {
     { "schedule.warmup.steps=500", NULL, 160,
       "command line: schedule.warmup.steps is 500, but the steps of the run are 80; try 8", "schedule.warmup.steps=8" },

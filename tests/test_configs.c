@@ -29,7 +29,7 @@ static int each_config(int (*check)(struct fixture *))
     return failed;
 }
 
-/* A neck of attention has a position for each pixel of one size. */
+/* A neck with attention has a position embedding of one size. */
 static struct graph_options small(const struct fixture *f, bool training)
 {
     const bool fixed = strcmp(f->model.neck->name, "TAN") == 0;

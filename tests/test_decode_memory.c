@@ -201,7 +201,7 @@ static void too_large_images_name_the_limit_they_need(void **state)
     free(jpeg.p);
 }
 
-/* Nothing stays counted, whatever becomes of a file. */
+/* All memory is released from the budget, also after errors. */
 static void all_memory_is_released(void **state)
 {
     enum { TIMES = 40 };
@@ -334,7 +334,7 @@ static void every_command_keeps_the_key(void **state)
     free(jpeg.p);
 }
 
-/* ---- files that are none ---- */
+/* ---- paths that are not regular files ---- */
 
 static void endless_files_are_refused(void **state)
 {

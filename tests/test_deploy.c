@@ -250,7 +250,7 @@ static void test_match_names_differing_layers(void **state)
     close_model(&f);
 }
 
-/* A norm's epsilon is no weight: one that is not the model's would change what is detected. */
+/* A norm's epsilon is not a weight: one that differs from the model's would change the outputs. */
 static void test_match_compares_epsilons(void **state)
 {
     static const enum layer_kind norms[] = { LAYER_NORM, LAYER_GROUP_NORM };
@@ -277,7 +277,7 @@ static void test_match_compares_epsilons(void **state)
     }
 }
 
-/* ---- networks that are none ---- */
+/* ---- invalid networks ---- */
 
 /* A convolution of 3 to 4 channels, 3 x 3, that an activation follows. */
 static struct network little(void)
@@ -341,7 +341,7 @@ static void test_invalid_networks_are_refused(void **state)
     network_free(&net);
 }
 
-/* Twice the size again and again: more than any memory. */
+/* Repeated doubling of the size needs more than any memory. */
 static void test_misfits_are_refused(void **state)
 {
     struct error err = {0};

@@ -30,7 +30,7 @@ static const char *redescribed(const char *path, const char *name, const char *d
     return in_folder(name);
 }
 
-/* ---- the same with and without ---- */
+/* ---- equal results with and without CONFIG ---- */
 
 static void check_prediction(const char *weights, const char *override)
 {
@@ -57,7 +57,7 @@ static void test_predictions_are_the_same(void **state)
     refused(1, "not one whole JPEG", "predict", "--weights", best, "-", NULL);
 }
 
-/* Also of a second export, of what the first has written. */
+/* Also for an export of an exported file. */
 static void test_exports_are_the_same(void **state)
 {
     static const struct { const char *format, *with, *without; } formats[] = {
@@ -143,7 +143,7 @@ static void test_info_prints_descriptions(void **state)
 
 /* ---- refusals ---- */
 
-/* A file that ends in .yml or .yaml is a CONFIG, and what it says counts. */
+/* A file that ends in .yml or .yaml is a CONFIG, and replaces the description. */
 static void test_config_overrides_description(void **state)
 {
     struct error err = {0};
@@ -184,7 +184,7 @@ static void test_wrong_without_config(void **state)
     works("predict", config, "--weights", redescribed(best, "bad.safetensors", "\x01"), one, NULL);
 }
 
-/* A model that has learnt the images of data.val by heart, so that something is found in them. */
+/* A model that overfits the images of data.val, so that it detects objects in them. */
 static int setup(void **state)
 {
     struct string_list names = {0};

@@ -263,7 +263,7 @@ static void test_aux_decides(void **state)
     free(b);
 }
 
-/* Nothing to find: the background is still learnt by LOSS_PLUS, nothing at all by LOSS_GFL. */
+/* Without objects LOSS_PLUS still trains the background, and LOSS_GFL trains nothing. */
 static void test_no_objects(void **state)
 {
     (void)state;

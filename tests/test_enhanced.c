@@ -81,7 +81,7 @@ static const struct detector_case { const char *name, *neck, *head; } cases[] = 
     { "ghost bottlenecks",  NECK ", ghost_block_type: normal, num_blocks: 2", "name: NanoDetPlusHead, " HEAD },
     {0} };
 
-/* With weights as after some training: no gradient is 0 but by the model's make. */
+/* With pseudo-trained weights, only gradients that the model's structure makes 0 are 0. */
 static void open_case(struct fixture *f, const struct detector_case *row, const char *act)
 {
     struct error err = {0};
@@ -105,7 +105,7 @@ struct result {
     double sum;                         /* of outputs times the gradients they are given */
 };
 
-/* Writes the gradients of training unless `gradient` is NULL.  Running statistics stay as they were. */
+/* Writes the gradients of training unless `gradient` is NULL.  Running statistics do not change. */
 static struct result run(struct fixture *f, struct graph_options options, int threads, float *gradient)
 {
     const struct params *params = &f->model.params;

@@ -92,7 +92,7 @@ static void test_files_detect_the_same(void **state)
     }
 }
 
-/* A model that has learnt something since, were it only a little, is not what the file holds. */
+/* Even a small change of the model after the export is detected. */
 static void test_different_outputs_fail(void **state)
 {
     (void)state;
@@ -111,7 +111,7 @@ static void test_different_outputs_fail(void **state)
     }
 }
 
-/* Weights too large for 16 bits; numbers that are none. */
+/* Weights too large for 16 bits, and weights that are not finite. */
 static void test_a_failure_leaves_nothing(void **state)
 {
     (void)state;
@@ -233,7 +233,7 @@ static void test_a_failure_keeps_the_old_pair(void **state)
     close_pairs(&p);
 }
 
-/* Through links, with the permissions of the files there; names that others use for temporary files stay. */
+/* Links and permissions are kept; existing files with the names of temporary files are unchanged. */
 static void test_links_and_permissions_stay(void **state)
 {
     struct fixture f;

@@ -15,7 +15,7 @@ static void open_scene(struct synth_scene *scene, struct error *err)
     must(synth_draw(scene, &scenes, 0, err), err);
 }
 
-/* Logits about 1 instead of -5: what speaks for a class is positive. */
+/* Logits about 1 instead of -5, so that contributions to a class are positive. */
 static void raise_logits(struct net *n)
 {
     for (int level = 0; level < 4; level++) {

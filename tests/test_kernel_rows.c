@@ -129,7 +129,7 @@ static void all_finite(const struct kernels *k, int c, bool add, const struct in
     }
 }
 
-/* c boxes and others that are nowhere, edges on a raster of halves so that some touch.  Listed are those of a third. */
+/* c boxes and others without coordinates; edges are multiples of 1/2, so that some touch.  A third are in the list. */
 static void ious(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
     enum { PARTS = (CHANNELS + BOX_BLOCK - 1) / BOX_BLOCK };
@@ -257,7 +257,7 @@ static void test_rows(void **state)
     assert_int_equal(failed, 0);
 }
 
-/* The moments of a float's numbers are those of exact arithmetic, also beside a large mean; of equal numbers, too. */
+/* The moments of a float's numbers are those of exact arithmetic, also with a large mean, and for equal numbers. */
 static void test_exact_moments(void **state)
 {
     enum { ROWS = 1000, C = 19 };

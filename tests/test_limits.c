@@ -112,7 +112,7 @@ static void test_shown_score(void **state)
     strbuf_free(&yaml);
 }
 
-/* ---- what they do ---- */
+/* ---- their effects ---- */
 
 /* The detections of the first image, as predict writes them; *labels: of how many classes. */
 static int predicted(const char *override, const char *second, double *min_score)
@@ -146,7 +146,7 @@ static void test_limits_of_predict(void **state)
     cJSON_Delete(json);
 }
 
-/* Files with suppression between all classes are proven like others, and their weights are read again. */
+/* Files with suppression across classes are verified like others, and their weights can be read. */
 static void test_limits_of_export(void **state)
 {
     (void)state;

@@ -166,7 +166,7 @@ static void same_bits_from_any_workers_cache_and_start(void **state)
     }
 }
 
-/* An epoch shows each image once, but for the rest that is dropped; another epoch shows them in another order. */
+/* An epoch has each image once, except for the dropped rest; another epoch has another order. */
 static void epochs_are_permutations(void **state)
 {
     static const struct { int batch, steps; } cases[] = { { 1, 11 }, { 2, 5 }, { 4, 2 }, { 6, 1 }, { 11, 1 },

@@ -45,7 +45,7 @@ static void compare(void *context, int image, const float *rows)
     }
 }
 
-/* The values of what a detector was given may differ from the model's own, as averages do. */
+/* A detector may use other values than the model's own, such as averages. */
 static void check(const struct merging *c)
 {
     struct fixture f;
@@ -93,7 +93,7 @@ static void test_detectors_merge_branches(void **state)
         check(c);
 }
 
-/* Branches with norms of groups stay: those depend on the image. */
+/* Branches with group norms are not merged, since these norms depend on the image. */
 static void test_other_branches_are_unchanged(void **state)
 {
     static const char groups[] =

@@ -3,7 +3,7 @@
 #include "model_run.h"
 #include "tables.h"
 
-/* ---- the same numbers ---- */
+/* ---- equal values ---- */
 
 static void check_all(const struct variant *first, const struct variant *others, double tolerance)
 {
@@ -139,7 +139,7 @@ static void test_frozen_statistics(void **state)
     close_model(&f);
 }
 
-/* ---- what is refused ---- */
+/* ---- errors ---- */
 
 static void test_refusals(void **state)
 {

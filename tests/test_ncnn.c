@@ -33,7 +33,7 @@ static void round_trip(void **state)
     }
 }
 
-/* The bin file alone says which network it is, by its name. */
+/* The network is also found from the name of the .bin file. */
 static void either_file_finds_the_other(void **state)
 {
     const struct ncnn_options options = {0};
@@ -203,7 +203,7 @@ static void finds_levels_in_any_output_form(void **state)
     }
 }
 
-/* NanoDet's first files put distances out, not bins. */
+/* NanoDet's first files have distances as outputs, not bins. */
 static void finds_bins_behind_distances(void **state)
 {
     static const struct { const char *mean; size_t bytes; bool ok; } cases[] = {

@@ -33,7 +33,7 @@ static float *run_ncnn(const char *param, int h, int w, const char *mode, const 
     return (float *)(void *)file.p;
 }
 
-/* 32 bits within 1e-4, 16 bits within 2e-2, as one blob and as a blob a part. */
+/* 32 bits within 1e-4, 16 bits within 2e-2, as one blob and as a blob per part. */
 static void compare(const struct network *net, int h, int w)
 {
     struct error err = {0};
@@ -104,7 +104,7 @@ static void ncnn_agrees_for_the_configurations(void **state)
     }
 }
 
-/* Scores and bins of a level apart, as the demos of NanoDet read them. */
+/* Separate scores and bins per level, as the demos of NanoDet read them. */
 static void ncnn_gives_separate_blobs(void **state)
 {
     struct error err = {0};
@@ -128,7 +128,7 @@ static void ncnn_gives_separate_blobs(void **state)
     network_free(&net);
 }
 
-/* The official pair, read and written again, computes what it did: its weights have 16 bits. */
+/* The official pair gives the same outputs after reading and writing; its weights have 16 bits. */
 static void ncnn_agrees_for_the_official_network(void **state)
 {
     struct error err = {0};

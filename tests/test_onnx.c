@@ -54,7 +54,7 @@ static void round_trip(void **state)
     }
 }
 
-/* A layer that puts channels through a sigmoid is spelled with others. */
+/* The sigmoid of some channels is written as several nodes. */
 static void bytes_depend_only_on_the_network(void **state)
 {
     const struct onnx_options options = { .images = 1 };
@@ -108,7 +108,7 @@ static void sizes_may_be_open(void **state)
     bytes_free(&file);
 }
 
-/* Cut anywhere, or with any byte changed: an error or a network, never anything else. */
+/* Cut anywhere, or with any byte changed: reading gives an error or a network. */
 static void damaged_files_are_refused(void **state)
 {
     struct network net = every_layer(false);

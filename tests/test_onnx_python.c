@@ -205,7 +205,7 @@ static void boxes_are_suppressed(void **state)
     assert_true(suppressed_boxes(package, true) < suppressed_boxes(package, false));
 }
 
-/* The official file, read and written again, computes what it did. */
+/* The official file gives the same outputs after reading and writing. */
 static void the_official_network_is_computed(void **state)
 {
     static const char official[] = "../shared/data/weights/enhanced_nanodet_s.onnx";

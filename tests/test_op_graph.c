@@ -418,7 +418,7 @@ static void test_evaluation(void **state)
     }
 }
 
-/* A detached branch learns, and gives nothing to what it reads. */
+/* A detached branch gets gradients, but passes none to its input. */
 static void detached_branch(struct builder *b, value in)
 {
     const value x = soft(b, "x", in, 2), kept = one(b, &op_detach, x), y = soft(b, "y", kept, 2);
@@ -444,8 +444,7 @@ static void test_detached(void **state)
     close_net(&net);
 }
 
-/* The first layer whose output is not finite has a name, though the input's memory was given to others. */
-/* Values given between binding and the first run count, of weights as of norms. */
+/* Weights and norms that are set between binding and the first run are used. */
 static void test_parameters_of_the_first_run(void **state)
 {
     const struct variant evaluation = { .threads = 1, .evaluation = true };
@@ -465,6 +464,7 @@ static void test_parameters_of_the_first_run(void **state)
     close_net(&net);
 }
 
+/* The first layer whose output is not finite is named, even if the input's memory was reused. */
 static void test_non_finite_layers_are_named(void **state)
 {
     struct net net;

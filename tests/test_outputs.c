@@ -111,7 +111,7 @@ static void no_output_is_an_input(void **state)
                 }
 }
 
-/* Each command does work with another output, so what is refused above is the output. */
+/* Each command works with another output, so the refusals above are due to the output. */
 static void other_outputs_are_written(void **state)
 {
     (void)state;
@@ -132,7 +132,7 @@ static void other_outputs_are_written(void **state)
 
 /* ---- more than one file ---- */
 
-/* The .bin beside a .param that is written. */
+/* The .bin file of a .param output. */
 static void pairs_are_never_overwritten(void **state)
 {
     (void)state;

@@ -120,7 +120,7 @@ static void test_learns(void **state)
     }
 }
 
-/* ---- what a graph computes ---- */
+/* ---- values of a graph ---- */
 
 struct numbers { float *p; ptrdiff_t count; struct prior_grid grid; };
 
@@ -252,7 +252,7 @@ static void test_names(void **state)
     }
 }
 
-/* ---- what is refused ---- */
+/* ---- errors ---- */
 
 static void test_refusals(void **state)
 {

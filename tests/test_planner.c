@@ -98,7 +98,7 @@ static void test_random_lists(void **state)
         fail_msg("plans take %.3f times the bound", blocks / bounds);
 }
 
-/* A chain of layers: each value lives until the next is there, so two places serve all. */
+/* A chain of layers: each value lives until the next one exists, so two locations suffice. */
 static void test_chain(void **state)
 {
     struct item items[10];

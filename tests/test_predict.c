@@ -121,7 +121,7 @@ static void predict_writes_an_empty_list_if_no_image_can_be_read(void **state)
     cJSON_Delete(list);
 }
 
-/* An error of an output is no error of an image: it ends the command. */
+/* A write error is not an image error: it ends the command. */
 static void predict_ends_at_write_errors(void **state)
 {
     char blocked[160];

@@ -50,7 +50,7 @@ static void coco_reports_all(void **state)
     dataset_free(&set);
 }
 
-/* An image whose record is lost is not blamed on its annotations. */
+/* A broken record of an image is not reported for its annotations, too. */
 static void lost_images_are_one_problem(void **state)
 {
     static const char *const texts[] = { "b.json:1: image 1: id must be a whole number, but is \"1\"" };
@@ -154,7 +154,7 @@ static void no_annotated_image_vanishes(void **state)
     }
 }
 
-/* Also the rows of an image without a size are looked at. */
+/* The rows of an image without a size are also checked. */
 static void rows_without_a_size_are_checked(void **state)
 {
     static const char *const texts[] = { "ann/2.txt:2: 'x' is not a number" };

@@ -202,7 +202,7 @@ static void no_input_is_overwritten(void **state)
     bytes_free(&yaml);
 }
 
-/* It holds no comments, and what follows from it is the same. */
+/* It has no comments, and its values are unchanged. */
 static void a_written_config_trains_again(void **state)
 {
     char weights[200];
@@ -257,7 +257,7 @@ static void full_events_end_with_a_checkpoint(void **state)
     assert_same_results("straight", "events");
 }
 
-/* A row that is lost would stay lost if a later checkpoint were written. */
+/* After a later checkpoint, a lost row would never be written. */
 static void a_full_table_ends_before_a_checkpoint(void **state)
 {
     struct run r;

@@ -33,7 +33,7 @@ static void read_config(struct config *config, const char *const *overrides)
         fail_msg("%s", err.text);
 }
 
-/* ---- a model that needs no network ---- */
+/* ---- a model without a network ---- */
 
 static const struct tensor {
     const char *name;
@@ -210,7 +210,7 @@ static void test_steps(void **state)
     assert_int_equal(failed, 0);
 }
 
-/* Frozen, unused and gaps between tensors stay as they are, and the same bits for any number of threads. */
+/* Frozen and unused parameters and gaps between tensors do not change; equal bits for any number of threads. */
 static void test_bits(void **state)
 {
     static const char *const overrides[OVERRIDES] = { "grad_clip=1",

@@ -99,7 +99,7 @@ static void run_whole(const char *name, const char *const *overrides, struct tra
     run_close(&r);
 }
 
-/* A run that must fail, with that exit and that in its message. */
+/* A run that must fail with this exit status and message. */
 static void run_refused(const char *name, const char *override, struct training_options options, int exit,
                         const char *text)
 {
@@ -128,7 +128,7 @@ static int set_up(void **state)
 
 /* ---- tests ---- */
 
-/* Seven images learned by heart, and found again. */
+/* Overfits seven images, then detects their objects. */
 static void test_learns(void **state)
 {
     char images[200], annotations[200];
@@ -331,7 +331,7 @@ static void test_older_checkpoint(void **state)
     bytes_free(&log);
 }
 
-/* Moved folders are no other data; other annotations are. */
+/* Moved folders contain the same data; other annotations are different data. */
 static void test_moved_data(void **state)
 {
     const struct training_options resume = { .resume = true };

@@ -123,7 +123,7 @@ static void test_frozen_is_unchanged(void **state)
     close_model(&f);
 }
 
-/* The layer that first makes a number that is none, though the image's memory serves others by then. */
+/* The first layer with an output that is not finite is named, even if the image's memory was reused. */
 static void test_non_finite_layers_are_named(void **state)
 {
     static const char *const freeze[] = { "model.freeze=[backbone]", NULL };

@@ -14,7 +14,7 @@ static struct data_config config(void)
     return (struct data_config){ .img_path = images, .input_size = { 100, 80 }, .resize = RESIZE_STRETCH };
 }
 
-/* Reads a COCO file whose annotations are `boxes`, rows of IMAGE CATEGORY X Y W H IGNORE, and judges the set. */
+/* Reads a COCO file whose annotations are `boxes`, rows of IMAGE CATEGORY X Y W H IGNORE, and validates the set. */
 static bool judge(struct dataset *set, const char *boxes, enum set_use use, struct error *err)
 {
     const struct data_config c = config();

@@ -96,7 +96,7 @@ static void test_folded_norms_change_nothing(void **state)
 
 /* ---- loading ---- */
 
-/* The model's tensors, those whose name starts with `without` left out, in a file. */
+/* The model's tensors, except those whose name starts with `without`, in a file. */
 static void write_weights(struct net *n, const char *name, const char *prefix, const char *without)
 {
     struct tensors t = {0};
@@ -293,7 +293,7 @@ static void test_a_published_backbone_fits(void **state)
     config_free(&config);
 }
 
-/* Random weights are no silent choice, unless the configuration says false. */
+/* Random weights give a warning unless pretrain is false. */
 static void test_random_weights_give_a_warning(void **state)
 {
     static const char *const values[] = { "true", "false" };
