@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 demo=workspace/demo config=configs/demo.yml best=workspace/demo/train/model_best/model_best.safetensors
 
-sh scripts/setup.sh || echo "demo: going on with what there is" >&2
+sh scripts/setup.sh || echo "demo: continuing with the installed packages" >&2
 make -s -j "$(nproc)" nanodet
 rm -rf "$demo"
 mkdir -p "$demo"

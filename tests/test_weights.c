@@ -162,7 +162,7 @@ static void test_a_head_of_other_classes_is_not_loaded(void **state)
     must(model_load(&other.model, in_folder("five.safetensors"), LOAD_TO_TRAIN, array, &other.notes, &other.err),
          &other.err);
     assert_true(noted(&other.notes, "five.safetensors: the head has 3 classes, the file has 5: the 10 tensors that "
-                                    "depend on it start anew"));
+                                    "depend on it keep their initial values"));
     assert_true(array[other.model.params.list[head].offset] == first);
     assert_false(model_load(&other.model, in_folder("five.safetensors"), LOAD_TO_RUN, array, &other.notes, &other.err));
     assert_int_equal(other.err.exit, 1);

@@ -12,7 +12,7 @@
 
 const struct option train_options[] = {
     { "weights", "FILE", NULL, "start from these weights, whatever their format" },
-    { "resume",  NULL,   NULL, "go on from model_last in save_dir; without one, start anew" },
+    { "resume",  NULL,   NULL, "continue from model_last in save_dir if it exists" },
     {0} };
 
 static volatile sig_atomic_t stop;              /* the signal that asked for it */
@@ -77,7 +77,7 @@ static bool was_stopped(const struct trainer *t, struct error *err)
 {
     if (trainer_finished(t))
         return true;
-    fail(err, "stopped after step %ld of the run; --resume goes on from %s", t->train_step.optimizer.step, t->last);
+    fail(err, "stopped after step %ld of the run; --resume continues from %s", t->train_step.optimizer.step, t->last);
     err->exit = 128 + stop;
     return false;
 }

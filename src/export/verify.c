@@ -61,7 +61,7 @@ static bool read_samples(struct batch *b, int *count, const struct data_config *
 static bool draw_samples(struct batch *b, const struct data_config *data, struct error *err)
 {
     const struct synth_config scene_config = { .images = IMAGES, .width = 640, .height = 480, .objects_min = 8,
-                                       .objects_max = 24, .scale = 12 };
+                                               .objects_max = 24, .scale = 12 };
     bool ok = true;
     for (int i = 0; ok && i < IMAGES; i++) {
         struct synth_scene scene = {0};

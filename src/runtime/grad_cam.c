@@ -27,8 +27,8 @@ static bool add_heatmap(struct grad_cam *cam, const struct graph *g, int node, c
     const struct shape s = g->nodes[node].y[0];
     const size_t pixels = (size_t)s.h * (size_t)s.w;
     struct layer_heatmap heatmap = { .node = node, .h = s.h, .w = s.w, .c = s.c,
-                         .value = new_array(pixels * (size_t)s.c, sizeof *heatmap.value, err),
-                         .map = new_array(pixels, sizeof *heatmap.map, err) };
+                                     .value = new_array(pixels * (size_t)s.c, sizeof *heatmap.value, err),
+                                     .map = new_array(pixels, sizeof *heatmap.map, err) };
     snprintf(heatmap.name, sizeof heatmap.name, "%s", name);
     cam->heatmaps[cam->count++] = heatmap;
     return heatmap.value && heatmap.map;

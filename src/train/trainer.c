@@ -227,7 +227,7 @@ bool trainer_run(struct trainer *t, struct error *err)
     }
     ok = ok && (trainer_finished(t) || trainer_save(t, err));
     if (ok && !run_log_ok(&t->run_log, &cause))
-        ok = fail(err, "%s: the run ends after step %ld; --resume goes on from %s", cause.text,
+        ok = fail(err, "%s: the run ends after step %ld; --resume continues from %s", cause.text,
                   t->train_step.optimizer.step, t->last);
     if (ok && trainer_finished(t))
         ok = run_log_end(&t->run_log, t->state.best_epoch, coco_figure_name(best_figure(t)), t->state.best, err);
@@ -304,7 +304,7 @@ static bool check_config(struct trainer *t, bool digests, struct error *err)
         else
             log_line(&t->run_log.log, "%s has changed since the checkpoint", keys.list[i]);
     if (ok && list.s)
-        ok = strbuf_ok(&list, err) && misuse(err, "cannot go on from %s: its configuration has other values of %s",
+        ok = strbuf_ok(&list, err) && misuse(err, "cannot resume from %s: its configuration has other values of %s",
                                              t->last, list.s);
     strbuf_free(&list);
     string_list_free(&keys);
@@ -320,10 +320,10 @@ static bool check_data(struct trainer *t, const struct run_state *current, struc
         return fail(err, "%s is of %d training images, %s has %d now", t->last, t->state.images,
                     t->config->train.ann_path, current->images);
     if (t->state.data[0] && t->state.data[0] != current->data[0])
-        return fail(err, "%s is of other training images or annotations than %s has now: start anew without --resume",
+        return fail(err, "%s is of other training images or annotations than %s has now: start again without --resume",
                     t->last, t->config->train.ann_path);
     if (t->state.data[1] && t->state.data[1] != current->data[1]) {
-        log_line(&t->run_log.log, "data.val is another set than before: scores do not compare, the best starts anew");
+        log_line(&t->run_log.log, "data.val is another set than before: the best score is reset");
         t->state.best_epoch = 0;
     }
     memcpy(t->state.data, current->data, sizeof t->state.data);
@@ -340,7 +340,7 @@ static bool resume_run(struct trainer *t, struct error *err)
     log_and_free(t, &notes);
     if (!ok || !check_config(t, t->state.data[0] != 0, err) || !check_data(t, &current, err))
         return false;
-    log_line(&t->run_log.log, "going on from epoch %d, batch %d of %d", o->epoch + 1, t->state.batch, t->batches);
+    log_line(&t->run_log.log, "resuming from epoch %d, batch %d of %d", o->epoch + 1, t->state.batch, t->batches);
     return true;
 }
 

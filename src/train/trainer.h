@@ -43,7 +43,7 @@ struct trainer {
     struct evaluator *evaluator;
     struct cache *cache;
     struct loader *loader;
-    struct ground_truth *ground_truth;         /* [batch] */
+    struct ground_truth *ground_truth;  /* [batch] */
     int *step_images, step_image_count; /* [accumulate * batch] the images of the current step */
     int skipped_images;                 /* unreadable */
     struct run_state state;

@@ -54,7 +54,7 @@ static bool refuse(const char *path, const char *what, const struct string_list 
 static bool note_loaded(struct string_list *notes, const char *path, const struct weights_report *r, struct error *err)
 {
     struct strbuf line = {0};
-    strbuf_add(&line, "%s: %d tensors taken", path, r->loaded);
+    strbuf_add(&line, "%s: %d tensors loaded", path, r->loaded);
     const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
     strbuf_free(&line);
     return ok;
@@ -103,8 +103,8 @@ static bool note_misfits(const struct model *model, const char *path, const stru
     struct strbuf line = {0};
     if (!classes)
         return note_names(notes, path, "does not fit the model, left at the initial values", &r->misfit, err);
-    strbuf_add(&line, "%s: the head has %d class%s, the file has %d%s: the %d tensors that depend on it start anew",
-               path, own, plural(own), classes, or_bins(r), r->misfit.count);
+    strbuf_add(&line, "%s: the head has %d class%s, the file has %d%s: the %d tensors that depend on it keep their "
+               "initial values", path, own, plural(own), classes, or_bins(r), r->misfit.count);
     const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
     strbuf_free(&line);
     return ok;
@@ -124,7 +124,7 @@ static bool check_report(const struct model *model, const char *path, enum load_
     return note_loaded(notes, path, r, err)
         && note_names(notes, path, "missing, left at the initial values", &r->missing, err)
         && note_misfits(model, path, r, notes, err)
-        && note_names(notes, path, "not of this model, left out", &r->unknown, err);
+        && note_names(notes, path, "not of this model, ignored", &r->unknown, err);
 }
 
 static bool all_finite(const struct params *params, const real *array, const char *path, struct error *err)
