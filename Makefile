@@ -68,7 +68,7 @@ $(BUILD)/objects/%.o: %.c
 # The plain kernels call the C library instead of vector code; Clang would warn about that.
 $(BUILD)/src/kernel/isa_ref.o $(BUILD)/double/src/kernel/isa_ref.o: EXTRA += -Wno-pass-failed
 
-# The plain twin of a matrix unit would take minutes without optimisation.
+# The plain reference of the matrix unit would take minutes without optimisation.
 $(BUILD)/src/kernel/amx_ref.o: EXTRA += -O2
 
 # One body, compiled once per instruction set.  Each file exports its table alone.  With sanitizers -O3 takes minutes.
@@ -129,7 +129,7 @@ $(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o
 build/tests/inject.so: tests/faults/inject.c
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -g -fPIC -shared $< -o $@
-# Programs of the oracle, of the tests of exports and of the measuring, no part of the product.
+# Programs of the oracle, the export tests and the benchmarks; not part of the product.
 $(BUILD)/tests/oracle_dump: tests/oracle/dump.c
 $(BUILD)/tests/deploy_dump: tests/deploy/dump.c
 $(BUILD)/tests/bench_load: tests/bench/load.c
@@ -163,7 +163,7 @@ $(BUILD)/tests/kill_at: tests/soak/kill_at.c
 
 tests: $(TESTS) $(FUZZERS) $(BUILD)/tests/parity $(BUILD)/tests/kill_at
 fuzzers: $(FUZZERS)
-# Tests that take longer than 10 seconds each, or that Python packages are installed for.
+# Tests that take longer than 10 seconds each, or that need Python packages.
 SLOW = test_configs test_onnx_python test_ncnn_python test_train test_defects test_absence test_scale
 check: all tests
 	@echo "left out: $(SLOW), and what else scripts/test.sh runs"

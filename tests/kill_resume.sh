@@ -3,8 +3,8 @@
 # number of threads: its files are bit-identical to those of an uninterrupted training.  Then ends an export at random
 # system calls: the old pair of files, the new pair, or none can be loaded.
 # usage: kill_resume.sh NANODET [KILLS [SEED]]
-# Half of the kills are at system calls, through build/tests/kill_at; without that, or a kernel that hands over system
-# calls, all are at random moments.
+# Half of the kills are at system calls, through build/tests/kill_at; without that, or without seccomp notification in
+# the kernel, all are at random times.
 set -eu
 nanodet=$1 kills=${2:-6} seed=${3:-$$}
 kill_at=$(dirname "$0")/../build/tests/kill_at

@@ -1,6 +1,6 @@
 /* tests/bench/assign.c -- assign SIZE MIN MAX SECONDS: the processor's milliseconds that NanoDet-Plus takes on one
  * core to assign the priors of one image of SIZE x SIZE to 500 objects, as one JSON object.  The objects' sides are
- * MIN to MAX pixels long; predictions are as amid training: about as often right as wrong. */
+ * MIN to MAX pixels long; predictions are as in the middle of training: about as many are right as wrong. */
 #include "base/memory.h"
 #include "base/random.h"
 #include "detect/loss.h"
@@ -36,7 +36,7 @@ static void draw_objects(struct scene *s, double size, double min, double max, s
     s->truth = (struct ground_truth){ .objects = OBJECTS, .box = (const float (*)[4])s->box, .label = s->label };
 }
 
-/* The last object, seen from a random one on, that the prior lies in, or -1. */
+/* The last object that contains the prior, starting from a random one; -1 if none does. */
 static int object_at(const struct scene *s, struct prior p, struct random *r)
 {
     const int first = random_below(r, OBJECTS);

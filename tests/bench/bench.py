@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures nanodet beside other programs, those that python3 finds, and writes a table in Markdown.
+"""Measures nanodet and other programs, if python3 finds them, and writes a table in Markdown.
 
 The programs take turns: other work and the clock of a shared machine change its speed by half within minutes, so what
 is compared was measured in the same round, and the ratio told is the median of the rounds'.  Needs nothing but Python
@@ -38,7 +38,7 @@ def photos_of(section):
 
 
 def make_photos():
-    """Scenes of 1920 x 1080, their annotations replaced: one object each, of eighty classes."""
+    """Scenes of 1920 x 1080 with new annotations: one object each, of eighty classes."""
     if (PHOTOS / "classes.json").exists():
         return
     quietly("./nanodet", "synth", PHOTOS, "--size", "1920x1080", "--scale", "9", "--objects", "20-60", "--images", "24",
@@ -51,7 +51,7 @@ def make_photos():
 
 
 def make_networks():
-    """Weights after a few steps of training, and these as other programs read them."""
+    """Weights after a few steps of training, in the formats of all programs."""
     if (NETWORK / "16.onnx").exists():
         return
     quietly("./nanodet", "train", CONFIG, *photos_of("train"), *photos_of("val"), f"save_dir={NETWORK}",
@@ -78,7 +78,7 @@ def nanodet(seconds, threads, *options, env=()):
 
 
 def last_line(figure, *command):
-    """The figure in the JSON object that a program ends with."""
+    """The figure in the last JSON object of a program's output."""
     text = subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, text=True).stdout
     result = json.loads(text.splitlines()[-1])
     return {"value": result[figure], "bytes": result["peak_rss_bytes"]}
@@ -89,7 +89,7 @@ def python(figure, script, *options):
 
 
 def evaluate():
-    """The processor's time of the whole program: nothing of it can be left out."""
+    """The processor time of the whole program."""
     process = subprocess.Popen(["./nanodet", "eval", SCORES / "gt.json", SCORES / "dets.json", "--threads", "1"],
                                stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -102,7 +102,7 @@ def evaluate():
 # Measurements
 
 def works(seconds, threads):
-    """Rows: what, in which unit (more is better of a rate), what is generated for it, the programs by name."""
+    """Rows: work, unit (for rates more is better), function that generates inputs, programs by name."""
     time = ("--seconds", seconds, "--threads", threads)
 
     def steps(override, flag):
@@ -148,7 +148,7 @@ def here(program):
 
 
 def measure(work, rounds):
-    """{program: its results, one a round}"""
+    """{program: its results, one per round}"""
     title, unit, prepare, programs = work
     if prepare:
         prepare()

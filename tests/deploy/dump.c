@@ -1,8 +1,8 @@
-/* deploy_dump CONFIG IMAGE SEED OUT [KEY=VALUE ...] -- a model with weights as after some training, and what it makes
- * of an image (-: of a drawn scene), for runtimes to make the same of its exported files.
+/* deploy_dump CONFIG IMAGE SEED OUT [KEY=VALUE ...] -- a pseudo-trained model and its output for an image (-: a
+ * generated scene), as the reference for other runtimes.
  *
- * OUT is a safetensors file: all weights under their own names, so that `nanodet export --weights OUT` takes them;
- * input, [3][h][w], the image as the network gets it; output, [P][classes, bins], scores after the sigmoid. */
+ * OUT is a safetensors file: all weights under their own names, for `nanodet export --weights OUT`;
+ * input, [3][h][w], the network's input; output, [P][classes, bins], scores after the sigmoid. */
 #include "base/memory.h"
 #include "interop/safetensors.h"
 #include "kernel/kernels.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Twice, for norms of a batch. */
+/* The same image twice, for batch norms. */
 static bool prepare(const struct config *config, const struct image *image, struct batch *b, struct error *err)
 {
     struct random random = random_of(0, 0, 0);

@@ -58,7 +58,7 @@ def export(config, overrides, weights, kind, bits, stem):
 
 
 def converted(path):
-    """By the converter itself: the program mnnconvert about it installs packages and reports to its makers."""
+    """Calls the converter directly: the program mnnconvert installs packages and sends reports to its authors."""
     run(sys.executable, "-c", "import sys, _tools; _tools.mnnconvert(sys.argv)", "-f", "ONNX", "--modelFile", path,
         "--MNNModel", path + ".mnn", "--bizCode", "nanodet")
     return path + ".mnn"

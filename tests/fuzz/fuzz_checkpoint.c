@@ -1,5 +1,5 @@
 /* A checkpoint with bytes that were changed, three of the input each: two for the place, one for the value; and the
- * input itself as a checkpoint.  Either is refused in words, or training can go on from it. */
+ * input itself as a checkpoint.  Either gives an error message, or training can resume from it. */
 #include "base/file.h"
 #include "base/string_list.h"
 #include "config/config.h"

@@ -1,5 +1,5 @@
-/* Reads any bytes as a safetensors file; what is accepted is read to its last element, and so is the description of a
- * model that it may carry: one that is accepted must be written as a description that reads back equal. */
+/* Reads any bytes as a safetensors file; accepted files are read to the last element, with the
+ * description of a model.  Writing and reading an accepted description must give an equal one. */
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "interop/safetensors.h"

@@ -1,9 +1,9 @@
 /* oracle_dump CONFIG predict|explain|train N H W SEED OUT [KEY=VALUE ...] -- runs a model on random numbers and writes
- * all that goes in and comes out, for oracle.py to do the same elsewhere.  `explain` and `train` run backward, too.
+ * all inputs and outputs, for comparison by oracle.py.  `explain` and `train` run backward, too.
  *
  * OUT is a safetensors file: metadata `graph` (model/describe.h); before.NAME and after.NAME, the parameters before and
- * after; input and gradient.input (explain), [n, h, w, c]; output.NAME and seed.NAME, an output and the gradient put
- * there, [rows, c]; gradient.NAME of parameters (train). */
+ * after; input and gradient.input (explain), [n, h, w, c]; output.NAME and seed.NAME, an output and its seed
+ * gradient, [rows, c]; gradient.NAME of parameters (train). */
 #include "base/memory.h"
 #include "interop/safetensors.h"
 #include "kernel/kernels.h"
@@ -26,7 +26,7 @@ struct dump {
     real *gradients;                    /* laid out as params.value */
 };
 
-/* Nothing is drawn at random: the rates of what drops are 0. */
+/* Makes the run deterministic: all drop rates are 0. */
 static void sober(struct graph *g)
 {
     for (int i = 0; i < g->node_count; i++) {
@@ -38,7 +38,7 @@ static void sober(struct graph *g)
     }
 }
 
-/* Near a kink rounding decides between two gradients, both right: where they are compared, activations have none. */
+/* Comparisons use activations without kinks: near a kink, rounding decides between two valid gradients. */
 static void smooth(struct graph *g)
 {
     static const enum act without[] = {
@@ -86,7 +86,7 @@ static bool add_output(struct dump *d, const struct graph_output *output, struct
         && (!dy.p || add_view(&d->out, "seed.", output->name, dy, 2, err));
 }
 
-/* Random numbers where the graph reads, and copies of what it made of them. */
+/* Writes random numbers to the inputs of the graph and copies its outputs. */
 static bool run(struct dump *d, struct error *err)
 {
     struct params *params = &d->model.params;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every layer of a model, forward and backward, held to PyTorch.
+"""Compares every layer of a model, forward and backward, with PyTorch.
 
     oracle.py [--seed N] [--rounds N] CONFIG...
 
@@ -33,8 +33,8 @@ OVERRIDES = {                           # of a configuration, so that any size s
 }
 
 
-# Layers.  A value is a list of maps [n, c, h, w], one a level; so is a parameter: a vector is a map of one pixel, and a
-# matrix has a row per image.
+# Layers.  A value is a list of maps [n, c, h, w], one per level, and so is a parameter: a vector is a map of one
+# pixel, and a matrix has a row per image.
 
 ACTIVATIONS = {
     "none": lambda a, x: x,
@@ -87,7 +87,7 @@ def layer_norm(a, x, gamma, beta):
 
 
 def attention(a, x):
-    """Softmax attention of queries, keys and values that lie one after the other in the channels."""
+    """Softmax attention of queries, keys and values that are consecutive in the channels."""
     assert a.rate == 0
     n, c, h, w = x.shape
     q, k, v = x.reshape(n, 3, a.heads, c // 3 // a.heads, h * w).transpose(3, 4).unbind(1)

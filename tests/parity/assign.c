@@ -67,8 +67,8 @@ static void point_of(struct prior p, double *out)
     out[2] = out[3] = p.stride;
 }
 
-/* Ties go to the lowest prior, as in the tensors *_lowest.  Where the original fails over ignore regions, the
- * fixture tells what it meant, and has no overlaps and labels for that. */
+/* Ties go to the lowest prior, as in the tensors *_lowest.  The original fails with ignore regions; the fixture
+ * has the intended matches then, without overlaps and labels. */
 static void compare(struct trial *k)
 {
     const int *intended = fixture_ints(&k->t, "gt_inds_ignore_intended");

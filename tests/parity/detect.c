@@ -1,6 +1,6 @@
-/* The room "detect": a case is a folder of what a published detector found in the photographs of coco_val.
- * NAME_input.png is an image as the network gets it, NAME.safetensors what the network makes of it, expected.json the
- * score of all detections.  Images and weights lie in the folder of real data. */
+/* The room "detect": a case is a folder with results of a published detector for the photographs of coco_val.
+ * NAME_input.png is the network's input, NAME.safetensors its output, expected.json the score of all detections.
+ * Images and weights are in the folder of real data. */
 #include "../there.h"
 #include "base/path.h"
 #include "base/string_list.h"
@@ -29,7 +29,7 @@ static const struct published { const char *name, *config, *weights, *resize, *b
     { "nanodet_plus_m_416", "configs/nanodet-plus-m_416.yml",     "nanodet-plus-m_416.param", "stretch",   "8" },
     {0} };
 
-enum { EVERY = 64 };                            /* of inputs and outputs each 64th number is kept */
+enum { EVERY = 64 };                            /* fixtures have every 64th element of inputs and outputs */
 static const double output_tolerance = 2e-3, map_tolerance = 0.004, figure_tolerance = 0.01;
 
 struct detect_case {
@@ -68,9 +68,9 @@ static bool read_case_config(struct detect_case *c, struct error *err)
     return ok;
 }
 
-/* ---- one image as the network gets it ---- */
+/* ---- one network input ---- */
 
-/* An image that needs no geometry as a batch of its own; the batch owns its pixels then. */
+/* A batch of one image without geometry; the batch owns its pixels then. */
 static bool batch_of(struct batch *b, struct image *image, const struct pipeline_config *pipeline,
                      struct error *err)
 {
@@ -101,7 +101,7 @@ static double output_off(struct tensors *t, const struct detector *d, const stru
     const int count = fixture_extent(t, "output_every_64th", 0);
     double worst = want && count == (total + EVERY - 1) / EVERY ? 0 : INFINITY;
     for (int i = 0; worst < INFINITY && i < count; i++) {
-        const double x = (double)rows[i * EVERY];       /* one image: the rows lie in the order of the priors */
+        const double x = (double)rows[i * EVERY];       /* one image: rows are in the order of the priors */
         worst = worse(worst, fabs((i * EVERY % channels < d->rules.classes ? sigmoid(x) : x) - want[i]));
     }
     return worst;

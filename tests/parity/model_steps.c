@@ -146,7 +146,7 @@ bool compare_steps(struct model_case *c, const char *file, const char *section, 
     const int samples = cJSON_IsNumber(digest) ? digest->valueint : SAMPLES;
     struct train_step l = {0};
     real *start = new_array((size_t)c->model.params.total, sizeof *start, err);
-    bool ok = start && safetensors_read(&c->steps, file, err) && fresh_learner(c, &l, err);
+    bool ok = start && safetensors_read(&c->steps, file, err) && open_train_step(c, &l, err);
     if (ok)
         memcpy(start, c->model.params.value, (size_t)c->model.params.total * sizeof *start);
     l.optimizer.step = cJSON_IsNumber(first) ? first->valueint : 0;

@@ -287,7 +287,7 @@ static void compare_statistics(struct model_case *c)
         }
 }
 
-bool fresh_learner(struct model_case *c, struct train_step *l, struct error *err)
+bool open_train_step(struct model_case *c, struct train_step *l, struct error *err)
 {
     struct weights_report report = {0};
     bool ok = train_step_init(l, &c->model, 2, err)
@@ -309,7 +309,7 @@ static bool compare_training(struct model_case *c, struct error *err)
     struct losses losses;
     struct cached_graph *cached;
     const struct input_batch images = case_images(c);
-    bool ok = fresh_learner(c, &l, err) && compare_evaluation(c, &l, err) && compare_deploy(c, err)
+    bool ok = open_train_step(c, &l, err) && compare_evaluation(c, &l, err) && compare_deploy(c, err)
            && train_step_forward(&l, &images, c->epoch, &losses, &cached, err);
     if (ok) {
         tally_rows(c, "train_out", graph_view(&cached->graph, graph_output_named(&cached->graph, "main")).p,
@@ -366,7 +366,7 @@ static bool open_tensors(const struct model_case *c, struct tensors *t, const ch
     return ok;
 }
 
-/* The fixtures were made without what is drawn at random in training. */
+/* The fixtures were made without random layers. */
 static void switch_drawing_off(struct model *model)
 {
     if (strcmp(model->backbone->name, "EfficientNetLite") == 0)

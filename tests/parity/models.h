@@ -37,6 +37,6 @@ bool compare_deploy(struct model_case *, struct error *);
 
 bool listed(const cJSON *names, const char *name);
 float *param_numbers(const struct param *, const real *array);         /* in the order of files; free it */
-bool fresh_learner(struct model_case *, struct train_step *, struct error *);     /* with the case's weights */
+bool open_train_step(struct model_case *, struct train_step *, struct error *);     /* with the case's weights */
 struct input_batch case_images(const struct model_case *);
 #endif

@@ -23,7 +23,7 @@ static double relative(const double *got, const double *want, int count)
     return worst;
 }
 
-/* A configuration of nothing but what the JSON objects say; JSON is YAML. */
+/* A minimal configuration with the values of the JSON objects; JSON is YAML. */
 static bool read_config(struct config *config, const cJSON *optimizer, const cJSON *schedule, const cJSON *warmup,
                         int epochs, struct error *err)
 {
@@ -223,7 +223,7 @@ static void compare_shares(struct parity *p, const char *path, struct tensors *t
     parity_compare(p, path, worst, tolerance, name);
 }
 
-/* The optimizer's own average of a vector that something else moves: a rate of 0 does not. */
+/* The optimizer's average of a vector that the test changes; the learning rate is 0. */
 static bool average_vector(struct tensors *t, struct params *params, double *worst, struct error *err)
 {
     const float *value = fixture_floats(t, "ema_vector.values");
@@ -266,7 +266,7 @@ static void compare_vector(struct parity *p, const char *path, struct tensors *t
     params_free(&params);
 }
 
-/* The settings lie beside the tensors, in a file of the same name. */
+/* The settings are in a file with the name of the tensors' file. */
 static cJSON *read_settings(const char *path, struct error *err)
 {
     struct strbuf json = {0};
