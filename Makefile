@@ -3,15 +3,15 @@
 # make SANITIZE=address|undefined|thread, or two of them: address,undefined; assertions on, too;
 #                      objects in build/address, ...; thread: by Clang
 # make check           the unit tests that end within 90 seconds on two quiet cores; installs nothing
-# make test            everything that can be checked here (scripts/test.sh)
-# make fuzz | soak     the readers a minute each; these for hours, interrupted trainings, mAP of all exports
-# make oracle          every model in configs/ against PyTorch's automatic differentiation, where there is one
-# make bench           speed, beside other programs where there are some; BENCH="--rounds 1 --seconds 1": a short one
+# make test            all tests that this machine can run (scripts/test.sh)
+# make fuzz | soak     fuzzes each reader for a minute; for hours, with interrupted trainings and mAP of all exports
+# make oracle          every model in configs/ against PyTorch's automatic differentiation, if it is installed
+# make bench           speed, also of other installed programs; BENCH="--rounds 1 --seconds 1" for a short run
 # make install         into PREFIX, below DESTDIR: program, libraries, header, pkg-config file
 CC      ?= cc
 PREFIX  ?= /usr/local
 BUILD   ?= build
-# Bottom to top: a room includes only what stands before it.
+# Bottom to top: a room includes only rooms before it.
 ROOMS   ?= base config data synth report eval kernel interop graph op detect deploy model weights runtime export train api
 
 PACKAGES  = yaml-0.1 libpng libjpeg libcjson expat libzip zlib
@@ -57,7 +57,7 @@ PARITY  = $(patsubst %.c,$(BUILD)/objects/%.o,$(wildcard tests/parity/*.c))
 
 all: nanodet $(BUILD)/libnanodet.a $(BUILD)/libnanodet.so $(BUILD)/tests/parity
 
-# A copy of the program that was built last, whether release, debug or sanitized.
+# A copy of the program of the last build: release, debug or sanitized.
 nanodet: $(BUILD)/nanodet FORCE
 	@cmp -s $< $@ || cp $< $@
 .PHONY: FORCE
@@ -70,10 +70,10 @@ $(BUILD)/objects/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
-# The plain kernels call the C library where others have vectors, of which Clang would warn.
+# The plain kernels call the C library instead of vector code; Clang would warn about that.
 $(BUILD)/src/kernel/isa_ref.o $(BUILD)/double/src/kernel/isa_ref.o: EXTRA += -Wno-pass-failed
 
-# The plain twin of a matrix unit would take minutes without optimisation.
+# The plain reference of the matrix unit would take minutes without optimisation.
 $(BUILD)/src/kernel/amx_ref.o: EXTRA += -O2
 
 # One body, compiled once per instruction set.  Each file exports its table alone.  With sanitizers -O3 takes minutes.
@@ -110,7 +110,7 @@ $(BUILD)/libnanodet.a: $(OBJECTS) src/api/nanodet.map
 	$(OBJCOPY) --keep-global-symbols=$(BUILD)/exported $(BUILD)/nanodet.o
 	ar rcs $@ $(BUILD)/nanodet.o
 
-# A program that was linked with one version runs with every other of the same first number.
+# A program runs with any library version of the same first number.
 VERSION = $(shell sed -n 's/.*define NANODET_VERSION "\(.*\)"/\1/p' include/nanodet.h)
 SONAME  = libnanodet.so.$(firstword $(subst ., ,$(VERSION)))
 $(BUILD)/libnanodet.so: $(OBJECTS) src/api/nanodet.map
@@ -145,7 +145,7 @@ $(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o $(BU
 build/tests/inject.so: tests/faults/inject.c
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -g -fPIC -shared $< -o $@
-# Programs of the oracle, of the tests of exports and of the measuring, no part of the product.
+# Programs of the oracle, the export tests and the benchmarks; not part of the product.
 $(BUILD)/tests/oracle_dump: tests/oracle/dump.c
 $(BUILD)/tests/deploy_dump: tests/deploy/dump.c
 $(BUILD)/tests/bench_load: tests/bench/load.c
@@ -180,7 +180,7 @@ $(BUILD)/tests/kill_at: tests/soak/kill_at.c
 
 tests: $(TESTS) $(FUZZERS) $(BUILD)/tests/parity $(BUILD)/tests/kill_at
 fuzzers: $(FUZZERS)
-# Tests that take longer than 10 seconds each, or that Python packages are installed for.
+# Tests that take longer than 10 seconds each, or that need Python packages.
 SLOW = test_configs test_onnx_python test_ncnn_python test_train test_defects test_absence test_scale
 check: all tests
 	@echo "left out: $(SLOW), and what else scripts/test.sh runs"

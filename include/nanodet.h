@@ -1,9 +1,9 @@
-/* nanodet.h -- detect objects in images, and train detectors, from a program in C or C++.
+/* nanodet.h -- detect objects in images and train detectors from a program in C or C++.
  *
  *     cc detect.c $(pkg-config --cflags --libs nanodet)
  *
- * Functions that can fail write the error and its place to a struct nanodet_error, which may be NULL; they neither
- * print nor exit.  One detector is used by one thread at a time; detectors are independent.
+ * Functions that can fail write a message into a struct nanodet_error, which may be NULL; the library never prints or
+ * exits.  Only one thread at a time may use a detector; detectors are independent of each other.
  *
  * OpenMP runs the threads, as its settings say (OMP_PROC_BIND, ...).  Each thread that calls has helpers of its own,
  * which are kept until it ends; two detectors in two threads together are at least as fast as one.  The threads of a
@@ -24,35 +24,35 @@ extern "C" {
 #endif
 
 #define NANODET_VERSION "0.1.0"
-const char *nanodet_version(void);      /* of the library that is linked; the program was built for NANODET_VERSION */
+const char *nanodet_version(void);      /* of the linked library; NANODET_VERSION is that of the header */
 
 enum nanodet_result {
     NANODET_DONE,
     NANODET_FAILED,                         /* a file, its content, or memory */
     NANODET_MISUSED,                        /* an argument or the configuration */
-    NANODET_STOPPED                         /* the caller's progress function asked for it */
+    NANODET_STOPPED                         /* the caller's progress function requested it */
 };
 
-struct nanodet_error { enum nanodet_result result; char text[600]; };   /* a line without its end */
+struct nanodet_error { enum nanodet_result result; char text[600]; };   /* text: one line without a newline */
 
-/* ---- detecting ---- */
+/* ---- detection ---- */
 
-struct nanodet_options {                    /* {0} and one or two files are enough */
+struct nanodet_options {                    /* {0} except for one or two files is valid */
     const char *config;                     /* a configuration file: YAML in the structure of NanoDet; NULL: weights is
-                                               a safetensors file that nanodet has trained or exported, which
-                                               describes its model */
-    const char *weights;                    /* safetensors, PyTorch, ...: detected by content */
+                                               a safetensors file of nanodet train or export, which describes its
+                                               model */
+    const char *weights;                    /* safetensors, PyTorch, ...; the content determines the format */
     const char *const *overrides;           /* "data.val.input_size=[416, 416]", ...; NULL ends the list; or NULL */
     int threads;                            /* 0: OMP_NUM_THREADS, else as many as there are cores; at most 256 */
-    double score_thr;                       /* detections below it are left out; 0: 0.35, or a test.score_thr that
-                                               is set in the configuration */
+    double score_thr;                       /* detections with lower scores are dropped; 0: test.score_thr of the
+                                               configuration or, if that is not set, 0.35 */
 };
 
-/* Image files are decoded within device.decode_mb megabytes (1500), in all threads of the process together; the value
- * of the last nanodet_open or nanodet_train holds. */
+/* All threads of the process together use at most device.decode_mb megabytes (default 1500) to decode image files; the
+ * value of the last nanodet_open or nanodet_train applies. */
 struct nanodet;                             /* a detector */
 struct nanodet *nanodet_open(const struct nanodet_options *, struct nanodet_error *);       /* NULL: it failed */
-void nanodet_close(struct nanodet *);       /* NULL is fine */
+void nanodet_close(struct nanodet *);       /* may be NULL */
 
 int nanodet_class_count(const struct nanodet *);
 const char *nanodet_class_name(const struct nanodet *, int id);         /* NULL unless 0 <= id < count */
@@ -60,7 +60,7 @@ const char *nanodet_class_name(const struct nanodet *, int id);         /* NULL 
 enum nanodet_order { NANODET_BGR, NANODET_RGB };
 
 struct nanodet_image {
-    const unsigned char *pixels;            /* three bytes per pixel, top row first */
+    const unsigned char *pixels;            /* three bytes per pixel, rows from top to bottom */
     int width, height;
     size_t stride;                          /* bytes from one row to the next; 0: 3 width */
     enum nanodet_order order;
@@ -73,8 +73,8 @@ struct nanodet_detection {
     const char *class_name;
 };
 
-/* The objects in an image, best first, *count of them.  The list is the detector's, valid until its next call, never
- * NULL but on failure. */
+/* Detects the objects in an image: *count detections, best first.  The detector owns the list, which is valid until its
+ * next call; NULL only on failure. */
 const struct nanodet_detection *nanodet_detect(struct nanodet *, const struct nanodet_image *, int *count,
                                                struct nanodet_error *);
 const struct nanodet_detection *nanodet_detect_file(struct nanodet *, const char *jpeg_or_png, int *count,
@@ -83,25 +83,26 @@ const struct nanodet_detection *nanodet_detect_file(struct nanodet *, const char
 /* ---- training ---- */
 
 struct nanodet_progress {
-    int epoch, epochs;                      /* done; total */
-    int batch, batches;                     /* done in the current epoch; per epoch */
-    long steps;                             /* of the optimiser, done */
-    double best;                            /* the best score so far; -1: none yet */
+    int epoch, epochs;                      /* finished; total */
+    int batch, batches;                     /* finished in the current epoch; per epoch */
+    long steps;                             /* of the optimiser, finished */
+    double best;                            /* the best score until now; -1: none yet */
 };
 
-struct nanodet_training {                   /* {0} and a configuration are enough */
+struct nanodet_training {                   /* {0} except for config is valid */
     const char *config;
     const char *const *overrides;           /* as above */
-    const char *weights;                    /* to start from; NULL: what the configuration says */
-    int resume;                             /* not 0: go on from where a run of this configuration stopped */
+    const char *weights;                    /* initial weights; NULL: as the configuration specifies */
+    int resume;                             /* not 0: continue the run in save_dir from its last checkpoint */
     int threads;
-    /* Called after every step and every epoch; not 0: write a checkpoint and return NANODET_STOPPED.  Or NULL. */
+    /* Called after every step and every epoch; if it returns non-zero, the training writes a checkpoint and returns
+     * NANODET_STOPPED.  May be NULL. */
     int (*progress)(void *context, const struct nanodet_progress *);
     void *context;
 };
 
-/* Writes the files of `nanodet train` into save_dir of the configuration.  Only one training at a time may use a
- * save_dir. */
+/* Trains as `nanodet train` does and writes the same files into save_dir of the configuration.  Only one training at a
+ * time may use a save_dir. */
 enum nanodet_result nanodet_train(const struct nanodet_training *, struct nanodet_error *);
 
 #ifdef __cplusplus

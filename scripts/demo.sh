@@ -1,11 +1,11 @@
 #!/bin/sh
-# A detector from nothing, within five minutes on two cores: builds the program, draws scenes, learns from 1000 of them,
-# and finds the objects in scenes it has never seen.  Everything is left in workspace/demo.
+# Trains a detector within five minutes on two cores: builds the program, generates scenes, trains on 1000 of them, and
+# detects objects in scenes that were not used in training.  The results are in workspace/demo.
 set -eu
 cd "$(dirname "$0")/.."
 demo=workspace/demo config=configs/demo.yml best=workspace/demo/train/model_best/model_best.safetensors
 
-sh scripts/setup.sh || echo "demo: going on with what there is" >&2
+sh scripts/setup.sh || echo "demo: continuing with the installed packages" >&2
 make -s -j "$(nproc)" nanodet
 rm -rf "$demo"
 mkdir -p "$demo"

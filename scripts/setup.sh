@@ -1,7 +1,7 @@
 #!/bin/sh
 # sh scripts/setup.sh [PACKAGE...]
-# Installs what building and testing need, and the packages named besides, on Debian and Ubuntu: only what is missing.
-# Where it may not or cannot, it prints the list and exits with 1; the build then says what it lacks.
+# Installs the missing packages for building and testing, and the packages of the command line, on Debian and Ubuntu.
+# If it cannot install them, it prints the list and exits with 1.
 set -eu
 
 needed="gcc libc6-dev make pkg-config libyaml-dev libpng-dev libjpeg-dev libcjson-dev libexpat1-dev libzip-dev

@@ -1,6 +1,6 @@
 #!/bin/sh
 # sh scripts/style.sh
-# Checks what docs/style.md says of the layout of C files, and which room includes which.
+# Checks the layout of C files (docs/style.md), and the order of rooms in includes.
 # Prints a line per violation, then `N passed, N failed, N skipped`; exit 1 if there is a violation.
 cd "$(dirname "$0")/.." || exit 1
 rooms=$(sed -n 's/^ROOMS *?*= *//p' Makefile)

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Everything that can be checked on this machine, in less than 30 minutes on two cores:
-#   the style of the files; the tests; those of kernels and gradients once per table of kernels that the machine has; interrupted trainings;
+# Runs all tests that this machine can run, in less than 30 minutes on two cores:
+#   the style of the files; the tests, those of kernels and gradients once per table of kernels; interrupted trainings;
 #   failing allocations and I/O calls; the fuzz targets over their saved inputs; the numbers of the original, where
-#   ../shared/parity lies beside this folder; exported files in other programs' runtimes; NEON in emulation; every layer
+#   ../shared/parity exists; exported files in other programs' runtimes; NEON in emulation; every layer
 #   against PyTorch; the tests once more under the sanitizers.  Python gets the runtimes and PyTorch in build/python.
-#   `make soak` runs what takes longer.
+#   `make soak` runs the longer tests.
 # Ends with the seconds of each stage, a line per package that could not be installed, and
 # `N passed, N failed, N skipped`; exit 1 if anything failed.
 set -u
@@ -17,12 +17,12 @@ parity_of_kernels="assign loss schedule models"
 # Configurations, one of a kind, whose networks are held to PyTorch's differentiation.  All of them: make oracle.
 oracle="nanodet-plus-m_320 nanodet-m nanodet-g nanodet-t nanodet-EfficientNet-Lite0_320 nanodet-RepVGG-A0_416
     enhanced-nanodet-s_320 enhanced-nanodet-m-hswish_416 nanodet-plus_convnext-nano_640"
-# What prepares images for exported files, what reads these, and what differentiates: built for CPUs alone, where that
-# can be had, not with gigabytes of what GPUs need.
+# Python packages that prepare images, run exported files and differentiate; CPU builds if available, which are smaller
+# by gigabytes.
 packages="numpy==2.4.6 opencv-python-headless==5.0.0.93 onnx==1.23.2 onnxruntime==1.31.1 openvino==2026.4.1
     ncnn==1.0.20261020 MNN==3.6.1 torch==2.13.0+cpu"
 
-# stage NAME: what follows belongs to it.
+# stage NAME: starts a stage; its time ends with the next one.
 stage()
 {
     now=$(date +%s)
@@ -44,7 +44,7 @@ finish()
     exit
 }
 
-# setup PACKAGE...: those of Debian.
+# setup PACKAGE...: installs Debian packages.
 setup()
 {
     sh scripts/setup.sh "$@" > "$logs/setup" 2>&1 ||
@@ -52,7 +52,7 @@ setup()
     cat "$logs/setup"
 }
 
-# build WHAT...: by make, or this is the end.
+# build TARGET...: runs make; ends the script if it fails.
 build()
 {
     make -j "$(nproc)" "$@" > "$logs/make" 2>&1 && return
@@ -72,7 +72,7 @@ run()
     [ $status = 0 ] || tail -n 100 "$log"
 }
 
-# count NAME PASSED FAILED SKIPPED, of what ran last.  What ended badly or told nothing is a failure.
+# count NAME PASSED FAILED SKIPPED: results of the last run.  A bad exit status or missing results count as a failure.
 count()
 {
     if { [ $status != 0 ] && [ "${3:-0}" = 0 ]; } || [ $((${2:-0} + ${3:-0} + ${4:-0})) = 0 ]; then
@@ -83,7 +83,7 @@ count()
     echo "$1: ${2:-0} passed, ${3:-0} failed, ${4:-0} skipped, $seconds s"
 }
 
-# claim NAME: counts what the log of the last run says in its last line, and shows what was skipped.
+# claim NAME: counts the results in the last line of the last run's log, and shows skipped tests.
 claim()
 {
     count "$1" $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$log")
@@ -97,14 +97,14 @@ skip()
     skipped=$((skipped + 1))
 }
 
-# knows PACKAGE==VERSION...: has python3 all of these?  The reason why not goes to a log.
+# knows PACKAGE==VERSION...: succeeds if python3 has all of these; else the reason goes to a log.
 knows()
 {
     python3 -c "import $(echo "$*" | sed 's/==[^ ]*//g; s/  */, /g; s/opencv-python-headless/cv2/')" \
         >> "$logs/python" 2>&1
 }
 
-# Python packages: all that can be had.  The tests skip by name those that cannot.
+# Installs the available Python packages.  Tests of the others are skipped by name.
 prepare_python()
 {
     PATH=$PWD/build/python/bin:$PATH unknown=
@@ -213,7 +213,7 @@ for room in $parity; do
     parity "$room"
 done
 
-# The plain table is what the others are compared with: `make soak` compares it with the original.
+# The plain table is the reference of the others; `make soak` compares it with the original.
 stage "tests and parity, kernels $others"
 unit release build $(by_table $of_kernels float_gradients float_transformer)
 for table in $(echo $others | sed 's/\<ref\>//'); do
@@ -251,7 +251,7 @@ else
 fi
 
 # Addresses and undefined behaviour in one build; the saved inputs of the fuzz targets belong to it.
-# What Python makes of exported files is the same whatever the build; all networks would take minutes.
+# Tests of exported files in Python do not depend on the build; all networks would take minutes.
 stage "building, address and undefined behaviour sanitizers"
 slow="test_onnx_python test_ncnn_python test_configs"
 build SANITIZE=address,undefined tests build/address,undefined/nanodet
@@ -264,8 +264,9 @@ run "sanitized faults" env KINDS=alloc sh tests/faults/faults.sh build/address,u
     train resume
 claim "sanitized faults"
 
-# The thread sanitizer wants addresses where it looks for them: some systems spread them too far.  Under it the tests of
-# whole trainings would take minutes, and a short training stands for them; so would some tests of what one thread does.
+# The thread sanitizer needs addresses in fixed ranges; address randomisation of some systems exceeds them.  With it the
+# tests of whole trainings would take minutes, so a short training replaces them.  Slow single-threaded
+# tests are skipped.
 # test_backbones is in `make soak`.
 stage "building, thread sanitizer"
 slow="$slow test_train test_train_command test_save_dir test_outputs test_described test_defects test_scale"

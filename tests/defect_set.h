@@ -188,7 +188,7 @@ static void write_set(void)
 
 /* ---- edits of scenes, before they are written ---- */
 
-/* Whether image i is meant by "train/1", "train/" or "all". */
+/* Returns true if "train/1", "train/" or "all" selects image i. */
 static bool selected(const char *selection, int i)
 {
     const char *set = set_names[i > TRAINED], *number = strchr(selection, '/');

@@ -1,9 +1,9 @@
-/* tests/defects.h -- format x defect x command: what a set with a defect has to lead to.
+/* tests/defects.h -- format x defect x command: the expected results for a set with a defect.
  *
  * exits: of check, train, test, convert and eval; '-' is not run.  convert reads the training set and has no COCO; test
  * and eval read the validation set.  says: part of a line of each command that reads the set with the defect or fails;
- * as a note it stands behind data.train or data.val.  "2.ann" stands for the annotation file of image 2.  value: how
- * the set with the defect begins when it is read, "IMAGES BOXES: X Y WIDTH HEIGHT" with the first box.  later: the
+ * a note has it behind data.train or data.val.  "2.ann" means the annotation file of image 2.  value: the
+ * numbers of images and boxes of the set as read, "IMAGES BOXES: X Y WIDTH HEIGHT" with the first box.  later: the
  * commands whose expectation is not met yet (k: check, r: train, t: test, c: convert, e: eval); the test fails when
  * one is. */
 #ifndef TESTS_DEFECTS_H

@@ -113,7 +113,7 @@ static inline int every_stem(struct network *net)
     return x;
 }
 
-/* Of a map of step 8: position, norm, attention. */
+/* Adds position, norm and attention to a map of stride 8. */
 static inline int every_encoder(struct network *net, int x)
 {
     const size_t dims[4] = { 1, 8, EVERY_H / 8, EVERY_W / 8 };

@@ -1,5 +1,5 @@
-/* tests/failing_calls.h -- stat, fopen, opendir, readdir, malloc and calloc of the test's own, which the library calls
- * in place of libc's.  They fail where the test says so. */
+/* tests/failing_calls.h -- replacements of stat, fopen, opendir, readdir, malloc and calloc, which fail at the
+ * calls that a test chooses. */
 #ifndef TESTS_FAILING_CALLS_H
 #define TESTS_FAILING_CALLS_H
 #include "base/strbuf.h"

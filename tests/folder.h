@@ -1,4 +1,4 @@
-/* tests/folder.h -- a folder of the test's own under /tmp. */
+/* tests/folder.h -- a temporary folder of the test, below /tmp. */
 #ifndef TESTS_FOLDER_H
 #define TESTS_FOLDER_H
 #include "base/path.h"

@@ -1,4 +1,4 @@
-/* tests/images.h -- a file for images, an image to write into it, and what is refused. */
+/* tests/images.h -- a file for images, a function that writes an image into it, and error checks. */
 #ifndef TESTS_IMAGES_H
 #define TESTS_IMAGES_H
 #include "data/image.h"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What `make install` leaves is enough to build and run the example in C and, its header, in C++.
+# The files of `make install` suffice to build and run the example in C, and to include the header in C++.
 set -eu
 cd "$(dirname "$0")/.."
 to=$(mktemp -d)

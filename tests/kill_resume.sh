@@ -1,10 +1,10 @@
 #!/bin/sh
-# Ends a training at random moments, by SIGKILL or SIGTERM, and at random system calls, by SIGKILL, and goes on with any
-# number of threads: what it leaves is what an undisturbed training leaves, to the bit.  Then ends an export at random
-# system calls: the pair of files that was there before, the new one, or none can be loaded.
+# Ends a training at random times, by SIGKILL or SIGTERM, and at random system calls, by SIGKILL, and resumes with any
+# number of threads: its files are bit-identical to those of an uninterrupted training.  Then ends an export at random
+# system calls: the old pair of files, the new pair, or none can be loaded.
 # usage: kill_resume.sh NANODET [KILLS [SEED]]
-# Half of the kills are at system calls, through build/tests/kill_at; without that, or a kernel that hands over system
-# calls, all are at random moments.
+# Half of the kills are at system calls, through build/tests/kill_at; without that, or without seccomp notification in
+# the kernel, all are at random times.
 set -eu
 nanodet=$1 kills=${2:-6} seed=${3:-$$}
 kill_at=$(dirname "$0")/../build/tests/kill_at

@@ -1,5 +1,4 @@
-/* tests/model_run.h -- one run of a model's graph, forward and, where it trains, backward; and whether another gives
- * the same numbers. */
+/* tests/model_run.h -- one run of a model's graph, forward and, in training, backward; comparison with another run. */
 #ifndef TESTS_MODEL_RUN_H
 #define TESTS_MODEL_RUN_H
 #include "small_model.h"

@@ -69,10 +69,10 @@ static inline double plain_act(enum act act, double slope, double z)
     return y[act];
 }
 
-/* Where element e of a view lies, e counted without gaps. */
+/* The offset of element e of a view; e counts without gaps. */
 static inline ptrdiff_t place(struct view v, ptrdiff_t e) { return e / v.c * v.ld + e % v.c; }
 
-/* Which image a pixel belongs to, levels * n of them, and which of its pixels it is. */
+/* The image of a pixel, of levels * n images, and the pixel's index in it. */
 static inline int image_and_pixel(struct view v, ptrdiff_t pixel, ptrdiff_t *within)
 {
     int image = 0;
@@ -297,7 +297,7 @@ static inline void trial_free(struct trial *t)
     free(t);
 }
 
-/* Neither promises anything of what it held. */
+/* The previous content of both is undefined. */
 static inline void spoil(struct trial *t)
 {
     memset(t->packed, 0xff, packed_size(&t->node));

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* threads: at most TEAM_MOST. */
+/* threads: at most TEAM_MAX. */
 static inline const struct policy *policy_under_test(int threads)
 {
-    static struct policy policies[TEAM_MOST + 1];
+    static struct policy policies[TEAM_MAX + 1];
     struct error err = {0};
     if (!policies[threads].kernels
         && !policy_choose(&policies[threads], getenv("NANODET_ISA"), NULL, threads, &err)) {

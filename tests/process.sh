@@ -1,5 +1,5 @@
 #!/bin/sh
-# What only a process of its own shows: closed standard descriptors, signals, a second training, limits of file size.
+# Tests with separate processes: closed standard descriptors, signals, a second training, limits of file size.
 # usage: process.sh NANODET
 set -eu
 unset OMP_WAIT_POLICY GOMP_SPINCOUNT KMP_BLOCKTIME OMP_NUM_THREADS
@@ -71,7 +71,7 @@ train() { "$nanodet" train "$dir/tiny.yml" --threads 2 "$@"; }
 
 "$nanodet" synth "$dir/data" --images 6 --val-images 2 --size 96x96 --objects 3-6 2> "$dir/err"
 
-# ---- closed descriptors: the same files, nothing of a message in them ----
+# ---- closed descriptors: the same files, without messages in them ----
 
 run_all()
 {
@@ -166,7 +166,7 @@ kill -KILL $pid
 wait $pid 2> /dev/null || true
 exits 0 train "save_dir=$dir/nohup"
 
-# ---- FIFOs: the first SIGTERM ends who waits for them ----
+# ---- FIFOs: the first SIGTERM ends a process that waits for them ----
 
 mkfifo "$dir/fifo"
 ends_with_term()

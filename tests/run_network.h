@@ -1,4 +1,4 @@
-/* tests/run_network.h -- what a network predicts, to hold other programs to. */
+/* tests/run_network.h -- the predictions of a network, as the reference for other programs. */
 #ifndef TESTS_RUN_NETWORK_H
 #define TESTS_RUN_NETWORK_H
 #include "base/file.h"

@@ -1,4 +1,4 @@
-/* tests/same_network.h -- two networks of the same layers and weights. */
+/* tests/same_network.h -- compares layers and weights of two networks. */
 #ifndef TESTS_SAME_NETWORK_H
 #define TESTS_SAME_NETWORK_H
 #include "interop/network.h"

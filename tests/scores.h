@@ -1,4 +1,4 @@
-/* tests/scores.h -- truth and detections out of rows of a table. */
+/* tests/scores.h -- ground truth and detections from rows of a table. */
 #ifndef TESTS_SCORES_H
 #define TESTS_SCORES_H
 #include "data/dataset_builder.h"

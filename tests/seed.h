@@ -1,4 +1,4 @@
-/* tests/seed.h -- the seed of a test's random numbers; what fails prints it. */
+/* tests/seed.h -- the seed of a test's random numbers; failures print it. */
 #ifndef TESTS_SEED_H
 #define TESTS_SEED_H
 #include <inttypes.h>

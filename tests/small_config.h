@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 /* 24 lines. */
-static const char *const least =
+static const char *const minimal =
     "save_dir: workspace/small\n"
     "model:\n"
     "  arch:\n"
@@ -40,10 +40,10 @@ static bool parse(struct config *config, const char *yaml, const char *override,
     return config_parse(config, yaml, strlen(yaml), "a.yml", &override, override != NULL, err);
 }
 
-static void read_least(struct config *config, const char *override)
+static void read_minimal(struct config *config, const char *override)
 {
     struct error err = {0};
-    if (!parse(config, least, override, &err))
+    if (!parse(config, minimal, override, &err))
         fail_msg("%s", err.text);
 }
 #endif

@@ -1,5 +1,5 @@
-/* tests/small_model.h -- a small NanoDet-Plus with its auxiliary branch.  Its activation has no kink, where rounding
- * would decide. */
+/* tests/small_model.h -- a small NanoDet-Plus with its auxiliary branch.  Its activation is smooth, so that
+ * rounding cannot select a branch. */
 #ifndef TESTS_SMALL_MODEL_H
 #define TESTS_SMALL_MODEL_H
 #include "base/random.h"
@@ -41,7 +41,7 @@ static inline void fill(float *p, ptrdiff_t count, double deviation, uint64_t st
         p[i] = (float)(deviation * random_normal(&random));
 }
 
-/* Weights as after some training: no output is constant. */
+/* Pseudo-trained weights: no output is constant. */
 static inline void model_randomise(struct model *model)
 {
     struct params *params = &model->params;
@@ -83,10 +83,10 @@ static inline float *param(const struct fixture *f, const char *name)
     return f->model.params.value + f->model.params.list[i].offset;
 }
 
-/* The largest |a - b| over the largest |b|, which counts as least if it is smaller; NaN is infinitely far. */
-static inline double distance(const float *a, const float *b, ptrdiff_t count, double least)
+/* The largest |a - b| over the largest |b|, which is at least min_norm; infinity for NaN. */
+static inline double distance(const float *a, const float *b, ptrdiff_t count, double min_norm)
 {
-    double worst = 0, largest = least;
+    double worst = 0, largest = min_norm;
     for (ptrdiff_t i = 0; i < count; i++) {
         const double d = fabs((double)a[i] - b[i]);
         worst = d <= worst ? worst : isnan(d) ? INFINITY : d;
@@ -103,7 +103,7 @@ static inline float largest_of(const float *p, ptrdiff_t count)
     return largest;
 }
 
-/* How far the gradients of the parameters whose names start so are from each other, in units of a parameter's largest.
+/* The largest difference of the gradients of parameters with a name prefix, relative to a parameter's largest gradient.
  * One that is 0 but for rounding, below 1e-5 of the largest of all, must be so in both. */
 static inline double gradient_distance(const struct params *params, const float *a, const float *b, const char *prefix,
                                        const char **where)

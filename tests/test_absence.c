@@ -1,5 +1,5 @@
-/* tests/test_absence.c -- a failure of the system is never read as absence or as a broken image: what a command leaves
- * depends on its inputs alone. */
+/* tests/test_absence.c -- a failure of the system never counts as a missing file or a broken image: the files of a
+ * command depend only on its inputs. */
 #include "base/file.h"
 #include "base/path.h"
 #include "base/strbuf.h"
@@ -54,8 +54,8 @@ static void answers_of_path_kind(void **state)
     remove(loop);
 }
 
-/* A path in a closed folder cannot be looked up.  A closed file counts as broken: every attempt to read it fails alike.
- * Root may read everything, so another user asks. */
+/* A path in a folder without permission cannot be examined.  A file without permission is broken: every retry fails.
+ * Root may read everything, so a process of another user runs the test. */
 static void paths_without_permission(void **state)
 {
     struct error closed = {0}, unreadable = {0};
@@ -76,7 +76,7 @@ static void paths_without_permission(void **state)
 
 /* ---- images ---- */
 
-/* Each allocation of a decoder fails once: the image is the same, or the error is no fault of the content. */
+/* Each allocation of a decoder fails once: the image is unchanged, or the error is not one of the content. */
 static void decoders_without_memory(void **state)
 {
     static const char *const names[] = { "images/a.jpg", "images/b.png" };
@@ -155,9 +155,9 @@ static void put_voc(const char *name, const char *class)
     strbuf_free(&xml);
 }
 
-/* Each call on a path fails in turn while a set is read: reading ends with an error that names it, or the set is whole,
- * if another call told the same. */
-static void sets_are_read_whole_or_not(void **state)
+/* Each call on a path fails in turn while a set is read: reading ends with an error that names the path, or the set is
+ * complete, if another call gave the same information. */
+static void sets_are_read_completely_or_not(void **state)
 {
     static const struct { bool (*read)(struct dataset *, struct error *); const char *end; } cases[] = {
         { read_yolo, "a.txt" },        { read_yolo, "b.jpg" },            { read_yolo, "set/images" },
@@ -188,7 +188,7 @@ static void sets_are_read_whole_or_not(void **state)
             dataset_free(&set);
         }
         if (named == 0)
-            fail_msg("case %zu: no failure was told", i);
+            fail_msg("case %zu: no failure was reported", i);
     }
 }
 
@@ -218,7 +218,7 @@ static void validation_names_the_system(void **state)
     }
 }
 
-/* An image that is broken and whose reason finds no memory is not one of 0 x 0 pixels. */
+/* A broken image does not become one of 0 x 0 pixels if there is no memory for its error message. */
 static void validation_without_memory(void **state)
 {
     const struct dataset_source source = yolo_source();
@@ -305,7 +305,7 @@ static void loader_tries_twice(void **state)
     dataset_free(&set);
 }
 
-/* No descriptor is left: a limit of the system, too. */
+/* Running out of descriptors is also a limit of the system. */
 static void loader_without_descriptors(void **state)
 {
     const struct dataset_source source = yolo_source();
@@ -369,8 +369,8 @@ static void assert_unchanged(const struct bytes before[FILES])
     assert_int_equal(path_kind(in_folder("run/model_last.safetensors.old"), NULL), PATH_ABSENT);
 }
 
-/* A training that is done has nothing left to do; a failure there changes none of its files. */
-static void training_does_not_start_anew(void **state)
+/* A failure while a finished training is resumed changes none of its files. */
+static void training_keeps_its_checkpoint(void **state)
 {
     static const char *const ends[] = { "model_last.safetensors", "metrics.csv", "eval.csv", "config.yml",
                                         "data/images/train/000001.jpg", "images/val/000003.jpg", "data/train.json" };
@@ -408,8 +408,8 @@ static int train_three(const char *save_dir, struct error *err)
                        "schedule.val_intervals=3", dir, NULL);
 }
 
-/* Wherever an image fails, --resume reaches the same files. */
-static void a_training_that_was_struck_goes_on(void **state)
+/* --resume reaches the same files, whichever image fails. */
+static void an_interrupted_training_resumes(void **state)
 {
     struct error err;
     int ends = 0;
@@ -482,13 +482,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(answers_of_path_kind, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(paths_without_permission, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(decoders_without_memory, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(sets_are_read_whole_or_not, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(sets_are_read_completely_or_not, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(validation_names_the_system, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(validation_without_memory, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(loader_tries_twice, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(loader_without_descriptors, make_folder, remove_folder) };
     const struct CMUnitTest of_a_training[] = {
-        cmocka_unit_test(training_does_not_start_anew), cmocka_unit_test(a_training_that_was_struck_goes_on),
+        cmocka_unit_test(training_keeps_its_checkpoint), cmocka_unit_test(an_interrupted_training_resumes),
         cmocka_unit_test(commands_name_the_failure) };
     return cmocka_run_group_tests(tests, NULL, NULL) + cmocka_run_group_tests(of_a_training, tiny_setup, remove_folder);
 }

@@ -1,4 +1,4 @@
-/* Annotation readers: a row a case, then whole sets, made here or real. */
+/* tests/test_annotations.c -- annotation readers: a table of cases, then whole sets, generated and real. */
 #include "base/file.h"
 #include "base/random.h"
 #include "base/string_list.h"
@@ -316,7 +316,7 @@ static void yolo_folder(void **state)
     dataset_free(&set);
 }
 
-static void missing_things_are_named(void **state)
+static void missing_files_are_reported(void **state)
 {
     struct dataset set;
     struct error err = {0};
@@ -337,7 +337,7 @@ static void missing_things_are_named(void **state)
     dataset_free(&set);
 }
 
-/* 5,000 images and 100,000 boxes in random order: seconds if anything here were quadratic. */
+/* 5,000 images and 100,000 boxes in random order: a quadratic algorithm would take seconds. */
 static void many_records(void **state)
 {
     enum { IMAGES = 5000, BOXES = 100000 };
@@ -404,7 +404,7 @@ int main(void)
         cmocka_unit_test(voc_folder),
         cmocka_unit_test(broken_xml_is_a_problem),
         cmocka_unit_test(yolo_folder),
-        cmocka_unit_test(missing_things_are_named),
+        cmocka_unit_test(missing_files_are_reported),
         cmocka_unit_test(many_records),
         cmocka_unit_test(real_sets),
     };

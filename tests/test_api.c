@@ -1,4 +1,4 @@
-/* tests/test_api.c -- the library from outside: train, stop, go on, detect. */
+/* tests/test_api.c -- the C API: training, stopping, resuming, detecting. */
 #include "base/path.h"
 #include "base/string_list.h"
 #include "nanodet.h"
@@ -12,7 +12,7 @@
 static struct nanodet_error error;
 static char config[100], best[120], image_file[200];
 
-static void test_the_version_is_the_headers(void **state)
+static void test_version_matches_header(void **state)
 {
     (void)state;
     assert_string_equal(nanodet_version(), NANODET_VERSION);
@@ -32,7 +32,7 @@ static int count_calls(void *calls, const struct nanodet_progress *p)
 }
 
 /* Four steps and the end of an epoch: stopped after two, then the rest. */
-static void test_training_stops_and_goes_on(void **state)
+static void test_training_stops_and_resumes(void **state)
 {
     int calls = 0;
     struct nanodet_training training = { .config = config, .threads = 2, .progress = stop_after_two,
@@ -109,8 +109,8 @@ static void test_pixels_and_files_are_the_same(void **state)
     nanodet_close(NULL);
 }
 
-/* A file of weights that describes its model needs no configuration; overrides count. */
-static void test_weights_may_stand_alone(void **state)
+/* A weight file that describes its model needs no configuration; overrides apply. */
+static void test_weights_without_config(void **state)
 {
     const char *const wrong[] = { "model.arch.head.num_class=3", NULL };
     const char *const size[] = { "data.val.input_size=[64, 64]", NULL };
@@ -136,7 +136,7 @@ static void test_weights_may_stand_alone(void **state)
     assert_int_equal(error.result, NANODET_MISUSED);
 }
 
-static void test_what_cannot_be_opened_is_said(void **state)
+static void test_open_errors(void **state)
 {
     const struct nanodet_options wrong[] = {
         { .config = NULL },                            { .config = config },
@@ -170,10 +170,10 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_version_is_the_headers),
-        cmocka_unit_test(test_training_stops_and_goes_on),
+        cmocka_unit_test(test_version_matches_header),
+        cmocka_unit_test(test_training_stops_and_resumes),
         cmocka_unit_test(test_pixels_and_files_are_the_same),
-        cmocka_unit_test(test_weights_may_stand_alone),
-        cmocka_unit_test(test_what_cannot_be_opened_is_said) };
+        cmocka_unit_test(test_weights_without_config),
+        cmocka_unit_test(test_open_errors) };
     return cmocka_run_group_tests(tests, setup, remove_folder);
 }

@@ -1,4 +1,4 @@
-/* tests/test_args.c -- the command line: what is taken from it, and every way in which it is refused. */
+/* tests/test_args.c -- parsing of the command line: accepted arguments and every kind of error. */
 #include "base/file.h"
 #include "cli/args.h"
 #include "folder.h"
@@ -67,7 +67,7 @@ static void test_taken(void **state)
     args_free(&args);
 }
 
-/* Which arguments are files and which overrides: b=c.jpg exists, seeed=1 does not. */
+/* Distinguishes files and overrides: b=c.jpg exists, seeed=1 does not. */
 static void test_overrides(void **state)
 {
     static const char *const words[WORDS] = { "predict", "a.yml", "data.val.resize=keep", "b=c.jpg", "../d=e", "--",
@@ -93,7 +93,7 @@ static void test_overrides(void **state)
     assert_true(chdir(here) == 0 && remove_folder(state) == 0);
 }
 
-/* The first argument, where images may follow only if its name ends in .yml or .yaml. */
+/* The first argument is a CONFIG before images only if its name ends in .yml or .yaml. */
 static void test_config(void **state)
 {
     static const struct { const char *words[WORDS], *config; int rest; } cases[] = {
@@ -168,8 +168,8 @@ static void test_help(void **state)
     }
 }
 
-/* The help of a command that can do without CONFIG says when. */
-static void test_help_tells_what_stands_in_for_a_config(void **state)
+/* The help of a command with an optional CONFIG explains when it is optional. */
+static void test_help_explains_optional_config(void **state)
 {
     static const char *const names[] = { "test", "train" };
     (void)state;
@@ -191,6 +191,6 @@ int main(void)
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_taken), cmocka_unit_test(test_overrides),
                                         cmocka_unit_test(test_config),
                                         cmocka_unit_test(test_refused), cmocka_unit_test(test_help),
-                                        cmocka_unit_test(test_help_tells_what_stands_in_for_a_config) };
+                                        cmocka_unit_test(test_help_explains_optional_config) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

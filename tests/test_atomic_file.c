@@ -1,4 +1,4 @@
-/* tests/test_atomic_file.c -- files appear whole or not at all, at the end of links, and leave nothing behind. */
+/* tests/test_atomic_file.c -- atomic replacement of files, through links, without leftover temporary files. */
 #include "base/atomic_file.h"
 #include "base/file.h"
 #include "base/path.h"
@@ -52,7 +52,7 @@ static unsigned mode_of(const char *name)
     return info.st_mode & 07777;
 }
 
-static void a_file_appears_whole_or_not_at_all(void **state)
+static void files_are_replaced_atomically(void **state)
 {
     struct error err = {0};
     (void)state;
@@ -73,8 +73,8 @@ static void a_file_appears_whole_or_not_at_all(void **state)
     assert_non_null(strstr(err.text, "is a folder"));
 }
 
-/* Somebody knows the name of the output and puts a link where a temporary file may come. */
-static void a_temporary_file_is_no_link_of_others(void **state)
+/* Another user knows the name of the output and creates a link with the name of a temporary file. */
+static void temporary_files_follow_no_links(void **state)
 {
     (void)state;
     write_text("victim", "mine");
@@ -120,8 +120,8 @@ static void a_replaced_file_keeps_its_permissions(void **state)
     umask(before);
 }
 
-/* A device, a FIFO and what the process has open already are written to, not replaced. */
-static void what_is_no_regular_file_is_written_to(void **state)
+/* Devices, FIFOs and open files of the process are written directly, not replaced. */
+static void special_files_are_written_directly(void **state)
 {
     struct error err = {0};
     struct stat info;
@@ -167,7 +167,7 @@ static void a_full_disk_leaves_the_old_file(void **state)
     assert_int_equal(files_in(folder), 1);
 }
 
-static void an_unsynced_folder_is_told(void **state)
+static void unsynced_folders_are_reported(void **state)
 {
     static const int unable[] = { EINVAL, ENOTSUP, EROFS };
     struct error err = {0};
@@ -206,7 +206,7 @@ static void stale_temporary_files_are_removed(void **state)
     assert_false(atomic_remove_stale("/no/folder/x", &err));
 }
 
-/* Names of 255 bytes have room for no ending. */
+/* Names of 255 bytes cannot get a suffix. */
 static void names_of_any_length_are_written(void **state)
 {
     char name[256];
@@ -217,7 +217,7 @@ static void names_of_any_length_are_written(void **state)
     assert_content(name, "x");
 }
 
-static void one_target_has_many_names(void **state)
+static void same_target_follows_links(void **state)
 {
     struct error err = {0};
     char slash[100];
@@ -243,15 +243,15 @@ static void one_target_has_many_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_A_FOLDER(a_file_appears_whole_or_not_at_all),
-        IN_A_FOLDER(a_temporary_file_is_no_link_of_others),
+        IN_A_FOLDER(files_are_replaced_atomically),
+        IN_A_FOLDER(temporary_files_follow_no_links),
         IN_A_FOLDER(a_link_is_replaced_at_its_target),
         IN_A_FOLDER(a_replaced_file_keeps_its_permissions),
-        IN_A_FOLDER(what_is_no_regular_file_is_written_to),
+        IN_A_FOLDER(special_files_are_written_directly),
         IN_A_FOLDER(a_full_disk_leaves_the_old_file),
-        IN_A_FOLDER(an_unsynced_folder_is_told),
+        IN_A_FOLDER(unsynced_folders_are_reported),
         IN_A_FOLDER(stale_temporary_files_are_removed),
         IN_A_FOLDER(names_of_any_length_are_written),
-        IN_A_FOLDER(one_target_has_many_names) };
+        IN_A_FOLDER(same_target_follows_links) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

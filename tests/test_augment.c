@@ -1,4 +1,4 @@
-/* Geometry, warp, colour, samples and batches, on images made here. */
+/* tests/test_augment.c -- geometry, warp, colour, samples and batches, on generated images. */
 #include "base/memory.h"
 #include "data/sample.h"
 #include "data/warp.h"
@@ -68,7 +68,7 @@ static void draws_fill_their_ranges(void **state)
     assert_true(fabs(sum[10] - 0.25) < 5 * sqrt(0.25 * 0.75 / TRIALS));
 }
 
-/* Of the older pipeline, each step but the flip has its own coin; two values of a step share theirs. */
+/* In the older pipeline each step except the flip has its own coin; the two values of a step share one. */
 static void coins_skip_steps(void **state)
 {
     struct random r = random_of(seed, 1, 0);
@@ -233,7 +233,7 @@ static void warp_copies_shifts_and_rounds(void **state)
     assert_memory_equal(out, black, sizeof out);
 }
 
-/* To HSV and back, as the formulas of the hexcone say. */
+/* To HSV and back, by the formulas of the hexcone model. */
 static void hexcone(const double in[3], double saturation, double out[3])
 {
     const double e = 0x1p-23, b = in[0], g = in[1], r = in[2];
@@ -247,7 +247,7 @@ static void hexcone(const double in[3], double saturation, double out[3])
         out[i] = rgb[(int)h % 6][2 - i];
 }
 
-static void saturation_is_that_of_the_hexcone(void **state)
+static void saturation_uses_the_hexcone_model(void **state)
 {
     struct pipeline_config config = plain.pipeline;
     struct random r = random_of(seed, 5, 0);
@@ -298,7 +298,7 @@ static void pixels_of_a_row_are_coloured_alike(void **state)
     image_free(&p);
 }
 
-static void normalised_as_upstream_does(void **state)
+static void normalisation_as_upstream(void **state)
 {
     struct colour_map map;
     const unsigned char in[2][3] = { { 0, 128, 255 }, { 104, 116, 124 } };
@@ -328,7 +328,7 @@ static void sizes_are_truncated(void **state)
 }
 
 /* An extreme image makes a side of 0 out of resize_size; a sample has no such side. */
-static void samples_have_a_pixel_at_least(void **state)
+static void samples_have_at_least_one_pixel(void **state)
 {
     struct data_config config = plain;
     struct random r = random_of(seed, 6, 0);
@@ -425,11 +425,11 @@ int main(void)
         cmocka_unit_test(boxes_move_with_the_image),
         cmocka_unit_test(warp_is_bilinear),
         cmocka_unit_test(warp_copies_shifts_and_rounds),
-        cmocka_unit_test(saturation_is_that_of_the_hexcone),
+        cmocka_unit_test(saturation_uses_the_hexcone_model),
         cmocka_unit_test(pixels_of_a_row_are_coloured_alike),
-        cmocka_unit_test(normalised_as_upstream_does),
+        cmocka_unit_test(normalisation_as_upstream),
         cmocka_unit_test(sizes_are_truncated),
-        cmocka_unit_test(samples_have_a_pixel_at_least),
+        cmocka_unit_test(samples_have_at_least_one_pixel),
         cmocka_unit_test(objects_are_sorted_by_kind),
         cmocka_unit_test(batches_are_padded),
     };

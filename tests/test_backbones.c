@@ -1,5 +1,5 @@
-/* tests/test_backbones.c -- every backbone on its own: maps, numbers of parameters, names as official files have them,
- * first values, gradients that reach everything, what is drawn at random, and what is refused. */
+/* tests/test_backbones.c -- every backbone alone: output shapes, parameter counts, official names, initial values,
+ * gradients of all parameters, random layers, and errors. */
 #include "base/random.h"
 #include "base/table.h"
 #include "config/config.h"
@@ -68,7 +68,7 @@ static void close_backbone(struct fixture *f)
 
 /* ---- as published ---- */
 
-/* The sum of all parameters, and of what the original's maps have: channels, and the size for an image of 64 x 96. */
+/* The number of parameters, and channels and sizes of the original's maps for an image of 64 x 96. */
 static const struct published {
     const char *section;
     int parameters;
@@ -254,7 +254,7 @@ static void test_mobilenet_v3(void **state)
         set_param(&f.params, mobilenet_v3_small[i].name, mobilenet_v3_small[i].dims);
     assert_true(build(&f, false, 1, H, W, &err)
                 && graph_bind(&f.graph, &(struct binding){ .params = &f.params, .values = f.params.value, .team = &team,
-                                                           .kernels = kernels_wanted(NULL) }, &err));
+                                                           .kernels = kernels_under_test() }, &err));
     struct view image = graph_view(&f.graph, 0);
     for (int i = 0; i < 3 * H * W; i++)
         image.p[i % (H * W) * image.ld + i / (H * W)] = (float)(4 * uniform("image", (uint32_t)i));
@@ -314,7 +314,7 @@ static real *train(struct fixture *f, int threads, int h, int w, struct error *e
     return gradients;
 }
 
-/* Sizes that no stride divides; the same bits for any number of threads, and something for every weight. */
+/* Sizes that no stride divides; the same bits for any number of threads, and a gradient for every weight. */
 static void test_gradients(void **state)
 {
     (void)state;

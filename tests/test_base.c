@@ -1,4 +1,4 @@
-/* tests/test_base.c -- errors, sizes, arenas, files, tables, random numbers and the team of threads. */
+/* tests/test_base.c -- errors, sizes, arenas, files, tables, random numbers and the thread pool. */
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -205,7 +205,7 @@ static void test_paths(void **state)
 
 /* ---- json ---- */
 
-/* A printed JSON is UTF-8 without control characters, whatever its strings are. */
+/* A printed JSON is UTF-8 without control characters, for any strings. */
 static void test_json_prints_any_string(void **state)
 {
     static const struct { const char *string, *json; } cases[] = {
@@ -285,7 +285,7 @@ static void test_tables(void **state)
 
 /* ---- random ---- */
 
-static void test_random_is_of_its_key(void **state)
+static void test_random_depends_on_key(void **state)
 {
     (void)state;
     const struct random a = random_of(1, 2, 3);
@@ -295,7 +295,7 @@ static void test_random_is_of_its_key(void **state)
 }
 
 /* Chi-squared of equally likely cells: its mean is cells - 1, its deviation sqrt(2 (cells - 1)). */
-static void test_random_is_even(void **state)
+static void test_random_is_uniform(void **state)
 {
     enum { CELLS = 10, DRAWS = 100000 };
     int below[CELLS] = {0}, unit[CELLS] = {0}, place[CELLS] = {0}, order[CELLS];
@@ -376,15 +376,15 @@ static void test_team_runs_each_chunk_once(void **state)
             assert_true(count_right(threads, chunks));
 }
 
-/* More threads than the shares of a job have room for. */
+/* More threads than a job can have. */
 static void test_team_has_a_limit(void **state)
 {
     (void)state;
-    for (int threads = TEAM_MOST; threads <= 4 * TEAM_MOST; threads *= 2)
+    for (int threads = TEAM_MAX; threads <= 4 * TEAM_MAX; threads *= 2)
         assert_true(count_right(threads, CHUNKS));
 }
 
-/* Short jobs of teams of different sizes, one right after the other: latecomers of one meet the next. */
+/* Short jobs of teams of different sizes, one right after the other: late threads of one job meet the next job. */
 static void test_team_many_short_jobs(void **state)
 {
     (void)state;
@@ -431,13 +431,13 @@ static void test_team_from_two_threads(void **state)
     assert_int_equal(failed[0] + failed[1], 0);
 }
 
-/* What a body wrote is there when team_for returns, without an atomic of its own. */
+/* The results of a body are visible when team_for returns, without atomics in the body. */
 static void square_chunk(const void *job, int chunk)
 {
     (*(double *const *)job)[chunk] = (double)chunk * chunk;
 }
 
-static void test_team_results_are_seen(void **state)
+static void test_team_results_are_visible(void **state)
 {
     static double squares[CHUNKS];
     double *const job = squares;
@@ -453,7 +453,7 @@ static void test_team_results_are_seen(void **state)
 static void test_default_threads(void **state)
 {
     (void)state;
-    assert_true(default_threads() >= 1 && default_threads() <= TEAM_MOST);
+    assert_true(default_threads() >= 1 && default_threads() <= TEAM_MAX);
 }
 
 int main(void)
@@ -468,13 +468,13 @@ int main(void)
         cmocka_unit_test(test_json_numbers), cmocka_unit_test(test_json_prints_any_string),
         cmocka_unit_test(test_json_add_owns_the_item),
         cmocka_unit_test(test_tables),
-        cmocka_unit_test(test_random_is_of_its_key), cmocka_unit_test(test_random_is_even),
+        cmocka_unit_test(test_random_depends_on_key), cmocka_unit_test(test_random_is_uniform),
         cmocka_unit_test(test_permutations),
         cmocka_unit_test(test_team_runs_each_chunk_once),
         cmocka_unit_test(test_team_has_a_limit),
         cmocka_unit_test(test_team_many_short_jobs),
         cmocka_unit_test(test_team_many_jobs_in_a_region),
-        cmocka_unit_test(test_team_results_are_seen),
+        cmocka_unit_test(test_team_results_are_visible),
         cmocka_unit_test(test_team_from_two_threads),
         cmocka_unit_test(test_default_threads),
     };

@@ -1,4 +1,4 @@
-/* tests/test_boxes.c -- boxes drawn into images: where labels and the legend are put, and that they are there. */
+/* tests/test_boxes.c -- boxes drawn into images: positions of labels and legend. */
 #include "base/random.h"
 #include "report/boxes.h"
 #include "report/labels.h"
@@ -36,8 +36,8 @@ static void place_alone(int width, int height, const double box[4], double place
     labels_free(&l);
 }
 
-/* Above if there is room, else beside the object; inside only where the object fills the image. */
-static void a_label_stands_beside_its_box(void **state)
+/* Above if there is space, else next to the object; inside only if the object fills the image. */
+static void labels_are_next_to_their_boxes(void **state)
 {
     static const struct { double box[4], x, y; } cases[] = {
         { { 50, 50, 8, 8 }, 50, 38 }, { { 90, 50, 8, 8 }, 60, 38 }, { { 0, 70, 8, 30 }, 0, 58 },
@@ -57,8 +57,8 @@ static void a_label_stands_beside_its_box(void **state)
     }
 }
 
-/* All labels have room; none covers another one or the legend, and each is near its box. */
-static void labels_stand_apart(void **state)
+/* All labels fit; none covers another one or the legend, and each is near its box. */
+static void labels_do_not_overlap(void **state)
 {
     enum { COUNT = 100 };
     (void)state;
@@ -89,8 +89,8 @@ static void labels_stand_apart(void **state)
     }
 }
 
-/* In an image that the label fills, and with more labels than there is room for. */
-static void labels_are_placed_where_there_is_no_room(void **state)
+/* An image as small as the label, and an image with more labels than fit. */
+static void labels_are_placed_in_crowded_images(void **state)
 {
     struct labels l;
     (void)state;
@@ -105,7 +105,7 @@ static void labels_are_placed_where_there_is_no_room(void **state)
     labels_free(&l);
 }
 
-static void the_legend_hides_no_object_where_it_can(void **state)
+static void the_legend_avoids_objects(void **state)
 {
     static const double boxes[4][4] = { { 0, 0, 30, 30 }, { 70, 0, 30, 30 }, { 0, 70, 30, 30 }, { 70, 70, 30, 30 } };
     double place[4] = { 0, 0, 30, 30 };
@@ -156,7 +156,7 @@ static void draw(int width, int height, const struct drawn_box *boxes, int count
         fail_msg("%s", err.text);
 }
 
-/* A label without a name draws the frame alone.  The difference is the label: its colour is found beyond the box. */
+/* A label without a name draws the frame alone.  The difference is the label: its colour is outside the box. */
 static void a_small_box_has_a_label(void **state)
 {
     struct drawn_box box = { { 100, 100, 8, 8 }, 0, NULL, 0.87 };
@@ -172,7 +172,7 @@ static void a_small_box_has_a_label(void **state)
 }
 
 /* The labels have the same number of pixels wherever the box is: none is cut off. */
-static void labels_at_the_border_are_whole(void **state)
+static void labels_at_the_border_are_complete(void **state)
 {
     int first = 0, extent[4];
     (void)state;
@@ -197,7 +197,7 @@ static void tiny_images_have_labels(void **state)
         draw(width, 17 - width, &box, 1);
 }
 
-/* Far from the boxes and their labels stands the colour of each class. */
+/* The legend with the colour of each class is far from boxes and labels. */
 static void the_legend_has_every_class(void **state)
 {
     struct drawn_box boxes[5];
@@ -237,10 +237,10 @@ static void colours_differ(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_label_stands_beside_its_box), cmocka_unit_test(labels_stand_apart),
-        cmocka_unit_test(labels_are_placed_where_there_is_no_room),
-        cmocka_unit_test(the_legend_hides_no_object_where_it_can), cmocka_unit_test(a_small_box_has_a_label),
-        cmocka_unit_test(labels_at_the_border_are_whole), cmocka_unit_test(tiny_images_have_labels),
+        cmocka_unit_test(labels_are_next_to_their_boxes), cmocka_unit_test(labels_do_not_overlap),
+        cmocka_unit_test(labels_are_placed_in_crowded_images),
+        cmocka_unit_test(the_legend_avoids_objects), cmocka_unit_test(a_small_box_has_a_label),
+        cmocka_unit_test(labels_at_the_border_are_complete), cmocka_unit_test(tiny_images_have_labels),
         cmocka_unit_test(the_legend_has_every_class), cmocka_unit_test(any_box_can_be_drawn),
         cmocka_unit_test(colours_differ) };
     return cmocka_run_group_tests(tests, NULL, NULL);

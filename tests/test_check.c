@@ -1,4 +1,4 @@
-/* tests/test_check.c -- `nanodet check` finds everything that is wrong with a small set, in one run. */
+/* tests/test_check.c -- `nanodet check` reports every problem of a small set in one run. */
 #include "base/file.h"
 #include "base/path.h"
 #include "base/strbuf.h"
@@ -93,7 +93,7 @@ static int tear_down(void **state)
     return rmdir(place->folder);
 }
 
-/* What `nanodet check CONFIG overrides` prints; free it. */
+/* The output of `nanodet check CONFIG overrides`; free it. */
 static char *check(const char *config, const char *const *overrides, int count, bool *ok, struct error *err)
 {
     const struct command command = { .name = "check", .options = check_options };
@@ -195,7 +195,7 @@ static void test_weights(void **state)
     }
 }
 
-/* Broken records, and images that are missing, of a set with both; each line says of which set. */
+/* A set with broken records and missing images; each line names the set. */
 static void test_broken_records(void **state)
 {
     static const char *const broken =

@@ -1,5 +1,5 @@
-/* tests/test_checkpoint.c -- checkpoints that are damaged, could not be written, or hold numbers that no training has:
- * refused by name, and the file before stays. */
+/* tests/test_checkpoint.c -- damaged checkpoints, failed writes and invalid values: errors name the file, and the
+ * previous file remains. */
 #include "base/file.h"
 #include "base/string_list.h"
 #include "interop/safetensors.h"
@@ -89,7 +89,7 @@ static void flip_bits(struct bytes file, size_t begin, size_t end, int count, co
     }
 }
 
-static void damage_is_found(void **state)
+static void damage_is_detected(void **state)
 {
     static const char *const names[] = { last, best };
     (void)state;
@@ -183,7 +183,7 @@ static void run_close(struct run *r)
     config_free(&r->config);
 }
 
-/* The file system takes half of the file: the error names it, and the former file stays and loads. */
+/* The disk is full after half of the file: the error names it, and the previous file remains valid. */
 static void a_write_that_fails_keeps_the_file(void **state)
 {
     struct run r;
@@ -207,17 +207,17 @@ static void a_write_that_fails_keeps_the_file(void **state)
         struct bytes after = contents(last);
         assert_true(after.size == before.size && memcmp(after.p, before.p, after.size) == 0);
         bytes_free(&after);
-        must(checkpoint_read(in_folder(last), o, &r.trainer.at, &notes, &err), &err);
+        must(checkpoint_read(in_folder(last), o, &r.trainer.state, &notes, &err), &err);
     }
     string_list_free(&notes);
-    assert_false(checkpoint_write("/dev/full", o, &r.trainer.at, r.trainer.description.s, &err));
+    assert_false(checkpoint_write("/dev/full", o, &r.trainer.state, r.trainer.description.s, &err));
     assert_non_null(strstr(err.text, "/dev/full"));
     run_close(&r);
     bytes_free(&before);
 }
 
 /* A number that is not finite, in any of the arrays, is not written; the error names its tensor and the step. */
-static void what_is_not_finite_is_not_written(void **state)
+static void non_finite_values_are_not_written(void **state)
 {
     struct run r;
     struct error err = {0};
@@ -239,7 +239,7 @@ static void what_is_not_finite_is_not_written(void **state)
         assert_false(trainer_save(&r.trainer, &err));
         if (err.exit != 1 || !strstr(err.text, cases[i].name) || !strstr(err.text, "after 1 steps"))
             fail_msg("%s", err.text);
-        assert_false(checkpoint_write_best(r.trainer.best, o, &r.trainer.at, r.trainer.description.s, &err));
+        assert_false(checkpoint_write_best(r.trainer.best, o, &r.trainer.state, r.trainer.description.s, &err));
         *cases[i].element = good;
     }
     struct bytes after = contents(last), best_after = contents(best);
@@ -338,9 +338,9 @@ static void commands_refuse_wrong_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_checksum_is_as_defined), cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(the_checksum_is_as_defined), cmocka_unit_test(damage_is_detected),
         cmocka_unit_test(files_without_a_checksum_load), cmocka_unit_test(commands_refuse_damage),
-        cmocka_unit_test(a_write_that_fails_keeps_the_file), cmocka_unit_test(what_is_not_finite_is_not_written),
+        cmocka_unit_test(a_write_that_fails_keeps_the_file), cmocka_unit_test(non_finite_values_are_not_written),
         cmocka_unit_test(a_training_that_diverges_ends), cmocka_unit_test(numbers_are_checked),
         cmocka_unit_test(commands_refuse_wrong_numbers) };
     return cmocka_run_group_tests(tests, set_up, remove_folder);

@@ -1,4 +1,4 @@
-/* tests/test_commands.c -- commands as they are typed: what they write, and with which exit they refuse. */
+/* tests/test_commands.c -- whole commands: their outputs, and the exit status of errors. */
 #include "base/file.h"
 #include "base/path.h"
 #include "base/strbuf.h"
@@ -64,7 +64,7 @@ static void check_prediction(const cJSON *one)
     }
 }
 
-/* The images come out in their size. */
+/* The output images have the size of the inputs. */
 static void check_drawn(const struct string_list *names)
 {
     struct error err = {0};
@@ -129,8 +129,8 @@ static void stream_from(const struct strbuf *stream)
     assert_non_null(freopen(in_folder("stream"), "rb", stdin));
 }
 
-/* Between frames lie headers; the second breaks off in its scan, the fourth cannot be decoded, the last ends with the
- * stream. */
+/* There are headers between frames.  The second frame is truncated in its scan, the fourth cannot be decoded, the last
+ * ends with the stream. */
 static void test_predict_reads_a_stream(void **state)
 {
     static const char header[] = "\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n";
@@ -176,7 +176,7 @@ static void test_predict_reads_a_stream(void **state)
 
 /* ---- heatmap ---- */
 
-static void test_heatmap_writes_an_image_a_layer(void **state)
+static void test_heatmap_writes_one_image_per_layer(void **state)
 {
     static const char *const layers[] = { "stride8", "stride16", "stride32", "stride64", "backbone.conv1.1" };
     struct string_list names = {0}, drawn = {0};
@@ -231,7 +231,7 @@ static void check_export(const char *name, const char *flag, enum dtype dtype, b
     works("test", config, "--weights", in_folder(name), "--json", in_folder("score.json"), NULL);
 }
 
-static void test_export_writes_what_detects_the_same(void **state)
+static void test_exports_give_equal_detections(void **state)
 {
     (void)state;
     check_export("folded.safetensors", NULL, DTYPE_F32, true);
@@ -264,8 +264,8 @@ static void test_export_writes_what_detects_the_same(void **state)
     refused(1, "/no/folder", "export", config, "--weights", weights, "--out", "/no/folder/x", NULL);
 }
 
-/* Whichever format folded weights go through, norms apart or not, the same bits come back. */
-static void test_export_goes_round(void **state)
+/* Folded weights survive every format bit-identically, with folded or separate norms. */
+static void test_export_of_an_export(void **state)
 {
     static const struct round { const char *format, *file, *flag; } rounds[] = {
         { "ncnn", "round.param", NULL }, { "ncnn", "apart.param", "--no-fold" }, { "onnx", "round.onnx", NULL },
@@ -347,7 +347,7 @@ static bool holds(const char *name, const char *text)
 }
 
 /* Width, height; rounded up to multiples of 32 as batches are, and exported files say so. */
-static void test_the_input_size_is_any(void **state)
+static void test_any_input_size(void **state)
 {
     static const char size[] = "data.val.input_size=[150, 64]", too_large[] = "data.val.input_size=[8192, 8192]";
     struct tensors t = {0};
@@ -369,7 +369,7 @@ static void test_the_input_size_is_any(void **state)
     refused(2, "not of stride 128", "info", config, "model.arch.head.strides=[8, 16, 32, 128]", NULL);
 }
 
-/* What the layers of a batch move while it is detected. */
+/* The bytes that the layers read and write for a batch. */
 static double bytes_of_layers(const char *batch)
 {
     const cJSON *layer;
@@ -446,11 +446,11 @@ int main(void)
         cmocka_unit_test(test_test_writes_score_and_detections),
         cmocka_unit_test(test_predict_takes_files_folders_and_patterns),
         cmocka_unit_test(test_predict_reads_a_stream),
-        cmocka_unit_test(test_heatmap_writes_an_image_a_layer),
-        cmocka_unit_test(test_export_writes_what_detects_the_same),
-        cmocka_unit_test(test_export_goes_round),
+        cmocka_unit_test(test_heatmap_writes_one_image_per_layer),
+        cmocka_unit_test(test_exports_give_equal_detections),
+        cmocka_unit_test(test_export_of_an_export),
         cmocka_unit_test(test_info_counts),
-        cmocka_unit_test(test_the_input_size_is_any),
+        cmocka_unit_test(test_any_input_size),
         cmocka_unit_test(test_bench_measures),
         cmocka_unit_test(test_convert_writes_coco) };
     return cmocka_run_group_tests(tests, setup, remove_folder);

@@ -1,4 +1,4 @@
-/* tests/test_config.c -- what a configuration may say, and every way in which it is refused. */
+/* tests/test_config.c -- configurations: values, and every kind of error. */
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
@@ -10,7 +10,7 @@ static void test_values(void **state)
 {
     struct config config = {0};
     (void)state;
-    read_least(&config, NULL);
+    read_minimal(&config, NULL);
     assert_string_equal(config.save_dir, "workspace/small");
     assert_int_equal(config.model.arch, ARCH_NANODET_PLUS);
     assert_int_equal(config.class_names.count, 2);
@@ -33,7 +33,7 @@ static void test_presets(void **state)
 {
     struct config config = {0};
     (void)state;
-    read_least(&config, NULL);
+    read_minimal(&config, NULL);
     assert_int_equal(config.seed, 0);
     assert_int_equal(config.batch_size, 16);
     assert_int_equal(config.model.averager, AVERAGER_NONE);
@@ -85,7 +85,7 @@ static void test_overrides(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
         struct config config = {0};
-        read_least(&config, sets[i].override);
+        read_minimal(&config, sets[i].override);
         const struct entry *e = tree_find(&config.root, sets[i].path);
         const char *text = e ? e->text : NULL;
         if (sets[i].text ? !text || strcmp(text, sets[i].text) != 0 : text && *text)
@@ -173,16 +173,16 @@ static void test_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        refuses(least, refused[i].override, refused[i].message);
+        refuses(minimal, refused[i].override, refused[i].message);
 }
 
-/* Upstream's template for data of one's own has other names than classes: enough to look at the network. */
+/* Upstream's template has fewer class names than classes; `info` accepts it. */
 static void test_network_only(void **state)
 {
     struct config config = { .network_only = true };
     struct error err = {0};
     (void)state;
-    if (!parse(&config, least, "class_names=[a, b, c]", &err))
+    if (!parse(&config, minimal, "class_names=[a, b, c]", &err))
         fail_msg("%s", err.text);
     config_free(&config);
 }
@@ -234,7 +234,7 @@ static void test_all_problems(void **state)
     struct config config = { .problems = &problems };
     struct error err = {0};
     (void)state;
-    if (!config_parse(&config, least, strlen(least), "a.yml", overrides, 6, &err))
+    if (!config_parse(&config, minimal, strlen(minimal), "a.yml", overrides, 6, &err))
         fail_msg("%s", err.text);
     assert_int_equal(problems.count, 8);
     for (int i = 0; i < 8; i++)
@@ -251,7 +251,7 @@ static void test_write(void **state)
     struct error err = {0};
     struct string_list different = {0};
     (void)state;
-    read_least(&a, "save_dir=\"~\\t\\\\ \\\"\\u2028\\x85\\xe9: #\"");
+    read_minimal(&a, "save_dir=\"~\\t\\\\ \\\"\\u2028\\x85\\xe9: #\"");
     config_write(&a, &first);
     assert_false(first.failed);
     if (!config_parse(&b, first.s, first.size, "b.yml", NULL, 0, &err))
@@ -267,7 +267,7 @@ static void test_write(void **state)
     config_free(&b);
 }
 
-/* What differs from `least` once resolved; NULL: nothing that matters. */
+/* Keys that differ from `minimal` after resolving; NULL: no relevant one. */
 static const struct { const char *override, *names; } different[] = {
     { "save_dir=elsewhere", NULL },
     { "log.interval=1", NULL },
@@ -296,8 +296,8 @@ static void test_difference(void **state)
         struct string_list names = {0};
         struct error err = {0};
         struct strbuf joined = {0};
-        read_least(&a, NULL);
-        read_least(&b, different[i / 2].override);
+        read_minimal(&a, NULL);
+        read_minimal(&b, different[i / 2].override);
         assert_true(config_difference(swap ? &b : &a, swap ? &a : &b, &names, &err));
         for (int j = 0; j < names.count; j++)
             strbuf_add(&joined, "%s%s", j ? " " : "", names.list[j]);

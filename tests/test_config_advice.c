@@ -1,4 +1,4 @@
-/* tests/test_config_advice.c -- values that spoil a training are named, and the advice, followed, leaves no warning. */
+/* tests/test_config_advice.c -- warnings about harmful values; following the advice removes all warnings. */
 #include "base/machine.h"
 #include "base/path.h"
 #include "base/string_list.h"
@@ -11,7 +11,7 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-/* Warnings for the configuration with overrides; after it, `memory` bytes are all that there is. */
+/* Warnings for the configuration with overrides; the machine has `memory` bytes. */
 static void advise(const char *path, const char *const *overrides, int count, int images, struct string_list *warnings)
 {
     struct config config = {0};
@@ -43,7 +43,7 @@ static void test_shipped_configurations_need_no_advice(void **state)
     string_list_free(&files);
 }
 
-/* With the numbers of images that they are made for. */
+/* With the numbers of images of their data sets. */
 static void test_small_sets_have_suitable_configurations(void **state)
 {
     static const struct { const char *path; int images; } made_for[] = { { "configs/demo.yml", 1000 },
@@ -62,7 +62,7 @@ static void test_small_sets_have_suitable_configurations(void **state)
 
 enum { MOST = 3 };
 
-/* One warning and what is advised; the advice as overrides leaves none. */
+/* A warning and its advice; with the advice as overrides there is no warning. */
 static const struct { const char *override, *second; int images; const char *warning, *advice; } rules[] = {
     { "schedule.warmup.steps=500", NULL, 160,
       "command line: schedule.warmup.steps is 500, but the steps of the run are 80; try 8", "schedule.warmup.steps=8" },
@@ -114,7 +114,7 @@ static void test_rules(void **state)
     }
 }
 
-/* Whatever the number of images and the batch, the batch advised is accepted. */
+/* The advised batch is accepted for any number of images and any batch. */
 static void test_batches_advised_are_suitable(void **state)
 {
     (void)state;
@@ -156,7 +156,7 @@ static void test_all_advice_can_be_followed_at_once(void **state)
     }
 }
 
-static void test_without_images_only_the_file_is_judged(void **state)
+static void test_advice_without_images(void **state)
 {
     static const char *const overrides[] = { "schedule.warmup.steps=500", "schedule.val_intervals=9" };
     struct string_list warnings;
@@ -234,7 +234,7 @@ int main(void)
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_batches_advised_are_suitable),
         cmocka_unit_test(test_all_advice_can_be_followed_at_once),
-        cmocka_unit_test(test_without_images_only_the_file_is_judged), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_advice_without_images), cmocka_unit_test(test_memory),
         cmocka_unit_test(test_machine_has_memory), cmocka_unit_test(test_classes_of_the_heads),
     };
     return cmocka_run_group_tests(tests, tiny_setup, remove_folder);

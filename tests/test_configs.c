@@ -1,5 +1,5 @@
-/* tests/test_configs.c -- every network in configs/: planned memory against the least that any plan could take, and the
- * graph as it runs against the plain one, where nothing is pending and every value has memory of its own. */
+/* tests/test_configs.c -- every network in configs/: planned memory against the lower bound of all plans, and the
+ * optimised graph against the plain one, without deferred values and with separate memory for every value. */
 #include "base/path.h"
 #include "base/string_list.h"
 #include "model_run.h"
@@ -30,7 +30,7 @@ static int each_config(int (*check)(struct fixture *))
     return failed;
 }
 
-/* A neck of attention has a position for each pixel of one size. */
+/* A neck with attention has a position embedding of one size. */
 static struct graph_options small(const struct fixture *f, bool training)
 {
     const bool fixed = strcmp(f->model.neck->name, "TAN") == 0;

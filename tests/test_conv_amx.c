@@ -147,14 +147,14 @@ static double error_of_sums(const struct amx_kernels *amx, int terms)
  * The plain version adds six products per summand one by one: the roundings of 6 n additions are a random walk with
  * standard deviation sqrt(3 n) 2^-25.  The unit adds the small products of 32 summands before the large ones, so only a
  * sixth of its roundings have full size. */
-static void plain_error_is_as_stated(void **state)
+static void plain_error_is_within_bound(void **state)
 {
     (void)state;
     assert_true(error_of_sums(&amx_ref, 2) < 2e-5);
     assert_true(error_of_sums(&amx_ref, 3) < 8 * sqrt(3 * INNER) * ldexp(1, -25));
 }
 
-static void unit_error_is_as_stated(void **state)
+static void unit_error_is_within_bound(void **state)
 {
     const struct kernels *k = table_with_unit();
     (void)state;
@@ -166,7 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unit_equals_plain), cmocka_unit_test(pointwise_is_the_same),
-        cmocka_unit_test(plain_error_is_as_stated), cmocka_unit_test(unit_error_is_as_stated),
+        cmocka_unit_test(plain_error_is_within_bound), cmocka_unit_test(unit_error_is_within_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

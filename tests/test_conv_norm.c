@@ -1,6 +1,6 @@
-/* tests/test_conv_norm.c -- a convolution and the norm behind it, for each way to convolve: norm and activation that
- * the convolution applies itself (conv_attr.norm) against the three layers one by one, and a norm that it leads in
- * training against one on its own; the same bits. */
+/* tests/test_conv_norm.c -- a convolution and the norm behind it, for each algorithm: norm and activation applied
+ * by the convolution (conv_attr.norm) against three separate layers, and a norm fused in training against a
+ * separate one, with equal bits. */
 #include "base/random.h"
 #include "kernel/tables.h"
 #include "model/blocks.h"

@@ -1,4 +1,4 @@
-/* tests/test_decode_memory.c -- the memory of all decoders together, and files that are none. */
+/* tests/test_decode_memory.c -- the memory limit of all decoders together, and paths that are not regular files. */
 #include "base/budget.h"
 #include "base/file.h"
 #include "base/machine.h"
@@ -27,19 +27,19 @@ static void *take_and_give(void *seed)
     unsigned random = (unsigned)(uintptr_t)seed;
     for (int i = 0; i < ROUNDS; i++) {
         const int bytes = rand_r(&random) % (LIMIT + 1);
-        if (!budget_take(&shared, (size_t)bytes))
+        if (!budget_acquire(&shared, (size_t)bytes))
             return seed;
         const int used = atomic_fetch_add(&in_use, bytes) + bytes;
         int most = atomic_load(&most_in_use);
         while (used > most && !atomic_compare_exchange_weak(&most_in_use, &most, used))
             ;
         atomic_fetch_sub(&in_use, bytes);
-        budget_give(&shared, (size_t)bytes);
+        budget_release(&shared, (size_t)bytes);
     }
     return NULL;
 }
 
-static void a_budget_is_kept_and_nobody_starves(void **state)
+static void budget_is_kept_without_starvation(void **state)
 {
     pthread_t threads[THREADS];
     void *failed;
@@ -51,29 +51,29 @@ static void a_budget_is_kept_and_nobody_starves(void **state)
         assert_null(failed);
     }
     assert_in_range(atomic_load(&most_in_use), 1, LIMIT);
-    assert_true(budget_take(&shared, LIMIT));
-    budget_give(&shared, LIMIT);
-    assert_false(budget_take(&shared, LIMIT + 1));
+    assert_true(budget_acquire(&shared, LIMIT));
+    budget_release(&shared, LIMIT);
+    assert_false(budget_acquire(&shared, LIMIT + 1));
 }
 
 static void *take_all(void *ok)
 {
-    *(bool *)ok = budget_take(&shared, LIMIT);
+    *(bool *)ok = budget_acquire(&shared, LIMIT);
     return NULL;
 }
 
 /* A thread that waits for more than a lowered limit is refused. */
-static void a_lowered_limit_wakes_who_waits(void **state)
+static void lowered_limits_wake_waiting_threads(void **state)
 {
     pthread_t thread;
     bool ok = true;
     (void)state;
-    assert_true(budget_take(&shared, 1));
+    assert_true(budget_acquire(&shared, 1));
     assert_int_equal(pthread_create(&thread, NULL, take_all, &ok), 0);
     budget_set(&shared, LIMIT - 1);
     assert_int_equal(pthread_join(thread, NULL), 0);
     assert_false(ok);
-    budget_give(&shared, 1);
+    budget_release(&shared, 1);
     budget_set(&shared, LIMIT);
 }
 
@@ -109,12 +109,12 @@ static struct bytes progressive(int width, int height)
     jpeg_finish_compress(&jpeg);
     jpeg_destroy_compress(&jpeg);
     free(row);
-    const size_t least = (size_t)width * (size_t)height / 512;
-    file.size = size > least ? size : least;
+    const size_t min_size = (size_t)width * (size_t)height / 512;
+    file.size = size > min_size ? size : min_size;
     file.p = realloc(file.p, file.size);
     assert_non_null(file.p);
-    if (size < least)
-        memset(file.p + size, 0, least - size);
+    if (size < min_size)
+        memset(file.p + size, 0, min_size - size);
     return file;
 }
 
@@ -175,7 +175,7 @@ static void threads_share_the_memory(void **state)
     free(jpeg.p);
 }
 
-static void who_needs_too_much_is_told_what_would_do(void **state)
+static void too_large_images_name_the_limit_they_need(void **state)
 {
     struct bytes jpeg = progressive(4096, 2048);
     struct image p;
@@ -201,8 +201,8 @@ static void who_needs_too_much_is_told_what_would_do(void **state)
     free(jpeg.p);
 }
 
-/* Nothing stays counted, whatever becomes of a file. */
-static void all_is_given_back(void **state)
+/* All memory is released from the budget, also after errors. */
+static void all_memory_is_released(void **state)
 {
     enum { TIMES = 40 };
     struct bytes jpeg = progressive(2048, 1024);
@@ -334,9 +334,9 @@ static void every_command_keeps_the_key(void **state)
     free(jpeg.p);
 }
 
-/* ---- files that are none ---- */
+/* ---- paths that are not regular files ---- */
 
-static void no_file_is_read_without_end(void **state)
+static void endless_files_are_refused(void **state)
 {
     static const struct { const char *name, *what; } kinds[] = {
         { "pipe", "is a named pipe, not a file" }, { "zero", "is a device, not a file" }, { ".", "is a folder" } };
@@ -419,13 +419,13 @@ static void links_do_not_multiply(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_budget_is_kept_and_nobody_starves), cmocka_unit_test(a_lowered_limit_wakes_who_waits),
+        cmocka_unit_test(budget_is_kept_without_starvation), cmocka_unit_test(lowered_limits_wake_waiting_threads),
         cmocka_unit_test_setup_teardown(threads_share_the_memory, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(who_needs_too_much_is_told_what_would_do, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(all_is_given_back, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(too_large_images_name_the_limit_they_need, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(all_memory_is_released, make_folder, remove_folder),
         cmocka_unit_test(scans_are_bounded), cmocka_unit_test(reported_bombs_take_no_memory),
         cmocka_unit_test_setup_teardown(every_command_keeps_the_key, tiny_setup, remove_folder),
-        cmocka_unit_test_setup_teardown(no_file_is_read_without_end, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(endless_files_are_refused, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(links_do_not_multiply, make_folder, remove_folder),
         cmocka_unit_test(a_pipe_of_this_process_is_read),
     };

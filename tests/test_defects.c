@@ -1,5 +1,5 @@
-/* tests/test_defects.c -- data right or a clear error: a set of each format, with one defect each, given to each
- * command.  tests/defects.h is the table. */
+/* tests/test_defects.c -- correct data or a clear error: each set has one defect and is given to each command.
+ * tests/defects.h is the table. */
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "base/text_file.h"
@@ -160,7 +160,7 @@ static void name_files(const char *says, char *out, size_t size)
         snprintf(out, size, "%.*sann.json%s", (int)(ann - says) - 1, says, ann + 4);
 }
 
-/* Whether text has a line with what a row says; notes begin with the key of their set. */
+/* Returns true if the text has a line with a row's message; notes begin with the key of their set. */
 static bool has_line(const char *text, const char *says, const char *key)
 {
     for (const char *at = text; (at = strstr(at, says)); at++) {
@@ -174,7 +174,7 @@ static bool has_line(const char *text, const char *says, const char *key)
     return false;
 }
 
-/* Whether the defect is in a set, 0 for train, 1 for val; without the name of one it is in both. */
+/* Returns true if the defect is in a set, 0 for train, 1 for val; a defect without a set is in both. */
 static bool is_about(const struct row *row, int set)
 {
     static const char *const names[2][2] = { { " train/", "set data.train." }, { " val/", "set data.val." } };
@@ -185,7 +185,7 @@ static bool is_about(const struct row *row, int set)
     return about[set] || !(about[0] || about[1]);
 }
 
-/* Whether a command has to say what is wrong: it fails, or reads the set and all go on. */
+/* Returns true if a command must report the defect: it fails, or it reads the set and no command fails. */
 static bool has_to_say(const struct row *row, int command)
 {
     const bool reads = command == CHECK || command == TRAIN || is_about(row, command == CONVERT ? 0 : 1);
@@ -280,7 +280,7 @@ static void compare_value(const struct row *row, const struct base *base)
     config_free(&config);
 }
 
-/* What convert writes has the same images and boxes. */
+/* The output of convert has the same images and boxes. */
 static void compare_converted(const struct row *row)
 {
     const struct dataset_source source = { .format = DATASET_COCO, .ann_path = in_folder("converted.json") };

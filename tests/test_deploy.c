@@ -1,4 +1,5 @@
-/* Graphs as networks, networks as graphs, and networks folded and matched: the outputs stay what they were. */
+/* tests/test_deploy.c -- export of graphs to networks, import of networks as graphs, folding and matching: the
+ * outputs do not change. */
 #include "deploy/import_network.h"
 #include "deploy/network_fold.h"
 #include "deploy/network_match.h"
@@ -71,7 +72,7 @@ static int count_kind(const struct network *net, enum layer_kind kind)
     return count;
 }
 
-static void test_network_computes_what_the_graph_does(void **state)
+static void test_network_equals_graph(void **state)
 {
     (void)state;
     for (size_t i = 0; i < MODEL_KINDS; i++) {
@@ -192,7 +193,7 @@ static void check_match(const char *override, int folded)
     if (!model_match(&other.model, &theirs, "theirs", &t, &err)
         || !inference_of(&needs, &other.model, &err)
         || !inference_unfold(&needs, &other.model.params, &t, "theirs", &err)
-        || !weights_take(&other.model.params, &t, "", other.model.params.value, &report, &err))
+        || !weights_from_tensors(&other.model.params, &t, "", other.model.params.value, &report, &err))
         fail_msg("%s", err.text);
     assert_int_equal(report.misfit.count, 0);
     for (int k = 0; k < report.missing.count; k++)
@@ -218,8 +219,8 @@ static void test_match_finds_all_weights(void **state)
             check_match(model_kinds[i], folded);
 }
 
-/* What fits but for one layer is refused, and both layers are named; other classes are no reason. */
-static void test_match_tells_where_networks_differ(void **state)
+/* A network with one different layer is refused; the error names both layers.  Another number of classes is valid. */
+static void test_match_names_differing_layers(void **state)
 {
     struct error err = {0};
     struct fixture f, other;
@@ -250,7 +251,7 @@ static void test_match_tells_where_networks_differ(void **state)
     close_model(&f);
 }
 
-/* A norm's epsilon is no weight: one that is not the model's would change what is detected. */
+/* A norm's epsilon is not a weight: one that differs from the model's would change the outputs. */
 static void test_match_compares_epsilons(void **state)
 {
     static const enum layer_kind norms[] = { LAYER_NORM, LAYER_GROUP_NORM };
@@ -277,7 +278,7 @@ static void test_match_compares_epsilons(void **state)
     }
 }
 
-/* ---- networks that are none ---- */
+/* ---- invalid networks ---- */
 
 /* A convolution of 3 to 4 channels, 3 x 3, that an activation follows. */
 static struct network little(void)
@@ -306,7 +307,7 @@ static void refused(struct network *net, const char *why)
     network_free(net);
 }
 
-static void test_refuses_what_is_no_network(void **state)
+static void test_invalid_networks_are_refused(void **state)
 {
     static const struct lie { size_t offset; int number; const char *why; } lies[] = {
         { offsetof(struct layer, operand[0]), 1, "operands" },      /* itself */
@@ -341,8 +342,8 @@ static void test_refuses_what_is_no_network(void **state)
     network_free(&net);
 }
 
-/* Twice the size again and again: more than any memory. */
-static void test_refuses_what_does_not_fit(void **state)
+/* Repeated doubling of the size needs more than any memory. */
+static void test_misfits_are_refused(void **state)
 {
     struct error err = {0};
     struct params params = {0};
@@ -360,11 +361,11 @@ static void test_refuses_what_does_not_fit(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_network_computes_what_the_graph_does),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_network_equals_graph),
                                         cmocka_unit_test(test_match_finds_all_weights),
-                                        cmocka_unit_test(test_match_tells_where_networks_differ),
+                                        cmocka_unit_test(test_match_names_differing_layers),
                                         cmocka_unit_test(test_match_compares_epsilons),
-                                        cmocka_unit_test(test_refuses_what_is_no_network),
-                                        cmocka_unit_test(test_refuses_what_does_not_fit) };
+                                        cmocka_unit_test(test_invalid_networks_are_refused),
+                                        cmocka_unit_test(test_misfits_are_refused) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* tests/test_describe.c -- what is told of a network is all of it. */
+/* tests/test_describe.c -- the JSON description of a graph is complete. */
 #include "base/json.h"
 #include "model/describe.h"
 #include "tiny_net.h"

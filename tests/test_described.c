@@ -1,5 +1,5 @@
-/* tests/test_described.c -- commands without CONFIG: a file of weights that describes its model stands in for it, with
- * the same results to the bit. */
+/* tests/test_described.c -- commands without CONFIG: a weight file that describes its model replaces it, with
+ * bit-identical results. */
 #include "base/file.h"
 #include "base/path.h"
 #include "base/string_list.h"
@@ -30,7 +30,7 @@ static const char *redescribed(const char *path, const char *name, const char *d
     return in_folder(name);
 }
 
-/* ---- the same with and without ---- */
+/* ---- equal results with and without CONFIG ---- */
 
 static void check_prediction(const char *weights, const char *override)
 {
@@ -57,7 +57,7 @@ static void test_predictions_are_the_same(void **state)
     refused(1, "not one whole JPEG", "predict", "--weights", best, "-", NULL);
 }
 
-/* Also of a second export, of what the first has written. */
+/* Also for an export of an exported file. */
 static void test_exports_are_the_same(void **state)
 {
     static const struct { const char *format, *with, *without; } formats[] = {
@@ -113,7 +113,7 @@ static void test_heatmaps_are_the_same(void **state)
 
 static int item(const cJSON *list, int i) { return cJSON_GetArrayItem(list, i)->valueint; }
 
-static void test_info_tells_what_a_file_says(void **state)
+static void test_info_prints_descriptions(void **state)
 {
     (void)state;
     works("info", "--weights", best, "data.val.input_size=[150, 64]", "--json", in_folder("info.json"), NULL);
@@ -143,8 +143,8 @@ static void test_info_tells_what_a_file_says(void **state)
 
 /* ---- refusals ---- */
 
-/* A file that ends in .yml or .yaml is a CONFIG, and what it says counts. */
-static void test_a_config_wins(void **state)
+/* A file that ends in .yml or .yaml is a CONFIG, and replaces the description. */
+static void test_config_overrides_description(void **state)
 {
     struct error err = {0};
     struct bytes yaml = contents("config.yml");
@@ -184,7 +184,7 @@ static void test_wrong_without_config(void **state)
     works("predict", config, "--weights", redescribed(best, "bad.safetensors", "\x01"), one, NULL);
 }
 
-/* A model that has learnt the images of data.val by heart, so that something is found in them. */
+/* A model that overfits the images of data.val, so that it detects objects in them. */
 static int setup(void **state)
 {
     struct string_list names = {0};
@@ -213,7 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_predictions_are_the_same), cmocka_unit_test(test_exports_are_the_same),
         cmocka_unit_test(test_scores_are_the_same), cmocka_unit_test(test_heatmaps_are_the_same),
-        cmocka_unit_test(test_info_tells_what_a_file_says), cmocka_unit_test(test_a_config_wins),
+        cmocka_unit_test(test_info_prints_descriptions), cmocka_unit_test(test_config_overrides_description),
         cmocka_unit_test(test_wrong_without_config) };
     return cmocka_run_group_tests(tests, setup, remove_folder);
 }

@@ -1,4 +1,5 @@
-/* Priors, overlaps and both assigners against plain re-implementations.  A failing random case prints its seed. */
+/* tests/test_detect_assign.c -- priors, overlaps and both assigners against plain implementations.  A failing
+ * random case prints its seed. */
 #include "base/random.h"
 #include "detect/atss_assigner.h"
 #include "detect/box.h"
@@ -201,15 +202,15 @@ static void test_dsl_twin(void **state)
             dsl_case(seed, cases[i].candidates, cases[i].objects, cases[i].topk);
 }
 
-/* Costs lie between the bounds that kernels find, overlaps being off by as much as is told, also of logits and
- * backgrounds far beyond what is usual. */
+/* Costs are between the bounds of the kernels within the stated error of overlaps, also for extreme logits and
+ * backgrounds. */
 static void test_cost_bounds(void **state)
 {
     (void)state;
     enum { MANY = 5 };
     static struct pairs pairs;
     const struct kernels *kernels = table_under_test();
-    int told = 0;
+    int bounded = 0;
     for (uint64_t seed = 0; seed < 2000; seed++) {
         struct random r = random_of(seed, 4, 0);
         const struct dsl_config config = { .iou_factor = (const double[]){ 3, 0.25, 0, 1000 }[seed % 4] };
@@ -228,14 +229,14 @@ static void test_cost_bounds(void **state)
         const double most = kernels->bound_pair_costs((float)config.iou_factor, n, &pairs, MANY);
         for (int i = 0; i < n; i++) {
             within += cost[i] <= most;
-            told += pairs.cost_min[i] > -INFINITY;
+            bounded += pairs.cost_min[i] > -INFINITY;
             if (!(pairs.cost_min[i] <= cost[i]))
                 fail_msg("%.9g is no bound of the cost %.9g; SEED=%d", (double)pairs.cost_min[i], cost[i], (int)seed);
         }
         if (within < MANY)
             fail_msg("%d costs, not %d, are within %.9g; SEED=%d", within, MANY, most, (int)seed);
     }
-    assert_true(told > 100000);                         /* the cases say something */
+    assert_true(bounded > 100000);                      /* enough cases have a bound */
 }
 
 /* All candidates equal: an object takes the first ones, and of equal objects the first keeps them. */

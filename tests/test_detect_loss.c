@@ -1,5 +1,5 @@
-/* Losses against difference quotients, and the two phases of a head's loss: its gradient, what it refuses, the same
- * bits for any number of threads, the same numbers for a batch that is split. */
+/* tests/test_detect_loss.c -- losses against difference quotients, and the two phases of a head's loss: gradient,
+ * errors, equal bits for any number of threads, equal values for a split batch. */
 #include "base/random.h"
 #include "detect/box_loss.h"
 #include "detect/focal.h"
@@ -297,7 +297,7 @@ static void test_aux_decides(void **state)
     free(b);
 }
 
-/* Nothing to find: the background is still learnt by LOSS_PLUS, nothing at all by LOSS_GFL. */
+/* Without objects LOSS_PLUS still trains the background, and LOSS_GFL trains nothing. */
 static void test_no_objects(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* What stands behind a network, on the outputs of whole networks among the fixtures: assignment and losses of
- * train_out and aux_out, detections of eval_out. */
+/* tests/test_detect_models.c -- post-processing and losses on the outputs of whole networks in the fixtures:
+ * assignment and losses of train_out and aux_out, detections of eval_out. */
 #include "base/file.h"
 #include "base/path.h"
 #include "base/string_list.h"

@@ -1,4 +1,5 @@
-/* Non-maximum suppression against a plain twin, and the way from predictions to boxes in the source image. */
+/* tests/test_detect_post.c -- non-maximum suppression against a plain implementation, and post-processing from
+ * predictions to boxes in the source image. */
 #include "base/random.h"
 #include "detect/nms.h"
 #include "detect/postprocess.h"
@@ -20,7 +21,7 @@ static double plain_iou(const float a[4], const float b[4])
     return w * h / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - w * h);
 }
 
-/* Takes the best that is left, again and again, and strikes out what it covers. */
+/* Repeatedly takes the best remaining box and removes the boxes that it suppresses. */
 static int plain_nms(struct scored *list, int count, const float (*box)[4], double threshold, struct scored *kept)
 {
     int n = 0;
@@ -73,7 +74,7 @@ static void test_nms_twin(void **state)
     assert_int_equal(nms(&(struct scored){0}, 0, NULL, 0.6, false, 100), 0);
 }
 
-/* Two boxes of different classes at an IoU of 0.8 and one that is apart. */
+/* Two boxes of different classes at an IoU of 0.8 and one without overlap. */
 static void test_nms_of_all_classes(void **state)
 {
     (void)state;

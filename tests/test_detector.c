@@ -1,4 +1,4 @@
-/* tests/test_detector.c -- detections depend on the image alone; a model is scored. */
+/* tests/test_detector.c -- detections depend only on the image; scoring of a model. */
 #include "base/file.h"
 #include "base/path.h"
 #include "base/string_list.h"
@@ -16,8 +16,8 @@ static void open_scene(struct synth_scene *scene, int index, struct error *err)
     must(synth_draw(scene, &scenes, index, err), err);
 }
 
-/* Whatever ran before, and with any number of threads, an image has its detections. */
-static void test_detections_depend_on_the_image_alone(void **state)
+/* The detections of an image do not depend on earlier calls or on the number of threads. */
+static void test_detections_depend_only_on_the_image(void **state)
 {
     static const char *const overrides[] = { "data.val.resize=keep" };
     struct net n;
@@ -32,16 +32,16 @@ static void test_detections_depend_on_the_image_alone(void **state)
         struct synth_scene scene = {0};
         open_scene(&scene, i % 3, &n.err);
         scene.image.height = 16 + i % 12 * 7;
-        must(detector_detect(&many, &scene.image, &n.err), &n.err);
+        must(detector_detect_image(&many, &scene.image, &n.err), &n.err);
         if (i % 5 == 0) {
-            must(detector_detect(&one, &scene.image, &n.err), &n.err);
+            must(detector_detect_image(&one, &scene.image, &n.err), &n.err);
             assert_int_equal(one.count[0], many.count[0]);
-            assert_memory_equal(one.found, many.found, (size_t)one.count[0] * sizeof *one.found);
+            assert_memory_equal(one.detections, many.detections, (size_t)one.count[0] * sizeof *one.detections);
             found += one.count[0];
         }
         for (int k = 0; k < many.count[0]; k++)
-            assert_true(many.found[k].box[0] >= 0 && many.found[k].box[2] <= 96
-                        && many.found[k].box[3] <= (float)scene.image.height);
+            assert_true(many.detections[k].box[0] >= 0 && many.detections[k].box[2] <= 96
+                        && many.detections[k].box[3] <= (float)scene.image.height);
         synth_free(&scene);
     }
     assert_true(found > 0 && many.cache.packed_weights.filled);
@@ -52,7 +52,7 @@ static void test_detections_depend_on_the_image_alone(void **state)
     net_close(&n);
 }
 
-static void test_numbers_that_are_not_finite_are_said(void **state)
+static void test_non_finite_values_are_reported(void **state)
 {
     struct net n;
     struct detector d = {0};
@@ -63,7 +63,7 @@ static void test_numbers_that_are_not_finite_are_said(void **state)
     n.model.params.value[n.model.params.list[norm].offset] = -1;
     must(detector_init(&d, &n.model, n.model.params.value, policy_under_test(1), &n.err), &n.err);
     open_scene(&scene, 0, &n.err);
-    assert_false(detector_detect(&d, &scene.image, &n.err));
+    assert_false(detector_detect_image(&d, &scene.image, &n.err));
     assert_non_null(strstr(n.err.text, "first layer whose output is not finite is backbone."));
     synth_free(&scene);
     detector_free(&d);
@@ -72,21 +72,21 @@ static void test_numbers_that_are_not_finite_are_said(void **state)
 
 /* ---- evaluation ---- */
 
-static void evaluate(struct net *n, struct evaluation *e, const struct watcher *watcher, bool works)
+static void evaluate(struct net *n, struct evaluation *e, const struct progress_callback *watcher, bool works)
 {
     struct evaluator *evaluator = evaluator_open(&n->model, policy_under_test(2), &n->err);
     must(evaluator, &n->err);
-    assert_int_equal(evaluator_truth(evaluator)->image_count, 5);
+    assert_int_equal(evaluator_dataset(evaluator)->image_count, 5);
     assert_int_equal(evaluator_run(evaluator, n->model.params.value, watcher, e, &n->err), works);
     if (works)
         assert_int_equal(e->score.class_count, 5);
     evaluator_close(evaluator);
 }
 
-static bool count_images(void *seen, int images, int all)
+static bool count_images(void *context, int images, int all)
 {
     assert_int_equal(all, 5);
-    *(int *)seen = images;
+    *(int *)context = images;
     return images < 4;
 }
 
@@ -96,24 +96,24 @@ static void test_a_model_is_scored(void **state)
         "model.arch.head.num_classes=3", "model.arch.aux_head.num_classes=3", "class_names=[a, b, c]" };
     struct net n, other;
     struct evaluation a, b;
-    int seen = 0;
+    int count = 0;
     (void)state;
     net_open(&n, NULL, 0);
     net_open(&other, batch, 1);
     evaluate(&n, &a, NULL, true);
     evaluate(&other, &b, NULL, true);
-    assert_int_equal(a.found.count, b.found.count);
-    for (int i = 0; i < a.found.count; i++) {
-        assert_int_equal(a.found.list[i].image, b.found.list[i].image);
-        assert_int_equal(a.found.list[i].category, b.found.list[i].category);
-        assert_true(fabs(a.found.list[i].score - b.found.list[i].score) < 1e-5);
+    assert_int_equal(a.detections.count, b.detections.count);
+    for (int i = 0; i < a.detections.count; i++) {
+        assert_int_equal(a.detections.list[i].image, b.detections.list[i].image);
+        assert_int_equal(a.detections.list[i].category, b.detections.list[i].category);
+        assert_true(fabs(a.detections.list[i].score - b.detections.list[i].score) < 1e-5);
     }
     for (int i = 0; i < COCO_FIGURES; i++)
         assert_true(a.score.figures[i] >= -1 && a.score.figures[i] <= 1);
     evaluation_free(&a);
     evaluation_free(&b);
-    evaluate(&n, &a, &(struct watcher){ count_images, &seen }, false);
-    assert_int_equal(seen, 4);
+    evaluate(&n, &a, &(struct progress_callback){ count_images, &count }, false);
+    assert_int_equal(count, 4);
     evaluation_free(&a);
     net_close(&other);
     net_open(&other, wrong, 3);
@@ -123,7 +123,7 @@ static void test_a_model_is_scored(void **state)
     net_close(&n);
 }
 
-static void test_an_empty_list_scores_nothing(void **state)
+static void test_an_empty_list_scores_zero(void **state)
 {
     struct net n;
     struct evaluation e;
@@ -137,7 +137,7 @@ static void test_an_empty_list_scores_nothing(void **state)
             n.model.params.value[p->offset + c] = -1000;
     }
     evaluate(&n, &e, NULL, true);
-    assert_int_equal(e.found.count, 0);
+    assert_int_equal(e.detections.count, 0);
     assert_true(e.score.figures[0] == 0);
     evaluation_free(&e);
     net_close(&n);
@@ -167,10 +167,10 @@ static void test_an_unreadable_image_refuses_an_evaluation(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_detections_depend_on_the_image_alone),
-        cmocka_unit_test(test_numbers_that_are_not_finite_are_said),
+        cmocka_unit_test(test_detections_depend_only_on_the_image),
+        cmocka_unit_test(test_non_finite_values_are_reported),
         cmocka_unit_test(test_a_model_is_scored),
-        cmocka_unit_test(test_an_empty_list_scores_nothing),
+        cmocka_unit_test(test_an_empty_list_scores_zero),
         cmocka_unit_test(test_an_unreadable_image_refuses_an_evaluation) };
     return cmocka_run_group_tests(tests, tiny_setup, remove_folder);
 }

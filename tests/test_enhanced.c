@@ -1,5 +1,5 @@
-/* tests/test_enhanced.c -- Enhanced NanoDet: its sizes, names and slopes as in the original's files, gradients that
- * reach every weight, also through kernels that are computed, folding, and what cannot be built. */
+/* tests/test_enhanced.c -- Enhanced NanoDet: sizes, names and slopes of the original's files, gradients of every
+ * weight, also through computed kernels, folding, and errors. */
 #include "base/strbuf.h"
 #include "kernel/kernels.h"
 #include "op/ops.h"
@@ -82,7 +82,7 @@ static const struct detector_case { const char *name, *neck, *head; } cases[] = 
     { "ghost bottlenecks",  NECK ", ghost_block_type: normal, num_blocks: 2", "name: NanoDetPlusHead, " HEAD },
     {0} };
 
-/* With weights as after some training: no gradient is 0 but by the model's make. */
+/* With pseudo-trained weights, only gradients that the model's structure makes 0 are 0. */
 static void open_case(struct fixture *f, const struct detector_case *row, const char *act)
 {
     struct error err = {0};
@@ -106,7 +106,7 @@ struct result {
     double sum;                         /* of outputs times the gradients they are given */
 };
 
-/* Writes the gradients of training unless `gradient` is NULL.  Running statistics stay as they were. */
+/* Writes the gradients of training unless `gradient` is NULL.  Running statistics do not change. */
 static struct result run(struct fixture *f, struct graph_options options, int threads, float *gradient)
 {
     const struct params *params = &f->model.params;

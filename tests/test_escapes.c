@@ -1,5 +1,5 @@
-/* tests/test_escapes.c -- names from files in the output of all commands: none controls a terminal, ends a line, breaks
- * a JSON or is a formula of a spreadsheet. */
+/* tests/test_escapes.c -- names from files in the output of all commands: they cannot control a terminal, end a
+ * line, break JSON or become a formula of a spreadsheet. */
 #include "base/file.h"
 #include "base/path.h"
 #include "base/printable.h"
@@ -123,7 +123,7 @@ static int setup(void **state)
     return 0;
 }
 
-/* ---- what comes out ---- */
+/* ---- outputs ---- */
 
 /* Lines of UTF-8, none of which begins with what names have behind their line end. */
 static void check_text(const char *what, const char *s, size_t size)
@@ -244,7 +244,7 @@ static void run(const struct command_case *c)
     check_files("out");
 }
 
-static void no_name_controls_what_reads_it(void **state)
+static void names_are_escaped_in_all_outputs(void **state)
 {
     (void)state;
     assert_true(make_folders("out", NULL));
@@ -269,7 +269,7 @@ static void detections_of_such_files_are_scored(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(no_name_controls_what_reads_it),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(names_are_escaped_in_all_outputs),
                                         cmocka_unit_test(detections_of_such_files_are_scored) };
     return cmocka_run_group_tests(tests, setup, remove_folder);
 }

@@ -223,7 +223,7 @@ static void generate(struct dataset *truth, struct detections *found)
     free(list);
 }
 
-/* What pycocotools 2.0.11 says of it, with its limits and with 1, 2, 5. */
+/* The figures of pycocotools 2.0.11, with its limits and with 1, 2, 5. */
 static void test_coco_generated(void **state)
 {
     static const struct { int max_dets[3]; double figures[COCO_FIGURES]; } cases[] = {

@@ -1,4 +1,5 @@
-/* Exported files: each detects as the model does, one that does not is found out, and a failure leaves nothing. */
+/* tests/test_export.c -- exported files: equal outputs, detection of different outputs, and no leftover files after
+ * a failure. */
 #include "base/file.h"
 #include "base/path.h"
 #include "base/string_list.h"
@@ -68,7 +69,7 @@ static bool export(struct fixture *f, const struct kind *kind, struct verificati
     return ok;
 }
 
-/* Of a model that is opened for it. */
+/* Exports a newly opened model. */
 static struct verification export_fresh(struct fixture *f, const struct kind *kind)
 {
     struct error err = {0};
@@ -85,16 +86,16 @@ static void test_files_detect_the_same(void **state)
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         struct fixture f;
         const struct verification v = export_fresh(&f, &kinds[i]);
-        assert_true(v.generated && v.images > 1 && v.largest > 0);
-        assert_true(v.worst <= (kinds[i].half ? 0.05 : 1e-4) * v.largest);
-        assert_int_equal(files_in_folder(), 1 + (format_of(&kinds[i])->beside != NULL));
+        assert_true(v.generated && v.images > 1 && v.max_output > 0);
+        assert_true(v.max_error <= (kinds[i].half ? 0.05 : 1e-4) * v.max_output);
+        assert_int_equal(files_in_folder(), 1 + (format_of(&kinds[i])->companion_suffix != NULL));
         close_model(&f);
         empty_folder();
     }
 }
 
-/* A model that has learnt something since, were it only a little, is not what the file holds. */
-static void test_what_detects_otherwise_is_found_out(void **state)
+/* Even a small change of the model after the export is detected. */
+static void test_different_outputs_fail(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -102,10 +103,10 @@ static void test_what_detects_otherwise_is_found_out(void **state)
         struct error err = {0};
         struct verification v = export_fresh(&f, &kinds[i]);
         float *bias = param(&f, "head.gfl_cls.1.bias");
-        bias[2] += (kinds[i].half ? 0.1f : 3e-4f) * (float)v.largest;
+        bias[2] += (kinds[i].half ? 0.1f : 3e-4f) * (float)v.max_output;
         assert_false(model_verify(&f.model, in_folder(kinds[i].file), kinds[i].half ? 0.05 : 1e-4,
                                   policy_under_test(1), &v, &err));
-        assert_non_null(strstr(err.text, "detects otherwise"));
+        assert_non_null(strstr(err.text, "differ by"));
         bias[2] = NAN;
         assert_false(model_verify(&f.model, in_folder(kinds[i].file), 0.05, policy_under_test(1), &v, &err));
         close_model(&f);
@@ -113,7 +114,7 @@ static void test_what_detects_otherwise_is_found_out(void **state)
     }
 }
 
-/* Weights too large for 16 bits; numbers that are none. */
+/* Weights too large for 16 bits, and weights that are not finite. */
 static void test_a_failure_leaves_nothing(void **state)
 {
     (void)state;
@@ -235,7 +236,7 @@ static void test_a_failure_keeps_the_old_pair(void **state)
     close_pairs(&p);
 }
 
-/* Through links, with the permissions of the files there; names that others use for temporary files stay. */
+/* Links and permissions are kept; existing files with the names of temporary files are unchanged. */
 static void test_links_and_permissions_stay(void **state)
 {
     struct fixture f;
@@ -261,7 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files_detect_the_same),
-        cmocka_unit_test(test_what_detects_otherwise_is_found_out),
+        cmocka_unit_test(test_different_outputs_fail),
         cmocka_unit_test(test_a_failure_leaves_nothing),
         cmocka_unit_test(test_a_crash_leaves_no_wrong_pair),
         cmocka_unit_test(test_a_failure_keeps_the_old_pair),

@@ -1,5 +1,5 @@
-/* tests/test_file_config.c -- the description of a model in a file of weights: written without paths, read as the same
- * configuration, and refused where it is wrong. */
+/* tests/test_file_config.c -- the description of a model in a weight file: it contains no paths, is parsed to the
+ * same configuration, and is refused if it is invalid. */
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -39,7 +39,7 @@ static void test_entries_are_removed(void **state)
 static void describe(struct net *n, struct strbuf *out)
 {
     *out = (struct strbuf){0};
-    must(file_config_text(&n->config, out, &n->err), &n->err);
+    must(file_config_write(&n->config, out, &n->err), &n->err);
 }
 
 /* The model of a file that holds the description and nothing else. */
@@ -69,7 +69,7 @@ static void assert_same_model(const struct net *a, const struct net *b)
 }
 
 /* Every configuration is read back as the same model, which is described by the same text. */
-static void test_descriptions_go_round(void **state)
+static void test_descriptions_round_trip(void **state)
 {
     struct string_list names = {0};
     struct error err = {0};
@@ -151,14 +151,14 @@ static void test_descriptions_hold_no_ignored_keys(void **state)
     net_close(&again);
 }
 
-static void test_a_description_has_an_end(void **state)
+static void test_descriptions_have_a_limit(void **state)
 {
     struct net n;
     struct strbuf names = {0}, text = {0};
     (void)state;
     strbuf_add(&names, "class_names=[car, van, truck, bus, %0*d]", FILE_CONFIG_MAX, 7);
     net_open(&n, (const char *const[]){ names.s }, 1);
-    assert_false(file_config_text(&n.config, &text, &n.err));
+    assert_false(file_config_write(&n.config, &text, &n.err));
     assert_int_equal(n.err.exit, 2);
     net_close(&n);
     assert_false(open_described(&n, names.s, NULL));
@@ -242,7 +242,7 @@ static const char *note_of(struct net *n, const char *key, const char *text, con
     string_list_free(&n->notes);
     must((!key || tensors_add_metadata(&t, key, text, &n->err))
          && (!description || file_config_add(description, &t, &n->err))
-         && weights_give(&n->model.params, n->model.params.value, "", &t, &n->err)
+         && weights_to_tensors(&n->model.params, n->model.params.value, "", &t, &n->err)
          && safetensors_write(in_folder("noted.safetensors"), &t, &n->err), &n->err);
     must(model_load(&n->model, in_folder("noted.safetensors"), LOAD_TO_RUN, n->model.params.value, &n->notes, &n->err),
          &n->err);
@@ -251,7 +251,7 @@ static const char *note_of(struct net *n, const char *key, const char *text, con
     return n->notes.count == 2 ? n->notes.list[1] : "";
 }
 
-/* Files of older versions, and classes that trade places, are told; other programs' files are not. */
+/* Files of older versions and exchanged classes give a note; files of other programs do not. */
 static void test_notes(void **state)
 {
     struct net n;
@@ -274,9 +274,9 @@ static void test_notes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_entries_are_removed), cmocka_unit_test(test_descriptions_go_round),
+        cmocka_unit_test(test_entries_are_removed), cmocka_unit_test(test_descriptions_round_trip),
         cmocka_unit_test(test_descriptions_hold_no_paths), cmocka_unit_test(test_descriptions_hold_no_ignored_keys),
-        cmocka_unit_test(test_a_description_has_an_end), cmocka_unit_test(test_wrong_descriptions_are_refused),
+        cmocka_unit_test(test_descriptions_have_a_limit), cmocka_unit_test(test_wrong_descriptions_are_refused),
         cmocka_unit_test(test_notes) };
     return cmocka_run_group_tests(tests, tiny_setup, remove_folder);
 }

@@ -1,4 +1,4 @@
-/* tests/test_glyphs.c -- letters: our own, which are the same in every build, and those of the machine's fonts. */
+/* tests/test_glyphs.c -- letters: the built-in font, which is equal in every build, and the machine's fonts. */
 #include "base/file.h"
 #include "data/image.h"
 #include "folder.h"
@@ -40,8 +40,8 @@ static void find_ink(const unsigned char *bgr, int *left, int *right)
         }
 }
 
-/* No two characters of those that have a glyph look the same, and none looks like the box of the others. */
-static void every_character_has_strokes_of_its_own(void **state)
+/* All glyphs are different, also from the box of characters without a glyph. */
+static void every_character_has_different_strokes(void **state)
 {
     enum { COUNT = '~' - ' ' + 64 };
     static unsigned char images[COUNT][BYTES];
@@ -74,7 +74,7 @@ static void other_characters_are_boxes(void **state)
     }
 }
 
-static void text_is_as_wide_as_it_says(void **state)
+static void text_width_is_exact(void **state)
 {
     int left, right;
     (void)state;
@@ -105,7 +105,7 @@ static void stems_are_crisp(void **state)
     }
 }
 
-static void what_lies_outside_is_cut_off(void **state)
+static void text_is_clipped(void **state)
 {
     static const double places[][3] = { { -30, 40, 20 }, { WIDTH - 30, 40, 20 }, { 20, 5, 30 }, { 20, HEIGHT + 5, 30 },
                                         { 1e9, -1e9, 20 }, { NAN, NAN, 20 }, { 0, 40, 1e-3 }, { -5, HEIGHT, 300 } };
@@ -214,9 +214,9 @@ static void without_fonts_there_is_no_font(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_character_has_strokes_of_its_own), cmocka_unit_test(other_characters_are_boxes),
-        cmocka_unit_test(text_is_as_wide_as_it_says), cmocka_unit_test(stems_are_crisp),
-        cmocka_unit_test(what_lies_outside_is_cut_off), cmocka_unit_test(a_line_has_one_colour),
+        cmocka_unit_test(every_character_has_different_strokes), cmocka_unit_test(other_characters_are_boxes),
+        cmocka_unit_test(text_width_is_exact), cmocka_unit_test(stems_are_crisp),
+        cmocka_unit_test(text_is_clipped), cmocka_unit_test(a_line_has_one_colour),
         cmocka_unit_test(curves_look_the_same_in_every_build), cmocka_unit_test(without_fonts_there_is_no_font),
         cmocka_unit_test(fonts_draw_at_the_same_place),
         cmocka_unit_test(a_font_has_ascii_and_the_characters_of_the_texts) };

@@ -1,4 +1,4 @@
-/* tests/test_grad_cam.c -- heat maps of layers: those of the class logits themselves are known exactly. */
+/* tests/test_grad_cam.c -- heatmaps of layers; those of the class logits have a closed form. */
 #include "base/memory.h"
 #include "policy.h"
 #include "report/heat.h"
@@ -16,7 +16,7 @@ static void open_scene(struct synth_scene *scene, struct error *err)
     must(synth_draw(scene, &scenes, 0, err), err);
 }
 
-/* Logits about 1 instead of -5: what speaks for a class is positive. */
+/* Logits about 1 instead of -5, so that contributions to a class are positive. */
 static void raise_logits(struct net *n)
 {
     for (int level = 0; level < 4; level++) {
@@ -66,14 +66,14 @@ static void test_maps_of_the_logits_are_exact(void **state)
     for (int i = 0; i < 2; i++) {
         struct grad_cam cam = {0};
         must(grad_cam_init(&cam, &n.model, "head.gfl_cls.0", scores[i], policy_under_test(2), &n.err)
-             && grad_cam_look(&cam, &scene.image, &n.err), &n.err);
+             && grad_cam_run(&cam, &scene.image, &n.err), &n.err);
         assert_int_equal(cam.count, 1);
-        assert_true(cam.heats[0].h == cam.batch.h / STRIDE && cam.heats[0].w == cam.batch.w / STRIDE);
+        assert_true(cam.heatmaps[0].h == cam.batch.h / STRIDE && cam.heatmaps[0].w == cam.batch.w / STRIDE);
         const float *rows = detector_forward(&d, cam.batch.image, cam.batch.h, cam.batch.w, &n.err);
-        const int level = cam.heats[0].h * cam.heats[0].w, all = level * 85 / 64;
+        const int level = cam.heatmaps[0].h * cam.heatmaps[0].w, all = level * 85 / 64;
         expected_map(rows, all, level, log(scores[i] / (1 - scores[i])), map);
         for (int k = 0; k < level; k++)
-            assert_true(fabs(cam.heats[0].map[k] - map[k]) < 1e-5);
+            assert_true(fabs(cam.heatmaps[0].map[k] - map[k]) < 1e-5);
         grad_cam_free(&cam);
     }
     detector_free(&d);
@@ -96,15 +96,15 @@ static void test_levels_of_the_neck(void **state)
     open_scene(&scene, &n.err);
     must(grad_cam_init(&cam, &n.model, NULL, 0.5, policy_under_test(2), &n.err), &n.err);
     for (int pass = 0; pass < 2; pass++) {
-        must(grad_cam_look(&cam, &scene.image, &n.err), &n.err);
+        must(grad_cam_run(&cam, &scene.image, &n.err), &n.err);
         assert_int_equal(cam.count, 4);
     }
     for (int i = 0; i < 4; i++) {
         char name[24];
         float most = 0;
         snprintf(name, sizeof name, "stride%d", STRIDE << i);
-        assert_string_equal(cam.heats[i].name, name);
-        grad_cam_spread(&cam, &cam.heats[i], spread);
+        assert_string_equal(cam.heatmaps[i].name, name);
+        grad_cam_upsample(&cam, &cam.heatmaps[i], spread);
         for (int k = 0; k < SIDE * SIDE; k++) {
             assert_true(spread[k] >= 0);
             most = fmaxf(most, spread[k]);

@@ -1,4 +1,5 @@
-/* Images: what is written reads back, odd kinds of files come out as cv2.imread has them, broken ones are refused. */
+/* tests/test_image.c -- images: writing and reading back, unusual kinds of files with the pixels of cv2.imread,
+ * errors of broken files. */
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "images.h"
@@ -69,7 +70,7 @@ static struct bytes with_exif(struct bytes file, int orientation, bool big)
     return out;
 }
 
-/* Where the stored top left, top right, bottom left pixel comes to lie: 0 top left, 1 top right, 2 bottom left, 3. */
+/* Positions of the stored top left, top right, bottom left pixel: 0 top left, 1 top right, 2 bottom left, 3. */
 static void exif_orientation_turns(void **state)
 {
     static const int corner[10][3] = { { 0, 1, 2 }, { 0, 1, 2 }, { 1, 0, 3 }, { 3, 2, 1 }, { 2, 3, 0 },

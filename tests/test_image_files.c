@@ -1,10 +1,10 @@
-/* Files of images that are damaged, of another kind, or that tell late how they are held. */
+/* tests/test_image_files.c -- damaged image files, unsupported kinds, and orientations that follow the pixels. */
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "images.h"
 #include "there.h"
 
-/* Where the data of the first scan begin. */
+/* The offset of the data of the first scan. */
 static size_t scan_of(struct bytes jpeg)
 {
     size_t i = 2;
@@ -79,7 +79,7 @@ static void cut_pngs_are_refused(void **state)
 }
 
 /* Bytes behind the end, a thumbnail with an end of its own, a file of more than is read at either end. */
-static void ends_are_found(void **state)
+static void truncation_is_detected(void **state)
 {
     enum { MORE = 100000 };
     static const unsigned char thumbnail[] = { 0xff, 0xe1, 0, 12, 'E', 'x', 'i', 'f', 0, 0, 0xff, 0xd8, 0xff, 0xd9 };
@@ -106,7 +106,7 @@ static void ends_are_found(void **state)
     image_free(&p);
 }
 
-static void other_kinds_are_named(void **state)
+static void other_image_kinds_are_named(void **state)
 {
     static const struct { const char *start; size_t size; const char *message; } kinds[] = {
         { "", 0, "broken: is empty" },
@@ -175,7 +175,7 @@ static void chunks_are_no_larger_than_the_file(void **state)
     image_free(&p);
 }
 
-/* An orientation that stands behind the pixels turns the image as in OpenCV, and every way to its size says so. */
+/* An orientation behind the pixels rotates the image as in OpenCV, and every function for the size accounts for it. */
 static void late_exif_turns_pngs(void **state)
 {
     static const unsigned char quarter[26] = { 'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6 };
@@ -271,8 +271,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cut_jpegs_are_read),
         cmocka_unit_test(cut_pngs_are_refused),
-        cmocka_unit_test(ends_are_found),
-        cmocka_unit_test(other_kinds_are_named),
+        cmocka_unit_test(truncation_is_detected),
+        cmocka_unit_test(other_image_kinds_are_named),
         cmocka_unit_test(chunks_are_no_larger_than_the_file),
         cmocka_unit_test(late_exif_turns_pngs),
         cmocka_unit_test(too_large_images_are_named),

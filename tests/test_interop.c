@@ -1,4 +1,4 @@
-/* Weight files: what is written is read again, what lies is refused. */
+/* tests/test_interop.c -- weight files: writing and reading back, and errors of invalid files. */
 #include "base/file.h"
 #include "base/json.h"
 #include "base/strbuf.h"
@@ -96,7 +96,7 @@ static void fill(struct tensors *t)
     assert_true(tensors_add_metadata(t, "format", "pt", &err) && tensors_add_metadata(t, "config", "a: 1\nb: 2", &err));
 }
 
-static void writes_what_it_reads(void **state)
+static void round_trip(void **state)
 {
     static const char path[] = "test_interop.safetensors", copy[] = "test_interop_2.safetensors";
     struct error err = {0};
@@ -138,7 +138,7 @@ static void writes_what_it_reads(void **state)
 }
 
 /* Every header is followed by 8 bytes of data. */
-static void refuses_headers_that_lie(void **state)
+static void refuses_false_headers(void **state)
 {
 #define T(offsets) "{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":" offsets "}"
     static const struct { const char *header, *says; } cases[] = {
@@ -304,7 +304,7 @@ static void joins_names_of_nested_dicts(void **state)
     tensors_free(&t);
 }
 
-static void refuses_torch_files_that_lie(void **state)
+static void refuses_false_torch_files(void **state)
 {
     static const struct { const char *path, *says; } cases[] = {
         { CORPUS "refused_big_endian.pth", "not little-endian" },
@@ -432,14 +432,14 @@ int main(void)
         cmocka_unit_test(widens_every_half),
         cmocka_unit_test(rounds_halves_to_even),
         cmocka_unit_test(widens_every_dtype),
-        cmocka_unit_test(writes_what_it_reads),
-        cmocka_unit_test(refuses_headers_that_lie),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(refuses_false_headers),
         cmocka_unit_test(writes_a_whole_header_or_nothing),
         cmocka_unit_test(refuses_headers_that_do_not_fit),
         cmocka_unit_test(reads_torch_files),
         cmocka_unit_test(takes_the_averaged_weights),
         cmocka_unit_test(joins_names_of_nested_dicts),
-        cmocka_unit_test(refuses_torch_files_that_lie),
+        cmocka_unit_test(refuses_false_torch_files),
         cmocka_unit_test(survives_damage),
         cmocka_unit_test(normalises_names),
         cmocka_unit_test(reads_official_weights),

@@ -1,4 +1,4 @@
-/* tests/test_join.c -- detections join the ground truth, and categories join class_names, by name. */
+/* tests/test_join.c -- joining detections with the ground truth, and categories with class_names, by name. */
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "data/dataset_read.h"
@@ -103,7 +103,7 @@ static void detections_join_by_name(void **state)
     }
 }
 
-static void all_strangers_are_counted(void **state)
+static void unknown_detections_are_counted(void **state)
 {
     struct strbuf dt = {0};
     struct detections found;
@@ -147,7 +147,7 @@ static void text_files_join_by_stem(void **state)
     dataset_free(&truth);
 }
 
-static void records_carry_names(void **state)
+static void records_have_names(void **state)
 {
     struct error err = {0};
     (void)state;
@@ -246,9 +246,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(detections_join_by_name),
-        cmocka_unit_test(all_strangers_are_counted),
+        cmocka_unit_test(unknown_detections_are_counted),
         cmocka_unit_test(text_files_join_by_stem),
-        cmocka_unit_test(records_carry_names),
+        cmocka_unit_test(records_have_names),
         cmocka_unit_test(categories_join_by_name),
         cmocka_unit_test(absent_class_gets_a_category) };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

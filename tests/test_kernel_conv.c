@@ -1,7 +1,7 @@
-/* tests/test_kernel_conv.c -- the kernels of convolutions, in float: products of matrices, depthwise rows and the
- * transforms of Winograd, of the table under test against the plain one, for 1 to 50 channels; and the error of
- * Winograd convolution against its definition in double.  Arrays are no larger than what may be read,
- * so that the address sanitizer sees a step too far. */
+/* tests/test_kernel_conv.c -- the convolution kernels, in float: matrix products, depthwise rows and Winograd
+ * transforms of the table under test against the plain ones, for 1 to 50 channels; the error of Winograd
+ * convolution against its definition in double.  Arrays end at the last element that may be read, so that the
+ * address sanitizer detects overruns. */
 #include "base/random.h"
 #include "seed.h"
 #include "tables.h"
@@ -30,7 +30,7 @@ static float *numbers(ptrdiff_t count, uint64_t stream)
     return p;
 }
 
-/* What a kernel wrote, gaps included. */
+/* The output of a kernel, gaps included. */
 struct written { float *p; ptrdiff_t count; };
 
 /* Numbers of a matrix of rows `ld` apart, the last without a gap. */

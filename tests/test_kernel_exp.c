@@ -1,5 +1,5 @@
 /* tests/test_kernel_exp.c -- the polynomials of kernel/exp_body.h against the C library in double, at floats spread
- * evenly over their patterns of bits, and where they begin and end. */
+ * evenly over their bit patterns, and at the limits of their ranges. */
 #include "kernel/exp_body.h"
 
 #include <float.h>

@@ -1,5 +1,5 @@
-/* tests/test_kernel_rows.c -- the kernels that work on rows of pixels, in float: the table under test against the
- * plain one, with numbers of channels around every vector length and gaps between pixels. */
+/* tests/test_kernel_rows.c -- the kernels for rows of pixels, in float: the table under test against the plain one,
+ * with channel counts around every vector length and gaps between pixels. */
 #include "base/random.h"
 #include "seed.h"
 #include "tables.h"
@@ -16,7 +16,7 @@
 
 enum { PIXELS = 11, CHANNELS = 130, LD = 2 * CHANNELS + 3, SIZE = (ACT_KINDS + 1) / 2 * PIXELS * LD };
 
-/* What the kernels read, and what one table's kernels write. */
+/* The inputs of the kernels, and the outputs of one table's kernels. */
 struct inputs { float a[SIZE], b[SIZE], scale[CHANNELS], shift[CHANNELS], mean[CHANNELS]; unsigned char winner[SIZE]; };
 struct outputs { float y[SIZE], z[SIZE]; unsigned char winner[SIZE]; };
 
@@ -129,7 +129,7 @@ static void all_finite(const struct kernels *k, int c, bool add, const struct in
     }
 }
 
-/* c boxes and others that are nowhere, edges on a raster of halves so that some touch.  Listed are those of a third. */
+/* c boxes and others without coordinates; edges are multiples of 1/2, so that some touch.  A third are in the list. */
 static void ious(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
     enum { PARTS = (CHANNELS + BOX_BLOCK - 1) / BOX_BLOCK };
@@ -158,7 +158,7 @@ static void ious(const struct kernels *k, int c, bool add, const struct inputs *
         out->y[2 + i] = (float)list[i];
 }
 
-/* c pairs, logits as for the focal loss.  Some overlaps, where `add`, are too uncertain to tell. */
+/* c pairs, logits as for the focal loss.  With `add`, some overlaps are too close to the threshold to decide. */
 static void pair_costs(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
     static struct pairs pairs;
@@ -279,7 +279,7 @@ static void test_large_arguments(void **state)
     }
 }
 
-/* The moments of a float's numbers are those of exact arithmetic, also beside a large mean; of equal numbers, too. */
+/* The moments of a float's numbers are those of exact arithmetic, also with a large mean, and for equal numbers. */
 static void test_exact_moments(void **state)
 {
     enum { ROWS = 1000, C = 19 };

@@ -1,4 +1,4 @@
-/* tests/test_layouts.c -- sets as tools lay them out, lists of images and of classes: convert and data.*. */
+/* tests/test_layouts.c -- folder layouts of data sets, image lists and class lists, for convert and data.*. */
 #include "base/file.h"
 #include "base/path.h"
 #include "base/strbuf.h"

@@ -1,4 +1,4 @@
-/* tests/test_limits.c -- the section test of a configuration: which predictions are detections, for every command. */
+/* tests/test_limits.c -- the section `test` of a configuration limits the detections of every command. */
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
@@ -112,33 +112,33 @@ static void test_shown_score(void **state)
     strbuf_free(&yaml);
 }
 
-/* ---- what they do ---- */
+/* ---- their effects ---- */
 
 /* The detections of the first image, as predict writes them; *labels: of how many classes. */
-static int predicted(const char *override, const char *second, double *least)
+static int predicted(const char *override, const char *second, double *min_score)
 {
     works("predict", config, "--weights", weights, "--json", in_folder("p.json"), images, "test.score_thr=0.001",
           override, second, NULL);
     cJSON *json = json_of("p.json");
     const cJSON *one, *all = cJSON_GetObjectItemCaseSensitive(cJSON_GetArrayItem(json, 0), "detections");
     const int count = cJSON_GetArraySize(all);
-    *least = 1;
+    *min_score = 1;
     cJSON_ArrayForEach(one, all)
-        *least = fmin(*least, number(one, "score"));
+        *min_score = fmin(*min_score, number(one, "score"));
     cJSON_Delete(json);
     return count;
 }
 
 static void test_limits_of_predict(void **state)
 {
-    double least;
+    double min_score;
     (void)state;
-    assert_int_equal(predicted("test.nms_iou=1", NULL, &least), 100);
-    assert_int_equal(predicted("test.max_per_image=3", NULL, &least), 3);
-    const int many = predicted("test.max_per_image=5000", "test.nms_iou=1", &least);
-    const int fewer = predicted("test.max_per_image=5000", "test.nms_iou=0.3", &least);
-    const int fewest = predicted("test.max_per_image=5000", "test.class_agnostic_nms=true", &least);
-    assert_true(many > 100 && many > fewer && fewer > 0 && fewest < fewer && fewest > 0 && least > 0.001);
+    assert_int_equal(predicted("test.nms_iou=1", NULL, &min_score), 100);
+    assert_int_equal(predicted("test.max_per_image=3", NULL, &min_score), 3);
+    const int many = predicted("test.max_per_image=5000", "test.nms_iou=1", &min_score);
+    const int fewer = predicted("test.max_per_image=5000", "test.nms_iou=0.3", &min_score);
+    const int fewest = predicted("test.max_per_image=5000", "test.class_agnostic_nms=true", &min_score);
+    assert_true(many > 100 && many > fewer && fewer > 0 && fewest < fewer && fewest > 0 && min_score > 0.001);
     works("predict", config, "--weights", weights, "--score", "0.5", "--json", in_folder("p.json"), images,
           "test.score_thr=0.001", NULL);
     cJSON *json = json_of("p.json");                    /* --score comes before test.score_thr */
@@ -146,7 +146,7 @@ static void test_limits_of_predict(void **state)
     cJSON_Delete(json);
 }
 
-/* Files with suppression between all classes are proven like others, and their weights are read again. */
+/* Files with suppression across classes are verified like others, and their weights can be read. */
 static void test_limits_of_export(void **state)
 {
     (void)state;
@@ -177,7 +177,7 @@ static void test_limits_of_test(void **state)
 
 /* ---- overrides ---- */
 
-/* What looks like KEY=VALUE and is no file is never taken for a path. */
+/* An argument that looks like KEY=VALUE is a path only if the file exists. */
 static void test_unknown_keys_are_refused_by_all_commands(void **state)
 {
     (void)state;

@@ -1,4 +1,4 @@
-/* The loader: what a batch holds depends on seed, epoch and step alone. */
+/* tests/test_loader.c -- the loader: the content of a batch depends only on seed, epoch and step. */
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -166,7 +166,7 @@ static void same_bits_from_any_workers_cache_and_start(void **state)
     }
 }
 
-/* An epoch shows each image once, but for the rest that is dropped; another epoch shows them in another order. */
+/* An epoch has each image once, except for the dropped rest; another epoch has another order. */
 static void epochs_are_permutations(void **state)
 {
     static const struct { int batch, steps; } cases[] = { { 1, 11 }, { 2, 5 }, { 4, 2 }, { 6, 1 }, { 11, 1 },
@@ -197,7 +197,7 @@ static void epochs_are_permutations(void **state)
     }
 }
 
-static void testing_shows_all_in_order(void **state)
+static void testing_returns_all_in_order(void **state)
 {
     struct data_config data = settings();
     const struct batch *b;
@@ -295,7 +295,7 @@ static void unreadable_images_are_replaced_or_refused(void **state)
     free(path);
 }
 
-static void closes_at_any_time(void **state)
+static void loader_closes_at_any_time(void **state)
 {
     struct data_config data = settings();
     struct loader_config config = { .dataset = &dataset, .data = &data, .train = true, .batch = 2, .workers = 3 };
@@ -314,7 +314,7 @@ static void closes_at_any_time(void **state)
     assert_int_equal(err.exit, 1);
 }
 
-static void cache_keeps_what_fits(void **state)
+static void cache_keeps_fitting_images(void **state)
 {
     struct error err = {0};
     struct image p;
@@ -346,11 +346,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bits_from_any_workers_cache_and_start),
         cmocka_unit_test(epochs_are_permutations),
-        cmocka_unit_test(testing_shows_all_in_order),
+        cmocka_unit_test(testing_returns_all_in_order),
         cmocka_unit_test(sizes_are_drawn_per_sample),
         cmocka_unit_test(unreadable_images_are_replaced_or_refused),
-        cmocka_unit_test(closes_at_any_time),
-        cmocka_unit_test(cache_keeps_what_fits),
+        cmocka_unit_test(loader_closes_at_any_time),
+        cmocka_unit_test(cache_keeps_fitting_images),
     };
     return cmocka_run_group_tests(tests, make_images, remove_images);
 }

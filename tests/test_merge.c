@@ -1,4 +1,4 @@
-/* tests/test_merge.c -- a detector runs branches that are trained in parallel as one convolution: it finds the same. */
+/* tests/test_merge.c -- a detector merges parallel branches into one convolution and gives the same detections. */
 #include "kernel/kernels.h"
 #include "policy.h"
 #include "runtime/detector.h"
@@ -32,7 +32,7 @@ static int with_name(const struct params *params, const char *part)
     return count;
 }
 
-/* What a graph for all images gives, and how far a detector, which takes them one by one, is from it at most. */
+/* The output of a graph for all images, and the largest difference of a detector, which takes one image at a time. */
 struct comparison { struct view want; double off[IMAGES]; };
 
 static void compare(void *context, int image, const float *rows)
@@ -46,7 +46,7 @@ static void compare(void *context, int image, const float *rows)
     }
 }
 
-/* The values of what a detector was given may differ from the model's own, as averages do. */
+/* A detector may use other values than the model's own, such as averages. */
 static void check(const struct merging *c)
 {
     struct fixture f;
@@ -74,7 +74,7 @@ static void check(const struct merging *c)
     memset(params->value, 0, (size_t)params->total * sizeof *average);
     if (!detector_init(&d, &f.model, average, policy_under_test(2), &err))
         fail_msg("%s: %s", c->config, err.text);
-    if (!detector_each(&d, pixel, IMAGES, H, W, compare, &all, &err))
+    if (!detector_forward_each(&d, pixel, IMAGES, H, W, compare, &all, &err))
         fail_msg("%s: %s", c->config, err.text);
     for (int i = 0; i < IMAGES; i++)
         if (c->merges ? !(all.off[i] > 0 && all.off[i] < 1e-4) : all.off[i] != 0)
@@ -94,8 +94,8 @@ static void test_detectors_merge_branches(void **state)
         check(c);
 }
 
-/* Branches with norms of groups stay: those depend on the image. */
-static void test_what_cannot_merge_stays(void **state)
+/* Branches with group norms are not merged, since these norms depend on the image. */
+static void test_other_branches_are_unchanged(void **state)
 {
     static const char groups[] =
         "model.arch.head={name: NanoDetPlusHead, num_classes: 3, input_channel: 32, feat_channels: 32, "
@@ -116,6 +116,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_detectors_merge_branches),
-        cmocka_unit_test(test_what_cannot_merge_stays) };
+        cmocka_unit_test(test_other_branches_are_unchanged) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

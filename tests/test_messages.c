@@ -1,4 +1,4 @@
-/* tests/test_messages.c -- mistakes that many make, each with one line that says what to do. */
+/* tests/test_messages.c -- frequent mistakes give one line with the remedy. */
 #include "base/file.h"
 #include "tiny.h"
 #include "typed.h"
@@ -26,7 +26,7 @@ static void test_tabs(void **state)
 }
 
 /* A tab that YAML allows, and another error behind it. */
-static void test_other_errors_stay(void **state)
+static void test_other_errors_are_unchanged(void **state)
 {
     static const char *const yaml = "seed: 1\t# a comment\na: b: c\n";
     struct error err = {0};
@@ -126,7 +126,7 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tabs), cmocka_unit_test(test_other_errors_stay),
+        cmocka_unit_test(test_tabs), cmocka_unit_test(test_other_errors_are_unchanged),
         cmocka_unit_test(test_grey_normalisation),
         cmocka_unit_test(test_advice_of_train), cmocka_unit_test(test_missing_sets),
         cmocka_unit_test(test_a_folder_without_the_images),

@@ -1,4 +1,4 @@
-/* tests/test_mjpeg.c -- frames are cut out of streams. */
+/* tests/test_mjpeg.c -- frames of JPEG streams. */
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "data/mjpeg.h"
@@ -14,13 +14,13 @@ static void add_frame(struct strbuf *t, unsigned char mark)
     strbuf_bytes(t, frame, sizeof frame);
 }
 
-static void test_frames_are_cut_out_of_a_stream(void **state)
+static void test_frames_of_a_stream(void **state)
 {
     struct strbuf t = {0};
     struct mjpeg m = {0};
     struct bytes frame;
     struct error err = {0};
-    int seen = 0;
+    int count = 0;
     (void)state;
     strbuf_add(&t, "--boundary\r\nContent-Type: image/jpeg\r\n\r\n");
     add_frame(&t, 0);
@@ -34,9 +34,9 @@ static void test_frames_are_cut_out_of_a_stream(void **state)
     FILE *stream = fmemopen(t.s, t.size, "rb");
     while (mjpeg_next(&m, stream, &frame, &err) && frame.p) {
         assert_int_equal(frame.size, 27);
-        assert_int_equal(frame.p[17], seen++);
+        assert_int_equal(frame.p[17], count++);
     }
-    assert_int_equal(seen, 4);
+    assert_int_equal(count, 4);
     assert_int_equal(m.broken, 3);
     fclose(stream);
     mjpeg_free(&m);
@@ -46,6 +46,6 @@ static void test_frames_are_cut_out_of_a_stream(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frames_are_cut_out_of_a_stream) };
+        cmocka_unit_test(test_frames_of_a_stream) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

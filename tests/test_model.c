@@ -1,10 +1,9 @@
-/* tests/test_model.c -- a small NanoDet-Plus with its auxiliary branch, whole: however its graph is planned, fused,
- * cut into threads or computed, it gives the same numbers; what is frozen or detached stays out; what does not fit
- * is refused by name. */
+/* tests/test_model.c -- a small NanoDet-Plus with its auxiliary branch: equal values for every memory plan, fusion,
+ * number of threads and algorithm; frozen and detached parts; errors that name the layer. */
 #include "model_run.h"
 #include "tables.h"
 
-/* ---- the same numbers ---- */
+/* ---- equal values ---- */
 
 static void check_all(const struct variant *first, const struct variant *others, double tolerance)
 {
@@ -38,7 +37,7 @@ static void test_same_bits(void **state)
     check_all(&evaluation, evaluated, 0);
 }
 
-static void test_pending_or_not(void **state)
+static void test_deferred_or_not(void **state)
 {
     static const struct variant unfused[] = { { .name = "unfused", TRAINING, .options.unfused = true }, {0} };
     static const struct variant evaluated[] = { { .name = "evaluation, unfused", .options.unfused = true }, {0} };
@@ -64,7 +63,7 @@ static void test_against_plain_table(void **state)
     check_all(&plain, table, 2e-4);             /* a batch norm over few pixels magnifies rounding */
 }
 
-/* A plan is never below its bound, and well below memory that nobody shares. */
+/* A plan is never smaller than its bound, and much smaller than without shared memory. */
 static void test_plan(void **state)
 {
     struct fixture f;
@@ -140,7 +139,7 @@ static void test_frozen_statistics(void **state)
     close_model(&f);
 }
 
-/* ---- what is refused ---- */
+/* ---- errors ---- */
 
 static void test_refusals(void **state)
 {
@@ -205,7 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_pending_or_not),
+        cmocka_unit_test(test_deferred_or_not),
         cmocka_unit_test(test_winograd_or_direct),
         cmocka_unit_test(test_against_plain_table),
         cmocka_unit_test(test_plan),

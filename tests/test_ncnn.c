@@ -1,4 +1,4 @@
-/* Files of ncnn: what is written is read again, what converters write is understood, what lies is refused. */
+/* tests/test_ncnn.c -- ncnn files: writing and reading back, files of converters, and errors of invalid files. */
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "every_layer.h"
@@ -21,7 +21,7 @@ static struct network write_and_read(const struct network *net, const char *name
     return copy;
 }
 
-static void what_is_written_is_read_again(void **state)
+static void round_trip(void **state)
 {
     static const struct ncnn_options options[] = { { false, false }, { false, true }, { true, false }, { true, true } };
     (void)state;
@@ -33,8 +33,8 @@ static void what_is_written_is_read_again(void **state)
     }
 }
 
-/* The bin file alone says which network it is, by its name. */
-static void either_file_leads_to_the_other(void **state)
+/* The network is also found from the name of the .bin file. */
+static void either_file_finds_the_other(void **state)
 {
     const struct ncnn_options options = {0};
     struct network net = every_layer(false), copy = write_and_read(&net, "x.param", options), again = {0};
@@ -61,7 +61,7 @@ static void assert_same_file(const char *a, const char *b)
     bytes_free(&file[1]);
 }
 
-/* Of what was read, another file of the same bytes is written. */
+/* Writing a network that was read gives a file with the same bytes. */
 static void the_same_network_gives_the_same_bytes(void **state)
 {
     const struct ncnn_options options = { .half = true };
@@ -75,7 +75,7 @@ static void the_same_network_gives_the_same_bytes(void **state)
     network_free(&net);
 }
 
-static void refuses_to_write_what_it_cannot(void **state)
+static void refuses_unsupported_networks(void **state)
 {
     const char *path = in_folder("z.param");
     struct network net = every_layer(false);
@@ -119,7 +119,7 @@ static const char head[] = "Slice s 1 2 y c2 d2 -23300=2,2,-233 1=0\nSigmoid cls
                            "Permute dis 1 1 d2 dis_pred_stride_2 0=3\n";
 
 /* Layers between a first convolution of 3 to 8 channels and the head, the floats that they have, and what they are. */
-static void understands_what_converters_write(void **state)
+static void reads_files_of_converters(void **state)
 {
     static const struct {
         const char *text; int layers; size_t bytes; int out; enum layer_kind kinds[6]; enum act act;
@@ -170,7 +170,7 @@ static void understands_what_converters_write(void **state)
 }
 
 /* The scores of all levels in one blob, before or after they are joined. */
-static void finds_levels_however_they_are_put_out(void **state)
+static void finds_levels_in_any_output_form(void **state)
 {
     static const struct { const char *text; int layers; } cases[] = {
         { "Reshape r 1 1 y0 z0 0=-1 1=10\nReshape s 1 1 y1 z1 0=-1 1=10\nConcat c 2 1 z0 z1 z 0=1\n"
@@ -204,7 +204,7 @@ static void finds_levels_however_they_are_put_out(void **state)
     }
 }
 
-/* NanoDet's first files put distances out, not bins. */
+/* NanoDet's first files have distances as outputs, not bins. */
 static void finds_bins_behind_distances(void **state)
 {
     static const struct { const char *mean; size_t bytes; bool ok; } cases[] = {
@@ -229,7 +229,7 @@ static void finds_bins_behind_distances(void **state)
     }
 }
 
-static void refuses_what_lies(void **state)
+static void refuses_false_files(void **state)
 {
     static const struct { const char *text; int layers; size_t bytes; const char *why; } cases[] = {
         { "", 0, 0, "has no layers" },
@@ -295,14 +295,14 @@ static void refuses_quantised_weights(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_is_read_again),
-        cmocka_unit_test(either_file_leads_to_the_other),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(either_file_finds_the_other),
         cmocka_unit_test(the_same_network_gives_the_same_bytes),
-        cmocka_unit_test(refuses_to_write_what_it_cannot),
-        cmocka_unit_test(understands_what_converters_write),
-        cmocka_unit_test(finds_levels_however_they_are_put_out),
+        cmocka_unit_test(refuses_unsupported_networks),
+        cmocka_unit_test(reads_files_of_converters),
+        cmocka_unit_test(finds_levels_in_any_output_form),
         cmocka_unit_test(finds_bins_behind_distances),
-        cmocka_unit_test(refuses_what_lies),
+        cmocka_unit_test(refuses_false_files),
         cmocka_unit_test(refuses_quantised_weights),
     };
     return cmocka_run_group_tests_name("ncnn", tests, make_folder, remove_folder);

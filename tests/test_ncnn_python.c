@@ -1,4 +1,4 @@
-/* Where Python has the package ncnn: it computes from exported files what we compute. */
+/* tests/test_ncnn_python.c -- Python's ncnn, if installed, computes the same outputs from exported files. */
 #include "base/file.h"
 #include "deploy/network_fold.h"
 #include "every_layer.h"
@@ -18,7 +18,7 @@ static void need_ncnn(void)
     skip();
 }
 
-/* What ncnn makes of the image: the blobs, names between blanks, one after the other. */
+/* The output of ncnn for the image: the named blobs, one after another; names are separated by blanks. */
 static float *run_ncnn(const char *param, int h, int w, const char *mode, const char *blobs, size_t *count)
 {
     char command[600];
@@ -33,7 +33,7 @@ static float *run_ncnn(const char *param, int h, int w, const char *mode, const 
     return (float *)(void *)file.p;
 }
 
-/* 32 bits within 1e-4, 16 bits within 2e-2, as one blob and as a blob a part. */
+/* 32 bits within 1e-4, 16 bits within 2e-2, as one blob and as a blob per part. */
 static void compare(const struct network *net, int h, int w)
 {
     struct error err = {0};
@@ -50,7 +50,7 @@ static void compare(const struct network *net, int h, int w)
     free(want);
 }
 
-static void ncnn_computes_every_layer(void **state)
+static void ncnn_agrees_for_every_layer(void **state)
 {
     (void)state;
     need_ncnn();
@@ -75,7 +75,7 @@ static void disturb(struct params *params)
 
 /* Each backbone, neck and head that a configuration has, with random weights.  The positions of nanodet-t are those of
  * its own size. */
-static void ncnn_computes_the_configurations(void **state)
+static void ncnn_agrees_for_the_configurations(void **state)
 {
     static const char *const configs[] = {
         "nanodet-plus-m_320", "nanodet-m-0.5x", "nanodet-g", "nanodet-t", "nanodet-EfficientNet-Lite0_320",
@@ -104,7 +104,7 @@ static void ncnn_computes_the_configurations(void **state)
     }
 }
 
-/* Scores and bins of a level apart, as the demos of NanoDet read them. */
+/* Separate scores and bins per level, as the demos of NanoDet read them. */
 static void ncnn_gives_separate_blobs(void **state)
 {
     struct error err = {0};
@@ -128,8 +128,8 @@ static void ncnn_gives_separate_blobs(void **state)
     network_free(&net);
 }
 
-/* The official pair, read and written again, computes what it did: its weights have 16 bits. */
-static void ncnn_computes_the_official_network(void **state)
+/* The official pair gives the same outputs after reading and writing; its weights have 16 bits. */
+static void ncnn_agrees_for_the_official_network(void **state)
 {
     struct error err = {0};
     struct network net = {0};
@@ -160,10 +160,10 @@ static void ncnn_computes_the_official_network(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ncnn_computes_every_layer),
-        cmocka_unit_test(ncnn_computes_the_configurations),
+        cmocka_unit_test(ncnn_agrees_for_every_layer),
+        cmocka_unit_test(ncnn_agrees_for_the_configurations),
         cmocka_unit_test(ncnn_gives_separate_blobs),
-        cmocka_unit_test(ncnn_computes_the_official_network),
+        cmocka_unit_test(ncnn_agrees_for_the_official_network),
     };
     return cmocka_run_group_tests_name("ncnn in Python", tests, make_folder, remove_folder);
 }

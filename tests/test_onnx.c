@@ -1,4 +1,4 @@
-/* ONNX files: what is written is read again, and damage does no harm. */
+/* tests/test_onnx.c -- ONNX files: writing and reading back, and damaged files. */
 #include "base/file.h"
 #include "every_layer.h"
 #include "interop/onnx/onnx.h"
@@ -32,7 +32,7 @@ static struct bytes written(const struct network *net, const struct onnx_options
     return file;
 }
 
-static void what_is_written_is_read_again(void **state)
+static void round_trip(void **state)
 {
     (void)state;
     for (int i = 0; i < 6; i++) {
@@ -54,8 +54,8 @@ static void what_is_written_is_read_again(void **state)
     }
 }
 
-/* A layer that puts channels through a sigmoid is spelled with others. */
-static void bytes_depend_on_the_network_alone(void **state)
+/* The sigmoid of some channels is written as several nodes. */
+static void bytes_depend_only_on_the_network(void **state)
 {
     const struct onnx_options options = { .images = 1 };
     struct network net = every_layer(true), copy;
@@ -108,8 +108,8 @@ static void sizes_may_be_open(void **state)
     bytes_free(&file);
 }
 
-/* Cut anywhere, or with any byte changed: an error or a network, never anything else. */
-static void damage_is_no_harm(void **state)
+/* Cut anywhere, or with any byte changed: reading gives an error or a network. */
+static void damaged_files_are_refused(void **state)
 {
     struct network net = every_layer(false);
     struct bytes file = written(&net, &(struct onnx_options){ .images = 1, .output = ONNX_DECODED });
@@ -148,10 +148,10 @@ static void weights_too_large_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_is_read_again),
-        cmocka_unit_test(bytes_depend_on_the_network_alone),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(bytes_depend_only_on_the_network),
         cmocka_unit_test(sizes_may_be_open),
-        cmocka_unit_test(damage_is_no_harm),
+        cmocka_unit_test(damaged_files_are_refused),
         cmocka_unit_test(weights_too_large_are_named),
     };
     return cmocka_run_group_tests_name("onnx", tests, make_file, remove_file);

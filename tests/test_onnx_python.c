@@ -1,4 +1,5 @@
-/* Where Python has onnx, onnxruntime or openvino: they accept exported files and compute from them what we compute. */
+/* tests/test_onnx_python.c -- Python's onnx, onnxruntime and openvino, if installed, accept exported files and
+ * compute the same outputs. */
 #include "base/file.h"
 #include "deploy/network_fold.h"
 #include "detect/focal.h"
@@ -33,7 +34,7 @@ static void export(const struct network *net, struct onnx_options options)
         fail_msg("%s", err.text);
 }
 
-/* What the package makes of the image in the file; free() it. */
+/* The package's output for the image in the file; free() it. */
 static float *run(const char *package, int images, int h, int w, size_t *count)
 {
     char command[400];
@@ -48,7 +49,7 @@ static float *run(const char *package, int images, int h, int w, size_t *count)
     return (float *)(void *)file.p;
 }
 
-/* Of every image of the batch, within the tolerance. */
+/* Compares every image of the batch, within the tolerance. */
 static void compare(const char *package, const struct network *net, int images, int h, int w, double tolerance)
 {
     size_t wanted, had;
@@ -205,7 +206,7 @@ static void boxes_are_suppressed(void **state)
     assert_true(suppressed_boxes(package, true) < suppressed_boxes(package, false));
 }
 
-/* The official file, read and written again, computes what it did. */
+/* The official file gives the same outputs after reading and writing. */
 static void the_official_network_is_computed(void **state)
 {
     static const char official[] = "../shared/data/weights/enhanced_nanodet_s.onnx";

@@ -1,4 +1,4 @@
-/* ONNX files of others: what exporters write is understood, what lies is refused. */
+/* tests/test_onnx_spellings.c -- ONNX files of other exporters, and errors of invalid files. */
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "base/wire.h"
@@ -148,7 +148,7 @@ static struct value_name position(struct emitter *e, const char *x)
 static const struct spelling {
     const char *name;
     struct value_name (*emit)(struct emitter *, const char *x);      /* of a map [1][8][8][12] */
-    const char *kinds;                                          /* of the layers that it stands for */
+    const char *kinds;                                          /* of the equivalent layers */
 } spellings[] = {
     { "hard swish", hard_swish, "activation " },
     { "gelu",       gelu,       "activation " },
@@ -185,7 +185,7 @@ static bool read_model(struct emitter *e, struct network *net, struct strbuf *mo
     return onnx_read(net, (struct bytes){ (unsigned char *)model->s, model->size }, "model", err);
 }
 
-static void exporters_are_understood(void **state)
+static void files_of_exporters_are_read(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
@@ -381,7 +381,7 @@ static struct value_name norm_with_factors(struct emitter *e, const char *x)
 
 static struct value_name half_a_gelu(struct emitter *e, const char *x) { return emit_one(e, "Erf", x); }
 
-/* Each doubles a constant: 2^40 numbers if nobody counted. */
+/* Each doubles a constant: 2^40 elements without a limit. */
 static struct value_name bomb(struct emitter *e, const char *x)
 {
     struct value_name y = emit_ints(e, (const int64_t[]){ 1, 1 }, 2);
@@ -404,7 +404,7 @@ static const struct refusal {
     { bomb, "too much arithmetic" },    { norm_of_maps, "not over groups" },
     { norm_with_factors, "factors of their own" } };
 
-static void lies_are_refused(void **state)
+static void false_files_are_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
@@ -426,10 +426,10 @@ static void lies_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exporters_are_understood),
+        cmocka_unit_test(files_of_exporters_are_read),
         cmocka_unit_test(predictions_are_found),
         cmocka_unit_test(parameters_may_be_shared),
-        cmocka_unit_test(lies_are_refused),
+        cmocka_unit_test(false_files_are_refused),
     };
     return cmocka_run_group_tests_name("onnx spellings", tests, NULL, NULL);
 }

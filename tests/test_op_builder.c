@@ -1,4 +1,4 @@
-/* tests/test_op_builder.c -- what the builder of graphs refuses, with the layer's name, and the names themselves. */
+/* tests/test_op_builder.c -- the graph builder: names, and errors with the name of the layer. */
 #include "layers.h"
 #include <limits.h>
 #include <setjmp.h>
@@ -129,7 +129,7 @@ static void test_scopes(void **state)
     assert_string_equal(b.scope, "");
 }
 
-/* What the model was not laid out with cannot be asked for later. */
+/* A graph cannot use a parameter that is not in the model's layout. */
 static void test_late_parameter(void **state)
 {
     struct params params = {0};

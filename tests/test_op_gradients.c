@@ -1,5 +1,5 @@
-/* tests/test_op_gradients.c -- every layer, in double, and in float by the table under test: forward against its plain
- * definition, backward against central differences, both with 1, 2 and 3 threads.  To test another layer, give it a
+/* tests/test_op_gradients.c -- every layer, in double, and in float with the table under test: forward against its
+ * plain definition, backward against central differences, both with 1, 2 and 3 threads.  A new layer needs a
  * definition (want_...) and rows.  Layers of transformers: test_op_transformer.c. */
 #include "base/file.h"
 #include "op/ops.h"
@@ -78,7 +78,7 @@ static double want_global_pool(const struct trial *t, ptrdiff_t image, int c)
     return sum / (double)size;
 }
 
-/* x[i, j] of the image that a pixel of y belongs to, or what stands for it outside. */
+/* x[i, j] of the image of a pixel of y, or the padding value outside. */
 static double neighbour(const struct trial *t, ptrdiff_t pixel, int i, int j, int c, double outside)
 {
     const struct view x = t->call.x[0], y = t->call.y[0];

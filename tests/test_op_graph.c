@@ -1,7 +1,7 @@
-/* tests/test_op_graph.c -- small graphs, in double, whose values and gradients share memory in every way that layout
- * knows: slots of concats and stacks, halves of splits, deferred normalisations.  Gradients of all parameters against
- * central differences; the same bits for planned and separate memory and for any number of threads; the same numbers,
- * but for rounding, with nothing deferred.  A new graph is a function and a row. */
+/* tests/test_op_graph.c -- small graphs, in double, whose values and gradients share memory in every way of
+ * graph/layout.c: slots of concats and stacks, halves of splits, deferred normalisations.  Gradients of all
+ * parameters against central differences; equal bits for planned and separate memory and for any number of threads;
+ * equal values up to rounding without deferred values.  A new graph is a function and a row. */
 #include "base/random.h"
 #include "layers.h"
 #include "seed.h"
@@ -116,7 +116,7 @@ static void deferred_read_by_all(struct builder *b, value in)
     graph_output(b, "pool", graph_node(b, &op_max_pool, "pool", &alike, 1, &(struct pool_attr){ 3, 2, 1 }));
 }
 
-/* What is normalised has other readers, which see it as it was. */
+/* Other readers of a normalised value get the raw value. */
 static void raw_read_elsewhere(struct builder *b, value in)
 {
     const value x = firm(b, "x", in, 3), y = norm(b, "y", x, ACT_SILU), z = norm(b, "z", x, ACT_NONE);
@@ -286,7 +286,7 @@ static void backward(struct net *net, bool accumulate)
     graph_backward(&net->graph, accumulate);
 }
 
-/* Of every trained parameter: what the graph says it uses holds NaN before, and is set. */
+/* The gradients of used parameters are NaN before the run, and must be set by it. */
 static double run(struct net *net)
 {
     for (int i = 0; i < net->params.count; i++) {
@@ -391,7 +391,7 @@ static void test_gradients(void **state)
     assert_int_equal(failed, 0);
 }
 
-/* Forward in evaluation, twice: planned, separate and unfused alike; nothing of the parameters has changed. */
+/* Forward in evaluation, twice: planned, separate and unfused; the parameters do not change. */
 static void test_evaluation(void **state)
 {
     static const struct variant variants[] = {
@@ -418,7 +418,7 @@ static void test_evaluation(void **state)
     }
 }
 
-/* A detached branch learns, and gives nothing to what it reads. */
+/* A detached branch gets gradients, but passes none to its input. */
 static void detached_branch(struct builder *b, value in)
 {
     const value x = soft(b, "x", in, 2), kept = one(b, &op_detach, x), y = soft(b, "y", kept, 2);
@@ -444,8 +444,7 @@ static void test_detached(void **state)
     close_net(&net);
 }
 
-/* The first layer whose output is not finite has a name, though the input's memory was given to others. */
-/* Values given between binding and the first run count, of weights as of norms. */
+/* Weights and norms that are set between binding and the first run are used. */
 static void test_parameters_of_the_first_run(void **state)
 {
     const struct variant evaluation = { .threads = 1, .evaluation = true };
@@ -465,7 +464,8 @@ static void test_parameters_of_the_first_run(void **state)
     close_net(&net);
 }
 
-static void test_blame(void **state)
+/* The first layer whose output is not finite is named, even if the input's memory was reused. */
+static void test_non_finite_layers_are_named(void **state)
 {
     struct net net;
     (void)state;
@@ -487,7 +487,7 @@ int main(void)
         cmocka_unit_test(test_evaluation),
         cmocka_unit_test(test_detached),
         cmocka_unit_test(test_parameters_of_the_first_run),
-        cmocka_unit_test(test_blame),
+        cmocka_unit_test(test_non_finite_layers_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* tests/test_op_special.c -- what central differences do not see: memory that operands share with results, ties and
- * NaN, running statistics, shapes that must be refused.  In double. */
+/* tests/test_op_special.c -- properties that central differences do not test, in double: memory that operands share
+ * with results, ties and NaN, running statistics, refused shapes. */
 #include "op/ops.h"
 #include "op_trial.h"
 #include <setjmp.h>
@@ -27,7 +27,7 @@ static struct trial *new_trial(const struct op_case *row)
     return t;
 }
 
-/* The gradient of what pends may lie where that of its value lay: the same bits, set or added to itself. */
+/* The gradient of a deferred value may be stored in place of its value's gradient: equal bits, set or accumulated. */
 static void test_gradient_in_place(void **state)
 {
     static const struct op_case rows[] = {
@@ -56,7 +56,7 @@ static void test_gradient_in_place(void **state)
     }
 }
 
-/* Operands that live in the output already, and their gradients in that of the output: nothing may change. */
+/* Operands stored inside the output, with their gradients inside that of the output, must not change. */
 static void test_operands_in_output(void **state)
 {
     static const struct op_case rows[] = {
@@ -136,8 +136,8 @@ static void test_running_statistics(void **state)
     trial_free(t);
 }
 
-/* A mean far from 0 must not eat the variance, nor the merging of chunks whose means lie far apart. */
-static void test_variance_beside_large_mean(void **state)
+/* A mean far from 0, or chunks with very different means, must not destroy the precision of the variance. */
+static void test_variance_with_large_mean(void **state)
 {
     static const struct op_case row = { &op_norm, .x = { MAP(1, 100, 100, 2), VECTOR(2), VECTOR(2), VECTOR(2),
                                                          VECTOR(2) }, NORM(.training = true) };
@@ -231,7 +231,7 @@ int main(void)
         cmocka_unit_test(test_operands_in_output),
         cmocka_unit_test(test_max_pool_picks),
         cmocka_unit_test(test_running_statistics),
-        cmocka_unit_test(test_variance_beside_large_mean),
+        cmocka_unit_test(test_variance_with_large_mean),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_norm_within_convolution),
     };

@@ -1,4 +1,4 @@
-/* tests/test_op_transformer.c -- as test_op_gradients.c, for the layers that transformers are made of. */
+/* tests/test_op_transformer.c -- like test_op_gradients.c, for the layers of transformers. */
 #include "op/ops.h"
 #include "op_check.h"
 #include <setjmp.h>
@@ -23,7 +23,7 @@ static double want_position(const struct trial *t, ptrdiff_t pixel, int c)
     return value_of(t, 0, pixel, c) + value_of(t, 1, pixel % pixels(t->call.x[1]), c);
 }
 
-/* Whether the number at a place of a chunk's stream is kept, and by what it is then multiplied. */
+/* The dropout factor of an element of a chunk: 0, or 1 / (1 - rate) if it is kept. */
 static double kept(const struct trial *t, ptrdiff_t chunk, ptrdiff_t place_in_chunk, double rate)
 {
     struct random random = random_of(t->call.key, (uint64_t)chunk, 0);

@@ -1,5 +1,5 @@
-/* tests/test_outputs.c -- no command overwrites what it reads, under any name, nor writes a format that contradicts the
- * name of the file. */
+/* tests/test_outputs.c -- no command overwrites its inputs, under any name, or writes a format that contradicts the
+ * file name. */
 #include "base/file.h"
 #include "base/path.h"
 #include "same_file.h"
@@ -111,7 +111,7 @@ static void no_output_is_an_input(void **state)
                 }
 }
 
-/* Each command does work with another output, so what is refused above is the output. */
+/* Each command works with another output, so the refusals above are due to the output. */
 static void other_outputs_are_written(void **state)
 {
     (void)state;
@@ -132,8 +132,8 @@ static void other_outputs_are_written(void **state)
 
 /* ---- more than one file ---- */
 
-/* The .bin beside a .param that is written. */
-static void a_pair_is_spared_as_a_whole(void **state)
+/* The .bin file of a .param output. */
+static void pairs_are_never_overwritten(void **state)
 {
     (void)state;
     for (int hard = 0; hard < 2; hard++) {
@@ -157,7 +157,7 @@ static void two_outputs_are_two_files(void **state)
             in_folder("new.json"), NULL);
 }
 
-static void images_are_spared_in_folders(void **state)
+static void images_in_folders_are_never_overwritten(void **state)
 {
     char a[300], b[300], out[300], one[300];
     struct error err = {0};
@@ -185,7 +185,7 @@ static void images_are_spared_in_folders(void **state)
             NULL);
 }
 
-static void annotations_are_spared_in_folders(void **state)
+static void annotations_in_folders_are_never_overwritten(void **state)
 {
     char ann_path[300], images[300];
     (void)state;
@@ -199,7 +199,7 @@ static void annotations_are_spared_in_folders(void **state)
                 "data.val.name=YoloDataset", ann_path, images, "--dets", in_folder(folders[i]), NULL);
 }
 
-static void standard_input_is_spared(void **state)
+static void standard_input_is_never_overwritten(void **state)
 {
     (void)state;
     assert_non_null(freopen(in_folder("dets.json"), "rb", stdin));
@@ -217,7 +217,7 @@ static void standard_input_is_spared(void **state)
 
 /* ---- formats ---- */
 
-static void a_name_tells_the_format(void **state)
+static void the_suffix_determines_the_format(void **state)
 {
     static const struct { const char *format, *out; } wrong[] = {
         { "safetensors", "x.onnx" }, { "ncnn", "x.onnx" }, { "onnx", "x.param" }, { "onnx", "x.safetensors" },
@@ -282,11 +282,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_output_is_an_input),
         cmocka_unit_test(other_outputs_are_written),
-        cmocka_unit_test(a_pair_is_spared_as_a_whole),
+        cmocka_unit_test(pairs_are_never_overwritten),
         cmocka_unit_test(two_outputs_are_two_files),
-        cmocka_unit_test(images_are_spared_in_folders),
-        cmocka_unit_test(annotations_are_spared_in_folders),
-        cmocka_unit_test(standard_input_is_spared),
-        cmocka_unit_test(a_name_tells_the_format) };
+        cmocka_unit_test(images_in_folders_are_never_overwritten),
+        cmocka_unit_test(annotations_in_folders_are_never_overwritten),
+        cmocka_unit_test(standard_input_is_never_overwritten),
+        cmocka_unit_test(the_suffix_determines_the_format) };
     return cmocka_run_group_tests(tests, setup, remove_folder);
 }

@@ -1,5 +1,5 @@
-/* tests/test_parts.c -- necks and heads, each in a small detector that is trained: it learns, gives the same numbers
- * for any number of threads, keeps what belongs to a level within it, and refuses by name what does not fit. */
+/* tests/test_parts.c -- necks and heads, each in a small detector: it learns, gives equal values for any number of
+ * threads, keeps levels separate, and names invalid parts. */
 #include "kernel/kernels.h"
 #include "model/criterion.h"
 #include "policy.h"
@@ -115,13 +115,13 @@ static void test_learns(void **state)
         for (int i = 0; i < STEPS; i++)
             if (one[i] != three[i])
                 fail_msg("%s: step %d has loss %.9g with one thread, %.9g with three", row->name, i, one[i], three[i]);
-        /* That of NanoDet-Plus first rises: it weights boxes by probabilities, divided by 1 at least. */
+        /* The loss of NanoDet-Plus rises first: it weights boxes by probabilities and divides by at least 1. */
         if (!(one[0] > 0 && (one[STEPS - 1] < one[0] || strstr(row->head, "Plus"))))
             fail_msg("%s: the loss went from %g to %g", row->name, one[0], one[STEPS - 1]);
     }
 }
 
-/* ---- what a graph computes ---- */
+/* ---- values of a graph ---- */
 
 struct numbers { float *p; ptrdiff_t count; struct prior_grid grid; };
 
@@ -149,8 +149,8 @@ static struct numbers outputs(struct fixture *f, bool training, uint64_t key)
     return y;
 }
 
-/* The finest level of an FPN goes to nobody else, so a head that trains must not mix it into the others. */
-static void test_levels_apart(void **state)
+/* Only one branch of the head reads the finest level of an FPN, so training must not mix it into the others. */
+static void test_levels_are_separate(void **state)
 {
     (void)state;
     for (const struct detector_case *row = cases; row->name; row++) {
@@ -279,7 +279,7 @@ static void test_names(void **state)
     }
 }
 
-/* ---- what is refused ---- */
+/* ---- errors ---- */
 
 static void test_refusals(void **state)
 {
@@ -314,7 +314,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns),
-        cmocka_unit_test(test_levels_apart),
+        cmocka_unit_test(test_levels_are_separate),
         cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_priors), cmocka_unit_test(test_box_losses),
         cmocka_unit_test(test_unused),

@@ -1,4 +1,4 @@
-/* Pickles of PyTorch: values are read, nothing is executed. */
+/* tests/test_pickle.c -- pickles of PyTorch: values are read, nothing is executed. */
 #include "interop/pickle.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
-/* tests/test_planner.c -- plans of memory for random lists of items: the three invariants of graph/planner.h, the
- * bound, and how close to it the plans come. */
+/* tests/test_planner.c -- memory plans of random lists of items: the three invariants of graph/planner.h, and the
+ * size of the plans against the bound. */
 #include "base/random.h"
 #include "graph/planner.h"
 #include "seed.h"
@@ -98,7 +98,7 @@ static void test_random_lists(void **state)
         fail_msg("plans take %.3f times the bound", blocks / bounds);
 }
 
-/* A chain of layers: each value lives until the next is there, so two places serve all. */
+/* A chain of layers: each value lives until the next one exists, so two locations suffice. */
 static void test_chain(void **state)
 {
     struct item items[10];
@@ -113,7 +113,7 @@ static void test_chain(void **state)
 
 /* Pairs of large things, and small ones that last from one pair to the next: largest first leaves the pairs side
  * by side below, and each second small one without a place, unless it comes before them. */
-static void test_in_the_way(void **state)
+static void test_blocking_item(void **state)
 {
     struct item items[12];
     size_t block, bound;
@@ -128,7 +128,7 @@ static void test_in_the_way(void **state)
     assert_int_equal(block, bound);
 }
 
-/* What is never in use takes no room and keeps nobody from his place. */
+/* Items that are never in use take no memory and do not block others. */
 static void test_never_in_use(void **state)
 {
     struct item items[] = { { .size = 4096, .from = INT_MAX, .to = INT_MIN }, { .size = 4096, .from = 5, .to = 3 },
@@ -160,7 +160,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_lists),
         cmocka_unit_test(test_chain),
-        cmocka_unit_test(test_in_the_way),
+        cmocka_unit_test(test_blocking_item),
         cmocka_unit_test(test_never_in_use),
         cmocka_unit_test(test_too_large),
     };

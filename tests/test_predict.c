@@ -1,4 +1,4 @@
-/* tests/test_predict.c -- predict and heatmap with images of which some cannot be read. */
+/* tests/test_predict.c -- predict and heatmap with some unreadable images. */
 #include "base/file.h"
 #include "base/path.h"
 #include "base/string_list.h"
@@ -92,7 +92,7 @@ static void check_list(const char *name)
     cJSON_Delete(list);
 }
 
-static void predict_uses_all_images_that_it_can_read(void **state)
+static void predict_uses_all_readable_images(void **state)
 {
     (void)state;
     for (int bad = 0; bad <= 20; bad += 20) {
@@ -121,8 +121,8 @@ static void predict_writes_an_empty_list_if_no_image_can_be_read(void **state)
     cJSON_Delete(list);
 }
 
-/* An error of an output is no error of an image: it ends the command. */
-static void predict_ends_where_it_cannot_write(void **state)
+/* A write error is not an image error: it ends the command. */
+static void predict_ends_at_write_errors(void **state)
 {
     char blocked[160];
     (void)state;
@@ -133,7 +133,7 @@ static void predict_ends_where_it_cannot_write(void **state)
     refused(1, "/no/folder", "predict", config, "--weights", weights, "--json", "/no/folder/x.json", images, NULL);
 }
 
-static void heatmap_uses_all_images_that_it_can_read(void **state)
+static void heatmap_uses_all_readable_images(void **state)
 {
     struct string_list drawn = {0};
     struct error err = {0};
@@ -205,10 +205,10 @@ static int set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(predict_uses_all_images_that_it_can_read),
+        cmocka_unit_test(predict_uses_all_readable_images),
         cmocka_unit_test(predict_writes_an_empty_list_if_no_image_can_be_read),
-        cmocka_unit_test(predict_ends_where_it_cannot_write),
-        cmocka_unit_test(heatmap_uses_all_images_that_it_can_read),
+        cmocka_unit_test(predict_ends_at_write_errors),
+        cmocka_unit_test(heatmap_uses_all_readable_images),
         cmocka_unit_test(truncated_images_are_used_and_named),
         cmocka_unit_test(one_truncated_image_is_no_failure) };
     return cmocka_run_group_tests(tests, set_up, remove_folder);

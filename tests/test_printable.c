@@ -1,4 +1,4 @@
-/* tests/test_printable.c -- text from files on a terminal: nothing in it is left that the terminal would obey. */
+/* tests/test_printable.c -- escaping of text from files: the result cannot control a terminal. */
 #include "base/error.h"
 #include "base/printable.h"
 #include "base/strbuf.h"

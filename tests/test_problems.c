@@ -1,4 +1,4 @@
-/* Broken records are all reported, each with its place; notes name what a user should hear of. */
+/* tests/test_problems.c -- all broken records are reported with their locations; notes name notable findings. */
 #include "put.h"
 
 static const char *const classes[] = { "cat", "dog" };
@@ -50,7 +50,7 @@ static void coco_reports_all(void **state)
     dataset_free(&set);
 }
 
-/* An image whose record is lost is not blamed on its annotations. */
+/* A broken record of an image is not reported for its annotations, too. */
 static void lost_images_are_one_problem(void **state)
 {
     static const char *const texts[] = { "b.json:1: image 1: id must be a whole number, but is \"1\"" };
@@ -154,7 +154,7 @@ static void no_annotated_image_vanishes(void **state)
     }
 }
 
-/* Also the rows of an image without a size are looked at. */
+/* The rows of an image without a size are also checked. */
 static void rows_without_a_size_are_checked(void **state)
 {
     static const char *const texts[] = { "ann/2.txt:2: 'x' is not a number" };
@@ -188,7 +188,7 @@ static void lists_name_the_images(void **state)
 #define XML(fields) "<annotation>" fields "<object><name>cat</name><bndbox><xmin>-20</xmin><ymin>10</ymin>" \
     "<xmax>40</xmax><ymax>20</ymax></bndbox></object></annotation>"
 
-static void stale_filenames_are_passed_over(void **state)
+static void stale_filenames_are_ignored(void **state)
 {
     struct dataset set;
     struct error err = {0};
@@ -239,7 +239,7 @@ static void coco_files_are_found_by_their_spelling(void **state)
 /* ---- borders ---- */
 
 /* x -20..40 becomes 0..40: cut, not moved; a box outside has no size left. */
-static void boxes_are_cut_and_not_moved(void **state)
+static void boxes_are_clipped_and_not_moved(void **state)
 {
     struct dataset set;
     struct error err = {0};
@@ -268,7 +268,7 @@ static void boxes_are_cut_and_not_moved(void **state)
 }
 
 /* COCO's boxes are evaluated as they are. */
-static void coco_boxes_are_not_cut(void **state)
+static void coco_boxes_are_not_clipped(void **state)
 {
     struct dataset set;
     static const double box[4] = { -20, 10, 60, 10 };
@@ -295,10 +295,10 @@ int main(void)
         cmocka_unit_test(no_annotated_image_vanishes),
         cmocka_unit_test(rows_without_a_size_are_checked),
         cmocka_unit_test(lists_name_the_images),
-        cmocka_unit_test(stale_filenames_are_passed_over),
+        cmocka_unit_test(stale_filenames_are_ignored),
         cmocka_unit_test(coco_files_are_found_by_their_spelling),
-        cmocka_unit_test(boxes_are_cut_and_not_moved),
-        cmocka_unit_test(coco_boxes_are_not_cut),
+        cmocka_unit_test(boxes_are_clipped_and_not_moved),
+        cmocka_unit_test(coco_boxes_are_not_clipped),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,5 +1,5 @@
-/* Decoding no more of an image than is read: the same pixels there as in the whole, the same files refused, and the
- * warp reads nothing else. */
+/* tests/test_region.c -- partial and reduced decoding of images: equal pixels in the region, equal errors, and no
+ * reads of the warp outside the region. */
 #include "base/file.h"
 #include "base/random.h"
 #include "data/sample.h"
@@ -107,7 +107,7 @@ static struct region draw_region(struct random *r, int width, int height, int ha
     return region;
 }
 
-/* Of whole.p NULL: the file is refused. */
+/* whole.p NULL: the file must be refused. */
 static void assert_same_region(const struct image *whole, const struct region *g, struct bytes file, const char *name)
 {
     struct image part;
@@ -122,7 +122,7 @@ static void assert_same_region(const struct image *whole, const struct region *g
     image_free(&part);
 }
 
-static void pixels_are_those_of_the_whole(void **state)
+static void region_pixels_equal_full_decoding(void **state)
 {
     (void)state;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
@@ -191,7 +191,7 @@ static void blacken_outside(struct image *p, const struct region *g)
 }
 
 /* Black where the region says that nothing is read, an image gives the same sample. */
-static void samples_read_no_more_than_their_region(void **state)
+static void samples_read_only_their_region(void **state)
 {
     static const double turns[] = { 0, 25 }, perspectives[] = { 0, 0.002 };
     struct data_config config = {
@@ -263,8 +263,8 @@ static double mean_difference(const struct data_config *config, const struct ima
     return sum / count;
 }
 
-/* The mean of a ramp lies on the ramp. */
-static void halved_pixels_have_their_centres_on_those_of_the_whole(void **state)
+/* Averaging does not change a ramp. */
+static void reduced_pixels_have_correct_centres(void **state)
 {
     enum { WIDTH = 160, HEIGHT = 104 };
     const struct data_config config = {
@@ -288,23 +288,24 @@ static void halved_pixels_have_their_centres_on_those_of_the_whole(void **state)
     image_free(&ramp);
 }
 
-/* Of a scene as a camera sees it.  A halved image is the mean of its pixels.  The warp of the whole reads few of
- * these, so that it differs by what the scene has of detail. */
-static void halved_images_give_nearly_the_same_samples(void **state)
+/* A halved image is the mean of its pixels.  The warp of the full image reads few of these, so it differs by the
+ * detail of the scene. */
+static void reduced_images_give_similar_samples(void **state)
 {
     static const double most_of_whole[HALVINGS + 1] = { 0, 4, 8, 8 };
     struct data_config config = {
         .input_size = { 160, 96 }, .multi_scale = { 1, 1 }, .scaled_decode = true,
         .pipeline = { .rotation = 30, .scale = { 0.5, 5 }, .stretch = {{ 0.9, 1.1 }, { 0.9, 1.1 }}, .translate = 0.2,
                       .contrast = { 1, 1 }, .saturation = { 1, 1 } } };
-    const struct synth_config town = { .width = 1279, .height = 719, .objects_min = 20, .objects_max = 60, .scale = 6 };
-    const struct size size = { town.width, town.height };
+    const struct synth_config scenes = { .width = 1279, .height = 719, .objects_min = 20, .objects_max = 60,
+                                         .scale = 6 };
+    const struct size size = { scenes.width, scenes.height };
     struct synth_scene scene = {0};
     struct bytes file;
     struct image whole;
     double times[HALVINGS + 1] = {0}, of_whole[HALVINGS + 1] = {0}, of_mean[HALVINGS + 1] = {0};
     (void)state;
-    assert_true(synth_draw(&scene, &town, 0, NULL) && image_encode_jpeg(&scene.image, 90, &file, NULL));
+    assert_true(synth_draw(&scene, &scenes, 0, NULL) && image_encode_jpeg(&scene.image, 90, &file, NULL));
     assert_true(image_decode(&whole, file.p, file.size, "scene", NULL));
     for (int t = 0; t < 40; t++) {
         const struct random r = random_of(seed, 400, (uint64_t)t);
@@ -356,11 +357,11 @@ static void odd_matrices_have_a_region(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pixels_are_those_of_the_whole),
+        cmocka_unit_test(region_pixels_equal_full_decoding),
         cmocka_unit_test(damaged_files_are_refused_alike),
-        cmocka_unit_test(samples_read_no_more_than_their_region),
-        cmocka_unit_test(halved_pixels_have_their_centres_on_those_of_the_whole),
-        cmocka_unit_test(halved_images_give_nearly_the_same_samples),
+        cmocka_unit_test(samples_read_only_their_region),
+        cmocka_unit_test(reduced_pixels_have_correct_centres),
+        cmocka_unit_test(reduced_images_give_similar_samples),
         cmocka_unit_test(odd_matrices_have_a_region),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,7 +46,7 @@ static void csv_writes_numbers(void **state)
     }
 }
 
-/* What was written is read back, names with commas and quotes too. */
+/* A written table is read back, including names with commas and quotes. */
 static void csv_reads_what_it_wrote(void **state)
 {
     const char *const columns[] = { "step", "a,\"b\"", "new\nline" };
@@ -67,7 +67,7 @@ static void csv_reads_what_it_wrote(void **state)
     csv_free(&t);
 }
 
-static void csv_cuts(void **state)
+static void csv_truncates(void **state)
 {
     static const struct { const char *before; double value; const char *after; } cases[] = {
         { "step,x\n1,a\n2,b\n3,c\n", 2, "step,x\n1,a\n2,b\n" },
@@ -261,7 +261,7 @@ static void log_has_plain_lines(void **state)
     free(screen);
 }
 
-/* On a terminal the bar is one line that each call writes anew, and a message stands above it. */
+/* On a terminal each call rewrites the line of the bar; messages are above it. */
 static void log_draws_a_bar(void **state)
 {
     struct progress p = { .epoch = 1, .epochs = 1, .step = 1, .steps = 2, .seconds_left = NAN };
@@ -286,8 +286,8 @@ static void log_draws_a_bar(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(csv_writes_numbers), cmocka_unit_test(csv_reads_what_it_wrote), cmocka_unit_test(csv_cuts),
-        cmocka_unit_test(csv_refuses), cmocka_unit_test(csv_names_are_text),
+        cmocka_unit_test(csv_writes_numbers), cmocka_unit_test(csv_reads_what_it_wrote),
+        cmocka_unit_test(csv_truncates), cmocka_unit_test(csv_refuses), cmocka_unit_test(csv_names_are_text),
         cmocka_unit_test(chart_is_a_png), cmocka_unit_test(chart_of_many_rows),
         cmocka_unit_test(crc_is_castagnoli),
         cmocka_unit_test(events_are_records), cmocka_unit_test(log_has_plain_lines),

@@ -1,4 +1,4 @@
-/* tests/test_save_dir.c -- a save_dir belongs to one training, and what cannot be written there ends a training. */
+/* tests/test_save_dir.c -- a save_dir belongs to one training at a time; write failures there end a training. */
 #include "base/file.h"
 #include "base/path.h"
 #include "base/string_list.h"
@@ -155,7 +155,7 @@ static void a_file_system_without_locks_is_noted(void **state)
     bytes_free(&log);
 }
 
-static void stale_temporary_files_go(void **state)
+static void stale_temporary_files_are_deleted(void **state)
 {
     static const char *const stale[] = { "stale/model_last.safetensors.0123456789abcdef.tmp",
                                          "stale/model_best/model_best.safetensors.00000000000000ff.tmp",
@@ -205,7 +205,7 @@ static void no_input_is_overwritten(void **state)
     bytes_free(&yaml);
 }
 
-/* It holds no comments, and what follows from it is the same. */
+/* It has no comments, and its values are unchanged. */
 static void a_written_config_trains_again(void **state)
 {
     char weights[200];
@@ -260,7 +260,7 @@ static void full_events_end_with_a_checkpoint(void **state)
     assert_same_results("straight", "events");
 }
 
-/* A row that is lost would stay lost if a later checkpoint were written. */
+/* After a later checkpoint, a lost row would never be written. */
 static void a_full_table_ends_before_a_checkpoint(void **state)
 {
     struct run r;
@@ -277,7 +277,7 @@ static void a_full_table_ends_before_a_checkpoint(void **state)
 }
 
 /* Tables and models at the end of links, as on another disk. */
-static void links_in_save_dir_stay(void **state)
+static void links_in_save_dir_remain(void **state)
 {
     static const char *const names[] = { "metrics.csv", "eval.csv", "model_last.safetensors" };
     struct error err = {0};
@@ -305,12 +305,12 @@ int main(void)
         cmocka_unit_test(a_second_training_is_refused),
         cmocka_unit_test(the_kernel_releases_the_lock_of_a_killed_process),
         cmocka_unit_test(a_file_system_without_locks_is_noted),
-        cmocka_unit_test(stale_temporary_files_go),
+        cmocka_unit_test(stale_temporary_files_are_deleted),
         cmocka_unit_test(no_input_is_overwritten),
         cmocka_unit_test(a_written_config_trains_again),
         cmocka_unit_test(a_full_log_ends_with_a_checkpoint),
         cmocka_unit_test(full_events_end_with_a_checkpoint),
         cmocka_unit_test(a_full_table_ends_before_a_checkpoint),
-        cmocka_unit_test(links_in_save_dir_stay) };
+        cmocka_unit_test(links_in_save_dir_remain) };
     return cmocka_run_group_tests(tests, tiny_setup, remove_folder);
 }

@@ -13,7 +13,7 @@ static const struct key part_keys[] = {
 
 static bool read_part(struct config *config, struct part *part, const char *override, struct error *err)
 {
-    read_least(config, override);
+    read_minimal(config, override);
     return section_read(config, "model.arch.fpn", part_keys, part, err);
 }
 
@@ -74,7 +74,7 @@ static void test_null(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct config config = {0};
-        read_least(&config, rows[i].override);
+        read_minimal(&config, rows[i].override);
         const int before = config.ignored.count;
         for (int again = 0; again < 2; again++) {       /* what was read once stands there as it was understood */
             struct layer layer = {0};

@@ -1,5 +1,5 @@
-/* tests/test_steps.c -- steps of the optimisers: AdamW, Adam and SGD, clipping, groups and averages against the
- * textbook in double; the schedules against their closed forms. */
+/* tests/test_steps.c -- optimiser steps: AdamW, Adam and SGD, clipping, groups and averages against textbook
+ * implementations in double; the schedules against their closed forms. */
 #include "base/random.h"
 #include "seed.h"
 #include "tables.h"
@@ -33,7 +33,7 @@ static void read_config(struct config *config, const char *const *overrides)
         fail_msg("%s", err.text);
 }
 
-/* ---- a model that needs no network ---- */
+/* ---- a model without a network ---- */
 
 static const struct tensor {
     const char *name;
@@ -66,7 +66,7 @@ static void make_params(struct params *params)
     params_init(params, seed());
 }
 
-/* Normal gradients, of a size of their own in every step; none where nobody uses the parameter. */
+/* Normal gradients with a different scale in every step; none for unused parameters. */
 static void make_gradient(struct optimizer *o, int step)
 {
     struct random random = random_of(seed(), 3, (uint64_t)step);
@@ -84,7 +84,7 @@ struct plain { double value, m, v, average; };
 
 struct textbook { struct plain *x; double norm; };
 
-/* What the rules of the cases below say of a parameter; of two the first that fits. */
+/* The rule for a parameter in the cases below: the first that matches. */
 struct rule { double lr_mult, decay; };
 
 static struct rule rule_of(const struct config *c, const struct tensor *t)
@@ -210,7 +210,7 @@ static void test_steps(void **state)
     assert_int_equal(failed, 0);
 }
 
-/* Frozen, unused and gaps between tensors stay as they are, and the same bits for any number of threads. */
+/* Frozen and unused parameters and gaps between tensors do not change; equal bits for any number of threads. */
 static void test_bits(void **state)
 {
     static const char *const overrides[OVERRIDES] = { "grad_clip=1",
@@ -272,14 +272,14 @@ static void test_warm_up(void **state)
         struct rate rate = { 2, 2 };
         read_config(&config, overrides);
         rate_at_step(&config.schedule, 0, &rate);
-        assert_true(fabs(rate.now - 2 * shapes[i].first) < 1e-12);
+        assert_true(fabs(rate.current - 2 * shapes[i].first) < 1e-12);
         rate_at_step(&config.schedule, 5, &rate);
-        assert_true(fabs(rate.now - 2 * shapes[i].half) < 1e-12);
+        assert_true(fabs(rate.current - 2 * shapes[i].half) < 1e-12);
         rate_at_step(&config.schedule, 10, &rate);
-        assert_true(fabs(rate.now - 2 * (i == 2 ? 0.01 : 1)) < 1e-12);
-        rate.now = 0.7;
+        assert_true(fabs(rate.current - 2 * (i == 2 ? 0.01 : 1)) < 1e-12);
+        rate.current = 0.7;
         rate_at_step(&config.schedule, 11, &rate);                      /* over: the schedule's rate stays */
-        assert_true(rate.now == 0.7);
+        assert_true(rate.current == 0.7);
         config_free(&config);
     }
 }
@@ -297,8 +297,8 @@ static void test_cosine(void **state)
         rate_at_step(&config.schedule, t, &rate);
         rate_after_epoch(&config.schedule, t, &rate);
         const double want = 0.1 + 1.9 * (1 + cos(acos(-1) * t / 30)) / 2;
-        if (!(fabs(rate.now - want) < 1e-9))
-            fail_msg("after %d epochs: %.17g, should be %.17g", t, rate.now, want);
+        if (!(fabs(rate.current - want) < 1e-9))
+            fail_msg("after %d epochs: %.17g, should be %.17g", t, rate.current, want);
     }
     config_free(&config);
 }
@@ -313,7 +313,7 @@ static void test_milestones(void **state)
     read_config(&config, overrides);
     for (int t = 1; t <= 12; t++) {
         rate_after_epoch(&config.schedule, t, &rate);
-        assert_true(rate.now == (t < 2 ? 1 : t < 5 ? 0.5 : t < 9 ? 0.125 : 0.0625));
+        assert_true(rate.current == (t < 2 ? 1 : t < 5 ? 0.5 : t < 9 ? 0.125 : 0.0625));
     }
     config_free(&config);
 }
@@ -328,7 +328,7 @@ static void test_shortest_cosine(void **state)
     read_config(&config, overrides);
     for (int t = 1; t <= 6; t++) {
         rate_after_epoch(&config.schedule, t, &rate);
-        assert_true(fabs(rate.now - (t % 2 ? 0 : 1)) < 1e-12);
+        assert_true(fabs(rate.current - (t % 2 ? 0 : 1)) < 1e-12);
     }
     config_free(&config);
 }

@@ -1,4 +1,4 @@
-/* tests/test_suggestions.c -- which keys are offered for one that does not exist. */
+/* tests/test_suggestions.c -- the keys suggested for an unknown key. */
 #include "config/config.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -99,7 +99,7 @@ static void test_files(void **state)
         }
 }
 
-static void test_nothing_near(void **state)
+static void test_no_similar_key(void **state)
 {
     struct config config = {0};
     struct error err = {0};
@@ -115,6 +115,6 @@ static void test_nothing_near(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_overrides), cmocka_unit_test(test_files),
-                                        cmocka_unit_test(test_nothing_near) };
+                                        cmocka_unit_test(test_no_similar_key) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

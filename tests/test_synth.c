@@ -1,4 +1,4 @@
-/* tests/test_synth.c -- generated scenes: the same for the same seed, with sound boxes. */
+/* tests/test_synth.c -- generated scenes: equal scenes for equal seeds, with valid boxes. */
 #include "base/file.h"
 #include "folder.h"
 #include "json_file.h"
@@ -31,7 +31,7 @@ static bool same_scene(const struct synth_scene *a, const struct synth_scene *b)
     return same;
 }
 
-static void depends_on_seed_and_index_alone(void **state)
+static void scenes_depend_only_on_seed_and_index(void **state)
 {
     struct synth_config other = usual;
     struct synth_scene a, b;
@@ -137,7 +137,7 @@ static double painted_area(struct renderer *s)
     return sum;
 }
 
-/* A polygon covers its area, to a quarter of a line; seen from the back nothing. */
+/* A polygon covers its area within a quarter of its outline; from the back it covers nothing. */
 static void polygon_has_its_area(void **state)
 {
     const struct point square[] = { { -2, -2, 0 }, { 2.03, -2, 0 }, { 2.03, 2, 0 }, { -2, 2, 0 } };
@@ -157,8 +157,8 @@ static void polygon_has_its_area(void **state)
     renderer_free(&s);
 }
 
-/* What is nearer to the camera is seen, whatever the order of painting; hidden pixels are counted as painted. */
-static void nearer_hides_farther(void **state)
+/* The object nearer to the camera is visible in any painting order; occluded pixels count as painted. */
+static void near_objects_occlude_far_ones(void **state)
 {
     enum { MIDDLE = 40 * 100 + 50 };
     (void)state;
@@ -181,8 +181,8 @@ static void nearer_hides_farther(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(depends_on_seed_and_index_alone), cmocka_unit_test(boxes_are_sound),
+        cmocka_unit_test(scenes_depend_only_on_seed_and_index), cmocka_unit_test(boxes_are_sound),
         cmocka_unit_test(set_is_written), cmocka_unit_test(polygon_has_its_area),
-        cmocka_unit_test(nearer_hides_farther) };
+        cmocka_unit_test(near_objects_occlude_far_ones) };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,4 +1,4 @@
-/* Text files of any encoding and line end: decoded, and read alike by every reader. */
+/* tests/test_text_file.c -- text files of any encoding and line end: decoding, and equal results of every reader. */
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "base/text_file.h"
@@ -73,7 +73,7 @@ static void names_are_spelled(void **state)
         }
 }
 
-/* UTF-8 stays as it is, "%41" too; other bytes come back. */
+/* UTF-8 is unchanged, "%41" too; other bytes are restored by decoding. */
 static void any_bytes_become_utf8(void **state)
 {
     static const struct { const char *bytes, *utf8; bool comes_back; } cases[] = {

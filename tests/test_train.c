@@ -1,5 +1,5 @@
-/* tests/test_train.c -- trainings of a few seconds: the loss falls; a run that was cut anywhere and went on, or used
- * another number of threads, leaves the same files to the bit; what must end a run does. */
+/* tests/test_train.c -- trainings of a few seconds: the loss falls; an interrupted and resumed run, or one with
+ * another number of threads, writes bit-identical files; fatal errors end the run. */
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 
-/* Seven images in batches of two, two batches a step: an epoch is three batches and two steps. */
+/* Seven images in batches of two, two batches per step: an epoch is three batches and two steps. */
 static const char *const yaml =
     "save_dir: %s/straight\n"
     "model:\n"
@@ -101,7 +101,7 @@ static void run_whole(const char *name, const char *const *overrides, struct tra
     run_close(&r);
 }
 
-/* A run that must fail, with that exit and that in its message. */
+/* A run that must fail with this exit status and message. */
 static void run_refused(const char *name, const char *override, struct training_options options, int exit,
                         const char *text)
 {
@@ -130,7 +130,7 @@ static int set_up(void **state)
 
 /* ---- tests ---- */
 
-/* Seven images learned by heart, and found again. */
+/* Overfits seven images, then detects their objects. */
 static void test_learns(void **state)
 {
     char images[200], annotations[200];
@@ -188,7 +188,7 @@ static void test_files(void **state)
     csv_free(&csv);
 }
 
-static void test_cut_anywhere(void **state)
+static void test_interrupted_anywhere(void **state)
 {
     const int advances = 3 * 3;                                 /* two steps and an end, three epochs */
     (void)state;
@@ -198,7 +198,7 @@ static void test_cut_anywhere(void **state)
         for (int i = 0; i < cut; i++)
             must(trainer_advance(&r.trainer, &r.err), &r.err);
         must(trainer_save(&r.trainer, &r.err), &r.err);
-        for (int i = cut; i < advances && i < cut + 2; i++)     /* steps that no checkpoint knows of */
+        for (int i = cut; i < advances && i < cut + 2; i++)     /* steps after the last checkpoint */
             must(i % 3 == 2 || trainer_advance(&r.trainer, &r.err), &r.err);
         run_close(&r);
         run_whole("cut", NULL, (struct training_options){ .resume = true });
@@ -310,7 +310,7 @@ static void train_four_parts(const char *name)
     run_close(&r);
 }
 
-/* A checkpoint of an older version does not describe its model: the run goes on, says so, and ends the same. */
+/* A checkpoint of an older version does not describe its model: the run resumes with a note, to the same result. */
 static void test_older_checkpoint(void **state)
 {
     struct error err = {0};
@@ -333,7 +333,7 @@ static void test_older_checkpoint(void **state)
     bytes_free(&log);
 }
 
-/* Moved folders are no other data; other annotations are. */
+/* Moved folders contain the same data; other annotations are different data. */
 static void test_moved_data(void **state)
 {
     const struct training_options resume = { .resume = true };
@@ -438,7 +438,7 @@ static void test_unreadable_image(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_learns), cmocka_unit_test(test_files), cmocka_unit_test(test_cut_anywhere),
+        cmocka_unit_test(test_learns), cmocka_unit_test(test_files), cmocka_unit_test(test_interrupted_anywhere),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_stop), cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_broken_checkpoint), cmocka_unit_test(test_wrong_numbers),
         cmocka_unit_test(test_older_checkpoint), cmocka_unit_test(test_moved_data),

@@ -1,4 +1,4 @@
-/* tests/test_train_command.c -- a training as it is typed ends with the commands that use its model. */
+/* tests/test_train_command.c -- the train command ends with the commands that use its model. */
 #include "base/file.h"
 #include "tiny.h"
 #include "typed.h"

@@ -1,5 +1,5 @@
-/* tests/test_learner.c -- training steps of a small model: batches of any size in turn, gradients added up, what is
- * frozen, and who is named when a number is none. */
+/* tests/test_train_step.c -- training steps of a small model: batches of several sizes, accumulated gradients,
+ * frozen parameters, and the names in errors of values that are not finite. */
 #include "base/strbuf.h"
 #include "policy.h"
 #include "small_model.h"
@@ -94,7 +94,7 @@ static void test_accumulate(void **state)
     close_model(&f);
 }
 
-static void test_frozen_stays(void **state)
+static void test_frozen_is_unchanged(void **state)
 {
     struct fixture f;
     struct train_step l;
@@ -124,8 +124,8 @@ static void test_frozen_stays(void **state)
     close_model(&f);
 }
 
-/* The layer that first makes a number that is none, though the image's memory serves others by then. */
-static void test_blame(void **state)
+/* The first layer with an output that is not finite is named, even if the image's memory was reused. */
+static void test_non_finite_layers_are_named(void **state)
 {
     static const char *const freeze[] = { "model.freeze=[backbone]", NULL };
     (void)state;
@@ -172,8 +172,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes_in_turn),
         cmocka_unit_test(test_accumulate),
-        cmocka_unit_test(test_frozen_stays),
-        cmocka_unit_test(test_blame),
+        cmocka_unit_test(test_frozen_is_unchanged),
+        cmocka_unit_test(test_non_finite_layers_are_named),
         cmocka_unit_test(test_gradient_not_finite),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* tests/test_validate.c -- the judgement of data sets (data/validate.h): what is an error in training and in scoring,
- * what is noted, and what is told of a set. */
+/* tests/test_validate.c -- validation of data sets (data/validate.h): errors in training and in scoring, notes, and
+ * the summary of a set. */
 #include "base/strbuf.h"
 #include "base/string_list.h"
 #include "data/validate.h"
@@ -14,7 +14,7 @@ static struct data_config config(void)
     return (struct data_config){ .img_path = images, .input_size = { 100, 80 }, .resize = RESIZE_STRETCH };
 }
 
-/* Reads a COCO file whose annotations are `boxes`, rows of IMAGE CATEGORY X Y W H IGNORE, and judges the set. */
+/* Reads a COCO file whose annotations are `boxes`, rows of IMAGE CATEGORY X Y W H IGNORE, and validates the set. */
 static bool judge(struct dataset *set, const char *boxes, enum set_use use, struct error *err)
 {
     const struct data_config c = config();
@@ -40,7 +40,7 @@ static bool judge(struct dataset *set, const char *boxes, enum set_use use, stru
 }
 
 /* error: "" if the set is good for both uses. */
-static void what_is_an_error(void **state)
+static void errors_of_validation(void **state)
 {
     static const struct { const char *boxes, *training, *scoring; } cases[] = {
         { "1 1 2 3 20 20 0  2 2 5 5 9 9 0", "", "" },
@@ -69,7 +69,7 @@ static void what_is_an_error(void **state)
     dataset_free(&set);
 }
 
-static void what_is_noted(void **state)
+static void notes_of_validation(void **state)
 {
     static const char boxes[] = "1 1 2 3 20 20 0  1 2 2 3 20 20 0  1 1 2 3 20 20 0  2 1 1 1 0.5 5 0  1 1 4 4 1 9 0 "
                                 "1 1 4 4 1.5 9 0  1 1 40 3 30 10 0";
@@ -153,7 +153,7 @@ static void images_of_both_sets(void **state)
     dataset_free(&validation);
 }
 
-static void what_is_told(void **state)
+static void summary_of_validation(void **state)
 {
     static const struct strings names = { 2, class_names };
     static const int label[2] = { 0, 1 };
@@ -176,7 +176,8 @@ static void what_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_an_error), cmocka_unit_test(what_is_noted), cmocka_unit_test(unreadable_images),
-        cmocka_unit_test(misspelled_classes), cmocka_unit_test(images_of_both_sets), cmocka_unit_test(what_is_told) };
+        cmocka_unit_test(errors_of_validation), cmocka_unit_test(notes_of_validation),
+        cmocka_unit_test(unreadable_images), cmocka_unit_test(misspelled_classes),
+        cmocka_unit_test(images_of_both_sets), cmocka_unit_test(summary_of_validation) };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

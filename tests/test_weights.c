@@ -1,4 +1,4 @@
-/* tests/test_weights.c -- weights find their parameters or are said not to; folded norms change nothing. */
+/* tests/test_weights.c -- loading weights by name: matches and misfits; folded norms do not change the outputs. */
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
@@ -79,11 +79,11 @@ static void test_folded_norms_change_nothing(void **state)
     for (int i = 0; i < n.model.params.count; i++)
         if (needs.needed[i])
             memset(again + n.model.params.list[i].offset, 0xff, (size_t)n.model.params.list[i].count * sizeof *again);
-    must(inference_give(&needs, &n.model.params, folded, true, &t, &n.err), &n.err);
+    must(inference_to_tensors(&needs, &n.model.params, folded, true, &t, &n.err), &n.err);
     for (int i = 0; i < t.count; i++)
         assert_true(!strstr(t.list[i].name, "running_") && strncmp(t.list[i].name, "aux_", 4) != 0);
     must(inference_unfold(&needs, &n.model.params, &t, "t", &n.err), &n.err);
-    must(weights_take(&n.model.params, &t, "", again, &report, &n.err), &n.err);
+    must(weights_from_tensors(&n.model.params, &t, "", again, &report, &n.err), &n.err);
     assert_memory_equal(again, folded, (size_t)n.model.params.total * sizeof *again);
     weights_report_free(&report);
     tensors_free(&t);
@@ -97,12 +97,12 @@ static void test_folded_norms_change_nothing(void **state)
 
 /* ---- loading ---- */
 
-/* The model's tensors, those whose name starts with `without` left out, in a file. */
+/* The model's tensors, except those whose name starts with `without`, in a file. */
 static void write_weights(struct net *n, const char *name, const char *prefix, const char *without)
 {
     struct tensors t = {0};
     int kept = 0;
-    must(weights_give(&n->model.params, n->model.params.value, prefix, &t, &n->err), &n->err);
+    must(weights_to_tensors(&n->model.params, n->model.params.value, prefix, &t, &n->err), &n->err);
     for (int i = 0; i < t.count; i++)
         if (without && starts_with(t.list[i].name, without))
             free(t.list[i].name);
@@ -121,7 +121,7 @@ static bool noted(const struct string_list *notes, const char *part)
     return false;
 }
 
-static void test_weights_find_their_parameters(void **state)
+static void test_weights_match_parameters(void **state)
 {
     struct net n;
     (void)state;
@@ -147,7 +147,7 @@ static void test_weights_find_their_parameters(void **state)
     net_close(&n);
 }
 
-static void test_a_head_of_other_classes_stays(void **state)
+static void test_a_head_of_other_classes_is_not_loaded(void **state)
 {
     static const char *const three[] = { "model.arch.head.num_classes=3", "model.arch.aux_head.num_classes=3",
                                          "class_names=[a, b, c]" };
@@ -163,7 +163,7 @@ static void test_a_head_of_other_classes_stays(void **state)
     must(model_load(&other.model, in_folder("five.safetensors"), LOAD_TO_TRAIN, array, &other.notes, &other.err),
          &other.err);
     assert_true(noted(&other.notes, "five.safetensors: the head has 3 classes, the file has 5: the 10 tensors that "
-                                    "depend on it start anew"));
+                                    "depend on it keep their initial values"));
     assert_true(array[other.model.params.list[head].offset] == first);
     assert_false(model_load(&other.model, in_folder("five.safetensors"), LOAD_TO_RUN, array, &other.notes, &other.err));
     assert_int_equal(other.err.exit, 1);
@@ -252,7 +252,7 @@ static void test_a_backbone_of_timm(void **state)
     (void)state;
     snprintf(override, sizeof override, "%sfalse}", backbone);
     net_open(&n, overrides, 2);
-    must(weights_give(&n.model.params, n.model.params.value, "", &all, &n.err), &n.err);
+    must(weights_to_tensors(&n.model.params, n.model.params.value, "", &all, &n.err), &n.err);
     for (int i = 0; i < all.count; i++) {
         struct tensor one = all.list[i];
         if (!starts_with(one.name, prefix))
@@ -294,8 +294,8 @@ static void test_a_published_backbone_fits(void **state)
     config_free(&config);
 }
 
-/* Random weights are no silent choice, unless the configuration says false. */
-static void test_random_weights_are_warned_of(void **state)
+/* Random weights give a warning unless pretrain is false. */
+static void test_random_weights_give_a_warning(void **state)
 {
     static const char *const values[] = { "true", "false" };
     (void)state;
@@ -325,10 +325,10 @@ static void test_random_weights_are_warned_of(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_random_weights_are_warned_of),
+        cmocka_unit_test(test_random_weights_give_a_warning),
         cmocka_unit_test(test_folded_norms_change_nothing),
-        cmocka_unit_test(test_weights_find_their_parameters),
-        cmocka_unit_test(test_a_head_of_other_classes_stays),
+        cmocka_unit_test(test_weights_match_parameters),
+        cmocka_unit_test(test_a_head_of_other_classes_is_not_loaded),
         cmocka_unit_test(test_bad_weights_are_refused),
         cmocka_unit_test(test_a_backbone_starts_from_a_file),
         cmocka_unit_test(test_a_backbone_of_timm), cmocka_unit_test(test_a_published_backbone_fits) };

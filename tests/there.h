@@ -1,4 +1,4 @@
-/* tests/there.h -- whether a file or a folder is there, for tests; a path that cannot be looked up is not. */
+/* tests/there.h -- existence tests for files and folders; a path that cannot be examined counts as missing. */
 #ifndef TESTS_THERE_H
 #define TESTS_THERE_H
 #include "base/path.h"

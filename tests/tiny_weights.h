@@ -16,7 +16,7 @@ static inline bool tiny_make_weights(const char *weights, struct error *err)
            && model_open(&model, &c, err);
     if (ok)
         model_start(&model);
-    ok = ok && weights_give(&model.params, model.params.value, "", &t, err)
+    ok = ok && weights_to_tensors(&model.params, model.params.value, "", &t, err)
       && safetensors_write(in_folder(weights), &t, err);
     tensors_free(&t);
     model_free(&model);

@@ -1,5 +1,5 @@
-/* tests/trained.h -- weights of a model as after some training, from a seed: whatever they start as, every path
- * carries something, and what goes through neither fades nor bursts. */
+/* tests/trained.h -- pseudo-trained weights of a model, from a seed: every path of the network carries signals of
+ * moderate size. */
 #ifndef TESTS_TRAINED_H
 #define TESTS_TRAINED_H
 #include "base/random.h"

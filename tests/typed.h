@@ -1,4 +1,4 @@
-/* tests/typed.h -- commands as they are typed, in this process, and the JSON that they leave in the test's folder. */
+/* tests/typed.h -- runs commands in this process, and reads the JSON that they write into the test's folder. */
 #ifndef TESTS_TYPED_H
 #define TESTS_TYPED_H
 #include "cli/commands.h"
@@ -12,7 +12,7 @@
 
 enum { WORDS = 32 };
 
-/* Exit of the command typed, words up to a NULL, 0 if it went well.  Its table, if any, goes nowhere. */
+/* The exit status of a command, given as words up to a NULL.  Discards its standard output. */
 static inline int typed(const char *first, va_list rest, struct error *err)
 {
     char *argv[WORDS + 1] = { (char *)(uintptr_t)"nanodet" };

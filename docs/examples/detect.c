@@ -1,4 +1,4 @@
-/* detect.c -- the objects in an image.
+/* detect.c -- detects the objects in an image.
  *
  *     cc detect.c $(pkg-config --cflags --libs nanodet) -o detect
  *     ./detect [CONFIG] WEIGHTS IMAGE

@@ -1,11 +1,11 @@
-// The objects in images, by ncnn.
+// Detects objects in images with ncnn.
 //
 //     c++ -O2 -std=c++17 detect_ncnn.cpp $(pkg-config --cflags --libs ncnn) -I/usr/include/opencv4
 //         -lopencv_imgcodecs -lopencv_core -o detect_ncnn
 //     ./detect_ncnn --names CLASS,CLASS,... [--size 320x320] [--strides 8,16,32,64] [--resize stretch|keep|letterbox]
 //         [--score 0.35] MODEL.param IMAGE...
 //
-// The file has no place for names, sizes and strides: they are those of the configuration.
+// ncnn files cannot store names, sizes and strides: pass those of the configuration.
 #include "nanodet_boxes.hpp"
 #include <cstring>
 #include <ncnn/net.h>
@@ -20,7 +20,7 @@ static ncnn::Mat to_mat(const Input &in)
     return mat;
 }
 
-// NanoDet puts scores and bins of each level out apart.
+// NanoDet has separate outputs for the scores and bins of each level.
 static std::vector<Box> decode_levels(ncnn::Extractor &extractor, const Input &in, const Settings &s)
 {
     std::vector<Box> list;

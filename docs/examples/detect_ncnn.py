@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The objects in images, by ncnn.
+"""Detects objects in images with ncnn.
 
     detect_ncnn.py --names CLASS,CLASS,... [--size 320x320] [--strides 8,16,32,64] [--resize stretch|keep|letterbox]
                    [--score 0.35] MODEL.param IMAGE...
@@ -25,7 +25,7 @@ def run(net, data, strides):
     if "output" in net.output_names():          # NanoDet-Plus, Enhanced NanoDet
         return np.array(extractor.extract("output")[1]), 0
     levels = [[np.array(extractor.extract(f"{part}_pred_stride_{stride}")[1]) for part in ("cls", "dis")]
-              for stride in strides]            # NanoDet: scores and bins apart, level by level
+              for stride in strides]            # NanoDet: separate scores and bins per level
     return np.concatenate([np.concatenate(level, 1) for level in levels]), 0.5
 
 

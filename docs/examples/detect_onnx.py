@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The objects in images, by onnxruntime.
+"""Detects objects in images with onnxruntime.
 
     detect_onnx.py [--resize stretch|keep|letterbox] [--score 0.35] MODEL.onnx IMAGE...
 
@@ -17,9 +17,9 @@ from nanodet_boxes import decode, prepare, show, suppress, to_image
 
 
 def detections(session, model, data, score):
-    """Boxes in pixels of the input, scores and classes, whatever the model puts out."""
+    """Boxes in pixels of the input, scores and classes, for any kind of output."""
     outputs = dict(zip([output.name for output in session.get_outputs()], session.run(None, {"data": data})))
-    if "labels" in outputs:                     # --output nms: what scores above 0.05, best first
+    if "labels" in outputs:                     # --output nms: scores above 0.05, best first
         good = outputs["scores"] > score
         return outputs["boxes"][good], outputs["scores"][good], outputs["labels"][good]
     if "boxes" in outputs:                      # --output boxes

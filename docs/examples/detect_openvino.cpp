@@ -1,4 +1,4 @@
-// The objects in images: an ONNX file in OpenVINO.
+// Detects objects in images: runs an ONNX file with OpenVINO.
 //
 //     O=$(python3 -c 'import openvino, os; print(os.path.dirname(openvino.__file__))')        # pip install openvino
 //     c++ -O2 -std=c++17 detect_openvino.cpp -I$O/include $O/libs/libopenvino.so.* -Wl,-rpath,$O/libs
@@ -6,7 +6,7 @@
 //     ./detect_openvino --names CLASS,CLASS,... [--size 320x320] [--strides 8,16,32,64]
 //         [--resize stretch|keep|letterbox] [--offset 0] [--score 0.35] MODEL.onnx IMAGE...
 //
-// MODEL.onnx is of `nanodet export --format onnx` with any --output.  The offset is 0.5 for NanoDet (not Plus).
+// MODEL.onnx is a file of `nanodet export --format onnx` with any --output.  The offset is 0.5 for NanoDet (not Plus).
 #include "nanodet_boxes.hpp"
 #include <opencv2/imgcodecs.hpp>
 #include <openvino/openvino.hpp>
@@ -21,7 +21,7 @@ static bool has(const ov::CompiledModel &model, const char *name)
 
 static Box box_at(const float *b, int label, float score) { return { b[0], b[1], b[2], b[3], label, score }; }
 
-// Of --output nms: boxes [k][4], scores [k] and labels [k] of what scores above 0.05, best first.
+// --output nms: boxes [k][4], scores [k] and labels [k] with scores above 0.05, best first.
 static std::vector<Box> finished(ov::InferRequest &request, const Settings &s)
 {
     const ov::Tensor boxes = request.get_tensor("boxes"), scores = request.get_tensor("scores");
@@ -34,7 +34,7 @@ static std::vector<Box> finished(ov::InferRequest &request, const Settings &s)
     return list;
 }
 
-// Of --output boxes: boxes [1][P][4] and scores [1][P][classes].
+// --output boxes: boxes [1][P][4] and scores [1][P][classes].
 static std::vector<Box> all_above(ov::InferRequest &request, const Settings &s)
 {
     const ov::Tensor boxes = request.get_tensor("boxes"), scores = request.get_tensor("scores");

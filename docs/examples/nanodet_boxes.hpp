@@ -1,4 +1,4 @@
-// nanodet_boxes.hpp -- how an image becomes the input of an exported network, and how its outputs become boxes.
+// nanodet_boxes.hpp -- pre-processing of an image and post-processing of the outputs of exported networks.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -18,7 +18,7 @@ struct Settings {
     float score = 0.35f;
 };
 
-// The input, planes B, G, R of height x width, and the scale and shift that lead from the image to it.
+// The input, planes B, G, R of height x width, and the scale and shift from the image to it.
 struct Input {
     int width, height;
     std::vector<float> data;
@@ -29,7 +29,7 @@ struct Box { double x1, y1, x2, y2; int label; float score; };
 
 inline int round_up(int side) { return (side + 31) / 32 * 32; }
 
-// A channel of the image at (x, y): bilinear, pixel centres at whole numbers, black outside, rounded.
+// A channel of the image at (x, y): bilinear, integer pixel centres, black outside, rounded.
 inline float sample(const unsigned char *bgr, int width, int height, int channel, float x, float y)
 {
     const int left = (int)std::floor(x), top = (int)std::floor(y);
@@ -157,7 +157,7 @@ inline void show(const char *file, const std::vector<Box> &list, const Input &in
     }
 }
 
-// "a,b,c" as its parts.
+// Splits "a,b,c".
 inline std::vector<std::string> parts(const std::string &list)
 {
     std::vector<std::string> result(1);

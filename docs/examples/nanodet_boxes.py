@@ -1,19 +1,19 @@
-"""How an image becomes the input of an exported network, and how its outputs become boxes."""
+"""Pre-processing of an image and post-processing of the outputs of exported networks."""
 import numpy as np
 
 IOU, KEPT, MULTIPLE = 0.6, 100, 32
 
 
 def positions(count, scale, shift, extent):
-    """The pixels left of and right of where each of count output pixels comes from, one added for a border, and the
-    weight of the second.  In 32 bits, as the program has it: a rounded half would else fall on the other side."""
+    """For each of count output pixels: the source pixels at the left and right, plus one for a border, and the weight
+    of the right one.  In 32 bits, as in the program, so that halves are rounded in the same direction."""
     at = (np.arange(count) * np.float64(np.float32(1 / scale)) + np.float32(-shift / scale)).astype(np.float32)
     first = np.floor(at).astype(int)
     return (first + 1).clip(0, extent + 1), (first + 2).clip(0, extent + 1), at - first.astype(np.float32)
 
 
 def resample(image, size, scale, shift):
-    """Bilinear, pixel centres at whole numbers, black outside of the image, rounded.  (cv2.warpPerspective of OpenCV 5
+    """Bilinear, integer pixel centres, black outside of the image, rounded.  (cv2.warpPerspective of OpenCV 5
     gives the same; OpenCV 4 rounds positions to 1/32 of a pixel, which moves scores by about 0.01.)"""
     bordered = np.pad(image, ((1, 1), (1, 1), (0, 0))).astype(np.float32)
     left, right, x = positions(size[0], scale[0], shift[0], image.shape[1])
@@ -25,7 +25,7 @@ def resample(image, size, scale, shift):
 
 
 def prepare(image, size, resize, mean, deviation):
-    """The input [1, 3, height, width] for an image [h, w, 3] in the order B, G, R, and the scale and shift that lead
+    """The input [1, 3, height, width] for an image [h, w, 3] in the order B, G, R, and the scale and shift
     from the image to the input.  size: data.val.input_size, width and height; resize: data.val.resize."""
     sides, size = np.array(image.shape[1::-1]), np.array(size)
     scale = size / sides

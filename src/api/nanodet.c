@@ -1,4 +1,4 @@
-/* api/nanodet.c -- the library as programs see it (include/nanodet.h). */
+/* api/nanodet.c -- the C API of the library (include/nanodet.h). */
 #include "base/string_list.h"
 #include "nanodet.h"
 
@@ -23,7 +23,7 @@ static enum nanodet_result report(const struct error *from, struct nanodet_error
     return result;
 }
 
-static int count_of(const char *const *overrides)
+static int override_count(const char *const *overrides)
 {
     int count = 0;
     while (overrides && overrides[count])
@@ -31,11 +31,11 @@ static int count_of(const char *const *overrides)
     return count;
 }
 
-static bool policy_of(int asked, struct policy *policy, struct error *err)
+static bool policy_of(int requested, struct policy *policy, struct error *err)
 {
-    const int threads = asked ? asked : default_threads();
-    if (threads < 1 || threads > TEAM_MOST)
-        return misuse(err, "threads must be from 0 to %d, not %d", TEAM_MOST, asked);
+    const int threads = requested ? requested : default_threads();
+    if (threads < 1 || threads > TEAM_MAX)
+        return misuse(err, "threads must be from 0 to %d, not %d", TEAM_MAX, requested);
     return policy_choose(policy, getenv("NANODET_ISA"), getenv("NANODET_CONV"), threads, err);
 }
 
@@ -46,12 +46,12 @@ struct nanodet {
     struct model model;
     struct detector detector;
     struct image image;                             /* the caller's pixels, B, G, R */
-    struct nanodet_detection *found;                    /* [detector.rules.max_kept] */
+    struct nanodet_detection *detections;           /* [detector.rules.max_kept] */
 };
 
 static bool open_model(struct nanodet *n, const struct nanodet_options *o, struct error *err)
 {
-    const int count = count_of(o->overrides);
+    const int count = override_count(o->overrides);
     if (!o->config)
         return file_config_open(&n->model, &n->config, o->weights, o->overrides, count, err);
     return config_read(&n->config, o->config, o->overrides, count, err) && model_open(&n->model, &n->config, err);
@@ -69,7 +69,7 @@ static bool open_detector(struct nanodet *n, const struct nanodet_options *optio
     const bool ok = policy_of(options->threads, &policy, err) && open_model(n, options, err)
                  && model_load(&n->model, options->weights, LOAD_TO_RUN, n->model.params.value, &notes, err)
                  && detector_init(&n->detector, &n->model, n->model.params.value, &policy, err)
-                 && (n->found = new_array((size_t)n->detector.rules.max_kept, sizeof *n->found, err));
+                 && (n->detections = new_array((size_t)n->detector.rules.max_kept, sizeof *n->detections, err));
     if (ok) {
         image_memory(n->config.decode_mb);
         n->detector.rules.score_thr = score > 0 ? score : n->config.shown_score;
@@ -97,7 +97,7 @@ void nanodet_close(struct nanodet *n)
     model_free(&n->model);
     config_free(&n->config);
     image_free(&n->image);
-    free(n->found);
+    free(n->detections);
     free(n);
 }
 
@@ -108,7 +108,7 @@ const char *nanodet_class_name(const struct nanodet *n, int id)
     return id >= 0 && id < n->config.class_names.count ? n->config.class_names.at[id] : NULL;
 }
 
-static bool take_pixels(struct image *to, const struct nanodet_image *image, struct error *err)
+static bool copy_pixels(struct image *to, const struct nanodet_image *image, struct error *err)
 {
     const size_t row = image->stride ? image->stride : 3 * (size_t)image->width;
     const int red = image->order == NANODET_RGB ? 0 : 2;
@@ -135,25 +135,25 @@ static const struct nanodet_detection *detect(struct nanodet *n, int *count, str
 {
     struct error err = {0};
     *count = 0;
-    if (!detector_detect(&n->detector, &n->image, &err)) {
+    if (!detector_detect_image(&n->detector, &n->image, &err)) {
         report(&err, error);
         return NULL;
     }
     for (int i = 0; i < n->detector.count[0]; i++) {
-        const struct detected *f = &n->detector.found[i];
-        n->found[i] = (struct nanodet_detection){
+        const struct detected *f = &n->detector.detections[i];
+        n->detections[i] = (struct nanodet_detection){
             f->box[0], f->box[1], f->box[2] - f->box[0], f->box[3] - f->box[1], f->score, f->label,
             n->config.class_names.at[f->label] };
     }
     *count = n->detector.count[0];
-    return n->found;
+    return n->detections;
 }
 
 const struct nanodet_detection *nanodet_detect(struct nanodet *n, const struct nanodet_image *image, int *count,
                                                struct nanodet_error *error)
 {
     struct error err = {0};
-    if (take_pixels(&n->image, image, &err))
+    if (copy_pixels(&n->image, image, &err))
         return detect(n, count, error);
     *count = 0;
     report(&err, error);
@@ -164,42 +164,42 @@ const struct nanodet_detection *nanodet_detect_file(struct nanodet *n, const cha
                                                     struct nanodet_error *error)
 {
     struct error err = {0};
-    const struct nanodet_detection *found = NULL;
+    const struct nanodet_detection *detections = NULL;
     image_free(&n->image);
     *count = 0;
     if (image_read(&n->image, path, &err))
-        found = detect(n, count, error);
+        detections = detect(n, count, error);
     else
         report(&err, error);
     image_free(&n->image);                          /* another detector may wait for its memory */
-    return found;
+    return detections;
 }
 
 /* ---- training ---- */
 
-struct watching { const struct nanodet_training *training; volatile sig_atomic_t stop; };
+struct progress_relay { const struct nanodet_training *training; volatile sig_atomic_t stop; };
 
-static void report_progress(void *context, const struct trainer *t)
+static void on_step(void *context, const struct trainer *t)
 {
-    struct watching *w = context;
+    struct progress_relay *relay = context;
     const struct optimizer *o = &t->train_step.optimizer;
-    const struct nanodet_progress progress = { o->epoch, t->config->schedule.total_epochs, t->at.batch, t->batches,
-                                               o->step, t->at.best_epoch ? t->at.best : -1 };
-    if (w->training->progress && w->training->progress(w->training->context, &progress))
-        w->stop = 1;
+    const struct nanodet_progress progress = { o->epoch, t->config->schedule.total_epochs, t->state.batch, t->batches,
+                                               o->step, t->state.best_epoch ? t->state.best : -1 };
+    if (relay->training->progress && relay->training->progress(relay->training->context, &progress))
+        relay->stop = 1;
 }
 
 enum nanodet_result nanodet_train(const struct nanodet_training *training, struct nanodet_error *error)
 {
-    struct watching watching = { training, 0 };
+    struct progress_relay relay = { training, 0 };
     struct training_options options = { .weights = training->weights, .resume = training->resume != 0,
-                                        .stop = &watching.stop, .tell = report_progress, .context = &watching };
+                                        .stop = &relay.stop, .on_step = on_step, .context = &relay };
     struct error err = {0}, closing = {0};
     struct config config = {0};
     struct trainer trainer = {0};
     bool ok = policy_of(training->threads, &options.policy, &err)
            && (training->config || misuse(&err, "no configuration is given"))
-           && config_read(&config, training->config, training->overrides, count_of(training->overrides), &err)
+           && config_read(&config, training->config, training->overrides, override_count(training->overrides), &err)
            && trainer_open(&trainer, &config, &options, &err) && trainer_run(&trainer, &err);
     const bool finished = ok && trainer_finished(&trainer);
     if (!trainer_close(&trainer, &closing) && ok)

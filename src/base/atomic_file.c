@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 enum { MAX_LINKS = 40, DIGITS = 16 };
-static const char ending[] = ".tmp";
+static const char temporary_suffix[] = ".tmp";
 
 static int folder_length(const char *path) { return (int)(path_name(path) - path); }
 
 /* ---- the target ---- */
 
-/* The descriptor N if link is /proc/self/fd/N, to which /dev/stdout leads; else -1. */
+/* The descriptor N if link is /proc/self/fd/N, as /dev/stdout is; else -1. */
 static int own_descriptor(const char *link)
 {
     char own[40], folder[PATH_MAX], real[PATH_MAX];
@@ -32,8 +32,8 @@ static int own_descriptor(const char *link)
     return isdigit((unsigned char)*name) && realpath(folder, real) && strcmp(real, own) == 0 ? atoi(name) : -1;
 }
 
-/* The path that a link leads to; free() it. */
-static char *next_link(const char *link, struct error *err)
+/* The path that a link points to; free() it. */
+static char *read_link(const char *link, struct error *err)
 {
     char to[PATH_MAX];
     struct strbuf next = {0};
@@ -53,29 +53,29 @@ static char *next_link(const char *link, struct error *err)
 /* *mode: st_mode of the target, 0 if it does not exist; *descriptor: of a target that this process has open, or -1. */
 static char *follow_links(const char *path, mode_t *mode, int *descriptor, struct error *err)
 {
-    char *at = new_text(path, err);
+    char *target = new_text(path, err);
     struct stat info;
     *descriptor = -1;
-    for (int links = 0; at && lstat(at, &info) == 0; links++) {
+    for (int links = 0; target && lstat(target, &info) == 0; links++) {
         *mode = info.st_mode;
-        *descriptor = S_ISLNK(info.st_mode) ? own_descriptor(at) : -1;
+        *descriptor = S_ISLNK(info.st_mode) ? own_descriptor(target) : -1;
         if (!S_ISLNK(info.st_mode) || *descriptor >= 0)
-            return at;
+            return target;
         char *next = NULL;
         if (links < MAX_LINKS)
-            next = next_link(at, err);
+            next = read_link(target, err);
         else
             fail(err, "%s: %s", path, errno_text(ELOOP));
-        free(at);
-        at = next;
+        free(target);
+        target = next;
     }
     *mode = 0;
-    if (at && errno != ENOENT) {
+    if (target && errno != ENOENT) {
         fail(err, "%s: %s", path, errno_text(errno));
-        free(at);
-        at = NULL;
+        free(target);
+        target = NULL;
     }
-    return at;
+    return target;
 }
 
 char *atomic_target(const char *path, struct error *err)
@@ -85,7 +85,7 @@ char *atomic_target(const char *path, struct error *err)
     return follow_links(path, &mode, &descriptor, err);
 }
 
-/* Whether two paths that do not exist have one folder and one name. */
+/* Two paths that do not exist are the same new file if folder and name are the same. */
 static bool same_new_file(const char *a, const char *b)
 {
     struct stat x, y;
@@ -101,10 +101,10 @@ bool same_target(const char *a, const char *b)
     struct stat x, y;
     if (strcmp(a, b) == 0)
         return true;
-    const bool a_there = stat(a, &x) == 0, b_there = stat(b, &y) == 0;
-    if (a_there && b_there)
+    const bool a_exists = stat(a, &x) == 0, b_exists = stat(b, &y) == 0;
+    if (a_exists && b_exists)
         return x.st_dev == y.st_dev && x.st_ino == y.st_ino && (S_ISREG(x.st_mode) || S_ISDIR(x.st_mode));
-    if (a_there || b_there)
+    if (a_exists || b_exists)
         return false;
     char *target_a = atomic_target(a, NULL), *target_b = atomic_target(b, NULL);
     const bool same = target_a && target_b && same_new_file(target_a, target_b);
@@ -118,17 +118,17 @@ bool sync_folder_of(const char *path, struct error *err)
     char folder[PATH_MAX];
     snprintf(folder, sizeof folder, "%.*s.", folder_length(path), path);
     const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const int why = fd < 0 || fsync(fd) != 0 ? errno : 0;
+    const int code = fd < 0 || fsync(fd) != 0 ? errno : 0;
     if (fd >= 0)
         close(fd);
-    /* a folder that may be written but not read cannot be opened; some file systems sync no folders */
-    const bool unable = why == EACCES || why == EINVAL || why == ENOTSUP || why == EROFS || why == EBADF;
-    return !why || unable || fail(err, "%s: is written, but its folder cannot be synced: %s", path, errno_text(why));
+    /* a folder that may be written but not read cannot be opened; some file systems cannot sync folders */
+    const bool unable = code == EACCES || code == EINVAL || code == ENOTSUP || code == EROFS || code == EBADF;
+    return !code || unable || fail(err, "%s: is written, but its folder cannot be synced: %s", path, errno_text(code));
 }
 
 /* ---- temporary files ---- */
 
-/* NAME.<random digits>.tmp beside the target; NAME is cut if the whole would be too long for a file name. */
+/* NAME.<random digits>.tmp in the target's folder; NAME is cut if the result would be too long for a file name. */
 static bool name_temporary(struct atomic_file *f, struct error *err)
 {
     const char *name = path_name(f->target);
@@ -137,18 +137,18 @@ static bool name_temporary(struct atomic_file *f, struct error *err)
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return fail(err, "%s: no random name for a temporary file: %s", f->path, errno_text(errno));
     strbuf_add(&t, "%.*s%.*s.%016" PRIx64 "%s", folder_length(f->target), f->target, NAME_MAX - DIGITS - 10, name,
-               random, ending);
+               random, temporary_suffix);
     free(f->temporary);
     f->temporary = t.s;
     return strbuf_ok(&t, err);
 }
 
-/* Whether name is that of a temporary file for the target called `of`. */
-static bool is_temporary(const char *name, const char *of)
+static bool is_temporary(const char *name, const char *target)
 {
-    const size_t length = strlen(of);
-    return starts_with(name, of) && name[length] == '.'
-        && strspn(name + length + 1, "0123456789abcdef") == DIGITS && strcmp(name + length + 1 + DIGITS, ending) == 0;
+    const size_t length = strlen(target);
+    return starts_with(name, target) && name[length] == '.'
+        && strspn(name + length + 1, "0123456789abcdef") == DIGITS
+        && strcmp(name + length + 1 + DIGITS, temporary_suffix) == 0;
 }
 
 static bool remove_stale(const char *folder, const char *name, struct error *err)

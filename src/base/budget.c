@@ -29,7 +29,7 @@ static bool must_wait(const struct budget *b, unsigned ticket, size_t bytes)
     return ticket != b->turn || (bytes <= b->limit && (b->used > b->limit || bytes > b->limit - b->used));
 }
 
-bool budget_take(struct budget *b, size_t bytes)
+bool budget_acquire(struct budget *b, size_t bytes)
 {
     pthread_mutex_lock(&b->lock);
     bool fits = bytes <= b->limit;
@@ -46,7 +46,7 @@ bool budget_take(struct budget *b, size_t bytes)
     return fits;
 }
 
-void budget_give(struct budget *b, size_t bytes)
+void budget_release(struct budget *b, size_t bytes)
 {
     pthread_mutex_lock(&b->lock);
     b->used -= bytes;

@@ -1,4 +1,4 @@
-/* base/budget.h -- a number of bytes that the threads of the process share. */
+/* base/budget.h -- a limit on the bytes that the threads of the process use together. */
 #ifndef BASE_BUDGET_H
 #define BASE_BUDGET_H
 #include <pthread.h>
@@ -15,11 +15,11 @@ struct budget {
 
 void budget_set(struct budget *, size_t limit);
 size_t budget_limit(struct budget *);
-bool budget_exceeded(struct budget *, size_t bytes);    /* whether `bytes` and those in use exceed the limit */
+bool budget_exceeded(struct budget *, size_t bytes);    /* true if `bytes` and those in use exceed the limit */
 
-/* Waits until `bytes` are free and takes them; threads are served in the order of their calls.  Returns false without
- * waiting if they exceed the limit, and as soon as a lowered limit makes them do so.  A thread that calls it must hold
- * nothing of the budget: it could wait for itself. */
-bool budget_take(struct budget *, size_t bytes);
-void budget_give(struct budget *, size_t bytes);
+/* Waits until `bytes` are free and reserves them; threads are served in the order of their calls.  Returns false
+ * without waiting if they exceed the limit, and as soon as a lowered limit makes them do so.  A caller must not hold
+ * part of the budget: it could wait for itself. */
+bool budget_acquire(struct budget *, size_t bytes);
+void budget_release(struct budget *, size_t bytes);
 #endif

@@ -1,4 +1,4 @@
-/* base/clock.h -- seconds of a clock that only moves forward, for differences of times. */
+/* base/clock.h -- seconds of a monotonic clock, for measuring durations. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 #include <time.h>

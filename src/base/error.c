@@ -44,11 +44,11 @@ bool misuse(struct error *err, const char *format, ...)
     return false;
 }
 
-bool fail_as(struct error *err, const struct error *why, const char *format, ...)
+bool fail_as(struct error *err, const struct error *cause, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    write_text(err, why->exit, why->content, format, args);
+    write_text(err, cause->exit, cause->content, format, args);
     va_end(args);
     return false;
 }

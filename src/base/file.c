@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A file that is absent or may not be read is reject(), every other failure of a call on a path is fail(). */
+/* reject() if the file is absent or may not be read; fail() on any other error of a call on a path. */
 static bool path_failed(struct error *err, const char *path, int number)
 {
     return (is_absent(number) || number == EACCES ? reject : fail)(err, "%s: %s", path, errno_text(number));
@@ -44,7 +44,7 @@ static bool read_all(struct bytes *out, FILE *f, const char *path, size_t max, s
     if (fstat(fileno(f), &info) == 0 && S_ISREG(info.st_mode) && info.st_size >= 0) {
         if ((uintmax_t)info.st_size > max)
             return reject(err, "%s: has %jd bytes; at most %zu are read", path, (intmax_t)info.st_size, max);
-        capacity = (size_t)info.st_size + 2;            /* one more byte shows that the file has ended */
+        capacity = (size_t)info.st_size + 2;            /* a read of one more byte detects the end of the file */
     }
     for (;;) {
         unsigned char *p = realloc(out->p, capacity);
@@ -82,7 +82,7 @@ bool file_read_max(struct bytes *out, const char *path, size_t max, struct error
 
 bool file_read(struct bytes *out, const char *path, struct error *err)
 {
-    enum { SMALL = 1 << 26 };                           /* bytes; read without asking for the machine's memory */
+    enum { SMALL = 1 << 26 };                           /* bytes; no need to look up the machine's memory */
     size_t size;
     const bool small = file_size(path, &size) && size <= SMALL / 2;     /* it may grow */
     return file_read_max(out, path, small ? SMALL : machine_memory() / 4, err);

@@ -1,4 +1,4 @@
-/* base/hash.h -- FNV-1a of 64 bits: tells contents apart, not safe against those who look for two that collide. */
+/* base/hash.h -- FNV-1a of 64 bits: detects different contents; not safe against deliberate collisions. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 #include <stddef.h>

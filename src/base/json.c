@@ -11,7 +11,7 @@
 
 cJSON *json_value(const char *text, size_t size, const char **end)
 {
-    errno = 0;                                          /* an allocation that fails sets it, and nothing else does */
+    errno = 0;                                          /* only a failed allocation sets it */
     cJSON *json = cJSON_ParseWithLengthOpts(text, size, end, false);
     if (!json && errno == ENOMEM)
         *end = NULL;
@@ -44,7 +44,7 @@ bool json_real(const cJSON *t, double *out)
 bool json_int64(const cJSON *t, int64_t *out)
 {
     double v;
-    if (!json_real(t, &v) || v != floor(v) || !(fabs(v) <= 0x1p53))     /* doubles hold whole numbers so far */
+    if (!json_real(t, &v) || v != floor(v) || !(fabs(v) <= 0x1p53))     /* doubles are exact up to 2^53 */
         return false;
     *out = (int64_t)v;
     return true;
@@ -76,17 +76,17 @@ cJSON *json_add(cJSON *to, const char *name, cJSON *item)
     return NULL;
 }
 
-/* Adds the text between the quotes of a JSON string, size bytes. */
-static void add_inside(struct strbuf *t, const char *s, size_t size)
+/* Adds the content of a JSON string, size bytes without the quotes. */
+static void add_content(struct strbuf *t, const char *s, size_t size)
 {
     struct strbuf utf8 = {0};
     unsigned code;
     strbuf_add_utf8(&utf8, s, size);
     t->failed = t->failed || utf8.failed;
-    for (size_t at = 0, n; at < utf8.size && !t->failed; at += n) {
-        n = utf8_character(utf8.s + at, &code);
+    for (size_t i = 0, n; i < utf8.size && !t->failed; i += n) {
+        n = utf8_character(utf8.s + i, &code);
         if (is_printable(code))
-            strbuf_bytes(t, utf8.s + at, n);
+            strbuf_bytes(t, utf8.s + i, n);
         else
             strbuf_add(t, "\\u%04x", code);
     }
@@ -105,7 +105,7 @@ char *json_print(const cJSON *json)
         for (s = end++; *end != '"'; end++)
             end += *end == '\\';
         strbuf_bytes(&t, "\"", 1);
-        add_inside(&t, s + 1, (size_t)(end++ - s - 1));
+        add_content(&t, s + 1, (size_t)(end++ - s - 1));
         strbuf_bytes(&t, "\"", 1);
     }
     cJSON_free(printed);

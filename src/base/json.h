@@ -11,11 +11,11 @@
 /* cJSON_Delete it; NULL, with an error that names the line, if it is no JSON.  path is for messages only. */
 cJSON *json_parse(const char *text, size_t size, const char *path, struct error *);
 
-/* Parses the value at the start of the text; cJSON_Delete it.  *end is where the value ends.  After a failure (NULL) it
- * is where the text is no JSON, or NULL if memory is short. */
+/* Parses the value at the start of the text; cJSON_Delete it.  *end is the end of the value.  After a failure (NULL),
+ * *end is the position of the syntax error, or NULL if memory is short. */
 cJSON *json_value(const char *text, size_t size, const char **end);
 
-/* A whole number in the range of the type, or false with *out untouched; t may be NULL. */
+/* An integer in the range of the type, or false with *out unchanged; t may be NULL. */
 bool json_size(const cJSON *t, size_t *out);
 bool json_int64(const cJSON *t, int64_t *out);
 bool json_int(const cJSON *t, int *out);
@@ -25,8 +25,8 @@ bool json_real(const cJSON *t, double *out);                    /* finite */
  * item is NULL or memory is short; the item is deleted then. */
 cJSON *json_add(cJSON *to, const char *name, cJSON *item);
 
-/* The text of a JSON value on one line.  It is valid UTF-8: strings that are not are written as strbuf_add_utf8 does.
- * Characters that are not printable are \uXXXX.  free() it; NULL if memory is short. */
+/* A JSON value as one line of valid UTF-8: strings that are not UTF-8 are written as strbuf_add_utf8 does, characters
+ * that are not printable as \uXXXX.  free() it; NULL if memory is short. */
 char *json_print(const cJSON *);
 
 /* Appends s as a JSON string in the same way, in quotes. */

@@ -1,4 +1,4 @@
-/* base/machine.h -- what this process may use of the machine. */
+/* base/machine.h -- resources of the machine that this process may use. */
 #ifndef BASE_MACHINE_H
 #define BASE_MACHINE_H
 #include <stdint.h>

@@ -65,7 +65,7 @@ bool arena_init(struct arena *arena, size_t size, struct error *err)
     *arena = (struct arena){0};
     if (!add_size(size, ALIGN, &bytes))
         return fail(err, "out of memory: %zu bytes", size);
-    bytes -= bytes % ALIGN;                             /* aligned_alloc wants a multiple */
+    bytes -= bytes % ALIGN;                             /* aligned_alloc requires a multiple */
     arena->p = aligned_alloc(ALIGN, bytes);
     if (!arena->p)
         return fail(err, "out of memory: %zu bytes", bytes);

@@ -1,4 +1,4 @@
-/* base/name_index.h -- finds the places that have a name, under a comparison of the caller's. */
+/* base/name_index.h -- looks up list positions by name, with a comparison that the caller chooses. */
 #ifndef BASE_NAME_INDEX_H
 #define BASE_NAME_INDEX_H
 #include "base/error.h"
@@ -11,13 +11,13 @@ struct name_index {
     name_compare *compare;
 };
 
-enum { NAME_ABSENT = -1, NAME_SHARED = -2 };            /* no place has the name; more than one has */
+enum { NAME_ABSENT = -1, NAME_SHARED = -2 };            /* no position has the name; more than one has it */
 
-/* name_of(context, i) is the name of place i. */
+/* name_of(context, i) is the name of position i. */
 bool name_index_make(struct name_index *, int count, const char *(*name_of)(const void *context, int place),
                      const void *context, name_compare *, struct error *);
 bool name_index_list(struct name_index *, int count, const char *const *names, name_compare *, struct error *);
-int name_index_find(const struct name_index *, const char *name);       /* the place, or one of the two above */
-int name_index_first(const struct name_index *, const char *name);      /* the first place, or NAME_ABSENT */
+int name_index_find(const struct name_index *, const char *name);       /* its position, NAME_ABSENT or NAME_SHARED */
+int name_index_first(const struct name_index *, const char *name);      /* its first position, or NAME_ABSENT */
 void name_index_free(struct name_index *);
 #endif

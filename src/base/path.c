@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-bool is_absent(int number) { return number == ENOENT || number == ENOTDIR; }
+bool is_absent(int code) { return code == ENOENT || code == ENOTDIR; }
 
 char *path_join(const char *folder, const char *name, struct error *err)
 {
@@ -37,10 +37,10 @@ int path_stem(const char *path)
     return (int)(dot ? dot - path : (ptrdiff_t)strlen(path));
 }
 
-char *path_with_ending(const char *path, const char *ending, struct error *err)
+char *path_with_suffix(const char *path, const char *suffix, struct error *err)
 {
     struct strbuf t = {0};
-    strbuf_add(&t, "%.*s%s", path_stem(path), path, ending);
+    strbuf_add(&t, "%.*s%s", path_stem(path), path, suffix);
     if (!strbuf_ok(&t, err))
         strbuf_free(&t);
     return t.s;
@@ -70,21 +70,21 @@ static bool make_folder(const char *path, struct error *err)
 {
     if (mkdir(path, 0777) == 0)
         return true;
-    const int why = errno;
-    return path_kind(path, NULL) == PATH_FOLDER || fail(err, "%s: %s", path, errno_text(why));
+    const int code = errno;
+    return path_kind(path, NULL) == PATH_FOLDER || fail(err, "%s: %s", path, errno_text(code));
 }
 
 bool make_folders(const char *path, struct error *err)
 {
-    char *part = new_text(path, err);
-    bool ok = part != NULL;
-    for (char *slash = ok ? strchr(part + (*part != 0), '/') : NULL; ok && slash; slash = strchr(slash + 1, '/')) {
+    char *parent = new_text(path, err);
+    bool ok = parent != NULL;
+    for (char *slash = ok ? strchr(parent + (*parent != 0), '/') : NULL; ok && slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
-        ok = make_folder(part, err);
+        ok = make_folder(parent, err);
         *slash = '/';
     }
     ok = ok && make_folder(path, err);
-    free(part);
+    free(parent);
     return ok;
 }
 
@@ -109,19 +109,19 @@ bool folder_list(struct string_list *names, const char *path, struct error *err)
     return ok;
 }
 
-/* below: the folder within root, "" for root itself.  *folders: the number read so far, which is bounded because links
- * can multiply the paths to one folder without end. */
-static bool add_tree(struct string_list *files, const char *root, const char *below, int depth, int *folders,
+/* subfolder: relative to root, "" for root itself.  *folders: the number read until now; it is limited, since links can
+ * create an unlimited number of paths to one folder. */
+static bool add_tree(struct string_list *files, const char *root, const char *subfolder, int depth, int *folders,
                      struct error *err)
 {
     enum { DEPTH = 16, FOLDERS = 100000 };
     struct string_list names = {0};
-    char *folder = *below ? path_join(root, below, err) : new_text(root, err);
+    char *folder = *subfolder ? path_join(root, subfolder, err) : new_text(root, err);
     bool ok = folder && (depth <= DEPTH || fail(err, "%s: folders are nested deeper than %d", folder, DEPTH))
            && (++*folders <= FOLDERS || fail(err, "%s: has more than %d folders", root, FOLDERS))
            && folder_list(&names, folder, err);
     for (int i = 0; ok && i < names.count; i++) {
-        char *name = path_join(below, names.list[i], err), *path = name ? path_join(root, name, err) : NULL;
+        char *name = path_join(subfolder, names.list[i], err), *path = name ? path_join(root, name, err) : NULL;
         const enum path_kind kind = path ? path_kind(path, err) : PATH_ERROR;
         ok = kind && (kind != PATH_FOLDER ? string_list_add(files, name, err)
                       : names.list[i][0] == '.' || add_tree(files, root, name, depth + 1, folders, err));

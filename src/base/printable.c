@@ -33,32 +33,32 @@ bool is_printable(unsigned code)
     return true;
 }
 
-/* The first character of *text as it is shown; moves *text behind it. */
-static size_t next(const char **text, char shown[8])
+/* Escapes the first character of *text and moves *text behind it; returns the length of the result. */
+static size_t escape_next(const char **text, char escaped[8])
 {
     const unsigned char *s = (const unsigned char *)*text;
     unsigned code;
     const size_t n = utf8_character((const char *)s, &code);
     *text += n ? n : 1;
     if (n == 0)
-        return (size_t)snprintf(shown, 8, "\\x%02x", s[0]);
+        return (size_t)snprintf(escaped, 8, "\\x%02x", s[0]);
     if (code == '\n' || code == '\t')
-        return (size_t)snprintf(shown, 8, code == '\n' ? "\\n" : "\\t");
+        return (size_t)snprintf(escaped, 8, code == '\n' ? "\\n" : "\\t");
     if (!is_printable(code))
-        return (size_t)snprintf(shown, 8, code < 0x80 ? "\\x%02x" : "\\u%04x", code);
-    memcpy(shown, s, n);
+        return (size_t)snprintf(escaped, 8, code < 0x80 ? "\\x%02x" : "\\u%04x", code);
+    memcpy(escaped, s, n);
     return n;
 }
 
 void printable(char *out, size_t size, const char *text)
 {
-    char shown[8];
+    char escaped[8];
     size_t used = 0;
     while (*text) {
-        const size_t n = next(&text, shown);
+        const size_t n = escape_next(&text, escaped);
         if (used + n >= size)
             break;
-        memcpy(out + used, shown, n);
+        memcpy(out + used, escaped, n);
         used += n;
     }
     out[used] = 0;
@@ -66,19 +66,19 @@ void printable(char *out, size_t size, const char *text)
 
 void print_printable(FILE *out, const char *text)
 {
-    char shown[8];
+    char escaped[8];
     while (*text) {
-        const size_t n = next(&text, shown);
-        fwrite(shown, 1, n, out);
+        const size_t n = escape_next(&text, escaped);
+        fwrite(escaped, 1, n, out);
     }
 }
 
 void strbuf_printable(struct strbuf *out, const char *text)
 {
-    char shown[8];
+    char escaped[8];
     while (*text) {
-        const size_t n = next(&text, shown);
-        strbuf_bytes(out, shown, n);
+        const size_t n = escape_next(&text, escaped);
+        strbuf_bytes(out, escaped, n);
     }
 }
 

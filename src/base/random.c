@@ -29,7 +29,7 @@ double random_range(struct random *r, double low, double high)
     return low + (high - low) * random_unit(r);
 }
 
-/* Box and Muller (1958); the second value is dropped, so that a stream has no other state. */
+/* Box and Muller (1958); the second value is dropped, so that the state of a stream is one number. */
 double random_normal(struct random *r)
 {
     const double two_pi = 6.283185307179586;
@@ -37,14 +37,14 @@ double random_normal(struct random *r)
     return sqrt(-2 * log(u)) * cos(two_pi * v);
 }
 
-/* Lemire (2019): the high half of a product, retried where that would favour some values. */
+/* Lemire (2019): the high half of a product; low halves that would bias the result are rejected. */
 int random_below(struct random *r, int n)
 {
-    const uint32_t range = (uint32_t)n, uneven = (0 - range) % range;
+    const uint32_t range = (uint32_t)n, biased = (0 - range) % range;
     uint64_t product;
     do
         product = (random_bits(r) >> 32) * range;
-    while ((uint32_t)product < uneven);
+    while ((uint32_t)product < biased);
     return (int)(product >> 32);
 }
 

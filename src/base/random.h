@@ -1,4 +1,4 @@
-/* base/random.h -- random numbers that depend on a key alone, never on the thread or the order of calls.
+/* base/random.h -- random numbers that depend only on a key, never on the thread or the order of calls.
  * The generator is SplitMix64 (Steele, Lea, Flood 2014). */
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H
@@ -12,6 +12,6 @@ uint64_t random_bits(struct random *);
 double random_unit(struct random *);                            /* [0, 1), 53 bits */
 double random_range(struct random *, double low, double high);  /* low + (high - low) * unit */
 double random_normal(struct random *);                          /* mean 0, deviation 1 */
-int random_below(struct random *, int n);                       /* 0 .. n-1, every one equally likely; n >= 1 */
+int random_below(struct random *, int n);                       /* uniform in 0 .. n-1; n >= 1 */
 void random_permutation(struct random *, int n, int *out);      /* of 0 .. n-1 */
 #endif

@@ -1,4 +1,4 @@
-/* base/real.h -- the number that tensors are made of: float, or double where tests compile ops for gradient checks. */
+/* base/real.h -- the element type of tensors: float, or double where tests compile ops for gradient checks. */
 #ifndef BASE_REAL_H
 #define BASE_REAL_H
 #ifdef REAL_IS_DOUBLE

@@ -9,15 +9,15 @@
 
 void strbuf_bytes(struct strbuf *t, const void *p, size_t size)
 {
-    size_t need;
+    size_t required;
     if (t->failed)
         return;
-    if (!add_size(t->size, size, &need) || !add_size(need, 1, &need)) {
+    if (!add_size(t->size, size, &required) || !add_size(required, 1, &required)) {
         t->failed = true;
         return;
     }
-    if (need > t->capacity) {
-        const size_t capacity = need > SIZE_MAX / 2 ? need : 2 * need;
+    if (required > t->capacity) {
+        const size_t capacity = required > SIZE_MAX / 2 ? required : 2 * required;
         char *s = realloc(t->s, capacity);
         if (!s) {
             t->failed = true;
@@ -35,9 +35,9 @@ void strbuf_bytes(struct strbuf *t, const void *p, size_t size)
 void strbuf_add(struct strbuf *t, const char *format, ...)
 {
     char small[256];
-    va_list args, again;
+    va_list args, copy;
     va_start(args, format);
-    va_copy(again, args);
+    va_copy(copy, args);
     const int n = vsnprintf(small, sizeof small, format, args);
     va_end(args);
     if (n < 0)
@@ -47,13 +47,13 @@ void strbuf_add(struct strbuf *t, const char *format, ...)
     else {
         char *large = malloc((size_t)n + 1);
         if (large) {
-            vsnprintf(large, (size_t)n + 1, format, again);
+            vsnprintf(large, (size_t)n + 1, format, copy);
             strbuf_bytes(t, large, (size_t)n);
         } else
             t->failed = true;
         free(large);
     }
-    va_end(again);
+    va_end(copy);
 }
 
 bool strbuf_ok(const struct strbuf *t, struct error *err)
@@ -67,10 +67,10 @@ void strbuf_free(struct strbuf *t)
     *t = (struct strbuf){0};
 }
 
-bool starts_with(const char *text, const char *start) { return strncmp(text, start, strlen(start)) == 0; }
+bool starts_with(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
 
-bool ends_with(const char *text, const char *end)
+bool ends_with(const char *text, const char *suffix)
 {
-    const size_t n = strlen(text), m = strlen(end);
-    return n >= m && strcmp(text + n - m, end) == 0;
+    const size_t n = strlen(text), m = strlen(suffix);
+    return n >= m && strcmp(text + n - m, suffix) == 0;
 }

@@ -1,10 +1,10 @@
-/* base/strbuf.h -- strings that grow, and the ends of strings. */
+/* base/strbuf.h -- a string builder, and tests for prefixes and suffixes. */
 #ifndef BASE_STRBUF_H
 #define BASE_STRBUF_H
 #include "base/error.h"
 #include <stddef.h>
 
-/* Text that grows.  {0} is empty.  The first failure is kept: later calls do nothing, strbuf_ok asks once. */
+/* A string builder; {0} is empty.  After a failed allocation all calls do nothing and strbuf_ok fails. */
 struct strbuf { char *s; size_t size, capacity; bool failed; };
 void strbuf_add(struct strbuf *, const char *format, ...) PRINTF_LIKE(2, 3);
 void strbuf_bytes(struct strbuf *, const void *p, size_t size);

@@ -4,23 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool string_list_add(struct string_list *names, const char *name, struct error *err)
+bool string_list_add(struct string_list *list, const char *text, struct error *err)
 {
-    if (!grow_array(&names->list, names->count, &names->capacity, sizeof *names->list, err))
+    if (!grow_array(&list->list, list->count, &list->capacity, sizeof *list->list, err))
         return false;
-    char *copy = new_text(name, err);
+    char *copy = new_text(text, err);
     if (!copy)
         return false;
-    names->list[names->count++] = copy;
+    list->list[list->count++] = copy;
     return true;
 }
 
-void string_list_free(struct string_list *names)
+void string_list_free(struct string_list *list)
 {
-    for (int i = 0; i < names->count; i++)
-        free(names->list[i]);
-    free(names->list);
-    *names = (struct string_list){0};
+    for (int i = 0; i < list->count; i++)
+        free(list->list[i]);
+    free(list->list);
+    *list = (struct string_list){0};
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -29,13 +29,13 @@ static int by_bytes(const void *a, const void *b)
     return strcmp(*x, *y);
 }
 
-void string_list_sort(struct string_list *names)
+void string_list_sort(struct string_list *list)
 {
-    if (names->count)
-        qsort(names->list, (size_t)names->count, sizeof *names->list, by_bytes);
+    if (list->count)
+        qsort(list->list, (size_t)list->count, sizeof *list->list, by_bytes);
 }
 
-bool string_list_have(const struct string_list *sorted, const char *name)
+bool string_list_contains(const struct string_list *sorted, const char *text)
 {
-    return sorted->count && bsearch(&name, sorted->list, (size_t)sorted->count, sizeof *sorted->list, by_bytes);
+    return sorted->count && bsearch(&text, sorted->list, (size_t)sorted->count, sizeof *sorted->list, by_bytes);
 }

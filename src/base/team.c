@@ -12,7 +12,7 @@ struct job {
     void (*body)(const void *job, int chunk);
     const void *job;
     int range_count;
-    struct range ranges[TEAM_MOST];
+    struct range ranges[TEAM_MAX];
 };
 
 static _Thread_local int region;        /* threads of the region that this thread has opened; 0: none */
@@ -20,13 +20,13 @@ static _Thread_local int self;          /* omp_get_thread_num() would count thre
 
 static int at_most(int a, int b) { return a < b ? a : b; }
 
-int default_threads(void) { return at_most(omp_get_max_threads(), TEAM_MOST); }
+int default_threads(void) { return at_most(omp_get_max_threads(), TEAM_MAX); }
 
 int team_self(void) { return self; }
 
 void team_run(const struct team *team, void (*run)(void *context), void *context)
 {
-    const int threads = at_most(team->threads, TEAM_MOST);
+    const int threads = at_most(team->threads, TEAM_MAX);
     if (threads <= 1 || region) {
         run(context);
         return;
@@ -78,7 +78,7 @@ static void share(void *job)
 
 void team_for(const struct team *team, int chunks, void (*body)(const void *job, int chunk), const void *job)
 {
-    const int most = at_most(team->threads, TEAM_MOST), threads = at_most(most, chunks);
+    const int most = at_most(team->threads, TEAM_MAX), threads = at_most(most, chunks);
     if (threads <= 1 || (region && region != most)) {
         for (int i = 0; i < chunks; i++)
             body(job, i);

@@ -9,11 +9,11 @@
 #ifndef BASE_TEAM_H
 #define BASE_TEAM_H
 
-enum { TEAM_MOST = 256 };                       /* threads per team at most; --threads and the API refuse more */
+enum { TEAM_MAX = 256 };                       /* threads per team at most; --threads and the API refuse more */
 
-struct team { int threads; };                   /* >= 1; at most TEAM_MOST of them are used */
+struct team { int threads; };                   /* >= 1; at most TEAM_MAX of them are used */
 
-int default_threads(void);              /* OMP_NUM_THREADS, else the cores that this process may use; 1 .. TEAM_MOST */
+int default_threads(void);              /* OMP_NUM_THREADS, else the cores that this process may use; 1 .. TEAM_MAX */
 
 /* Runs body(job, 0 .. chunks-1), each once, in any order, on any thread; returns when all are done.  From within
  * a body only a team of one may be called. */

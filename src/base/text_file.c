@@ -21,18 +21,18 @@ static size_t put_utf8(unsigned char *to, uint32_t c)
     return n;
 }
 
-/* A surrogate without its partner becomes U+FFFD.  Two bytes become three at most. */
+/* An unpaired surrogate becomes U+FFFD.  Two bytes become at most three. */
 static bool decode_utf16(struct bytes *text, bool big, const char *name, struct error *err)
 {
     const size_t units = text->size / 2;
     const unsigned char *p = text->p;
-    size_t room;
-    if (!mul_size(units, 3, &room) || !add_size(room, 1, &room))
+    size_t capacity;
+    if (!mul_size(units, 3, &capacity) || !add_size(capacity, 1, &capacity))
         return fail(err, "%s: too large", name);
-    unsigned char *out = malloc(room);
+    unsigned char *out = malloc(capacity);
     size_t n = 0;
     if (!out)
-        return fail(err, "%s: out of memory: %zu bytes", name, room);
+        return fail(err, "%s: out of memory: %zu bytes", name, capacity);
     for (size_t i = 1; i < units; i++) {
         uint32_t c = (uint32_t)p[2 * i + !big] << 8 | p[2 * i + big];
         const uint32_t next = i + 1 < units ? (uint32_t)p[2 * i + 2 + !big] << 8 | p[2 * i + 2 + big] : 0;
@@ -148,20 +148,20 @@ char *text_from_1252(const char *text, struct error *err)
     return (char *)out;
 }
 
-/* The length of the longest start of the text that is UTF-8. */
-static size_t utf8_part(const char *s, size_t size)
+/* The length of the longest prefix that is valid UTF-8. */
+static size_t utf8_prefix(const char *s, size_t size)
 {
     unsigned code;
-    size_t at = 0;
-    for (size_t n = 1; at < size && n; at += n)
-        n = utf8_character(s + at, &code);
-    return at;
+    size_t i = 0;
+    for (size_t n = 1; i < size && n; i += n)
+        n = utf8_character(s + i, &code);
+    return i;
 }
 
 void strbuf_add_utf8(struct strbuf *t, const char *s, size_t size)
 {
     unsigned code;
-    const bool encoded = utf8_part(s, size) < size;
+    const bool encoded = utf8_prefix(s, size) < size;
     for (size_t n; size > 0; s += n, size -= n) {
         n = utf8_character(s, &code);
         if (encoded && (n == 0 || *s == '%'))
@@ -182,7 +182,7 @@ void percent_decode(char *s)
     char *to = s;
     for (; *s; s++) {
         const int high = *s == '%' ? hex_digit(s[1]) : -1, low = high >= 0 ? hex_digit(s[2]) : -1;
-        const bool escape = low >= 0 && high + low > 0; /* %00 would end the name */
+        const bool escape = low >= 0 && high + low > 0; /* %00 would end the text */
         *to++ = escape ? (char)(16 * high + low) : *s;
         s += escape ? 2 : 0;
     }

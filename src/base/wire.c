@@ -8,7 +8,7 @@ static bool take_varint(struct bytes *b, uint64_t *value)
 {
     uint64_t v = 0;
     for (int i = 0; i < 10 && (size_t)i < b->size; i++) {
-        v |= (uint64_t)(b->p[i] & 0x7f) << 7 * i;       /* the tenth byte has one bit left to give: others fall off */
+        v |= (uint64_t)(b->p[i] & 0x7f) << 7 * i;       /* the tenth byte adds one bit; its others are shifted out */
         if (b->p[i] < 0x80) {
             *value = v;
             b->p += i + 1;
@@ -66,15 +66,15 @@ bool wire_next(struct bytes *message, struct wire_field *field, bool *bad)
 
 struct wire_field wire_find(struct bytes message, int number)
 {
-    struct wire_field f, found = {0};
+    struct wire_field f, last = {0};
     bool bad = false;
     while (wire_next(&message, &f, &bad))
         if (f.number == number)
-            found = f;
-    return found;
+            last = f;
+    return last;
 }
 
-int64_t wire_numbers(struct bytes message, int number, enum wire_type type, uint64_t *out, int64_t most)
+int64_t wire_numbers(struct bytes message, int number, enum wire_type type, uint64_t *out, int64_t capacity)
 {
     struct wire_field f;
     bool bad = false;
@@ -86,7 +86,7 @@ int64_t wire_numbers(struct bytes message, int number, enum wire_type type, uint
         for (bool more = !packed || f.bytes.size > 0; more; more = packed && f.bytes.size > 0) {
             if (packed && !take_number(&f.bytes, type, &f.value))
                 return -1;
-            if (count < most)
+            if (count < capacity)
                 out[count] = f.value;
             count++;
         }
@@ -96,9 +96,9 @@ int64_t wire_numbers(struct bytes message, int number, enum wire_type type, uint
 
 float wire_float(uint64_t bits)
 {
-    const uint32_t half = (uint32_t)bits;
+    const uint32_t low = (uint32_t)bits;
     float f;
-    memcpy(&f, &half, sizeof f);
+    memcpy(&f, &low, sizeof f);
     return f;
 }
 

@@ -150,7 +150,7 @@ bool args_parse(struct args *args, const struct command *commands, int argc, cha
     args->help = args->help || args_flag(args, "help");
     take_config(args);
     return args->help
-        || (right_count(args, err) && args_int(args, "threads", 1, TEAM_MOST, &args->threads, err)
+        || (right_count(args, err) && args_int(args, "threads", 1, TEAM_MAX, &args->threads, err)
             && args_outputs_apart(args, NULL, 0, err));
 }
 
@@ -174,7 +174,7 @@ static const struct output { const char *name; bool json; } outputs[] = {
 static bool other_of_pair(char **other, const char *path, struct error *err)
 {
     const char *ending = ends_with(path, ".param") ? ".bin" : ends_with(path, ".bin") ? ".param" : NULL;
-    *other = ending ? path_with_ending(path, ending, err) : NULL;
+    *other = ending ? path_with_suffix(path, ending, err) : NULL;
     return !ending || *other;
 }
 

@@ -63,7 +63,7 @@ static bool detect(struct bench *b, struct error *err)
     const struct input_batch *x = &b->batch.images;
     const ptrdiff_t elements = 3 * (ptrdiff_t)x->h * x->w;
     if (!b->layers.graph)
-        return detector_each(&b->detector, x->pixel, x->n, x->h, x->w, discard, NULL, err);
+        return detector_forward_each(&b->detector, x->pixel, x->n, x->h, x->w, discard, NULL, err);
     for (int i = 0; i < x->n; i++)
         if (!detector_forward(&b->detector, x->pixel + i * elements, x->h, x->w, err))
             return false;

@@ -35,7 +35,7 @@ static const struct export_format *format_of_ending(const char *path)
 {
     const char *ending = path + path_stem(path);
     const struct export_format *format = export_formats;
-    while (format->name && strcasecmp(ending, format->ending) != 0)
+    while (format->name && strcasecmp(ending, format->suffix) != 0)
         format++;
     return format->name ? format : NULL;
 }
@@ -85,7 +85,7 @@ static bool read_options(const struct args *args, struct export_options *o, cons
         return misuse(err, "export: --output %s: no such output; did you mean %s?", output,
                       nearest_name(output, outputs, sizeof *word));
     return args_int(args, "batch", 0, 65536, &o->images, err)
-        && ((*format)->runs_alone || (o->output == ONNX_RAW && o->images == 1 && !o->any_size)
+        && ((*format)->is_network || (o->output == ONNX_RAW && o->images == 1 && !o->any_size)
             || misuse(err, "export: --output, --batch and --any-size are for onnx, not for %s", (*format)->name));
 }
 
@@ -117,7 +117,7 @@ bool export_run(const struct args *args, struct error *err)
         tell_padding(out, session.config.val.input_size);
     if (ok)
         print_line(stderr, "%s: read back and run on %d %s: outputs up to %.3g differ by at most %.2g", out, v.images,
-                   v.generated ? "drawn scenes" : "images of data.val", v.largest, v.worst);
+                   v.generated ? "drawn scenes" : "images of data.val", v.max_output, v.max_error);
     session_close(&session);
     return ok;
 }

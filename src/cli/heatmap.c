@@ -28,7 +28,7 @@ struct heatmap {
 
 /* "street.jpg" and "stride8": "street_stride8.jpg". */
 static bool write_heat(const struct heatmap *h, const struct image *image, const char *file,
-                       const struct heat *heat, struct error *err)
+                       const struct layer_heatmap *heat, struct error *err)
 {
     const char *name = path_name(file), *dot = strrchr(name, '.'), *end = dot ? dot : ".jpg";
     struct image drawn = {0};
@@ -37,7 +37,7 @@ static bool write_heat(const struct heatmap *h, const struct image *image, const
     bool ok = spread && image_new(&drawn, image->width, image->height, err);
     if (ok) {
         memcpy(drawn.p, image->p, 3 * (size_t)image->width * (size_t)image->height);
-        grad_cam_spread(&h->cam, heat, spread);
+        grad_cam_upsample(&h->cam, heat, spread);
         draw_heat(drawn.p, drawn.width, drawn.height, spread);
     }
     strbuf_add(&to, "%.*s_%s%s", dot ? (int)(dot - name) : (int)strlen(name), name,
@@ -53,7 +53,7 @@ static bool look(struct heatmap *h, struct image *image, const char *file, struc
 {
     struct error why = {0};
     return image_read(image, file, err)
-        && (grad_cam_look(&h->cam, image, &why) || fail_as(err, &why, "%s: %s", file, why.text));
+        && (grad_cam_run(&h->cam, image, &why) || fail_as(err, &why, "%s: %s", file, why.text));
 }
 
 /* An image that is missing or broken, or cannot be processed, is counted.  Fails if the system has failed. */
@@ -66,7 +66,7 @@ static bool explain(struct heatmap *h, const char *file, struct error *err)
     if (good)
         image_used(&h->failures, &image, file);
     for (int i = 0; ok && good && i < h->cam.count; i++)
-        ok = write_heat(h, &image, file, &h->cam.heats[i], err);
+        ok = write_heat(h, &image, file, &h->cam.heatmaps[i], err);
     image_free(&image);
     return ok;
 }

@@ -37,7 +37,7 @@ static bool write_drawn(const struct predictor *p, struct image *image, const ch
     const struct detector *d = &p->detector;
     struct drawn_box *boxes = new_array((size_t)d->rules.max_kept, sizeof *boxes, err);
     for (int i = 0; boxes && i < d->count[0]; i++) {
-        const struct detected *f = &d->found[i];
+        const struct detected *f = &d->detections[i];
         boxes[i] = (struct drawn_box){ { f->box[0], f->box[1], f->box[2] - f->box[0], f->box[3] - f->box[1] },
                                        f->label, p->session.config.class_names.at[f->label], f->score };
     }
@@ -66,7 +66,7 @@ static bool add_json(struct predictor *p, const struct image *image, const char 
            && cJSON_AddNumberToObject(one, "height", image->height);
     cJSON *list = cJSON_AddArrayToObject(one, "detections");
     for (int i = 0; ok && i < p->detector.count[0]; i++)
-        ok = add_detection(list, p, &p->detector.found[i]);
+        ok = add_detection(list, p, &p->detector.detections[i]);
     char *text = ok && list ? json_print(one) : NULL;
     const char *separator = p->images++ ? ",\n" : "[";
     ok = (text || fail(err, "out of memory for the detections"))
@@ -80,7 +80,7 @@ static bool add_json(struct predictor *p, const struct image *image, const char 
 static bool print_lines(const struct predictor *p, const char *file, struct error *err)
 {
     for (int i = 0; i < p->detector.count[0]; i++) {
-        const struct detected *f = &p->detector.found[i];
+        const struct detected *f = &p->detector.detections[i];
         char name[200];
         printable(name, sizeof name, p->session.config.class_names.at[f->label]);
         print_printable(stdout, file);
@@ -93,7 +93,7 @@ static bool print_lines(const struct predictor *p, const char *file, struct erro
 static bool look(struct predictor *p, const struct image *image, const char *file, struct error *err)
 {
     struct error why = {0};
-    return detector_detect(&p->detector, image, &why) || fail_as(err, &why, "%s: %s", file, why.text);
+    return detector_detect_image(&p->detector, image, &why) || fail_as(err, &why, "%s: %s", file, why.text);
 }
 
 /* Draws into the image, which is written to --out under the name `to`. */

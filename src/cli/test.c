@@ -34,14 +34,14 @@ bool test_run(const struct args *args, struct error *err)
     struct score_report report = {0};
     const char *dets = args_text(args, "dets");
     int shown = 0;
-    const struct watcher watcher = { watch, &shown };
+    const struct progress_callback progress = { watch, &shown };
     const bool ok = session_open(&session, args, err) && data_given(args, &session.config.val, err)
                  && session_load(&session, args, err)
                  && (evaluator = evaluator_open(&session.model, &session.policy, err))
-                 && show_notes(evaluator_truth(evaluator), "data.val", err)
-                 && evaluator_run(evaluator, session.model.params.value, &watcher, &found, err)
+                 && show_notes(evaluator_dataset(evaluator), "data.val", err)
+                 && evaluator_run(evaluator, session.model.params.value, &progress, &found, err)
                  && report_coco(&report, &found.score, err)
-                 && (!dets || detections_write(&found.found, dets, evaluator_truth(evaluator), err))
+                 && (!dets || detections_write(&found.detections, dets, evaluator_dataset(evaluator), err))
                  && write_score(&report, args_text(args, "json"), err);
     report_free(&report);
     evaluation_free(&found);

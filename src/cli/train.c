@@ -78,7 +78,7 @@ static bool was_stopped(const struct trainer *t, struct error *err)
 {
     if (trainer_finished(t))
         return true;
-    fail(err, "stopped after step %ld of the run; --resume goes on from %s", t->train_step.optimizer.step, t->last);
+    fail(err, "stopped after step %ld of the run; --resume continues from %s", t->train_step.optimizer.step, t->last);
     err->exit = 128 + stop;
     return false;
 }

@@ -27,7 +27,7 @@ static atomic_size_t freed;
 
 static bool take(size_t bytes)
 {
-    if (!budget_take(&decoding, bytes))
+    if (!budget_acquire(&decoding, bytes))
         return false;
 #ifdef __GLIBC__
     if (budget_exceeded(&decoding, atomic_load(&freed))) {
@@ -41,7 +41,7 @@ static bool take(size_t bytes)
 static void give_back(size_t bytes)
 {
     atomic_fetch_add(&freed, bytes);
-    budget_give(&decoding, bytes);
+    budget_release(&decoding, bytes);
 }
 
 /* Refuses bytes that exceed their part of device.decode_mb, which is so many thirds of it. */
@@ -59,7 +59,7 @@ bool image_file_read(struct image_file *file, const char *path, struct error *er
     *file = (struct image_file){0};
     if (!file_size(path, &size))
         size = budget_limit(&files) < STREAM ? budget_limit(&files) : STREAM;
-    if (!budget_take(&files, size))
+    if (!budget_acquire(&files, size))
         return too_large(size, 1, path, "the file has", err);
     file->counted = size;
     if (file_read_max(&file->bytes, path, size, err))
@@ -71,7 +71,7 @@ bool image_file_read(struct image_file *file, const char *path, struct error *er
 void image_file_free(struct image_file *file)
 {
     bytes_free(&file->bytes);
-    budget_give(&files, file->counted);
+    budget_release(&files, file->counted);
     *file = (struct image_file){0};
 }
 

@@ -128,7 +128,7 @@ static bool add_class(struct class_set *set, const char *name, struct error *err
 {
     enum { FEW = 100 };
     const struct string_list known = { .list = set->names.list, .count = set->distinct };
-    if (string_list_have(&known, name))
+    if (string_list_contains(&known, name))
         return true;
     if (!string_list_add(&set->names, name, err))
         return false;

@@ -246,7 +246,7 @@ static bool refuse_strangers(const char *folder, const struct string_list *stems
             continue;
         texts++;
         name[path_stem(name)] = 0;
-        if (!string_list_have(stems, name) && strangers++ == 0)
+        if (!string_list_contains(stems, name) && strangers++ == 0)
             first = name;
     }
     const bool ok = strangers == 0

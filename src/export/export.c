@@ -60,41 +60,41 @@ static bool add_metadata(const struct model *m, bool folded, struct tensors *t, 
 
 /* ---- formats ---- */
 
-static bool halve(struct tensors *t, struct error *err)
+static bool convert_to_half(struct tensors *t, struct error *err)
 {
     for (int i = 0; i < t->count; i++) {
-        struct tensor *one = &t->list[i];
-        const float *from = (const float *)(const void *)one->data;
-        uint16_t *to = tensors_block(t, tensor_count(one), sizeof *to, err);
+        struct tensor *tensor = &t->list[i];
+        const float *from = (const float *)(const void *)tensor->data;
+        uint16_t *to = tensors_block(t, tensor_count(tensor), sizeof *to, err);
         if (!to)
             return false;
-        for (size_t k = 0; k < tensor_count(one); k++) {
+        for (size_t k = 0; k < tensor_count(tensor); k++) {
             to[k] = half_of(from[k]);
             if ((to[k] & 0x7c00) == 0x7c00)
-                return fail(err, "%s: %g is too large for 16 bits", one->name, (double)from[k]);
+                return fail(err, "%s: %g is too large for 16 bits", tensor->name, (double)from[k]);
         }
-        one->dtype = DTYPE_F16;
-        one->data = (const unsigned char *)to;
+        tensor->dtype = DTYPE_F16;
+        tensor->data = (const unsigned char *)to;
     }
     return true;
 }
 
 static bool write_safetensors(struct model *m, const char *path, const struct export_options *o, struct error *err)
 {
-    struct inference needs = {0};
+    struct inference inference = {0};
     struct tensors t = {0};
     struct strbuf description = {0};
     real *folded = new_array((size_t)m->params.total, sizeof *folded, err);
-    bool ok = folded && inference_of(&needs, m, err);
+    bool ok = folded && inference_of(&inference, m, err);
     if (ok && o->fold)
-        fold_norms(&needs, &m->params, m->params.value, folded);
-    ok = ok && inference_give(&needs, &m->params, o->fold ? folded : m->params.value, o->fold, &t, err)
-      && (!o->half || halve(&t, err)) && add_metadata(m, o->fold, &t, err)
-      && file_config_text(m->config, &description, err) && file_config_add(description.s, &t, err)
+        fold_norms(&inference, &m->params, m->params.value, folded);
+    ok = ok && inference_to_tensors(&inference, &m->params, o->fold ? folded : m->params.value, o->fold, &t, err)
+      && (!o->half || convert_to_half(&t, err)) && add_metadata(m, o->fold, &t, err)
+      && file_config_write(m->config, &description, err) && file_config_add(description.s, &t, err)
       && safetensors_write(path, &t, err);
     strbuf_free(&description);
     tensors_free(&t);
-    inference_free(&needs);
+    inference_free(&inference);
     free(folded);
     return ok;
 }
@@ -132,20 +132,20 @@ static bool write_onnx(struct model *m, const char *path, const struct export_op
 }
 
 const struct export_format export_formats[] = {
-    { "safetensors", .ending = ".safetensors", .write = write_safetensors },
-    { "onnx", .ending = ".onnx", .runs_alone = true, .write = write_onnx },
-    { "ncnn", .ending = ".param", .must_end = true, .beside = ".bin", .write = write_ncnn },
+    { "safetensors", .suffix = ".safetensors", .write = write_safetensors },
+    { "onnx", .suffix = ".onnx", .is_network = true, .write = write_onnx },
+    { "ncnn", .suffix = ".param", .needs_suffix = true, .companion_suffix = ".bin", .write = write_ncnn },
     {0} };
 
 /* ---- files ---- */
 
-/* An export is one file, or the two of a pair.  Each is written and verified as `part` in a folder of its own beside
- * the target, then copied into `file`, which replaces the target. */
-enum { MAIN, BESIDE, FILES };
+/* An export is one file or a pair of files.  Each is written to `staged`, in a temporary folder next to the target, and
+ * verified; then its content is copied to `file`, which replaces the target. */
+enum { MAIN, COMPANION, FILES };
 struct staging {
     int count;
     char *folder;
-    char *part[FILES];
+    char *staged[FILES];
     struct atomic_file file[FILES];
 };
 
@@ -169,30 +169,31 @@ static bool make_staging_folder(struct staging *s, const char *path, struct erro
 
 static bool stage(struct staging *s, const char *path, const struct export_format *format, struct error *err)
 {
-    s->count = format->beside ? 2 : 1;
-    char *beside = format->beside ? path_with_ending(path, format->beside, err) : NULL;
+    s->count = format->companion_suffix ? 2 : 1;
+    char *companion = format->companion_suffix ? path_with_suffix(path, format->companion_suffix, err) : NULL;
     const bool ok = open_file(&s->file[MAIN], path, err)
-                 && (!format->beside || (beside && open_file(&s->file[BESIDE], beside, err)))
-                 && make_staging_folder(s, path, err) && (s->part[MAIN] = path_join(s->folder, path_name(path), err))
-                 && (!format->beside || (s->part[BESIDE] = path_with_ending(s->part[MAIN], format->beside, err)));
-    free(beside);
+                 && (!format->companion_suffix || (companion && open_file(&s->file[COMPANION], companion, err)))
+                 && make_staging_folder(s, path, err) && (s->staged[MAIN] = path_join(s->folder, path_name(path), err))
+                 && (!format->companion_suffix
+                     || (s->staged[COMPANION] = path_with_suffix(s->staged[MAIN], format->companion_suffix, err)));
+    free(companion);
     return ok;
 }
 
-static bool copy_parts(struct staging *s, struct error *err)
+static bool copy_staged(struct staging *s, struct error *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < s->count; i++) {
-        struct bytes part;
-        ok = file_read(&part, s->part[i], err) && atomic_write(&s->file[i], part.p, part.size, err)
+        struct bytes content;
+        ok = file_read(&content, s->staged[i], err) && atomic_write(&s->file[i], content.p, content.size, err)
           && atomic_sync(&s->file[i], err);
-        bytes_free(&part);
+        bytes_free(&content);
     }
     return ok;
 }
 
-/* Renames the target to the name of the temporary file with .old behind; *old is NULL if there is no target. */
-static bool set_aside(const struct atomic_file *file, char **old, struct error *err)
+/* Renames the target to the name of the temporary file with .old appended; *old is NULL if there is no target. */
+static bool rename_old(const struct atomic_file *file, char **old, struct error *err)
 {
     struct strbuf name = {0};
     strbuf_add(&name, "%s.old", file->temporary);
@@ -206,23 +207,23 @@ static bool set_aside(const struct atomic_file *file, char **old, struct error *
     return ok;
 }
 
-static void remove_or_tell(int (*remove)(const char *), const char *path, struct error *left)
+static void remove_or_report(int (*remove)(const char *), const char *path, struct error *leftover)
 {
-    if (remove(path) != 0 && !left->exit)
-        fail(left, "%s: is left behind, since it cannot be removed: %s", path, errno_text(errno));
+    if (remove(path) != 0 && !leftover->exit)
+        fail(leftover, "%s: is left behind, since it cannot be removed: %s", path, errno_text(errno));
 }
 
-/* A .param is what makes a pair loadable: the old one goes first, the new one comes last.  So a crash leaves the old
- * pair, the new pair, or no .param.  After a failure the old files are put back. */
-static bool replace_pair(struct staging *s, struct error *left, struct error *err)
+/* A pair can be loaded only with its .param.  The old .param is therefore renamed first and the new one last: a crash
+ * leaves the old pair, the new pair, or no .param.  After a failure the old files are restored. */
+static bool replace_pair(struct staging *s, struct error *leftover, struct error *err)
 {
-    struct atomic_file *param = &s->file[MAIN], *bin = &s->file[BESIDE];
+    struct atomic_file *param = &s->file[MAIN], *bin = &s->file[COMPANION];
     char *old[FILES] = {0};
-    const bool ok = set_aside(param, &old[MAIN], err) && sync_folder_of(param->target, err)
-                 && set_aside(bin, &old[BESIDE], err) && atomic_commit(bin, err) && atomic_commit(param, err);
-    for (int i = BESIDE; i >= MAIN; i--) {
+    const bool ok = rename_old(param, &old[MAIN], err) && sync_folder_of(param->target, err)
+                 && rename_old(bin, &old[COMPANION], err) && atomic_commit(bin, err) && atomic_commit(param, err);
+    for (int i = COMPANION; i >= MAIN; i--) {
         if (old[i] && param->committed)
-            remove_or_tell(unlink, old[i], left);
+            remove_or_report(unlink, old[i], leftover);
         else if (old[i])
             rename(old[i], s->file[i].target);
         free(old[i]);
@@ -230,30 +231,30 @@ static bool replace_pair(struct staging *s, struct error *left, struct error *er
     return ok;
 }
 
-static void unstage(struct staging *s, struct error *left)
+static void unstage(struct staging *s, struct error *leftover)
 {
     for (int i = 0; i < FILES; i++) {
-        if (s->part[i])
-            unlink(s->part[i]);
-        free(s->part[i]);
+        if (s->staged[i])
+            unlink(s->staged[i]);
+        free(s->staged[i]);
         atomic_close(&s->file[i]);
     }
     if (s->folder)
-        remove_or_tell(rmdir, s->folder, left);
+        remove_or_report(rmdir, s->folder, leftover);
     free(s->folder);
 }
 
 bool model_export(struct model *m, const char *path, const struct export_format *format,
-                  const struct export_options *o, struct verification *v, struct error *left,
+                  const struct export_options *o, struct verification *v, struct error *leftover,
                   struct error *err)
 {
     const double tolerance = o->half ? 0.05 : 1e-4;
     struct staging s = {0};
-    if (format->must_end && (!ends_with(path, format->ending) || path_stem(path) == 0))
-        return misuse(err, "%s: a file of %s must end in %s", path, format->name, format->ending);
-    const bool ok = stage(&s, path, format, err) && format->write(m, s.part[MAIN], o, err)
-                 && model_verify(m, s.part[MAIN], tolerance, o->policy, v, err) && copy_parts(&s, err)
-                 && (s.count == FILES ? replace_pair(&s, left, err) : atomic_commit(&s.file[MAIN], err));
-    unstage(&s, left);
+    if (format->needs_suffix && (!ends_with(path, format->suffix) || path_stem(path) == 0))
+        return misuse(err, "%s: a file of %s must end in %s", path, format->name, format->suffix);
+    const bool ok = stage(&s, path, format, err) && format->write(m, s.staged[MAIN], o, err)
+                 && model_verify(m, s.staged[MAIN], tolerance, o->policy, v, err) && copy_staged(&s, err)
+                 && (s.count == FILES ? replace_pair(&s, leftover, err) : atomic_commit(&s.file[MAIN], err));
+    unstage(&s, leftover);
     return ok;
 }

@@ -24,25 +24,26 @@ static bool make_sample(struct batch *b, int i, const struct data_config *data, 
     return sample_make(&b->samples[i], data, image, &random, err);
 }
 
-/* Adds a sample of an image, unless its file is missing or broken. */
-static bool add_real(struct batch *b, int *count, const struct data_config *data, const char *file, struct error *err)
+/* Adds a sample of an image; skips a missing or broken file. */
+static bool add_dataset_sample(struct batch *b, int *count, const struct data_config *data, const char *file,
+                               struct error *err)
 {
     struct image image = {0};
-    struct error why = {0};
-    char *path = path_join(data->img_path, file, &why);
-    bool ok = path && image_read(&image, path, &why);
+    struct error cause = {0};
+    char *path = path_join(data->img_path, file, &cause);
+    bool ok = path && image_read(&image, path, &cause);
     if (ok) {
         ok = make_sample(b, *count, data, &image, err);
         *count += ok;
     } else
-        ok = why.content || fail_as(err, &why, "%s", why.text);
+        ok = cause.content || fail_as(err, &cause, "%s", cause.text);
     image_free(&image);
     free(path);
     return ok;
 }
 
-/* *count: how many of the first images of data.val could be read; 0 if the set cannot be. */
-static bool real_samples(struct batch *b, int *count, const struct data_config *data, struct error *err)
+/* *count: the number of images read among the first ones of data.val; 0 if the set cannot be read. */
+static bool read_samples(struct batch *b, int *count, const struct data_config *data, struct error *err)
 {
     const struct dataset_source source = dataset_source_of(data);
     struct dataset set = {0};
@@ -51,33 +52,33 @@ static bool real_samples(struct batch *b, int *count, const struct data_config *
     *count = 0;
     if (source.img_path && source.ann_path && dataset_read(&set, &source, &unused))
         for (int i = 0; ok && i < set.image_count && i < IMAGES; i++)
-            ok = add_real(b, count, data, set.images[i].file, err);
+            ok = add_dataset_sample(b, count, data, set.images[i].file, err);
     dataset_free(&set);
     return ok;
 }
 
-static bool drawn_samples(struct batch *b, const struct data_config *data, struct error *err)
+static bool draw_samples(struct batch *b, const struct data_config *data, struct error *err)
 {
-    const struct synth_config town = { .images = IMAGES, .width = 640, .height = 480, .objects_min = 8,
-                                       .objects_max = 24, .scale = 12 };
+    const struct synth_config scene_config = { .images = IMAGES, .width = 640, .height = 480, .objects_min = 8,
+                                               .objects_max = 24, .scale = 12 };
     bool ok = true;
     for (int i = 0; ok && i < IMAGES; i++) {
         struct synth_scene scene = {0};
-        ok = synth_draw(&scene, &town, i, err) && make_sample(b, i, data, &scene.image, err);
+        ok = synth_draw(&scene, &scene_config, i, err) && make_sample(b, i, data, &scene.image, err);
         synth_free(&scene);
     }
     return ok;
 }
 
-/* All of the size that the network is for: it may have learnt something for each of its pixels. */
+/* All images have the network's input size, since it may have weights per position. */
 static bool make_batch(const struct config *config, struct batch *b, struct verification *v, struct error *err)
 {
     struct data_config data = config->val;
     data.resize = RESIZE_STRETCH;
-    if (!batch_resize(b, IMAGES, err) || !real_samples(b, &v->images, &data, err))
+    if (!batch_resize(b, IMAGES, err) || !read_samples(b, &v->images, &data, err))
         return false;
     v->generated = v->images == 0;
-    if (v->generated && !drawn_samples(b, &data, err))
+    if (v->generated && !draw_samples(b, &data, err))
         return false;
     v->images = v->generated ? IMAGES : v->images;
     return batch_resize(b, v->images, err) && batch_stack(b, &data.pipeline, err);
@@ -85,7 +86,7 @@ static bool make_batch(const struct config *config, struct batch *b, struct veri
 
 /* ---- running ---- */
 
-/* The outputs of a graph, which is freed: a copy of `count` numbers.  NULL on failure. */
+/* Runs and frees the graph; returns a copy of its `count` outputs, NULL on failure. */
 static float *run(struct graph *g, const struct params *params, const real *values, const struct batch *b,
                   const struct policy *policy, size_t *count, struct error *err)
 {
@@ -136,7 +137,7 @@ static float *run_file(struct model *m, const char *path, const struct batch *b,
     real *values = ok && !net.count ? new_array((size_t)m->params.total, sizeof *values, err) : NULL;
     if (ok && net.count)
         y = run_network(&net, b, policy, count, err);
-    else if (values && model_take(m, &t, path, LOAD_TO_RUN, values, &notes, err))
+    else if (values && model_load_tensors(m, &t, path, LOAD_TO_RUN, values, &notes, err))
         y = run_model(m, values, b, policy, count, err);
     string_list_free(&notes);
     tensors_free(&t);
@@ -145,34 +146,35 @@ static float *run_file(struct model *m, const char *path, const struct batch *b,
     return y;
 }
 
-/* ---- comparing ---- */
+/* ---- comparison ---- */
 
-static bool compare(struct verification *v, const char *path, double tolerance, const float *want, size_t wanted,
-                    const float *have, size_t had, struct error *err)
+static bool compare(struct verification *v, const char *path, double tolerance, const float *expected,
+                    size_t expected_count, const float *actual, size_t actual_count, struct error *err)
 {
-    if (had != wanted)
-        return fail(err, "%s: what was written has %zu outputs, the model %zu", path, had, wanted);
-    for (size_t i = 0; i < wanted; i++) {
-        const double off = fabs((double)have[i] - want[i]);
-        v->worst = off <= v->worst || isnan(v->worst) ? v->worst : off;
-        v->largest = fmax(v->largest, fabs((double)want[i]));
+    if (actual_count != expected_count)
+        return fail(err, "%s: the file has %zu outputs, the model %zu", path, actual_count, expected_count);
+    for (size_t i = 0; i < expected_count; i++) {
+        const double error = fabs((double)actual[i] - expected[i]);
+        v->max_error = error <= v->max_error || isnan(v->max_error) ? v->max_error : error;
+        v->max_output = fmax(v->max_output, fabs((double)expected[i]));
     }
-    return v->worst <= tolerance * v->largest
-        || fail(err, "%s: what was written detects otherwise: outputs up to %g differ by %g", path, v->largest,
-                v->worst);
+    return v->max_error <= tolerance * v->max_output
+        || fail(err, "%s: the outputs of file and model, up to %g, differ by %g", path, v->max_output,
+                v->max_error);
 }
 
 bool model_verify(struct model *m, const char *path, double tolerance, const struct policy *policy,
                   struct verification *v, struct error *err)
 {
     struct batch b = {0};
-    size_t wanted = 0, had = 0;
+    size_t expected_count = 0, actual_count = 0;
     *v = (struct verification){0};
-    float *want = make_batch(m->config, &b, v, err) ? run_model(m, m->params.value, &b, policy, &wanted, err) : NULL;
-    float *have = want ? run_file(m, path, &b, policy, &had, err) : NULL;
-    const bool ok = have && compare(v, path, tolerance, want, wanted, have, had, err);
+    float *expected = make_batch(m->config, &b, v, err)
+                    ? run_model(m, m->params.value, &b, policy, &expected_count, err) : NULL;
+    float *actual = expected ? run_file(m, path, &b, policy, &actual_count, err) : NULL;
+    const bool ok = actual && compare(v, path, tolerance, expected, expected_count, actual, actual_count, err);
     batch_free(&b);
-    free(want);
-    free(have);
+    free(expected);
+    free(actual);
     return ok;
 }

@@ -33,14 +33,14 @@ void detector_free(struct detector *d)
     model_free(&d->merged);
     for (int i = 0; d->tmp && i < d->team.threads; i++)
         arena_free(&d->tmp[i]);
-    batch_free(&d->own);
+    batch_free(&d->single);
     free(d->tmp);
-    free(d->found);
+    free(d->detections);
     free(d->count);
     *d = (struct detector){0};
 }
 
-static bool grow_arenas(struct detector *d, size_t size, struct error *err)
+static bool reserve_arenas(struct detector *d, size_t size, struct error *err)
 {
     for (int i = 0; i < d->team.threads; i++)
         if (d->tmp[i].size < size) {
@@ -62,7 +62,7 @@ struct graph *detector_graph(struct detector *d, int h, int w, struct error *err
     return p ? &p->graph : NULL;
 }
 
-static const float *rows_of(struct graph *g, const float *pixel)
+static const float *forward(struct graph *g, const float *pixel)
 {
     graph_bind_input(g, MODEL_INPUT, pixel);
     graph_forward(g, 0);
@@ -72,52 +72,53 @@ static const float *rows_of(struct graph *g, const float *pixel)
 const float *detector_forward(struct detector *d, const float *pixel, int h, int w, struct error *err)
 {
     struct cached_graph *p = cached_graph(d, h, w, err);
-    return p ? rows_of(&p->graph, pixel) : NULL;
+    return p ? forward(&p->graph, pixel) : NULL;
 }
 
-struct look {
+struct forward_job {
     struct cached_graph *cached;
     const float *pixel;
-    void (*see)(void *context, int image, const float *rows);
+    void (*on_rows)(void *context, int image, const float *rows);
     void *context;
 };
 
-static void look_at(const struct look *look, struct graph *g, int i)
+static void forward_image(const struct forward_job *f, struct graph *g, int i)
 {
-    const struct graph_options *o = &look->cached->options;
-    look->see(look->context, i, rows_of(g, look->pixel + (ptrdiff_t)i * o->h * o->w * 3));
+    const struct graph_options *o = &f->cached->options;
+    f->on_rows(f->context, i, forward(g, f->pixel + (ptrdiff_t)i * o->h * o->w * 3));
 }
 
-static void look_at_replica(const void *job, int i)
+static void forward_on_replica(const void *job, int i)
 {
-    const struct look *look = job;
-    look_at(look, &look->cached->replicas[team_self()], i);
+    const struct forward_job *f = job;
+    forward_image(f, &f->cached->replicas[team_self()], i);
 }
 
-bool detector_each(struct detector *d, const float *pixel, int n, int h, int w,
-                   void (*see)(void *context, int image, const float *rows), void *context, struct error *err)
+bool detector_forward_each(struct detector *d, const float *pixel, int n, int h, int w,
+                           void (*on_rows)(void *context, int image, const float *rows), void *context,
+                           struct error *err)
 {
-    const struct look look = { cached_graph(d, h, w, err), pixel, see, context };
-    const int together = d->cache.replicas ? n - n % d->cache.replicas : 0;
-    if (!look.cached)
+    const struct forward_job job = { cached_graph(d, h, w, err), pixel, on_rows, context };
+    const int concurrent = d->cache.replicas ? n - n % d->cache.replicas : 0;
+    if (!job.cached)
         return false;
-    graph_pack(&look.cached->graph);
-    team_for(&d->team, together, look_at_replica, &look);
-    for (int i = together; i < n; i++)
-        look_at(&look, &look.cached->graph, i);
+    graph_pack(&job.cached->graph);
+    team_for(&d->team, concurrent, forward_on_replica, &job);
+    for (int i = concurrent; i < n; i++)
+        forward_image(&job, &job.cached->graph, i);
     return true;
 }
 
-static bool grow_results(struct detector *d, int n, struct error *err)
+static bool reserve_results(struct detector *d, int n, struct error *err)
 {
-    if (n <= d->room)
+    if (n <= d->capacity)
         return true;
-    free(d->found);
+    free(d->detections);
     free(d->count);
-    d->found = new_array((size_t)n, (size_t)d->rules.max_kept * sizeof *d->found, err);
+    d->detections = new_array((size_t)n, (size_t)d->rules.max_kept * sizeof *d->detections, err);
     d->count = new_array((size_t)n, sizeof *d->count, err);
-    d->room = d->found && d->count ? n : 0;
-    return d->room > 0;
+    d->capacity = d->detections && d->count ? n : 0;
+    return d->capacity > 0;
 }
 
 struct detection_job {
@@ -131,14 +132,14 @@ static void detect(void *context, int i, const float *rows)
 {
     const struct detection_job *k = context;
     const struct sample *s = &k->batch->samples[i];
-    struct detected *found = k->d->found + (ptrdiff_t)i * k->d->rules.max_kept;
+    struct detected *detected = k->d->detections + (ptrdiff_t)i * k->d->rules.max_kept;
     int *count = &k->d->count[i];
-    if (postprocess(&k->d->rules, k->grid, 0, rows, &k->d->tmp[team_self()], found, count, &k->errors[i]))
-        detected_to_source(found, *count, &s->matrix, s->source, &k->errors[i]);
+    if (postprocess(&k->d->rules, k->grid, 0, rows, &k->d->tmp[team_self()], detected, count, &k->errors[i]))
+        detected_to_source(detected, *count, &s->matrix, s->source, &k->errors[i]);
 }
 
-/* The errors' first, with the layer that it comes from. */
-static bool blame(struct detector *d, const struct batch *b, const struct error *errors, struct error *err)
+/* Fails with the error of the first image that has one, and adds the layer whose output is not finite. */
+static bool check_errors(struct detector *d, const struct batch *b, const struct error *errors, struct error *err)
 {
     int i = 0;
     while (i < b->n && !errors[i].exit)
@@ -159,18 +160,18 @@ bool detector_run(struct detector *d, const struct batch *batch, struct error *e
 {
     const struct cached_graph *p = cached_graph(d, batch->h, batch->w, err);
     struct detection_job job = { d, p ? &p->grid : NULL, batch, new_array((size_t)batch->n, sizeof *job.errors, err) };
-    const bool ok = p && job.errors && grow_results(d, batch->n, err)
-                 && grow_arenas(d, postprocess_bytes(&d->rules, &p->grid), err)
-                 && detector_each(d, batch->image, batch->n, batch->h, batch->w, detect, &job, err)
-                 && blame(d, batch, job.errors, err);
+    const bool ok = p && job.errors && reserve_results(d, batch->n, err)
+                 && reserve_arenas(d, postprocess_bytes(&d->rules, &p->grid), err)
+                 && detector_forward_each(d, batch->image, batch->n, batch->h, batch->w, detect, &job, err)
+                 && check_errors(d, batch, job.errors, err);
     free(job.errors);
     return ok;
 }
 
-bool detector_detect(struct detector *d, const struct image *image, struct error *err)
+bool detector_detect_image(struct detector *d, const struct image *image, struct error *err)
 {
     const struct data_config *data = &d->model->config->val;
     struct random random = random_of((uint64_t)d->model->config->seed, 0, 0);
-    return batch_resize(&d->own, 1, err) && sample_make(&d->own.samples[0], data, image, &random, err)
-        && batch_stack(&d->own, &data->pipeline, err) && detector_run(d, &d->own, err);
+    return batch_resize(&d->single, 1, err) && sample_make(&d->single.samples[0], data, image, &random, err)
+        && batch_stack(&d->single, &data->pipeline, err) && detector_run(d, &d->single, err);
 }

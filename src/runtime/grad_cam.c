@@ -10,32 +10,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- which layers ---- */
+/* ---- layers ---- */
 
-static void drop_heats(struct grad_cam *cam)
+static void free_heatmaps(struct grad_cam *cam)
 {
     for (int i = 0; i < cam->count; i++) {
-        free(cam->heats[i].value);
-        free(cam->heats[i].map);
+        free(cam->heatmaps[i].value);
+        free(cam->heatmaps[i].map);
     }
     cam->count = 0;
 }
 
-static bool add_heat(struct grad_cam *cam, const struct graph *g, int node, const char *name, struct error *err)
+static bool add_heatmap(struct grad_cam *cam, const struct graph *g, int node, const char *name, struct error *err)
 {
     const struct shape s = g->nodes[node].y[0];
     const size_t pixels = (size_t)s.h * (size_t)s.w;
-    struct heat heat = { .node = node, .h = s.h, .w = s.w, .c = s.c,
-                         .value = new_array(pixels * (size_t)s.c, sizeof *heat.value, err),
-                         .map = new_array(pixels, sizeof *heat.map, err) };
-    snprintf(heat.name, sizeof heat.name, "%s", name);
-    cam->heats[cam->count++] = heat;
-    return heat.value && heat.map;
+    struct layer_heatmap heatmap = { .node = node, .h = s.h, .w = s.w, .c = s.c,
+                                     .value = new_array(pixels * (size_t)s.c, sizeof *heatmap.value, err),
+                                     .map = new_array(pixels, sizeof *heatmap.map, err) };
+    snprintf(heatmap.name, sizeof heatmap.name, "%s", name);
+    cam->heatmaps[cam->count++] = heatmap;
+    return heatmap.value && heatmap.map;
 }
 
-static bool no_such_layer(const struct graph *g, const char *name, struct error *err)
+static bool fail_unknown_layer(const struct graph *g, const char *name, struct error *err)
 {
-    struct row { const char *name; } *rows = new_array((size_t)g->node_count + 1, sizeof *rows, err);
+    struct layer_name { const char *name; } *rows = new_array((size_t)g->node_count + 1, sizeof *rows, err);
     int count = 0;
     if (!rows)
         return false;
@@ -53,85 +53,86 @@ static bool add_layer(struct grad_cam *cam, const struct graph *g, struct error 
     while (node >= 0 && (!node_is_layer(&g->nodes[node]) || strcmp(g->nodes[node].name, cam->layer) != 0))
         node--;
     if (node < 0)
-        return no_such_layer(g, cam->layer, err);
+        return fail_unknown_layer(g, cam->layer, err);
     const struct value_info *y = &g->values[g->nodes[node].result[0]];
     if (!y->wants_gradient || y->shape.lv.count || y->shape.n != 1)
         return misuse(err, "%s: its output is not one map that comes of the image", cam->layer);
-    return add_heat(cam, g, node, "", err);
+    return add_heatmap(cam, g, node, "", err);
 }
 
-/* What the head reads of the neck, the largest map first. */
+/* The outputs of the neck that the head reads, the largest map first. */
 static bool add_levels(struct grad_cam *cam, const struct graph *g, int height, struct error *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < g->node_count; i++) {
-        const int from = g->values[g->nodes[i].operand[0]].producer;
-        bool known = from < 0 || !starts_with(g->nodes[i].name, "head.") || !starts_with(g->nodes[from].name, "fpn.");
+        const int producer = g->values[g->nodes[i].operand[0]].producer;
+        bool skip = producer < 0 || !starts_with(g->nodes[i].name, "head.")
+                 || !starts_with(g->nodes[producer].name, "fpn.");
         for (int k = 0; k < cam->count; k++)
-            known = known || cam->heats[k].node == from;
+            skip = skip || cam->heatmaps[k].node == producer;
         char name[24];
-        if (known || cam->count == FEATURES)
+        if (skip || cam->count == FEATURES)
             continue;
-        snprintf(name, sizeof name, "stride%d", (height + g->nodes[from].y[0].h / 2) / g->nodes[from].y[0].h);
-        ok = add_heat(cam, g, from, name, err);
+        snprintf(name, sizeof name, "stride%d", (height + g->nodes[producer].y[0].h / 2) / g->nodes[producer].y[0].h);
+        ok = add_heatmap(cam, g, producer, name, err);
     }
     return ok;
 }
 
-/* ---- values and gradients as they pass ---- */
+/* ---- values and gradients of the layers ---- */
 
 /* map = max(sum over k of alpha[k] A[k], 0) */
-static void make_map(struct grad_cam *cam, struct heat *heat, struct view gradient)
+static void make_map(struct grad_cam *cam, struct layer_heatmap *heatmap, struct view gradient)
 {
     const ptrdiff_t count = pixels(gradient);
-    double *alpha = new_array((size_t)heat->c, sizeof *alpha, &cam->error);
+    double *alpha = new_array((size_t)heatmap->c, sizeof *alpha, &cam->error);
     for (ptrdiff_t i = 0; alpha && i < count; i++)
-        for (int k = 0; k < heat->c; k++)
+        for (int k = 0; k < heatmap->c; k++)
             alpha[k] += (double)gradient.p[i * gradient.ld + k] / (double)count;
     for (ptrdiff_t i = 0; alpha && i < count; i++) {
         double sum = 0;
-        for (int k = 0; k < heat->c; k++)
-            sum += alpha[k] * heat->value[i * heat->c + k];
-        heat->map[i] = (float)fmax(sum, 0);
+        for (int k = 0; k < heatmap->c; k++)
+            sum += alpha[k] * heatmap->value[i * heatmap->c + k];
+        heatmap->map[i] = (float)fmax(sum, 0);
     }
     free(alpha);
 }
 
-static void watch(void *watcher, const struct graph *g, int node, enum pass pass)
+static void record_node(void *context, const struct graph *g, int node, enum pass pass)
 {
-    struct grad_cam *cam = watcher;
+    struct grad_cam *cam = context;
     for (int i = 0; i < cam->count; i++) {
-        struct heat *heat = &cam->heats[i];
-        const struct call *made = &g->calls[FORWARD][node];
-        if (heat->node != node)
+        struct layer_heatmap *heatmap = &cam->heatmaps[i];
+        const struct call *call = &g->calls[FORWARD][node];
+        if (heatmap->node != node)
             continue;
         if (pass == BACKWARD) {
-            make_map(cam, heat, graph_gradient(g, g->nodes[node].result[0]));
+            make_map(cam, heatmap, graph_gradient(g, g->nodes[node].result[0]));
             continue;
         }
-        const struct call reader = { .x[0] = made->y[0], .x_deferred[0] = made->y_deferred[0], .kernels = g->kernels };
-        copy_operand(&reader, 0, (struct range){ 0, heat->h * heat->w }, heat->value, heat->c);
+        const struct call reader = { .x[0] = call->y[0], .x_deferred[0] = call->y_deferred[0], .kernels = g->kernels };
+        copy_operand(&reader, 0, (struct range){ 0, heatmap->h * heatmap->w }, heatmap->value, heatmap->c);
     }
 }
 
-/* The gradient of S. */
-static void seed(const struct grad_cam *cam, const struct graph *g)
+/* Sets the gradient of the output to that of S. */
+static void seed_gradient(const struct grad_cam *cam, const struct graph *g)
 {
     const value main = graph_output_named(g, "main");
     const struct view y = graph_view(g, main), dy = graph_gradient(g, main);
-    const double bound = log(cam->score_thr / (1 - cam->score_thr));
+    const double threshold = log(cam->score_thr / (1 - cam->score_thr));
     const real *best = y.p;
-    bool any = false;
+    bool any_above = false;
     for (ptrdiff_t i = 0; i < pixels(y); i++)
         for (int c = 0; c < y.c; c++) {
             const real *logit = &y.p[i * y.ld + c];
             const bool is_class = c < cam->model->shape.num_classes;
-            dy.p[i * dy.ld + c] = is_class && *logit > bound;
-            any = any || (is_class && *logit > bound);
+            dy.p[i * dy.ld + c] = is_class && *logit > threshold;
+            any_above = any_above || (is_class && *logit > threshold);
             if (is_class && *logit > *best)
                 best = logit;
         }
-    if (!any)
+    if (!any_above)
         dy.p[(best - y.p) / y.ld * dy.ld + (best - y.p) % y.ld] = 1;
 }
 
@@ -142,27 +143,27 @@ static bool run(struct grad_cam *cam, struct error *err)
     const struct batch *b = &cam->batch;
     const struct graph_options options = { .n = 1, .h = b->h, .w = b->w, .input_gradient = true };
     struct cached_graph *cached = graph_cache_find(&cam->cache, &options, err);
-    drop_heats(cam);
+    free_heatmaps(cam);
     if (!cached || !(cam->layer ? add_layer(cam, &cached->graph, err) : add_levels(cam, &cached->graph, b->h, err)))
         return false;
     struct graph *g = &cached->graph;
     cam->error = (struct error){0};
-    g->on_node = watch;
+    g->on_node = record_node;
     g->on_node_data = cam;
     memcpy(graph_view(g, MODEL_INPUT).p, b->image, 3 * (size_t)b->h * (size_t)b->w * sizeof *b->image);
     graph_forward(g, 0);
-    seed(cam, g);
+    seed_gradient(cam, g);
     graph_backward(g, false);
     if (cam->error.exit)
         return fail_as(err, &cam->error, "%s", cam->error.text);
     for (int i = 0; i < cam->count; i++)
-        for (int k = 0; k < cam->heats[i].h * cam->heats[i].w; k++)
-            if (!isfinite(cam->heats[i].map[k]))
-                return reject(err, "%s: its output or gradient is not finite", g->nodes[cam->heats[i].node].name);
+        for (int k = 0; k < cam->heatmaps[i].h * cam->heatmaps[i].w; k++)
+            if (!isfinite(cam->heatmaps[i].map[k]))
+                return reject(err, "%s: its output or gradient is not finite", g->nodes[cam->heatmaps[i].node].name);
     return true;
 }
 
-bool grad_cam_look(struct grad_cam *cam, const struct image *image, struct error *err)
+bool grad_cam_run(struct grad_cam *cam, const struct image *image, struct error *err)
 {
     const struct data_config *data = &cam->model->config->val;
     struct random random = random_of(0, 0, 0);
@@ -170,36 +171,38 @@ bool grad_cam_look(struct grad_cam *cam, const struct image *image, struct error
         && batch_stack(&cam->batch, &data->pipeline, err) && run(cam, err);
 }
 
-/* The map at (x, y) of the network's input, whose pixels have their centres at whole numbers. */
-static float sample_map(const struct grad_cam *cam, const struct heat *heat, double x, double y)
+/* The map at (x, y) of the network's input; pixel centres have integer coordinates. */
+static float sample_map(const struct grad_cam *cam, const struct layer_heatmap *heatmap, double x, double y)
 {
-    const double u = (x + 0.5) * heat->w / cam->batch.w - 0.5, v = (y + 0.5) * heat->h / cam->batch.h - 0.5;
-    const double column = fmin(fmax(u, 0), heat->w - 1), row = fmin(fmax(v, 0), heat->h - 1);
-    const int left = (int)column, top = (int)row, right = left + (left + 1 < heat->w), low = top + (top + 1 < heat->h);
+    const double u = (x + 0.5) * heatmap->w / cam->batch.w - 0.5, v = (y + 0.5) * heatmap->h / cam->batch.h - 0.5;
+    const double column = fmin(fmax(u, 0), heatmap->w - 1), row = fmin(fmax(v, 0), heatmap->h - 1);
+    const int left = (int)column, right = left + (left + 1 < heatmap->w);
+    const int top = (int)row, bottom = top + (top + 1 < heatmap->h);
     const double s = column - left, t = row - top;
-    const float *above = heat->map + (ptrdiff_t)top * heat->w, *below = heat->map + (ptrdiff_t)low * heat->w;
+    const float *above = heatmap->map + (ptrdiff_t)top * heatmap->w;
+    const float *below = heatmap->map + (ptrdiff_t)bottom * heatmap->w;
     return (float)((1 - t) * ((1 - s) * above[left] + s * above[right])
                    + t * ((1 - s) * below[left] + s * below[right]));
 }
 
-void grad_cam_spread(const struct grad_cam *cam, const struct heat *heat, float *out)
+void grad_cam_upsample(const struct grad_cam *cam, const struct layer_heatmap *heatmap, float *out)
 {
     const struct sample *sample = &cam->batch.samples[0];
     const ptrdiff_t count = (ptrdiff_t)sample->source.width * sample->source.height;
     const double (*m)[3] = sample->matrix.m;
-    float most = 0;
+    float max = 0;
     for (ptrdiff_t i = 0; i < count; i++) {
         const double x = (double)(i % sample->source.width), y = (double)(i / sample->source.width);
         const double z = m[2][0] * x + m[2][1] * y + m[2][2];
-        out[i] = sample_map(cam, heat, (m[0][0] * x + m[0][1] * y + m[0][2]) / z,
+        out[i] = sample_map(cam, heatmap, (m[0][0] * x + m[0][1] * y + m[0][2]) / z,
                             (m[1][0] * x + m[1][1] * y + m[1][2]) / z);
-        most = fmaxf(most, out[i]);
+        max = fmaxf(max, out[i]);
     }
-    for (ptrdiff_t i = 0; i < count && most > 0; i++)
-        out[i] /= most;
+    for (ptrdiff_t i = 0; i < count && max > 0; i++)
+        out[i] /= max;
 }
 
-/* ---- beginning and end ---- */
+/* ---- initialisation ---- */
 
 bool grad_cam_init(struct grad_cam *cam, struct model *model, const char *layer, double score_thr,
                    const struct policy *policy, struct error *err)
@@ -217,7 +220,7 @@ bool grad_cam_init(struct grad_cam *cam, struct model *model, const char *layer,
 
 void grad_cam_free(struct grad_cam *cam)
 {
-    drop_heats(cam);
+    free_heatmaps(cam);
     graph_cache_free(&cam->cache);
     batch_free(&cam->batch);
     *cam = (struct grad_cam){0};

@@ -1,5 +1,5 @@
-/* runtime/graph_cache.h -- bound graphs for the batch and image sizes used last.  They run one after another, so they
- * share one block of memory.  Graphs that are not trained also share one copy of packed weights. */
+/* runtime/graph_cache.h -- bound graphs for the most recent batch and image sizes.  They run one after another, so they
+ * share one block of memory.  Inference graphs also share one copy of the packed weights. */
 #ifndef RUNTIME_GRAPH_CACHE_H
 #define RUNTIME_GRAPH_CACHE_H
 #include "detect/loss.h"
@@ -17,7 +17,7 @@ struct cached_graph {
 };
 
 struct graph_cache {
-    struct model *model;                /* borrowed, as are the policy and what `to` points to */
+    struct model *model;                /* borrowed, as are the policy and the targets of `to` */
     const struct policy *policy;
     struct binding to;
     const struct loss_config *criterion;        /* NULL: graphs without loss */

@@ -9,34 +9,34 @@
 #include "train/random_batch.h"
 #include <string.h>
 
-struct plan_of_run {
+struct run_plan {
     const struct config *config;
-    int images;                         /* 0: not known */
-    int batch;                          /* of the configuration, or the one advised */
-    long steps;                         /* of the optimiser, in the whole run with that batch */
+    int images;                         /* 0: unknown */
+    int batch;                          /* batch size of the configuration, or the advised one */
+    long steps;                         /* of the optimiser, in the whole run with that batch size */
 };
 
-static long steps_with(const struct plan_of_run *run, int batch)
+static long steps_with(const struct run_plan *run, int batch)
 {
     const struct schedule_config *s = &run->config->schedule;
     return (long)((loader_steps(run->images, batch, true) - 1) / s->accumulate + 1) * s->total_epochs;
 }
 
-/* For messages that give the steps of the run. */
-static const char *of_batch(const struct plan_of_run *run)
+/* A suffix for messages that contain the number of steps. */
+static const char *batch_note(const struct run_plan *run)
 {
     return run->batch == run->config->batch_size ? "" : " with the batch advised";
 }
 
-/* Steps that the average of the weights looks back; 0: there is none. */
-static double average_memory(const struct config *config)
+/* The number of steps that the average of the weights covers; 0: there is no average. */
+static double average_steps(const struct config *config)
 {
     return config->model.averager == AVERAGER_EMA ? 1 / (1 - config->model.decay) : 0;
 }
 
 static bool average_fits(const struct config *config, long steps)
 {
-    return average_memory(config) <= 1.001 * (double)steps;
+    return average_steps(config) <= 1.001 * (double)steps;
 }
 
 static bool add_warning(const struct config *config, const char *path, const struct strbuf *text,
@@ -49,17 +49,17 @@ static bool add_warning(const struct config *config, const char *path, const str
     return ok;
 }
 
-/* ---- rules: each adds what is wrong, or nothing ---- */
+/* ---- rules: each appends a message if its key has a harmful value ---- */
 
-static void judge_warmup(const struct plan_of_run *run, struct strbuf *text)
+static void check_warmup(const struct run_plan *run, struct strbuf *text)
 {
     const int warmup = run->config->schedule.warmup.steps;
     if (run->images && 2L * warmup > run->steps)
-        strbuf_add(text, "is %d, but the steps of the run are %ld%s; try %ld", warmup, run->steps, of_batch(run),
+        strbuf_add(text, "is %d, but the steps of the run are %ld%s; try %ld", warmup, run->steps, batch_note(run),
                    run->steps / 10);
 }
 
-static void judge_cosine(const struct plan_of_run *run, struct strbuf *text)
+static void check_cosine(const struct run_plan *run, struct strbuf *text)
 {
     const struct schedule_config *s = &run->config->schedule;
     const int t_max = s->lr_schedule.t_max, epochs = s->total_epochs;
@@ -68,7 +68,7 @@ static void judge_cosine(const struct plan_of_run *run, struct strbuf *text)
                    t_max > epochs ? "stays high until the end" : "rises again before the end", epochs);
 }
 
-static void judge_evaluations(const struct plan_of_run *run, struct strbuf *text)
+static void check_evaluations(const struct run_plan *run, struct strbuf *text)
 {
     const struct schedule_config *s = &run->config->schedule;
     if (s->val_intervals > s->total_epochs)
@@ -76,32 +76,32 @@ static void judge_evaluations(const struct plan_of_run *run, struct strbuf *text
                    s->val_intervals, s->total_epochs, max_int(s->total_epochs / 10, 1));
 }
 
-static void judge_average(const struct plan_of_run *run, struct strbuf *text)
+static void check_average(const struct run_plan *run, struct strbuf *text)
 {
     const double steps = (double)run->steps;
     if (run->images && !average_fits(run->config, run->steps))
         strbuf_add(text, "is %.6g, an average over %.0f steps, but the steps of the run are %.0f%s; try %.4g",
-                   run->config->model.decay, average_memory(run->config), steps, of_batch(run),
+                   run->config->model.decay, average_steps(run->config), steps, batch_note(run),
                    steps > 5 ? 1 - 5 / steps : 0);
 }
 
-static bool leaves_out_many(int images, int batch) { return batch > images || 4L * (images % batch) > images; }
+static bool drops_many(int images, int batch) { return batch > images || 4L * (images % batch) > images; }
 
-/* The largest batch that gives at least eight steps per epoch and leaves out at most a quarter of the images; a smaller
- * one, if a batch of at least SMALL gives the run as many steps as the average looks back. */
-static int suitable_batch(const struct plan_of_run *run)
+/* The largest batch size with at least eight steps per epoch that drops at most a quarter of the images.  A smaller
+ * size, at least SMALL, is preferred if the run then has as many steps as the average covers. */
+static int suitable_batch(const struct run_plan *run)
 {
     enum { SMALL = 4 };
     int batch = max_int(run->images / 8, 1);
-    while (leaves_out_many(run->images, batch))
+    while (drops_many(run->images, batch))
         batch--;
     for (int smaller = batch; smaller >= SMALL; smaller--)
-        if (!leaves_out_many(run->images, smaller) && average_fits(run->config, steps_with(run, smaller)))
+        if (!drops_many(run->images, smaller) && average_fits(run->config, steps_with(run, smaller)))
             return smaller;
     return batch;
 }
 
-static void judge_batch(const struct plan_of_run *run, struct strbuf *text)
+static void check_batch(const struct run_plan *run, struct strbuf *text)
 {
     const int batch = run->config->batch_size, images = run->images;
     if (run->batch == batch)
@@ -114,7 +114,7 @@ static void judge_batch(const struct plan_of_run *run, struct strbuf *text)
                    images, run->batch);
 }
 
-static void judge_resize(const struct plan_of_run *run, struct strbuf *text)
+static void check_resize(const struct run_plan *run, struct strbuf *text)
 {
     const enum resize train = run->config->train.resize, val = run->config->val.resize;
     if (train != val)
@@ -122,7 +122,7 @@ static void judge_resize(const struct plan_of_run *run, struct strbuf *text)
                    resize_name(val), resize_name(train), resize_name(train));
 }
 
-static void judge_normalize(const struct plan_of_run *run, struct strbuf *text)
+static void check_normalize(const struct run_plan *run, struct strbuf *text)
 {
     const struct pipeline_config *train = &run->config->train.pipeline, *val = &run->config->val.pipeline;
     bool same = true;
@@ -133,23 +133,23 @@ static void judge_normalize(const struct plan_of_run *run, struct strbuf *text)
                        "from; use the same");
 }
 
-static const struct { const char *path; void (*judge)(const struct plan_of_run *, struct strbuf *); } rules[] = {
-    { "schedule.warmup.steps", judge_warmup },             { "schedule.lr_schedule.T_max", judge_cosine },
-    { "schedule.val_intervals", judge_evaluations },       { "model.weight_averager.decay", judge_average },
-    { "device.batchsize_per_gpu", judge_batch },           { "data.val.resize", judge_resize },
-    { "data.val.pipeline.normalize", judge_normalize } };
+static const struct { const char *path; void (*check)(const struct run_plan *, struct strbuf *); } rules[] = {
+    { "schedule.warmup.steps", check_warmup },             { "schedule.lr_schedule.T_max", check_cosine },
+    { "schedule.val_intervals", check_evaluations },       { "model.weight_averager.decay", check_average },
+    { "device.batchsize_per_gpu", check_batch },           { "data.val.resize", check_resize },
+    { "data.val.pipeline.normalize", check_normalize } };
 
 bool config_advice(const struct config *config, int train_images, struct string_list *warnings, struct error *err)
 {
-    struct plan_of_run run = { config, train_images, config->batch_size, 0 };
+    struct run_plan run = { config, train_images, config->batch_size, 0 };
     bool ok = true;
-    if (train_images && leaves_out_many(train_images, config->batch_size))
+    if (train_images && drops_many(train_images, config->batch_size))
         run.batch = suitable_batch(&run);
     if (train_images)
         run.steps = steps_with(&run, run.batch);
     for (size_t i = 0; ok && i < sizeof rules / sizeof *rules; i++) {
         struct strbuf text = {0};
-        rules[i].judge(&run, &text);
+        rules[i].check(&run, &text);
         ok = strbuf_ok(&text, err) && (!text.s || add_warning(config, rules[i].path, &text, warnings, err));
         strbuf_free(&text);
     }
@@ -174,7 +174,7 @@ bool training_memory(struct model *model, const struct policy *policy, int batch
     return ok;
 }
 
-static bool take_step(struct train_step *train_step, const struct input_batch *images, struct error *err)
+static bool run_step(struct train_step *train_step, const struct input_batch *images, struct error *err)
 {
     struct losses losses;
     struct cached_graph *cached;
@@ -194,15 +194,15 @@ bool training_seconds(struct model *model, const struct policy *policy, double *
     double start = 0;
     model_start(model);
     const bool ok = random_batch_init(&batch, model->config->train.input_size, n, model->shape.num_classes, err)
-                 && train_step_init(&train_step, model, policy, err) && take_step(&train_step, &batch.images, err)
-                 && (start = clock_seconds(), take_step(&train_step, &batch.images, err));
+                 && train_step_init(&train_step, model, policy, err) && run_step(&train_step, &batch.images, err)
+                 && (start = clock_seconds(), run_step(&train_step, &batch.images, err));
     *seconds = (clock_seconds() - start) / n;
     train_step_free(&train_step);
     random_batch_free(&batch);
     return ok;
 }
 
-/* The largest batch that fits, 0 if none does; memory grows almost evenly with the batch. */
+/* *fits: the largest batch size that fits, 0 if none does.  Memory grows almost linearly with the batch size. */
 static bool fitting_batch(struct model *model, const struct policy *policy, int batch, uint64_t memory, int *fits,
                           struct error *err)
 {

@@ -12,26 +12,26 @@ struct evaluator {
     struct model *model;
     const struct data_config *data;
     struct policy policy;
-    struct dataset truth;
-    int *category;                      /* [classes] index into truth.categories */
+    struct dataset dataset;
+    int *category;                      /* [classes] index into dataset.categories */
     struct cache *cache;
 };
 
-/* The category of each class, and whether the set can be scored. */
+/* Finds the category of each class; fails if the set cannot be scored. */
 static bool match_and_validate(struct evaluator *e, struct error *err)
 {
     const struct strings *names = &e->model->config->class_names;
     e->category = new_array((size_t)names->count, sizeof *e->category, err);
     int *label = NULL;
-    const bool ok = e->category && dataset_classes(&e->truth, names->at, names->count, e->category, err)
-                 && (label = new_array((size_t)e->truth.category_count, sizeof *label, err));
-    for (int i = 0; ok && i < e->truth.category_count; i++)
+    const bool ok = e->category && dataset_classes(&e->dataset, names->at, names->count, e->category, err)
+                 && (label = new_array((size_t)e->dataset.category_count, sizeof *label, err));
+    for (int i = 0; ok && i < e->dataset.category_count; i++)
         label[i] = -1;
     for (int i = 0; ok && i < names->count; i++)
         label[e->category[i]] = i;
     const struct validation validation = { .use = USE_SCORING, .path = e->data->ann_path, .label = label,
                                            .config = e->data, .threads = e->policy.threads };
-    const bool valid = ok && dataset_validate(&e->truth, &validation, err);
+    const bool valid = ok && dataset_validate(&e->dataset, &validation, err);
     free(label);
     return valid;
 }
@@ -44,11 +44,11 @@ struct evaluator *evaluator_open(struct model *model, const struct policy *polic
     if (!e)
         return NULL;
     *e = (struct evaluator){ .model = model, .data = data, .policy = *policy };
-    const bool ok = data_paths_there(model->config, "data.val", err) && dataset_read(&e->truth, &source, err)
-                 && data_images_there(model->config, "data.val", &e->truth, err)
+    const bool ok = data_paths_there(model->config, "data.val", err) && dataset_read(&e->dataset, &source, err)
+                 && data_images_there(model->config, "data.val", &e->dataset, err)
                  && match_and_validate(e, err)
                  && (!data->cache_mb
-                     || (e->cache = cache_open(e->truth.image_count, (size_t)data->cache_mb << 20, err)));
+                     || (e->cache = cache_open(e->dataset.image_count, (size_t)data->cache_mb << 20, err)));
     if (ok)
         return e;
     evaluator_close(e);
@@ -60,67 +60,68 @@ void evaluator_close(struct evaluator *e)
     if (!e)
         return;
     cache_close(e->cache);
-    dataset_free(&e->truth);
+    dataset_free(&e->dataset);
     free(e->category);
     free(e);
 }
 
-const struct dataset *evaluator_truth(const struct evaluator *e) { return &e->truth; }
+const struct dataset *evaluator_dataset(const struct evaluator *e) { return &e->dataset; }
 
 void evaluation_free(struct evaluation *result)
 {
-    detections_free(&result->found);
+    detections_free(&result->detections);
     coco_score_free(&result->score);
 }
 
-/* Corners are float, as the original writes them; width and height are their differences in double. */
-static bool keep_found(const struct evaluator *e, const struct detector *d, const struct batch *batch,
-                       struct detections *found, struct error *err)
+/* Corners are float, as in the original; width and height are their differences in double. */
+static bool add_detections(const struct evaluator *e, const struct detector *d, const struct batch *batch,
+                           struct detections *detections, struct error *err)
 {
     for (int i = 0; i < batch->n; i++)
         for (int k = 0; k < d->count[i]; k++) {
-            const struct detected *f = &d->found[(ptrdiff_t)i * d->rules.max_kept + k];
+            const struct detected *f = &d->detections[(ptrdiff_t)i * d->rules.max_kept + k];
             const double x = f->box[0], y = f->box[1];
             const struct detection one = { .image = batch->samples[i].image, .category = e->category[f->label],
                                            .box = { x, y, f->box[2] - x, f->box[3] - y }, .score = f->score };
-            if (!detections_add(found, one, err))
+            if (!detections_add(detections, one, err))
                 return false;
         }
     return true;
 }
 
 static bool detect_all(const struct evaluator *e, struct detector *d, struct loader *loader,
-                       const struct watcher *watcher, struct detections *found, struct error *err)
+                       const struct progress_callback *progress, struct detections *detections, struct error *err)
 {
     const struct batch *batch;
     int images = 0;
     while (loader_next(loader, &batch, err)) {
         if (!batch)
             return true;
-        if (!detector_run(d, batch, err) || !keep_found(e, d, batch, found, err))
+        if (!detector_run(d, batch, err) || !add_detections(e, d, batch, detections, err))
             return false;
         images += batch->n;
-        if (watcher && !watcher->look(watcher->context, images, e->truth.image_count))
+        if (progress && !progress->on_batch(progress->context, images, e->dataset.image_count))
             return fail(err, "the evaluation was ended after %d images", images);
     }
     return false;
 }
 
-bool evaluator_run(struct evaluator *e, const real *values, const struct watcher *watcher, struct evaluation *result,
-                   struct error *err)
+bool evaluator_run(struct evaluator *e, const real *values, const struct progress_callback *progress,
+                   struct evaluation *result, struct error *err)
 {
     static const int max_dets[3] = { 1, 10, 100 };
     const struct config *config = e->model->config;
-    const struct loader_config options = { .dataset = &e->truth, .data = e->data, .cache = e->cache,
+    const struct loader_config options = { .dataset = &e->dataset, .data = e->data, .cache = e->cache,
                                            .batch = config->batch_size, .workers = e->policy.threads,
                                            .seed = (uint64_t)config->seed };
     struct detector detector = {0};
     struct loader *loader = loader_open(&options, err);
     *result = (struct evaluation){0};
     const bool ok = loader && detector_init(&detector, e->model, values, &e->policy, err)
-                 && detect_all(e, &detector, loader, watcher, &result->found, err)
-                 && coco_eval(&result->score, &e->truth, &result->found, max_dets,
-                              &(struct team){ e->policy.threads }, err);
+                 && detect_all(e, &detector, loader, progress, &result->detections, err)
+                 && coco_eval(&result->score, &e->dataset, &result->detections, max_dets,
+                              &(struct team){ e->policy.threads },
+                              err);
     detector_free(&detector);
     loader_close(loader);
     return ok;

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 1 << 14 };               /* part of the result: another CHUNK, other last bits of the norm */
-enum { STILL = -1 };                    /* in place of a rate */
+enum { CHUNK = 1 << 14 };               /* changing it changes the rounding of the norm */
+enum { NO_RATE = -1 };                  /* in place of an index into rates */
 
-static int chunks_of(ptrdiff_t count) { return (int)((count + CHUNK - 1) / CHUNK); }
+static int chunk_count_of(ptrdiff_t count) { return (int)((count + CHUNK - 1) / CHUNK); }
 
 static const struct param_rule *rule_of(const struct optimizer_config *c, const char *name)
 {
@@ -30,24 +30,24 @@ static int rate_index(struct optimizer *o, double initial)
     return o->rate_count++;
 }
 
-static void cut(struct optimizer *o, const struct param *p, double decay, int rate)
+static void add_chunks(struct optimizer *o, const struct param *p, double decay, int rate)
 {
     for (ptrdiff_t from = 0; from < p->count; from += CHUNK)
-        o->pieces[o->piece_count++] = (struct piece){
+        o->chunks[o->chunk_count++] = (struct param_chunk){
             p->offset + from, p->count - from < CHUNK ? p->count - from : CHUNK, decay, rate };
 }
 
-static void make_pieces(struct optimizer *o)
+static void make_chunks(struct optimizer *o)
 {
     const struct optimizer_config *c = &o->config->schedule.optimizer;
     for (int i = 0; i < o->params->count; i++) {
         const struct param *p = &o->params->list[i];
         const struct param_rule *rule = rule_of(c, p->name);
-        const bool spared = (c->no_norm_decay && p->is_norm) || (c->no_bias_decay && ends_with(p->name, ".bias"));
+        const bool no_decay = (c->no_norm_decay && p->is_norm) || (c->no_bias_decay && ends_with(p->name, ".bias"));
         if (p->kind == PARAM_TRAINED && p->used)
-            cut(o, p, spared ? 0 : c->weight_decay * rule->decay_mult, rate_index(o, c->lr * rule->lr_mult));
+            add_chunks(o, p, no_decay ? 0 : c->weight_decay * rule->decay_mult, rate_index(o, c->lr * rule->lr_mult));
         else
-            cut(o, p, 0, STILL);
+            add_chunks(o, p, 0, NO_RATE);
     }
 }
 
@@ -59,16 +59,16 @@ bool optimizer_init(struct optimizer *o, const struct config *config, struct par
                              .scale = 1.0 / config->schedule.accumulate };
     o->gradient = new_array(trained, sizeof *o->gradient, err);
     o->moment1 = new_array(trained, sizeof *o->moment1, err);
-    o->pieces = new_array(count + (size_t)chunks_of(params->total), sizeof *o->pieces, err);
+    o->chunks = new_array(count + (size_t)chunk_count_of(params->total), sizeof *o->chunks, err);
     o->rates = new_array(count, sizeof *o->rates, err);
-    o->partial = new_array((size_t)chunks_of(params->trained), sizeof *o->partial, err);
-    bool ok = o->gradient && o->moment1 && o->pieces && o->rates && o->partial;
+    o->partial = new_array((size_t)chunk_count_of(params->trained), sizeof *o->partial, err);
+    bool ok = o->gradient && o->moment1 && o->chunks && o->rates && o->partial;
     if (ok && config->schedule.optimizer.name != OPTIMIZER_SGD)
         ok = (o->moment2 = new_array(trained, sizeof *o->moment2, err)) != NULL;
     if (ok && config->model.averager == AVERAGER_EMA)
         ok = (o->average = new_array((size_t)params->total, sizeof *o->average, err)) != NULL;
     if (ok) {
-        make_pieces(o);
+        make_chunks(o);
         optimizer_restart_average(o);
     }
     return ok;
@@ -80,7 +80,7 @@ void optimizer_free(struct optimizer *o)
     free(o->moment1);
     free(o->moment2);
     free(o->average);
-    free(o->pieces);
+    free(o->chunks);
     free(o->rates);
     free(o->partial);
     *o = (struct optimizer){0};
@@ -101,7 +101,7 @@ static void norm_chunk(const void *job, int chunk)
 
 double optimizer_norm(const struct optimizer *o, const struct team *team)
 {
-    const int chunks = chunks_of(o->params->trained);
+    const int chunks = chunk_count_of(o->params->trained);
     double sum = 0;
     team_for(team, chunks, norm_chunk, o);
     for (int i = 0; i < chunks; i++)
@@ -114,18 +114,18 @@ double optimizer_rate(struct optimizer *o)
     double largest = 0;
     for (int i = 0; i < o->rate_count; i++) {
         rate_at_step(&o->config->schedule, o->step, &o->rates[i]);
-        largest = fmax(largest, o->rates[i].now);
+        largest = fmax(largest, o->rates[i].current);
     }
     return largest;
 }
 
-struct step_job { const struct optimizer *o; double clip, correct1, correct2; float share; };
+struct step_job { const struct optimizer *o; double clip, correct1, correct2; float ema_weight; };
 
-static void adam_piece(const struct step_job *s, const struct piece *p)
+static void adam_chunk(const struct step_job *s, const struct param_chunk *p)
 {
     const struct optimizer *o = s->o;
     const struct optimizer_config *c = &o->config->schedule.optimizer;
-    const double lr = o->rates[p->rate].now;
+    const double lr = o->rates[p->rate].current;
     const bool decoupled = c->name == OPTIMIZER_ADAMW;
     const struct adam adam = {
         .clip = (float)s->clip, .decay = decoupled ? 0 : (float)p->decay,
@@ -137,27 +137,27 @@ static void adam_piece(const struct step_job *s, const struct piece *p)
                      o->params->value + p->offset);
 }
 
-static void sgd_piece(const struct step_job *s, const struct piece *p)
+static void sgd_chunk(const struct step_job *s, const struct param_chunk *p)
 {
     const struct optimizer *o = s->o;
     const struct optimizer_config *c = &o->config->schedule.optimizer;
-    const struct sgd sgd = { .clip = (float)s->clip, .decay = (float)p->decay, .rate = (float)o->rates[p->rate].now,
+    const struct sgd sgd = { .clip = (float)s->clip, .decay = (float)p->decay, .rate = (float)o->rates[p->rate].current,
                              .momentum = o->updates == 0 ? 0 : (float)c->momentum };
     o->kernels->sgd(&sgd, p->count, o->gradient + p->offset, o->moment1 + p->offset, o->params->value + p->offset);
 }
 
-static void step_piece(const void *job, int index)
+static void step_chunk(const void *job, int index)
 {
     const struct step_job *s = job;
     const struct optimizer *o = s->o;
-    const struct piece *p = &o->pieces[index];
-    if (p->rate != STILL)
-        (o->moment2 ? adam_piece : sgd_piece)(s, p);
+    const struct param_chunk *p = &o->chunks[index];
+    if (p->rate != NO_RATE)
+        (o->moment2 ? adam_chunk : sgd_chunk)(s, p);
     if (o->average)
-        o->kernels->ema_update(p->count, s->share, o->params->value + p->offset, o->average + p->offset);
+        o->kernels->ema_update(p->count, s->ema_weight, o->params->value + p->offset, o->average + p->offset);
 }
 
-double average_share(double decay, long steps_done)
+double ema_weight(double decay, long steps_done)
 {
     return decay * exp(-(1 + (double)steps_done) / 2000) + (1 - decay);
 }
@@ -170,8 +170,8 @@ void optimizer_step(struct optimizer *o, const struct team *team, double norm)
     const struct step_job job = {
         .o = o, .clip = clip * o->scale,
         .correct1 = 1 - pow(c->betas[0], t), .correct2 = 1 - pow(c->betas[1], t),
-        .share = (float)average_share(o->config->model.decay, o->step + 1) };
-    team_for(team, o->piece_count, step_piece, &job);
+        .ema_weight = (float)ema_weight(o->config->model.decay, o->step + 1) };
+    team_for(team, o->chunk_count, step_chunk, &job);
     o->updates++;
     o->step++;
 }

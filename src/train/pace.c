@@ -1,7 +1,7 @@
 #include "train/pace.h"
 
 /* The mean of the first `memory` values, then an exponential one. */
-static void add(struct mean *m, double value, long memory)
+static void add(struct running_mean *m, double value, long memory)
 {
     m->count++;
     m->value += (value - m->value) / (double)(m->count < memory ? m->count : memory);
@@ -18,10 +18,10 @@ void pace_end(struct pace *p, bool evaluated, double seconds)
     add(&p->end[evaluated], seconds, 5);
 }
 
-double pace_left(const struct pace *p, const struct work_left *left)
+double pace_seconds_left(const struct pace *p, const struct remaining_work *left)
 {
-    const double guess = p->image.value / 3 * left->val_images;
-    const double evaluation = p->end[true].count ? p->end[true].value : guess;
+    const double estimate = p->image.value / 3 * left->val_images;
+    const double evaluation = p->end[true].count ? p->end[true].value : estimate;
     return left->images * p->image.value + left->evaluations * evaluation
          + (left->ends - left->evaluations) * p->end[false].value;
 }

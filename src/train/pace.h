@@ -1,25 +1,25 @@
-/* train/pace.h -- how long a run still takes, from the times that its steps and ends of epochs have taken.  Times are
- * in seconds; {0} knows nothing yet. */
+/* train/pace.h -- estimates the remaining time of a run from the durations of its steps and epoch ends.  Times are in
+ * seconds; {0} has no measurements yet. */
 #ifndef TRAIN_PACE_H
 #define TRAIN_PACE_H
 #include <stdbool.h>
 
-struct mean { double value; long count; };
+struct running_mean { double value; long count; };
 
 struct pace {
-    struct mean image;                  /* of training, over about the last 50 steps */
-    struct mean end[2];                 /* of the end of an epoch; [1]: with its evaluation */
+    struct running_mean image;          /* of training, over about the last 50 steps */
+    struct running_mean end[2];         /* of the end of an epoch; [1]: with its evaluation */
 };
 
 void pace_step(struct pace *, int images, double seconds);
 void pace_end(struct pace *, bool evaluated, double seconds);
 
-struct work_left {
+struct remaining_work {
     double images;                      /* to train on */
     int val_images;                     /* per evaluation */
-    int ends, evaluations;              /* of epochs, and how many of these are evaluated */
+    int ends, evaluations;              /* epoch ends, and those of them with an evaluation */
 };
 
-/* Before the first evaluation an image of it counts as a third of one of training: it has no backward pass. */
-double pace_left(const struct pace *, const struct work_left *);
+/* Before the first evaluation, one of its images counts as a third of a training image: it has no backward pass. */
+double pace_seconds_left(const struct pace *, const struct remaining_work *);
 #endif

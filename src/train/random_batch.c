@@ -24,10 +24,10 @@ bool random_batch_init(struct random_batch *b, const int size[2], int n, int cla
     if (!mul_size((size_t)n, 3 * (size_t)w * (size_t)h, &all))
         return misuse(err, "a batch of %d images is too large", n);
     b->pixel = new_array(all, sizeof *b->pixel, err);
-    b->truth = new_array((size_t)n, sizeof *b->truth, err);
+    b->ground_truth = new_array((size_t)n, sizeof *b->ground_truth, err);
     b->box = new_array((size_t)n, RANDOM_BOXES * sizeof *b->box, err);
     b->label = new_array((size_t)n, RANDOM_BOXES * sizeof *b->label, err);
-    if (!b->pixel || !b->truth || !b->box || !b->label)
+    if (!b->pixel || !b->ground_truth || !b->box || !b->label)
         return false;
     for (size_t i = 0; i < all; i++)
         b->pixel[i] = (float)random_normal(&random);
@@ -36,17 +36,17 @@ bool random_batch_init(struct random_batch *b, const int size[2], int n, int cla
         b->label[i] = random_below(&random, classes);
     }
     for (int i = 0; i < n; i++)
-        b->truth[i] = (struct ground_truth){ .objects = RANDOM_BOXES,
-                                             .box = (const float (*)[4])&b->box[i * RANDOM_BOXES],
-                                             .label = &b->label[i * RANDOM_BOXES] };
-    b->images = (struct input_batch){ b->pixel, n, h, w, b->truth };
+        b->ground_truth[i] = (struct ground_truth){ .objects = RANDOM_BOXES,
+                                                    .box = (const float (*)[4])&b->box[i * RANDOM_BOXES],
+                                                    .label = &b->label[i * RANDOM_BOXES] };
+    b->images = (struct input_batch){ b->pixel, n, h, w, b->ground_truth };
     return true;
 }
 
 void random_batch_free(struct random_batch *b)
 {
     free(b->pixel);
-    free(b->truth);
+    free(b->ground_truth);
     free(b->box);
     free(b->label);
     *b = (struct random_batch){0};

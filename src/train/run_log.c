@@ -37,7 +37,7 @@ static bool write_config(const struct config *config, struct error *err)
     return ok;
 }
 
-/* Removes a table of a former run, which may have other columns.  A link to it stays. */
+/* Removes a table of an earlier run, which may have other columns.  Keeps a link to it. */
 static bool remove_table(const char *path, struct error *err)
 {
     char *target = atomic_target(path, err);
@@ -54,21 +54,21 @@ bool run_log_begin(struct run_log *r, long steps, int epochs, struct error *err)
         && write_config(r->config, err) && events_open(&r->events, r->config->save_dir, steps, err);
 }
 
-bool run_log_whole(const struct run_log *r, struct error *err)
+bool run_log_ok(const struct run_log *r, struct error *err)
 {
     return log_whole(&r->log, err) && (!r->events_failed.exit || fail(err, "%s", r->events_failed.text));
 }
 
 static void add_events(struct run_log *r, long step, const char *const *names, const double *values, int count)
 {
-    struct error why = {0};
-    if (!events_scalars(&r->events, step, names, values, count, &why) && !r->events_failed.exit)
-        r->events_failed = why;
+    struct error cause = {0};
+    if (!events_scalars(&r->events, step, names, values, count, &cause) && !r->events_failed.exit)
+        r->events_failed = cause;
 }
 
 /* ---- steps ---- */
 
-enum { LR = 2, LOSS, AUX_LOSS = 7, NORM = 10, COLUMNS = 12 };   /* the losses stand from LOSS to NORM */
+enum { LR = 2, LOSS, AUX_LOSS = 7, NORM = 10, COLUMNS = 12 };   /* columns LOSS to NORM - 1 are losses */
 static const char *const columns[COLUMNS] = {
     "step", "epoch", "lr", "loss", "loss_qfl", "loss_bbox", "loss_dfl", "aux_loss_qfl", "aux_loss_bbox",
     "aux_loss_dfl", "grad_norm", "images_per_second" };
@@ -102,20 +102,20 @@ static bool append_score(struct run_log *r, int epoch, const struct coco_score *
     const int count = 1 + COCO_FIGURES + score->class_count;
     const char **names = new_array((size_t)count, sizeof *names, err);
     double *row = new_array((size_t)count, sizeof *row, err);
-    const bool room = names && row;
-    if (room) {
+    const bool allocated = names && row;
+    if (allocated) {
         names[0] = "epoch";
         row[0] = epoch;
     }
-    for (int i = 0; room && i < COCO_FIGURES; i++) {
+    for (int i = 0; allocated && i < COCO_FIGURES; i++) {
         names[1 + i] = coco_figure_name(i);
         row[1 + i] = score->figures[i];
     }
-    for (int i = 0; room && i < score->class_count; i++) {
+    for (int i = 0; allocated && i < score->class_count; i++) {
         names[1 + COCO_FIGURES + i] = score->classes[i].name;
         row[1 + COCO_FIGURES + i] = score->classes[i].ap;
     }
-    const bool ok = room && csv_append(r->eval, names, row, count, err);
+    const bool ok = allocated && csv_append(r->eval, names, row, count, err);
     free(names);
     free(row);
     return ok;
@@ -142,7 +142,7 @@ bool run_log_score(struct run_log *r, int epoch, long steps, const struct coco_s
 
 /* ---- the end ---- */
 
-/* Logs the AP of each class: the columns of eval.csv after the figures.  Logs nothing if table or row is missing. */
+/* Logs the AP of each class, from the columns of eval.csv after the figures.  Skips a missing table or row. */
 static bool log_classes(struct run_log *r, int epoch, struct error *err)
 {
     struct csv t;
@@ -203,9 +203,9 @@ bool run_log_end(struct run_log *r, int best_epoch, const char *figure, double b
 void run_log_draw_curves(struct run_log *r)
 {
     struct error err = {0};
-    if (r->no_curves || chart_write(r->curves, r->metrics, r->eval, &err))
+    if (r->curves_failed || chart_write(r->curves, r->metrics, r->eval, &err))
         return;
-    r->no_curves = true;
+    r->curves_failed = true;
     log_line(&r->log, "curves.png is not drawn: %s", err.text);
 }
 

@@ -1,5 +1,5 @@
-/* train/run_log.h -- what a run tells: config.yml, train.log, metrics.csv, eval.csv, TensorBoard events and curves.png
- * in its save_dir, and lines on a screen. */
+/* train/run_log.h -- the output of a run: config.yml, train.log, metrics.csv, eval.csv, TensorBoard events and
+ * curves.png in its save_dir, and lines on a screen. */
 #ifndef TRAIN_RUN_LOG_H
 #define TRAIN_RUN_LOG_H
 #include "eval/coco_eval.h"
@@ -13,35 +13,34 @@ struct run_log {
     struct events events;
     struct error events_failed;                 /* the first failure to write events; exit 0: none */
     char *metrics, *eval, *curves;              /* paths */
-    bool no_curves;                             /* they could not be drawn: said once */
+    bool curves_failed;                         /* they could not be drawn; logged once */
 };
 
-/* Begins or goes on with train.log in save_dir; lines may be logged from now on.  Call run_log_close even if it
- * fails. */
+/* Opens train.log in save_dir for appending; lines may be logged afterwards.  Call run_log_close even if it fails. */
 bool run_log_open(struct run_log *, const struct config *, FILE *screen, struct error *);
 
-/* Cuts the tables back to the steps and epochs done, to nothing if there are none; writes config.yml, begins events. */
+/* Truncates the tables after the given step and epoch, removes them if steps is 0; writes config.yml, opens events. */
 bool run_log_begin(struct run_log *, long steps, int epochs, struct error *);
 
 struct step_report {
     struct losses losses;                       /* means over the batches of the step */
     double lr, norm;                            /* of the gradient before clipping */
-    double images_per_second, seconds_left;     /* left: in the run */
-    int epoch, batch, batches;                  /* epoch from 1; batches done in it, of so many */
+    double images_per_second, seconds_left;     /* seconds_left: until the end of the run */
+    int epoch, batch, batches;                  /* epoch from 1; batch: batches done in it, of all its batches */
 };
 
-/* Fails if a line of train.log or an event could not be written.  A checkpoint may follow, since --resume does not need
- * them.  The functions below fail at once if a row of a table cannot be written: no checkpoint may be later than the
- * rows. */
-bool run_log_whole(const struct run_log *, struct error *);
+/* Fails if a line of train.log or an event could not be written.  A checkpoint may be written afterwards, since
+ * --resume does not need these files.  The functions below fail at once if a row of a table cannot be written: no
+ * checkpoint may be later than the rows. */
+bool run_log_ok(const struct run_log *, struct error *);
 
-/* After a step, the number `step` from 0: each log.interval-th is a row and a line, all move a terminal's bar. */
+/* After step `step`, from 0.  Writes a row and a line every log.interval steps and updates the progress bar. */
 bool run_log_step(struct run_log *, long step, const struct step_report *, struct error *);
 
-/* After epoch number `epoch`, from 1, and `steps` steps of the run. */
+/* After the evaluation of epoch `epoch`, from 1, and `steps` steps of the run. */
 bool run_log_score(struct run_log *, int epoch, long steps, const struct coco_score *, struct error *);
 
-/* After the last epoch: the best one with its score, the AP of its classes, and the files of the run. */
+/* After the last epoch: logs the best epoch with its score, the AP of its classes, and the files of the run. */
 bool run_log_end(struct run_log *, int best_epoch, const char *figure, double best, struct error *);
 
 void run_log_draw_curves(struct run_log *);

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/file.h>
 
-/* The files of a run.  whole: written through a temporary file.  weights: may be given as --weights, since it is
- * renamed before a new one is written. */
-static const struct run_file { const char *name; bool whole, weights; } files[] = {
+/* The files of a run.  atomic: written through a temporary file.  weights: may be given as --weights, since the run
+ * renames it before it writes a new one. */
+static const struct run_file { const char *name; bool atomic, weights; } files[] = {
     { "config.yml", true, false },
     { "train.log", false, false },
     { "train.lock", false, false },
@@ -23,9 +23,9 @@ static const struct run_file { const char *name; bool whole, weights; } files[] 
     { "model_best/model_best.safetensors.old", false, false } };
 enum { FILES = sizeof files / sizeof *files };
 
-/* Refuses to overwrite an input of the training by a file of the run. */
-static bool spares(const struct run_file *file, const char *path, const struct config *c, const char *weights,
-                   const char *pretrain, struct error *err)
+/* Fails if a file of the run would overwrite an input of the training. */
+static bool check_overwrite(const struct run_file *file, const char *path, const struct config *c, const char *weights,
+                            const char *pretrain, struct error *err)
 {
     const struct { const char *path; bool weights, config; } inputs[] = {
         { c->train.ann_path, false, false },    { c->train.image_list, false, false },
@@ -35,21 +35,21 @@ static bool spares(const struct run_file *file, const char *path, const struct c
         { c->file, false, true } };
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
         const char *input = inputs[i].path;
-        const bool harmless = !input || !*input || (inputs[i].weights && file->weights) || !same_target(path, input)
+        const bool allowed = !input || !*input || (inputs[i].weights && file->weights) || !same_target(path, input)
                            || (inputs[i].config && config_is_written(input));
-        if (!harmless)
+        if (!allowed)
             return misuse(err, "%s: the training would overwrite %s, which it reads: choose another save_dir",
                           config_place(c, "save_dir").s, input);
     }
     return true;
 }
 
-static bool spare_inputs(const struct config *c, const char *weights, const char *pretrain, struct error *err)
+static bool check_inputs(const struct config *c, const char *weights, const char *pretrain, struct error *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < FILES; i++) {
         char *path = path_join(c->save_dir, files[i].name, err);
-        ok = path && spares(&files[i], path, c, weights, pretrain, err);
+        ok = path && check_overwrite(&files[i], path, c, weights, pretrain, err);
         free(path);
     }
     return ok;
@@ -59,8 +59,8 @@ static bool remove_stale(const char *folder, struct error *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < FILES; i++) {
-        char *path = files[i].whole ? path_join(folder, files[i].name, err) : NULL;
-        ok = !files[i].whole || (path && atomic_remove_stale(path, err));
+        char *path = files[i].atomic ? path_join(folder, files[i].name, err) : NULL;
+        ok = !files[i].atomic || (path && atomic_remove_stale(path, err));
         free(path);
     }
     return ok;
@@ -88,11 +88,11 @@ static bool lock_folder(FILE **lock, int *unlocked, const char *folder, struct e
 bool save_dir_open(FILE **lock, int *unlocked, const struct config *c, const char *weights, const char *pretrain,
                    struct error *err)
 {
-    struct error why;
-    if (!spare_inputs(c, weights, pretrain, err))
+    struct error cause;
+    if (!check_inputs(c, weights, pretrain, err))
         return false;
-    if (!make_folders(c->save_dir, &why))
-        return fail(err, "%s: %s: cannot be made: %s", config_place(c, "save_dir").s, c->save_dir, why.text);
+    if (!make_folders(c->save_dir, &cause))
+        return fail(err, "%s: %s: cannot be made: %s", config_place(c, "save_dir").s, c->save_dir, cause.text);
     char *best = path_join(c->save_dir, "model_best", err);
     const bool ok = best && lock_folder(lock, unlocked, c->save_dir, err) && make_folders(best, err)
                  && remove_stale(c->save_dir, err);

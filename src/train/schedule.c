@@ -12,7 +12,7 @@ void rate_at_step(const struct schedule_config *c, long step, struct rate *rate)
     const double left = 1 - (double)step / c->warmup.steps;
     const double k = c->warmup.name == WARMUP_CONSTANT ? ratio
                    : c->warmup.name == WARMUP_LINEAR ? 1 - left * (1 - ratio) : pow(ratio, left);
-    rate->now = rate->initial * k;
+    rate->current = rate->initial * k;
 }
 
 static double cosine(const struct schedule_config *c, int t, struct rate rate)
@@ -20,16 +20,16 @@ static double cosine(const struct schedule_config *c, int t, struct rate rate)
     const double min = c->lr_schedule.eta_min;
     const int period = c->lr_schedule.t_max;
     if ((t - 1 - period) % (2 * period) == 0)
-        return rate.now + (rate.initial - min) * (1 - cos(pi / period)) / 2;
-    return (1 + cos(pi * t / period)) / (1 + cos(pi * (t - 1) / period)) * (rate.now - min) + min;
+        return rate.current + (rate.initial - min) * (1 - cos(pi / period)) / 2;
+    return (1 + cos(pi * t / period)) / (1 + cos(pi * (t - 1) / period)) * (rate.current - min) + min;
 }
 
 void rate_after_epoch(const struct schedule_config *c, int finished, struct rate *rate)
 {
     if (c->lr_schedule.name == LR_COSINE)
-        rate->now = cosine(c, finished, *rate);
+        rate->current = cosine(c, finished, *rate);
     else
         for (int i = 0; i < c->lr_schedule.milestones.count; i++)
             if (c->lr_schedule.milestones.at[i] == finished)
-                rate->now *= c->lr_schedule.gamma;
+                rate->current *= c->lr_schedule.gamma;
 }

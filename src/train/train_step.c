@@ -13,31 +13,28 @@ double losses_total(const struct losses *l)
     return sum;
 }
 
-bool train_step_init(struct train_step *l, struct model *model, const struct policy *policy, struct error *err)
+bool train_step_init(struct train_step *s, struct model *model, const struct policy *policy, struct error *err)
 {
-    *l = (struct train_step){ .model = model, .policy = *policy, .team = { policy->threads } };
-    if (!criterion_read(model, &l->criterion, err)
-        || !optimizer_init(&l->optimizer, model->config, &model->params, policy->kernels, err))
+    *s = (struct train_step){ .model = model, .policy = *policy, .team = { policy->threads } };
+    if (!criterion_read(model, &s->criterion, err)
+        || !optimizer_init(&s->optimizer, model->config, &model->params, policy->kernels, err))
         return false;
     const struct binding to = { .params = &model->params, .values = model->params.value,
-                                .gradients = l->optimizer.gradient, .team = &l->team };
-    return graph_cache_init(&l->cache, model, &l->policy, &to, &l->criterion, err);
+                                .gradients = s->optimizer.gradient, .team = &s->team };
+    return graph_cache_init(&s->cache, model, &s->policy, &to, &s->criterion, err);
 }
 
-void train_step_free(struct train_step *l)
+void train_step_free(struct train_step *s)
 {
-    graph_cache_free(&l->cache);
-    optimizer_free(&l->optimizer);
-    *l = (struct train_step){0};
+    graph_cache_free(&s->cache);
+    optimizer_free(&s->optimizer);
+    *s = (struct train_step){0};
 }
 
-static bool detached(const struct train_step *l, int epoch)
+static bool detached(const struct train_step *s, int epoch)
 {
-    return l->model->aux_head && epoch >= l->model->config->model.detach_epoch;
+    return s->model->aux_head && epoch >= s->model->config->model.detach_epoch;
 }
-
-/* The predictions or their gradients as the losses take them: rows without gaps. */
-static float *rows(struct view v) { return v.p; }
 
 static bool assign_and_differentiate(struct cached_graph *p, const struct input_batch *in, bool aux,
                                      struct losses *losses, struct error *err)
@@ -46,13 +43,13 @@ static bool assign_and_differentiate(struct cached_graph *p, const struct input_
     const float *pred[LOSS_HEADS] = { NULL, NULL };
     struct loss_sums sums;
     for (int head = 0; head <= (int)aux; head++)
-        pred[head] = rows(graph_view(&p->graph, graph_output_named(&p->graph, names[head])));
-    if (!loss_assign(&p->loss, pred, in->truth, &sums, err))
+        pred[head] = graph_view(&p->graph, graph_output_named(&p->graph, names[head])).p;       /* rows without gaps */
+    if (!loss_assign(&p->loss, pred, in->ground_truth, &sums, err))
         return false;
     *losses = (struct losses){ .aux = aux };
     for (int head = 0; head <= (int)aux; head++)
-        losses->head[head] = loss_gradient(&p->loss, (enum loss_head)head, pred[head], in->truth, &sums,
-                               rows(graph_gradient(&p->graph, graph_output_named(&p->graph, names[head]))));
+        losses->head[head] = loss_gradient(&p->loss, (enum loss_head)head, pred[head], in->ground_truth, &sums,
+                               graph_gradient(&p->graph, graph_output_named(&p->graph, names[head])).p);
     return true;
 }
 
@@ -62,21 +59,21 @@ static void write_input(struct cached_graph *p, const struct input_batch *in)
            (size_t)in->n * (size_t)in->h * (size_t)in->w * 3 * sizeof *in->pixel);
 }
 
-bool train_step_forward(struct train_step *l, const struct input_batch *in, int epoch, struct losses *losses,
+bool train_step_forward(struct train_step *s, const struct input_batch *in, int epoch, struct losses *losses,
                         struct cached_graph **used, struct error *err)
 {
     const struct graph_options options = { .n = in->n, .h = in->h, .w = in->w, .training = true,
-                                           .detached = detached(l, epoch) };
-    const uint64_t seed = (uint64_t)l->model->config->seed;
-    struct random random = random_of(seed, (uint64_t)l->optimizer.step, (uint64_t)l->batches);
+                                           .detached = detached(s, epoch) };
+    const uint64_t seed = (uint64_t)s->model->config->seed;
+    struct random random = random_of(seed, (uint64_t)s->optimizer.step, (uint64_t)s->batches);
     const uint64_t key = random_bits(&random);
-    struct cached_graph *p = *used = graph_cache_find(&l->cache, &options, err);
+    struct cached_graph *p = *used = graph_cache_find(&s->cache, &options, err);
     if (!p)
         return false;
     write_input(p, in);
-    l->batches++;
+    s->batches++;
     graph_forward(&p->graph, key);
-    if (assign_and_differentiate(p, in, l->model->aux_head != NULL, losses, err))
+    if (assign_and_differentiate(p, in, s->model->aux_head != NULL, losses, err))
         return true;
     const struct error first = *err;
     write_input(p, in);
@@ -84,15 +81,15 @@ bool train_step_forward(struct train_step *l, const struct input_batch *in, int 
     return layer ? fail(err, "%s; the first layer whose output is not finite is %s", first.text, layer) : false;
 }
 
-bool train_step_update(struct train_step *l, double *norm, struct error *err)
+bool train_step_update(struct train_step *s, double *norm, struct error *err)
 {
-    const struct optimizer *o = &l->optimizer;
-    *norm = optimizer_norm(o, &l->team);
+    const struct optimizer *o = &s->optimizer;
+    *norm = optimizer_norm(o, &s->team);
     if (!isfinite(*norm)) {
         const struct param *p = params_find_nonfinite(o->params, o->gradient, o->params->trained);
         return fail(err, "the gradient of %s is not finite", p ? p->name : "?");
     }
-    optimizer_step(&l->optimizer, &l->team, *norm);
-    l->batches = 0;
+    optimizer_step(&s->optimizer, &s->team, *norm);
+    s->batches = 0;
     return true;
 }

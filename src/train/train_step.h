@@ -1,13 +1,13 @@
-/* train/train_step.h -- a model, its optimizer, and the graphs that its batches need: one training step. */
+/* train/train_step.h -- one training step: a model, its optimizer, and graphs for the sizes of its batches. */
 #ifndef TRAIN_TRAIN_STEP_H
 #define TRAIN_TRAIN_STEP_H
 #include "runtime/graph_cache.h"
 #include "train/optimizer.h"
 
-struct input_batch {                         /* a batch as the network takes it; borrowed */
+struct input_batch {                    /* the network's input and its ground truth; borrowed */
     const float *pixel;                 /* [n][h][w][3], normalised */
     int n, h, w;
-    const struct ground_truth *truth;   /* [n] */
+    const struct ground_truth *ground_truth;   /* [n] */
 };
 
 struct losses { struct loss_values head[LOSS_HEADS]; bool aux; };
@@ -20,20 +20,20 @@ struct train_step {
     struct loss_config criterion;
     struct optimizer optimizer;
     struct graph_cache cache;
-    int batches;                        /* gone forward since the last update */
+    int batches;                        /* forward passes since the last update */
 };
 
 bool train_step_init(struct train_step *, struct model *, const struct policy *, struct error *);
 void train_step_free(struct train_step *);
 
-/* Forward, assignment, losses and the gradients of the outputs.  epoch, from 0, decides whether the auxiliary branch is
- * detached.  *used is the graph that ran: its loss holds the assignment, its graph the outputs, until
- * graph_backward(&used->graph, accumulate) sets the gradient or adds to it.  Fails at a prediction that is not finite,
- * naming the first layer that made one. */
+/* Computes the forward pass, the assignment, the losses and the gradients of the outputs.  epoch, from 0, decides
+ * if the auxiliary branch is detached.  *used is the graph that ran: its loss contains the assignment, its graph the
+ * outputs, until graph_backward(&used->graph, accumulate) sets the gradient or adds to it.  Fails if a prediction is
+ * not finite, naming the first layer with such an output. */
 bool train_step_forward(struct train_step *, const struct input_batch *, int epoch, struct losses *,
                         struct cached_graph **used, struct error *);
 
-/* Clips, steps and averages; *norm is that of the gradient before clipping.  Fails, nothing changed, if the gradient
- * is not finite, naming a parameter. */
+/* Clips the gradient, updates the parameters and their average; *norm is that of the gradient before clipping.  Fails
+ * without changing anything if the gradient is not finite, naming a parameter. */
 bool train_step_update(struct train_step *, double *norm, struct error *);
 #endif

@@ -28,63 +28,64 @@ bool trainer_finished(const struct trainer *t)
 
 bool trainer_save(struct trainer *t, struct error *err)
 {
-    t->saved = clock_seconds();
-    return checkpoint_write(t->last, &t->train_step.optimizer, &t->at, t->description.s, err);
+    t->save_time = clock_seconds();
+    return checkpoint_write(t->last, &t->train_step.optimizer, &t->state, t->description.s, err);
 }
 
 /* ---- a step ---- */
 
-/* Says which step failed and what it had seen: as many images as the error has room for, all of them in train.log. */
-static bool blame(struct trainer *t, struct error *err)
+/* Adds the step and its images to the error, whose length is limited; logs all images in train.log. */
+static bool fail_step(struct trainer *t, struct error *err)
 {
-    const struct error first = *err;
+    const struct error cause = *err;
     const struct optimizer *o = &t->train_step.optimizer;
     struct log file = { .file = t->run_log.log.file };
     struct strbuf images = {0};
-    for (int i = 0; i < t->seen_count; i++) {
-        const char *name = t->dataset.images[t->seen[i]].file;
+    for (int i = 0; i < t->step_image_count; i++) {
+        const char *name = t->dataset.images[t->step_images[i]].file;
         strbuf_add(&images, "%s%s", i ? ", " : "", name);
         log_line(&file, "step %ld took %s", o->step, name);
     }
-    fail(err, "epoch %d, step %ld: %s; its images: %s", o->epoch + 1, o->step, first.text, images.s ? images.s : "?");
+    fail(err, "epoch %d, step %ld: %s; its images: %s", o->epoch + 1, o->step, cause.text, images.s ? images.s : "?");
     strbuf_free(&images);
     return false;
 }
 
-static void add_losses(struct losses *sum, const struct losses *l, double share)
+static void add_losses(struct losses *sum, const struct losses *l, double weight)
 {
     sum->aux = l->aux;
     for (int head = 0; head < LOSS_HEADS; head++) {
-        sum->head[head].qfl += share * l->head[head].qfl;
-        sum->head[head].bbox += share * l->head[head].bbox;
-        sum->head[head].dfl += share * l->head[head].dfl;
+        sum->head[head].qfl += weight * l->head[head].qfl;
+        sum->head[head].bbox += weight * l->head[head].bbox;
+        sum->head[head].dfl += weight * l->head[head].dfl;
     }
 }
 
-static struct input_batch images_of(struct trainer *t, const struct batch *batch)
+static struct input_batch batch_input(struct trainer *t, const struct batch *batch)
 {
     for (int i = 0; i < batch->n; i++) {
         const struct objects *o = &batch->samples[i].objects;
-        t->truth[i] = (struct ground_truth){ o->count, o->ignored, o->box, o->label, o->ignore };
-        t->seen[t->seen_count++] = batch->samples[i].image;
+        t->ground_truth[i] = (struct ground_truth){ o->count, o->ignored, o->box, o->label, o->ignore };
+        t->step_images[t->step_image_count++] = batch->samples[i].image;
     }
-    return (struct input_batch){ batch->image, batch->n, batch->h, batch->w, t->truth };
+    return (struct input_batch){ batch->image, batch->n, batch->h, batch->w, t->ground_truth };
 }
 
-/* One of `count` batches of a step: its share of the losses and its gradient are set or added. */
-static bool take_batch(struct trainer *t, int index, int count, struct losses *sum, struct error *err)
+/* Runs batch `index` of the `count` batches of a step: adds its losses, divided by count, and sets or adds its
+ * gradient. */
+static bool run_batch(struct trainer *t, int index, int count, struct losses *sum, struct error *err)
 {
     const struct batch *batch;
     struct losses losses;
     struct cached_graph *cached;
     if (!loader_next(t->loader, &batch, err))
         return false;
-    const struct input_batch images = images_of(t, batch);
+    const struct input_batch images = batch_input(t, batch);
     if (!train_step_forward(&t->train_step, &images, t->train_step.optimizer.epoch, &losses, &cached, err))
-        return blame(t, err);
+        return fail_step(t, err);
     graph_backward(&cached->graph, index > 0);
     add_losses(sum, &losses, 1.0 / count);
-    t->at.batch++;
+    t->state.batch++;
     return true;
 }
 
@@ -92,54 +93,55 @@ static void report_skipped(struct trainer *t)
 {
     struct error line;
     while (loader_complaint(t->loader, &line))
-        log_line(&t->run_log.log, "skipped an image that cannot be read, %d so far: %s", ++t->skipped, line.text);
+        log_line(&t->run_log.log, "skipped an image that cannot be read, %d so far: %s", ++t->skipped_images,
+                 line.text);
 }
 
 static double seconds_left(const struct trainer *t)
 {
     const struct schedule_config *schedule = &t->config->schedule;
     const int all = schedule->total_epochs, done = t->train_step.optimizer.epoch, every = schedule->val_intervals;
-    const struct work_left left = {
-        .images = t->config->batch_size * ((double)t->batches * (all - done) - t->at.batch),
-        .val_images = evaluator_truth(t->evaluator)->image_count,
+    const struct remaining_work left = {
+        .images = t->config->batch_size * ((double)t->batches * (all - done) - t->state.batch),
+        .val_images = evaluator_dataset(t->evaluator)->image_count,
         .ends = all - done, .evaluations = all / every - done / every + (all % every != 0) };
-    return pace_left(&t->pace, &left);
+    return pace_seconds_left(&t->pace, &left);
 }
 
-static bool take_step(struct trainer *t, struct error *err)
+static bool run_step(struct trainer *t, struct error *err)
 {
     const struct schedule_config *schedule = &t->config->schedule;
     struct optimizer *o = &t->train_step.optimizer;
-    const int left = t->batches - t->at.batch, count = left < schedule->accumulate ? left : schedule->accumulate;
+    const int left = t->batches - t->state.batch, count = left < schedule->accumulate ? left : schedule->accumulate;
     struct step_report report = { .lr = optimizer_rate(o), .epoch = o->epoch + 1, .batches = t->batches };
-    t->seen_count = 0;
+    t->step_image_count = 0;
     for (int i = 0; i < count; i++)
-        if (!take_batch(t, i, count, &report.losses, err))
+        if (!run_batch(t, i, count, &report.losses, err))
             return false;
     o->scale = 1.0 / count;
     if (!isfinite(losses_total(&report.losses)) && !fail(err, "the loss is not finite"))
-        return blame(t, err);
+        return fail_step(t, err);
     if (!train_step_update(&t->train_step, &report.norm, err))
-        return blame(t, err);
+        return fail_step(t, err);
     report_skipped(t);
-    t->images += t->seen_count;
-    report.batch = t->at.batch;
+    t->rate_images += t->step_image_count;
+    report.batch = t->state.batch;
     const double now = clock_seconds();
-    pace_step(&t->pace, t->seen_count, now - t->stepped);
-    t->stepped = now;
-    report.images_per_second = (double)t->images / (now - t->measured);
+    pace_step(&t->pace, t->step_image_count, now - t->step_time);
+    t->step_time = now;
+    report.images_per_second = (double)t->rate_images / (now - t->rate_start);
     report.seconds_left = seconds_left(t);
     const long step = o->step - 1;
     if (step % t->config->log.interval == 0) {
-        t->measured = now;
-        t->images = 0;
+        t->rate_start = now;
+        t->rate_images = 0;
     }
     return run_log_step(&t->run_log, step, &report, err);
 }
 
 /* ---- the end of an epoch ---- */
 
-/* Which of the COCO figures makes a model the best. */
+/* The index of the COCO figure that selects the best model. */
 static int best_figure(const struct trainer *t)
 {
     static const int figure[] = { [SAVE_MAP] = 0, [SAVE_AP50] = 1, [SAVE_AP75] = 2, [SAVE_AP_SMALL] = 3,
@@ -153,10 +155,10 @@ static bool evaluation_due(const struct trainer *t)
     return epoch % t->config->schedule.val_intervals == 0 || epoch == t->config->schedule.total_epochs;
 }
 
-static bool keep_best(struct trainer *t, double score, struct error *err)
+static bool update_best(struct trainer *t, double score, struct error *err)
 {
     const struct optimizer *o = &t->train_step.optimizer;
-    struct run_state best = t->at;
+    struct run_state best = t->state;
     if (best.best_epoch && !(score > best.best))
         return true;
     best.best = score;
@@ -164,11 +166,11 @@ static bool keep_best(struct trainer *t, double score, struct error *err)
     if (!checkpoint_write_best(t->best, o, &best, t->description.s, err))
         return false;
     log_line(&t->run_log.log, "epoch %d is the best so far", best.best_epoch);
-    t->at = best;
+    t->state = best;
     return true;
 }
 
-static bool goes_on(void *trainer, int images, int all)
+static bool not_stopped(void *trainer, int images, int all)
 {
     (void)images, (void)all;
     return !stopped(trainer);
@@ -177,32 +179,32 @@ static bool goes_on(void *trainer, int images, int all)
 static bool score_epoch(struct trainer *t, struct error *err)
 {
     const struct optimizer *o = &t->train_step.optimizer;
-    const struct watcher watcher = { goes_on, t };
+    const struct progress_callback progress = { not_stopped, t };
     struct evaluation e = {0};
     log_line(&t->run_log.log, "epoch %d is trained, evaluating", o->epoch + 1);
     const bool ok = trainer_save(t, err)
-                 && evaluator_run(t->evaluator, o->average ? o->average : o->params->value, &watcher, &e, err)
+                 && evaluator_run(t->evaluator, o->average ? o->average : o->params->value, &progress, &e, err)
                  && run_log_score(&t->run_log, o->epoch + 1, o->step, &e.score, err)
-                 && keep_best(t, e.score.figures[best_figure(t)], err);
+                 && update_best(t, e.score.figures[best_figure(t)], err);
     evaluation_free(&e);
     return ok;
 }
 
-/* An evaluation that was stopped is none: going on begins with it. */
+/* A stopped evaluation is discarded; a resumed run starts with it. */
 static bool end_epoch(struct trainer *t, struct error *err)
 {
     const bool due = evaluation_due(t);
-    const double begun = clock_seconds();
+    const double start = clock_seconds();
     if (due && !score_epoch(t, err))
         return stopped(t);
     optimizer_end_epoch(&t->train_step.optimizer);
-    t->at.batch = 0;
-    run_log_draw_curves(&t->run_log);                     /* a resumed run does not draw what was saved */
+    t->state.batch = 0;
+    run_log_draw_curves(&t->run_log);                   /* before saving: a resumed run does not draw them again */
     if (!trainer_save(t, err))
         return false;
-    t->measured = t->stepped = clock_seconds();
-    t->images = 0;
-    pace_end(&t->pace, due, t->stepped - begun);
+    t->rate_start = t->step_time = clock_seconds();
+    t->rate_images = 0;
+    pace_end(&t->pace, due, t->step_time - start);
     return true;
 }
 
@@ -210,25 +212,25 @@ static bool end_epoch(struct trainer *t, struct error *err)
 
 bool trainer_advance(struct trainer *t, struct error *err)
 {
-    return t->at.batch < t->batches ? take_step(t, err) : end_epoch(t, err);
+    return t->state.batch < t->batches ? run_step(t, err) : end_epoch(t, err);
 }
 
 bool trainer_run(struct trainer *t, struct error *err)
 {
     const double pause = 60 * t->config->log.checkpoint_minutes;
-    struct error why;
+    struct error cause;
     bool ok = true;
-    while (ok && !trainer_finished(t) && !stopped(t) && run_log_whole(&t->run_log, NULL)) {
-        ok = trainer_advance(t, err) && (clock_seconds() - t->saved < pause || trainer_save(t, err));
-        if (ok && t->options.tell)
-            t->options.tell(t->options.context, t);
+    while (ok && !trainer_finished(t) && !stopped(t) && run_log_ok(&t->run_log, NULL)) {
+        ok = trainer_advance(t, err) && (clock_seconds() - t->save_time < pause || trainer_save(t, err));
+        if (ok && t->options.on_step)
+            t->options.on_step(t->options.context, t);
     }
     ok = ok && (trainer_finished(t) || trainer_save(t, err));
-    if (ok && !run_log_whole(&t->run_log, &why))
-        ok = fail(err, "%s: the run ends after step %ld; --resume goes on from %s", why.text,
+    if (ok && !run_log_ok(&t->run_log, &cause))
+        ok = fail(err, "%s: the run ends after step %ld; --resume continues from %s", cause.text,
                   t->train_step.optimizer.step, t->last);
     if (ok && trainer_finished(t))
-        ok = run_log_end(&t->run_log, t->at.best_epoch, coco_figure_name(best_figure(t)), t->at.best, err);
+        ok = run_log_end(&t->run_log, t->state.best_epoch, coco_figure_name(best_figure(t)), t->state.best, err);
     log_line(&(struct log){ .file = t->run_log.log.file }, "%s",
              !ok ? err->text : trainer_finished(t) ? "all epochs are done" : "stopped");
     return ok;
@@ -243,10 +245,9 @@ static void log_and_free(struct trainer *t, struct string_list *notes)
     string_list_free(notes);
 }
 
-/* The notes of both sets. */
 static bool log_notes(struct trainer *t, struct error *err)
 {
-    const struct dataset *val = evaluator_truth(t->evaluator);
+    const struct dataset *val = evaluator_dataset(t->evaluator);
     struct string_list notes = {0};
     const bool ok = dataset_note_shared(&t->dataset, t->config->train.img_path, val, t->config->val.img_path, err)
                  && dataset_notes(&t->dataset, "data.train", &notes, err)
@@ -269,16 +270,16 @@ static bool open_data(struct trainer *t, struct error *err)
     if (!t->label || !dataset_labels(d, c->class_names.at, c->class_names.count, t->label, err)
         || !dataset_validate(d, &validation, err))
         return false;
-    t->at.images = d->image_count;
+    t->state.images = d->image_count;
     t->batches = loader_steps(d->image_count, c->batch_size, true);
-    t->truth = new_array((size_t)c->batch_size, sizeof *t->truth, err);
-    t->seen = new_array((size_t)c->batch_size * (size_t)c->schedule.accumulate, sizeof *t->seen, err);
+    t->ground_truth = new_array((size_t)c->batch_size, sizeof *t->ground_truth, err);
+    t->step_images = new_array((size_t)c->batch_size * (size_t)c->schedule.accumulate, sizeof *t->step_images, err);
     t->cache = cache_open(d->image_count, (size_t)c->train.cache_mb << 20, err);
-    return t->truth && t->seen && t->cache;
+    return t->ground_truth && t->step_images && t->cache;
 }
 
-/* What a former run left is kept under another name, so that this one never goes on from it. */
-static bool retire(const char *path, struct error *err)
+/* Renames a file of an earlier run, so that this run never resumes from it. */
+static bool rename_old(const char *path, struct error *err)
 {
     struct strbuf old = {0};
     strbuf_add(&old, "%s.old", path);
@@ -289,79 +290,79 @@ static bool retire(const char *path, struct error *err)
     return ok;
 }
 
-/* Keys that name data may differ where digests tell that the data is the same, or that it is another set to score. */
-static bool same_config(struct trainer *t, bool digests, struct error *err)
+/* Keys that name data may differ if the checkpoint has digests: check_data compares the data itself. */
+static bool check_config(struct trainer *t, bool digests, struct error *err)
 {
-    struct config former = {0};
+    struct config saved = {0};
     struct string_list keys = {0};
     struct strbuf list = {0};
     char *path = path_join(t->config->save_dir, "config.yml", err);
-    bool ok = path && config_read(&former, path, NULL, 0, err) && config_difference(t->config, &former, &keys, err);
+    bool ok = path && config_read(&saved, path, NULL, 0, err) && config_difference(t->config, &saved, &keys, err);
     for (int i = 0; ok && i < keys.count; i++)
         if (!digests || !config_names_data(keys.list[i]))
             strbuf_add(&list, "%s%s", list.s ? ", " : "", keys.list[i]);
         else
             log_line(&t->run_log.log, "%s has changed since the checkpoint", keys.list[i]);
     if (ok && list.s)
-        ok = strbuf_ok(&list, err) && misuse(err, "cannot go on from %s: its configuration has other values of %s",
+        ok = strbuf_ok(&list, err) && misuse(err, "cannot resume from %s: its configuration has other values of %s",
                                              t->last, list.s);
     strbuf_free(&list);
     string_list_free(&keys);
-    config_free(&former);
+    config_free(&saved);
     free(path);
     return ok;
 }
 
-/* The training set must be that of the checkpoint.  Scores of another validation set do not compare with the best. */
-static bool same_data(struct trainer *t, const struct run_state *now, struct error *err)
+/* The training set must be that of the checkpoint.  With another validation set the best score is reset. */
+static bool check_data(struct trainer *t, const struct run_state *current, struct error *err)
 {
-    if (t->at.images != now->images || t->at.batch > t->batches)
-        return fail(err, "%s is of %d training images, %s has %d now", t->last, t->at.images,
-                    t->config->train.ann_path, now->images);
-    if (t->at.data[0] && t->at.data[0] != now->data[0])
-        return fail(err, "%s is of other training images or annotations than %s has now: start anew without --resume",
+    if (t->state.images != current->images || t->state.batch > t->batches)
+        return fail(err, "%s is of %d training images, %s has %d now", t->last, t->state.images,
+                    t->config->train.ann_path, current->images);
+    if (t->state.data[0] && t->state.data[0] != current->data[0])
+        return fail(err, "%s is of other training images or annotations than %s has now: start again without --resume",
                     t->last, t->config->train.ann_path);
-    if (t->at.data[1] && t->at.data[1] != now->data[1]) {
-        log_line(&t->run_log.log, "data.val is another set than before: scores do not compare, the best starts anew");
-        t->at.best_epoch = 0;
+    if (t->state.data[1] && t->state.data[1] != current->data[1]) {
+        log_line(&t->run_log.log, "data.val is another set than before: the best score is reset");
+        t->state.best_epoch = 0;
     }
-    memcpy(t->at.data, now->data, sizeof t->at.data);
+    memcpy(t->state.data, current->data, sizeof t->state.data);
     return true;
 }
 
-static bool go_on(struct trainer *t, struct error *err)
+static bool resume_run(struct trainer *t, struct error *err)
 {
     struct optimizer *o = &t->train_step.optimizer;
-    const struct run_state now = t->at;
+    const struct run_state current = t->state;
     struct string_list notes = {0};
     const bool ok = train_step_init(&t->train_step, &t->model, &t->options.policy, err)
-                 && checkpoint_read(t->last, o, &t->at, &notes, err);
+                 && checkpoint_read(t->last, o, &t->state, &notes, err);
     log_and_free(t, &notes);
-    if (!ok || !same_config(t, t->at.data[0] != 0, err) || !same_data(t, &now, err))
+    if (!ok || !check_config(t, t->state.data[0] != 0, err) || !check_data(t, &current, err))
         return false;
-    log_line(&t->run_log.log, "going on from epoch %d, batch %d of %d", o->epoch + 1, t->at.batch, t->batches);
+    log_line(&t->run_log.log, "resuming from epoch %d, batch %d of %d", o->epoch + 1, t->state.batch, t->batches);
     return true;
 }
 
-static bool start_anew(struct trainer *t, struct error *err)
+static bool start_run(struct trainer *t, struct error *err)
 {
     struct string_list notes = {0};
     const bool ok = model_initialise(&t->model, t->options.weights, &notes, err);
     log_and_free(t, &notes);
     return ok && train_step_init(&t->train_step, &t->model, &t->options.policy, err)
-        && retire(t->last, err) && retire(t->best, err);
+        && rename_old(t->last, err) && rename_old(t->best, err);
 }
 
-/* The loader's threads sleep while enough batches are ready. */
-static int workers(int threads) { return threads < 4 ? 2 : threads / 2; }
+/* Loader threads sleep while enough batches are ready. */
+static int worker_count(int threads) { return threads < 4 ? 2 : threads / 2; }
 
 static bool open_loader(struct trainer *t, struct error *err)
 {
     const struct loader_config config = {
         .dataset = &t->dataset, .data = &t->config->train, .label = t->label, .cache = t->cache, .train = true,
-        .batch = t->config->batch_size, .workers = workers(t->options.policy.threads),
+        .batch = t->config->batch_size, .workers = worker_count(t->options.policy.threads),
         .seed = (uint64_t)t->config->seed,
-        .epoch = t->train_step.optimizer.epoch, .step = t->at.batch };
+        .epoch = t->train_step.optimizer.epoch, .step = t->state.batch };
     t->loader = loader_open(&config, err);
     return t->loader != NULL;
 }
@@ -398,22 +399,22 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
 {
     *t = (struct trainer){ .config = config, .options = *options };
     image_memory(config->decode_mb);
-    if (!model_open(&t->model, config, err) || !file_config_text(config, &t->description, err)
+    if (!model_open(&t->model, config, err) || !file_config_write(config, &t->description, err)
         || !open_save_dir(t, err) || !open_data(t, err))
         return false;
     t->evaluator = evaluator_open(&t->model, &options->policy, err);
     if (!t->evaluator || !log_notes(t, err)
-        || !dataset_digest(&t->at.data[0], &t->dataset, config->train.img_path, err)
-        || !dataset_digest(&t->at.data[1], evaluator_truth(t->evaluator), config->val.img_path, err))
+        || !dataset_digest(&t->state.data[0], &t->dataset, config->train.img_path, err)
+        || !dataset_digest(&t->state.data[1], evaluator_dataset(t->evaluator), config->val.img_path, err))
         return false;
     const bool resume = options->resume || config->schedule.resume;
     const enum path_kind last = path_kind(t->last, err);
-    if (!last || !(resume && last != PATH_ABSENT ? go_on : start_anew)(t, err))
+    if (!last || !(resume && last != PATH_ABSENT ? resume_run : start_run)(t, err))
         return false;
     const struct optimizer *o = &t->train_step.optimizer;
-    log_line(&t->run_log.log, "%d images, %d batches an epoch, %d parameters trained", t->dataset.image_count,
+    log_line(&t->run_log.log, "%d images, %d batches per epoch, %d parameters trained", t->dataset.image_count,
              t->batches, (int)t->model.params.trained);
-    t->measured = t->saved = t->stepped = clock_seconds();
+    t->rate_start = t->save_time = t->step_time = clock_seconds();
     return log_advice(t, err) && run_log_begin(&t->run_log, o->step, o->epoch, err) && open_loader(t, err);
 }
 
@@ -426,8 +427,8 @@ bool trainer_close(struct trainer *t, struct error *err)
     model_free(&t->model);
     dataset_free(&t->dataset);
     free(t->label);
-    free(t->truth);
-    free(t->seen);
+    free(t->ground_truth);
+    free(t->step_images);
     free(t->last);
     free(t->best);
     strbuf_free(&t->description);

@@ -1,15 +1,14 @@
-/* train/trainer.h -- a training from its configuration to the files in save_dir.
+/* train/trainer.h -- a training run from its configuration to the files in save_dir.
  *
- * 1. A run is a sequence of steps, and after the last step of an epoch its evaluation, if one is due: every
- *    val_intervals epochs and after the last one.  A step takes schedule.accumulate batches, the last one of an epoch
- *    what is left.
- * 2. What the run is between two steps is in optimizer, parameters and standing, and nowhere else; a checkpoint
- *    (checkpoint.h) holds all of it.
- * 3. model_last.safetensors is always a whole checkpoint of this run.  Rows of tables and model_best may be of later
- *    steps: what goes on from the checkpoint cuts or writes them again, the same to the bit.
- * 4. A step that meets a number that is not finite ends the run and writes no checkpoint.
- * 5. A line of train.log or an event that cannot be written ends the run with a checkpoint.  A row of a table that
- *    cannot be written ends it without one: --resume goes on from the last checkpoint and writes the row again. */
+ * 1. A run is a sequence of steps.  After the last step of an epoch it evaluates, every val_intervals epochs and after
+ *    the last epoch.  A step uses schedule.accumulate batches; the last step of an epoch uses the remaining ones.
+ * 2. Between two steps the whole state of the run is in optimizer, parameters and run_state; a checkpoint
+ *    (checkpoint.h) contains all of it.
+ * 3. model_last.safetensors is always a complete checkpoint of this run.  Rows of tables and model_best may be of later
+ *    steps: a resumed run removes or rewrites them, bit-identically.
+ * 4. A number that is not finite ends the run without a checkpoint.
+ * 5. A failure to write a line of train.log or an event ends the run with a checkpoint.  A failure to write a row of a
+ *    table ends it without one: --resume continues from the last checkpoint and writes the row again. */
 #ifndef TRAIN_TRAINER_H
 #define TRAIN_TRAINER_H
 #include "base/strbuf.h"
@@ -24,12 +23,12 @@ struct trainer;
 
 struct training_options {               /* borrowed */
     struct policy policy;
-    const char *weights;                /* a file to start from; NULL: schedule.load_model, if given, or what the
-                                           backbone's pretrain names */
-    bool resume;                        /* go on from model_last if it is there; or schedule.resume */
+    const char *weights;                /* initial weights; NULL: schedule.load_model, if set, else the backbone's
+                                           pretrain */
+    bool resume;                        /* continue from model_last if it exists; as schedule.resume does */
     FILE *screen;                       /* for progress and messages; NULL: none */
     const volatile sig_atomic_t *stop;  /* not 0: finish the step, write a checkpoint and return; NULL: never */
-    void (*tell)(void *context, const struct trainer *);        /* after each step and each epoch; NULL: nobody */
+    void (*on_step)(void *context, const struct trainer *);     /* called after each step and each epoch; or NULL */
     void *context;
 };
 
@@ -44,30 +43,31 @@ struct trainer {
     struct evaluator *evaluator;
     struct cache *cache;
     struct loader *loader;
-    struct ground_truth *truth;         /* [batch] */
-    int *seen, seen_count;              /* [accumulate * batch] the images of the step under way */
-    int skipped;                        /* unreadable images */
-    struct run_state at;
-    int batches;                        /* an epoch */
+    struct ground_truth *ground_truth;  /* [batch] */
+    int *step_images, step_image_count; /* [accumulate * batch] the images of the current step */
+    int skipped_images;                 /* unreadable */
+    struct run_state state;
+    int batches;                        /* per epoch */
     char *last, *best;                  /* paths */
-    struct strbuf description;            /* of the model, for its files: weights/file_config.h */
-    double saved;                       /* when the last checkpoint was written, seconds */
-    double measured; long images;       /* since when images are counted, and how many since */
-    double stepped; struct pace pace;   /* when the last step or epoch ended; for the time left */
+    struct strbuf description;          /* of the model, for its files: weights/file_config.h */
+    double save_time;                   /* time of the last checkpoint; times are clock_seconds() */
+    double rate_start; long rate_images;        /* images trained since rate_start, for images per second */
+    double step_time; struct pace pace; /* end of the last step or epoch; estimate of the remaining time */
 };
 
-/* Reads model and data, and the checkpoint if there is one to go on from.  Exit 2 names keys in which the
- * configuration differs from the checkpoint's.  A model_last that is not gone on from, and model_best with it, is kept
- * under its name with .old behind.  trainer_close in any case. */
+/* Reads model and data, and the checkpoint if it resumes.  Exit 2 names keys in which the configuration differs from
+ * the checkpoint's.  Without resuming, an existing model_last or model_best is renamed to its name with .old appended.
+ * trainer_close in any case. */
 bool trainer_open(struct trainer *, struct config *, const struct training_options *, struct error *);
 bool trainer_close(struct trainer *, struct error *);
 
 bool trainer_finished(const struct trainer *);          /* all epochs are done */
 
-/* One step, or what follows the last step of an epoch. */
+/* Runs one step, or the end of an epoch after its last step. */
 bool trainer_advance(struct trainer *, struct error *);
-bool trainer_save(struct trainer *, struct error *);    /* model_last */
+bool trainer_save(struct trainer *, struct error *);    /* writes model_last */
 
-/* Advances, with a checkpoint each epoch and every log.checkpoint_minutes, until all is done or *options.stop. */
+/* Advances until all epochs are done or *options.stop is set.  Saves after each epoch and every log.checkpoint_minutes
+ * minutes. */
 bool trainer_run(struct trainer *, struct error *);
 #endif

@@ -11,7 +11,7 @@ static const char key[] = "config";
 
 /* ---- writing ---- */
 
-bool file_config_text(const struct config *config, struct strbuf *out, struct error *err)
+bool file_config_write(const struct config *config, struct strbuf *out, struct error *err)
 {
     return config_write_detector(config, out, err)
         && (out->size <= FILE_CONFIG_MAX
@@ -33,7 +33,7 @@ static bool parse(struct config *config, const char *text, const char *file, con
     return config_parse(config, text, strlen(text), file, overrides, count, err);
 }
 
-/* Parts and input size fit together. */
+/* Fails if parts or input size do not fit together. */
 static bool open_model(struct model *model, struct config *config, struct error *err)
 {
     const int *size = config->val.input_size;
@@ -44,8 +44,8 @@ static bool open_model(struct model *model, struct config *config, struct error 
     return ok;
 }
 
-/* After a failure: exit 1 if the description is wrong without overrides, too. */
-static bool blame(const char *text, const char *path, bool network_only, struct error *err)
+/* After a failure: changes the error to exit 1 if the description is wrong even without overrides. */
+static bool fail_description(const char *text, const char *path, bool network_only, struct error *err)
 {
     struct config config = { .network_only = network_only };
     struct model model = {0};
@@ -74,7 +74,8 @@ bool file_config_parse(struct config *config, const struct tensors *t, const cha
                        int count, struct error *err)
 {
     const char *text = description_of(t, path, err);
-    return text && (parse(config, text, path, overrides, count, err) || blame(text, path, config->network_only, err));
+    return text && (parse(config, text, path, overrides, count, err)
+                    || fail_description(text, path, config->network_only, err));
 }
 
 bool file_config_open(struct model *model, struct config *config, const char *path, const char *const *overrides,
@@ -84,7 +85,7 @@ bool file_config_open(struct model *model, struct config *config, const char *pa
     struct network net = {0};
     const bool ok = weights_file_read(&t, &net, path, err) && file_config_parse(config, &t, path, overrides, count, err)
                  && (open_model(model, config, err)
-                     || blame(tensors_metadata(&t, key), path, config->network_only, err));
+                     || fail_description(tensors_metadata(&t, key), path, config->network_only, err));
     tensors_free(&t);
     network_free(&net);
     return ok;
@@ -92,8 +93,8 @@ bool file_config_open(struct model *model, struct config *config, const char *pa
 
 /* ---- notes ---- */
 
-/* One of these is in every file that train or export has written. */
-static bool is_ours(const struct tensors *t)
+/* Every file of train or export has one of these keys. */
+static bool is_own_file(const struct tensors *t)
 {
     return tensors_metadata(t, "epoch") || tensors_metadata(t, "folded");
 }
@@ -101,7 +102,7 @@ static bool is_ours(const struct tensors *t)
 bool file_config_note_missing(const struct tensors *t, const char *path, struct string_list *notes, struct error *err)
 {
     struct strbuf line = {0};
-    if (tensors_metadata(t, key) || !is_ours(t))
+    if (tensors_metadata(t, key) || !is_own_file(t))
         return true;
     strbuf_add(&line, "%s: an older version wrote it, it does not describe its model and needs a CONFIG", path);
     const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
@@ -109,7 +110,7 @@ bool file_config_note_missing(const struct tensors *t, const char *path, struct 
     return ok;
 }
 
-/* The index of the first name that differs in two lists of one length; the length if there is none. */
+/* The index of the first difference between two lists of equal length; the length if they are equal. */
 static int first_difference(const struct strings *a, const struct strings *b)
 {
     int i = 0;
@@ -121,17 +122,17 @@ static int first_difference(const struct strings *a, const struct strings *b)
 bool file_config_note_classes(const struct tensors *t, const char *path, const struct config *config,
                               struct string_list *notes, struct error *err)
 {
-    const struct strings *ours = &config->class_names;
+    const struct strings *names = &config->class_names;
     struct config described = { .network_only = true };
     struct error unused;
     struct strbuf line = {0};
     const bool comparable = file_config_parse(&described, t, path, NULL, 0, &unused)
-                         && described.class_names.count == ours->count;
-    const int i = comparable ? first_difference(ours, &described.class_names) : ours->count;
-    if (i < ours->count)
+                         && described.class_names.count == names->count;
+    const int i = comparable ? first_difference(names, &described.class_names) : names->count;
+    if (i < names->count)
         strbuf_add(&line, "%s: describes other classes than %s: '%s' instead of '%s'", path,
-                   config_place(config, "class_names").s, described.class_names.at[i], ours->at[i]);
-    const bool ok = i == ours->count || (strbuf_ok(&line, err) && string_list_add(notes, line.s, err));
+                   config_place(config, "class_names").s, described.class_names.at[i], names->at[i]);
+    const bool ok = i == names->count || (strbuf_ok(&line, err) && string_list_add(notes, line.s, err));
     strbuf_free(&line);
     config_free(&described);
     return ok;

@@ -19,14 +19,14 @@ static struct conv_bias bias_name(const struct params *params, const struct fold
     return name;
 }
 
-/* ---- what folds ---- */
+/* ---- foldable norms ---- */
 
 static int param_of(const struct graph *g, const struct node *n, int operand)
 {
     return operand < n->in ? g->values[n->operand[operand]].param : -1;
 }
 
-static bool folds(const struct graph *g, const struct node *norm, const int *uses, struct fold *out)
+static bool is_foldable(const struct graph *g, const struct node *norm, const int *uses, struct fold *out)
 {
     const struct value_info *x = &g->values[norm->operand[0]];
     const struct node *conv = x->producer >= 0 ? &g->nodes[x->producer] : NULL;
@@ -35,10 +35,10 @@ static bool folds(const struct graph *g, const struct node *norm, const int *use
     *out = (struct fold){ param_of(g, conv, 1), param_of(g, conv, 2), param_of(g, norm, 1), param_of(g, norm, 2),
                           param_of(g, norm, 3), param_of(g, norm, 4), norm_attr(norm)->eps };
     const int all[] = { out->weight, out->gamma, out->beta, out->mean, out->var };
-    bool alone = out->bias < 0 ? conv->in == 2 : uses[out->bias] == 1;
+    bool exclusive = out->bias < 0 ? conv->in == 2 : uses[out->bias] == 1;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        alone = alone && all[i] >= 0 && uses[all[i]] == 1;
-    return alone;
+        exclusive = exclusive && all[i] >= 0 && uses[all[i]] == 1;
+    return exclusive;
 }
 
 bool inference_of(struct inference *inference, struct model *model, struct error *err)
@@ -58,7 +58,7 @@ bool inference_of(struct inference *inference, struct model *model, struct error
     for (size_t i = 0; ok && i < count; i++)
         inference->needed[i] = uses[i] > 0;
     for (int i = 0; ok && i < g.node_count; i++)
-        inference->fold_count += folds(&g, &g.nodes[i], uses, &inference->folds[inference->fold_count]);
+        inference->fold_count += is_foldable(&g, &g.nodes[i], uses, &inference->folds[inference->fold_count]);
     graph_free(&g);
     free(uses);
     return ok;
@@ -78,11 +78,11 @@ static void fold_norm(const struct params *params, const struct fold *f, const r
     const struct param *w = &params->list[f->weight];
     const ptrdiff_t gamma = params->list[f->gamma].offset, beta = params->list[f->beta].offset;
     const ptrdiff_t mean = params->list[f->mean].offset, var = params->list[f->var].offset;
-    const ptrdiff_t bias = f->bias < 0 ? -1 : params->list[f->bias].offset, each = w->count / w->shape.n;
+    const ptrdiff_t bias = f->bias < 0 ? -1 : params->list[f->bias].offset, filter_size = w->count / w->shape.n;
     for (ptrdiff_t o = 0; o < w->shape.n; o++) {
         const double s = from[gamma + o] / sqrt(from[var + o] + f->eps);
         const double b = bias < 0 ? 0 : from[bias + o];
-        for (ptrdiff_t i = w->offset + o * each; i < w->offset + (o + 1) * each; i++)
+        for (ptrdiff_t i = w->offset + o * filter_size; i < w->offset + (o + 1) * filter_size; i++)
             to[i] = (real)(s * from[i]);
         to[beta + o] = (real)(from[beta + o] + s * (b - from[mean + o]));
         to[gamma + o] = 1;
@@ -104,8 +104,8 @@ void fold_norms(const struct inference *inference, const struct params *params, 
 /* ---- in files ---- */
 
 /* t->list[i] is the tensor of parameter i. */
-static bool leave_out_norm(const struct params *params, const struct fold *f, struct tensors *t, bool *keep,
-                           struct error *err)
+static bool drop_norm(const struct params *params, const struct fold *f, struct tensors *t, bool *keep,
+                      struct error *err)
 {
     keep[f->gamma] = keep[f->mean] = keep[f->var] = false;
     if (f->bias >= 0)
@@ -113,15 +113,15 @@ static bool leave_out_norm(const struct params *params, const struct fold *f, st
     return tensor_rename(&t->list[f->beta], bias_name(params, f).s, err);
 }
 
-bool inference_give(const struct inference *inference, const struct params *params, const real *array, bool folded,
-                    struct tensors *t, struct error *err)
+bool inference_to_tensors(const struct inference *inference, const struct params *params, const real *array,
+                          bool folded, struct tensors *t, struct error *err)
 {
     bool *keep = new_array((size_t)params->count, sizeof *keep, err);
-    bool ok = keep && weights_give(params, array, "", t, err);
+    bool ok = keep && weights_to_tensors(params, array, "", t, err);
     if (ok)
         memcpy(keep, inference->needed, (size_t)params->count * sizeof *keep);
     for (int i = 0; ok && folded && i < inference->fold_count; i++)
-        ok = leave_out_norm(params, &inference->folds[i], t, keep, err);
+        ok = drop_norm(params, &inference->folds[i], t, keep, err);
     int kept = 0;
     for (int i = 0; ok && i < t->count; i++)
         if (keep[i])
@@ -152,9 +152,9 @@ bool inference_unfold(const struct inference *inference, const struct params *pa
     bool ok = bias && tensors_index(t, path, err);
     for (int i = 0; ok && i < inference->fold_count; i++) {
         const struct fold *f = &inference->folds[i];
-        const struct tensor *found = tensors_find(t, bias_name(params, f).s);
+        const struct tensor *conv_bias = tensors_find(t, bias_name(params, f).s);
         const bool has_norm = tensors_find(t, params->list[f->gamma].name);
-        bias[i] = found && !has_norm ? (int)(found - t->list) : -1;
+        bias[i] = conv_bias && !has_norm ? (int)(conv_bias - t->list) : -1;
     }
     for (int i = 0; ok && i < inference->fold_count; i++)
         ok = bias[i] < 0 || add_norm(params, &inference->folds[i], bias[i], t, err);

@@ -15,26 +15,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what is said ---- */
+/* ---- notes and errors ---- */
 
 /* "a, b, c and 12 more" */
-static void add_names(struct strbuf *text, const struct string_list *names, int most)
+static void add_names(struct strbuf *text, const struct string_list *names, int max)
 {
-    for (int i = 0; i < names->count && i < most; i++)
+    for (int i = 0; i < names->count && i < max; i++)
         strbuf_add(text, "%s%s", i ? ", " : "", names->list[i]);
-    if (names->count > most)
-        strbuf_add(text, " and %d more", names->count - most);
+    if (names->count > max)
+        strbuf_add(text, " and %d more", names->count - max);
 }
 
 static bool note_names(struct string_list *notes, const char *path, const char *what, const struct string_list *names,
                        struct error *err)
 {
-    enum { MOST = 8 };
+    enum { MAX_NAMES = 8 };
     struct strbuf line = {0};
     if (names->count == 0)
         return true;
     strbuf_add(&line, "%s: %s: ", path, what);
-    add_names(&line, names, MOST);
+    add_names(&line, names, MAX_NAMES);
     const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
     strbuf_free(&line);
     return ok;
@@ -42,19 +42,19 @@ static bool note_names(struct string_list *notes, const char *path, const char *
 
 static bool refuse(const char *path, const char *what, const struct string_list *names, struct error *err)
 {
-    enum { MOST = 4 };
+    enum { MAX_NAMES = 4 };
     struct strbuf list = {0};
-    add_names(&list, names, MOST);
+    add_names(&list, names, MAX_NAMES);
     if (strbuf_ok(&list, err))
         fail(err, "%s: %s: %s", path, what, list.s);
     strbuf_free(&list);
     return false;
 }
 
-static bool note_taken(struct string_list *notes, const char *path, const struct weights_report *r, struct error *err)
+static bool note_loaded(struct string_list *notes, const char *path, const struct weights_report *r, struct error *err)
 {
     struct strbuf line = {0};
-    strbuf_add(&line, "%s: %d tensors taken", path, r->taken);
+    strbuf_add(&line, "%s: %d tensors loaded", path, r->loaded);
     const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
     strbuf_free(&line);
     return ok;
@@ -68,7 +68,7 @@ static bool only_heads(const struct string_list *names)
     return only;
 }
 
-/* ---- what may be missing ---- */
+/* ---- missing and misfit tensors ---- */
 
 static void keep_needed(struct string_list *missing, const struct params *params, const bool *needed)
 {
@@ -81,19 +81,19 @@ static void keep_needed(struct string_list *missing, const struct params *params
     missing->count = kept;
 }
 
-/* The classes of the file if nothing but their number keeps its tensors from fitting; else 0. */
+/* The number of classes of the file if all its misfit tensors differ only in that; else 0. */
 static int other_classes(const struct model *model, const struct weights_report *r)
 {
-    const int classes = model->shape.num_classes + r->more_rows;
-    return r->misfit.count && only_heads(&r->misfit) && r->more_rows && classes > 0 ? classes : 0;
+    const int classes = model->shape.num_classes + r->extra_rows;
+    return r->misfit.count && only_heads(&r->misfit) && r->extra_rows && classes > 0 ? classes : 0;
 }
 
 static const char *plural(int count) { return count == 1 ? "" : "es"; }
 
-/* Four rows per bin of the distances look like four classes. */
+/* One more bin per distance also adds four rows. */
 static const char *or_bins(const struct weights_report *r)
 {
-    return r->more_rows % 4 ? "" : ", or another reg_max";
+    return r->extra_rows % 4 ? "" : ", or another reg_max";
 }
 
 static bool note_misfits(const struct model *model, const char *path, const struct weights_report *r,
@@ -103,15 +103,15 @@ static bool note_misfits(const struct model *model, const char *path, const stru
     struct strbuf line = {0};
     if (!classes)
         return note_names(notes, path, "does not fit the model, left at the initial values", &r->misfit, err);
-    strbuf_add(&line, "%s: the head has %d class%s, the file has %d%s: the %d tensors that depend on it start anew",
-               path, own, plural(own), classes, or_bins(r), r->misfit.count);
+    strbuf_add(&line, "%s: the head has %d class%s, the file has %d%s: the %d tensors that depend on it keep their "
+               "initial values", path, own, plural(own), classes, or_bins(r), r->misfit.count);
     const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
     strbuf_free(&line);
     return ok;
 }
 
-static bool judge(const struct model *model, const char *path, enum load_for purpose, const struct weights_report *r,
-                  struct string_list *notes, struct error *err)
+static bool check_report(const struct model *model, const char *path, enum load_for purpose,
+                         const struct weights_report *r, struct string_list *notes, struct error *err)
 {
     const int own = model->shape.num_classes, classes = other_classes(model, r);
     if (purpose == LOAD_TO_RUN && classes)
@@ -121,10 +121,10 @@ static bool judge(const struct model *model, const char *path, enum load_for pur
         return refuse(path, "does not fit the model", &r->misfit, err);
     if (purpose == LOAD_TO_RUN && r->missing.count)
         return refuse(path, "lacks what the model needs", &r->missing, err);
-    return note_taken(notes, path, r, err)
+    return note_loaded(notes, path, r, err)
         && note_names(notes, path, "missing, left at the initial values", &r->missing, err)
         && note_misfits(model, path, r, notes, err)
-        && note_names(notes, path, "not of this model, left out", &r->unknown, err);
+        && note_names(notes, path, "not of this model, ignored", &r->unknown, err);
 }
 
 static bool all_finite(const struct params *params, const real *array, const char *path, struct error *err)
@@ -135,25 +135,25 @@ static bool all_finite(const struct params *params, const real *array, const cha
 
 /* ---- loading ---- */
 
-static bool take_all(struct model *model, struct tensors *t, const char *path, const char *prefix,
-                     enum load_for purpose, real *array, struct string_list *notes, struct error *err)
+static bool load_tensors(struct model *model, struct tensors *t, const char *path, const char *prefix,
+                         enum load_for purpose, real *array, struct string_list *notes, struct error *err)
 {
     struct weights_report report = {0};
     struct inference inference = {0};
     const int in_file = t->count;
     bool ok = inference_of(&inference, model, err) && inference_unfold(&inference, &model->params, t, path, err)
-           && weights_take(&model->params, t, prefix, array, &report, err);
+           && weights_from_tensors(&model->params, t, prefix, array, &report, err);
     if (ok && purpose == LOAD_TO_RUN)
         keep_needed(&report.missing, &model->params, inference.needed);
-    if (ok && report.taken == 0 && report.misfit.count == 0)
+    if (ok && report.loaded == 0 && report.misfit.count == 0)
         ok = fail(err, "%s: none of its %d tensors is one of the model's", path, in_file);
-    ok = ok && judge(model, path, purpose, &report, notes, err) && all_finite(&model->params, array, path, err);
+    ok = ok && check_report(model, path, purpose, &report, notes, err) && all_finite(&model->params, array, path, err);
     inference_free(&inference);
     weights_report_free(&report);
     return ok;
 }
 
-/* Whatever the file is, its tensors under the names of the state_dict. */
+/* Reads the tensors of a file of any format, with the names of the state_dict. */
 static bool read_tensors(struct model *model, const char *path, struct tensors *t, struct error *err)
 {
     struct network net = {0};
@@ -168,21 +168,21 @@ bool model_load(struct model *model, const char *path, enum load_for purpose, re
 {
     struct tensors t = {0};
     const bool ok = read_tensors(model, path, &t, err)
-                 && take_all(model, &t, path, "", purpose, array, notes, err)
+                 && load_tensors(model, &t, path, "", purpose, array, notes, err)
                  && file_config_note_missing(&t, path, notes, err)
                  && file_config_note_classes(&t, path, model->config, notes, err);
     tensors_free(&t);
     return ok;
 }
 
-bool model_take(struct model *model, struct tensors *t, const char *path, enum load_for purpose, real *array,
-                struct string_list *notes, struct error *err)
+bool model_load_tensors(struct model *model, struct tensors *t, const char *path, enum load_for purpose, real *array,
+                        struct string_list *notes, struct error *err)
 {
-    return state_dict_normalise(t, path, err) && take_all(model, t, path, "", purpose, array, notes, err);
+    return state_dict_normalise(t, path, err) && load_tensors(model, t, path, "", purpose, array, notes, err);
 }
 
-/* The full name of a tensor from a file that is all backbone.  What timm calls stem.0 is stem_0 in its networks of
- * features alone, which the original wraps. */
+/* The full name of a tensor in a file of a backbone.  The original wraps timm's feature networks, in which timm's
+ * stem.0 is called stem_0. */
 static char *full_name(const struct params *params, const char *name, struct error *err)
 {
     const char *dot = strchr(name, '.');
@@ -192,13 +192,13 @@ static char *full_name(const struct params *params, const char *name, struct err
         strbuf_add(&timm, "backbone.timm.%.*s_%s", (int)(dot - name), name, dot + 1);
     const bool ok = strbuf_ok(&full, err) && strbuf_ok(&timm, err), is_timm = ok && dot && params_find(params,
                                                                                                        timm.s) >= 0;
-    char *found = ok ? new_text(is_timm ? timm.s : full.s, err) : NULL;
+    char *chosen = ok ? new_text(is_timm ? timm.s : full.s, err) : NULL;
     strbuf_free(&full);
     strbuf_free(&timm);
-    return found;
+    return chosen;
 }
 
-/* Leaves the tensors of the backbone, under their full names; a file without such names is all backbone. */
+/* Keeps the tensors of the backbone, under their full names; a file without such names is one of a backbone. */
 static bool keep_backbone(const struct params *params, struct tensors *t, struct error *err)
 {
     bool whole = false;
@@ -221,7 +221,7 @@ static bool keep_backbone(const struct params *params, struct tensors *t, struct
     return true;
 }
 
-static bool warn_of_random_weights(const char *key, const char *word, struct string_list *notes, struct error *err)
+static bool warn_random_weights(const char *key, const char *word, struct string_list *notes, struct error *err)
 {
     struct strbuf line = {0};
     const char *section = model_sections[MODEL_BACKBONE];
@@ -241,9 +241,9 @@ bool model_pretrain(struct model *model, real *array, struct string_list *notes,
     const struct word *word = find_row(path, words, sizeof *words);
     struct tensors t = {0};
     if (word)
-        return !word->value || warn_of_random_weights(model->pretrain_key, path, notes, err);
+        return !word->value || warn_random_weights(model->pretrain_key, path, notes, err);
     const bool ok = read_tensors(model, path, &t, err) && keep_backbone(&model->params, &t, err)
-                 && take_all(model, &t, path, "backbone.", LOAD_TO_TRAIN, array, notes, err);
+                 && load_tensors(model, &t, path, "backbone.", LOAD_TO_TRAIN, array, notes, err);
     tensors_free(&t);
     return ok;
 }

@@ -14,28 +14,28 @@
 
 /* ---- the network ---- */
 
-static bool match_merged(struct model *m, const struct network *own, const struct network *theirs, const char *path,
+static bool match_merged(struct model *m, const struct network *own, const struct network *other, const char *path,
                          struct tensors *t, struct error *err)
 {
     struct network merged;
     const bool ok = model_export_network(m, m->params.value, &merged, err) && network_fold(&merged, err)
-                 && network_merge(&merged, err) && network_match(&merged, theirs, path, t, err)
+                 && network_merge(&merged, err) && network_match(&merged, other, path, t, err)
                  && network_split(own, t, err);
     network_free(&merged);
     return ok;
 }
 
-/* If neither fits, the first tells why. */
-static bool match_either(struct model *m, const struct network *own, const struct network *theirs, const char *path,
+/* If neither matches, the error is that of the network with separate branches. */
+static bool match_either(struct model *m, const struct network *own, const struct network *other, const char *path,
                          struct tensors *t, struct error *err)
 {
-    struct error why = {0};
-    return network_match(own, theirs, path, t, err) || match_merged(m, own, theirs, path, t, &why);
+    struct error unused = {0};
+    return network_match(own, other, path, t, err) || match_merged(m, own, other, path, t, &unused);
 }
 
 /* ---- norms ---- */
 
-/* Mean and variance of a norm whose scale and shift are all that it does. */
+/* Adds the mean and variance of a norm that is only a scale and a shift. */
 static bool add_statistics(struct tensors *t, const char *weight, size_t count, double eps, struct error *err)
 {
     const int module = (int)(strlen(weight) - strlen("weight"));
@@ -45,8 +45,8 @@ static bool add_statistics(struct tensors *t, const char *weight, size_t count, 
     return tensors_add_constant(t, mean, count, 0, err) && tensors_add_constant(t, var, count, 1 - eps, err);
 }
 
-/* Of the norms that did not fold. */
-static bool keep_norms(const struct network *own, struct tensors *t, struct error *err)
+/* Adds the statistics of the norms that did not fold. */
+static bool add_norm_statistics(const struct network *own, struct tensors *t, struct error *err)
 {
     bool *done = new_array((size_t)own->weights.count, sizeof *done, err), ok = done;
     for (int i = 0; ok && i < own->count; i++) {
@@ -61,20 +61,20 @@ static bool keep_norms(const struct network *own, struct tensors *t, struct erro
     return ok;
 }
 
-/* ---- weights that are computed ---- */
+/* ---- computed weights ---- */
 
-static struct tensor *find(const struct tensors *t, const char *name, const char *end)
+static struct tensor *find(const struct tensors *t, const char *name, const char *suffix)
 {
     char full[700];
-    snprintf(full, sizeof full, "%s%s", name, end);
+    snprintf(full, sizeof full, "%s%s", name, suffix);
     for (int i = 0; i < t->count; i++)
         if (strcmp(t->list[i].name, full) == 0)
             return &t->list[i];
     return NULL;
 }
 
-/* The number s that brings s a nearest to k, a the sums over the taps of w, k a weight that a norm was folded into:
- * s = a k / a a, and what is left is k k - s a k. */
+/* The least-squares scale s of s a = k, with a the sums over the taps of w and k a weight with a folded norm:
+ * s = a k / a a; the residual is k k - s a k. */
 static bool find_scale(const struct tensor *w, const struct tensor *k, double *s, struct error *err)
 {
     const size_t channels = tensor_count(k), taps = channels ? tensor_count(w) / channels : 0;
@@ -92,9 +92,9 @@ static bool find_scale(const struct tensor *w, const struct tensor *k, double *s
     return kk - *s * ak <= 1e-4 * kk || fail(err, "%s: not the sums of %s, as in the model", k->name, w->name);
 }
 
-/* A norm behind a convolution whose kernel is the sums of another's taps: it alone has a scale and a shift. */
-static bool keep_norm_of_sums(const struct model *m, const struct graph *g, const struct node *norm, struct tensors *t,
-                              struct error *err)
+/* Restores scale and shift of a norm behind a convolution whose kernel is the sums of another kernel's taps. */
+static bool add_norm_of_sums(const struct model *m, const struct graph *g, const struct node *norm, struct tensors *t,
+                             struct error *err)
 {
     const int conv = g->values[norm->operand[0]].producer;
     const int sums = conv >= 0 && g->nodes[conv].op == &op_conv ? g->values[g->nodes[conv].operand[1]].producer : -1;
@@ -107,11 +107,11 @@ static bool keep_norm_of_sums(const struct model *m, const struct graph *g, cons
     double scale;
     if (!w || !kernel || !shift)
         return fail(err, "%s: no weights for it were found", norm->name);
-    float *number = tensors_block(t, 1, sizeof *number, err);
-    if (!number || !find_scale(w, kernel, &scale, err))
+    float *scale_value = tensors_block(t, 1, sizeof *scale_value, err);
+    if (!scale_value || !find_scale(w, kernel, &scale, err))
         return false;
-    *number = (float)scale;
-    kernel->data = (const unsigned char *)number;
+    *scale_value = (float)scale;
+    kernel->data = (const unsigned char *)scale_value;
     kernel->rank = 1;
     kernel->dims[0] = 1;
     kernel->dtype = DTYPE_F32;
@@ -119,27 +119,27 @@ static bool keep_norm_of_sums(const struct model *m, const struct graph *g, cons
         && add_statistics(t, weight, 1, (double)norm_attr(norm)->eps, err);
 }
 
-static bool keep_norms_of_sums(struct model *m, struct tensors *t, struct error *err)
+static bool add_norms_of_sums(struct model *m, struct tensors *t, struct error *err)
 {
     const int *size = m->config->val.input_size, w = padded_side(size[0]), h = padded_side(size[1]);
     struct graph g = {0};
     bool ok = model_graph(m, &(struct graph_options){ .n = 1, .h = h, .w = w }, &g, err);
     for (int i = 0; ok && i < g.node_count; i++)
-        ok = keep_norm_of_sums(m, &g, &g.nodes[i], t, err);
+        ok = add_norm_of_sums(m, &g, &g.nodes[i], t, err);
     graph_free(&g);
     return ok;
 }
 
 /* ---- shapes ---- */
 
-/* Rows for the places of a map are that map in a network, [1][c][places]. */
-static bool rows_of_map(struct tensors *t, struct tensor *map, struct error *err)
+/* A network has the map [1][c][positions] for the parameter's rows [positions][c]. */
+static bool map_to_rows(struct tensors *t, struct tensor *map, struct error *err)
 {
-    const size_t count = tensor_count(map), channels = map->dims[1], places = count / channels;
+    const size_t count = tensor_count(map), channels = map->dims[1], positions = count / channels;
     const float *from = (const float *)(const void *)map->data;
     float *rows = tensors_block(t, count, sizeof *rows, err);
     for (size_t i = 0; rows && i < count; i++)
-        rows[i % places * channels + i / places] = from[i];
+        rows[i % positions * channels + i / positions] = from[i];
     map->data = (const unsigned char *)rows;
     return rows;
 }
@@ -153,47 +153,47 @@ static bool all_equal(const struct tensor *t)
     return true;
 }
 
-/* In a network a matrix is the weight of a 1x1 convolution, and a number is a vector for all channels: back to the
- * shape that the parameter has. */
-static bool shape_as(const struct param *p, struct tensors *t, struct tensor *one, struct error *err)
+/* Restores the parameter's shape: a network has a 1x1 convolution for a matrix, and a vector over the channels for a
+ * single number. */
+static bool reshape_as(const struct param *p, struct tensors *t, struct tensor *one, struct error *err)
 {
     const bool matrix = p->rank == 2 || p->rank == 3;
     if (p->rank == 0 && !all_equal(one))
         return fail(err, "%s: a single number in the model, several here", one->name);
     if ((p->rank != 0 && !matrix) || (matrix && tensor_count(one) != (size_t)p->count))
         return true;
-    if (p->rank == 3 && !rows_of_map(t, one, err))
+    if (p->rank == 3 && !map_to_rows(t, one, err))
         return false;
     one->rank = param_dims(p, one->dims);
     return true;
 }
 
-static bool shape_as_parameters(const struct params *params, struct tensors *t, struct error *err)
+static bool reshape_as_parameters(const struct params *params, struct tensors *t, struct error *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < t->count; i++) {
         const int index = params_find(params, t->list[i].name);
-        ok = index < 0 || shape_as(&params->list[index], t, &t->list[i], err);
+        ok = index < 0 || reshape_as(&params->list[index], t, &t->list[i], err);
     }
     return ok;
 }
 
-/* A file that does not tell its classes has 0. */
-static bool same_classes(const struct network *own, const struct network *theirs, const char *path, struct error *err)
+/* classes is 0 if the file does not contain their number. */
+static bool check_classes(const struct network *own, const struct network *other, const char *path, struct error *err)
 {
-    return own->classes == theirs->classes || theirs->classes == 0
+    return own->classes == other->classes || other->classes == 0
         || fail(err, "%s: the head has %d class%s, the file has %d; ONNX and ncnn files fit only a head of as many "
                 "classes, training takes others from .ckpt and .safetensors files", path, own->classes,
-                own->classes == 1 ? "" : "es", theirs->classes);
+                own->classes == 1 ? "" : "es", other->classes);
 }
 
-bool model_match(struct model *m, struct network *theirs, const char *path, struct tensors *t, struct error *err)
+bool model_match(struct model *m, struct network *other, const char *path, struct tensors *t, struct error *err)
 {
     struct network own;
-    const bool ok = model_export_network(m, m->params.value, &own, err) && same_classes(&own, theirs, path, err)
-                 && network_fold(&own, err) && network_fold(theirs, err) && match_either(m, &own, theirs, path, t, err)
-                 && keep_norms(&own, t, err) && keep_norms_of_sums(m, t, err)
-                 && shape_as_parameters(&m->params, t, err);
+    const bool ok = model_export_network(m, m->params.value, &own, err) && check_classes(&own, other, path, err)
+                 && network_fold(&own, err) && network_fold(other, err) && match_either(m, &own, other, path, t, err)
+                 && add_norm_statistics(&own, t, err) && add_norms_of_sums(m, t, err)
+                 && reshape_as_parameters(&m->params, t, err);
     network_free(&own);
     return ok;
 }

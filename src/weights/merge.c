@@ -14,18 +14,18 @@ static const struct tensor *find_tensor(const struct tensors *t, const char *nam
     return NULL;
 }
 
-/* A convolution in place of branches, from the network of m in which they are merged. */
-static bool take_merged(const struct network *net, const struct param *to, real *array, struct error *err)
+/* Copies the weight of a convolution that replaces branches from the merged network. */
+static bool copy_merged(const struct network *net, const struct param *to, real *array, struct error *err)
 {
     const struct tensor *t = find_tensor(&net->weights, to->name);
     if (!t || tensor_count(t) != (size_t)to->count)
         return fail(err, "%s: the branches do not make such a convolution", to->name);
-    float *numbers = new_array((size_t)to->count, sizeof *numbers, err);
-    if (!numbers)
+    float *values = new_array((size_t)to->count, sizeof *values, err);
+    if (!values)
         return false;
-    tensor_floats(t, numbers);
-    param_from_file(to, numbers, array);
-    free(numbers);
+    tensor_floats(t, values);
+    param_from_file(to, values, array);
+    free(values);
     return true;
 }
 
@@ -38,7 +38,7 @@ bool model_merge(struct model *merged, struct model *m, const real *values, stru
         const struct param *to = &merged->params.list[i];
         const int own = params_find(&m->params, to->name);
         if (own < 0)
-            ok = take_merged(&net, to, merged->params.value, err);
+            ok = copy_merged(&net, to, merged->params.value, err);
         else
             memcpy(merged->params.value + to->offset, values + m->params.list[own].offset,
                    (size_t)to->count * sizeof *values);

@@ -26,13 +26,13 @@ static bool same_dims(const struct param *p, const struct tensor *t)
     return true;
 }
 
-/* How many more rows the tensor has than the parameter; 0: they differ in more than that. */
-static int extra_rows(const struct param *p, const struct tensor *t)
+/* The number of rows that the tensor has more than the parameter; 0 if they differ otherwise. */
+static int row_difference(const struct param *p, const struct tensor *t)
 {
-    enum { MOST = 1 << 20 };
+    enum { MAX_ROWS = 1 << 20 };
     size_t dims[4] = {0};
     const int rank = param_dims(p, dims);
-    bool same = t->rank == rank && rank > 0 && t->dims[0] < MOST && dims[0] < MOST;
+    bool same = t->rank == rank && rank > 0 && t->dims[0] < MAX_ROWS && dims[0] < MAX_ROWS;
     for (int i = 1; same && i < rank; i++)
         same = t->dims[i] == dims[i];
     return same ? (int)t->dims[0] - (int)dims[0] : 0;
@@ -50,8 +50,8 @@ static bool note_misfit(struct weights_report *report, const struct param *p, co
 {
     struct strbuf line = {0};
     size_t dims[4] = {0};
-    const int rank = param_dims(p, dims), rows = extra_rows(p, t);
-    report->more_rows = report->misfit.count == 0 || report->more_rows == rows ? rows : 0;
+    const int rank = param_dims(p, dims), rows = row_difference(p, t);
+    report->extra_rows = report->misfit.count == 0 || report->extra_rows == rows ? rows : 0;
     strbuf_add(&line, "%s is ", p->name);
     add_dims(&line, t->dims, t->rank);
     strbuf_add(&line, ", the model wants ");
@@ -61,32 +61,32 @@ static bool note_misfit(struct weights_report *report, const struct param *p, co
     return ok;
 }
 
-/* What official files hold besides parameters: counters of batches and the constants 0, 1, ..., reg_max. */
-static bool is_no_parameter(const char *name)
+/* Official files also contain batch counters and the constants 0, 1, ..., reg_max. */
+static bool is_ignored(const char *name)
 {
     return ends_with(name, "num_batches_tracked") || ends_with(name, "distribution_project.project");
 }
 
-/* One tensor of the file; marks the parameter it fits. */
-static bool take(const struct params *params, const struct tensor *t, const char *prefix, real *array, bool *given,
-                 float *room, struct weights_report *report, struct error *err)
+/* Copies one tensor of the file and marks its parameter as present. */
+static bool load_tensor(const struct params *params, const struct tensor *t, const char *prefix, real *array,
+                        bool *present, float *buffer, struct weights_report *report, struct error *err)
 {
     char name[640];
     snprintf(name, sizeof name, "%s%s", starts_with(t->name, prefix) ? "" : prefix, t->name);
     const int index = params_find(params, name);
     if (index < 0)
-        return is_no_parameter(t->name) || string_list_add(&report->unknown, t->name, err);
+        return is_ignored(t->name) || string_list_add(&report->unknown, t->name, err);
     const struct param *p = &params->list[index];
-    given[index] = true;
+    present[index] = true;
     if (!same_dims(p, t))
         return note_misfit(report, p, t, err);
-    tensor_floats(t, room);
-    param_from_file(p, room, array);
-    report->taken++;
+    tensor_floats(t, buffer);
+    param_from_file(p, buffer, array);
+    report->loaded++;
     return true;
 }
 
-static float *room_for_largest(const struct params *params, struct error *err)
+static float *new_largest_buffer(const struct params *params, struct error *err)
 {
     ptrdiff_t largest = 0;
     for (int i = 0; i < params->count; i++)
@@ -94,24 +94,24 @@ static float *room_for_largest(const struct params *params, struct error *err)
     return new_array((size_t)largest, sizeof(float), err);
 }
 
-bool weights_take(const struct params *params, const struct tensors *t, const char *prefix, real *array,
-                  struct weights_report *report, struct error *err)
+bool weights_from_tensors(const struct params *params, const struct tensors *t, const char *prefix, real *array,
+                          struct weights_report *report, struct error *err)
 {
-    bool *given = new_array((size_t)params->count, sizeof *given, err);
-    float *room = room_for_largest(params, err);
-    bool ok = given && room;
+    bool *present = new_array((size_t)params->count, sizeof *present, err);
+    float *buffer = new_largest_buffer(params, err);
+    bool ok = present && buffer;
     for (int i = 0; ok && i < t->count; i++)
-        ok = take(params, &t->list[i], prefix, array, given, room, report, err);
+        ok = load_tensor(params, &t->list[i], prefix, array, present, buffer, report, err);
     for (int i = 0; ok && i < params->count; i++)
-        if (!given[i] && starts_with(params->list[i].name, prefix))
+        if (!present[i] && starts_with(params->list[i].name, prefix))
             ok = string_list_add(&report->missing, params->list[i].name, err);
-    free(given);
-    free(room);
+    free(present);
+    free(buffer);
     return ok;
 }
 
-bool weights_give(const struct params *params, const real *array, const char *prefix, struct tensors *t,
-                  struct error *err)
+bool weights_to_tensors(const struct params *params, const real *array, const char *prefix, struct tensors *t,
+                        struct error *err)
 {
     for (int i = 0; i < params->count; i++) {
         const struct param *p = &params->list[i];

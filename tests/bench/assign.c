@@ -1,6 +1,6 @@
-/* tests/bench/assign.c -- assign SIZE LEAST MOST SECONDS: the processor's milliseconds that NanoDet-Plus takes on one
+/* tests/bench/assign.c -- assign SIZE MIN MAX SECONDS: the processor's milliseconds that NanoDet-Plus takes on one
  * core to assign the priors of one image of SIZE x SIZE to 500 objects, as one JSON object.  The objects' sides are
- * LEAST to MOST pixels long; predictions are as amid training: about as often right as wrong. */
+ * MIN to MAX pixels long; predictions are as in the middle of training: about as many are right as wrong. */
 #include "base/memory.h"
 #include "base/random.h"
 #include "detect/loss.h"
@@ -24,11 +24,11 @@ static double milliseconds(void)
     return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
 }
 
-static void draw_objects(struct scene *s, double size, double least, double most, struct random *r)
+static void draw_objects(struct scene *s, double size, double min, double max, struct random *r)
 {
     for (int g = 0; g < OBJECTS; g++) {
         for (int axis = 0; axis < 2; axis++) {
-            const double side = random_range(r, least, most), start = random_range(r, 0, size - side);
+            const double side = random_range(r, min, max), start = random_range(r, 0, size - side);
             s->box[g][axis] = (float)start;
             s->box[g][axis + 2] = (float)(start + side);
         }
@@ -37,7 +37,7 @@ static void draw_objects(struct scene *s, double size, double least, double most
     s->truth = (struct ground_truth){ .objects = OBJECTS, .box = (const float (*)[4])s->box, .label = s->label };
 }
 
-/* The last object, seen from a random one on, that the prior lies in, or -1. */
+/* The last object that contains the prior, starting from a random one; -1 if none does. */
 static int object_at(const struct scene *s, struct prior p, struct random *r)
 {
     const int first = random_below(r, OBJECTS);
@@ -102,7 +102,7 @@ int main(int argc, char **argv)
     const int size = argc == 5 ? atoi(argv[1]) : 0;
     struct random r = random_of(1, 0, 0);
     if (argc != 5)
-        misuse(&err, "usage: assign SIZE LEAST MOST SECONDS");
+        misuse(&err, "usage: assign SIZE MIN MAX SECONDS");
     else if (kernels && prior_grid_init(&grid, (const int[]){ 8, 16, 32, 64 }, 4, 0, 1, size, size, &err)
              && loss_init(&loss, &loss_presets[LOSS_PLUS], &grid, &(struct team){ 1 }, kernels, &err)
              && (pred = new_array((size_t)prior_count(&grid), CHANNELS * sizeof *pred, &err))) {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures nanodet beside other programs, those that python3 finds, and writes a table in Markdown.
+"""Measures nanodet and other programs, if python3 finds them, and writes a table in Markdown.
 
 The programs take turns: other work and the clock of a shared machine change its speed by half within minutes, so what
 is compared was measured in the same round, and the ratio told is the median of the rounds'.  Needs nothing but Python
@@ -27,7 +27,7 @@ MODULES = {"PyTorch": "torch", "onnxruntime": "onnxruntime", "OpenVINO": "openvi
            "pycocotools": "pycocotools", "OpenCV": "cv2"}
 
 
-# What is generated
+# Generated inputs
 
 def quietly(*command):
     subprocess.run([str(word) for word in command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -38,7 +38,7 @@ def photos_of(section):
 
 
 def make_photos():
-    """Scenes of 1920 x 1080, their annotations replaced: one object each, of eighty classes."""
+    """Scenes of 1920 x 1080 with new annotations: one object each, of eighty classes."""
     if (PHOTOS / "classes.json").exists():
         return
     quietly("./nanodet", "synth", PHOTOS, "--size", "1920x1080", "--scale", "9", "--objects", "20-60", "--images", "24",
@@ -51,7 +51,7 @@ def make_photos():
 
 
 def make_networks():
-    """Weights after a few steps of training, and these as other programs read them."""
+    """Weights after a few steps of training, in the formats of all programs."""
     if (NETWORK / "16.onnx").exists():
         return
     quietly("./nanodet", "train", CONFIG, *photos_of("train"), *photos_of("val"), f"save_dir={NETWORK}",
@@ -78,7 +78,7 @@ def nanodet(seconds, threads, *options, env=()):
 
 
 def last_line(figure, *command):
-    """The figure in the JSON object that a program ends with."""
+    """The figure in the last JSON object of a program's output."""
     text = subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, text=True).stdout
     result = json.loads(text.splitlines()[-1])
     return {"value": result[figure], "bytes": result["peak_rss_bytes"]}
@@ -89,7 +89,7 @@ def python(figure, script, *options):
 
 
 def evaluate():
-    """The processor's time of the whole program: nothing of it can be left out."""
+    """The processor time of the whole program."""
     process = subprocess.Popen(["./nanodet", "eval", SCORES / "gt.json", SCORES / "dets.json", "--threads", "1"],
                                stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
@@ -99,10 +99,10 @@ def evaluate():
     return {"value": usage.ru_utime + usage.ru_stime, "bytes": 1024 * usage.ru_maxrss}
 
 
-# What is measured
+# Measurements
 
 def works(seconds, threads):
-    """Rows: what, in which unit (more is better of a rate), what is generated for it, the programs by name."""
+    """Rows: work, unit (for rates more is better), function that generates inputs, programs by name."""
     time = ("--seconds", seconds, "--threads", threads)
 
     def steps(override, flag):
@@ -124,16 +124,16 @@ def works(seconds, threads):
         return {"nanodet": lambda: last_line("ms_per_image_median", "build/tests/bench_assign", *scene, seconds)}
 
     return [
-        ("step of training with auxiliary head, batch 16", "ms an image", None, steps((), ())),
-        ("step without it, batch 16", "ms an image", None, steps((NO_AUX,), ("--no-aux",))),
-        ("detecting, batch 1", "ms an image", make_networks, detecting(1)),
-        ("detecting, batch 16", "ms an image", make_networks, detecting(16)),
+        ("step of training with auxiliary head, batch 16", "ms per image", None, steps((), ())),
+        ("step without it, batch 16", "ms per image", None, steps((NO_AUX,), ("--no-aux",))),
+        ("detecting, batch 1", "ms per image", make_networks, detecting(1)),
+        ("detecting, batch 16", "ms per image", make_networks, detecting(16)),
         ("loading and augmenting 1920 x 1080 JPEG, one core", "images/s", None, {
             "nanodet": lambda: last_line("images_per_second", "build/tests/bench_load", CONFIG, seconds,
                                          *photos_of("train")),
             "OpenCV": lambda: python("images_per_second", "peer_load.py", PHOTOS / "images/train", *time[:2])}),
-        ("assigning 500 objects of 8 to 48 pixels, 320 x 320, one core", "ms an image", None, assigning(320, 8, 48)),
-        ("assigning 500 objects of 100 to 300 pixels, 416 x 416, one core", "ms an image", None,
+        ("assigning 500 objects of 8 to 48 pixels, 320 x 320, one core", "ms per image", None, assigning(320, 8, 48)),
+        ("assigning 500 objects of 100 to 300 pixels, 416 x 416, one core", "ms per image", None,
          assigning(416, 100, 300)),
         ("scoring 500,000 detections in 5,000 images, one core", "s", make_scores, {
             "nanodet": evaluate, "pycocotools": lambda: python("seconds", "peer_eval.py", SCORES)}),
@@ -148,7 +148,7 @@ def here(program):
 
 
 def measure(work, rounds):
-    """{program: its results, one a round}"""
+    """{program: its results, one per round}"""
     title, unit, prepare, programs = work
     if prepare:
         prepare()
@@ -196,7 +196,7 @@ def chart(ways):
     shades, lines, y = ["#b0b8c4", "#2f6db5"], [], 20
     for name, shade in zip(ways, shades):
         lines.append(f'<rect x="150" y="{y - 11}" width="12" height="12" fill="{shade}"/><text x="168" y="{y}">{name}, '
-                     f'{sum(map(milliseconds, ways[name])):.1f} ms an image</text>')
+                     f'{sum(map(milliseconds, ways[name])):.1f} ms per image</text>')
         y += 20
     for same in zip(*ways.values()):
         y += 12
@@ -219,7 +219,7 @@ def parts(result):
         work = [f"{part['gflops']:.0f}", f"{100 * part['share_of_peak']:.0f}%"] if part["gflops"] else ["", ""]
         rows.append([part["name"], f"{part['forward_ms'] / BATCH:.2f}", f"{part['backward_ms'] / BATCH:.2f}",
                      *work, f"{100 * share:.0f}% " + "█" * round(30 * share)])
-    return table(["part", "forward, ms an image", "backward", "GFLOP/s of its convolutions",
+    return table(["part", "forward, ms per image", "backward", "GFLOP/s of its convolutions",
                   "of the peak", "of the time"], rows)
 
 

@@ -1,6 +1,6 @@
-/* tests/bench/load.c -- load CONFIG SECONDS [KEY=VALUE...]: how many images of data.train one core reads, warps and
- * colours in a second, as one JSON object.  Counted is the processor's time of the one worker and of who takes its
- * batches, so that other programs do not matter much. */
+/* tests/bench/load.c -- load CONFIG SECONDS [KEY=VALUE...]: the images of data.train per second that one core
+ * reads, warps and colours, as one JSON object.  It measures the processor time of the worker and the
+ * caller, so that other programs have little influence. */
 #include "data/dataset_read.h"
 #include "data/loader.h"
 #include <stdio.h>

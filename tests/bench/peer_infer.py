@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The time that other programs take for NanoDet-Plus-m 320 without decoding and suppression: the peers of
+"""The time of other programs for NanoDet-Plus-m 320 without decoding and suppression: the peers of
 `nanodet bench CONFIG --mode infer`.  onnxruntime, OpenVINO and ncnn run what `nanodet export` wrote, PyTorch the model
 of peer_train.py, traced and frozen."""
 import argparse

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How many images a second one core reads, warps and colours with OpenCV and NumPy, in the order of work that the
+"""The images per second that one core reads, warps and colours with OpenCV and NumPy, in the order of work that the
 original's loader has: the peer of tests/bench/load.c.  The augmentation is that of configs/nanodet-plus-m_320.yml."""
 import argparse
 import json

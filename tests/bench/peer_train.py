@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The time that PyTorch takes for a training step of NanoDet-Plus-m 320 (ShuffleNetV2 1.0x) on the CPU: the peer of
+"""The time of PyTorch for a training step of NanoDet-Plus-m 320 (ShuffleNetV2 1.0x) on the CPU: the peer of
 `nanodet bench CONFIG --mode train`.
 
 A step is forward, assignment, the losses of both heads, backward, clipping, AdamW and the moving average of parameters
@@ -233,7 +233,7 @@ def generalised_iou(a, b):
 
 @torch.no_grad()
 def assign(logits, boxes, objects, labels, centres):
-    """Dynamic soft labels for one image: which priors learn, the object of each, and their IoU."""
+    """Dynamic soft labels for one image: the positive priors, the object of each, and their IoU."""
     sides = torch.cat((centres[:, None] - objects[:, :2], objects[:, 2:] - centres[:, None]), dim=-1)
     candidates = (sides.amin(-1) > 0).any(1).nonzero().squeeze(1)
     iou, _ = overlap(boxes[candidates, None], objects)                      # [candidates, objects]
@@ -251,7 +251,7 @@ def assign(logits, boxes, objects, labels, centres):
 
 
 def head_loss(logits, distributions, boxes, priors, targets):
-    """Quality focal, GIoU and distribution focal loss of one head; a row a positive in targets."""
+    """Quality focal, GIoU and distribution focal loss of one head; targets has a row per positive prior."""
     image, prior, label, iou, target = targets
     centres, strides = (x[prior] for x in priors)
     probability = logits.sigmoid()
@@ -317,7 +317,7 @@ class Trainer:
 
 
 def measure(step, seconds):
-    """The time of each call of step, three calls at least; the first, which also warms up, is left out."""
+    """The time of each call of step, at least three; without the first call, which warms up."""
     times, end = [], time.perf_counter() + seconds
     while len(times) < 4 or time.perf_counter() < end:
         start = time.perf_counter()

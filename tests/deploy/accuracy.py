@@ -20,7 +20,7 @@ from runtimes import have, open_network
 TOLERANCE = {"fp32": 0.001, "fp16": 0.002}
 MEAN, DEVIATION = np.float32([103.53, 116.28, 123.675]), np.float32([57.375, 57.12, 58.395])
 SIDE, SCORE, IOU, KEPT = 320, 0.05, 0.6, 100
-# Configuration, weights, whether images keep their shape inside a border, strides, where in its cell a prior stands.
+# Configuration, weights, whether images are letterboxed, strides, offset of a prior in its cell.
 MODELS = [
     ("nanodet-plus-m_320", "nanodet-plus-m_320.param", False, (8, 16, 32, 64), 0),
     ("nanodet-m", "nanodet_m.ckpt", True, (8, 16, 32), 0.5),
@@ -29,7 +29,7 @@ MODELS = [
 
 
 def prepared(image, letterbox):
-    """The network's input, and the matrix that led to it."""
+    """The network's input, and the matrix from the image to it."""
     import cv2
 
     h, w = image.shape[:2]
@@ -60,7 +60,7 @@ def overlaps(box, boxes):
 
 
 def suppressed(boxes, scores):
-    """Rows (box, class, score), best first; those that overlap a better one of their class too much are left out."""
+    """Rows (box, class, score), best first; without those that non-maximum suppression removes."""
     place, label = np.nonzero(scores > SCORE)
     order = np.argsort(-scores[place, label], kind="stable")
     place, label, kept = place[order], label[order], []
@@ -88,7 +88,7 @@ def detections(output, prior, classes, matrix, image, categories):
 
 
 def score(command):
-    """The AP that a command of ours tells."""
+    """The AP in the output of a nanodet command."""
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "score.json")
         run("./nanodet", *command, "--json", path)

@@ -1,8 +1,8 @@
-/* deploy_dump CONFIG IMAGE SEED OUT [KEY=VALUE ...] -- a model with weights as after some training, and what it makes
- * of an image (-: of a drawn scene), for runtimes to make the same of its exported files.
+/* deploy_dump CONFIG IMAGE SEED OUT [KEY=VALUE ...] -- a pseudo-trained model and its output for an image (-: a
+ * generated scene), as the reference for other runtimes.
  *
- * OUT is a safetensors file: all weights under their own names, so that `nanodet export --weights OUT` takes them;
- * input, [3][h][w], the image as the network gets it; output, [P][classes, bins], scores after the sigmoid. */
+ * OUT is a safetensors file: all weights under their own names, for `nanodet export --weights OUT`;
+ * input, [3][h][w], the network's input; output, [P][classes, bins], scores after the sigmoid. */
 #include "base/memory.h"
 #include "interop/safetensors.h"
 #include "kernel/kernels.h"
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Twice, for norms of a batch. */
+/* The same image twice, for batch norms. */
 static bool prepare(const struct config *config, const struct image *image, struct batch *b, struct error *err)
 {
     struct random random = random_of(0, 0, 0);
@@ -41,12 +41,12 @@ static bool train(struct model *m, const struct batch *b, uint64_t seed, struct 
 
 static bool read_image(struct image *image, const char *path, struct error *err)
 {
-    const struct synth_config town = { .images = 1, .width = 640, .height = 480, .objects_min = 8, .objects_max = 24,
+    const struct synth_config scenes = { .images = 1, .width = 640, .height = 480, .objects_min = 8, .objects_max = 24,
                                        .scale = 12 };
     struct synth_scene scene = {0};
     if (strcmp(path, "-") != 0)
         return image_read(image, path, err);
-    const bool ok = synth_draw(&scene, &town, 0, err);
+    const bool ok = synth_draw(&scene, &scenes, 0, err);
     *image = scene.image;
     scene.image = (struct image){0};
     synth_free(&scene);
@@ -62,7 +62,7 @@ static bool add_tensor(struct tensors *t, const char *name, int rank, const size
     return numbers && tensors_add(t, &one, err);
 }
 
-static bool look(struct model *m, const struct batch *b, struct tensors *t, struct error *err)
+static bool run_batch(struct model *m, const struct batch *b, struct tensors *t, struct error *err)
 {
     struct detector d;
     bool ok = detector_init(&d, m, m->params.value, policy_under_test(1), err);
@@ -103,8 +103,8 @@ int main(int argc, char **argv)
                  && model_open(&model, &config, &err) && read_image(&image, argv[IMAGE], &err)
                  && prepare(&config, &image, &batch, &err)
                  && train(&model, &batch, strtoull(argv[SEED], NULL, 10), &err)
-                 && weights_give(&model.params, model.params.value, "", &t, &err)
-                 && look(&model, &batch, &t, &err) && safetensors_write(argv[OUT], &t, &err);
+                 && weights_to_tensors(&model.params, model.params.value, "", &t, &err)
+                 && run_batch(&model, &batch, &t, &err) && safetensors_write(argv[OUT], &t, &err);
     if (!ok)
         fprintf(stderr, "deploy_dump: %s\n", err.text);
     image_free(&image);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The programs in docs/examples find in other runtimes what `nanodet predict` finds: boxes within half a pixel, scores
-within 0.001.
+"""The programs in docs/examples give the detections of `nanodet predict` in other runtimes: boxes
+within half a pixel, scores within 0.001.
 
 Two small models are trained on drawn scenes for some seconds; images are parts of these scenes, of odd sizes.  Each
 program runs with each way to resize and each kind of output.  Programs in C++ are compiled first, with the OpenVINO of
@@ -55,7 +55,7 @@ class_names: [{names}]
 
 
 def draw(folder):
-    """Scenes to learn, and parts of them to look at."""
+    """Scenes for training, and crops of them for detection."""
     import cv2
 
     run("./nanodet", "synth", f"{folder}/scenes", "--images", "16", "--val-images", "1", "--size", "384x224",
@@ -103,7 +103,7 @@ def compiled(name, options, folder):
 
 
 def programs(folder):
-    """Name, command or None, why, kind of file, whether it takes names and sizes from its command line."""
+    """Name, command or None, reason, kind of file, true if names and sizes are command-line options."""
     rows = []
     for name, kind in (("detect_onnx", "onnx"), ("detect_ncnn", "ncnn")):
         there = have("onnxruntime" if kind == "onnx" else "ncnn")

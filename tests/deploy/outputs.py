@@ -29,7 +29,7 @@ TOLERANCE = {"fp32": 1e-4, "fp16": 2e-2}
 SMALL = ["data.val.input_size=[96, 64]", "data.train.input_size=[96, 64]"]
 WHOLE = ["nanodet-plus-m_320", "nanodet-m", "nanodet-t", "enhanced-nanodet-s_320"]
 RUNTIMES = {"onnxruntime": "onnx", "openvino": "onnx", "ncnn": "ncnn", "MNN": "onnx"}
-# What no configuration has.
+# Features that no configuration has.
 MORE = {"nanodet-m-0.5x with GFLHead": ("configs/nanodet-m-0.5x.yml", [
     "model.arch.head={name: GFLHead, num_classes: 80, input_channel: 96, feat_channels: 64, stacked_convs: 2, "
     "strides: [8, 16, 32], reg_max: 8, norm_cfg: {type: GN, num_groups: 32}}"])}
@@ -58,7 +58,7 @@ def export(config, overrides, weights, kind, bits, stem):
 
 
 def converted(path):
-    """By the converter itself: the program mnnconvert about it installs packages and reports to its makers."""
+    """Calls the converter directly: the program mnnconvert installs packages and sends reports to its authors."""
     run(sys.executable, "-c", "import sys, _tools; _tools.mnnconvert(sys.argv)", "-f", "ONNX", "--modelFile", path,
         "--MNNModel", path + ".mnn", "--bizCode", "nanodet")
     return path + ".mnn"

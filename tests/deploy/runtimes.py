@@ -10,7 +10,7 @@ def have(*packages):
 
 
 def open_onnxruntime(path):
-    """Of a batch of images all outputs, in the file's order."""
+    """All outputs of a batch of images, in the file's order."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -30,7 +30,7 @@ def open_openvino(path):
 
 
 def open_mnn(path):
-    """The same; MNN's own converter has made the file.  Without its Winograd, whose large tiles lose a digit or two."""
+    """The same for a file of MNN's converter.  Without its Winograd, whose large tiles lose a digit or two."""
     import MNN
     import MNN.expr
     import MNN.nn

@@ -135,7 +135,7 @@ stop_training()
 
 # ---- one run ----
 
-# prepare CASE FOLDER: what is there before the command starts.
+# prepare CASE FOLDER: creates the files that exist before the command starts.
 prepare()
 {
     rm -rf "$2"
@@ -143,7 +143,7 @@ prepare()
     [ "$1" != resume ] || cp -r stopped/run "$2"
 }
 
-# normalise CASE FOLDER: takes out of its files what differs from run to run, which are times and speeds.
+# normalise CASE FOLDER: removes times and speeds, which differ from run to run, from its files.
 normalise()
 (
     cd "$2" || exit
@@ -156,7 +156,7 @@ normalise()
     esac
 )
 
-# judge CASE FOLDER KIND STATUS: says what is wrong with that run, nothing if it is well.
+# judge CASE FOLDER KIND STATUS: prints the errors of that run; nothing if there are none.
 judge()
 {
     case $4 in
@@ -183,7 +183,7 @@ judge()
     left=$(sed -n 's/: is left behind, since .*//p' "$2/stderr")
     [ ! "$left" ] || rm -r "$2/$left"
     normalise "$1" "$2"
-    # A training goes on without a chart that cannot be drawn.
+    # A training continues if a chart cannot be drawn.
     ! grep -q "curves.png is not drawn" "$2/run/train.log" 2>/dev/null || same="$same -x curves.png -x train.log"
     $same "$reference" "$2" > "$2.diff"
     case $1$4 in

@@ -3,11 +3,11 @@
  *     FAULT=alloc:N | io:N    N from 1, counted over all threads and child processes from main on
  *     FAULT=alloc:list | io:list      nothing fails: FILE gets a line "alloc N" or "io N" for the first allocation or
  *                             call on each path through the program (that is, with each stack of return addresses)
- *     FAULT_LOG=FILE          where to append a line that says what failed
+ *     FAULT_LOG=FILE          gets a line with the failed call appended
  *
  * Allocations are counted in malloc and the functions beside it, which the C library and all others call, too.
- * System calls are trapped by a seccomp filter: the handler of SIGSYS counts them, then makes them or sets errno.  So
- * calls that the C library's streams make are seen as well.  Each call has two errors: odd N give the first one. */
+ * System calls are trapped by a seccomp filter: the handler of SIGSYS counts them, then makes them or sets errno.  This
+ * includes the calls of the C library's streams.  Each call has two errors: odd N give the first one. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
@@ -55,7 +55,7 @@ static const char *log_path;
 
 /* ---- system calls ---- */
 
-/* The filter lets pass what is made at `made_here`, the place after the call of the function below. */
+/* The filter passes calls from `made_here`, the address after the system call of the function below. */
 extern const char made_here[];
 #if defined(__x86_64__)
 #define ARGUMENT(c, i) (c)->uc_mcontext.gregs[(const int[]){ REG_RDI, REG_RSI, REG_RDX, REG_R10, REG_R8, REG_R9 }[i]]
@@ -163,7 +163,7 @@ static void trap_calls(void)
 
 static bool denied(const char *name, const void *caller)
 {
-    static _Thread_local bool inside;                   /* what logging allocates does not count */
+    static _Thread_local bool inside;                   /* allocations of logging do not count */
     if (!counting || inside)
         return false;
     const long n = atomic_fetch_add(&counts[0], 1) + 1;

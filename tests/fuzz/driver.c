@@ -1,4 +1,5 @@
-/* Runs a fuzz target over saved inputs: files, and the files in folders.  With libFuzzer linked in it is left out. */
+/* tests/fuzz/driver.c -- runs a fuzz target over saved inputs, files and the files in folders, if libFuzzer is not
+ * linked. */
 #include "../there.h"
 #include "base/file.h"
 #include "base/path.h"

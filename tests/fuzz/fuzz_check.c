@@ -1,5 +1,6 @@
-/* What `nanodet check` does with a whole set.  The first byte chooses one of four formats; an annotation file follows
- * and, behind the first 0 byte, an image that it may name as a.jpg.  The set is read, judged and summed up. */
+/* tests/fuzz/fuzz_check.c -- a whole set for `nanodet check`.  The first byte chooses one of four formats; an
+ * annotation file follows and, behind the first 0 byte, an image that it may name as a.jpg.  The set is read,
+ * validated and summarised. */
 #include "base/strbuf.h"
 #include "base/string_list.h"
 #include "config_text.h"

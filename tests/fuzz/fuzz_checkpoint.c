@@ -1,5 +1,5 @@
 /* A checkpoint with bytes that were changed, three of the input each: two for the place, one for the value; and the
- * input itself as a checkpoint.  Either is refused in words, or training can go on from it. */
+ * input itself as a checkpoint.  Either gives an error message, or training can resume from it. */
 #include "base/file.h"
 #include "base/string_list.h"
 #include "config/config.h"
@@ -30,7 +30,7 @@ static void declare(const char *name, struct shape shape, int rank, enum param_k
 
 static void prepare(void)
 {
-    static const struct run_state standing = { .batch = 1, .images = 4, .best = 0.5, .best_epoch = 1 };
+    static const struct run_state state = { .batch = 1, .images = 4, .best = 0.5, .best_epoch = 1 };
     struct optimizer o = {0};
     struct error err;
     const char *path = scratch_file("whole.safetensors", "", 0);
@@ -39,7 +39,7 @@ static void prepare(void)
     declare("a.mean", (struct shape){ 1, 1, 1, 2, {0} }, 1, PARAM_BUFFER);
     must(params_layout(&params, NULL, 0, &err));
     open_optimizer(&o);
-    must(checkpoint_write(path, &o, &standing, "class_names: [car, van]", &err) && file_read(&whole, path, &err));
+    must(checkpoint_write(path, &o, &state, "class_names: [car, van]", &err) && file_read(&whole, path, &err));
     optimizer_free(&o);
 }
 

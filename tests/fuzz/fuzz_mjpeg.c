@@ -1,4 +1,5 @@
-/* A stream of any bytes: what is cut out of it begins and ends as a JPEG does and lies in the stream as it is. */
+/* tests/fuzz/fuzz_mjpeg.c -- a stream of arbitrary bytes: every frame starts and ends like a JPEG and is a part of
+ * the stream. */
 #include "data/mjpeg.h"
 #include <stdint.h>
 #include <stdlib.h>

@@ -25,7 +25,7 @@ static int add_tensor(struct network *net, uint8_t shape, int rank, int in)
     return index;
 }
 
-/* Numbers that mostly fit, so that much is accepted. */
+/* Numbers that mostly fit, so that many networks are accepted. */
 static void add_layer(struct network *net, const uint8_t *p)
 {
     const int at = net->count, count = p[1] & 3;

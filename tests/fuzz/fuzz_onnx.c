@@ -1,4 +1,4 @@
-/* Reads any bytes as an ONNX file; of what is accepted all weights are read. */
+/* Reads any bytes as an ONNX file; all weights of an accepted file are read. */
 #include "base/file.h"
 #include "interop/onnx/onnx.h"
 #include <stdlib.h>

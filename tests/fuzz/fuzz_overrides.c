@@ -1,5 +1,5 @@
-/* Lines of any bytes as KEY=VALUE over a configuration.  What is accepted must be written as a configuration that reads
- * back equal; refused lines are an error of usage, in words. */
+/* Lines of any bytes as KEY=VALUE over a configuration.  Writing and reading an accepted configuration must give
+ * an equal one; refused lines give a usage error. */
 #include "base/strbuf.h"
 #include "base/string_list.h"
 #include "config/config.h"

@@ -1,4 +1,4 @@
-/* Reads any bytes as a file of torch.save in either layout; what is accepted is read to its last element. */
+/* Reads any bytes as a file of torch.save in either layout; accepted files are read to the last element. */
 #include "base/file.h"
 #include "interop/pytorch.h"
 #include "interop/state_dict.h"

@@ -1,5 +1,5 @@
-/* Reads any bytes as a safetensors file; what is accepted is read to its last element, and so is the description of a
- * model that it may carry: one that is accepted must be written as a description that reads back equal. */
+/* Reads any bytes as a safetensors file; accepted files are read to the last element, with the
+ * description of a model.  Writing and reading an accepted description must give an equal one. */
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "interop/safetensors.h"
@@ -18,9 +18,9 @@ static void read_description(const struct tensors *t)
     const bool ok = file_config_parse(&first, t, "input", NULL, 0, &err);
     if (!ok && (!err.exit || !err.text[0]))
         abort();
-    if (ok && file_config_text(&first, &text, &err)
+    if (ok && file_config_write(&first, &text, &err)
         && (!file_config_add(text.s, &copy, &err) || !file_config_parse(&second, &copy, "output", NULL, 0, &err)
-            || !file_config_text(&second, &again, &err) || strcmp(text.s, again.s) != 0))
+            || !file_config_write(&second, &again, &err) || strcmp(text.s, again.s) != 0))
         abort();
     strbuf_free(&text);
     strbuf_free(&again);

@@ -1,5 +1,5 @@
-/* Any bytes as a configuration.  What is accepted must be written as a configuration that reads back equal, and so must
- * the part of it that detecting needs. */
+/* Any bytes as a configuration.  Writing and reading an accepted configuration must give an equal one, and so
+ * must its part for inference. */
 #include "base/strbuf.h"
 #include "base/string_list.h"
 #include "config/config.h"

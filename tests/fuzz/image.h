@@ -1,6 +1,6 @@
-/* tests/fuzz/image.h -- an image of any bytes: decoded to the size that its head tells, or refused, a region of it
- * likewise, with the same pixels, and all of it halved.  Of what is as large as PIXELS only the head is
- * read: more pixels are more time and no other way through the decoder. */
+/* tests/fuzz/image.h -- an image of any bytes: decoded to the size in its header, or refused; a region of
+ * it likewise, with equal pixels, and the whole at half size.  Images of PIXELS or more are not decoded: they take
+ * more time without reaching other code. */
 #include "data/image.h"
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The last bytes of the file say which: behind the marker that ends an image they mean nothing else. */
+/* The last bytes of the file select the region; behind the end marker of an image they have no other meaning. */
 static struct region region_of(const uint8_t last[4], int width, int height)
 {
     const int left = last[0] * width >> 8, top = last[1] * height >> 8;

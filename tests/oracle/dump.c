@@ -1,9 +1,9 @@
 /* oracle_dump CONFIG predict|explain|train N H W SEED OUT [KEY=VALUE ...] -- runs a model on random numbers and writes
- * all that goes in and comes out, for oracle.py to do the same elsewhere.  `explain` and `train` run backward, too.
+ * all inputs and outputs, for comparison by oracle.py.  `explain` and `train` run backward, too.
  *
  * OUT is a safetensors file: metadata `graph` (model/describe.h); before.NAME and after.NAME, the parameters before and
- * after; input and gradient.input (explain), [n, h, w, c]; output.NAME and seed.NAME, an output and the gradient put
- * there, [rows, c]; gradient.NAME of parameters (train). */
+ * after; input and gradient.input (explain), [n, h, w, c]; output.NAME and seed.NAME, an output and its seed
+ * gradient, [rows, c]; gradient.NAME of parameters (train). */
 #include "base/memory.h"
 #include "interop/safetensors.h"
 #include "kernel/kernels.h"
@@ -27,7 +27,7 @@ struct dump {
     real *gradients;                    /* laid out as params.value */
 };
 
-/* Nothing is drawn at random: the rates of what drops are 0. */
+/* Makes the run deterministic: all drop rates are 0. */
 static void sober(struct graph *g)
 {
     for (int i = 0; i < g->node_count; i++) {
@@ -39,7 +39,7 @@ static void sober(struct graph *g)
     }
 }
 
-/* Near a kink rounding decides between two gradients, both right: where they are compared, activations have none. */
+/* Comparisons use activations without kinks: near a kink, rounding decides between two valid gradients. */
 static enum act without_kink(enum act act)
 {
     switch (act) {
@@ -92,7 +92,7 @@ static bool add_output(struct dump *d, const struct graph_output *output, struct
         && (!dy.p || add_view(&d->out, "seed.", output->name, dy, 2, err));
 }
 
-/* Random numbers where the graph reads, and copies of what it made of them. */
+/* Writes random numbers to the inputs of the graph and copies its outputs. */
 static bool run(struct dump *d, struct error *err)
 {
     struct params *params = &d->model.params;
@@ -100,17 +100,17 @@ static bool run(struct dump *d, struct error *err)
     struct random random = random_of(d->seed, 2, 0);
     const struct view input = graph_view(g, MODEL_INPUT);
     fill_normal(input.p, pixels(input) * input.c, &random, 1);
-    bool ok = weights_give(params, params->value, "before.", &d->out, err)
+    bool ok = weights_to_tensors(params, params->value, "before.", &d->out, err)
            && add_view(&d->out, "", "input", input, 4, err);
     graph_forward(g, d->seed);
     for (int i = 0; ok && i < g->output_count; i++)
         ok = add_output(d, &g->outputs[i], &random, err);
     if (g->gradients)
         graph_backward(g, false);
-    return ok && weights_give(params, params->value, "after.", &d->out, err)
+    return ok && weights_to_tensors(params, params->value, "after.", &d->out, err)
         && (!d->options.input_gradient
             || add_view(&d->out, "gradient.", "input", graph_gradient(g, MODEL_INPUT), 4, err))
-        && (!d->options.training || weights_give(params, d->gradients, "gradient.", &d->out, err));
+        && (!d->options.training || weights_to_tensors(params, d->gradients, "gradient.", &d->out, err));
 }
 
 static bool dump(struct dump *d, const char *path, struct error *err)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every layer of a model, forward and backward, held to PyTorch.
+"""Compares every layer of a model, forward and backward, with PyTorch.
 
     oracle.py [--seed N] [--rounds N] CONFIG...
 
@@ -33,8 +33,8 @@ OVERRIDES = {                           # of a configuration, so that any size s
 }
 
 
-# Layers.  A value is a list of maps [n, c, h, w], one a level; so is a parameter: a vector is a map of one pixel, and a
-# matrix has a row an image.
+# Layers.  A value is a list of maps [n, c, h, w], one per level, and so is a parameter: a vector is a map of one
+# pixel, and a matrix has a row per image.
 
 ACTIVATIONS = {
     "none": lambda a, x: x,
@@ -88,7 +88,7 @@ def layer_norm(a, x, gamma, beta):
 
 
 def attention(a, x):
-    """Softmax attention of queries, keys and values that lie one after the other in the channels."""
+    """Softmax attention of queries, keys and values that are consecutive in the channels."""
     assert a.rate == 0
     n, c, h, w = x.shape
     q, k, v = x.reshape(n, 3, a.heads, c // 3 // a.heads, h * w).transpose(3, 4).unbind(1)
@@ -220,7 +220,7 @@ def compare(path):
     least = {name: 1e-5 * largest if name.startswith("gradient.") else 0 for name in exact}
     lost = {name: max(distance(other[name], want, name, least[name]) for other in rounded)
             for name, want in exact.items()}
-    # What a single number has lost is chance, as its sum cancels: such numbers share the worst of them.
+    # The error of a single element is random, since its sum cancels: such elements share the largest error.
     single = max([lost[name] for name, want in exact.items() if want.numel() == 1], default=0)
     worst = (0, 0, 0, "")
     for name, want in exact.items():

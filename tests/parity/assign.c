@@ -68,8 +68,8 @@ static void point_of(struct prior p, double *out)
     out[2] = out[3] = p.stride;
 }
 
-/* Ties go to the lowest prior, as in the tensors *_lowest.  Where the original fails over ignore regions, the
- * fixture tells what it meant, and has no overlaps and labels for that. */
+/* Ties go to the lowest prior, as in the tensors *_lowest.  The original fails with ignore regions; the fixture
+ * has the intended matches then, without overlaps and labels. */
 static void compare(struct trial *k)
 {
     const int *intended = fixture_ints(&k->t, "gt_inds_ignore_intended");
@@ -174,7 +174,7 @@ static void atss(struct trial *k)
         compare(k);
 }
 
-/* Four numbers a row: what a function of a box makes of it. */
+/* Compares a function of a box, four numbers per row. */
 static void compare_rows(struct trial *k, const char *name, const double *got)
 {
     const size_t count = 4 * (size_t)fixture_extent(&k->t, name, 0);

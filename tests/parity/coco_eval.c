@@ -1,4 +1,4 @@
-/* A case: gt.json, dt.json and what pycocotools makes of them, expected.json. */
+/* A case: gt.json, dt.json, and the figures of pycocotools, expected.json. */
 #include "../json_file.h"
 #include "base/path.h"
 #include "rooms.h"
@@ -46,7 +46,7 @@ static void mean_per_iou(const struct coco_score *score, double precision[COCO_I
     }
 }
 
-/* The first classes' precision at one threshold; cases with many classes leave it out. */
+/* The first classes' precision at one threshold; cases with many classes do not have it. */
 static double curves_off(const cJSON *list, const struct coco_score *score, int iou)
 {
     double worst = cJSON_GetArraySize(list) <= score->class_count ? 0 : INFINITY;

@@ -1,6 +1,6 @@
-/* The room "detect": a case is a folder of what a published detector found in the photographs of coco_val.
- * NAME_input.png is an image as the network gets it, NAME.safetensors what the network makes of it, expected.json the
- * score of all detections.  Images and weights lie in the folder of real data. */
+/* The room "detect": a case is a folder with results of a published detector for the photographs of coco_val.
+ * NAME_input.png is the network's input, NAME.safetensors its output, expected.json the score of all detections.
+ * Images and weights are in the folder of real data. */
 #include "../policy.h"
 #include "../there.h"
 #include "base/path.h"
@@ -31,7 +31,7 @@ static const struct published { const char *name, *config, *weights, *resize, *b
     { "nanodet_plus_m_416", "configs/nanodet-plus-m_416.yml",     "nanodet-plus-m_416.param", "stretch",   "8" },
     {0} };
 
-enum { EVERY = 64 };                            /* of inputs and outputs each 64th number is kept */
+enum { EVERY = 64 };                            /* fixtures have every 64th element of inputs and outputs */
 static const double output_tolerance = 2e-3, map_tolerance = 0.004, figure_tolerance = 0.01;
 
 struct detect_case {
@@ -70,9 +70,9 @@ static bool read_case_config(struct detect_case *c, struct error *err)
     return ok;
 }
 
-/* ---- one image as the network gets it ---- */
+/* ---- one network input ---- */
 
-/* An image that needs no geometry as a batch of its own; the batch owns its pixels then. */
+/* A batch of one image without geometry; the batch owns its pixels then. */
 static bool batch_of(struct batch *b, struct image *image, const struct pipeline_config *pipeline,
                      struct error *err)
 {
@@ -103,36 +103,36 @@ static double output_off(struct tensors *t, const struct detector *d, const stru
     const int count = fixture_extent(t, "output_every_64th", 0);
     double worst = want && count == (total + EVERY - 1) / EVERY ? 0 : INFINITY;
     for (int i = 0; worst < INFINITY && i < count; i++) {
-        const double x = (double)rows[i * EVERY];       /* one image: the rows lie in the order of the priors */
+        const double x = (double)rows[i * EVERY];       /* one image: rows are in the order of the priors */
         worst = worse(worst, fabs((i * EVERY % channels < d->rules.classes ? sigmoid(x) : x) - want[i]));
     }
     return worst;
 }
 
-/* How far, in pixels, the box of a detection wanted is from the nearest one of its label and score. */
+/* The distance in pixels of an expected box from the nearest box with its label and score. */
 static double nearest(const struct detected *found, int count, const double want[5], int label)
 {
-    double least = INFINITY;
+    double distance = INFINITY;
     for (int i = 0; i < count; i++) {
         const bool same = found[i].label == label && fabs((double)found[i].score - want[4]) <= output_tolerance;
         double off = same ? 0 : INFINITY;
         for (int k = 0; k < 4; k++)
             off = worse(off, fabs((double)found[i].box[k] - want[k]));
-        least = fmin(least, off);
+        distance = fmin(distance, off);
     }
-    return least;
+    return distance;
 }
 
-/* Those whose score rounding may take below the threshold, or behind the last one kept, need not be there. */
+/* A detection may be missing if rounding can move its score below the threshold or below that of the last one kept. */
 static double boxes_off(struct tensors *t, const struct detected *found, int count, int kept,
                         double threshold)
 {
     const double *want = fixture_doubles(t, "nms_boxes");
     const int *label = fixture_ints(t, "nms_labels"), wanted = fixture_extent(t, "nms_boxes", 0);
-    const double least = wanted == kept && want ? want[5 * (wanted - 1) + 4] : threshold;
+    const double min_score = wanted == kept && want ? want[5 * (wanted - 1) + 4] : threshold;
     double worst = want && label && abs(wanted - count) <= 2 ? 0 : INFINITY;
     for (int i = 0; worst < INFINITY && i < wanted; i++)
-        if (want[5 * i + 4] > least + output_tolerance)
+        if (want[5 * i + 4] > min_score + output_tolerance)
             worst = worse(worst, nearest(found, count, want + 5 * i, label[i]));
     return worst;
 }

@@ -1,5 +1,5 @@
-/* tests/parity/figures.h -- how far numbers are from those in a JSON file.  What is missing, has another extent or is
- * no number is infinitely far. */
+/* tests/parity/figures.h -- the largest difference of numbers to those in a JSON file.  A missing number, another
+ * extent or a value that is not a number is an infinite difference. */
 #ifndef TESTS_PARITY_FIGURES_H
 #define TESTS_PARITY_FIGURES_H
 #include <cjson/cJSON.h>

@@ -99,9 +99,9 @@ double fixture_worse(double a, double b)
     return isnan(a) || a >= b ? a : b;
 }
 
-double fixture_distance_of(const double *got, const double *want, size_t count, double least)
+double fixture_distance_of(const double *got, const double *want, size_t count, double min_norm)
 {
-    double worst = 0, largest = least;
+    double worst = 0, largest = min_norm;
     for (size_t i = 0; i < count; i++) {
         const double d = fabs(got[i] - want[i]);
         worst = d <= worst ? worst : d;                 /* NaN stays: no comparison with it holds */

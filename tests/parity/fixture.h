@@ -1,5 +1,5 @@
-/* tests/parity/fixture.h -- fixtures that are safetensors files: tensors widened to what a comparison wants, case
- * parameters from the metadata.  Everything handed out is released by tensors_free. */
+/* tests/parity/fixture.h -- fixtures that are safetensors files: tensors converted to the type of a comparison,
+ * case parameters from the metadata.  tensors_free releases all results. */
 #ifndef TESTS_PARITY_FIXTURE_H
 #define TESTS_PARITY_FIXTURE_H
 #include "base/json.h"
@@ -13,19 +13,19 @@ bool fixture_open(struct tensors *, struct parity *, const char *path);
 double *fixture_doubles(struct tensors *, const char *name);
 float *fixture_floats(struct tensors *, const char *name);
 int *fixture_ints(struct tensors *, const char *name);
-int fixture_extent(const struct tensors *, const char *name, int axis);        /* 0 if there is no such */
+int fixture_extent(const struct tensors *, const char *name, int axis);        /* 0 if there is none */
 
 /* A number, or the numbers of a list, of the metadata; fallback or 0 if it is not there. */
 double fixture_number(const struct tensors *, const char *key, double fallback);
 int fixture_list(const struct tensors *, const char *key, int *out, int room);
 
-/* The numbers at a key of a JSON object, of nested lists in their order, true as 1; how many, at most room. */
+/* The numbers at a key of a JSON object, nested lists in order, true as 1; returns their count, at most room. */
 int fixture_json(const cJSON *object, const char *key, double *out, int room);
 
 double fixture_worse(double, double);           /* the larger one; NaN if either is */
 
 /* The largest |got - want| over the largest |want|; the difference itself where all of want is 0.  NaN if any is.
- * _of: the largest |want| counts as least if it is smaller. */
+ * _of: divides by max(largest |want|, min_norm). */
 double fixture_distance(const double *got, const double *want, size_t count);
-double fixture_distance_of(const double *got, const double *want, size_t count, double least);
+double fixture_distance_of(const double *got, const double *want, size_t count, double min_norm);
 #endif

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Rows: value and slope of each, then every way of weighting and reducing them that the file holds. */
+/* ---- Rows: value and slope of each, then every way of weighting and reducing them in the file. */
 
 struct rows {
     struct parity *p;
@@ -70,7 +70,7 @@ static void box_rows(struct rows *r, const struct box_loss *loss)
     }
 }
 
-/* How far apart slopes are, in units of the largest; what is within ROUNDINGS of a row's terms is equal. */
+/* The difference of slopes relative to the largest; differences within ROUNDINGS of a row's terms count as 0. */
 static double slope_distance(const struct rows *r, const double *got, const double *want, const double *parts)
 {
     enum { ROUNDINGS = 4 };                     /* measured: less than 2 */
@@ -152,7 +152,7 @@ struct head {
     int channels;
 };
 
-/* Strides are those of the priors, or a fifth of the side of the anchors, as they follow each other. */
+/* The strides, in order: those of the priors, or a fifth of the side of the anchors. */
 static bool head_grid(struct head *k, bool plus, struct prior_grid *grid)
 {
     const double (*point)[4] = (void *)fixture_doubles(&k->t, plus ? "priors" : "anchors");
@@ -216,7 +216,7 @@ static void compare_gradient(struct head *k, const char *name, const float *got)
     parity_compare(k->p, k->path, fixture_distance(a, b, count), 1e-5, name);
 }
 
-/* What prior i of an image is to learn, in the order of target_names; decoded from the head's own predictions. */
+/* The targets of prior i of an image, in the order of target_names; decoded from the head's own predictions. */
 enum { TARGETS = 6 };
 static const char *const target_names[TARGETS] = {
     "labels", "label_weights", "label_scores", "box_targets", "dist_targets", "decoded" };

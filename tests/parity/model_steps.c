@@ -68,8 +68,8 @@ static void tally_change(struct model_case *c, const cJSON *rules, const char *k
     }
     for (int i = 0; i < count; i++)
         off += (change[i * stride] - sample[i]) * (change[i * stride] - sample[i]);
-    const double least = values ? 1e-4 * norm2(values, value_count) * sqrt((double)count / value_count) : 0;
-    tally_add(c, rules, name, rule, sqrt(off) / fmax(norm2(sample, count), least));
+    const double min_norm = values ? 1e-4 * norm2(values, value_count) * sqrt((double)count / value_count) : 0;
+    tally_add(c, rules, name, rule, sqrt(off) / fmax(norm2(sample, count), min_norm));
 }
 
 /* Every parameter of `now` less that of `start`. */
@@ -132,7 +132,7 @@ static bool one_step(struct model_case *c, const cJSON *rules, struct train_step
     snprintf(name, sizeof name, "step.%d.grad_norm", step);
     tally_figure(c, rules, name, "step.*.grad_norm", norm);
     snprintf(name, sizeof name, "ema_decay.%d", step);
-    tally_figure(c, rules, name, "ema_decay.*", average_share(c->config.model.decay, before + 1));
+    tally_figure(c, rules, name, "ema_decay.*", ema_weight(c->config.model.decay, before + 1));
     tally_losses(c, rules, step, &losses);
     return true;
 }
@@ -146,7 +146,7 @@ bool compare_steps(struct model_case *c, const char *file, const char *section, 
     const int samples = cJSON_IsNumber(digest) ? digest->valueint : SAMPLES;
     struct train_step l = {0};
     real *start = new_array((size_t)c->model.params.total, sizeof *start, err);
-    bool ok = start && safetensors_read(&c->steps, file, err) && fresh_learner(c, &l, err);
+    bool ok = start && safetensors_read(&c->steps, file, err) && open_train_step(c, &l, err);
     if (ok)
         memcpy(start, c->model.params.value, (size_t)c->model.params.total * sizeof *start);
     l.optimizer.step = cJSON_IsNumber(first) ? first->valueint : 0;

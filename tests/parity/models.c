@@ -66,7 +66,7 @@ static void tally_number(struct model_case *c, const cJSON *rules, struct tensor
 static double samples_off(struct digest d, const double *want, size_t count)
 {
     const size_t stride = (d.count + (size_t)d.samples - 1) / (size_t)d.samples;
-    double off = 0, largest = d.least;
+    double off = 0, largest = d.min_norm;
     for (size_t i = 0; i < count; i++) {
         const double diff = fabs((double)d.x[i * stride] - want[i]);
         off = diff > off || isnan(diff) ? diff : off;
@@ -87,7 +87,7 @@ void tally_digest(struct model_case *c, const cJSON *rules, struct tensors *t, c
     snprintf(name, sizeof name, "%s.norm", prefix);
     const double *norm = fixture_doubles(t, name);
     if (norm)
-        tally_number(c, rules, t, prefix, group, "norm", sqrt(squares), fmax(*norm, d.least));
+        tally_number(c, rules, t, prefix, group, "norm", sqrt(squares), fmax(*norm, d.min_norm));
     if (norm)
         tally_number(c, rules, t, prefix, group, "sum", sum, *norm * sqrt((double)d.count));
     snprintf(name, sizeof name, "%s.sample", prefix);
@@ -245,8 +245,8 @@ static double largest_of(const float *x, ptrdiff_t count)
     return largest;
 }
 
-/* Of a parameter listed as without gradient only noise is left.  The list is drawn from samples, which can all be 0
- * where the rest is not: such a gradient must equal its digests instead. */
+/* The gradient of a parameter listed as without gradient is only noise.  The list comes from samples, which can all be
+ * 0 if other elements are not: such a gradient must equal its digests instead. */
 static void compare_gradients(struct model_case *c, const struct optimizer *o)
 {
     const cJSON *zero = cJSON_GetObjectItemCaseSensitive(c->meta, "zero_grad_params");
@@ -289,11 +289,11 @@ static void compare_statistics(struct model_case *c)
         }
 }
 
-bool fresh_learner(struct model_case *c, struct train_step *l, struct error *err)
+bool open_train_step(struct model_case *c, struct train_step *l, struct error *err)
 {
     struct weights_report report = {0};
     bool ok = train_step_init(l, &c->model, policy_under_test(2), err)
-           && weights_take(&c->model.params, &c->weights, "", c->model.params.value, &report, err);
+           && weights_from_tensors(&c->model.params, &c->weights, "", c->model.params.value, &report, err);
     if (ok && (report.missing.count || report.misfit.count || report.unknown.count))
         ok = fail(err, "weights: %d missing, %d of another shape, %d unknown: %s", report.missing.count,
                   report.misfit.count, report.unknown.count,
@@ -311,7 +311,7 @@ static bool compare_training(struct model_case *c, struct error *err)
     struct losses losses;
     struct cached_graph *cached;
     const struct input_batch images = case_images(c);
-    bool ok = fresh_learner(c, &l, err) && compare_evaluation(c, &l, err) && compare_deploy(c, err)
+    bool ok = open_train_step(c, &l, err) && compare_evaluation(c, &l, err) && compare_deploy(c, err)
            && train_step_forward(&l, &images, c->epoch, &losses, &cached, err);
     if (ok) {
         tally_rows(c, "train_out", graph_view(&cached->graph, graph_output_named(&cached->graph, "main")).p,
@@ -368,7 +368,7 @@ static bool open_tensors(const struct model_case *c, struct tensors *t, const ch
     return ok;
 }
 
-/* The fixtures were made without what is drawn at random in training. */
+/* The fixtures were made without random layers. */
 static void switch_drawing_off(struct model *model)
 {
     if (strcmp(model->backbone->name, "EfficientNetLite") == 0)

@@ -1,5 +1,5 @@
-/* tests/parity/models.h -- what the comparisons of whole models share.  A case's line shows the tensor that is
- * furthest from its tolerance's good side, as a ratio; its worst and tolerance are that tensor's. */
+/* tests/parity/models.h -- shared functions of the comparisons of whole models.  The line of a case shows the
+ * tensor with the largest ratio of difference to tolerance, and its values. */
 #ifndef TESTS_PARITY_MODELS_H
 #define TESTS_PARITY_MODELS_H
 #include "fixture.h"
@@ -24,8 +24,8 @@ struct model_case {
 void tally_add(struct model_case *, const cJSON *rules, const char *name, const char *group, double off);
 
 /* The digests of count numbers, as files order them, against `prefix`.norm, .sum and .sample of t, those that it has.
- * least: of the denominators; group: "grad.*" */
-struct digest { const float *x; size_t count; int samples; double least; };
+ * min_norm: of the denominators; group: "grad.*" */
+struct digest { const float *x; size_t count; int samples; double min_norm; };
 void tally_digest(struct model_case *, const cJSON *rules, struct tensors *t, const char *prefix, const char *group,
                   struct digest);
 
@@ -37,6 +37,6 @@ bool compare_deploy(struct model_case *, struct error *);
 
 bool listed(const cJSON *names, const char *name);
 float *param_numbers(const struct param *, const real *array);         /* in the order of files; free it */
-bool fresh_learner(struct model_case *, struct train_step *, struct error *);     /* with the case's weights */
+bool open_train_step(struct model_case *, struct train_step *, struct error *);     /* with the case's weights */
 struct input_batch case_images(const struct model_case *);
 #endif

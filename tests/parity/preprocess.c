@@ -20,7 +20,7 @@ struct trial {
     const char *folder, *path;  /* of the fixtures; of the tensors of this image */
     struct tensors t;
     struct image source;
-    double slack;               /* levels that a decoder unlike the fixture's is allowed */
+    double slack;               /* tolerance in levels for a decoder that differs from the fixture's */
     const char *entry;
 };
 
@@ -45,7 +45,7 @@ static const struct tensor *tensor_of(const struct trial *k, const char *name, e
     return t && t->dtype == dtype && tensor_count(t) == count ? t : NULL;
 }
 
-/* The pixel of an image at a place of the grid. */
+/* The pixel of an image at a position of the grid. */
 static size_t grid_pixel(struct size size, int place)
 {
     const int y = (2 * (place / GRID) + 1) * size.height / (2 * GRID);
@@ -172,7 +172,7 @@ static void compare_entry(const struct trial *k, const cJSON *entry)
     batch_free(&batch);
 }
 
-/* The source as the fixture's decoder left it where that is there, else the photograph, decoded here. */
+/* The source decoded by the fixture's decoder if the fixture has it, else the photograph, decoded here. */
 static bool read_source(struct trial *k, const cJSON *image)
 {
     const char *png = text_at(image, "source_png"), *file = text_at(image, "file");

@@ -25,7 +25,7 @@ static double relative(const double *got, const double *want, int count)
     return worst;
 }
 
-/* A configuration of nothing but what the JSON objects say; JSON is YAML. */
+/* A minimal configuration with the values of the JSON objects; JSON is YAML. */
 static bool read_config(struct config *config, const cJSON *optimizer, const cJSON *schedule, const cJSON *warmup,
                         int epochs, struct error *err)
 {
@@ -73,7 +73,7 @@ static bool run_schedule(struct trace *t, const struct schedule_config *c, const
         for (int i = 0; i < t->iterations; i++, step++)
             for (int g = 0; g < t->groups; g++) {
                 rate_at_step(c, step, &rate[g]);
-                *out++ = rate[g].now;
+                *out++ = rate[g].current;
             }
         for (int g = 0; g < t->groups; g++)
             rate_after_epoch(c, epoch + 1, &rate[g]);
@@ -148,7 +148,7 @@ static void compare_average(struct parity *p, const char *path, const cJSON *sim
     double *want = numbers(simulated, averages, &wanted), worst = 0;
     double average = count ? value[0] : 0;
     for (int i = 0; i < count && count == iterations && count == wanted; i++) {
-        const double share = average_share(decay, (long)at[i]);
+        const double share = ema_weight(decay, (long)at[i]);
         average = average * (1 - share) + value[i] * share;
         average = whole ? trunc(average) : average;
         worst = fixture_worse(worst, fabs(average - want[i]));
@@ -168,7 +168,7 @@ static void compare_ema(struct parity *p, const char *path, const cJSON *trace)
     double *table = numbers(trace, "table", &count);
     json_real(cJSON_GetObjectItemCaseSensitive(trace, "decay"), &decay);
     for (int i = 0; i + 1 < count; i += 2)
-        worst = fixture_worse(worst, fabs(average_share(decay, (long)table[i]) - table[i + 1]));
+        worst = fixture_worse(worst, fabs(ema_weight(decay, (long)table[i]) - table[i + 1]));
     parity_compare(p, path, count > 0 && count % 2 == 0 ? worst : INFINITY, 1e-12, "table");
     compare_average(p, path, simulated, decay, "values", "average", false);
     compare_average(p, path, simulated, decay, "integer_buffer", "integer_buffer_average", true);
@@ -219,13 +219,13 @@ static void compare_shares(struct parity *p, const char *path, struct tensors *t
     const int count = fixture_extent(t, name, 0);
     double worst = count > 0 && count == fixture_extent(t, "ema_iterations", 0) ? 0 : INFINITY;
     for (int i = 0; isfinite(worst) && i < count; i++) {
-        const double share = average_share(decay, (long)at[i]);
+        const double share = ema_weight(decay, (long)at[i]);
         worst = fixture_worse(worst, relative(&share, &want[i], 1));
     }
     parity_compare(p, path, worst, tolerance, name);
 }
 
-/* The optimizer's own average of a vector that something else moves: a rate of 0 does not. */
+/* The optimizer's average of a vector that the test changes; the learning rate is 0. */
 static bool average_vector(struct tensors *t, struct params *params, double *worst, struct error *err)
 {
     const float *value = fixture_floats(t, "ema_vector.values");
@@ -268,7 +268,7 @@ static void compare_vector(struct parity *p, const char *path, struct tensors *t
     params_free(&params);
 }
 
-/* The settings lie beside the tensors, in a file of the same name. */
+/* The settings are in a file with the name of the tensors' file. */
 static cJSON *read_settings(const char *path, struct error *err)
 {
     struct strbuf json = {0};

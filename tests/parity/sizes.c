@@ -1,5 +1,5 @@
 /* sizes.json: multiply-adds, parameters and output of networks, exactly.  A row names a configuration of the original;
- * ours is that of the same name, or of the name beside it here. */
+ * ours has the same name, or the name in the table here. */
 #include "../there.h"
 #include "fixture.h"
 

@@ -2,7 +2,7 @@
 # sh tests/soak/fuzz.sh [SECONDS [TARGET...]]
 # Fuzzes every reader, or those named, for so many seconds each: libFuzzer of clang with the address and undefined
 # behaviour sanitizers in all of the project's code, kernels included.  Two thirds of the time the inputs come from
-# those in tests/fuzz/corpus, one third from real files in ../shared/data, official weights among them, where they are.
+# those in tests/fuzz/corpus, one third from real files in ../shared/data, including official weights, if they exist.
 # Inputs that crash or take too long or too much memory stay in build/fuzz/found.
 set -eu
 cd "$(dirname "$0")/../.."

@@ -3,8 +3,8 @@
  *     kill_at any N COMMAND...        SIGKILL when the N-th such call is made, before it has any effect: exit 137
  *     kill_at commit N COMMAND...     counts only those that sync, rename or remove a file, or make a folder
  *
- * N 0: none; says on standard output how many calls there are of both kinds.  They are counted over all threads of the
- * command.  Otherwise the exit is that of the command; 77 if the kernel does not hand over calls
+ * N 0: none; prints the number of calls of both kinds.  They are counted over all threads of the
+ * command.  Otherwise the exit is that of the command; 77 if the kernel has no user notification
  * (SECCOMP_RET_USER_NOTIF). */
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -36,7 +36,7 @@ static const struct call { int number; bool commit; } calls[] = {
 };
 enum { CALLS = sizeof calls / sizeof *calls };
 
-/* Kinds of calls, which are counted apart. */
+/* Kinds of calls, which are counted separately. */
 enum kind { ANY, COMMIT, KINDS };
 struct counts { long of[KINDS]; };
 
@@ -49,7 +49,7 @@ static void count_call(const struct seccomp_data *call, struct counts *counts)
         counts->of[COMMIT] += calls[i].number == call->nr && calls[i].commit;
 }
 
-/* The descriptor that hands over the calls of this process; -1 if the kernel has none. */
+/* The descriptor that receives the calls of this process; -1 if the kernel has none. */
 static int watch_calls(void)
 {
     struct sock_filter filter[1 + 2 * CALLS + 1] = {
@@ -65,7 +65,7 @@ static int watch_calls(void)
     return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
 }
 
-/* A descriptor goes from one process to the other; fd < 0: none does. */
+/* Passes a descriptor from one process to the other; fd < 0: none. */
 union control { struct cmsghdr header; char room[CMSG_SPACE(sizeof(int))]; };
 
 static void send_descriptor(int to, int fd)
@@ -91,7 +91,7 @@ static int receive_descriptor(int from)
     return fd;
 }
 
-/* Lets calls pass, up to the last one of a kind; counts those that were made before the command ended. */
+/* Passes calls, up to the last one of a kind; counts those that were made before the command ended. */
 static struct counts pass_calls(int listener, pid_t child, enum kind kind, long last)
 {
     struct pollfd end = { .fd = listener, .events = POLLIN };
@@ -99,7 +99,7 @@ static struct counts pass_calls(int listener, pid_t child, enum kind kind, long 
     while (poll(&end, 1, -1) >= 0 && (end.revents & POLLIN)) {
         struct seccomp_notif call = {0};
         if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0)
-            continue;                           /* its thread is gone */
+            continue;                           /* its thread has ended */
         count_call(&call.data, &counts);
         if (last && counts.of[kind] == last) {
             kill(child, SIGKILL);

@@ -201,7 +201,7 @@ bool ncnn_recognises(struct bytes file)
 bool ncnn_read(struct network *net, struct bytes file, const char *path, struct error *err)
 {
     struct bytes own = {0};
-    char *param = path_with_ending(path, ".param", err), *bin = param ? path_with_ending(path, ".bin", err) : NULL;
+    char *param = path_with_suffix(path, ".param", err), *bin = param ? path_with_suffix(path, ".bin", err) : NULL;
     const bool ok = bin && file_read(&net->weights.file, bin, err)
                  && (is_text(file) || file_read(&own, param, err))
                  && ncnn_parse(net, is_text(file) ? file : own, net->weights.file, param, err);

@@ -454,7 +454,7 @@ static bool write_layers(struct ncnn_writer *w)
 static bool write_files(struct ncnn_writer *w)
 {
     struct strbuf file = {0};
-    char *bin = path_with_ending(w->path, ".bin", w->err);
+    char *bin = path_with_suffix(w->path, ".bin", w->err);
     strbuf_add(&file, "7767517\n%d %d\n", w->layers, w->blobs);
     strbuf_bytes(&file, w->lines.s, w->lines.size);
     const bool ok = bin && strbuf_ok(&file, w->err) && strbuf_ok(&w->weights, w->err)
