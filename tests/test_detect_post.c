@@ -1,5 +1,6 @@
 /* Non-maximum suppression against a plain twin, and the way from predictions to boxes in the source image. */
 #include "base/random.h"
+#include "detect/box.h"
 #include "detect/nms.h"
 #include "detect/postprocess.h"
 #include "detect/prediction.h"
@@ -14,10 +15,12 @@
 
 enum { BOXES = 120, CLASSES = 3 };
 
-static double plain_iou(const float a[4], const float b[4])
+static double iou_of(const float a[4], const float b[4])
 {
-    const double w = fmax(fmin(a[2], b[2]) - fmax(a[0], b[0]), 0), h = fmax(fmin(a[3], b[3]) - fmax(a[1], b[1]), 0);
-    return w * h / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - w * h);
+    double x[4], y[4];
+    box_to_double(a, x);
+    box_to_double(b, y);
+    return box_iou(x, y);
 }
 
 /* Takes the best that is left, again and again, and strikes out what it covers. */
@@ -34,7 +37,7 @@ static int plain_nms(struct scored *list, int count, const float (*box)[4], doub
         kept[n] = list[best];
         for (int i = 0; i < count; i++)
             if (i == best || (list[i].label == kept[n].label
-                              && plain_iou(box[list[i].box], box[kept[n].box]) > threshold))
+                              && iou_of(box[list[i].box], box[kept[n].box]) > threshold))
                 list[i].label = -1;
         n++;
     }

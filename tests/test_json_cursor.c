@@ -130,7 +130,8 @@ static void test_errors(void **state)
         { "\n[1 2]", "f:2: byte 4: not valid JSON: unexpected text at '2]'" },
         { "[1,]", "f:1: byte 4: not valid JSON: a comma without a value at ']'" },
         { "{\"a\" 1}", "f:1: byte 6: not valid JSON: unexpected text at '1}'" },
-        { "{'a': 1}", "f:1: byte 2: not valid JSON: single quotes" }, { "[NaN]", "f:1: byte 2: not valid JSON: a word" },
+        { "{'a': 1}", "f:1: byte 2: not valid JSON: single quotes" },
+        { "[NaN]", "f:1: byte 2: not valid JSON: a word" },
         { "{\"a\": \"x\n\n", "f:1: not valid JSON: the file ends" }, { "[01]", "f:1: byte 2: not valid JSON" },
         { "[\"\\", "f:1: not valid JSON: the file ends" }, { "[1] ]", "f:1: byte 5: not valid JSON" } };
     char deep[200] = {0};

@@ -5,7 +5,7 @@
 #include "base/path.h"
 #include "data/dataset_builder.h"
 #include "data/dataset_read.h"
-#include "data/rows.h"
+#include "data/number_rows.h"
 
 extern const char *const image_suffixes[];              /* of JPEG and PNG; ends with NULL */
 
@@ -35,7 +35,7 @@ bool measure_image(struct image_size *, struct dataset_builder *, const struct d
  * unreadable or stray.  A text that cannot be read is a problem.  image_text_free releases it. */
 struct image_text { char *file, *path; struct image_size size; struct bytes text; bool stray; };
 bool image_text_open(struct image_text *, struct dataset_builder *, const struct dataset_source *, const char *stem,
-                     bool is_box(const double *row, int n, struct error *why), struct error *);
+                     box_row_check *is_box, struct error *);
 void image_text_free(struct image_text *);
 
 /* Notes the images of source->img_path that the set does not have. */

@@ -9,7 +9,7 @@
 #include "base/string_list.h"
 #include "base/text_file.h"
 #include "data/dataset.h"
-#include "data/rows.h"
+#include "data/number_rows.h"
 #include "eval/join.h"
 #include <inttypes.h>
 #include <math.h>
@@ -128,8 +128,8 @@ static bool next_record(struct json_cursor *c, struct detection_record *r, int n
     return cursor_skip(c);
 }
 
-static bool add_record(struct detections *out, const struct detection_record *r, int n, const char *path, struct join *join,
-                       struct error *err)
+static bool add_record(struct detections *out, const struct detection_record *r, int n, const char *path,
+                       struct join *join, struct error *err)
 {
     if (r->image_count >= 0 && r->image_count != join->truth->image_count)
         return fail(err, "%s: was made from %.0f images, but the ground truth has %d: score against the images "
@@ -187,14 +187,14 @@ bool detections_parse_rows(struct detections *out, struct bytes text, const char
                            int image, struct error *err)
 {
     enum { X, Y, WIDTH, HEIGHT, SCORE, CATEGORY, NEEDED, COLUMNS = 8 };
-    struct rows rows;
+    struct number_rows rows;
     struct broken broken = {0};
     struct error why = {0};
     double row[COLUMNS];
     int n;
     bool ok = true;
-    rows_begin(&rows, text, path);
-    while (ok && (n = rows_next(&rows, row, COLUMNS, &why)) != 0) {
+    number_rows_begin(&rows, text, path);
+    while (ok && (n = number_rows_next(&rows, row, COLUMNS, &why)) != 0) {
         const bool good = n >= NEEDED && n <= COLUMNS && whole(row[CATEGORY]);
         const int category = good ? dataset_category(truth, (int64_t)row[CATEGORY]) : -1;
         const struct detection d = { image, category, { row[X], row[Y], row[WIDTH], row[HEIGHT] }, row[SCORE] };

@@ -1,5 +1,6 @@
 #include "eval/match.h"
 
+#include "base/iou.h"
 #include "base/memory.h"
 #include "data/dataset.h"
 #include <stdlib.h>
@@ -39,17 +40,15 @@ void match_sort(struct hit *hits, int count)
     qsort(hits, (size_t)count, sizeof *hits, image_score_place);
 }
 
-/* Boxes are x, y, width, height.  0 where they do not meet; NaN or 0 where an area is not finite. */
+/* IoU, or intersection over the detection's area for a crowd box.  Boxes are x, y, width, height; areas are width x
+ * height.  NaN or 0 if an area is not finite. */
 static double overlap(const double *found, const double *truth, bool crowd)
 {
-    const double left = found[0] > truth[0] ? found[0] : truth[0], top = found[1] > truth[1] ? found[1] : truth[1];
-    const double right1 = found[0] + found[2], right2 = truth[0] + truth[2];
-    const double bottom1 = found[1] + found[3], bottom2 = truth[1] + truth[3];
-    const double w = (right1 < right2 ? right1 : right2) - left, h = (bottom1 < bottom2 ? bottom1 : bottom2) - top;
-    if (!(w > 0 && h > 0))
-        return 0;
+    const double common = box_intersection(
+        (const double[4]){ found[0], found[1], found[0] + found[2], found[1] + found[3] },
+        (const double[4]){ truth[0], truth[1], truth[0] + truth[2], truth[1] + truth[3] });
     const double area = found[2] * found[3];
-    return w * h / (crowd ? area : area + truth[2] * truth[3] - w * h);
+    return common > 0 ? common / (crowd ? area : area + truth[2] * truth[3] - common) : 0;
 }
 
 static struct object *best_match(const struct near *near, int count, int group, int iou)
