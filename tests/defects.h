@@ -191,7 +191,8 @@ static const struct row {
       "\"file_name\": \"1.jpg\"" }, "00000", "1 images listed more than once: 1.jpg", "4 8", NULL },
     { "image listed twice", VOC, { "copy train/1.ann train/9.ann" }, "00000", "1 images listed more than once: 1.jpg",
       "5 10", NULL },
-    { "stale <filename>", VOC, { "replace train/2.ann 2.jpg => 1.jpg" }, "00000", "whose <filename> is another file's",
+    { "stale <filename>", VOC, { "replace train/2.ann 2.jpg => 1.jpg" }, "00000",
+      "files that name another file's image",
       "4 8", NULL },
     { "images in train and val", ALL & ~COCO, { "set data.train.img_path=@/val/images", "set data.train.ann_path="
       "@/val/annotations" }, "000-0", "4 images that data.val has, too", "4 8", NULL },
@@ -332,7 +333,7 @@ static const struct row {
     { "stated size wrong in val", VOC, { "replace val/6.ann <width>80 => <width>70" }, "00000",
       "1 images of another size than annotated", "4 8: 13 6 40 30", NULL },
     { "stale <filename> in val", VOC, { "replace val/6.ann 6.jpg => 5.jpg" }, "00000",
-      "whose <filename> is another file's", "4 8: 13 6 40 30", NULL },
+      "files that name another file's image", "4 8: 13 6 40 30", NULL },
     { "commas at the ends of rows in val", ROWS, { "replace val/*.ann \n => ,\n" }, "00000", NULL, "4 8: 13 6 40 30",
       NULL },
     { "parts of objects in val", VOC,

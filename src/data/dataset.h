@@ -25,7 +25,7 @@ struct annotation {
     double area;                /* the file's field, or width x height */
     bool crowd;                 /* "iscrowd": evaluated as a crowd box */
     bool ignore;                /* "ignore" or crowd: an ignore box in training */
-    int line;                   /* in the annotation file of its image; 0 in COCO, where the id tells it */
+    int line, shape;            /* place in the annotation file of its image; both 0 in COCO, where the id tells it */
 };
 enum { BOX_LIMIT = 1000000000 };
 
@@ -56,7 +56,7 @@ void dataset_free(struct dataset *);
 int dataset_category(const struct dataset *, int64_t id);       /* index, or -1 */
 int dataset_image(const struct dataset *, int64_t id);          /* index, or -1 */
 
-/* For messages: "0001.jpg line 3" or "0001.jpg annotation 12". */
+/* For messages: "0001.jpg line 3", "0001.jpg shape 2" or "0001.jpg annotation 12". */
 void annotation_place(const struct dataset *, const struct annotation *, char *out, size_t size);
 
 /* Whether a box is trained on: area above 0, width and height at least 1.  The others count in evaluation only. */
