@@ -134,11 +134,11 @@ static void test_postprocess(void **state)
 
     /* The source is twice as wide and was moved by 4 pixels. */
     const struct matrix to_input = { { { 0.5, 0, 4 }, { 0, 1, 0 }, { 0, 0, 1 } } }, flat = {0};
-    assert_true(detected_to_source(out, count, &to_input, (struct size){ 50, 20 }, &err));
+    assert_true(detected_to_source(out, count, &to_input, (struct image_size){ 50, 20 }, &err));
     const float source[2][4] = { { 8, 8, 50, 20 }, { 0, 0, 24, 16 } };
     for (int i = 0; i < 2; i++)
         assert_memory_equal(out[i].box, source[i], sizeof source[i]);
-    assert_false(detected_to_source(out, count, &flat, (struct size){ 50, 20 }, &err));
+    assert_false(detected_to_source(out, count, &flat, (struct image_size){ 50, 20 }, &err));
 
     pred[PRIORS][0] = NAN;
     assert_true(postprocess(&config, &grid, 0, *pred, &tmp, out, &count, &err));

@@ -71,7 +71,7 @@ bool annotation_trains(const struct annotation *a)
     return a->area > 0 && a->box[2] >= 1 && a->box[3] >= 1;
 }
 
-/* Keeps a place that the user should look at; names in it come from files. */
+/* Keeps the text of a note or a problem; names in it come from files. */
 static void keep(struct string_list *list, const char *text)
 {
     char shown[sizeof ((struct error *)0)->text];

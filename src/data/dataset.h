@@ -104,8 +104,8 @@ void dataset_measure(struct dataset *, int image, int width, int height, bool co
 /* fail() if boxes of an image were left out because its size is unknown: for those who need all boxes. */
 bool dataset_scaled(const struct dataset *, struct error *);
 
-/* Adds a line per kind of note, such as "section: 2 degenerate boxes, not trained on: a.xml:12, b.xml:48".  A line that
- * tells of a spoilt training or score begins with "WARNING: ".  section "" is left out. */
+/* Adds a line per kind of note, such as "section: 2 degenerate boxes, not trained on: a.xml:12, b.xml:48".  Lines about
+ * facts that spoil a training or a score begin with "WARNING: ".  section "" is left out. */
 bool dataset_notes(const struct dataset *, const char *section, struct string_list *lines, struct error *);
 
 /* Adds a problem, formatted as by printf.  A reader calls it and goes on with the next record. */

@@ -15,7 +15,7 @@ struct dataset_source {             /* borrowed */
     bool classes_chosen;            /* YOLO: do not compare class_names with lists of classes beside the text files */
 };
 
-/* As a configuration has it; "" becomes NULL. */
+/* The source that a configuration names; "" becomes NULL. */
 struct dataset_source dataset_source_of(const struct data_config *);
 
 /* Images get ids 1, 2, ... in byte order of their names where the format has no ids.  On failure the

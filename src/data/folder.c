@@ -19,7 +19,7 @@ static const char *const foreign_suffixes[] = {
     ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".avif", ".WEBP", ".BMP", ".GIF", ".TIF", ".TIFF", ".HEIC",
     ".AVIF", NULL };
 
-/* Where in name the suffix begins that is one of those, or NULL. */
+/* The start of the suffix of name if it is one of those, or NULL. */
 static char *suffix_of(char *name, const char *const *suffixes)
 {
     const size_t n = strlen(name);

@@ -32,11 +32,11 @@ bool image_allowed(int width, int height, struct error *);
  * coding may do with less, but not for a photograph), so that a small file, unless cut, is of no large image. */
 bool jpeg_allowed(int width, int height, size_t bytes, const char *name, struct error *);
 
-/* image_new for a decoder that needs `besides` more bytes; the memory for decoding counts both.  turned: the image
- * will be copied once the decoder has freed these bytes.  Errors name `name`. */
-bool image_room(struct image *, int width, int height, size_t besides, bool turned, const char *name,
-                struct error *);
+/* image_new for a decoder that needs `besides` more bytes; the decoding budget counts both.  turned: the image will be
+ * copied once the decoder has freed these bytes.  Errors name `name`. */
+bool image_allocate(struct image *, int width, int height, size_t besides, bool turned, const char *name,
+                    struct error *);
 
-/* The orientation that an Exif block (beginning with the byte order, "II" or "MM") tells; 1 if none. */
+/* The orientation in an Exif block, which begins with the byte order "II" or "MM"; 1 if there is none. */
 int exif_orientation(const unsigned char *p, size_t size);
 #endif

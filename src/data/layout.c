@@ -62,7 +62,7 @@ static bool holds(bool *found, const char *folder, const char *const *suffixes,
     return ok;
 }
 
-/* Where the last component called name begins in path, or -1. */
+/* The start of the last component called name in path, or -1. */
 static int find_component(const char *path, const char *name)
 {
     int found = -1;

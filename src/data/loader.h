@@ -1,7 +1,7 @@
 /* data/loader.h -- batches made ahead of their use by threads of the loader's own.
  *
- * 1. What a batch holds depends on dataset, configuration, seed, epoch and step alone: not on the number of workers,
- *    not on the cache, not on where the loader started.
+ * 1. The content of a batch depends on dataset, configuration, seed, epoch and step alone: not on the number of
+ *    workers, not on the cache, not on where the loader started.
  * 2. In training, step s of an epoch takes images [s batch, (s+1) batch) of a permutation drawn from (seed, epoch);
  *    the odd rest is dropped unless it is all there is.  Place p of the epoch draws from (seed, epoch, p).  Epoch
  *    follows epoch without end.

@@ -14,7 +14,7 @@ enum { MJPEG_MOST = 1 << 26 };
 enum mjpeg_at { AT_NOTHING, AT_FIRST_FF, AT_SEGMENT, AT_CODE, AT_LENGTH_HIGH, AT_LENGTH_LOW, AT_CONTENT, AT_SCAN,
                 AT_SCAN_FF };
 
-struct mjpeg {                      /* {0} at the beginning of a stream */
+struct mjpeg {                      /* {0} at the start of a stream */
     enum mjpeg_at at;
     unsigned char code;             /* of the segment */
     int left;                       /* bytes of its content to come */

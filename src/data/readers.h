@@ -3,7 +3,7 @@
 #define DATA_READERS_H
 #include "data/image_annotations.h"
 
-/* Where `convert` finds a set. */
+/* The folders of a set that `convert` reads. */
 struct set_layout { enum dataset_format format; char *root, *images, *annotations; };
 
 struct annotation_reader {
@@ -11,7 +11,7 @@ struct annotation_reader {
     bool (*read)(struct dataset_builder *, const struct dataset_source *, struct error *);
     bool needs_images, needs_classes;   /* img_path and class_names must be given */
 
-    /* Of formats with one annotation file per image: */
+    /* For formats with one annotation file per image: */
     const char *suffix;
     const char *const *folders;         /* usual names of the folder of annotations; ends with NULL */
     bool (*classes)(struct string_list *, const struct set_layout *, struct error *);   /* NULL: the format's own */

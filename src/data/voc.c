@@ -35,7 +35,7 @@ struct parse {
     char path[PATH];                                    /* of the element we are in, the root left out */
     const struct element *in;                           /* the one whose text is wanted, or NULL */
     char value[FIELDS][VALUE];
-    bool seen[FIELDS];
+    bool present[FIELDS];
     const char *name; struct dataset *set; bool failed;
     bool annotation;                                    /* the name of the root */
 };
@@ -70,10 +70,10 @@ static void on_start(void *user, const XML_Char *name, const XML_Char **attribut
     k->path[used] = '/';
     memcpy(k->path + used + 1, name, n + 1);
     k->in = find_row(k->path, elements, sizeof *elements);
-    if (k->in && k->seen[k->in->field])                 /* the first one counts */
+    if (k->in && k->present[k->in->field])                 /* the first one counts */
         k->in = NULL;
     if (k->in)
-        k->seen[k->in->field] = true;
+        k->present[k->in->field] = true;
 }
 
 static void on_text(void *user, const XML_Char *text, int size)
@@ -106,7 +106,7 @@ static bool read_box(struct parse *k, struct named_box *box, struct error *why)
     if (!*box->name)
         return fail(why, "an object has no <name>");
     for (enum field f = X1; f <= Y2; f++)
-        if (!k->seen[f])
+        if (!k->present[f])
             return fail(why, "the object '%s' has no <%s> in a <bndbox>", box->name, path_name(elements[f].name));
         else if (!number(k, f, to[f]))
             return fail(why, "the object '%s': <%s> is '%s', not a finite number", box->name,
@@ -125,7 +125,7 @@ static void add_box(struct parse *k)
     else
         stop(k, why.text);
     for (int i = CLASS; i <= Y2; i++) {
-        k->seen[i] = false;
+        k->present[i] = false;
         k->value[i][0] = 0;
     }
 }

@@ -13,7 +13,7 @@
  * warp_region: warp reads no pixel of the source outside of it.  It holds a pixel, even where warp reads none.
  * warp_shrinks: neighbours of the output lie at least so many pixels of the source apart, in every direction; 0 if
  * the matrix is not affine. */
-struct region warp_region(struct size source, const struct matrix *, struct size output);
+struct region warp_region(struct image_size source, const struct matrix *, struct image_size output);
 double warp_shrinks(const struct matrix *);
-void warp(const struct image *source, const struct matrix *, struct size output, unsigned char *out);
+void warp(const struct image *source, const struct matrix *, struct image_size output, unsigned char *out);
 #endif

@@ -30,8 +30,8 @@ struct coco_score {
 };
 
 /* max_dets are the three limits of detections an image and class, at least 1 each, in any order: they are sorted.
- * Borrows truth and found; the score's names are truth's.  On failure (no memory) the score is empty. */
-bool coco_eval(struct coco_score *, const struct dataset *truth, const struct detections *found, const int max_dets[3],
+ * Borrows both; the score's names belong to gt.  On failure (no memory) the score is empty. */
+bool coco_eval(struct coco_score *, const struct dataset *gt, const struct detections *dets, const int max_dets[3],
                const struct team *, struct error *);
 void coco_score_free(struct coco_score *);
 #endif
