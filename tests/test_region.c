@@ -288,8 +288,8 @@ static void halved_pixels_have_their_centres_on_those_of_the_whole(void **state)
     image_free(&ramp);
 }
 
-/* Of a scene as a camera sees it.  A halved image is the mean of its pixels.  The warp of the whole reads few of
- * these, so that it differs by what the scene has of detail. */
+/* A scene as a camera records it.  A halved image is the mean of its pixels.  The warp of the whole image reads few of
+ * these, so the two differ by the detail of the scene. */
 static void halved_images_give_nearly_the_same_samples(void **state)
 {
     static const double most_of_whole[HALVINGS + 1] = { 0, 4, 8, 8 };

@@ -1,5 +1,5 @@
-/* data/cache.h -- decoded images of one dataset, kept in memory up to a bound.  What came first stays: an epoch
- * reads every image once, so that any other choice would lose more hits than it gains.  For any number of threads. */
+/* data/cache.h -- decoded images of one dataset, kept in memory up to a bound.  The first images stay: an epoch
+ * reads every image once, so every other choice would lose more hits than it gains.  For any number of threads. */
 #ifndef DATA_CACHE_H
 #define DATA_CACHE_H
 #include "data/image.h"

@@ -101,14 +101,14 @@ void dataset_note_border(struct dataset *, const struct annotation *);
  * not complete. */
 void dataset_measure(struct dataset *, int image, int width, int height, bool complete);
 
-/* fail() if boxes of an image were left out because its size is unknown: for those who need all boxes. */
+/* fail() if boxes of an image were left out because its size is unknown: for callers that need all boxes. */
 bool dataset_scaled(const struct dataset *, struct error *);
 
 /* Adds a line per kind of note, such as "section: 2 degenerate boxes, not trained on: a.xml:12, b.xml:48".  Lines about
  * facts that spoil a training or a score begin with "WARNING: ".  section "" is left out. */
 bool dataset_notes(const struct dataset *, const char *section, struct string_list *lines, struct error *);
 
-/* Adds a problem, formatted as by printf.  A reader calls it and goes on with the next record. */
+/* Adds a problem, formatted as by printf.  A reader calls it and continues with the next record. */
 void dataset_problem(struct dataset *, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* fail() if there is a problem: the text of the only one, or path, their number and the first of them. */

@@ -18,9 +18,9 @@ struct dataset_source {             /* borrowed */
 /* The source that a configuration names; "" becomes NULL. */
 struct dataset_source dataset_source_of(const struct data_config *);
 
-/* Images get ids 1, 2, ... in byte order of their names where the format has no ids.  On failure the
- * dataset holds what is sound, and the problems, so that check can go on; dataset_free it.  misuse() on a missing path
- * or class_names. */
+/* Images get ids 1, 2, ... in byte order of their names where the format has no ids.  On failure the dataset holds the
+ * sound records and the problems, so that check can continue; dataset_free it.  misuse() on a missing path or
+ * class_names. */
 bool dataset_read(struct dataset *, const struct dataset_source *, struct error *);
 
 /* A whole set in a folder layout that tools write; format is the name of a reader other than COCO's.  data/readers.c

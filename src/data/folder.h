@@ -31,8 +31,8 @@ bool measure_image(struct image_size *, struct dataset_builder *, const struct d
                    struct error *);
 
 /* An image and its text file of rows.  file is stem.jpg where source->img_path has no image of the stem; text is empty
- * where there is no text file; stray: no image, not in a list, and no row that is a box.  Notes what is missing,
- * unreadable or stray.  A text that cannot be read is a problem.  image_text_free releases it. */
+ * where there is no text file; stray: no image, not in a list, and no row that is a box.  Notes missing,
+ * unreadable and stray files.  A text that cannot be read is a problem.  image_text_free releases it. */
 struct image_text { char *file, *path; struct image_size size; struct bytes text; bool stray; };
 bool image_text_open(struct image_text *, struct dataset_builder *, const struct dataset_source *, const char *stem,
                      box_row_check *is_box, struct error *);

@@ -129,7 +129,7 @@ bool image_allocate(struct image *image, int width, int height, size_t besides, 
     return ok;
 }
 
-/* Gives back what a decoder took besides the pixels, once it has ended. */
+/* Returns the budget of a decoder besides the pixels, once it has ended. */
 static void count_pixels_alone(struct image *image)
 {
     const size_t pixels = pixel_bytes(image->width, image->height);

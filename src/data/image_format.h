@@ -12,10 +12,10 @@ struct image_format {
     const char *name, *magic;                           /* a file of this format begins with magic */
     bool (*head)(struct image_head *, struct bytes, const char *name, struct error *);
     /* Whether a file has its end marker, from its last bytes or, if whole, all of it; unknown never if whole.  Sets the
-     * orientation where it is told behind the pixels. */
+     * orientation if it is stored behind the pixels. */
     enum image_ending (*ending)(struct bytes, bool whole, int *orientation);
     /* Decodes as stored, not yet turned, into an image of the size that head gave, and gives the orientation
-     * anew: a PNG may tell it behind its pixels.  No more than the region need be set, if it is given and the image
+     * anew: a PNG may store it behind its pixels.  No more than the region need be set, if it is given and the image
      * is stored upright; it may be halved as the region says. */
     bool (*decode)(struct image *, int *orientation, const struct region *, struct bytes, const char *name,
                    struct error *);

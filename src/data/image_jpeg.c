@@ -1,5 +1,5 @@
-/* data/image_jpeg.c -- JPEG by libjpeg-turbo, whose errors come back by longjmp.  What lives across that jump is
- * kept in a struct outside the function that sets it. */
+/* data/image_jpeg.c -- JPEG by libjpeg-turbo, whose errors come back by longjmp.  Variables that live across that
+ * jump are kept in a struct outside the function that sets it. */
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "data/image_format.h"

@@ -1,5 +1,5 @@
-/* data/image_png.c -- PNG by libpng, whose errors come back by longjmp.  What lives across that jump is kept in a
- * struct outside the function that sets it. */
+/* data/image_png.c -- PNG by libpng, whose errors come back by longjmp.  Variables that live across that jump are kept
+ * in a struct outside the function that sets it. */
 #include "base/file.h"
 #include "data/image_format.h"
 
@@ -116,7 +116,7 @@ static bool head(struct image_head *out, struct bytes file, const char *name, st
     return ok;
 }
 
-/* Whatever is stored becomes 8 bits of B, G and R. */
+/* Converts every kind of pixel to 8 bits of B, G and R. */
 static void ask_for_bgr(struct png_reader *r)
 {
     png_set_expand(r->png);

@@ -35,7 +35,7 @@ int loader_steps(int images, int batch, bool train);    /* of an epoch */
 struct loader *loader_open(const struct loader_config *, struct error *);
 void loader_close(struct loader *);             /* at any time; NULL is fine */
 
-/* *batch is lent until the next call; NULL when testing has seen all.  After a failure only loader_close. */
+/* *batch is lent until the next call; NULL at the end of a test.  After a failure only loader_close. */
 bool loader_next(struct loader *, const struct batch **batch, struct error *);
 
 /* Takes the oldest line not yet taken about an image that is missing or broken; false if there is none.  An image has

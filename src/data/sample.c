@@ -7,7 +7,7 @@
 
 enum { SIDE_MAX = 1 << 15, MULTIPLE = 32 };     /* of an input, in pixels; batches are padded to a multiple */
 
-/* Makes *p, of *capacity elements, an array of at least count; what it held is lost. */
+/* Makes *p, of *capacity elements, an array of at least count; its content is lost. */
 static bool reserve(void *p, size_t *capacity, size_t count, size_t size, struct error *err)
 {
     void **array = p;

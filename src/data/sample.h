@@ -29,7 +29,7 @@ void sample_free(struct sample *);
 /* An input size under a factor of multi_scale: whole pixels, truncated, but no side below one. */
 struct image_size scaled_size(struct image_size, double factor);
 
-/* Draws what is random and warps the image.  Sets all but image and objects.  Two samples of the same image,
+/* Draws the random numbers and warps the image.  Sets all but image and objects.  Two samples of the same image,
  * configuration and random numbers have the same bits. */
 bool sample_make(struct sample *, const struct data_config *, const struct image *, struct random *, struct error *);
 

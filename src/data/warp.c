@@ -12,7 +12,7 @@ struct strip {
     unsigned char pixel[STRIP][3];
 };
 
-/* Splits positions into whole and rest.  What lies farther out than that, and NaN, is moved to where all is black. */
+/* Splits positions into whole and rest.  Farther positions and NaN are moved to where all is black. */
 static void split(const float at[STRIP], int extent, int whole[STRIP], float rest[STRIP])
 {
 #pragma omp simd

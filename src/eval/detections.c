@@ -107,7 +107,7 @@ static void note_broken(struct broken_records *b, const char *format, ...)
         strbuf_add(&b->first, "%s%s", b->first.s ? "; " : "", place);
 }
 
-/* fail() if there is one; releases what was noted.  wanted: the form of a record, or "". */
+/* fail() if there is one; releases the notes.  wanted: the form of a record, or "". */
 static bool none_broken(struct broken_records *b, const char *path, const char *wanted, struct error *err)
 {
     const bool ok = b->count == 0 || fail(err, "%s: %d of the detections cannot be used: %s%s", path, b->count,

@@ -26,7 +26,7 @@ void detections_free(struct detections *);
  * the list is empty. */
 bool detections_read(struct detections *, const char *path, const struct dataset *gt, struct error *);
 
-/* The same from memory, where a 0 byte follows the text; path is for messages only.  What is read is appended. */
+/* The same from memory, where a 0 byte follows the text; path is for messages only.  They append to the list. */
 bool detections_parse(struct detections *, struct bytes text, const char *path, const struct dataset *gt,
                       struct error *);
 bool detections_parse_rows(struct detections *, struct bytes text, const char *path, const struct dataset *gt,

@@ -26,7 +26,7 @@ struct visdrone_job {
     const struct dataset *gt;
     const struct detections *dets;
     struct grouping found_in;                   /* detections by image */
-    struct grouping gt_of, dets_of;         /* by class, what is dropped left out */
+    struct grouping gt_of, dets_of;         /* by class, without dropped ones */
     int *class_of;                              /* [categories] 0 to 9, REGION or NO_CLASS */
     int *truth_class, *found_class;             /* [annotations], [detections]; NO_CLASS: dropped or not evaluated */
     int *row;                                   /* [detections] place among those of its image that are kept */

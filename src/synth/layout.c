@@ -235,7 +235,7 @@ static void paint_lines(struct plan *p, const struct street *k, int lanes)
 
 static void add_traffic(struct plan *p, const struct street *k, int lanes)
 {
-    const double right = k->axis == 0 ? -1 : 1;                 /* the sign of s on the right of who goes along t */
+    const double right = k->axis == 0 ? -1 : 1;                 /* the sign of s to the right of the direction t */
     for (int i = 0; i < 2 * lanes; i++) {
         const double s = (i - lanes + 0.5) * lane, sign = s * right > 0 ? 1 : -1;
         for (double t = k->t0 + 4.5 + random_range(p->r, 0, 4); ; ) {

@@ -29,9 +29,9 @@ struct renderer {
     float *grain;               /* [GRAIN][GRAIN] about -1 to 1 */
     float *cover;               /* [width + 1] of one row */
     double focal, distance, tilt_sin, tilt_cos;                 /* tilt: between the view and straight down */
-    struct vec3 sun;           /* unit vector towards it */
+    struct vec3 sun;            /* unit vector towards it */
     double sunlight[3], skylight[3];                            /* B, G, R; sun on a surface that faces it */
-    double sun_here;            /* part of the sunlight that reaches what is painted now */
+    double sun_here;            /* part of the sunlight that reaches the current surface */
     int object;                 /* owner of the following polygons */
     int painted;                /* pixels of the object so far, hidden ones included */
     double extent[4];           /* x0, y0, x1, y1 of the object so far, in pixels, not clipped */
