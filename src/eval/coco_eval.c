@@ -38,10 +38,10 @@ const char *coco_figure_name(int i) { return figures[i].name; }
 struct coco_job {
     const struct dataset *gt;
     const struct detections *dets;
-    struct grouping gt_of, dets_of;         /* by category */
+    struct grouping gt_of, dets_of;             /* by category */
     int max_dets[3], of_100;                    /* of_100: the group of all areas whose limit is 100, or -1 */
-    struct match_detection *hits;                           /* [detections] */
-    struct match_object *objects;                     /* [annotations], as are the next two */
+    struct match_detection *hits;               /* [detections] */
+    struct match_object *objects;               /* [annotations], as are the next two */
     struct match_overlap *overlaps;
     double *precision;
     struct coco_class *classes;

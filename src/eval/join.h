@@ -17,7 +17,7 @@
 enum join_side { JOIN_IMAGE, JOIN_CATEGORY, JOIN_SIDES };
 
 struct join {
-    const struct dataset *gt;                /* borrowed, as are its names */
+    const struct dataset *gt;                   /* borrowed, as are its names */
     int records;
     struct join_index {
         struct name_index paths, bases;         /* bases: of images only */

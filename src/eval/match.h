@@ -25,7 +25,7 @@ struct match_object {
     uint64_t taken;             /* settings in which it is matched; written by match_class */
 };
 
-struct match_detection {                    /* a detection and its result */
+struct match_detection {        /* a detection and its result */
     const struct detection *detection;
     double score; int image;    /* copies: sorting reads them often */
     unsigned groups;            /* in which it is matched; elsewhere it is ignored */

@@ -25,15 +25,15 @@ enum { REGION = -2, NO_CLASS = -1 };
 struct visdrone_job {
     const struct dataset *gt;
     const struct detections *dets;
-    struct grouping found_in;                   /* detections by image */
-    struct grouping gt_of, dets_of;         /* by class, without dropped ones */
+    struct grouping dets_in;                    /* detections by image */
+    struct grouping gt_of, dets_of;             /* by class, without dropped ones */
     int *class_of;                              /* [categories] 0 to 9, REGION or NO_CLASS */
-    int *truth_class, *found_class;             /* [annotations], [detections]; NO_CLASS: dropped or not evaluated */
+    int *gt_class, *dets_class;                 /* [annotations], [detections]; NO_CLASS: dropped or not evaluated */
     int *row;                                   /* [detections] place among those of its image that are kept */
     bool *no_memory;                            /* [images] */
     struct kept *kept;                          /* [images] */
-    struct match_detection *hits;                           /* [detections] */
-    struct match_object *objects;                     /* [annotations], as are the next two */
+    struct match_detection *hits;               /* [detections] */
+    struct match_object *objects;               /* [annotations], as are the next two */
     struct match_overlap *overlaps;
     double *precision;
     struct visdrone_class *classes;
@@ -68,7 +68,7 @@ static void drop_in_image(const void *job, int index)
 {
     const struct visdrone_job *k = job;
     const struct image_record *image = &k->gt->images[index];
-    const struct members own = members_of(&k->found_in, index);
+    const struct members own = members_of(&k->dets_in, index);
     struct kept *kept = &k->kept[index];
     struct regions regions;
     k->no_memory[index] = !read_regions(&regions, k, image);
@@ -77,14 +77,14 @@ static void drop_in_image(const void *job, int index)
     for (int i = image->first; i < image->first + image->count; i++) {
         const struct annotation *a = &k->gt->annotations[i];
         const bool keep = !is_region(k, a) && !dropped(&regions, a->box);
-        k->truth_class[i] = keep ? k->class_of[a->category] : NO_CLASS;
+        k->gt_class[i] = keep ? k->class_of[a->category] : NO_CLASS;
         kept->objects += keep;
     }
     for (int i = 0; i < own.count; i++) {
         const struct detection *d = &k->dets->list[own.order[i]];
         const bool keep = !dropped(&regions, d->box);
         const int class = keep && d->category >= 0 ? k->class_of[d->category] : NO_CLASS;
-        k->found_class[own.order[i]] = class == REGION ? NO_CLASS : class;
+        k->dets_class[own.order[i]] = class == REGION ? NO_CLASS : class;
         k->row[own.order[i]] = kept->detections;
         kept->detections += keep;
     }
@@ -193,18 +193,18 @@ static bool start(struct visdrone_job *k, struct visdrone_score *score, struct e
     const size_t hits = (size_t)k->dets->count;
     k->classes = score->classes;
     return (k->class_of = new_array((size_t)k->gt->category_count, sizeof *k->class_of, err))
-        && (k->truth_class = new_array(objects, sizeof *k->truth_class, err))
+        && (k->gt_class = new_array(objects, sizeof *k->gt_class, err))
         && (k->objects = new_array(objects, sizeof *k->objects, err))
         && (k->overlaps = new_array(objects, sizeof *k->overlaps, err))
         && (k->precision = new_array(objects, sizeof *k->precision, err))
-        && (k->found_class = new_array(hits, sizeof *k->found_class, err))
+        && (k->dets_class = new_array(hits, sizeof *k->dets_class, err))
         && (k->row = new_array(hits, sizeof *k->row, err))
         && (k->hits = new_array(hits, sizeof *k->hits, err))
         && (k->no_memory = new_array(images, sizeof *k->no_memory, err))
         && (k->kept = score->kept = new_array(images, sizeof *k->kept, err))
         && name_classes(score, k, err)
         && check_sizes(k, err)
-        && group_by(&k->found_in, hits ? &k->dets->list->image : NULL, sizeof *k->dets->list, k->dets->count,
+        && group_by(&k->dets_in, hits ? &k->dets->list->image : NULL, sizeof *k->dets->list, k->dets->count,
                     k->gt->image_count, err);
 }
 
@@ -214,19 +214,19 @@ static bool drop(struct visdrone_job *k, const struct team *team, struct error *
     for (int i = 0; i < k->gt->image_count; i++)
         if (k->no_memory[i])
             return fail(err, "image %lld: out of memory for its ignored regions", (long long)k->gt->images[i].id);
-    return group_by(&k->gt_of, k->truth_class, sizeof *k->truth_class, k->gt->annotation_count,
+    return group_by(&k->gt_of, k->gt_class, sizeof *k->gt_class, k->gt->annotation_count,
                     VISDRONE_CLASSES, err)
-        && group_by(&k->dets_of, k->found_class, sizeof *k->found_class, k->dets->count, VISDRONE_CLASSES, err);
+        && group_by(&k->dets_of, k->dets_class, sizeof *k->dets_class, k->dets->count, VISDRONE_CLASSES, err);
 }
 
 static void job_free(struct visdrone_job *k)
 {
-    grouping_free(&k->found_in);
+    grouping_free(&k->dets_in);
     grouping_free(&k->gt_of);
     grouping_free(&k->dets_of);
     free(k->class_of);
-    free(k->truth_class);
-    free(k->found_class);
+    free(k->gt_class);
+    free(k->dets_class);
     free(k->row);
     free(k->no_memory);
     free(k->hits);

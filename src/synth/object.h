@@ -20,7 +20,7 @@ enum { CAR, VAN, TRUCK, BUS, PERSON, CATEGORIES, TREE = CATEGORIES, HOUSE, OFFIC
 
 struct scene_object {
     const struct object_kind *kind;
-    struct vec3 at;                                /* centre of its base */
+    struct vec3 at;                                 /* centre of its base */
     double along[2];                                /* unit vector towards its front */
     double length, width, height;
     uint64_t key;                                   /* of the random numbers of its appearance */
