@@ -12,7 +12,7 @@
 #include <math.h>
 #include <png.h>
 
-enum { IMAGES = 8, TRAINED = 4, SET_WIDTH = 80, SET_HEIGHT = 60, FORMATS = 4 };
+enum { IMAGES = 8, TRAINED = 4, SET_WIDTH = 80, SET_HEIGHT = 60, FORMATS = 5 };
 static const char *const set_names[2] = { "train", "val" };
 
 struct object { char class[40]; double box[4]; };
@@ -53,6 +53,13 @@ static void visdrone_object(struct strbuf *t, int id, int image, const char *cla
     strbuf_add(t, "%.9g,%.9g,%.9g,%.9g,1,%s,0,0\n", v[0], v[1], v[2], v[3], class);
 }
 
+static void labelme_object(struct strbuf *t, int id, int image, const char *class, const double *v)
+{
+    (void)id, (void)image;
+    strbuf_add(t, "%s\n{\"label\": \"%s\", \"points\": [[%.9g, %.9g], [%.9g, %.9g]], \"shape_type\": \"rectangle\"}",
+               ends_with(t->s, "[") ? "" : ",", class, v[0], v[1], v[2], v[3]);
+}
+
 static const struct format {
     const char *name, *dataset, *suffix, *classes[2], *class_names;
     void (*add)(struct strbuf *, int id, int image, const char *class, const double *v);
@@ -61,7 +68,8 @@ static const struct format {
     [DATASET_XML]  = { "voc", "XMLDataset", ".xml", { "cat", "dog" }, "cat, dog", voc_object },
     [DATASET_YOLO] = { "yolo", "YoloDataset", ".txt", { "0", "1" }, "cat, dog", yolo_object },
     [DATASET_VISDRONE] = { "visdrone", "VisDroneDataset", ".txt", { "4", "5" },
-        "pedestrian, people, bicycle, car, van, truck, tricycle, awning-tricycle, bus, motor", visdrone_object } };
+        "pedestrian, people, bicycle, car, van, truck, tricycle, awning-tricycle, bus, motor", visdrone_object },
+    [DATASET_LABELME] = { "labelme", "LabelMeDataset", ".json", { "cat", "dog" }, "cat, dog", labelme_object } };
 
 static const struct format *set_format(void) { return &formats[made.format]; }
 
@@ -90,12 +98,13 @@ static const char *set_path(const char *file)
 static void box_numbers(const struct scene *scene, const double box[4], double out[4])
 {
     const bool yolo = made.format == DATASET_YOLO, corners = strcmp(scene->units, "corners") == 0;
+    const bool two_corners = corners || made.format == DATASET_XML || made.format == DATASET_LABELME;
     const bool fractions = yolo ? strcmp(scene->units, "pixels") != 0 : strcmp(scene->units, "fractions") == 0;
     for (int axis = 0; axis < 2; axis++) {
         const double low = box[axis], size = box[axis + 2];
         const double side = !fractions ? 1 : axis ? SET_HEIGHT : SET_WIDTH;
         out[axis] = (yolo && !corners ? low + size / 2 : low) / side;
-        out[axis + 2] = (corners || made.format == DATASET_XML ? low + size : size) / side;
+        out[axis + 2] = (two_corners ? low + size : size) / side;
     }
 }
 
@@ -134,16 +143,18 @@ static void write_coco(int first)
 
 static void write_folder(int image)
 {
-    const bool voc = made.format == DATASET_XML;
+    const bool voc = made.format == DATASET_XML, labelme = made.format == DATASET_LABELME;
     struct strbuf t = {0};
     char file[40];
     int id = 0;
     if (voc)
         strbuf_add(&t, "<annotation><filename>%d.jpg</filename><size><width>%d</width><height>%d</height></size>\n",
                    image, SET_WIDTH, SET_HEIGHT);
+    if (labelme)
+        strbuf_add(&t, "{\"flags\": {}, \"imagePath\": \"../images/%d.jpg\", \"imageData\": \"/9j/4AA=\",\n"
+                   "\"imageHeight\": %d, \"imageWidth\": %d, \"shapes\": [", image, SET_HEIGHT, SET_WIDTH);
     add_objects(&t, image, &id);
-    if (voc)
-        strbuf_add(&t, "</annotation>\n");
+    strbuf_add(&t, "%s", voc ? "</annotation>\n" : labelme ? "]}\n" : "");
     snprintf(file, sizeof file, "%s/%d.ann", set_names[image > TRAINED], image);
     put_text(file, &t);
 }

@@ -8,7 +8,8 @@
  * one is. */
 #ifndef TESTS_DEFECTS_H
 #define TESTS_DEFECTS_H
-enum { COCO = 1, VOC = 2, YOLO = 4, DRONE = 8, ALL = 15, ROWS = YOLO | DRONE, FOLDERS = VOC | YOLO | DRONE };
+enum { COCO = 1, VOC = 2, YOLO = 4, DRONE = 8, LABELME = 16, ALL = COCO | VOC | YOLO | DRONE, ROWS = YOLO | DRONE,
+       FOLDERS = VOC | YOLO | DRONE };
 
 static const struct row {
     const char *defect;
@@ -16,7 +17,42 @@ static const struct row {
     const char *steps[8];               /* tests/defect_set.h */
     const char *exits, *says, *value, *later;
 } rows[] = {
-    { "none", ALL, { NULL }, "00000", NULL, "4 8: 9 6 40 30", NULL },
+    { "none", ALL | LABELME, { NULL }, "00000", NULL, "4 8: 9 6 40 30", NULL },
+
+    /* LabelMe; other defects are handled by the code that VOC uses */
+    { "polygon", LABELME, { "replace train/1.ann [49, 36]], \"shape_type\": \"rectangle\" => [20, 40], [49, 36]]" },
+      "00000", NULL, "4 8: 9 6 40 34", NULL },
+    { "circle", LABELME, { "replace train/2.ann rectangle => circle" }, "00000",
+      "2 shapes left out, they are neither rectangle nor polygon", "4 6", NULL },
+    { "unknown class", LABELME, { "class train/1 bird" }, "00000", "1.ann: shape 1: 'bird', the nearest class is",
+      "4 7", NULL },
+    { "degenerate", LABELME, { "box train/1 10 10 0 20" }, "00000", "1 degenerate boxes, not trained on: 1.jpg shape 1",
+      "4 8", NULL },
+    { "box over the border", LABELME, { "box train/1 -20 10 60 20" }, "00000",
+      "1 boxes that reach over the border of their image: 1.jpg shape 1", "4 8: 0 10 40 20", NULL },
+    { "stated size wrong", LABELME, { "replace train/2.ann Width\": 80 => Width\": 81" }, "00000",
+      "2.jpg is 80 x 60, annotated as 81 x 60", "4 8", NULL },
+    { "missing image", LABELME, { "remove train/2.jpg" }, "00000", "images/2.jpg: No such file", "4 8", NULL },
+    { "missing image in val", LABELME, { "remove val/6.jpg" }, "11100", "images/6.jpg: No such file", "4 8", NULL },
+    { "annotation file missing", LABELME, { "remove train/2.ann" }, "00000", "1 images left out", "3 6", NULL },
+    { "stale imagePath", LABELME, { "replace train/2.ann 2.jpg => 1.jpg" }, "00000",
+      "files that name another file's image", "4 8", NULL },
+    { "backslashes", LABELME, { "replace train/2.ann ../images/2.jpg => ..\\\\images\\\\2.jpg" }, "00000", NULL, "4 8",
+      NULL },
+    { "not a number", LABELME, { "replace train/2.ann [10, => [\"ten\"," }, "11010",
+      "2.ann: shape 1: point 1 must be two finite numbers", NULL, NULL },
+    { "one point", LABELME, { "replace train/2.ann [10, 6], [50, 36] => [10, 6]" }, "11010",
+      "2.ann: shape 1: a rectangle needs a list of at least 2 points", NULL, NULL },
+    { "no label", LABELME, { "replace train/2.ann \"cat\" => null" }, "11010", "2.ann: shape 1: label must be text",
+      NULL, NULL },
+    { "truncated annotations", LABELME, { "cut train/2.ann 70" }, "11010",
+      "not valid JSON: the file ends within a value", NULL, NULL },
+    { "trailing comma", LABELME, { "replace train/2.ann }]} => },]}" }, "11010", "2.ann:4: byte ", NULL, NULL },
+    { "empty annotation file", LABELME, { "write train/2.ann " }, "11010", "2.ann: is empty", NULL, NULL },
+    { "other JSON", LABELME, { "write train/2.ann {\"images\": []}" }, "11010", "2.ann: has no list of shapes", NULL,
+      NULL },
+    { "no shape", LABELME, { "write train/2.ann {\"shapes\": []}" }, "00000", NULL, "4 6", NULL },
+    { "UTF-16", LABELME, { "encode train/*.ann utf16" }, "00000", NULL, "4 8: 9 6 40 30", NULL },
 
     /* images */
     { "missing image", COCO | VOC | DRONE, { "remove train/2.jpg" }, "00000", "images/2.jpg: No such file", "4 8",
@@ -191,7 +227,8 @@ static const struct row {
       "\"file_name\": \"1.jpg\"" }, "00000", "1 images listed more than once: 1.jpg", "4 8", NULL },
     { "image listed twice", VOC, { "copy train/1.ann train/9.ann" }, "00000", "1 images listed more than once: 1.jpg",
       "5 10", NULL },
-    { "stale <filename>", VOC, { "replace train/2.ann 2.jpg => 1.jpg" }, "00000", "whose <filename> is another file's",
+    { "stale <filename>", VOC, { "replace train/2.ann 2.jpg => 1.jpg" }, "00000",
+      "files that name another file's image",
       "4 8", NULL },
     { "images in train and val", ALL & ~COCO, { "set data.train.img_path=@/val/images", "set data.train.ann_path="
       "@/val/annotations" }, "000-0", "4 images that data.val has, too", "4 8", NULL },
@@ -332,7 +369,7 @@ static const struct row {
     { "stated size wrong in val", VOC, { "replace val/6.ann <width>80 => <width>70" }, "00000",
       "1 images of another size than annotated", "4 8: 13 6 40 30", NULL },
     { "stale <filename> in val", VOC, { "replace val/6.ann 6.jpg => 5.jpg" }, "00000",
-      "whose <filename> is another file's", "4 8: 13 6 40 30", NULL },
+      "files that name another file's image", "4 8: 13 6 40 30", NULL },
     { "commas at the ends of rows in val", ROWS, { "replace val/*.ann \n => ,\n" }, "00000", NULL, "4 8: 13 6 40 30",
       NULL },
     { "parts of objects in val", VOC,

@@ -267,13 +267,13 @@ static void broken_xml_is_a_problem(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct dataset set = {0};
-        struct voc voc;
+        struct image_annotations voc;
         assert_int_equal(voc_parse(&voc, bytes_of(cases[i].text), "f", &set), cases[i].readable);
         assert_int_equal(voc.count, 0);
         assert_int_equal(set.problems.count, 1);
         if (!strstr(set.problems.first.list[0], cases[i].error))
             fail_msg("'%s', not '%s'", set.problems.first.list[0], cases[i].error);
-        voc_free(&voc);
+        image_annotations_free(&voc);
         dataset_free(&set);
     }
 }

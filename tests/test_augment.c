@@ -123,7 +123,8 @@ static void inverses_invert(void **state)
     (void)state;
     for (int t = 0; t < 100; t++) {
         const struct draws d = geometry_draw(&wild, false, &r);
-        const struct matrix m = geometry_matrix(&d, RESIZE_STRETCH, (struct size){ 64, 48 }, (struct size){ 32, 40 });
+        const struct matrix m = geometry_matrix(&d, RESIZE_STRETCH, (struct image_size){ 64, 48 },
+                                                (struct image_size){ 32, 40 });
         assert_true(matrix_inverse(&inverse, &m));
         for (int i = 0; i < 3; i++)
             for (int j = 0; j < 3; j++) {
@@ -158,7 +159,7 @@ static void boxes_move_with_the_image(void **state)
     for (size_t i = 0; i < sizeof box_cases / sizeof *box_cases; i++) {
         const struct box_case *c = &box_cases[i];
         float box[1][4];
-        warp_boxes(&c->m, (struct size){ 20, 10 }, 1, &c->in, box);
+        warp_boxes(&c->m, (struct image_size){ 20, 10 }, 1, &c->in, box);
         for (int k = 0; k < 4; k++)
             if (box[0][k] != c->out[k])
                 fail_msg("box case %zu: coordinate %d is %g, not %g", i, k, box[0][k], c->out[k]);
@@ -188,12 +189,13 @@ static double bilinear(const struct image *s, const struct matrix *inverse, int 
 
 static void warp_is_bilinear(void **state)
 {
-    static const struct size sizes[] = { { 1, 1 }, { 2, 1 }, { 5, 7 }, { 64, 48 }, { 97, 33 } };
+    static const struct image_size sizes[] = { { 1, 1 }, { 2, 1 }, { 5, 7 }, { 64, 48 }, { 97, 33 } };
     struct random r = random_of(seed, 4, 0);
     static unsigned char out[3 * 101 * 67];
     (void)state;
     for (int t = 0; t < 100; t++) {
-        const struct size source = sizes[t % 5], to = t % 2 ? (struct size){ 101, 67 } : (struct size){ 64, 3 };
+        const struct image_size source = sizes[t % 5],
+                                to = t % 2 ? (struct image_size){ 101, 67 } : (struct image_size){ 64, 3 };
         const enum resize mode = t % 3 ? RESIZE_STRETCH : RESIZE_LETTERBOX;
         const struct draws d = geometry_draw(&wild, false, &r);
         const struct matrix m = geometry_matrix(&d, mode, source, to);
@@ -220,16 +222,16 @@ static void warp_copies_shifts_and_rounds(void **state)
     const struct matrix nan = {{{ NAN, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 }}};
     static const unsigned char black[sizeof out], halves[6] = { 2, 12, 100, 1, 6, 50 };
     (void)state;
-    warp(&p, &same, (struct size){ 2, 2 }, out);
+    warp(&p, &same, (struct image_size){ 2, 2 }, out);
     assert_memory_equal(out, pixels, sizeof pixels);
-    warp(&p, &right, (struct size){ 3, 2 }, out);
+    warp(&p, &right, (struct image_size){ 3, 2 }, out);
     assert_memory_equal(out, black, 3);
     assert_memory_equal(out + 3, pixels, 6);
-    warp(&p, &half, (struct size){ 2, 1 }, out);        /* 1.5 to 2, 11.5 to 12, 100.5 to 100; black beyond the edge */
+    warp(&p, &half, (struct image_size){ 2, 1 }, out);  /* 1.5 to 2, 11.5 to 12, 100.5 to 100; black beyond the edge */
     assert_memory_equal(out, halves, 6);
-    warp(&p, &none, (struct size){ 3, 2 }, out);
+    warp(&p, &none, (struct image_size){ 3, 2 }, out);
     assert_memory_equal(out, black, sizeof out);
-    warp(&p, &nan, (struct size){ 3, 2 }, out);
+    warp(&p, &nan, (struct image_size){ 3, 2 }, out);
     assert_memory_equal(out, black, sizeof out);
 }
 
@@ -314,11 +316,13 @@ static void normalisation_as_upstream(void **state)
 
 static void sizes_are_truncated(void **state)
 {
-    const struct size zero = scaled_size((struct size){ 320, 1 }, 0.5);
-    const struct size huge = scaled_size((struct size){ 320, 2 }, 1e300);
-    const struct size nan = scaled_size((struct size){ 320, 320 }, NAN), thin = scaled_size((struct size){ 0, 320 }, 1);
-    const struct size tall = resize_size(RESIZE_KEEP, (struct size){ 3, 1000 }, (struct size){ 320, 320 }, 0);
-    const struct size whole = resize_size(RESIZE_KEEP, (struct size){ 3, 1000 }, (struct size){ 320, 320 }, 32);
+    const struct image_size zero = scaled_size((struct image_size){ 320, 1 }, 0.5);
+    const struct image_size huge = scaled_size((struct image_size){ 320, 2 }, 1e300);
+    const struct image_size nan = scaled_size((struct image_size){ 320, 320 }, NAN),
+                            thin = scaled_size((struct image_size){ 0, 320 }, 1);
+    const struct image_size long_side = { 3, 1000 }, square = { 320, 320 };
+    const struct image_size tall = resize_size(RESIZE_KEEP, long_side, square, 0);
+    const struct image_size whole = resize_size(RESIZE_KEEP, long_side, square, 32);
     (void)state;
     assert_true(zero.width == 160 && zero.height == 1);
     assert_true(huge.width == huge.height && huge.width > 320);

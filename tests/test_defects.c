@@ -412,7 +412,8 @@ static int make_memory_folder(void **state)
 
 int main(void)
 {
-    static enum dataset_format kinds[FORMATS] = { DATASET_COCO, DATASET_XML, DATASET_YOLO, DATASET_VISDRONE };
+    static enum dataset_format kinds[FORMATS] = { DATASET_COCO, DATASET_XML, DATASET_YOLO, DATASET_VISDRONE,
+                                                  DATASET_LABELME };
     struct CMUnitTest tests[FORMATS + 1] = {
         [FORMATS] = { "keys", run_keys, make_memory_folder, remove_folder, NULL } };
     for (int i = 0; i < FORMATS; i++)

@@ -1,6 +1,7 @@
 /* tests/test_detect_post.c -- non-maximum suppression against a plain implementation, and post-processing from
  * predictions to boxes in the source image. */
 #include "base/random.h"
+#include "detect/box.h"
 #include "detect/nms.h"
 #include "detect/postprocess.h"
 #include "detect/prediction.h"
@@ -15,10 +16,12 @@
 
 enum { BOXES = 120, CLASSES = 3 };
 
-static double plain_iou(const float a[4], const float b[4])
+static double iou_of(const float a[4], const float b[4])
 {
-    const double w = fmax(fmin(a[2], b[2]) - fmax(a[0], b[0]), 0), h = fmax(fmin(a[3], b[3]) - fmax(a[1], b[1]), 0);
-    return w * h / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - w * h);
+    double x[4], y[4];
+    box_to_double(a, x);
+    box_to_double(b, y);
+    return box_iou(x, y);
 }
 
 /* Repeatedly takes the best remaining box and removes the boxes that it suppresses. */
@@ -35,7 +38,7 @@ static int plain_nms(struct scored *list, int count, const float (*box)[4], doub
         kept[n] = list[best];
         for (int i = 0; i < count; i++)
             if (i == best || (list[i].label == kept[n].label
-                              && plain_iou(box[list[i].box], box[kept[n].box]) > threshold))
+                              && iou_of(box[list[i].box], box[kept[n].box]) > threshold))
                 list[i].label = -1;
         n++;
     }
@@ -132,11 +135,11 @@ static void test_postprocess(void **state)
 
     /* The source is twice as wide and was moved by 4 pixels. */
     const struct matrix to_input = { { { 0.5, 0, 4 }, { 0, 1, 0 }, { 0, 0, 1 } } }, flat = {0};
-    assert_true(detected_to_source(out, count, &to_input, (struct size){ 50, 20 }, &err));
+    assert_true(detected_to_source(out, count, &to_input, (struct image_size){ 50, 20 }, &err));
     const float source[2][4] = { { 8, 8, 50, 20 }, { 0, 0, 24, 16 } };
     for (int i = 0; i < 2; i++)
         assert_memory_equal(out[i].box, source[i], sizeof source[i]);
-    assert_false(detected_to_source(out, count, &flat, (struct size){ 50, 20 }, &err));
+    assert_false(detected_to_source(out, count, &flat, (struct image_size){ 50, 20 }, &err));
 
     pred[PRIORS][0] = NAN;
     assert_true(postprocess(&config, &grid, 0, *pred, &tmp, out, &count, &err));

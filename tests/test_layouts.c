@@ -97,6 +97,11 @@ static const struct layout_case {
     { "voc", "", { "images/a.jpg", "annots/a.xml", "c=dog\n" }, 1, 1, "dog", NULL, NULL, "c" },
     { "voc", "", { "a.jpg" }, 0, 0, NULL, "1:holds neither a folder Annotations of annotations nor a .xml file", NULL,
       NULL },
+    /* LabelMe */
+    { "labelme", "", { "images/a.jpg", "images/b.jpg", "labels/a.json={\"shapes\": [{\"label\": \"dog\", \"points\": "
+      "[[1, 2], [3, 4], [0, 9]]}, {\"label\": \"cat\", \"points\": [[1, 2]], \"shape_type\": \"point\"}]}" }, 1, 1,
+      "dog", NULL, NULL, NULL },
+    { "labelme", "", { "a.jpg", "a.json={\"shapes\": []}" }, 0, 0, NULL, "1:there is no object in it", NULL, NULL },
     /* VisDrone */
     { "visdrone", "", { "images/a.jpg", "images/b.jpg", "annotations/a.txt=1,1,5,5,1,4,0,0\n1,1,5,5,1,6,0,0",
       "annotations/b.txt=1,1,5,5,1,4,0,0\n1,1,5,5,0,0,0,0", "list=b\n", "c=car\n" }, 1, 2, "ignored regions,car,others",

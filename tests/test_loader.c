@@ -231,7 +231,7 @@ static void sizes_are_drawn_per_sample(void **state)
         const struct batch *b = next(l);
         int widest = 0;
         for (int k = 0; k < b->n; k++) {
-            const struct size s = b->samples[k].input;
+            const struct image_size s = b->samples[k].input;
             assert_true(s.width >= 32 && s.width < 96 && s.height >= 24 && s.height < 72);
             assert_true(abs(4 * s.height - 3 * s.width) <= 4);
             low = s.width < low ? s.width : low;
@@ -324,17 +324,17 @@ static void cache_keeps_fitting_images(void **state)
     assert_null(cache_find(c, 0));
     assert_true(image_new(&p, 4, 8, &err));                   /* 96 bytes */
     p.p[5] = 9;
-    assert_true(cache_has_room(c, 4, 8));
-    assert_false(cache_has_room(c, 2, 17));
+    assert_true(cache_fits(c, 4, 8));
+    assert_false(cache_fits(c, 2, 17));
     assert_true(cache_keep(c, 1, &p));
-    assert_false(cache_has_room(c, 4, 8));
+    assert_false(cache_fits(c, 4, 8));
     assert_null(p.p);
     assert_int_equal(cache_find(c, 1)->p[5], 9);
     assert_true(image_new(&p, 1, 2, &err));
     assert_false(cache_keep(c, 1, &p));                         /* is there */
     assert_false(cache_keep(c, 2, &p));                         /* no room: 6 bytes into 4 */
     assert_null(cache_find(c, 2));
-    assert_false(cache_has_room(NULL, 1, 1));
+    assert_false(cache_fits(NULL, 1, 1));
     assert_false(cache_keep(NULL, 0, &p));
     assert_null(cache_find(NULL, 0));
     image_free(&p);

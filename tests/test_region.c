@@ -202,7 +202,7 @@ static void samples_read_only_their_region(void **state)
     (void)state;
     for (int t = 0; t < 2000; t++) {
         struct random r = random_of(seed, 200, (uint64_t)t);
-        const struct size size = { 1 + random_below(&r, 130), 1 + random_below(&r, 90) };
+        const struct image_size size = { 1 + random_below(&r, 130), 1 + random_below(&r, 90) };
         struct sample want = {0}, got = {0};
         struct image p;
         assert_true(image_new(&p, size.width, size.height, NULL));
@@ -299,7 +299,7 @@ static void reduced_images_give_similar_samples(void **state)
                       .contrast = { 1, 1 }, .saturation = { 1, 1 } } };
     const struct synth_config scenes = { .width = 1279, .height = 719, .objects_min = 20, .objects_max = 60,
                                          .scale = 6 };
-    const struct size size = { scenes.width, scenes.height };
+    const struct image_size size = { scenes.width, scenes.height };
     struct synth_scene scene = {0};
     struct bytes file;
     struct image whole;
@@ -331,7 +331,7 @@ static void odd_matrices_have_a_region(void **state)
 {
     static const double values[] = { 0, 1, -1, 1e-30, 1e30, 1e300, -1e300, (double)INFINITY, (double)NAN };
     enum { VALUES = sizeof values / sizeof *values };
-    const struct size source = { 17, 9 }, output = { 20, 3 };
+    const struct image_size source = { 17, 9 }, output = { 20, 3 };
     unsigned char want[3 * 20 * 3], got[sizeof want];
     struct image p;
     (void)state;

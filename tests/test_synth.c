@@ -123,7 +123,7 @@ static bool open_stage(struct renderer *s)
     struct error err = {0};
     if (!renderer_open(s, 100, 80, 10, 50, 0.5, random_of(1, 2, 3), &err))
         return false;
-    s->sun = (struct point){ 0, 0, 1 };
+    s->sun = (struct vec3){ 0, 0, 1 };
     for (int k = 0; k < 3; k++)
         s->skylight[k] = 1;
     return true;
@@ -140,8 +140,8 @@ static double painted_area(struct renderer *s)
 /* A polygon covers its area within a quarter of its outline; from the back it covers nothing. */
 static void polygon_has_its_area(void **state)
 {
-    const struct point square[] = { { -2, -2, 0 }, { 2.03, -2, 0 }, { 2.03, 2, 0 }, { -2, 2, 0 } };
-    const struct point back[] = { square[3], square[2], square[1], square[0] };
+    const struct vec3 square[] = { { -2, -2, 0 }, { 2.03, -2, 0 }, { 2.03, 2, 0 }, { -2, 2, 0 } };
+    const struct vec3 back[] = { square[3], square[2], square[1], square[0] };
     struct renderer s = {0};
     double q[4][2], area = 0;
     (void)state;
@@ -169,7 +169,7 @@ static void near_objects_occlude_far_ones(void **state)
             const bool high = i == order;
             const double z = high ? 3 : 0;
             renderer_begin(&s, high ? 2 : 1);
-            renderer_polygon(&s, (struct point[]){ { -3, -3, z }, { 3, -3, z }, { 3, 3, z }, { -3, 3, z } }, 4,
+            renderer_polygon(&s, (struct vec3[]){ { -3, -3, z }, { 3, -3, z }, { 3, 3, z }, { -3, 3, z } }, 4,
                              paint_of(0x808080, 0));
             assert_true(s.painted > 2000);
         }

@@ -139,6 +139,8 @@ static void readers_take_every_encoding(void **state)
         { DATASET_VISDRONE, "e/visdrone/a.txt", "10,20,30,8,1,1,0,0\n" },
         { DATASET_XML, "e/voc/a.xml", "<annotation>\n<object><name>pedestrian</name><bndbox>\n<xmin>10</xmin>"
           "<ymin>20</ymin><xmax>40</xmax><ymax>28</ymax></bndbox></object></annotation>\n" },
+        { DATASET_LABELME, "e/labelme/a.json", "{\"imagePath\": \"a.jpg\",\n\"shapes\": [{\"label\": \"pedestrian\","
+          " \"shape_type\": \"rectangle\", \"points\": [[10, 28], [40, 20]]}]}\n" },
         { DATASET_COCO, "e/a.json", "{\"images\": [{\"id\": 1, \"file_name\": \"a.jpg\"}],\n\"categories\":"
           " [{\"id\": 1, \"name\": \"pedestrian\"}], \"annotations\": [\n{\"image_id\": 1, \"category_id\": 1,"
           " \"bbox\": [10, 20, 30, 8]}]}\n" },

@@ -14,8 +14,8 @@ static struct data_config config(void)
     return (struct data_config){ .img_path = images, .input_size = { 100, 80 }, .resize = RESIZE_STRETCH };
 }
 
-/* Reads a COCO file whose annotations are `boxes`, rows of IMAGE CATEGORY X Y W H IGNORE, and validates the set. */
-static bool judge(struct dataset *set, const char *boxes, enum set_use use, struct error *err)
+/* Reads a COCO file whose annotations are `boxes`, rows of IMAGE CATEGORY X Y W H IGNORE, and checks the set. */
+static bool check_boxes(struct dataset *set, const char *boxes, enum set_use use, struct error *err)
 {
     const struct data_config c = config();
     int label[2], image, category, ignore, n, count = 0;
@@ -58,14 +58,14 @@ static void errors_of_validation(void **state)
             const char *want = use == USE_TRAINING ? cases[i].training : cases[i].scoring;
             struct dataset set;
             struct error err = {0};
-            const bool ok = judge(&set, cases[i].boxes, (enum set_use)use, &err);
+            const bool ok = check_boxes(&set, cases[i].boxes, (enum set_use)use, &err);
             if (ok != !*want || (*want && !strstr(err.text, want)) || (*want && err.exit != 1))
                 fail_msg("case %d, use %d: '%s'", i, use, err.text);
             dataset_free(&set);
         }
     struct dataset set;
     struct error err = {0};
-    assert_true(judge(&set, "", USE_CONVERSION, &err));
+    assert_true(check_boxes(&set, "", USE_CONVERSION, &err));
     dataset_free(&set);
 }
 
@@ -79,7 +79,7 @@ static void notes_of_validation(void **state)
     (void)state;
     put_image("images/a.png", 50, 40);
     put_image("images/b.png", 20, 10);
-    assert_true(judge(&set, boxes, USE_TRAINING, &err));
+    assert_true(check_boxes(&set, boxes, USE_TRAINING, &err));
     assert_note(&set, NOTE_DUPLICATE, 1, "a.png annotation 3");
     assert_note(&set, NOTE_DEGENERATE, 1, "b.png annotation 4");
     assert_note(&set, NOTE_SMALL, 0, "");               /* 1 pixel of 50 is 2 of 100 */
@@ -90,7 +90,7 @@ static void notes_of_validation(void **state)
     string_list_free(&notes);
     dataset_free(&set);
     put_image("images/a.png", 60, 40);
-    assert_true(judge(&set, boxes, USE_TRAINING, &err));
+    assert_true(check_boxes(&set, boxes, USE_TRAINING, &err));
     assert_note(&set, NOTE_SMALL, 1, "a.png annotation 5");
     dataset_free(&set);
 }
@@ -102,13 +102,13 @@ static void unreadable_images(void **state)
     (void)state;
     put_image("images/a.png", 50, 40);
     put("images/b.png", "GIF89a");
-    assert_true(judge(&set, "1 1 2 3 20 20 0  2 1 2 3 9 9 0", USE_TRAINING, &err));
+    assert_true(check_boxes(&set, "1 1 2 3 20 20 0  2 1 2 3 9 9 0", USE_TRAINING, &err));
     assert_note(&set, NOTE_NO_IMAGE, 1, "b.png");
     dataset_free(&set);
-    assert_false(judge(&set, "1 1 2 3 20 20 0", USE_SCORING, &err));
+    assert_false(check_boxes(&set, "1 1 2 3 20 20 0", USE_SCORING, &err));
     assert_non_null(strstr(err.text, "b.png"));
     dataset_free(&set);
-    assert_false(judge(&set, "2 1 2 3 20 20 0", USE_TRAINING, &err));
+    assert_false(check_boxes(&set, "2 1 2 3 20 20 0", USE_TRAINING, &err));
     assert_non_null(strstr(err.text, "left out: 1 in images that cannot be read"));
     assert_non_null(strstr(err.text, "b.png"));
     dataset_free(&set);
@@ -143,8 +143,8 @@ static void images_of_both_sets(void **state)
     put_image("images/b.png", 20, 10);
     put_image("other/a.png", 50, 40);
     put_image("other/b.png", 500, 10);
-    assert_true(judge(&training, "1 1 2 3 20 20 0", USE_TRAINING, &err));
-    assert_true(judge(&validation, "1 1 2 3 20 20 0", USE_SCORING, &err));
+    assert_true(check_boxes(&training, "1 1 2 3 20 20 0", USE_TRAINING, &err));
+    assert_true(check_boxes(&validation, "1 1 2 3 20 20 0", USE_SCORING, &err));
     char other[300];
     snprintf(other, sizeof other, "%s", in_folder("other"));
     assert_true(dataset_note_shared(&training, config().img_path, &validation, other, &err));
@@ -164,7 +164,7 @@ static void summary_of_validation(void **state)
     (void)state;
     put_image("images/a.png", 50, 40);
     put_image("images/b.png", 20, 10);
-    assert_true(judge(&set, "1 1 2 3 20 20 0  1 2 2 3 5 20 0  1 1 2 3 30 30 1", USE_TRAINING, &err));
+    assert_true(check_boxes(&set, "1 1 2 3 20 20 0  1 2 2 3 5 20 0  1 1 2 3 30 30 1", USE_TRAINING, &err));
     dataset_summary(&set, "data.train", &c, label, &names, &text);
     assert_string_equal(text.s, "data.train: 2 images, 1 without a box; 3 boxes, cat 1, dog 1, to be ignored 1\n"
                                 "data.train: box sizes at 100 x 80 (root of the area): 10% below 20 pixels, 50% "

@@ -1,5 +1,5 @@
-/* base/json.h -- small JSON texts as trees of cJSON: parsing, checked numbers, writing.  Large files:
- * base/json_cursor.h. */
+/* base/json.h -- small JSON texts as trees of cJSON: parsing, checked numbers, writing.  base/json_cursor.h reads large
+ * ones. */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 #include "base/error.h"

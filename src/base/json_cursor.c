@@ -72,7 +72,7 @@ bool cursor_end(struct json_cursor *c)
 /* ---- tokens ---- */
 
 /* Passes the next token if it is that byte. */
-static bool take(struct json_cursor *c, char token)
+static inline bool take(struct json_cursor *c, char token)
 {
     if (c->failed || skip_blank(c) != token)
         return false;

@@ -15,7 +15,7 @@ const struct command commands[] = {
       "write the detection network, batch norms folded" },
     { "eval", "GT|CONFIG DETS [KEY=VALUE ...]", 2, 2, eval_options, eval_run,
       "score detections against annotations, or data.val of a CONFIG" },
-    { "convert", "visdrone|voc|yolo SRC --out FILE", 2, 2, convert_options, convert_run,
+    { "convert", "visdrone|voc|yolo|labelme SRC --out FILE", 2, 2, convert_options, convert_run,
       "write one set as COCO JSON; SRC is its root or, of several, root/images/train" },
     { "info", "[CONFIG] [--weights FILE] [KEY=VALUE ...]", 0, 0, info_options, info_run,
       "show the layers of a network, their cost, and the description in a weights file" },

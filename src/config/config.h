@@ -10,7 +10,7 @@
 #include "base/string_list.h"
 #include "config/key.h"
 
-enum dataset_format { DATASET_COCO, DATASET_XML, DATASET_YOLO, DATASET_VISDRONE };
+enum dataset_format { DATASET_COCO, DATASET_XML, DATASET_YOLO, DATASET_VISDRONE, DATASET_LABELME };
 enum resize { RESIZE_STRETCH, RESIZE_KEEP, RESIZE_LETTERBOX };
 enum arch { ARCH_NANODET_PLUS, ARCH_ONE_STAGE };
 enum averager { AVERAGER_NONE, AVERAGER_EMA };

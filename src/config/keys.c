@@ -6,7 +6,7 @@
 static const struct word dataset_words[] = {
     { "CocoDataset", DATASET_COCO }, { "XMLDataset", DATASET_XML }, { "YoloDataset", DATASET_YOLO },
     { "VisDroneDataset", DATASET_VISDRONE }, { "coco", DATASET_COCO }, { "xml_dataset", DATASET_XML },
-    { "yolo", DATASET_YOLO }, {0} };
+    { "yolo", DATASET_YOLO }, { "LabelMeDataset", DATASET_LABELME }, {0} };
 
 static const struct word resize_words[] = {             /* true and false: what keep_ratio says */
     { "stretch", RESIZE_STRETCH }, { "keep", RESIZE_KEEP }, { "letterbox", RESIZE_LETTERBOX },

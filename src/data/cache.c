@@ -8,7 +8,7 @@ struct cache {
     pthread_mutex_t lock;
     struct image *images;               /* [count] {0}: not there; once there it never changes */
     int count;
-    size_t room;                        /* bytes left */
+    size_t bytes_left;                
 };
 
 struct cache *cache_open(int count, size_t bytes, struct error *err)
@@ -17,7 +17,7 @@ struct cache *cache_open(int count, size_t bytes, struct error *err)
     if (!c)
         return NULL;
     pthread_mutex_init(&c->lock, NULL);
-    c->room = bytes;
+    c->bytes_left = bytes;
     c->count = count;
     c->images = new_array((size_t)count, sizeof *c->images, err);
     if (!c->images) {
@@ -53,12 +53,12 @@ static size_t bytes_of(int width, int height)
     return 3 * (size_t)width * (size_t)height;
 }
 
-bool cache_has_room(struct cache *c, int width, int height)
+bool cache_fits(struct cache *c, int width, int height)
 {
     if (!c)
         return false;
     pthread_mutex_lock(&c->lock);
-    const bool has = bytes_of(width, height) <= c->room;
+    const bool has = bytes_of(width, height) <= c->bytes_left;
     pthread_mutex_unlock(&c->lock);
     return has;
 }
@@ -69,12 +69,12 @@ bool cache_keep(struct cache *c, int index, struct image *image)
         return false;
     const size_t bytes = bytes_of(image->width, image->height);
     pthread_mutex_lock(&c->lock);
-    const bool kept = !c->images[index].p && bytes <= c->room;
+    const bool kept = !c->images[index].p && bytes <= c->bytes_left;
     if (kept) {
         image_count_not(image);
         c->images[index] = *image;
         *image = (struct image){0};
-        c->room -= bytes;
+        c->bytes_left -= bytes;
     }
     pthread_mutex_unlock(&c->lock);
     return kept;

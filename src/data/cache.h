@@ -1,5 +1,5 @@
-/* data/cache.h -- decoded images of one dataset, kept in memory up to a bound.  What came first stays: an epoch
- * reads every image once, so that any other choice would lose more hits than it gains.  For any number of threads. */
+/* data/cache.h -- decoded images of one dataset, kept in memory up to a bound.  The first images stay: an epoch
+ * reads every image once, so every other choice would lose more hits than it gains.  For any number of threads. */
 #ifndef DATA_CACHE_H
 #define DATA_CACHE_H
 #include "data/image.h"
@@ -13,8 +13,8 @@ void cache_close(struct cache *);
 const struct image *cache_find(struct cache *, int index);
 
 /* Would cache_keep take an image of that size now?  Where it would not, it never will. */
-bool cache_has_room(struct cache *, int width, int height);
+bool cache_fits(struct cache *, int width, int height);
 
-/* Takes over the image, which becomes {0}; false, the image untouched, if there is no room or it is there. */
+/* Takes over the image, which becomes {0}; false, the image untouched, if too few bytes are left or it is there. */
 bool cache_keep(struct cache *, int index, struct image *);
 #endif

@@ -119,7 +119,7 @@ static bool add_annotation(struct dataset_builder *b, struct coco_record r, stru
     return build_annotation(b, &a, image, category, r.at, err);
 }
 
-static const struct list {
+static const struct coco_list {
     const char *name, *record;
     bool (*add)(struct dataset_builder *, struct coco_record, struct error *);
 } lists[] = {
@@ -128,7 +128,7 @@ static const struct list {
     { "annotations", "annotation", add_annotation } };
 
 /* Adds the record at the cursor; an invalid one becomes a problem.  Fails if its brackets do not match. */
-static bool read_record(struct dataset_builder *b, const struct list *list, struct json_cursor *c, int number,
+static bool read_record(struct dataset_builder *b, const struct coco_list *list, struct json_cursor *c, int number,
                         struct error *err)
 {
     struct error why = {0};
@@ -159,7 +159,7 @@ static bool enter(struct json_cursor *c, char bracket, struct error *err)
 }
 
 /* A list that is cut off is refused before its records are read. */
-static bool read_list(struct dataset_builder *b, const struct list *list, struct json_cursor *c, struct error *err)
+static bool read_list(struct dataset_builder *b, const struct coco_list *list, struct json_cursor *c, struct error *err)
 {
     struct json_cursor end = *c;
     bool ok = (cursor_pass(&end) || cursor_error(&end, err)) && enter(c, '[', err);

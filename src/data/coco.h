@@ -1,9 +1,9 @@
 /* data/coco.h -- the JSON of COCO: lists of images, annotations and categories.
  *
- * Of an image only its id is needed, of an annotation image_id, category_id and bbox: area is else width x height,
- * iscrowd and ignore else 0, id else its place, 1 being the first.  Other fields are skipped.  Boxes are kept as they
- * are; see annotation_trains().  A record that is not of this form is a problem, which names the line, the record's
- * number in its list (from 1) and its id; a text that is no JSON, or no such object, fails. */
+ * An image needs an id, an annotation image_id, category_id and bbox.  The defaults of an annotation are: area, width
+ * x height; iscrowd and ignore, 0; id, its place in the list, 1 being the first.  Other fields are skipped.  Boxes are
+ * kept as they are; see annotation_trains().  A record that is not of this form is a problem, which names the line,
+ * the record's number in its list (from 1) and its id; a text that is no JSON, or no such object, fails. */
 #ifndef DATA_COCO_H
 #define DATA_COCO_H
 #include "base/file.h"

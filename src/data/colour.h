@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include <stddef.h>
 
-struct colour_jitter { float brightness, contrast, saturation; };        /* what was drawn */
+struct colour_jitter { float brightness, contrast, saturation; };        /* random factors */
 extern const struct colour_jitter no_colour_jitter;                             /* 0, 1, 1 */
 
 /* Each is drawn from its range only if a fair coin says so. */

@@ -4,7 +4,7 @@
 #include "config/config.h"
 #include "data/dataset.h"
 
-/* The keys of a section that name what a set is read from. */
+/* The keys of a section that name the files of a set. */
 extern const char *const data_path_keys[2];
 
 /* section is "data.train" or "data.val", key one of the above.  Exit 2 if it is not given; exit 1, naming file, line,

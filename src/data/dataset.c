@@ -60,6 +60,8 @@ void annotation_place(const struct dataset *set, const struct annotation *a, cha
     const char *file = set->images[a->image].file;
     if (a->line)
         snprintf(out, size, "%s line %d", file, a->line);
+    else if (a->shape)
+        snprintf(out, size, "%s shape %d", file, a->shape);
     else
         snprintf(out, size, "%s annotation %" PRId64, file, a->id);
 }
@@ -69,7 +71,7 @@ bool annotation_trains(const struct annotation *a)
     return a->area > 0 && a->box[2] >= 1 && a->box[3] >= 1;
 }
 
-/* Keeps a place that the user should look at; names in it come from files. */
+/* Keeps the text of a note or a problem; names in it come from files. */
 static void keep(struct string_list *list, const char *text)
 {
     char shown[sizeof ((struct error *)0)->text];
@@ -165,8 +167,8 @@ bool dataset_notes(const struct dataset *set, const char *section, struct string
         [NOTE_NO_ANNOTATIONS]  = { false, "images without a file of annotations, taken as background" },
         [NOTE_LEFT_OUT]        = { false, "images left out, no annotation file is theirs" },
         [NOTE_STRAY]           = { false, "text files left out, they have no image and no row of a box" },
-        [NOTE_STALE_NAME]      = { true,  "files whose <filename> is another file's image, the image of their own name "
-                                          "is used" },
+        [NOTE_OTHER_SHAPE]     = { true,  "shapes left out, they are neither rectangle nor polygon" },
+        [NOTE_STALE_NAME]      = { true,  "files that name another file's image, the image of their own name is used" },
         [NOTE_SAME_IMAGE]      = { true,  "images listed more than once" },
         [NOTE_SIZE]            = { false, "images of another size than annotated, the size of the image is used" },
         [NOTE_TRUNCATED]       = { false, "truncated images, read as far as they go" },

@@ -25,14 +25,15 @@ struct annotation {
     double area;                /* the file's field, or width x height */
     bool crowd;                 /* "iscrowd": evaluated as a crowd box */
     bool ignore;                /* "ignore" or crowd: an ignore box in training */
-    int line;                   /* in the annotation file of its image; 0 in COCO, where the id tells it */
+    int line, shape;            /* place in the annotation file of its image; both 0 in COCO, where the id tells it */
 };
 enum { BOX_LIMIT = 1000000000 };
 
 /* Facts that are no error but that a user should hear of: per kind a count and the first few places. */
 enum note_kind {
     NOTE_DEGENERATE, NOTE_OUTSIDE, NOTE_BORDER, NOTE_UNKNOWN_CLASS, NOTE_NO_IMAGE, NOTE_NO_ANNOTATIONS, NOTE_LEFT_OUT,
-    NOTE_STRAY, NOTE_STALE_NAME, NOTE_SAME_IMAGE, NOTE_SIZE, NOTE_TRUNCATED, NOTE_ENCODING, NOTE_SHARED_ID,
+    NOTE_STRAY, NOTE_OTHER_SHAPE, NOTE_STALE_NAME, NOTE_SAME_IMAGE, NOTE_SIZE, NOTE_TRUNCATED, NOTE_ENCODING,
+    NOTE_SHARED_ID,
     NOTE_CLASS_ORDER, NOTE_UNUSED_CATEGORY, NOTE_ABSENT_CLASS, NOTE_CLASS_LIST, NOTE_SMALL, NOTE_DUPLICATE,
     NOTE_BOTH_SETS, NOTE_KINDS
 };
@@ -56,7 +57,7 @@ void dataset_free(struct dataset *);
 int dataset_category(const struct dataset *, int64_t id);       /* index, or -1 */
 int dataset_image(const struct dataset *, int64_t id);          /* index, or -1 */
 
-/* For messages: "0001.jpg line 3" or "0001.jpg annotation 12". */
+/* For messages: "0001.jpg line 3", "0001.jpg shape 2" or "0001.jpg annotation 12". */
 void annotation_place(const struct dataset *, const struct annotation *, char *out, size_t size);
 
 /* Whether a box is trained on: area above 0, width and height at least 1.  The others count in evaluation only. */
@@ -100,14 +101,14 @@ void dataset_note_border(struct dataset *, const struct annotation *);
  * not complete. */
 void dataset_measure(struct dataset *, int image, int width, int height, bool complete);
 
-/* fail() if boxes of an image were left out because its size is unknown: for those who need all boxes. */
+/* fail() if boxes of an image were left out because its size is unknown: for callers that need all boxes. */
 bool dataset_scaled(const struct dataset *, struct error *);
 
-/* Adds a line per kind of note, such as "section: 2 degenerate boxes, not trained on: a.xml:12, b.xml:48".  A line that
- * tells of a spoilt training or score begins with "WARNING: ".  section "" is left out. */
+/* Adds a line per kind of note, such as "section: 2 degenerate boxes, not trained on: a.xml:12, b.xml:48".  Lines about
+ * facts that spoil a training or a score begin with "WARNING: ".  section "" is left out. */
 bool dataset_notes(const struct dataset *, const char *section, struct string_list *lines, struct error *);
 
-/* Adds a problem, formatted as by printf.  A reader calls it and goes on with the next record. */
+/* Adds a problem, formatted as by printf.  A reader calls it and continues with the next record. */
 void dataset_problem(struct dataset *, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* fail() if there is a problem: the text of the only one, or path, their number and the first of them. */

@@ -29,7 +29,7 @@ bool build_annotation(struct dataset_builder *, const struct annotation *, int64
 bool build_keep_images(struct dataset_builder *, const bool *keep, struct error *);
 
 /* Moves everything to a dataset.  Images or categories that share an id, and annotations of an image or a category that
- * does not exist, are problems.  Fails if there are any; the dataset then holds what is sound, and the problems. */
+ * does not exist, are problems.  Fails if there are any; the dataset then holds the sound records and the problems. */
 bool build_end(struct dataset_builder *, struct dataset *, const char *path, struct error *);
 void build_free(struct dataset_builder *);
 #endif

@@ -1,21 +1,8 @@
 #include "data/dataset_read.h"
 
 #include "base/path.h"
-#include "data/coco.h"
 #include "data/dataset_builder.h"
-#include "data/visdrone.h"
-#include "data/voc.h"
-#include "data/yolo.h"
-
-static const struct reader {
-    bool (*read)(struct dataset_builder *, const struct dataset_source *, struct error *);
-    bool wants_images, wants_classes;
-} readers[] = {
-    [DATASET_COCO]     = { coco_read, false, false },
-    [DATASET_XML]      = { voc_read, true, true },
-    [DATASET_YOLO]     = { yolo_read, true, true },
-    [DATASET_VISDRONE] = { visdrone_read, false, false },
-};
+#include "data/readers.h"
 
 static const char *given(const char *text)
 {
@@ -37,7 +24,7 @@ static bool is_of_format(const struct dataset_source *source, struct error *err)
     const enum path_kind kind = path_kind(source->ann_path, err);
     if (coco && kind == PATH_FOLDER)
         return fail(err, "%s: is a folder, but CocoDataset needs a JSON file: is another name of dataset meant, "
-                    "XMLDataset, YoloDataset or VisDroneDataset?", source->ann_path);
+                    "such as XMLDataset or YoloDataset?", source->ann_path);
     if (!coco && kind == PATH_FILE)
         return fail(err, "%s: is a file, but this name of dataset needs a folder of annotations: is CocoDataset meant?",
                     source->ann_path);
@@ -45,8 +32,8 @@ static bool is_of_format(const struct dataset_source *source, struct error *err)
 }
 
 /* A failure that ends reading early is one more problem, and leaves annotations whose image was not met. */
-static bool read_all(const struct reader *reader, struct dataset_builder *b, const struct dataset_source *source,
-                     struct dataset *out, struct error *err)
+static bool read_all(const struct annotation_reader *reader, struct dataset_builder *b,
+                     const struct dataset_source *source, struct dataset *out, struct error *err)
 {
     struct error why = {0};
     if (!is_of_format(source, &why) || !reader->read(b, source, &why)) {
@@ -60,14 +47,14 @@ static bool read_all(const struct reader *reader, struct dataset_builder *b, con
 
 bool dataset_read(struct dataset *out, const struct dataset_source *source, struct error *err)
 {
-    const struct reader *reader = &readers[source->format];
+    const struct annotation_reader *reader = &annotation_readers[source->format];
     struct dataset_builder b = {0};
     *out = (struct dataset){0};
     if (!source->ann_path)
         return misuse(err, "a dataset needs ann_path");
-    if (reader->wants_images && !source->img_path)
+    if (reader->needs_images && !source->img_path)
         return misuse(err, "%s: this kind of dataset needs img_path, too", source->ann_path);
-    if (reader->wants_classes && source->class_count == 0)
+    if (reader->needs_classes && source->class_count == 0)
         return misuse(err, "%s: this kind of dataset needs class_names, too", source->ann_path);
     const bool ok = read_all(reader, &b, source, out, err);
     build_free(&b);

@@ -19,7 +19,7 @@ static const char *const foreign_suffixes[] = {
     ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".avif", ".WEBP", ".BMP", ".GIF", ".TIF", ".TIFF", ".HEIC",
     ".AVIF", NULL };
 
-/* Where in name the suffix begins that is one of those, or NULL. */
+/* The start of the suffix of name if it is one of those, or NULL. */
 static char *suffix_of(char *name, const char *const *suffixes)
 {
     const size_t n = strlen(name);
@@ -199,16 +199,16 @@ static bool read_text(struct image_text *t, bool *there, struct dataset_builder 
     return kind != PATH_ERROR;
 }
 
-static bool has_box(struct bytes text, bool is_box(const double *, int, struct error *))
+static bool has_box(struct bytes text, box_row_check *is_box)
 {
-    struct rows rows;
+    struct number_rows rows;
     double row[ROW_COLUMNS];
-    rows_begin(&rows, text, "");
-    return rows_next_box(&rows, row, is_box, NULL);
+    number_rows_begin(&rows, text, "");
+    return number_rows_next_box(&rows, row, is_box, NULL);
 }
 
 bool image_text_open(struct image_text *t, struct dataset_builder *b, const struct dataset_source *source,
-                     const char *stem, bool is_box(const double *, int, struct error *), struct error *err)
+                     const char *stem, box_row_check *is_box, struct error *err)
 {
     *t = (struct image_text){ .path = stem_path(source->ann_path, stem, ".txt", err) };
     bool has_text;

@@ -1,16 +1,17 @@
-/* data/folder.h -- sets that have a file of annotations per image: which images there are and where they lie. */
+/* data/folder.h -- the images of a set that has one annotation file per image, and their paths. */
 #ifndef DATA_FOLDER_H
 #define DATA_FOLDER_H
 #include "base/file.h"
 #include "base/path.h"
 #include "data/dataset_builder.h"
 #include "data/dataset_read.h"
-#include "data/rows.h"
+#include "data/geometry.h"
+#include "data/number_rows.h"
 
 extern const char *const image_suffixes[];              /* of JPEG and PNG; ends with NULL */
 
-/* Where stems, paths below a folder without suffix, come from: files of the folder and its subfolders that have one of
- * the suffixes and are no lists of classes. */
+/* A source of stems, which are paths below a folder without suffix: the files of the folder and its subfolders that
+ * have one of the suffixes and are no lists of classes. */
 struct stem_folder { const char *path; const char *const *suffixes; };
 
 /* Calls read with id 1, 2, ... and each stem in byte order until read fails.  Stems are those of source->image_list or,
@@ -26,16 +27,15 @@ bool each_stem(struct dataset_builder *, const struct dataset_source *, const st
 bool find_image(char **file, const struct dataset_source *, const char *stem, struct error *);
 
 /* The size of an image in source->img_path as it is decoded; 0, with a note, if the file is missing or broken. */
-struct image_size { int width, height; };
 bool measure_image(struct image_size *, struct dataset_builder *, const struct dataset_source *, const char *file,
                    struct error *);
 
 /* An image and its text file of rows.  file is stem.jpg where source->img_path has no image of the stem; text is empty
- * where there is no text file; stray: no image, not in a list, and no row that is a box.  Notes what is missing,
- * unreadable or stray.  A text that cannot be read is a problem.  image_text_free releases it. */
+ * where there is no text file; stray: no image, not in a list, and no row that is a box.  Notes missing,
+ * unreadable and stray files.  A text that cannot be read is a problem.  image_text_free releases it. */
 struct image_text { char *file, *path; struct image_size size; struct bytes text; bool stray; };
 bool image_text_open(struct image_text *, struct dataset_builder *, const struct dataset_source *, const char *stem,
-                     bool is_box(const double *row, int n, struct error *why), struct error *);
+                     box_row_check *is_box, struct error *);
 void image_text_free(struct image_text *);
 
 /* Notes the images of source->img_path that the set does not have. */

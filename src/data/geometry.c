@@ -74,7 +74,7 @@ struct draws geometry_draw(const struct pipeline_config *g, bool coins, struct r
     return d;
 }
 
-struct matrix factor_matrix(enum factor factor, const struct draws *d, struct size source)
+struct matrix factor_matrix(enum factor factor, const struct draws *d, struct image_size source)
 {
     const double radian = 3.14159265358979323846 / 180;
     struct matrix f = identity;
@@ -113,7 +113,7 @@ struct matrix factor_matrix(enum factor factor, const struct draws *d, struct si
 }
 
 /* The largest scale at which the source fits, by the axis that is full then. */
-static double fit_scale(struct size source, struct size into)
+static double fit_scale(struct image_size source, struct image_size into)
 {
     const bool tall = (double)source.width / source.height < (double)into.width / into.height;
     return tall ? (double)into.height / source.height : (double)into.width / source.width;
@@ -125,18 +125,18 @@ static int round_up(int extent, int divisible)
     return up > divisible ? up : divisible;
 }
 
-struct size resize_size(enum resize mode, struct size source, struct size asked, int divisible)
+struct image_size resize_size(enum resize mode, struct image_size source, struct image_size asked, int divisible)
 {
     if (mode != RESIZE_KEEP)
         return asked;
     const double scale = fit_scale(source, asked);
-    const struct size fit = { (int)(scale * source.width), (int)(scale * source.height) };
+    const struct image_size fit = { (int)(scale * source.width), (int)(scale * source.height) };
     if (divisible <= 0)
         return fit;
-    return (struct size){ round_up(fit.width, divisible), round_up(fit.height, divisible) };
+    return (struct image_size){ round_up(fit.width, divisible), round_up(fit.height, divisible) };
 }
 
-struct matrix resize_matrix(enum resize mode, struct size source, struct size output)
+struct matrix resize_matrix(enum resize mode, struct image_size source, struct image_size output)
 {
     struct matrix r = identity;
     if (mode == RESIZE_STRETCH) {
@@ -150,7 +150,8 @@ struct matrix resize_matrix(enum resize mode, struct size source, struct size ou
     return r;
 }
 
-struct matrix geometry_matrix(const struct draws *draws, enum resize mode, struct size source, struct size output)
+struct matrix geometry_matrix(const struct draws *draws, enum resize mode, struct image_size source,
+                              struct image_size output)
 {
     struct matrix m = identity;
     m.m[0][2] = -source.width / 2.0;
@@ -168,7 +169,7 @@ static float clip(double v, int extent)
     return v > 0 ? (float)(v < extent ? v : extent) : 0;
 }
 
-void warp_boxes(const struct matrix *a, struct size output, int count, const float (*in)[4], float (*out)[4])
+void warp_boxes(const struct matrix *a, struct image_size output, int count, const float (*in)[4], float (*out)[4])
 {
     for (int i = 0; i < count; i++) {
         double low[2] = { INFINITY, INFINITY }, high[2] = { -INFINITY, -INFINITY };

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 struct matrix { double m[3][3]; };
-struct size { int width, height; };
+struct image_size { int width, height; };
 
 bool matrix_inverse(struct matrix *out, const struct matrix *);     /* false, *out untouched: there is none */
 struct matrix matrix_of_halved(const struct matrix *, int halved);  /* the same map, from the image halved so often */
@@ -29,20 +29,20 @@ extern const struct draws draws_none;           /* every factor but T the identi
 struct draws geometry_draw(const struct pipeline_config *, bool coins, struct random *);
 
 enum factor { PERSPECTIVE, SCALE, STRETCH, ROTATION, SHEAR, FLIP, TRANSLATE, FACTORS };
-struct matrix factor_matrix(enum factor, const struct draws *, struct size source);
+struct matrix factor_matrix(enum factor, const struct draws *, struct image_size source);
 
 /* STRETCH: axes scaled apart to the size asked for.  KEEP: one scale for both, the output as small as that makes
  * it.  LETTERBOX: the same scale, centred in the size asked for.
  *
  * The size of the output; KEEP rounds it up to a multiple of divisible unless that is 0.  All extents given are
  * >= 1; with KEEP one that comes out may be 0. */
-struct size resize_size(enum resize, struct size source, struct size asked, int divisible);
-struct matrix resize_matrix(enum resize, struct size source, struct size output);
+struct image_size resize_size(enum resize, struct image_size source, struct image_size asked, int divisible);
+struct matrix resize_matrix(enum resize, struct image_size source, struct image_size output);
 
 /* M for an output of resize_size. */
-struct matrix geometry_matrix(const struct draws *, enum resize, struct size source, struct size output);
+struct matrix geometry_matrix(const struct draws *, enum resize, struct image_size source, struct image_size output);
 
 /* The bounding rectangle of a box's (x1, y1, x2, y2) four corners under M, clipped to [0, width] x [0, height].
  * A box that leaves the output becomes empty, and stays.  In and out may be the same memory. */
-void warp_boxes(const struct matrix *, struct size output, int count, const float (*in)[4], float (*out)[4]);
+void warp_boxes(const struct matrix *, struct image_size output, int count, const float (*in)[4], float (*out)[4]);
 #endif

@@ -114,8 +114,8 @@ void image_free(struct image *image)
 
 static size_t pixel_bytes(int width, int height) { return 3 * (size_t)width * (size_t)height; }
 
-bool image_room(struct image *image, int width, int height, size_t besides, bool turned, const char *name,
-                struct error *err)
+bool image_allocate(struct image *image, int width, int height, size_t besides, bool turned, const char *name,
+                    struct error *err)
 {
     struct error why;
     if (!image_allowed(width, height, &why))
@@ -129,7 +129,7 @@ bool image_room(struct image *image, int width, int height, size_t besides, bool
     return ok;
 }
 
-/* Gives back what a decoder took besides the pixels, once it has ended. */
+/* Returns the budget of a decoder besides the pixels, once it has ended. */
 static void count_pixels_alone(struct image *image)
 {
     const size_t pixels = pixel_bytes(image->width, image->height);
@@ -169,7 +169,7 @@ static bool turn_upright(struct image *image, int orientation, const char *name,
     for (int y = 0; y < upright.height; y++)
         for (int x = 0; x < upright.width; x++, to += 3)
             memcpy(to, image->p + source_of(image, orientation, y, x), 3);
-    upright.counted = image->counted;                 /* image_room has counted both */
+    upright.counted = image->counted;                 /* image_allocate has counted both */
     image->counted = 0;
     image_free(image);
     *image = upright;

@@ -6,7 +6,7 @@
  *
  * A JPEG that ends too early is read as cv2.imread does, which fills the rest (cv2.imdecode refuses it since OpenCV
  * 4.12); the image says that it is truncated.  A PNG that ends too early is refused, by both.  Damage that the format
- * cannot tell from data goes unseen. */
+ * cannot distinguish from data is not reported. */
 #ifndef DATA_IMAGE_H
 #define DATA_IMAGE_H
 #include "base/error.h"
@@ -51,9 +51,9 @@ void image_count_not(struct image *);               /* another bound counts it f
 bool image_read(struct image *, const char *path, struct error *);
 bool image_decode(struct image *, const void *p, size_t size, const char *name, struct error *);
 
-/* The same for who reads no pixel outside of a region, which has a pixel and lies within the image; other pixels may
- * be set or not.  It refuses what image_decode refuses.  Of most JPEGs little more than the region is transformed,
- * and nothing below it decoded.  Only a JPEG is halved, by smaller transforms; another image is whole. */
+/* The same for a caller that reads only a region, which has a pixel and lies within the image; other pixels may be set
+ * or not.  It refuses the same files as image_decode.  For most JPEGs, little more than the region is transformed and
+ * nothing below it is decoded.  Only a JPEG is halved, by smaller transforms; another image is whole. */
 bool image_decode_region(struct image *, const struct region *, const void *p, size_t size, const char *name,
                          struct error *);
 

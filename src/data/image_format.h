@@ -12,10 +12,10 @@ struct image_format {
     const char *name, *magic;                           /* a file of this format begins with magic */
     bool (*head)(struct image_head *, struct bytes, const char *name, struct error *);
     /* Whether a file has its end marker, from its last bytes or, if whole, all of it; unknown never if whole.  Sets the
-     * orientation where it is told behind the pixels. */
+     * orientation if it is stored behind the pixels. */
     enum image_ending (*ending)(struct bytes, bool whole, int *orientation);
     /* Decodes as stored, not yet turned, into an image of the size that head gave, and gives the orientation
-     * anew: a PNG may tell it behind its pixels.  No more than the region need be set, if it is given and the image
+     * anew: a PNG may store it behind its pixels.  No more than the region need be set, if it is given and the image
      * is stored upright; it may be halved as the region says. */
     bool (*decode)(struct image *, int *orientation, const struct region *, struct bytes, const char *name,
                    struct error *);
@@ -32,11 +32,11 @@ bool image_allowed(int width, int height, struct error *);
  * coding may do with less, but not for a photograph), so that a small file, unless cut, is of no large image. */
 bool jpeg_allowed(int width, int height, size_t bytes, const char *name, struct error *);
 
-/* image_new for a decoder that needs `besides` more bytes; the memory for decoding counts both.  turned: the image
- * will be copied once the decoder has freed these bytes.  Errors name `name`. */
-bool image_room(struct image *, int width, int height, size_t besides, bool turned, const char *name,
-                struct error *);
+/* image_new for a decoder that needs `besides` more bytes; the decoding budget counts both.  turned: the image will be
+ * copied once the decoder has freed these bytes.  Errors name `name`. */
+bool image_allocate(struct image *, int width, int height, size_t besides, bool turned, const char *name,
+                    struct error *);
 
-/* The orientation that an Exif block (beginning with the byte order, "II" or "MM") tells; 1 if none. */
+/* The orientation in an Exif block, which begins with the byte order "II" or "MM"; 1 if there is none. */
 int exif_orientation(const unsigned char *p, size_t size);
 #endif

@@ -1,5 +1,5 @@
-/* data/image_jpeg.c -- JPEG by libjpeg-turbo, whose errors come back by longjmp.  What lives across that jump is
- * kept in a struct outside the function that sets it. */
+/* data/image_jpeg.c -- JPEG by libjpeg-turbo, whose errors come back by longjmp.  Variables that live across that
+ * jump are kept in a struct outside the function that sets it. */
 #include "base/file.h"
 #include "base/strbuf.h"
 #include "data/image_format.h"
@@ -23,7 +23,7 @@ enum {
 /* A scan without a change takes no bytes but goes over all pixels: more scans of a large image would take seconds. */
 #define SCANNED_PIXELS ((int64_t)1 << 32)
 
-struct reader {
+struct jpeg_reader {
     struct jpeg_decompress_struct jpeg;
     struct jpeg_error_mgr messages;
     struct jpeg_progress_mgr progress;
@@ -38,7 +38,7 @@ struct reader {
 
 static void on_error(j_common_ptr jpeg)
 {
-    struct reader *r = jpeg->client_data;
+    struct jpeg_reader *r = jpeg->client_data;
     char text[JMSG_LENGTH_MAX];
     jpeg->err->format_message(jpeg, text);
     if (jpeg->err->msg_code == JERR_OUT_OF_MEMORY) {
@@ -51,14 +51,14 @@ static void on_error(j_common_ptr jpeg)
 
 static void on_message(j_common_ptr jpeg, int level)
 {
-    struct reader *r = jpeg->client_data;
+    struct jpeg_reader *r = jpeg->client_data;
     (void)level;
     r->ended |= jpeg->err->msg_code == JWRN_JPEG_EOF;
 }
 
 static void on_progress(j_common_ptr jpeg)
 {
-    struct reader *r = jpeg->client_data;
+    struct jpeg_reader *r = jpeg->client_data;
     const int64_t pixels = (int64_t)r->jpeg.image_width * r->jpeg.image_height, fitting = SCANNED_PIXELS / pixels;
     const int most = fitting > MAX_SCANS ? MAX_SCANS : fitting < FEW_SCANS ? FEW_SCANS : (int)fitting;
     if (r->jpeg.input_scan_number > most) {
@@ -76,7 +76,7 @@ static int orientation_of(const struct jpeg_decompress_struct *jpeg)
     return 1;
 }
 
-static void reader_begin(struct reader *r, struct bytes file)
+static void reader_begin(struct jpeg_reader *r, struct bytes file)
 {
     r->jpeg.err = jpeg_std_error(&r->messages);
     r->messages.error_exit = on_error;
@@ -91,13 +91,13 @@ static void reader_begin(struct reader *r, struct bytes file)
     r->orientation = orientation_of(&r->jpeg);
 }
 
-static void reader_end(struct reader *r)
+static void reader_end(struct jpeg_reader *r)
 {
     jpeg_destroy_decompress(&r->jpeg);
     free(r->row);
 }
 
-static bool read_head(struct reader *r, struct image_head *head, struct bytes file)
+static bool read_head(struct jpeg_reader *r, struct image_head *head, struct bytes file)
 {
     if (setjmp(r->failed))
         return false;
@@ -108,7 +108,7 @@ static bool read_head(struct reader *r, struct image_head *head, struct bytes fi
 
 static bool head(struct image_head *out, struct bytes file, const char *name, struct error *err)
 {
-    struct reader r = { .name = name, .err = err };
+    struct jpeg_reader r = { .name = name, .err = err };
     const bool ok = read_head(&r, out, file);
     reader_end(&r);
     return ok;
@@ -140,7 +140,7 @@ static bool is_last_scan(const struct jpeg_source_mgr *source)
 
 /* In one scan of Huffman's codes what lies outside of a region need not be transformed.  Halved rows that are cut are
  * interpolated wrongly by libjpeg-turbo where chroma has less than half of the columns. */
-static bool can_leave_out(struct reader *r, const struct region *region)
+static bool can_leave_out(struct jpeg_reader *r, const struct region *region)
 {
     return region && r->orientation == 1 && !r->jpeg.arith_code && !jpeg_has_multiple_scans(&r->jpeg)
         && (region->halved == 0 || r->jpeg.max_h_samp_factor <= 2) && is_last_scan(r->jpeg.src);
@@ -162,7 +162,7 @@ static int leave_out(struct jpeg_decompress_struct *jpeg, const struct region *r
     return (int)left;
 }
 
-static void read_rows(struct reader *r, struct image *image, const struct region *region)
+static void read_rows(struct jpeg_reader *r, struct image *image, const struct region *region)
 {
     const bool four = r->jpeg.num_components == 4, part = can_leave_out(r, region);
     r->jpeg.out_color_space = four ? JCS_CMYK : JCS_EXT_BGR;
@@ -203,7 +203,7 @@ static size_t working_bytes(struct jpeg_decompress_struct *jpeg, size_t file_byt
     return bytes;
 }
 
-static bool read_image(struct reader *r, struct image *image, const struct region *region, struct bytes file)
+static bool read_image(struct jpeg_reader *r, struct image *image, const struct region *region, struct bytes file)
 {
     struct jpeg_decompress_struct *jpeg = &r->jpeg;
     if (setjmp(r->failed)) {
@@ -218,8 +218,8 @@ static bool read_image(struct reader *r, struct image *image, const struct regio
     jpeg_calc_output_dimensions(&r->jpeg);
     const size_t working = working_bytes(jpeg, file.size);
     jpeg->mem->max_memory_to_use = (long)working;
-    if (!image_room(image, (int)jpeg->output_width, (int)jpeg->output_height, working, r->orientation != 1, r->name,
-                    r->err))
+    if (!image_allocate(image, (int)jpeg->output_width, (int)jpeg->output_height, working, r->orientation != 1, r->name,
+                        r->err))
         return false;
     if (!(r->row = new_array(jpeg->image_width, 4, NULL)))
         return fail(r->err, "%s: out of memory", r->name);
@@ -236,7 +236,7 @@ static bool read_image(struct reader *r, struct image *image, const struct regio
 static bool decode(struct image *image, int *orientation, const struct region *region, struct bytes file,
                    const char *name, struct error *err)
 {
-    struct reader r = { .name = name, .err = err };
+    struct jpeg_reader r = { .name = name, .err = err };
     const bool ok = read_image(&r, image, region, file);
     *orientation = r.orientation;
     reader_end(&r);
@@ -270,7 +270,7 @@ static enum image_ending ending(struct bytes file, bool whole, int *orientation)
 
 const struct image_format image_jpeg = { "JPEG", "\xff\xd8\xff", head, ending, decode };
 
-struct writer {
+struct jpeg_writer {
     struct jpeg_compress_struct jpeg;
     struct jpeg_error_mgr messages;
     jmp_buf failed;
@@ -282,14 +282,14 @@ struct writer {
 
 static void start_file(j_compress_ptr jpeg)
 {
-    struct writer *w = jpeg->client_data;
+    struct jpeg_writer *w = jpeg->client_data;
     w->destination.next_output_byte = w->chunk;
     w->destination.free_in_buffer = sizeof w->chunk;
 }
 
 static boolean add_chunk(j_compress_ptr jpeg)
 {
-    struct writer *w = jpeg->client_data;
+    struct jpeg_writer *w = jpeg->client_data;
     strbuf_bytes(&w->file, w->chunk, sizeof w->chunk);
     start_file(jpeg);
     return TRUE;
@@ -297,13 +297,13 @@ static boolean add_chunk(j_compress_ptr jpeg)
 
 static void end_file(j_compress_ptr jpeg)
 {
-    struct writer *w = jpeg->client_data;
+    struct jpeg_writer *w = jpeg->client_data;
     strbuf_bytes(&w->file, w->chunk, sizeof w->chunk - w->destination.free_in_buffer);
 }
 
 static void on_write_error(j_common_ptr jpeg)
 {
-    struct writer *w = jpeg->client_data;
+    struct jpeg_writer *w = jpeg->client_data;
     char text[JMSG_LENGTH_MAX] = "out of memory";
     if (jpeg->err->msg_code != JERR_OUT_OF_MEMORY)
         jpeg->err->format_message(jpeg, text);
@@ -311,7 +311,7 @@ static void on_write_error(j_common_ptr jpeg)
     longjmp(w->failed, 1);
 }
 
-static bool write_image(struct writer *w, const struct image *image, int quality)
+static bool write_image(struct jpeg_writer *w, const struct image *image, int quality)
 {
     if (setjmp(w->failed))
         return false;
@@ -339,7 +339,7 @@ static bool write_image(struct writer *w, const struct image *image, int quality
 
 bool image_encode_jpeg(const struct image *image, int quality, struct bytes *out, struct error *err)
 {
-    struct writer w = { .err = err };
+    struct jpeg_writer w = { .err = err };
     *out = (struct bytes){0};
     const bool ok = write_image(&w, image, quality) && strbuf_ok(&w.file, err);
     jpeg_destroy_compress(&w.jpeg);

@@ -1,5 +1,5 @@
-/* data/image_png.c -- PNG by libpng, whose errors come back by longjmp.  What lives across that jump is kept in a
- * struct outside the function that sets it. */
+/* data/image_png.c -- PNG by libpng, whose errors come back by longjmp.  Variables that live across that jump are kept
+ * in a struct outside the function that sets it. */
 #include "base/file.h"
 #include "data/image_format.h"
 
@@ -10,7 +10,7 @@
 
 #include <png.h>
 
-struct reader {
+struct png_reader {
     png_structp png;
     png_infop info;
     struct bytes file;
@@ -23,7 +23,7 @@ struct reader {
 
 static void on_error(png_structp png, png_const_charp text)
 {
-    const struct reader *r = png_get_error_ptr(png);
+    const struct png_reader *r = png_get_error_ptr(png);
     if (!r->no_memory)
         reject(r->err, "%s: PNG: %s", r->name, text);
     png_longjmp(png, 1);
@@ -36,7 +36,7 @@ static void on_warning(png_structp png, png_const_charp text)
 
 static void on_read(png_structp png, png_bytep to, size_t n)
 {
-    struct reader *r = png_get_io_ptr(png);
+    struct png_reader *r = png_get_io_ptr(png);
     if (n > r->file.size - r->at)
         png_error(png, "truncated");
     memcpy(to, r->file.p + r->at, n);
@@ -47,7 +47,7 @@ static void on_read(png_structp png, png_bytep to, size_t n)
 static png_voidp allocate(png_structp png, png_alloc_size_t size)
 {
     enum { ROW = 1 << 24 };                             /* bytes; the longest row, 2^20 pixels of 8 bytes, is shorter */
-    struct reader *r = png_get_mem_ptr(png);
+    struct png_reader *r = png_get_mem_ptr(png);
     if (size > r->file.size + ROW)
         return NULL;
     void *p = malloc(size);
@@ -61,7 +61,7 @@ static void release(png_structp png, png_voidp p)
     free(p);
 }
 
-static bool reader_new(struct reader *r)
+static bool reader_new(struct png_reader *r)
 {
     r->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, r, on_error, on_warning, r, allocate, release);
     r->info = r->png ? png_create_info_struct(r->png) : NULL;
@@ -70,19 +70,19 @@ static bool reader_new(struct reader *r)
 }
 
 /* Fails after a failed allocation even if libpng went on, as it does without some chunks. */
-static bool has_memory(const struct reader *r)
+static bool has_memory(const struct png_reader *r)
 {
     return !r->no_memory || fail(r->err, "%s: out of memory", r->name);
 }
 
-static void reader_end(struct reader *r)
+static void reader_end(struct png_reader *r)
 {
     png_destroy_read_struct(&r->png, &r->info, NULL);
     free(r->rows);
 }
 
 /* Compressed texts and profiles change no pixel here, and a small file may hold gigabytes of them. */
-static void read_info(struct reader *r)
+static void read_info(struct png_reader *r)
 {
     static const png_byte skipped[] = "iCCP\0iTXt\0sPLT\0tEXt\0zTXt";
     png_set_read_fn(r->png, r, on_read);
@@ -91,14 +91,14 @@ static void read_info(struct reader *r)
     png_read_info(r->png, r->info);
 }
 
-static int orientation_of(const struct reader *r)
+static int orientation_of(const struct png_reader *r)
 {
     png_bytep exif;
     png_uint_32 size;
     return png_get_eXIf_1(r->png, r->info, &size, &exif) ? exif_orientation(exif, size) : 1;
 }
 
-static bool read_head(struct reader *r, struct image_head *head)
+static bool read_head(struct png_reader *r, struct image_head *head)
 {
     if (setjmp(png_jmpbuf(r->png)))
         return false;
@@ -110,14 +110,14 @@ static bool read_head(struct reader *r, struct image_head *head)
 
 static bool head(struct image_head *out, struct bytes file, const char *name, struct error *err)
 {
-    struct reader r = { .file = file, .name = name, .err = err };
+    struct png_reader r = { .file = file, .name = name, .err = err };
     const bool read = reader_new(&r) && read_head(&r, out), ok = has_memory(&r) && read;
     reader_end(&r);
     return ok;
 }
 
-/* Whatever is stored becomes 8 bits of B, G and R. */
-static void ask_for_bgr(struct reader *r)
+/* Converts every kind of pixel to 8 bits of B, G and R. */
+static void ask_for_bgr(struct png_reader *r)
 {
     png_set_expand(r->png);
     png_set_strip_16(r->png);
@@ -147,7 +147,7 @@ static bool walk_chunks(const unsigned char *p, const unsigned char *end, int *o
 }
 
 /* Looks for the Exif orientation before the pixels and behind them. */
-static bool is_turned(const struct reader *r)
+static bool is_turned(const struct png_reader *r)
 {
     int orientation = orientation_of(r);
     walk_chunks(r->file.p + sizeof magic - 1, r->file.p + r->file.size, &orientation);
@@ -161,7 +161,7 @@ static size_t working_bytes(size_t width, size_t height)
     return TABLES + ROWS * width + height * sizeof(png_bytep);
 }
 
-static bool read_image(struct reader *r, struct image *image)
+static bool read_image(struct png_reader *r, struct image *image)
 {
     if (setjmp(png_jmpbuf(r->png)))
         return false;
@@ -170,7 +170,7 @@ static bool read_image(struct reader *r, struct image *image)
     /* Deflate makes of a byte 1032 at most, so that a small file cannot ask for much memory. */
     if (png_get_rowbytes(r->png, r->info) * height / 1032 > r->file.size)
         png_error(r->png, "truncated");
-    if (!image_room(image, (int)width, (int)height, working_bytes(width, height), is_turned(r), r->name, r->err))
+    if (!image_allocate(image, (int)width, (int)height, working_bytes(width, height), is_turned(r), r->name, r->err))
         return false;
     if (!(r->rows = new_array(height, sizeof *r->rows, NULL))) {
         r->no_memory = true;
@@ -187,7 +187,7 @@ static bool read_image(struct reader *r, struct image *image)
 static bool decode(struct image *image, int *orientation, const struct region *region, struct bytes file,
                    const char *name, struct error *err)
 {
-    struct reader r = { .file = file, .name = name, .err = err };
+    struct png_reader r = { .file = file, .name = name, .err = err };
     (void)region;
     const bool read = reader_new(&r) && read_image(&r, image), ok = has_memory(&r) && read;
     if (ok)

@@ -58,7 +58,7 @@ struct matching {
     int *category;                              /* [classes] or -1 */
 };
 
-/* As class_find. */
+/* Like class_find. */
 static int find_class(const struct matching *m, const char *name)
 {
     const int class = name_index_first(&m->equal, name);
@@ -97,7 +97,7 @@ static void list_names(struct strbuf *t, const char *const *names, int count)
     strbuf_add(t, "%s", count > SHOWN ? ", ..." : "");
 }
 
-/* As in the original: the i-th category in ascending id is class i. */
+/* The i-th category in ascending id is class i, as in the original. */
 static bool match_order(struct matching *m, const char *const *category_names, int classes, struct error *err)
 {
     int next = 0;

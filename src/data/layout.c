@@ -8,39 +8,17 @@
 #include "base/table.h"
 #include "data/folder.h"
 #include "data/lists.h"
-#include "data/voc.h"
+#include "data/readers.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const image_folders[] = {
     "images", "JPEGImages", "Images", "imgs", "img", "obj_train_data", NULL };
-static const char *const voc_folders[] = {
-    "Annotations", "annotations", "annots", "Annots", "labels", "xmls", "xml", NULL };
-static const char *const yolo_folders[] = { "labels", "Labels", "annotations", "obj_train_data", NULL };
-static const char *const visdrone_folders[] = { "annotations", "Annotations", "annots", NULL };
+const char *const yolo_folders[] = { "labels", "Labels", "annotations", "obj_train_data", NULL };
 static const char *const class_files[] = {
     "data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names", "_darknet.labels", NULL };
-static const char *const parts[] = { "train", "val", "test", NULL };     /* "valid", "train2017": by their beginnings */
-
-struct layout;
-typedef bool read_classes(struct string_list *, const struct layout *, struct error *);
-static read_classes voc_layout_classes, yolo_layout_classes;
-
-static const struct format {
-    const char *name;
-    enum dataset_format format;
-    const char *suffix;                         /* of a file of annotations */
-    const char *const *folders;                 /* names of the folder of annotations */
-    read_classes *classes;                      /* NULL: the format has its own */
-    bool wants_images;
-} formats[] = {
-    { "visdrone", DATASET_VISDRONE, ".txt", visdrone_folders, NULL,                true },
-    { "voc",      DATASET_XML,      ".xml", voc_folders,      voc_layout_classes,  false },
-    { "yolo",     DATASET_YOLO,     ".txt", yolo_folders,     yolo_layout_classes, true },
-    {0} };
-
-struct layout { const struct format *format; char *root, *images, *boxes; };
+static const char *const parts[] = { "train", "val", "test", NULL };     /* "valid", "train2017": by prefix */
 
 /* ---- folders ---- */
 
@@ -84,7 +62,7 @@ static bool holds(bool *found, const char *folder, const char *const *suffixes,
     return ok;
 }
 
-/* Where the last component called name begins in path, or -1. */
+/* The start of the last component called name in path, or -1. */
 static int find_component(const char *path, const char *name)
 {
     int found = -1;
@@ -126,17 +104,17 @@ static bool boxes_beside(char **found, const char *folder, const char *const *bo
     return kind != PATH_ERROR;
 }
 
-/* Whether folder/name is a folder that is a part of a set; with format, only one that holds annotations. */
-static bool is_part_of_set(bool *part, const char *folder, const char *name, const struct format *format,
+/* Whether folder/name is a folder that is a part of a set; with reader, only one that holds annotations. */
+static bool is_part_of_set(bool *part, const char *folder, const char *name, const struct annotation_reader *reader,
                            struct error *err)
 {
-    const char *const suffixes[] = { format ? format->suffix : "", NULL };
+    const char *const suffixes[] = { reader ? reader->suffix : "", NULL };
     char *path = path_join(folder, name, err), *boxes = NULL;
     const enum path_kind kind = path ? path_kind(path, err) : PATH_ERROR;
     bool ok = kind != PATH_ERROR;
     *part = kind == PATH_FOLDER;
-    if (*part && format)
-        ok = first_folder(&boxes, path, format->folders, err)
+    if (*part && reader)
+        ok = first_folder(&boxes, path, reader->folders, err)
           && (boxes || holds(part, path, suffixes, folder_list, err));
     free(boxes);
     free(path);
@@ -145,13 +123,13 @@ static bool is_part_of_set(bool *part, const char *folder, const char *name, con
 
 /* "train, valid": the folders in folder that are parts of a set. */
 static bool list_parts(struct strbuf *list, int *count, char first[256], const char *folder,
-                       const struct format *format, struct error *err)
+                       const struct annotation_reader *reader, struct error *err)
 {
     struct string_list names = {0};
     bool ok = folder_list(&names, folder, err), part = false;
     *count = 0;
     for (int i = 0; ok && i < names.count; i++) {
-        ok = !is_part(names.list[i]) || is_part_of_set(&part, folder, names.list[i], format, err);
+        ok = !is_part(names.list[i]) || is_part_of_set(&part, folder, names.list[i], reader, err);
         if (!ok || !is_part(names.list[i]) || !part)
             continue;
         if ((*count)++ == 0)
@@ -162,12 +140,12 @@ static bool list_parts(struct strbuf *list, int *count, char first[256], const c
     return ok;
 }
 
-static bool refuse_parts(const char *folder, const struct format *format, int max, struct error *err)
+static bool refuse_parts(const char *folder, const struct annotation_reader *reader, int max, struct error *err)
 {
     struct strbuf list = {0};
     char first[256];
     int count;
-    const bool ok = list_parts(&list, &count, first, folder, format, err)
+    const bool ok = list_parts(&list, &count, first, folder, reader, err)
                  && (count <= max || misuse(err, "%s holds several sets, %s: give one of them, as in %s/%s", folder,
                                             list.s ? list.s : "", folder, first));
     strbuf_free(&list);
@@ -184,49 +162,43 @@ static char *images_in(const char *folder, struct error *err)
 
 /* folder is the root of a set, or root/images/train, or holds images and annotations itself: sets boxes and, if they
  * are found, images. */
-static bool locate_boxes(struct layout *l, const char *folder, int *root_size, struct error *err)
+static bool locate_boxes(struct set_layout *l, const char *folder, int *root_size, struct error *err)
 {
-    const struct format *format = l->format;
-    const char *const suffixes[] = { format->suffix, NULL };
+    const struct annotation_reader *reader = &annotation_readers[l->format];
+    const char *const suffixes[] = { reader->suffix, NULL };
     bool here = false;
     *root_size = (int)strlen(folder);
-    if (!first_folder(&l->boxes, folder, format->folders, err))
+    if (!first_folder(&l->annotations, folder, reader->folders, err))
         return false;
-    if (l->boxes)
+    if (l->annotations)
         return (l->images = images_in(folder, err));
-    if (!boxes_beside(&l->boxes, folder, format->folders, root_size, err))
+    if (!boxes_beside(&l->annotations, folder, reader->folders, root_size, err))
         return false;
-    if (l->boxes)
+    if (l->annotations)
         return (l->images = folder_copy(folder, strlen(folder), err));
-    if (!refuse_parts(folder, format, 0, err) || !holds(&here, folder, suffixes, folder_list, err))
+    if (!refuse_parts(folder, reader, 0, err) || !holds(&here, folder, suffixes, folder_list, err))
         return false;
     if (!here)
-        return fail(err, "%s: holds neither a folder %s of annotations nor a %s file", folder, format->folders[0],
-                    format->suffix);
+        return fail(err, "%s: holds neither a folder %s of annotations nor a %s file", folder, reader->folders[0],
+                    reader->suffix);
     l->images = images_in(folder, err);
-    l->boxes = folder_copy(folder, strlen(folder), err);
-    return l->images && l->boxes;
+    l->annotations = folder_copy(folder, strlen(folder), err);
+    return l->images && l->annotations;
 }
 
-static bool locate(struct layout *l, const char *folder, struct error *err)
+static bool locate(struct set_layout *l, const char *folder, struct error *err)
 {
     int root_size;
     bool images = false;
     if (!locate_boxes(l, folder, &root_size, err) || !(l->root = folder_copy(folder, (size_t)root_size, err))
         || !refuse_parts(l->images, NULL, 1, err))
         return false;
-    return !l->format->wants_images
+    return !annotation_readers[l->format].lists_images
         || (holds(&images, l->images, image_suffixes, folder_tree, err)
             && (images || fail(err, "%s: there is no JPEG or PNG image in it", l->images)));
 }
 
 /* ---- classes ---- */
-
-static bool voc_layout_classes(struct string_list *classes, const struct layout *l, struct error *err)
-{
-    return voc_classes(classes, l->boxes, err)
-        && (classes->count || fail(err, "%s: there is no object in it", l->boxes));
-}
 
 static bool add_once(struct string_list *lists, const char *path, struct error *err)
 {
@@ -277,10 +249,10 @@ static bool same_names(const struct string_list *a, const struct string_list *b)
 }
 
 /* All lists that are found must be equal: the numbers in the files of boxes mean only one of them. */
-static bool yolo_layout_classes(struct string_list *classes, const struct layout *l, struct error *err)
+bool yolo_classes(struct string_list *classes, const struct set_layout *l, struct error *err)
 {
     struct string_list lists = {0};
-    bool ok = find_yolo_lists(&lists, l->boxes, l->images, l->root, err)
+    bool ok = find_yolo_lists(&lists, l->annotations, l->images, l->root, err)
            && (lists.count || misuse(err, "%s: there is no list of classes (data.yaml, classes.txt, obj.names): "
                                      "give one with --classes", l->root))
            && class_list_read(classes, lists.list[0], err);
@@ -402,18 +374,19 @@ static bool select_categories(struct dataset *set, const struct string_list *cla
     return ok;
 }
 
-static bool read_layout(struct dataset *out, const struct layout *l, const char *image_list, const char *class_list,
+static bool read_layout(struct dataset *out, const struct set_layout *l, const char *image_list, const char *class_list,
                         struct error *err)
 {
+    const struct annotation_reader *reader = &annotation_readers[l->format];
     struct string_list classes = {0};
     bool ok = class_list ? class_list_read(&classes, class_list, err)
-            : !l->format->classes || l->format->classes(&classes, l, err);
+            : !reader->classes || reader->classes(&classes, l, err);
     const struct dataset_source source = {
-        .format = l->format->format, .img_path = l->images, .ann_path = l->boxes, .image_list = image_list,
+        .format = l->format, .img_path = l->images, .ann_path = l->annotations, .image_list = image_list,
         .class_names = (const char *const *)classes.list, .class_count = classes.count, .classes_chosen = true };
     ok = ok && dataset_read(out, &source, err)
       && (out->image_count || fail(err, "%s: there is no image of the set", l->images))
-      && (l->format->classes || !class_list || select_categories(out, &classes, err));
+      && (reader->classes || !class_list || select_categories(out, &classes, err));
     string_list_free(&classes);
     return ok;
 }
@@ -421,11 +394,13 @@ static bool read_layout(struct dataset *out, const struct layout *l, const char 
 bool dataset_read_layout(struct dataset *out, const char *format, const char *folder, const char *image_list,
                          const char *class_list, struct error *err)
 {
-    struct layout l = { .format = find_row(format, formats, sizeof *formats) };
+    const struct annotation_reader *const readers = &annotation_readers[DATASET_COCO + 1];
+    const struct annotation_reader *reader = find_row(format, readers, sizeof *readers);
     *out = (struct dataset){0};
-    if (!l.format)
+    if (!reader)
         return misuse(err, "%s: no such format; did you mean %s?", format,
-                      nearest_name(format, formats, sizeof *formats));
+                      nearest_name(format, readers, sizeof *readers));
+    struct set_layout l = { .format = (enum dataset_format)(reader - annotation_readers) };
     char *clean = folder_copy(folder, strlen(folder), err);
     const bool ok = clean && locate(&l, clean, err) && read_layout(out, &l, image_list, class_list, err);
     if (!ok)
@@ -433,7 +408,7 @@ bool dataset_read_layout(struct dataset *out, const char *format, const char *fo
     free(clean);
     free(l.root);
     free(l.images);
-    free(l.boxes);
+    free(l.annotations);
     return ok;
 }
 

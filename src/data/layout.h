@@ -1,7 +1,12 @@
-/* data/layout.h -- what lies beside the annotations of a set; data/dataset_read.h has dataset_read_layout. */
+/* data/layout.h -- files beside the annotations of a set; data/dataset_read.h has dataset_read_layout. */
 #ifndef DATA_LAYOUT_H
 #define DATA_LAYOUT_H
-#include "data/dataset_read.h"
+#include "data/readers.h"
+
+extern const char *const yolo_folders[];        /* names of the folder of text files; ends with NULL */
+
+/* The column `classes` of the reader: the lists of classes beside the text files, which must all be equal. */
+bool yolo_classes(struct string_list *, const struct set_layout *, struct error *);
 
 /* Compares class_names with the lists of classes (data.yaml, classes.txt, obj.names, ...) in the folder of a YOLO set's
  * text files and above it up to the root of the set.  misuse() if one has the same names in another order, for then the

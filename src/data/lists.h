@@ -7,7 +7,7 @@
 
 /* The classes that a file lists: a line each or, if its name ends in .yaml or .yml, its key `names`, a list
  * [cat, dog] or a section {0: cat, 1: dog} whose keys are 0, 1, ... in any order.  reject() if there is none, or
- * one twice; what is no YAML is misuse(). */
+ * one twice; invalid YAML is misuse(). */
 bool class_list_read(struct string_list *, const char *path, struct error *);
 
 /* Whether a file beside text files of boxes lists classes: classes.txt of LabelImg, for example. */

@@ -11,7 +11,7 @@
 /* A slot holds batch number `b` = epoch steps + step while turn <= b < turn + LOADER_AHEAD; it is slots[b % AHEAD].
  * Samples are claimed in order; whoever finishes the last one of a batch stacks it. */
 struct slot {
-    struct batch batch;                         /* with room for a whole batch from the start */
+    struct batch batch;                         /* allocated for a whole batch at the start */
     int finished;                               /* samples */
     bool ready;                                 /* batch or err is there to be taken */
     int err_sample;                             /* the lowest that failed, so that the error is always the same one */
@@ -65,11 +65,11 @@ static bool read_image(struct loader *l, const char *path, struct random random,
                          struct error *err)
 {
     struct image_file file;
-    struct size size;
+    struct image_size size;
     bool ok = image_file_read(&file, path, err);
     const struct bytes bytes = file.bytes;
     ok = ok && image_decode_size(bytes.p, bytes.size, path, &size.width, &size.height, err);
-    if (ok && cache_has_room(l->config.cache, size.width, size.height)) {
+    if (ok && cache_fits(l->config.cache, size.width, size.height)) {
         ok = image_decode(image, bytes.p, bytes.size, path, err);
     } else if (ok) {
         const struct region region = sample_region(l->config.data, size, random);

@@ -1,7 +1,7 @@
 /* data/loader.h -- batches made ahead of their use by threads of the loader's own.
  *
- * 1. What a batch holds depends on dataset, configuration, seed, epoch and step alone: not on the number of workers,
- *    not on the cache, not on where the loader started.
+ * 1. The content of a batch depends on dataset, configuration, seed, epoch and step alone: not on the number of
+ *    workers, not on the cache, not on where the loader started.
  * 2. In training, step s of an epoch takes images [s batch, (s+1) batch) of a permutation drawn from (seed, epoch);
  *    the odd rest is dropped unless it is all there is.  Place p of the epoch draws from (seed, epoch, p).  Epoch
  *    follows epoch without end.
@@ -35,7 +35,7 @@ int loader_steps(int images, int batch, bool train);    /* of an epoch */
 struct loader *loader_open(const struct loader_config *, struct error *);
 void loader_close(struct loader *);             /* at any time; NULL is fine */
 
-/* *batch is lent until the next call; NULL when testing has seen all.  After a failure only loader_close. */
+/* *batch is lent until the next call; NULL at the end of a test.  After a failure only loader_close. */
 bool loader_next(struct loader *, const struct batch **batch, struct error *);
 
 /* Takes the oldest line not yet taken about an image that is missing or broken; false if there is none.  An image has

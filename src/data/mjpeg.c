@@ -79,7 +79,7 @@ bool mjpeg_push(struct mjpeg *m, unsigned char byte)
     const bool within = m->at > AT_FIRST_FF;
     if (!within)
         m->frame.size = 0;
-    else if (m->frame.size >= MJPEG_MOST) {
+    else if (m->frame.size >= MJPEG_MAX) {
         m->at = give_up(m);
         return false;
     } else

@@ -7,7 +7,7 @@
 
 enum { SIDE_MAX = 1 << 15, MULTIPLE = 32 };     /* of an input, in pixels; batches are padded to a multiple */
 
-/* Makes *p, of *capacity elements, an array of at least count; what it held is lost. */
+/* Makes *p, of *capacity elements, an array of at least count; its content is lost. */
 static bool reserve(void *p, size_t *capacity, size_t count, size_t size, struct error *err)
 {
     void **array = p;
@@ -25,16 +25,16 @@ static int whole_side(double side)
     return side >= 1 ? side < SIDE_MAX ? (int)side : SIDE_MAX : 1;
 }
 
-struct size scaled_size(struct size size, double factor)
+struct image_size scaled_size(struct image_size size, double factor)
 {
-    return (struct size){ whole_side(size.width * factor), whole_side(size.height * factor) };
+    return (struct image_size){ whole_side(size.width * factor), whole_side(size.height * factor) };
 }
 
 /* Sets all but image, objects and pixels. */
-static void draw(struct sample *s, const struct data_config *config, struct size source, struct random *r)
+static void draw(struct sample *s, const struct data_config *config, struct image_size source, struct random *r)
 {
-    const struct size full = { config->input_size[0], config->input_size[1] };
-    const struct size asked = scaled_size(full, random_range(r, config->multi_scale[0], config->multi_scale[1]));
+    const struct image_size full = { config->input_size[0], config->input_size[1] };
+    const struct image_size asked = scaled_size(full, random_range(r, config->multi_scale[0], config->multi_scale[1]));
     const struct draws draws = geometry_draw(&config->pipeline, config->resize == RESIZE_LETTERBOX, r);
     s->jitter = colour_draw(&config->pipeline, r);
     s->source = source;
@@ -47,8 +47,8 @@ bool sample_make(struct sample *s, const struct data_config *config, const struc
                  struct error *err)
 {
     const bool whole = image->halved == 0;
-    const struct size size = { whole ? image->width : image->whole_width,
-                               whole ? image->height : image->whole_height };
+    const struct image_size size = { whole ? image->width : image->whole_width,
+                                     whole ? image->height : image->whole_height };
     draw(s, config, size, r);
     const struct matrix matrix = matrix_of_halved(&s->matrix, image->halved);
     if (!reserve(&s->pixels, &s->capacity, 3 * (size_t)s->input.width * (size_t)s->input.height, 1, err))
@@ -57,7 +57,7 @@ bool sample_make(struct sample *s, const struct data_config *config, const struc
     return true;
 }
 
-struct region sample_region(const struct data_config *config, struct size source, struct random r)
+struct region sample_region(const struct data_config *config, struct image_size source, struct random r)
 {
     struct sample s = {0};
     int halved = 0;
@@ -65,7 +65,7 @@ struct region sample_region(const struct data_config *config, struct size source
     while (config->scaled_decode && halved < HALVINGS && warp_shrinks(&s.matrix) >= 2 << halved)
         halved++;
     const int round = (1 << halved) - 1;
-    const struct size size = { (source.width + round) >> halved, (source.height + round) >> halved };
+    const struct image_size size = { (source.width + round) >> halved, (source.height + round) >> halved };
     const struct matrix matrix = matrix_of_halved(&s.matrix, halved);
     struct region region = warp_region(size, &matrix, s.input);
     region.halved = halved;
@@ -81,18 +81,18 @@ void sample_free(struct sample *s)
     *s = (struct sample){0};
 }
 
-static bool objects_reserve(struct objects *t, int room, struct error *err)
+static bool objects_reserve(struct objects *t, int capacity, struct error *err)
 {
-    if (room <= t->room)
+    if (capacity <= t->capacity)
         return true;
     free(t->box);
     free(t->label);
     free(t->ignore);
-    *t = (struct objects){ .box = new_array((size_t)room, sizeof *t->box, err),
-                         .label = new_array((size_t)room, sizeof *t->label, err),
-                         .ignore = new_array((size_t)room, sizeof *t->ignore, err) };
+    *t = (struct objects){ .box = new_array((size_t)capacity, sizeof *t->box, err),
+                         .label = new_array((size_t)capacity, sizeof *t->label, err),
+                         .ignore = new_array((size_t)capacity, sizeof *t->ignore, err) };
     const bool ok = t->box && t->label && t->ignore;
-    t->room = ok ? room : 0;
+    t->capacity = ok ? capacity : 0;
     return ok;
 }
 
@@ -164,7 +164,7 @@ bool batch_stack(struct batch *b, const struct pipeline_config *config, struct e
     struct colour_map map;
     b->h = b->w = 0;
     for (int i = 0; i < b->n; i++) {
-        const struct size size = b->samples[i].input;
+        const struct image_size size = b->samples[i].input;
         b->w = size.width > b->w ? size.width : b->w;
         b->h = size.height > b->h ? size.height : b->h;
     }

@@ -11,13 +11,13 @@ struct objects {                /* boxes x1, y1, x2, y2 in pixels of the input, 
     float (*box)[4];
     int *label;                 /* [count] class of each box */
     float (*ignore)[4];
-    int count, ignored, room;   /* room: of all three arrays */
+    int count, ignored, capacity;       /* capacity: of all three arrays */
 };
 
 /* {0} is empty and can be made over and over: memory is kept and grows as needed. */
 struct sample {
     int image;                  /* index into dataset.images */
-    struct size source, input;  /* of the image; of this sample, which lies at the top left of its batch */
+    struct image_size source, input;  /* of the image; of this sample, which lies at the top left of its batch */
     struct matrix matrix;       /* from the source to the input */
     struct objects objects;
     struct colour_jitter jitter;
@@ -27,15 +27,15 @@ struct sample {
 void sample_free(struct sample *);
 
 /* An input size under a factor of multi_scale: whole pixels, truncated, but no side below one. */
-struct size scaled_size(struct size, double factor);
+struct image_size scaled_size(struct image_size, double factor);
 
-/* Draws what is random and warps the image.  Sets all but image and objects.  Two samples of the same image,
+/* Draws the random numbers and warps the image.  Sets all but image and objects.  Two samples of the same image,
  * configuration and random numbers have the same bits. */
 bool sample_make(struct sample *, const struct data_config *, const struct image *, struct random *, struct error *);
 
 /* The pixels that sample_make reads of an image of that size, with these random numbers; with scaled_decode of the
  * image halved as often as the warp still shrinks it. */
-struct region sample_region(const struct data_config *, struct size source, struct random);
+struct region sample_region(const struct data_config *, struct image_size source, struct random);
 
 /* The boxes of an image through the sample's matrix.  label[category] is a class of the model, or -1.  Boxes to
  * ignore are kept apart, whatever their class.  Other boxes without a class are left out, and so is what

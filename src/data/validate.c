@@ -14,10 +14,10 @@
 /* ---- images ---- */
 
 /* content: as in struct error; why: the error, owned, NULL if ok or if memory was short. */
-struct looked { struct image_probe probe; bool ok, content; char *why; };
-struct looking { const struct dataset *set; const struct validation *v; struct looked *images; };
+struct checked_image { struct image_probe probe; bool ok, content; char *why; };
+struct image_check { const struct dataset *set; const struct validation *v; struct checked_image *images; };
 
-static bool look(const char *path, bool decode, struct image_probe *probe, struct error *err)
+static bool measure_file(const char *path, bool decode, struct image_probe *probe, struct error *err)
 {
     struct image image = {0};
     if (!decode)
@@ -28,31 +28,31 @@ static bool look(const char *path, bool decode, struct image_probe *probe, struc
     return ok;
 }
 
-static void look_at(const void *job, int i)
+static void check_image(const void *job, int i)
 {
-    const struct looking *l = job;
+    const struct image_check *l = job;
     struct error why = {0};
-    struct looked *image = &l->images[i];
+    struct checked_image *image = &l->images[i];
     char *path = path_join(l->v->config->img_path, l->set->images[i].file, &why);
-    image->ok = path && look(path, l->v->decode, &image->probe, &why);
+    image->ok = path && measure_file(path, l->v->decode, &image->probe, &why);
     image->content = why.content;
     image->why = image->ok ? NULL : new_text(why.text, NULL);
     free(path);
 }
 
-/* Boxes whose image had no size when they were read are judged now. */
+/* Also notes boxes at the border of an image whose size was unknown when they were read. */
 static void measure(struct dataset *set, int i, struct image_probe probe)
 {
     const struct image_record *image = &set->images[i];
-    const bool judged = image->width && image->height;
+    const bool had_size = image->width && image->height;
     dataset_measure(set, i, probe.width, probe.height, probe.complete);
-    for (int k = 0; !judged && k < image->count; k++)
+    for (int k = 0; !had_size && k < image->count; k++)
         dataset_note_border(set, &set->annotations[image->first + k]);
 }
 
 /* Records the result for image i.  Fails if the system failed: whether the image can be read is not known then. */
-static bool take_look(struct dataset *set, const struct validation *v, int i, const struct looked *image,
-                      struct error *err)
+static bool record_check(struct dataset *set, const struct validation *v, int i, const struct checked_image *image,
+                         struct error *err)
 {
     if (image->ok)
         measure(set, i, image->probe);
@@ -67,18 +67,18 @@ static bool take_look(struct dataset *set, const struct validation *v, int i, co
     return true;
 }
 
-/* Takes the size of every image, and tells those that cannot be read: readable[images] is set. */
+/* Sets the size of every image, and readable[images]. */
 static bool read_images(struct dataset *set, const struct validation *v, bool *readable, struct error *err)
 {
-    struct looking job = { set, v, new_array((size_t)set->image_count, sizeof *job.images, err) };
+    struct image_check job = { set, v, new_array((size_t)set->image_count, sizeof *job.images, err) };
     if (!job.images)
         return false;
-    team_for(&(struct team){ v->threads }, set->image_count, look_at, &job);
-    dataset_forget_note(set, NOTE_NO_IMAGE);            /* told by the reader; it is told here once, with the rest */
+    team_for(&(struct team){ v->threads }, set->image_count, check_image, &job);
+    dataset_forget_note(set, NOTE_NO_IMAGE);            /* the reader noted them; they are noted here once */
     bool ok = true;
     for (int i = 0; i < set->image_count; i++) {
         readable[i] = job.images[i].ok;
-        ok = ok && take_look(set, v, i, &job.images[i], err);
+        ok = ok && record_check(set, v, i, &job.images[i], err);
         free(job.images[i].why);
     }
     free(job.images);
@@ -174,7 +174,7 @@ static void no_box(struct dataset *set, const struct validation *v, int ignored,
     strbuf_free(&reasons);
 }
 
-static void judge_boxes(struct dataset *set, const struct validation *v, const bool *readable)
+static void check_boxes(struct dataset *set, const struct validation *v, const bool *readable)
 {
     const struct dataset_note *outside = &set->notes[NOTE_OUTSIDE];
     int wanted = 0, ignored = 0, unreadable = 0;
@@ -194,9 +194,9 @@ static void judge_boxes(struct dataset *set, const struct validation *v, const b
         no_box(set, v, ignored, unreadable);
 }
 
-/* ---- the judgement ---- */
+/* ---- checking ---- */
 
-static bool judge(struct dataset *set, const struct validation *v, bool *readable, struct error *err)
+static bool check(struct dataset *set, const struct validation *v, bool *readable, struct error *err)
 {
     for (int i = 0; i < set->image_count; i++)
         readable[i] = true;
@@ -207,7 +207,7 @@ static bool judge(struct dataset *set, const struct validation *v, bool *readabl
     if (!note_duplicates(set, err))
         return false;
     if (v->use != USE_CONVERSION && set->problems.count == 0)       /* a problem may have cost boxes */
-        judge_boxes(set, v, readable);
+        check_boxes(set, v, readable);
     return dataset_sound(set, v->path, err);
 }
 
@@ -218,7 +218,7 @@ bool dataset_validate(struct dataset *set, const struct validation *v, struct er
     if (set->image_count == 0)
         return dataset_sound(set, v->path, err);
     bool *readable = new_array((size_t)set->image_count, sizeof *readable, err);
-    const bool ok = readable && judge(set, v, readable, err);
+    const bool ok = readable && check(set, v, readable, err);
     free(readable);
     return ok;
 }
@@ -291,7 +291,7 @@ bool dataset_digest(uint64_t *digest, const struct dataset *set, const char *fol
     return true;
 }
 
-/* ---- what was read ---- */
+/* ---- summary ---- */
 
 static int ascending(const void *p, const void *q)
 {

@@ -1,6 +1,6 @@
-/* data/validate.h -- one judgement of a data set, before its first use, for every command that opens one.
+/* data/validate.h -- one check of a data set, before its first use, for every command that opens one.
  *
- * A judgement adds notes to the set, and problems where nothing can be learned or scored.  docs/data.md has the table
+ * The check adds notes to the set, and problems where nothing can be learned or scored.  docs/data.md has the table
  * of errors, warnings and notes. */
 #ifndef DATA_VALIDATE_H
 #define DATA_VALIDATE_H
@@ -14,7 +14,7 @@ struct validation {
     enum set_use use;
     const char *path;                   /* of the annotations, for messages */
     const int *label;                   /* [categories] as from dataset_labels; NULL: every category is a class */
-    const struct data_config *config;   /* folder of images and input size; NULL: images are not looked at */
+    const struct data_config *config;   /* folder of images and input size; NULL: images are not checked */
     bool decode;                        /* images are decoded whole; else their first and last bytes are read */
     int threads;
 };

@@ -23,7 +23,7 @@ static bool is_box(const double *row, int n, struct error *why)
         || fail(why, "the category %g is not a whole number from 0 to %d", category, CATEGORIES - 1);
 }
 
-static bool add_box(struct dataset_builder *b, int64_t image, const double *row, const struct rows *rows,
+static bool add_box(struct dataset_builder *b, int64_t image, const double *row, const struct number_rows *rows,
                     struct error *err)
 {
     const int category = (int)row[CATEGORY];
@@ -38,11 +38,11 @@ static bool add_box(struct dataset_builder *b, int64_t image, const double *row,
 
 bool visdrone_parse(struct dataset_builder *b, int64_t image, struct bytes text, const char *path, struct error *err)
 {
-    struct rows rows;
+    struct number_rows rows;
     double row[ROW_COLUMNS];
     bool ok = true;
-    rows_begin(&rows, text, path);
-    while (ok && rows_next_box(&rows, row, is_box, &b->set))
+    number_rows_begin(&rows, text, path);
+    while (ok && number_rows_next_box(&rows, row, is_box, &b->set))
         ok = add_box(b, image, row, &rows, err);
     return ok;
 }

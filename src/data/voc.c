@@ -1,170 +1,242 @@
 #include "data/voc.h"
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/path.h"
-#include "base/string_list.h"
+#include "base/table.h"
 #include "base/text_file.h"
-#include "data/folder.h"
-#include <stdio.h>
+#include "data/image.h"
+#include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-static bool add_box(struct dataset_builder *b, const struct dataset_source *source, int64_t image,
-                    const struct voc_box *box, const char *path, struct error *err)
+#include <expat.h>
+
+enum { DEPTH = 32, PATH = 256, VALUE = sizeof ((struct named_box *)0)->name };
+enum field { FILENAME, IMAGE_WIDTH, IMAGE_HEIGHT, CLASS, X1, Y1, X2, Y2, FIELDS };
+
+static const struct element { const char *name; enum field field; } elements[] = {      /* below the root, by field */
+    { "/filename",           FILENAME },
+    { "/size/width",         IMAGE_WIDTH },
+    { "/size/height",        IMAGE_HEIGHT },
+    { "/object/name",        CLASS },
+    { "/object/bndbox/xmin", X1 },
+    { "/object/bndbox/ymin", Y1 },
+    { "/object/bndbox/xmax", X2 },
+    { "/object/bndbox/ymax", Y2 },
+    {0} };
+
+struct parse {
+    XML_Parser parser;
+    struct image_annotations *out;
+    int depth;
+    char path[PATH];                                    /* of the element we are in, the root left out */
+    const struct element *in;                           /* the one whose text is wanted, or NULL */
+    char value[FIELDS][VALUE];
+    bool present[FIELDS];
+    const char *name; struct dataset *set; bool failed;
+    bool annotation;                                    /* the name of the root */
+};
+
+static int line_of(const struct parse *k)
 {
-    const double w = box->x2 - box->x1, h = box->y2 - box->y1;
-    const int class = name_index_first(&b->classes, box->name);
-    const struct annotation a = {
-        .id = b->pending_count + 1, .line = box->line, .area = w * h, .box = { box->x1, box->y1, w, h } };
-    char at[512];
-    snprintf(at, sizeof at, "%s:%d", path, box->line);
-    if (class < 0)
-        dataset_note(&b->set, NOTE_UNKNOWN_CLASS, "%s: '%s', the nearest class is '%s'", at, box->name,
-                     dataset_note_full(&b->set, NOTE_UNKNOWN_CLASS) ? "" :      /* not kept, and slow to find */
-                     class_nearest(source->class_names, source->class_count, box->name));
-    else if (w < 0 || h < 0)
-        dataset_note(&b->set, NOTE_DEGENERATE, "%s", at);
-    else
-        return build_annotation(b, &a, image, class + 1, at, err);
-    return true;
+    const XML_Size line = XML_GetCurrentLineNumber(k->parser);
+    return line < INT_MAX ? (int)line : INT_MAX;
 }
 
-/* PATH_FILE if file, unlike own, is the image of another annotation file. */
-static enum path_kind find_other(const struct dataset_source *source, const char *file, const char *own,
-                                 struct error *err)
+static void stop(struct parse *k, const char *what)
 {
-    char stem[256];
-    const char *name = path_name(file);
-    snprintf(stem, sizeof stem, "%.*s", path_stem(name), name);
-    return strcmp(file, own) != 0 ? stem_kind(source->ann_path, stem, ".xml", err) : PATH_ABSENT;
+    if (!k->failed)
+        dataset_problem(k->set, "%s:%d: %s", k->name, line_of(k), what);
+    k->failed = true;
+    XML_StopParser(k->parser, XML_FALSE);
 }
 
-/* The name of the image, whether there is such a file or not. */
-static char *image_of(struct dataset_builder *b, const struct dataset_source *source, const char *stem,
-                      const char *filename, const char *path, struct error *err)
+static void on_start(void *user, const XML_Char *name, const XML_Char **attributes)
 {
-    char *own, *named = NULL;
-    enum path_kind there = PATH_ERROR, other = PATH_ABSENT;
-    if (find_image(&own, source, stem, err))
-        named = *filename ? name_in_folder(source->img_path, filename, err) : stem_path("", stem, ".jpg", err);
-    if (named)
-        there = stem_kind(source->img_path, named, "", err);
-    if (own && there == PATH_FILE)
-        other = find_other(source, named, own, err);
-    if (other == PATH_FILE)
-        dataset_note(&b->set, NOTE_STALE_NAME, "%s: %s", path, filename);
-    const bool known = there && other, use_own = own && (other == PATH_FILE || there != PATH_FILE);
-    free(known && use_own ? named : own);
-    if (!known)
-        free(named);
-    return !known ? NULL : use_own ? own : named;
-}
-
-/* false: the file is a problem. */
-static bool open_file(struct voc *voc, const char *path, struct dataset *set)
-{
-    struct bytes text = {0};
-    struct error why = {0};
-    const bool read = text_read_max(&text, path, IMAGE_TEXT_MAX, &why), ok = read && voc_parse(voc, text, path, set);
-    if (!read)
-        dataset_problem(set, "%s", why.text);
-    bytes_free(&text);
-    return ok;
-}
-
-static bool read_image(struct dataset_builder *b, const struct dataset_source *source, int64_t id, const char *stem,
-                       struct error *err)
-{
-    struct voc voc = {0};
-    char *path = stem_path(source->ann_path, stem, ".xml", err), *file = NULL;
-    bool ok = path != NULL;
-    if (ok && open_file(&voc, path, &b->set)) {
-        file = image_of(b, source, stem, voc.file, path, err);
-        ok = file && build_image(b, id, file, voc.width, voc.height, err);
-        struct image_size size = {0};
-        ok = ok && measure_image(&size, b, source, file, err);
-        if (ok && size.width)
-            dataset_measure(&b->set, b->set.image_count - 1, size.width, size.height, true);
+    struct parse *k = user;
+    const size_t used = strlen(k->path), n = strlen(name);
+    (void)attributes;
+    k->in = NULL;
+    k->annotation |= k->depth == 0 && strcmp(name, "annotation") == 0;
+    if (k->depth++ == 0 || k->failed)
+        return;
+    if (k->depth > DEPTH || used + n + 2 > PATH) {
+        stop(k, "is nested too deeply");
+        return;
     }
-    for (int i = 0; ok && i < voc.count; i++)
-        ok = add_box(b, source, id, &voc.boxes[i], path, err);
-    free(file);
-    voc_free(&voc);
-    free(path);
-    return ok;
+    k->path[used] = '/';
+    memcpy(k->path + used + 1, name, n + 1);
+    k->in = find_row(k->path, elements, sizeof *elements);
+    if (k->in && k->present[k->in->field])                 /* the first one counts */
+        k->in = NULL;
+    if (k->in)
+        k->present[k->in->field] = true;
 }
 
-static const char *const suffix[] = { ".xml", NULL };
-
-bool voc_read(struct dataset_builder *b, const struct dataset_source *source, struct error *err)
+static void on_text(void *user, const XML_Char *text, int size)
 {
-    const struct stem_folder folders[2] = { { source->ann_path, suffix } };
-    b->clip = true;
-    return build_classes(b, source->class_names, source->class_count, err)
-        && each_stem(b, source, folders, read_image, err)
-        && (source->image_list || note_left_out(b, source, err));
+    struct parse *k = user;
+    if (!k->in || k->failed)
+        return;
+    char *value = k->value[k->in->field];
+    const size_t used = strlen(value);
+    if ((size_t)size >= VALUE - used) {
+        stop(k, "the text is too long");
+        return;
+    }
+    memcpy(value + used, text, (size_t)size);
+    value[used + (size_t)size] = 0;
 }
 
-/* ---- the classes of a folder ---- */
-
-/* The names met so far: the first `distinct` are sorted and differ. */
-struct class_set { struct dataset_builder builder; struct string_list names; int distinct; };
-
-static void sort_classes(struct class_set *set)
+static bool number(struct parse *k, enum field field, double *out)
 {
-    struct string_list *names = &set->names;
-    int kept = 0;
-    string_list_sort(names);
-    for (int i = 0; i < names->count; i++)
-        if (kept && strcmp(names->list[i], names->list[kept - 1]) == 0)
-            free(names->list[i]);
-        else
-            names->list[kept++] = names->list[i];
-    names->count = set->distinct = kept;
+    char *s = text_trim(k->value[field]), *end;
+    *out = strtod(s, &end);
+    return end != s && *end == 0 && isfinite(*out);
 }
 
-/* Sorts only after as many new names as were known, so that many classes take no quadratic time. */
-static bool add_class(struct class_set *set, const char *name, struct error *err)
+/* Sets box; else says why the object is none. */
+static bool read_box(struct parse *k, struct named_box *box, struct error *why)
 {
-    enum { FEW = 100 };
-    const struct string_list known = { .list = set->names.list, .count = set->distinct };
-    if (string_list_contains(&known, name))
-        return true;
-    if (!string_list_add(&set->names, name, err))
-        return false;
-    if (set->names.count > 2 * set->distinct + FEW)
-        sort_classes(set);
+    double *const to[FIELDS] = { [X1] = &box->x1, [Y1] = &box->y1, [X2] = &box->x2, [Y2] = &box->y2 };
+    strcpy(box->name, text_trim(k->value[CLASS]));
+    if (!*box->name)
+        return fail(why, "an object has no <name>");
+    for (enum field f = X1; f <= Y2; f++)
+        if (!k->present[f])
+            return fail(why, "the object '%s' has no <%s> in a <bndbox>", box->name, path_name(elements[f].name));
+        else if (!number(k, f, to[f]))
+            return fail(why, "the object '%s': <%s> is '%s', not a finite number", box->name,
+                        path_name(elements[f].name), k->value[f]);
     return true;
 }
 
-/* b: of a class_set, its first member. */
-static bool collect_classes(struct dataset_builder *b, const struct dataset_source *source, int64_t id,
-                            const char *stem, struct error *err)
+static void add_box(struct parse *k)
 {
-    struct voc voc = {0};
-    char *path = stem_path(source->ann_path, stem, ".xml", err);
-    bool ok = path != NULL;
-    (void)id;
-    if (ok)
-        open_file(&voc, path, &b->set);
-    for (int i = 0; ok && i < voc.count; i++)
-        ok = add_class((struct class_set *)b, voc.boxes[i].name, err);
-    voc_free(&voc);
-    free(path);
-    return ok;
+    struct named_box box = { .line = line_of(k) };
+    struct error why;
+    if (!read_box(k, &box, &why))
+        dataset_problem(k->set, "%s:%d: %s", k->name, box.line, why.text);
+    else if (grow_array(&k->out->boxes, k->out->count, &k->out->capacity, sizeof box, &why))
+        k->out->boxes[k->out->count++] = box;
+    else
+        stop(k, why.text);
+    for (int i = CLASS; i <= Y2; i++) {
+        k->present[i] = false;
+        k->value[i][0] = 0;
+    }
 }
 
-bool voc_classes(struct string_list *classes, const char *folder, struct error *err)
+static void on_end(void *user, const XML_Char *name)
 {
-    const struct dataset_source source = { .img_path = folder, .ann_path = folder };
-    const struct stem_folder folders[2] = { { folder, suffix } };
-    struct class_set set = {0};
-    const bool ok = each_stem(&set.builder, &source, folders, collect_classes, err)
-                 && dataset_sound(&set.builder.set, folder, err);       /* a file that was not read may have more */
-    build_free(&set.builder);
-    sort_classes(&set);
+    struct parse *k = user;
+    char *slash = strrchr(k->path, '/');
+    (void)name;
+    k->in = NULL;
+    if (k->failed)
+        return;
+    if (strcmp(k->path, "/object") == 0)
+        add_box(k);
+    if (slash)
+        *slash = 0;
+    k->depth--;
+}
+
+static void on_entity(void *user, const XML_Char *name, int parameter, const XML_Char *value, int size,
+                      const XML_Char *base, const XML_Char *system, const XML_Char *public, const XML_Char *notation)
+{
+    (void)name, (void)parameter, (void)value, (void)size, (void)base, (void)system, (void)public, (void)notation;
+    stop(user, "entities are not accepted");
+}
+
+/* The one encoding that is common in such files and that expat does not know. */
+static int on_encoding(void *unused, const XML_Char *name, XML_Encoding *encoding)
+{
+    (void)unused;
+    if (strcasecmp(name, "windows-1252") != 0 && strcasecmp(name, "cp1252") != 0)
+        return XML_STATUS_ERROR;
+    for (int i = 0; i < 256; i++)
+        encoding->map[i] = (int)code_point_of_1252((unsigned char)i);
+    return XML_STATUS_OK;
+}
+
+static void side(struct parse *k, enum field field, int *out)
+{
+    double v;
+    if (!*k->value[field])
+        return;
+    if (number(k, field, &v) && v >= 0 && v <= IMAGE_SIDE && v == floor(v))
+        *out = (int)v;
+    else
+        dataset_problem(k->set, "%s: <%s> is '%s', not a whole number from 0 to %d", k->name,
+                        path_name(elements[field].name), text_trim(k->value[field]), IMAGE_SIDE);
+}
+
+static void explain(struct parse *k)
+{
+    const enum XML_Error code = XML_GetErrorCode(k->parser);
+    const bool cut = code == XML_ERROR_NO_ELEMENTS || code == XML_ERROR_UNCLOSED_TOKEN
+                  || code == XML_ERROR_PARTIAL_CHAR || code == XML_ERROR_UNCLOSED_CDATA_SECTION;
+    dataset_problem(k->set, "%s:%d: byte %lu: %s%s", k->name, line_of(k),
+                    (unsigned long)XML_GetCurrentColumnNumber(k->parser) + 1,
+                    cut ? "the file ends within its XML: " : "", XML_ErrorString(code));
+}
+
+static bool run(struct parse *k, struct bytes text)
+{
+    XML_SetUserData(k->parser, k);
+    XML_SetElementHandler(k->parser, on_start, on_end);
+    XML_SetCharacterDataHandler(k->parser, on_text);
+    XML_SetEntityDeclHandler(k->parser, on_entity);
+    XML_SetUnknownEncodingHandler(k->parser, on_encoding, NULL);
+    if (text.size > INT_MAX)
+        stop(k, "is too large");
+    else if (XML_Parse(k->parser, (const char *)text.p, (int)text.size, XML_TRUE) != XML_STATUS_OK && !k->failed) {
+        explain(k);
+        k->failed = true;
+    }
+    if (!k->failed && !k->annotation && k->out->count == 0) {
+        dataset_problem(k->set, "%s: is XML of another kind, its root is not <annotation>", k->name);
+        k->failed = true;
+    }
+    if (k->failed)
+        return false;
+    strcpy(k->out->file, text_trim(k->value[FILENAME]));
+    side(k, IMAGE_WIDTH, &k->out->width);
+    side(k, IMAGE_HEIGHT, &k->out->height);
+    return true;
+}
+
+/* Text that is UTF-8 is read so, whatever it declares; other text as it declares, or as Windows-1252. */
+static const char *encoding_of(struct bytes text, const char *path, struct dataset *set)
+{
+    if (text_is_utf8((const char *)text.p))
+        return "UTF-8";
+    if (memmem(text.p, text.size < 100 ? text.size : 100, "encoding", strlen("encoding")))
+        return NULL;
+    dataset_note(set, NOTE_ENCODING, "%s", path);
+    return "windows-1252";
+}
+
+bool voc_parse(struct image_annotations *out, struct bytes text, const char *path, struct dataset *set)
+{
+    struct parse k = { .out = out, .name = path, .set = set };
+    *out = (struct image_annotations){0};
+    if (text.size == 0) {
+        dataset_problem(set, "%s: is empty", path);
+        return false;
+    }
+    k.parser = XML_ParserCreate(encoding_of(text, path, set));
+    if (!k.parser) {
+        dataset_problem(set, "%s: out of memory", path);
+        return false;
+    }
+    const bool ok = run(&k, text);
+    XML_ParserFree(k.parser);
     if (!ok)
-        string_list_free(&set.names);
-    *classes = set.names;
+        image_annotations_free(out);
     return ok;
 }

@@ -12,7 +12,7 @@ struct strip {
     unsigned char pixel[STRIP][3];
 };
 
-/* Splits positions into whole and rest.  What lies farther out than that, and NaN, is moved to where all is black. */
+/* Splits positions into whole and rest.  Farther positions and NaN are moved to where all is black. */
 static void split(const float at[STRIP], int extent, int whole[STRIP], float rest[STRIP])
 {
 #pragma omp simd
@@ -25,7 +25,7 @@ static void split(const float at[STRIP], int extent, int whole[STRIP], float res
 }
 
 /* Positions are rounded to float once, as fused multiply-adds would: the products are exact in double. */
-static void locate(struct strip *strip, struct size source, const struct matrix *inverse, int x, int y)
+static void locate(struct strip *strip, struct image_size source, const struct matrix *inverse, int x, int y)
 {
     double start[3], step[3];
     float u[STRIP], v[STRIP];
@@ -64,7 +64,7 @@ double warp_shrinks(const struct matrix *matrix)
 }
 
 /* The corners of the output then have the outermost positions, for rounding keeps their order. */
-struct region warp_region(struct size source, const struct matrix *matrix, struct size output)
+struct region warp_region(struct image_size source, const struct matrix *matrix, struct image_size output)
 {
     struct matrix inverse = {0};
     struct strip strip;
@@ -125,10 +125,10 @@ static void blend(struct strip *strip)
     }
 }
 
-void warp(const struct image *source, const struct matrix *matrix, struct size output, unsigned char *out)
+void warp(const struct image *source, const struct matrix *matrix, struct image_size output, unsigned char *out)
 {
     struct matrix inverse = {0};                /* of a singular matrix: no point has a source */
-    const struct size extent = { source->width, source->height };
+    const struct image_size extent = { source->width, source->height };
     struct strip strip = {0};
     matrix_inverse(&inverse, matrix);
     for (int y = 0; y < output.height; y++)

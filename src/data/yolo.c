@@ -8,7 +8,6 @@
 
 enum { CLASS, CENTRE_X, CENTRE_Y, WIDTH, HEIGHT, COLUMNS };
 
-/* Whether a row of n numbers is a box; else why not. */
 static bool is_box(const double *row, int n, struct error *why)
 {
     if (n > COLUMNS && n % 2)
@@ -22,7 +21,7 @@ static bool is_box(const double *row, int n, struct error *why)
 }
 
 static bool add_box(struct dataset_builder *b, struct yolo_image image, int classes, const double *row,
-                    const struct rows *rows, struct error *err)
+                    const struct number_rows *rows, struct error *err)
 {
     const double w = row[WIDTH] * image.width, h = row[HEIGHT] * image.height;
     const struct annotation a = {
@@ -43,11 +42,11 @@ static bool add_box(struct dataset_builder *b, struct yolo_image image, int clas
 bool yolo_parse(struct dataset_builder *b, struct yolo_image image, int classes, struct bytes text, const char *path,
                 struct error *err)
 {
-    struct rows rows;
+    struct number_rows rows;
     double row[ROW_COLUMNS];
     bool ok = true;
-    rows_begin(&rows, text, path);
-    while (ok && rows_next_box(&rows, row, is_box, &b->set))
+    number_rows_begin(&rows, text, path);
+    while (ok && number_rows_next_box(&rows, row, is_box, &b->set))
         ok = add_box(b, image, classes, row, &rows, err);
     return ok;
 }
@@ -55,11 +54,11 @@ bool yolo_parse(struct dataset_builder *b, struct yolo_image image, int classes,
 /* The boxes of an image whose size is unknown; rows that are none are problems. */
 static int count_boxes(struct bytes text, const char *path, struct dataset *set)
 {
-    struct rows rows;
+    struct number_rows rows;
     double row[ROW_COLUMNS];
     int count = 0;
-    rows_begin(&rows, text, path);
-    while (rows_next_box(&rows, row, is_box, set))
+    number_rows_begin(&rows, text, path);
+    while (number_rows_next_box(&rows, row, is_box, set))
         count++;
     return count;
 }

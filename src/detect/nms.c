@@ -1,5 +1,6 @@
 #include "detect/nms.h"
 
+#include "base/iou.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -21,10 +22,7 @@ static float iou_shifted(const float p[4], const float q[4], float shift)
         a[i] = p[i] + shift;
         b[i] = q[i] + shift;
     }
-    const float w = fmaxf(fminf(a[2], b[2]) - fmaxf(a[0], b[0]), 0);
-    const float h = fmaxf(fminf(a[3], b[3]) - fmaxf(a[1], b[1]), 0);
-    const float area_a = (a[2] - a[0]) * (a[3] - a[1]), area_b = (b[2] - b[0]) * (b[3] - b[1]), common = w * h;
-    return common / (area_a + area_b - common);
+    return box_iou_float(a, b);
 }
 
 int nms(struct scored *list, int count, const float (*box)[4], double iou_thr, bool class_agnostic, int max_kept)

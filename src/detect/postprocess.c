@@ -69,7 +69,7 @@ bool postprocess(const struct postprocess_config *config, const struct prior_gri
     return true;
 }
 
-bool detected_to_source(struct detected *list, int count, const struct matrix *to_input, struct size source,
+bool detected_to_source(struct detected *list, int count, const struct matrix *to_input, struct image_size source,
                         struct error *err)
 {
     struct matrix back;

@@ -26,6 +26,6 @@ size_t postprocess_bytes(const struct postprocess_config *, const struct prior_g
 
 /* Maps detections back to the source image: inverts the source-to-input matrix, takes the bounding rectangle of the
  * four mapped corners and clips it to the source.  Fails, with nothing changed, if the matrix has no inverse. */
-bool detected_to_source(struct detected *, int count, const struct matrix *to_input, struct size source,
+bool detected_to_source(struct detected *, int count, const struct matrix *to_input, struct image_size source,
                         struct error *);
 #endif

@@ -8,7 +8,7 @@
 
 /* Precision and recall are taken of the objects in a range of areas, with one of the limits of detections. */
 enum { ALL, SMALL, MEDIUM, LARGE, FIRST, SECOND, GROUPS };
-static const struct group { double low, high; int limit; } groups[GROUPS] = {
+static const struct coco_group { double low, high; int limit; } groups[GROUPS] = {
     [ALL]    = { 0, 1e10, 2 },
     [SMALL]  = { 0, 32 * 32, 2 },
     [MEDIUM] = { 32 * 32, 96 * 96, 2 },
@@ -18,7 +18,7 @@ static const struct group { double low, high; int limit; } groups[GROUPS] = {
 
 enum of { PRECISION, RECALL };
 enum { ALL_OF_100 = -1, MEAN = -1, AT_50 = 0, AT_75 = 5 };
-static const struct figure { const char *name; enum of of; int group, iou; } figures[COCO_FIGURES] = {
+static const struct coco_figure { const char *name; enum of of; int group, iou; } figures[COCO_FIGURES] = {
     { "AP",   PRECISION, ALL_OF_100, MEAN },
     { "AP50", PRECISION, ALL,        AT_50 },
     { "AP75", PRECISION, ALL,        AT_75 },
@@ -35,14 +35,14 @@ static const struct figure { const char *name; enum of of; int group, iou; } fig
 const char *coco_figure_name(int i) { return figures[i].name; }
 
 /* Every array below has a stretch for each class, so classes are independent chunks. */
-struct job {
-    const struct dataset *truth;
-    const struct detections *found;
-    struct grouping truth_of, found_of;         /* by category */
+struct coco_job {
+    const struct dataset *gt;
+    const struct detections *dets;
+    struct grouping gt_of, dets_of;             /* by category */
     int max_dets[3], of_100;                    /* of_100: the group of all areas whose limit is 100, or -1 */
-    struct hit *hits;                           /* [detections] */
-    struct object *objects;                     /* [annotations], as are the next two */
-    struct near *near;
+    struct match_detection *hits;               /* [detections] */
+    struct match_object *objects;               /* [annotations], as are the next two */
+    struct match_overlap *overlaps;
     double *precision;
     struct coco_class *classes;
 };
@@ -55,7 +55,7 @@ static unsigned groups_outside(double area)
     return mask;
 }
 
-static unsigned groups_of_rank(const struct job *k, int rank)
+static unsigned groups_of_rank(const struct coco_job *k, int rank)
 {
     unsigned mask = 0;
     for (int g = 0; g < GROUPS; g++)
@@ -63,24 +63,24 @@ static unsigned groups_of_rank(const struct job *k, int rank)
     return mask;
 }
 
-static int list_objects(const struct job *k, int class, struct object *objects)
+static int list_objects(const struct coco_job *k, int class, struct match_object *objects)
 {
-    const struct members own = members_of(&k->truth_of, class);
+    const struct members own = members_of(&k->gt_of, class);
     for (int i = 0; i < own.count; i++) {
-        const struct annotation *a = &k->truth->annotations[own.order[i]];
-        objects[i] = (struct object){ .truth = a, .crowd = a->crowd, .unseen = a->id == 0,
-                                      .ignored = a->crowd ? ~0u : groups_outside(a->area) };
+        const struct annotation *a = &k->gt->annotations[own.order[i]];
+        objects[i] = (struct match_object){ .ground_truth = a, .crowd = a->crowd, .no_hit = a->id == 0,
+                                            .ignored = a->crowd ? ~0u : groups_outside(a->area) };
     }
     return own.count;
 }
 
-static int list_hits(const struct job *k, int class, struct hit *hits)
+static int list_hits(const struct coco_job *k, int class, struct match_detection *hits)
 {
-    const struct members own = members_of(&k->found_of, class);
+    const struct members own = members_of(&k->dets_of, class);
     for (int i = 0; i < own.count; i++) {
-        const struct detection *d = &k->found->list[own.order[i]];
-        hits[i] = (struct hit){ .found = d, .score = d->score, .image = d->image,
-                                .outside = groups_outside(d->box[2] * d->box[3]) };
+        const struct detection *d = &k->dets->list[own.order[i]];
+        hits[i] = (struct match_detection){ .detection = d, .score = d->score, .image = d->image,
+                                            .outside = groups_outside(d->box[2] * d->box[3]) };
     }
     match_sort(hits, own.count);
     for (int i = 0, rank = 0; i < own.count; i++) {
@@ -100,7 +100,7 @@ static void sample_precision(const double *precision, int found, int objects, do
     }
 }
 
-static int objects_in(const struct object *objects, int count, int group)
+static int objects_in(const struct match_object *objects, int count, int group)
 {
     int n = 0;
     for (int i = 0; i < count; i++)
@@ -110,14 +110,14 @@ static int objects_in(const struct object *objects, int count, int group)
 
 static void evaluate_class(const void *job, int class)
 {
-    const struct job *k = job;
-    const int first = k->truth_of.start[class];
-    struct hit *hits = k->hits + k->found_of.start[class];
-    struct object *objects = k->objects + first;
+    const struct coco_job *k = job;
+    const int first = k->gt_of.start[class];
+    struct match_detection *hits = k->hits + k->dets_of.start[class];
+    struct match_object *objects = k->objects + first;
     struct coco_class *c = &k->classes[class];
     double value[GROUPS][2][MATCH_IOUS], unused[COCO_RECALLS];
     const int object_count = list_objects(k, class, objects), count = list_hits(k, class, hits);
-    match_class(hits, count, objects, object_count, k->near + first);
+    match_class(hits, count, objects, object_count, k->overlaps + first);
     for (int g = 0; g < GROUPS; g++) {
         const int wanted = objects_in(objects, object_count, g);
         for (int t = 0; t < MATCH_IOUS; t++) {
@@ -129,7 +129,7 @@ static void evaluate_class(const void *job, int class)
         }
     }
     for (int i = 0; i < COCO_FIGURES; i++) {
-        const struct figure *f = &figures[i];
+        const struct coco_figure *f = &figures[i];
         const int g = f->group == ALL_OF_100 ? k->of_100 : f->group;
         c->figures[i] = g < 0 ? -1 : f->iou == MEAN ? mean(value[g][f->of], MATCH_IOUS) : value[g][f->of][f->iou];
     }
@@ -158,37 +158,37 @@ static int by_value(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-static bool start(struct job *k, struct coco_score *score, struct error *err)
+static bool start(struct coco_job *k, struct coco_score *score, struct error *err)
 {
     static const int group_of_limit[3] = { FIRST, SECOND, ALL };
-    const struct dataset *truth = k->truth;
-    const int classes = truth->category_count;
-    const size_t objects = (size_t)truth->annotation_count, hits = (size_t)k->found->count;
+    const struct dataset *gt = k->gt;
+    const int classes = gt->category_count;
+    const size_t objects = (size_t)gt->annotation_count, hits = (size_t)k->dets->count;
     qsort(k->max_dets, 3, sizeof k->max_dets[0], by_value);
     for (int i = 0; i < 3; i++)
         if (k->max_dets[i] == 100)
             k->of_100 = group_of_limit[i];
-    return group_by(&k->truth_of, truth->annotation_count ? &truth->annotations->category : NULL,
-                    sizeof *truth->annotations, truth->annotation_count, classes, err)
-        && group_by(&k->found_of, k->found->count ? &k->found->list->category : NULL,
-                    sizeof *k->found->list, k->found->count, classes, err)
+    return group_by(&k->gt_of, gt->annotation_count ? &gt->annotations->category : NULL,
+                    sizeof *gt->annotations, gt->annotation_count, classes, err)
+        && group_by(&k->dets_of, k->dets->count ? &k->dets->list->category : NULL,
+                    sizeof *k->dets->list, k->dets->count, classes, err)
         && (k->hits = new_array(hits, sizeof *k->hits, err))
         && (k->objects = new_array(objects, sizeof *k->objects, err))
-        && (k->near = new_array(objects, sizeof *k->near, err))
+        && (k->overlaps = new_array(objects, sizeof *k->overlaps, err))
         && (k->precision = new_array(objects, sizeof *k->precision, err))
         && (k->classes = score->classes = new_array((size_t)classes, sizeof *score->classes, err));
 }
 
-bool coco_eval(struct coco_score *score, const struct dataset *truth, const struct detections *found,
+bool coco_eval(struct coco_score *score, const struct dataset *gt, const struct detections *dets,
                const int max_dets[3], const struct team *team, struct error *err)
 {
-    struct job k = { .truth = truth, .found = found, .of_100 = -1 };
+    struct coco_job k = { .gt = gt, .dets = dets, .of_100 = -1 };
     memcpy(k.max_dets, max_dets, sizeof k.max_dets);
-    *score = (struct coco_score){ .class_count = truth->category_count };
+    *score = (struct coco_score){ .class_count = gt->category_count };
     const bool ok = start(&k, score, err);
     for (int i = 0; ok && i < score->class_count; i++) {
-        score->classes[i].id = truth->categories[i].id;
-        score->classes[i].name = truth->categories[i].name;
+        score->classes[i].id = gt->categories[i].id;
+        score->classes[i].name = gt->categories[i].name;
     }
     if (ok)
         team_for(team, score->class_count, evaluate_class, &k);
@@ -196,11 +196,11 @@ bool coco_eval(struct coco_score *score, const struct dataset *truth, const stru
         score->figures[i] = mean_over_classes(score->classes, score->class_count, i);
     if (!ok)
         coco_score_free(score);
-    grouping_free(&k.truth_of);
-    grouping_free(&k.found_of);
+    grouping_free(&k.gt_of);
+    grouping_free(&k.dets_of);
     free(k.hits);
     free(k.objects);
-    free(k.near);
+    free(k.overlaps);
     free(k.precision);
     return ok;
 }

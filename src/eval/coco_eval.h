@@ -1,9 +1,9 @@
 /* eval/coco_eval.h -- scores detections by the rules of COCO, figure for figure as pycocotools: precision at 101
- * recall points, IoU thresholds .50 to .95, ranges of object area, a limit of detections an image and class.
+ * recall points, IoU thresholds .50 to .95, ranges of object area, a limit of detections per image and class.
  *
  * An object is ignored in an area range if it is a crowd box or its area field lies outside; both ends belong to a
- * range.  A detection is ignored if it took an ignored object, or none while its width x height lies outside.
- * One oddity is kept: an object whose annotation id is 0 can be taken, but whoever takes it is not a hit. */
+ * range.  A detection is ignored if it matches an ignored object, or none while its width x height lies
+ * outside.  As in pycocotools, a detection that matches an object whose annotation id is 0 is no true positive. */
 #ifndef EVAL_COCO_EVAL_H
 #define EVAL_COCO_EVAL_H
 #include "base/team.h"
@@ -29,9 +29,9 @@ struct coco_score {
     struct coco_class *classes; int class_count;        /* in the order of the dataset's categories */
 };
 
-/* max_dets are the three limits of detections an image and class, at least 1 each, in any order: they are sorted.
- * Borrows truth and found; the score's names are truth's.  On failure (no memory) the score is empty. */
-bool coco_eval(struct coco_score *, const struct dataset *truth, const struct detections *found, const int max_dets[3],
+/* max_dets are the three limits of detections per image and class, at least 1 each, in any order: they are sorted.
+ * Borrows both; the score's names belong to gt.  On failure (no memory) the score is empty. */
+bool coco_eval(struct coco_score *, const struct dataset *gt, const struct detections *dets, const int max_dets[3],
                const struct team *, struct error *);
 void coco_score_free(struct coco_score *);
 #endif

@@ -9,7 +9,7 @@
 #include "base/string_list.h"
 #include "base/text_file.h"
 #include "data/dataset.h"
-#include "data/rows.h"
+#include "data/number_rows.h"
 #include "eval/join.h"
 #include <inttypes.h>
 #include <math.h>
@@ -35,9 +35,9 @@ void detections_free(struct detections *d)
 static bool whole(double v) { return v == floor(v) && fabs(v) <= 0x1p53; }
 
 /* numbers: one if count is 0, else a list of count.  text: may be null.  An absent optional field keeps its value. */
-struct field { const char *name; double *numbers; int count; struct strbuf *text; bool optional; };
+struct detection_field { const char *name; double *numbers; int count; struct strbuf *text; bool optional; };
 
-static bool read_field(struct json_cursor *c, const struct field *f)
+static bool read_field(struct json_cursor *c, const struct detection_field *f)
 {
     return !f->name ? cursor_skip(c)
          : f->text  ? cursor_text(c, f->text)
@@ -45,7 +45,7 @@ static bool read_field(struct json_cursor *c, const struct field *f)
                     : cursor_number(c, f->numbers);
 }
 
-static bool all_required(const struct field *fields, unsigned met)
+static bool all_required(const struct detection_field *fields, unsigned met)
 {
     for (int f = 0; fields[f].name; f++)
         if (!(met >> f & 1) && !fields[f].optional)
@@ -54,7 +54,7 @@ static bool all_required(const struct field *fields, unsigned met)
 }
 
 /* Reads the object {"name": value, ...}; other fields are skipped. */
-static bool read_fields(struct json_cursor *c, const struct field *fields)
+static bool read_fields(struct json_cursor *c, const struct detection_field *fields)
 {
     unsigned met = 0;
     struct json_span key;
@@ -78,7 +78,7 @@ struct detection_record { double image, category, box[4], score, image_count; st
 
 static bool read_record(struct json_cursor *c, struct detection_record *r)
 {
-    const struct field fields[] = {
+    const struct detection_field fields[] = {
         { "image_id",      &r->image,       0, NULL, false }, { "category_id", &r->category, 0, NULL, false },
         { "bbox",          r->box,          4, NULL, false }, { "score",       &r->score,    0, NULL, false },
         { "file_name",     NULL,            0, &r->file, true },
@@ -92,10 +92,10 @@ static bool read_record(struct json_cursor *c, struct detection_record *r)
 }
 
 /* Records that cannot be used: how many, and the first few. */
-struct broken { int count; struct strbuf first; };
+struct broken_records { int count; struct strbuf first; };
 
 PRINTF_LIKE(2, 3)
-static void note_broken(struct broken *b, const char *format, ...)
+static void note_broken(struct broken_records *b, const char *format, ...)
 {
     enum { NAMED = 3 };
     char place[300];
@@ -107,8 +107,8 @@ static void note_broken(struct broken *b, const char *format, ...)
         strbuf_add(&b->first, "%s%s", b->first.s ? "; " : "", place);
 }
 
-/* fail() if there is one; releases what was noted.  wanted: the form of a record, or "". */
-static bool none_broken(struct broken *b, const char *path, const char *wanted, struct error *err)
+/* fail() if there is one; releases the notes.  wanted: the form of a record, or "". */
+static bool none_broken(struct broken_records *b, const char *path, const char *wanted, struct error *err)
 {
     const bool ok = b->count == 0 || fail(err, "%s: %d of the detections cannot be used: %s%s", path, b->count,
                                           b->first.s ? b->first.s : "?", wanted);
@@ -117,7 +117,8 @@ static bool none_broken(struct broken *b, const char *path, const char *wanted, 
 }
 
 /* Reads record n, or skips it and notes that it is broken.  False if it is no JSON, so that reading must end. */
-static bool next_record(struct json_cursor *c, struct detection_record *r, int n, struct broken *broken, bool *usable)
+static bool next_record(struct json_cursor *c, struct detection_record *r, int n, struct broken_records *broken,
+                        bool *usable)
 {
     const struct json_cursor start = *c;
     *usable = read_record(c, r);
@@ -131,10 +132,10 @@ static bool next_record(struct json_cursor *c, struct detection_record *r, int n
 static bool add_record(struct detections *out, const struct detection_record *r, int n, const char *path,
                        struct join *join, struct error *err)
 {
-    if (r->image_count >= 0 && r->image_count != join->truth->image_count)
+    if (r->image_count >= 0 && r->image_count != join->gt->image_count)
         return fail(err, "%s: was made from %.0f images, but the ground truth has %d: score against the images "
                     "that were tested, with --images LIST or with the CONFIG of the test", path, r->image_count,
-                    join->truth->image_count);
+                    join->gt->image_count);
     struct detection d = { .image = join_find(join, JOIN_IMAGE, n, (int64_t)r->image, r->file.s),
                            .category = join_find(join, JOIN_CATEGORY, n, (int64_t)r->category, r->category_name.s),
                            .score = r->score };
@@ -144,7 +145,7 @@ static bool add_record(struct detections *out, const struct detection_record *r,
 
 /* Appends the records of a list.  Records without an image or a category are left out; the join counts them. */
 static bool add_list(struct detections *out, struct json_cursor *c, struct join *join, struct detection_record *r,
-                     struct broken *broken, struct error *err)
+                     struct broken_records *broken, struct error *err)
 {
     bool usable;
     int n = 1;
@@ -166,14 +167,14 @@ static bool add_list(struct detections *out, struct json_cursor *c, struct join 
                          join->records);
 }
 
-bool detections_parse(struct detections *out, struct bytes file, const char *path, const struct dataset *truth,
+bool detections_parse(struct detections *out, struct bytes file, const char *path, const struct dataset *gt,
                       struct error *err)
 {
     struct json_cursor c = cursor_of(file, path);
     struct detection_record r = {0};
-    struct broken broken = {0};
+    struct broken_records broken = {0};
     struct join join;
-    bool ok = join_begin(&join, truth, err) && add_list(out, &c, &join, &r, &broken, err);
+    bool ok = join_begin(&join, gt, err) && add_list(out, &c, &join, &r, &broken, err);
     ok = none_broken(&broken, path, ": each must be an object with the finite numbers image_id, category_id, score and "
                      "a bbox of four; file_name and category_name, if any, are text", ok ? err : NULL) && ok
       && join_end(&join, path, err);
@@ -183,20 +184,20 @@ bool detections_parse(struct detections *out, struct bytes file, const char *pat
     return ok;
 }
 
-bool detections_parse_rows(struct detections *out, struct bytes text, const char *path, const struct dataset *truth,
+bool detections_parse_rows(struct detections *out, struct bytes text, const char *path, const struct dataset *gt,
                            int image, struct error *err)
 {
     enum { X, Y, WIDTH, HEIGHT, SCORE, CATEGORY, NEEDED, COLUMNS = 8 };
-    struct rows rows;
-    struct broken broken = {0};
+    struct number_rows rows;
+    struct broken_records broken = {0};
     struct error why = {0};
     double row[COLUMNS];
     int n;
     bool ok = true;
-    rows_begin(&rows, text, path);
-    while (ok && (n = rows_next(&rows, row, COLUMNS, &why)) != 0) {
+    number_rows_begin(&rows, text, path);
+    while (ok && (n = number_rows_next(&rows, row, COLUMNS, &why)) != 0) {
         const bool good = n >= NEEDED && n <= COLUMNS && whole(row[CATEGORY]);
-        const int category = good ? dataset_category(truth, (int64_t)row[CATEGORY]) : -1;
+        const int category = good ? dataset_category(gt, (int64_t)row[CATEGORY]) : -1;
         const struct detection d = { image, category, { row[X], row[Y], row[WIDTH], row[HEIGHT] }, row[SCORE] };
         if (n < 0)
             note_broken(&broken, "%s", why.text);
@@ -214,12 +215,12 @@ bool detections_parse_rows(struct detections *out, struct bytes text, const char
 /* ---- the toolkit's folder: for each image the file of its name without folder and extension, then .txt ---- */
 
 /* The stems of all images, sorted.  Text files cannot tell two images of one stem apart. */
-static bool list_stems(struct string_list *stems, const struct dataset *truth, struct error *err)
+static bool list_stems(struct string_list *stems, const struct dataset *gt, struct error *err)
 {
     struct strbuf stem = {0};
     bool ok = true;
-    for (int i = 0; ok && i < truth->image_count; i++) {
-        const char *name = path_name(truth->images[i].file);
+    for (int i = 0; ok && i < gt->image_count; i++) {
+        const char *name = path_name(gt->images[i].file);
         stem.size = 0;
         strbuf_add(&stem, "%.*s", path_stem(name), name);
         ok = strbuf_ok(&stem, err) && string_list_add(stems, stem.s, err);
@@ -266,41 +267,41 @@ static char *lines_path(const char *folder, const struct image_record *image, st
     return path;
 }
 
-static bool read_lines(struct detections *out, const char *folder, const struct dataset *truth, int image,
+static bool read_lines(struct detections *out, const char *folder, const struct dataset *gt, int image,
                        struct error *err)
 {
     struct bytes file = {0};
-    char *path = lines_path(folder, &truth->images[image], err);
+    char *path = lines_path(folder, &gt->images[image], err);
     const bool ok = path && text_read_max(&file, path, IMAGE_TEXT_MAX, err)
-                 && detections_parse_rows(out, file, path, truth, image, err);
+                 && detections_parse_rows(out, file, path, gt, image, err);
     bytes_free(&file);
     free(path);
     return ok;
 }
 
-static bool read_folder(struct detections *out, const char *folder, const struct dataset *truth, struct error *err)
+static bool read_folder(struct detections *out, const char *folder, const struct dataset *gt, struct error *err)
 {
     struct string_list stems = {0};
-    bool ok = list_stems(&stems, truth, err) && refuse_strangers(folder, &stems, err);
-    for (int i = 0; ok && i < truth->image_count; i++)
-        ok = read_lines(out, folder, truth, i, err);
+    bool ok = list_stems(&stems, gt, err) && refuse_strangers(folder, &stems, err);
+    for (int i = 0; ok && i < gt->image_count; i++)
+        ok = read_lines(out, folder, gt, i, err);
     string_list_free(&stems);
     return ok;
 }
 
-static bool write_folder(const struct detections *d, const char *folder, const struct dataset *truth,
+static bool write_folder(const struct detections *d, const char *folder, const struct dataset *gt,
                          struct error *err)
 {
     struct string_list stems = {0};
-    struct strbuf *lines = new_array((size_t)truth->image_count, sizeof *lines, err);
-    bool ok = lines && list_stems(&stems, truth, err) && make_folders(folder, err);
+    struct strbuf *lines = new_array((size_t)gt->image_count, sizeof *lines, err);
+    bool ok = lines && list_stems(&stems, gt, err) && make_folders(folder, err);
     for (int i = 0; ok && i < d->count; i++) {
         const struct detection *one = &d->list[i];
         strbuf_add(&lines[one->image], "%.17g,%.17g,%.17g,%.17g,%.17g,%" PRId64 ",-1,-1\n", one->box[0], one->box[1],
-                   one->box[2], one->box[3], one->score, truth->categories[one->category].id);
+                   one->box[2], one->box[3], one->score, gt->categories[one->category].id);
     }
-    for (int i = 0; lines && i < truth->image_count; i++) {
-        char *path = ok ? lines_path(folder, &truth->images[i], err) : NULL;
+    for (int i = 0; lines && i < gt->image_count; i++) {
+        char *path = ok ? lines_path(folder, &gt->images[i], err) : NULL;
         ok = path && strbuf_ok(&lines[i], err) && file_write(path, lines[i].s, lines[i].size, err);
         free(path);
         strbuf_free(&lines[i]);
@@ -312,38 +313,38 @@ static bool write_folder(const struct detections *d, const char *folder, const s
 
 /* ---- files ---- */
 
-static bool read_list(struct detections *out, const char *path, const struct dataset *truth, struct error *err)
+static bool read_list(struct detections *out, const char *path, const struct dataset *gt, struct error *err)
 {
     struct bytes file = {0};
     const bool ok = text_read(&file, path, err)
-                 && detections_parse(out, file, path, truth, err);
+                 && detections_parse(out, file, path, gt, err);
     bytes_free(&file);
     return ok;
 }
 
-bool detections_read(struct detections *out, const char *path, const struct dataset *truth, struct error *err)
+bool detections_read(struct detections *out, const char *path, const struct dataset *gt, struct error *err)
 {
     *out = (struct detections){0};
     const enum path_kind kind = path_kind(path, err);
-    const bool ok = kind && (kind == PATH_FOLDER ? read_folder : read_list)(out, path, truth, err);
+    const bool ok = kind && (kind == PATH_FOLDER ? read_folder : read_list)(out, path, gt, err);
     if (!ok)
         detections_free(out);
     return ok;
 }
 
-static bool write_list(const struct detections *d, const char *path, const struct dataset *truth, struct error *err)
+static bool write_list(const struct detections *d, const char *path, const struct dataset *gt, struct error *err)
 {
     struct strbuf t = {0};
     for (int i = 0; i < d->count; i++) {
         const struct detection *one = &d->list[i];
-        const struct image_record *image = &truth->images[one->image];
-        const struct category *category = &truth->categories[one->category];
+        const struct image_record *image = &gt->images[one->image];
+        const struct category *category = &gt->categories[one->category];
         strbuf_add(&t, "%s{\"image_id\":%" PRId64 ",\"file_name\":", i ? ",\n" : "[", image->id);
         json_add_string(&t, image->file);
         strbuf_add(&t, ",\"category_id\":%" PRId64 ",\"category_name\":", category->id);
         json_add_string(&t, category->name);
         strbuf_add(&t, ",\"bbox\":[%.17g,%.17g,%.17g,%.17g],\"score\":%.17g,\"image_count\":%d}", one->box[0],
-                   one->box[1], one->box[2], one->box[3], one->score, truth->image_count);
+                   one->box[1], one->box[2], one->box[3], one->score, gt->image_count);
     }
     strbuf_add(&t, d->count ? "]\n" : "[]\n");
     const bool ok = strbuf_ok(&t, err) && file_write(path, t.s, t.size, err);
@@ -351,8 +352,8 @@ static bool write_list(const struct detections *d, const char *path, const struc
     return ok;
 }
 
-bool detections_write(const struct detections *d, const char *path, const struct dataset *truth, struct error *err)
+bool detections_write(const struct detections *d, const char *path, const struct dataset *gt, struct error *err)
 {
     const enum path_kind kind = path_kind(path, err);
-    return kind && (kind == PATH_FOLDER || ends_with(path, "/") ? write_folder : write_list)(d, path, truth, err);
+    return kind && (kind == PATH_FOLDER || ends_with(path, "/") ? write_folder : write_list)(d, path, gt, err);
 }

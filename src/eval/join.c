@@ -38,22 +38,22 @@ static const char *base_of(const char *path)
     return base;
 }
 
-static const char *image_name(const void *truth, int i)
+static const char *image_name(const void *gt, int i)
 {
-    return ((const struct dataset *)truth)->images[i].file;
+    return ((const struct dataset *)gt)->images[i].file;
 }
 
-static const char *image_base(const void *truth, int i) { return base_of(image_name(truth, i)); }
+static const char *image_base(const void *gt, int i) { return base_of(image_name(gt, i)); }
 
-static const char *category_name(const void *truth, int i)
+static const char *category_name(const void *gt, int i)
 {
-    return ((const struct dataset *)truth)->categories[i].name;
+    return ((const struct dataset *)gt)->categories[i].name;
 }
 
 static const struct side {
     const char *what, *key;
     name_compare *compare;
-    const char *(*name)(const void *truth, int index);
+    const char *(*name)(const void *gt, int index);
     int (*of_id)(const struct dataset *, int64_t id);
 } sides[JOIN_SIDES] = {
     [JOIN_IMAGE]    = { "image",    "file_name",     compare_paths,      image_name,    dataset_image },
@@ -66,15 +66,15 @@ static bool build_index(struct join *j, enum join_side which, int count, struct 
     struct join_index *index = &j->side[which];
     index->claimed = new_array((size_t)count, sizeof *index->claimed, err);
     return index->claimed
-        && name_index_make(&index->paths, count, side->name, j->truth, side->compare, err)
-        && (which != JOIN_IMAGE || name_index_make(&index->bases, count, image_base, j->truth, compare_paths, err));
+        && name_index_make(&index->paths, count, side->name, j->gt, side->compare, err)
+        && (which != JOIN_IMAGE || name_index_make(&index->bases, count, image_base, j->gt, compare_paths, err));
 }
 
-bool join_begin(struct join *j, const struct dataset *truth, struct error *err)
+bool join_begin(struct join *j, const struct dataset *gt, struct error *err)
 {
-    *j = (struct join){ .truth = truth };
-    return build_index(j, JOIN_IMAGE, truth->image_count, err)
-        && build_index(j, JOIN_CATEGORY, truth->category_count, err);
+    *j = (struct join){ .gt = gt };
+    return build_index(j, JOIN_IMAGE, gt->image_count, err)
+        && build_index(j, JOIN_CATEGORY, gt->category_count, err);
 }
 
 void join_free(struct join *j)
@@ -127,13 +127,13 @@ static int find_name(struct join *j, enum join_side which, int record, int there
 {
     const struct side *side = &sides[which];
     struct join_index *index = &j->side[which];
-    if (there >= 0 && side->compare(side->name(j->truth, there), name) == 0)
+    if (there >= 0 && side->compare(side->name(j->gt, there), name) == 0)
         return there;
     int found = find_spelling(index, which, name);
     if (found < 0)
         found = find_other_spelling(index, which, name);
     if (found < 0 && which == JOIN_IMAGE && there >= 0
-        && compare_paths(base_of(side->name(j->truth, there)), base_of(name)) == 0)
+        && compare_paths(base_of(side->name(j->gt, there)), base_of(name)) == 0)
         found = decided_by_id(index, record, there);
     return found;
 }
@@ -158,7 +158,7 @@ static int missing(struct join *j, enum join_side which, int record, int64_t id,
     if (*name)
         strbuf_add(&index->first_missing, " '%.60s'", name);
     if (*name && there >= 0)
-        strbuf_add(&index->first_missing, ", which is '%.60s' there", side->name(j->truth, there));
+        strbuf_add(&index->first_missing, ", which is '%.60s' there", side->name(j->gt, there));
     strbuf_add(&index->first_missing, ")");
     return -1;
 }
@@ -167,10 +167,10 @@ int join_find(struct join *j, enum join_side which, int record, int64_t id, cons
 {
     const struct side *side = &sides[which];
     struct join_index *index = &j->side[which];
-    const int there = side->of_id(j->truth, id);
+    const int there = side->of_id(j->gt, id);
     if (which == JOIN_IMAGE)
         j->records++;
-    const bool has_names = *name && (there < 0 || *side->name(j->truth, there));
+    const bool has_names = *name && (there < 0 || *side->name(j->gt, there));
     const int found = has_names ? find_name(j, which, record, there, name) : decided_by_id(index, record, there);
     if (found < 0 || (has_names && !claim(index, side, found, name)))
         return missing(j, which, record, id, name, there);

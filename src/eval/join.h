@@ -17,7 +17,7 @@
 enum join_side { JOIN_IMAGE, JOIN_CATEGORY, JOIN_SIDES };
 
 struct join {
-    const struct dataset *truth;                /* borrowed, as are its names */
+    const struct dataset *gt;                   /* borrowed, as are its names */
     int records;
     struct join_index {
         struct name_index paths, bases;         /* bases: of images only */
@@ -28,7 +28,7 @@ struct join {
     } side[JOIN_SIDES];
 };
 
-bool join_begin(struct join *, const struct dataset *truth, struct error *);
+bool join_begin(struct join *, const struct dataset *gt, struct error *);
 
 /* The index of the image or category, or -1 if there is none: join_end then fails.  name: "" if the record has none.
  * record: number of the record in its file, for messages. */

@@ -1,5 +1,6 @@
 #include "eval/match.h"
 
+#include "base/iou.h"
 #include "base/memory.h"
 #include "data/dataset.h"
 #include <stdlib.h>
@@ -7,17 +8,17 @@
 /* As numpy.linspace(.5, .95, 10) gives them: the ninth is not 0.9. */
 const double match_iou[MATCH_IOUS] = { .5, .55, .6, .65, .7, .75, .8, .85, .8999999999999999, .95 };
 
-static int by_place(const struct hit *a, const struct hit *b)
+static int by_place(const struct match_detection *a, const struct match_detection *b)
 {
-    return (a->found > b->found) - (a->found < b->found);
+    return (a->detection > b->detection) - (a->detection < b->detection);
 }
 
-static int by_score(const struct hit *a, const struct hit *b)
+static int by_score(const struct match_detection *a, const struct match_detection *b)
 {
     return (a->score < b->score) - (a->score > b->score);
 }
 
-static int by_image(const struct hit *a, const struct hit *b)
+static int by_image(const struct match_detection *a, const struct match_detection *b)
 {
     return (a->image > b->image) - (a->image < b->image);
 }
@@ -34,48 +35,46 @@ static int score_image_place(const void *a, const void *b)
     return score ? score : image ? image : by_place(a, b);
 }
 
-void match_sort(struct hit *hits, int count)
+void match_sort(struct match_detection *hits, int count)
 {
     qsort(hits, (size_t)count, sizeof *hits, image_score_place);
 }
 
-/* Boxes are x, y, width, height.  0 where they do not meet; NaN or 0 where an area is not finite. */
-static double overlap(const double *found, const double *truth, bool crowd)
+/* IoU, or intersection over the detection's area for a crowd box.  Boxes are x, y, width, height; areas are width x
+ * height.  NaN or 0 if an area is not finite. */
+static double overlap(const double *det, const double *gt, bool crowd)
 {
-    const double left = found[0] > truth[0] ? found[0] : truth[0], top = found[1] > truth[1] ? found[1] : truth[1];
-    const double right1 = found[0] + found[2], right2 = truth[0] + truth[2];
-    const double bottom1 = found[1] + found[3], bottom2 = truth[1] + truth[3];
-    const double w = (right1 < right2 ? right1 : right2) - left, h = (bottom1 < bottom2 ? bottom1 : bottom2) - top;
-    if (!(w > 0 && h > 0))
-        return 0;
-    const double area = found[2] * found[3];
-    return w * h / (crowd ? area : area + truth[2] * truth[3] - w * h);
+    const double common = box_intersection(
+        (const double[4]){ det[0], det[1], det[0] + det[2], det[1] + det[3] },
+        (const double[4]){ gt[0], gt[1], gt[0] + gt[2], gt[1] + gt[3] });
+    const double area = det[2] * det[3];
+    return common > 0 ? common / (crowd ? area : area + gt[2] * gt[3] - common) : 0;
 }
 
-static struct object *best_match(const struct near *near, int count, int group, int iou)
+static struct match_object *best_match(const struct match_overlap *overlaps, int count, int group, int iou)
 {
     double best = match_iou[iou];
-    struct object *match = NULL;
+    struct match_object *match = NULL;
     for (unsigned ignored = 0; ignored < 2 && !match; ignored++)
         for (int i = 0; i < count; i++) {
-            struct object *o = near[i].object;
+            struct match_object *o = overlaps[i].object;
             const bool used_up = (o->taken & match_setting(group, iou)) && !o->crowd;
-            if ((o->ignored >> group & 1) == ignored && !used_up && near[i].iou >= best) {
-                best = near[i].iou;
+            if ((o->ignored >> group & 1) == ignored && !used_up && overlaps[i].iou >= best) {
+                best = overlaps[i].iou;
                 match = o;
             }
         }
     return match;
 }
 
-static void match_one(struct hit *hit, const struct near *near, int count)
+static void match_one(struct match_detection *hit, const struct match_overlap *overlaps, int count)
 {
     for (int group = 0; group < MATCH_GROUPS; group++)
         for (int iou = 0; iou < MATCH_IOUS; iou++) {
             const uint64_t setting = match_setting(group, iou);
             const bool takes_part = hit->groups >> group & 1;
-            struct object *match = takes_part ? best_match(near, count, group, iou) : NULL;
-            const bool matched = match && !match->unseen;
+            struct match_object *match = takes_part ? best_match(overlaps, count, group, iou) : NULL;
+            const bool matched = match && !match->no_hit;
             const bool ignored = match && match->ignored >> group & 1;
             if (match)
                 match->taken |= setting;
@@ -86,38 +85,40 @@ static void match_one(struct hit *hit, const struct near *near, int count)
         }
 }
 
-static void match_image(struct hit *hits, int count, struct object *objects, int object_count, struct near *near)
+static void match_image(struct match_detection *hits, int count, struct match_object *objects, int object_count,
+                        struct match_overlap *overlaps)
 {
-    for (struct hit *hit = hits; hit < hits + count; hit++) {
+    for (struct match_detection *hit = hits; hit < hits + count; hit++) {
         int n = 0;
-        for (struct object *o = objects; hit->groups && o < objects + object_count; o++) {
-            const double iou = overlap(hit->found->box, o->truth->box, o->crowd);
+        for (struct match_object *o = objects; hit->groups && o < objects + object_count; o++) {
+            const double iou = overlap(hit->detection->box, o->ground_truth->box, o->crowd);
             if (iou >= match_iou[0])
-                near[n++] = (struct near){ o, iou };
+                overlaps[n++] = (struct match_overlap){ o, iou };
         }
-        match_one(hit, near, n);
+        match_one(hit, overlaps, n);
     }
 }
 
-void match_class(struct hit *hits, int count, struct object *objects, int object_count, struct near *near)
+void match_class(struct match_detection *hits, int count, struct match_object *objects, int object_count,
+                 struct match_overlap *overlaps)
 {
     for (int i = 0, from = 0; i < count; ) {
         const int image = hits[i].image;
         int next = i, to;
         while (next < count && hits[next].image == image)
             next++;
-        while (from < object_count && objects[from].truth->image < image)
+        while (from < object_count && objects[from].ground_truth->image < image)
             from++;
-        for (to = from; to < object_count && objects[to].truth->image == image; )
+        for (to = from; to < object_count && objects[to].ground_truth->image == image; )
             to++;
-        match_image(hits + i, next - i, objects + from, to - from, near);
+        match_image(hits + i, next - i, objects + from, to - from, overlaps);
         i = next;
         from = to;
     }
     qsort(hits, (size_t)count, sizeof *hits, score_image_place);
 }
 
-int match_precision(const struct hit *hits, int count, uint64_t setting, double guard, double *precision)
+int match_precision(const struct match_detection *hits, int count, uint64_t setting, double guard, double *precision)
 {
     int right = 0, wrong = 0;
     for (int i = 0; i < count; i++) {

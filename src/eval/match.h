@@ -1,12 +1,11 @@
-/* eval/match.h -- what the COCO and the VisDrone protocol share: the greedy matching of the detections of a class with
- * its objects, and the precision it leads to.
+/* eval/match.h -- shared by the COCO and the VisDrone protocol: greedy matching of the detections of a class with its
+ * objects, and the resulting precision.
  *
- * A class is matched in many settings at once.  A setting is an IoU threshold within a group, and a group is what a
- * protocol varies besides: area ranges, limits of detections an image.  A set of settings is a mask with a bit for
- * each, a set of groups a mask with a bit for each.  In one setting the detections of an image come in descending
- * score.  Each takes the object of the largest IoU that reaches the threshold, the later one of equals, among those
- * that are not taken; only if there is none, among the ignored ones.  A crowd box is never used up, and what counts
- * for it is intersection / area of the detection. */
+ * A class is matched in many settings at once.  A setting is an IoU threshold within a group; a group is another
+ * parameter of the protocol: an area range or a limit of detections per image.  Sets of settings and of groups are
+ * masks with one bit for each.  In one setting the detections of an image are matched in descending score.  Each
+ * matches the free object of the largest IoU that reaches the threshold, the later one of equals; only if there is
+ * none, an ignored one.  A crowd box matches any number of detections, by intersection / area of the detection. */
 #ifndef EVAL_MATCH_H
 #define EVAL_MATCH_H
 #include "eval/detections.h"
@@ -18,34 +17,34 @@ extern const double match_iou[MATCH_IOUS];      /* .50 .55 ... .95, ascending */
 
 static inline uint64_t match_setting(int group, int iou) { return UINT64_C(1) << (group * MATCH_IOUS + iou); }
 
-struct object {
-    const struct annotation *truth;
+struct match_object {
+    const struct annotation *ground_truth;
     bool crowd;
-    bool unseen;                /* taking it does not make a detection a hit */
+    bool no_hit;                /* a detection that matches it is no true positive */
     unsigned ignored;           /* groups */
-    uint64_t taken;             /* settings; written by match_class */
+    uint64_t taken;             /* settings in which it is matched; written by match_class */
 };
 
-struct hit {                    /* a detection and what became of it */
-    const struct detection *found;
+struct match_detection {        /* a detection and its result */
+    const struct detection *detection;
     double score; int image;    /* copies: sorting reads them often */
-    unsigned groups;            /* it takes part in; elsewhere it is ignored */
-    unsigned outside;           /* groups in which it is ignored if it hits nothing */
+    unsigned groups;            /* in which it is matched; elsewhere it is ignored */
+    unsigned outside;           /* groups in which it is ignored if it matches nothing */
     uint64_t matched, ignored;  /* settings; written by match_class */
 };
 
-struct near { struct object *object; double iou; };
+struct match_overlap { struct match_object *object; double iou; };
 
 /* Sorts by image, then descending score, then place in the file. */
-void match_sort(struct hit *, int count);
+void match_sort(struct match_detection *, int count);
 
 /* Matches the detections of a class, sorted as above, with its objects, in ascending image, and then sorts them by
- * descending score, image and place in the file.  near has room for one element an object. */
-void match_class(struct hit *, int hits, struct object *, int objects, struct near *near);
+ * descending score, image and place in the file.  The overlaps are a buffer with one element per object. */
+void match_class(struct match_detection *, int count, struct match_object *, int objects, struct match_overlap *);
 
-/* Writes precision[i], the precision when the (i+1)-th object was found, made non-increasing from the right, and
- * returns how many were found: no more than there are objects.  precision = hits / (hits + misses + guard). */
-int match_precision(const struct hit *, int hits, uint64_t setting, double guard, double *precision);
+/* Writes precision[i], the precision at the (i+1)-th true positive, made non-increasing from the right, and returns the
+ * number of true positives: at most the number of objects.  precision = tp / (tp + fp + guard). */
+int match_precision(const struct match_detection *, int hits, uint64_t setting, double guard, double *precision);
 
 static inline double mean(const double *v, int count)
 {

@@ -27,6 +27,6 @@ bool report_json(const struct score_report *, struct strbuf *, struct error *);
 /* Adds a figure with so many decimals, right-aligned in width characters: "-" where it is undefined, -1. */
 void report_figure(struct strbuf *, int width, int decimals, double figure);
 
-/* Precision, recall, then a line a class; a dash where undefined. */
+/* Precision, recall, then one line per class; a dash where undefined. */
 void report_table(const struct score_report *, struct strbuf *);
 #endif

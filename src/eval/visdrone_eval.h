@@ -3,7 +3,7 @@
  * Categories 1 to 10 are classes, 0 marks ignored regions, 11 ("others") is not evaluated.  An object marked ignore is
  * an ignored object of its class: any number of detections may take it and count neither way.
  * In an image with ignored regions, objects and detections at least half covered by them are dropped first.
- * Of the rest the first 1, 10, 100 or 500 detections of an image, in the order of the list and over all categories,
+ * The first 1, 10, 100 or 500 of the other detections of an image, in the order of the list and over all categories,
  * are counted.  Recall is out of all objects of the class, ignored ones too; AP is the area under the precision made
  * non-increasing, at every step of recall; the figures but AR1 to AR100 are for 500 detections. */
 #ifndef EVAL_VISDRONE_EVAL_H
@@ -34,9 +34,9 @@ struct visdrone_score {
     struct kept *kept; int image_count;         /* in the order of the dataset's images */
 };
 
-/* Borrows truth and found; the score's names are truth's.  Fails, the score empty, if truth has a category beyond 11,
- * an image with ignored regions has no size or one above 2^26 pixels, or memory runs out. */
-bool visdrone_eval(struct visdrone_score *, const struct dataset *truth, const struct detections *found,
+/* Borrows both; the score's names belong to gt.  Fails, with an empty score, if gt has a category beyond 11, if an
+ * image with ignored regions has no size or more than 2^26 pixels, or if memory runs out. */
+bool visdrone_eval(struct visdrone_score *, const struct dataset *gt, const struct detections *dets,
                    const struct team *, struct error *);
 void visdrone_score_free(struct visdrone_score *);
 #endif

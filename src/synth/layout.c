@@ -9,7 +9,7 @@ enum { ASPHALT = 0x74777a, PAVING = 0xaaa79f, LAWN = 0x76924e, WHITE = 0xe9e9e4,
 
 /* Places are (u, v) along two perpendicular directions, in metres from the origin.  The first failure ends all. */
 struct plan {
-    struct scene_layout *town; struct renderer *stage; struct random *r; struct error *err;
+    struct scene_layout *layout; struct renderer *renderer; struct random *r; struct error *err;
     double along[2], across[2];                 /* unit vectors of u and v */
     double offset[2], spacing[2], half[2];      /* of the streets that run along: v; across: u.  half: of the width */
     double radius;
@@ -17,9 +17,9 @@ struct plan {
 };
 struct area { double u0, u1, v0, v1; };
 
-static struct point place(const struct plan *p, double u, double v)
+static struct vec3 place(const struct plan *p, double u, double v)
 {
-    return (struct point){ u * p->along[0] + v * p->across[0], u * p->along[1] + v * p->across[1], 0 };
+    return (struct vec3){ u * p->along[0] + v * p->across[0], u * p->along[1] + v * p->across[1], 0 };
 }
 
 static void ground(struct plan *p, double u0, double u1, double v0, double v1, struct paint paint)
@@ -30,31 +30,31 @@ static void ground(struct plan *p, double u0, double u1, double v0, double v1, s
     v1 = fmin(v1, p->radius);
     if (!(u0 < u1 && v0 < v1))
         return;
-    renderer_polygon(p->stage, (struct point[]){ place(p, u0, v0), place(p, u1, v0), place(p, u1, v1),
+    renderer_polygon(p->renderer, (struct vec3[]){ place(p, u0, v0), place(p, u1, v0), place(p, u1, v1),
                                                 place(p, u0, v1) }, 4, paint);
 }
 
-static void add(struct plan *p, struct scene_objects *things, struct scene_object t)
+static void add(struct plan *p, struct scene_objects *objects, struct scene_object t)
 {
     if (t.at.x * t.at.x + t.at.y * t.at.y > p->radius * p->radius)
         return;
-    p->ok = p->ok && grow_array(&things->list, things->count, &things->capacity, sizeof *things->list, p->err);
+    p->ok = p->ok && grow_array(&objects->list, objects->count, &objects->capacity, sizeof *objects->list, p->err);
     if (p->ok)
-        things->list[things->count++] = t;
+        objects->list[objects->count++] = t;
 }
 
-/* A thing of that kind at (u, v), its front towards (du, dv), a unit vector. */
+/* An object of that kind at (u, v), its front towards (du, dv), a unit vector. */
 static struct scene_object stand(struct plan *p, int kind, double u, double v, double du, double dv)
 {
-    const struct point at = place(p, u, v), to = place(p, du, dv);
-    return new_thing(&kinds[kind], at.x, at.y, (double[]){ to.x, to.y }, p->r);
+    const struct vec3 at = place(p, u, v), to = place(p, du, dv);
+    return scene_object_new(&kinds[kind], at.x, at.y, (double[]){ to.x, to.y }, p->r);
 }
 
 static void add_person(struct plan *p, double u, double v)
 {
     double to[2];
     random_direction(p->r, to);
-    add(p, &p->town->people, stand(p, PERSON, u, v, to[0], to[1]));
+    add(p, &p->layout->people, stand(p, PERSON, u, v, to[0], to[1]));
 }
 
 static void add_people(struct plan *p, struct area a, double square_metres_each)
@@ -66,7 +66,7 @@ static void add_people(struct plan *p, struct area a, double square_metres_each)
 
 static void add_tree(struct plan *p, double u, double v)
 {
-    add(p, &p->town->fixtures, stand(p, TREE, u, v, 1, 0));
+    add(p, &p->layout->fixtures, stand(p, TREE, u, v, 1, 0));
 }
 
 static void add_trees(struct plan *p, struct area a, double square_metres_each)
@@ -115,10 +115,10 @@ static void lay_houses(struct plan *p, const struct area *a)
             house.length = fmin(house.length, 11);
             if (2 * house.width + 10 > a->v1 - a->v0 && row)
                 continue;
-            add(p, &p->town->fixtures, house);
+            add(p, &p->layout->fixtures, house);
             ground(p, drive, drive + 3, fmin(edge, edge + side * 8), fmax(edge, edge + side * 8), paving);
-            add(p, &p->town->vehicles, stand(p, random_below(p->r, 4) ? CAR : VAN, drive + 1.5, edge + side * 4.2, 0,
-                                             random_below(p->r, 2) ? 1 : -1));
+            add(p, &p->layout->vehicles, stand(p, random_below(p->r, 4) ? CAR : VAN, drive + 1.5, edge + side * 4.2, 0,
+                                               random_below(p->r, 2) ? 1 : -1));
             add_tree(p, u + random_range(p->r, 1, 3), edge + side * random_range(p->r, 1.5, 3));
             add_tree(p, u + random_range(p->r, 12, 16), edge + side * random_range(p->r, 11, 14));
             add_people(p, (struct area){ u, u + plot, fmin(edge, edge + side * 3), fmax(edge, edge + side * 3) }, 14);
@@ -138,7 +138,7 @@ static void lay_offices(struct plan *p, const struct area *a)
         office.length = fmin(random_range(p->r, 12, 18), a->u1 - u - 4);
         office.width = fmin(random_range(p->r, 10, 16), a->v1 - a->v0 - 9);
         office.at = place(p, u + office.length / 2, (a->v0 + a->v1) / 2);
-        add(p, &p->town->fixtures, office);
+        add(p, &p->layout->fixtures, office);
         add_tree(p, u - 2.5, a->v0 + 2.5);
         add_tree(p, u - 2.5, a->v1 - 2.5);
     }
@@ -156,8 +156,8 @@ static void lay_parking(struct plan *p, const struct area *a)
         for (double u = a->u0 + 3; u + stall <= a->u1 - 3; u += stall) {
             const double jitter = random_range(p->r, -0.3, 0.3), to = random_below(p->r, 2) ? 1 : -1;
             ground(p, u - 0.06, u + 0.06, v, v + deep, white);
-            add(p, &p->town->vehicles, stand(p, random_below(p->r, 5) ? CAR : VAN, u + stall / 2, v + deep / 2 + jitter,
-                                             0, to));
+            add(p, &p->layout->vehicles,
+                stand(p, random_below(p->r, 5) ? CAR : VAN, u + stall / 2, v + deep / 2 + jitter, 0, to));
         }
     for (double u = a->u0 + 1; u < a->u1; u += random_range(p->r, 8, 14))
         add_tree(p, u, random_below(p->r, 2) ? a->v0 + 0.6 : a->v1 - 0.6);
@@ -188,7 +188,7 @@ static void lay_court(struct plan *p, const struct area *a)
 static void (*const blocks[])(struct plan *, const struct area *) = {
     lay_houses, lay_parking, lay_park, lay_offices, lay_parking, lay_court, lay_houses, lay_field };
 
-/* What drives in a lane: the share of each category, in tenths. */
+/* The share of each category among the vehicles of a lane, in tenths. */
 static int traffic(struct random *r)
 {
     static const int share[10] = { CAR, CAR, CAR, CAR, VAN, VAN, TRUCK, TRUCK, BUS, BUS };
@@ -235,7 +235,7 @@ static void paint_lines(struct plan *p, const struct street *k, int lanes)
 
 static void add_traffic(struct plan *p, const struct street *k, int lanes)
 {
-    const double right = k->axis == 0 ? -1 : 1;                 /* the sign of s on the right of who goes along t */
+    const double right = k->axis == 0 ? -1 : 1;                 /* the sign of s to the right of the direction t */
     for (int i = 0; i < 2 * lanes; i++) {
         const double s = (i - lanes + 0.5) * lane, sign = s * right > 0 ? 1 : -1;
         for (double t = k->t0 + 4.5 + random_range(p->r, 0, 4); ; ) {
@@ -246,7 +246,7 @@ static void add_traffic(struct plan *p, const struct street *k, int lanes)
                 break;
             vehicle.at.x += middle * vehicle.along[0];
             vehicle.at.y += middle * vehicle.along[1];
-            add(p, &p->town->vehicles, vehicle);
+            add(p, &p->layout->vehicles, vehicle);
             t += vehicle.length + random_range(p->r, 1.2, 6);
         }
     }
@@ -278,7 +278,7 @@ static void add_bridge(struct plan *p, const struct street *k)
     bridge.along[1] = along;
     bridge.length = 2 * (k->half + walk);
     bridge.at.z = 5;
-    add(p, &p->town->fixtures, bridge);
+    add(p, &p->layout->fixtures, bridge);
 }
 
 /* A stretch between two crossings. */
@@ -292,7 +292,7 @@ static void lay_stretch(struct plan *p, const struct street *k)
         add_bridge(p, k);
 }
 
-/* Where street number i of an axis lies. */
+/* The place of street number i of an axis. */
 static double street_at(const struct plan *p, int axis, int i)
 {
     return p->offset[axis] + i * p->spacing[axis];
@@ -328,12 +328,12 @@ static void lay_streets(struct plan *p, const int count[2])
                                                  street_at(p, !axis, j + 1) - p->half[!axis], p->half[axis] });
 }
 
-bool scene_layout_plan(struct scene_layout *town, struct renderer *stage, double radius, struct random *r,
+bool scene_layout_plan(struct scene_layout *layout, struct renderer *renderer, double radius, struct random *r,
                        struct error *err)
 {
-    struct plan p = { .town = town, .stage = stage, .r = r, .err = err, .radius = radius, .ok = true };
+    struct plan p = { .layout = layout, .renderer = renderer, .r = r, .err = err, .radius = radius, .ok = true };
     int count[2];
-    *town = (struct scene_layout){0};
+    *layout = (struct scene_layout){0};
     random_direction(r, p.along);
     p.across[0] = -p.along[1];
     p.across[1] = p.along[0];
@@ -347,14 +347,14 @@ bool scene_layout_plan(struct scene_layout *town, struct renderer *stage, double
     lay_blocks(&p, count);
     lay_streets(&p, count);
     if (!p.ok)
-        scene_layout_free(town);
+        scene_layout_free(layout);
     return p.ok;
 }
 
-void scene_layout_free(struct scene_layout *town)
+void scene_layout_free(struct scene_layout *layout)
 {
-    free(town->vehicles.list);
-    free(town->people.list);
-    free(town->fixtures.list);
-    *town = (struct scene_layout){0};
+    free(layout->vehicles.list);
+    free(layout->people.list);
+    free(layout->fixtures.list);
+    *layout = (struct scene_layout){0};
 }

@@ -1,4 +1,4 @@
-/* synth/layout.h -- the plan of a synthetic town: a grid of streets, turned at random, with blocks of lawns,
+/* synth/layout.h -- the layout of a synthetic town: a grid of streets, turned at random, with blocks of lawns,
  * houses, offices, parking lots, courts and fields between them. */
 #ifndef SYNTH_LAYOUT_H
 #define SYNTH_LAYOUT_H

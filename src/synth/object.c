@@ -2,16 +2,16 @@
 
 #include <math.h>
 
-static struct point local(const struct scene_object *t, double a, double b, double z)
+static struct vec3 local(const struct scene_object *t, double a, double b, double z)
 {
-    return (struct point){ t->at.x + a * t->along[0] - b * t->along[1],
-                           t->at.y + a * t->along[1] + b * t->along[0], t->at.z + z };
+    return (struct vec3){ t->at.x + a * t->along[0] - b * t->along[1],
+                          t->at.y + a * t->along[1] + b * t->along[0], t->at.z + z };
 }
 
 /* A box between two heights, corners cut off by `cut`; its top is drawn in by front, back and side. */
 struct body { double a0, a1, b0, b1, z0, z1, front, back, side, cut; };
 
-static void outline(const struct scene_object *t, const struct body *b, bool top, struct point out[8])
+static void outline(const struct scene_object *t, const struct body *b, bool top, struct vec3 out[8])
 {
     const double a0 = b->a0 + (top ? b->back : 0), a1 = b->a1 - (top ? b->front : 0);
     const double b0 = b->b0 + (top ? b->side : 0), b1 = b->b1 - (top ? b->side : 0);
@@ -25,12 +25,12 @@ static void outline(const struct scene_object *t, const struct body *b, bool top
 static void draw_body(struct renderer *s, const struct scene_object *t, const struct body *b, struct paint side,
                       struct paint top)
 {
-    struct point low[8], high[8];
+    struct vec3 low[8], high[8];
     outline(t, b, false, low);
     outline(t, b, true, high);
     for (int i = 0; i < 8; i++) {
         const int next = (i + 1) % 8;
-        renderer_polygon(s, (struct point[]){ low[i], low[next], high[next], high[i] }, 4, side);
+        renderer_polygon(s, (struct vec3[]){ low[i], low[next], high[next], high[i] }, 4, side);
     }
     renderer_polygon(s, high, 8, top);
 }
@@ -39,25 +39,25 @@ static void draw_body(struct renderer *s, const struct scene_object *t, const st
 static void draw_patch(struct renderer *s, const struct scene_object *t, double a0, double a1, double b0, double b1,
                        double z, struct paint paint)
 {
-    renderer_polygon(s, (struct point[]){ local(t, a0, b0, z), local(t, a1, b0, z), local(t, a1, b1, z),
-                                          local(t, a0, b1, z) }, 4, paint);
+    renderer_polygon(s, (struct vec3[]){ local(t, a0, b0, z), local(t, a1, b0, z), local(t, a1, b1, z),
+                                         local(t, a0, b1, z) }, 4, paint);
 }
 
 static void draw_front(struct renderer *s, const struct scene_object *t, double a, double b, double z0, double z1,
                        struct paint paint)
 {
     const double sign = a < 0 ? -1 : 1;                         /* the back, as seen from behind */
-    renderer_polygon(s, (struct point[]){ local(t, a, -sign * b, z0), local(t, a, sign * b, z0),
-                                          local(t, a, sign * b, z1), local(t, a, -sign * b, z1) }, 4, paint);
+    renderer_polygon(s, (struct vec3[]){ local(t, a, -sign * b, z0), local(t, a, sign * b, z0),
+                                         local(t, a, sign * b, z1), local(t, a, -sign * b, z1) }, 4, paint);
 }
 
 static void draw_sides(struct renderer *s, const struct scene_object *t, double a0, double a1, double b, double z0,
                        double z1, struct paint paint)
 {
-    renderer_polygon(s, (struct point[]){ local(t, a0, -b, z0), local(t, a1, -b, z0), local(t, a1, -b, z1),
-                                          local(t, a0, -b, z1) }, 4, paint);
-    renderer_polygon(s, (struct point[]){ local(t, a1, b, z0), local(t, a0, b, z0), local(t, a0, b, z1),
-                                          local(t, a1, b, z1) }, 4, paint);
+    renderer_polygon(s, (struct vec3[]){ local(t, a0, -b, z0), local(t, a1, -b, z0), local(t, a1, -b, z1),
+                                         local(t, a0, -b, z1) }, 4, paint);
+    renderer_polygon(s, (struct vec3[]){ local(t, a1, b, z0), local(t, a0, b, z0), local(t, a0, b, z1),
+                                         local(t, a1, b, z1) }, 4, paint);
 }
 
 /* One of the colours, of which 0 ends the list, a little darker or lighter. */
@@ -126,9 +126,9 @@ static void draw_van(struct renderer *s, const struct scene_object *t, struct ra
     draw_lamps(s, t, 1.06);
     draw_body(s, t, &screen, glass, glass);
     draw_body(s, t, &upper, body, body);
-    renderer_polygon(s, (struct point[]){ local(t, a - 0.78, 0.14 - w, 1.15), local(t, a - 0.78, w - 0.14, 1.15),
-                                          local(t, a - 1.4, w - 0.24, t->height - 0.1),
-                                          local(t, a - 1.4, 0.24 - w, t->height - 0.1) }, 4, glass);
+    renderer_polygon(s, (struct vec3[]){ local(t, a - 0.78, 0.14 - w, 1.15), local(t, a - 0.78, w - 0.14, 1.15),
+                                         local(t, a - 1.4, w - 0.24, t->height - 0.1),
+                                         local(t, a - 1.4, 0.24 - w, t->height - 0.1) }, 4, glass);
     for (int k = 0; k < 3; k++)
         rib.colour[k] *= 0.72f;
     for (int i = 0; i < 4; i++)
@@ -194,7 +194,7 @@ static void cast_box(struct renderer *s, const struct scene_object *t, struct ra
 {
     const struct body whole = { -t->length / 2, t->length / 2, -t->width / 2, t->width / 2, 0, 0.95 * t->height,
                                 0.06 * t->length, 0.06 * t->length, 0.08 * t->width, 0.08 * t->width };
-    struct point p[16];
+    struct vec3 p[16];
     (void)r;
     outline(t, &whole, false, p);
     outline(t, &whole, true, p + 8);
@@ -219,7 +219,7 @@ static void draw_tree(struct renderer *s, const struct scene_object *t, struct r
         } while (x * x + y * y > 1);
         x *= ring;
         y *= ring;
-        const struct point centre = { t->at.x + crown * x, t->at.y + crown * y, middle + 0.8 * crown * up };
+        const struct vec3 centre = { t->at.x + crown * x, t->at.y + crown * y, middle + 0.8 * crown * up };
         const double lit = 0.35 + 0.5 * (x * s->sun.x + y * s->sun.y + up * s->sun.z) + random_range(r, -0.12, 0.12);
         renderer_ball(s, centre, crown * random_range(r, 0.2, 0.34), fmax(0.02, lit), leaf);
     }
@@ -232,12 +232,12 @@ static void cast_tree(struct renderer *s, const struct scene_object *t, struct r
         const double x = t->at.x + 0.62 * crown * random_range(r, -1, 1), q = 0.42 * crown;
         const double y = t->at.y + 0.62 * crown * random_range(r, -1, 1), d = 0.7071067811865476 * q;
         const double z = middle + 0.4 * crown * random_range(r, -1, 1);
-        const struct point ball[] = { { x - q, y, z }, { x - d, y - d, z }, { x, y - q, z }, { x + d, y - d, z },
-                                      { x + q, y, z }, { x + d, y + d, z }, { x, y + q, z }, { x - d, y + d, z } };
+        const struct vec3 ball[] = { { x - q, y, z }, { x - d, y - d, z }, { x, y - q, z }, { x + d, y - d, z },
+                                     { x + q, y, z }, { x + d, y + d, z }, { x, y + q, z }, { x - d, y + d, z } };
         renderer_cast(s, ball, 8);
     }
-    renderer_cast(s, (struct point[]){ { t->at.x - 0.15, t->at.y, 0 }, { t->at.x + 0.15, t->at.y, 0 },
-                                       { t->at.x - 0.15, t->at.y, middle }, { t->at.x + 0.15, t->at.y, middle } }, 4);
+    renderer_cast(s, (struct vec3[]){ { t->at.x - 0.15, t->at.y, 0 }, { t->at.x + 0.15, t->at.y, 0 },
+                                      { t->at.x - 0.15, t->at.y, middle }, { t->at.x + 0.15, t->at.y, middle } }, 4);
 }
 
 static void draw_windows(struct renderer *s, const struct scene_object *t, double a, double b, double floor_height)
@@ -258,15 +258,15 @@ static void draw_half_roof(struct renderer *s, const struct scene_object *t, dou
     struct paint joint = roof;
     for (int k = 0; k < 3; k++)
         joint.colour[k] *= 0.8f;
-    renderer_polygon(s, (struct point[]){ local(t, a, -b, eaves), local(t, a, b, eaves), local(t, a, 0, t->height) }, 3,
-                     wall);
-    renderer_polygon(s, (struct point[]){ local(t, -length, -out, foot), local(t, length, -out, foot),
-                                          local(t, length, 0, t->height), local(t, -length, 0, t->height) }, 4, roof);
+    renderer_polygon(s, (struct vec3[]){ local(t, a, -b, eaves), local(t, a, b, eaves), local(t, a, 0, t->height) },
+                     3, wall);
+    renderer_polygon(s, (struct vec3[]){ local(t, -length, -out, foot), local(t, length, -out, foot),
+                                         local(t, length, 0, t->height), local(t, -length, 0, t->height) }, 4, roof);
     for (int row = 1; row < ROWS; row++) {
         const double y = out - out * row / ROWS, z = t->height - slope * y;
-        renderer_polygon(s, (struct point[]){ local(t, -length, -y, z), local(t, length, -y, z),
-                                              local(t, length, 0.12 - y, z + 0.12 * slope),
-                                              local(t, -length, 0.12 - y, z + 0.12 * slope) }, 4, joint);
+        renderer_polygon(s, (struct vec3[]){ local(t, -length, -y, z), local(t, length, -y, z),
+                                             local(t, length, 0.12 - y, z + 0.12 * slope),
+                                             local(t, -length, 0.12 - y, z + 0.12 * slope) }, 4, joint);
     }
 }
 
@@ -323,7 +323,7 @@ static void draw_bridge(struct renderer *s, const struct scene_object *t, struct
     }
 }
 
-const struct kind kinds[] = {
+const struct object_kind kinds[] = {
     { "car",    1, { 4.1, 4.9 },   { 1.75, 1.92 }, { 1.4, 1.6 },   draw_car,    cast_box },
     { "van",    2, { 5.0, 6.0 },   { 1.95, 2.1 },  { 2.1, 2.6 },   draw_van,    cast_box },
     { "truck",  3, { 6.8, 9.2 },   { 2.35, 2.55 }, { 3.0, 3.6 },   draw_truck,  cast_box },
@@ -347,7 +347,8 @@ void random_direction(struct random *r, double out[2])
     out[1] /= sqrt(length2);
 }
 
-struct scene_object new_thing(const struct kind *kind, double x, double y, const double along[2], struct random *r)
+struct scene_object scene_object_new(const struct object_kind *kind, double x, double y, const double along[2],
+                                     struct random *r)
 {
     struct scene_object t = { .kind = kind, .at = { x, y, 0 }, .along = { along[0], along[1] } };
     t.length = random_range(r, kind->length[0], kind->length[1]);

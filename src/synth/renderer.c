@@ -68,7 +68,7 @@ void renderer_free(struct renderer *s)
     *s = (struct renderer){0};
 }
 
-double renderer_project(const struct renderer *s, struct point p, double out[2])
+double renderer_project(const struct renderer *s, struct vec3 p, double out[2])
 {
     const double depth = s->distance + p.y * s->tilt_sin - p.z * s->tilt_cos;
     const double scale = s->focal / fmax(depth, 0.01 * s->distance);
@@ -134,7 +134,7 @@ static void cover_row(const double (*q)[2], int n, int y, int width, float *cove
     }
 }
 
-/* What is painted: its light, and 1 / depth = plane[0] x + plane[1] y + plane[2] at pixel (x, y). */
+/* The polygon that is painted: its light, and 1 / depth = plane[0] x + plane[1] y + plane[2] at pixel (x, y). */
 struct surface { float light[3], grain; double plane[3]; };
 
 static void blend_row(struct renderer *s, int y, int from, int to, const struct surface *f)
@@ -192,21 +192,21 @@ static void fill(struct renderer *s, const double (*q)[2], int n, const struct s
 }
 
 /* Newell's normal of a polygon, which holds whatever three of its corners do; length 1, or 0 if it has no area. */
-static struct point normal_of(const struct point *p, int count)
+static struct vec3 normal_of(const struct vec3 *p, int count)
 {
-    struct point n = {0};
+    struct vec3 n = {0};
     for (int i = 0, j = count - 1; i < count; j = i++) {
         n.x += (p[j].y - p[i].y) * (p[j].z + p[i].z);
         n.y += (p[j].z - p[i].z) * (p[j].x + p[i].x);
         n.z += (p[j].x - p[i].x) * (p[j].y + p[i].y);
     }
     const double length = fmax(sqrt(n.x * n.x + n.y * n.y + n.z * n.z), 1e-12);
-    return (struct point){ n.x / length, n.y / length, n.z / length };
+    return (struct vec3){ n.x / length, n.y / length, n.z / length };
 }
 
 /* With p = depth (u, v, 1) in the camera's frame, u and v being affine in the pixel, n p = k gives 1 / depth =
  * n (u, v, 1) / k. */
-static void set_plane(const struct renderer *s, struct point p, struct point n, double plane[3])
+static void set_plane(const struct renderer *s, struct vec3 p, struct vec3 n, double plane[3])
 {
     const double nx = n.x, ny = n.y * s->tilt_cos + n.z * s->tilt_sin, nz = n.y * s->tilt_sin - n.z * s->tilt_cos;
     const double up = p.y * s->tilt_cos + p.z * s->tilt_sin;
@@ -217,7 +217,7 @@ static void set_plane(const struct renderer *s, struct point p, struct point n, 
     plane[2] = nz / k - 0.5 * (s->width - 1) * plane[0] - 0.5 * (s->height - 1) * plane[1];
 }
 
-void renderer_polygon(struct renderer *s, const struct point *p, int count, struct paint paint)
+void renderer_polygon(struct renderer *s, const struct vec3 *p, int count, struct paint paint)
 {
     struct surface f = { .grain = paint.grain };
     double q[RENDERER_CORNERS][2];
@@ -225,7 +225,7 @@ void renderer_polygon(struct renderer *s, const struct point *p, int count, stru
         renderer_project(s, p[i], q[i]);
     if (screen_area(q, count) <= 0)
         return;
-    const struct point n = normal_of(p, count);
+    const struct vec3 n = normal_of(p, count);
     const double facing = fmax(0, n.x * s->sun.x + n.y * s->sun.y + n.z * s->sun.z);
     for (int k = 0; k < 3; k++) {                               /* the lower half of the sky is ground, darker */
         const double light = s->skylight[k] * (0.75 + 0.25 * n.z) + s->sunlight[k] * facing * s->sun_here;
@@ -235,7 +235,7 @@ void renderer_polygon(struct renderer *s, const struct point *p, int count, stru
     fill(s, q, count, &f);
 }
 
-void renderer_ball(struct renderer *s, struct point centre, double radius, double lit, struct paint paint)
+void renderer_ball(struct renderer *s, struct vec3 centre, double radius, double lit, struct paint paint)
 {
     enum { SIDES = 12 };
     const double c = 0.8660254037844386, half = 0.5;            /* cosine and sine of 30 degrees */
@@ -267,7 +267,7 @@ static int by_x(const void *a, const void *b)
     return p[0] != q[0] ? (p[0] > q[0]) - (p[0] < q[0]) : (p[1] > q[1]) - (p[1] < q[1]);
 }
 
-/* Andrew's monotone chain (1979); sorts q, out has room for n + 1. */
+/* Andrew's monotone chain (1979); sorts q, out has n + 1 elements. */
 static int convex_hull(double (*q)[2], int n, double (*out)[2])
 {
     int count = 0;
@@ -285,13 +285,13 @@ static int convex_hull(double (*q)[2], int n, double (*out)[2])
     return count - 1;
 }
 
-void renderer_cast(struct renderer *s, const struct point *p, int count)
+void renderer_cast(struct renderer *s, const struct vec3 *p, int count)
 {
     double q[RENDERER_CORNERS][2], hull[RENDERER_CORNERS + 1][2];
     int rows[2], range[2];
     for (int i = 0; i < count; i++) {
         const double t = p[i].z / s->sun.z;
-        renderer_project(s, (struct point){ p[i].x - t * s->sun.x, p[i].y - t * s->sun.y, 0 }, q[i]);
+        renderer_project(s, (struct vec3){ p[i].x - t * s->sun.x, p[i].y - t * s->sun.y, 0 }, q[i]);
     }
     const int n = convex_hull(q, count, hull);
     rows_of(s, hull, n, (double[4]){0}, rows);
@@ -316,10 +316,10 @@ void renderer_shade(struct renderer *s)
             s->light[3 * i + k] *= 1 - (float)dark[k] * s->shade[i];
 }
 
-double renderer_shade_at(const struct renderer *s, struct point p)
+double renderer_shade_at(const struct renderer *s, struct vec3 p)
 {
     double q[2];
-    renderer_project(s, (struct point){ p.x, p.y, 0 }, q);
+    renderer_project(s, (struct vec3){ p.x, p.y, 0 }, q);
     const int x = (int)fmax(0, fmin(s->width - 1, q[0])), y = (int)fmax(0, fmin(s->height - 1, q[1]));
     return s->shade[(ptrdiff_t)y * s->width + x];
 }

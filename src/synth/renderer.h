@@ -9,7 +9,7 @@
 #include "data/image.h"
 #include <stdint.h>
 
-struct point { double x, y, z; };
+struct vec3 { double x, y, z; };
 
 struct paint {
     float colour[3];            /* B, G, R, linear */
@@ -23,16 +23,16 @@ struct renderer {
     int width, height;
     float *light;               /* [height][width][3] */
     float *shade;               /* [height][width] 0: in the sun, 1: in the shadow */
-    float *near;                /* [height][width] 1 / depth of what is seen there; 0: nothing yet */
-    int *owner;                 /* [height][width] the object seen there; 0: none */
-    int *covered;               /* [height][width] the last object that lies there, seen or hidden */
+    float *near;                /* [height][width] 1 / depth of the visible surface; 0: none yet */
+    int *owner;                 /* [height][width] the visible object; 0: none */
+    int *covered;               /* [height][width] the last object painted there, visible or hidden */
     float *grain;               /* [GRAIN][GRAIN] about -1 to 1 */
     float *cover;               /* [width + 1] of one row */
     double focal, distance, tilt_sin, tilt_cos;                 /* tilt: between the view and straight down */
-    struct point sun;           /* unit vector towards it */
+    struct vec3 sun;            /* unit vector towards it */
     double sunlight[3], skylight[3];                            /* B, G, R; sun on a surface that faces it */
-    double sun_here;            /* part of the sunlight that reaches what is painted now */
-    int object;                 /* what is painted now belongs to it */
+    double sun_here;            /* part of the sunlight that reaches the current surface */
+    int object;                 /* owner of the following polygons */
     int painted;                /* pixels of the object so far, hidden ones included */
     double extent[4];           /* x0, y0, x1, y1 of the object so far, in pixels, not clipped */
 };
@@ -42,24 +42,24 @@ bool renderer_open(struct renderer *, int width, int height, double pixels_per_m
                    struct random grain, struct error *);
 void renderer_free(struct renderer *);
 
-/* Where a point is seen, in pixels; the value is the depth in metres, for sorting. */
-double renderer_project(const struct renderer *, struct point, double out[2]);
+/* Projects a point to pixels; returns the depth in metres, for sorting. */
+double renderer_project(const struct renderer *, struct vec3, double out[2]);
 
 /* Everything painted until the next call belongs to object, 0 being none; extent and painted start anew. */
 void renderer_begin(struct renderer *, int object);
 
-/* A flat polygon of at most RENDERER_CORNERS corners, counterclockwise as seen from its front, lit by sun and sky; seen
- * from the back it is not painted.  It hides what lies deeper; of two as deep the later one is seen. */
-void renderer_polygon(struct renderer *, const struct point *, int count, struct paint);
+/* A flat polygon of at most RENDERER_CORNERS corners, counterclockwise as seen from its front, lit by sun and sky; not
+ * painted if its back faces the camera.  It hides deeper surfaces; the later one of equal depth is visible. */
+void renderer_polygon(struct renderer *, const struct vec3 *, int count, struct paint);
 
 /* A ball, a disc on the screen; lit: the part of the sunlight it gets. */
-void renderer_ball(struct renderer *, struct point centre, double radius, double lit, struct paint);
+void renderer_ball(struct renderer *, struct vec3 centre, double radius, double lit, struct paint);
 
 /* The shadow that the convex hull of the points casts on the ground is added to the shade; renderer_shade darkens what
  * is painted by it and keeps it.  renderer_shade_at: how much of it lies on the ground at a point. */
-void renderer_cast(struct renderer *, const struct point *, int count);
+void renderer_cast(struct renderer *, const struct vec3 *, int count);
 void renderer_shade(struct renderer *);
-double renderer_shade_at(const struct renderer *, struct point);
+double renderer_shade_at(const struct renderer *, struct vec3);
 
 /* The photograph: soft by blur (0 to 0.15), darker to the corners by vignette (0 to 1), noise in steps of 1/255. */
 struct lens { double exposure, blur, vignette, noise; };

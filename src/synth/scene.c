@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-static const double least_visible = 1.0 / 20, ignore_below = 1.0 / 3;
+static const double min_visible = 1.0 / 20, ignore_below = 1.0 / 3;
 
 const char *synth_category(int category)
 {
@@ -28,48 +28,48 @@ static void set_weather(struct renderer *s, struct random *r)
     double to[2];
     random_direction(r, to);
     const double reach = random_range(r, w->reach[0], w->reach[1]), length = sqrt(reach * reach + 1);
-    s->sun = (struct point){ reach * to[0] / length, reach * to[1] / length, 1 / length };
+    s->sun = (struct vec3){ reach * to[0] / length, reach * to[1] / length, 1 / length };
     for (int k = 0; k < 3; k++) {
         s->sunlight[k] = w->sunlight[k];
         s->skylight[k] = w->skylight[k];
     }
 }
 
-/* Moves a random choice of n of the things in sight to the front of the list; returns how many there were, at most
+/* Moves a random choice of n of the visible objects to the front of the list; returns how many there were, at most
  * n. */
-static int choose(const struct renderer *s, struct scene_objects *things, int n, struct random *r)
+static int choose(const struct renderer *s, struct scene_objects *objects, int n, struct random *r)
 {
-    int seen = 0, chosen = 0;
-    for (int i = 0; i < things->count; i++) {
+    int visible = 0, chosen = 0;
+    for (int i = 0; i < objects->count; i++) {
         double q[2];
-        const struct scene_object t = things->list[i];
+        const struct scene_object t = objects->list[i];
         renderer_project(s, t.at, q);
         if (q[0] > 0 && q[1] > 0 && q[0] < s->width && q[1] < s->height) {
-            things->list[i] = things->list[seen];
-            things->list[seen++] = t;
+            objects->list[i] = objects->list[visible];
+            objects->list[visible++] = t;
         }
     }
-    for (; chosen < n && chosen < seen; chosen++) {
-        const int other = chosen + random_below(r, seen - chosen);
-        const struct scene_object t = things->list[other];
-        things->list[other] = things->list[chosen];
-        things->list[chosen] = t;
+    for (; chosen < n && chosen < visible; chosen++) {
+        const int other = chosen + random_below(r, visible - chosen);
+        const struct scene_object t = objects->list[other];
+        objects->list[other] = objects->list[chosen];
+        objects->list[chosen] = t;
     }
     return chosen;
 }
 
-static bool choose_objects(struct scene_objects *out, const struct renderer *s, struct scene_layout *town,
+static bool choose_objects(struct scene_objects *out, const struct renderer *s, struct scene_layout *layout,
                            const struct synth_config *c, struct random *r, struct error *err)
 {
     const int wanted = c->objects_min + random_below(r, c->objects_max - c->objects_min + 1);
     const int walking = (int)(random_range(r, 0.2, 0.5) * wanted);
-    const int vehicles = choose(s, &town->vehicles, wanted - walking, r);
+    const int vehicles = choose(s, &layout->vehicles, wanted - walking, r);
     const int lacking = c->objects_min - vehicles;              /* people make up for vehicles only to the minimum */
-    const int people = choose(s, &town->people, lacking > walking ? lacking : walking, r);
+    const int people = choose(s, &layout->people, lacking > walking ? lacking : walking, r);
     for (int i = 0; i < vehicles + people; i++) {
         if (!grow_array(&out->list, out->count, &out->capacity, sizeof *out->list, err))
             return false;
-        out->list[out->count++] = i < vehicles ? town->vehicles.list[i] : town->people.list[i - vehicles];
+        out->list[out->count++] = i < vehicles ? layout->vehicles.list[i] : layout->people.list[i - vehicles];
     }
     return true;
 }
@@ -81,15 +81,15 @@ static int by_distance(const void *a, const void *b)
     return s->at.y != t->at.y ? (s->at.y < t->at.y ? 1 : -1) : (s->key > t->key) - (s->key < t->key);
 }
 
-static void sort_things(struct scene_objects *things)
+static void sort_by_distance(struct scene_objects *objects)
 {
-    if (things->count)
-        qsort(things->list, (size_t)things->count, sizeof *things->list, by_distance);
+    if (objects->count)
+        qsort(objects->list, (size_t)objects->count, sizeof *objects->list, by_distance);
 }
 
 /* The objects lie in the shade of the fixtures, but cast their own shadows on the ground alone. */
-static void paint_things(struct renderer *s, const struct scene_objects *objects, const struct scene_objects *fixtures,
-                         double *sunny, struct synth_object *found, int *painted)
+static void paint_objects(struct renderer *s, const struct scene_objects *objects, const struct scene_objects *fixtures,
+                          double *sunny, struct synth_object *found, int *painted)
 {
     for (int i = 0; i < fixtures->count; i++)
         scene_object_cast(s, &fixtures->list[i]);
@@ -125,49 +125,50 @@ static double clip(double box[4], int width, int height)
     return box[2] * box[3] / full;
 }
 
-/* Keeps what can be seen, in the order of painting. */
-static void judge(struct synth_scene *scene, const struct renderer *s, int count, const int *painted, int *seen)
+/* Keeps the objects that can be seen, in the order of painting. */
+static void keep_visible(struct synth_scene *scene, const struct renderer *s, int count, const int *painted,
+                         int *visible)
 {
     for (ptrdiff_t i = 0; i < (ptrdiff_t)s->width * s->height; i++)
-        seen[s->owner[i]]++;
+        visible[s->owner[i]]++;
     for (int i = 0; i < count; i++) {
         struct synth_object o = scene->objects[i];
         if (painted[i] < 4)
             continue;
-        const double visible = clip(o.box, s->width, s->height) * seen[i + 1] / painted[i];
-        o.ignore = visible < ignore_below;
-        if (visible >= least_visible && o.box[2] >= 2 && o.box[3] >= 2)
+        const double share = clip(o.box, s->width, s->height) * visible[i + 1] / painted[i];
+        o.ignore = share < ignore_below;
+        if (share >= min_visible && o.box[2] >= 2 && o.box[3] >= 2)
             scene->objects[scene->count++] = o;
     }
 }
 
-static bool paint_scene(struct synth_scene *scene, struct renderer *s, struct scene_layout *town,
+static bool paint_scene(struct synth_scene *scene, struct renderer *s, struct scene_layout *layout,
                         const struct synth_config *c, struct random *r, struct error *err)
 {
     struct scene_objects objects = {0};
-    bool ok = choose_objects(&objects, s, town, c, r, err);
+    bool ok = choose_objects(&objects, s, layout, c, r, err);
     const size_t n = (size_t)objects.count;
     double *sunny = new_array(n, sizeof *sunny, err);
-    int *painted = new_array(n, sizeof *painted, err), *seen = new_array(n + 1, sizeof *seen, err);
+    int *painted = new_array(n, sizeof *painted, err), *visible = new_array(n + 1, sizeof *visible, err);
     scene->objects = new_array(n, sizeof *scene->objects, err);
-    ok = ok && sunny && painted && seen && scene->objects;
+    ok = ok && sunny && painted && visible && scene->objects;
     if (ok) {
-        sort_things(&objects);
-        sort_things(&town->fixtures);
-        paint_things(s, &objects, &town->fixtures, sunny, scene->objects, painted);
-        judge(scene, s, objects.count, painted, seen);
+        sort_by_distance(&objects);
+        sort_by_distance(&layout->fixtures);
+        paint_objects(s, &objects, &layout->fixtures, sunny, scene->objects, painted);
+        keep_visible(scene, s, objects.count, painted, visible);
     }
     free(objects.list);
     free(sunny);
     free(painted);
-    free(seen);
+    free(visible);
     return ok;
 }
 
 bool synth_draw(struct synth_scene *scene, const struct synth_config *c, int index, struct error *err)
 {
     struct renderer s = {0};
-    struct scene_layout town = {0};
+    struct scene_layout layout = {0};
     struct random r = random_of(c->seed, (uint64_t)index, 0);
     *scene = (struct synth_scene){0};
     const double side = c->width > c->height ? c->width : c->height;
@@ -177,14 +178,14 @@ bool synth_draw(struct synth_scene *scene, const struct synth_config *c, int ind
                             random_of(c->seed, (uint64_t)index, 1), err);
     if (ok) {
         set_weather(&s, &r);
-        ok = scene_layout_plan(&town, &s, 1.2 * side / scale, &r, err) && paint_scene(scene, &s, &town, c, &r, err);
+        ok = scene_layout_plan(&layout, &s, 1.2 * side / scale, &r, err) && paint_scene(scene, &s, &layout, c, &r, err);
     }
     if (ok) {
         const struct lens lens = { random_range(&r, 0.8, 1.15), random_range(&r, 0.02, 0.11), random_range(&r, 0, 1),
                                    random_range(&r, 1, 5) };
         renderer_develop(&s, &lens, random_of(c->seed, (uint64_t)index, 2), &scene->image);
     }
-    scene_layout_free(&town);
+    scene_layout_free(&layout);
     renderer_free(&s);
     return ok;
 }

@@ -1,9 +1,9 @@
 /* synth/synth.h -- synthetic scenes: a town from the air, with cars, vans, trucks, buses and people.
  *
  * A scene depends on (seed, index) and its settings alone.  The box of an object is that of its full extent, hidden
- * parts included, without its shadow, clipped to the image, as in VisDrone.  An object of which less than a third
- * can be seen, because something hides it or the border cuts it, is an ignore box; one of which less than a
- * twentieth can be seen has no box. */
+ * parts included, without its shadow, clipped to the image, as in VisDrone.  An object less than a third of
+ * which is visible, because of occlusion or the border, is an ignore box; an object less than a twentieth of which is
+ * visible has no box. */
 #ifndef SYNTH_SYNTH_H
 #define SYNTH_SYNTH_H
 #include "base/team.h"
@@ -13,8 +13,8 @@
 struct synth_config {
     int images, val_images;             /* for training; held out */
     int width, height;                  /* 64 to 4096 pixels */
-    int objects_min, objects_max;       /* wanted in a scene; fewer where there is no room for more */
-    double scale;                       /* pixels a metre in the middle; a scene has 0.85 to 1.2 times that */
+    int objects_min, objects_max;       /* wanted per scene; fewer if more do not fit */
+    double scale;                       /* pixels per metre in the middle; a scene has 0.85 to 1.2 times that */
     uint64_t seed;
 };
 

@@ -9,13 +9,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes text = decoded(data, size);
     struct dataset set = {0};
-    struct voc voc = {0};
+    struct image_annotations voc = {0};
     if (text.p && !voc_parse(&voc, text, "fuzz", &set) && set.problems.count == 0)
         abort();
     for (int i = 0; i < voc.count; i++)
         if (!text_is_utf8(voc.boxes[i].name))
             abort();
-    voc_free(&voc);
+    image_annotations_free(&voc);
     dataset_free(&set);
     bytes_free(&text);
     return 0;

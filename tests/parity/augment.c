@@ -19,11 +19,11 @@ static double real_at(const cJSON *object, const char *key, double fallback)
     return fallback;
 }
 
-static struct size size_at(const cJSON *object, const char *key)
+static struct image_size size_at(const cJSON *object, const char *key)
 {
     double v[2] = {0};
     fixture_json(object, key, v, 2);
-    return (struct size){ (int)v[0], (int)v[1] };
+    return (struct image_size){ (int)v[0], (int)v[1] };
 }
 
 /* The largest |got - want| over max(1, |want|) of the matrix at a key; infinite if there is none. */
@@ -72,9 +72,9 @@ static void compare_current(struct parity *p, const char *path, const cJSON *set
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(set, "name");
     const char *what = cJSON_IsString(name) ? name->valuestring : "";
     const enum resize mode = real_at(set, "keep_ratio", 0) != 0 ? RESIZE_KEEP : RESIZE_STRETCH;
-    const struct size source = size_at(set, "source"), output = size_at(set, "output");
+    const struct image_size source = size_at(set, "source"), output = size_at(set, "output");
     const int divisible = (int)real_at(config, "divisible", 0);
-    const struct size ours = resize_size(mode, source, size_at(set, "requested"), divisible);
+    const struct image_size ours = resize_size(mode, source, size_at(set, "requested"), divisible);
     from = cJSON_GetObjectItemCaseSensitive(set, "draws");
     parts = cJSON_GetObjectItemCaseSensitive(set, "parts");
     const struct draws draws = {
@@ -192,7 +192,7 @@ static void compare_colour(struct parity *p, const char *path, const cJSON *json
     tensors_free(&t);
 }
 
-static bool same_size(struct size a, struct size b) { return a.width == b.width && a.height == b.height; }
+static bool same_size(struct image_size a, struct image_size b) { return a.width == b.width && a.height == b.height; }
 
 static void compare_sizes(struct parity *p, const char *path, const cJSON *json)
 {

@@ -46,14 +46,14 @@ static const struct tensor *tensor_of(const struct trial *k, const char *name, e
 }
 
 /* The pixel of an image at a position of the grid. */
-static size_t grid_pixel(struct size size, int place)
+static size_t grid_pixel(struct image_size size, int place)
 {
     const int y = (2 * (place / GRID) + 1) * size.height / (2 * GRID);
     const int x = (2 * (place % GRID) + 1) * size.width / (2 * GRID);
     return 3 * ((size_t)y * (size_t)size.width + (size_t)x);
 }
 
-static void compare_grid(const struct trial *k, const unsigned char *pixels, struct size size)
+static void compare_grid(const struct trial *k, const unsigned char *pixels, struct image_size size)
 {
     const struct tensor *want = tensor_of(k, "grid", DTYPE_U8, 3 * GRID * GRID);
     double worst = want ? 0 : INFINITY, sum = 0;
@@ -196,7 +196,7 @@ static void compare_image(struct parity *p, const char *folder, const cJSON *ima
     k.path = path ? path : folder;
     if (fixture_open(&k.t, p, k.path) && read_source(&k, image)) {
         const struct tensor *want = tensor_of(&k, "grid", DTYPE_U8, 3 * GRID * GRID);
-        const struct size size = { k.source.width, k.source.height };
+        const struct image_size size = { k.source.width, k.source.height };
         for (int i = 0; want && i < 3 * GRID * GRID; i++)
             if (k.source.p[grid_pixel(size, i / 3) + (size_t)(i % 3)] != want->data[i])
                 k.slack = 2;

@@ -1,12 +1,12 @@
-#include "base/strbuf.h"
-#include "interop/onnx/reader.h"
+#include "interop/onnx/expression.h"
 
 #include "base/memory.h"
+#include "base/strbuf.h"
+#include "interop/onnx/fold.h"
+#include "interop/onnx/handlers.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-const struct expression identity_expression = { GATE_ONE, true, 1, 0 };
 
 /* Constants in a file may be rounded to float16, hence the tolerance. */
 static bool near(double a, double b) { return fabs(a - b) <= 1e-3 * fabs(b); }
@@ -120,6 +120,29 @@ bool materialise(struct onnx_reader *r, struct read_value *x)
     x->layer = layer;
     x->pending = identity_expression;
     return layer >= 0;
+}
+
+struct read_value *node_map(struct onnx_reader *r, const struct onnx_node *node, int i)
+{
+    struct read_value *x = node_value(r, node, i);
+    if (!x || !materialise(r, x))
+        return NULL;
+    if (layout_is_plain(&x->layout, &r->layer_sizes[x->layer].map))
+        return x;
+    node_fails(r, node, "a map whose layout is not [n][c][h][w]");
+    return NULL;
+}
+
+struct read_value *node_channels(struct onnx_reader *r, const struct onnx_node *node, int i, int *dim)
+{
+    struct read_value *x = node_value(r, node, i);
+    if (!x || !materialise(r, x))
+        return NULL;
+    *dim = layout_channels(&x->layout, &r->layer_sizes[x->layer].map);
+    if (*dim >= 0)
+        return x;
+    node_fails(r, node, "a map whose channels are not one dimension");
+    return NULL;
 }
 
 /* ---- nodes ---- */

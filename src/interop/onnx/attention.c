@@ -1,5 +1,7 @@
 /* Transformer layers: matrix products of pixels as rows of channels, and attention. */
-#include "interop/onnx/reader.h"
+#include "interop/onnx/expression.h"
+#include "interop/onnx/fold.h"
+#include "interop/onnx/handlers.h"
 
 #include "base/memory.h"
 #include <math.h>

@@ -1,5 +1,7 @@
 /* Sums and products of maps, of a map and a constant tensor, of a map and a number. */
-#include "interop/onnx/reader.h"
+#include "interop/onnx/expression.h"
+#include "interop/onnx/fold.h"
+#include "interop/onnx/handlers.h"
 
 #include "base/memory.h"
 #include <math.h>

@@ -1,7 +1,7 @@
 /* Constant folding: exporters without constant folding write out how they compute shapes, sizes and weights.
  * Results are doubles, or 64-bit integers if all operands are integers. */
 #include "base/file.h"
-#include "interop/onnx/reader.h"
+#include "interop/onnx/fold.h"
 
 #include "base/memory.h"
 #include <math.h>

@@ -1,5 +1,6 @@
 /* Finds the raw predictions. */
-#include "interop/onnx/reader.h"
+#include "interop/onnx/expression.h"
+#include "interop/onnx/heads.h"
 
 #include "base/memory.h"
 #include <stdlib.h>

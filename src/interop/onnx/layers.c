@@ -1,5 +1,6 @@
 /* Nodes that compute a map from maps. */
-#include "interop/onnx/reader.h"
+#include "interop/onnx/expression.h"
+#include "interop/onnx/handlers.h"
 
 #include "base/memory.h"
 #include <math.h>

@@ -1,6 +1,8 @@
 /* Layer norms: as one node, or spelled out as (x - mean) / sqrt(mean of (x - mean)^2 + epsilon).  Group norms: as a
  * norm over each group of an image as one dimension. */
-#include "interop/onnx/reader.h"
+#include "interop/onnx/expression.h"
+#include "interop/onnx/fold.h"
+#include "interop/onnx/handlers.h"
 
 #include "base/memory.h"
 #include <stdlib.h>

@@ -1,5 +1,7 @@
 /* Nodes that change a map's layout only, or return its extents. */
-#include "interop/onnx/reader.h"
+#include "interop/onnx/expression.h"
+#include "interop/onnx/fold.h"
+#include "interop/onnx/handlers.h"
 
 #include <string.h>
 

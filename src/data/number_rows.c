@@ -1,4 +1,4 @@
-#include "data/rows.h"
+#include "data/number_rows.h"
 
 #include "base/file.h"
 #include <math.h>
@@ -7,13 +7,13 @@
 
 static const char separators[] = " \t,";
 
-void rows_begin(struct rows *rows, struct bytes text, const char *path)
+void number_rows_begin(struct number_rows *rows, struct bytes text, const char *path)
 {
-    *rows = (struct rows){ .p = (const char *)text.p, .end = (const char *)text.p + text.size, .path = path };
+    *rows = (struct number_rows){ .p = (const char *)text.p, .end = (const char *)text.p + text.size, .path = path };
 }
 
-/* The numbers from p to the end of its line, to which rows->p is moved. */
-static int read_row(struct rows *rows, const char *stop, double *out, int max, struct error *err)
+/* The numbers of the row from rows->p to stop, the end of its line; -1 as number_rows_next. */
+static int read_row(struct number_rows *rows, const char *stop, double *out, int max, struct error *err)
 {
     int n = 0;
     for (const char *p = rows->p + strspn(rows->p, separators); p < stop; p += strspn(p, separators)) {
@@ -37,7 +37,7 @@ static int read_row(struct rows *rows, const char *stop, double *out, int max, s
     return n;
 }
 
-int rows_next(struct rows *rows, double *out, int max, struct error *err)
+int number_rows_next(struct number_rows *rows, double *out, int max, struct error *err)
 {
     int n = 0;
     while (n == 0 && rows->p < rows->end) {
@@ -50,12 +50,11 @@ int rows_next(struct rows *rows, double *out, int max, struct error *err)
     return n;
 }
 
-bool rows_next_box(struct rows *rows, double row[ROW_COLUMNS], bool is_box(const double *, int, struct error *),
-                   struct dataset *set)
+bool number_rows_next_box(struct number_rows *rows, double row[ROW_COLUMNS], box_row_check *is_box, struct dataset *set)
 {
     struct error why;
     int n;
-    while ((n = rows_next(rows, row, ROW_COLUMNS, &why)) != 0) {
+    while ((n = number_rows_next(rows, row, ROW_COLUMNS, &why)) != 0) {
         if (n > 0 && is_box(row, n, &why))
             return true;
         if (set && n > 0)
