@@ -234,7 +234,7 @@ static void a_full_log_ends_with_a_checkpoint(void **state)
     run_ends("straight", false, NULL);
     assert_true(make_folders(in_folder("full"), &err));
     put_full("full/train.log");
-    run_ends("full", false, "full/train.log: No space left on device: the run ends after step 0; --resume goes on");
+    run_ends("full", false, "full/train.log: No space left on device: the run ends after step 0; --resume continues");
     assert_true(file_exists(in_folder("full/model_last.safetensors")));
     assert_int_equal(unlink(in_folder("full/train.log")), 0);
     run_ends("full", true, NULL);
@@ -252,7 +252,7 @@ static void full_events_end_with_a_checkpoint(void **state)
     must(trainer_advance(&r.trainer, &err), &err);
     assert_false(trainer_run(&r.trainer, &r.err));
     assert_non_null(strstr(r.err.text, "events.out.tfevents."));
-    assert_non_null(strstr(r.err.text, "No space left on device: the run ends after step 1; --resume goes on"));
+    assert_non_null(strstr(r.err.text, "No space left on device: the run ends after step 1; --resume continues"));
     fclose(r.trainer.run_log.events.file);
     r.trainer.run_log.events.file = events;
     run_close(&r);

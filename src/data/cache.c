@@ -8,7 +8,7 @@ struct cache {
     pthread_mutex_t lock;
     struct image *images;               /* [count] {0}: not there; once there it never changes */
     int count;
-    size_t bytes_left;                
+    size_t bytes_left;
 };
 
 struct cache *cache_open(int count, size_t bytes, struct error *err)
