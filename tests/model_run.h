@@ -47,8 +47,8 @@ static inline struct result run(const struct fixture *f, const struct variant *v
     options.w = options.w ? options.w : 160;
     memcpy(r.values, params->value, (size_t)params->total * sizeof(float));
     const struct policy direct = { v->plain ? plain_table() : table_under_test(), .direct = true };
-    const struct binding to = { .params = params, .values = r.values, .gradients = r.gradient, .team = &team,
-                                .kernels = direct.kernels };
+    const struct binding to = { .params = params, .values = r.values, .buffers = r.values, .gradients = r.gradient,
+                                .team = &team, .kernels = direct.kernels };
     if (v->direct)
         options.policy = &direct;
     if (!model_graph(&model, &options, &g, &err) || !graph_bind(&g, &to, &err))

@@ -45,7 +45,7 @@ static inline bool check_forward(struct trial *t)
     for (t->team.threads = 1; ok && t->team.threads <= THREADS; t->team.threads++) {
         trial_forward(t);
         for (ptrdiff_t e = 0; ok && e < pixels(y) * y.c; e++) {
-            const double got = value_at(y, t->call.y_deferred[0], e / y.c, (int)(e % y.c));
+            const double got = value_at(read_only(y), t->call.y_deferred[0], e / y.c, (int)(e % y.c));
             const double scale = sizeof(real) == sizeof(double) ? fabs(want[e]) : largest;
             ok = fabs(got - want[e]) <= limits.forward * (1 + scale)
               || report(t->row, "forward", -1, e, got, want[e]);
@@ -58,7 +58,7 @@ static inline bool check_forward(struct trial *t)
 /* d value / d p of an element of an operand: 1 unless it is deferred. */
 static inline double chain(const struct trial *t, int i, ptrdiff_t e)
 {
-    const struct view x = t->call.x[i];
+    const struct const_view x = t->call.x[i];
     const struct deferred d = t->call.x_deferred[i];
     ptrdiff_t within;
     if (!d.scale)

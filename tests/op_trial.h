@@ -70,14 +70,28 @@ static inline double plain_act(enum act act, double slope, double z)
 }
 
 /* The offset of element e of a view; e counts without gaps. */
-static inline ptrdiff_t place(struct view v, ptrdiff_t e) { return e / v.c * v.ld + e % v.c; }
+static inline ptrdiff_t place(struct const_view v, ptrdiff_t e) { return e / v.c * v.ld + e % v.c; }
+
+/* Level l of a view as a view of that level alone. */
+static inline struct const_view const_level(struct const_view v, int l)
+{
+    static const struct levels one;
+    for (int i = 0; i < l; i++)
+        v.p += (ptrdiff_t)v.n * v.lv->h[i] * v.lv->w[i] * v.ld;
+    if (v.lv->count) {
+        v.h = v.lv->h[l];
+        v.w = v.lv->w[l];
+        v.lv = &one;
+    }
+    return v;
+}
 
 /* The image of a pixel, of levels * n images, and the pixel's index in it. */
-static inline int image_and_pixel(struct view v, ptrdiff_t pixel, ptrdiff_t *within)
+static inline int image_and_pixel(struct const_view v, ptrdiff_t pixel, ptrdiff_t *within)
 {
     int image = 0;
     for (int l = 0; l < level_count(v.lv); l++) {
-        const struct view level = level_view(v, l);
+        const struct const_view level = const_level(v, l);
         if (pixel < pixels(level)) {
             *within = pixel % (level.h * level.w);
             return image + (int)(pixel / (level.h * level.w));
@@ -88,7 +102,7 @@ static inline int image_and_pixel(struct view v, ptrdiff_t pixel, ptrdiff_t *wit
     return -1;
 }
 
-static inline double value_at(struct view v, struct deferred deferred, ptrdiff_t pixel, int c)
+static inline double value_at(struct const_view v, struct deferred deferred, ptrdiff_t pixel, int c)
 {
     const double p = v.p[pixel * v.ld + c];
     ptrdiff_t within;
@@ -104,7 +118,7 @@ static inline double value_of(const struct trial *t, int i, ptrdiff_t pixel, int
     return value_at(t->call.x[i], t->call.x_deferred[i], pixel, c);
 }
 
-static inline struct buffer buffer_like(struct view v)
+static inline struct buffer buffer_like(struct const_view v)
 {
     struct buffer b = { NULL, pixels(v) * v.ld };
     b.p = malloc((size_t)b.elements * sizeof *b.p);
@@ -118,7 +132,7 @@ static inline void buffer_copy(struct buffer to, struct buffer from)
     memcpy(to.p, from.p, (size_t)to.elements * sizeof *to.p);
 }
 
-static inline bool gaps_intact(struct view v)
+static inline bool gaps_intact(struct const_view v)
 {
     for (ptrdiff_t pixel = 0; v.p && pixel < pixels(v); pixel++)
         for (int c = v.c; c < v.ld && pixel + 1 < pixels(v); c++)
@@ -163,7 +177,7 @@ static inline double smooth_random(struct random *random)
     return z;
 }
 
-static inline struct deferred new_vectors(struct trial *t, int slot, struct view v, bool per_image,
+static inline struct deferred new_vectors(struct trial *t, int slot, struct const_view v, bool per_image,
                                           struct random *random)
 {
     const ptrdiff_t count = (ptrdiff_t)(per_image ? v.n * level_count(v.lv) : 1) * v.c;
@@ -180,8 +194,8 @@ static inline void new_operand(struct trial *t, int i, struct random *random)
     const struct op_case *row = t->row;
     const struct shape *s = &t->node.x[i];
     const int ld = s->c + (row->dense >> i & 1 ? 0 : GAP);
-    struct view *v = &t->call.x[i];
-    *v = (struct view){ NULL, s->n, s->h, s->w, s->c, ld, &s->lv };
+    struct const_view *v = &t->call.x[i];
+    *v = (struct const_view){ NULL, s->n, s->h, s->w, s->c, ld, &s->lv };
     t->count[i] = pixels(*v) * s->c;
     t->x[i] = buffer_like(*v);
     t->start[i] = buffer_like(*v);
@@ -196,9 +210,9 @@ static inline void new_operand(struct trial *t, int i, struct random *random)
         const struct deferred deferred = t->call.x_deferred[i];
         const ptrdiff_t k = image_and_pixel(*v, e / v->c, &within) * deferred.ld + e % v->c;
         const double z = row->dense >> i & 1 ? random_range(random, -1, 1) : smooth_random(random);
-        v->p[place(*v, e)] = (real)(deferred.scale ? (z - deferred.shift[k]) / deferred.scale[k] : z);
+        t->x[i].p[place(*v, e)] = (real)(deferred.scale ? (z - deferred.shift[k]) / deferred.scale[k] : z);
         if (row->op->changes >> i & 1)
-            v->p[place(*v, e)] = (real)random_range(random, 0.5, 2);            /* a variance is positive */
+            t->x[i].p[place(*v, e)] = (real)random_range(random, 0.5, 2);            /* a variance is positive */
     }
     buffer_copy(t->start[i], t->x[i]);
     t->dx[i] = buffer_like(*v);
@@ -217,23 +231,23 @@ static inline void new_output(struct trial *t, struct random *random)
     struct view *y = &k->y[0];
     *y = (struct view){ NULL, s->n, s->h, s->w, s->c, s->c + GAP, &s->lv };
     k->dy[0] = *y;
-    t->dy = buffer_like(*y);
+    t->dy = buffer_like(read_only(*y));
     k->dy[0].p = t->dy.p;
     for (ptrdiff_t e = 0; e < pixels(*y) * y->c; e++)
-        t->dy.p[place(*y, e)] = (real)random_range(random, -1, 1);
-    t->y = buffer_like(*y);
+        t->dy.p[place(read_only(*y), e)] = (real)random_range(random, -1, 1);
+    t->y = buffer_like(read_only(*y));
     t->plus = malloc((size_t)(pixels(*y) * y->c) * sizeof *t->plus);
     t->minus = malloc((size_t)(pixels(*y) * y->c) * sizeof *t->minus);
     y->p = t->y.p;
     if (op->makes_deferred || op->output_in_operand) {
         if (op->output_in_operand)
             op->output_in_operand(&t->node, &slice);
-        y->p = k->x[0].p + slice.pixel * k->x[0].ld + slice.channel;
+        y->p = t->x[0].p + slice.pixel * k->x[0].ld + slice.channel;
         y->ld = k->x[0].ld;
     }
     if (op->makes_deferred) {
         const struct deferred made = op->makes_deferred(&t->node);
-        k->y_deferred[0] = new_vectors(t, OP_IN, *y, made.ld, NULL);
+        k->y_deferred[0] = new_vectors(t, OP_IN, read_only(*y), made.ld, NULL);
         k->y_deferred[0].act = made.act;
         k->y_deferred[0].slope = made.slope;
         k->y_scale = t->vectors[OP_IN];
@@ -265,8 +279,11 @@ static inline struct trial *trial_new(const struct op_case *row, uint64_t seed, 
     if (row->op->plan)
         row->op->plan(n, &policy, false);
     t->team.threads = 1;
-    for (int i = 0; i < n->in; i++)
+    for (int i = 0; i < n->in; i++) {
         new_operand(t, i, &random);
+        if (row->op->changes >> i & 1)
+            t->call.changed[i] = t->x[i].p;
+    }
     new_output(t, &random);
     t->call.save = t->save = guarded(save_size(n));
     t->call.packed = t->packed = guarded(packed_size(n));
@@ -320,8 +337,8 @@ static inline void trial_forward(struct trial *t)
 static inline void trial_backward(struct trial *t, unsigned wanted, bool add)
 {
     for (int i = 0; i < t->node.in; i++) {
-        t->call.dx[i] = t->call.x[i];
-        t->call.dx[i].p = wanted >> i & 1 ? t->dx[i].p : NULL;
+        const struct const_view x = t->call.x[i];
+        t->call.dx[i] = (struct view){ wanted >> i & 1 ? t->dx[i].p : NULL, x.n, x.h, x.w, x.c, x.ld, x.lv };
         t->call.add[i] = add;
         for (ptrdiff_t e = 0; e < t->dx[i].elements; e++)
             t->dx[i].p[e] = add ? t->before[i].p[e] : (real)NAN;
@@ -335,7 +352,7 @@ static inline void trial_backward(struct trial *t, unsigned wanted, bool add)
 static inline double trial_move(struct trial *t, int i, ptrdiff_t e, double h, double *y)
 {
     real *x = &t->x[i].p[place(t->call.x[i], e)];
-    const struct view v = t->call.y[0];
+    const struct const_view v = read_only(t->call.y[0]);
     const real old = *x, moved = (real)(old + h);
     *x = moved;
     if (sizeof(real) == sizeof(double))
@@ -353,7 +370,7 @@ static inline double trial_slope(struct trial *t, int i, ptrdiff_t e, double h)
     double slope = 0;
     const double step = trial_move(t, i, e, h, t->plus) - trial_move(t, i, e, -h, t->minus);
     for (ptrdiff_t o = 0; o < pixels(t->call.dy[0]) * t->call.dy[0].c; o++)
-        slope += t->dy.p[place(t->call.dy[0], o)] * (t->plus[o] - t->minus[o]) / step;
+        slope += t->dy.p[place(read_only(t->call.dy[0]), o)] * (t->plus[o] - t->minus[o]) / step;
     return slope;
 }
 
@@ -361,11 +378,11 @@ static inline bool guards_intact(const struct trial *t)
 {
     bool ok = guard_intact(t->save, save_size(&t->node)) && guard_intact(t->packed, packed_size(&t->node))
            && guard_intact(t->work, most_of(&t->node, t->row->op->work))
-           && guard_intact(t->scratch, THREADS * scratch_size(&t->node)) && gaps_intact(t->call.dy[0])
-           && gaps_intact((struct view){ t->y.p, t->node.y[0].n, t->node.y[0].h, t->node.y[0].w, t->node.y[0].c,
+           && guard_intact(t->scratch, THREADS * scratch_size(&t->node)) && gaps_intact(read_only(t->call.dy[0]))
+           && gaps_intact((struct const_view){ t->y.p, t->node.y[0].n, t->node.y[0].h, t->node.y[0].w, t->node.y[0].c,
                                          t->node.y[0].c + GAP, NULL });
     for (int i = 0; i < t->node.in; i++)
-        ok = ok && gaps_intact(t->call.x[i]) && gaps_intact(t->call.dx[i]);
+        ok = ok && gaps_intact(t->call.x[i]) && gaps_intact(read_only(t->call.dx[i]));
     return ok;
 }
 #endif

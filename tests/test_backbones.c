@@ -302,8 +302,8 @@ static real *train(struct fixture *f, int threads, int h, int w, struct error *e
 {
     struct team team = { threads };
     real *gradients = calloc((size_t)f->params.total, sizeof *gradients);
-    const struct binding to = { .params = &f->params, .values = f->params.value, .gradients = gradients, .team = &team,
-                                .kernels = kernels_under_test() };
+    const struct binding to = { .params = &f->params, .values = f->params.value, .buffers = f->params.value,
+                                .gradients = gradients, .team = &team, .kernels = kernels_under_test() };
     if (!build(f, true, 2, h, w, err) || !graph_bind(&f->graph, &to, err))
         fail_msg("%s", err->text);
     fill(graph_view(&f->graph, 0), 1);

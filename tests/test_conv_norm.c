@@ -207,8 +207,8 @@ static struct output train(const struct conv_case *row, const struct kernels *ke
     start_values(&params);
     build_trained(row, kernels, how, &g, &params);
     real *gradients = calloc((size_t)params.trained, sizeof *gradients);
-    const struct binding to = { .params = &params, .values = params.value, .gradients = gradients, .team = &team,
-                                .kernels = kernels };
+    const struct binding to = { .params = &params, .values = params.value, .buffers = params.value,
+                                .gradients = gradients, .team = &team, .kernels = kernels };
     if (!graph_bind(&g, &to, &err))
         fail_msg("%s", err.text);
     const struct view x = graph_view(&g, 0), y = graph_view(&g, graph_output_named(&g, "y"));

@@ -19,7 +19,7 @@ static float *run(struct graph *g, const struct params *params, ptrdiff_t *count
 {
     struct error err = {0};
     const struct team team = { 1 };
-    const struct binding to = { .params = params, .values = params->value, .team = &team,
+    const struct binding to = { .params = params, .values = params->value, .buffers = params->value, .team = &team,
                                 .kernels = kernels_under_test() };
     if (!graph_bind(g, &to, &err))
         fail_msg("%s", err.text);

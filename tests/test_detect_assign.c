@@ -208,30 +208,30 @@ static void test_cost_bounds(void **state)
 {
     (void)state;
     enum { MANY = 5 };
-    static struct pairs pairs;
+    static struct focal_terms pairs;
     const struct kernels *kernels = table_under_test();
     int bounded = 0;
     for (uint64_t seed = 0; seed < 2000; seed++) {
         struct random r = random_of(seed, 4, 0);
         const struct dsl_config config = { .iou_factor = (const double[]){ 3, 0.25, 0, 1000 }[seed % 4] };
-        const int n = MANY + random_below(&r, MAX_PAIRS - MANY + 1);
-        double cost[MAX_PAIRS];
+        const int n = MANY + random_below(&r, FOCAL_TERMS - MANY + 1);
+        double cost[FOCAL_TERMS];
         int within = 0;
         for (int i = 0; i < n; i++) {
             const double size = pow(10, random_range(&r, -1, seed % 10 ? 2 : 37));
             const double iou = random_below(&r, 4) ? random_range(&r, 0, 1) : pow(10, random_range(&r, -9, 0));
-            pairs.iou_error[i] = (float)(random_below(&r, 4) ? random_range(&r, 0, 1e-3) : 0);
-            pairs.iou[i] = (float)fmax(0, iou + pairs.iou_error[i] * random_range(&r, -0.99, 0.99));
-            pairs.logit[i] = (float)(size * random_range(&r, -1, 1));
-            pairs.cost_apart[i] = (float)(dsl_background(&pairs.logit[i], 1) + size * random_range(&r, 0, 1));
-            cost[i] = dsl_cost(&config, pairs.cost_apart[i], pairs.logit[i], iou);
+            pairs.u_error[i] = (float)(random_below(&r, 4) ? random_range(&r, 0, 1e-3) : 0);
+            pairs.u[i] = (float)fmax(0, iou + pairs.u_error[i] * random_range(&r, -0.99, 0.99));
+            pairs.x[i] = (float)(size * random_range(&r, -1, 1));
+            pairs.rest[i] = (float)(dsl_background(&pairs.x[i], 1) + size * random_range(&r, 0, 1));
+            cost[i] = dsl_cost(&config, pairs.rest[i], pairs.x[i], iou);
         }
-        const double most = kernels->bound_pair_costs((float)config.iou_factor, n, &pairs, MANY);
+        const double most = kernels->bound_focal_terms((float)config.iou_factor, n, &pairs, MANY);
         for (int i = 0; i < n; i++) {
             within += cost[i] <= most;
-            bounded += pairs.cost_min[i] > -INFINITY;
-            if (!(pairs.cost_min[i] <= cost[i]))
-                fail_msg("%.9g is no bound of the cost %.9g; SEED=%d", (double)pairs.cost_min[i], cost[i], (int)seed);
+            bounded += pairs.low[i] > -INFINITY;
+            if (!(pairs.low[i] <= cost[i]))
+                fail_msg("%.9g is no bound of the cost %.9g; SEED=%d", (double)pairs.low[i], cost[i], (int)seed);
         }
         if (within < MANY)
             fail_msg("%d costs, not %d, are within %.9g; SEED=%d", within, MANY, most, (int)seed);

@@ -117,8 +117,9 @@ static struct result run(struct fixture *f, struct graph_options options, int th
     struct result r = {0};
     float *before = memcpy(malloc(bytes), params->value, bytes);
     float *unread = calloc((size_t)params->trained, sizeof *unread);
-    const struct binding to = { .params = params, .values = params->value, .gradients = gradient ? gradient : unread,
-                                .team = &team, .kernels = kernels_under_test() };
+    const struct binding to = { .params = params, .values = params->value, .buffers = params->value,
+                                .gradients = gradient ? gradient : unread, .team = &team,
+                                .kernels = kernels_under_test() };
     options.n = 2;
     options.h = HEIGHT;
     options.w = WIDTH;

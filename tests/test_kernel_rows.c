@@ -141,12 +141,12 @@ static void ious(const struct kernels *k, int c, bool add, const struct inputs *
         for (int j = 0; j < 4; j++)
             edge[j][i % BOX_BLOCK] = (i < c ? roundf(2 * in->a[4 * i + j]) / 2 : -9) + (j < 2 ? 0 : 4);
         b->area[i % BOX_BLOCK] = 16;
-        b->iou_factor[i % BOX_BLOCK] = i < c ? 1 + in->b[i] * in->b[i] : INFINITY;
+        b->factor[i % BOX_BLOCK] = i < c ? 1 + in->b[i] * in->b[i] : INFINITY;
     }
     for (int i = 0; i < BOX_BLOCK; i++) {
         hull.x1[i] = hull.y1[i] = add && i == 1 ? 90 : -10;
         hull.x2[i] = hull.y2[i] = 99;
-        hull.iou_factor[i] = i < PARTS ? 1 : INFINITY;
+        hull.factor[i] = i < PARTS ? 1 : INFINITY;
     }
     out->y[0] = k->iou_with_box(PARTS, part, &hull, (const float[4]){ -2, -1, add ? -2 : 2, 0.5f }, 5);
     for (int i = 0; i < PARTS; i++)
@@ -161,19 +161,19 @@ static void ious(const struct kernels *k, int c, bool add, const struct inputs *
 /* c pairs, logits as for the focal loss.  With `add`, some overlaps are too close to the threshold to decide. */
 static void pair_costs(const struct kernels *k, int c, bool add, const struct inputs *in, struct outputs *out)
 {
-    static struct pairs pairs;
+    static struct focal_terms pairs;
     int list[CHANNELS];
     for (int i = 0; i < c; i++) {
-        pairs.logit[i] = (add ? 5 : 1) * in->a[i];
-        pairs.iou[i] = i % 4 == 0 ? 0 : fabsf(in->b[i]) / 8;
-        pairs.iou_error[i] = add && i % 5 == 0 ? INFINITY : 1e-6f * (float)(i % 4);
-        pairs.cost_apart[i] = 50 + in->a[c + i];
+        pairs.x[i] = (add ? 5 : 1) * in->a[i];
+        pairs.u[i] = i % 4 == 0 ? 0 : fabsf(in->b[i]) / 8;
+        pairs.u_error[i] = add && i % 5 == 0 ? INFINITY : 1e-6f * (float)(i % 4);
+        pairs.rest[i] = 50 + in->a[c + i];
     }
-    const float most = k->bound_pair_costs(3, c, &pairs, 5);
+    const float most = k->bound_focal_terms(3, c, &pairs, 5);
     out->z[0] = isinf(most) ? -1 : most;
     for (int i = 0; i < c; i++)
-        out->z[1 + i] = isinf(pairs.cost_min[i]) ? -1 : pairs.cost_min[i];
-    const int count = k->list_costs_below(c, &pairs, 55, list);
+        out->z[1 + i] = isinf(pairs.low[i]) ? -1 : pairs.low[i];
+    const int count = k->list_low_terms(c, &pairs, 55, list);
     out->y[0] = (float)count;
     for (int i = 0; i < count; i++)
         out->y[1 + i] = (float)list[i];
@@ -207,7 +207,7 @@ static const struct kernel_case {
     { "softmax, softmax_double", softmax },
     { "finite, largest", all_finite },
     { "iou_with_box, list_iou_above", ious },
-    { "bound_pair_costs, list_costs_below", pair_costs },
+    { "bound_focal_terms, list_low_terms", pair_costs },
     { "sum_of_squares, adam, sgd, ema_update", steps },
     {0} };
 

@@ -58,7 +58,7 @@ static void check(const struct merging *c)
     const struct team team = { 2 };
     open_file(&f, c, &err);
     struct params *params = &f.model.params;
-    const struct binding to = { .params = params, .values = params->value, .team = &team,
+    const struct binding to = { .params = params, .values = params->value, .buffers = params->value, .team = &team,
                                 .kernels = options.policy->kernels };
     fill(pixel, IMAGES * H * W * 3, 1, 5);
     shake(params, seed());

@@ -24,7 +24,7 @@ static double want_add(const struct trial *t, ptrdiff_t pixel, int c)
 
 static double want_mul(const struct trial *t, ptrdiff_t pixel, int c)
 {
-    const struct view a = t->call.x[0], b = t->call.x[1];
+    const struct const_view a = t->call.x[0], b = t->call.x[1];
     const bool a_pixel = pixels(b) == pixels(a);
     const ptrdiff_t image = b.n == a.n ? pixel / (a.h * a.w) : 0;
     return value_of(t, 0, pixel, c) * value_of(t, 1, a_pixel ? pixel : image, b.c > 1 ? c : 0);
@@ -39,7 +39,7 @@ static double want_scale(const struct trial *t, ptrdiff_t pixel, int c)
 
 static double want_drop_path(const struct trial *t, ptrdiff_t pixel, int c)
 {
-    const struct view x = t->call.x[0];
+    const struct const_view x = t->call.x[0];
     const double keep = 1 - (double)drop_attr(&t->node)->rate;
     struct random random = random_of(t->call.key, (uint64_t)(pixel / (x.h * x.w)), 0);
     return random_unit(&random) < keep ? value_of(t, 0, pixel, c) / keep : 0;
@@ -70,7 +70,7 @@ static double want_channels(const struct trial *t, ptrdiff_t pixel, int c)
 
 static double want_global_pool(const struct trial *t, ptrdiff_t image, int c)
 {
-    const struct view x = t->call.x[0];
+    const struct const_view x = t->call.x[0];
     const ptrdiff_t size = (ptrdiff_t)x.h * x.w;
     double sum = 0;
     for (ptrdiff_t i = 0; i < size; i++)
@@ -81,7 +81,8 @@ static double want_global_pool(const struct trial *t, ptrdiff_t image, int c)
 /* x[i, j] of the image of a pixel of y, or the padding value outside. */
 static double neighbour(const struct trial *t, ptrdiff_t pixel, int i, int j, int c, double outside)
 {
-    const struct view x = t->call.x[0], y = t->call.y[0];
+    const struct const_view x = t->call.x[0];
+    const struct view y = t->call.y[0];
     const ptrdiff_t n = pixel / (y.h * y.w);
     return i < 0 || j < 0 || i >= x.h || j >= x.w ? outside : value_of(t, 0, (n * x.h + i) * x.w + j, c);
 }
@@ -95,7 +96,8 @@ static double want_nearest(const struct trial *t, ptrdiff_t pixel, int c)
 /* Interpolation between the pixel centres around (i + 1/2) / 2 - 1/2, as its definition says. */
 static double want_upsample(const struct trial *t, ptrdiff_t pixel, int c)
 {
-    const struct view x = t->call.x[0], y = t->call.y[0];
+    const struct const_view x = t->call.x[0];
+    const struct view y = t->call.y[0];
     const double i = fmax(((double)(pixel / y.w % y.h) + 0.5) / 2 - 0.5, 0);
     const double j = fmax(((double)(pixel % y.w) + 0.5) / 2 - 0.5, 0);
     const int top = (int)i, low = top + 1 < x.h ? top + 1 : top;
@@ -124,7 +126,7 @@ static double want_pool(const struct trial *t, ptrdiff_t pixel, int c)
 /* Mean and variance of all pixels of channels [from, to), of one image or, with image -1, of all. */
 static void plain_moments(const struct trial *t, int image, int from, int to, double *mean, double *var, double *count)
 {
-    const struct view x = t->call.x[0];
+    const struct const_view x = t->call.x[0];
     ptrdiff_t within;
     double sum[2] = {0};
     *mean = *count = 0;
@@ -144,7 +146,7 @@ static void plain_moments(const struct trial *t, int image, int from, int to, do
 
 static double normalised(const struct trial *t, ptrdiff_t pixel, int c, double mean, double var)
 {
-    const struct view x = t->call.x[0];
+    const struct const_view x = t->call.x[0];
     const double z = (x.p[pixel * x.ld + c] - mean) / sqrt(var + norm_attr(&t->node)->eps);
     return plain_act(norm_attr(&t->node)->act, norm_attr(&t->node)->slope, z * t->call.x[1].p[c] + t->call.x[2].p[c]);
 }
@@ -169,17 +171,18 @@ static double want_group_norm(const struct trial *t, ptrdiff_t pixel, int c)
 
 static double want_conv(const struct trial *t, ptrdiff_t pixel, int o)
 {
-    const struct view weight = t->call.x[1];
+    const struct const_view weight = t->call.x[1];
     const int stride = conv_attr(&t->node)->stride, pad = conv_attr(&t->node)->pad;
     const int first = o / (weight.n / conv_attr(&t->node)->groups) * weight.c;
     double sum = t->node.in > 2 ? value_of(t, 2, 0, o) : 0;
     int level = 0;
     ptrdiff_t before = 0;                       /* pixels of x in the levels before */
-    struct view x = level_view(t->call.x[0], 0), y = level_view(t->call.y[0], 0);
+    struct const_view x = const_level(t->call.x[0], 0);
+    struct view y = level_view(t->call.y[0], 0);
     while (pixel >= pixels(y)) {
         pixel -= pixels(y);
         before += pixels(x);
-        x = level_view(t->call.x[0], ++level);
+        x = const_level(t->call.x[0], ++level);
         y = level_view(t->call.y[0], level);
     }
     for (int u = 0; u < weight.h; u++)
@@ -194,7 +197,7 @@ static double want_conv(const struct trial *t, ptrdiff_t pixel, int o)
 
 static double want_sum_taps(const struct trial *t, ptrdiff_t pixel, int c)
 {
-    const struct view w = t->call.x[0];
+    const struct const_view w = t->call.x[0];
     double sum = 0;
     (void)pixel;
     for (int u = 0; u < w.h; u++)

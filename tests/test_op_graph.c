@@ -245,8 +245,8 @@ static void open_net(struct net *net, const struct graph_case *row, const struct
     params_init(&net->params, seed());
     build(net, row, v);
     net->gradient = calloc((size_t)net->params.trained, sizeof *net->gradient);
-    const struct binding to = { .params = &net->params, .values = net->params.value, .gradients = net->gradient,
-                                .team = &net->team, .kernels = table_under_test() };
+    const struct binding to = { .params = &net->params, .values = net->params.value, .buffers = net->params.value,
+                                .gradients = net->gradient, .team = &net->team, .kernels = table_under_test() };
     if (!graph_bind(&net->graph, &to, &err))
         fail_msg("%s", err.text);
 }

@@ -44,7 +44,7 @@ static void test_gradient_in_place(void **state)
         buffer_copy(apart, t->dx[0]);
         t->call.dx[0] = t->call.dy[0];
         for (t->team.threads = 1; t->team.threads <= THREADS; t->team.threads += 2) {
-            struct buffer dy = buffer_like(t->call.dy[0]);
+            struct buffer dy = buffer_like(read_only(t->call.dy[0]));
             buffer_copy(dy, t->dy);
             row->op->backward(&t->call);
             assert_memory_equal(apart.p, t->dy.p, (size_t)apart.elements * sizeof(real));
@@ -66,7 +66,7 @@ static void test_operands_in_output(void **state)
     (void)state;
     for (const struct op_case *row = rows; row->op; row++) {
         struct trial *t = new_trial(row);
-        struct buffer want = buffer_like(t->call.y[0]);
+        struct buffer want = buffer_like(read_only(t->call.y[0]));
         trial_forward(t);
         buffer_copy(want, t->y);
         for (int i = 0; i < 2; i++) {           /* the last operand is still elsewhere */
@@ -74,9 +74,9 @@ static void test_operands_in_output(void **state)
             assert_true(row->op->operand_in_output(&t->node, i, &slice));
             const ptrdiff_t offset = slice.pixel * t->call.y[0].ld + slice.channel;
             t->call.x[i].p = t->call.y[0].p + offset;
-            t->call.x[i].ld = t->call.dx[i].ld = t->call.y[0].ld;
-            t->call.dx[i] = t->call.x[i];
-            t->call.dx[i].p = t->dy.p + offset;
+            t->call.x[i].ld = t->call.y[0].ld;
+            const struct const_view x = t->call.x[i];
+            t->call.dx[i] = (struct view){ t->dy.p + offset, x.n, x.h, x.w, x.c, x.ld, x.lv };
             t->call.add[i] = true;
         }
         trial_forward(t);
@@ -101,7 +101,7 @@ static void test_max_pool_picks(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof picks / sizeof *picks; i++) {
         for (int e = 0; e < 4; e++)
-            t->call.x[0].p[e * t->call.x[0].ld] = (real)picks[i].x[e];
+            t->x[0].p[e * t->call.x[0].ld] = (real)picks[i].x[e];
         trial_forward(t);
         trial_backward(t, 1, false);
         const double y = t->call.y[0].p[0];
@@ -123,9 +123,9 @@ static void test_running_statistics(void **state)
     struct trial *t = new_trial(&row);
     (void)state;
     for (int e = 0; e < 4; e++)
-        t->call.x[0].p[e * t->call.x[0].ld] = x[e];
-    t->call.x[1].p[0] = 2;
-    t->call.x[2].p[0] = 5;
+        t->x[0].p[e * t->call.x[0].ld] = x[e];
+    t->x[1].p[0] = 2;
+    t->x[2].p[0] = 5;
     t->start[3].p[0] = 10;
     t->start[4].p[0] = 20;
     trial_forward(t);
@@ -142,11 +142,11 @@ static void test_variance_with_large_mean(void **state)
     static const struct op_case row = { &op_norm, .x = { MAP(1, 100, 100, 2), VECTOR(2), VECTOR(2), VECTOR(2),
                                                          VECTOR(2) }, NORM(.training = true) };
     struct trial *t = new_trial(&row);
-    const struct view x = t->call.x[0];
+    const struct const_view x = t->call.x[0];
     (void)state;
     for (ptrdiff_t i = 0; i < pixels(x); i++) {
-        x.p[i * x.ld] = (real)(1e8 + (i % 2 ? 1 : -1));
-        x.p[i * x.ld + 1] = (real)(i < 5000 ? 1e6 : -1e6);
+        t->x[0].p[i * x.ld] = (real)(1e8 + (i % 2 ? 1 : -1));
+        t->x[0].p[i * x.ld + 1] = (real)(i < 5000 ? 1e6 : -1e6);
     }
     for (int i = 3; i < 5; i++)
         t->start[i].p[0] = t->start[i].p[1] = 0;
@@ -213,12 +213,14 @@ static void test_norm_within_convolution(void **state)
     (void)state;
     memcpy(both->call.x, conv->call.x, 2 * sizeof *conv->call.x);
     memcpy(&both->call.x[2], &norm->call.x[1], 4 * sizeof *norm->call.x);
-    norm->call.x[0] = norm->call.y[0] = y;
+    norm->call.x[0] = read_only(y);
+    norm->call.y[0] = y;
     trial_forward(both);
     trial_forward(conv);
     trial_forward(norm);
     for (ptrdiff_t e = 0; e < pixels(y) * y.c; e++)
-        assert_true(both->y.p[place(y, e)] == value_at(y, norm->call.y_deferred[0], e / y.c, (int)(e % y.c)));
+        assert_true(both->y.p[place(read_only(y), e)]
+                    == value_at(read_only(y), norm->call.y_deferred[0], e / y.c, (int)(e % y.c)));
     trial_free(both);
     trial_free(conv);
     trial_free(norm);

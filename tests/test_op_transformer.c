@@ -35,7 +35,7 @@ static double kept(const struct trial *t, ptrdiff_t chunk, ptrdiff_t place_in_ch
 /* A chunk has about 8192 elements, but at least 64 pixels. */
 static double want_dropout(const struct trial *t, ptrdiff_t pixel, int c)
 {
-    const struct view x = t->call.x[0];
+    const struct const_view x = t->call.x[0];
     const int chunk = x.c < 128 ? 8192 / x.c : 64;
     return value_of(t, 0, pixel, c) * kept(t, pixel / chunk, pixel % chunk * x.c + c, drop_attr(&t->node)->rate);
 }
@@ -50,7 +50,8 @@ static double hat(int i, int n, int o, int m)
 
 static double want_resize(const struct trial *t, ptrdiff_t pixel, int c)
 {
-    const struct view x = t->call.x[0], y = t->call.y[0];
+    const struct const_view x = t->call.x[0];
+    const struct view y = t->call.y[0];
     double sum = 0;
     for (int i = 0; i < x.h; i++)
         for (int j = 0; j < x.w; j++)
@@ -61,7 +62,8 @@ static double want_resize(const struct trial *t, ptrdiff_t pixel, int c)
 
 static double want_attention(const struct trial *t, ptrdiff_t pixel, int c)
 {
-    const struct view x = t->call.x[0], y = t->call.y[0];
+    const struct const_view x = t->call.x[0];
+    const struct view y = t->call.y[0];
     const int heads = attention_attr(&t->node)->heads, d = y.c / heads, head = c / d;
     const ptrdiff_t n = (ptrdiff_t)x.h * x.w, image = pixel / n;
     double above = 0, below = 0;
@@ -141,14 +143,15 @@ static void test_dropout_is_random(void **state)
     static const struct op_case row = { &op_dropout, .x = { MAP(1, 50, 50, 40) }, .attr.drop = { 0.1 } };
     struct error err = {0};
     struct trial *t = trial_new(&row, 1, &err);
-    const struct view x = t->call.x[0], y = t->call.y[0];
+    const struct const_view x = t->call.x[0];
+    const struct view y = t->call.y[0];
     double dropped = 0, both = 0;
     char *first = calloc((size_t)(pixels(x) * x.c), 1);
     (void)state;
     for (t->call.key = 1; t->call.key <= 2; t->call.key++) {
         trial_forward(t);
         for (ptrdiff_t e = 0; e < pixels(x) * x.c; e++) {
-            const bool zero = y.p[place(y, e)] == 0;
+            const bool zero = y.p[place(read_only(y), e)] == 0;
             dropped += zero;
             both += zero && first[e];
             first[e] = zero;

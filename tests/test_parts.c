@@ -132,7 +132,8 @@ static struct numbers outputs(struct fixture *f, bool training, uint64_t key)
     struct error err = {0};
     float *gradients = calloc((size_t)f->model.params.trained, sizeof *gradients);
     const struct binding to = { .params = &f->model.params, .values = f->model.params.value,
-                                .gradients = gradients, .team = &team, .kernels = kernels_under_test() };
+                                .buffers = f->model.params.value, .gradients = gradients, .team = &team,
+                                .kernels = kernels_under_test() };
     struct graph g = {0};
     struct numbers y;
     if (!model_graph(&f->model, &options, &g, &err) || !graph_bind(&g, &to, &err)

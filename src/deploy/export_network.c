@@ -37,7 +37,7 @@ static int weights_of(struct network_export *m, value v, int rank)
 {
     const struct value_info *info = &m->g->values[v];
     const struct shape s = info->shape;
-    const struct view view = graph_view(m->g, v);
+    const struct const_view view = graph_read(m->g, v);
     const size_t dims[4] = { (size_t)s.n, (size_t)s.c, (size_t)s.h, (size_t)s.w };
     const struct param p = { .shape = s, .count = (ptrdiff_t)s.n * s.h * s.w * s.c };
     const char *name = info->param >= 0 ? m->g->params->list[info->param].name : m->g->nodes[info->producer].name;
@@ -157,8 +157,8 @@ static bool act_layer(struct network_export *m, const struct node *n, int level,
 static bool norm_weights(struct network_export *m, const struct node *n)
 {
     const size_t dims[] = { (size_t)n->x[0].c };
-    const real *gamma = graph_view(m->g, n->operand[1]).p, *beta = graph_view(m->g, n->operand[2]).p;
-    const real *mean = graph_view(m->g, n->operand[3]).p, *var = graph_view(m->g, n->operand[4]).p;
+    const real *gamma = graph_read(m->g, n->operand[1]).p, *beta = graph_read(m->g, n->operand[2]).p;
+    const real *mean = graph_read(m->g, n->operand[3]).p, *var = graph_read(m->g, n->operand[4]).p;
     const struct params *params = m->g->params;
     const char *weight_name = params->list[m->g->values[n->operand[1]].param].name;
     const char *bias_name = params->list[m->g->values[n->operand[2]].param].name;
@@ -214,7 +214,7 @@ static bool scale_layer(struct network_export *m, const struct node *n, int leve
         return false;
     layer->weight = network_weights(m->net, m->g->params->list[m->g->values[s].param].name, 1, dims, &scale, m->err);
     for (int c = 0; layer->weight >= 0 && c < n->x[0].c; c++)
-        scale[c] = (float)*graph_view(m->g, s).p;
+        scale[c] = (float)*graph_read(m->g, s).p;
     return layer->weight >= 0;
 }
 
@@ -255,7 +255,7 @@ static bool position_layer(struct network_export *m, const struct node *n, int l
     const struct shape s = n->x[0];
     const size_t dims[] = { 1, (size_t)s.c, (size_t)s.h, (size_t)s.w }, places = dims[2] * dims[3];
     const int param = m->g->values[n->operand[1]].param;
-    const struct view rows = graph_view(m->g, n->operand[1]);
+    const struct const_view rows = graph_read(m->g, n->operand[1]);
     float *map;
     if (param < 0)
         return fail(m->err, "%s: position embeddings that are not a parameter", n->name);

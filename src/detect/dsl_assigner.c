@@ -64,7 +64,7 @@ static int dynamic_k(struct dsl_assignment *a, int g)
 
 static void find_cheapest(struct dsl_assignment *a, int g, int k)
 {
-    int list[MAX_PAIRS], count;
+    int list[FOCAL_TERMS], count;
     a->cheapest.k = k;
     a->cheapest.count = 0;
     dsl_bounds_start_cheapest(&a->bounds, k, &a->overlaps);
@@ -97,7 +97,7 @@ static void reassign_if_cheaper(struct dsl_assignment *a, int v, int g)
 /* A contested candidate has the cheapest of its claimants; an object that does not claim it may be cheaper still. */
 static void resolve_conflicts(struct dsl_assignment *a)
 {
-    int list[MAX_PAIRS], count = 0, some;
+    int list[FOCAL_TERMS], count = 0, some;
     for (int v = 0; v < a->candidates->count; v++)
         if (a->claims[v] > 1)
             a->contested[count++] = v;

@@ -18,7 +18,7 @@
  * 4. Rounding.  Thresholds are multiplied by 1 - 1e-4.  This exceeds the float rounding errors of 1, whose exponents
  *    are at most 80 in magnitude (relative error 80 * 2^-24), and of 3.
  *
- * 5. Cost bounds.  kernels->bound_pair_costs computes lower bounds of the costs and a limit that k of the pairs do not
+ * 5. Cost bounds.  kernels->bound_focal_terms computes lower bounds of the costs and a limit that k of the pairs do not
  *    exceed, both with a margin for rounding.  If k pairs of an object cost at most `limit`, none of its k cheapest
  *    costs more.
  *
@@ -98,7 +98,7 @@ static void put_box(struct boxes *blocks, int i, const double box[4], float fact
     b->x2[at] = (float)(box[2] + 1e-7 * fabs(box[2]));
     b->y2[at] = (float)(box[3] + 1e-7 * fabs(box[3]));
     b->area[at] = (float)box_area(box);
-    b->iou_factor[at] = factor;
+    b->factor[at] = factor;
 }
 
 static void extend(float *low, float *high, float from, float to)
@@ -124,8 +124,8 @@ static void close_blocks(struct dsl_bounds *b, int count)
         for (int j = 0; j < BOX_BLOCK; j++) {
             extend(&bound->x1[at], &bound->x2[at], block->x1[j], block->x2[j]);
             extend(&bound->y1[at], &bound->y2[at], block->y1[j], block->y2[j]);
-            if (block->iou_factor[j] < bound->iou_factor[at])
-                bound->iou_factor[at] = block->iou_factor[j];
+            if (block->factor[j] < bound->factor[at])
+                bound->factor[at] = block->factor[j];
         }
     }
 }
@@ -195,26 +195,26 @@ void dsl_bounds_largest_ious(struct dsl_bounds *b, int g, struct bottom_k *found
     } while (kth < guess);
 }
 
-/* Sets the bounds of the costs of at most MAX_PAIRS boxes.  Returns a limit that k of the costs do not exceed. */
+/* Sets the bounds of the costs of at most FOCAL_TERMS boxes.  Returns a limit that k of the costs do not exceed. */
 static double bound_costs(struct dsl_bounds *b, const int *position, int count, int k)
 {
     const struct dsl_candidates *c = b->candidates;
     for (int i = 0; i < count; i++) {
         const int v = b->candidate[position[i]];
         const float iou = estimated_iou(b, position[i]);
-        b->pairs.logit[i] = c->logit[v][b->truth->label[b->g]];
-        b->pairs.iou[i] = iou;
-        b->pairs.iou_error[i] = iou > 0 ? b->iou_error[v] : 0;
-        b->pairs.cost_apart[i] = (float)(c->background[v] + dsl_distance_cost(b->config, c, v, b->object));
+        b->pairs.x[i] = c->logit[v][b->truth->label[b->g]];
+        b->pairs.u[i] = iou;
+        b->pairs.u_error[i] = iou > 0 ? b->iou_error[v] : 0;
+        b->pairs.rest[i] = (float)(c->background[v] + dsl_distance_cost(b->config, c, v, b->object));
     }
-    return c->kernels->bound_pair_costs((float)b->config->iou_factor, count, &b->pairs, k);
+    return c->kernels->bound_focal_terms((float)b->config->iou_factor, count, &b->pairs, k);
 }
 
 /* Without overlap and distance term a candidate costs the same for every object.  If k = 1, the cheapest such candidate
  * therefore represents all candidates without overlap, provided that it does not overlap the object itself. */
 void dsl_bounds_start_cheapest(struct dsl_bounds *b, int k, const struct bottom_k *likely)
 {
-    const int apart = b->cheapest_apart, few = min_int(likely->count, MAX_PAIRS);
+    const int apart = b->cheapest_apart, few = min_int(likely->count, FOCAL_TERMS);
     const bool represented = k == 1 && b->config->dis_alpha <= 0 && estimated_iou(b, apart) == 0;
     b->k = k;
     b->next = 0;
@@ -231,14 +231,14 @@ void dsl_bounds_start_cheapest(struct dsl_bounds *b, int k, const struct bottom_
         b->count = list_boxes(b, required, -1e-7f);
 }
 
-int dsl_bounds_next_cheapest(struct dsl_bounds *b, double cost_limit, int list[MAX_PAIRS])
+int dsl_bounds_next_cheapest(struct dsl_bounds *b, double cost_limit, int list[FOCAL_TERMS])
 {
     int found = 0;
     b->limit = fmin(b->limit, cost_limit);
     while (found == 0 && b->next < b->count) {
-        const int *position = b->list + b->next, count = min_int(b->count - b->next, MAX_PAIRS);
+        const int *position = b->list + b->next, count = min_int(b->count - b->next, FOCAL_TERMS);
         b->limit = fmin(b->limit, bound_costs(b, position, count, b->k));
-        found = b->candidates->kernels->list_costs_below(count, &b->pairs, (float)b->limit, list);
+        found = b->candidates->kernels->list_low_terms(count, &b->pairs, (float)b->limit, list);
         for (int i = 0; i < found; i++)
             list[i] = b->candidate[position[list[i]]];
         b->next += count;
@@ -263,15 +263,15 @@ void dsl_bounds_start_cheaper(struct dsl_bounds *b, int g)
     b->count = list_boxes(b, 1, -1e-7f);
 }
 
-int dsl_bounds_next_cheaper(struct dsl_bounds *b, const double *cost, int list[MAX_PAIRS])
+int dsl_bounds_next_cheaper(struct dsl_bounds *b, const double *cost, int list[FOCAL_TERMS])
 {
     int found = 0;
     while (found == 0 && b->next < b->count) {
-        const int *position = b->list + b->next, count = min_int(b->count - b->next, MAX_PAIRS);
+        const int *position = b->list + b->next, count = min_int(b->count - b->next, FOCAL_TERMS);
         bound_costs(b, position, count, 0);
         for (int i = 0; i < count; i++) {
             const int v = b->candidate[position[i]];
-            if (b->pairs.cost_min[i] <= cost[v])
+            if (b->pairs.low[i] <= cost[v])
                 list[found++] = v;
         }
         b->next += count;

@@ -24,7 +24,7 @@ struct dsl_bounds {
     int g, k, count, next;              /* count and next are positions in list */
     double object[4], limit;
     int *list;                          /* [count] positions of boxes in the blocks */
-    struct pairs pairs;
+    struct focal_terms pairs;           /* of the object and boxes: f is the cost, rest what does not depend on u */
 };
 
 /* Borrows everything passed to it, and dsl_bounds_bytes of tmp; false if tmp is too small. */
@@ -36,11 +36,11 @@ size_t dsl_bounds_bytes(int candidates);
 void dsl_bounds_largest_ious(struct dsl_bounds *, int g, struct bottom_k *);
 
 /* Starts the search for the k cheapest candidates of the object of the last dsl_bounds_largest_ious, whose result is
- * `likely`.  Each call of next writes 1 to MAX_PAIRS candidates to list and returns their number, 0 at the end.  The
+ * `likely`.  Each call of next writes 1 to FOCAL_TERMS candidates to list and returns their number, 0 at the end.  The
  * calls together list all of the k cheapest, each candidate at most once.  cost_limit: a cost that the k cheapest do
  * not exceed, as far as the caller knows, else INFINITY. */
 void dsl_bounds_start_cheapest(struct dsl_bounds *, int k, const struct bottom_k *likely);
-int dsl_bounds_next_cheapest(struct dsl_bounds *, double cost_limit, int list[MAX_PAIRS]);
+int dsl_bounds_next_cheapest(struct dsl_bounds *, double cost_limit, int list[FOCAL_TERMS]);
 
 /* Restricts the searches below to the candidates contested[count] with costs of at most cost[v]. */
 void dsl_bounds_restrict(struct dsl_bounds *, const int *contested, int count, const double *cost);
@@ -48,5 +48,5 @@ void dsl_bounds_restrict(struct dsl_bounds *, const int *contested, int count, c
 /* Starts the search for contested candidates that cost at most cost[v] with object g; cost[v] may decrease meanwhile.
  * next: as above. */
 void dsl_bounds_start_cheaper(struct dsl_bounds *, int g);
-int dsl_bounds_next_cheaper(struct dsl_bounds *, const double *cost, int list[MAX_PAIRS]);
+int dsl_bounds_next_cheaper(struct dsl_bounds *, const double *cost, int list[FOCAL_TERMS]);
 #endif

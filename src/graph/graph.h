@@ -74,7 +74,7 @@ struct graph {
     ptrdiff_t vector_count;
 
     const struct params *params;        /* bound, borrowed */
-    const real *param_values; real *param_gradients;
+    const real *param_values; real *param_buffers, *param_gradients;
     const struct team *team;
     const struct kernels *kernels;
     unsigned char *block, **own;        /* the plan's memory, or one allocation per item */
@@ -93,7 +93,9 @@ struct graph {
 struct binding {
     const struct params *params;
     const real *values;                 /* in the layout of params->value: these or averaged weights */
-    real *gradients;                    /* [params->trained]; NULL for a graph that is not trained */
+    real *buffers;                      /* the same array, in which training updates running statistics; NULL for a
+                                           graph that is not trained, as is: */
+    real *gradients;                    /* [params->trained] */
     const struct team *team;
     const struct kernels *kernels;
     void *block;                        /* graph.block_size bytes, shared by graphs that run one after another;
@@ -119,7 +121,9 @@ bool graph_bind_replica(struct graph *, struct graph *other, void *block, struct
 void graph_free_replica(struct graph *);
 void graph_pack(struct graph *);                                /* packs the weights, as the first run would */
 
-struct view graph_view(const struct graph *, value);            /* bound graphs only */
+/* Bound graphs only.  graph_view is not for parameters. */
+struct view graph_view(const struct graph *, value);
+struct const_view graph_read(const struct graph *, value);
 struct view graph_gradient(const struct graph *, value);        /* p NULL if no gradient is computed */
 value graph_output_named(const struct graph *, const char *name);   /* or VALUE_NONE */
 

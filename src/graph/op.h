@@ -35,6 +35,9 @@ struct view {
     const struct levels *lv;            /* of the shape; never NULL in a call */
 };
 
+/* A view that is only read. */
+struct const_view { const real *p; int n, h, w, c, ld; const struct levels *lv; };
+
 struct range { ptrdiff_t first; int count; };                   /* of pixels, in memory order */
 
 /* A deferred affine map and activation: value = act(scale[c] * p + shift[c]).  scale NULL: not deferred.  The vectors
@@ -61,7 +64,9 @@ struct node {
 /* One evaluation of one node. */
 struct call {
     const struct node *node;
-    struct view x[OP_IN], y[OP_OUT], dx[OP_IN], dy[OP_OUT];
+    struct const_view x[OP_IN];
+    struct view y[OP_OUT], dx[OP_IN], dy[OP_OUT];
+    real *changed[OP_IN];               /* elements of the operands that forward changes (op.changes), else NULL */
     struct deferred x_deferred[OP_IN], y_deferred[OP_OUT];  /* of operands and outputs */
     real *y_scale, *y_shift;            /* the vectors of y_deferred[0], for the op that makes it deferred to fill in */
     bool add[OP_IN];
@@ -133,8 +138,15 @@ struct fusible_norm {
 
 extern const struct op op_materialise;          /* the one op that the graph inserts by itself */
 
-/* Pixels of all levels and images. */
-static inline ptrdiff_t pixels(struct view v) { return (ptrdiff_t)v.n * v.h * v.w; }
+/* The pixels of all levels and images of a view or const_view. */
+#define pixels(v) _Generic((v), struct view: view_pixels, struct const_view: const_view_pixels)(v)
+static inline ptrdiff_t view_pixels(struct view v)             { return (ptrdiff_t)v.n * v.h * v.w; }
+static inline ptrdiff_t const_view_pixels(struct const_view v) { return (ptrdiff_t)v.n * v.h * v.w; }
+
+static inline struct const_view read_only(struct view v)
+{
+    return (struct const_view){ v.p, v.n, v.h, v.w, v.c, v.ld, v.lv };
+}
 
 static inline int level_count(const struct levels *lv) { return lv->count ? lv->count : 1; }
 
@@ -152,8 +164,13 @@ static inline struct view level_view(struct view v, int l)
     return v;
 }
 
-/* The pixel (y, x) of image n, of a view of one level. */
-static inline real *at(struct view v, int n, int y, int x)
+/* The pixel (y, x) of image n, of a view or const_view of one level. */
+#define at(v, n, y, x) _Generic((v), struct view: view_at, struct const_view: const_view_at)(v, n, y, x)
+static inline real *view_at(struct view v, int n, int y, int x)
+{
+    return v.p + (((ptrdiff_t)n * v.h + y) * v.w + x) * v.ld;
+}
+static inline const real *const_view_at(struct const_view v, int n, int y, int x)
 {
     return v.p + (((ptrdiff_t)n * v.h + y) * v.w + x) * v.ld;
 }

@@ -30,7 +30,7 @@ int image_count(struct shape x)
     return x.n * level_count(&x.lv);
 }
 
-struct range image_range(struct view v, int image)
+struct range image_range(struct const_view v, int image)
 {
     const int level = image / v.n;
     ptrdiff_t first = 0;
@@ -40,7 +40,7 @@ struct range image_range(struct view v, int image)
     return (struct range){ first + (ptrdiff_t)(image % v.n) * size, size };
 }
 
-int image_of(struct view v, ptrdiff_t pixel)
+int image_of(struct const_view v, ptrdiff_t pixel)
 {
     for (int first = 0;; first += v.n) {
         const struct range r = image_range(v, first);
@@ -52,7 +52,7 @@ int image_of(struct view v, ptrdiff_t pixel)
 
 static void write_rows(const struct call *k, int operand, const struct affine *f, struct range r, real *y, int ld)
 {
-    const struct view x = k->x[operand];
+    const struct const_view x = k->x[operand];
     k->kernels->activate(f, r.count, x.c, x.p + r.first * x.ld, x.ld, y, ld);
 }
 
@@ -80,7 +80,7 @@ void copy_operand(const struct call *k, int operand, struct range r, real *y, in
 
 const real *read_operand(const struct call *k, int operand, struct range r, real *scratch, int *ld)
 {
-    const struct view x = k->x[operand];
+    const struct const_view x = k->x[operand];
     *ld = k->x_deferred[operand].scale ? x.c : x.ld;
     if (!k->x_deferred[operand].scale)
         return x.p + r.first * x.ld;

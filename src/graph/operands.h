@@ -12,8 +12,8 @@ size_t chunk_bytes(int c);                                      /* of one chunk 
 
 /* Images are numbered level * n + image.  Their number, the pixels of one, and the image of a pixel. */
 int image_count(struct shape);
-struct range image_range(struct view, int image);
-int image_of(struct view, ptrdiff_t pixel);
+struct range image_range(struct const_view, int image);
+int image_of(struct const_view, ptrdiff_t pixel);
 
 /* Copies the values of a range of an operand's pixels to y, ld elements apart. */
 void copy_operand(const struct call *, int operand, struct range, real *y, int ld);

@@ -15,7 +15,7 @@ static real *item_memory(const struct graph *g, int item)
     return (real *)(void *)p;
 }
 
-static struct view view_at(const struct graph *g, value v, const struct storage_alias *alias, real *memory, int ld)
+static struct view view_of(const struct graph *g, value v, const struct storage_alias *alias, real *memory, int ld)
 {
     const struct value_info *x = &g->values[v];
     return (struct view){ memory ? memory + alias->root_pixel * ld + alias->root_channel : NULL,
@@ -24,17 +24,27 @@ static struct view view_at(const struct graph *g, value v, const struct storage_
 
 static struct view view_in(const struct graph *g, value v, enum pass pass)
 {
-    const struct value_info *x = &g->values[v];
-    if (x->param >= 0) {
-        real *p = (real *)(uintptr_t)(g->param_values + g->params->list[x->param].offset);
-        return (struct view){ p, x->shape.n, x->shape.h, x->shape.w, x->shape.c, x->shape.c, &x->shape.lv };
-    }
-    const struct value_info *root = &g->values[x->storage.root];
+    const struct value_info *x = &g->values[v], *root = &g->values[x->storage.root];
     const int item = pass == BACKWARD && root->recomputed != ITEM_NONE ? root->recomputed : root->storage.item;
-    return view_at(g, v, &x->storage, item_memory(g, item), root_ld(g, x->storage.root));
+    return view_of(g, v, &x->storage, item_memory(g, item), root_ld(g, x->storage.root));
 }
 
-struct view graph_view(const struct graph *g, value v) { return view_in(g, v, FORWARD); }
+struct view graph_view(const struct graph *g, value v)
+{
+    assert(g->values[v].param < 0);
+    return view_in(g, v, FORWARD);
+}
+
+static struct const_view operand_in(const struct graph *g, value v, enum pass pass)
+{
+    const struct value_info *x = &g->values[v];
+    if (x->param < 0)
+        return read_only(view_in(g, v, pass));
+    return (struct const_view){ g->param_values + g->params->list[x->param].offset, x->shape.n, x->shape.h, x->shape.w,
+                                x->shape.c, x->shape.c, &x->shape.lv };
+}
+
+struct const_view graph_read(const struct graph *g, value v) { return operand_in(g, v, FORWARD); }
 
 struct view graph_gradient(const struct graph *g, value v)
 {
@@ -44,7 +54,7 @@ struct view graph_gradient(const struct graph *g, value v)
         real *p = wanted ? g->param_gradients + g->params->list[x->param].offset : NULL;
         return (struct view){ p, x->shape.n, x->shape.h, x->shape.w, x->shape.c, x->shape.c, &x->shape.lv };
     }
-    return view_at(g, v, &x->gradient, x->wants_gradient ? item_memory(g, root->gradient.item) : NULL,
+    return view_of(g, v, &x->gradient, x->wants_gradient ? item_memory(g, root->gradient.item) : NULL,
                    root->shape.c);
 }
 
@@ -75,7 +85,9 @@ static struct call make_call(const struct graph *g, int i, enum pass pass)
     struct call call = { .node = n, .scratch = g->scratch, .scratch_size = g->scratch_size, .kernels = g->kernels,
                          .team = g->team };
     for (int k = 0; k < n->in; k++) {
-        call.x[k] = view_in(g, n->operand[k], pass);
+        call.x[k] = operand_in(g, n->operand[k], pass);
+        if ((n->op->changes >> k & 1) && g->param_buffers)
+            call.changed[k] = g->param_buffers + g->params->list[g->values[n->operand[k]].param].offset;
         call.x_deferred[k] = deferred_of(g, n->operand[k]);
         if (pass == BACKWARD)
             call.dx[k] = graph_gradient(g, n->operand[k]);
@@ -221,6 +233,7 @@ bool graph_bind(struct graph *g, const struct binding *to, struct error *err)
     assert(!g->calls[FORWARD]);
     g->params = to->params;
     g->param_values = to->values;
+    g->param_buffers = to->buffers;
     g->param_gradients = to->gradients;
     g->team = to->team;
     g->kernels = to->kernels;
@@ -280,8 +293,9 @@ void graph_bind_input(struct graph *g, value input, const real *p)
         for (int k = 0; k < g->nodes[i].in; k++) {
             const value v = g->nodes[i].operand[k];
             const struct storage_alias *alias = &g->values[v].storage;
+            struct const_view *x = &g->calls[FORWARD][i].x[k];
             if (g->values[v].param < 0 && alias->root == input)
-                g->calls[FORWARD][i].x[k] = view_at(g, v, alias, (real *)(uintptr_t)p, root_ld(g, input));
+                x->p = p + alias->root_pixel * x->ld + alias->root_channel;
         }
 }
 

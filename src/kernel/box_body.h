@@ -61,7 +61,7 @@ INLINED uint32_t boxes_above(const struct boxes *b, real scale, real offset)
     uint32_t above = 0;
 #pragma omp simd reduction(| : above)
     for (int i = 0; i < BOX_BLOCK; i++)
-        above |= (uint32_t)(b->iou[i] > scale * b->iou_factor[i] + offset) << i;
+        above |= (uint32_t)(b->iou[i] > scale * b->factor[i] + offset) << i;
     return above;
 }
 

@@ -39,19 +39,20 @@ struct norm_map { const real *slope, *mean, *shift; };
 struct adam { real clip, decay, beta1, rest1, beta2, rest2, keep, rate, root, eps; };
 struct sgd { real clip, decay, momentum, rate; };
 
-/* A block of boxes as a structure of arrays.  iou_factor is the caller's, for list_iou_above.  A bound box stands for a
- * whole block: box i % BOX_BLOCK of bound[i / BOX_BLOCK] encloses all boxes of block[i], has the smallest iou_factor of
- * them, and gets their largest iou. */
-enum { BOX_BLOCK = 32, MAX_PAIRS = 8 * BOX_BLOCK };
+/* A block of boxes as a structure of arrays; factor: see list_iou_above.  A bound box stands for a whole block: box
+ * i % BOX_BLOCK of bound[i / BOX_BLOCK] encloses all boxes of block[i], has the smallest factor of them, and gets their
+ * largest iou. */
+enum { BOX_BLOCK = 32, FOCAL_TERMS = 8 * BOX_BLOCK };
 struct boxes {
-    real x1[BOX_BLOCK], y1[BOX_BLOCK], x2[BOX_BLOCK], y2[BOX_BLOCK], area[BOX_BLOCK], iou_factor[BOX_BLOCK],
+    real x1[BOX_BLOCK], y1[BOX_BLOCK], x2[BOX_BLOCK], y2[BOX_BLOCK], area[BOX_BLOCK], factor[BOX_BLOCK],
          iou[BOX_BLOCK];
 };
 
-/* Pairs of a box and an object: the logit of the object's class, the IoU and a bound of its error, the cost without the
- * IoU's terms, and a lower bound of the cost (detect/dsl_cost.h). */
-struct pairs {
-    real logit[MAX_PAIRS], iou[MAX_PAIRS], iou_error[MAX_PAIRS], cost_apart[MAX_PAIRS], cost_min[MAX_PAIRS];
+/* Sums with a term of the quality focal loss, where p = 1 / (1 + exp(-x)), s = ln(1 + exp(x)):
+ *     f = rest - p^2 s + (p - u)^2 (s - x u) - factor ln(u + 1e-7)
+ * u is known to within u_error; low is a lower bound of f. */
+struct focal_terms {
+    real x[FOCAL_TERMS], u[FOCAL_TERMS], u_error[FOCAL_TERMS], rest[FOCAL_TERMS], low[FOCAL_TERMS];
 };
 
 struct kernels {
@@ -123,16 +124,16 @@ struct kernels {
      * is not found, or if many is 0. */
     real (*iou_with_box)(int blocks, struct boxes *block, struct boxes *bound, const real box[4], int many);
 
-    /* Lists in ascending order the boxes i = j + BOX_BLOCK block with iou > scale iou_factor + offset; scale >= 0.
+    /* Lists in ascending order the boxes i = j + BOX_BLOCK block with iou > scale factor + offset; scale >= 0.
      * Returns their number. */
     int (*list_iou_above)(int blocks, const struct boxes *block, const struct boxes *bound, real scale, real offset,
                           int *list);
 
-    /* bound_pair_costs sets cost_min of n pairs, to -INFINITY where float is too inexact.  It returns a number that the
-     * costs of at least `many` pairs do not exceed; INFINITY if none is found or many is 0.  list_costs_below lists in
-     * ascending order those of n pairs with cost_min <= limit, and returns their number. */
-    real (*bound_pair_costs)(real factor, int n, struct pairs *, int many);
-    int (*list_costs_below)(int n, const struct pairs *, real limit, int *list);
+    /* bound_focal_terms sets low of n sums f, to -INFINITY where float is too inexact.  It returns a number that at
+     * least `many` of them do not exceed; INFINITY if none is found or many is 0.  list_low_terms lists in ascending
+     * order those of n sums with low <= limit, and returns their number. */
+    real (*bound_focal_terms)(real factor, int n, struct focal_terms *, int many);
+    int (*list_low_terms)(int n, const struct focal_terms *, real limit, int *list);
 
     /* On n elements: the sum of x^2; one optimiser step; y = (1 - alpha) y + alpha x. */
     double (*sum_of_squares)(ptrdiff_t n, const real *x);

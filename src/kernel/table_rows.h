@@ -12,5 +12,5 @@
     .moments = moments, .norm_sums = norm_sums, .norm_dx = norm_dx, .finite = all_finite, .largest = largest,
     .softmax = softmax, .softmax_double = softmax_double, .focal = focal,
     .iou_with_box = iou_with_box, .list_iou_above = list_iou_above,
-    .bound_pair_costs = bound_pair_costs, .list_costs_below = list_costs_below,
+    .bound_focal_terms = bound_focal_terms, .list_low_terms = list_low_terms,
     .sum_of_squares = sum_of_squares, .adam = adam, .sgd = sgd, .ema_update = ema_update,

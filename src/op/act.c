@@ -7,7 +7,8 @@
 static void forward_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], y = k->y[0];
+    const struct const_view x = k->x[0];
+    const struct view y = k->y[0];
     const struct affine f = { .act = act_attr(k->node)->act, .slope = act_attr(k->node)->slope };
     const struct range r = chunk_range(pixels(x), x.c, chunk);
     k->kernels->activate(&f, r.count, x.c, x.p + r.first * x.ld, x.ld, y.p + r.first * y.ld, y.ld);
@@ -17,7 +18,8 @@ static void forward_chunk(const void *job, int chunk)
 static void backward_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], dx = k->dx[0], dy = k->dy[0];
+    const struct const_view x = k->x[0];
+    const struct view dx = k->dx[0], dy = k->dy[0];
     const struct affine f = { .act = act_attr(k->node)->act, .slope = act_attr(k->node)->slope };
     const struct range r = chunk_range(pixels(x), x.c, chunk);
     k->kernels->activate_grad(&f, r.count, x.c, x.p + r.first * x.ld, x.ld, dy.p + r.first * dy.ld, dy.ld, k->add[0],

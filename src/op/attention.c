@@ -29,11 +29,11 @@ static size_t scratch(const struct node *n, enum pass pass)
     return ((pass == FORWARD ? 1 : 2) * pixels + d) * pixels * sizeof(real);
 }
 
-/* The image and head of a chunk in x or dx (part 0: Q, 1: K, 2: V), or in y or dy (part 0). */
-static real *head_of(const struct call *k, int chunk, struct view v, int part)
+/* Where the head of a chunk starts in x or dx (part 0: Q, 1: K, 2: V), or in y or dy (part 0), of pixels ld apart. */
+static ptrdiff_t head_at(const struct call *k, int chunk, int ld, int part)
 {
     const int heads = attention_attr(k->node)->heads, c = k->y[0].c;
-    return v.p + (ptrdiff_t)(chunk / heads) * v.h * v.w * v.ld + part * c + chunk % heads * (c / heads);
+    return (ptrdiff_t)(chunk / heads) * k->y[0].h * k->y[0].w * ld + part * c + chunk % heads * (c / heads);
 }
 
 enum { QUERIES, KEYS, VALUES };
@@ -51,8 +51,9 @@ static void products(const struct kernels *kernels, int n, int d, const real *a,
 /* p = softmax(Q K^T / sqrt(d)), n x n */
 static void probabilities(const struct call *k, int chunk, int n, int d, real *transposed, real *p)
 {
-    const struct view x = k->x[0];
-    products(k->kernels, n, d, head_of(k, chunk, x, QUERIES), x.ld, head_of(k, chunk, x, KEYS), x.ld, transposed, p);
+    const struct const_view x = k->x[0];
+    products(k->kernels, n, d, x.p + head_at(k, chunk, x.ld, QUERIES), x.ld, x.p + head_at(k, chunk, x.ld, KEYS), x.ld,
+             transposed, p);
     k->kernels->softmax(n, n, 1 / sqrt((real)d), p, p);
 }
 
@@ -71,7 +72,8 @@ static inline real kept(real p, real x, real factor) { return p < 0 ? 0 : factor
 static void forward_head(const void *job, int chunk)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], y = k->y[0];
+    const struct const_view x = k->x[0];
+    const struct view y = k->y[0];
     const int n = x.h * x.w, d = y.c / attention_attr(k->node)->heads;
     const real factor = 1 / (1 - attention_attr(k->node)->rate);
     real *p = call_scratch(k);
@@ -79,8 +81,8 @@ static void forward_head(const void *job, int chunk)
     mark_dropped(k, chunk, (ptrdiff_t)n * n, p);
     for (ptrdiff_t i = 0; i < (ptrdiff_t)n * n; i++)
         p[i] = kept(p[i], p[i], factor);
-    k->kernels->gemm_unpacked(false, n, d, n, p, n, head_of(k, chunk, x, VALUES), x.ld, false,
-                              head_of(k, chunk, y, 0), y.ld);
+    k->kernels->gemm_unpacked(false, n, d, n, p, n, x.p + head_at(k, chunk, x.ld, VALUES), x.ld, false,
+                              y.p + head_at(k, chunk, y.ld, 0), y.ld);
 }
 
 /* With dA = dY V^T, dP = m dA / keep and dS = P (dP - sum over the row of P dP) / sqrt(d), elementwise:
@@ -88,17 +90,19 @@ static void forward_head(const void *job, int chunk)
 static void backward_head(const void *job, int chunk)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], y = k->dy[0], dx = k->dx[0];
+    const struct const_view x = k->x[0];
+    const struct view y = k->dy[0], dx = k->dx[0];
     const int n = x.h * x.w, d = y.c / attention_attr(k->node)->heads;
     const real scale = 1 / sqrt((real)d), factor = 1 / (1 - attention_attr(k->node)->rate);
-    const real *dy = head_of(k, chunk, y, 0);
+    const real *dy = y.p + head_at(k, chunk, y.ld, 0);
     real *p = call_scratch(k), *ds = p + (ptrdiff_t)n * n, *transposed = ds + (ptrdiff_t)n * n;
     probabilities(k, chunk, n, d, transposed, p);
     mark_dropped(k, chunk, (ptrdiff_t)n * n, p);
     for (ptrdiff_t i = 0; i < (ptrdiff_t)n * n; i++)
         ds[i] = kept(p[i], p[i], factor);
-    k->kernels->gemm_unpacked(true, n, d, n, ds, n, dy, y.ld, k->add[0], head_of(k, chunk, dx, VALUES), dx.ld);
-    products(k->kernels, n, d, dy, y.ld, head_of(k, chunk, x, VALUES), x.ld, transposed, ds);
+    k->kernels->gemm_unpacked(true, n, d, n, ds, n, dy, y.ld, k->add[0], dx.p + head_at(k, chunk, dx.ld, VALUES),
+                              dx.ld);
+    products(k->kernels, n, d, dy, y.ld, x.p + head_at(k, chunk, x.ld, VALUES), x.ld, transposed, ds);
     for (ptrdiff_t i = 0; i < (ptrdiff_t)n * n; i += n) {
         double sum = 0;
         for (int j = 0; j < n; j++)
@@ -106,10 +110,10 @@ static void backward_head(const void *job, int chunk)
         for (int j = 0; j < n; j++)
             ds[i + j] = scale * fabs(p[i + j]) * (ds[i + j] - (real)sum);
     }
-    k->kernels->gemm_unpacked(false, n, d, n, ds, n, head_of(k, chunk, x, KEYS), x.ld, k->add[0],
-                              head_of(k, chunk, dx, QUERIES), dx.ld);
-    k->kernels->gemm_unpacked(true, n, d, n, ds, n, head_of(k, chunk, x, QUERIES), x.ld, k->add[0],
-                              head_of(k, chunk, dx, KEYS), dx.ld);
+    k->kernels->gemm_unpacked(false, n, d, n, ds, n, x.p + head_at(k, chunk, x.ld, KEYS), x.ld, k->add[0],
+                              dx.p + head_at(k, chunk, dx.ld, QUERIES), dx.ld);
+    k->kernels->gemm_unpacked(true, n, d, n, ds, n, x.p + head_at(k, chunk, x.ld, QUERIES), x.ld, k->add[0],
+                              dx.p + head_at(k, chunk, dx.ld, KEYS), dx.ld);
 }
 
 static void forward(const struct call *k)

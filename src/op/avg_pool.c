@@ -11,11 +11,12 @@ static size_t work(const struct node *n, enum pass pass)
     return (size_t)pool_attr(n)->kernel * (size_t)pool_attr(n)->kernel * (size_t)n->x[0].c * sizeof(real);
 }
 
-static struct depthwise window(const struct call *k, struct view x, struct view y)
+static struct depthwise window(const struct call *k, int ldx, int ldy)
 {
+    const struct shape x = k->node->x[0], y = k->node->y[0];
     return (struct depthwise){
         .kernel = pool_attr(k->node)->kernel, .stride = pool_attr(k->node)->stride, .pad = pool_attr(k->node)->pad,
-        .c = x.c, .h = x.h, .w = x.w, .ldx = x.ld, .out_h = y.h, .out_w = y.w, .ldy = y.ld };
+        .c = x.c, .h = x.h, .w = x.w, .ldx = ldx, .out_h = y.h, .out_w = y.w, .ldy = ldy };
 }
 
 static void fill_weights(const struct call *k)
@@ -28,8 +29,9 @@ static void fill_weights(const struct call *k)
 static void forward_row(const void *job, int row)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], y = k->y[0];
-    const struct depthwise g = window(k, x, y);
+    const struct const_view x = k->x[0];
+    const struct view y = k->y[0];
+    const struct depthwise g = window(k, x.ld, y.ld);
     k->kernels->depthwise_row(&g, row % y.h, at(x, row / y.h, 0, 0), 0, k->work, NULL, at(y, 0, row, 0));
 }
 
@@ -38,7 +40,7 @@ static void backward_row(const void *job, int row)
 {
     const struct call *k = job;
     const struct view dx = k->dx[0], dy = k->dy[0];
-    const struct depthwise g = window(k, dx, dy);
+    const struct depthwise g = window(k, dx.ld, dy.ld);
     k->kernels->depthwise_dx_row(&g, row % dx.h, at(dy, row / dx.h, 0, 0), 0, k->work, k->add[0], at(dx, 0, row, 0));
 }
 

@@ -36,7 +36,8 @@ static void forward_chunk(const void *job, int chunk)
     const struct call *k = job;
     const struct range r = chunk_range(pixels(k->y[0]), k->y[0].c, chunk);
     for (int i = 0; i < k->node->in; i++) {
-        const struct view x = k->x[i], y = operand_slot(k, i, k->y[0]);
+        const struct const_view x = k->x[i];
+        const struct view y = operand_slot(k, i, k->y[0]);
         if (x.p != y.p)
             k->kernels->copy_rows(r.count, x.c, x.p + r.first * x.ld, x.ld, false, y.p + r.first * y.ld, y.ld);
     }

@@ -17,7 +17,7 @@ static void forward_image(const void *job, int image)
 {
     const struct call *k = job;
     const struct view y = k->y[0];
-    const struct range r = image_range(y, image);
+    const struct range r = image_range(read_only(y), image);
     const real f = factor(k, image);
     copy_operand(k, 0, r, y.p + r.first * y.ld, y.ld);
     for (ptrdiff_t i = r.first; i < r.first + r.count; i++)
@@ -30,7 +30,7 @@ static void backward_image(const void *job, int image)
 {
     const struct call *k = job;
     const struct view dx = k->dx[0], dy = k->dy[0];
-    const struct range r = image_range(dx, image);
+    const struct range r = image_range(read_only(dx), image);
     const real f = factor(k, image);
     for (ptrdiff_t i = r.first; i < r.first + r.count; i++)
         for (int c = 0; c < dx.c; c++)

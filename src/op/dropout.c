@@ -6,7 +6,7 @@
 #include "op/shapes.h"
 
 /* to = m from / keep, or to += */
-static void drop(const struct call *k, int chunk, struct view from, bool add, struct view to)
+static void drop(const struct call *k, int chunk, struct const_view from, bool add, struct view to)
 {
     const struct range r = chunk_range(pixels(from), from.c, chunk);
     const double keep = 1 - (double)drop_attr(k->node)->rate;
@@ -27,7 +27,7 @@ static void forward_chunk(const void *job, int chunk)
 static void backward_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
-    drop(k, chunk, k->dy[0], k->add[0], k->dx[0]);
+    drop(k, chunk, read_only(k->dy[0]), k->add[0], k->dx[0]);
 }
 
 static void forward(const struct call *k)

@@ -20,7 +20,7 @@ static size_t scratch(const struct node *n, enum pass pass)
 static void forward_image(const void *job, int image)
 {
     const struct call *k = job;
-    const struct view x = k->x[0];
+    const struct const_view x = k->x[0];
     const struct range all = image_range(x, image);
     double *sum = call_scratch(k);
     memset(sum, 0, (size_t)x.c * sizeof *sum);
@@ -42,7 +42,7 @@ static void backward_image(const void *job, int image)
 {
     const struct call *k = job;
     const struct view dx = k->dx[0];
-    const struct range r = image_range(dx, image);
+    const struct range r = image_range(read_only(dx), image);
     const real *dy = at(k->dy[0], image, 0, 0);
     for (ptrdiff_t i = r.first; i < r.first + r.count; i++)
         for (int c = 0; c < dx.c; c++)

@@ -71,7 +71,7 @@ static struct moments joined(int count, int channels, const double *mean, const 
 /* The moments of each group of an image; all channels of a chunk are read together. */
 static const struct moments *group_moments(const struct call *k, int image)
 {
-    const struct view x = k->x[0];
+    const struct const_view x = k->x[0];
     const int groups = norm_attr(k->node)->groups, size = x.c / groups;
     const struct range all = image_range(x, image);
     struct moments *group = (struct moments *)k->work + (ptrdiff_t)image * groups;
@@ -128,7 +128,8 @@ static struct affine affine_of(const struct call *k, int image)
 
 static void image_sums(const struct call *k, int image, struct backward_scratch scratch)
 {
-    const struct view x = k->x[0], dy = k->dy[0];
+    const struct const_view x = k->x[0];
+    const struct view dy = k->dy[0];
     const struct range all = image_range(x, image);
     const struct affine f = affine_of(k, image);
     double *sum_g = sums(k, image), *sum_gx = sum_g + x.c;
@@ -167,7 +168,8 @@ static void group_map(const struct call *k, int image, int group, struct backwar
 static void backward_image(const void *job, int image)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], dy = k->dy[0], dx = k->dx[0];
+    const struct const_view x = k->x[0];
+    const struct view dy = k->dy[0], dx = k->dx[0];
     const struct range all = image_range(x, image);
     const int groups = norm_attr(k->node)->groups;
     const struct backward_scratch scratch = backward_scratch_of(k);

@@ -27,7 +27,8 @@ static size_t work(const struct node *n, enum pass pass)
 static void forward_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], y = k->y[0];
+    const struct const_view x = k->x[0];
+    const struct view y = k->y[0];
     const struct range r = chunk_range(pixels(x), x.c, chunk);
     for (ptrdiff_t i = r.first; i < r.first + r.count; i++) {
         const real *from = x.p + i * x.ld;
@@ -49,7 +50,8 @@ static void forward_chunk(const void *job, int chunk)
 static void backward_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], dx = k->dx[0], dy = k->dy[0];
+    const struct const_view x = k->x[0];
+    const struct view dx = k->dx[0], dy = k->dy[0];
     const struct range r = chunk_range(pixels(x), x.c, chunk);
     const real *gamma = k->x[1].p;
     double *sum_gx = (double *)k->work + 2 * (ptrdiff_t)chunk * x.c, *sum_g = sum_gx + x.c;

@@ -28,7 +28,8 @@ static struct depthwise window(const struct call *k, int ldx, int ldy)
 static void forward_row(const void *job, int row)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], y = k->y[0];
+    const struct const_view x = k->x[0];
+    const struct view y = k->y[0];
     struct depthwise g = window(k, 0, y.ld);
     const int start = row % y.h * g.stride - g.pad, first = start > 0 ? start : 0;
     const int end = start + g.kernel < x.h ? start + g.kernel : x.h;

@@ -33,7 +33,8 @@ static size_t work(const struct node *n, enum pass pass)
 static void forward_image(const void *job, int image)
 {
     const struct call *k = job;
-    const struct view a = k->x[0], b = k->x[1], y = k->y[0];
+    const struct const_view a = k->x[0], b = k->x[1];
+    const struct view y = k->y[0];
     const struct range r = image_range(a, image);
     const struct broadcast s = broadcast_of(k->node);
     for (ptrdiff_t i = r.first; i < r.first + r.count; i++) {
@@ -47,7 +48,8 @@ static void forward_image(const void *job, int image)
 static void backward_image(const void *job, int image)
 {
     const struct call *k = job;
-    const struct view a = k->x[0], b = k->x[1], da = k->dx[0], db = k->dx[1], dy = k->dy[0];
+    const struct const_view a = k->x[0], b = k->x[1];
+    const struct view da = k->dx[0], db = k->dx[1], dy = k->dy[0];
     const struct range r = image_range(a, image);
     const struct broadcast s = broadcast_of(k->node);
     const ptrdiff_t end = r.first + r.count;

@@ -13,7 +13,8 @@ static size_t scratch(const struct node *n, enum pass pass)
 static void forward_row(const void *job, int row)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], y = k->y[0];
+    const struct const_view x = k->x[0];
+    const struct view y = k->y[0];
     int ld;
     const real *from = read_operand(k, 0, (struct range){ (ptrdiff_t)row * x.w, x.w }, call_scratch(k), &ld);
     for (int j = 0; j < y.w; j++)

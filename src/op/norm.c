@@ -58,7 +58,7 @@ static double *block_moments(const struct call *k, int block)
 
 static void moments(const struct call *k, int block)
 {
-    const struct view x = k->x[0];
+    const struct const_view x = k->x[0];
     const struct range r = k->producer ? k->producer->op->fuses->block(k->producer, block)
                                        : chunk_range(pixels(x), x.c, block);
     double *mean = block_moments(k, block);
@@ -99,8 +99,8 @@ static void forward_block(const void *job, int block)
             const struct moments m = batch_moments(k, c);
             mean = m.mean;
             var = m.m2 / m.count;
-            update_running(&k->x[3].p[c], momentum, mean);
-            update_running(&k->x[4].p[c], momentum, m.m2 / fmax(m.count - 1, 1));
+            update_running(&k->changed[3][c], momentum, mean);
+            update_running(&k->changed[4][c], momentum, m.m2 / fmax(m.count - 1, 1));
         }
         const double rstd = norm_rstd(var, eps);
         s.mean[c] = (real)mean;
@@ -134,7 +134,8 @@ static real *slope_of(const struct call *k) { return (real *)(void *)partial(k, 
 static void sums_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], dy = k->dy[0];
+    const struct const_view x = k->x[0];
+    const struct view dy = k->dy[0];
     const struct range r = chunk_range(pixels(x), x.c, chunk);
     const struct affine f = affine_of(k);
     double *sum_g = partial(k, chunk);
@@ -172,7 +173,8 @@ static void sums_block(const void *job, int block)
 /* dx may be dy's memory. */
 static void write_dx(const struct call *k, struct range r, bool add, real *dx, int ld)
 {
-    const struct view x = k->x[0], dy = k->dy[0];
+    const struct const_view x = k->x[0];
+    const struct view dy = k->dy[0];
     const real *slope = slope_of(k);
     const struct affine f = affine_of(k);
     const struct norm_map map = { slope, saved(k).mean, slope + x.c };

@@ -17,7 +17,8 @@ static bool shape(struct node *n, struct error *err)
 static void forward_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], e = k->x[1], y = k->y[0];
+    const struct const_view x = k->x[0], e = k->x[1];
+    const struct view y = k->y[0];
     const struct range r = chunk_range(pixels(x), x.c, chunk);
     for (ptrdiff_t i = r.first; i < r.first + r.count; i++)
         for (int c = 0; c < x.c; c++)

@@ -29,7 +29,8 @@ static size_t scratch(const struct node *n, enum pass pass)
 static void forward_row(const void *job, int row)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], y = k->y[0];
+    const struct const_view x = k->x[0];
+    const struct view y = k->y[0];
     const int n = row / y.h;
     const struct tap v = tap_of(row % y.h, x.h, y.h);
     for (int j = 0; j < y.w; j++) {

@@ -23,7 +23,8 @@ static size_t work(const struct node *n, enum pass pass)
 static void forward_image(const void *job, int image)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], y = k->y[0];
+    const struct const_view x = k->x[0];
+    const struct view y = k->y[0];
     const struct range r = image_range(x, image);
     const real s = *k->x[1 + image / x.n].p;
     for (ptrdiff_t i = r.first; i < r.first + r.count; i++)
@@ -35,7 +36,8 @@ static void forward_image(const void *job, int image)
 static void backward_image(const void *job, int image)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], dx = k->dx[0], dy = k->dy[0];
+    const struct const_view x = k->x[0];
+    const struct view dx = k->dx[0], dy = k->dy[0];
     const struct range r = image_range(x, image);
     const real s = *k->x[1 + image / x.n].p;
     double sum = 0;

@@ -31,7 +31,8 @@ static void copy_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
     for (int i = 0; i < k->node->in; i++) {
-        const struct view x = k->x[i], y = level_view(k->y[0], i);
+        const struct const_view x = k->x[i];
+        const struct view y = level_view(k->y[0], i);
         const int chunks = chunk_count(pixels(x), x.c);
         if (chunk < chunks && x.p != y.p) {
             const struct range r = chunk_range(pixels(x), x.c, chunk);

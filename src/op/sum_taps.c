@@ -11,7 +11,7 @@ static bool shape(struct node *n, struct error *err)
 
 static void forward(const struct call *k)
 {
-    const struct view w = k->x[0];
+    const struct const_view w = k->x[0];
     for (int c = 0; c < w.n; c++) {
         double sum = 0;
         for (int i = 0; i < w.h * w.w; i++)

@@ -19,7 +19,8 @@ static size_t scratch(const struct node *n, enum pass pass)
 static void forward_row(const void *job, int row)
 {
     const struct call *k = job;
-    const struct view x = k->x[0], y = k->y[0];
+    const struct const_view x = k->x[0];
+    const struct view y = k->y[0];
     const int n = row / y.h, i = row % y.h;
     const ptrdiff_t near = n * x.h + i / 2, far = n * x.h + clamp(i / 2 + (i % 2 ? 1 : -1), x.h);
     real *scratch = call_scratch(k);

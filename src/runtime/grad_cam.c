@@ -110,7 +110,8 @@ static void record_node(void *context, const struct graph *g, int node, enum pas
             make_map(cam, heatmap, graph_gradient(g, g->nodes[node].result[0]));
             continue;
         }
-        const struct call reader = { .x[0] = call->y[0], .x_deferred[0] = call->y_deferred[0], .kernels = g->kernels };
+        const struct call reader = { .x[0] = read_only(call->y[0]), .x_deferred[0] = call->y_deferred[0],
+                                     .kernels = g->kernels };
         copy_operand(&reader, 0, (struct range){ 0, heatmap->h * heatmap->w }, heatmap->value, heatmap->c);
     }
 }

@@ -19,7 +19,7 @@ bool train_step_init(struct train_step *s, struct model *model, const struct pol
     if (!criterion_read(model, &s->criterion, err)
         || !optimizer_init(&s->optimizer, model->config, &model->params, policy->kernels, err))
         return false;
-    const struct binding to = { .params = &model->params, .values = model->params.value,
+    const struct binding to = { .params = &model->params, .values = model->params.value, .buffers = model->params.value,
                                 .gradients = s->optimizer.gradient, .team = &s->team };
     return graph_cache_init(&s->cache, model, &s->policy, &to, &s->criterion, err);
 }

@@ -30,8 +30,8 @@ static bool train(struct model *m, const struct batch *b, uint64_t seed, struct 
     const struct team team = { 1 };
     const struct graph_options options = { .n = b->n, .h = b->h, .w = b->w };
     real *gradients = new_array((size_t)m->params.total, sizeof *gradients, err);
-    const struct binding to = { .params = &m->params, .values = m->params.value, .gradients = gradients, .team = &team,
-                                .kernels = kernels_under_test() };
+    const struct binding to = { .params = &m->params, .values = m->params.value, .buffers = m->params.value,
+                                .gradients = gradients, .team = &team, .kernels = kernels_under_test() };
     model_start(m);
     shake(&m->params, seed);
     const bool ok = gradients && to.kernels && settle(m, options, &to, b->image, seed, err);

@@ -75,7 +75,7 @@ static float *run(const struct network *net, const char *table, size_t *count)
     float *copy = NULL;
     bool ok = import_network_params(net, &params, &err) && import_network(net, &params, 1, SIDE, SIDE, &g, &err);
     const bool small = ok && g.block_size < SMALL;
-    const struct binding to = { .params = &params, .values = params.value, .team = &team,
+    const struct binding to = { .params = &params, .values = params.value, .buffers = params.value, .team = &team,
                                 .kernels = kernels_pick(table, &err) };
     if (small && (ok = graph_bind(&g, &to, &err))) {
         const struct view x = graph_view(&g, 0), y = graph_view(&g, graph_output_named(&g, "main"));

@@ -119,8 +119,9 @@ static bool dump(struct dump *d, const char *path, struct error *err)
     d->gradients = new_array((size_t)d->model.params.total, sizeof *d->gradients, err);
     model_start(&d->model);
     shake(&d->model.params, d->seed);
-    const struct binding to = { .params = &d->model.params, .values = d->model.params.value, .gradients = d->gradients,
-                                .team = &team, .kernels = kernels_under_test() };
+    const struct binding to = { .params = &d->model.params, .values = d->model.params.value,
+                                .buffers = d->model.params.value, .gradients = d->gradients, .team = &team,
+                                .kernels = kernels_under_test() };
     bool ok = d->gradients && to.kernels && settle(&d->model, d->options, &to, NULL, d->seed, err)
            && model_graph(&d->model, &d->options, &d->graph, err);
     sober(&d->graph);

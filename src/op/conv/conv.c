@@ -68,8 +68,6 @@ static const struct conv_algorithm *algorithm(const struct node *n) { return con
 
 /* ---- memory ---- */
 
-static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 ptrdiff_t weight_elements(const struct node *n) { return (ptrdiff_t)outputs(n) * taps(n) * inputs(n); }
 
 /* Packed memory: the weights, then scale and shift of a folded norm. */
@@ -120,7 +118,7 @@ static size_t scratch(const struct node *n, enum pass pass)
 static void pack(const struct call *k)
 {
     const int channels = k->node->y[0].c, first = conv_attr(k->node)->norm;
-    const struct view *norm = &k->x[first];
+    const struct const_view *norm = &k->x[first];
     real *to = folded_norm(k);
     algorithm(k->node)->pack(k);
     for (int c = 0; first && c < channels; c++) {

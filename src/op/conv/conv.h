@@ -23,13 +23,16 @@ static inline int taps(const struct node *n)    { return n->x[WEIGHT].h * n->x[W
 static inline int inputs(const struct node *n)  { return n->x[WEIGHT].c; }         /* per group */
 static inline int outputs(const struct node *n) { return n->x[WEIGHT].n; }
 
+/* Bytes rounded up to whole cache lines. */
+static inline size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
 ptrdiff_t weight_elements(const struct node *);
 
 /* Scale, then shift, of the folded norm. */
 real *folded_norm(const struct call *);
 
 struct partial {
-    real *dw;                           /* of partial_elements; spoilt before the first block */
+    real *dw;                           /* of partial_elements; uninitialised before the first block */
     bool first, last;                   /* the block is the first, or the last, of the sum */
 };
 

@@ -91,7 +91,7 @@ static void copy_taps(int taps, int c, const real *row, int ld, int column, int 
 }
 
 /* The patches of a group that a block of outputs reads, *ld elements apart. */
-static const real *patches(const struct node *n, struct block out, struct view x, struct row_values in, int group,
+static const real *patches(const struct node *n, struct block out, struct block x, struct row_values in, int group,
                            real *scratch_patches, int *ld)
 {
     const struct shape w = n->x[WEIGHT];
@@ -122,7 +122,7 @@ struct lines { const real *p; ptrdiff_t row; int pixel; };
 static struct lines lines(const struct call *k, struct block out, struct row_values in, int group, real *to)
 {
     const struct node *n = k->node;
-    const struct view x = level_view(k->x[INPUT], out.level);
+    const struct block x = level_block(&n->x[INPUT], out.level);
     const int c = n->x[WEIGHT].c, pad = conv_attr(n)->pad, start = out.row * conv_attr(n)->stride - pad;
     const int end = start + line_count(n, out.rows);
     const ptrdiff_t row = line_elements(n);
@@ -255,7 +255,7 @@ static void backward_block(const struct call *k, int index, struct partial parti
     rows.p = reader_read(&dy, pixels_of(out), own, &rows.ld);
     for (int g = 0; g < conv_attr(n)->groups; g++) {
         int ld;
-        const real *p = patches(n, out, level_view(k->x[INPUT], out.level), in, g, own_patches, &ld);
+        const real *p = patches(n, out, level_block(&n->x[INPUT], out.level), in, g, own_patches, &ld);
         k->kernels->gemm_unpacked(true, outputs, patch(n), out.rows * out.w, rows.p + g * outputs, rows.ld, p, ld,
                                   !partial.first, partial.dw + (ptrdiff_t)g * outputs * patch(n), patch(n));
     }

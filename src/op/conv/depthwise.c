@@ -46,7 +46,7 @@ static struct depthwise geometry(const struct call *k, int in_h, int in_w, int o
 /* [c][tap] to [tap][c] */
 static void transpose_weights(const struct call *k, real *packed)
 {
-    const struct view w = k->x[WEIGHT];
+    const struct const_view w = k->x[WEIGHT];
     const int taps = w.h * w.w;
     for (int c = 0; c < w.n; c++)
         for (int t = 0; t < taps; t++)
@@ -60,7 +60,7 @@ static void forward_block(const struct call *k, int index)
 {
     const struct view y = k->y[0];
     const struct block out = block_of(k->node, index);
-    const struct view x = level_view(k->x[INPUT], out.level);
+    const struct block x = level_block(&k->node->x[INPUT], out.level);
     const struct row_values in = input_rows(k, out, call_scratch(k));
     const struct depthwise g = geometry(k, x.h, x.w, out.h, out.w, in.ld, y.ld);
     const real *bias = has_bias(k->node) ? k->x[BIAS].p : NULL;

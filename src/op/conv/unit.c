@@ -3,8 +3,6 @@
 #include "base/min_max.h"
 #include <string.h>
 
-static size_t whole_lines(size_t bytes) { return (bytes + 63) / 64 * 64; }
-
 void *take(unsigned char *base, size_t *bytes, size_t size)
 {
     unsigned char *p = base ? base + *bytes : NULL;
