@@ -259,9 +259,9 @@ stage "tests, address and undefined behaviour sanitizers"
 unit sanitized build/address,undefined $(tests_without $slow) $(by_table test_kernel_conv test_kernel_rows)
 fuzz sanitized build/address,undefined
 run "sanitized faults" env KINDS=alloc sh tests/faults/faults.sh build/address,undefined/nanodet build/tests/inject.so \
-    4 synth check check_voc convert_visdrone convert_voc convert_yolo info eval eval_visdrone test predict_json \
-    predict_drawn predict_fonts predict_stream heatmap export_nms export_ncnn from_onnx from_ncnn unfit_pytorch bench \
-    train resume
+    4 synth check check_voc convert_visdrone convert_voc convert_yolo convert_labelme info eval eval_visdrone test \
+    predict_json predict_drawn predict_fonts predict_stream heatmap export_nms export_ncnn from_onnx from_ncnn \
+    unfit_pytorch bench train resume
 claim "sanitized faults"
 
 # The thread sanitizer needs addresses in fixed ranges; address randomisation of some systems exceeds them.  With it the

@@ -207,7 +207,7 @@ static void gather(const struct tensor *t, const struct strides *strides, const 
 /* torch._utils._rebuild_tensor_v2(storage, offset, sizes, strides, ...) */
 static bool add_tensor(struct pytorch_reader *r, const char *name, const struct pickle_node *args)
 {
-    struct tensor t = { .name = (char *)name };
+    struct tensor t = {0};
     struct strides strides;
     struct storage key, *s = NULL;
     size_t bytes;
@@ -231,7 +231,7 @@ static bool add_tensor(struct pytorch_reader *r, const char *name, const struct 
         gather(&t, &strides, s->data, copy);
         t.data = copy;
     }
-    return tensors_add(r->out, &t, r->err);
+    return tensors_add_named(r->out, name, &t, r->err);
 }
 
 /* A call by which torch makes a tensor or a parameter; other calls are objects of no interest. */

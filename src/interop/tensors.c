@@ -46,17 +46,22 @@ void tensors_free(struct tensors *t)
     *t = (struct tensors){0};
 }
 
-bool tensors_add(struct tensors *t, const struct tensor *tensor, struct error *err)
+bool tensors_add_named(struct tensors *t, const char *name, const struct tensor *tensor, struct error *err)
 {
     size_t bytes = dtype_bytes(tensor->dtype);
     for (int i = 0; i < tensor->rank; i++)
         if (!mul_size(bytes, tensor->dims[i], &bytes))
-            return fail(err, "%s: its size does not fit in %zu bytes", tensor->name, sizeof bytes);
+            return fail(err, "%s: its size does not fit in %zu bytes", name, sizeof bytes);
     if (!grow_array(&t->list, t->count, &t->capacity, sizeof *t->list, err))
         return false;
     t->list[t->count] = *tensor;
-    t->list[t->count].name = new_text(tensor->name, err);
+    t->list[t->count].name = new_text(name, err);
     return t->list[t->count].name && ++t->count;
+}
+
+bool tensors_add(struct tensors *t, const struct tensor *tensor, struct error *err)
+{
+    return tensors_add_named(t, tensor->name, tensor, err);
 }
 
 bool tensors_add_constant(struct tensors *t, const char *name, size_t count, double number, struct error *err)
@@ -64,9 +69,9 @@ bool tensors_add_constant(struct tensors *t, const char *name, size_t count, dou
     float *data = tensors_block(t, count, sizeof *data, err);
     for (size_t i = 0; data && i < count; i++)
         data[i] = (float)number;
-    const struct tensor constant = { .name = (char *)name, .dtype = DTYPE_F32, .rank = 1, .dims = { count },
+    const struct tensor constant = { .dtype = DTYPE_F32, .rank = 1, .dims = { count },
                                      .data = (const unsigned char *)data };
-    return data && tensors_add(t, &constant, err);
+    return data && tensors_add_named(t, name, &constant, err);
 }
 
 bool tensor_rename(struct tensor *t, const char *name, struct error *err)

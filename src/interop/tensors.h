@@ -36,6 +36,7 @@ void tensors_free(struct tensors *);
 
 /* Appends a tensor; copies the name, borrows the data.  Fails if the size of the data does not fit in a size_t. */
 bool tensors_add(struct tensors *, const struct tensor *, struct error *);
+bool tensors_add_named(struct tensors *, const char *name, const struct tensor *, struct error *); /* another name */
 
 /* Appends a vector of `count` floats, each of them `number`. */
 bool tensors_add_constant(struct tensors *, const char *name, size_t count, double number, struct error *);

@@ -15,9 +15,10 @@ export LC_ALL=C ASAN_OPTIONS=verify_asan_link_order=0:allocator_may_return_null=
 
 # ---- the commands: each starts in a folder of its own, with inputs in ../in ----
 
-all="version help synth check check_voc check_keys convert_visdrone convert_voc convert_yolo info info_weights eval
-    eval_visdrone test test_visdrone predict predict_json predict_drawn predict_fonts predict_stream heatmap export
-    export_onnx export_nms export_ncnn from_onnx from_ncnn unfit_pytorch bench bench_train train train_weights resume"
+all="version help synth check check_voc check_keys convert_visdrone convert_voc convert_yolo convert_labelme info
+    info_weights eval eval_visdrone test test_visdrone predict predict_json predict_drawn predict_fonts
+    predict_stream heatmap export export_onnx export_nms export_ncnn from_onnx from_ncnn unfit_pytorch bench
+    bench_train train train_weights resume"
 
 # start CASE [--resume]: leaves stdout, stderr and exit status in files.  FAULT and FAULT_LOG are those of inject.c.
 start()
@@ -34,6 +35,7 @@ start()
     check_keys)       set -- check --keys ;;
     convert_visdrone) set -- convert visdrone $in/visdrone --out out.json ;;
     convert_voc)      set -- convert voc $in/voc --out out.json ;;
+    convert_labelme)  set -- convert labelme $in/labelme --out out.json ;;
     convert_yolo)     set -- convert yolo $in/yolo --out out.json --classes $in/yolo/data.yaml ;;
     info)             set -- info $config --json out.json --graph graph.json --training ;;
     info_weights)     set -- info --weights $weights ;;
@@ -70,7 +72,7 @@ start()
 
 make_inputs()
 {
-    mkdir in in/drawn in/voc in/visdrone in/yolo
+    mkdir in in/drawn in/voc in/visdrone in/yolo in/labelme
     "$nanodet" synth in/data --images 4 --val-images 2 --size 64x64 --objects 2-4
     cat > in/tiny.yml <<END
 save_dir: run
@@ -95,7 +97,7 @@ class_names: [car, van, truck, bus, person]
 END
     for image in in/data/images/val/*.jpg; do
         name=$(basename "$image" .jpg)
-        for set in visdrone voc yolo; do
+        for set in visdrone voc yolo labelme; do
             cp "$image" in/$set
         done
         printf '1,2,30,40,1,4,0,0\n5,6,7,8,0,1,0,2,\n' > "in/visdrone/$name.txt"
@@ -103,6 +105,8 @@ END
         echo "<annotation><filename>$name.jpg</filename><size><width>64</width><height>64</height></size><object>
             <name>car</name><bndbox><xmin>1</xmin><ymin>2.5</ymin><xmax>30</xmax><ymax>40</ymax></bndbox></object>
             </annotation>" > "in/voc/$name.xml"
+        printf '{"imagePath": "%s.jpg", "imageWidth": 64, "imageHeight": 64, "shapes": [{"label": "car", "points":
+            [[1, 2.5], [30, 40]], "shape_type": "rectangle"}]}' "$name" > "in/labelme/$name.json"
         cat "$image" >> in/stream
         cp "$image" in/drawn/a.jpg
     done
