@@ -129,7 +129,7 @@ static inline bool check_backward(struct trial *t)
     return ok;
 }
 
-/* How many rows fail. */
+/* Number of failed rows. */
 static inline int check_cases(const struct op_case *cases)
 {
     int failed = 0;

@@ -221,7 +221,7 @@ static double off(const real *a, int passes, const double *b, ptrdiff_t count)
     return worst / largest;
 }
 
-/* Whether the row can compute it; then its results are the formula's, to rounding.  Transforms magnify rounding, two
+/* True if the row can compute it; then its results are the formula's, to rounding.  Transforms magnify rounding, two
  * bf16 terms drop 2^-17 of each factor. */
 static bool check(struct problem *p, const struct conv_algorithm *row, struct policy policy)
 {

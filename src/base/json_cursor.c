@@ -320,7 +320,7 @@ static const char *skip_back(const char *p, const char *start)
     return p;
 }
 
-/* Whether a comma without a value before or behind it is what is wrong at p. */
+/* True if a comma without a value before or behind it is what is wrong at p. */
 static bool is_comma(const char *p, const char *start)
 {
     const char *before = skip_back(p, start);

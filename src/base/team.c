@@ -6,13 +6,13 @@
 
 /* A thread's own part of the chunks: it works there first, then helps the others.  What it reads of the last job's
  * results is then mostly what its own core's cache holds. */
-struct range { _Alignas(64) atomic_int next; int end; };
+struct work_range { _Alignas(64) atomic_int next; int end; };
 
 struct job {
     void (*body)(const void *job, int chunk);
     const void *job;
     int range_count;
-    struct range ranges[TEAM_MAX];
+    struct work_range ranges[TEAM_MAX];
 };
 
 static _Thread_local int region;        /* threads of the region that this thread has opened; 0: none */
@@ -50,7 +50,7 @@ static void cut(struct job *j, int chunks)
 static void work(struct job *j)
 {
     for (int i = 0; i < j->range_count; i++) {
-        struct range *range = &j->ranges[(self + i) % j->range_count];
+        struct work_range *range = &j->ranges[(self + i) % j->range_count];
         int chunk;
         while ((chunk = atomic_fetch_add_explicit(&range->next, 1, memory_order_relaxed)) < range->end)
             j->body(j->job, chunk);

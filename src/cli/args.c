@@ -59,7 +59,7 @@ static bool takes_config(const struct command *command)
     return starts_with(command->usage, "CONFIG") || starts_with(command->usage, "[CONFIG");
 }
 
-/* Whether a text has the form KEY=VALUE, with a dotted key. */
+/* True if a text has the form KEY=VALUE, with a dotted key. */
 static bool has_key(const struct command *command, const char *text)
 {
     const size_t length = strcspn(text, "=");

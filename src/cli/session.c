@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Whether a folder is `outer` or lies in it. */
+/* True if a folder is `outer` or lies in it. */
 static bool lies_in(const char *folder, const char *outer)
 {
     char a[PATH_MAX], b[PATH_MAX];

@@ -11,7 +11,7 @@
 enum { TREE_DEPTH = 32, TREE_ENTRIES = 20000, TREE_KEY = 200 };
 enum { TREE_FILE_MAX = 1 << 24 };                       /* bytes of a file that callers read */
 
-/* Where an entry was written.  line 0: not in a file, `file` alone says where ("command line", "preset"). */
+/* Place of an entry.  line 0: not in a file, `file` alone says where ("command line", "preset"). */
 struct place { const char *file; int line; };           /* file is borrowed: it must outlive the tree */
 
 enum entry_kind { SCALAR, LIST, SECTION };

@@ -60,7 +60,7 @@ int dataset_image(const struct dataset *, int64_t id);          /* index, or -1 
 /* For messages: "0001.jpg line 3", "0001.jpg shape 2" or "0001.jpg annotation 12". */
 void annotation_place(const struct dataset *, const struct annotation *, char *out, size_t size);
 
-/* Whether a box is trained on: area above 0, width and height at least 1.  The others count in evaluation only. */
+/* True if a box is trained on: area above 0, width and height at least 1.  The others count in evaluation only. */
 bool annotation_trains(const struct annotation *);
 
 /* Compares names of classes as strcmp does; ' ', '_' and '-' are equal: "traffic light" is "traffic_light". */

@@ -129,7 +129,7 @@ static void fit_box(struct dataset_builder *b, struct annotation *a)
     a->area = a->box[2] * a->box[3];
 }
 
-/* Whether an annotation has an image and a category. */
+/* True if an annotation has an image and a category. */
 static bool has_rows(const struct annotation *a)
 {
     return a->image >= 0 && a->category >= 0;

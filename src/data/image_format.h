@@ -11,7 +11,7 @@ enum image_ending { ENDING_UNKNOWN, ENDING_COMPLETE, ENDING_CUT };
 struct image_format {
     const char *name, *magic;                           /* a file of this format begins with magic */
     bool (*head)(struct image_head *, struct bytes, const char *name, struct error *);
-    /* Whether a file has its end marker, from its last bytes or, if whole, all of it; unknown never if whole.  Sets the
+    /* True if a file has its end marker, from its last bytes or, if whole, all of it; unknown never if whole.  Sets the
      * orientation if it is stored behind the pixels. */
     enum image_ending (*ending)(struct bytes, bool whole, int *orientation);
     /* Decodes as stored, not yet turned, into an image of the size that head gave, and gives the orientation

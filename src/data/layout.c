@@ -45,7 +45,7 @@ static bool first_folder(char **found, const char *folder, const char *const *na
     return kind != PATH_ERROR;
 }
 
-/* Whether list, folder_list or folder_tree, finds a file with one of the suffixes that is no list of classes. */
+/* True if list, folder_list or folder_tree, finds a file with one of the suffixes that is no list of classes. */
 static bool holds(bool *found, const char *folder, const char *const *suffixes,
                   bool (*list)(struct string_list *, const char *path, struct error *), struct error *err)
 {
@@ -104,7 +104,7 @@ static bool boxes_beside(char **found, const char *folder, const char *const *bo
     return kind != PATH_ERROR;
 }
 
-/* Whether folder/name is a folder that is a part of a set; with reader, only one that holds annotations. */
+/* True if folder/name is a folder that is a part of a set; with reader, only one that holds annotations. */
 static bool is_part_of_set(bool *part, const char *folder, const char *name, const struct annotation_reader *reader,
                            struct error *err)
 {
@@ -268,7 +268,7 @@ bool yolo_classes(struct string_list *classes, const struct set_layout *l, struc
     return ok;
 }
 
-/* Whether a list has the classes of a set in another order: the numbers in the files of boxes then mean others. */
+/* True if a list has the classes of a set in another order: the numbers in the files of boxes then mean others. */
 static bool other_order(const struct string_list *list, const struct dataset_source *source)
 {
     if (list->count != source->class_count)

@@ -10,7 +10,7 @@
  * one twice; invalid YAML is misuse(). */
 bool class_list_read(struct string_list *, const char *path, struct error *);
 
-/* Whether a file beside text files of boxes lists classes: classes.txt of LabelImg, for example. */
+/* True if a file beside text files of boxes lists classes: classes.txt of LabelImg, for example. */
 bool is_class_list(const char *name);
 
 /* Keeps the images that a list names, with their annotations.  A line means the image whose path is equal without

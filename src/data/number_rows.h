@@ -16,7 +16,7 @@ int number_rows_next(struct number_rows *, double *out, int max, struct error *)
 
 enum { ROW_COLUMNS = 8 };                                   /* the most columns of a box */
 
-/* Whether a row of n numbers, of which at most ROW_COLUMNS are in row, is a box.  The error does not name the place. */
+/* True if a row of n numbers, of which at most ROW_COLUMNS are in row, is a box.  The error does not name the place. */
 typedef bool box_row_check(const double *row, int n, struct error *why);
 
 /* Reads the next row that is a box; false at the end.  Other rows become problems of the set, unless it is NULL. */

@@ -87,7 +87,7 @@ static bool read_images(struct dataset *set, const struct validation *v, bool *r
 
 /* ---- boxes ---- */
 
-/* How many times as large an image is at the input, along x and y. */
+/* Factors by which an image is enlarged to the input, along x and y. */
 static void input_scale(const struct data_config *c, const struct image_record *image, double scale[2])
 {
     scale[0] = (double)c->input_size[0] / image->width;
@@ -146,7 +146,7 @@ static bool is_class(const struct validation *v, const struct annotation *a)
     return !v->label || v->label[a->category] >= 0;
 }
 
-/* Whether a box is one to learn from or to score: no detection overlaps a degenerate one. */
+/* True if a box is one to learn from or to score: no detection overlaps a degenerate one. */
 static bool is_wanted(const struct validation *v, const struct annotation *a)
 {
     return is_class(v, a) && !a->ignore && annotation_trains(a);

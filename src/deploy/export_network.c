@@ -321,7 +321,7 @@ static bool resize_layer(struct network_export *m, const struct node *n, int lev
     return layer;
 }
 
-/* How to convert one level of a node.  The value's layer is the last one added, unless convert sets another. */
+/* The conversion of one level of a node.  The value's layer is the last one added, unless convert sets another. */
 static const struct export_row {
     const struct op *op;
     enum layer_kind kind;

@@ -194,7 +194,7 @@ static value build_sigmoid_of(struct network_import *r, const struct layer *laye
     return graph_node(&r->b, &op_concat, layer->name, parts, count, NULL);
 }
 
-/* How to build each kind; if `build` is NULL, a node of that op with the layer's operands. */
+/* The function that builds each kind; if `build` is NULL, a node of that op with the layer's operands. */
 static const struct import_row {
     const struct op *op;
     value (*build)(struct network_import *, const struct layer *, const value *x);

@@ -17,7 +17,7 @@ void regions_free(struct regions *);
 void regions_mark(struct regions *, const double box[4]);
 void regions_close(struct regions *);
 
-/* Whether the marked pixels in columns x+1 .. x+width and rows y+1 .. y+height, x and y being limited to the image, are
+/* True if the marked pixels in columns x+1 .. x+width and rows y+1 .. y+height, x and y being limited to the image, are
  * at least half of width x height. */
 bool regions_cover(const struct regions *, const double box[4]);
 #endif

@@ -26,7 +26,7 @@
 typedef int value;                      /* index into graph.values; VALUE_NONE after a builder's first error */
 enum { VALUE_NONE = -1, NODE_NONE = -1, ITEM_NONE = -1 };
 
-/* Where a value or gradient is stored: its position in a parent, and in the root of the chain of parents. */
+/* Storage of a value or gradient: its position in a parent, and in the root of the chain of parents. */
 struct storage_alias {
     value parent;                       /* VALUE_NONE: it is a root */
     int channel; ptrdiff_t pixel;       /* of its first element in the parent */
@@ -52,7 +52,7 @@ struct value_info {
 
 struct graph_output { const char *name; value v; };
 
-/* Which gradients backward computes. */
+/* Gradients that backward computes. */
 enum gradients { GRADIENTS_NONE, GRADIENTS_PARAMS, GRADIENTS_INPUTS };
 
 /* Weights that are not trained, packed by the first run that reads them.  Starts as {0}; its owner frees memory. */

@@ -150,7 +150,7 @@ static struct written_area area_of(const struct graph *g, value v)
 
 static double area(struct written_area p) { return (double)(p.to - p.from) * (p.high - p.low); }
 
-/* How much of p the disjoint rectangles in the list cover. */
+/* Area of p that the disjoint rectangles in the list cover. */
 static double covered_area(const struct written_areas *written, struct written_area p)
 {
     double sum = 0;
@@ -180,7 +180,7 @@ static bool run_log_write(struct graph *g, struct written_areas *written, struct
     return true;
 }
 
-/* Whether backward of node i writes the gradient of operand k.  It does not if the two gradients alias: the slot of a
+/* True if backward of node i writes the gradient of operand k.  It does not if the two gradients alias: the slot of a
  * concat, the whole of a split, or the same memory. */
 static bool writes_gradient(const struct graph *g, int i, int k)
 {
@@ -303,7 +303,7 @@ static void fuse_norms(struct graph *g)
     }
 }
 
-/* Whether node i packs its parameters once: all operands but the first are parameters, and they are not trained. */
+/* True if node i packs its parameters once: all operands but the first are parameters, and they are not trained. */
 static bool packed_once(const struct graph *g, int i)
 {
     for (int k = 1; k < g->nodes[i].in; k++)

@@ -6,7 +6,7 @@
 /* Fills the fields of the graph that follow from its nodes, and marks the parameters that a trained graph uses. */
 bool layout(struct graph *, struct params *, struct error *);
 
-/* Whether node i runs backward. */
+/* True if node i runs backward. */
 bool runs_backward(const struct graph *, int node);
 
 /* Elements from one pixel to the next in the memory of a root.  In graphs without gradients the pixels of intermediate

@@ -82,7 +82,7 @@ struct call {
     uint64_t key;                       /* of random numbers, from (seed, step, node) */
 };
 
-/* Where an operand is stored within the output, or the output within operand 0, without a copy. */
+/* Place of an operand within the output, or the output within operand 0, without a copy. */
 struct tensor_slice { int channel; ptrdiff_t pixel; };          /* its first channel and first pixel there */
 
 struct op {                             /* omitted fields are 0, the conservative choice */

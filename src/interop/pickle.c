@@ -72,7 +72,7 @@ static bool have(const struct machine *m, int count)
     return m->depth - bottom >= count || refuse(m, "it takes more from the stack than is there");
 }
 
-/* How many values an opcode takes; a mark is gone then.  Negative after an error. */
+/* Values that an opcode takes; a mark is removed then.  Negative after an error. */
 static int values(struct machine *m, const struct opcode *op)
 {
     if (op->takes != FROM_MARK)

@@ -46,7 +46,7 @@ static unsigned char *take(struct pytorch_reader *r, size_t size)
     return tensors_block(r->out, size, 1, r->err);
 }
 
-/* How many bytes of a key an error shows. */
+/* Bytes of a key that an error shows. */
 static int shown(struct bytes key) { return key.size < 80 ? (int)key.size : 80; }
 
 static bool whole_number(const struct pickle_node *node, size_t *out)

@@ -29,7 +29,7 @@ static size_t scratch(const struct node *n, enum pass pass)
     return ((pass == FORWARD ? 1 : 2) * pixels + d) * pixels * sizeof(real);
 }
 
-/* Where the head of a chunk starts in x or dx (part 0: Q, 1: K, 2: V), or in y or dy (part 0), of pixels ld apart. */
+/* The start of the head of a chunk in x or dx (part 0: Q, 1: K, 2: V), or in y or dy (part 0), of pixels ld apart. */
 static ptrdiff_t head_at(const struct call *k, int chunk, int ld, int part)
 {
     const int heads = attention_attr(k->node)->heads, c = k->y[0].c;

@@ -108,7 +108,7 @@ static void cover_span(float *cover, double a, double b)
     cover[last] += (float)(b - last) / 4;
 }
 
-/* How much of each pixel of row y the polygon covers, added to cover[0 .. width]; range: the pixels touched. */
+/* Part of each pixel of row y that the polygon covers, added to cover[0 .. width]; range: the pixels touched. */
 static void cover_row(const double (*q)[2], int n, int y, int width, float *cover, int range[2])
 {
     range[0] = width;

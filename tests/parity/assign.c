@@ -49,7 +49,7 @@ static bool begin(struct trial *k, const char *points, double offset)
     return false;
 }
 
-/* How many of the priors differ from those of the fixture, given as [priors][4]. */
+/* Number of priors that differ from those of the fixture, given as [priors][4]. */
 static void compare_points(struct trial *k, const char *name, void (*of)(struct prior, double *))
 {
     const double *want = fixture_doubles(&k->t, name);

@@ -32,7 +32,7 @@ enum { MODEL_GRAPH = 7, MODEL_OPSET = 8, MODEL_METADATA = 14, OPSET_DOMAIN = 1, 
 
 struct sizes { int nodes, values, edges, outputs; };
 
-/* How much room the graph takes; negative nodes if there is more than any detector has. */
+/* Sizes of the graph; negative nodes if there is more than any detector has. */
 static struct sizes graph_sizes(struct bytes graph, bool *bad)
 {
     struct sizes n = {0};
