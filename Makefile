@@ -149,13 +149,11 @@ build/tests/inject.so: tests/faults/inject.c
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE $(WARNINGS) -O1 -g -fPIC -shared $< -o $@
 # Programs of the oracle, the export tests and the benchmarks; not part of the product.
+BENCHES = $(patsubst tests/bench/%.c,$(BUILD)/tests/bench_%,$(wildcard tests/bench/*.c))
+$(BENCHES): $(BUILD)/tests/bench_%: tests/bench/%.c
 $(BUILD)/tests/oracle_dump: tests/oracle/dump.c
 $(BUILD)/tests/deploy_dump: tests/deploy/dump.c
-$(BUILD)/tests/bench_load: tests/bench/load.c
-$(BUILD)/tests/bench_assign: tests/bench/assign.c
-$(BUILD)/tests/bench_detectors: tests/bench/detectors.c
-$(BUILD)/tests/oracle_dump $(BUILD)/tests/deploy_dump $(BUILD)/tests/bench_load $(BUILD)/tests/bench_assign \
-    $(BUILD)/tests/bench_detectors: $(INTERNAL)
+$(BUILD)/tests/oracle_dump $(BUILD)/tests/deploy_dump $(BENCHES): $(INTERNAL)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Itests $(filter %.c,$^) $(INTERNAL) -o $@ $(LDFLAGS) $(LIBS)
 
@@ -181,7 +179,7 @@ $(BUILD)/tests/kill_at: tests/soak/kill_at.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(filter %.c,$^) -o $@
 
-tests: $(TESTS) $(FUZZERS) $(BUILD)/tests/parity $(BUILD)/tests/kill_at
+tests: $(TESTS) $(FUZZERS) $(BUILD)/tests/parity $(BUILD)/tests/kill_at $(BENCHES)
 fuzzers: $(FUZZERS)
 # Tests that take longer than 10 seconds each, or that need Python packages.
 SLOW = test_configs test_onnx_python test_ncnn_python test_train test_defects test_absence test_scale
@@ -204,7 +202,7 @@ soak: nanodet $(BUILD)/tests/parity $(BUILD)/tests/kill_at build/tests/inject.so
 	TSAN_OPTIONS=ignore_noninstrumented_modules=1 setarch $(shell uname -m) -R build/thread/tests/test_backbones
 	sh tests/soak/ncnn.sh
 	python3 tests/deploy/accuracy.py onnxruntime-fp32 onnxruntime-fp16 openvino-fp32 openvino-fp16 ncnn-fp32 ncnn-fp16
-bench: nanodet $(BUILD)/tests/bench_load $(BUILD)/tests/bench_assign
+bench: nanodet $(BENCHES)
 	python3 tests/bench/bench.py $(if $(BENCH),$(BENCH),--out docs/figures.md)
 clean:
 	rm -rf $(BUILD) nanodet

@@ -3,21 +3,21 @@
  * Prints the medians and the median of the rounds' ratios as one JSON object. */
 #include "base/clock.h"
 #include "base/team.h"
-#include "model/detector.h"
-#include "model/load.h"
+#include "policy.h"
+#include "runtime/detector.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ROUNDS_MOST = 100 };
+enum { ROUNDS_MAX = 100 };
 
 struct runner {
     struct config config;
     struct model model;
     struct detector detector;
-    struct picture picture;
+    struct image image;
     struct error err;
-    double end; int images;             /* when to stop; looked at */
+    double end; int images;             /* time to stop; images detected */
 };
 
 static bool open_runner(struct runner *r, int argc, char **argv)
@@ -26,12 +26,12 @@ static bool open_runner(struct runner *r, int argc, char **argv)
         || !model_open(&r->model, &r->config, &r->err))
         return false;
     model_start(&r->model);
-    if (!picture_new(&r->picture, 640, 480, &r->err))
+    if (!image_new(&r->image, 640, 480, &r->err))
         return false;
     for (int i = 0; i < 640 * 480 * 3; i++)
-        r->picture.p[i] = (unsigned char)((unsigned)i * 2654435761u >> 24);
-    return detector_init(&r->detector, &r->model, r->model.params.value, default_threads(), &r->err)
-        && detector_look(&r->detector, &r->picture, &r->err);
+        r->image.p[i] = (unsigned char)((unsigned)i * 2654435761u >> 24);
+    return detector_init(&r->detector, &r->model, r->model.params.value, policy_under_test(default_threads()), &r->err)
+        && detector_detect_image(&r->detector, &r->image, &r->err);
 }
 
 static void close_runner(struct runner *r)
@@ -39,7 +39,7 @@ static void close_runner(struct runner *r)
     if (r->err.exit)
         fprintf(stderr, "detectors: %s\n", r->err.text);
     detector_free(&r->detector);
-    picture_free(&r->picture);
+    image_free(&r->image);
     model_free(&r->model);
     config_free(&r->config);
 }
@@ -47,8 +47,9 @@ static void close_runner(struct runner *r)
 static void *detect(void *runner)
 {
     struct runner *r = runner;
-    for (r->images = 0; clock_seconds() < r->end && detector_look(&r->detector, &r->picture, &r->err); r->images++)
-        ;
+    r->images = 0;
+    while (clock_seconds() < r->end && detector_detect_image(&r->detector, &r->image, &r->err))
+        r->images++;
     return NULL;
 }
 
@@ -83,10 +84,10 @@ static double median(double *values, int count)
 int main(int argc, char **argv)
 {
     static struct runner runners[2];
-    double one[ROUNDS_MOST], two[ROUNDS_MOST], ratio[ROUNDS_MOST];
+    double one[ROUNDS_MAX], two[ROUNDS_MAX], ratio[ROUNDS_MAX];
     const int rounds = argc < 3 ? 0 : atoi(argv[2]);
-    if (rounds < 1 || rounds > ROUNDS_MOST) {
-        fprintf(stderr, "usage: detectors CONFIG ROUNDS [KEY=VALUE...]; at most %d rounds\n", ROUNDS_MOST);
+    if (rounds < 1 || rounds > ROUNDS_MAX) {
+        fprintf(stderr, "usage: detectors CONFIG ROUNDS [KEY=VALUE...]; at most %d rounds\n", ROUNDS_MAX);
         return 2;
     }
     const bool ok = open_runner(&runners[0], argc, argv) && open_runner(&runners[1], argc, argv);
