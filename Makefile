@@ -12,7 +12,8 @@ CC      ?= cc
 PREFIX  ?= /usr/local
 BUILD   ?= build
 # Bottom to top: a room includes only rooms before it.
-ROOMS   ?= base config data synth report eval kernel interop graph op detect deploy model weights runtime export train api
+ROOMS    = base config data synth report eval kernel interop graph op detect
+ROOMS   += deploy model weights runtime export train api
 
 PACKAGES  = yaml-0.1 libpng libjpeg libcjson expat libzip zlib
 CAIRO    ?= $(shell pkg-config --exists cairo && echo cairo)

@@ -3,7 +3,7 @@
 # Checks the layout of C files (docs/style.md), and the order of rooms in includes.
 # Prints a line per violation, then `N passed, N failed, N skipped`; exit 1 if there is a violation.
 cd "$(dirname "$0")/.." || exit 1
-rooms=$(sed -n 's/^ROOMS *?*= *//p' Makefile)
+rooms=$(sed -n 's/^ROOMS *+*= *//p' Makefile | tr '\n' ' ')
 find src include tests -name '*.[ch]' ! -path '*/corpus/*' | sort | xargs awk -v rooms="$rooms cli" '
     function report(line, what) { print file ":" line ": " what; failed++; if (file != faulty) faulty_files++; faulty = file }
     function end_of_file() {

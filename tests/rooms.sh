@@ -3,7 +3,7 @@
 #     sh tests/rooms.sh [NANODET]      the objects are those in build/src
 set -eu
 cd "$(dirname "$0")/.."
-rooms=$(sed -n 's/^ROOMS *?= *//p' Makefile)
+rooms=$(sed -n 's/^ROOMS *+*= *//p' Makefile)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # symbols ROOM LETTERS: the names with these letters of nm in the objects of the room.
