@@ -83,10 +83,16 @@ count()
     echo "$1: ${2:-0} passed, ${3:-0} failed, ${4:-0} skipped, $seconds s"
 }
 
+# totals: the numbers of the line `N passed, N failed, N skipped` of the log.
+totals()
+{
+    sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$log"
+}
+
 # claim NAME: counts the results in the last line of the last run's log, and shows skipped tests.
 claim()
 {
-    count "$1" $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' "$log")
+    count "$1" $(totals)
     grep '^SKIP' "$log"
 }
 
@@ -130,9 +136,9 @@ unit()
     log=$logs/unit
     RUNNER=$runner sh scripts/run_tests.sh "$@" > "$log" 2>&1
     sed '$d' "$log"
-    set -- $(tail -n 1 "$log" | tr -d ',')
-    [ "${2:-}" = passed ] || set -- 0 passed 1 failed 0
-    passed=$((passed + $1)) failed=$((failed + $3)) skipped=$((skipped + $5))
+    set -- $(totals)
+    [ $# = 3 ] || set -- 0 1 0
+    passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 
 # tests_without TEST...: all the others, the longest first, so that none is left running alone.

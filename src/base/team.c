@@ -1,5 +1,6 @@
 #include "base/team.h"
 
+#include "base/min_max.h"
 #include <omp.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -18,15 +19,13 @@ struct job {
 static _Thread_local int region;        /* threads of the region that this thread has opened; 0: none */
 static _Thread_local int self;          /* omp_get_thread_num() would count threads of a host program's region, too */
 
-static int at_most(int a, int b) { return a < b ? a : b; }
-
-int default_threads(void) { return at_most(omp_get_max_threads(), TEAM_MAX); }
+int default_threads(void) { return min_int(omp_get_max_threads(), TEAM_MAX); }
 
 int team_self(void) { return self; }
 
 void team_run(const struct team *team, void (*run)(void *context), void *context)
 {
-    const int threads = at_most(team->threads, TEAM_MAX);
+    const int threads = min_int(team->threads, TEAM_MAX);
     if (threads <= 1 || region) {
         run(context);
         return;
@@ -78,7 +77,7 @@ static void share(void *job)
 
 void team_for(const struct team *team, int chunks, void (*body)(const void *job, int chunk), const void *job)
 {
-    const int most = at_most(team->threads, TEAM_MAX), threads = at_most(most, chunks);
+    const int most = min_int(team->threads, TEAM_MAX), threads = min_int(most, chunks);
     if (threads <= 1 || (region && region != most)) {
         for (int i = 0; i < chunks; i++)
             body(job, i);

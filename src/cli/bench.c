@@ -1,6 +1,7 @@
 /* cli/bench.c -- times of training and detection on generated images. */
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/sort.h"
 #include "cli/bench_layers.h"
 #include "cli/commands.h"
 #include "cli/session.h"
@@ -91,12 +92,6 @@ static bool one_round(struct bench *b, struct error *err)
     return ok;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static bool measure(struct bench *b, double seconds, bool layers, struct error *err)
 {
     b->round = new_array(ROUNDS_MAX, sizeof *b->round, err);
@@ -111,8 +106,7 @@ static bool measure(struct bench *b, double seconds, bool layers, struct error *
         b->round[b->rounds++] = clock_seconds() - start;
         layers_keep(&b->layers, b->forward, b->optimizer);
     }
-    if (ok)
-        qsort(b->round, (size_t)b->rounds, sizeof *b->round, ascending);
+    sort_doubles(b->round, b->rounds);
     return ok;
 }
 

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/printable.h"
+#include "base/sort.h"
 #include "base/strbuf.h"
 #include "base/team.h"
 #include "data/image.h"
@@ -293,12 +294,6 @@ bool dataset_digest(uint64_t *digest, const struct dataset *set, const char *fol
 
 /* ---- summary ---- */
 
-static int ascending(const void *p, const void *q)
-{
-    const double a = *(const double *)p, b = *(const double *)q;
-    return (a > b) - (a < b);
-}
-
 /* The root of the area of each box at the input, sorted; how many. */
 static int sizes_at_input(const struct dataset *set, const struct data_config *c, const int *label, double *sizes)
 {
@@ -312,7 +307,7 @@ static int sizes_at_input(const struct dataset *set, const struct data_config *c
         input_scale(c, image, scale);
         sizes[count++] = sqrt(a->box[2] * scale[0] * a->box[3] * scale[1]);
     }
-    qsort(sizes, (size_t)count, sizeof *sizes, ascending);
+    sort_doubles(sizes, count);
     return count;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/sort.h"
 #include "data/image.h"
 #include "report/canvas.h"
 #include "report/csv.h"
@@ -106,12 +107,6 @@ static double nice_step(double range, int want)
     return power * (part < 1.5 ? 1 : part < 3.5 ? 2 : part < 7.5 ? 5 : 10);
 }
 
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Axes for all curves.  High values at the start of a curve must not flatten the rest, so the top is at most three
  * times the 90th percentile. */
 static struct axes fit_axes(const struct panel *p, double last_epoch, double (*points)[2])
@@ -123,7 +118,7 @@ static struct axes fit_axes(const struct panel *p, double last_epoch, double (*p
             sorted[i] = points[i][1];
             high = fmax(high, points[i][1]);
         }
-        qsort(sorted, (size_t)n, sizeof *sorted, by_value);
+        sort_doubles(sorted, n);
         if (n)
             usual = fmax(usual, sorted[n * 9 / 10]);
     }

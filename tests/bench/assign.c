@@ -3,6 +3,7 @@
  * MIN to MAX pixels long; predictions are as in the middle of training: about as many are right as wrong. */
 #include "base/memory.h"
 #include "base/random.h"
+#include "base/sort.h"
 #include "detect/loss.h"
 #include "detect/prediction.h"
 #include "kernel/kernels.h"
@@ -64,12 +65,6 @@ static void predict(const struct scene *s, struct prior p, float *row, struct ra
     }
 }
 
-static int by_size(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static bool measure(struct loss *loss, const float *pred, const struct ground_truth *truth, double seconds,
                     struct error *err)
 {
@@ -84,7 +79,7 @@ static bool measure(struct loss *loss, const float *pred, const struct ground_tr
             return false;
         took[rounds] = milliseconds() - start;
     }
-    qsort(took, (size_t)rounds, sizeof *took, by_size);
+    sort_doubles(took, rounds);
     getrusage(RUSAGE_SELF, &usage);
     printf("{\"ms_per_image_median\": %.4f, \"positives\": %.0f, \"peak_rss_bytes\": %.0f}\n", took[rounds / 2],
            sums.positives, 1024.0 * (double)usage.ru_maxrss);

@@ -2,6 +2,7 @@
  * two threads together, each on OMP_NUM_THREADS threads, or as many as there are cores.  They take turns of a second.
  * Prints the medians and the median of the rounds' ratios as one JSON object. */
 #include "base/clock.h"
+#include "base/sort.h"
 #include "base/team.h"
 #include "policy.h"
 #include "runtime/detector.h"
@@ -69,15 +70,9 @@ static double measure(struct runner *runners, bool both)
     return (runners[0].images + runners[1].images) / (clock_seconds() - start);
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(double *values, int count)
 {
-    qsort(values, (size_t)count, sizeof *values, ascending);
+    sort_doubles(values, count);
     return values[count / 2];
 }
 
