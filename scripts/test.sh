@@ -199,7 +199,7 @@ tables=$(./nanodet --version | sed -n 's/^kernels: //p')
 default=${NANODET_ISA:-${tables##* }}
 others=$(echo $(printf '%s\n' $tables | grep -vx "$default"))
 of_kernels=$(grep -l '"tables.h"' tests/test_*.c | grep -v test_op | xargs basename -s .c)
-for table in $(./nanodet --version | sed -n 's/^kernels not on this machine: \(none\)\{0,1\}//p'); do
+for table in $(./nanodet --version | sed -n 's/^kernels that this machine cannot run: \(none\)\{0,1\}//p'); do
     skip "kernels $table" "this machine has no such instruction set"
 done
 

@@ -30,34 +30,34 @@ static struct defect_set {
 static void coco_object(struct strbuf *t, int id, int image, const char *class, const double *v)
 {
     const char *category = strcmp(class, "cat") == 0 ? "1" : strcmp(class, "dog") == 0 ? "2" : class;
-    strbuf_add(t, "%s\n{\"id\": %d, \"image_id\": %d, \"category_id\": %s, \"bbox\": [%.9g, %.9g, %.9g, %.9g]}",
-               id > 1 ? "," : "", id, image, category, v[0], v[1], v[2], v[3]);
+    strbuf_addf(t, "%s\n{\"id\": %d, \"image_id\": %d, \"category_id\": %s, \"bbox\": [%.9g, %.9g, %.9g, %.9g]}",
+                id > 1 ? "," : "", id, image, category, v[0], v[1], v[2], v[3]);
 }
 
 static void voc_object(struct strbuf *t, int id, int image, const char *class, const double *v)
 {
     (void)id, (void)image;
-    strbuf_add(t, "<object><name>%s</name><bndbox><xmin>%.9g</xmin><ymin>%.9g</ymin><xmax>%.9g</xmax><ymax>%.9g</ymax>"
-               "</bndbox></object>\n", class, v[0], v[1], v[2], v[3]);
+    strbuf_addf(t, "<object><name>%s</name><bndbox><xmin>%.9g</xmin><ymin>%.9g</ymin><xmax>%.9g</xmax><ymax>%.9g</ymax>"
+                "</bndbox></object>\n", class, v[0], v[1], v[2], v[3]);
 }
 
 static void yolo_object(struct strbuf *t, int id, int image, const char *class, const double *v)
 {
     (void)id, (void)image;
-    strbuf_add(t, "%s %.9g %.9g %.9g %.9g\n", class, v[0], v[1], v[2], v[3]);
+    strbuf_addf(t, "%s %.9g %.9g %.9g %.9g\n", class, v[0], v[1], v[2], v[3]);
 }
 
 static void visdrone_object(struct strbuf *t, int id, int image, const char *class, const double *v)
 {
     (void)id, (void)image;
-    strbuf_add(t, "%.9g,%.9g,%.9g,%.9g,1,%s,0,0\n", v[0], v[1], v[2], v[3], class);
+    strbuf_addf(t, "%.9g,%.9g,%.9g,%.9g,1,%s,0,0\n", v[0], v[1], v[2], v[3], class);
 }
 
 static void labelme_object(struct strbuf *t, int id, int image, const char *class, const double *v)
 {
     (void)id, (void)image;
-    strbuf_add(t, "%s\n{\"label\": \"%s\", \"points\": [[%.9g, %.9g], [%.9g, %.9g]], \"shape_type\": \"rectangle\"}",
-               ends_with(t->s, "[") ? "" : ",", class, v[0], v[1], v[2], v[3]);
+    strbuf_addf(t, "%s\n{\"label\": \"%s\", \"points\": [[%.9g, %.9g], [%.9g, %.9g]], \"shape_type\": \"rectangle\"}",
+                ends_with(t->s, "[") ? "" : ",", class, v[0], v[1], v[2], v[3]);
 }
 
 static const struct format {
@@ -120,7 +120,7 @@ static void add_objects(struct strbuf *t, int image, int *id)
 
 static void put_text(const char *file, struct strbuf *t)
 {
-    assert_true(strbuf_ok(t, NULL));
+    assert_true(strbuf_check(t, NULL));
     put_bytes(set_path(file), t->s ? t->s : "", t->size);
     strbuf_free(t);
 }
@@ -129,15 +129,15 @@ static void write_coco(int first)
 {
     struct strbuf t = {0};
     int id = 0;
-    strbuf_add(&t, "{\"images\": [");
+    strbuf_addf(&t, "{\"images\": [");
     for (int i = first; i < first + TRAINED; i++)
-        strbuf_add(&t, "%s\n{\"id\": %d, \"file_name\": \"%d.jpg\", \"width\": %d, \"height\": %d}",
-                   i > first ? "," : "", i, i, SET_WIDTH, SET_HEIGHT);
-    strbuf_add(&t, "\n],\n\"categories\": [{\"id\": 1, \"name\": \"cat\"}, {\"id\": 2, \"name\": \"dog\"}],\n"
-               "\"annotations\": [");
+        strbuf_addf(&t, "%s\n{\"id\": %d, \"file_name\": \"%d.jpg\", \"width\": %d, \"height\": %d}",
+                    i > first ? "," : "", i, i, SET_WIDTH, SET_HEIGHT);
+    strbuf_addf(&t, "\n],\n\"categories\": [{\"id\": 1, \"name\": \"cat\"}, {\"id\": 2, \"name\": \"dog\"}],\n"
+                "\"annotations\": [");
     for (int i = first; i < first + TRAINED; i++)
         add_objects(&t, i, &id);
-    strbuf_add(&t, "\n]}\n");
+    strbuf_addf(&t, "\n]}\n");
     put_text(first == 1 ? "train/1.ann" : "val/1.ann", &t);
 }
 
@@ -148,13 +148,13 @@ static void write_folder(int image)
     char file[40];
     int id = 0;
     if (voc)
-        strbuf_add(&t, "<annotation><filename>%d.jpg</filename><size><width>%d</width><height>%d</height></size>\n",
-                   image, SET_WIDTH, SET_HEIGHT);
+        strbuf_addf(&t, "<annotation><filename>%d.jpg</filename><size><width>%d</width><height>%d</height></size>\n",
+                    image, SET_WIDTH, SET_HEIGHT);
     if (labelme)
-        strbuf_add(&t, "{\"flags\": {}, \"imagePath\": \"../images/%d.jpg\", \"imageData\": \"/9j/4AA=\",\n"
-                   "\"imageHeight\": %d, \"imageWidth\": %d, \"shapes\": [", image, SET_HEIGHT, SET_WIDTH);
+        strbuf_addf(&t, "{\"flags\": {}, \"imagePath\": \"../images/%d.jpg\", \"imageData\": \"/9j/4AA=\",\n"
+                    "\"imageHeight\": %d, \"imageWidth\": %d, \"shapes\": [", image, SET_HEIGHT, SET_WIDTH);
     add_objects(&t, image, &id);
-    strbuf_add(&t, "%s", voc ? "</annotation>\n" : labelme ? "]}\n" : "");
+    strbuf_addf(&t, "%s", voc ? "</annotation>\n" : labelme ? "]}\n" : "");
     snprintf(file, sizeof file, "%s/%d.ann", set_names[image > TRAINED], image);
     put_text(file, &t);
 }
@@ -265,7 +265,7 @@ static void edit_append(const char *file, const char *rest)
 {
     struct bytes b = contents(file);
     struct strbuf t = {0};
-    strbuf_add(&t, "%s%s", (char *)b.p, rest);
+    strbuf_addf(&t, "%s%s", (char *)b.p, rest);
     put_text(file, &t);
     bytes_free(&b);
 }
@@ -283,8 +283,8 @@ static void edit_replace(const char *file, const char *rest)
     if (!strstr(p, from))
         fail_msg("%s has no '%s'", file, from);
     for (const char *next; (next = strstr(p, from)); p = next + strlen(from))
-        strbuf_add(&t, "%.*s%s", (int)(next - p), p, arrow + 4);
-    strbuf_add(&t, "%s", p);
+        strbuf_addf(&t, "%.*s%s", (int)(next - p), p, arrow + 4);
+    strbuf_addf(&t, "%s", p);
     put_text(file, &t);
     bytes_free(&b);
 }
@@ -318,15 +318,15 @@ static void edit_encode(const char *file, const char *rest)
     struct bytes b = contents(file);
     struct strbuf t = {0};
     if (wide || strcmp(rest, "bom") == 0)
-        strbuf_add(&t, "%s", wide ? "\xff\xfe" : "\xef\xbb\xbf");
+        strbuf_addf(&t, "%s", wide ? "\xff\xfe" : "\xef\xbb\xbf");
     for (const unsigned char *p = b.p; *p; p++) {
         const char two[2] = { (char)*p, 0 };
         if (*p == '\n' && (crlf || cr))
-            strbuf_add(&t, "%s", crlf ? "\r\n" : "\r");
+            strbuf_addf(&t, "%s", crlf ? "\r\n" : "\r");
         else if (latin1 && *p == 0xc3)
-            strbuf_add(&t, "%c", *++p | 0x40);
+            strbuf_addf(&t, "%c", *++p | 0x40);
         else
-            strbuf_bytes(&t, two, wide ? 2 : 1);
+            strbuf_add(&t, two, wide ? 2 : 1);
     }
     put_text(file, &t);
     bytes_free(&b);
@@ -345,9 +345,9 @@ static void edit_png(const char *file, const char *rest)
     struct bytes b = contents(file);
     struct strbuf t = {0};
     const bool late = strcmp(rest, "late") == 0;
-    strbuf_bytes(&t, b.p, b.size - (late ? 12 : 0));
+    strbuf_add(&t, b.p, b.size - (late ? 12 : 0));
     if (late)
-        strbuf_bytes(&t, tail, sizeof tail - 1);
+        strbuf_add(&t, tail, sizeof tail - 1);
     put_text(file, &t);
     bytes_free(&b);
 }
@@ -366,7 +366,7 @@ static void edit_set(const char *key_value, const char *rest)
     struct strbuf t = {0};
     (void)rest;
     for (; *key_value; key_value++)
-        strbuf_add(&t, *key_value == '@' ? "%s" : "%.1s", *key_value == '@' ? in_folder("set") : key_value);
+        strbuf_addf(&t, *key_value == '@' ? "%s" : "%.1s", *key_value == '@' ? in_folder("set") : key_value);
     snprintf(made.overrides[made.override_count++], sizeof *made.overrides, "%s", t.s);
     strbuf_free(&t);
 }

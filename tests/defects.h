@@ -221,7 +221,7 @@ static const struct row {
     { "annotation file without an image", YOLO, { "copy train/2.ann train/9.ann" }, "00010", "9.jpg", "5 8", NULL },
     { "annotation file without an image", VOC, { "copy train/2.ann train/9.ann", "replace train/9.ann 2.jpg => 9.jpg" },
       "00000", "9.jpg: No such file", "5 10", NULL },
-    { "text file that is no annotation", ROWS, { "write train/annotations/notes.txt hello\n" }, "00000",
+    { "text file that is not an annotation", ROWS, { "write train/annotations/notes.txt hello\n" }, "00000",
       "1 text files left out", "4 8", NULL },
     { "image listed twice", COCO, { "replace train/1.ann {\"id\": 2, \"file_name\": \"2.jpg\" => {\"id\": 2, "
       "\"file_name\": \"1.jpg\"" }, "00000", "1 images listed more than once: 1.jpg", "4 8", NULL },
@@ -286,7 +286,7 @@ static const struct row {
       "0000-", "not UTF-8, read as Windows-1252", "4 8", NULL },
     { "zero bytes", ROWS, { "png train/9.jpg 8", "move train/9.jpg train/2.ann" }, "11010", "2.ann:", NULL, NULL },
 
-    /* text that is no annotation */
+    /* text that is not an annotation */
     { "not a number", ROWS, { "replace train/2.ann 0 => o" }, "11010", "2.ann:1: '", NULL, NULL },
     { "not a number in val", ROWS, { "replace val/6.ann 0 => o" }, "11101", "6.ann:1: '", NULL, NULL },
     { "not a number", VOC, { "replace train/2.ann <xmin>10 => <xmin>ten" }, "11010", "2.ann:2: ", NULL, NULL },
@@ -324,7 +324,7 @@ static const struct row {
     { "empty annotation file", VOC, { "write train/2.ann " }, "11010", "2.ann: is empty", NULL, NULL },
     { "empty annotation file", ROWS, { "write train/2.ann " }, "00000", NULL, "4 6: 9 6 40 30", NULL },
     { "blank annotation file", ROWS, { "write train/2.ann \n  \n" }, "00000", NULL, "4 6: 9 6 40 30", NULL },
-    { "JSON that is no object", COCO, { "write train/1.ann []" }, "11000", "ann.json:1: ", NULL, NULL },
+    { "JSON that is not an object", COCO, { "write train/1.ann []" }, "11000", "ann.json:1: ", NULL, NULL },
     { "no list of images", COCO, { "replace train/1.ann \"images\" => \"photos\"" }, "11000",
       "ann.json", NULL, NULL },
     { "no list of annotations", COCO, { "replace train/1.ann \"annotations\" => \"boxes\"" }, "11000", "no box", NULL,
@@ -419,7 +419,7 @@ static const struct row {
     { "Python instead of JSON", COCO, { "replace train/1.ann \" => '" }, "11000", "ann.json:1:", NULL, NULL },
     { "control characters in a name", COCO, { "replace train/1.ann 2.jpg => \\u001b[31m2\\n.jpg" }, "00000", "x1b[31m2",
       "4 8", NULL },
-    { "name that is no ASCII", COCO, { "replace train/1.ann 2.jpg => \xc3\xa9.jpg",
+    { "name that is not ASCII", COCO, { "replace train/1.ann 2.jpg => \xc3\xa9.jpg",
       "move train/2.jpg train/\xc3\xa9.jpg" },
       "00000", NULL, "4 8", NULL },
 
@@ -476,12 +476,12 @@ static const struct row {
     { "no epochs", ALL, { "set schedule.total_epochs=0" }, "222-2", "total_epochs", NULL, NULL },
     { "input of one number", ALL, { "set data.train.input_size=[64]" }, "222-2", "input_size", NULL, NULL },
     { "input of no size", ALL, { "set data.train.input_size=[0, 64]" }, "222-2", "input_size", NULL, NULL },
-    { "input that is no multiple of 32", ALL, { "set data.train.input_size=[50, 70]",
+    { "input that is not a multiple of 32", ALL, { "set data.train.input_size=[50, 70]",
       "set data.val.input_size=[70, 50]" },
       "000-0", NULL, NULL, NULL },
     { "deviations of zero", ALL, { "set data.train.pipeline.normalize=[[1, 2, 3], [0, 0, 0]]" }, "222-2", "normalize",
       NULL, NULL },
-    { "learning rate that is no number", ALL, { "set schedule.optimizer.lr=nan" }, "222-2", "lr", NULL, NULL },
+    { "learning rate that is not a number", ALL, { "set schedule.optimizer.lr=nan" }, "222-2", "lr", NULL, NULL },
     { "unknown key", ALL, { "set schedule.epochs=3" }, "222-2", "schedule.epochs", NULL, NULL },
     { "levels unlike strides", ALL, { "set model.arch.head.strides=[8, 16]" }, "222-0", "strides", NULL, NULL },
     { "channels that do not fit", ALL, { "set model.arch.fpn.in_channels=[9]" }, "222-0", "in_channels", NULL, NULL },

@@ -14,7 +14,7 @@ static inline int random_weights(struct network *net, const char *name, int rank
                                  double deviation)
 {
     float *numbers = NULL;
-    const int index = network_weights(net, name, rank, dims, &numbers, NULL);
+    const int index = network_add_weights(net, name, rank, dims, &numbers, NULL);
     struct random random = random_of(1, (uint64_t)index, 0);
     for (size_t i = 0; index >= 0 && i < tensor_count(&net->weights.list[index]); i++)
         numbers[i] = (float)(mean + deviation * random_normal(&random));

@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/json.h"
 
-/* cJSON_Delete it; NULL, with an error, if it cannot be read or is no JSON. */
+/* cJSON_Delete it; NULL, with an error, if it cannot be read or is not JSON. */
 static inline cJSON *json_read(const char *path, struct error *err)
 {
     struct bytes file;

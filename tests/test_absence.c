@@ -148,9 +148,9 @@ static bool read_voc_layout(struct dataset *set, struct error *err)
 static void put_voc(const char *name, const char *class)
 {
     struct strbuf xml = {0};
-    strbuf_add(&xml, "<annotation><filename>%c.jpg</filename><size><width>60</width><height>40</height></size><object>"
-               "<name>%s</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>20</xmax><ymax>20</ymax></bndbox></object>"
-               "</annotation>", path_name(name)[0], class);
+    strbuf_addf(&xml, "<annotation><filename>%c.jpg</filename><size><width>60</width><height>40</height></size><object>"
+                "<name>%s</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>20</xmax><ymax>20</ymax></bndbox></object>"
+                "</annotation>", path_name(name)[0], class);
     put(name, xml.s);
     strbuf_free(&xml);
 }

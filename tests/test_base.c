@@ -50,8 +50,8 @@ static void test_sizes(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t sum = 77, product = 77;
-        assert_int_equal(add_size(cases[i].a, cases[i].b, &sum), cases[i].sum);
-        assert_int_equal(mul_size(cases[i].a, cases[i].b, &product), cases[i].product);
+        assert_int_equal(checked_add(cases[i].a, cases[i].b, &sum), cases[i].sum);
+        assert_int_equal(checked_mul(cases[i].a, cases[i].b, &product), cases[i].product);
         assert_true(sum == (cases[i].sum ? cases[i].a + cases[i].b : 77));
         assert_true(product == (cases[i].product ? cases[i].a * cases[i].b : 77));
     }
@@ -178,16 +178,16 @@ static void test_text(void **state)
     (void)state;
     memset(long_word, 'y', sizeof long_word);
     long_word[sizeof long_word - 1] = 0;
-    strbuf_add(&text, "%d", 12);
-    strbuf_add(&text, "%s", long_word);
-    strbuf_bytes(&text, "z", 1);
-    assert_true(strbuf_ok(&text, &err));
+    strbuf_addf(&text, "%d", 12);
+    strbuf_addf(&text, "%s", long_word);
+    strbuf_add(&text, "z", 1);
+    assert_true(strbuf_check(&text, &err));
     assert_int_equal(text.size, 2 + 999 + 1);
     assert_int_equal(strlen(text.s), text.size);
-    strbuf_bytes(&text, "z", SIZE_MAX - 5);
-    strbuf_add(&text, "later calls do nothing");
+    strbuf_add(&text, "z", SIZE_MAX - 5);
+    strbuf_addf(&text, "later calls do nothing");
     assert_int_equal(text.size, 2 + 999 + 1);
-    assert_false(strbuf_ok(&text, &err));
+    assert_false(strbuf_check(&text, &err));
     strbuf_free(&text);
 }
 

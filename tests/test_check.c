@@ -65,8 +65,8 @@ static int set_up(void **state)
     write_file(place.folder, "short.jpg", jpeg.p, jpeg.size - 2);
     write_file(place.folder, "small.jpg", jpeg.p, jpeg.size);
     write_file(place.folder, "set.json", annotations, strlen(annotations));
-    strbuf_add(&yaml, "%s", model);
-    strbuf_add(&yaml, "data:\n  train: {input_size: [64, 96], img_path: %s, ann_path: %s/set.json}\n"
+    strbuf_addf(&yaml, "%s", model);
+    strbuf_addf(&yaml, "data:\n  train: {input_size: [64, 96], img_path: %s, ann_path: %s/set.json}\n"
                     "  val: {img_path: %s, ann_path: %s/none.json}\nclass_names: [car, van]\n",
              place.folder, place.folder, place.folder, place.folder);
     write_file(place.folder, "config.yml", yaml.s, yaml.size);

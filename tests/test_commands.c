@@ -117,7 +117,7 @@ static void add_image(struct strbuf *stream, const char *name, size_t count)
     struct bytes frame;
     char *path = path_join(images, name, &err);
     assert_true(file_read(&frame, path, &err));
-    strbuf_bytes(stream, frame.p, count < frame.size ? count : frame.size);
+    strbuf_add(stream, frame.p, count < frame.size ? count : frame.size);
     bytes_free(&frame);
     free(path);
 }
@@ -144,11 +144,11 @@ static void test_predict_reads_a_stream(void **state)
     (void)state;
     assert_true(folder_list(&names, images, &err));
     add_image(&stream, names.list[0], SIZE_MAX);
-    strbuf_add(&stream, "%s", header);
+    strbuf_addf(&stream, "%s", header);
     add_image(&stream, names.list[1], 1000);
     add_image(&stream, names.list[2], SIZE_MAX);
-    strbuf_bytes(&stream, bad, sizeof bad - 1);
-    strbuf_add(&stream, "%s", header);
+    strbuf_add(&stream, bad, sizeof bad - 1);
+    strbuf_addf(&stream, "%s", header);
     add_image(&stream, names.list[3], SIZE_MAX);
     add_image(&stream, names.list[4], 1000);
     stream_from(&stream);

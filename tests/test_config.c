@@ -110,13 +110,13 @@ static const struct { const char *override, *message; } refused[] = {
     { "schedule.total_epochs=1e99",
       "command line: schedule.total_epochs must be a whole number from 1 to 1000000, not '1e99'" },
     { "schedule.total_epochs=[3]",
-      "command line: schedule.total_epochs must be a whole number from 1 to 1000000, not a list of 1" },
+      "command line: schedule.total_epochs must be a whole number from 1 to 1000000, not a list of 1 item" },
     { "schedule.total_epochs=", "a.yml: schedule.total_epochs must be given" },
     { "schedule.optimizer.lr=nan", "command line: schedule.optimizer.lr must be a number from 0 to 100, not 'nan'" },
     { "schedule.optimizer.lr=-1", "command line: schedule.optimizer.lr must be a number from 0 to 100, not '-1'" },
     { "schedule.optimizer.lr=0.1x", "command line: schedule.optimizer.lr must be a number from 0 to 100, not '0.1x'" },
     { "schedule.optimizer.lr={a: 1}",
-      "command line: schedule.optimizer.lr must be a number from 0 to 100, not a section of 1" },
+      "command line: schedule.optimizer.lr must be a number from 0 to 100, not a section of 1 key" },
     { "schedule.optimizer.name=Lion",
       "command line: schedule.optimizer.name must be SGD, Adam or AdamW, not 'Lion'" },
     { "schedule.optimizer.no_norm_decay=maybe",
@@ -126,13 +126,13 @@ static const struct { const char *override, *message; } refused[] = {
     { "schedule.optimizer.param_level_cfg=3",
       "command line: schedule.optimizer.param_level_cfg is a section of keys" },
     { "schedule.warmup=3", "command line: schedule.warmup is a section of keys" },
-    { "schedule.total_epochs.x=3", "command line: schedule.total_epochs.x: there is no x in a single value" },
+    { "schedule.total_epochs.x=3", "command line: schedule.total_epochs.x: a single value has no key x" },
     { "data.train.input_size.2=3",
-      "command line: data.train.input_size.2: there is no 2 in a list of that length" },
+      "command line: data.train.input_size.2: the list has no item 2" },
     { "data.train.input_size.x=3",
-      "command line: data.train.input_size.x: there is no x in a list of that length" },
+      "command line: data.train.input_size.x: the list has no item x" },
     { "data.train.input_size=[320]",
-      "command line: data.train.input_size must be a list of 2 whole numbers from 16 to 8192, not a list of 1" },
+      "command line: data.train.input_size must be a list of 2 whole numbers from 16 to 8192, not a list of 1 item" },
     { "data.train.input_size=", "a.yml: data.train.input_size must be given" },
     { "data.train=3", "command line: data.train is a section of keys" },
     { "data.train.pipeline.scale=[1.5, 0.5]",
@@ -145,14 +145,14 @@ static const struct { const char *override, *message; } refused[] = {
     { "class_names=[a, b, c]", "a.yml:9: model.arch.head.num_classes is 2, but there are 3 class_names" },
     { "class_names=[a, a]", "command line: class_names: 'a' is listed twice" },
     { "class_names=[]", "command line: class_names: no class" },
-    { "class_names=[a, [b]]", "command line: class_names must be a list of texts, not a list of 2" },
-    { "class_names=a", "command line: class_names must be a list of texts, not 'a'" },
+    { "class_names=[a, [b]]", "command line: class_names must be a list of strings, not a list of 2 items" },
+    { "class_names=a", "command line: class_names must be a list of strings, not 'a'" },
     { "class_names=[a", "command line:2: did not find expected ',' or ']'" },
     { "model.arch.name=NanoNet",
       "command line: model.arch.name must be NanoDetPlus or OneStageDetector, not 'NanoNet'" },
     { "model.arch.fpn=", "command line: model.arch.fpn.name must be given" },
     { "model.arch.aux_head.activation=ReLU", "command line: model.arch.aux_head.name must be given" },
-    { "save_dir=\"\"", "command line: save_dir must be a text that is not empty, not ''" },
+    { "save_dir=\"\"", "command line: save_dir must be a non-empty string, not ''" },
     { "=3", "command line: =3: not KEY=VALUE" },
     { "seed", "command line: seed: not KEY=VALUE" },
     { "a b=3", "command line: a b=3: not a dotted key" },
@@ -195,9 +195,9 @@ static const struct { const char *yaml, *message; } broken[] = {
     { "a: b: c\n", "a.yml:1: mapping values are not allowed in this context" },
     { "a: *b\n", "a.yml:1: *b: no such anchor before it" },
     { "a: &b [*b]\n", "a.yml:1: *b: no such anchor before it" },
-    { "[a]: 1\n", "a.yml:1: a key must be a text" },
+    { "[a]: 1\n", "a.yml:1: a key must be a string" },
     { "a: 1\n---\nb: 1\n", "a.yml:2: a second document" },
-    { "a: \"\\0\"\n", "a.yml:1: a text holds a 0 byte" },
+    { "a: \"\\0\"\n", "a.yml:1: a string contains a 0 byte" },
     { "save_dir: x\n", "a.yml: class_names must be given" },
     { "\n\nmodell: {a: 1}\n", "a.yml:3: modell.a: no such key; did you mean save_dir? "
       "nanodet check --keys lists all keys" },
@@ -300,7 +300,7 @@ static void test_difference(void **state)
         read_minimal(&b, different[i / 2].override);
         assert_true(config_difference(swap ? &b : &a, swap ? &a : &b, &names, &err));
         for (int j = 0; j < names.count; j++)
-            strbuf_add(&joined, "%s%s", j ? " " : "", names.list[j]);
+            strbuf_addf(&joined, "%s%s", j ? " " : "", names.list[j]);
         const char *want = different[i / 2].names;
         if (want ? !joined.s || strcmp(joined.s, want) != 0 : joined.s != NULL)
             fail_msg("%s: %s", different[i / 2].override, joined.s ? joined.s : "no difference");
@@ -357,11 +357,11 @@ static void test_manual(void **state)
 {
     struct strbuf manual = {0};
     (void)state;
-    config_manual(&manual);
+    write_config_manual(&manual);
     assert_non_null(strstr(manual.s, "schedule.total_epochs "));
     assert_non_null(strstr(manual.s, "a whole number from 1 to 1000000; must be given\n"));
     assert_non_null(strstr(manual.s, "SGD, Adam or AdamW; must be given\n"));
-    assert_non_null(strstr(manual.s, "a list of 6 numbers from 0 to 255; preset [[103.53"));
+    assert_non_null(strstr(manual.s, "a list of 6 numbers from 0 to 255; preset: [[103.53"));
     strbuf_free(&manual);
 }
 

@@ -111,7 +111,7 @@ static void copy_weights(const struct network *net, const struct layer *layer, i
         return;
     const struct tensor *t = &net->weights.list[from];
     float *elements;
-    const int at = network_weights(copy, to->name, t->rank, t->dims, &elements, &err);
+    const int at = network_add_weights(copy, to->name, t->rank, t->dims, &elements, &err);
     assert_true(at >= 0);
     tensor_floats(t, elements);
     *(which ? &to->bias : &to->weight) = at;
@@ -239,8 +239,8 @@ static void test_match_names_differing_layers(void **state)
         struct layer *last = &net.layers[net.outputs[i]];
         const size_t dims[] = { net.weights.list[last->weight].dims[0] - 1, 32, 1, 1 };
         float *numbers;
-        last->weight = network_weights(&net, "fewer", 4, dims, &numbers, &err);
-        last->bias = network_weights(&net, "fewer", 1, dims, &numbers, &err);
+        last->weight = network_add_weights(&net, "fewer", 4, dims, &numbers, &err);
+        last->bias = network_add_weights(&net, "fewer", 1, dims, &numbers, &err);
     }
     if (!network_check(&net, "net", &err) || !model_match(&f.model, &net, "net.onnx", &t, &err)
         || !tensors_index(&t, "t", &err))
@@ -289,8 +289,8 @@ static struct network little(void)
     assert_int_equal(network_add(&net, LAYER_INPUT, "data", NULL, 0, &err), 0);
     assert_int_equal(network_add(&net, LAYER_CONV, "conv", (int[]){ 0 }, 1, &err), 1);
     assert_int_equal(network_add(&net, LAYER_ACTIVATION, "act", (int[]){ 1 }, 1, &err), 2);
-    net.layers[1].weight = network_weights(&net, "conv.weight", 4, (size_t[]){ 4, 3, 3, 3 }, &numbers, &err);
-    net.layers[1].bias = network_weights(&net, "conv.bias", 1, (size_t[]){ 4 }, &numbers, &err);
+    net.layers[1].weight = network_add_weights(&net, "conv.weight", 4, (size_t[]){ 4, 3, 3, 3 }, &numbers, &err);
+    net.layers[1].bias = network_add_weights(&net, "conv.bias", 1, (size_t[]){ 4 }, &numbers, &err);
     net.layers[1].kernel = 3;
     net.layers[1].pad = 1;
     net.layers[2].act = ACT_RELU;

@@ -231,7 +231,7 @@ static void test_cost_bounds(void **state)
             within += cost[i] <= most;
             bounded += pairs.low[i] > -INFINITY;
             if (!(pairs.low[i] <= cost[i]))
-                fail_msg("%.9g is no bound of the cost %.9g; SEED=%d", (double)pairs.low[i], cost[i], (int)seed);
+                fail_msg("%.9g is not a bound of the cost %.9g; SEED=%d", (double)pairs.low[i], cost[i], (int)seed);
         }
         if (within < MANY)
             fail_msg("%d costs, not %d, are within %.9g; SEED=%d", within, MANY, most, (int)seed);

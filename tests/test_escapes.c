@@ -1,8 +1,8 @@
 /* tests/test_escapes.c -- names from files in the output of all commands: they cannot control a terminal, end a
  * line, break JSON or become a formula of a spreadsheet. */
+#include "base/escape.h"
 #include "base/file.h"
 #include "base/path.h"
-#include "base/printable.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
 #include "there.h"
@@ -21,7 +21,7 @@ static const char raw[] = "\x9b" "31m\xff %41" ESCAPE "\n.jpg";          /* name
 
 static void put_json(const char *path, cJSON *json)
 {
-    char *text = cJSON_PrintUnformatted(json);          /* bytes that are no UTF-8 stay so */
+    char *text = cJSON_PrintUnformatted(json);          /* bytes that are not UTF-8 are unchanged */
     assert_true(file_write(path, text, strlen(text), NULL));
     cJSON_free(text);
     cJSON_Delete(json);
@@ -52,12 +52,12 @@ static void spoil_set(const char *name)
 static void add_quoted(struct strbuf *t, const char *s)
 {
     unsigned code;
-    strbuf_add(t, "\"");
-    for (; *s; s += utf8_character(s, &code)) {
-        utf8_character(s, &code);
-        strbuf_add(t, "\\U%08x", code);
+    strbuf_addf(t, "\"");
+    for (; *s; s += utf8_decode(s, &code)) {
+        utf8_decode(s, &code);
+        strbuf_addf(t, "\\U%08x", code);
     }
-    strbuf_add(t, "\"");
+    strbuf_addf(t, "\"");
 }
 
 static void spoil_config(void)
@@ -66,11 +66,11 @@ static void spoil_config(void)
     struct strbuf t = {0};
     assert_true(file_read(&yaml, "config.yml", NULL));
     *strstr((char *)yaml.p, "class_names:") = 0;
-    strbuf_add(&t, "%sclass_names:\n", yaml.p);
+    strbuf_addf(&t, "%sclass_names:\n", yaml.p);
     for (int i = 0; i < 5; i++) {
-        strbuf_add(&t, "- ");
+        strbuf_addf(&t, "- ");
         add_quoted(&t, classes[i]);
-        strbuf_add(&t, "\n");
+        strbuf_addf(&t, "\n");
     }
     assert_true(file_write("config.yml", t.s, t.size, NULL));
     strbuf_free(&t);
@@ -94,14 +94,14 @@ static void put_yolo(void)
 {
     struct bytes image;
     struct strbuf path = {0};
-    strbuf_add(&path, "data/images/val/%s", raw);
+    strbuf_addf(&path, "data/images/val/%s", raw);
     assert_true(file_read(&image, path.s, NULL));
     assert_true(make_folders("yolo/images", NULL) && make_folders("yolo/labels", NULL));
     strbuf_free(&path);
-    strbuf_add(&path, "yolo/images/%s", raw);
+    strbuf_addf(&path, "yolo/images/%s", raw);
     assert_true(file_write(path.s, image.p, image.size, NULL));
     strbuf_free(&path);
-    strbuf_add(&path, "yolo/labels/%.*s.txt", (int)(strlen(raw) - 4), raw);
+    strbuf_addf(&path, "yolo/labels/%.*s.txt", (int)(strlen(raw) - 4), raw);
     static const char row[] = "0 0.5 0.5 0.2 0.2\n7 0.5 0.5 0.2 0.2\n", names[] = "person\n=a\x1b[2J\xe9\x9b\n";
     assert_true(file_write(path.s, row, sizeof row - 1, NULL));
     assert_true(file_write("yolo/classes.txt", names, sizeof names - 1, NULL));
@@ -130,8 +130,8 @@ static void check_text(const char *what, const char *s, size_t size)
 {
     unsigned code;
     for (size_t at = 0, n; at < size; at += n) {
-        n = utf8_character(s + at, &code);
-        if (n == 0 || (code != '\n' && !is_printable(code)))
+        n = utf8_decode(s + at, &code);
+        if (n == 0 || (code != '\n' && is_control(code)))
             fail_msg("%s: byte %zu is %02x: %.60s", what, at, (unsigned char)s[at], s + at);
         if (strncmp(s + at, "\nINJECTED", 9) == 0)
             fail_msg("%s: a name ends a line at byte %zu", what, at);

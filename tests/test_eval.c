@@ -44,7 +44,7 @@ static const struct coco_case {
     { "area 32 x 32 is small and medium", 1,
       {{ 0, 1, { 0, 0, 32, 32 }, 1 }}, {{ 0, 1, { 0, 0, 32, 32 }, .9 }},
       { 1, 1, 1, 1, 1, -1, 1, 1, 1, 1, 1, -1 } },
-    { "a crowd box takes two and is no object", 1,
+    { "a crowd box takes two and is not an object", 1,
       {{ 0, 1, { 0, 0, 40, 40 }, 1 }, { 0, 1, { 50, 50, 90, 90 }, -1 }},
       {{ 0, 1, { 60, 60, 10, 10 }, .9 }, { 0, 1, { 60, 80, 10, 10 }, .8 }, { 0, 1, { 0, 0, 40, 40 }, .7 }},
       { 1, 1, 1, -1, 1, -1, 0, 1, 1, -1, 1, -1 } },
@@ -304,7 +304,7 @@ static void check_report(struct score_report *report, int classes, const char *l
     assert_number(first, "AP", report->classes[1].ap);
     assert_number(first, "AP50", report->classes[1].ap50);
     report_table(report, &table);
-    assert_true(strbuf_ok(&table, NULL));
+    assert_true(strbuf_check(&table, NULL));
     assert_non_null(strstr(table.s, last_figure));
     cJSON_Delete(parsed);
     strbuf_free(&json);

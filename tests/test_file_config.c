@@ -30,7 +30,7 @@ static void test_entries_are_removed(void **state)
         tree_write(&root, &text);
         assert_string_equal(text.s, cases[i].left);
         strbuf_free(&text);
-        assert_non_null(tree_place(&root, "z", (struct place){ "a.yml", 1 }, &err));    /* after the last one left */
+        assert_non_null(tree_find_or_add(&root, "z", (struct place){ "a.yml", 1 }, &err));
         assert_string_equal(root.last->name, "z");
         tree_free(&root);
     }
@@ -136,7 +136,7 @@ static void test_descriptions_hold_no_ignored_keys(void **state)
     struct strbuf yaml = {0}, text;
     (void)state;
     must(file_read(&file, in_folder("config.yml"), &n.err), &n.err);
-    strbuf_add(&yaml, "%stest: {soft: {sigma: 1}, more: {}, nms_iou: 0.5}\n", (const char *)file.p);
+    strbuf_addf(&yaml, "%stest: {soft: {sigma: 1}, more: {}, nms_iou: 0.5}\n", (const char *)file.p);
     must(config_parse(&n.config, yaml.s, yaml.size, "a.yml", NULL, 0, &n.err)
          && model_open(&n.model, &n.config, &n.err), &n.err);
     assert_int_equal(n.config.ignored.count, 2);
@@ -156,7 +156,7 @@ static void test_descriptions_have_a_limit(void **state)
     struct net n;
     struct strbuf names = {0}, text = {0};
     (void)state;
-    strbuf_add(&names, "class_names=[car, van, truck, bus, %0*d]", FILE_CONFIG_MAX, 7);
+    strbuf_addf(&names, "class_names=[car, van, truck, bus, %0*d]", FILE_CONFIG_MAX, 7);
     net_open(&n, (const char *const[]){ names.s }, 1);
     assert_false(file_config_write(&n.config, &text, &n.err));
     assert_int_equal(n.err.exit, 2);
@@ -180,13 +180,13 @@ static const struct { int exit; const char *from, *to, *override, *message; } wr
     { 1, "in_channels: [48, 96, 192]", "in_channels: [48, 96, 93]", NULL, "fpn" },
     { 1, "strides: [8, 16, 32, 64]", "strides: [8, 16, 32, 128]", NULL, "not of stride 128" },
     { 1, "class_names:", "class_names: []\nseeds:", NULL, "seeds" },
-    { 1, "class_names:", "save_dir: /secret\nclass_names:", NULL, "save_dir has no place in the description" },
+    { 1, "class_names:", "save_dir: /secret\nclass_names:", NULL, "save_dir is not allowed in the configuration" },
     { 1, "class_names:", "schedule: {load_model: /secret}\nclass_names:", NULL,
-      "schedule.load_model has no place in the description" },
+      "schedule.load_model is not allowed in the configuration" },
     { 1, "model_size: 0.5x", "model_size: 0.5x\n      pretrain: /secret", NULL,
-      "model.arch.backbone.pretrain has no place in the description" },
+      "model.arch.backbone.pretrain is not allowed in the configuration" },
     { 1, "keep_ratio: true", "keep_ratio: true\n    ann_path: /dev/zero", NULL,
-      "data.val.ann_path has no place in the description" },
+      "data.val.ann_path is not allowed in the configuration" },
     { 1, "\ntest:\n", "\ntest:\n  newer: 1\n", NULL, "test.newer has no effect in this version" },
     { 1, "keep_ratio: true", "keep_ratio: [", NULL, "description:" },
     { 1, "[96, 64]", "[96, 1e9]", NULL, "data.train.input_size" },
@@ -200,7 +200,7 @@ static char *edited(const char *text, const char *from, const char *to)
     struct strbuf out = {0};
     const char *at = strstr(text, from);
     assert_non_null(at);
-    strbuf_add(&out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    strbuf_addf(&out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
     return out.s;
 }
 

@@ -121,7 +121,7 @@ static const struct png_case {
 
 static void add_bytes(png_structp png, png_bytep p, size_t n)
 {
-    strbuf_bytes(png_get_io_ptr(png), p, n);
+    strbuf_add(png_get_io_ptr(png), p, n);
 }
 
 static struct strbuf make_png(const struct png_case *c)
@@ -281,10 +281,10 @@ static void compressed_texts_of_pngs_are_skipped(void **state)
     png_destroy_write_struct(&png, &info);
     const char *chunk = (char *)memmem(out.s, out.size, "zTXt", 4) - 4;
     const size_t size = 12 + ((size_t)(unsigned char)chunk[2] << 8 | (unsigned char)chunk[3]);
-    strbuf_bytes(&bomb, out.s, (size_t)(chunk - out.s));
+    strbuf_add(&bomb, out.s, (size_t)(chunk - out.s));
     for (int i = 0; i < COPIES; i++)
-        strbuf_bytes(&bomb, chunk, size);
-    strbuf_bytes(&bomb, chunk + size, out.size - size - (size_t)(chunk - out.s));
+        strbuf_add(&bomb, chunk, size);
+    strbuf_add(&bomb, chunk + size, out.size - size - (size_t)(chunk - out.s));
     const long before = most_memory();
     assert_true(image_decode(&p, bomb.s, bomb.size, "bomb", NULL));
     assert_memory_equal(p.p, ((const unsigned char[]){ 7, 7, 7, 250, 250, 250 }), 6);

@@ -92,14 +92,14 @@ static void truncation_is_detected(void **state)
         p.p[i] ^= (unsigned char)((noise = noise * 1664525 + 1013904223) >> 26);
     assert_true(image_encode_jpeg(&p, 95, &jpeg, NULL));
     assert_true(jpeg.size > 40000);
-    strbuf_bytes(&file, jpeg.p, 2);
-    strbuf_bytes(&file, thumbnail, sizeof thumbnail);
-    strbuf_bytes(&file, jpeg.p + 2, jpeg.size - 2);
+    strbuf_add(&file, jpeg.p, 2);
+    strbuf_add(&file, thumbnail, sizeof thumbnail);
+    strbuf_add(&file, jpeg.p + 2, jpeg.size - 2);
     assert_probe(file.s, file.size, 400, 300, true);
     assert_probe(file.s, file.size - 1, 400, 300, false);
     assert_probe(file.s, file.size - 20000, 400, 300, false);
     for (int i = 0; i < MORE; i++)
-        strbuf_bytes(&file, "x", 1);
+        strbuf_add(&file, "x", 1);
     assert_probe(file.s, file.size, 400, 300, true);
     strbuf_free(&file);
     bytes_free(&jpeg);
@@ -132,15 +132,15 @@ static void add_chunk(struct strbuf *png, const char name[4], const void *data, 
                               (unsigned char)size };
     uint32_t crc = UINT32_MAX;
     memcpy(head + 4, name, 4);
-    strbuf_bytes(png, head, 8);
-    strbuf_bytes(png, data, size);
+    strbuf_add(png, head, 8);
+    strbuf_add(png, data, size);
     for (size_t i = png->size - size - 4; i < png->size; i++) {
         crc ^= (unsigned char)png->s[i];
         for (int bit = 0; bit < 8; bit++)
             crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
     }
     crc = ~crc;
-    strbuf_bytes(png, (const unsigned char[]){ (unsigned char)(crc >> 24), (unsigned char)(crc >> 16),
+    strbuf_add(png, (const unsigned char[]){ (unsigned char)(crc >> 24), (unsigned char)(crc >> 16),
                                                (unsigned char)(crc >> 8), (unsigned char)crc }, 4);
 }
 
@@ -164,9 +164,9 @@ static void chunks_are_no_larger_than_the_file(void **state)
     (void)state;
     assert_true(image_write_png(&p, image_path, NULL) && file_read(&png, image_path, NULL));
     enum { HEAD = 8 + 25 };                             /* what a file begins with, and its first chunk */
-    strbuf_bytes(&file, png.p, HEAD);
-    strbuf_bytes(&file, "\x64\0\0\x1a" "eXIfMM", 10);
-    strbuf_bytes(&file, png.p + HEAD, png.size - HEAD);
+    strbuf_add(&file, png.p, HEAD);
+    strbuf_add(&file, "\x64\0\0\x1a" "eXIfMM", 10);
+    strbuf_add(&file, png.p + HEAD, png.size - HEAD);
     const long before = most_address_space();
     refuse(file.s, file.size, "truncated");
     assert_in_range(most_address_space() - before, 0, 64 << 10);
@@ -188,7 +188,7 @@ static void late_exif_turns_pngs(void **state)
         int width, height;
         assert_true(image_write_png(&p, image_path, NULL));
         assert_true(file_read(&png, image_path, NULL));
-        strbuf_bytes(&late, png.p, png.size - 12);
+        strbuf_add(&late, png.p, png.size - 12);
         if (large)
             add_chunk(&late, "xxXx", filler, sizeof filler);
         add_chunk(&late, "eXIf", quarter, sizeof quarter);
@@ -256,7 +256,7 @@ static void damaged_files_as_opencv(void **state)
         struct strbuf file = {0};
         struct image p;
         uint64_t hash = UINT64_C(0xcbf29ce484222325);
-        strbuf_add(&file, "../shared/reports/05-predict-ends-at-bad-file/imgs/%s", images[i].file);
+        strbuf_addf(&file, "../shared/reports/05-predict-ends-at-bad-file/imgs/%s", images[i].file);
         const bool ok = image_read(&p, file.s, NULL);
         for (size_t j = 0; ok && j < (size_t)p.width * (size_t)p.height * 3; j++)
             hash = (hash ^ p.p[j]) * UINT64_C(0x100000001b3);

@@ -159,7 +159,7 @@ static void refuses_false_headers(void **state)
         { "{\"a\":" T("[4,8]") "}", "does not follow" },
         { "{\"a\":" T("[0,4]") ",\"a\":" T("[4,8]") "}", "two tensors a" },
         { "{\"__metadata__\":[],\"a\":" T("[0,4]") ",\"b\":" T("[4,8]") "}", "not an object" },
-        { "{\"__metadata__\":{\"k\":1},\"a\":" T("[0,4]") ",\"b\":" T("[4,8]") "}", "k is not a text" },
+        { "{\"__metadata__\":{\"k\":1},\"a\":" T("[0,4]") ",\"b\":" T("[4,8]") "}", "k is not a string" },
         { "{\"a\":" T("[0,4]") ",\"b\":" T("[4,8]") "}", NULL } };
 #undef T
     (void)state;
@@ -168,8 +168,8 @@ static void refuses_false_headers(void **state)
         struct tensors t = {0};
         struct strbuf file = {0};
         const uint64_t size = strlen(cases[i].header);
-        strbuf_bytes(&file, &size, 8);
-        strbuf_add(&file, "%s12345678", cases[i].header);
+        strbuf_add(&file, &size, 8);
+        strbuf_addf(&file, "%s12345678", cases[i].header);
         const struct bytes bytes = { (unsigned char *)file.s, file.size };
         assert_int_equal(safetensors_index(&t, bytes, "x", &err), cases[i].says == NULL);
         if (cases[i].says && !strstr(err.text, cases[i].says))

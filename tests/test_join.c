@@ -85,8 +85,8 @@ static void detections_join_by_name(void **state)
         struct strbuf gt = {0}, dt = {0};
         struct detections found;
         struct error err = {0};
-        strbuf_add(&gt, SET("%s"), c->images);
-        strbuf_add(&dt, "[%s]", c->detections);
+        strbuf_addf(&gt, SET("%s"), c->images);
+        strbuf_addf(&dt, "[%s]", c->detections);
         put("gt.json", gt.s);
         put("dt.json", dt.s);
         struct dataset truth = read_coco("gt.json");
@@ -111,8 +111,8 @@ static void unknown_detections_are_counted(void **state)
     (void)state;
     put("gt.json", SET(IMAGE(1, "a.jpg")));
     for (int i = 1; i <= 9; i++)
-        strbuf_add(&dt, "%c" FOUND(1, FILE_NAME("%d.jpg"), 1, ""), i == 1 ? '[' : ',', i);
-    strbuf_add(&dt, "]");
+        strbuf_addf(&dt, "%c" FOUND(1, FILE_NAME("%d.jpg"), 1, ""), i == 1 ? '[' : ',', i);
+    strbuf_addf(&dt, "]");
     put("dt.json", dt.s);
     strbuf_free(&dt);
     struct dataset truth = read_coco("gt.json");
@@ -206,8 +206,8 @@ static void categories_join_by_name(void **state)
         struct strbuf gt = {0};
         struct error err = {0};
         int label[4], count = 0;
-        strbuf_add(&gt, "{\"images\": [" IMAGE(1, "a.jpg") "], \"categories\": [%s], \"annotations\": [%s]}",
-                   c->categories, c->boxes);
+        strbuf_addf(&gt, "{\"images\": [" IMAGE(1, "a.jpg") "], \"categories\": [%s], \"annotations\": [%s]}",
+                    c->categories, c->boxes);
         put("gt.json", gt.s);
         strbuf_free(&gt);
         struct dataset set = read_coco("gt.json");

@@ -64,18 +64,18 @@ static void list(struct json_cursor *c, struct strbuf *out)
     const char token = cursor_peek(c);
     if (token == '[' || token == '{') {
         cursor_enter(c, token);
-        strbuf_add(out, "%c", token);
+        strbuf_addf(out, "%c", token);
         while (cursor_next(c, token == '{' ? &key : NULL)) {
             if (token == '{')
-                strbuf_add(out, "%.*s=", (int)key.size, key.p);
+                strbuf_addf(out, "%.*s=", (int)key.size, key.p);
             list(c, out);
-            strbuf_add(out, " ");
+            strbuf_addf(out, " ");
         }
-        strbuf_add(out, "%c", token + 2);
+        strbuf_addf(out, "%c", token + 2);
     } else if (token == '"' && cursor_text(c, &text))
-        strbuf_add(out, "%s", text.s);
+        strbuf_addf(out, "%s", text.s);
     else if (token != '"' && cursor_number(c, &v))
-        strbuf_add(out, "%g", v);
+        strbuf_addf(out, "%g", v);
     strbuf_free(&text);
 }
 

@@ -74,7 +74,7 @@ static const struct layout_case {
     { "yolo", "", { "images/a.jpg", "labels/a.txt", "data.yaml=nc: 1\n" }, 0, 0, NULL, "1:has no key names", NULL,
       NULL },
     { "yolo", "", { "images/a.jpg", "labels/a.txt", "data.yaml=names: {0: a, 2: b}\n" }, 0, 0, NULL,
-      "1:data.yaml:1: names must be a list of texts, or have the keys 0 to 1", NULL, NULL },
+      "1:data.yaml:1: names must be a list of strings, or have the keys 0 to 1", NULL, NULL },
     { "yolo", "", { "images/a.jpg", "labels/a.txt", "classes.txt=cat\ncat\n" }, 0, 0, NULL,
       "1:names the class 'cat' twice", NULL, NULL },
     { "yolo", "", { "labels/a.txt", "classes.txt=cat\n" }, 0, 0, NULL, "1:no JPEG or PNG image in it", NULL, NULL },
@@ -137,7 +137,7 @@ static void convert_reads_layouts(void **state)
         if (ok != !c->error || (!ok && (err.exit != exit || !strstr(err.text, says))))
             fail_msg("case %d: exit %d: '%s', not '%s'", i, err.exit, err.text, says);
         for (int k = 0; ok && k < set.category_count; k++)
-            strbuf_add(&classes, "%s%s", k ? "," : "", set.categories[k].name);
+            strbuf_addf(&classes, "%s%s", k ? "," : "", set.categories[k].name);
         if (ok && (set.image_count != c->images || set.annotation_count != c->boxes || strcmp(classes.s, c->classes)))
             fail_msg("case %d: %d images, %d boxes, %s", i, set.image_count, set.annotation_count, classes.s);
         for (int k = 0; ok && k < set.image_count; k++)

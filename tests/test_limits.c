@@ -68,8 +68,8 @@ static void test_other_keys_of_a_file_are_accepted(void **state)
     struct config c = {0};
     (void)state;
     assert_true(file_read(&file, config, &err));
-    strbuf_bytes(&text, file.p, file.size);
-    strbuf_add(&text, "%s", yaml);
+    strbuf_add(&text, file.p, file.size);
+    strbuf_addf(&text, "%s", yaml);
     if (!config_parse(&c, text.s, text.size, "a.yml", NULL, 0, &err))
         fail_msg("%s", err.text);
     assert_true(c.test.score_thr == 0.2);

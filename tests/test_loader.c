@@ -147,7 +147,7 @@ static void same_bits_from_any_workers_cache_and_start(void **state)
         run(&config, COUNT, want);
         for (int workers = 1; workers <= 3; workers++) {
             config.workers = workers;
-            config.cache = s->cache ? cache_open(IMAGES, s->cache, &err) : NULL;
+            config.cache = s->cache ? image_cache_open(IMAGES, s->cache, &err) : NULL;
             for (int start = 0; start < COUNT; start += 5) {
                 config.epoch = start / steps;
                 config.step = start % steps;
@@ -155,7 +155,7 @@ static void same_bits_from_any_workers_cache_and_start(void **state)
                 if (memcmp(got, want + start, (size_t)(COUNT - start) * sizeof *got))
                     fail_msg("case %zu: %d workers from batch %d differ", i, workers, start);
             }
-            cache_close(config.cache);
+            image_cache_close(config.cache);
         }
         config.seed = 8;
         config.epoch = config.step = 0;
@@ -318,27 +318,27 @@ static void cache_keeps_fitting_images(void **state)
 {
     struct error err = {0};
     struct image p;
-    struct cache *c = cache_open(3, 100, &err);
+    struct image_cache *c = image_cache_open(3, 100, &err);
     (void)state;
     assert_non_null(c);
-    assert_null(cache_find(c, 0));
+    assert_null(image_cache_find(c, 0));
     assert_true(image_new(&p, 4, 8, &err));                   /* 96 bytes */
     p.p[5] = 9;
-    assert_true(cache_fits(c, 4, 8));
-    assert_false(cache_fits(c, 2, 17));
-    assert_true(cache_keep(c, 1, &p));
-    assert_false(cache_fits(c, 4, 8));
+    assert_true(image_cache_has_space(c, 4, 8));
+    assert_false(image_cache_has_space(c, 2, 17));
+    assert_true(image_cache_store(c, 1, &p));
+    assert_false(image_cache_has_space(c, 4, 8));
     assert_null(p.p);
-    assert_int_equal(cache_find(c, 1)->p[5], 9);
+    assert_int_equal(image_cache_find(c, 1)->p[5], 9);
     assert_true(image_new(&p, 1, 2, &err));
-    assert_false(cache_keep(c, 1, &p));                         /* is there */
-    assert_false(cache_keep(c, 2, &p));                         /* no room: 6 bytes into 4 */
-    assert_null(cache_find(c, 2));
-    assert_false(cache_fits(NULL, 1, 1));
-    assert_false(cache_keep(NULL, 0, &p));
-    assert_null(cache_find(NULL, 0));
+    assert_false(image_cache_store(c, 1, &p));                         /* is there */
+    assert_false(image_cache_store(c, 2, &p));                         /* no room: 6 bytes into 4 */
+    assert_null(image_cache_find(c, 2));
+    assert_false(image_cache_has_space(NULL, 1, 1));
+    assert_false(image_cache_store(NULL, 0, &p));
+    assert_null(image_cache_find(NULL, 0));
     image_free(&p);
-    cache_close(c);
+    image_cache_close(c);
 }
 
 int main(void)

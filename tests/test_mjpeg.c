@@ -11,7 +11,7 @@ static void add_frame(struct strbuf *t, unsigned char mark)
 {
     const unsigned char frame[] = { 0xff, 0xd8, 0xff, 0xe1, 0, 8, 0xff, 0xd8, 0xff, 0xd9, 1, 2, 0xff, 0xff, 0xda, 0, 3,
                                     mark, 5, 0xff, 0, 6, 0xff, 0xd0, 7, 0xff, 0xd9 };
-    strbuf_bytes(t, frame, sizeof frame);
+    strbuf_add(t, frame, sizeof frame);
 }
 
 static void test_frames_of_a_stream(void **state)
@@ -22,15 +22,15 @@ static void test_frames_of_a_stream(void **state)
     struct error err = {0};
     int count = 0;
     (void)state;
-    strbuf_add(&t, "--boundary\r\nContent-Type: image/jpeg\r\n\r\n");
+    strbuf_addf(&t, "--boundary\r\nContent-Type: image/jpeg\r\n\r\n");
     add_frame(&t, 0);
-    strbuf_bytes(&t, "\r\n\xff\xff", 4);
+    strbuf_add(&t, "\r\n\xff\xff", 4);
     add_frame(&t, 1);
-    strbuf_bytes(&t, "\xff\xd8\xff\xda\0\2cut off", 13);          /* by the next one */
+    strbuf_add(&t, "\xff\xd8\xff\xda\0\2cut off", 13);          /* by the next one */
     add_frame(&t, 2);
-    strbuf_bytes(&t, "\xff\xd8nothing", 9);
+    strbuf_add(&t, "\xff\xd8nothing", 9);
     add_frame(&t, 3);
-    strbuf_bytes(&t, "\xff\xd8\xff\xe0", 4);                      /* by the end */
+    strbuf_add(&t, "\xff\xd8\xff\xe0", 4);                      /* by the end */
     FILE *stream = fmemopen(t.s, t.size, "rb");
     while (mjpeg_next(&m, stream, &frame, &err) && frame.p) {
         assert_int_equal(frame.size, 27);

@@ -16,7 +16,7 @@ static struct network write_and_read(const struct network *net, const char *name
     if (!ncnn_write(path, net, &options, &err) || !file_read(&file, path, &err)
         || !ncnn_read(&copy, file, path, &err))
         fail_msg("%s", err.text);
-    assert_true(ncnn_recognises(file));
+    assert_true(is_ncnn(file));
     bytes_free(&file);
     return copy;
 }
@@ -42,7 +42,7 @@ static void either_file_finds_the_other(void **state)
     struct bytes file;
     (void)state;
     const char *path = in_folder("x.bin");
-    if (!file_read(&file, path, &err) || !ncnn_recognises(file) || !ncnn_read(&again, file, path, &err))
+    if (!file_read(&file, path, &err) || !is_ncnn(file) || !ncnn_read(&again, file, path, &err))
         fail_msg("%s", err.text);
     assert_same_network(&copy, &again, false);
     bytes_free(&file);
@@ -104,7 +104,7 @@ static bool parse(struct network *net, int layers, const char *text, size_t size
     memset(weights, 0, sizeof weights);
     if (size >= sizeof one)
         memcpy(weights + size - sizeof one, &one, sizeof one);
-    strbuf_add(&file, "7767517\n%d 40\n%s", layers, text);
+    strbuf_addf(&file, "7767517\n%d 40\n%s", layers, text);
     *net = (struct network){0};
     const bool ok = ncnn_parse(net, (struct bytes){ (unsigned char *)file.s, file.size },
                                (struct bytes){ weights, size }, "x.param", err);
@@ -156,7 +156,7 @@ static void reads_files_of_converters(void **state)
         struct network net;
         struct error err = {0};
         const int weights = 10 * cases[i].out;
-        strbuf_add(&text, "%s%sConvolution head 1 1 x y 0=10 1=1 5=1 6=%d\n%s", start, cases[i].text, weights, head);
+        strbuf_addf(&text, "%s%sConvolution head 1 1 x y 0=10 1=1 5=1 6=%d\n%s", start, cases[i].text, weights, head);
         const bool ok = parse(&net, 6 + cases[i].layers, text.s, 100 + cases[i].bytes + (size_t)weights * 4 + 44, &err);
         if (!ok)
             fail_msg("%s: %s", cases[i].text, err.text);
@@ -187,8 +187,8 @@ static void finds_levels_in_any_output_form(void **state)
         struct strbuf text = {0};
         struct network net;
         struct error err = {0};
-        strbuf_add(&text, "%sSplit t 1 2 a b c\nConvolution h0 1 1 b y0 0=10 1=1 6=80\n"
-                   "Convolution h1 1 1 c y1 0=10 1=1 3=2 6=80\n%s", start, cases[i].text);
+        strbuf_addf(&text, "%sSplit t 1 2 a b c\nConvolution h0 1 1 b y0 0=10 1=1 6=80\n"
+                    "Convolution h1 1 1 c y1 0=10 1=1 3=2 6=80\n%s", start, cases[i].text);
         if (!parse(&net, 5 + cases[i].layers, text.s, 100 + 2 * 324, &err))
             fail_msg("%s: %s", cases[i].text, err.text);
         assert_int_equal(net.output_count, 2);
@@ -217,10 +217,10 @@ static void finds_bins_behind_distances(void **state)
         struct strbuf text = {0};
         struct network net;
         struct error err = {0};
-        strbuf_add(&text, "%sConvolution h 1 1 a y 0=10 1=1 6=80\nSlice s 1 2 y c d -23300=2,2,-233\n"
-                   "Sigmoid g 1 1 c scores\nReshape r 1 1 d e 0=100 1=8\nPermute p 1 1 e f 0=1\n"
-                   "Reshape b 1 1 f o 0=2 1=400\nSoftmax k 1 1 o q 0=1\n%sReshape t 1 1 z distances 0=4 1=100\n",
-                   start, cases[i].mean);
+        strbuf_addf(&text, "%sConvolution h 1 1 a y 0=10 1=1 6=80\nSlice s 1 2 y c d -23300=2,2,-233\n"
+                    "Sigmoid g 1 1 c scores\nReshape r 1 1 d e 0=100 1=8\nPermute p 1 1 e f 0=1\n"
+                    "Reshape b 1 1 f o 0=2 1=400\nSoftmax k 1 1 o q 0=1\n%sReshape t 1 1 z distances 0=4 1=100\n",
+                    start, cases[i].mean);
         assert_true(parse(&net, 11, text.s, 100 + 324 + cases[i].bytes, &err) == cases[i].ok);
         assert_non_null(strstr(err.text, cases[i].ok ? "" : "mean of bins"));
         assert_true(!cases[i].ok || (net.count == 3 && net.outputs[0] == 2 && net.reg_max == 1));

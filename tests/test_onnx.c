@@ -28,7 +28,7 @@ static struct bytes written(const struct network *net, const struct onnx_options
     struct bytes file = {0};
     if (!onnx_write(path, net, options, &err) || !file_read(&file, path, &err))
         fail_msg("%s", err.text);
-    assert_true(onnx_recognises(file));
+    assert_true(is_onnx(file));
     return file;
 }
 

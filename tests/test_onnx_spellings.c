@@ -167,14 +167,14 @@ static struct strbuf model_of(struct emitter *e)
     static const struct extent image[] = { { 1, NULL }, { 3, NULL }, { 64, NULL }, { 96, NULL } };
     emit_declare(e, EMIT_INPUT, "x", false, image, 4);
     emit_declare(e, EMIT_OUTPUT, "y", false, image, 0);
-    strbuf_bytes(&graph, e->nodes.s, e->nodes.size);
-    strbuf_bytes(&graph, e->tensors.s, e->tensors.size);
-    strbuf_bytes(&graph, e->declared.s, e->declared.size);
+    strbuf_add(&graph, e->nodes.s, e->nodes.size);
+    strbuf_add(&graph, e->tensors.s, e->tensors.size);
+    strbuf_add(&graph, e->declared.s, e->declared.size);
     wire_put_int(&model, 1, 6);
     wire_put_message(&model, 7, &graph);
     wire_put_int(&opset, 2, 11);
     wire_put_message(&model, 8, &opset);
-    assert_true(strbuf_ok(&model, NULL));
+    assert_true(strbuf_check(&model, NULL));
     emitter_free(e);
     return model;
 }
@@ -199,8 +199,8 @@ static void files_of_exporters_are_read(void **state)
         if (!read_model(&e, &net, &model, &err))
             fail_msg("%s: %s", spellings[i].name, err.text);
         for (int k = 0; k < net.count; k++)
-            strbuf_add(&kinds, "%s ", layer_kind_name(net.layers[k].kind));
-        strbuf_add(&want, "input convolution %sconvolution ", spellings[i].kinds);
+            strbuf_addf(&kinds, "%s ", layer_kind_name(net.layers[k].kind));
+        strbuf_addf(&want, "input convolution %sconvolution ", spellings[i].kinds);
         assert_string_equal(kinds.s, want.s);
         assert_int_equal(net.classes, 0);
         assert_int_equal(net.strides[0], 8);

@@ -30,9 +30,9 @@ static void runs_pickles(void **state)
         { P("X\xff\xff\xff\xff" "a."), "ends too early" },
         { P("\x8d\xff\xff\xff\xff\xff\xff\xff\xff" "a."), "ends too early" },
         { P("cos\nsystem"), "ends too early" },
-        { P("}N(e."), "no such container" },
-        { P("})a."), "no such container" },
-        { P("}(Nu."), "no such container" },
+        { P("}N(e."), "value that is not a container" },
+        { P("})a."), "value that is not a container" },
+        { P("}(Nu."), "value that is not a container" },
         { P("I1\n."), "an opcode that PyTorch does not write" },
         { P("\x82\1."), "an opcode that PyTorch does not write" } };
     struct error err = {0};

@@ -171,9 +171,9 @@ static void chart_of_many_rows(void **state)
     struct error err = {0};
     struct strbuf t = {0};
     (void)state;
-    strbuf_add(&t, "step,epoch,lr,loss\n");
+    strbuf_addf(&t, "step,epoch,lr,loss\n");
     for (int i = 0; i < 5001; i++)
-        strbuf_add(&t, "%d,%d,0.001,%g\n", i, 1 + i / 700, 1 + exp(-i / 500.0));
+        strbuf_addf(&t, "%d,%d,0.001,%g\n", i, 1 + i / 700, 1 + exp(-i / 500.0));
     assert_true(file_write(in_folder("many.csv"), t.s, t.size, &err));
     if (!chart_write(in_folder("many.png"), in_folder("many.csv"), in_folder("none.csv"), &err))
         fail_msg("%s", err.text);

@@ -23,9 +23,10 @@ static void test_section(void **state)
         { "model.arch.fpn.stride=[8]",
           "command line: model.arch.fpn.stride: no such key; did you mean model.arch.fpn.strides?" },
         { "model.arch.fpn.rows={a: 3}",
-          "command line: model.arch.fpn.rows must be a list of lists, not a section of 1" },
+          "command line: model.arch.fpn.rows must be a list of lists of strings, not a section of 1 key" },
         { "model.arch.fpn.strides=[8, 500]",
-          "command line: model.arch.fpn.strides must be a list of whole numbers from 1 to 128, not a list of 2" } };
+          "command line: model.arch.fpn.strides must be a list of whole numbers from 1 to 128, "
+          "not a list of 2 items" } };
     struct config config = {0};
     struct error err = {0};
     struct part part = {0};

@@ -84,7 +84,7 @@ static void any_bytes_become_utf8(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct strbuf t = {0};
         strbuf_add_utf8(&t, cases[i].bytes, strlen(cases[i].bytes));
-        strbuf_add(&t, "%s", "");
+        strbuf_addf(&t, "%s", "");
         assert_string_equal(t.s, cases[i].utf8);
         percent_decode(t.s);
         assert_int_equal(strcmp(t.s, cases[i].bytes) == 0, cases[i].comes_back);
@@ -102,15 +102,15 @@ static void put_encoded(const char *name, const char *text, int encoding)
     static const struct literal marks[ENCODINGS] = { [1] = LITERAL("\xef\xbb\xbf"), [2] = LITERAL("\xff\xfe"),
                                                      [3] = LITERAL("\xfe\xff") };
     struct strbuf out = {0};
-    strbuf_bytes(&out, marks[encoding].s, marks[encoding].size);
+    strbuf_add(&out, marks[encoding].s, marks[encoding].size);
     for (const char *s = text; *s; s++) {
         if (encoding == 3)
-            strbuf_bytes(&out, "", 1);
+            strbuf_add(&out, "", 1);
         if (encoding == 4 && *s == '\n')
-            strbuf_bytes(&out, "\r", 1);
-        strbuf_bytes(&out, encoding == 5 && *s == '\n' ? "\r" : s, 1);
+            strbuf_add(&out, "\r", 1);
+        strbuf_add(&out, encoding == 5 && *s == '\n' ? "\r" : s, 1);
         if (encoding == 2)
-            strbuf_bytes(&out, "", 1);
+            strbuf_add(&out, "", 1);
     }
     put_bytes(name, out.s, out.size);
     strbuf_free(&out);
@@ -223,8 +223,8 @@ static void xml_of_other_encodings(void **state)
         struct strbuf xml = {0};
         struct dataset set;
         struct error err = {0};
-        strbuf_add(&xml, "%s<annotation><object><name>%s</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax>"
-                   "<ymax>20</ymax></bndbox></object></annotation>", files[i].declaration, files[i].name);
+        strbuf_addf(&xml, "%s<annotation><object><name>%s</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>30</xmax>"
+                    "<ymax>20</ymax></bndbox></object></annotation>", files[i].declaration, files[i].name);
         put("x/xml/a.xml", xml.s);
         const struct dataset_source source = {
             .format = DATASET_XML, .img_path = in_folder("x/images"), .ann_path = in_folder("x/xml"),

@@ -121,8 +121,8 @@ static int set_up(void **state)
     struct error err = {0};
     assert_int_equal(make_folder(state), 0);
     must(synth_write(&scenes, in_folder("data"), &(struct team){ 2 }, &err), &err);
-    strbuf_add(&text, yaml, folder, folder, folder, folder, folder);
-    must(strbuf_ok(&text, &err) && file_write(in_folder("config.yml"), text.s, text.size, &err), &err);
+    strbuf_addf(&text, yaml, folder, folder, folder, folder, folder);
+    must(strbuf_check(&text, &err) && file_write(in_folder("config.yml"), text.s, text.size, &err), &err);
     strbuf_free(&text);
     run_whole("straight", NULL, (struct training_options){ .policy = *policy_under_test(2) });
     return 0;

@@ -21,15 +21,15 @@ static bool check_boxes(struct dataset *set, const char *boxes, enum set_use use
     int label[2], image, category, ignore, n, count = 0;
     double box[4];
     struct strbuf json = {0};
-    strbuf_add(&json, "{\"images\": [{\"id\": 1, \"file_name\": \"a.png\"}, {\"id\": 2, \"file_name\": \"b.png\"}],"
+    strbuf_addf(&json, "{\"images\": [{\"id\": 1, \"file_name\": \"a.png\"}, {\"id\": 2, \"file_name\": \"b.png\"}],"
                     "\"categories\": [{\"id\": 1, \"name\": \"cat\"}, {\"id\": 2, \"name\": \"dog\"}],"
                     "\"annotations\": [");
     for (; sscanf(boxes, "%d %d %lf %lf %lf %lf %d%n", &image, &category, &box[0], &box[1], &box[2], &box[3], &ignore,
                   &n) == 7; boxes += n, count++)
-        strbuf_add(&json, "%s{\"id\": %d, \"image_id\": %d, \"category_id\": %d, \"bbox\": [%g, %g, %g, %g], "
+        strbuf_addf(&json, "%s{\"id\": %d, \"image_id\": %d, \"category_id\": %d, \"bbox\": [%g, %g, %g, %g], "
                         "\"ignore\": %d}",
                  count ? ", " : "", count + 1, image, category, box[0], box[1], box[2], box[3], ignore);
-    strbuf_add(&json, "]}");
+    strbuf_addf(&json, "]}");
     put("set.json", json.s);
     strbuf_free(&json);
     const struct dataset_source source = { .format = DATASET_COCO, .img_path = c.img_path,

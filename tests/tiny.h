@@ -14,7 +14,7 @@ static inline bool tiny_make(int images, struct error *err)
     struct strbuf yaml = {0};
     if (make_folder(NULL) != 0)
         return (fail)(err, "no folder under /tmp");     /* in brackets: cmocka has a macro of this name */
-    strbuf_add(&yaml,
+    strbuf_addf(&yaml,
         "save_dir: %1$s/run\n"
         "model:\n"
         "  weight_averager: {name: ExpMovingAverager, decay: 0.9}\n"
@@ -35,7 +35,7 @@ static inline bool tiny_make(int images, struct error *err)
         "  optimizer: {name: AdamW, lr: 0.002, weight_decay: 0.05}\n"
         "  total_epochs: 1\n"
         "class_names: [car, van, truck, bus, person]\n", folder);
-    const bool ok = strbuf_ok(&yaml, err)
+    const bool ok = strbuf_check(&yaml, err)
                  && file_write(in_folder("config.yml"), yaml.s, yaml.size, err)
                  && synth_write(&scenes, in_folder("data"), &(struct team){ 2 }, err);
     strbuf_free(&yaml);

@@ -43,9 +43,9 @@ static char *read_link(const char *link, struct error *err)
         return NULL;
     }
     if (to[0] != '/')
-        strbuf_add(&next, "%.*s", folder_length(link), link);
-    strbuf_add(&next, "%.*s", (int)n, to);
-    if (!strbuf_ok(&next, err))
+        strbuf_addf(&next, "%.*s", folder_length(link), link);
+    strbuf_addf(&next, "%.*s", (int)n, to);
+    if (!strbuf_check(&next, err))
         strbuf_free(&next);
     return next.s;
 }
@@ -136,11 +136,11 @@ static bool name_temporary(struct atomic_file *f, struct error *err)
     struct strbuf t = {0};
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return fail(err, "%s: no random name for a temporary file: %s", f->path, errno_text(errno));
-    strbuf_add(&t, "%.*s%.*s.%016" PRIx64 "%s", folder_length(f->target), f->target, NAME_MAX - DIGITS - 10, name,
-               random, temporary_suffix);
+    strbuf_addf(&t, "%.*s%.*s.%016" PRIx64 "%s", folder_length(f->target), f->target, NAME_MAX - DIGITS - 10, name,
+                random, temporary_suffix);
     free(f->temporary);
     f->temporary = t.s;
-    return strbuf_ok(&t, err);
+    return strbuf_check(&t, err);
 }
 
 static bool is_temporary(const char *name, const char *target)

@@ -1,6 +1,6 @@
 #include "base/error.h"
 
-#include "base/printable.h"
+#include "base/escape.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@ static void write_text(struct error *err, int code, bool content, const char *fo
     err->content = content;
     char text[sizeof err->text];
     vsnprintf(text, sizeof text, format, args);
-    printable(err->text, sizeof err->text, text);
+    escape_text(err->text, sizeof err->text, text);
 }
 
 bool fail(struct error *err, const char *format, ...)

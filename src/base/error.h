@@ -12,7 +12,7 @@ struct error {
     char text[600];             /* one line, no newline at its end; cut if longer */
 };
 
-/* Each formats a message as printf does, makes it printable (base/printable.h), overwrites *err with it and returns
+/* Each formats a message as printf does, makes it printable (base/escape.h), overwrites *err with it and returns
  * false.  err may be NULL. */
 #if defined(__GNUC__)
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))

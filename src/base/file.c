@@ -60,7 +60,7 @@ static bool read_all(struct bytes *out, FILE *f, const char *path, size_t max, s
             p[out->size] = 0;
             return true;
         }
-        if (!mul_size(capacity, 2, &capacity))
+        if (!checked_mul(capacity, 2, &capacity))
             return fail(err, "%s: too large", path);
     }
 }

@@ -1,6 +1,6 @@
 #include "base/json.h"
 
-#include "base/printable.h"
+#include "base/escape.h"
 #include "base/strbuf.h"
 #include "base/text_file.h"
 #include <errno.h>
@@ -84,11 +84,11 @@ static void add_content(struct strbuf *t, const char *s, size_t size)
     strbuf_add_utf8(&utf8, s, size);
     t->failed = t->failed || utf8.failed;
     for (size_t i = 0, n; i < utf8.size && !t->failed; i += n) {
-        n = utf8_character(utf8.s + i, &code);
-        if (is_printable(code))
-            strbuf_bytes(t, utf8.s + i, n);
+        n = utf8_decode(utf8.s + i, &code);
+        if (!is_control(code))
+            strbuf_add(t, utf8.s + i, n);
         else
-            strbuf_add(t, "\\u%04x", code);
+            strbuf_addf(t, "\\u%04x", code);
     }
     strbuf_free(&utf8);
 }
@@ -99,17 +99,17 @@ char *json_print(const cJSON *json)
     char *printed = cJSON_PrintUnformatted(json);
     for (const char *s = printed, *end; s && *s; s = end) {
         end = s + strcspn(s, "\"");
-        strbuf_bytes(&t, s, (size_t)(end - s));
+        strbuf_add(&t, s, (size_t)(end - s));
         if (!*end)
             break;
         for (s = end++; *end != '"'; end++)
             end += *end == '\\';
-        strbuf_bytes(&t, "\"", 1);
+        strbuf_add(&t, "\"", 1);
         add_content(&t, s + 1, (size_t)(end++ - s - 1));
-        strbuf_bytes(&t, "\"", 1);
+        strbuf_add(&t, "\"", 1);
     }
     cJSON_free(printed);
-    if (!strbuf_ok(&t, NULL))
+    if (!strbuf_check(&t, NULL))
         strbuf_free(&t);
     return t.s;
 }
@@ -119,7 +119,7 @@ void json_add_string(struct strbuf *t, const char *s)
     cJSON *string = cJSON_CreateStringReference(s);
     char *printed = json_print(string);
     if (printed)
-        strbuf_bytes(t, printed, strlen(printed));
+        strbuf_add(t, printed, strlen(printed));
     else
         t->failed = true;
     free(printed);

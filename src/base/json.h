@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* cJSON_Delete it; NULL, with an error that names the line, if it is no JSON.  path is for messages only. */
+/* cJSON_Delete it; NULL, with an error that names the line, if it is not JSON.  path is for messages only. */
 cJSON *json_parse(const char *text, size_t size, const char *path, struct error *);
 
 /* Parses the value at the start of the text; cJSON_Delete it.  *end is the end of the value.  After a failure (NULL),

@@ -128,19 +128,19 @@ bool cursor_text(struct json_cursor *c, struct strbuf *out)
 {
     struct json_span raw;
     out->size = 0;
-    strbuf_bytes(out, "", 0);
+    strbuf_add(out, "", 0);
     if (skip_blank(c) == 'n')
         return cursor_skip(c);
     if (!cursor_string(c, &raw))
         return false;
     if (!memchr(raw.p, '\\', raw.size)) {
-        strbuf_bytes(out, raw.p, raw.size);
+        strbuf_add(out, raw.p, raw.size);
         return !out->failed || stop(c);
     }
     const char *end;
     cJSON *json = json_value(raw.p - 1, raw.size + 2, &end);
     if (json)
-        strbuf_add(out, "%s", json->valuestring);
+        strbuf_addf(out, "%s", json->valuestring);
     out->failed |= !end;
     cJSON_Delete(json);
     return (json && !out->failed) || stop(c);

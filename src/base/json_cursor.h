@@ -45,8 +45,8 @@ bool cursor_skip(struct json_cursor *);         /* any value, which must be vali
 
 /* Passes a value by its brackets and quotes alone. */
 bool cursor_pass(struct json_cursor *);
-/* The same, and returns the value as a tree for cJSON_Delete.  NULL, with an error, if it is no valid JSON; `failed` is
- * set only if its brackets and quotes do not match, so that the next element can be read after other errors. */
+/* The same, and returns the value as a tree for cJSON_Delete.  NULL, with an error, if it is not valid JSON; `failed`
+ * is set only if its brackets and quotes do not match, so that the next element can be read after other errors. */
 cJSON *cursor_parse(struct json_cursor *, struct error *);
 
 bool span_is(struct json_span, const char *text);

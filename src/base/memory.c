@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool add_size(size_t a, size_t b, size_t *out)
+bool checked_add(size_t a, size_t b, size_t *out)
 {
     if (b > SIZE_MAX - a)
         return false;
@@ -13,7 +13,7 @@ bool add_size(size_t a, size_t b, size_t *out)
     return true;
 }
 
-bool mul_size(size_t a, size_t b, size_t *out)
+bool checked_mul(size_t a, size_t b, size_t *out)
 {
     if (a != 0 && b > SIZE_MAX / a)
         return false;
@@ -24,7 +24,7 @@ bool mul_size(size_t a, size_t b, size_t *out)
 void *new_array(size_t count, size_t size, struct error *err)
 {
     size_t bytes;
-    void *p = mul_size(count, size, &bytes) ? calloc(bytes ? bytes : 1, 1) : NULL;
+    void *p = checked_mul(count, size, &bytes) ? calloc(bytes ? bytes : 1, 1) : NULL;
     if (!p)
         fail(err, "out of memory: %zu x %zu bytes", count, size);
     return p;
@@ -37,7 +37,7 @@ bool grow_array(void *list, int count, int *capacity, size_t size, struct error 
     if (count < *capacity)
         return true;
     const int wanted = *capacity > INT_MAX / 2 ? INT_MAX : *capacity < 8 ? 16 : 2 * *capacity;
-    if (wanted <= count || !mul_size((size_t)wanted, size, &bytes))
+    if (wanted <= count || !checked_mul((size_t)wanted, size, &bytes))
         return fail(err, "out of memory: a list of more than %d elements", count);
     memcpy(&old, list, sizeof old);                     /* list is a pointer to some T *: read it as bytes */
     void *new = realloc(old, bytes);
@@ -63,7 +63,7 @@ bool arena_init(struct arena *arena, size_t size, struct error *err)
 {
     size_t bytes;
     *arena = (struct arena){0};
-    if (!add_size(size, ALIGN, &bytes))
+    if (!checked_add(size, ALIGN, &bytes))
         return fail(err, "out of memory: %zu bytes", size);
     bytes -= bytes % ALIGN;                             /* aligned_alloc requires a multiple */
     arena->p = aligned_alloc(ALIGN, bytes);
@@ -83,7 +83,7 @@ void *arena_take(struct arena *arena, size_t count, size_t size)
 {
     const size_t start = (arena->used + ALIGN - 1) / ALIGN * ALIGN;
     size_t bytes;
-    if (!mul_size(count, size, &bytes) || start > arena->size || bytes > arena->size - start)
+    if (!checked_mul(count, size, &bytes) || start > arena->size || bytes > arena->size - start)
         return NULL;
     arena->used = start + bytes;
     return arena->p + start;
@@ -92,5 +92,5 @@ void *arena_take(struct arena *arena, size_t count, size_t size)
 size_t arena_bytes(size_t count, size_t size)
 {
     size_t bytes;
-    return mul_size(count, size, &bytes) && add_size(bytes, ALIGN - 1, &bytes) ? bytes - bytes % ALIGN : SIZE_MAX;
+    return checked_mul(count, size, &bytes) && checked_add(bytes, ALIGN - 1, &bytes) ? bytes - bytes % ALIGN : SIZE_MAX;
 }

@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 /* *out = a + b, a * b; false with *out unchanged if the result overflows. */
-bool add_size(size_t a, size_t b, size_t *out);
-bool mul_size(size_t a, size_t b, size_t *out);
+bool checked_add(size_t a, size_t b, size_t *out);
+bool checked_mul(size_t a, size_t b, size_t *out);
 
 /* count zeroed elements of size bytes; free() them.  NULL and an error if memory is short; count 0 gives a pointer that
  * may be freed. */

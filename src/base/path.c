@@ -17,10 +17,10 @@ char *path_join(const char *folder, const char *name, struct error *err)
     struct strbuf t = {0};
     const size_t n = strlen(folder);
     if (n == 0 || name[0] == '/')
-        strbuf_add(&t, "%s", name);
+        strbuf_addf(&t, "%s", name);
     else
-        strbuf_add(&t, "%s%s%s", folder, folder[n - 1] == '/' ? "" : "/", name);
-    if (!strbuf_ok(&t, err))
+        strbuf_addf(&t, "%s%s%s", folder, folder[n - 1] == '/' ? "" : "/", name);
+    if (!strbuf_check(&t, err))
         strbuf_free(&t);
     return t.s;
 }
@@ -40,8 +40,8 @@ int path_stem(const char *path)
 char *path_with_suffix(const char *path, const char *suffix, struct error *err)
 {
     struct strbuf t = {0};
-    strbuf_add(&t, "%.*s%s", path_stem(path), path, suffix);
-    if (!strbuf_ok(&t, err))
+    strbuf_addf(&t, "%.*s%s", path_stem(path), path, suffix);
+    if (!strbuf_check(&t, err))
         strbuf_free(&t);
     return t.s;
 }

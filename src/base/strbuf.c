@@ -7,32 +7,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-void strbuf_bytes(struct strbuf *t, const void *p, size_t size)
+void strbuf_add(struct strbuf *b, const void *bytes, size_t size)
 {
     size_t required;
-    if (t->failed)
+    if (b->failed)
         return;
-    if (!add_size(t->size, size, &required) || !add_size(required, 1, &required)) {
-        t->failed = true;
+    if (!checked_add(b->size, size, &required) || !checked_add(required, 1, &required)) {
+        b->failed = true;
         return;
     }
-    if (required > t->capacity) {
+    if (required > b->capacity) {
         const size_t capacity = required > SIZE_MAX / 2 ? required : 2 * required;
-        char *s = realloc(t->s, capacity);
+        char *s = realloc(b->s, capacity);
         if (!s) {
-            t->failed = true;
+            b->failed = true;
             return;
         }
-        t->s = s;
-        t->capacity = capacity;
+        b->s = s;
+        b->capacity = capacity;
     }
     if (size)
-        memcpy(t->s + t->size, p, size);
-    t->size += size;
-    t->s[t->size] = 0;
+        memcpy(b->s + b->size, bytes, size);
+    b->size += size;
+    b->s[b->size] = 0;
 }
 
-void strbuf_add(struct strbuf *t, const char *format, ...)
+void strbuf_addf(struct strbuf *b, const char *format, ...)
 {
     char small[256];
     va_list args, copy;
@@ -41,36 +41,39 @@ void strbuf_add(struct strbuf *t, const char *format, ...)
     const int n = vsnprintf(small, sizeof small, format, args);
     va_end(args);
     if (n < 0)
-        t->failed = true;
+        b->failed = true;
     else if ((size_t)n < sizeof small)
-        strbuf_bytes(t, small, (size_t)n);
+        strbuf_add(b, small, (size_t)n);
     else {
         char *large = malloc((size_t)n + 1);
         if (large) {
             vsnprintf(large, (size_t)n + 1, format, copy);
-            strbuf_bytes(t, large, (size_t)n);
+            strbuf_add(b, large, (size_t)n);
         } else
-            t->failed = true;
+            b->failed = true;
         free(large);
     }
     va_end(copy);
 }
 
-bool strbuf_ok(const struct strbuf *t, struct error *err)
+bool strbuf_check(const struct strbuf *b, struct error *err)
 {
-    return !t->failed || fail(err, "out of memory: a text of more than %zu bytes", t->size);
+    return !b->failed || fail(err, "out of memory for a text of more than %zu bytes", b->size);
 }
 
-void strbuf_free(struct strbuf *t)
+void strbuf_free(struct strbuf *b)
 {
-    free(t->s);
-    *t = (struct strbuf){0};
+    free(b->s);
+    *b = (struct strbuf){0};
 }
 
-bool starts_with(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
+bool starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
 
 bool ends_with(const char *text, const char *suffix)
 {
-    const size_t n = strlen(text), m = strlen(suffix);
-    return n >= m && strcmp(text + n - m, suffix) == 0;
+    const size_t length = strlen(text), suffix_length = strlen(suffix);
+    return length >= suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
 }

@@ -4,11 +4,12 @@
 #include "base/error.h"
 #include <stddef.h>
 
-/* A string builder; {0} is empty.  After a failed allocation all calls do nothing and strbuf_ok fails. */
+/* A string builder; {0} is empty, and s is NULL until something is added.  After a failed allocation all calls do
+ * nothing and strbuf_check fails, so that callers check once, at the end. */
 struct strbuf { char *s; size_t size, capacity; bool failed; };
-void strbuf_add(struct strbuf *, const char *format, ...) PRINTF_LIKE(2, 3);
-void strbuf_bytes(struct strbuf *, const void *p, size_t size);
-bool strbuf_ok(const struct strbuf *, struct error *);
+void strbuf_addf(struct strbuf *, const char *format, ...) PRINTF_LIKE(2, 3);
+void strbuf_add(struct strbuf *, const void *bytes, size_t size);     /* no bytes of the builder itself */
+bool strbuf_check(const struct strbuf *, struct error *);
 void strbuf_free(struct strbuf *);
 
 bool starts_with(const char *text, const char *prefix);

@@ -8,7 +8,7 @@
 const void *find_row(const char *name, const void *rows, size_t row_size);
 
 /* The number of insertions, deletions, replacements and swaps of adjacent letters that turn a into b.  Only the first
- * 80 letters of each count. */
+ * 80 letters of each count, and no part of a is edited twice. */
 int edit_distance(const char *a, const char *b);
 
 /* The row name with the smallest edit distance to name; "" if the table is empty. */

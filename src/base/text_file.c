@@ -1,8 +1,8 @@
 #include "base/text_file.h"
 
+#include "base/escape.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/printable.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
 #include <ctype.h>
@@ -27,7 +27,7 @@ static bool decode_utf16(struct bytes *text, bool big, const char *name, struct 
     const size_t units = text->size / 2;
     const unsigned char *p = text->p;
     size_t capacity;
-    if (!mul_size(units, 3, &capacity) || !add_size(capacity, 1, &capacity))
+    if (!checked_mul(units, 3, &capacity) || !checked_add(capacity, 1, &capacity))
         return fail(err, "%s: too large", name);
     unsigned char *out = malloc(capacity);
     size_t n = 0;
@@ -126,7 +126,7 @@ bool text_is_utf8(const char *text)
     unsigned code;
     size_t n = 1;
     for (; *text && n; text += n)
-        n = utf8_character(text, &code);
+        n = utf8_decode(text, &code);
     return n != 0;
 }
 
@@ -154,7 +154,7 @@ static size_t utf8_prefix(const char *s, size_t size)
     unsigned code;
     size_t i = 0;
     for (size_t n = 1; i < size && n; i += n)
-        n = utf8_character(s + i, &code);
+        n = utf8_decode(s + i, &code);
     return i;
 }
 
@@ -163,11 +163,11 @@ void strbuf_add_utf8(struct strbuf *t, const char *s, size_t size)
     unsigned code;
     const bool encoded = utf8_prefix(s, size) < size;
     for (size_t n; size > 0; s += n, size -= n) {
-        n = utf8_character(s, &code);
+        n = utf8_decode(s, &code);
         if (encoded && (n == 0 || *s == '%'))
-            strbuf_add(t, "%%%02X", (unsigned char)*s);
+            strbuf_addf(t, "%%%02X", (unsigned char)*s);
         else
-            strbuf_bytes(t, s, n);
+            strbuf_add(t, s, n);
         n += n == 0;
     }
 }

@@ -105,7 +105,7 @@ float wire_float(uint64_t bits)
 void wire_put_fixed(struct strbuf *t, uint64_t v, int bytes)
 {
     for (int i = 0; i < bytes; i++)
-        strbuf_bytes(t, &(unsigned char){ (unsigned char)(v >> 8 * i) }, 1);
+        strbuf_add(t, &(unsigned char){ (unsigned char)(v >> 8 * i) }, 1);
 }
 
 static void put_varint(struct strbuf *t, uint64_t v)
@@ -143,7 +143,7 @@ void wire_put_bytes(struct strbuf *t, int number, const void *p, size_t size)
 {
     put_key(t, number, WIRE_BYTES);
     put_varint(t, size);
-    strbuf_bytes(t, p, size);
+    strbuf_add(t, p, size);
 }
 
 void wire_put_text(struct strbuf *t, int number, const char *s) { wire_put_bytes(t, number, s, strlen(s)); }

@@ -28,7 +28,7 @@ int64_t wire_numbers(struct bytes message, int number, enum wire_type, uint64_t 
 
 float wire_float(uint64_t bits);                /* of 4 bytes */
 
-/* Each appends a field; strbuf_ok reports a failure of any. */
+/* Each appends a field; strbuf_check reports a failure of any. */
 void wire_put_int(struct strbuf *, int number, int64_t);
 void wire_put_float(struct strbuf *, int number, float);
 void wire_put_double(struct strbuf *, int number, double);

@@ -19,7 +19,7 @@ struct command {
     const char *name, *usage;               /* usage: what follows the name, without options; "[KEY=VALUE ...]" in it:
                                                overrides are taken; "CONFIG" or "[CONFIG" at its beginning: a
                                                configuration comes first, or may */
-    int min, max;                           /* arguments that are no CONFIG, options or overrides; MANY: any number */
+    int min, max;                           /* arguments that are not CONFIG, options or overrides; MANY: any number */
     const struct option *options;           /* --threads and --help are every command's */
     bool (*run)(const struct args *, struct error *);
     const char *help;

@@ -1,9 +1,9 @@
 /* cli/check.c -- all problems of a configuration at once, a line each.  A problem would end a training or a test; a
  * note is about something that they would accept or skip. */
+#include "base/escape.h"
 #include "base/machine.h"
 #include "base/memory.h"
 #include "base/path.h"
-#include "base/printable.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
 #include "base/table.h"
@@ -55,16 +55,16 @@ struct checker {
 static bool print_keys(struct error *err)
 {
     struct strbuf manual = {0};
-    config_manual(&manual);
+    write_config_manual(&manual);
     for (int i = 0; i < MODEL_SECTIONS; i++) {
         const char *row = part_tables[i].rows;
         for (const struct model_part *part; (part = (const void *)row)->name; row += part_tables[i].row_size) {
-            strbuf_add(&manual, "\n%s with name: %s\n", model_sections[i], part->name);
-            keys_manual(model_sections[i], part->keys, &manual);
+            strbuf_addf(&manual, "\n%s with name: %s\n", model_sections[i], part->name);
+            write_keys_manual(model_sections[i], part->keys, &manual);
         }
     }
-    criterion_manual(&manual);
-    const bool ok = strbuf_ok(&manual, err);
+    write_criterion_manual(&manual);
+    const bool ok = strbuf_check(&manual, err);
     if (ok)
         printf("%s", manual.s);
     strbuf_free(&manual);
@@ -227,10 +227,10 @@ static bool summarise_run(struct checker *k, struct error *err)
         || !training_seconds(&k->model, &k->policy, &seconds, err))
         return false;
     const double minutes = images * seconds / 60;
-    strbuf_add(&k->summary, "training: total_epochs %d, steps per epoch %d, batch %d; memory %.0f MB of %.0f MB; "
+    strbuf_addf(&k->summary, "training: total_epochs %d, steps per epoch %d, batch %d; memory %.0f MB of %.0f MB; "
                "time %s%.0f min (%.0f ms per image, without loading and evaluation)\n", c->schedule.total_epochs, steps,
-               c->batch_size, (double)bytes / 1e6, (double)machine_memory() / 1e6, minutes < 1 ? "below " : "about ",
-               ceil(minutes), 1e3 * seconds);
+                c->batch_size, (double)bytes / 1e6, (double)machine_memory() / 1e6, minutes < 1 ? "below " : "about ",
+                ceil(minutes), 1e3 * seconds);
     return true;
 }
 
@@ -266,7 +266,7 @@ static bool check_save_dir(struct checker *k, struct error *err)
     cut_to_present(path, &why);
     const char *base = *path ? path : *dir == '/' ? "/" : ".";
     if (!why.exit && path_kind(base, &why) == PATH_FILE)
-        fail(&why, "%s is no folder", base);
+        fail(&why, "%s is not a folder", base);
     if (!why.exit && access(base, W_OK | X_OK) != 0)
         fail(&why, "%s: %s", base, errno_text(errno));
     const bool ok = !why.exit || fail(&problem, "%s: %s: cannot be made: %s", config_place(&k->config, "save_dir").s,
@@ -319,7 +319,7 @@ bool check_run(const struct args *args, struct error *err)
         k.worst = 2;
     ok = ok && (k.problems.count || check_model(&k, err))
       && check_weights(&k, err) && check_save_dir(&k, err) && check_sets(&k, err)
-      && (k.worst == 2 || check_advice(&k, err)) && strbuf_ok(&k.summary, err);
+      && (k.worst == 2 || check_advice(&k, err)) && strbuf_check(&k.summary, err);
     ok = report(&k, ok, err);
     for (int i = 0; i < 2; i++) {
         dataset_free(&k.sets[i].data);

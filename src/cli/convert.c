@@ -1,5 +1,5 @@
 /* cli/convert.c -- annotations of other formats as COCO JSON. */
-#include "base/printable.h"
+#include "base/escape.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "data/coco.h"

@@ -4,8 +4,8 @@
 #include "cli/commands.h"
 #include "cli/session.h"
 
+#include "base/escape.h"
 #include "base/memory.h"
-#include "base/printable.h"
 #include "base/table.h"
 #include "base/team.h"
 #include "data/data_paths.h"
@@ -129,7 +129,8 @@ static bool read_truth(struct dataset *truth, const struct args *args, struct er
         return args_flag(args, "images") ? misuse(err, "eval: --images is for GT; a CONFIG has data.val.image_list")
                                          : read_config(truth, args, err);
     if (args->override_count)
-        return misuse(err, "eval: %.200s sets a key of a configuration, but %.200s is none", args->overrides[0], path);
+        return misuse(err, "eval: %.200s sets a key of a configuration, but %.200s is not one",
+                      args->overrides[0], path);
     const enum path_kind kind = path_kind(path, err);
     const bool folder = kind == PATH_FOLDER;
     const struct dataset_source source = { .format = folder ? DATASET_VISDRONE : DATASET_COCO, .ann_path = path,

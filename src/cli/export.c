@@ -1,7 +1,7 @@
 /* cli/export.c -- writes the detection network, without the parts that only training needs. */
 #include "base/atomic_file.h"
+#include "base/escape.h"
 #include "base/path.h"
-#include "base/printable.h"
 #include "base/table.h"
 #include "cli/commands.h"
 #include "cli/session.h"

@@ -40,9 +40,9 @@ static bool write_heat(const struct heatmap *h, const struct image *image, const
         grad_cam_upsample(&h->cam, heat, spread);
         draw_heat(drawn.p, drawn.width, drawn.height, spread);
     }
-    strbuf_add(&to, "%.*s_%s%s", dot ? (int)(dot - name) : (int)strlen(name), name,
-               *heat->name ? heat->name : h->cam.layer, end);
-    ok = ok && strbuf_ok(&to, err) && image_write(&drawn, &h->inputs, h->out, to.s, err);
+    strbuf_addf(&to, "%.*s_%s%s", dot ? (int)(dot - name) : (int)strlen(name), name,
+                *heat->name ? heat->name : h->cam.layer, end);
+    ok = ok && strbuf_check(&to, err) && image_write(&drawn, &h->inputs, h->out, to.s, err);
     strbuf_free(&to);
     image_free(&drawn);
     free(spread);

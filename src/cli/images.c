@@ -147,16 +147,16 @@ bool image_failed(struct failures *f, const struct error *why, struct error *err
 void image_used(struct failures *f, const struct image *image, const char *file)
 {
     if (image->truncated && f->truncated++ < NAMED)
-        strbuf_add(&f->names, "%s%s", f->truncated > 1 ? ", " : "", file);
+        strbuf_addf(&f->names, "%s%s", f->truncated > 1 ? ", " : "", file);
 }
 
 static bool tell_truncated(struct failures *f, struct error *err)
 {
     struct strbuf line = {0};
     if (f->truncated)
-        strbuf_add(&line, "truncated images, read as far as they go: %d of %d: %s%s", f->truncated, f->files,
-                   f->names.s ? f->names.s : "", f->truncated > NAMED ? ", ..." : "");
-    const bool ok = strbuf_ok(&f->names, err) && strbuf_ok(&line, err);
+        strbuf_addf(&line, "truncated images, read as far as they go: %d of %d: %s%s", f->truncated, f->files,
+                    f->names.s ? f->names.s : "", f->truncated > NAMED ? ", ..." : "");
+    const bool ok = strbuf_check(&f->names, err) && strbuf_check(&line, err);
     if (ok && line.s)
         show_line("", line.s);
     strbuf_free(&line);

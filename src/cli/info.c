@@ -1,6 +1,6 @@
 /* cli/info.c -- the layers and the cost of a network, and the metadata of a weights file. */
+#include "base/escape.h"
 #include "base/memory.h"
-#include "base/printable.h"
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "data/sample.h"
@@ -167,7 +167,7 @@ static void print_names(const struct strings *names)
 {
     printf("classes             %d: ", names->count);
     for (int i = 0; i < names->count; i++) {
-        print_printable(stdout, names->at[i]);
+        print_escaped(stdout, names->at[i]);
         printf("%s", i + 1 < names->count ? ", " : "\n");
     }
 }

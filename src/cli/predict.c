@@ -1,9 +1,9 @@
 /* cli/predict.c -- detects objects in images: files, folders, patterns, or a stream of MJPEG frames. */
 #include "base/atomic_file.h"
+#include "base/escape.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
-#include "base/printable.h"
 #include "base/string_list.h"
 #include "cli/commands.h"
 #include "cli/images.h"
@@ -82,8 +82,8 @@ static bool print_lines(const struct predictor *p, const char *file, struct erro
     for (int i = 0; i < p->detector.count[0]; i++) {
         const struct detected *f = &p->detector.detections[i];
         char name[200];
-        printable(name, sizeof name, p->session.config.class_names.at[f->label]);
-        print_printable(stdout, file);
+        escape_text(name, sizeof name, p->session.config.class_names.at[f->label]);
+        print_escaped(stdout, file);
         printf("  %-16s %.3f  %8.1f %8.1f %8.1f %8.1f\n", name, f->score, f->box[0], f->box[1], f->box[2] - f->box[0],
                f->box[3] - f->box[1]);
     }

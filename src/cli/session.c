@@ -1,8 +1,8 @@
 #include "cli/session.h"
 
+#include "base/escape.h"
 #include "base/file.h"
 #include "base/path.h"
-#include "base/printable.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
 #include "data/image.h"
@@ -85,7 +85,7 @@ bool session_score(const struct session *s, const struct args *args, double *sco
 void show_line(const char *prefix, const char *text)
 {
     fprintf(stderr, "%s%s", isatty(STDERR_FILENO) ? "\r\033[K" : "", prefix);
-    print_printable(stderr, text);
+    print_escaped(stderr, text);
     fputc('\n', stderr);
 }
 
@@ -110,7 +110,7 @@ void show_progress(int before, int done, int all)
 
 static bool write_text(const struct strbuf *text, const char *file, struct error *err)
 {
-    if (!strbuf_ok(text, err))
+    if (!strbuf_check(text, err))
         return false;
     if (file)
         return file_write(file, text->s, text->size, err);
@@ -123,7 +123,7 @@ bool write_json(cJSON *json, const char *file, struct error *err)
     struct strbuf text = {0};
     char *printed = json ? json_print(json) : NULL;
     if (printed)
-        strbuf_add(&text, "%s\n", printed);
+        strbuf_addf(&text, "%s\n", printed);
     const bool ok = printed ? write_text(&text, file, err) : fail(err, "out of memory for a JSON text");
     strbuf_free(&text);
     free(printed);

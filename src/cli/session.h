@@ -26,7 +26,7 @@ bool session_score(const struct session *, const struct args *, double *score, s
 /* A line on stderr per note of a set; section is "data.val" or "". */
 bool show_notes(const struct dataset *, const char *section, struct error *);
 
-/* Writes a line to stderr, escaped by base/printable.h; on a terminal it replaces the progress line. */
+/* Writes a line to stderr, escaped by base/escape.h; on a terminal it replaces the progress line. */
 void show_line(const char *prefix, const char *text);
 
 /* Shows "120 of 500 images": on a terminal in one line that changes, else in a line for each quarter that lies between

@@ -1,5 +1,5 @@
 /* cli/synth.c -- generates a data set of aerial scenes, so that everything can be tried without a download. */
-#include "base/printable.h"
+#include "base/escape.h"
 #include "cli/commands.h"
 #include "synth/synth.h"
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* cli/train.c -- trains until the last epoch or a signal. */
+#include "base/escape.h"
 #include "base/path.h"
-#include "base/printable.h"
 #include "base/strbuf.h"
 #include "cli/commands.h"
 #include "cli/policy.h"
@@ -47,10 +47,10 @@ static void add_word(struct strbuf *line, const char *word)
     static const char plain_characters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
     const bool plain = word[strspn(word, plain_characters)] == 0;
-    strbuf_add(line, plain ? " " : " '");
+    strbuf_addf(line, plain ? " " : " '");
     for (; *word; word++)
-        strbuf_add(line, *word == '\'' ? "'\\''" : "%c", *word);
-    strbuf_add(line, plain ? "" : "'");
+        strbuf_addf(line, *word == '\'' ? "'\\''" : "%c", *word);
+    strbuf_addf(line, plain ? "" : "'");
 }
 
 /* Prints commands that use the model; config.yml in save_dir has every key with its value in this run. */
@@ -61,13 +61,13 @@ static void show_next(const struct trainer *t)
     char *config = path_join(t->config->save_dir, "config.yml", NULL);
     for (size_t i = 0; config && i < sizeof next / sizeof *next; i++) {
         struct strbuf line = {0};
-        strbuf_add(&line, i ? "     " : "next:");
+        strbuf_addf(&line, i ? "     " : "next:");
         add_word(&line, program_invocation_name);
         add_word(&line, next[i].command);
         add_word(&line, config);
         add_word(&line, "--weights");
         add_word(&line, t->best);
-        if (strbuf_ok(&line, NULL))
+        if (strbuf_check(&line, NULL))
             print_line(stderr, "%s%s", line.s, next[i].rest);
         strbuf_free(&line);
     }

@@ -1,4 +1,4 @@
-/* cli/version.c -- the build: version, libraries, kernels. */
+/* cli/version.c -- prints the version of the program and of its libraries, and the names of its kernel tables. */
 #include "base/strbuf.h"
 #include "cli/commands.h"
 #include "kernel/kernels.h"
@@ -16,39 +16,39 @@
 #include <cblas.h>
 #endif
 
-#define QUOTED(x) #x
-#define EXPANDED(x) QUOTED(x)
+#define STRING_OF(x) #x
+#define STRING_OF_VALUE(x) STRING_OF(x)            /* expands x first */
 
-static void add_libraries(struct strbuf *text)
+static void add_libraries(struct strbuf *out)
 {
-    strbuf_add(text, "libraries: libyaml %s, libpng %s, ", yaml_get_version_string(), png_get_libpng_ver(NULL));
+    strbuf_addf(out, "libraries: libyaml %s, libpng %s, ", yaml_get_version_string(), png_get_libpng_ver(NULL));
 #ifdef LIBJPEG_TURBO_VERSION
-    strbuf_add(text, "libjpeg-turbo %s, ", EXPANDED(LIBJPEG_TURBO_VERSION));
+    strbuf_addf(out, "libjpeg-turbo %s, ", STRING_OF_VALUE(LIBJPEG_TURBO_VERSION));
 #else
-    strbuf_add(text, "libjpeg %d, ", JPEG_LIB_VERSION);
+    strbuf_addf(out, "libjpeg %d, ", JPEG_LIB_VERSION);
 #endif
-    strbuf_add(text, "cJSON %s, %s, libzip %s", cJSON_Version(), XML_ExpatVersion(), zip_libzip_version());
+    strbuf_addf(out, "cJSON %s, %s, libzip %s", cJSON_Version(), XML_ExpatVersion(), zip_libzip_version());
 #ifdef HAVE_CAIRO
-    strbuf_add(text, ", cairo %s", cairo_version_string());
+    strbuf_addf(out, ", cairo %s", cairo_version_string());
 #endif
 #ifdef HAVE_OPENBLAS
-    strbuf_add(text, ", %s", openblas_get_config());
+    strbuf_addf(out, ", %s", openblas_get_config());
 #endif
-    strbuf_add(text, "\n");
+    strbuf_addf(out, "\n");
 }
 
 bool print_version(struct error *err)
 {
-    struct strbuf text = {0}, missing = {0};
-    strbuf_add(&text, "nanodet %s\nkernels:", NANODET_VERSION);
-    kernels_names(true, &text);                 /* the last one is the default */
-    kernels_names(false, &missing);
-    strbuf_add(&text, "\nkernels not on this machine:%s\n", missing.s ? missing.s : " none");
+    struct strbuf text = {0}, unusable = {0};
+    strbuf_addf(&text, "nanodet %s\nkernels:", NANODET_VERSION);
+    add_kernel_names(KERNELS_USABLE, &text);    /* the last one is the default */
+    add_kernel_names(KERNELS_UNUSABLE, &unusable);
+    strbuf_addf(&text, "\nkernels that this machine cannot run:%s\n", unusable.s ? unusable.s : " none");
     add_libraries(&text);
-    const bool ok = strbuf_ok(&missing, err) && strbuf_ok(&text, err);
+    const bool ok = strbuf_check(&unusable, err) && strbuf_check(&text, err);
     if (ok)
         printf("%s", text.s);
     strbuf_free(&text);
-    strbuf_free(&missing);
+    strbuf_free(&unusable);
     return ok;
 }

@@ -17,7 +17,7 @@ const char *const model_sections[MODEL_SECTIONS] = { "model.arch.backbone", "mod
 struct place_text config_place(const struct config *config, const char *path)
 {
     const struct entry *e = tree_find(&config->root, path);
-    return place_text(e ? e->place : (struct place){ config->file, 0 }, path);
+    return format_place(e ? e->place : (struct place){ config->file, 0 }, path);
 }
 
 /* ---- file and overrides to tree ---- */
@@ -36,7 +36,7 @@ static bool override(struct config *config, const char *text, struct error *err)
     memcpy(key, text, length);
     struct entry *e = NULL;
     if (tree_parse(&value, text + length + 1, strlen(text + length + 1), command_line.file, err)
-        && (e = tree_place(&config->root, key, command_line, err))) {
+        && (e = tree_find_or_add(&config->root, key, command_line, err))) {
         e->place = command_line;
         if (!entry_copy(e, &value, err))
             e = NULL;
@@ -50,7 +50,7 @@ static bool make_tree(struct config *config, const void *yaml, size_t size, cons
 {
     bool ok = tree_parse(&config->root, yaml, size, config->file, err)
            && (config->root.kind == SECTION || misuse(err, "%s: holds no keys", config->file))
-           && (!config->detects_only || detector_keys_only(config, err));
+           && (!config->detects_only || refuse_other_keys(config, err));
     for (int i = 0; ok && i < count; i++)
         ok = override(config, overrides[i], err) || keep_problem(config, err);
     return ok;
@@ -70,9 +70,9 @@ static bool read_test(struct config *config, struct error *err)
 {
     const char *path = "test.max_per_image";
     const struct entry *test = tree_find(&config->root, "test");
-    if (config->val.name == DATASET_VISDRONE && (entry_null(test) || test->kind == SECTION)
-        && entry_null(tree_find(&config->root, path))) {
-        struct entry *e = tree_place(&config->root, path, at_preset, err);
+    if (config->val.name == DATASET_VISDRONE && (entry_is_null(test) || test->kind == SECTION)
+        && entry_is_null(tree_find(&config->root, path))) {
+        struct entry *e = tree_find_or_add(&config->root, path, at_preset, err);
         if (!e || !entry_set(e, "500", err))
             return false;
     }
@@ -100,7 +100,7 @@ static bool read_rules(struct config *config, struct error *err)
     for (struct entry *e = list->child; e; e = e->next) {
         struct param_rule *rule = &optimizer->rules[optimizer->rule_count++];
         rule->match = e->name;
-        if (!entry_read(config, e, path_of(path, e->name).s, rule_keys, rule, err))
+        if (!entry_read(config, e, key_path_of(path, e->name).s, rule_keys, rule, err))
             return false;
     }
     return true;
@@ -109,8 +109,8 @@ static bool read_rules(struct config *config, struct error *err)
 static bool read_sections(struct config *config, struct error *err)
 {
     for (int i = 0; i < MODEL_SECTIONS; i++) {
-        const struct entry *name = tree_find(&config->root, path_of(model_sections[i], "name").s);
-        config->model.name[i] = entry_null(name) || name->kind != SCALAR ? NULL : name->text;
+        const struct entry *name = tree_find(&config->root, key_path_of(model_sections[i], "name").s);
+        config->model.name[i] = entry_is_null(name) || name->kind != SCALAR ? NULL : name->text;
     }
     return resolve_resume(config, err)
         && section_read(config, "", config_keys, config, err)
@@ -143,10 +143,10 @@ static bool ranges_valid(struct config *config, const char *section, const struc
         { "pipeline.contrast", p->contrast }, { "pipeline.saturation", p->saturation } };
     const double *deviation = p->normalize[1];
     bool ok = (deviation[0] > 0 && deviation[1] > 0 && deviation[2] > 0)
-           || problem(config, err, path_of(section, "pipeline.normalize").s, ": a standard deviation is 0");
+           || problem(config, err, key_path_of(section, "pipeline.normalize").s, ": a standard deviation is 0");
     for (size_t i = 0; ok && i < sizeof ranges / sizeof *ranges; i++)
         ok = ranges[i].range[0] <= ranges[i].range[1]
-          || problem(config, err, path_of(section, ranges[i].name).s, ": the range from %g to %g is empty",
+          || problem(config, err, key_path_of(section, ranges[i].name).s, ": the range from %g to %g is empty",
                      ranges[i].range[0], ranges[i].range[1]);
     return ok;
 }
@@ -155,7 +155,8 @@ static bool ranges_valid(struct config *config, const char *section, const struc
 static bool cached_whole(struct config *config, const char *section, const struct data_config *data, struct error *err)
 {
     return !data->scaled_decode || data->cache_mb == 0
-        || problem(config, err, path_of(section, "scaled_decode").s, ": not with cache_mb, which keeps whole images");
+        || problem(config, err, key_path_of(section, "scaled_decode").s,
+                   ": not with cache_mb, which keeps whole images");
 }
 
 static bool same_names(const struct strings *a, const struct strings *b)
@@ -181,10 +182,10 @@ static bool classes_differ(struct config *config, struct error *err)
 /* A head that states num_classes states the number of class_names. */
 static bool head_agrees(struct config *config, const char *head, struct error *err)
 {
-    const struct path path = path_of(head, "num_classes");
+    const struct key_path path = key_path_of(head, "num_classes");
     const struct entry *e = tree_find(&config->root, path.s);
     const int count = config->class_names.count;
-    return entry_null(e) || e->kind != SCALAR || config->network_only || atoi(e->text) == count
+    return entry_is_null(e) || e->kind != SCALAR || config->network_only || atoi(e->text) == count
         || problem(config, err, path.s, " is %.20s, but there are %d class_names", e->text, count);
 }
 
@@ -206,7 +207,7 @@ static bool model_named(struct config *config, struct error *err)
     bool ok = true;
     for (int i = 0; ok && i < MODEL_SECTIONS; i++)
         ok = config->model.name[i]
-          || (i == MODEL_AUX_HEAD && entry_null(tree_find(&config->root, model_sections[i])))
+          || (i == MODEL_AUX_HEAD && entry_is_null(tree_find(&config->root, model_sections[i])))
           || problem(config, err, model_sections[i], ".name must be given");
     return ok;
 }
@@ -218,7 +219,7 @@ static bool check_rules(struct config *config, struct error *err)
         && cached_whole(config, "data.train", &config->train, err)
         && cached_whole(config, "data.val", &config->val, err)
         && classes_agree(config, err) && model_named(config, err)
-        && (!config->detects_only || detector_keys_effective(config, err));
+        && (!config->detects_only || refuse_ignored_keys(config, err));
 }
 
 /* ---- all of it ---- */

@@ -103,7 +103,7 @@ struct config {
     struct string_list ignored;             /* given keys without effect here, which the program reports once */
     struct string_list *problems;                 /* NULL: the first problem ends the reading */
     bool network_only;                      /* the heads may have another number of classes than class_names */
-    bool detects_only;                      /* the file may only hold what config_write_detector writes */
+    bool detects_only;                      /* the file may only hold what config_write_detector_keys writes */
     struct entry root;
     char *file;
 };
@@ -131,7 +131,7 @@ void config_write(const struct config *, struct strbuf *);
 
 /* The part of it that detection needs: model, class_names, test, input size, resize and normalisation of data.val.  It
  * has no path and no key without effect.  Read with detects_only and written again, it is the same text. */
-bool config_write_detector(const struct config *, struct strbuf *, struct error *);
+bool config_write_detector_keys(const struct config *, struct strbuf *, struct error *);
 
 /* Adds to `names` the keys that touch the results and whose values differ.  Both must have been resolved: b as read
  * from the text of config_write, a with its model built. */
@@ -141,6 +141,6 @@ bool config_names_data(const char *path);      /* one of the keys that name the 
 /* The file holds exactly what config_write wrote: no comment and no order of keys of its own. */
 bool config_is_written(const char *path);
 
-/* Every key of this room, in lines as keys_manual writes them. */
-void config_manual(struct strbuf *);
+/* Every key of this room, in lines as write_keys_manual writes them. */
+void write_config_manual(struct strbuf *);
 #endif

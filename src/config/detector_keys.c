@@ -2,81 +2,88 @@
 #include "base/table.h"
 #include "config/section.h"
 
-/* Keys and whole sections.  The number of images per batch belongs to them: resize keep pads an image to the largest
- * of its batch.  data.train.input_size is the size that the parameters are declared with. */
+/* The keys to write; of a section, all keys.  With data.val.resize: keep, an image is padded to the largest of its
+ * batch, so device.batchsize_per_gpu changes detections.  data.train.input_size is the size of the graph that declares
+ * the parameters: a position embedding has its shape.  Rows for find_row. */
 static const struct { const char *name; } kept[] = {
     { "class_names" }, { "seed" }, { "model" }, { "test" }, { "device.batchsize_per_gpu" },
     { "data.train.input_size" }, { "data.val.input_size" }, { "data.val.keep_ratio" }, { "data.val.resize" },
     { "data.val.multi_scale" }, { "data.val.scaled_decode" }, { "data.val.pipeline" }, {0} };
 
-/* Keys within those sections that name files, or that only training reads. */
+/* Keys of these sections that are not written: they name files, or only training reads them. */
 static const char *const dropped[] = {
     "model.arch.backbone.pretrain", "model.arch.backbone.pretrained", "model.arch.backbone.checkpoint_path",
     "model.arch.head.loss", "model.arch.head.assigner_cfg", "model.arch.aux_head.loss" };
-enum { DROPPED = sizeof dropped / sizeof *dropped };
+enum { DROPPED_COUNT = sizeof dropped / sizeof *dropped };
 
 /* ---- writing ---- */
 
 static bool copy_key(struct entry *to, const struct entry *from, const char *path, struct error *err)
 {
     const struct entry *e = tree_find(from, path);
-    if (!e)
+    if (!e)                                         /* optional keys of the model's parts */
         return true;
-    struct entry *copy = tree_place(to, path, e->place, err);
+    struct entry *copy = tree_find_or_add(to, path, e->place, err);
     return copy && entry_copy(copy, e, err);
 }
 
-bool config_write_detector(const struct config *config, struct strbuf *out, struct error *err)
+bool config_write_detector_keys(const struct config *config, struct strbuf *out, struct error *err)
 {
     struct entry root = { .kind = SECTION };
     bool ok = true;
     for (int i = 0; ok && kept[i].name; i++)
         ok = copy_key(&root, &config->root, kept[i].name, err);
-    for (int i = 0; i < DROPPED; i++)
+    for (int i = 0; i < DROPPED_COUNT; i++)
         tree_remove(&root, dropped[i]);
     for (int i = 0; i < config->ignored.count; i++)
         tree_remove(&root, config->ignored.list[i]);
     if (ok)
         tree_write(&root, out);
     tree_free(&root);
-    return ok && strbuf_ok(out, err);
+    return ok && strbuf_check(out, err);
 }
 
-/* ---- reading ---- */
+/* ---- checking what was read ---- */
 
-/* The first value below e that is not kept, and its path; NULL if there is none. */
-static const struct entry *first_foreign(const struct entry *e, struct path *path)
+/* Returns the first value below e whose key is not in `kept`, NULL if there is none.  *path is the path of e, and
+ * becomes that of the value. */
+static const struct entry *first_not_kept(const struct entry *e, struct key_path *path)
 {
     if (e->kind != SECTION)
         return e;
     for (const struct entry *child = e->child; child; child = child->next) {
-        struct path inner = path_of(path->s, child->name);
-        const struct entry *found = find_row(inner.s, kept, sizeof *kept) ? NULL : first_foreign(child, &inner);
+        struct key_path child_path = key_path_of(path->s, child->name);
+        if (find_row(child_path.s, kept, sizeof *kept))
+            continue;
+        const struct entry *found = first_not_kept(child, &child_path);
         if (found) {
-            *path = inner;
+            *path = child_path;
             return found;
         }
     }
     return NULL;
 }
 
-bool detector_keys_only(const struct config *config, struct error *err)
+bool refuse_other_keys(const struct config *config, struct error *err)
 {
-    struct path path = {0};
-    const struct entry *found = first_foreign(&config->root, &path);
-    for (int i = 0; !found && i < DROPPED; i++)
-        if ((found = tree_find(&config->root, dropped[i])))
-            path = path_of("", dropped[i]);
-    return !found || misuse(err, "%s has no place in the description of a model", place_text(found->place, path.s).s);
+    struct key_path path = {0};
+    const struct entry *found = first_not_kept(&config->root, &path);
+    for (int i = 0; !found && i < DROPPED_COUNT; i++) {
+        found = tree_find(&config->root, dropped[i]);
+        path = key_path_of("", dropped[i]);
+    }
+    return !found || misuse(err, "%s is not allowed in the configuration of a weights file",
+                            format_place(found->place, path.s).s);
 }
 
-bool detector_keys_effective(const struct config *config, struct error *err)
+bool refuse_ignored_keys(const struct config *config, struct error *err)
 {
     for (int i = 0; i < config->ignored.count; i++) {
         const char *path = config->ignored.list[i];
         const struct entry *e = tree_find(&config->root, path);
-        if (e && e->place.file == config->file)
-            return misuse(err, "%s has no effect in this version", place_text(e->place, path).s);
+        const bool from_file = e && e->place.file == config->file;  /* not a preset; the same string, not a copy */
+        if (from_file)
+            return misuse(err, "%s has no effect in this version", format_place(e->place, path).s);
     }
     return true;
 }

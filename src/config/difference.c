@@ -31,8 +31,8 @@ static const struct entry *child_named(const struct entry *section, const char *
 /* Compares with order, as in the written form: this section is one value. */
 static bool same_value(const struct entry *a, const struct entry *b)
 {
-    if (entry_null(a) || entry_null(b))
-        return entry_null(a) && entry_null(b);
+    if (entry_is_null(a) || entry_is_null(b))
+        return entry_is_null(a) && entry_is_null(b);
     const struct entry *x = a->child, *y = b->child;
     bool same = a->kind == b->kind && a->count == b->count && (a->kind != SCALAR || strcmp(a->text, b->text) == 0);
     for (; same && x; x = x->next, y = y->next)
@@ -62,9 +62,9 @@ static bool differences(const struct entry *a, const struct entry *b, const char
     if (!a || !b || a->kind != SECTION || b->kind != SECTION || (key && key->type != KEY_SECTION))
         return same_value(a, b) || string_list_add(names, path, err);
     for (const struct entry *e = a->child; ok && e; e = e->next)
-        ok = differences(e, child_named(b, e->name), path_of(path, e->name).s, names, err);
+        ok = differences(e, child_named(b, e->name), key_path_of(path, e->name).s, names, err);
     for (const struct entry *e = b->child; ok && e; e = e->next)
-        ok = child_named(a, e->name) || differences(NULL, e, path_of(path, e->name).s, names, err);
+        ok = child_named(a, e->name) || differences(NULL, e, key_path_of(path, e->name).s, names, err);
     return ok;
 }
 

@@ -170,9 +170,9 @@ const char *resize_name(enum resize resize)
     return word->name;
 }
 
-void config_manual(struct strbuf *out)
+void write_config_manual(struct strbuf *out)
 {
-    keys_manual("", config_keys, out);
-    keys_manual("data.{train,val}", data_keys, out);
-    keys_manual("test", test_keys, out);
+    write_keys_manual("", config_keys, out);
+    write_keys_manual("data.{train,val}", data_keys, out);
+    write_keys_manual("test", test_keys, out);
 }

@@ -26,9 +26,9 @@ bool keep_problem(struct config *config, struct error *err)
         && string_list_add(config->problems, err->text, err);
 }
 
-struct path path_of(const char *section, const char *name)
+struct key_path key_path_of(const char *section, const char *name)
 {
-    struct path p;
+    struct key_path p;
     snprintf(p.s, sizeof p.s, "%.*s%s%.*s", TREE_KEY, section, *section ? "." : "", TREE_KEY, name);
     return p;
 }
@@ -67,7 +67,7 @@ static bool unknown(const struct pass *p, const char *place, const char *path)
 {
     struct strbuf nearest = {0};
     const bool near = suggest_keys(&p->config->root, p->prefix, p->keys, path, &nearest);
-    if (strbuf_ok(&nearest, p->err))
+    if (strbuf_check(&nearest, p->err))
         misuse(p->err, "%s: no such key; did you mean %s?%s", place, nearest.s,
                near ? "" : " nanodet check --keys lists all keys");
     strbuf_free(&nearest);
@@ -78,22 +78,22 @@ static bool unknown(const struct pass *p, const char *place, const char *path)
 static bool all_known(const struct pass *p, const char *group, const struct entry *e)
 {
     for (const struct entry *child = e->child; child; child = child->next) {
-        const struct path name = path_of(group, child->name), full = path_of(p->prefix, name.s);
+        const struct key_path name = key_path_of(group, child->name), full = key_path_of(p->prefix, name.s);
         const struct key *key = row_of(p, name.s, child);
         const bool names_table = starts_with(p->prefix, "model.") && !*group && strcmp(child->name, "name") == 0;
         bool ok = true;
         if (strchr(child->name, '.'))
             ok = misuse(p->err, "%s: keys nest by indentation; dots are for the command line",
-                        place_text(child->place, full.s).s);
+                        format_place(child->place, full.s).s);
         else if (key || names_table)
             ok = !key || key->type != KEY_IGNORED || note_ignored(p->config, full.s, p->err);
         else if (child->kind == SECTION && child->count)
             ok = all_known(p, name.s, child);
         else if (is_group(name.s, p->keys))
-            ok = entry_null(child) || child->kind == SECTION
-              || misuse(p->err, "%s is a section of keys", place_text(child->place, full.s).s);
+            ok = entry_is_null(child) || child->kind == SECTION
+              || misuse(p->err, "%s is a section of keys", format_place(child->place, full.s).s);
         else
-            ok = unknown(p, place_text(child->place, full.s).s, full.s);
+            ok = unknown(p, format_place(child->place, full.s).s, full.s);
         if (!ok && !keep_problem(p->config, p->err))
             return false;
     }
@@ -109,10 +109,10 @@ static struct entry *put_preset(const struct pass *p, const char *path, const st
     const char *text = key->preset, mark = text ? *text : '=';
     struct entry value = {0};
     char count[16];
-    if (text && mark == '=' && entry_null(like = tree_find(p->section, text + 1)))
+    if (text && mark == '=' && entry_is_null(like = tree_find(p->section, text + 1)))
         like = tree_find(root, text + 1);
-    if (mark == '=' && entry_null(like)) {
-        misuse(p->err, "%s must be given", place_text((struct place){ p->config->file, 0 }, path).s);
+    if (mark == '=' && entry_is_null(like)) {
+        misuse(p->err, "%s must be given", format_place((struct place){ p->config->file, 0 }, path).s);
         return NULL;
     }
     if (mark == '#') {
@@ -120,7 +120,7 @@ static struct entry *put_preset(const struct pass *p, const char *path, const st
         snprintf(count, sizeof count, "%d", list && list->kind == LIST ? list->count : 0);
         text = count;
     }
-    struct entry *e = tree_place(p->section, key->name, at_preset, p->err);
+    struct entry *e = tree_find_or_add(p->section, key->name, at_preset, p->err);
     if (!e || e == like)
         return e;
     e->place = like ? like->place : at_preset;
@@ -131,7 +131,7 @@ static struct entry *put_preset(const struct pass *p, const char *path, const st
 }
 
 /* A written null, of the key or of its group, means the word `none` where the key has that (norm_cfg: null); elsewhere
- * it is no value. */
+ * it is not a value. */
 static bool means_none(const struct pass *p, const struct key *key)
 {
     const char *dot = strrchr(key->name, '.');
@@ -141,7 +141,7 @@ static bool means_none(const struct pass *p, const struct key *key)
         snprintf(group, sizeof group, "%.*s", (int)(dot - key->name), key->name);
         e = tree_find(p->section, group);
     }
-    return e && entry_null(e) && key->type == KEY_WORD && find_row("none", key->words, sizeof *key->words);
+    return e && entry_is_null(e) && key->type == KEY_WORD && find_row("none", key->words, sizeof *key->words);
 }
 
 /* A configuration that only detects may have no schedule: its keys are never read. */
@@ -152,15 +152,15 @@ static bool may_lack(const struct config *config, const char *path, const struct
 
 static bool read_key(const struct pass *p, const struct key *key)
 {
-    const struct path path = path_of(p->prefix, key->name);
+    const struct key_path path = key_path_of(p->prefix, key->name);
     struct entry *e = tree_find(p->section, key->name);
     if (means_none(p, key)) {
-        e = tree_place(p->section, key->name, at_preset, p->err);
+        e = tree_find_or_add(p->section, key->name, at_preset, p->err);
         if (!e || !entry_set(e, "none", p->err))
             return false;
     } else if (!e && may_lack(p->config, path.s, key))
         return true;
-    if (entry_null(e))
+    if (entry_is_null(e))
         e = put_preset(p, path.s, key);
     if (e && key_set(p->to, key, path.s, e, p->err))
         return true;
@@ -174,10 +174,10 @@ bool entry_read(struct config *config, struct entry *section, const char *prefix
                 struct error *err)
 {
     const struct pass p = { config, section, prefix, keys, to, err };
-    if (entry_null(section))
+    if (entry_is_null(section))
         section->kind = SECTION;
     if (section->kind != SECTION)
-        return misuse(err, "%s is a section of keys", place_text(section->place, prefix).s);
+        return misuse(err, "%s is a section of keys", format_place(section->place, prefix).s);
     if (!all_known(&p, "", section))
         return false;
     for (const struct key *key = keys; key->name; key++)
@@ -188,6 +188,6 @@ bool entry_read(struct config *config, struct entry *section, const char *prefix
 
 bool section_read(struct config *config, const char *prefix, const struct key *keys, void *to, struct error *err)
 {
-    struct entry *section = tree_place(&config->root, prefix, at_preset, err);
+    struct entry *section = tree_find_or_add(&config->root, prefix, at_preset, err);
     return section && entry_read(config, section, prefix, keys, to, err);
 }

@@ -21,11 +21,11 @@ bool entry_read(struct config *, struct entry *section, const char *prefix, cons
 /* After a misuse: true if its text was added to config->problems, false if it ends the reading. */
 bool keep_problem(struct config *, struct error *);
 
-/* With detects_only: exit 2 if the tree holds a key that config_write_detector does not write, such as a path. */
-bool detector_keys_only(const struct config *, struct error *);
+/* With detects_only: exit 2 if the tree holds a key that config_write_detector_keys does not write, such as a path. */
+bool refuse_other_keys(const struct config *, struct error *);
 /* With detects_only, once the tree is read: exit 2 if a key has no effect, as a key of a newer version would. */
-bool detector_keys_effective(const struct config *, struct error *);
+bool refuse_ignored_keys(const struct config *, struct error *);
 
-struct path { char s[2 * TREE_KEY + 2]; };          /* longer ones are cut; no key of a table is longer */
-struct path path_of(const char *section, const char *name);
+struct key_path { char s[2 * TREE_KEY + 2]; };          /* longer ones are cut; no key of a table is longer */
+struct key_path key_path_of(const char *section, const char *name);
 #endif

@@ -88,7 +88,7 @@ static int nearness(const char *asked, const char *known)
 {
     int near = nearest_end(asked, known);
     if (ends_with(known, ".name")) {
-        struct path group = path_of("", known);
+        struct key_path group = key_path_of("", known);
         group.s[strlen(known) - strlen(".name")] = 0;
         near = min_int(near, nearest_end(asked, group.s));
     }
@@ -97,9 +97,9 @@ static int nearness(const char *asked, const char *known)
 
 /* ---- distance of sections ---- */
 
-static struct path section_of(const char *path)
+static struct key_path section_of(const char *path)
 {
-    struct path section = path_of("", path);
+    struct key_path section = key_path_of("", path);
     section.s[last_part(path) > path ? last_part(path) - path - 1 : 0] = 0;
     return section;
 }
@@ -107,7 +107,7 @@ static struct path section_of(const char *path)
 static int section_distance(const char *asked, const char *known)
 {
     enum { UNLIKE = 5 };
-    const struct path a = section_of(asked), k = section_of(known);
+    const struct key_path a = section_of(asked), k = section_of(known);
     const size_t length = strlen(a.s);
     int parts = 0;
     if (length && (strncmp(a.s, k.s, length) != 0 || (k.s[length] && k.s[length] != '.')))
@@ -121,7 +121,7 @@ static int section_distance(const char *asked, const char *known)
 
 struct search {
     const char *path, *other;                           /* the unknown key; its last part in our words, or NULL */
-    struct path best[SHOWN]; int count, score;          /* the nearest ones, all of that score */
+    struct key_path best[SHOWN]; int count, score;          /* the nearest ones, all of that score */
 };
 
 static void consider(struct search *s, const char *known)
@@ -140,23 +140,23 @@ static void consider(struct search *s, const char *known)
         s->count = 0;
     s->score = score;
     if (s->count < (near < FAR ? SHOWN : 1))
-        s->best[s->count++] = path_of("", known);
+        s->best[s->count++] = key_path_of("", known);
 }
 
 static void consider_table(struct search *s, const char *section, const struct key *keys)
 {
     for (; keys->name; keys++)
         if (keys->type != KEY_SECTION && strcmp(keys->name, ANY_OTHER_KEY) != 0)
-            consider(s, path_of(section, keys->name).s);
+            consider(s, key_path_of(section, keys->name).s);
 }
 
 static void consider_entries(struct search *s, const struct entry *section, const char *path)
 {
     for (const struct entry *e = section->kind == SECTION ? section->child : NULL; e; e = e->next)
         if (e->kind == SECTION)
-            consider_entries(s, e, path_of(path, e->name).s);
+            consider_entries(s, e, key_path_of(path, e->name).s);
         else
-            consider(s, path_of(path, e->name).s);
+            consider(s, key_path_of(path, e->name).s);
 }
 
 bool suggest_keys(const struct entry *root, const char *section, const struct key *keys, const char *path,
@@ -174,6 +174,6 @@ bool suggest_keys(const struct entry *root, const char *section, const struct ke
             consider_entries(&s, e, key->name);
     }
     for (int i = 0; i < s.count; i++)
-        strbuf_add(out, "%s%s", i == 0 ? "" : i + 1 < s.count ? ", " : " or ", s.best[i].s);
+        strbuf_addf(out, "%s%s", i == 0 ? "" : i + 1 < s.count ? ", " : " or ", s.best[i].s);
     return s.score < 10 * FAR;
 }

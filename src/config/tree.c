@@ -17,14 +17,17 @@ struct entry *entry_add(struct entry *parent, const char *name, size_t length, s
         free(child);
         return NULL;
     }
-    *(parent->last ? &parent->last->next : &parent->child) = child;
+    if (parent->last)
+        parent->last->next = child;
+    else
+        parent->child = child;
     parent->last = child;
     parent->count++;
     return child;
 }
 
-/* Leaves an entry with its name, place and siblings. */
-static void empty(struct entry *e)
+/* Makes the entry a null scalar; it keeps its name, place and next sibling. */
+static void entry_clear(struct entry *e)
 {
     for (struct entry *child = e->child, *next; child; child = next) {
         next = child->next;
@@ -38,7 +41,7 @@ static void empty(struct entry *e)
 
 void tree_free(struct entry *root)
 {
-    empty(root);
+    entry_clear(root);
     free(root->name);
     *root = (struct entry){0};
 }
@@ -46,18 +49,18 @@ void tree_free(struct entry *root)
 bool entry_set(struct entry *to, const char *text, struct error *err)
 {
     if (to->kind == SCALAR && to->text && !to->quoted && strcmp(to->text, text) == 0)
-        return true;                                        /* a member may have borrowed it */
+        return true;                                        /* keeps the address */
     char *copy = new_text(text, err);
     if (!copy)
         return false;
-    empty(to);
+    entry_clear(to);
     to->text = copy;
     return true;
 }
 
 bool entry_copy(struct entry *to, const struct entry *from, struct error *err)
 {
-    empty(to);
+    entry_clear(to);
     to->kind = from->kind;
     to->quoted = from->quoted;
     if (from->text && !(to->text = new_text(from->text, err)))
@@ -70,18 +73,22 @@ bool entry_copy(struct entry *to, const struct entry *from, struct error *err)
     return true;
 }
 
-bool entry_null(const struct entry *e)
+bool text_is_null(const char *text)
 {
     static const char *const words[] = { "", "~", "null", "Null", "NULL" };
-    if (!e || e->kind != SCALAR || e->quoted || !e->text)
-        return !e || (e->kind == SCALAR && !e->quoted);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(e->text, words[i]) == 0)
+        if (strcmp(text, words[i]) == 0)
             return true;
     return false;
 }
 
-/* The child that the first `length` characters of path name: by key in a section, by index in a list. */
+bool entry_is_null(const struct entry *e)
+{
+    return !e || (e->kind == SCALAR && !e->quoted && (!e->text || text_is_null(e->text)));
+}
+
+/* Returns the child named by the first `length` characters of path: a key in a section, an index in a list.  NULL if
+ * there is none; a scalar has no children. */
 static struct entry *child_at(const struct entry *from, const char *path, size_t length)
 {
     char *end;
@@ -90,8 +97,8 @@ static struct entry *child_at(const struct entry *from, const char *path, size_t
         while (child && (strncmp(child->name, path, length) != 0 || child->name[length]))
             child = child->next;
     else {
-        unsigned long index = isdigit((unsigned char)*path) ? strtoul(path, &end, 10) : TREE_ENTRIES;
-        if (index == TREE_ENTRIES || end != path + length)
+        unsigned long index = strtoul(path, &end, 10);
+        if (!isdigit((unsigned char)*path) || end != path + length)
             return NULL;
         while (child && index-- > 0)
             child = child->next;
@@ -111,25 +118,25 @@ struct entry *tree_find(const struct entry *from, const char *path)
     }
 }
 
-struct entry *tree_place(struct entry *from, const char *path, struct place place, struct error *err)
+struct entry *tree_find_or_add(struct entry *root, const char *path, struct place place, struct error *err)
 {
-    struct entry *e = from;
-    for (const char *at = path; *at;) {
-        const size_t length = strcspn(at, ".");
-        if (entry_null(e)) {
-            empty(e);
+    struct entry *e = root;
+    for (const char *rest = path; *rest;) {
+        const size_t length = strcspn(rest, ".");
+        if (entry_is_null(e)) {
+            entry_clear(e);
             e->kind = SECTION;
         }
-        struct entry *child = child_at(e, at, length);
+        struct entry *child = child_at(e, rest, length);
         if (!child && e->kind != SECTION) {
-            misuse(err, "%s: %s: there is no %.*s in a %s", place.file, path, (int)length, at,
-                   e->kind == LIST ? "list of that length" : "single value");
+            misuse(err, "%s: %s: %s %.*s", place.file, path,
+                   e->kind == LIST ? "the list has no item" : "a single value has no key", (int)length, rest);
             return NULL;
         }
-        if (!child && !(child = entry_add(e, at, length, place, err)))
+        if (!child && !(child = entry_add(e, rest, length, place, err)))
             return NULL;
         e = child;
-        at += length + (at[length] == '.');
+        rest += length + (rest[length] == '.');
     }
     return e;
 }
@@ -139,7 +146,10 @@ static void remove_child(struct entry *parent, struct entry *e)
     struct entry *before = NULL;
     for (struct entry *child = parent->child; child != e; child = child->next)
         before = child;
-    *(before ? &before->next : &parent->child) = e->next;
+    if (before)
+        before->next = e->next;
+    else
+        parent->child = e->next;
     if (parent->last == e)
         parent->last = before;
     parent->count--;

@@ -50,7 +50,7 @@ static struct place place_of(const struct yaml_reader *r, const yaml_event_t *ev
 static bool whole_text(const struct yaml_reader *r, const yaml_event_t *event)
 {
     return strlen((const char *)event->data.scalar.value) == event->data.scalar.length
-        || misuse(r->err, "%s:%d: a text holds a 0 byte", r->file, place_of(r, event).line);
+        || misuse(r->err, "%s:%d: a string contains a 0 byte", r->file, place_of(r, event).line);
 }
 
 static bool add_anchor(struct yaml_reader *r, const char *name, const struct entry *entry)
@@ -98,7 +98,7 @@ static bool read_key(struct yaml_reader *r, const yaml_event_t *event, struct en
 {
     const struct place place = place_of(r, event);
     if (event->type != YAML_SCALAR_EVENT)
-        return misuse(r->err, "%s:%d: a key must be a text", place.file, place.line);
+        return misuse(r->err, "%s:%d: a key must be a string", place.file, place.line);
     if (!whole_text(r, event))
         return false;
     if (event->data.scalar.length > TREE_KEY)

@@ -1,77 +1,79 @@
-/* config/tree_write.c -- a tree to YAML. */
-#include "base/printable.h"
+/* config/tree_write.c -- writes a tree as YAML: sections in block style, lists and empty sections in one line. */
+#include "base/escape.h"
 #include "base/strbuf.h"
 #include "config/tree.h"
 #include <ctype.h>
 #include <string.h>
 
-/* One character in double quotes.  Characters that control a terminal or that YAML refuses are escaped. */
-static const char *write_quoted(const char *s, struct strbuf *out)
+/* Writes the first character of s as it appears within double quotes and returns the rest of s.  Characters that
+ * control a terminal, and those that YAML refuses (byte order mark, U+FFFE, U+FFFF), are escaped. */
+static const char *write_escaped(const char *s, struct strbuf *out)
 {
     unsigned code;
-    const size_t length = utf8_character(s, &code);
+    const size_t length = utf8_decode(s, &code);
     if (length == 0)
-        return s + 1;                                       /* not UTF-8: no parsed text is */
+        return s + 1;                               /* not UTF-8; tree_parse refuses such a text */
     if (*s == '"' || *s == '\\')
-        strbuf_add(out, "\\%c", *s);
-    else if (!is_printable(code) || code == 0xfeff || (code >= 0xfffe && code <= 0xffff))
-        strbuf_add(out, code < 0x100 ? "\\x%02x" : "\\U%08x", code);  /* short: a key has 1024 characters at most */
+        strbuf_addf(out, "\\%c", *s);
+    else if (is_control(code) || code == 0xfeff || (code >= 0xfffe && code <= 0xffff))
+        strbuf_addf(out, code < 0x100 ? "\\x%02x" : "\\u%04x", code);
     else
-        strbuf_bytes(out, s, length);
+        strbuf_add(out, s, length);
     return s + length;
 }
 
-static void write_scalar(const char *s, bool quoted, struct strbuf *out)
+/* Texts without a letter or digit ("-", ".") need quotes: YAML gives some of them a meaning. */
+static void write_text(const char *s, bool force_quotes, struct strbuf *out)
 {
-    bool plain = !quoted && *s, letters = false;
+    bool plain = !force_quotes, alphanumeric = false;
     for (const char *p = s; *p; p++) {
-        letters = letters || isalnum((unsigned char)*p);
+        alphanumeric = alphanumeric || isalnum((unsigned char)*p);
         plain = plain && (isalnum((unsigned char)*p) || strchr("_./+-", *p));
     }
-    if (plain && letters) {
-        strbuf_add(out, "%s", s);
+    if (plain && alphanumeric) {
+        strbuf_addf(out, "%s", s);
         return;
     }
-    strbuf_add(out, "\"");
+    strbuf_addf(out, "\"");
     while (*s)
-        s = write_quoted(s, out);
-    strbuf_add(out, "\"");
+        s = write_escaped(s, out);
+    strbuf_addf(out, "\"");
 }
 
 static void write_flow(const struct entry *e, struct strbuf *out)
 {
     if (e->kind == SCALAR) {
-        if (entry_null(e))
-            strbuf_add(out, "null");
+        if (entry_is_null(e))
+            strbuf_addf(out, "null");
         else
-            write_scalar(e->text, e->quoted && entry_null(&(struct entry){ .text = e->text }), out);
+            write_text(e->text, text_is_null(e->text), out);        /* without its quotes, "~" would be null */
         return;
     }
-    strbuf_add(out, e->kind == LIST ? "[" : "{");
+    strbuf_addf(out, e->kind == LIST ? "[" : "{");
     for (const struct entry *child = e->child; child; child = child->next) {
         if (e->kind == SECTION) {
-            write_scalar(child->name, false, out);
-            strbuf_add(out, ": ");
+            write_text(child->name, false, out);
+            strbuf_addf(out, ": ");
         }
         write_flow(child, out);
-        strbuf_add(out, child->next ? ", " : "");
+        strbuf_addf(out, child->next ? ", " : "");
     }
-    strbuf_add(out, e->kind == LIST ? "]" : "}");
+    strbuf_addf(out, e->kind == LIST ? "]" : "}");
 }
 
-static void write_section(const struct entry *e, int indent, struct strbuf *out)
+static void write_block(const struct entry *e, int indent, struct strbuf *out)
 {
     for (const struct entry *child = e->child; child; child = child->next) {
-        strbuf_add(out, "%*s", indent, "");
-        write_scalar(child->name, false, out);
-        strbuf_add(out, ":");
+        strbuf_addf(out, "%*s", indent, "");
+        write_text(child->name, false, out);
+        strbuf_addf(out, ":");
         if (child->kind == SECTION && child->count) {
-            strbuf_add(out, "\n");
-            write_section(child, indent + 2, out);
+            strbuf_addf(out, "\n");
+            write_block(child, indent + 2, out);
         } else {
-            strbuf_add(out, " ");
+            strbuf_addf(out, " ");
             write_flow(child, out);
-            strbuf_add(out, "\n");
+            strbuf_addf(out, "\n");
         }
     }
 }
@@ -79,9 +81,9 @@ static void write_section(const struct entry *e, int indent, struct strbuf *out)
 void tree_write(const struct entry *root, struct strbuf *out)
 {
     if (root->kind == SECTION && root->count)
-        write_section(root, 0, out);
+        write_block(root, 0, out);
     else {
         write_flow(root, out);
-        strbuf_add(out, "\n");
+        strbuf_addf(out, "\n");
     }
 }

@@ -234,20 +234,20 @@ static void add_number(struct strbuf *t, double v)
         if (strtod(s, NULL) == v)
             break;
     }
-    strbuf_add(t, "%s", s);
+    strbuf_addf(t, "%s", s);
 }
 
 static void add_annotation_text(struct strbuf *t, const struct dataset *set, const struct annotation *a)
 {
-    strbuf_add(t, "{\"id\": %" PRId64 ", \"image_id\": %" PRId64 ", \"category_id\": %" PRId64 ", \"bbox\": [", a->id,
-               set->images[a->image].id, set->categories[a->category].id);
+    strbuf_addf(t, "{\"id\": %" PRId64 ", \"image_id\": %" PRId64 ", \"category_id\": %" PRId64 ", \"bbox\": [", a->id,
+                set->images[a->image].id, set->categories[a->category].id);
     for (int i = 0; i < 4; i++) {
-        strbuf_add(t, "%s", i ? ", " : "");
+        strbuf_addf(t, "%s", i ? ", " : "");
         add_number(t, a->box[i]);
     }
-    strbuf_add(t, "], \"area\": ");
+    strbuf_addf(t, "], \"area\": ");
     add_number(t, a->area);
-    strbuf_add(t, ", \"iscrowd\": %d, \"ignore\": %d}", a->crowd, a->ignore);
+    strbuf_addf(t, ", \"iscrowd\": %d, \"ignore\": %d}", a->crowd, a->ignore);
 }
 
 bool dataset_write_coco(const struct dataset *set, const char *path, struct error *err)
@@ -255,26 +255,26 @@ bool dataset_write_coco(const struct dataset *set, const char *path, struct erro
     struct strbuf t = {0};
     if (!dataset_scaled(set, err))
         return false;
-    strbuf_add(&t, "{\"images\": [");
+    strbuf_addf(&t, "{\"images\": [");
     for (int i = 0; i < set->image_count; i++) {
         const struct image_record *image = &set->images[i];
-        strbuf_add(&t, "%s\n{\"id\": %" PRId64 ", \"file_name\": ", i ? "," : "", image->id);
+        strbuf_addf(&t, "%s\n{\"id\": %" PRId64 ", \"file_name\": ", i ? "," : "", image->id);
         json_add_string(&t, image->file);
-        strbuf_add(&t, ", \"width\": %d, \"height\": %d}", image->width, image->height);
+        strbuf_addf(&t, ", \"width\": %d, \"height\": %d}", image->width, image->height);
     }
-    strbuf_add(&t, "\n], \"annotations\": [");
+    strbuf_addf(&t, "\n], \"annotations\": [");
     for (int i = 0; i < set->annotation_count; i++) {
-        strbuf_add(&t, "%s\n", i ? "," : "");
+        strbuf_addf(&t, "%s\n", i ? "," : "");
         add_annotation_text(&t, set, &set->annotations[i]);
     }
-    strbuf_add(&t, "\n], \"categories\": [");
+    strbuf_addf(&t, "\n], \"categories\": [");
     for (int i = 0; i < set->category_count; i++) {
-        strbuf_add(&t, "%s\n{\"id\": %" PRId64 ", \"name\": ", i ? "," : "", set->categories[i].id);
+        strbuf_addf(&t, "%s\n{\"id\": %" PRId64 ", \"name\": ", i ? "," : "", set->categories[i].id);
         json_add_string(&t, set->categories[i].name);
-        strbuf_add(&t, "}");
+        strbuf_addf(&t, "}");
     }
-    strbuf_add(&t, "\n]}\n");
-    const bool ok = strbuf_ok(&t, err) && file_write(path, t.s, t.size, err);
+    strbuf_addf(&t, "\n]}\n");
+    const bool ok = strbuf_check(&t, err) && file_write(path, t.s, t.size, err);
     strbuf_free(&t);
     return ok;
 }

@@ -3,7 +3,7 @@
  * An image needs an id, an annotation image_id, category_id and bbox.  The defaults of an annotation are: area, width
  * x height; iscrowd and ignore, 0; id, its place in the list, 1 being the first.  Other fields are skipped.  Boxes are
  * kept as they are; see annotation_trains().  A record that is not of this form is a problem, which names the line,
- * the record's number in its list (from 1) and its id; a text that is no JSON, or no such object, fails. */
+ * the record's number in its list (from 1) and its id; a text that is not JSON, or not such an object, fails. */
 #ifndef DATA_COCO_H
 #define DATA_COCO_H
 #include "base/file.h"

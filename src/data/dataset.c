@@ -1,6 +1,6 @@
 #include "data/dataset.h"
 
-#include "base/printable.h"
+#include "base/escape.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
 #include <inttypes.h>
@@ -75,7 +75,7 @@ bool annotation_trains(const struct annotation *a)
 static void keep(struct string_list *list, const char *text)
 {
     char shown[sizeof ((struct error *)0)->text];
-    printable(shown, sizeof shown, text);
+    escape_text(shown, sizeof shown, text);
     string_list_add(list, shown, NULL);
 }
 
@@ -188,12 +188,12 @@ bool dataset_notes(const struct dataset *set, const char *section, struct string
         struct strbuf line = {0};
         if (note->count == 0)
             continue;
-        strbuf_add(&line, "%s%s%s%d %s: ", kinds[i].warning ? "WARNING: " : "", section, *section ? ": " : "",
-                   note->count, kinds[i].what);
+        strbuf_addf(&line, "%s%s%s%d %s: ", kinds[i].warning ? "WARNING: " : "", section, *section ? ": " : "",
+                    note->count, kinds[i].what);
         for (int j = 0; j < note->first.count; j++)
-            strbuf_add(&line, "%s%s", j ? ", " : "", note->first.list[j]);
-        strbuf_add(&line, "%s", note->count > note->first.count ? ", ..." : "");
-        ok = strbuf_ok(&line, err) && string_list_add(lines, line.s, err);
+            strbuf_addf(&line, "%s%s", j ? ", " : "", note->first.list[j]);
+        strbuf_addf(&line, "%s", note->count > note->first.count ? ", ..." : "");
+        ok = strbuf_check(&line, err) && string_list_add(lines, line.s, err);
         strbuf_free(&line);
     }
     return ok;
@@ -229,7 +229,7 @@ bool dataset_sound(const struct dataset *set, const char *path, struct error *er
     if (problems->count == 1 && problems->first.count == 1)
         return fail(err, "%s", problems->first.list[0]);
     for (int i = 0; i < problems->first.count && i < PROBLEMS_NAMED; i++)
-        strbuf_add(&list, "%s%s", i ? "; " : "", problems->first.list[i]);
+        strbuf_addf(&list, "%s%s", i ? "; " : "", problems->first.list[i]);
     fail(err, "%s: %d problems: %s%s", path, problems->count, list.s ? list.s : "",
          problems->count > PROBLEMS_NAMED ? "; ..." : "");
     strbuf_free(&list);

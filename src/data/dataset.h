@@ -29,7 +29,7 @@ struct annotation {
 };
 enum { BOX_LIMIT = 1000000000 };
 
-/* Facts that are no error but that a user should hear of: per kind a count and the first few places. */
+/* Facts that are not errors but that a user should hear of: per kind a count and the first few places. */
 enum note_kind {
     NOTE_DEGENERATE, NOTE_OUTSIDE, NOTE_BORDER, NOTE_UNKNOWN_CLASS, NOTE_NO_IMAGE, NOTE_NO_ANNOTATIONS, NOTE_LEFT_OUT,
     NOTE_STRAY, NOTE_OTHER_SHAPE, NOTE_STALE_NAME, NOTE_SAME_IMAGE, NOTE_SIZE, NOTE_TRUNCATED, NOTE_ENCODING,
@@ -73,10 +73,10 @@ bool category_is_no_class(const struct category *);
 
 /* label[category_count]: the class of the model that each category is, 0 .. count-1, or -1.  Categories and classes
  * are matched by name, whatever their order:
- *   a category without boxes that class_names does not have is no class (a note)
+ *   a category without boxes that class_names does not have is not a class (a note)
  *   a category with boxes that class_names does not have is an error
  *   a class that no category has is noted
- *   VisDrone's `ignored regions` (id 0) and `others` (id 11) are no class unless class_names has them
+ *   VisDrone's `ignored regions` (id 0) and `others` (id 11) are not classes unless class_names has them
  * If not one name matches, the i-th category in ascending id is class i, as in the original, with a note; if the
  * numbers then differ it is an error.  Errors are misuse(). */
 bool dataset_labels(struct dataset *, const char *const *class_names, int count, int *label, struct error *);

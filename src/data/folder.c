@@ -143,8 +143,8 @@ bool each_stem(struct dataset_builder *b, const struct dataset_source *source, c
 char *stem_path(const char *folder, const char *stem, const char *suffix, struct error *err)
 {
     struct strbuf name = {0};
-    strbuf_add(&name, "%s%s", stem, suffix);
-    char *path = strbuf_ok(&name, err) ? path_join(folder, name.s, err) : NULL;
+    strbuf_addf(&name, "%s%s", stem, suffix);
+    char *path = strbuf_check(&name, err) ? path_join(folder, name.s, err) : NULL;
     strbuf_free(&name);
     return path;
 }

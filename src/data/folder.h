@@ -11,7 +11,7 @@
 extern const char *const image_suffixes[];              /* of JPEG and PNG; ends with NULL */
 
 /* A source of stems, which are paths below a folder without suffix: the files of the folder and its subfolders that
- * have one of the suffixes and are no lists of classes. */
+ * have one of the suffixes and are not lists of classes. */
 struct stem_folder { const char *path; const char *const *suffixes; };
 
 /* Calls read with id 1, 2, ... and each stem in byte order until read fails.  Stems are those of source->image_list or,
@@ -31,7 +31,7 @@ bool measure_image(struct image_size *, struct dataset_builder *, const struct d
                    struct error *);
 
 /* An image and its text file of rows.  file is stem.jpg where source->img_path has no image of the stem; text is empty
- * where there is no text file; stray: no image, not in a list, and no row that is a box.  Notes missing,
+ * where there is no text file; stray: it has no image, is not in a list, and has no row that is a box.  Notes missing,
  * unreadable and stray files.  A text that cannot be read is a problem.  image_text_free releases it. */
 struct image_text { char *file, *path; struct image_size size; struct bytes text; bool stray; };
 bool image_text_open(struct image_text *, struct dataset_builder *, const struct dataset_source *, const char *stem,

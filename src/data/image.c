@@ -98,7 +98,7 @@ bool image_new(struct image *image, int width, int height, struct error *err)
     return true;
 }
 
-void image_count_not(struct image *image)
+void image_leave_budget(struct image *image)
 {
     if (image->counted)
         give_back(image->counted);
@@ -108,7 +108,7 @@ void image_count_not(struct image *image)
 void image_free(struct image *image)
 {
     free(image->p);
-    image_count_not(image);
+    image_leave_budget(image);
     *image = (struct image){0};
 }
 

@@ -44,7 +44,7 @@ void image_file_free(struct image_file *);
 /* Room for an image of that size, not halved, pixels not set.  image_free releases it. */
 bool image_new(struct image *, int width, int height, struct error *);
 void image_free(struct image *);
-void image_count_not(struct image *);               /* another bound counts it from now on */
+void image_leave_budget(struct image *);            /* its bytes no longer count: the owner has a bound of its own */
 
 /* The content decides the format.  On failure the image is {0}.  Errors name `name`; they are reject() if the file is
  * missing, broken, of another format or too large.  This holds for all readers below. */

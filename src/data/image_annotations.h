@@ -21,8 +21,8 @@ struct image_annotations {
     struct named_box *boxes; int count, capacity;
 };
 
-/* Parses a file; text is as text_read gives it.  Objects that are no box are left out and become problems of the set.
- * False, with a problem and without boxes, if the file is not of the format. */
+/* Parses a file; text is as text_read gives it.  Objects that are not boxes are left out and become problems of the
+ * set.  False, with a problem and without boxes, if the file is not of the format. */
 typedef bool annotation_parser(struct image_annotations *, struct bytes text, const char *path, struct dataset *);
 
 void image_annotations_free(struct image_annotations *);

@@ -290,7 +290,7 @@ static void start_file(j_compress_ptr jpeg)
 static boolean add_chunk(j_compress_ptr jpeg)
 {
     struct jpeg_writer *w = jpeg->client_data;
-    strbuf_bytes(&w->file, w->chunk, sizeof w->chunk);
+    strbuf_add(&w->file, w->chunk, sizeof w->chunk);
     start_file(jpeg);
     return TRUE;
 }
@@ -298,7 +298,7 @@ static boolean add_chunk(j_compress_ptr jpeg)
 static void end_file(j_compress_ptr jpeg)
 {
     struct jpeg_writer *w = jpeg->client_data;
-    strbuf_bytes(&w->file, w->chunk, sizeof w->chunk - w->destination.free_in_buffer);
+    strbuf_add(&w->file, w->chunk, sizeof w->chunk - w->destination.free_in_buffer);
 }
 
 static void on_write_error(j_common_ptr jpeg)
@@ -341,7 +341,7 @@ bool image_encode_jpeg(const struct image *image, int quality, struct bytes *out
 {
     struct jpeg_writer w = { .err = err };
     *out = (struct bytes){0};
-    const bool ok = write_image(&w, image, quality) && strbuf_ok(&w.file, err);
+    const bool ok = write_image(&w, image, quality) && strbuf_check(&w.file, err);
     jpeg_destroy_compress(&w.jpeg);
     if (ok)
         *out = (struct bytes){ (unsigned char *)w.file.s, w.file.size };

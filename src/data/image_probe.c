@@ -96,7 +96,7 @@ bool image_decode_size(const void *p, size_t size, const char *name, int *width,
     return true;
 }
 
-/* The first and the last bytes of a file of more than both, and how many it has.  false: it is none, or cannot be
+/* Reads the first and the last bytes of a file and its size.  False if the file is shorter than both parts or cannot be
  * read. */
 static bool read_ends(const char *path, unsigned char head[PART], unsigned char tail[PART], size_t *bytes)
 {

@@ -46,7 +46,8 @@ static bool read_points(const cJSON *shape, const struct shape_type *type, struc
         || fail(err, "a %s needs a list of at least %d points", type->name, type->min_points);
 }
 
-/* Adds the box of a shape.  A shape that is none becomes a note or a problem; fails only without memory. */
+/* Adds the box of a shape.  A shape that is not a box becomes a note or a problem; fails only
+ * if memory is short. */
 static bool add_shape(struct image_annotations *out, const cJSON *shape, int number, const char *path,
                       struct dataset *set, struct error *err)
 {

@@ -93,8 +93,8 @@ static void list_names(struct strbuf *t, const char *const *names, int count)
 {
     enum { SHOWN = 5 };
     for (int i = 0; i < count && i < SHOWN; i++)
-        strbuf_add(t, "%s%.40s", i ? ", " : "", names[i]);
-    strbuf_add(t, "%s", count > SHOWN ? ", ..." : "");
+        strbuf_addf(t, "%s%.40s", i ? ", " : "", names[i]);
+    strbuf_addf(t, "%s", count > SHOWN ? ", ..." : "");
 }
 
 /* The i-th category in ascending id is class i, as in the original. */
@@ -103,13 +103,13 @@ static bool match_order(struct matching *m, const char *const *category_names, i
     int next = 0;
     if (classes != m->count) {
         struct strbuf text = {0};
-        strbuf_add(&text, "no category of the annotations has the name of a class: class_names has %d (", m->count);
+        strbuf_addf(&text, "no category of the annotations has the name of a class: class_names has %d (", m->count);
         list_names(&text, m->names, m->count);
-        strbuf_add(&text, "), the annotations have %d (", classes);
+        strbuf_addf(&text, "), the annotations have %d (", classes);
         list_names(&text, category_names, classes);
-        strbuf_add(&text, "): write the names of the annotations into class_names, class_names: [");
+        strbuf_addf(&text, "): write the names of the annotations into class_names, class_names: [");
         list_names(&text, category_names, classes);
-        const bool ok = strbuf_ok(&text, err) && misuse(err, "%s]", text.s);
+        const bool ok = strbuf_check(&text, err) && misuse(err, "%s]", text.s);
         strbuf_free(&text);
         return ok;
     }
@@ -124,7 +124,7 @@ static bool match_order(struct matching *m, const char *const *category_names, i
     return true;
 }
 
-/* Categories that are no class: without boxes they are left out, with boxes they are an error. */
+/* Categories that are not classes: without boxes they are left out, with boxes they are an error. */
 static bool settle_categories(struct matching *m, const char *const *sorted_names, struct error *err)
 {
     for (int i = 0; i < m->set->category_count; i++) {

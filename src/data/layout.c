@@ -45,7 +45,7 @@ static bool first_folder(char **found, const char *folder, const char *const *na
     return kind != PATH_ERROR;
 }
 
-/* True if list, folder_list or folder_tree, finds a file with one of the suffixes that is no list of classes. */
+/* True if list, folder_list or folder_tree, finds a file with one of the suffixes that is not a list of classes. */
 static bool holds(bool *found, const char *folder, const char *const *suffixes,
                   bool (*list)(struct string_list *, const char *path, struct error *), struct error *err)
 {
@@ -92,8 +92,8 @@ static bool boxes_beside(char **found, const char *folder, const char *const *bo
         const int root = find_component(folder, *images);
         for (int i = 0; root >= 0 && kind && !*found && boxes[i]; i++) {
             struct strbuf path = {0};
-            strbuf_add(&path, "%.*s%s%s", root, folder, boxes[i], folder + root + strlen(*images));
-            kind = strbuf_ok(&path, err) ? path_kind(path.s, err) : PATH_ERROR;
+            strbuf_addf(&path, "%.*s%s%s", root, folder, boxes[i], folder + root + strlen(*images));
+            kind = strbuf_check(&path, err) ? path_kind(path.s, err) : PATH_ERROR;
             if (kind == PATH_FOLDER) {
                 *found = path.s;
                 *root_size = root;
@@ -134,7 +134,7 @@ static bool list_parts(struct strbuf *list, int *count, char first[256], const c
             continue;
         if ((*count)++ == 0)
             snprintf(first, 256, "%s", names.list[i]);
-        strbuf_add(list, "%s%s", *count > 1 ? ", " : "", names.list[i]);
+        strbuf_addf(list, "%s%s", *count > 1 ? ", " : "", names.list[i]);
     }
     string_list_free(&names);
     return ok;
@@ -279,7 +279,7 @@ static bool other_order(const struct string_list *list, const struct dataset_sou
     return true;
 }
 
-/* A file whose content is no list of classes is passed over. */
+/* A file whose content is not a list of classes is passed over. */
 static bool compare_list(struct dataset *set, const struct dataset_source *source, const char *path,
                          struct error *err)
 {
@@ -351,7 +351,7 @@ static void renumber_categories(struct dataset *set, const int *now)
     set->annotation_count = boxes;
 }
 
-/* Keeps the categories of these names, and those of VisDrone that are no class. */
+/* Keeps the categories of these names, and those of VisDrone that are not classes. */
 static bool select_categories(struct dataset *set, const struct string_list *classes, struct error *err)
 {
     const char **names = new_array((size_t)set->category_count + 1, sizeof *names, err);
@@ -365,7 +365,7 @@ static bool select_categories(struct dataset *set, const struct string_list *cla
     }
     for (int i = 0; ok && i < classes->count; i++)
         ok = class_find(names, set->category_count, classes->list[i]) >= 0
-          || misuse(err, "'%s' is no category of this format; did you mean '%s'?", classes->list[i],
+          || misuse(err, "'%s' is not a category of this format; did you mean '%s'?", classes->list[i],
                     nearest_name(classes->list[i], names, sizeof *names));
     if (ok)
         renumber_categories(set, now);

@@ -16,14 +16,14 @@
 
 /* ---- classes ---- */
 
-/* The index of a class name: its place i in a list, or its key 0, 1, ... in a section; -1 if it is no class name. */
+/* The index of a class name: its place i in a list, or its key 0, 1, ... in a section; -1 if it is not a class name. */
 static int place_of(const struct entry *list, const struct entry *name, int i)
 {
     char key[16];
     const int place = list->kind == LIST ? i : (int)strtol(name->name, NULL, 10);
     snprintf(key, sizeof key, "%d", place);
     const bool good = (list->kind == LIST || strcmp(key, name->name) == 0) && place >= 0 && place < list->count;
-    return good && name->text && !entry_null(name) ? place : -1;
+    return good && name->text && !entry_is_null(name) ? place : -1;
 }
 
 /* Children 0, 1, ... of a list or of a section, whose keys differ. */
@@ -34,7 +34,7 @@ static bool read_names(struct string_list *classes, const struct entry *list, co
     int i = 0;
     for (const struct entry *name = list->child; ok && name; name = name->next, i++) {
         const int place = place_of(list, name, i);
-        ok = place >= 0 || reject(err, "%s:%d: names must be a list of texts, or have the keys 0 to %d", path,
+        ok = place >= 0 || reject(err, "%s:%d: names must be a list of strings, or have the keys 0 to %d", path,
                                   list->place.line, list->count - 1);
         if (ok)
             names[place] = name->text;
@@ -108,8 +108,8 @@ static int compare_stems(const char *a, const char *b)
     return order ? order : (n > m) - (n < m);
 }
 
-static const char *path_of(const void *set, int i) { return ((const struct dataset *)set)->images[i].file; }
-static const char *name_of(const void *set, int i) { return path_name(path_of(set, i)); }
+static const char *key_path_of(const void *set, int i) { return ((const struct dataset *)set)->images[i].file; }
+static const char *name_of(const void *set, int i) { return path_name(key_path_of(set, i)); }
 
 struct lost { int count; struct strbuf first; };          /* lines that mean no one image */
 
@@ -117,9 +117,9 @@ static void lose(struct lost *lost, const char *line, const char *why)
 {
     enum { SHOWN = 5 };
     if (lost->count < SHOWN)
-        strbuf_add(&lost->first, "%s%.60s%s", lost->count ? ", " : "", line, why);
+        strbuf_addf(&lost->first, "%s%.60s%s", lost->count ? ", " : "", line, why);
     else if (lost->count == SHOWN)
-        strbuf_add(&lost->first, ", ...");
+        strbuf_addf(&lost->first, ", ...");
     lost->count++;
 }
 
@@ -160,11 +160,11 @@ bool image_list_keep(struct dataset_builder *b, const char *list, struct error *
     struct lost lost = {0};
     bool *keep = new_array((size_t)set->image_count, sizeof *keep, err);
     bool ok = keep && text_lines(&lines, list, err)
-           && name_index_make(&paths, set->image_count, path_of, set, compare_stems, err)
+           && name_index_make(&paths, set->image_count, key_path_of, set, compare_stems, err)
            && name_index_make(&names, set->image_count, name_of, set, compare_stems, err);
     for (int i = 0; ok && i < lines.count; i++)
         mark(keep, &lost, &paths, &names, lines.list[i]);
-    ok = ok && strbuf_ok(&lost.first, err)
+    ok = ok && strbuf_check(&lost.first, err)
       && (lost.count == 0 || fail(err, "%s: %d of %d lines do not name one image of the annotations: %s", list,
                                   lost.count, lines.count, lost.first.s))
       && build_keep_images(b, keep, err);

@@ -69,7 +69,7 @@ static bool read_image(struct loader *l, const char *path, struct random random,
     bool ok = image_file_read(&file, path, err);
     const struct bytes bytes = file.bytes;
     ok = ok && image_decode_size(bytes.p, bytes.size, path, &size.width, &size.height, err);
-    if (ok && cache_fits(l->config.cache, size.width, size.height)) {
+    if (ok && image_cache_has_space(l->config.cache, size.width, size.height)) {
         ok = image_decode(image, bytes.p, bytes.size, path, err);
     } else if (ok) {
         const struct region region = sample_region(l->config.data, size, random);
@@ -100,8 +100,8 @@ static bool read_patiently(struct loader *l, const char *path, struct random ran
 static const struct image *image_at(struct loader *l, int image, struct random random, struct image *own,
                                     struct error *err)
 {
-    struct cache *cache = l->config.cache;
-    const struct image *cached = cache_find(cache, image);
+    struct image_cache *cache = l->config.cache;
+    const struct image *cached = image_cache_find(cache, image);
     if (cached)
         return cached;
     char *path = path_join(l->config.data->img_path, l->config.dataset->images[image].file, err);
@@ -109,7 +109,7 @@ static const struct image *image_at(struct loader *l, int image, struct random r
     free(path);
     if (!ok)
         return NULL;
-    return cache_keep(cache, image, own) ? cache_find(cache, image) : own;
+    return image_cache_store(cache, image, own) ? image_cache_find(cache, image) : own;
 }
 
 /* The image at a place of the order, or in training the next one that is not broken; its index or -1. */

@@ -13,7 +13,7 @@
  * 5. Batches are delivered in order; LOADER_AHEAD of them exist, the one lent out included, and are used again. */
 #ifndef DATA_LOADER_H
 #define DATA_LOADER_H
-#include "data/cache.h"
+#include "data/image_cache.h"
 #include "data/sample.h"
 
 enum { LOADER_AHEAD = 3, RETRY_MS = 200 };
@@ -22,7 +22,7 @@ struct loader_config {                          /* all borrowed until loader_clo
     const struct dataset *dataset;
     const struct data_config *data;
     const int *label;                           /* as for sample_objects; NULL: batches without objects */
-    struct cache *cache;                        /* of this dataset; NULL: none */
+    struct image_cache *cache;                        /* of this dataset; NULL: none */
     bool train;
     int batch, workers;                         /* >= 1 */
     uint64_t seed;

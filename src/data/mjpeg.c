@@ -23,7 +23,7 @@ static enum mjpeg_at give_up(struct mjpeg *m)
 static enum mjpeg_at start(struct mjpeg *m)
 {
     m->frame.size = 0;
-    strbuf_bytes(&m->frame, "\xff\xd8", 2);
+    strbuf_add(&m->frame, "\xff\xd8", 2);
     return AT_SEGMENT;
 }
 
@@ -83,7 +83,7 @@ bool mjpeg_push(struct mjpeg *m, unsigned char byte)
         m->at = give_up(m);
         return false;
     } else
-        strbuf_bytes(&m->frame, &byte, 1);
+        strbuf_add(&m->frame, &byte, 1);
     m->at = step(m, byte);
     return within && m->at == AT_NOTHING && m->frame.size > 0;
 }
@@ -93,7 +93,7 @@ bool mjpeg_next(struct mjpeg *m, FILE *in, struct bytes *frame, struct error *er
     *frame = (struct bytes){0};
     for (int byte; (byte = getc(in)) != EOF;) {
         const bool complete = mjpeg_push(m, (unsigned char)byte);
-        if (!strbuf_ok(&m->frame, err))
+        if (!strbuf_check(&m->frame, err))
             return false;
         if (complete) {
             *frame = (struct bytes){ (unsigned char *)m->frame.s, m->frame.size };

@@ -1,7 +1,7 @@
 /* data/mjpeg.h -- a stream of JPEG images, one after the other, as cameras and ffmpeg write it: each is found by
  * its markers (ITU T.81, annex B), so that a thumbnail inside of one does not end it.  Bytes between images,
  * such as the headers of a multipart stream, are passed over, and so is an image that breaks off where another
- * begins, is no JPEG after its first bytes, or has more than MJPEG_MAX bytes. */
+ * begins, is not a JPEG after its first bytes, or has more than MJPEG_MAX bytes. */
 #ifndef DATA_MJPEG_H
 #define DATA_MJPEG_H
 #include "base/error.h"

@@ -21,7 +21,7 @@ static int read_row(struct number_rows *rows, const char *stop, double *out, int
         char *end;
         const double v = strtod(p, &end);
         if (size == 0) {
-            fail(err, "%s:%d: has a zero byte, so it is no text", rows->path, rows->line);
+            fail(err, "%s:%d: has a zero byte, so it is not a text file", rows->path, rows->line);
             return -1;
         }
         if (end != p + size || !isfinite(v)) {

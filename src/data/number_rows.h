@@ -10,7 +10,7 @@ struct number_rows { const char *p, *end, *path; int line; };      /* line: of t
 void number_rows_begin(struct number_rows *, struct bytes text, const char *path);
 
 /* Reads the next line that has numbers: writes at most max of them to out and returns how many the line has.  Returns 0
- * at the end of the file, and -1, with an error that names the line and the word, if a word is no finite number; the
+ * at the end of the file, and -1, with an error that names the line and the word, if a word is not a finite number; the
  * next call continues with the following line. */
 int number_rows_next(struct number_rows *, double *out, int max, struct error *);
 

@@ -172,7 +172,7 @@ bool batch_stack(struct batch *b, const struct pipeline_config *config, struct e
     b->h = padded_side(b->h);
     const size_t one = 3 * (size_t)b->w * (size_t)b->h;
     size_t count;
-    if (!mul_size(one, (size_t)b->n, &count))
+    if (!checked_mul(one, (size_t)b->n, &count))
         return fail(err, "a batch of %d images of %d x %d does not fit in memory", b->n, b->w, b->h);
     if (!reserve(&b->image, &b->capacity, count, sizeof *b->image, err))
         return false;

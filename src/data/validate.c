@@ -1,9 +1,9 @@
 #include "data/validate.h"
 
+#include "base/escape.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/path.h"
-#include "base/printable.h"
 #include "base/sort.h"
 #include "base/strbuf.h"
 #include "base/team.h"
@@ -156,9 +156,9 @@ static bool is_wanted(const struct validation *v, const struct annotation *a)
 static void add_reason(struct strbuf *text, int count, const char *reason, const struct dataset_note *note)
 {
     if (count)
-        strbuf_add(text, "%s%d %s", text->s ? ", " : "", count, reason);
+        strbuf_addf(text, "%s%d %s", text->s ? ", " : "", count, reason);
     if (count && note && note->first.count)
-        strbuf_add(text, " (%s)", note->first.list[0]);
+        strbuf_addf(text, " (%s)", note->first.list[0]);
 }
 
 /* Nothing can be learned or scored. */
@@ -326,20 +326,20 @@ void dataset_summary(const struct dataset *set, const char *section, const struc
         if (label[a->category] >= 0 && !a->ignore)
             boxes[label[a->category]]++;
     }
-    strbuf_add(text, "%s: %d images, %d without a box; %d boxes", section, set->image_count, without,
-               set->annotation_count);
+    strbuf_addf(text, "%s: %d images, %d without a box; %d boxes", section, set->image_count, without,
+                set->annotation_count);
     for (int i = 0; boxes && i < class_names->count && i < CLASSES; i++) {
-        strbuf_add(text, ", ");
-        strbuf_printable(text, class_names->at[i]);
-        strbuf_add(text, " %d", boxes[i]);
+        strbuf_addf(text, ", ");
+        strbuf_add_escaped(text, class_names->at[i]);
+        strbuf_addf(text, " %d", boxes[i]);
     }
-    strbuf_add(text, "%s", class_names->count > CLASSES ? ", ..." : "");
-    strbuf_add(text, ignored ? ", to be ignored %d\n" : "\n", ignored);
+    strbuf_addf(text, "%s", class_names->count > CLASSES ? ", ..." : "");
+    strbuf_addf(text, ignored ? ", to be ignored %d\n" : "\n", ignored);
     const int count = sizes ? sizes_at_input(set, c, label, sizes) : 0;
     if (count)
-        strbuf_add(text, "%s: box sizes at %d x %d (root of the area): 10%% below %.0f pixels, 50%% below %.0f, "
-                   "90%% below %.0f\n", section, c->input_size[0], c->input_size[1], sizes[count / 10],
-                   sizes[count / 2], sizes[count * 9 / 10]);
+        strbuf_addf(text, "%s: box sizes at %d x %d (root of the area): 10%% below %.0f pixels, 50%% below %.0f, "
+                    "90%% below %.0f\n", section, c->input_size[0], c->input_size[1], sizes[count / 10],
+                    sizes[count / 2], sizes[count * 9 / 10]);
     free(boxes);
     free(sizes);
 }

@@ -15,6 +15,6 @@
 
 bool visdrone_read(struct dataset_builder *, const struct dataset_source *, struct error *);
 
-/* Adds the boxes of an image; rows that are none are problems.  Returns false without memory. */
+/* Adds the boxes of an image; rows that are not boxes are problems.  Returns false without memory. */
 bool visdrone_parse(struct dataset_builder *, int64_t image, struct bytes text, const char *path, struct error *);
 #endif

@@ -98,7 +98,7 @@ static bool number(struct parse *k, enum field field, double *out)
     return end != s && *end == 0 && isfinite(*out);
 }
 
-/* Sets box; else says why the object is none. */
+/* Sets box; if the object is not a box, *why says why. */
 static bool read_box(struct parse *k, struct named_box *box, struct error *why)
 {
     double *const to[FIELDS] = { [X1] = &box->x1, [Y1] = &box->y1, [X2] = &box->x2, [Y2] = &box->y2 };

@@ -51,7 +51,7 @@ bool yolo_parse(struct dataset_builder *b, struct yolo_image image, int classes,
     return ok;
 }
 
-/* The boxes of an image whose size is unknown; rows that are none are problems. */
+/* The boxes of an image whose size is unknown; rows that are not boxes are problems. */
 static int count_boxes(struct bytes text, const char *path, struct dataset *set)
 {
     struct number_rows rows;

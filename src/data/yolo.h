@@ -17,7 +17,7 @@
 
 bool yolo_read(struct dataset_builder *, const struct dataset_source *, struct error *);
 
-/* Adds the boxes of an image, not yet cut nor rounded; rows that are none are problems.  Returns false without
+/* Adds the boxes of an image, not yet cut nor rounded; rows that are not boxes are problems.  Returns false without
  * memory. */
 struct yolo_image { int64_t id; int width, height; };
 bool yolo_parse(struct dataset_builder *, struct yolo_image, int classes, struct bytes text, const char *path,

@@ -46,7 +46,7 @@ static int weights_of(struct network_export *m, value v, int rank)
         return m->tensor[v];
     if (view.ld != s.c)
         return fail(m->err, "%s: is part of another tensor", name) - 1;
-    m->tensor[v] = network_weights(m->net, name, rank, rank == 1 ? dims + 1 : dims, &elements, m->err);
+    m->tensor[v] = network_add_weights(m->net, name, rank, rank == 1 ? dims + 1 : dims, &elements, m->err);
     if (m->tensor[v] >= 0)
         param_to_file(&p, view.p, elements);
     return m->tensor[v];
@@ -163,8 +163,8 @@ static bool norm_weights(struct network_export *m, const struct node *n)
     const char *weight_name = params->list[m->g->values[n->operand[1]].param].name;
     const char *bias_name = params->list[m->g->values[n->operand[2]].param].name;
     float *scale = NULL, *shift = NULL;
-    const int weight = network_weights(m->net, weight_name, 1, dims, &scale, m->err);
-    if (weight < 0 || network_weights(m->net, bias_name, 1, dims, &shift, m->err) < 0)
+    const int weight = network_add_weights(m->net, weight_name, 1, dims, &scale, m->err);
+    if (weight < 0 || network_add_weights(m->net, bias_name, 1, dims, &shift, m->err) < 0)
         return false;
     for (int c = 0; c < n->x[0].c; c++) {
         const double s = gamma[c] / sqrt(var[c] + (double)norm_attr(n)->eps);
@@ -212,7 +212,8 @@ static bool scale_layer(struct network_export *m, const struct node *n, int leve
     struct layer *layer = add_plain(m, n, level, kind, 1);
     if (!layer)
         return false;
-    layer->weight = network_weights(m->net, m->g->params->list[m->g->values[s].param].name, 1, dims, &scale, m->err);
+    const char *name = m->g->params->list[m->g->values[s].param].name;
+    layer->weight = network_add_weights(m->net, name, 1, dims, &scale, m->err);
     for (int c = 0; layer->weight >= 0 && c < n->x[0].c; c++)
         scale[c] = (float)*graph_read(m->g, s).p;
     return layer->weight >= 0;
@@ -260,7 +261,7 @@ static bool position_layer(struct network_export *m, const struct node *n, int l
     if (param < 0)
         return fail(m->err, "%s: position embeddings that are not a parameter", n->name);
     const char *name = m->g->params->list[param].name;
-    const int weight = network_weights(m->net, name, 4, dims, &map, m->err);
+    const int weight = network_add_weights(m->net, name, 4, dims, &map, m->err);
     const int constant = weight < 0 ? -1 : network_add(m->net, LAYER_CONSTANT, name, NULL, 0, m->err);
     if (constant < 0)
         return false;

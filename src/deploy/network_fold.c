@@ -132,8 +132,8 @@ static bool bias_name(struct strbuf *name, const char *weight, struct error *err
     static const char end[] = "weight";
     const size_t length = strlen(weight), n = sizeof end - 1;
     const bool ends = length >= n && strcmp(weight + length - n, end) == 0;
-    strbuf_add(name, "%.*s%s", (int)(ends ? length - n : length), weight, ends ? "bias" : ".bias");
-    return strbuf_ok(name, err);
+    strbuf_addf(name, "%.*s%s", (int)(ends ? length - n : length), weight, ends ? "bias" : ".bias");
+    return strbuf_check(name, err);
 }
 
 /* New elements, owned by the network, for a convolution's weight (of the same shape) and bias. */
@@ -297,9 +297,9 @@ static bool name_merged(struct network *net, struct layer *sum, const struct lay
                         struct error *err)
 {
     struct strbuf module = {0}, weight = {0};
-    strbuf_add(&module, "%.*srbr_reparam", common_module(large->name, small->name), large->name);
-    strbuf_add(&weight, "%.*srbr_reparam.weight", common_module(large->name, small->name), large->name);
-    if (!strbuf_ok(&module, err) || !strbuf_ok(&weight, err)) {
+    strbuf_addf(&module, "%.*srbr_reparam", common_module(large->name, small->name), large->name);
+    strbuf_addf(&weight, "%.*srbr_reparam.weight", common_module(large->name, small->name), large->name);
+    if (!strbuf_check(&module, err) || !strbuf_check(&weight, err)) {
         strbuf_free(&module);
         strbuf_free(&weight);
         return false;

@@ -12,8 +12,8 @@ size_t postprocess_bytes(const struct postprocess_config *config, const struct p
 {
     const size_t priors = (size_t)prior_count(grid);
     size_t scores, bytes;
-    if (!mul_size(priors, (size_t)config->classes, &scores) || scores > INT_MAX
-        || !add_size(arena_bytes(priors, 4 * sizeof(float)), arena_bytes(scores, sizeof(struct scored)), &bytes))
+    if (!checked_mul(priors, (size_t)config->classes, &scores) || scores > INT_MAX
+        || !checked_add(arena_bytes(priors, 4 * sizeof(float)), arena_bytes(scores, sizeof(struct scored)), &bytes))
         return SIZE_MAX;
     return bytes;
 }

@@ -3,7 +3,7 @@
  *
  * An object is ignored in an area range if it is a crowd box or its area field lies outside; both ends belong to a
  * range.  A detection is ignored if it matches an ignored object, or none while its width x height lies
- * outside.  As in pycocotools, a detection that matches an object whose annotation id is 0 is no true positive. */
+ * outside.  As in pycocotools, a detection that matches an object whose annotation id is 0 is not a true positive. */
 #ifndef EVAL_COCO_EVAL_H
 #define EVAL_COCO_EVAL_H
 #include "base/team.h"

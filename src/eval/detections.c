@@ -86,8 +86,8 @@ static bool read_record(struct json_cursor *c, struct detection_record *r)
         { "image_count",   &r->image_count, 0, NULL, true }, {0} };
     r->image_count = -1;
     r->file.size = r->category_name.size = 0;
-    strbuf_bytes(&r->file, "", 0);
-    strbuf_bytes(&r->category_name, "", 0);
+    strbuf_add(&r->file, "", 0);
+    strbuf_add(&r->category_name, "", 0);
     return read_fields(c, fields) && whole(r->image) && whole(r->category);
 }
 
@@ -104,7 +104,7 @@ static void note_broken(struct broken_records *b, const char *format, ...)
     vsnprintf(place, sizeof place, format, args);
     va_end(args);
     if (b->count++ < NAMED)
-        strbuf_add(&b->first, "%s%s", b->first.s ? "; " : "", place);
+        strbuf_addf(&b->first, "%s%s", b->first.s ? "; " : "", place);
 }
 
 /* fail() if there is one; releases the notes.  wanted: the form of a record, or "". */
@@ -116,7 +116,7 @@ static bool none_broken(struct broken_records *b, const char *path, const char *
     return ok;
 }
 
-/* Reads record n, or skips it and notes that it is broken.  False if it is no JSON, so that reading must end. */
+/* Reads record n, or skips it and notes that it is broken.  False if it is not JSON, so that reading must end. */
 static bool next_record(struct json_cursor *c, struct detection_record *r, int n, struct broken_records *broken,
                         bool *usable)
 {
@@ -153,7 +153,7 @@ static bool add_list(struct detections *out, struct json_cursor *c, struct join 
         return fail(err, "%s: not a list of detections", c->path);
     for (; cursor_next(c, NULL); n++) {
         const bool is_json = next_record(c, r, n, broken, &usable);
-        if (!strbuf_ok(&r->file, err) || !strbuf_ok(&r->category_name, err))
+        if (!strbuf_check(&r->file, err) || !strbuf_check(&r->category_name, err))
             return false;
         if (!is_json)
             return fail(err, "%s: detection %d is not JSON: see byte %td", c->path, n, c->p - c->text);
@@ -222,8 +222,8 @@ static bool list_stems(struct string_list *stems, const struct dataset *gt, stru
     for (int i = 0; ok && i < gt->image_count; i++) {
         const char *name = path_name(gt->images[i].file);
         stem.size = 0;
-        strbuf_add(&stem, "%.*s", path_stem(name), name);
-        ok = strbuf_ok(&stem, err) && string_list_add(stems, stem.s, err);
+        strbuf_addf(&stem, "%.*s", path_stem(name), name);
+        ok = strbuf_check(&stem, err) && string_list_add(stems, stem.s, err);
     }
     strbuf_free(&stem);
     string_list_sort(stems);
@@ -261,8 +261,8 @@ static char *lines_path(const char *folder, const struct image_record *image, st
 {
     struct strbuf name = {0};
     const char *base = path_name(image->file);
-    strbuf_add(&name, "%.*s.txt", path_stem(base), base);
-    char *path = strbuf_ok(&name, err) ? path_join(folder, name.s, err) : NULL;
+    strbuf_addf(&name, "%.*s.txt", path_stem(base), base);
+    char *path = strbuf_check(&name, err) ? path_join(folder, name.s, err) : NULL;
     strbuf_free(&name);
     return path;
 }
@@ -297,12 +297,12 @@ static bool write_folder(const struct detections *d, const char *folder, const s
     bool ok = lines && list_stems(&stems, gt, err) && make_folders(folder, err);
     for (int i = 0; ok && i < d->count; i++) {
         const struct detection *one = &d->list[i];
-        strbuf_add(&lines[one->image], "%.17g,%.17g,%.17g,%.17g,%.17g,%" PRId64 ",-1,-1\n", one->box[0], one->box[1],
-                   one->box[2], one->box[3], one->score, gt->categories[one->category].id);
+        strbuf_addf(&lines[one->image], "%.17g,%.17g,%.17g,%.17g,%.17g,%" PRId64 ",-1,-1\n", one->box[0], one->box[1],
+                    one->box[2], one->box[3], one->score, gt->categories[one->category].id);
     }
     for (int i = 0; lines && i < gt->image_count; i++) {
         char *path = ok ? lines_path(folder, &gt->images[i], err) : NULL;
-        ok = path && strbuf_ok(&lines[i], err) && file_write(path, lines[i].s, lines[i].size, err);
+        ok = path && strbuf_check(&lines[i], err) && file_write(path, lines[i].s, lines[i].size, err);
         free(path);
         strbuf_free(&lines[i]);
     }
@@ -339,15 +339,15 @@ static bool write_list(const struct detections *d, const char *path, const struc
         const struct detection *one = &d->list[i];
         const struct image_record *image = &gt->images[one->image];
         const struct category *category = &gt->categories[one->category];
-        strbuf_add(&t, "%s{\"image_id\":%" PRId64 ",\"file_name\":", i ? ",\n" : "[", image->id);
+        strbuf_addf(&t, "%s{\"image_id\":%" PRId64 ",\"file_name\":", i ? ",\n" : "[", image->id);
         json_add_string(&t, image->file);
-        strbuf_add(&t, ",\"category_id\":%" PRId64 ",\"category_name\":", category->id);
+        strbuf_addf(&t, ",\"category_id\":%" PRId64 ",\"category_name\":", category->id);
         json_add_string(&t, category->name);
-        strbuf_add(&t, ",\"bbox\":[%.17g,%.17g,%.17g,%.17g],\"score\":%.17g,\"image_count\":%d}", one->box[0],
-                   one->box[1], one->box[2], one->box[3], one->score, gt->image_count);
+        strbuf_addf(&t, ",\"bbox\":[%.17g,%.17g,%.17g,%.17g],\"score\":%.17g,\"image_count\":%d}", one->box[0],
+                    one->box[1], one->box[2], one->box[3], one->score, gt->image_count);
     }
-    strbuf_add(&t, d->count ? "]\n" : "[]\n");
-    const bool ok = strbuf_ok(&t, err) && file_write(path, t.s, t.size, err);
+    strbuf_addf(&t, d->count ? "]\n" : "[]\n");
+    const bool ok = strbuf_check(&t, err) && file_write(path, t.s, t.size, err);
     strbuf_free(&t);
     return ok;
 }

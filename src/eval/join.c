@@ -153,13 +153,13 @@ static int missing(struct join *j, enum join_side which, int record, int64_t id,
     const struct side *side = &sides[which];
     if (index->missing++ >= SHOWN)
         return -1;
-    strbuf_add(&index->first_missing, "%sdetection %d (%s %" PRId64, index->missing > 1 ? ", " : "", record, side->what,
-               id);
+    strbuf_addf(&index->first_missing, "%sdetection %d (%s %" PRId64, index->missing > 1 ? ", " : "", record,
+                side->what, id);
     if (*name)
-        strbuf_add(&index->first_missing, " '%.60s'", name);
+        strbuf_addf(&index->first_missing, " '%.60s'", name);
     if (*name && there >= 0)
-        strbuf_add(&index->first_missing, ", which is '%.60s' there", side->name(j->gt, there));
-    strbuf_add(&index->first_missing, ")");
+        strbuf_addf(&index->first_missing, ", which is '%.60s' there", side->name(j->gt, there));
+    strbuf_addf(&index->first_missing, ")");
     return -1;
 }
 
@@ -183,7 +183,7 @@ bool join_end(const struct join *j, const char *path, struct error *err)
     for (int i = 0; i < JOIN_SIDES; i++) {
         const struct join_index *index = &j->side[i];
         if (index->missing)
-            return strbuf_ok(&index->first_missing, err)
+            return strbuf_check(&index->first_missing, err)
                 && fail(err, "%s: %d of %d detections belong to no %s of the ground truth: %s%s", path, index->missing,
                         j->records, sides[i].what, index->first_missing.s, index->missing > SHOWN ? ", ..." : "");
         if (index->by_id && index->renumbered)

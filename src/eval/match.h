@@ -20,7 +20,7 @@ static inline uint64_t match_setting(int group, int iou) { return UINT64_C(1) <<
 struct match_object {
     const struct annotation *ground_truth;
     bool crowd;
-    bool no_hit;                /* a detection that matches it is no true positive */
+    bool no_hit;                /* a detection that matches it is not a true positive */
     unsigned ignored;           /* groups */
     uint64_t taken;             /* settings in which it is matched; written by match_class */
 };

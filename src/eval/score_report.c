@@ -1,9 +1,9 @@
 #include "eval/score_report.h"
 
+#include "base/escape.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/min_max.h"
-#include "base/printable.h"
 #include "base/strbuf.h"
 #include <stdlib.h>
 #include <string.h>
@@ -71,18 +71,18 @@ bool report_json(const struct score_report *r, struct strbuf *out, struct error 
         ok = add_class(list, &r->classes[i]);
     char *text = ok ? json_print(json) : NULL;
     if (text)
-        strbuf_add(out, "%s\n", text);
+        strbuf_addf(out, "%s\n", text);
     free(text);
     cJSON_Delete(json);
-    return text ? strbuf_ok(out, err) : fail(err, "out of memory for the score");
+    return text ? strbuf_check(out, err) : fail(err, "out of memory for the score");
 }
 
 void report_figure(struct strbuf *out, int width, int decimals, double figure)
 {
     if (figure < 0)
-        strbuf_add(out, "%*s", width, "-");
+        strbuf_addf(out, "%*s", width, "-");
     else
-        strbuf_add(out, "%*.*f", width, decimals, figure);
+        strbuf_addf(out, "%*.*f", width, decimals, figure);
 }
 
 /* A line of precision, a line of recall, each under its names: AP... and AR... */
@@ -90,11 +90,11 @@ static void add_lines(struct strbuf *out, const struct score_report *r, const do
 {
     for (int from = 0, to; from < r->figure_count; from = to) {
         for (to = from; to < r->figure_count && strncmp(r->names[to], r->names[from], 2) == 0; to++)
-            strbuf_add(out, "%8s", r->names[to]);
-        strbuf_add(out, "\n");
+            strbuf_addf(out, "%8s", r->names[to]);
+        strbuf_addf(out, "\n");
         for (int i = from; i < to; i++)
             report_figure(out, 8, 3, figures[i]);
-        strbuf_add(out, "\n");
+        strbuf_addf(out, "\n");
     }
 }
 
@@ -113,20 +113,20 @@ void report_table(const struct score_report *r, struct strbuf *out)
     int width = (int)strlen("class");
     add_lines(out, r, r->figures);
     if (r->has_class_mean) {
-        strbuf_add(out, "\nmean over the classes\n");
+        strbuf_addf(out, "\nmean over the classes\n");
         add_lines(out, r, r->class_mean);
     }
     for (int i = 0; i < r->class_count; i++) {
-        printable(name, sizeof name, r->classes[i].name);
+        escape_text(name, sizeof name, r->classes[i].name);
         width = max_int(width, width_of(name));
     }
-    strbuf_add(out, "\n%8s  %-*s%8s%8s\n", "id", width, "class", "AP", "AP50");
+    strbuf_addf(out, "\n%8s  %-*s%8s%8s\n", "id", width, "class", "AP", "AP50");
     for (int i = 0; i < r->class_count; i++) {
         const struct report_class *c = &r->classes[i];
-        printable(name, sizeof name, c->name);
-        strbuf_add(out, "%8lld  %s%*s", (long long)c->id, name, width - width_of(name), "");
+        escape_text(name, sizeof name, c->name);
+        strbuf_addf(out, "%8lld  %s%*s", (long long)c->id, name, width - width_of(name), "");
         report_figure(out, 8, 3, c->ap);
         report_figure(out, 8, 3, c->ap50);
-        strbuf_add(out, "\n");
+        strbuf_addf(out, "\n");
     }
 }

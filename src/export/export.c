@@ -158,8 +158,8 @@ static bool make_staging_folder(struct staging *s, const char *path, struct erro
 {
     const char *target = s->file[MAIN].target;
     struct strbuf folder = {0};
-    strbuf_add(&folder, "%.*snanodet-export.XXXXXX", (int)(path_name(target) - target), target);
-    const bool ok = strbuf_ok(&folder, err) && (mkdtemp(folder.s) || fail(err, "%s: %s", path, errno_text(errno)));
+    strbuf_addf(&folder, "%.*snanodet-export.XXXXXX", (int)(path_name(target) - target), target);
+    const bool ok = strbuf_check(&folder, err) && (mkdtemp(folder.s) || fail(err, "%s: %s", path, errno_text(errno)));
     if (ok)
         s->folder = folder.s;
     else
@@ -196,8 +196,8 @@ static bool copy_staged(struct staging *s, struct error *err)
 static bool rename_old(const struct atomic_file *file, char **old, struct error *err)
 {
     struct strbuf name = {0};
-    strbuf_add(&name, "%s.old", file->temporary);
-    const bool named = strbuf_ok(&name, err), renamed = named && rename(file->target, name.s) == 0;
+    strbuf_addf(&name, "%s.old", file->temporary);
+    const bool named = strbuf_check(&name, err), renamed = named && rename(file->target, name.s) == 0;
     const bool ok = renamed || (named && (errno == ENOENT || fail(err, "%s: cannot be replaced: %s", file->path,
                                                                   errno_text(errno))));
     if (renamed)

@@ -70,9 +70,9 @@ static bool bounded(struct shape s)
 {
     const int largest = INT_MAX / OP_IN;
     size_t bytes = sizeof(real);
-    return s.n > 0 && s.h > 0 && s.w > 0 && s.c > 0 && s.c <= largest && mul_size(bytes, (size_t)s.n, &bytes)
-        && mul_size(bytes, (size_t)s.h, &bytes) && mul_size(bytes, (size_t)s.w, &bytes)
-        && bytes / sizeof(real) <= (size_t)largest && mul_size(bytes, (size_t)s.c, &bytes)
+    return s.n > 0 && s.h > 0 && s.w > 0 && s.c > 0 && s.c <= largest && checked_mul(bytes, (size_t)s.n, &bytes)
+        && checked_mul(bytes, (size_t)s.h, &bytes) && checked_mul(bytes, (size_t)s.w, &bytes)
+        && bytes / sizeof(real) <= (size_t)largest && checked_mul(bytes, (size_t)s.c, &bytes)
         && bytes <= PTRDIFF_MAX / 64;
 }
 

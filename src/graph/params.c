@@ -46,9 +46,9 @@ int params_declare(struct params *params, const char *name, struct shape shape, 
         return -1;
     }
     size_t count;
-    if (!mul_size((size_t)shape.n, (size_t)shape.h, &count) || !mul_size(count, (size_t)shape.w, &count)
-        || !mul_size(count, (size_t)shape.c, &count) || count == 0 || count > INT32_MAX) {
-        fail(err, "%s: %d x %d x %d x %d is no size for a parameter", name, shape.n, shape.h, shape.w, shape.c);
+    if (!checked_mul((size_t)shape.n, (size_t)shape.h, &count) || !checked_mul(count, (size_t)shape.w, &count)
+        || !checked_mul(count, (size_t)shape.c, &count) || count == 0 || count > INT32_MAX) {
+        fail(err, "%s: %d x %d x %d x %d is not a size for a parameter", name, shape.n, shape.h, shape.w, shape.c);
         return -1;
     }
     if (!grow_array(&params->list, params->count, &params->capacity, sizeof *params->list, err))

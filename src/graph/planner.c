@@ -99,7 +99,7 @@ bool plan(struct item *items, int count, size_t *block, size_t *bound, struct er
     bool ok = order && live && best;
     for (int i = 0; ok && i < count; i++) {
         order[i] = &items[i];
-        ok = (items[i].size <= SIZE_MAX - PLAN_ALIGN && add_size(sum, plan_aligned(items[i].size), &sum))
+        ok = (items[i].size <= SIZE_MAX - PLAN_ALIGN && checked_add(sum, plan_aligned(items[i].size), &sum))
           || fail(err, "the memory plan does not fit the address space");
     }
     if (ok) {

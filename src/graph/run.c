@@ -159,7 +159,7 @@ static bool take_scratch(struct graph *g, struct error *err)
                 g->scratch_size = need > g->scratch_size ? need : g->scratch_size;
             }
     g->scratch_size = plan_aligned(g->scratch_size + 1);
-    if (!mul_size(g->scratch_size, (size_t)g->team->threads, &bytes) || !add_size(bytes, HUGE_PAGE, &bytes))
+    if (!checked_mul(g->scratch_size, (size_t)g->team->threads, &bytes) || !checked_add(bytes, HUGE_PAGE, &bytes))
         return fail(err, "out of memory: scratch for %d threads", g->team->threads);
     bytes = bytes / HUGE_PAGE * HUGE_PAGE;
     g->scratch = aligned_alloc(HUGE_PAGE, bytes);

@@ -23,14 +23,14 @@ int network_add(struct network *net, enum layer_kind kind, const char *name, con
     return net->count++;
 }
 
-int network_weights(struct network *net, const char *name, int rank, const size_t *dims, float **elements,
-                    struct error *err)
+int network_add_weights(struct network *net, const char *name, int rank, const size_t *dims, float **elements,
+                        struct error *err)
 {
     struct tensor t = { .name = (char *)(uintptr_t)name, .dtype = DTYPE_F32, .rank = rank };
     size_t count = 1;
     for (int i = 0; i < rank; i++) {
         t.dims[i] = dims[i];
-        if (!mul_size(count, dims[i], &count))
+        if (!checked_mul(count, dims[i], &count))
             return fail(err, "%s: its size does not fit in %zu bytes", name, sizeof count) - 1;
     }
     *elements = tensors_block(&net->weights, count, sizeof **elements, err);

@@ -64,7 +64,8 @@ int network_add(struct network *, enum layer_kind, const char *name, const int *
 
 /* Appends a float tensor of zeros, which network_free releases; *elements points to its data.  Names of layers and
  * tensors need not be unique: a writer whose format requires that adds the index.  -1 on failure. */
-int network_weights(struct network *, const char *name, int rank, const size_t *dims, float **elements, struct error *);
+int network_add_weights(struct network *, const char *name, int rank, const size_t *dims, float **elements,
+                        struct error *);
 
 /* Checks every index, extent and shape, and sets out_channels.  Users of a checked network omit such checks. */
 bool network_check(struct network *, const char *path, struct error *);

@@ -125,7 +125,7 @@ static bool run_fill(struct machine *m, const struct opcode *op, const struct op
         return true;
     }
     if (to->kind != op->kind || (to->kind == PICKLE_DICT && count % 2))
-        return refuse(m, "it fills what is no such container");
+        return refuse(m, "it adds items to a value that is not a container");
     return move_items(m, to, count);
 }
 

@@ -80,7 +80,7 @@ static bool parse_storage(const struct pytorch_reader *r, const struct pickle_no
     for (int i = 0; storage_types[i].name; i++)
         if (pickle_is_text(pickle_item(p, type, 1), storage_types[i].name))
             out->dtype = storage_types[i].dtype;
-    return mul_size(out->bytes, dtype_bytes(out->dtype), &out->bytes);
+    return checked_mul(out->bytes, dtype_bytes(out->dtype), &out->bytes);
 }
 
 static struct storage *find_storage(const struct pytorch_reader *r, struct bytes key)
@@ -162,7 +162,7 @@ static bool load_storage(struct pytorch_reader *r, struct storage *s)
 /* The position of a tensor's elements in its storage; packed: without gaps, in row-major order. */
 struct strides { size_t offset, step[RANK_MAX]; bool packed; };
 
-/* False if it is no view, or exceeds a storage of `room` elements. */
+/* False if it is not a view, or exceeds a storage of `room` elements. */
 static bool parse_view(const struct pickle *p, const struct pickle_node *args, size_t room, struct tensor *t,
                        struct strides *strides)
 {
@@ -179,8 +179,9 @@ static bool parse_view(const struct pickle *p, const struct pickle_node *args, s
             || !whole_number(pickle_item(p, steps, i), &strides->step[i]))
             return false;
         strides->packed = strides->packed && (t->dims[i] == 1 || strides->step[i] == count);
-        if (!mul_size(count, t->dims[i], &count)
-            || (t->dims[i] && (!mul_size(t->dims[i] - 1, strides->step[i], &along) || !add_size(last, along, &last))))
+        if (!checked_mul(count, t->dims[i], &count)
+            || (t->dims[i] && (!checked_mul(t->dims[i] - 1, strides->step[i], &along)
+                               || !checked_add(last, along, &last))))
             return false;
     }
     strides->packed = strides->packed || count == 0;
@@ -223,7 +224,7 @@ static bool add_tensor(struct pytorch_reader *r, const char *name, const struct 
     if (strides.packed)
         t.data = s->data + strides.offset * dtype_bytes(t.dtype);
     else {
-        if (!mul_size(tensor_count(&t), dtype_bytes(t.dtype), &bytes))
+        if (!checked_mul(tensor_count(&t), dtype_bytes(t.dtype), &bytes))
             bytes = SIZE_MAX;                   /* which nothing has room for */
         unsigned char *copy = take(r, bytes);
         if (!copy)
@@ -255,7 +256,7 @@ static bool add_call(struct pytorch_reader *r, const char *name, const struct pi
     return true;
 }
 
-/* PREFIX.KEY, cut if it is too long; false if the key is no name. */
+/* PREFIX.KEY, cut if it is too long; false if the key is not a name. */
 static bool join_name(char name[NAME_SIZE], const char *prefix, const struct pickle_node *key)
 {
     const char *dot = *prefix ? "." : "";
@@ -311,7 +312,7 @@ static bool reader_run(struct pytorch_reader *r, bool (*read)(struct pytorch_rea
     return ok;
 }
 
-bool pytorch_zip_recognises(struct bytes file)
+bool is_pytorch_zip(struct bytes file)
 {
     return file.size >= 4 && memcmp(file.p, "PK\3\4", 4) == 0;
 }
@@ -372,7 +373,7 @@ static bool is_magic(const struct pickle *p)
     return pickle_is_text(&p->nodes[p->root], "\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19");
 }
 
-bool pytorch_legacy_recognises(struct bytes file)
+bool is_pytorch_legacy(struct bytes file)
 {
     enum { MAGIC_SIZE = 64 };                   /* more than its pickle takes in any protocol */
     struct pickle p;
@@ -421,7 +422,7 @@ static bool place_storage(struct pytorch_reader *r, const struct pickle_node *ke
 static bool read_legacy(struct pytorch_reader *r, struct bytes file)
 {
     static const struct { bool (*holds)(const struct pickle *); const char *what; } head[] = {
-        { is_magic, "is no file of torch.save" },
+        { is_magic, "is not a file of torch.save" },
         { is_version, "is of another version than 1001" },
         { is_little_endian, "its byte order is not little-endian" } };
     struct pickle p;

@@ -11,8 +11,8 @@
 #include "base/file.h"
 #include "interop/tensors.h"
 
-bool pytorch_zip_recognises(struct bytes file);
-bool pytorch_legacy_recognises(struct bytes file);
+bool is_pytorch_zip(struct bytes file);
+bool is_pytorch_legacy(struct bytes file);
 
 /* The tensors of the dict "state_dict" of the saved dict, or else of the saved dict itself; tensors of dicts inside
  * are called OUTER.INNER; all else in there (epochs, objects) is left out.  Row-major data points into file, which

@@ -56,7 +56,7 @@ static bool verify(const struct tensors *t, const char *path, struct error *err)
 
 /* ---- reading ---- */
 
-bool safetensors_recognises(struct bytes file)
+bool is_safetensors(struct bytes file)
 {
     return file.size > sizeof(uint64_t) && file.p[sizeof(uint64_t)] == '{';
 }
@@ -65,7 +65,7 @@ static bool index_metadata(struct tensors *out, const cJSON *list, const char *p
 {
     bool ok = cJSON_IsObject(list) || fail(err, "%s: %s is not an object", path, metadata_name);
     for (const cJSON *t = ok ? list->child : NULL; ok && t; t = t->next)
-        ok = (cJSON_IsString(t) || fail(err, "%s: %s: %s is not a text", path, metadata_name, t->string))
+        ok = (cJSON_IsString(t) || fail(err, "%s: %s: %s is not a string", path, metadata_name, t->string))
           && tensors_add_metadata(out, t->string, t->valuestring, err);
     return ok;
 }
@@ -82,7 +82,7 @@ static bool index_tensor(struct tensors *out, const cJSON *t, struct bytes data,
     bool fits = cJSON_IsArray(shape) && cJSON_GetArraySize(range) == 2;
     cJSON_ArrayForEach(extent, shape)
         fits = fits && found.rank < RANK_MAX && json_size(extent, &found.dims[found.rank])
-            && mul_size(bytes, found.dims[found.rank++], &bytes);
+            && checked_mul(bytes, found.dims[found.rank++], &bytes);
     if (!fits || !json_size(cJSON_GetArrayItem(range, 0), &begin) || !json_size(cJSON_GetArrayItem(range, 1), &end)
         || begin > end || end > data.size || end - begin != bytes)
         return fail(err, "%s: %s: shape or data_offsets do not fit %zu bytes of data", path, t->string, data.size);
@@ -168,13 +168,13 @@ static bool header_text(struct strbuf *out, const struct tensors *t, size_t *siz
             ok = cJSON_AddStringToObject(metadata, t->metadata[i].key, t->metadata[i].value) && ok;
     *size = 0;
     for (int i = 0; ok && i < t->count; i++)
-        ok = put_tensor(header, &t->list[i], *size) && add_size(*size, tensor_bytes(&t->list[i]), size);
+        ok = put_tensor(header, &t->list[i], *size) && checked_add(*size, tensor_bytes(&t->list[i]), size);
     char *json = ok ? json_print(header) : NULL;
     if (json)
-        strbuf_add(out, "%s%*s", json, (int)(-strlen(json) & 7), "");
+        strbuf_addf(out, "%s%*s", json, (int)(-strlen(json) & 7), "");
     free(json);
     cJSON_Delete(header);
-    return (json || fail(err, "out of memory: the header of %d tensors", t->count)) && strbuf_ok(out, err);
+    return (json || fail(err, "out of memory: the header of %d tensors", t->count)) && strbuf_check(out, err);
 }
 
 bool safetensors_write(const char *path, struct tensors *t, struct error *err)

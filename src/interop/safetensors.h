@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "interop/tensors.h"
 
-bool safetensors_recognises(struct bytes file);         /* JSON begins where it should; more is not checked */
+bool is_safetensors(struct bytes file);         /* JSON begins where it should; more is not checked */
 
 /* The tensors of a file held in memory, in the order of its header, and its metadata; they point into file, which
  * the caller keeps alive.  Refuses what the format forbids (two tensors of one name, overlaps and holes), and content

@@ -50,7 +50,7 @@ bool tensors_add_named(struct tensors *t, const char *name, const struct tensor 
 {
     size_t bytes = dtype_bytes(tensor->dtype);
     for (int i = 0; i < tensor->rank; i++)
-        if (!mul_size(bytes, tensor->dims[i], &bytes))
+        if (!checked_mul(bytes, tensor->dims[i], &bytes))
             return fail(err, "%s: its size does not fit in %zu bytes", name, sizeof bytes);
     if (!grow_array(&t->list, t->count, &t->capacity, sizeof *t->list, err))
         return false;

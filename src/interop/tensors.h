@@ -11,7 +11,7 @@ enum dtype {
     DTYPE_F16, DTYPE_BF16, DTYPE_F32, DTYPE_F64
 };
 const char *dtype_name(enum dtype);             /* as safetensors writes it: "F32"; "none" */
-enum dtype dtype_of(const char *name);          /* DTYPE_NONE if there is no such, or name is NULL */
+enum dtype dtype_of(const char *name);          /* DTYPE_NONE if name is NULL or not the name of a type */
 size_t dtype_bytes(enum dtype);                 /* of an element; 0 of DTYPE_NONE */
 
 enum { RANK_MAX = 8 };
@@ -45,7 +45,7 @@ bool tensors_add_constant(struct tensors *, const char *name, size_t count, doub
 bool tensors_index(struct tensors *, const char *path, struct error *);
 const struct tensor *tensors_find(const struct tensors *, const char *name);    /* after tensors_index; or NULL */
 
-/* count x size zeroed bytes that tensors_free releases; NULL and an error if there is no such room. */
+/* count x size zeroed bytes that tensors_free releases; NULL and an error if memory is short. */
 void *tensors_block(struct tensors *, size_t count, size_t size, struct error *);
 
 bool tensor_rename(struct tensor *, const char *name, struct error *);          /* copies the name */

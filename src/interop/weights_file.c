@@ -13,9 +13,9 @@ static const struct weights_format {
     bool (*recognises)(struct bytes file);
     bool (*read)(struct tensors *out, struct bytes file, const char *path, struct error *err);
 } formats[] = {
-    { "PyTorch (zip)",    pytorch_zip_recognises,    pytorch_zip_read },
-    { "PyTorch (legacy)", pytorch_legacy_recognises, pytorch_legacy_read },
-    { "safetensors",      safetensors_recognises,    safetensors_index },
+    { "PyTorch (zip)",    is_pytorch_zip,    pytorch_zip_read },
+    { "PyTorch (legacy)", is_pytorch_legacy, pytorch_legacy_read },
+    { "safetensors",      is_safetensors,    safetensors_index },
     {0} };
 
 static const struct network_format {
@@ -23,8 +23,8 @@ static const struct network_format {
     bool (*recognises)(struct bytes file);
     bool (*read)(struct network *, struct bytes file, const char *path, struct error *err);
 } network_formats[] = {
-    { "ncnn", ncnn_recognises, ncnn_read },
-    { "ONNX", onnx_recognises, onnx_read },
+    { "ncnn", is_ncnn, ncnn_read },
+    { "ONNX", is_onnx, onnx_read },
     {0} };
 
 bool weights_file_read(struct tensors *out, struct network *net, const char *path, struct error *err)
@@ -41,9 +41,9 @@ bool weights_file_read(struct tensors *out, struct network *net, const char *pat
         if (f->recognises(out->file))
             return f->read(net, out->file, path, err) && network_check(net, path, err);
     for (const struct weights_format *f = formats; f->name; f++)
-        strbuf_add(&known, "%s, ", f->name);
+        strbuf_addf(&known, "%s, ", f->name);
     for (const struct network_format *f = network_formats; f->name; f++)
-        strbuf_add(&known, "%s%s", f->name, f[1].name ? ", " : "");
+        strbuf_addf(&known, "%s%s", f->name, f[1].name ? ", " : "");
     fail(err, "%s: is in none of the formats %s", path, known.s ? known.s : "");
     strbuf_free(&known);
     return false;

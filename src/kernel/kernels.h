@@ -146,7 +146,8 @@ struct kernels {
  * lacks it. */
 const struct kernels *kernels_pick(const char *name, struct error *);
 
-/* Appends " ref sse ...": the tables of this build that this machine can run (usable) or cannot, slowest first. */
+/* Appends " ref sse ...": the tables of this build that this machine can run, or cannot run, slowest first. */
 struct strbuf;
-void kernels_names(bool usable, struct strbuf *);
+enum kernel_names { KERNELS_UNUSABLE, KERNELS_USABLE };
+void add_kernel_names(enum kernel_names, struct strbuf *);
 #endif

@@ -66,9 +66,9 @@ const struct kernels *kernels_pick(const char *name, struct error *err)
     return best->kernels;
 }
 
-void kernels_names(bool usable, struct strbuf *names)
+void add_kernel_names(enum kernel_names which, struct strbuf *names)
 {
     for (const struct isa *isa = isas; isa->name; isa++)
-        if (isa->works() == usable)
-            strbuf_add(names, " %s", isa->name);
+        if (isa->works() == (which == KERNELS_USABLE))
+            strbuf_addf(names, " %s", isa->name);
 }

@@ -55,13 +55,13 @@ bool criterion_read(const struct model *m, struct loss_config *c, struct error *
                                       config_place(m->config, "model.arch.head.loss.loss_qfl.use_sigmoid").s);
 }
 
-void criterion_manual(struct strbuf *out)
+void write_criterion_manual(struct strbuf *out)
 {
-    strbuf_add(out, "\n");
-    keys_manual("model.arch.head.loss", loss_keys, out);
+    strbuf_addf(out, "\n");
+    write_keys_manual("model.arch.head.loss", loss_keys, out);
     for (int family = 0; family < LOSS_FAMILIES; family++)
         if (assigner_keys[family])
-            keys_manual("model.arch.head.assigner_cfg", assigner_keys[family], out);
+            write_keys_manual("model.arch.head.assigner_cfg", assigner_keys[family], out);
 }
 
 bool criterion_grid(const struct model *m, int n, int h, int w, struct prior_grid *grid, struct error *err)

@@ -9,7 +9,7 @@
 bool criterion_read(const struct model *, struct loss_config *, struct error *);
 
 /* Appends the manual of these keys (config/key.h). */
-void criterion_manual(struct strbuf *);
+void write_criterion_manual(struct strbuf *);
 
 /* The priors of the head for a batch of n inputs of h x w. */
 bool criterion_grid(const struct model *, int n, int h, int w, struct prior_grid *, struct error *);

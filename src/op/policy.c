@@ -9,8 +9,8 @@ static bool no_such_algorithm(const char *name, struct error *err)
 {
     struct strbuf known = {0};
     for (int i = 0; conv_algorithms[i]; i++)
-        strbuf_add(&known, ", %s", conv_algorithms[i]->name);
-    if (strbuf_ok(&known, err))
+        strbuf_addf(&known, ", %s", conv_algorithms[i]->name);
+    if (strbuf_check(&known, err))
         misuse(err, "NANODET_CONV=%s: there is no such algorithm; known are direct%s", name, known.s);
     strbuf_free(&known);
     return false;

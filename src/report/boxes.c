@@ -1,7 +1,7 @@
 #include "report/boxes.h"
 
+#include "base/escape.h"
 #include "base/memory.h"
-#include "base/printable.h"
 #include "report/canvas.h"
 #include "report/labels.h"
 #include <math.h>
@@ -72,7 +72,7 @@ static void make_label(const struct drawing *d, const struct drawn_box *box, str
     label->box = box;
     if (!box->name)
         return;
-    printable(name, sizeof name, box->name);
+    escape_text(name, sizeof name, box->name);
     snprintf(label->text, sizeof label->text, "%s %.0f%%", name, percent);
     if (fit(d, label))
         return;
@@ -146,7 +146,7 @@ static void entry_text(const struct legend *l, int i, char text[100])
 {
     char name[NAME_BYTES];
     if (i < l->shown) {
-        printable(name, sizeof name, l->class[i]->name);
+        escape_text(name, sizeof name, l->class[i]->name);
         snprintf(text, 100, "%s (%d)", name, l->boxes[i]);
     } else
         snprintf(text, 100, "+%d", l->count - l->shown);

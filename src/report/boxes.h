@@ -19,7 +19,7 @@ uint32_t box_colour(int category);
  * image, in or beside its box (report/labels.h), or farther away with a line to the box; labels are placed in the
  * order of scores.  A label is "car 87%", or "87%" if the image is too narrow, or left out if even that does not fit
  * with letters of 6 pixels.  A legend at the border has colour, name and number of boxes per class, as many classes
- * as fit into a third of the image.  Names are escaped as on a terminal (base/printable.h).  font NULL:
+ * as fit into a third of the image.  Names are escaped as on a terminal (base/escape.h).  font NULL:
  * report/glyphs.h.  Fails only if memory is short; the image is then incomplete. */
 bool draw_boxes(unsigned char *bgr, int width, int height, const struct drawn_box *, int count, const struct font *,
                 struct error *);

@@ -1,9 +1,9 @@
 #include "report/csv.h"
 
+#include "base/escape.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
-#include "base/printable.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
 #include <errno.h>
@@ -24,7 +24,7 @@ static void add_number(struct strbuf *t, double v)
             if (strtof(digits, NULL) == (float)v)
                 break;
         }
-    strbuf_add(t, "%s", digits);
+    strbuf_addf(t, "%s", digits);
 }
 
 /* Spreadsheets read such a field as a formula unless an apostrophe marks it as text. */
@@ -38,11 +38,11 @@ static void add_name(struct strbuf *t, const char *name)
 {
     const char *quote = strpbrk(name, ",\"") ? "\"" : "";
     struct strbuf shown = {0};
-    strbuf_printable(&shown, name);
-    strbuf_add(t, "%s%s", quote, like_a_formula(name) ? "'" : "");
+    strbuf_add_escaped(&shown, name);
+    strbuf_addf(t, "%s%s", quote, like_a_formula(name) ? "'" : "");
     for (const char *s = shown.s; s && *s; s++)
-        strbuf_add(t, *s == '"' ? "\"%c" : "%c", *s);
-    strbuf_add(t, "%s", quote);
+        strbuf_addf(t, *s == '"' ? "\"%c" : "%c", *s);
+    strbuf_addf(t, "%s", quote);
     t->failed = t->failed || shown.failed;
     strbuf_free(&shown);
 }
@@ -53,7 +53,7 @@ static const char *plain_name(const char *field) { return field + (*field == '\'
 /* Appends to a file and syncs it. */
 static bool append_text(FILE *f, const struct strbuf *t, const char *path, struct error *err)
 {
-    return strbuf_ok(t, err) && ((fwrite(t->s, 1, t->size, f) == t->size && fflush(f) == 0 && fsync(fileno(f)) == 0)
+    return strbuf_check(t, err) && ((fwrite(t->s, 1, t->size, f) == t->size && fflush(f) == 0 && fsync(fileno(f)) == 0)
                                  || fail(err, "%s: %s", path, errno_text(errno)));
 }
 
@@ -67,11 +67,11 @@ bool csv_append(const char *path, const char *const *columns, const double *valu
     if (at_end && ftell(f) == 0)
         for (int i = 0; i < count; i++) {
             add_name(&t, columns[i]);
-            strbuf_add(&t, i + 1 < count ? "," : "\n");
+            strbuf_addf(&t, i + 1 < count ? "," : "\n");
         }
     for (int i = 0; i < count; i++) {
         add_number(&t, values[i]);
-        strbuf_add(&t, i + 1 < count ? "," : "\n");
+        strbuf_addf(&t, i + 1 < count ? "," : "\n");
     }
     bool ok = at_end && append_text(f, &t, path, err);
     if (fclose(f) != 0 && ok)
@@ -199,8 +199,8 @@ bool csv_cut_after(const char *path, const char *column, double value, struct er
     const char *line = (const char *)file.p, *end;
     for (int row = -1; ok && row < t.rows && (end = strchr(line, '\n')); row++, line = end + 1)
         if (row < 0 || t.values[row * t.columns.count + c] <= value)            /* the header is row -1 */
-            strbuf_bytes(&kept, line, (size_t)(end + 1 - line));
-    ok = ok && strbuf_ok(&kept, err) && file_write(path, kept.s, kept.size, err);
+            strbuf_add(&kept, line, (size_t)(end + 1 - line));
+    ok = ok && strbuf_check(&kept, err) && file_write(path, kept.s, kept.size, err);
     strbuf_free(&kept);
     bytes_free(&file);
     csv_free(&t);

@@ -7,7 +7,7 @@
 #include "base/string_list.h"
 
 /* Appends a row of count numbers and syncs the file.  A new or empty file gets the names of the columns first,
- * escaped as in base/printable.h.  A name that a spreadsheet would read as a formula gets an apostrophe as prefix,
+ * escaped as in base/escape.h.  A name that a spreadsheet would read as a formula gets an apostrophe as prefix,
  * which reading removes. */
 bool csv_append(const char *path, const char *const *columns, const double *values, int count, struct error *);
 
@@ -15,7 +15,7 @@ bool csv_append(const char *path, const char *const *columns, const double *valu
  * not created; one with an incomplete header is removed.  The file is replaced as a whole or not at all. */
 bool csv_cut_after(const char *path, const char *column, double value, struct error *);
 
-/* Reads the whole table.  A field that is no number is NaN; an incomplete last line is left out. */
+/* Reads the whole table.  A field that is not a number is NaN; an incomplete last line is left out. */
 struct csv { struct string_list columns; double *values; int rows, capacity; };       /* values[rows][columns.count] */
 bool csv_read(struct csv *, const char *path, struct error *);
 bool csv_parse(struct csv *, char *text, const char *name, struct error *);    /* splits the text in place */

@@ -34,9 +34,9 @@ static bool write_event(struct events *e, int64_t step, int field, const void *p
     wire_put_bytes(&event, field, p, size);
     wire_put_fixed(&record, event.size, 8);
     wire_put_fixed(&record, events_masked_crc(record.s, record.size), 4);
-    strbuf_bytes(&record, event.s, event.size);
+    strbuf_add(&record, event.s, event.size);
     wire_put_fixed(&record, events_masked_crc(event.s, event.size), 4);
-    bool ok = strbuf_ok(&event, err) && strbuf_ok(&record, err);
+    bool ok = strbuf_check(&event, err) && strbuf_check(&record, err);
     if (ok && (fwrite(record.s, 1, record.size, e->file) != record.size || fflush(e->file) != 0))
         ok = fail(err, "%s: %s", e->path, errno_text(errno));
     strbuf_free(&record);
@@ -79,7 +79,7 @@ bool events_scalars(struct events *e, int64_t step, const char *const *names, co
         wire_put_float(&value, 2, (float)values[i]);
         wire_put_message(&summary, 1, &value);
     }
-    const bool ok = strbuf_ok(&summary, err) && write_event(e, step, 5, summary.s, summary.size, err);
+    const bool ok = strbuf_check(&summary, err) && write_event(e, step, 5, summary.s, summary.size, err);
     strbuf_free(&summary);
     return ok;
 }

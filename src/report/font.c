@@ -3,8 +3,8 @@
 #include <stddef.h>
 
 #ifdef HAVE_CAIRO
+#include "base/escape.h"
 #include "base/memory.h"
-#include "base/printable.h"
 #include <cairo.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +50,7 @@ static int by_character(const void *a, const void *b)
 static bool next_character(const char **text, struct glyph *glyph)
 {
     unsigned code;
-    const size_t size = utf8_character(*text, &code);
+    const size_t size = utf8_decode(*text, &code);
     *glyph = (struct glyph){0};
     memcpy(glyph->character, *text, size);
     *text += size ? size : 1;

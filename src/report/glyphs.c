@@ -1,6 +1,6 @@
 #include "report/glyphs.h"
 
-#include "base/printable.h"
+#include "base/escape.h"
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -163,7 +163,7 @@ struct character { const char *glyph, *mark; bool lower_case; };        /* mark 
 static struct character next_character(const char **text)
 {
     unsigned code;
-    const size_t n = utf8_character(*text, &code);
+    const size_t n = utf8_decode(*text, &code);
     unsigned base = code, mark = 0;
     *text += n ? n : 1;
     if (n && code >= 0xc0 && code < 0x100) {

@@ -1,7 +1,7 @@
 #include "report/log.h"
 
+#include "base/escape.h"
 #include "base/memory.h"
-#include "base/printable.h"
 #include "base/strbuf.h"
 #include <errno.h>
 #include <math.h>
@@ -54,7 +54,7 @@ static void write_to_file(struct log *log, const char *text)
         strftime(now, sizeof now, "%Y-%m-%d %H:%M:%S", &local);
     errno = 0;
     fprintf(log->file, "%s  ", now);
-    print_printable(log->file, text);
+    print_escaped(log->file, text);
     fputc('\n', log->file);
     if ((fflush(log->file) != 0 || ferror(log->file)) && !log->failed)
         log->failed = errno ? errno : EIO;
@@ -66,7 +66,7 @@ static void write_line(struct log *log, const char *text)
         write_to_file(log, text);
     if (log->screen) {
         fputs(log->bar ? "\r\033[K" : "", log->screen);
-        print_printable(log->screen, text);
+        print_escaped(log->screen, text);
         fputc('\n', log->screen);
         log->bar = false;
     }
@@ -87,7 +87,7 @@ static void add_duration(struct strbuf *t, double seconds)
     const bool known = seconds >= 0 && seconds < 1e8;
     const int s = known ? (int)seconds : 0;
     if (known)
-        strbuf_add(t, "  %d:%02d:%02d left", s / 3600, s / 60 % 60, s % 60);
+        strbuf_addf(t, "  %d:%02d:%02d left", s / 3600, s / 60 % 60, s % 60);
 }
 
 enum { CELLS = 24 };                            /* of the bar */
@@ -102,18 +102,18 @@ static int columns(FILE *screen)
 static void add_bar(struct strbuf *t, double part)
 {
     for (int i = 0; i < CELLS; i++)
-        strbuf_add(t, i < part * CELLS ? "█" : "░");
-    strbuf_add(t, "  ");
+        strbuf_addf(t, i < part * CELLS ? "█" : "░");
+    strbuf_addf(t, "  ");
 }
 
 void log_progress(struct log *log, const struct progress *p, bool line)
 {
     struct strbuf t = {0}, bar = {0};
-    strbuf_add(&t, "epoch %d/%d  step %d/%d", p->epoch, p->epochs, p->step, p->steps);
+    strbuf_addf(&t, "epoch %d/%d  step %d/%d", p->epoch, p->epochs, p->step, p->steps);
     add_duration(&t, p->seconds_left);
-    strbuf_add(&t, "  %.1f images/s  lr %.3g", p->images_per_second, p->lr);
+    strbuf_addf(&t, "  %.1f images/s  lr %.3g", p->images_per_second, p->lr);
     for (int i = 0; i < p->count; i++)
-        strbuf_add(&t, "  %s %.4g", p->names[i], p->losses[i]);
+        strbuf_addf(&t, "  %s %.4g", p->names[i], p->losses[i]);
     add_bar(&bar, p->steps > 0 ? (double)p->step / p->steps : 0);
     if ((line || !log->terminal) && !t.failed)
         write_line(log, t.s);

@@ -77,7 +77,7 @@ static bool bind_all(struct graph_cache *cache, struct cached_graph *p, struct e
 {
     const size_t size = p->graph.block_size;
     size_t all;
-    if (!mul_size(size, cache->replicas ? (size_t)cache->replicas : 1, &all))
+    if (!checked_mul(size, cache->replicas ? (size_t)cache->replicas : 1, &all))
         return fail(err, "the memory plan does not fit the address space");
     bool ok = grow_block(cache, all, err);
     cache->to.block = cache->block;

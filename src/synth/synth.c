@@ -24,8 +24,8 @@ static void write_one(const void *job, int index)
     struct sheet *sheet = &k->sheets[index];
     struct synth_scene scene = {0};
     struct strbuf path = {0};
-    strbuf_add(&path, "%s/images/%s/%06d.jpg", k->folder, set_name(k->config, index), index);
-    if (strbuf_ok(&path, &sheet->err) && synth_draw(&scene, k->config, index, &sheet->err)
+    strbuf_addf(&path, "%s/images/%s/%06d.jpg", k->folder, set_name(k->config, index), index);
+    if (strbuf_check(&path, &sheet->err) && synth_draw(&scene, k->config, index, &sheet->err)
         && image_write_jpeg(&scene.image, QUALITY, path.s, &sheet->err)) {
         sheet->objects = scene.objects;
         sheet->count = scene.count;
@@ -41,25 +41,25 @@ static bool write_json(const struct synth_job *k, int first, int count, struct e
     const struct synth_config *c = k->config;
     struct strbuf json = {0}, path = {0};
     int id = 0;
-    strbuf_add(&json, "{\"images\":[");
+    strbuf_addf(&json, "{\"images\":[");
     for (int i = first; i < first + count; i++)
-        strbuf_add(&json, "%s\n{\"id\":%d,\"file_name\":\"%06d.jpg\",\"width\":%d,\"height\":%d}", i > first ? "," : "",
-                   i, i, c->width, c->height);
-    strbuf_add(&json, "],\n\"annotations\":[");
+        strbuf_addf(&json, "%s\n{\"id\":%d,\"file_name\":\"%06d.jpg\",\"width\":%d,\"height\":%d}",
+                    i > first ? "," : "", i, i, c->width, c->height);
+    strbuf_addf(&json, "],\n\"annotations\":[");
     for (int i = first; i < first + count; i++)
         for (int j = 0; j < k->sheets[i].count; j++) {
             const struct synth_object *o = &k->sheets[i].objects[j];
-            strbuf_add(&json, "%s\n{\"id\":%d,\"image_id\":%d,\"category_id\":%d,\"bbox\":[%.2f,%.2f,%.2f,%.2f],"
-                       "\"area\":%.2f,\"iscrowd\":%d,\"ignore\":%d}", id ? "," : "", id + 1, i, o->category, o->box[0],
-                       o->box[1], o->box[2], o->box[3], o->box[2] * o->box[3], o->ignore, o->ignore);
+            strbuf_addf(&json, "%s\n{\"id\":%d,\"image_id\":%d,\"category_id\":%d,\"bbox\":[%.2f,%.2f,%.2f,%.2f],"
+                        "\"area\":%.2f,\"iscrowd\":%d,\"ignore\":%d}", id ? "," : "", id + 1, i, o->category, o->box[0],
+                        o->box[1], o->box[2], o->box[3], o->box[2] * o->box[3], o->ignore, o->ignore);
             id++;
         }
-    strbuf_add(&json, "],\n\"categories\":[");
+    strbuf_addf(&json, "],\n\"categories\":[");
     for (int i = 1; i <= SYNTH_CATEGORIES; i++)
-        strbuf_add(&json, "%s\n{\"id\":%d,\"name\":\"%s\"}", i > 1 ? "," : "", i, synth_category(i));
-    strbuf_add(&json, "]}\n");
-    strbuf_add(&path, "%s/%s.json", k->folder, set_name(c, first));
-    const bool ok = strbuf_ok(&json, err) && strbuf_ok(&path, err) && file_write(path.s, json.s, json.size, err);
+        strbuf_addf(&json, "%s\n{\"id\":%d,\"name\":\"%s\"}", i > 1 ? "," : "", i, synth_category(i));
+    strbuf_addf(&json, "]}\n");
+    strbuf_addf(&path, "%s/%s.json", k->folder, set_name(c, first));
+    const bool ok = strbuf_check(&json, err) && strbuf_check(&path, err) && file_write(path.s, json.s, json.size, err);
     strbuf_free(&json);
     strbuf_free(&path);
     return ok;

@@ -43,8 +43,8 @@ static bool add_warning(const struct config *config, const char *path, const str
                         struct string_list *warnings, struct error *err)
 {
     struct strbuf line = {0};
-    strbuf_add(&line, "WARNING: %s %s", config_place(config, path).s, text->s);
-    const bool ok = strbuf_ok(&line, err) && string_list_add(warnings, line.s, err);
+    strbuf_addf(&line, "WARNING: %s %s", config_place(config, path).s, text->s);
+    const bool ok = strbuf_check(&line, err) && string_list_add(warnings, line.s, err);
     strbuf_free(&line);
     return ok;
 }
@@ -55,8 +55,8 @@ static void check_warmup(const struct run_plan *run, struct strbuf *text)
 {
     const int warmup = run->config->schedule.warmup.steps;
     if (run->images && 2L * warmup > run->steps)
-        strbuf_add(text, "is %d, but the steps of the run are %ld%s; try %ld", warmup, run->steps, batch_note(run),
-                   run->steps / 10);
+        strbuf_addf(text, "is %d, but the steps of the run are %ld%s; try %ld", warmup, run->steps, batch_note(run),
+                    run->steps / 10);
 }
 
 static void check_cosine(const struct run_plan *run, struct strbuf *text)
@@ -64,25 +64,25 @@ static void check_cosine(const struct run_plan *run, struct strbuf *text)
     const struct schedule_config *s = &run->config->schedule;
     const int t_max = s->lr_schedule.t_max, epochs = s->total_epochs;
     if (s->lr_schedule.name == LR_COSINE && t_max != epochs)
-        strbuf_add(text, "is %d, but schedule.total_epochs is %d: the learning rate %s; try %d", t_max, epochs,
-                   t_max > epochs ? "stays high until the end" : "rises again before the end", epochs);
+        strbuf_addf(text, "is %d, but schedule.total_epochs is %d: the learning rate %s; try %d", t_max, epochs,
+                    t_max > epochs ? "stays high until the end" : "rises again before the end", epochs);
 }
 
 static void check_evaluations(const struct run_plan *run, struct strbuf *text)
 {
     const struct schedule_config *s = &run->config->schedule;
     if (s->val_intervals > s->total_epochs)
-        strbuf_add(text, "is %d, but schedule.total_epochs is %d: only the last epoch is evaluated; try %d",
-                   s->val_intervals, s->total_epochs, max_int(s->total_epochs / 10, 1));
+        strbuf_addf(text, "is %d, but schedule.total_epochs is %d: only the last epoch is evaluated; try %d",
+                    s->val_intervals, s->total_epochs, max_int(s->total_epochs / 10, 1));
 }
 
 static void check_average(const struct run_plan *run, struct strbuf *text)
 {
     const double steps = (double)run->steps;
     if (run->images && !average_fits(run->config, run->steps))
-        strbuf_add(text, "is %.6g, an average over %.0f steps, but the steps of the run are %.0f%s; try %.4g",
-                   run->config->model.decay, average_steps(run->config), steps, batch_note(run),
-                   steps > 5 ? 1 - 5 / steps : 0);
+        strbuf_addf(text, "is %.6g, an average over %.0f steps, but the steps of the run are %.0f%s; try %.4g",
+                    run->config->model.decay, average_steps(run->config), steps, batch_note(run),
+                    steps > 5 ? 1 - 5 / steps : 0);
 }
 
 static bool drops_many(int images, int batch) { return batch > images || 4L * (images % batch) > images; }
@@ -107,19 +107,20 @@ static void check_batch(const struct run_plan *run, struct strbuf *text)
     if (run->batch == batch)
         return;
     if (batch > images)
-        strbuf_add(text, "is %d, but there %s %d training image%s; try %d", batch, images == 1 ? "is" : "are", images,
-                   images == 1 ? "" : "s", run->batch);
+        strbuf_addf(text, "is %d, but there %s %d training image%s; try %d", batch, images == 1 ? "is" : "are", images,
+                    images == 1 ? "" : "s", run->batch);
     else
-        strbuf_add(text, "is %d: each epoch leaves out %d of the %d training images; try %d", batch, images % batch,
-                   images, run->batch);
+        strbuf_addf(text, "is %d: each epoch leaves out %d of the %d training images; try %d", batch, images % batch,
+                    images, run->batch);
 }
 
 static void check_resize(const struct run_plan *run, struct strbuf *text)
 {
     const enum resize train = run->config->train.resize, val = run->config->val.resize;
     if (train != val)
-        strbuf_add(text, "is %s, but data.train.resize is %s: objects are scored in another shape than learned; try %s",
-                   resize_name(val), resize_name(train), resize_name(train));
+        strbuf_addf(text, "is %s, but data.train.resize is %s: objects are scored in another shape than learned; "
+                    "try %s",
+                    resize_name(val), resize_name(train), resize_name(train));
 }
 
 static void check_normalize(const struct run_plan *run, struct strbuf *text)
@@ -129,7 +130,7 @@ static void check_normalize(const struct run_plan *run, struct strbuf *text)
     for (int i = 0; i < 6; i++)
         same = same && train->normalize[i / 3][i % 3] == val->normalize[i / 3][i % 3];
     if (!same)
-        strbuf_add(text, "differs from data.train.pipeline.normalize: the network sees other numbers than it learned "
+        strbuf_addf(text, "differs from data.train.pipeline.normalize: the network sees other numbers than it learned "
                        "from; use the same");
 }
 
@@ -150,7 +151,7 @@ bool config_advice(const struct config *config, int train_images, struct string_
     for (size_t i = 0; ok && i < sizeof rules / sizeof *rules; i++) {
         struct strbuf text = {0};
         rules[i].check(&run, &text);
-        ok = strbuf_ok(&text, err) && (!text.s || add_warning(config, rules[i].path, &text, warnings, err));
+        ok = strbuf_check(&text, err) && (!text.s || add_warning(config, rules[i].path, &text, warnings, err));
         strbuf_free(&text);
     }
     return ok;
@@ -233,13 +234,13 @@ bool memory_advice(struct model *model, const struct policy *policy, uint64_t me
         return true;
     if (!fitting_batch(model, policy, batch, memory, &fits, err))
         return false;
-    strbuf_add(&text, "is %d, which takes %.1f GB to train, but this machine has %.1f GB; ", batch, (double)bytes / 1e9,
-               (double)memory / 1e9);
+    strbuf_addf(&text, "is %d, which takes %.1f GB to train, but this machine has %.1f GB; ", batch,
+                (double)bytes / 1e9, (double)memory / 1e9);
     if (fits)
-        strbuf_add(&text, "a batch of %d fits", fits);
+        strbuf_addf(&text, "a batch of %d fits", fits);
     else
-        strbuf_add(&text, "not even a batch of 1 fits: try a smaller data.train.input_size");
-    const bool ok = strbuf_ok(&text, err)
+        strbuf_addf(&text, "not even a batch of 1 fits: try a smaller data.train.input_size");
+    const bool ok = strbuf_check(&text, err)
                  && add_warning(model->config, "device.batchsize_per_gpu", &text, warnings, err);
     strbuf_free(&text);
     return ok;

@@ -149,8 +149,8 @@ static bool add_counters(const struct optimizer *o, const struct run_state *s, s
         ok = tensors_add_metadata(t, counters[i].name, digits, err);
     }
     for (int i = 0; i < o->rate_count; i++)
-        strbuf_add(&rates, "%s%.17g", i ? " " : "", o->rates[i].current);
-    ok = ok && (!o->rate_count || strbuf_ok(&rates, err))
+        strbuf_addf(&rates, "%s%.17g", i ? " " : "", o->rates[i].current);
+    ok = ok && (!o->rate_count || strbuf_check(&rates, err))
       && tensors_add_metadata(t, "rates", rates.s ? rates.s : "", err);
     strbuf_free(&rates);
     return ok;

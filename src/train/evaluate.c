@@ -14,7 +14,7 @@ struct evaluator {
     struct policy policy;
     struct dataset dataset;
     int *category;                      /* [classes] index into dataset.categories */
-    struct cache *cache;
+    struct image_cache *cache;
 };
 
 /* Finds the category of each class; fails if the set cannot be scored. */
@@ -48,7 +48,7 @@ struct evaluator *evaluator_open(struct model *model, const struct policy *polic
                  && data_images_there(model->config, "data.val", &e->dataset, err)
                  && match_and_validate(e, err)
                  && (!data->cache_mb
-                     || (e->cache = cache_open(e->dataset.image_count, (size_t)data->cache_mb << 20, err)));
+                     || (e->cache = image_cache_open(e->dataset.image_count, (size_t)data->cache_mb << 20, err)));
     if (ok)
         return e;
     evaluator_close(e);
@@ -59,7 +59,7 @@ void evaluator_close(struct evaluator *e)
 {
     if (!e)
         return;
-    cache_close(e->cache);
+    image_cache_close(e->cache);
     dataset_free(&e->dataset);
     free(e->category);
     free(e);

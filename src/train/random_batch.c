@@ -21,7 +21,7 @@ bool random_batch_init(struct random_batch *b, const int size[2], int n, int cla
     struct random random = random_of(0, 0, 0);
     size_t all;
     *b = (struct random_batch){0};
-    if (!mul_size((size_t)n, 3 * (size_t)w * (size_t)h, &all))
+    if (!checked_mul((size_t)n, 3 * (size_t)w * (size_t)h, &all))
         return misuse(err, "a batch of %d images is too large", n);
     b->pixel = new_array(all, sizeof *b->pixel, err);
     b->ground_truth = new_array((size_t)n, sizeof *b->ground_truth, err);

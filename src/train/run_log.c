@@ -31,7 +31,7 @@ static bool write_config(const struct config *config, struct error *err)
     struct strbuf text = {0};
     char *path = path_join(config->save_dir, "config.yml", err);
     config_write(config, &text);
-    const bool ok = path && strbuf_ok(&text, err) && file_write(path, text.s, text.size, err);
+    const bool ok = path && strbuf_check(&text, err) && file_write(path, text.s, text.size, err);
     strbuf_free(&text);
     free(path);
     return ok;
@@ -129,10 +129,10 @@ bool run_log_score(struct run_log *r, int epoch, long steps, const struct coco_s
     for (int i = 0; i < COCO_FIGURES; i++) {
         snprintf(names[i], sizeof names[i], "Val_metrics/%s", coco_figure_name(i));
         list[i] = names[i];
-        strbuf_add(&line, "  %s ", coco_figure_name(i));
+        strbuf_addf(&line, "  %s ", coco_figure_name(i));
         report_figure(&line, 0, 4, score->figures[i]);
     }
-    const bool ok = strbuf_ok(&line, err);
+    const bool ok = strbuf_check(&line, err);
     if (ok)
         log_line(&r->log, "epoch %d evaluated:%s", epoch, line.s);
     strbuf_free(&line);
@@ -158,7 +158,7 @@ static bool log_classes(struct run_log *r, int epoch, struct error *err)
     for (int i = 1 + COCO_FIGURES; ok && row < end && i < t.columns.count; i++) {
         struct strbuf line = {0};
         report_figure(&line, 8, 3, row[i]);
-        ok = strbuf_ok(&line, err);
+        ok = strbuf_check(&line, err);
         if (ok)
             log_line(&r->log, "%s  %s", line.s, t.columns.list[i]);
         strbuf_free(&line);
@@ -177,11 +177,11 @@ static bool log_files(struct run_log *r, struct error *err)
         char *path = path_join(r->config->save_dir, files[i], err);
         const enum path_kind kind = path ? path_kind(path, err) : PATH_ERROR;
         if (kind == PATH_FILE)
-            strbuf_add(&list, "%s%s", list.size ? ", " : "", files[i]);
+            strbuf_addf(&list, "%s%s", list.size ? ", " : "", files[i]);
         ok = kind != PATH_ERROR;
         free(path);
     }
-    ok = ok && strbuf_ok(&list, err);
+    ok = ok && strbuf_check(&list, err);
     if (ok && list.size)
         log_line(&r->log, "files in %s: %s", r->config->save_dir, list.s);
     strbuf_free(&list);
@@ -192,7 +192,7 @@ bool run_log_end(struct run_log *r, int best_epoch, const char *figure, double b
 {
     struct strbuf score = {0};
     report_figure(&score, 0, 4, best);
-    const bool ok = strbuf_ok(&score, err);
+    const bool ok = strbuf_check(&score, err);
     if (ok)
         log_line(&r->log, "the best epoch is %d of %d: %s %s", best_epoch, r->config->schedule.total_epochs, figure,
                  score.s);

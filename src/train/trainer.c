@@ -43,7 +43,7 @@ static bool fail_step(struct trainer *t, struct error *err)
     struct strbuf images = {0};
     for (int i = 0; i < t->step_image_count; i++) {
         const char *name = t->dataset.images[t->step_images[i]].file;
-        strbuf_add(&images, "%s%s", i ? ", " : "", name);
+        strbuf_addf(&images, "%s%s", i ? ", " : "", name);
         log_line(&file, "step %ld took %s", o->step, name);
     }
     fail(err, "epoch %d, step %ld: %s; its images: %s", o->epoch + 1, o->step, cause.text, images.s ? images.s : "?");
@@ -274,7 +274,7 @@ static bool open_data(struct trainer *t, struct error *err)
     t->batches = loader_steps(d->image_count, c->batch_size, true);
     t->ground_truth = new_array((size_t)c->batch_size, sizeof *t->ground_truth, err);
     t->step_images = new_array((size_t)c->batch_size * (size_t)c->schedule.accumulate, sizeof *t->step_images, err);
-    t->cache = cache_open(d->image_count, (size_t)c->train.cache_mb << 20, err);
+    t->cache = image_cache_open(d->image_count, (size_t)c->train.cache_mb << 20, err);
     return t->ground_truth && t->step_images && t->cache;
 }
 
@@ -282,8 +282,8 @@ static bool open_data(struct trainer *t, struct error *err)
 static bool rename_old(const char *path, struct error *err)
 {
     struct strbuf old = {0};
-    strbuf_add(&old, "%s.old", path);
-    const enum path_kind kind = strbuf_ok(&old, err) ? path_kind(path, err) : PATH_ERROR;
+    strbuf_addf(&old, "%s.old", path);
+    const enum path_kind kind = strbuf_check(&old, err) ? path_kind(path, err) : PATH_ERROR;
     const bool ok = kind && (kind == PATH_ABSENT || rename(path, old.s) == 0
                              || fail(err, "%s: cannot be renamed: %s", path, errno_text(errno)));
     strbuf_free(&old);
@@ -300,11 +300,11 @@ static bool check_config(struct trainer *t, bool digests, struct error *err)
     bool ok = path && config_read(&saved, path, NULL, 0, err) && config_difference(t->config, &saved, &keys, err);
     for (int i = 0; ok && i < keys.count; i++)
         if (!digests || !config_names_data(keys.list[i]))
-            strbuf_add(&list, "%s%s", list.s ? ", " : "", keys.list[i]);
+            strbuf_addf(&list, "%s%s", list.s ? ", " : "", keys.list[i]);
         else
             log_line(&t->run_log.log, "%s has changed since the checkpoint", keys.list[i]);
     if (ok && list.s)
-        ok = strbuf_ok(&list, err) && misuse(err, "cannot resume from %s: its configuration has other values of %s",
+        ok = strbuf_check(&list, err) && misuse(err, "cannot resume from %s: its configuration has other values of %s",
                                              t->last, list.s);
     strbuf_free(&list);
     string_list_free(&keys);
@@ -421,7 +421,7 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
 bool trainer_close(struct trainer *t, struct error *err)
 {
     loader_close(t->loader);
-    cache_close(t->cache);
+    image_cache_close(t->cache);
     evaluator_close(t->evaluator);
     train_step_free(&t->train_step);
     model_free(&t->model);

@@ -41,7 +41,7 @@ struct trainer {
     struct train_step train_step;
     struct dataset dataset; int *label; /* of training; label[category] is its class, or -1 */
     struct evaluator *evaluator;
-    struct cache *cache;
+    struct image_cache *cache;
     struct loader *loader;
     struct ground_truth *ground_truth;  /* [batch] */
     int *step_images, step_image_count; /* [accumulate * batch] the images of the current step */

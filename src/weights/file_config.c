@@ -13,7 +13,7 @@ static const char key[] = "config";
 
 bool file_config_write(const struct config *config, struct strbuf *out, struct error *err)
 {
-    return config_write_detector(config, out, err)
+    return config_write_detector_keys(config, out, err)
         && (out->size <= FILE_CONFIG_MAX
             || misuse(err, "%s: model and class_names take %zu bytes; files of weights have room for %d", config->file,
                       out->size, FILE_CONFIG_MAX));
@@ -104,8 +104,8 @@ bool file_config_note_missing(const struct tensors *t, const char *path, struct 
     struct strbuf line = {0};
     if (tensors_metadata(t, key) || !is_own_file(t))
         return true;
-    strbuf_add(&line, "%s: an older version wrote it, it does not describe its model and needs a CONFIG", path);
-    const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
+    strbuf_addf(&line, "%s: an older version wrote it, it does not describe its model and needs a CONFIG", path);
+    const bool ok = strbuf_check(&line, err) && string_list_add(notes, line.s, err);
     strbuf_free(&line);
     return ok;
 }
@@ -130,9 +130,9 @@ bool file_config_note_classes(const struct tensors *t, const char *path, const s
                          && described.class_names.count == names->count;
     const int i = comparable ? first_difference(names, &described.class_names) : names->count;
     if (i < names->count)
-        strbuf_add(&line, "%s: describes other classes than %s: '%s' instead of '%s'", path,
-                   config_place(config, "class_names").s, described.class_names.at[i], names->at[i]);
-    const bool ok = i == names->count || (strbuf_ok(&line, err) && string_list_add(notes, line.s, err));
+        strbuf_addf(&line, "%s: describes other classes than %s: '%s' instead of '%s'", path,
+                    config_place(config, "class_names").s, described.class_names.at[i], names->at[i]);
+    const bool ok = i == names->count || (strbuf_check(&line, err) && string_list_add(notes, line.s, err));
     strbuf_free(&line);
     config_free(&described);
     return ok;

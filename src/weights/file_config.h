@@ -1,6 +1,6 @@
 /* weights/file_config.h -- the description of a model in a safetensors file.
  *
- * It is YAML (config_write_detector) in the metadata `config`: model, class_names, test, input size, resize and
+ * It is YAML (config_write_detector_keys) in the metadata `config`: model, class_names, test, input size, resize and
  * normalisation, without paths.  Files are not trusted: the description has at most FILE_CONFIG_MAX bytes and is parsed
  * like any configuration, with the same limits and ranges.  An unknown key is an error, since a newer version may
  * compute something else with it. */

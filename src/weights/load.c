@@ -21,9 +21,9 @@
 static void add_names(struct strbuf *text, const struct string_list *names, int max)
 {
     for (int i = 0; i < names->count && i < max; i++)
-        strbuf_add(text, "%s%s", i ? ", " : "", names->list[i]);
+        strbuf_addf(text, "%s%s", i ? ", " : "", names->list[i]);
     if (names->count > max)
-        strbuf_add(text, " and %d more", names->count - max);
+        strbuf_addf(text, " and %d more", names->count - max);
 }
 
 static bool note_names(struct string_list *notes, const char *path, const char *what, const struct string_list *names,
@@ -33,9 +33,9 @@ static bool note_names(struct string_list *notes, const char *path, const char *
     struct strbuf line = {0};
     if (names->count == 0)
         return true;
-    strbuf_add(&line, "%s: %s: ", path, what);
+    strbuf_addf(&line, "%s: %s: ", path, what);
     add_names(&line, names, MAX_NAMES);
-    const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
+    const bool ok = strbuf_check(&line, err) && string_list_add(notes, line.s, err);
     strbuf_free(&line);
     return ok;
 }
@@ -45,7 +45,7 @@ static bool refuse(const char *path, const char *what, const struct string_list 
     enum { MAX_NAMES = 4 };
     struct strbuf list = {0};
     add_names(&list, names, MAX_NAMES);
-    if (strbuf_ok(&list, err))
+    if (strbuf_check(&list, err))
         fail(err, "%s: %s: %s", path, what, list.s);
     strbuf_free(&list);
     return false;
@@ -54,8 +54,8 @@ static bool refuse(const char *path, const char *what, const struct string_list 
 static bool note_loaded(struct string_list *notes, const char *path, const struct weights_report *r, struct error *err)
 {
     struct strbuf line = {0};
-    strbuf_add(&line, "%s: %d tensors loaded", path, r->loaded);
-    const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
+    strbuf_addf(&line, "%s: %d tensors loaded", path, r->loaded);
+    const bool ok = strbuf_check(&line, err) && string_list_add(notes, line.s, err);
     strbuf_free(&line);
     return ok;
 }
@@ -103,9 +103,9 @@ static bool note_misfits(const struct model *model, const char *path, const stru
     struct strbuf line = {0};
     if (!classes)
         return note_names(notes, path, "does not fit the model, left at the initial values", &r->misfit, err);
-    strbuf_add(&line, "%s: the head has %d class%s, the file has %d%s: the %d tensors that depend on it keep their "
-               "initial values", path, own, plural(own), classes, or_bins(r), r->misfit.count);
-    const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
+    strbuf_addf(&line, "%s: the head has %d class%s, the file has %d%s: the %d tensors that depend on it keep their "
+                "initial values", path, own, plural(own), classes, or_bins(r), r->misfit.count);
+    const bool ok = strbuf_check(&line, err) && string_list_add(notes, line.s, err);
     strbuf_free(&line);
     return ok;
 }
@@ -187,10 +187,10 @@ static char *full_name(const struct params *params, const char *name, struct err
 {
     const char *dot = strchr(name, '.');
     struct strbuf full = {0}, timm = {0};
-    strbuf_add(&full, "backbone.%s", name);
+    strbuf_addf(&full, "backbone.%s", name);
     if (dot)
-        strbuf_add(&timm, "backbone.timm.%.*s_%s", (int)(dot - name), name, dot + 1);
-    const bool ok = strbuf_ok(&full, err) && strbuf_ok(&timm, err), is_timm = ok && dot && params_find(params,
+        strbuf_addf(&timm, "backbone.timm.%.*s_%s", (int)(dot - name), name, dot + 1);
+    const bool ok = strbuf_check(&full, err) && strbuf_check(&timm, err), is_timm = ok && dot && params_find(params,
                                                                                                        timm.s) >= 0;
     char *chosen = ok ? new_text(is_timm ? timm.s : full.s, err) : NULL;
     strbuf_free(&full);
@@ -225,10 +225,10 @@ static bool warn_random_weights(const char *key, const char *word, struct string
 {
     struct strbuf line = {0};
     const char *section = model_sections[MODEL_BACKBONE];
-    strbuf_add(&line, "WARNING: %s.%s is %s and names no file; nothing is downloaded, so training starts from random "
-               "weights: give --weights FILE or %s.%s=FILE, or set it to false if that is meant", section, key, word,
-               section, key);
-    const bool ok = strbuf_ok(&line, err) && string_list_add(notes, line.s, err);
+    strbuf_addf(&line, "WARNING: %s.%s is %s and names no file; nothing is downloaded, so training starts from random "
+                "weights: give --weights FILE or %s.%s=FILE, or set it to false if that is meant", section, key, word,
+                section, key);
+    const bool ok = strbuf_check(&line, err) && string_list_add(notes, line.s, err);
     strbuf_free(&line);
     return ok;
 }

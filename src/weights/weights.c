@@ -40,10 +40,10 @@ static int row_difference(const struct param *p, const struct tensor *t)
 
 static void add_dims(struct strbuf *text, const size_t *dims, int rank)
 {
-    strbuf_add(text, "[");
+    strbuf_addf(text, "[");
     for (int i = 0; i < rank; i++)
-        strbuf_add(text, "%s%zu", i ? ", " : "", dims[i]);
-    strbuf_add(text, "]");
+        strbuf_addf(text, "%s%zu", i ? ", " : "", dims[i]);
+    strbuf_addf(text, "]");
 }
 
 static bool note_misfit(struct weights_report *report, const struct param *p, const struct tensor *t, struct error *err)
@@ -52,11 +52,11 @@ static bool note_misfit(struct weights_report *report, const struct param *p, co
     size_t dims[4] = {0};
     const int rank = param_dims(p, dims), rows = row_difference(p, t);
     report->extra_rows = report->misfit.count == 0 || report->extra_rows == rows ? rows : 0;
-    strbuf_add(&line, "%s is ", p->name);
+    strbuf_addf(&line, "%s is ", p->name);
     add_dims(&line, t->dims, t->rank);
-    strbuf_add(&line, ", the model wants ");
+    strbuf_addf(&line, ", the model wants ");
     add_dims(&line, dims, rank);
-    const bool ok = strbuf_ok(&line, err) && string_list_add(&report->misfit, line.s, err);
+    const bool ok = strbuf_check(&line, err) && string_list_add(&report->misfit, line.s, err);
     strbuf_free(&line);
     return ok;
 }

@@ -11,7 +11,7 @@ struct weights_report {
     struct string_list misfit;          /* "name: file's shape, model's shape"; not copied */
     int extra_rows;                     /* number of rows that every misfit has more in the file, if that is the only
                                            difference; else 0 */
-    struct string_list unknown;         /* tensors that are no parameter of the model, except counters and constants */
+    struct string_list unknown;         /* tensors that the model lacks, except counters and constants */
 };
 void weights_report_free(struct weights_report *);
 

@@ -19,7 +19,7 @@ static int add_tensor(struct network *net, uint8_t shape, int rank, int in)
     const size_t out = 1 + (shape & 3), dims[] = { rank == 4 ? out : (size_t)in, (size_t)in, 1 + (shape >> 2 & 3),
                                                    1 + (shape >> (shape & 128 ? 3 : 2) & 3) };
     float *numbers;
-    const int index = network_weights(net, "some.weight", rank, dims, &numbers, NULL);
+    const int index = network_add_weights(net, "some.weight", rank, dims, &numbers, NULL);
     for (size_t i = 0; index >= 0 && i < tensor_count(&net->weights.list[index]); i++)
         numbers[i] = (float)((i * 7 + shape) % 11) / 8 - 0.5f;
     return index;

@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     memcpy(copy, data, size);
     const struct bytes file = { copy, size };
-    onnx_recognises(file);
+    is_onnx(file);
     if (onnx_read(&net, file, "input", &err))
         for (int i = 0; i < net.weights.count; i++) {
             float *numbers = calloc(tensor_count(&net.weights.list[i]) + 1, sizeof *numbers);

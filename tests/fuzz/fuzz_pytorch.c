@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error err = {0};
     struct tensors t = {0};
     const struct bytes file = { (unsigned char *)data, size };
-    const bool ok = pytorch_zip_recognises(file) ? pytorch_zip_read(&t, file, "input", &err)
+    const bool ok = is_pytorch_zip(file) ? pytorch_zip_read(&t, file, "input", &err)
                                                   : pytorch_legacy_read(&t, file, "input", &err);
     if (ok && state_dict_normalise(&t, "input", &err))
         for (int i = 0; i < t.count; i++) {

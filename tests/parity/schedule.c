@@ -41,13 +41,13 @@ static bool read_config(struct config *config, const cJSON *optimizer, const cJS
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char *json = parts[i].json ? cJSON_PrintUnformatted(parts[i].json) : NULL;
         if (json)
-            strbuf_add(&text[count++], "%s=%s", parts[i].key, json);
+            strbuf_addf(&text[count++], "%s=%s", parts[i].key, json);
         cJSON_free(json);
     }
-    strbuf_add(&text[count++], "schedule.total_epochs=%d", epochs);
+    strbuf_addf(&text[count++], "schedule.total_epochs=%d", epochs);
     bool ok = true;
     for (int i = 0; i < count; i++) {
-        ok = ok && strbuf_ok(&text[i], err);
+        ok = ok && strbuf_check(&text[i], err);
         overrides[i] = text[i].s;
     }
     ok = ok && config_parse(config, least, strlen(least), "schedule", overrides, count, err);
@@ -273,8 +273,8 @@ static cJSON *read_settings(const char *path, struct error *err)
 {
     struct strbuf json = {0};
     const char *dot = strrchr(path, '.');
-    strbuf_add(&json, "%.*s.json", dot ? (int)(dot - path) : 0, path);
-    cJSON *settings = strbuf_ok(&json, err) ? json_read(json.s, err) : NULL;
+    strbuf_addf(&json, "%.*s.json", dot ? (int)(dot - path) : 0, path);
+    cJSON *settings = strbuf_check(&json, err) ? json_read(json.s, err) : NULL;
     strbuf_free(&json);
     return settings;
 }

@@ -143,9 +143,9 @@ static int new_vector(struct ncnn_reader *r, const char *suffix, int channels, f
     r->made += channels;
     if (r->made > MADE_MAX)
         return ncnn_refuse(r, "more than %d numbers that the bin file does not hold", MADE_MAX) + NO_TENSOR;
-    strbuf_add(&name, "%s.%s", r->line->name, suffix);
-    const int index = !strbuf_ok(&name, r->err) ? NO_TENSOR
-                    : network_weights(r->net, name.s, 1, (size_t[]){ (size_t)channels }, data, r->err);
+    strbuf_addf(&name, "%s.%s", r->line->name, suffix);
+    const int index = !strbuf_check(&name, r->err) ? NO_TENSOR
+                    : network_add_weights(r->net, name.s, 1, (size_t[]){ (size_t)channels }, data, r->err);
     strbuf_free(&name);
     return index;
 }

@@ -7,7 +7,7 @@
 #include "interop/network.h"
 
 /* Recognises either file, by the text's first line or the flag before the first weights. */
-bool ncnn_recognises(struct bytes file);
+bool is_ncnn(struct bytes file);
 
 /* Reads a network from one of the two files, given its content, and from the other file in the same folder.  Supports
  * the output of onnx2ncnn, pnnx and ncnn_write for these detectors, with float32 or float16 weights.  Refuses int8

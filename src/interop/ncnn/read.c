@@ -79,14 +79,14 @@ int ncnn_weight(struct ncnn_reader *r, const char *suffix, bool flagged, int ran
         t.dtype = DTYPE_F16;
     for (int i = 0; i < rank; i++) {
         t.dims[i] = dims[i];
-        if (!mul_size(bytes, dims[i], &bytes))
+        if (!checked_mul(bytes, dims[i], &bytes))
             return ncnn_refuse(r, "too many weights") + NO_TENSOR;
     }
-    if (!mul_size(bytes, dtype_bytes(t.dtype), &bytes) || !(t.data = take(r, bytes)))
+    if (!checked_mul(bytes, dtype_bytes(t.dtype), &bytes) || !(t.data = take(r, bytes)))
         return NO_TENSOR;
-    strbuf_add(&name, "%s.%s", r->line->name, suffix);
+    strbuf_addf(&name, "%s.%s", r->line->name, suffix);
     t.name = name.s;
-    const bool ok = strbuf_ok(&name, r->err) && tensors_add(&r->net->weights, &t, r->err);
+    const bool ok = strbuf_check(&name, r->err) && tensors_add(&r->net->weights, &t, r->err);
     strbuf_free(&name);
     return ok ? r->net->weights.count - 1 : NO_TENSOR;
 }
@@ -190,7 +190,7 @@ bool ncnn_parse(struct network *net, struct bytes text, struct bytes weights, co
 
 static bool is_text(struct bytes file) { return file.size > 7 && memcmp(file.p, "7767517", 7) == 0; }
 
-bool ncnn_recognises(struct bytes file)
+bool is_ncnn(struct bytes file)
 {
     uint32_t flag = INT8;
     if (file.size > sizeof flag)

@@ -51,7 +51,7 @@ struct ncnn_type {
     bool (*read)(struct ncnn_reader *);
 };
 extern const struct ncnn_type ncnn_map_types[], ncnn_layout_types[];
-const struct ncnn_type *ncnn_activation_type(const char *name);         /* NULL if the name is no activation's */
+const struct ncnn_type *ncnn_activation_type(const char *name);         /* NULL: not the name of an activation */
 
 /* fail(), with the line and its layer before the reason. */
 bool ncnn_refuse(struct ncnn_reader *, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -43,7 +43,7 @@ static void add_name(struct strbuf *lines, const char *name)
     for (; name[n] && n + 1 < sizeof word; n++)
         word[n] = isgraph((unsigned char)name[n]) ? name[n] : '_';
     word[n] = 0;
-    strbuf_add(lines, " %-24s", n ? word : "_");
+    strbuf_addf(lines, " %-24s", n ? word : "_");
 }
 
 /* Writes a layer with any number of blobs; the format gives its parameters, ` id=value` each.  ncnn recognises a float
@@ -53,14 +53,14 @@ static void add_line(struct ncnn_writer *w, const char *type, const char *name, 
 {
     char text[200];
     vsnprintf(text, sizeof text, params, list);
-    strbuf_add(&w->lines, "%-24s", type);
+    strbuf_addf(&w->lines, "%-24s", type);
     add_name(&w->lines, name);
-    strbuf_add(&w->lines, " %d %d", ins, outs);
+    strbuf_addf(&w->lines, " %d %d", ins, outs);
     for (int i = 0; i < ins; i++)
-        strbuf_add(&w->lines, " %s", in[i].s);
+        strbuf_addf(&w->lines, " %s", in[i].s);
     for (int i = 0; i < outs; i++)
-        strbuf_add(&w->lines, " %s", out[i].s);
-    strbuf_add(&w->lines, "%s\n", text);
+        strbuf_addf(&w->lines, " %s", out[i].s);
+    strbuf_addf(&w->lines, "%s\n", text);
     w->layers++;
     w->blobs += outs;
 }
@@ -152,15 +152,15 @@ static bool add_weights(struct ncnn_writer *w, const struct layer *layer, int in
         return false;
     tensor_floats(t, elements);
     if (flagged)
-        strbuf_bytes(&w->weights, &flags[half], sizeof *flags);
+        strbuf_add(&w->weights, &flags[half], sizeof *flags);
     if (!half)
-        strbuf_bytes(&w->weights, elements, count * sizeof *elements);
+        strbuf_add(&w->weights, elements, count * sizeof *elements);
     bool ok = true;
     for (size_t i = 0; ok && half && i < count + count % 2; i++) {      /* padded to 4 bytes */
         const uint16_t number = i < count ? half_of(elements[i]) : 0;
         ok = (number & 0x7c00) != 0x7c00
           || fail(w->err, "%s: layer %s: %g is too large for 16 bits", w->path, layer->name, (double)elements[i]);
-        strbuf_bytes(&w->weights, &number, sizeof number);
+        strbuf_add(&w->weights, &number, sizeof number);
     }
     free(elements);
     return ok;
@@ -455,9 +455,9 @@ static bool write_files(struct ncnn_writer *w)
 {
     struct strbuf file = {0};
     char *bin = path_with_suffix(w->path, ".bin", w->err);
-    strbuf_add(&file, "7767517\n%d %d\n", w->layers, w->blobs);
-    strbuf_bytes(&file, w->lines.s, w->lines.size);
-    const bool ok = bin && strbuf_ok(&file, w->err) && strbuf_ok(&w->weights, w->err)
+    strbuf_addf(&file, "7767517\n%d %d\n", w->layers, w->blobs);
+    strbuf_add(&file, w->lines.s, w->lines.size);
+    const bool ok = bin && strbuf_check(&file, w->err) && strbuf_check(&w->weights, w->err)
                  && file_write(bin, w->weights.s, w->weights.size, w->err)
                  && file_write(w->path, file.s, file.size, w->err);
     strbuf_free(&file);
@@ -468,7 +468,7 @@ static bool write_files(struct ncnn_writer *w)
 bool ncnn_write(const char *path, const struct network *net, const struct ncnn_options *options, struct error *err)
 {
     struct ncnn_writer w = { .net = net, .options = options, .path = path, .err = err };
-    const bool ok = writer_init(&w) && write_layers(&w) && write_outputs(&w) && strbuf_ok(&w.lines, err)
+    const bool ok = writer_init(&w) && write_layers(&w) && write_outputs(&w) && strbuf_check(&w.lines, err)
                  && write_files(&w);
     strbuf_free(&w.lines);
     strbuf_free(&w.weights);

@@ -58,9 +58,9 @@ int add_vector(struct onnx_reader *r, int layer, const char *ending, const float
     const size_t count = (size_t)r->layer_sizes[layer].map.extent[AXIS_C];
     struct strbuf name = {0};
     float *elements;
-    strbuf_add(&name, "%s.%s", r->net->layers[layer].name, ending);
-    const int weights = !strbuf_ok(&name, r->err) ? NO_TENSOR
-                      : network_weights(r->net, name.s, 1, &count, &elements, r->err);
+    strbuf_addf(&name, "%s.%s", r->net->layers[layer].name, ending);
+    const int weights = !strbuf_check(&name, r->err) ? NO_TENSOR
+                      : network_add_weights(r->net, name.s, 1, &count, &elements, r->err);
     if (weights != NO_TENSOR)
         memcpy(elements, values, count * sizeof *values);
     strbuf_free(&name);
@@ -106,7 +106,7 @@ bool materialise(struct onnx_reader *r, struct read_value *x)
                                || act_spellings[act].onnx.times_x != x->pending.times_x))
         act++;
     if (!linear && act == ACT_KINDS)
-        return node_fails(r, node, "an expression that is no supported activation");
+        return fail_node(r, node, "an expression that is not a supported activation");
     if (!linear) {
         layer = add_layer(r, node, LAYER_ACTIVATION, &layer, 1, r->layer_sizes[layer].map,
                           r->layer_sizes[layer].stride);
@@ -129,7 +129,7 @@ struct read_value *node_map(struct onnx_reader *r, const struct onnx_node *node,
         return NULL;
     if (layout_is_plain(&x->layout, &r->layer_sizes[x->layer].map))
         return x;
-    node_fails(r, node, "a map whose layout is not [n][c][h][w]");
+    fail_node(r, node, "a map whose layout is not [n][c][h][w]");
     return NULL;
 }
 
@@ -141,7 +141,7 @@ struct read_value *node_channels(struct onnx_reader *r, const struct onnx_node *
     *dim = layout_channels(&x->layout, &r->layer_sizes[x->layer].map);
     if (*dim >= 0)
         return x;
-    node_fails(r, node, "a map whose channels are not one dimension");
+    fail_node(r, node, "a map whose channels are not one dimension");
     return NULL;
 }
 
@@ -180,14 +180,14 @@ bool read_activation(struct onnx_reader *r, const struct onnx_node *node, bool *
 static bool read_gelu(struct onnx_reader *r, const struct onnx_node *node)
 {
     return onnx_says(node, "approximate", "none", true) ? activation(r, node, ACT_GELU, 0)
-                                                        : node_fails(r, node, "an approximate GELU");
+                                                        : fail_node(r, node, "an approximate GELU");
 }
 
 static bool read_leaky_relu(struct onnx_reader *r, const struct onnx_node *node)
 {
     const double slope = onnx_float(node, "alpha", 0.01);
     return slope >= 0 && slope <= 1 ? activation(r, node, ACT_LEAKY_RELU, slope)
-                                    : node_fails(r, node, "a slope that is not from 0 to 1");
+                                    : fail_node(r, node, "a slope that is not from 0 to 1");
 }
 
 /* Sets output 0 to an expression of the materialised operand. */
@@ -210,7 +210,7 @@ static bool read_sigmoid(struct onnx_reader *r, const struct onnx_node *node)
 static bool read_hard_sigmoid(struct onnx_reader *r, const struct onnx_node *node)
 {
     if (!near(onnx_float(node, "alpha", 0.2), 1. / 6) || !near(onnx_float(node, "beta", 0.5), 0.5))
-        return node_fails(r, node, "a hard sigmoid that is not min(max(x + 3, 0), 6) / 6");
+        return fail_node(r, node, "a hard sigmoid that is not min(max(x + 3, 0), 6) / 6");
     return set_expression(r, node, (struct expression){ GATE_RELU6, false, 1. / 6, 0 });
 }
 
@@ -219,7 +219,7 @@ static bool read_erf(struct onnx_reader *r, const struct onnx_node *node)
     struct read_value *x = node_value(r, node, 0);
     struct read_value y = x ? *x : (struct read_value){0};
     if (!x || !expression_erf(&y.pending))
-        return x && node_fails(r, node, "an erf outside of a GELU");
+        return x && fail_node(r, node, "an erf outside of a GELU");
     set_value(r, node, 0, &y);
     return true;
 }
@@ -235,7 +235,7 @@ static bool read_tanh(struct onnx_reader *r, const struct onnx_node *node)
     if (!x)
         return false;
     if (x->pending.gate != GATE_SOFTPLUS || x->pending.scale != 1 || x->pending.shift != 0)
-        return node_fails(r, node, "a tanh outside of a Mish");
+        return fail_node(r, node, "a tanh outside of a Mish");
     struct read_value y = *x;
     y.pending.gate = GATE_TANH_SOFTPLUS;
     set_value(r, node, 0, &y);
@@ -257,7 +257,7 @@ static bool read_clip(struct onnx_reader *r, const struct onnx_node *node)
     }
     if (from == 0 && (to == 6 || to == INFINITY))
         return activation(r, node, to == 6 ? ACT_RELU6 : ACT_RELU, 0);
-    return node_fails(r, node, "a clip that is no supported activation");
+    return fail_node(r, node, "a clip that is not a supported activation");
 }
 
 bool expression_affine(struct onnx_reader *r, const struct onnx_node *node, const struct read_value *x, double factor,
@@ -265,7 +265,7 @@ bool expression_affine(struct onnx_reader *r, const struct onnx_node *node, cons
 {
     struct read_value y = *x;
     if (!expression_scale(&y.pending, factor) || !isfinite(term))
-        return node_fails(r, node, "a number that is 0 or not finite");
+        return fail_node(r, node, "a number that is 0 or not finite");
     expression_shift(&y.pending, term);
     set_value(r, node, 0, &y);
     return true;

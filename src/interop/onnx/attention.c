@@ -20,7 +20,7 @@ static bool linear(struct onnx_reader *r, const struct onnx_node *node, const st
     const size_t in = (size_t)size.map.extent[AXIS_C], out = matrix->rank == 2 ? matrix->dims[!transposed] : 0;
     if (dim != x->layout.rank - 1 || matrix->rank != 2 || matrix->dims[transposed] != in || out < 1
         || out > LAYOUT_EXTENT)
-        return node_fails(r, node, "a matrix that does not fit the channels");
+        return fail_node(r, node, "a matrix that does not fit the channels");
     if (!reader_spend(r, node, 2 * in * out))
         return false;
     size.map.extent[AXIS_C] = (int)out;
@@ -28,8 +28,8 @@ static bool linear(struct onnx_reader *r, const struct onnx_node *node, const st
     y.layer = add_layer(r, node, LAYER_CONV, &x->layer, 1, size.map, size.stride);
     y.layout = layout_resized(&x->layout, dim, (int)out);
     float *elements = NULL, *m = y.layer < 0 ? NULL : new_array(in * out, sizeof *m, r->err);
-    const int weight = m ? network_weights(r->net, r->net->layers[y.layer].name, 4, (size_t[]){ out, in, 1, 1 },
-                                           &elements, r->err) : NO_TENSOR;
+    const int weight = m ? network_add_weights(r->net, r->net->layers[y.layer].name, 4, (size_t[]){ out, in, 1, 1 },
+                                               &elements, r->err) : NO_TENSOR;
     if (weight != NO_TENSOR) {
         tensor_floats(matrix, m);
         for (size_t o = 0; o < out; o++)
@@ -46,14 +46,14 @@ static bool read_gemm(struct onnx_reader *r, const struct onnx_node *node)
 {
     const struct tensor *matrix = node_constant(r, node, 1), *bias = node_constant(r, node, 2);
     if (!matrix || onnx_float(node, "alpha", 1) != 1 || onnx_float(node, "beta", 1) != 1 || onnx_int(node, "transA", 0))
-        return node_fails(r, node, "a product that is not of a map and a constant matrix");
+        return fail_node(r, node, "a product that is not of a map and a constant matrix");
     if (!linear(r, node, matrix, onnx_int(node, "transB", 0) != 0))
         return false;
     if (!node_input(r, node, 2))
         return true;
     const int layer = r->values[node->outputs[0]].layer;
     if (!bias || bias->rank != 1 || bias->dims[0] != (size_t)r->layer_sizes[layer].map.extent[AXIS_C])
-        return node_fails(r, node, "a bias that does not fit");
+        return fail_node(r, node, "a bias that does not fit");
     const int index = weights_of_input(r, node, 2, 1, bias->dims);
     r->net->layers[layer].bias = index;
     return index != NO_TENSOR;
@@ -75,7 +75,7 @@ static bool attention_scores(struct onnx_reader *r, const struct onnx_node *node
     if (!layout_of_heads(&q->layout, &r->layer_sizes[q->layer].map, false) || q->layout.rank != k->layout.rank
         || !layout_of_heads(&k->layout, &r->layer_sizes[k->layer].map, true)
         || q->layout.extent[q->layout.rank - 1] != k->layout.extent[k->layout.rank - 2])
-        return node_fails(r, node, "a product of maps that is not an attention");
+        return fail_node(r, node, "a product of maps that is not attention");
     struct read_value y = *q;
     y.kind = VALUE_SCORES;
     y.key = k->layer;
@@ -89,13 +89,13 @@ static bool apply_attention(struct onnx_reader *r, const struct onnx_node *node,
                             struct read_value *v)
 {
     if (v->kind != VALUE_MAP || !materialise(r, v))
-        return node_fails(r, node, "a product of maps that is not an attention");
+        return fail_node(r, node, "a product of maps that is not attention");
     const int rank = v->layout.rank, of[] = { attention->layer, attention->key, v->layer };
     const int d = rank < 2 ? 0 : v->layout.extent[rank - 1 - attention->transposed];
     const struct layer_size size = r->layer_sizes[v->layer];
     if (!layout_of_heads(&v->layout, &size.map, attention->transposed) || attention->layout.rank != rank
         || attention->layout.extent[rank - 1] != d || fabs(attention->pending.scale * sqrt(d) - 1) > 1e-3)
-        return node_fails(r, node, "an attention that is not softmax(q k^T / sqrt(d)) v");
+        return fail_node(r, node, "an attention that is not softmax(q k^T / sqrt(d)) v");
     struct read_value y = *v;
     y.layer = add_layer(r, node, LAYER_ATTENTION, of, 3, size.map, size.stride);
     if (y.layer < 0)
@@ -109,7 +109,7 @@ static bool read_matmul(struct onnx_reader *r, const struct onnx_node *node)
 {
     struct read_value *a = node_input(r, node, 0), *b = node_input(r, node, 1);
     if (!a || !b)
-        return node_fails(r, node, "a product without operands");
+        return fail_node(r, node, "a product without operands");
     if (b->kind == VALUE_CONSTANT)
         return linear(r, node, &b->constant, false);
     if (a->kind == VALUE_MAP && b->kind == VALUE_MAP)
@@ -118,7 +118,7 @@ static bool read_matmul(struct onnx_reader *r, const struct onnx_node *node)
         return apply_attention(r, node, a, b);
     if (b->kind == VALUE_ATTENTION && b->transposed)
         return apply_attention(r, node, b, a);
-    return node_fails(r, node, "a product that is not part of an attention");
+    return fail_node(r, node, "a product that is not part of an attention");
 }
 
 bool attention_scale(struct onnx_reader *r, const struct onnx_node *node, bool *known)
@@ -132,7 +132,7 @@ bool attention_scale(struct onnx_reader *r, const struct onnx_node *node, bool *
     struct read_value y = *x;
     y.pending.scale *= slice_is(node->op, "Div") ? 1 / factor : factor;
     if (!isfinite(y.pending.scale) || !(slice_is(node->op, "Div") || slice_is(node->op, "Mul")))
-        return node_fails(r, node, "attention scores that are not scaled by a number");
+        return fail_node(r, node, "attention scores that are not scaled by a number");
     set_value(r, node, 0, &y);
     return true;
 }
@@ -142,7 +142,7 @@ static bool read_softmax(struct onnx_reader *r, const struct onnx_node *node)
     const struct read_value *x = node_input(r, node, 0);
     const int64_t axis = onnx_int(node, "axis", r->file.opset < 13 ? 1 : -1);
     if (!x || x->kind != VALUE_SCORES || (axis != -1 && axis != x->layout.rank - 1))
-        return node_fails(r, node, "a softmax that is not part of an attention");
+        return fail_node(r, node, "a softmax that is not part of an attention");
     struct read_value y = *x;
     y.kind = VALUE_ATTENTION;
     set_value(r, node, 0, &y);
@@ -163,7 +163,7 @@ bool attention_transpose(struct onnx_reader *r, const struct onnx_node *node, bo
     struct read_value y = *x;
     y.transposed = !x->transposed;
     set_value(r, node, 0, &y);
-    return last || node_fails(r, node, "a transpose of attention weights other than of the last two dimensions");
+    return last || fail_node(r, node, "a transpose of attention weights other than of the last two dimensions");
 }
 
 /* ---- gather ---- */
@@ -183,7 +183,7 @@ static bool read_gather(struct onnx_reader *r, const struct onnx_node *node)
     const double index = fits ? tensor_single(at) : 0, from = index < 0 ? index + part.extent : index;
     if (!fits || part.axis != AXIS_C || part.stride * part.extent != size.map.extent[AXIS_C]
         || !(from >= 0 && from < part.extent))
-        return node_fails(r, node, "a gather that does not select a part of the channels");
+        return fail_node(r, node, "a gather that does not select a part of the channels");
     size.map.extent[AXIS_C] = part.stride;
     struct read_value y = *x;
     y.layer = add_layer(r, node, LAYER_CHANNELS, &x->layer, 1, size.map, size.stride);

@@ -10,7 +10,7 @@
 
 static float *no_floats(const struct onnx_reader *r, const struct onnx_node *node, const char *why)
 {
-    node_fails(r, node, why);
+    fail_node(r, node, why);
     return NULL;
 }
 
@@ -65,7 +65,7 @@ static int add_constant(struct onnx_reader *r, int origin, struct map map, doubl
     map.extent[AXIS_N] = 1;
     const int layer = add_layer(r, &named, LAYER_CONSTANT, NULL, 0, map, stride);
     const int weight = layer < 0 ? NO_TENSOR
-                     : network_weights(r->net, r->net->layers[layer].name, AXES, dims, &elements, r->err);
+                     : network_add_weights(r->net, r->net->layers[layer].name, AXES, dims, &elements, r->err);
     if (weight == NO_TENSOR)
         return -1;
     memcpy(elements, data, dims[1] * dims[2] * dims[3] * sizeof *data);
@@ -79,7 +79,7 @@ static bool is_norm(const struct layer *l) { return l->kind == LAYER_NORM || l->
 static bool takes_bias(const struct onnx_reader *r, int layer)
 {
     const struct layer *l = &r->net->layers[layer];
-    return l->bias == NO_TENSOR && r->layer_sizes[layer].readers == 1
+    return l->bias == NO_TENSOR && r->layer_sizes[layer].uses == 1
         && (l->kind == LAYER_CONV || l->kind == LAYER_AFFINE || is_norm(l));
 }
 
@@ -127,7 +127,7 @@ static bool with_constant(struct onnx_reader *r, const struct onnx_node *node, e
     if (!x || !t)
         return false;
     if (backwards)
-        return node_fails(r, node, "a constant minus or divided by a map");
+        return fail_node(r, node, "a constant minus or divided by a map");
     if (tensor_count(t) == 1 && t->rank <= x->layout.rank) {
         const double v = tensor_single(t);
         return expression_affine(r, node, x, how == MULTIPLY ? v : how == DIVIDE ? 1 / v : 1,
@@ -142,7 +142,7 @@ static bool with_constant(struct onnx_reader *r, const struct onnx_node *node, e
         y.layer = sum ? add_bias(r, node, x->layer, values, how == ADD ? 1 : -1)
                       : add_factors(r, node, x->layer, values, how == DIVIDE);
     else if (how == SUBTRACT || how == DIVIDE)
-        y.layer = node_fails(r, node, "a constant map that is subtracted or a divisor") - 1;
+        y.layer = fail_node(r, node, "a constant map that is subtracted or a divisor") - 1;
     else {
         const int constant = add_constant(r, origin, size.map, size.stride, values);
         y.layer = constant < 0 ? -1 : add_layer(r, node, how == ADD ? LAYER_ADD : LAYER_MUL,
@@ -181,13 +181,13 @@ static bool combine_maps(struct onnx_reader *r, const struct onnx_node *node, en
     const bool plain = layout_is_plain(&a->layout, x) && layout_is_plain(&b->layout, y);
     struct read_value out = *a;
     if (how == SUBTRACT || how == DIVIDE || !(alike || plain))
-        return node_fails(r, node, "an unsupported operation on two maps");
+        return fail_node(r, node, "an unsupported operation on two maps");
     if (!can_broadcast(x, y, how)) {
         out = *b;
         b = a;
     }
     if (!can_broadcast(&r->layer_sizes[out.layer].map, &r->layer_sizes[b->layer].map, how))
-        return node_fails(r, node, "two maps whose shapes do not broadcast");
+        return fail_node(r, node, "two maps whose shapes do not broadcast");
     const struct layer_size size = r->layer_sizes[out.layer];
     out.layer = add_layer(r, node, how == ADD ? LAYER_ADD : LAYER_MUL, (const int[]){ out.layer, b->layer }, 2,
                           size.map, size.stride);

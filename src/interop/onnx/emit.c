@@ -55,7 +55,7 @@ static void add_node(struct emitter *e, const char *op, const char *const *opera
                      const char *attributes)
 {
     struct strbuf node = {0}, name = {0};
-    strbuf_add(&name, "%s/%d", e->name, e->count++);
+    strbuf_addf(&name, "%s/%d", e->name, e->count++);
     for (; *operands; operands++)
         wire_put_text(&node, 1, *operands);
     for (; *outs; outs++)

@@ -303,7 +303,7 @@ int onnx_dims(struct bytes info, int64_t *dims, int max)
     return tensor_type.size ? rank : -1;
 }
 
-bool onnx_metadata(const struct onnx_file *file, struct tensors *out, struct error *err)
+bool onnx_load_metadata(const struct onnx_file *file, struct tensors *out, struct error *err)
 {
     struct wire_field f;
     bool bad = false, ok = true;
@@ -313,9 +313,9 @@ bool onnx_metadata(const struct onnx_file *file, struct tensors *out, struct err
         const struct text_slice key = slice_of(wire_find(f.bytes, 1).bytes), value = slice_of(wire_find(f.bytes,
                                                                                                         2).bytes);
         struct strbuf k = {0}, v = {0};
-        strbuf_bytes(&k, key.p, (size_t)key.size);
-        strbuf_bytes(&v, value.p, (size_t)value.size);
-        ok = strbuf_ok(&k, err) && strbuf_ok(&v, err) && tensors_add_metadata(out, k.s, v.s, err);
+        strbuf_add(&k, key.p, (size_t)key.size);
+        strbuf_add(&v, value.p, (size_t)value.size);
+        ok = strbuf_check(&k, err) && strbuf_check(&v, err) && tensors_add_metadata(out, k.s, v.s, err);
         strbuf_free(&k);
         strbuf_free(&v);
     }

@@ -47,11 +47,11 @@ struct bytes onnx_tensor_attribute(const struct onnx_node *, const char *name); 
 
 /* The tensor of a TensorProto, without a name.  Data that the file stores in another form than memory is copied to a
  * block of owner. */
-bool onnx_tensor(struct tensor *, struct bytes proto, struct tensors *owner, struct error *);
+bool onnx_load_tensor(struct tensor *, struct bytes proto, struct tensors *owner, struct error *);
 
-/* Extents of a ValueInfoProto, 0: dynamic; returns the rank, -1 if it is no tensor or has a rank above max. */
+/* Extents of a ValueInfoProto, 0: dynamic; returns the rank, -1 if it is not a tensor or has a rank above max. */
 int onnx_dims(struct bytes info, int64_t *dims, int max);
 
 /* metadata_props, as metadata of out. */
-bool onnx_metadata(const struct onnx_file *, struct tensors *out, struct error *);
+bool onnx_load_metadata(const struct onnx_file *, struct tensors *out, struct error *);
 #endif

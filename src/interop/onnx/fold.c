@@ -45,7 +45,7 @@ static double *new_result(struct onnx_reader *r, const struct onnx_node *node, c
     size_t count = 1;
     bool fits = true;
     for (int i = 0; i < shape->rank; i++)
-        fits = fits && mul_size(count, shape->dims[i], &count);
+        fits = fits && checked_mul(count, shape->dims[i], &count);
     if (!reader_spend(r, node, fits ? count : SIZE_MAX))
         return NULL;
     double *y = tensors_block(&r->net->weights, count, sizeof *y, r->err);
@@ -124,7 +124,7 @@ static bool fold_transpose(struct onnx_reader *r, const struct onnx_node *node)
     walk_steps(x, &from);
     for (int i = 0, axis; i < x->rank; i++) {
         if (!axis_of(count < 0 ? x->rank - 1 - i : i < count ? order[i] : RANK_MAX, x->rank, &axis))
-            return node_fails(r, node, "an invalid perm of a transpose");
+            return fail_node(r, node, "an invalid perm of a transpose");
         shape.dims[i] = x->dims[axis];
         walk.step[i] = from.step[axis];
     }
@@ -152,7 +152,7 @@ static bool fold_slice(struct onnx_reader *r, const struct onnx_node *node)
         walk.base += walk.step[axis] * (from < to ? from : 0);
         shape.dims[axis] = (size_t)(from < to ? to - from : 0);
     }
-    return ok ? take(r, node, x, &shape, &walk) : node_fails(r, node, "an unsupported slice of constants");
+    return ok ? take(r, node, x, &shape, &walk) : fail_node(r, node, "an unsupported slice of constants");
 }
 
 static bool fold_gather(struct onnx_reader *r, const struct onnx_node *node)
@@ -160,14 +160,14 @@ static bool fold_gather(struct onnx_reader *r, const struct onnx_node *node)
     const struct tensor *x = node_constant(r, node, 0), *index = node_constant(r, node, 1);
     int axis;
     if (!axis_of(onnx_int(node, "axis", 0), x->rank, &axis) || !index || index->rank > 1)
-        return node_fails(r, node, "an unsupported gather of constants");
+        return fail_node(r, node, "an unsupported gather of constants");
     struct tensor shape = *x;
     struct walk walk;
     walk_steps(x, &walk);
     if (tensor_count(index) == 1) {                     /* one index: its dimension is removed, or has extent 1 */
         const double at = tensor_single(index), extent = (double)x->dims[axis];
         if (!(at >= -extent && at < extent))
-            return node_fails(r, node, "an index out of range");
+            return fail_node(r, node, "an index out of range");
         walk.base = walk.step[axis] * (int64_t)(at < 0 ? at + extent : at);
         shape.dims[axis] = 1;
         if (index->rank == 0) {
@@ -180,7 +180,7 @@ static bool fold_gather(struct onnx_reader *r, const struct onnx_node *node)
     int64_t list[LIST_MAX];
     const int count = node_ints(r, node, 1, "", list, LIST_MAX);
     if (x->rank != 1 || count < 0)
-        return node_fails(r, node, "an unsupported gather of constants");
+        return fail_node(r, node, "an unsupported gather of constants");
     double *from = load(r, node, x);
     shape.dims[0] = (size_t)count;
     double *y = from ? new_result(r, node, &shape) : NULL;
@@ -189,7 +189,7 @@ static bool fold_gather(struct onnx_reader *r, const struct onnx_node *node)
         if ((ok = axis_of(list[i], (int)x->dims[0], &at)))
             y[i] = from[at];
     free(from);
-    return ok ? finish_result(r, node, y) : y ? node_fails(r, node, "an index out of range") : false;
+    return ok ? finish_result(r, node, y) : y ? fail_node(r, node, "an index out of range") : false;
 }
 
 static bool fold_concat(struct onnx_reader *r, const struct onnx_node *node)
@@ -199,14 +199,14 @@ static bool fold_concat(struct onnx_reader *r, const struct onnx_node *node)
     int axis;
     size_t inner = 1, outer = 1, done = 0;
     if (!axis_of(onnx_int(node, "axis", 0), first->rank, &axis))
-        return node_fails(r, node, "an invalid axis of a concat");
+        return fail_node(r, node, "an invalid axis of a concat");
     for (int i = 1; i < node->input_count; i++) {
         const struct tensor *t = node_constant(r, node, i);
         for (int d = 0; d < first->rank; d++)
             if (t->rank != first->rank || (d != axis && t->dims[d] != first->dims[d]))
-                return node_fails(r, node, "a concat of constants with different shapes");
-        if (!add_size(shape.dims[axis], t->dims[axis], &shape.dims[axis]))
-            return node_fails(r, node, "a concat too large");
+                return fail_node(r, node, "a concat of constants with different shapes");
+        if (!checked_add(shape.dims[axis], t->dims[axis], &shape.dims[axis]))
+            return fail_node(r, node, "a concat too large");
     }
     double *y = new_result(r, node, &shape);
     for (int d = 0; y && d < first->rank; d++)
@@ -236,7 +236,7 @@ static bool reshaped(struct onnx_reader *r, const struct onnx_node *node, struct
     for (int i = 0; ok && i < rank; i++) {
         const size_t same = i < t.rank ? node_constant(r, node, 0)->dims[i] : 0;
         t.dims[i] = dims[i] > 0 ? (size_t)dims[i] : same;
-        ok = dims[i] >= 0 ? mul_size(known, t.dims[i], &known) : dims[i] == -1 && open < 0;
+        ok = dims[i] >= 0 ? checked_mul(known, t.dims[i], &known) : dims[i] == -1 && open < 0;
         open = dims[i] == -1 ? i : open;
     }
     if (ok && open >= 0 && known > 0 && count % known == 0)
@@ -244,7 +244,7 @@ static bool reshaped(struct onnx_reader *r, const struct onnx_node *node, struct
     else
         ok = ok && open < 0 && known == count;
     t.rank = rank;
-    return ok ? set_tensor(r, node, &t) : node_fails(r, node, "a reshape of a constant to another number of elements");
+    return ok ? set_tensor(r, node, &t) : fail_node(r, node, "a reshape of a constant to another number of elements");
 }
 
 static bool fold_reshape(struct onnx_reader *r, const struct onnx_node *node)
@@ -284,7 +284,7 @@ static bool fold_unsqueeze(struct onnx_reader *r, const struct onnx_node *node)
         ok = added || next < x->rank;
         dims[d] = added ? 1 : ok ? (int64_t)x->dims[next++] : 0;
     }
-    return ok ? reshaped(r, node, *x, dims, rank) : node_fails(r, node, "axes out of range");
+    return ok ? reshaped(r, node, *x, dims, rank) : fail_node(r, node, "axes out of range");
 }
 
 /* PyTorch writes equal parameters once, and Identity nodes name the others; names that begin with / are generated. */
@@ -318,8 +318,8 @@ static bool fold_constant(struct onnx_reader *r, const struct onnx_node *node)
     int64_t list[LIST_MAX];
     const int count = onnx_ints(node, "value_ints", list, LIST_MAX);
     if (proto.size)
-        return onnx_tensor(&t, proto, &r->net->weights, &why) ? set_tensor(r, node, &t)
-                                                              : node_fails(r, node, why.text);
+        return onnx_load_tensor(&t, proto, &r->net->weights, &why) ? set_tensor(r, node, &t)
+                                                              : fail_node(r, node, why.text);
     if (count >= 0)
         return set_constant(r, node, list, count);
     const double real = onnx_float(node, "value_float", NAN);
@@ -356,7 +356,7 @@ static const struct unary_function { const char *name; double (*f)(double); } un
 
 static bool fold_unary(struct onnx_reader *r, const struct onnx_node *node)
 {
-    const struct unary_function *row = node_row(node, unary_functions, sizeof *row);
+    const struct unary_function *row = find_operator_row(node, unary_functions, sizeof *row);
     struct walk walk;
     const struct tensor *x = node_constant(r, node, 0);
     walk_steps(x, &walk);
@@ -392,12 +392,12 @@ static bool broadcast(const struct tensor *a, const struct tensor *b, struct ten
 
 static bool fold_binary(struct onnx_reader *r, const struct onnx_node *node)
 {
-    const struct binary_function *row = node_row(node, binary_functions, sizeof *row);
+    const struct binary_function *row = find_operator_row(node, binary_functions, sizeof *row);
     const struct tensor *a = node_constant(r, node, 0), *b = node_constant(r, node, 1);
     struct tensor shape = { .dtype = b && is_whole(a) && is_whole(b) ? DTYPE_I64 : DTYPE_F64 };
     struct walk walk[2];
     if (!b || !broadcast(a, b, &shape, walk))
-        return node_fails(r, node, "constants whose shapes do not broadcast");
+        return fail_node(r, node, "constants whose shapes do not broadcast");
     double *x = load(r, node, a), *z = x ? load(r, node, b) : NULL, *y = z ? new_result(r, node, &shape) : NULL;
     for (size_t i = 0; y && i < tensor_count(&shape); i++)
         y[i] = row->f(x[walk_at(&walk[0], &shape, i)], z[walk_at(&walk[1], &shape, i)]);
@@ -419,7 +419,7 @@ static const struct fold_row { const char *name; bool (*fold)(struct onnx_reader
 
 bool fold_node(struct onnx_reader *r, const struct onnx_node *node, bool *known)
 {
-    const struct fold_row *row = node_row(node, fold_rows, sizeof *row);
+    const struct fold_row *row = find_operator_row(node, fold_rows, sizeof *row);
     *known = row && node->output_count == 1 && node->outputs[0] != ONNX_NO_VALUE
           && (node->input_count > 0 ? node_constant(r, node, 0) != NULL : slice_is(node->op, "Constant"));
     for (int i = 0; i < node->input_count; i++)

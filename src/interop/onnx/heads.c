@@ -9,7 +9,7 @@
 static bool add_head(const struct onnx_reader *r, const int *reader, struct prediction_heads *s, int value,
                      bool sigmoid)
 {
-    for (int next = reader[value]; next >= 0 && r->readers[value] == 1; next = reader[value]) {
+    for (int next = reader[value]; next >= 0 && r->uses[value] == 1; next = reader[value]) {
         const struct onnx_node *node = &r->file.nodes[next];
         const bool factor = slice_is(node->op, "Mul") || slice_is(node->op, "BatchNormalization");
         if (!factor || node->outputs[0] == ONNX_NO_VALUE

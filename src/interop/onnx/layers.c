@@ -26,10 +26,10 @@ static bool window_of(struct onnx_reader *r, const struct onnx_node *node, struc
         for (int k = 1; k < count; k++)
             same = same && v[k] == v[0];
         if (!same)
-            return node_fails(r, node, "a window that is not square, or dilated, or padded unequally");
+            return fail_node(r, node, "a window that is not square, or dilated, or padded unequally");
     }
     if (!onnx_says(node, "auto_pad", "NOTSET", true) && !onnx_says(node, "auto_pad", "VALID", true))
-        return node_fails(r, node, "padding that depends on the image's size");
+        return fail_node(r, node, "padding that depends on the image's size");
     *window = (struct window){ got[0], got[1], got[2] };
     return true;
 }
@@ -51,7 +51,7 @@ static bool add_window(struct onnx_reader *r, const struct onnx_node *node, enum
                        const struct window *window, struct map map, int *layer)
 {
     if (window->pad >= window->kernel || !slide(node, window, &map))
-        return node_fails(r, node, "a window that does not fit the map");
+        return fail_node(r, node, "a window that does not fit the map");
     *layer = add_layer(r, node, kind, &x->layer, 1, map, r->layer_sizes[x->layer].stride * window->stride);
     if (*layer < 0)
         return false;
@@ -72,12 +72,12 @@ static bool read_conv(struct onnx_reader *r, const struct onnx_node *node)
         return false;
     if (!w || w->rank != 4 || w->dims[0] < 1 || w->dims[0] > LAYOUT_EXTENT || w->dims[2] != w->dims[3]
         || w->dims[2] < 1 || w->dims[2] > 1 << 10 || (window.kernel && (size_t)window.kernel != w->dims[2]))
-        return node_fails(r, node, "a convolution whose weights are not constant or not square");
+        return fail_node(r, node, "a convolution whose weights are not constant or not square");
     struct map map = r->layer_sizes[x->layer].map;
     const int64_t groups = onnx_int(node, "group", 1);
     if (groups < 1 || groups > map.extent[AXIS_C] || map.extent[AXIS_C] % groups
         || w->dims[1] != (size_t)(map.extent[AXIS_C] / groups))
-        return node_fails(r, node, "a convolution whose weights do not fit the map's channels");
+        return fail_node(r, node, "a convolution whose weights do not fit the map's channels");
     window.kernel = (int)w->dims[2];
     map.extent[AXIS_C] = (int)w->dims[0];
     if (!add_window(r, node, LAYER_CONV, x, &window, map, &layer))
@@ -99,9 +99,9 @@ static bool pool(struct onnx_reader *r, const struct onnx_node *node, enum layer
     if (!x || !window_of(r, node, &window))
         return false;
     if (window.kernel < 1)
-        return node_fails(r, node, "a pool without a window");
+        return fail_node(r, node, "a pool without a window");
     if (kind == LAYER_AVG_POOL && window.pad && !onnx_int(node, "count_include_pad", 0))
-        return node_fails(r, node, "an average pool that excludes padding");
+        return fail_node(r, node, "an average pool that excludes padding");
     return add_window(r, node, kind, x, &window, r->layer_sizes[x->layer].map, &layer) && set_layer(r, node, 0, layer);
 }
 
@@ -132,7 +132,7 @@ static bool read_mean(struct onnx_reader *r, const struct onnx_node *node)
     for (int i = 0; i < count; i++)
         set |= axes[i] >= -2 && axes[i] < 4 ? 1u << (axes[i] + 4) % 4 : 1u;
     if (set != (1u << AXIS_Y | 1u << AXIS_X) || !onnx_int(node, "keepdims", 1))
-        return node_fails(r, node, "a mean that is not of all pixels");
+        return fail_node(r, node, "a mean that is not of all pixels");
     return read_global_pool(r, node);
 }
 
@@ -179,7 +179,7 @@ static bool read_resize(struct onnx_reader *r, const struct onnx_node *node)
             && set_layer(r, node, 0, layer);
     }
     if (!twice)
-        return node_fails(r, node, "a resize other than to double or half size with half-pixel centres");
+        return fail_node(r, node, "a resize other than to double or half size with half-pixel centres");
     size.map.extent[AXIS_Y] *= 2;
     size.map.extent[AXIS_X] *= 2;
     return set_layer(r, node, 0, add_layer(r, node, linear ? LAYER_BILINEAR : LAYER_NEAREST, &x->layer, 1, size.map,
@@ -193,7 +193,7 @@ static bool read_concat(struct onnx_reader *r, const struct onnx_node *node)
     int of[LAYER_OPERANDS], channels = 0;
     const int64_t axis = onnx_int(node, "axis", 0);
     if (node->input_count < 1 || node->input_count > LAYER_OPERANDS || (axis != AXIS_C && axis != AXIS_C - AXES))
-        return node_fails(r, node, "a concat that is not of the channels of up to 8 maps");
+        return fail_node(r, node, "a concat that is not of the channels of up to 8 maps");
     for (int i = 0; i < node->input_count; i++) {
         const struct read_value *x = node_map(r, node, i);
         if (!x)
@@ -201,7 +201,7 @@ static bool read_concat(struct onnx_reader *r, const struct onnx_node *node)
         of[i] = x->layer;
         const int *a = r->layer_sizes[of[0]].map.extent, *b = r->layer_sizes[of[i]].map.extent;
         if (a[AXIS_N] != b[AXIS_N] || a[AXIS_Y] != b[AXIS_Y] || a[AXIS_X] != b[AXIS_X])
-            return node_fails(r, node, "a concat of maps of several sizes");
+            return fail_node(r, node, "a concat of maps of several sizes");
         channels += b[AXIS_C];
     }
     struct layer_size size = r->layer_sizes[of[0]];
@@ -217,7 +217,7 @@ static bool set_channels(struct onnx_reader *r, const struct onnx_node *node, in
 {
     struct layer_size size = r->layer_sizes[x->layer];
     if (from < 0 || from >= to || to > size.map.extent[AXIS_C])
-        return node_fails(r, node, "channels out of range");
+        return fail_node(r, node, "channels out of range");
     struct read_value y = *x;
     if (to - from < size.map.extent[AXIS_C]) {
         size.map.extent[AXIS_C] = (int)(to - from);
@@ -245,11 +245,11 @@ static bool read_split(struct onnx_reader *r, const struct onnx_node *node)
         return false;
     const int64_t channels = x->layout.extent[dim];
     if (axis_of(onnx_int(node, "axis", 0), x) != dim || (given >= 0 && given != parts))
-        return node_fails(r, node, "a split that is not of channels");
+        return fail_node(r, node, "a split that is not of channels");
     for (int i = 0; i < parts; i++) {
         const int64_t size = given >= 0 ? sizes[i] : (channels + parts - 1) / parts;
         if (size < 1 || size > channels)
-            return node_fails(r, node, "split sizes out of range");
+            return fail_node(r, node, "split sizes out of range");
         const int64_t to = given < 0 && from + size > channels ? channels : from + size;
         if (node->outputs[i] != ONNX_NO_VALUE && !set_channels(r, node, i, x, dim, from, to))
             return false;
@@ -274,18 +274,18 @@ static bool read_slice(struct onnx_reader *r, const struct onnx_node *node)
         return false;
     if (count < 0 || node_ints(r, node, 2, "ends", end, AXES) != count || (given >= 0 && given != count)
         || (by >= 0 && by != count))
-        return node_fails(r, node, "a slice that is not constant");
+        return fail_node(r, node, "a slice that is not constant");
     int64_t from = 0, to = x->layout.extent[dim];
     for (int i = 0; i < count; i++) {
         const int axis = axis_of(given < 0 ? i : axes[i], x);
         if (axis < 0 || axis >= x->layout.rank || (by >= 0 && steps[i] != 1))
-            return node_fails(r, node, "a slice with a step other than 1");
+            return fail_node(r, node, "a slice with a step other than 1");
         const int64_t a = within(start[i], x->layout.extent[axis]), b = within(end[i], x->layout.extent[axis]);
         if (axis == dim) {
             from = a;
             to = b;
         } else if (a != 0 || b != x->layout.extent[axis])
-            return node_fails(r, node, "a slice of a dimension other than channels");
+            return fail_node(r, node, "a slice of a dimension other than channels");
     }
     return set_channels(r, node, 0, x, dim, from, to);
 }
@@ -306,7 +306,7 @@ static bool read_batch_norm(struct onnx_reader *r, const struct onnx_node *node)
         fits = fits && t && t->rank == 1 && t->dims[0] == count;
     }
     if (!fits)
-        return node_fails(r, node, "a batch norm whose statistics are not constant or do not fit the map");
+        return fail_node(r, node, "a batch norm whose statistics are not constant or do not fit the map");
     float *v = reader_spend(r, node, 4 * count) ? new_array(4 * count, sizeof *v, r->err) : NULL;
     for (int i = 0; v && i < 4; i++)
         tensor_floats(node_constant(r, node, i + 1), v + (size_t)i * count);

@@ -22,7 +22,7 @@ struct map_layout layout_of(const struct map *);                        /* [n][c
 bool layout_is_plain(const struct map_layout *, const struct map *);
 bool layout_same(const struct map_layout *, const struct map_layout *);
 
-/* The groups of the channel shuffle that turns the plain layout into this one; 0: it is no shuffle. */
+/* The groups of the channel shuffle that turns the plain layout into this one; 0: it is not a shuffle. */
 int layout_shuffle(const struct map_layout *, const struct map *);
 
 /* False, with nothing changed, if the layout does not permit it. */

@@ -33,7 +33,7 @@ static bool read_layer_norm(struct onnx_reader *r, const struct onnx_node *node)
     const size_t count = (size_t)x->layout.extent[dim];
     const double eps = onnx_float(node, "epsilon", 1e-5);
     if (dim != x->layout.rank - 1 || (axis != -1 && axis != dim) || !(eps >= 0))
-        return node_fails(r, node, "a norm that is not over the channels");
+        return fail_node(r, node, "a norm that is not over the channels");
     struct layer *norm = add_norm(r, node, x, LAYER_NORM, eps);
     if (!norm)
         return false;
@@ -68,9 +68,9 @@ static bool read_group_norm(struct onnx_reader *r, const struct onnx_node *node)
     struct map_layout wanted = layout_of(map);
     if (x->layout.rank != 3 || !layout_reshape(&wanted, (const int64_t[]){ map->extent[AXIS_N], groups, -1 }, 3)
         || !layout_same(&wanted, &x->layout) || map->extent[AXIS_C] % groups)
-        return node_fails(r, node, "a norm that is not over groups of channels");
+        return fail_node(r, node, "a norm that is not over groups of channels");
     if (!all_are(r, node, 1, groups, 1) || !all_are(r, node, 2, groups, 0) || !(eps >= 0))
-        return node_fails(r, node, "a norm whose groups have factors of their own");
+        return fail_node(r, node, "a norm whose groups have factors of their own");
     struct layer *norm = add_norm(r, node, x, LAYER_GROUP_NORM, eps);
     if (norm)
         norm->groups = groups;
@@ -113,12 +113,12 @@ bool norm_step(struct onnx_reader *r, const struct onnx_node *node, bool *known)
     struct read_value y = *x;
     y.kind = step->y;
     if (step->other > VALUE_CONSTANT && other->layer != x->layer)
-        return node_fails(r, node, "a norm with statistics of another value");
+        return fail_node(r, node, "a norm with statistics of another value");
     const double number = step->other == VALUE_CONSTANT ? tensor_single(&other->constant) : 2;
     if (step->x == VALUE_VARIANCE && step->other == VALUE_CONSTANT)
         y.pending.shift = number;
     if ((step->y == VALUE_SQUARES && number != 2) || !(y.pending.shift >= 0 && y.pending.shift < 1))
-        return node_fails(r, node, "an invalid exponent or epsilon of a norm");
+        return fail_node(r, node, "an invalid exponent or epsilon of a norm");
     if (step->y == VALUE_MAP)
         return add_norm(r, node, x, LAYER_NORM, other->pending.shift) != NULL;
     set_value(r, node, 0, &y);
@@ -128,7 +128,7 @@ bool norm_step(struct onnx_reader *r, const struct onnx_node *node, bool *known)
 static bool read_step(struct onnx_reader *r, const struct onnx_node *node)
 {
     bool known;
-    return norm_step(r, node, &known) && (known || node_fails(r, node, "no step of a norm over the channels"));
+    return norm_step(r, node, &known) && (known || fail_node(r, node, "no step of a norm over the channels"));
 }
 
 const struct handler norm_handlers[] = {

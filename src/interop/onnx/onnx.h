@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "interop/network.h"
 
-bool onnx_recognises(struct bytes file);
+bool is_onnx(struct bytes file);
 
 /* Reads operator versions 7 to 20.  Recognises the layers of network.h however exporters spell them: shuffles as
  * reshapes and transposes, activations as formulas, shapes computed from shapes.  The network ends at the raw

@@ -32,22 +32,22 @@ struct read_value {
     struct expression pending;                  /* of VALUE_VARIANCE and VALUE_DEVIATION: shift is epsilon */
 };
 
-/* A layer's map, its stride in pixels of the input, and the number of nodes that read it in any layout. */
-struct layer_size { struct map map; double stride; int readers; };
+/* A layer's map, its stride in pixels of the input, and the number of nodes that use it in any layout. */
+struct layer_size { struct map map; double stride; int uses; };
 
 struct onnx_reader {
     struct onnx_file file;
     struct network *net;
     struct read_value *values;                  /* [file.value_count] */
     int *weight_of;                             /* [file.value_count] index into net->weights, or NO_TENSOR */
-    int *readers;                               /* [file.value_count] number of node inputs that read the value */
+    int *uses;                               /* [file.value_count] number of node inputs that use the value */
     struct layer_size *layer_sizes; int size_count, size_capacity;      /* of each layer */
     size_t work;                                /* elements that constant folding may still compute */
     struct error *err;
 };
 
 /* fail(), with the file and the node before the text. */
-bool node_fails(const struct onnx_reader *, const struct onnx_node *, const char *text);
+bool fail_node(const struct onnx_reader *, const struct onnx_node *, const char *text);
 
 /* Subtracts from the remaining work; false, with an error, if too little is left. */
 bool reader_spend(struct onnx_reader *, const struct onnx_node *, size_t elements);
@@ -61,11 +61,11 @@ const struct tensor *node_constant(const struct onnx_reader *, const struct onnx
 int node_ints(const struct onnx_reader *, const struct onnx_node *, int i, const char *attribute, int64_t *out,
               int max);
 
-/* The value at input i, with its pending expression; NULL, with an error, if it is no map. */
+/* The value at input i, with its pending expression; NULL, with an error, if it is not a map. */
 struct read_value *node_value(struct onnx_reader *, const struct onnx_node *, int i);
 
 /* The row of the node's operator in a table whose rows begin with their name, or NULL. */
-const void *node_row(const struct onnx_node *, const void *rows, size_t row_size);
+const void *find_operator_row(const struct onnx_node *, const void *rows, size_t row_size);
 
 /* ---- layers ---- */
 

@@ -37,7 +37,7 @@ static bool reshaped(struct onnx_reader *r, const struct onnx_node *node, const 
 {
     struct read_value y = *x;
     return layout_reshape(&y.layout, extents, rank) ? set_reordered(r, node, &y)
-         : node_fails(r, node, "a reshape to extents that the map cannot have");
+         : fail_node(r, node, "a reshape to extents that the map cannot have");
 }
 
 static bool read_reshape(struct onnx_reader *r, const struct onnx_node *node)
@@ -46,7 +46,7 @@ static bool read_reshape(struct onnx_reader *r, const struct onnx_node *node)
     const struct read_value *x = node_value(r, node, 0);
     const int rank = node_ints(r, node, 1, "shape", extents, LAYOUT_RANK);
     if (!x || rank < 0)
-        return x && node_fails(r, node, "a reshape to extents that are not constant, or too many");
+        return x && fail_node(r, node, "a reshape to extents that are not constant, or too many");
     for (int i = 0; i < rank; i++)
         if (extents[i] == 0 && i < x->layout.rank)
             extents[i] = x->layout.extent[i];
@@ -85,7 +85,7 @@ static bool read_unsqueeze(struct onnx_reader *r, const struct onnx_node *node)
     const struct read_value *x = node_value(r, node, 0);
     const int count = node_ints(r, node, 1, "axes", axes, LAYOUT_RANK), rank = x ? x->layout.rank + count : 0;
     if (!x || count < 0 || rank > LAYOUT_RANK)
-        return x && node_fails(r, node, "axes that are not constant, or too many");
+        return x && fail_node(r, node, "axes that are not constant, or too many");
     for (int d = 0, next = 0; d < rank; d++) {
         bool added = false;
         for (int i = 0; i < count; i++)
@@ -111,7 +111,7 @@ static bool read_transpose(struct onnx_reader *r, const struct onnx_node *node)
     for (int i = 0; count < 0 && i < x->layout.rank; i++)
         order[i] = x->layout.rank - 1 - i;
     return layout_transpose(&y.layout, order, count < 0 ? x->layout.rank : count) ? set_reordered(r, node, &y)
-         : node_fails(r, node, "an invalid perm of a transpose");
+         : fail_node(r, node, "an invalid perm of a transpose");
 }
 
 static bool read_shape(struct onnx_reader *r, const struct onnx_node *node)
@@ -126,7 +126,7 @@ static bool read_shape(struct onnx_reader *r, const struct onnx_node *node)
     for (int i = 0; i < rank; i++)
         extents[i] = x->layout.extent[i];
     return from >= 0 && from <= to && to <= rank ? set_constant(r, node, extents + from, (int)(to - from))
-         : node_fails(r, node, "a start or end out of range");
+         : fail_node(r, node, "a start or end out of range");
 }
 
 const struct handler reorder_handlers[] = {

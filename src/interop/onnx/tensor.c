@@ -26,7 +26,7 @@ static bool read_dims(struct tensor *t, struct bytes proto, size_t *count)
     t->rank = (int)rank;
     for (int i = 0; i < t->rank; i++) {
         t->dims[i] = (size_t)dims[i];
-        if (dims[i] > INT64_MAX || !mul_size(*count, (size_t)dims[i], count))           /* negative ones too */
+        if (dims[i] > INT64_MAX || !checked_mul(*count, (size_t)dims[i], count))           /* negative ones too */
             return false;
     }
     return true;
@@ -51,7 +51,7 @@ static bool gather(struct tensor *t, struct bytes proto, int type, size_t count,
     return true;
 }
 
-bool onnx_tensor(struct tensor *t, struct bytes proto, struct tensors *owner, struct error *err)
+bool onnx_load_tensor(struct tensor *t, struct bytes proto, struct tensors *owner, struct error *err)
 {
     const uint64_t wanted = wire_find(proto, TENSOR_TYPE).value;
     const struct wire_field raw = wire_find(proto, TENSOR_RAW);
@@ -64,7 +64,7 @@ bool onnx_tensor(struct tensor *t, struct bytes proto, struct tensors *owner, st
         return fail(err, "an unsupported tensor type (%llu)", (unsigned long long)wanted);
     if (wire_find(proto, TENSOR_LOCATION).value != 0)
         return fail(err, "its data are in another file: export the model with embedded weights");
-    if (!read_dims(t, proto, &count) || !mul_size(count, dtype_bytes(t->dtype), &bytes))
+    if (!read_dims(t, proto, &count) || !checked_mul(count, dtype_bytes(t->dtype), &bytes))
         return fail(err, "invalid extents");
     t->data = raw.bytes.p;
     return raw.bytes.size == bytes || (raw.bytes.size == 0 && gather(t, proto, type, count, owner, err))

@@ -9,7 +9,7 @@
 
 const struct expression identity_expression = { GATE_ONE, true, 1, 0 };
 
-bool node_fails(const struct onnx_reader *r, const struct onnx_node *node, const char *text)
+bool fail_node(const struct onnx_reader *r, const struct onnx_node *node, const char *text)
 {
     return fail(r->err, "%s: node %.*s (%.*s): %s", r->file.path, node->name.size, node->name.p, node->op.size,
                 node->op.p, text);
@@ -18,7 +18,7 @@ bool node_fails(const struct onnx_reader *r, const struct onnx_node *node, const
 bool reader_spend(struct onnx_reader *r, const struct onnx_node *node, size_t numbers)
 {
     if (numbers > r->work)
-        return node_fails(r, node, "too much arithmetic on constants");
+        return fail_node(r, node, "too much arithmetic on constants");
     r->work -= numbers;
     return true;
 }
@@ -59,7 +59,7 @@ struct read_value *node_value(struct onnx_reader *r, const struct onnx_node *nod
     struct read_value *x = node_input(r, node, i);
     if (x && x->kind == VALUE_MAP)
         return x;
-    node_fails(r, node, "an operand that is not a feature map");
+    fail_node(r, node, "an operand that is not a feature map");
     return NULL;
 }
 
@@ -70,9 +70,9 @@ void set_value(struct onnx_reader *r, const struct onnx_node *node, int i, const
         return;
     r->values[value] = *x;
     r->values[value].by = node;
-    r->layer_sizes[x->layer].readers += r->readers[value];
+    r->layer_sizes[x->layer].uses += r->uses[value];
     if (node_input(r, node, 0) && node_input(r, node, 0)->layer == x->layer)
-        r->layer_sizes[x->layer].readers--;                       /* the node itself adds no reader of the layer */
+        r->layer_sizes[x->layer].uses--;                       /* the node itself is not a use of the layer */
 }
 
 bool set_layer(struct onnx_reader *r, const struct onnx_node *node, int i, int layer)
@@ -83,7 +83,7 @@ bool set_layer(struct onnx_reader *r, const struct onnx_node *node, int i, int l
     r->values[value] = (struct read_value){ .kind = VALUE_MAP, .by = node, .layer = layer,
                                             .pending = identity_expression,
                                             .layout = layout_of(&r->layer_sizes[layer].map) };
-    r->layer_sizes[layer].readers += r->readers[value];
+    r->layer_sizes[layer].uses += r->uses[value];
     return true;
 }
 
@@ -109,10 +109,10 @@ int add_layer(struct onnx_reader *r, const struct onnx_node *node, enum layer_ki
 {
     const struct text_slice name = node ? layer_name(r, node) : (struct text_slice){ "", 0 };
     struct strbuf text = {0};
-    strbuf_bytes(&text, name.p, (size_t)name.size);
+    strbuf_add(&text, name.p, (size_t)name.size);
     if (map.extent[AXIS_C] > LAYOUT_EXTENT || map.extent[AXIS_Y] > MAP_SIDE_MAX || map.extent[AXIS_X] > MAP_SIDE_MAX)
         fail(r->err, "%s: node %s: a map larger than any that a detector has", r->file.path, text.s ? text.s : "");
-    else if (strbuf_ok(&text, r->err)
+    else if (strbuf_check(&text, r->err)
              && grow_array(&r->layer_sizes, r->size_count, &r->size_capacity, sizeof *r->layer_sizes, r->err)) {
         const int layer = network_add(r->net, kind, text.s ? text.s : "", operands, count, r->err);
         strbuf_free(&text);
@@ -145,7 +145,7 @@ int weights_of_input(struct onnx_reader *r, const struct onnx_node *node, int i,
     for (int k = 0; fits && k < rank; k++)
         fits = t->dims[k] == dims[k];
     if (!fits)
-        return node_fails(r, node, "weights that are not constant or do not fit") - 1;
+        return fail_node(r, node, "weights that are not constant or do not fit") - 1;
     if (r->weight_of[x->origin] != NO_TENSOR)
         return r->weight_of[x->origin];
     struct tensor mine = *t;
@@ -164,7 +164,7 @@ int weights_of_input(struct onnx_reader *r, const struct onnx_node *node, int i,
     return r->weight_of[x->origin] = r->net->weights.count - 1;
 }
 
-const void *node_row(const struct onnx_node *node, const void *rows, size_t size)
+const void *find_operator_row(const struct onnx_node *node, const void *rows, size_t size)
 {
     char name[32];
     if (node->op.size >= (int)sizeof name)

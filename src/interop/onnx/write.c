@@ -36,9 +36,9 @@ static bool prepare_weights(struct onnx_writer *w)
         struct strbuf text = {0};
         for (int k = 0; k < i && !taken; k++)
             taken = strcmp(name, w->net->weights.list[k].name) == 0;
-        strbuf_add(&text, taken ? "%s/%d" : "%s", name[0] == '/' ? name + 1 : name, i);
+        strbuf_addf(&text, taken ? "%s/%d" : "%s", name[0] == '/' ? name + 1 : name, i);
         w->weights[i].name = text.s;
-        if (!strbuf_ok(&text, w->err))
+        if (!strbuf_check(&text, w->err))
             return false;
     }
     for (int i = 0; i < w->net->count; i++)
@@ -341,10 +341,10 @@ static bool put_model(struct onnx_writer *w, struct strbuf *model)
     struct strbuf graph = {0}, opset = {0};
     emit_declare(&w->e, EMIT_INPUT, "data", false, data, 4);
     put_layers(w);
-    strbuf_bytes(&graph, w->e.nodes.s, w->e.nodes.size);
+    strbuf_add(&graph, w->e.nodes.s, w->e.nodes.size);
     wire_put_text(&graph, 2, "nanodet");
-    strbuf_bytes(&graph, w->e.tensors.s, w->e.tensors.size);
-    strbuf_bytes(&graph, w->e.declared.s, w->e.declared.size);
+    strbuf_add(&graph, w->e.tensors.s, w->e.tensors.size);
+    strbuf_add(&graph, w->e.declared.s, w->e.declared.size);
     graph.failed = graph.failed || w->e.nodes.failed || w->e.tensors.failed || w->e.declared.failed;
     wire_put_int(model, 1, norm ? 8 : 7);
     wire_put_text(model, 2, "nanodet");
@@ -359,7 +359,7 @@ static bool put_model(struct onnx_writer *w, struct strbuf *model)
         wire_put_text(&pair, 2, m->value);
         wire_put_message(model, 14, &pair);
     }
-    return strbuf_ok(model, w->err);
+    return strbuf_check(model, w->err);
 }
 
 bool onnx_write(const char *path, const struct network *net, const struct onnx_options *options, struct error *err)

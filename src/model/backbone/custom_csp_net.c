@@ -67,7 +67,7 @@ static const struct stage_kind {
 } kinds[] = {
     { "Conv", 4, true, conv_stage }, { "CspBlock", 4, true, csp_block }, { "MaxPool", 2, false, pool_stage }, {0} };
 
-/* The whole numbers from 1 to 65536 behind the name; NULL if it is no stage. */
+/* The whole numbers from 1 to 65536 behind the name; NULL if it is not a stage. */
 static const struct stage_kind *read_stage(const struct strings *stage, int *numbers)
 {
     const struct stage_kind *kind = stage->count ? find_row(stage->at[0], kinds, sizeof *kinds) : NULL;

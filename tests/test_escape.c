@@ -1,6 +1,6 @@
-/* tests/test_printable.c -- escaping of text from files: the result cannot control a terminal. */
+/* tests/test_escape.c -- escaping of text from files: the result cannot control a terminal. */
 #include "base/error.h"
-#include "base/printable.h"
+#include "base/escape.h"
 #include "base/strbuf.h"
 
 #include <setjmp.h>
@@ -26,15 +26,15 @@ static void controls_are_escaped(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char shown[200], *printed = NULL;
         size_t size;
-        printable(shown, sizeof shown, cases[i].text);
+        escape_text(shown, sizeof shown, cases[i].text);
         assert_string_equal(shown, cases[i].shown);
         FILE *out = open_memstream(&printed, &size);
-        print_printable(out, cases[i].text);
+        print_escaped(out, cases[i].text);
         fclose(out);
         assert_string_equal(printed, cases[i].shown);
         free(printed);
         struct strbuf text = {0};
-        strbuf_printable(&text, cases[i].text);
+        strbuf_add_escaped(&text, cases[i].text);
         assert_string_equal(text.s ? text.s : "", cases[i].shown);
         strbuf_free(&text);
         out = open_memstream(&printed, &size);
@@ -53,11 +53,11 @@ static void long_texts_are_cut_between_characters(void **state)
 {
     char shown[6];
     (void)state;
-    printable(shown, sizeof shown, "ab\x1b" "c");
+    escape_text(shown, sizeof shown, "ab\x1b" "c");
     assert_string_equal(shown, "ab");
-    printable(shown, sizeof shown, "abc\xc3\xa9\xc3\xa9");
+    escape_text(shown, sizeof shown, "abc\xc3\xa9\xc3\xa9");
     assert_string_equal(shown, "abc\xc3\xa9");
-    printable(shown, 1, "abc");
+    escape_text(shown, 1, "abc");
     assert_string_equal(shown, "");
 }
 

@@ -1,19 +1,20 @@
-#include "data/cache.h"
+#include "data/image_cache.h"
 
 #include "base/memory.h"
 #include <pthread.h>
 #include <stdlib.h>
 
-struct cache {
+struct image_cache {
     pthread_mutex_t lock;
-    struct image *images;               /* [count] {0}: not there; once there it never changes */
+    struct image *images;               /* [count] {0} is an empty slot.  A slot is filled once and then never changes,
+                                           so callers of image_cache_find read it without the lock. */
     int count;
     size_t bytes_left;
 };
 
-struct cache *cache_open(int count, size_t bytes, struct error *err)
+struct image_cache *image_cache_open(int count, size_t bytes, struct error *err)
 {
-    struct cache *c = new_array(1, sizeof *c, err);
+    struct image_cache *c = new_array(1, sizeof *c, err);
     if (!c)
         return NULL;
     pthread_mutex_init(&c->lock, NULL);
@@ -21,13 +22,13 @@ struct cache *cache_open(int count, size_t bytes, struct error *err)
     c->count = count;
     c->images = new_array((size_t)count, sizeof *c->images, err);
     if (!c->images) {
-        cache_close(c);
+        image_cache_close(c);
         return NULL;
     }
     return c;
 }
 
-void cache_close(struct cache *c)
+void image_cache_close(struct image_cache *c)
 {
     if (!c)
         return;
@@ -38,7 +39,7 @@ void cache_close(struct cache *c)
     free(c);
 }
 
-const struct image *cache_find(struct cache *c, int index)
+const struct image *image_cache_find(struct image_cache *c, int index)
 {
     if (!c)
         return NULL;
@@ -48,34 +49,34 @@ const struct image *cache_find(struct cache *c, int index)
     return found;
 }
 
-static size_t bytes_of(int width, int height)
+static size_t pixel_bytes(int width, int height)
 {
     return 3 * (size_t)width * (size_t)height;
 }
 
-bool cache_fits(struct cache *c, int width, int height)
+bool image_cache_has_space(struct image_cache *c, int width, int height)
 {
     if (!c)
         return false;
     pthread_mutex_lock(&c->lock);
-    const bool has = bytes_of(width, height) <= c->bytes_left;
+    const bool fits = pixel_bytes(width, height) <= c->bytes_left;
     pthread_mutex_unlock(&c->lock);
-    return has;
+    return fits;
 }
 
-bool cache_keep(struct cache *c, int index, struct image *image)
+bool image_cache_store(struct image_cache *c, int index, struct image *image)
 {
     if (!c)
         return false;
-    const size_t bytes = bytes_of(image->width, image->height);
+    const size_t bytes = pixel_bytes(image->width, image->height);
     pthread_mutex_lock(&c->lock);
-    const bool kept = !c->images[index].p && bytes <= c->bytes_left;
-    if (kept) {
-        image_count_not(image);
+    const bool store = !c->images[index].p && bytes <= c->bytes_left;
+    if (store) {
+        image_leave_budget(image);           /* bytes_left counts it from now on */
         c->images[index] = *image;
         *image = (struct image){0};
         c->bytes_left -= bytes;
     }
     pthread_mutex_unlock(&c->lock);
-    return kept;
+    return store;
 }
