@@ -80,7 +80,7 @@ static const char *set_path(const char *file)
     static int next;
     char *path = paths[next++ % 4];
     const char *slash = strchr(file, '/'), *suffix = set_format()->suffix;
-    const int n = slash ? (int)(slash - file) : 0, stem = slash ? path_stem(slash + 1) : 0;
+    const int n = slash ? (int)(slash - file) : 0, stem = slash ? path_stem_length(slash + 1) : 0;
     if (!slash || strchr(slash + 1, '/'))
         snprintf(path, sizeof *paths, "set/%s", file);
     else if (!ends_with(file, ".ann"))

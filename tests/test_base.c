@@ -347,7 +347,7 @@ static void count_chunk(const void *job, int chunk)
 {
     struct count *c = *(struct count *const *)job;
     atomic_fetch_add(&c->runs[chunk], 1);
-    if (team_self() < 0 || team_self() >= c->threads)
+    if (team_thread() < 0 || team_thread() >= c->threads)
         atomic_fetch_add(&c->strangers, 1);
 }
 

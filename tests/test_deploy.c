@@ -190,7 +190,7 @@ static void check_match(const char *override, int folded)
     open_model(&other, override);
     for (ptrdiff_t k = 0; k < other.model.params.total; k++)
         other.model.params.value[k] = 0.5f;
-    if (!model_match(&other.model, &theirs, "theirs", &t, &err)
+    if (!match_weights_by_structure(&other.model, &theirs, "theirs", &t, &err)
         || !inference_of(&needs, &other.model, &err)
         || !inference_unfold(&needs, &other.model.params, &t, "theirs", &err)
         || !weights_from_tensors(&other.model.params, &t, "", other.model.params.value, &report, &err))
@@ -229,7 +229,7 @@ static void test_match_names_differing_layers(void **state)
     open_random(&f, NULL);
     open_model(&other, "model.arch.fpn.kernel_size=3");
     struct network net = network_of(&f);
-    assert_false(model_match(&other.model, &net, "net.onnx", &t, &err));
+    assert_false(match_weights_by_structure(&other.model, &net, "net.onnx", &t, &err));
     assert_non_null(strstr(err.text, "net.onnx: not this model's network: layer fpn."));
     assert_non_null(strstr(err.text, "32 x 1 x 5 x 5"));
     assert_non_null(strstr(err.text, "32 x 1 x 3 x 3"));
@@ -242,7 +242,7 @@ static void test_match_names_differing_layers(void **state)
         last->weight = network_add_weights(&net, "fewer", 4, dims, &numbers, &err);
         last->bias = network_add_weights(&net, "fewer", 1, dims, &numbers, &err);
     }
-    if (!network_check(&net, "net", &err) || !model_match(&f.model, &net, "net.onnx", &t, &err)
+    if (!network_check(&net, "net", &err) || !match_weights_by_structure(&f.model, &net, "net.onnx", &t, &err)
         || !tensors_index(&t, "t", &err))
         fail_msg("%s", err.text);
     assert_int_equal(tensors_find(&t, "head.gfl_cls.0.weight")->dims[0], 34);
@@ -267,7 +267,7 @@ static void test_match_compares_epsilons(void **state)
             for (int l = 0; l < net.count; l++)
                 net.layers[l].eps *= net.layers[l].kind == norms[k] ? 10 : 1;
             const bool differs = count_kind(&net, norms[k]) > 0;
-            assert_int_equal(model_match(&f.model, &net, "net.onnx", &t, &err), !differs);
+            assert_int_equal(match_weights_by_structure(&f.model, &net, "net.onnx", &t, &err), !differs);
             assert_true(!differs || strstr(err.text, ", epsilon "));
             met += differs;
             tensors_free(&t);

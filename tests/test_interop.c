@@ -278,7 +278,7 @@ static void takes_the_averaged_weights(void **state)
         assert_true(weights_file_read(&t, &no_network, files[i], &err));
         assert_int_equal(t.count, 3);
         assert_non_null(tensors_find(&t, "avg_model.a.weight"));
-        assert_true(state_dict_normalise(&t, files[i], &err));
+        assert_true(normalise_weight_names(&t, files[i], &err));
         assert_int_equal(t.count, 2);
         tensor_floats(tensors_find(&t, "a.weight"), a);
         tensor_floats(tensors_find(&t, "b"), b);
@@ -385,7 +385,7 @@ static void normalises_names(void **state)
         for (int j = 0; j < 6 && cases[i].names[j]; j++)
             assert_true(tensors_add(&t, &(struct tensor){ .name = (char *)cases[i].names[j], .dtype = DTYPE_U8,
                                                           .data = &data[j] }, &err));
-        assert_true(state_dict_normalise(&t, "x", &err));
+        assert_true(normalise_weight_names(&t, "x", &err));
         for (; n < 6 && cases[i].want[n]; n++) {
             assert_true(n < t.count);
             assert_string_equal(t.list[n].name, cases[i].want[n]);
@@ -398,7 +398,7 @@ static void normalises_names(void **state)
     struct tensors twice = {0};
     assert_true(tensors_add(&twice, &(struct tensor){ .name = "a", .dtype = DTYPE_U8, .data = data }, &err)
                 && tensors_add(&twice, &(struct tensor){ .name = "model.a", .dtype = DTYPE_U8, .data = data }, &err));
-    assert_false(state_dict_normalise(&twice, "x", &err));
+    assert_false(normalise_weight_names(&twice, "x", &err));
     assert_string_equal(err.text, "x: there are two tensors a");
     tensors_free(&twice);
 }
@@ -416,7 +416,7 @@ static void reads_official_weights(void **state)
             print_message("reads_official_weights: %s is missing\n", files[i]);
             skip();
         }
-        assert_true(weights_file_read(&t, &no_network, files[i], &err) && state_dict_normalise(&t, files[i], &err));
+        assert_true(weights_file_read(&t, &no_network, files[i], &err) && normalise_weight_names(&t, files[i], &err));
         assert_int_equal(t.count, 421);
         for (int j = 0; j < t.count; j++)
             numbers += tensor_count(&t.list[j]);

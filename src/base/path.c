@@ -12,17 +12,24 @@
 
 bool is_absent(int code) { return code == ENOENT || code == ENOTDIR; }
 
+/* The text, which the caller frees; NULL if memory was short. */
+static char *take_text(struct strbuf *text, struct error *err)
+{
+    if (strbuf_check(text, err))
+        return text->s;
+    strbuf_free(text);
+    return NULL;
+}
+
 char *path_join(const char *folder, const char *name, struct error *err)
 {
-    struct strbuf t = {0};
+    struct strbuf joined = {0};
     const size_t n = strlen(folder);
     if (n == 0 || name[0] == '/')
-        strbuf_addf(&t, "%s", name);
+        strbuf_addf(&joined, "%s", name);
     else
-        strbuf_addf(&t, "%s%s%s", folder, folder[n - 1] == '/' ? "" : "/", name);
-    if (!strbuf_check(&t, err))
-        strbuf_free(&t);
-    return t.s;
+        strbuf_addf(&joined, "%s%s%s", folder, folder[n - 1] == '/' ? "" : "/", name);
+    return take_text(&joined, err);
 }
 
 const char *path_name(const char *path)
@@ -31,7 +38,7 @@ const char *path_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-int path_stem(const char *path)
+int path_stem_length(const char *path)
 {
     const char *dot = strrchr(path_name(path), '.');
     return (int)(dot ? dot - path : (ptrdiff_t)strlen(path));
@@ -39,14 +46,12 @@ int path_stem(const char *path)
 
 char *path_with_suffix(const char *path, const char *suffix, struct error *err)
 {
-    struct strbuf t = {0};
-    strbuf_addf(&t, "%.*s%s", path_stem(path), path, suffix);
-    if (!strbuf_check(&t, err))
-        strbuf_free(&t);
-    return t.s;
+    struct strbuf changed = {0};
+    strbuf_addf(&changed, "%.*s%s", path_stem_length(path), path, suffix);
+    return take_text(&changed, err);
 }
 
-enum path_kind path_size(const char *path, int64_t *bytes, struct error *err)
+enum path_kind path_kind_and_size(const char *path, int64_t *bytes, struct error *err)
 {
     struct stat info;
     *bytes = 0;
@@ -63,7 +68,7 @@ enum path_kind path_size(const char *path, int64_t *bytes, struct error *err)
 enum path_kind path_kind(const char *path, struct error *err)
 {
     int64_t bytes;
-    return path_size(path, &bytes, err);
+    return path_kind_and_size(path, &bytes, err);
 }
 
 static bool make_folder(const char *path, struct error *err)
@@ -76,15 +81,18 @@ static bool make_folder(const char *path, struct error *err)
 
 bool make_folders(const char *path, struct error *err)
 {
-    char *parent = new_text(path, err);
-    bool ok = parent != NULL;
-    for (char *slash = ok ? strchr(parent + (*parent != 0), '/') : NULL; ok && slash; slash = strchr(slash + 1, '/')) {
+    char *prefix = new_text(path, err);
+    if (!prefix)
+        return false;
+    bool ok = true;
+    char *second = prefix + (*prefix != 0);             /* a slash at the beginning is the root, which exists */
+    for (char *slash = strchr(second, '/'); ok && slash; slash = strchr(slash + 1, '/')) {
         *slash = 0;
-        ok = make_folder(parent, err);
+        ok = make_folder(prefix, err);
         *slash = '/';
     }
     ok = ok && make_folder(path, err);
-    free(parent);
+    free(prefix);
     return ok;
 }
 
@@ -109,24 +117,31 @@ bool folder_list(struct string_list *names, const char *path, struct error *err)
     return ok;
 }
 
-/* subfolder: relative to root, "" for root itself.  *folders: the number read until now; it is limited, since links can
- * create an unlimited number of paths to one folder. */
+/* Adds the files below a subfolder, a path relative to root, "" for root itself.  *folders counts the folders read so
+ * far; it is limited, since symbolic links can form cycles. */
 static bool add_tree(struct string_list *files, const char *root, const char *subfolder, int depth, int *folders,
                      struct error *err)
 {
-    enum { DEPTH = 16, FOLDERS = 100000 };
+    enum { DEPTH_MAX = 16, FOLDERS_MAX = 100000 };
     struct string_list names = {0};
     char *folder = *subfolder ? path_join(root, subfolder, err) : new_text(root, err);
-    bool ok = folder && (depth <= DEPTH || fail(err, "%s: folders are nested deeper than %d", folder, DEPTH))
-           && (++*folders <= FOLDERS || fail(err, "%s: has more than %d folders", root, FOLDERS))
+    bool ok = folder && (depth <= DEPTH_MAX || fail(err, "%s: folders are nested deeper than %d", folder,
+                                                         DEPTH_MAX))
+           && (++*folders <= FOLDERS_MAX || fail(err, "%s: has more than %d folders", root, FOLDERS_MAX))
            && folder_list(&names, folder, err);
     for (int i = 0; ok && i < names.count; i++) {
-        char *name = path_join(subfolder, names.list[i], err), *path = name ? path_join(root, name, err) : NULL;
+        char *relative = path_join(subfolder, names.list[i], err);
+        char *path = relative ? path_join(root, relative, err) : NULL;
         const enum path_kind kind = path ? path_kind(path, err) : PATH_ERROR;
-        ok = kind && (kind != PATH_FOLDER ? string_list_add(files, name, err)
-                      : names.list[i][0] == '.' || add_tree(files, root, name, depth + 1, folders, err));
+        const bool hidden = names.list[i][0] == '.';
+        if (kind == PATH_ERROR)
+            ok = false;
+        else if (kind != PATH_FOLDER)
+            ok = string_list_add(files, relative, err);
+        else if (!hidden)
+            ok = add_tree(files, root, relative, depth + 1, folders, err);
         free(path);
-        free(name);
+        free(relative);
     }
     string_list_free(&names);
     free(folder);

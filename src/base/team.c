@@ -21,7 +21,7 @@ static _Thread_local int self;          /* omp_get_thread_num() would count thre
 
 int default_threads(void) { return min_int(omp_get_max_threads(), TEAM_MAX); }
 
-int team_self(void) { return self; }
+int team_thread(void) { return self; }
 
 void team_run(const struct team *team, void (*run)(void *context), void *context)
 {

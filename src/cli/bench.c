@@ -33,7 +33,7 @@ struct bench {
     bool train;
     double *round; int rounds;          /* seconds of each */
     double forward, optimizer;          /* seconds of the last round, losses included in forward */
-    struct layers layers;               /* of --layers */
+    struct layer_times layers;               /* of --layers */
 };
 
 /* ---- measurement ---- */
@@ -98,13 +98,13 @@ static bool measure(struct bench *b, double seconds, bool layers, struct error *
     bool ok = b->round;
     for (int i = 0; ok && i < WARMUP_ROUNDS; i++)
         ok = one_round(b, err);
-    ok = ok && (!layers || layers_open(&b->layers, b->graph, b->train ? 1 : b->batch.images.n, err));
+    ok = ok && (!layers || layer_times_open(&b->layers, b->graph, b->train ? 1 : b->batch.images.n, err));
     const double end = clock_seconds() + seconds;
     while (ok && b->rounds < ROUNDS_MAX && (clock_seconds() < end || b->rounds == 0)) {
         const double start = clock_seconds();
         ok = one_round(b, err);
         b->round[b->rounds++] = clock_seconds() - start;
-        layers_keep(&b->layers, b->forward, b->optimizer);
+        layer_times_end_round(&b->layers, b->forward, b->optimizer);
     }
     sort_doubles(b->round, b->rounds);
     return ok;
@@ -131,7 +131,7 @@ static cJSON *bench_json(const struct bench *b)
                  && cJSON_AddNumberToObject(json, "images", (double)b->rounds * b->batch.images.n)
                  && cJSON_AddNumberToObject(json, "peak_rss_bytes", peak_bytes())
                  && cJSON_AddStringToObject(json, "isa", b->session.policy.kernels->name)
-                 && layers_describe(json, &b->layers);
+                 && layer_times_describe(json, &b->layers);
     if (ok)
         return json;
     cJSON_Delete(json);
@@ -142,7 +142,7 @@ static void print_bench(const struct bench *b)
 {
     const struct input_batch *x = &b->batch.images;
     const struct policy *policy = &b->session.policy;
-    layers_print(&b->layers);
+    layer_times_print(&b->layers);
     printf("%s, %d x %d, batch %d, %d threads, %s: %.2f ms per image at best, %.2f in the median of %d; peak %.0f MB\n",
            b->train ? "train" : "infer", x->w, x->h, x->n, policy->threads, policy->kernels->name,
            ms_per_image(b, b->round[0]), ms_per_image(b, b->round[b->rounds / 2]), b->rounds * x->n,
@@ -151,7 +151,7 @@ static void print_bench(const struct bench *b)
 
 static void close_bench(struct bench *b)
 {
-    layers_free(&b->layers);
+    layer_times_free(&b->layers);
     detector_free(&b->detector);
     train_step_free(&b->train_step);
     random_batch_free(&b->batch);

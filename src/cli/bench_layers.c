@@ -34,31 +34,32 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-bool layers_open(struct layers *l, struct graph *graph, int runs, struct error *err)
+bool layer_times_open(struct layer_times *l, struct graph *graph, int runs_per_round, struct error *err)
 {
     const size_t count = (size_t)graph->node_count;
-    *l = (struct layers){ .graph = graph, .runs = runs, .losses = HUGE_VAL, .optimizer = HUGE_VAL };
+    *l = (struct layer_times){ .graph = graph, .runs_per_round = runs_per_round,
+                               .losses = HUGE_VAL, .optimizer = HUGE_VAL };
     for (int pass = FORWARD; pass <= BACKWARD; pass++) {
-        l->seconds[pass] = new_array(count, sizeof **l->seconds, err);
-        l->min[pass] = new_array(count, sizeof **l->min, err);
-        if (!l->seconds[pass] || !l->min[pass])
+        l->round_seconds[pass] = new_array(count, sizeof **l->round_seconds, err);
+        l->min_seconds[pass] = new_array(count, sizeof **l->min_seconds, err);
+        if (!l->round_seconds[pass] || !l->min_seconds[pass])
             return false;
         for (size_t i = 0; i < count; i++)
-            l->min[pass][i] = HUGE_VAL;
-        graph->seconds[pass] = l->seconds[pass];
+            l->min_seconds[pass][i] = HUGE_VAL;
+        graph->seconds[pass] = l->round_seconds[pass];
     }
     return true;
 }
 
-void layers_free(struct layers *l)
+void layer_times_free(struct layer_times *l)
 {
     for (int pass = FORWARD; pass <= BACKWARD; pass++) {
         if (l->graph)
             l->graph->seconds[pass] = NULL;
-        free(l->seconds[pass]);
-        free(l->min[pass]);
+        free(l->round_seconds[pass]);
+        free(l->min_seconds[pass]);
     }
-    *l = (struct layers){0};
+    *l = (struct layer_times){0};
 }
 
 enum { PROBE_M = 24, PROBE_N = 48, PROBE_K = 64, PROBE_CALLS = 100, PROBE_CHUNKS = 4, PROBES = 8 };
@@ -86,19 +87,19 @@ static double probe_peak(const struct graph *g)
     return 2.0 * PROBE_M * PROBE_N * PROBE_K * PROBE_CALLS * chunks / seconds;
 }
 
-void layers_keep(struct layers *l, double forward, double optimizer)
+void layer_times_end_round(struct layer_times *l, double forward, double optimizer)
 {
     if (!l->graph)
         return;
     for (int i = 0; i < l->graph->node_count; i++)
-        forward -= l->seconds[FORWARD][i];
+        forward -= l->round_seconds[FORWARD][i];
     l->losses = fmin(l->losses, forward);
     l->optimizer = fmin(l->optimizer, optimizer);
     l->peak = fmax(l->peak, probe_peak(l->graph));
     for (int pass = FORWARD; pass <= BACKWARD; pass++)
         for (int i = 0; i < l->graph->node_count; i++) {
-            l->min[pass][i] = fmin(l->min[pass][i], l->seconds[pass][i]);
-            l->seconds[pass][i] = 0;
+            l->min_seconds[pass][i] = fmin(l->min_seconds[pass][i], l->round_seconds[pass][i]);
+            l->round_seconds[pass][i] = 0;
         }
 }
 
@@ -151,15 +152,16 @@ static double backward_shares(const struct graph *g, const struct node *n)
     return (double)g->values[n->operand[0]].wants_gradient + (double)g->values[n->operand[1]].wants_gradient;
 }
 
-static struct figures figures_of(const struct layers *l, int i)
+static struct figures figures_of(const struct layer_times *l, int i)
 {
     const struct graph *g = l->graph;
     const struct node *n = &g->nodes[i];
     const bool trains = g->gradients != GRADIENTS_NONE;
-    struct figures f = { .seconds = { l->min[FORWARD][i], l->min[BACKWARD][i] },
+    const int runs = l->runs_per_round;
+    struct figures f = { .seconds = { l->min_seconds[FORWARD][i], l->min_seconds[BACKWARD][i] },
                          .operations = !n->op->macs ? 0
-                                     : l->runs * 2 * n->op->macs(n) * (1 + (trains ? backward_shares(g, n) : 0)),
-                         .bytes = l->runs * (forward_bytes(g, n) + (trains ? backward_bytes(g, i) : 0)) };
+                                     : runs * 2 * n->op->macs(n) * (1 + (trains ? backward_shares(g, n) : 0)),
+                         .bytes = runs * (forward_bytes(g, n) + (trains ? backward_bytes(g, i) : 0)) };
     if (f.operations > 0) {
         f.conv_seconds = f.seconds[FORWARD] + f.seconds[BACKWARD];
         f.conv_operations = f.operations;
@@ -175,7 +177,7 @@ static const char *title_of(const struct node *n)
     return part ? part->title : "other";
 }
 
-static struct figures sum_of(const struct layers *l, int title)
+static struct figures sum_of(const struct layer_times *l, int title)
 {
     struct figures sum = {0};
     if (title == LOSSES || title == OPTIMIZER) {
@@ -217,7 +219,7 @@ static cJSON *append(cJSON *list, const char *name)
     return cJSON_AddStringToObject(one, "name", name) ? one : NULL;
 }
 
-bool layers_describe(cJSON *to, const struct layers *l)
+bool layer_times_describe(cJSON *to, const struct layer_times *l)
 {
     if (!l->graph)
         return true;
@@ -247,7 +249,7 @@ static void print_row(const char *name, const char *op, const struct figures *f,
     printf(" %9.2f %7.1f\n", 1e-6 * f->bytes, 1e-9 * rate(f->bytes, all_seconds(f)));
 }
 
-void layers_print(const struct layers *l)
+void layer_times_print(const struct layer_times *l)
 {
     static const char head[] = "%-52s %-12s %9s %9s %9s %7s %9s %7s\n";
     if (!l->graph)

@@ -33,7 +33,7 @@ static const struct foreign { const char *ending, *what; } foreign[] = {
 
 static const struct export_format *format_of_ending(const char *path)
 {
-    const char *ending = path + path_stem(path);
+    const char *ending = path + path_stem_length(path);
     const struct export_format *format = export_formats;
     while (format->name && strcasecmp(ending, format->suffix) != 0)
         format++;
@@ -45,7 +45,7 @@ static bool ending_fits(const struct export_format *format, const char *path, st
 {
     const struct export_format *own = format_of_ending(path);
     const struct foreign *other = foreign;
-    while (other->ending && strcasecmp(path + path_stem(path), other->ending) != 0)
+    while (other->ending && strcasecmp(path + path_stem_length(path), other->ending) != 0)
         other++;
     if (own && own != format)
         return misuse(err, "export: --out %.200s ends as files of %s do, but --format is %s", path, own->name,

@@ -171,9 +171,9 @@ static bool classes_differ(struct config *config, struct error *err)
 {
     const struct strings *names = &config->class_names;
     struct name_index index;
-    bool ok = name_index_list(&index, names->count, names->at, strcmp, err);
+    bool ok = name_index_from_names(&index, names->count, names->at, strcmp, err);
     for (int i = 0; ok && i < names->count; i++)
-        ok = name_index_first(&index, names->at[i]) == i
+        ok = name_index_find_first(&index, names->at[i]) == i
           || problem(config, err, "class_names", ": '%.60s' is listed twice", names->at[i]);
     name_index_free(&index);
     return ok;

@@ -117,9 +117,9 @@ static bool keys_differ(struct yaml_reader *r, const struct entry *section)
     int count = 0;
     for (const struct entry *e = section->child; entries && e; e = e->next)
         entries[count++] = e;
-    bool ok = entries && name_index_make(&index, count, name_of, entries, strcmp, r->err);
+    bool ok = entries && name_index_build(&index, count, name_of, entries, strcmp, r->err);
     for (int i = 0; ok && i < count; i++) {
-        const struct entry *first = entries[name_index_first(&index, entries[i]->name)];
+        const struct entry *first = entries[name_index_find_first(&index, entries[i]->name)];
         ok = first == entries[i] || misuse(r->err, "%s:%d: %s: given before, at line %d", r->file,
                                            entries[i]->place.line, first->name, first->place.line);
     }

@@ -39,7 +39,7 @@ bool build_classes(struct dataset_builder *b, const char *const *names, int coun
     for (int i = 0; i < count; i++)
         if (!build_category(b, i + 1, names[i], err))
             return false;
-    return name_index_list(&b->classes, count, names, strcmp, err);
+    return name_index_from_names(&b->classes, count, names, strcmp, err);
 }
 
 static bool bounded(double v)

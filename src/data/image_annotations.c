@@ -19,7 +19,7 @@ static bool add_box(struct dataset_builder *b, const struct dataset_source *sour
                     const struct named_box *box, const char *path, struct error *err)
 {
     const double w = box->x2 - box->x1, h = box->y2 - box->y1;
-    const int class = name_index_first(&b->classes, box->name);
+    const int class = name_index_find_first(&b->classes, box->name);
     const struct annotation a = { .id = b->pending_count + 1, .line = box->line, .shape = box->shape, .area = w * h,
                                   .box = { box->x1, box->y1, w, h } };
     char at[512];
@@ -44,7 +44,7 @@ static enum path_kind find_other(const struct dataset_source *source, const char
 {
     char stem[256];
     const char *name = path_name(file);
-    snprintf(stem, sizeof stem, "%.*s", path_stem(name), name);
+    snprintf(stem, sizeof stem, "%.*s", path_stem_length(name), name);
     return strcmp(file, own) != 0 ? stem_kind(source->ann_path, stem, reader_of(source)->suffix, err) : PATH_ABSENT;
 }
 

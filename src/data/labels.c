@@ -61,8 +61,8 @@ struct matching {
 /* Like class_find. */
 static int find_class(const struct matching *m, const char *name)
 {
-    const int class = name_index_first(&m->equal, name);
-    return class != NAME_ABSENT ? class : name_index_first(&m->alike, name);
+    const int class = name_index_find_first(&m->equal, name);
+    return class != NAME_ABSENT ? class : name_index_find_first(&m->alike, name);
 }
 
 /* Matches by name.  Of two categories of one name the one with boxes counts; two with boxes are an error. */
@@ -180,8 +180,8 @@ bool dataset_labels(struct dataset *set, const char *const *class_names, int cou
     m.boxes = new_array((size_t)set->category_count, sizeof *m.boxes, err);
     m.category = new_array((size_t)count, sizeof *m.category, err);
     const bool ok = categories && classes && m.boxes && m.category
-                 && name_index_list(&m.equal, count, class_names, strcmp, err)
-                 && name_index_list(&m.alike, count, class_names, class_name_compare, err)
+                 && name_index_from_names(&m.equal, count, class_names, strcmp, err)
+                 && name_index_from_names(&m.alike, count, class_names, class_name_compare, err)
                  && match(&m, categories, classes, err);
     name_index_free(&m.alike);
     name_index_free(&m.equal);

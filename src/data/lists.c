@@ -66,9 +66,9 @@ static bool check_classes(const struct string_list *classes, const char *path, s
     if (classes->count == 0)
         return reject(err, "%s: names no class", path);
     struct name_index index;
-    bool ok = name_index_list(&index, classes->count, (const char *const *)classes->list, strcmp, err);
+    bool ok = name_index_from_names(&index, classes->count, (const char *const *)classes->list, strcmp, err);
     for (int i = 0; ok && i < classes->count; i++)
-        ok = name_index_first(&index, classes->list[i]) == i
+        ok = name_index_find_first(&index, classes->list[i]) == i
           || reject(err, "%s: names the class '%s' twice", path, classes->list[i]);
     name_index_free(&index);
     return ok;
@@ -123,7 +123,7 @@ static void lose(struct lost *lost, const char *line, const char *why)
     lost->count++;
 }
 
-/* The image that a line means in one of its spellings; else NAME_ABSENT or NAME_SHARED. */
+/* The image that a line means in one of its spellings; else NAME_ABSENT or NAME_AMBIGUOUS. */
 static int image_of_line(const struct name_index *paths, const struct name_index *names, const char *line)
 {
     int image = NAME_ABSENT;
@@ -132,9 +132,9 @@ static int image_of_line(const struct name_index *paths, const struct name_index
         if (!spelled)
             break;
         const char *path = starts_with(spelled, "./") ? spelled + 2 : spelled;
-        image = name_index_find(paths, path);
+        image = name_index_find_unique(paths, path);
         if (image == NAME_ABSENT)
-            image = name_index_find(names, path_name(path));
+            image = name_index_find_unique(names, path_name(path));
         free(spelled);
     }
     return image;
@@ -145,7 +145,7 @@ static void mark(bool *keep, struct lost *lost, const struct name_index *paths, 
 {
     const int image = image_of_line(paths, names, line);
     if (image < 0)
-        lose(lost, line, image == NAME_SHARED ? " (several images)" : "");
+        lose(lost, line, image == NAME_AMBIGUOUS ? " (several images)" : "");
     else if (keep[image])
         lose(lost, line, " (a second time)");
     else
@@ -160,8 +160,8 @@ bool image_list_keep(struct dataset_builder *b, const char *list, struct error *
     struct lost lost = {0};
     bool *keep = new_array((size_t)set->image_count, sizeof *keep, err);
     bool ok = keep && text_lines(&lines, list, err)
-           && name_index_make(&paths, set->image_count, key_path_of, set, compare_stems, err)
-           && name_index_make(&names, set->image_count, name_of, set, compare_stems, err);
+           && name_index_build(&paths, set->image_count, key_path_of, set, compare_stems, err)
+           && name_index_build(&names, set->image_count, name_of, set, compare_stems, err);
     for (int i = 0; ok && i < lines.count; i++)
         mark(keep, &lost, &paths, &names, lines.list[i]);
     ok = ok && strbuf_check(&lost.first, err)

@@ -238,7 +238,7 @@ static enum path_kind key_of(struct file_key *key, const char *folder, const cha
 {
     char *path = path_join(folder, file, err);
     *key = (struct file_key){ .name = path_name(file) };
-    const enum path_kind kind = path ? path_size(path, &key->size, err) : PATH_ERROR;
+    const enum path_kind kind = path ? path_kind_and_size(path, &key->size, err) : PATH_ERROR;
     free(path);
     return kind;
 }

@@ -116,7 +116,7 @@ static void assign_image(const void *job, int image)
     const struct loss_config *config = &loss->config;
     const float *pred = k->pred[LOSS_AUX] ? k->pred[LOSS_AUX] : k->pred[LOSS_MAIN];
     if (!sums.failure) {
-        criterion_of(config)->assigner->assign(loss, image, pred, &k->truth[image], &loss->scratch[team_self()]);
+        criterion_of(config)->assigner->assign(loss, image, pred, &k->truth[image], &loss->scratch[team_thread()]);
         for (int i = 0; i < prior_count(&loss->grid); i++) {
             const ptrdiff_t at = prior_row(&loss->grid, image, i);
             const ptrdiff_t start = at * prediction_channels(config->classes, config->reg_max);

@@ -222,7 +222,7 @@ static bool list_stems(struct string_list *stems, const struct dataset *gt, stru
     for (int i = 0; ok && i < gt->image_count; i++) {
         const char *name = path_name(gt->images[i].file);
         stem.size = 0;
-        strbuf_addf(&stem, "%.*s", path_stem(name), name);
+        strbuf_addf(&stem, "%.*s", path_stem_length(name), name);
         ok = strbuf_check(&stem, err) && string_list_add(stems, stem.s, err);
     }
     strbuf_free(&stem);
@@ -246,7 +246,7 @@ static bool refuse_strangers(const char *folder, const struct string_list *stems
         if (!ends_with(name, ".txt"))
             continue;
         texts++;
-        name[path_stem(name)] = 0;
+        name[path_stem_length(name)] = 0;
         if (!string_list_contains(stems, name) && strangers++ == 0)
             first = name;
     }
@@ -261,7 +261,7 @@ static char *lines_path(const char *folder, const struct image_record *image, st
 {
     struct strbuf name = {0};
     const char *base = path_name(image->file);
-    strbuf_addf(&name, "%.*s.txt", path_stem(base), base);
+    strbuf_addf(&name, "%.*s.txt", path_stem_length(base), base);
     char *path = strbuf_check(&name, err) ? path_join(folder, name.s, err) : NULL;
     strbuf_free(&name);
     return path;

@@ -66,8 +66,8 @@ static bool build_index(struct join *j, enum join_side which, int count, struct 
     struct join_index *index = &j->side[which];
     index->claimed = new_array((size_t)count, sizeof *index->claimed, err);
     return index->claimed
-        && name_index_make(&index->paths, count, side->name, j->gt, side->compare, err)
-        && (which != JOIN_IMAGE || name_index_make(&index->bases, count, image_base, j->gt, compare_paths, err));
+        && name_index_build(&index->paths, count, side->name, j->gt, side->compare, err)
+        && (which != JOIN_IMAGE || name_index_build(&index->bases, count, image_base, j->gt, compare_paths, err));
 }
 
 bool join_begin(struct join *j, const struct dataset *gt, struct error *err)
@@ -102,8 +102,8 @@ static int decided_by_id(struct join_index *index, int record, int there)
 
 static int find_spelling(const struct join_index *index, enum join_side which, const char *name)
 {
-    const int found = name_index_find(&index->paths, name);
-    return found < 0 && which == JOIN_IMAGE ? name_index_find(&index->bases, base_of(name)) : found;
+    const int found = name_index_find_unique(&index->paths, name);
+    return found < 0 && which == JOIN_IMAGE ? name_index_find_unique(&index->bases, base_of(name)) : found;
 }
 
 /* Finds a name that has %XX for bytes that are not UTF-8 on one side only. */

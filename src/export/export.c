@@ -250,7 +250,7 @@ bool model_export(struct model *m, const char *path, const struct export_format 
 {
     const double tolerance = o->half ? 0.05 : 1e-4;
     struct staging s = {0};
-    if (format->needs_suffix && (!ends_with(path, format->suffix) || path_stem(path) == 0))
+    if (format->needs_suffix && (!ends_with(path, format->suffix) || path_stem_length(path) == 0))
         return misuse(err, "%s: a file of %s must end in %s", path, format->name, format->suffix);
     const bool ok = stage(&s, path, format, err) && format->write(m, s.staged[MAIN], o, err)
                  && model_verify(m, s.staged[MAIN], tolerance, o->policy, v, err) && copy_staged(&s, err)

@@ -178,5 +178,5 @@ static inline const real *const_view_at(struct const_view v, int n, int y, int x
 /* dx += g if add, else dx = g, without reading dx. */
 static inline void store(real *dx, bool add, real g) { *dx = add ? *dx + g : g; }
 
-static inline void *call_scratch(const struct call *k) { return k->scratch + k->scratch_size * (size_t)team_self(); }
+static inline void *call_scratch(const struct call *k) { return k->scratch + k->scratch_size * (size_t)team_thread(); }
 #endif

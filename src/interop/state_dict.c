@@ -49,7 +49,7 @@ static void drop_losers(struct tensors *t, const struct claim *claims)
     }
 }
 
-bool state_dict_normalise(struct tensors *t, const char *path, struct error *err)
+bool normalise_weight_names(struct tensors *t, const char *path, struct error *err)
 {
     struct claim *claims = new_array((size_t)t->count, sizeof *claims, err);
     if (!claims)

@@ -91,7 +91,7 @@ static void forward_image(const struct forward_job *f, struct graph *g, int i)
 static void forward_on_replica(const void *job, int i)
 {
     const struct forward_job *f = job;
-    forward_image(f, &f->cached->replicas[team_self()], i);
+    forward_image(f, &f->cached->replicas[team_thread()], i);
 }
 
 bool detector_forward_each(struct detector *d, const float *pixel, int n, int h, int w,
@@ -134,7 +134,7 @@ static void detect(void *context, int i, const float *rows)
     const struct sample *s = &k->batch->samples[i];
     struct detected *detected = k->d->detections + (ptrdiff_t)i * k->d->rules.max_kept;
     int *count = &k->d->count[i];
-    if (postprocess(&k->d->rules, k->grid, 0, rows, &k->d->tmp[team_self()], detected, count, &k->errors[i]))
+    if (postprocess(&k->d->rules, k->grid, 0, rows, &k->d->tmp[team_thread()], detected, count, &k->errors[i]))
         detected_to_source(detected, *count, &s->matrix, s->source, &k->errors[i]);
 }
 

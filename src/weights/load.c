@@ -158,7 +158,8 @@ static bool read_tensors(struct model *model, const char *path, struct tensors *
 {
     struct network net = {0};
     const bool ok = weights_file_read(t, &net, path, err)
-                 && (net.count ? model_match(model, &net, path, t, err) : state_dict_normalise(t, path, err));
+                 && (net.count ? match_weights_by_structure(model, &net, path, t, err)
+                               : normalise_weight_names(t, path, err));
     network_free(&net);
     return ok;
 }
@@ -178,7 +179,7 @@ bool model_load(struct model *model, const char *path, enum load_for purpose, re
 bool model_load_tensors(struct model *model, struct tensors *t, const char *path, enum load_for purpose, real *array,
                         struct string_list *notes, struct error *err)
 {
-    return state_dict_normalise(t, path, err) && load_tensors(model, t, path, "", purpose, array, notes, err);
+    return normalise_weight_names(t, path, err) && load_tensors(model, t, path, "", purpose, array, notes, err);
 }
 
 /* The full name of a tensor in a file of a backbone.  The original wraps timm's feature networks, in which timm's

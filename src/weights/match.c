@@ -187,7 +187,8 @@ static bool check_classes(const struct network *own, const struct network *other
                 own->classes == 1 ? "" : "es", other->classes);
 }
 
-bool model_match(struct model *m, struct network *other, const char *path, struct tensors *t, struct error *err)
+bool match_weights_by_structure(struct model *m, struct network *other, const char *path, struct tensors *t,
+                                struct error *err)
 {
     struct network own;
     const bool ok = model_export_network(m, m->params.value, &own, err) && check_classes(&own, other, path, err)

@@ -1,10 +1,13 @@
-/* weights/match.h -- matches the weights of an imported network, without their names, to an equivalent model. */
+/* weights/match.h -- assigns the weights of an imported network to an equivalent model by structure, not by name. */
 #ifndef WEIGHTS_MATCH_H
 #define WEIGHTS_MATCH_H
 #include "interop/network.h"
 #include "model/model.h"
 
-/* Adds the weights to t as in a file of folded weights; if branches were merged into one convolution, the largest
- * branch gets its weights and the others 0.  Folds the network.  Exit 1 names a layer of each if the two differ. */
-bool model_match(struct model *, struct network *, const char *path, struct tensors *t, struct error *);
+/* Adds the weights to *weights under the names of the model, as in a file whose norms are folded into convolutions; the
+ * model is not changed.  If a convolution of the network is the merged form of parallel branches, the branch with the
+ * largest kernel gets its weights and the other branches get zeros.  Folds the norms of the network.  If network and
+ * model differ, the error names the first differing layer of each. */
+bool match_weights_by_structure(struct model *, struct network *, const char *path, struct tensors *weights,
+                                struct error *);
 #endif

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct bytes file = { (unsigned char *)data, size };
     const bool ok = is_pytorch_zip(file) ? pytorch_zip_read(&t, file, "input", &err)
                                                   : pytorch_legacy_read(&t, file, "input", &err);
-    if (ok && state_dict_normalise(&t, "input", &err))
+    if (ok && normalise_weight_names(&t, "input", &err))
         for (int i = 0; i < t.count; i++) {
             double *out = calloc(tensor_count(&t.list[i]) + 1, sizeof *out);
             tensor_doubles(&t.list[i], out);

@@ -1,5 +1,8 @@
 /* op/conv/conv.c -- convolution: its shape, the choice of its algorithm, the loops over blocks, the folded norm, and
- * the gradient of the bias. */
+ * the gradient of the bias.
+ *
+ * A folded norm is a norm of inference: its scale and shift are applied when y is written.  A fused norm is the norm of
+ * training that follows: its moments are computed while y is in the cache. */
 #include "op/conv/conv.h"
 
 #include "base/min_max.h"
@@ -18,9 +21,9 @@ static bool shape(struct node *n, struct error *err)
         return fail(err, "%d channels, %d outputs and %d inputs per group do not fit %d groups", x->c, w->n, w->c,
                     groups);
     if (has_bias(n) && n->x[BIAS].c != w->n)
-        return fail(err, "a bias of %d for %d outputs", n->x[BIAS].c, w->n);
+        return fail(err, "the bias has %d elements for %d outputs", n->x[BIAS].c, w->n);
     if (x->lv.count && (stride != 1 || w->h != 2 * pad + 1 || w->w != 2 * pad + 1))
-        return fail(err, "several levels keep their sizes: stride 1 and pad (kernel - 1) / 2");
+        return fail(err, "an input of several levels requires stride 1 and pad = (kernel - 1) / 2");
     n->y[0] = *x;
     n->y[0].c = w->n;
     if (!x->lv.count) {
@@ -32,7 +35,7 @@ static bool shape(struct node *n, struct error *err)
     return true;
 }
 
-/* ---- the choice ---- */
+/* ---- algorithm selection ---- */
 
 const struct conv_algorithm *const conv_algorithms[] = {
     &conv_depthwise, &conv_winograd_1d, &conv_amx_1x1, &conv_amx, &conv_winograd, &conv_dense, NULL };
@@ -45,28 +48,34 @@ const struct conv_algorithm *conv_algorithm_named(const char *name)
     return conv_algorithms[i];
 }
 
-/* An auxiliary branch guides training only: less accuracy suffices. */
+/* Two bf16 terms per float32 suffice for an auxiliary branch: it only guides training. */
 static int bf16_terms(const struct node *n, const struct policy *p)
 {
     const int terms = p->kernels && p->kernels->amx && !p->direct ? p->bf16_terms : 0;
     return n->auxiliary ? min_int(terms, 2) : terms;
 }
 
+static bool qualifies(const struct conv_algorithm *a, const struct node *n, const struct policy *p, bool training)
+{
+    return a->fits(n) && (!a->pays || a->pays(n, training)) && (a->direct || !p->direct);
+}
+
+/* Chooses the policy's algorithm if it fits, else the first that qualifies; conv_dense, the last, always does. */
 static void plan(struct node *n, const struct policy *policy, bool training)
 {
     static const struct policy plain = {0};
     const struct policy *p = policy ? policy : &plain;
     struct conv_attr *attr = n->attr;
-    const struct conv_algorithm *const *row = conv_algorithms;
+    int i = 0;
     attr->bf16_terms = bf16_terms(n, p);
-    while (!(*row)->fits(n) || ((*row)->pays && !(*row)->pays(n, training)) || (p->direct && !(*row)->direct))
-        row++;
-    attr->algorithm = p->conv && p->conv->fits(n) ? p->conv : *row;
+    while (!qualifies(conv_algorithms[i], n, p, training))
+        i++;
+    attr->algorithm = p->conv && p->conv->fits(n) ? p->conv : conv_algorithms[i];
 }
 
 static const struct conv_algorithm *algorithm(const struct node *n) { return conv_attr(n)->algorithm; }
 
-/* ---- memory ---- */
+/* ---- memory: packed persists between runs, work belongs to one call, scratch to one thread of a call ---- */
 
 ptrdiff_t weight_elements(const struct node *n) { return (ptrdiff_t)outputs(n) * taps(n) * inputs(n); }
 
@@ -86,12 +95,12 @@ real *folded_norm(const struct call *k)
     return (real *)(void *)((char *)k->packed + packed_weights(k->node));
 }
 
-/* Work of backward: the weights packed for dx, then the partial sums of dw; afterwards the sums of the bias. */
-static size_t dx_weights(const struct node *n) { return whole_lines(algorithm(n)->packed(n, BACKWARD)); }
+/* Work of backward: the weights packed for dx, then the partial sums of dw.  Later the sums of the bias reuse it. */
+static size_t packed_for_dx(const struct node *n) { return whole_lines(algorithm(n)->packed(n, BACKWARD)); }
 
 static real *partials_of(const struct call *k)
 {
-    return (real *)(void *)((char *)k->work + dx_weights(k->node));
+    return (real *)(void *)((char *)k->work + packed_for_dx(k->node));
 }
 
 static size_t work(const struct node *n, enum pass pass)
@@ -100,34 +109,37 @@ static size_t work(const struct node *n, enum pass pass)
     if (pass == FORWARD)
         return 0;
     const size_t partials = (size_t)partial_count(algorithm(n)->blocks(n)) * (size_t)algorithm(n)->partial_elements(n);
-    const size_t own = dx_weights(n) + partials * sizeof(real);
+    const size_t weights = packed_for_dx(n) + partials * sizeof(real);
     const size_t bias = has_bias(n) ? (size_t)chunk_count((ptrdiff_t)y.n * y.h * y.w, y.c) * (size_t)y.c * sizeof(real)
                                     : 0;
-    return own > bias ? own : bias;
+    return weights > bias ? weights : bias;
 }
 
 static size_t scratch(const struct node *n, enum pass pass)
 {
-    const size_t own = algorithm(n)->scratch(n, pass);
+    const size_t blocks = algorithm(n)->scratch(n, pass);
     const size_t bias = has_bias(n) && pass == BACKWARD ? chunk_bytes(n->y[0].c) : 0;
-    return own > bias ? own : bias;
+    return blocks > bias ? blocks : bias;
 }
 
 /* ---- the loops ---- */
 
 static void pack(const struct call *k)
 {
-    const int channels = k->node->y[0].c, first = conv_attr(k->node)->norm;
-    const struct const_view *norm = &k->x[first];
-    real *to = folded_norm(k);
+    enum { GAMMA, BETA, MEAN, VARIANCE };               /* operands of the folded norm */
+    const int channels = k->node->y[0].c, norm = conv_attr(k->node)->norm;
+    const struct const_view *x = &k->x[norm];
     algorithm(k->node)->pack(k);
-    for (int c = 0; first && c < channels; c++) {
-        const double rstd = norm_rstd(norm[3].p[c], conv_attr(k->node)->eps);
-        norm_affine(norm[2].p[c], rstd, norm[0].p[c], norm[1].p[c], &to[c], &to[channels + c]);
+    if (!norm)
+        return;
+    real *scale = folded_norm(k), *shift = scale + channels;
+    for (int c = 0; c < channels; c++) {
+        const double rstd = norm_rstd(x[VARIANCE].p[c], conv_attr(k->node)->eps);
+        norm_affine(x[MEAN].p[c], rstd, x[GAMMA].p[c], x[BETA].p[c], &scale[c], &shift[c]);
     }
 }
 
-/* Reports the written block of y to the fused norm, if any. */
+/* Computes a block of y, then its moments for the fused norm. */
 static void forward_block(const void *job, int index)
 {
     const struct call *k = job;
@@ -158,7 +170,8 @@ static void backward_partial(const void *job, int index)
         a->backward_block(k, b, (struct partial){ dw, b == span.from, b + 1 == span.to });
 }
 
-static void weights_backward(const struct call *k, bool dx, bool dw)
+/* Some algorithms compute dx in blocks of its own, others together with dw. */
+static void backward_x_and_w(const struct call *k, bool dx, bool dw)
 {
     const struct conv_algorithm *a = algorithm(k->node);
     const int partials = partial_count(a->blocks(k->node));
@@ -203,13 +216,14 @@ static void bias_backward(const struct call *k)
 
 static void backward(const struct call *k)
 {
-    weights_backward(k, k->dx[INPUT].p, k->dx[WEIGHT].p);
+    backward_x_and_w(k, k->dx[INPUT].p, k->dx[WEIGHT].p);
     if (has_bias(k->node) && k->dx[BIAS].p)
         bias_backward(k);
 }
 
 /* ---- the op ---- */
 
+/* 0 disables the fused norm: jobs of an algorithm are not blocks of y. */
 static int output_blocks(const struct node *n) { return algorithm(n)->forward_jobs ? 0 : algorithm(n)->blocks(n); }
 static struct range output_block(const struct node *n, int index) { return algorithm(n)->block(n, index); }
 

@@ -4,9 +4,9 @@
  *
  * with zeros outside the image and c running over the channels of o's group.
  *
- * Each is a row of a table; op_conv chooses one for a node when its graph is built.  What they share: the partition of
- * y into blocks (partition.h), the reader of operands (reader.h), the writer of results (writer.h), and the loops over
- * blocks (conv.c).  An algorithm packs the weights and computes a block.
+ * Each algorithm is an entry of conv_algorithms; op_conv chooses one for a node when its graph is built.  An algorithm
+ * packs the weights and computes a block.  All share the partition of y into blocks (partition.h), the reader of
+ * operands (reader.h), the writer of results (writer.h), and the loops over blocks (conv.c).
  *
  * The gradient of the weights is a sum over all blocks.  It is computed as at most MAX_PARTIALS partial sums over
  * consecutive blocks, each by one thread and in order; the partial sums are then added in order. */
@@ -16,7 +16,7 @@
 
 enum { INPUT, WEIGHT, BIAS };           /* operands */
 
-/* gamma, beta, mean and variance of a folded norm may follow (conv_attr.norm). */
+/* gamma, beta, mean and variance of a folded norm may follow: conv_attr.norm is the operand gamma, 0 without a norm. */
 static inline bool has_bias(const struct node *n) { return n->in > BIAS && conv_attr(n)->norm != BIAS; }
 
 static inline int taps(const struct node *n)    { return n->x[WEIGHT].h * n->x[WEIGHT].w; }
@@ -32,39 +32,42 @@ ptrdiff_t weight_elements(const struct node *);
 real *folded_norm(const struct call *);
 
 struct partial {
-    real *dw;                           /* of partial_elements; uninitialised before the first block */
+    real *dw;                           /* [partial_elements]; not initialised: the first block overwrites it */
     bool first, last;                   /* the block is the first, or the last, of the sum */
 };
 
 struct conv_algorithm {
     const char *name;
-    bool direct;                        /* sums as they are defined: no transforms, no matrix unit */
+    bool direct;                        /* evaluates the sums as defined: no transform, no matrix unit */
     bool (*fits)(const struct node *);                          /* it can compute the node */
     bool (*pays)(const struct node *, bool training);           /* it is faster than the rows below; NULL: always */
 
-    int (*blocks)(const struct node *);                         /* of y */
+    int (*blocks)(const struct node *);                         /* the number of blocks of y */
     struct range (*block)(const struct node *, int);            /* its pixels; may be empty */
     bool (*reads_dy_once)(const struct node *, bool dx);        /* see struct fusing_producer; NULL: never */
 
     size_t (*packed)(const struct node *, enum pass);           /* bytes of the weights packed for y, or for dx */
-    ptrdiff_t (*partial_elements)(const struct node *);         /* of a partial sum of dw */
+    ptrdiff_t (*partial_elements)(const struct node *);         /* elements of a partial sum of dw */
     size_t (*scratch)(const struct node *, enum pass);          /* bytes per thread */
 
     void (*pack)(const struct call *);                          /* for y, to call.packed */
     void (*pack_dx)(const struct call *);                       /* for dx, to call.work */
-    int (*forward_jobs)(const struct call *);                   /* NULL: the blocks; else no norm is fused in forward */
-    void (*forward_block)(const struct call *, int);            /* y */
+    int (*forward_jobs)(const struct call *);                   /* the number of calls of forward_block; NULL: one per
+                                                                   block.  Jobs that are not blocks fuse no norm. */
+    void (*forward_block)(const struct call *, int);            /* writes y of a block, or of a job */
     /* Adds to a partial sum of dw if dw is wanted, and writes dx if it is wanted and has no blocks of its own. */
     void (*backward_block)(const struct call *, int, struct partial);
-    int (*dx_blocks)(const struct node *, bool dw);             /* own blocks of dx; 0 or NULL: it has none */
+    int (*dx_blocks)(const struct node *, bool dw);             /* separate blocks of dx; 0 or NULL: none.  dw: the
+                                                                   same call computes dw */
     void (*dx_block)(const struct call *, int);
-    void (*sum)(const struct call *, real *partials, int count);        /* dw = the consecutive partial sums in order */
+    void (*sum)(const struct call *, real *partials, int count);        /* dw = their sum, in order */
 };
 
-/* The algorithms, NULL at the end.  The first that fits and pays is chosen; the last always does. */
+/* The algorithms, NULL at the end.  If the policy demands none, the first is chosen that fits, pays and, if the policy
+ * says so, is direct; the last one always qualifies. */
 extern const struct conv_algorithm *const conv_algorithms[];
 extern const struct conv_algorithm conv_depthwise, conv_winograd_1d, conv_amx_1x1, conv_amx, conv_winograd, conv_dense;
 
-/* The row of that name, or NULL. */
+/* The algorithm with that name, or NULL. */
 const struct conv_algorithm *conv_algorithm_named(const char *name);
 #endif

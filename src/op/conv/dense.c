@@ -267,4 +267,4 @@ const struct conv_algorithm conv_dense = {
     .name = "dense", .direct = true, .fits = fits, .blocks = blocks, .block = block, .reads_dy_once = reads_dy_once,
     .packed = packed, .partial_elements = weight_elements, .scratch = scratch, .pack = pack, .pack_dx = pack_dx,
     .forward_block = forward_block, .backward_block = backward_block, .dx_blocks = dx_blocks, .dx_block = dx_block,
-    .sum = sum_weights };
+    .sum = sum_weight_gradients };

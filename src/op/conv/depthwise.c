@@ -117,4 +117,4 @@ const struct conv_algorithm conv_depthwise = {
     .name = "depthwise", .direct = true, .fits = fits, .blocks = blocks, .block = block,
     .reads_dy_once = reads_dy_once, .packed = packed, .partial_elements = weight_elements, .scratch = scratch,
     .pack = pack, .pack_dx = pack_dx, .forward_block = forward_block, .backward_block = backward_block,
-    .sum = sum_weights_by_tap };
+    .sum = sum_weight_gradients_by_tap };

@@ -45,5 +45,12 @@ static void sum_all(const struct call *k, const real *partials, int count, bool 
     team_for(k->team, (int)((elements + CHUNK - 1) / CHUNK), sum_chunk, &job);
 }
 
-void sum_weights(const struct call *k, real *partials, int count)        { sum_all(k, partials, count, false); }
-void sum_weights_by_tap(const struct call *k, real *partials, int count) { sum_all(k, partials, count, true); }
+void sum_weight_gradients(const struct call *k, real *partials, int count)
+{
+    sum_all(k, partials, count, false);
+}
+
+void sum_weight_gradients_by_tap(const struct call *k, real *partials, int count)
+{
+    sum_all(k, partials, count, true);
+}

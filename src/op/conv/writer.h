@@ -1,18 +1,20 @@
-/* op/conv/writer.h -- writes the results of blocks. */
+/* op/conv/writer.h -- stores computed blocks in y, dx and dw. */
 #ifndef OP_CONV_WRITER_H
 #define OP_CONV_WRITER_H
 #include "kernel/kernels.h"
 #include "op/conv/conv.h"
 
-/* The epilogue: the folded norm and its activation, or the identity. */
+/* The epilogue of y: the folded norm and its activation, or the identity. */
 struct affine epilogue_of(const struct call *);
 
-/* Writes `count` pixels, from pixel `first` on, of all channels: FORWARD: y = epilogue(sums); sums may be y.
- * BACKWARD: dx = sums, or dx += sums. */
+/* Writes all channels of the pixels first .. first + count - 1; rows of sums, from pixel `first` on, are ld elements
+ * apart.
+ *     FORWARD    y = epilogue(sums); sums may be y itself
+ *     BACKWARD   dx = sums, or dx += sums if call.add says so */
 void write_pixels(const struct call *, enum pass, ptrdiff_t first, int count, const real *sums, int ld);
 
-/* dw = the consecutive partial sums of the weight's elements, added in order.  by_tap: they are stored as
- * [tap][output]. */
-void sum_weights(const struct call *, real *partials, int count);
-void sum_weights_by_tap(const struct call *, real *partials, int count);
+/* dw = the sum of `count` partial sums, which are stored one after another and added in this order.  A partial sum has
+ * the layout of the weight, [output][tap][input], or of a depthwise weight by tap, [tap][output]. */
+void sum_weight_gradients(const struct call *, real *partials, int count);
+void sum_weight_gradients_by_tap(const struct call *, real *partials, int count);
 #endif
