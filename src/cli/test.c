@@ -26,12 +26,21 @@ static bool data_given(const struct args *args, const struct data_config *data, 
                   "data.val.ann_path=PATH");
 }
 
+/* reports[1]: by the VisDrone toolkit. */
+static bool make_reports(struct score_report reports[2], const struct evaluation *found, struct error *err)
+{
+    if (!report_coco(&reports[0], &found->score, err))
+        return false;
+    reports[0].visdrone = found->has_visdrone ? &reports[1] : NULL;
+    return !found->has_visdrone || report_visdrone(&reports[1], &found->visdrone, err);
+}
+
 bool test_run(const struct args *args, struct error *err)
 {
     struct session session = {0};
     struct evaluator *evaluator = NULL;
     struct evaluation found = {0};
-    struct score_report report = {0};
+    struct score_report reports[2] = {0};
     const char *dets = args_text(args, "dets");
     int shown = 0;
     const struct progress_callback progress = { watch, &shown };
@@ -40,10 +49,11 @@ bool test_run(const struct args *args, struct error *err)
                  && (evaluator = evaluator_open(&session.model, &session.policy, err))
                  && show_notes(evaluator_dataset(evaluator), "data.val", err)
                  && evaluator_run(evaluator, session.model.params.value, &progress, &found, err)
-                 && report_coco(&report, &found.score, err)
+                 && make_reports(reports, &found, err)
                  && (!dets || detections_write(&found.detections, dets, evaluator_dataset(evaluator), err))
-                 && write_score(&report, args_text(args, "json"), err);
-    report_free(&report);
+                 && write_score(reports, args_text(args, "json"), err);
+    report_free(&reports[0]);
+    report_free(&reports[1]);
     evaluation_free(&found);
     evaluator_close(evaluator);
     session_close(&session);

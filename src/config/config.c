@@ -212,13 +212,20 @@ static bool model_named(struct config *config, struct error *err)
     return ok;
 }
 
+static bool save_key_known(struct config *config, struct error *err)
+{
+    return config->save_key < SAVE_VISDRONE_AP || config->val.name == DATASET_VISDRONE
+        || problem(config, err, "evaluator.save_key", ": a score of the VisDrone toolkit; data.val.name must be "
+                   "VisDroneDataset");
+}
+
 static bool check_rules(struct config *config, struct error *err)
 {
     return ranges_valid(config, "data.train", &config->train, err)
         && ranges_valid(config, "data.val", &config->val, err)
         && cached_whole(config, "data.train", &config->train, err)
         && cached_whole(config, "data.val", &config->val, err)
-        && classes_agree(config, err) && model_named(config, err)
+        && classes_agree(config, err) && model_named(config, err) && save_key_known(config, err)
         && (!config->detects_only || refuse_ignored_keys(config, err));
 }
 

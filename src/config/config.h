@@ -18,7 +18,9 @@ enum optimizer_name { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW };
 enum warmup_name { WARMUP_LINEAR, WARMUP_EXP, WARMUP_CONSTANT };
 enum lr_schedule_name { LR_COSINE, LR_MULTI_STEP };
 enum evaluator_name { EVALUATOR_COCO };
-enum save_key { SAVE_MAP, SAVE_AP50, SAVE_AP75, SAVE_AP_SMALL, SAVE_AP_M, SAVE_AP_L };
+enum save_key { SAVE_MAP, SAVE_AP50, SAVE_AP75, SAVE_AP_SMALL, SAVE_AP_M, SAVE_AP_L, SAVE_VISDRONE_AP,
+                SAVE_VISDRONE_AP50, SAVE_VISDRONE_AP75, SAVE_VISDRONE_AR1, SAVE_VISDRONE_AR10, SAVE_VISDRONE_AR100,
+                SAVE_VISDRONE_AR500 };
 
 /* data.*.pipeline: ranges of random draws, [min, max]; with the presets nothing changes. */
 struct pipeline_config {

@@ -29,7 +29,10 @@ static const struct word evaluator_words[] = { { "CocoDetectionEvaluator", EVALU
 
 static const struct word save_words[] = {
     { "mAP", SAVE_MAP }, { "AP_50", SAVE_AP50 }, { "AP_75", SAVE_AP75 }, { "AP_small", SAVE_AP_SMALL },
-    { "AP_m", SAVE_AP_M }, { "AP_l", SAVE_AP_L }, {0} };
+    { "AP_m", SAVE_AP_M }, { "AP_l", SAVE_AP_L }, { "visdrone_AP", SAVE_VISDRONE_AP },
+    { "visdrone_AP50", SAVE_VISDRONE_AP50 }, { "visdrone_AP75", SAVE_VISDRONE_AP75 },
+    { "visdrone_AR1", SAVE_VISDRONE_AR1 }, { "visdrone_AR10", SAVE_VISDRONE_AR10 },
+    { "visdrone_AR100", SAVE_VISDRONE_AR100 }, { "visdrone_AR500", SAVE_VISDRONE_AR500 }, {0} };
 
 /* ---- keys ---- */
 
@@ -97,7 +100,8 @@ const struct key config_keys[] = {
 
     { "evaluator.name",     WORDS(config, evaluator, evaluator_words), "CocoDetectionEvaluator", 0, 0,
       "score protocol" },
-    { "evaluator.save_key", WORDS(config, save_key, save_words), "mAP", 0, 0, "score that selects model_best" },
+    { "evaluator.save_key", WORDS(config, save_key, save_words), "mAP", 0, 0,
+      "score that selects model_best; visdrone_*: of data.val.name VisDroneDataset" },
     { "log.interval", FIELD(config, log.interval), "50", 1, 1000000, "steps per row of metrics.csv" },
     { "log.checkpoint_minutes", FIELD(config, log.checkpoint_minutes), "10", 0.01, 1e6,
       "minutes between checkpoints within an epoch" },

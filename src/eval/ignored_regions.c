@@ -41,9 +41,14 @@ void regions_mark(struct regions *r, const double box[4])
 /* Every element becomes the sum of those above and left of it, itself included. */
 static void integrate(struct regions *r)
 {
-    for (int y = 1; y <= r->height; y++)
-        for (int x = 1; x <= r->width; x++)
-            *at(r, y, x) += *at(r, y - 1, x) + *at(r, y, x - 1) - *at(r, y - 1, x - 1);
+    for (int y = 1; y <= r->height; y++) {
+        const int *above = at(r, y - 1, 0);
+        int *row = at(r, y, 0), left = 0;
+        for (int x = 1; x <= r->width; x++) {
+            left += row[x];
+            row[x] = above[x] + left;
+        }
+    }
 }
 
 void regions_close(struct regions *r)

@@ -60,15 +60,21 @@ static bool add_class(cJSON *list, const struct report_class *c)
         && cJSON_AddNumberToObject(one, "AP", c->ap) && cJSON_AddNumberToObject(one, "AP50", c->ap50);
 }
 
-bool report_json(const struct score_report *r, struct strbuf *out, struct error *err)
+static bool add_report(cJSON *json, const struct score_report *r)
 {
-    cJSON *json = cJSON_CreateObject();
     bool ok = add_figures(json, r, r->figures)
            && (!r->has_class_mean || add_figures(cJSON_AddObjectToObject(json, "class_mean"), r, r->class_mean));
     cJSON *list = cJSON_AddArrayToObject(json, "per_class");
     ok = ok && list;
     for (int i = 0; ok && i < r->class_count; i++)
         ok = add_class(list, &r->classes[i]);
+    return ok && (!r->visdrone || add_report(cJSON_AddObjectToObject(json, "visdrone"), r->visdrone));
+}
+
+bool report_json(const struct score_report *r, struct strbuf *out, struct error *err)
+{
+    cJSON *json = cJSON_CreateObject();
+    const bool ok = add_report(json, r);
     char *text = ok ? json_print(json) : NULL;
     if (text)
         strbuf_addf(out, "%s\n", text);
@@ -128,5 +134,9 @@ void report_table(const struct score_report *r, struct strbuf *out)
         report_figure(out, 8, 3, c->ap);
         report_figure(out, 8, 3, c->ap50);
         strbuf_addf(out, "\n");
+    }
+    if (r->visdrone) {
+        strbuf_addf(out, "\nVisDrone toolkit, 500 detections per image; the leaderboard ranks by this AP\n");
+        report_table(r->visdrone, out);
     }
 }

@@ -14,6 +14,7 @@ struct score_report {
     bool has_class_mean;                        /* VisDrone */
     double class_mean[COCO_FIGURES];
     struct report_class *classes; int class_count;
+    const struct score_report *visdrone;        /* the same detections by the toolkit's rules; NULL: not scored */
 };
 
 /* Names of classes remain the dataset's. */
@@ -21,12 +22,13 @@ bool report_coco(struct score_report *, const struct coco_score *, struct error 
 bool report_visdrone(struct score_report *, const struct visdrone_score *, struct error *);
 void report_free(struct score_report *);
 
-/* {"AP": ..., each figure, "class_mean": {...} of VisDrone, "per_class": [{"id", "name", "AP", "AP50"}, ...]} */
+/* {"AP": ..., each figure, "class_mean": {...} of VisDrone, "per_class": [{"id", "name", "AP", "AP50"}, ...]}, and
+ * "visdrone": {...}, the same object of the second report, if there is one. */
 bool report_json(const struct score_report *, struct strbuf *, struct error *);
 
 /* Adds a figure with so many decimals, right-aligned in width characters: "-" where it is undefined, -1. */
 void report_figure(struct strbuf *, int width, int decimals, double figure);
 
-/* Precision, recall, then one line per class; a dash where undefined. */
+/* Precision, recall, then one line per class; a dash where undefined.  The second report follows under a heading. */
 void report_table(const struct score_report *, struct strbuf *);
 #endif

@@ -4,21 +4,23 @@
 #include "eval/ignored_regions.h"
 #include "eval/match.h"
 #include <stdlib.h>
+#include <string.h>
 
 static const int limits[VISDRONE_LIMITS] = { 1, 10, 100, 500 };
 enum { LIMIT_500 = 3, MEAN = -1, AT_50 = 0, AT_75 = 5 };
 
 enum of { PRECISION, RECALL };
-static const struct visdrone_figure { const char *name; enum of of; int limit, iou; } figures[VISDRONE_FIGURES] = {
-    { "AP",    PRECISION, LIMIT_500, MEAN },
-    { "AP50",  PRECISION, LIMIT_500, AT_50 },
-    { "AP75",  PRECISION, LIMIT_500, AT_75 },
-    { "AR1",   RECALL,    0,         MEAN },
-    { "AR10",  RECALL,    1,         MEAN },
-    { "AR100", RECALL,    2,         MEAN },
-    { "AR500", RECALL,    LIMIT_500, MEAN } };
+static const struct visdrone_figure { const char *column; enum of of; int limit, iou; } figures[VISDRONE_FIGURES] = {
+    { VISDRONE_PREFIX "AP",    PRECISION, LIMIT_500, MEAN },
+    { VISDRONE_PREFIX "AP50",  PRECISION, LIMIT_500, AT_50 },
+    { VISDRONE_PREFIX "AP75",  PRECISION, LIMIT_500, AT_75 },
+    { VISDRONE_PREFIX "AR1",   RECALL,    0,         MEAN },
+    { VISDRONE_PREFIX "AR10",  RECALL,    1,         MEAN },
+    { VISDRONE_PREFIX "AR100", RECALL,    2,         MEAN },
+    { VISDRONE_PREFIX "AR500", RECALL,    LIMIT_500, MEAN } };
 
-const char *visdrone_figure_name(int i) { return figures[i].name; }
+const char *visdrone_figure_column(int i) { return figures[i].column; }
+const char *visdrone_figure_name(int i) { return figures[i].column + strlen(VISDRONE_PREFIX); }
 
 enum { REGION = -2, NO_CLASS = -1 };
 

@@ -13,7 +13,9 @@
 #include "eval/detections.h"
 
 enum { VISDRONE_CLASSES = 10, VISDRONE_IOUS = 10, VISDRONE_LIMITS = 4, VISDRONE_FIGURES = 7 };
+#define VISDRONE_PREFIX "visdrone_"
 const char *visdrone_figure_name(int);          /* AP AP50 AP75 AR1 AR10 AR100 AR500 */
+const char *visdrone_figure_column(int);        /* the same with the prefix, next to the figures of COCO */
 
 struct visdrone_class {
     int id;                                     /* 1 to 10 */

@@ -31,6 +31,13 @@ static const struct curve { const char *column, *label; uint32_t colour; } loss_
     { "APs",  "APs",  0xf0a830ff },
     { "APm",  "APm",  0x2aa876ff },
     { "APl",  "APl",  0x8e5bd0ff },
+    {0} }, visdrone_curves[] = {
+    { "AP",   "AP",   0x1f2937ff },
+    { "AP50", "AP50", 0xe4572eff },
+    { "APs",  "APs",  0xf0a830ff },
+    { "APm",  "APm",  0x2aa876ff },
+    { "APl",  "APl",  0x8e5bd0ff },
+    { "visdrone_AP", "VisDrone AP", 0x2a78d6ff },
     {0} };
 
 /* A table with the epoch of each row, and a panel of the chart. */
@@ -201,9 +208,10 @@ static void draw_panel(struct canvas *c, const struct panel *p, double last_epoc
 
 static bool draw_chart(const char *path, const struct table *metrics, const struct table *eval, struct error *err)
 {
+    const bool visdrone = csv_column(&eval->csv, "visdrone_AP") >= 0;
     const struct panel panels[] = {
         { "Loss",              { 70,  60, 720, 690 }, loss_curves, metrics },
-        { "Score",             { 880,  60, 480, 380 }, ap_curves, eval },
+        { "Score",             { 880,  60, 480, 380 }, visdrone ? visdrone_curves : ap_curves, eval },
         { "Learning rate",     { 880, 540, 480, 210 }, lr_curves, metrics } };
     double points[POINTS][2], last_epoch = 1;
     const struct table *const tables[] = { metrics, eval };

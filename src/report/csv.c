@@ -57,6 +57,32 @@ static bool append_text(FILE *f, const struct strbuf *t, const char *path, struc
                                  || fail(err, "%s: %s", path, errno_text(errno)));
 }
 
+static void add_header(struct strbuf *t, const char *const *columns, int count)
+{
+    for (int i = 0; i < count; i++) {
+        add_name(t, columns[i]);
+        strbuf_addf(t, i + 1 < count ? "," : "\n");
+    }
+}
+
+bool csv_fits(const char *path, const char *const *columns, int count, bool *fits, struct error *err)
+{
+    struct bytes file;
+    struct strbuf header = {0};
+    const enum path_kind kind = path_kind(path, err);
+    *fits = true;
+    if (kind != PATH_FILE)
+        return kind != PATH_ERROR;
+    add_header(&header, columns, count);
+    const bool ok = strbuf_check(&header, err) && file_read(&file, path, err);
+    if (ok) {
+        *fits = file.size == 0 || (file.size >= header.size && memcmp(file.p, header.s, header.size) == 0);
+        bytes_free(&file);
+    }
+    strbuf_free(&header);
+    return ok;
+}
+
 bool csv_append(const char *path, const char *const *columns, const double *values, int count, struct error *err)
 {
     struct strbuf t = {0};
@@ -65,10 +91,7 @@ bool csv_append(const char *path, const char *const *columns, const double *valu
         return fail(err, "%s: %s", path, errno_text(errno));
     const bool at_end = fseek(f, 0, SEEK_END) == 0 || fail(err, "%s: %s", path, errno_text(errno));
     if (at_end && ftell(f) == 0)
-        for (int i = 0; i < count; i++) {
-            add_name(&t, columns[i]);
-            strbuf_addf(&t, i + 1 < count ? "," : "\n");
-        }
+        add_header(&t, columns, count);
     for (int i = 0; i < count; i++) {
         add_number(&t, values[i]);
         strbuf_addf(&t, i + 1 < count ? "," : "\n");

@@ -11,6 +11,9 @@
  * which reading removes. */
 bool csv_append(const char *path, const char *const *columns, const double *values, int count, struct error *);
 
+/* *fits: a table at the path has exactly these columns, or is missing or empty: csv_append may add to it. */
+bool csv_fits(const char *path, const char *const *columns, int count, bool *fits, struct error *);
+
 /* Keeps the rows whose number in the column is at most value, and drops an incomplete last line.  A missing file is
  * not created; one with an incomplete header is removed.  The file is replaced as a whole or not at all. */
 bool csv_cut_after(const char *path, const char *column, double value, struct error *);

@@ -71,6 +71,18 @@ void evaluation_free(struct evaluation *result)
 {
     detections_free(&result->detections);
     coco_score_free(&result->score);
+    visdrone_score_free(&result->visdrone);
+}
+
+/* The words of save_key are in the order of the figures of each protocol. */
+const char *save_key_figure(enum save_key key)
+{
+    return key < SAVE_VISDRONE_AP ? coco_figure_name((int)key) : visdrone_figure_column((int)key - SAVE_VISDRONE_AP);
+}
+
+double evaluation_figure(const struct evaluation *e, enum save_key key)
+{
+    return key < SAVE_VISDRONE_AP ? e->score.figures[key] : e->visdrone.figures[key - SAVE_VISDRONE_AP];
 }
 
 /* Corners are float, as in the original; width and height are their differences in double. */
@@ -106,10 +118,18 @@ static bool detect_all(const struct evaluator *e, struct detector *d, struct loa
     return false;
 }
 
+static bool score_detections(const struct evaluator *e, struct evaluation *result, struct error *err)
+{
+    static const int max_dets[3] = { 1, 10, 100 };
+    const struct team team = { e->policy.threads };
+    result->has_visdrone = e->data->name == DATASET_VISDRONE;
+    return coco_eval(&result->score, &e->dataset, &result->detections, max_dets, &team, err)
+        && (!result->has_visdrone || visdrone_eval(&result->visdrone, &e->dataset, &result->detections, &team, err));
+}
+
 bool evaluator_run(struct evaluator *e, const real *values, const struct progress_callback *progress,
                    struct evaluation *result, struct error *err)
 {
-    static const int max_dets[3] = { 1, 10, 100 };
     const struct config *config = e->model->config;
     const struct loader_config options = { .dataset = &e->dataset, .data = e->data, .cache = e->cache,
                                            .batch = config->batch_size, .workers = e->policy.threads,
@@ -119,9 +139,7 @@ bool evaluator_run(struct evaluator *e, const real *values, const struct progres
     *result = (struct evaluation){0};
     const bool ok = loader && detector_init(&detector, e->model, values, &e->policy, err)
                  && detect_all(e, &detector, loader, progress, &result->detections, err)
-                 && coco_eval(&result->score, &e->dataset, &result->detections, max_dets,
-                              &(struct team){ e->policy.threads },
-                              err);
+                 && score_detections(e, result, err);
     detector_free(&detector);
     loader_close(loader);
     return ok;

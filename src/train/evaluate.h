@@ -1,10 +1,12 @@
 /* train/evaluate.h -- scores a model on data.val as the original NanoDet does.  The section `test` of the configuration
- * limits the detections of an image; COCO's rules evaluate them with 1, 10 and 100 detections per image and class.
+ * limits the detections of an image; COCO's rules evaluate them with 1, 10 and 100 detections per image and class.  The
+ * detections of a VisDroneDataset are also scored by the rules of its toolkit (eval/visdrone_eval.h).
  * Without any detection the figures are those of an empty list: 0, or -1 where no object counts.  The original skips
  * the evaluation then and reports 0. */
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 #include "eval/coco_eval.h"
+#include "eval/visdrone_eval.h"
 #include "model/model.h"
 
 struct evaluator;
@@ -16,9 +18,14 @@ const struct dataset *evaluator_dataset(const struct evaluator *);
 
 struct evaluation {
     struct detections detections;      /* image by image, best first */
-    struct coco_score score;            /* its names belong to the evaluator */
+    struct coco_score score;            /* its names belong to the evaluator, as do the next ones */
+    bool has_visdrone;                  /* data.val is a VisDroneDataset */
+    struct visdrone_score visdrone;
 };
 void evaluation_free(struct evaluation *);
+
+const char *save_key_figure(enum save_key);             /* the figure's column in eval.csv: AP, visdrone_AP, ... */
+double evaluation_figure(const struct evaluation *, enum save_key);
 
 /* Called after each batch, in the caller's thread; false ends the evaluation, which then fails. */
 struct progress_callback { bool (*on_batch)(void *context, int images, int all); void *context; };

@@ -8,6 +8,7 @@
 #include "eval/score_report.h"
 #include "report/chart.h"
 #include "report/csv.h"
+#include "train/save_dir.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -97,52 +98,83 @@ bool run_log_step(struct run_log *r, long step, const struct step_report *s, str
 
 /* ---- evaluations ---- */
 
-static bool append_score(struct run_log *r, int epoch, const struct coco_score *score, struct error *err)
+/* A row of eval.csv: the epoch, COCO's figures, the AP of each class, and the figures of the VisDrone toolkit. */
+struct score_row { const char **names; double *values; int count; };
+enum { FIRST_CLASS = 1 + COCO_FIGURES };
+
+static void add_score(struct score_row *row, const char *name, double figure)
 {
-    const int count = 1 + COCO_FIGURES + score->class_count;
-    const char **names = new_array((size_t)count, sizeof *names, err);
-    double *row = new_array((size_t)count, sizeof *row, err);
-    const bool allocated = names && row;
-    if (allocated) {
-        names[0] = "epoch";
-        row[0] = epoch;
+    row->names[row->count] = name;
+    row->values[row->count++] = figure;
+}
+
+static bool make_row(struct score_row *row, int epoch, const struct evaluation *e, struct error *err)
+{
+    const size_t room = FIRST_CLASS + (size_t)e->score.class_count + VISDRONE_FIGURES;
+    *row = (struct score_row){ .names = new_array(room, sizeof *row->names, err),
+                               .values = new_array(room, sizeof *row->values, err) };
+    if (!row->names || !row->values)
+        return false;
+    add_score(row, "epoch", epoch);
+    for (int i = 0; i < COCO_FIGURES; i++)
+        add_score(row, coco_figure_name(i), e->score.figures[i]);
+    for (int i = 0; i < e->score.class_count; i++)
+        add_score(row, e->score.classes[i].name, e->score.classes[i].ap);
+    for (int i = 0; e->has_visdrone && i < VISDRONE_FIGURES; i++)
+        add_score(row, visdrone_figure_column(i), e->visdrone.figures[i]);
+    return true;
+}
+
+static bool append_score(struct run_log *r, int epoch, const struct evaluation *e, struct error *err)
+{
+    struct score_row row;
+    bool fits = true;
+    bool ok = make_row(&row, epoch, e, err) && csv_fits(r->eval, row.names, row.count, &fits, err);
+    if (ok && !fits) {
+        log_line(&r->log, "eval.csv has other columns than this run: it is renamed to eval.csv.old");
+        ok = rename_old(r->eval, err);
     }
-    for (int i = 0; allocated && i < COCO_FIGURES; i++) {
-        names[1 + i] = coco_figure_name(i);
-        row[1 + i] = score->figures[i];
-    }
-    for (int i = 0; allocated && i < score->class_count; i++) {
-        names[1 + COCO_FIGURES + i] = score->classes[i].name;
-        row[1 + COCO_FIGURES + i] = score->classes[i].ap;
-    }
-    const bool ok = allocated && csv_append(r->eval, names, row, count, err);
-    free(names);
-    free(row);
+    ok = ok && csv_append(r->eval, row.names, row.values, row.count, err);
+    free(row.names);
+    free(row.values);
     return ok;
 }
 
-bool run_log_score(struct run_log *r, int epoch, long steps, const struct coco_score *score, struct error *err)
+/* Logs the figures of a protocol after a title, and writes their events. */
+static bool log_figures(struct run_log *r, long steps, const char *title, const char *(*name)(int),
+                        const char *(*tag)(int), const double *figures, int count, struct error *err)
 {
-    char names[COCO_FIGURES][32];
+    char full[COCO_FIGURES][40];
     const char *list[COCO_FIGURES];
     struct strbuf line = {0};
-    for (int i = 0; i < COCO_FIGURES; i++) {
-        snprintf(names[i], sizeof names[i], "Val_metrics/%s", coco_figure_name(i));
-        list[i] = names[i];
-        strbuf_addf(&line, "  %s ", coco_figure_name(i));
-        report_figure(&line, 0, 4, score->figures[i]);
+    for (int i = 0; i < count; i++) {
+        snprintf(full[i], sizeof full[i], "Val_metrics/%s", tag(i));
+        list[i] = full[i];
+        strbuf_addf(&line, "  %s ", name(i));
+        report_figure(&line, 0, 4, figures[i]);
     }
     const bool ok = strbuf_check(&line, err);
     if (ok)
-        log_line(&r->log, "epoch %d evaluated:%s", epoch, line.s);
+        log_line(&r->log, "%s%s", title, line.s);
     strbuf_free(&line);
-    add_events(r, steps, list, score->figures, COCO_FIGURES);
-    return ok && append_score(r, epoch, score, err);
+    add_events(r, steps, list, figures, count);
+    return ok;
+}
+
+bool run_log_score(struct run_log *r, int epoch, long steps, const struct evaluation *e, struct error *err)
+{
+    char title[60];
+    snprintf(title, sizeof title, "epoch %d evaluated:", epoch);
+    return log_figures(r, steps, title, coco_figure_name, coco_figure_name, e->score.figures, COCO_FIGURES, err)
+        && (!e->has_visdrone
+            || log_figures(r, steps, "VisDrone toolkit; the leaderboard ranks by this AP:", visdrone_figure_name,
+                           visdrone_figure_column, e->visdrone.figures, VISDRONE_FIGURES, err))
+        && append_score(r, epoch, e, err);
 }
 
 /* ---- the end ---- */
 
-/* Logs the AP of each class, from the columns of eval.csv after the figures.  Skips a missing table or row. */
+/* Logs the AP of each class, from the columns of eval.csv between the figures.  Skips a missing table or row. */
 static bool log_classes(struct run_log *r, int epoch, struct error *err)
 {
     struct csv t;
@@ -155,7 +187,8 @@ static bool log_classes(struct run_log *r, int epoch, struct error *err)
         row += t.columns.count;
     if (ok && row < end)
         log_line(&r->log, "      AP  class");
-    for (int i = 1 + COCO_FIGURES; ok && row < end && i < t.columns.count; i++) {
+    const int figures = csv_column(&t, visdrone_figure_column(0)), classes = figures < 0 ? t.columns.count : figures;
+    for (int i = FIRST_CLASS; ok && row < end && i < classes; i++) {
         struct strbuf line = {0};
         report_figure(&line, 8, 3, row[i]);
         ok = strbuf_check(&line, err);

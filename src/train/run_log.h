@@ -2,9 +2,9 @@
  * curves.png in its save_dir, and lines on a screen. */
 #ifndef TRAIN_RUN_LOG_H
 #define TRAIN_RUN_LOG_H
-#include "eval/coco_eval.h"
 #include "report/events.h"
 #include "report/log.h"
+#include "train/evaluate.h"
 #include "train/train_step.h"
 
 struct run_log {
@@ -37,8 +37,9 @@ bool run_log_ok(const struct run_log *, struct error *);
 /* After step `step`, from 0.  Writes a row and a line every log.interval steps and updates the progress bar. */
 bool run_log_step(struct run_log *, long step, const struct step_report *, struct error *);
 
-/* After the evaluation of epoch `epoch`, from 1, and `steps` steps of the run. */
-bool run_log_score(struct run_log *, int epoch, long steps, const struct coco_score *, struct error *);
+/* After the evaluation of epoch `epoch`, from 1, and `steps` steps of the run.  An eval.csv with other columns, of an
+ * older version or another data.val, is renamed to eval.csv.old, with a line in the log. */
+bool run_log_score(struct run_log *, int epoch, long steps, const struct evaluation *, struct error *);
 
 /* After the last epoch: logs the best epoch with its score, the AP of its classes, and the files of the run. */
 bool run_log_end(struct run_log *, int best_epoch, const char *figure, double best, struct error *);

@@ -99,3 +99,14 @@ bool save_dir_open(FILE **lock, int *unlocked, const struct config *c, const cha
     free(best);
     return ok;
 }
+
+bool rename_old(const char *path, struct error *err)
+{
+    struct strbuf old = {0};
+    strbuf_addf(&old, "%s.old", path);
+    const enum path_kind kind = strbuf_check(&old, err) ? path_kind(path, err) : PATH_ERROR;
+    const bool ok = kind && (kind == PATH_ABSENT || rename(path, old.s) == 0
+                             || fail(err, "%s: cannot be renamed: %s", path, errno_text(errno)));
+    strbuf_free(&old);
+    return ok;
+}

@@ -11,4 +11,7 @@
  * NULL before; it may be open after a failure. */
 bool save_dir_open(FILE **lock, int *unlocked, const struct config *, const char *weights, const char *pretrain,
                    struct error *);
+
+/* Renames a file of an earlier run, so that this run never continues it: .old is appended.  A missing file is fine. */
+bool rename_old(const char *path, struct error *);
 #endif

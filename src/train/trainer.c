@@ -141,14 +141,6 @@ static bool run_step(struct trainer *t, struct error *err)
 
 /* ---- the end of an epoch ---- */
 
-/* The index of the COCO figure that selects the best model. */
-static int best_figure(const struct trainer *t)
-{
-    static const int figure[] = { [SAVE_MAP] = 0, [SAVE_AP50] = 1, [SAVE_AP75] = 2, [SAVE_AP_SMALL] = 3,
-                                  [SAVE_AP_M] = 4, [SAVE_AP_L] = 5 };
-    return figure[t->config->save_key];
-}
-
 static bool evaluation_due(const struct trainer *t)
 {
     const int epoch = t->train_step.optimizer.epoch + 1;
@@ -184,8 +176,8 @@ static bool score_epoch(struct trainer *t, struct error *err)
     log_line(&t->run_log.log, "epoch %d is trained, evaluating", o->epoch + 1);
     const bool ok = trainer_save(t, err)
                  && evaluator_run(t->evaluator, o->average ? o->average : o->params->value, &progress, &e, err)
-                 && run_log_score(&t->run_log, o->epoch + 1, o->step, &e.score, err)
-                 && update_best(t, e.score.figures[best_figure(t)], err);
+                 && run_log_score(&t->run_log, o->epoch + 1, o->step, &e, err)
+                 && update_best(t, evaluation_figure(&e, t->config->save_key), err);
     evaluation_free(&e);
     return ok;
 }
@@ -230,7 +222,7 @@ bool trainer_run(struct trainer *t, struct error *err)
         ok = fail(err, "%s: the run ends after step %ld; --resume continues from %s", cause.text,
                   t->train_step.optimizer.step, t->last);
     if (ok && trainer_finished(t))
-        ok = run_log_end(&t->run_log, t->state.best_epoch, coco_figure_name(best_figure(t)), t->state.best, err);
+        ok = run_log_end(&t->run_log, t->state.best_epoch, save_key_figure(t->config->save_key), t->state.best, err);
     log_line(&(struct log){ .file = t->run_log.log.file }, "%s",
              !ok ? err->text : trainer_finished(t) ? "all epochs are done" : "stopped");
     return ok;
@@ -276,18 +268,6 @@ static bool open_data(struct trainer *t, struct error *err)
     t->step_images = new_array((size_t)c->batch_size * (size_t)c->schedule.accumulate, sizeof *t->step_images, err);
     t->cache = image_cache_open(d->image_count, (size_t)c->train.cache_mb << 20, err);
     return t->ground_truth && t->step_images && t->cache;
-}
-
-/* Renames a file of an earlier run, so that this run never resumes from it. */
-static bool rename_old(const char *path, struct error *err)
-{
-    struct strbuf old = {0};
-    strbuf_addf(&old, "%s.old", path);
-    const enum path_kind kind = strbuf_check(&old, err) ? path_kind(path, err) : PATH_ERROR;
-    const bool ok = kind && (kind == PATH_ABSENT || rename(path, old.s) == 0
-                             || fail(err, "%s: cannot be renamed: %s", path, errno_text(errno)));
-    strbuf_free(&old);
-    return ok;
 }
 
 /* Keys that name data may differ if the checkpoint has digests: check_data compares the data itself. */
