@@ -17,6 +17,7 @@
 #include "data/validate.h"
 #include "model/criterion.h"
 #include "train/advice.h"
+#include "train/run_length.h"
 #include "weights/load.h"
 #include <errno.h>
 #include <math.h>
@@ -114,10 +115,15 @@ static bool check_model(struct checker *k, struct error *err)
     k->open = model_open(&k->model, &k->config, &problem);
     if (!k->open && problem.exit == 1)                  /* out of memory: errors of the configuration are exit 2 */
         return fail(err, "%s", problem.text);
+    const struct image_size full = { config->train.input_size[0], config->train.input_size[1] },
+                            first = epoch_size(full, config->schedule.input_scale, 0, 2),
+                            last = epoch_size(full, config->schedule.input_scale, 1, 2);
     return !k->open ? add_problem(k, &problem, err)
          : check_size(k, config->train.input_size, 1, err)
         && check_size(k, config->train.input_size, config->train.multi_scale[0], err)
         && check_size(k, config->train.input_size, config->train.multi_scale[1], err)
+        && check_size(k, (int[]){ first.width, first.height }, 1, err)
+        && check_size(k, (int[]){ last.width, last.height }, 1, err)
         && check_size(k, config->val.input_size, 1, err);
 }
 
@@ -220,7 +226,8 @@ static bool summarise_run(struct checker *k, struct error *err)
 {
     const struct config *c = &k->config;
     const int steps = loader_steps(k->sets[0].data.image_count, c->batch_size, true);
-    const double images = (double)steps * c->batch_size * c->schedule.total_epochs;
+    const int epochs = c->schedule.total_epochs;
+    const double images = (double)steps * c->batch_size * sum_input_areas(c, 0, epochs, epochs);
     uint64_t bytes;
     double seconds;
     if (!training_memory(&k->model, &k->policy, c->batch_size, &bytes, err)
@@ -234,10 +241,29 @@ static bool summarise_run(struct checker *k, struct error *err)
     return true;
 }
 
+/* For schedule.hours: about the number of epochs that a training would choose, for the advice and the summary. */
+static bool estimate_epochs(struct checker *k, struct error *err)
+{
+    const struct config *c = &k->config;
+    const double hours = c->schedule.hours;
+    const int steps = loader_steps(k->sets[0].data.image_count, c->batch_size, true);
+    double seconds;
+    if (hours == 0 || k->problems.count || !k->open)
+        return true;
+    if (!training_seconds(&k->model, &k->policy, &seconds, err))
+        return false;
+    const struct run_costs costs = { .training = seconds * steps * c->batch_size,
+                                     .evaluation = seconds / 3 * k->sets[1].data.image_count };
+    const int epochs = find_epochs_within(c, &costs, 3600 * hours);
+    strbuf_addf(&k->summary, "schedule.hours %g: about %d epochs; train measures how many\n", hours, epochs);
+    return set_epochs(&k->config, epochs, (steps - 1) / c->schedule.accumulate + 1, err);
+}
+
 /* Adds notes on valid values that harm a training.  Memory and time are known only if the model can be built. */
 static bool check_advice(struct checker *k, struct error *err)
 {
-    return config_advice(&k->config, k->sets[0].read ? k->sets[0].data.image_count : 0, &k->notes, err)
+    return estimate_epochs(k, err)
+        && config_advice(&k->config, k->sets[0].read ? k->sets[0].data.image_count : 0, &k->notes, err)
         && (!k->open || memory_advice(&k->model, &k->policy, machine_memory(), &k->notes, err))
         && (k->problems.count || !k->open || summarise_run(k, err));
 }

@@ -58,11 +58,44 @@ static bool make_tree(struct config *config, const void *yaml, size_t size, cons
 
 /* ---- tree to structs ---- */
 
+/* A problem with the key at that path; true if the reading goes on. */
+static bool problem(struct config *, struct error *, const char *path, const char *format, ...) PRINTF_LIKE(4, 5);
+static bool problem(struct config *config, struct error *err, const char *path, const char *format, ...)
+{
+    char text[200];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    return misuse(err, "%s%s", config_place(config, path).s, text) || keep_problem(config, err);
+}
+
 /* As upstream, schedule.resume is true as soon as it is named, with nothing or a path behind it too. */
 static bool resolve_resume(struct config *config, struct error *err)
 {
     struct entry *e = tree_find(&config->root, "schedule.resume");
     return !e || (e->kind == SCALAR && strcasecmp(e->text, "false") == 0) || entry_set(e, "true", err);
+}
+
+/* schedule.hours chooses the keys below when a run starts.  On the command line it replaces the values of a file.
+ * total_epochs is 1 until then. */
+static bool resolve_hours(struct config *config, struct error *err)
+{
+    static const char *const chosen[] = { "schedule.total_epochs", "schedule.lr_schedule.T_max" };
+    const struct entry *hours = tree_find(&config->root, "schedule.hours");
+    bool ok = true;
+    if (entry_is_null(hours) || hours->kind != SCALAR || !(strtod(hours->text, NULL) > 0))
+        return true;
+    for (int i = 0; ok && i < 2; i++) {
+        const struct entry *e = tree_find(&config->root, chosen[i]);
+        if (entry_is_null(e))
+            continue;
+        ok = (hours->place.file == command_line.file && e->place.file != command_line.file)
+          || problem(config, err, chosen[i], ": schedule.hours chooses it; set one of both");
+        tree_remove(&config->root, chosen[i]);
+    }
+    struct entry *epochs = ok ? tree_find_or_add(&config->root, chosen[0], at_preset, err) : NULL;
+    return ok && epochs && entry_set(epochs, "1", err);
 }
 
 /* VisDrone images have several hundred objects: its protocol counts 500 detections per image. */
@@ -112,7 +145,7 @@ static bool read_sections(struct config *config, struct error *err)
         const struct entry *name = tree_find(&config->root, key_path_of(model_sections[i], "name").s);
         config->model.name[i] = entry_is_null(name) || name->kind != SCALAR ? NULL : name->text;
     }
-    return resolve_resume(config, err)
+    return resolve_resume(config, err) && resolve_hours(config, err)
         && section_read(config, "", config_keys, config, err)
         && section_read(config, "data.train", data_keys, &config->train, err)
         && section_read(config, "data.val", data_keys, &config->val, err)
@@ -120,18 +153,6 @@ static bool read_sections(struct config *config, struct error *err)
 }
 
 /* ---- rules for more than one key ---- */
-
-/* A problem with the key at that path; true if the reading goes on. */
-static bool problem(struct config *, struct error *, const char *path, const char *format, ...) PRINTF_LIKE(4, 5);
-static bool problem(struct config *config, struct error *err, const char *path, const char *format, ...)
-{
-    char text[200];
-    va_list list;
-    va_start(list, format);
-    vsnprintf(text, sizeof text, format, list);
-    va_end(list);
-    return misuse(err, "%s%s", config_place(config, path).s, text) || keep_problem(config, err);
-}
 
 static bool ranges_valid(struct config *config, const char *section, const struct data_config *data,
                            struct error *err)
@@ -219,6 +240,15 @@ static bool save_key_known(struct config *config, struct error *err)
                    "VisDroneDataset");
 }
 
+static bool schedule_agrees(struct config *config, struct error *err)
+{
+    const struct schedule_config *s = &config->schedule;
+    return (s->hours == 0 || s->lr_schedule.name == LR_COSINE
+            || problem(config, err, "schedule.hours", ": not with MultiStepLR, whose milestones are epochs"))
+        && (config->model.span == 0 || config->model.averager == AVERAGER_EMA
+            || problem(config, err, "model.weight_averager.span", ": model.weight_averager.name is none"));
+}
+
 static bool check_rules(struct config *config, struct error *err)
 {
     return ranges_valid(config, "data.train", &config->train, err)
@@ -226,6 +256,7 @@ static bool check_rules(struct config *config, struct error *err)
         && cached_whole(config, "data.train", &config->train, err)
         && cached_whole(config, "data.val", &config->val, err)
         && classes_agree(config, err) && model_named(config, err) && save_key_known(config, err)
+        && schedule_agrees(config, err)
         && (!config->detects_only || refuse_ignored_keys(config, err));
 }
 
@@ -260,6 +291,15 @@ void config_free(struct config *config)
     tree_free(&config->root);
     free(config->file);
     *config = (struct config){0};
+}
+
+bool config_set_number(struct config *config, const char *path, double value, struct error *err)
+{
+    const struct key *key = find_row(path, config_keys, sizeof *config_keys);
+    struct entry *e = tree_find(&config->root, path);
+    char digits[40];
+    snprintf(digits, sizeof digits, "%.17g", value);
+    return entry_set(e, digits, err) && key_set(config, key, path, e, err);
 }
 
 /* ---- the resolved tree as text ---- */

@@ -64,6 +64,9 @@ struct schedule_config {
     struct optimizer_config optimizer;
     struct { enum warmup_name name; int steps; double ratio; } warmup;  /* steps 0: none */
     int total_epochs, val_intervals, accumulate;
+    double hours;                           /* wall time that chooses total_epochs when a run starts; 0: off */
+    int patience;                           /* evaluations without a better score that end the run; 0: off */
+    double input_scale[2];                  /* factors of data.train.input_size, first and last epoch */
     struct { enum lr_schedule_name name; int t_max; double eta_min, gamma; struct ints milestones; } lr_schedule;
 };
 
@@ -77,7 +80,9 @@ enum model_section { MODEL_BACKBONE, MODEL_NECK, MODEL_HEAD, MODEL_AUX_HEAD, MOD
 extern const char *const model_sections[MODEL_SECTIONS];        /* "model.arch.backbone", ... */
 
 struct model_config {
-    enum averager averager; double decay;
+    enum averager averager;
+    double decay, tau;                      /* per step; steps of its warm-up */
+    double span;                            /* fraction of the run that sets both when a run starts; 0: off */
     enum arch arch;
     const char *name[MODEL_SECTIONS];       /* the parts; the auxiliary head may be NULL */
     int detach_epoch;
@@ -127,6 +132,9 @@ struct place_text config_place(const struct config *, const char *path);
 
 /* The word that a configuration has for it. */
 const char *resize_name(enum resize);
+
+/* Sets a number of this room's tables, in the structs and in the tree.  The key must allow the value. */
+bool config_set_number(struct config *, const char *path, double value, struct error *);
 
 /* The resolved configuration as YAML: every key with its value, those of the model after section_read. */
 void config_write(const struct config *, struct strbuf *);

@@ -8,6 +8,7 @@
 /* Keys and sections that --resume may change: they say how long, where and with which messages it runs. */
 static const struct { const char *name; } free_keys[] = {
     { "save_dir" }, { "log" }, { "schedule.resume" }, { "schedule.load_model" }, { "schedule.total_epochs" },
+    { "schedule.hours" }, { "schedule.patience" },
     { "data.train.cache_mb" }, { "data.val.cache_mb" }, { "device.decode_mb" }, { "model.arch.backbone.pretrain" },
     { "model.arch.backbone.pretrained" }, {0} };
 

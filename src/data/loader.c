@@ -60,9 +60,12 @@ static bool complain(struct loader *l, int image, struct error *err)
     return ok;
 }
 
+/* The input of sample_make: the configuration in the epoch, and random numbers. */
+struct draw { const struct data_config *data; struct random random; };
+
 /* Reads an image whole if the cache will keep it, else what sample_make takes of it with these random numbers. */
-static bool read_image(struct loader *l, const char *path, struct random random, struct image *image,
-                         struct error *err)
+static bool read_image(struct loader *l, const char *path, const struct draw *draw, struct image *image,
+                       struct error *err)
 {
     struct image_file file;
     struct image_size size;
@@ -72,7 +75,7 @@ static bool read_image(struct loader *l, const char *path, struct random random,
     if (ok && image_cache_has_space(l->config.cache, size.width, size.height)) {
         ok = image_decode(image, bytes.p, bytes.size, path, err);
     } else if (ok) {
-        const struct region region = sample_region(l->config.data, size, random);
+        const struct region region = sample_region(draw->data, size, draw->random);
         ok = image_decode_region(image, &region, bytes.p, bytes.size, path, err);
     }
     image_file_free(&file);
@@ -80,16 +83,16 @@ static bool read_image(struct loader *l, const char *path, struct random random,
 }
 
 /* Reads an image, once more if the system has failed: the cause may have passed. */
-static bool read_patiently(struct loader *l, const char *path, struct random random, struct image *image,
+static bool read_patiently(struct loader *l, const char *path, const struct draw *draw, struct image *image,
                            struct error *err)
 {
     struct error why = {0};
-    if (read_image(l, path, random, image, &why))
+    if (read_image(l, path, draw, image, &why))
         return true;
     if (!why.content) {
         nanosleep(&(struct timespec){ .tv_nsec = RETRY_MS * 1000000L }, NULL);
         why = (struct error){0};
-        if (read_image(l, path, random, image, &why))
+        if (read_image(l, path, draw, image, &why))
             return true;
     }
     return fail_as(err, &why, "%s%s", why.text,
@@ -97,7 +100,7 @@ static bool read_patiently(struct loader *l, const char *path, struct random ran
 }
 
 /* The image of an image, in *own or in the cache; NULL if it cannot be read. */
-static const struct image *image_at(struct loader *l, int image, struct random random, struct image *own,
+static const struct image *image_at(struct loader *l, int image, const struct draw *draw, struct image *own,
                                     struct error *err)
 {
     struct image_cache *cache = l->config.cache;
@@ -105,7 +108,7 @@ static const struct image *image_at(struct loader *l, int image, struct random r
     if (cached)
         return cached;
     char *path = path_join(l->config.data->img_path, l->config.dataset->images[image].file, err);
-    const bool ok = path && read_patiently(l, path, random, own, err);
+    const bool ok = path && read_patiently(l, path, draw, own, err);
     free(path);
     if (!ok)
         return NULL;
@@ -113,14 +116,14 @@ static const struct image *image_at(struct loader *l, int image, struct random r
 }
 
 /* The image at a place of the order, or in training the next one that is not broken; its index or -1. */
-static int read_place(struct loader *l, const int *order, int place, struct random random, struct image *own,
+static int read_place(struct loader *l, const int *order, int place, const struct draw *draw, struct image *own,
                       const struct image **out, struct error *err)
 {
     for (int k = 0; k < l->images; k++) {
         const int image = order[(place + k) % l->images];
         if (known_broken(l, image))
             continue;
-        *out = image_at(l, image, random, own, err);
+        *out = image_at(l, image, draw, own, err);
         if (*out)
             return image;
         if (!l->config.train || !err->content || !complain(l, image, err))
@@ -130,18 +133,31 @@ static int read_place(struct loader *l, const int *order, int place, struct rand
     return -1;
 }
 
+static struct data_config epoch_config(const struct loader_config *config, int epoch)
+{
+    struct data_config data = *config->data;
+    if (config->epochs) {
+        const struct image_size full = { data.input_size[0], data.input_size[1] };
+        const struct image_size size = epoch_size(full, config->input_scale, epoch, config->epochs);
+        data.input_size[0] = size.width;
+        data.input_size[1] = size.height;
+    }
+    return data;
+}
+
 static bool make_sample(struct loader *l, const struct batch *batch, int index, struct error *err)
 {
     const struct loader_config *config = &l->config;
     const int place = batch->step * config->batch + index;
-    struct random random = random_of(config->seed, (uint64_t)batch->epoch, (uint64_t)place);
+    const struct data_config data = epoch_config(config, batch->epoch);
+    struct draw draw = { &data, random_of(config->seed, (uint64_t)batch->epoch, (uint64_t)place) };
     struct sample *sample = &batch->samples[index];
     struct image own = {0};
     const struct image *image;
     const int *order = l->orders[batch->epoch % LOADER_AHEAD].image;
-    sample->image = read_place(l, order, place, random, &own, &image, err);
+    sample->image = read_place(l, order, place, &draw, &own, &image, err);
     const bool ok = sample->image >= 0
-                 && sample_make(sample, config->data, image, &random, err)
+                 && sample_make(sample, &data, image, &draw.random, err)
                  && (!config->label || sample_objects(sample, config->dataset, sample->image, config->label, err));
     image_free(&own);
     return ok;

@@ -27,6 +27,7 @@ struct loader_config {                          /* all borrowed until loader_clo
     int batch, workers;                         /* >= 1 */
     uint64_t seed;
     int epoch, step;                            /* of the first batch */
+    double input_scale[2]; int epochs;          /* input sizes: see epoch_size; epochs 0: always the full size */
 };
 
 int loader_steps(int images, int batch, bool train);    /* of an epoch */

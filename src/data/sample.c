@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "data/warp.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,19 @@ static int whole_side(double side)
 struct image_size scaled_size(struct image_size size, double factor)
 {
     return (struct image_size){ whole_side(size.width * factor), whole_side(size.height * factor) };
+}
+
+static int rounded_side(double side)
+{
+    return whole_side(MULTIPLE * fmax(1, round(side / MULTIPLE)));
+}
+
+struct image_size epoch_size(struct image_size full, const double scale[2], int epoch, int epochs)
+{
+    const double done = epochs > 1 ? fmin(1, (double)epoch / (epochs - 1)) : 1;
+    const double factor = done < 1 ? scale[0] + (scale[1] - scale[0]) * done : scale[1];
+    return factor == 1 ? full : (struct image_size){ rounded_side(full.width * factor),
+                                                     rounded_side(full.height * factor) };
 }
 
 /* Sets all but image, objects and pixels. */

@@ -29,6 +29,10 @@ void sample_free(struct sample *);
 /* An input size under a factor of multi_scale: whole pixels, truncated, but no side below one. */
 struct image_size scaled_size(struct image_size, double factor);
 
+/* The input size in an epoch, from 0, of a run of so many epochs: the factor goes linearly from scale[0] to scale[1].
+ * Where it is not 1, sides are rounded to multiples of 32, no side below 32. */
+struct image_size epoch_size(struct image_size full, const double scale[2], int epoch, int epochs);
+
 /* Draws the random numbers and warps the image.  Sets all but image and objects.  Two samples of the same image,
  * configuration and random numbers have the same bits. */
 bool sample_make(struct sample *, const struct data_config *, const struct image *, struct random *, struct error *);

@@ -7,6 +7,7 @@
 #include "data/loader.h"
 #include "data/sample.h"
 #include "train/random_batch.h"
+#include <math.h>
 #include <string.h>
 
 struct run_plan {
@@ -163,7 +164,8 @@ bool training_memory(struct model *model, const struct policy *policy, int batch
 {
     enum { COPIES = 5 };                /* values, gradient, two moments, average */
     const struct data_config *train = &model->config->train;
-    const double factor = train->multi_scale[1];
+    const double *scale = model->config->schedule.input_scale;
+    const double factor = train->multi_scale[1] * fmax(scale[0], scale[1]);
     const struct graph_options options = { .n = batch, .h = padded_side((int)(train->input_size[1] * factor)),
                                            .w = padded_side((int)(train->input_size[0] * factor)), .training = true,
                                            .policy = policy };

@@ -157,20 +157,21 @@ static void step_chunk(const void *job, int index)
         o->kernels->ema_update(p->count, s->ema_weight, o->params->value + p->offset, o->average + p->offset);
 }
 
-double ema_weight(double decay, long steps_done)
+double ema_weight(double decay, double tau, long steps_done)
 {
-    return decay * exp(-(1 + (double)steps_done) / 2000) + (1 - decay);
+    return decay * exp(-(1 + (double)steps_done) / tau) + (1 - decay);
 }
 
 void optimizer_step(struct optimizer *o, const struct team *team, double norm)
 {
     const struct optimizer_config *c = &o->config->schedule.optimizer;
+    const struct model_config *model = &o->config->model;
     const double limit = o->config->grad_clip, t = (double)o->updates + 1,
                  clip = limit > 0 && limit / (norm + 1e-6) < 1 ? limit / (norm + 1e-6) : 1;
     const struct step_job job = {
         .o = o, .clip = clip * o->scale,
         .correct1 = 1 - pow(c->betas[0], t), .correct2 = 1 - pow(c->betas[1], t),
-        .ema_weight = (float)ema_weight(o->config->model.decay, o->step + 1) };
+        .ema_weight = (float)ema_weight(model->decay, model->tau, o->step + 1) };
     team_for(team, o->chunk_count, step_chunk, &job);
     o->updates++;
     o->step++;

@@ -7,7 +7,7 @@
  *                                                  p -= lr / (1 - b1^t) m / (sqrt(v / (1 - b2^t)) + eps)
  *     Adam   the same, decay added to the gradient instead
  *     SGD    g += decay p;  m = momentum m + g (the first m is g);  p -= lr m
- * Average, after i steps, of parameters and buffers:  a = d exp(-(1 + i) / 2000) + 1 - d;  avg = (1 - a) avg + a p */
+ * Average, after i steps, of parameters and buffers:  a = d exp(-(1 + i) / tau) + 1 - d;  avg = (1 - a) avg + a p */
 #ifndef TRAIN_OPTIMIZER_H
 #define TRAIN_OPTIMIZER_H
 #include "base/team.h"
@@ -46,5 +46,5 @@ double optimizer_rate(struct optimizer *);
 void optimizer_step(struct optimizer *, const struct team *, double norm);
 void optimizer_end_epoch(struct optimizer *);                   /* advances the schedule and increments epoch */
 
-double ema_weight(double decay, long steps_done);               /* a above */
+double ema_weight(double decay, double tau, long steps_done);   /* a above */
 #endif

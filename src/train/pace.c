@@ -7,7 +7,7 @@ static void add(struct running_mean *m, double value, long memory)
     m->value += (value - m->value) / (double)(m->count < memory ? m->count : memory);
 }
 
-void pace_step(struct pace *p, int images, double seconds)
+void pace_step(struct pace *p, double images, double seconds)
 {
     if (images > 0)
         add(&p->image, seconds / images, 50);

@@ -11,7 +11,7 @@ struct pace {
     struct running_mean end[2];         /* of the end of an epoch; [1]: with its evaluation */
 };
 
-void pace_step(struct pace *, int images, double seconds);
+void pace_step(struct pace *, double images, double seconds);
 void pace_end(struct pace *, bool evaluated, double seconds);
 
 struct remaining_work {

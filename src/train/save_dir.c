@@ -19,6 +19,7 @@ static const struct run_file { const char *name; bool atomic, weights; } files[]
     { "curves.png", true, false },
     { "model_last.safetensors", true, true },
     { "model_last.safetensors.old", false, false },
+    { "model_last.safetensors.trial", true, false },
     { "model_best/model_best.safetensors", true, true },
     { "model_best/model_best.safetensors.old", false, false } };
 enum { FILES = sizeof files / sizeof *files };

@@ -11,6 +11,7 @@
 #include "data/image.h"
 #include "data/validate.h"
 #include "train/advice.h"
+#include "train/run_length.h"
 #include "train/save_dir.h"
 #include "weights/file_config.h"
 #include "weights/load.h"
@@ -19,11 +20,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+long trainer_steps(const struct trainer *t) { return (t->batches - 1) / t->config->schedule.accumulate + 1; }
+
 static bool stopped(const struct trainer *t) { return t->options.stop && *t->options.stop; }
+
+/* The evaluations since the best one follow from the epochs, so a checkpoint needs no counter. */
+static bool patience_ended(const struct trainer *t)
+{
+    const struct schedule_config *s = &t->config->schedule;
+    const int epoch = t->train_step.optimizer.epoch, best = t->state.best_epoch;
+    return s->patience && best && epoch / s->val_intervals - best / s->val_intervals >= s->patience;
+}
 
 bool trainer_finished(const struct trainer *t)
 {
-    return t->train_step.optimizer.epoch >= t->config->schedule.total_epochs;
+    return t->train_step.optimizer.epoch >= t->config->schedule.total_epochs || patience_ended(t);
 }
 
 bool trainer_save(struct trainer *t, struct error *err)
@@ -102,32 +113,43 @@ static double seconds_left(const struct trainer *t)
     const struct schedule_config *schedule = &t->config->schedule;
     const int all = schedule->total_epochs, done = t->train_step.optimizer.epoch, every = schedule->val_intervals;
     const struct remaining_work left = {
-        .images = t->config->batch_size * ((double)t->batches * (all - done) - t->state.batch),
+        .images = t->config->batch_size * (t->batches * sum_input_areas(t->config, done, all, all)
+                                           - t->state.batch * sum_input_areas(t->config, done, done + 1, all)),
         .val_images = evaluator_dataset(t->evaluator)->image_count,
         .ends = all - done, .evaluations = all / every - done / every + (all % every != 0) };
     return pace_seconds_left(&t->pace, &left);
 }
 
-static bool run_step(struct trainer *t, struct error *err)
+bool trainer_learn(struct trainer *t, struct step_report *report, struct error *err)
 {
-    const struct schedule_config *schedule = &t->config->schedule;
+    const int accumulate = t->config->schedule.accumulate, left = t->batches - t->state.batch;
+    const int count = left < accumulate ? left : accumulate;
     struct optimizer *o = &t->train_step.optimizer;
-    const int left = t->batches - t->state.batch, count = left < schedule->accumulate ? left : schedule->accumulate;
-    struct step_report report = { .lr = optimizer_rate(o), .epoch = o->epoch + 1, .batches = t->batches };
+    *report = (struct step_report){ .lr = optimizer_rate(o), .epoch = o->epoch + 1, .batches = t->batches };
     t->step_image_count = 0;
     for (int i = 0; i < count; i++)
-        if (!run_batch(t, i, count, &report.losses, err))
+        if (!run_batch(t, i, count, &report->losses, err))
             return false;
     o->scale = 1.0 / count;
-    if (!isfinite(losses_total(&report.losses)) && !fail(err, "the loss is not finite"))
+    if (!isfinite(losses_total(&report->losses)) && !fail(err, "the loss is not finite"))
         return fail_step(t, err);
-    if (!train_step_update(&t->train_step, &report.norm, err))
+    if (!train_step_update(&t->train_step, &report->norm, err))
         return fail_step(t, err);
+    report->batch = t->state.batch;
+    return true;
+}
+
+static bool run_step(struct trainer *t, struct error *err)
+{
+    const struct optimizer *o = &t->train_step.optimizer;
+    struct step_report report;
+    if (!trainer_learn(t, &report, err))
+        return false;
     report_skipped(t);
     t->rate_images += t->step_image_count;
-    report.batch = t->state.batch;
     const double now = clock_seconds();
-    pace_step(&t->pace, t->step_image_count, now - t->step_time);
+    const double scale = sum_input_areas(t->config, o->epoch, o->epoch + 1, t->config->schedule.total_epochs);
+    pace_step(&t->pace, t->step_image_count * scale, now - t->step_time);
     t->step_time = now;
     report.images_per_second = (double)t->rate_images / (now - t->rate_start);
     report.seconds_left = seconds_left(t);
@@ -221,10 +243,14 @@ bool trainer_run(struct trainer *t, struct error *err)
     if (ok && !run_log_ok(&t->run_log, &cause))
         ok = fail(err, "%s: the run ends after step %ld; --resume continues from %s", cause.text,
                   t->train_step.optimizer.step, t->last);
+    if (ok && patience_ended(t))
+        log_line(&t->run_log.log, "ended early: %d evaluations without a better %s since epoch %d",
+                 t->config->schedule.patience, save_key_figure(t->config->save_key), t->state.best_epoch);
     if (ok && trainer_finished(t))
         ok = run_log_end(&t->run_log, t->state.best_epoch, save_key_figure(t->config->save_key), t->state.best, err);
     log_line(&(struct log){ .file = t->run_log.log.file }, "%s",
-             !ok ? err->text : trainer_finished(t) ? "all epochs are done" : "stopped");
+             !ok ? err->text : !trainer_finished(t) ? "stopped"
+             : patience_ended(t) ? "ended by schedule.patience" : "all epochs are done");
     return ok;
 }
 
@@ -277,7 +303,9 @@ static bool check_config(struct trainer *t, bool digests, struct error *err)
     struct string_list keys = {0};
     struct strbuf list = {0};
     char *path = path_join(t->config->save_dir, "config.yml", err);
-    bool ok = path && config_read(&saved, path, NULL, 0, err) && config_difference(t->config, &saved, &keys, err);
+    bool ok = path && config_read(&saved, path, NULL, 0, err)
+           && (t->config->schedule.hours == 0 || adopt_epochs(t->config, &saved, err))
+           && resolve_average(t->config, trainer_steps(t), err) && config_difference(t->config, &saved, &keys, err);
     for (int i = 0; ok && i < keys.count; i++)
         if (!digests || !config_names_data(keys.list[i]))
             strbuf_addf(&list, "%s%s", list.s ? ", " : "", keys.list[i]);
@@ -330,19 +358,23 @@ static bool start_run(struct trainer *t, struct error *err)
     const bool ok = model_initialise(&t->model, t->options.weights, &notes, err);
     log_and_free(t, &notes);
     return ok && train_step_init(&t->train_step, &t->model, &t->options.policy, err)
-        && rename_old(t->last, err) && rename_old(t->best, err);
+        && rename_old(t->last, err) && rename_old(t->best, err)
+        && (t->config->schedule.hours == 0 || choose_epochs(t, t->step_time, err))
+        && resolve_average(t->config, trainer_steps(t), err);
 }
 
 /* Loader threads sleep while enough batches are ready. */
 static int worker_count(int threads) { return threads < 4 ? 2 : threads / 2; }
 
-static bool open_loader(struct trainer *t, struct error *err)
+bool trainer_open_loader(struct trainer *t, struct error *err)
 {
+    const struct schedule_config *schedule = &t->config->schedule;
     const struct loader_config config = {
         .dataset = &t->dataset, .data = &t->config->train, .label = t->label, .cache = t->cache, .train = true,
         .batch = t->config->batch_size, .workers = worker_count(t->options.policy.threads),
         .seed = (uint64_t)t->config->seed,
-        .epoch = t->train_step.optimizer.epoch, .step = t->state.batch };
+        .epoch = t->train_step.optimizer.epoch, .step = t->state.batch, .epochs = schedule->total_epochs,
+        .input_scale = { schedule->input_scale[0], schedule->input_scale[1] } };
     t->loader = loader_open(&config, err);
     return t->loader != NULL;
 }
@@ -375,12 +407,18 @@ static bool open_save_dir(struct trainer *t, struct error *err)
     return true;
 }
 
+/* Again after a span has set the decay of the average. */
+static bool describe(struct trainer *t, struct error *err)
+{
+    t->description.size = 0;
+    return file_config_write(t->config, &t->description, err);
+}
+
 bool trainer_open(struct trainer *t, struct config *config, const struct training_options *options, struct error *err)
 {
-    *t = (struct trainer){ .config = config, .options = *options };
+    *t = (struct trainer){ .config = config, .options = *options, .step_time = clock_seconds() };
     image_memory(config->decode_mb);
-    if (!model_open(&t->model, config, err) || !file_config_write(config, &t->description, err)
-        || !open_save_dir(t, err) || !open_data(t, err))
+    if (!model_open(&t->model, config, err) || !describe(t, err) || !open_save_dir(t, err) || !open_data(t, err))
         return false;
     t->evaluator = evaluator_open(&t->model, &options->policy, err);
     if (!t->evaluator || !log_notes(t, err)
@@ -395,7 +433,8 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
     log_line(&t->run_log.log, "%d images, %d batches per epoch, %d parameters trained", t->dataset.image_count,
              t->batches, (int)t->model.params.trained);
     t->rate_start = t->save_time = t->step_time = clock_seconds();
-    return log_advice(t, err) && run_log_begin(&t->run_log, o->step, o->epoch, err) && open_loader(t, err);
+    return describe(t, err) && log_advice(t, err) && run_log_begin(&t->run_log, o->step, o->epoch, err)
+        && trainer_open_loader(t, err);
 }
 
 bool trainer_close(struct trainer *t, struct error *err)

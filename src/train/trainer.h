@@ -1,7 +1,8 @@
 /* train/trainer.h -- a training run from its configuration to the files in save_dir.
  *
  * 1. A run is a sequence of steps.  After the last step of an epoch it evaluates, every val_intervals epochs and after
- *    the last epoch.  A step uses schedule.accumulate batches; the last step of an epoch uses the remaining ones.
+ *    the last epoch.  It ends after total_epochs, or early by schedule.patience.  A step uses schedule.accumulate
+ *    batches; the last step of an epoch uses the remaining ones.
  * 2. Between two steps the whole state of the run is in optimizer, parameters and run_state; a checkpoint
  *    (checkpoint.h) contains all of it.
  * 3. model_last.safetensors is always a complete checkpoint of this run.  Rows of tables and model_best may be of later
@@ -61,7 +62,15 @@ struct trainer {
 bool trainer_open(struct trainer *, struct config *, const struct training_options *, struct error *);
 bool trainer_close(struct trainer *, struct error *);
 
-bool trainer_finished(const struct trainer *);          /* all epochs are done */
+/* All epochs are done, or schedule.patience evaluations in a row have had no better score. */
+bool trainer_finished(const struct trainer *);
+
+long trainer_steps(const struct trainer *);             /* steps of the optimiser per epoch */
+
+/* Computes one step.  The report lacks what belongs to the run: the rate of images and the remaining time. */
+bool trainer_learn(struct trainer *, struct step_report *, struct error *);
+/* Opens the loader at the next batch of the run. */
+bool trainer_open_loader(struct trainer *, struct error *);
 
 /* Runs one step, or the end of an epoch after its last step. */
 bool trainer_advance(struct trainer *, struct error *);

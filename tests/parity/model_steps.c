@@ -132,7 +132,7 @@ static bool one_step(struct model_case *c, const cJSON *rules, struct train_step
     snprintf(name, sizeof name, "step.%d.grad_norm", step);
     tally_figure(c, rules, name, "step.*.grad_norm", norm);
     snprintf(name, sizeof name, "ema_decay.%d", step);
-    tally_figure(c, rules, name, "ema_decay.*", ema_weight(c->config.model.decay, before + 1));
+    tally_figure(c, rules, name, "ema_decay.*", ema_weight(c->config.model.decay, c->config.model.tau, before + 1));
     tally_losses(c, rules, step, &losses);
     return true;
 }

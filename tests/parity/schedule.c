@@ -148,7 +148,7 @@ static void compare_average(struct parity *p, const char *path, const cJSON *sim
     double *want = numbers(simulated, averages, &wanted), worst = 0;
     double average = count ? value[0] : 0;
     for (int i = 0; i < count && count == iterations && count == wanted; i++) {
-        const double share = ema_weight(decay, (long)at[i]);
+        const double share = ema_weight(decay, 2000, (long)at[i]);
         average = average * (1 - share) + value[i] * share;
         average = whole ? trunc(average) : average;
         worst = fixture_worse(worst, fabs(average - want[i]));
@@ -168,7 +168,7 @@ static void compare_ema(struct parity *p, const char *path, const cJSON *trace)
     double *table = numbers(trace, "table", &count);
     json_real(cJSON_GetObjectItemCaseSensitive(trace, "decay"), &decay);
     for (int i = 0; i + 1 < count; i += 2)
-        worst = fixture_worse(worst, fabs(ema_weight(decay, (long)table[i]) - table[i + 1]));
+        worst = fixture_worse(worst, fabs(ema_weight(decay, 2000, (long)table[i]) - table[i + 1]));
     parity_compare(p, path, count > 0 && count % 2 == 0 ? worst : INFINITY, 1e-12, "table");
     compare_average(p, path, simulated, decay, "values", "average", false);
     compare_average(p, path, simulated, decay, "integer_buffer", "integer_buffer_average", true);
@@ -219,7 +219,7 @@ static void compare_shares(struct parity *p, const char *path, struct tensors *t
     const int count = fixture_extent(t, name, 0);
     double worst = count > 0 && count == fixture_extent(t, "ema_iterations", 0) ? 0 : INFINITY;
     for (int i = 0; isfinite(worst) && i < count; i++) {
-        const double share = ema_weight(decay, (long)at[i]);
+        const double share = ema_weight(decay, 2000, (long)at[i]);
         worst = fixture_worse(worst, relative(&share, &want[i], 1));
     }
     parity_compare(p, path, worst, tolerance, name);
@@ -231,7 +231,7 @@ static bool average_vector(struct tensors *t, struct params *params, double *wor
     const float *value = fixture_floats(t, "ema_vector.values");
     const double *at = fixture_doubles(t, "ema_vector.iterations"), *want = fixture_doubles(t, "ema_vector.ema");
     const int steps = fixture_extent(t, "ema_vector.ema", 0), width = fixture_extent(t, "ema_vector.values", 1);
-    const struct config config = { .model = { .averager = AVERAGER_EMA, .decay = 0.9998 },
+    const struct config config = { .model = { .averager = AVERAGER_EMA, .decay = 0.9998, .tau = 2000 },
                                    .schedule = { .optimizer = { .name = OPTIMIZER_SGD }, .accumulate = 1 } };
     struct optimizer o = {0};
     if (!at || fixture_extent(t, "ema_vector.values", 0) != steps + 1
