@@ -118,7 +118,7 @@ static const struct { const char *override, *message; } refused[] = {
     { "schedule.optimizer.lr={a: 1}",
       "command line: schedule.optimizer.lr must be a number from 0 to 100, not a section of 1 key" },
     { "schedule.optimizer.name=Lion",
-      "command line: schedule.optimizer.name must be SGD, Adam or AdamW, not 'Lion'" },
+      "command line: schedule.optimizer.name must be SGD, Adam, AdamW or Muon, not 'Lion'" },
     { "schedule.optimizer.no_norm_decay=maybe",
       "command line: schedule.optimizer.no_norm_decay must be true or false, not 'maybe'" },
     { "schedule.optimizer.param_level_cfg.fpn.lr=3", "command line: schedule.optimizer.param_level_cfg.fpn.lr: "
@@ -360,7 +360,7 @@ static void test_manual(void **state)
     write_config_manual(&manual);
     assert_non_null(strstr(manual.s, "schedule.total_epochs "));
     assert_non_null(strstr(manual.s, "a whole number from 1 to 1000000; must be given\n"));
-    assert_non_null(strstr(manual.s, "SGD, Adam or AdamW; must be given\n"));
+    assert_non_null(strstr(manual.s, "SGD, Adam, AdamW or Muon; must be given\n"));
     assert_non_null(strstr(manual.s, "a list of 6 numbers from 0 to 255; preset: [[103.53"));
     strbuf_free(&manual);
 }

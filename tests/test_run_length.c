@@ -186,6 +186,18 @@ static void test_input_grows(void **state)
     }
 }
 
+/* ---- Muon ---- */
+
+static void test_muon_resumes(void **state)
+{
+    static const char *const muon[] = { "schedule.optimizer.name=Muon", NULL };
+    (void)state;
+    run_whole("muon", muon, (struct training_options){ .policy = *policy_under_test(1) });
+    run_part("muon_cut", muon, 4);
+    run_whole("muon_cut", muon, (struct training_options){ .resume = true, .policy = *policy_under_test(3) });
+    assert_same_results("muon", "muon_cut");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_span),
         cmocka_unit_test(test_epoch_size),
         cmocka_unit_test(test_input_grows),
+        cmocka_unit_test(test_muon_resumes),
     };
     return cmocka_run_group_tests(tests, make_scenes, remove_folder);
 }

@@ -14,7 +14,7 @@ enum dataset_format { DATASET_COCO, DATASET_XML, DATASET_YOLO, DATASET_VISDRONE,
 enum resize { RESIZE_STRETCH, RESIZE_KEEP, RESIZE_LETTERBOX };
 enum arch { ARCH_NANODET_PLUS, ARCH_ONE_STAGE };
 enum averager { AVERAGER_NONE, AVERAGER_EMA };
-enum optimizer_name { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW };
+enum optimizer_name { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_MUON };
 enum warmup_name { WARMUP_LINEAR, WARMUP_EXP, WARMUP_CONSTANT };
 enum lr_schedule_name { LR_COSINE, LR_MULTI_STEP };
 enum evaluator_name { EVALUATOR_COCO };
@@ -55,6 +55,8 @@ struct optimizer_config {
     enum optimizer_name name;
     double lr, weight_decay, momentum, betas[2], eps;
     bool no_norm_decay, no_bias_decay;
+    double muon_momentum;
+    struct strings muon_skip;                           /* parts of names that Muon leaves to AdamW */
     struct param_rule *rules; int rule_count;           /* param_level_cfg in file order; the first match wins */
 };
 

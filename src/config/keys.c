@@ -18,7 +18,8 @@ static const struct word arch_words[] = {
 static const struct word averager_words[] = { { "none", AVERAGER_NONE }, { "ExpMovingAverager", AVERAGER_EMA }, {0} };
 
 static const struct word optimizer_words[] = {
-    { "SGD", OPTIMIZER_SGD }, { "Adam", OPTIMIZER_ADAM }, { "AdamW", OPTIMIZER_ADAMW }, {0} };
+    { "SGD", OPTIMIZER_SGD }, { "Adam", OPTIMIZER_ADAM }, { "AdamW", OPTIMIZER_ADAMW },
+    { "Muon", OPTIMIZER_MUON }, {0} };
 
 static const struct word warmup_words[] = {
     { "linear", WARMUP_LINEAR }, { "exp", WARMUP_EXP }, { "constant", WARMUP_CONSTANT }, {0} };
@@ -83,11 +84,15 @@ const struct key config_keys[] = {
     { "schedule.optimizer.name", WORDS(config, schedule.optimizer.name, optimizer_words), NULL, 0, 0, "optimiser" },
     { "schedule.optimizer.lr",   FIELD(config, schedule.optimizer.lr), NULL, 0, 100, "peak learning rate" },
     { "schedule.optimizer.weight_decay", FIELD(config, schedule.optimizer.weight_decay), NULL, 0, 100,
-      "weight decay; decoupled for AdamW, else added to the gradient" },
+      "weight decay; decoupled for AdamW and Muon, else added to the gradient" },
     { "schedule.optimizer.momentum", FIELD(config, schedule.optimizer.momentum), "0", 0, 1, "momentum of SGD" },
     { "schedule.optimizer.betas", FIELD(config, schedule.optimizer.betas), "[0.9, 0.999]", 0, 0.9999999999,
       "decay rates of the moments of Adam and AdamW" },
     { "schedule.optimizer.eps",   FIELD(config, schedule.optimizer.eps), "1e-8", 1e-30, 1, "of Adam and AdamW" },
+    { "schedule.optimizer.muon_momentum", FIELD(config, schedule.optimizer.muon_momentum), "0.95", 0, 0.999999,
+      "momentum of Muon; AdamW trains what is no matrix" },
+    { "schedule.optimizer.muon_skip", FIELD(config, schedule.optimizer.muon_skip), "[gfl_]", 0, 0,
+      "parts of the names of matrices that AdamW trains under Muon: the output layers" },
     { "schedule.optimizer.no_norm_decay", FIELD(config, schedule.optimizer.no_norm_decay), "false", 0, 0,
       "no weight decay for normalisations" },
     { "schedule.optimizer.no_bias_decay", FIELD(config, schedule.optimizer.no_bias_decay), "false", 0, 0,

@@ -44,10 +44,12 @@ static void make_chunks(struct optimizer *o)
         const struct param *p = &o->params->list[i];
         const struct param_rule *rule = rule_of(c, p->name);
         const bool no_decay = (c->no_norm_decay && p->is_norm) || (c->no_bias_decay && ends_with(p->name, ".bias"));
-        if (p->kind == PARAM_TRAINED && p->used)
-            add_chunks(o, p, no_decay ? 0 : c->weight_decay * rule->decay_mult, rate_index(o, c->lr * rule->lr_mult));
-        else
-            add_chunks(o, p, 0, NO_RATE);
+        const double decay = no_decay ? 0 : c->weight_decay * rule->decay_mult, lr = c->lr * rule->lr_mult;
+        const bool trains = p->kind == PARAM_TRAINED && p->used;
+        const bool muon = trains && c->name == OPTIMIZER_MUON && muon_takes(c, p);
+        if (muon)
+            muon_add(&o->muon, p, decay, rate_index(o, lr));
+        add_chunks(o, p, decay, trains && !muon ? rate_index(o, lr) : NO_RATE);
     }
 }
 
@@ -67,11 +69,12 @@ bool optimizer_init(struct optimizer *o, const struct config *config, struct par
         ok = (o->moment2 = new_array(trained, sizeof *o->moment2, err)) != NULL;
     if (ok && config->model.averager == AVERAGER_EMA)
         ok = (o->average = new_array((size_t)params->total, sizeof *o->average, err)) != NULL;
-    if (ok) {
-        make_chunks(o);
-        optimizer_restart_average(o);
-    }
-    return ok;
+    ok = ok && muon_init(&o->muon, params->count, err);
+    if (!ok)
+        return false;
+    make_chunks(o);
+    optimizer_restart_average(o);
+    return muon_layout(&o->muon, err);
 }
 
 void optimizer_free(struct optimizer *o)
@@ -83,6 +86,7 @@ void optimizer_free(struct optimizer *o)
     free(o->chunks);
     free(o->rates);
     free(o->partial);
+    muon_free(&o->muon);
     *o = (struct optimizer){0};
 }
 
@@ -126,7 +130,7 @@ static void adam_chunk(const struct step_job *s, const struct param_chunk *p)
     const struct optimizer *o = s->o;
     const struct optimizer_config *c = &o->config->schedule.optimizer;
     const double lr = o->rates[p->rate].current;
-    const bool decoupled = c->name == OPTIMIZER_ADAMW;
+    const bool decoupled = c->name != OPTIMIZER_ADAM;
     const struct adam adam = {
         .clip = (float)s->clip, .decay = decoupled ? 0 : (float)p->decay,
         .beta1 = (float)c->betas[0], .rest1 = (float)(1 - c->betas[0]),
@@ -172,6 +176,11 @@ void optimizer_step(struct optimizer *o, const struct team *team, double norm)
         .o = o, .clip = clip * o->scale,
         .correct1 = 1 - pow(c->betas[0], t), .correct2 = 1 - pow(c->betas[1], t),
         .ema_weight = (float)ema_weight(model->decay, model->tau, o->step + 1) };
+    const struct muon_step muon = { .kernels = o->kernels, .rates = o->rates, .clip = (real)job.clip,
+                                    .momentum = (real)c->muon_momentum, .gradient = o->gradient, .moment = o->moment1,
+                                    .value = o->params->value };
+    if (o->muon.count)
+        muon_step(&o->muon, &muon, team);
     team_for(team, o->chunk_count, step_chunk, &job);
     o->updates++;
     o->step++;
