@@ -173,6 +173,35 @@ static void test_nothing(void **state)
     free(text);
 }
 
+/* One of four images has a van: its factor is 2. */
+static void test_repeated_images(void **state)
+{
+    static const char *const overrides[] = { "device.batchsize_per_gpu=2", "data.train.repeat_factor=1" };
+    static const char *const lines[] = { "data.train.repeat_factor: 5 samples per epoch from 4 images\n",
+                                         "steps per epoch 2, batch 2;" };
+    const struct place_of_test *place = *state;
+    struct strbuf json = {0};
+    struct error err = {0};
+    bool ok;
+    strbuf_addf(&json, "{\"categories\": [{\"id\": 1, \"name\": \"car\"}, {\"id\": 2, \"name\": \"van\"}], "
+                "\"images\": [");
+    for (int i = 1; i <= 4; i++)
+        strbuf_addf(&json, "%s{\"id\": %d, \"file_name\": \"whole.jpg\", \"width\": 40, \"height\": 30}",
+                    i > 1 ? "," : "", i);
+    strbuf_addf(&json, "], \"annotations\": [");
+    for (int i = 1; i <= 4; i++)
+        strbuf_addf(&json, "%s{\"image_id\": %d, \"category_id\": %d, \"bbox\": [1, 2, 20, 10]}", i > 1 ? "," : "", i,
+                    1 + (i == 3));
+    strbuf_addf(&json, ", {\"image_id\": 3, \"category_id\": 1, \"bbox\": [5, 6, 20, 10]}]}");
+    write_file(place->folder, "set.json", json.s, json.size);
+    strbuf_free(&json);
+    char *text = check(place->config, overrides, 2, &ok, &err);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (!ok || !strstr(text, lines[i]))
+            fail_msg("no '%s' in\n%s%s", lines[i], text, err.text);
+    free(text);
+}
+
 /* `check` loads the weights as `train` does: it repeats the warnings and finds files that hold no weights. */
 static void test_weights(void **state)
 {
@@ -223,7 +252,7 @@ static void test_broken_records(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_data), cmocka_unit_test(test_everything),
-                                        cmocka_unit_test(test_nothing), cmocka_unit_test(test_weights),
-                                        cmocka_unit_test(test_broken_records) };
+                                        cmocka_unit_test(test_nothing), cmocka_unit_test(test_repeated_images),
+                                        cmocka_unit_test(test_weights), cmocka_unit_test(test_broken_records) };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -89,6 +89,8 @@ static const struct { const char *override, *second; int images; const char *war
       "command line: data.val.pipeline.normalize differs from data.train.pipeline.normalize: the network sees other "
       "numbers than it learned from; use the same",
       "data.train.pipeline.normalize=[[0, 0, 0], [255, 255, 255]]" },
+    { "data.train.load_mosaic=true", NULL, 160, "preset: data.train.mosaic.stop_epochs is 5, but schedule.total_epochs "
+      "is 1: no epoch has mosaics; try 0", "data.train.mosaic.stop_epochs=0" },
 };
 
 static void test_rules(void **state)
@@ -110,6 +112,28 @@ static void test_rules(void **state)
         advise(in_folder("config.yml"), followed, count + 1, rules[i].images, &warnings);
         if (warnings.count)
             fail_msg("%s: left %s", rules[i].advice, warnings.list[0]);
+        string_list_free(&warnings);
+    }
+}
+
+/* Right angles do not fit an oblong input that is filled, unless mosaics do it. */
+static void test_right_angles_need_room(void **state)
+{
+    static const struct { const char *override; int warnings; } cases[] = {
+        { "seed=0", 1 }, { "data.train.input_size=[64, 64]", 0 }, { "data.train.load_mosaic=true", 0 },
+        { "data.train.pipeline.rotate90=0", 0 } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *overrides[] = { "schedule.val_intervals=1", "data.train.mosaic.stop_epochs=0",
+                                    "data.train.pipeline.rotate90=0.5", "data.train.resize=stretch",
+                                    "data.val.resize=stretch", cases[i].override };
+        struct string_list warnings;
+        advise(in_folder("config.yml"), overrides, 6, 160, &warnings);
+        assert_int_equal(warnings.count, cases[i].warnings);
+        if (warnings.count)
+            assert_string_equal(warnings.list[0], "WARNING: command line: data.train.pipeline.rotate90 is 0.5, but "
+                "data.train.input_size is 96 x 64: rotations by 90 degrees cut the image off and leave black sides; "
+                "try 0, or data.train.load_mosaic=true");
         string_list_free(&warnings);
     }
 }
@@ -231,7 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shipped_configurations_need_no_advice),
         cmocka_unit_test(test_small_sets_have_suitable_configurations),
-        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_rules), cmocka_unit_test(test_right_angles_need_room),
         cmocka_unit_test(test_batches_advised_are_suitable),
         cmocka_unit_test(test_all_advice_can_be_followed_at_once),
         cmocka_unit_test(test_advice_without_images), cmocka_unit_test(test_memory),

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "data/loader.h"
+#include "data/repeat.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -71,6 +72,15 @@ static int remove_images(void **state)
     return rmdir(folder);
 }
 
+static void add_augmentation(struct data_config *data)
+{
+    data->load_mosaic = true;
+    data->mosaic.probability = 0.7;
+    data->repeat_factor = 1;
+    data->pipeline.flip_vertical = data->pipeline.rotate90 = 0.5;
+    data->pipeline.copy_paste = 1.5;
+}
+
 static uint64_t hash(uint64_t h, const void *p, size_t size)
 {
     for (size_t i = 0; i < size; i++)
@@ -119,14 +129,18 @@ static void run(const struct loader_config *config, int count, uint64_t *out)
     loader_close(l);
 }
 
-static const struct setting { enum resize resize; int batch; size_t cache; double perspective; bool scaled; }
+/* added: mosaics in the first epoch, copies, right angles and repeats. */
+static const struct setting { enum resize resize; int batch; size_t cache; double perspective; bool scaled, added; }
 settings_of[] = {
-    { RESIZE_STRETCH,   4,  0,       0,      false },   /* without perspective what is not read is not decoded */
-    { RESIZE_STRETCH,   5,  0,       0,      true },
-    { RESIZE_KEEP,      3,  1 << 20, 0,      false },   /* all of the images */
-    { RESIZE_LETTERBOX, 1,  20000,   0,      false },   /* some of them */
-    { RESIZE_STRETCH,   11, 0,       0.0005, false },
-    { RESIZE_KEEP,      32, 1 << 20, 0.0005, false },   /* a batch is all there is */
+    { RESIZE_STRETCH,   4,  0,       0,      .scaled = false }, /* no perspective: what is not read is not decoded */
+    { RESIZE_STRETCH,   5,  0,       0,      .scaled = true },
+    { RESIZE_KEEP,      3,  1 << 20, 0,      .scaled = false }, /* all of the images */
+    { RESIZE_LETTERBOX, 1,  20000,   0,      .scaled = false }, /* some of them */
+    { RESIZE_STRETCH,   11, 0,       0.0005, .scaled = false },
+    { RESIZE_KEEP,      32, 1 << 20, 0.0005, .scaled = false }, /* a batch is all there is */
+    { RESIZE_STRETCH,   3,  0,       0,      .scaled = true,  .added = true },
+    { RESIZE_KEEP,      4,  20000,   0,      .scaled = false, .added = true },
+    { RESIZE_LETTERBOX, 5,  0,       0.0005, .scaled = false, .added = true },
 };
 
 static void same_bits_from_any_workers_cache_and_start(void **state)
@@ -141,9 +155,12 @@ static void same_bits_from_any_workers_cache_and_start(void **state)
         data.resize = s->resize;
         data.pipeline.perspective = s->perspective;
         data.scaled_decode = s->scaled;
+        if (s->added)
+            add_augmentation(&data);
         struct loader_config config = { .dataset = &dataset, .data = &data, .label = label, .train = true,
-                                        .batch = s->batch, .workers = 1, .seed = 7 };
-        const int steps = loader_steps(IMAGES, s->batch, true);
+                                        .batch = s->batch, .workers = 1, .seed = 7, .mosaic_epochs = 1 };
+        const int places = count_epoch_places(&dataset, label, data.repeat_factor, NULL, &err);
+        const int steps = loader_steps(places, s->batch, true);
         run(&config, COUNT, want);
         for (int workers = 1; workers <= 3; workers++) {
             config.workers = workers;
@@ -197,6 +214,73 @@ static void epochs_are_permutations(void **state)
     }
 }
 
+/* Epochs of as many places as count_epoch_places says; an image has one of them, or two if its factor is above 1. */
+static void rare_classes_repeat(void **state)
+{
+    enum { EPOCHS = 400 };
+    struct data_config data = settings();
+    double end[IMAGES];
+    (void)state;
+    for (int i = 0; i < IMAGES; i++)            /* class 1 in two images, class 0 in all */
+        annotations[2 * i + 1].category = i == 3 || i == 8;
+    data.repeat_factor = 0.4;
+    const int places = count_epoch_places(&dataset, label, data.repeat_factor, end, NULL);
+    struct loader_config config = { .dataset = &dataset, .data = &data, .label = label, .train = true, .batch = 1,
+                                    .workers = 2, .seed = 3 };
+    struct loader *l = opened(&config);
+    int all[IMAGES] = {0};
+    assert_int_equal(places, IMAGES + 1);
+    for (int epoch = 0; epoch < EPOCHS; epoch++) {
+        int seen[IMAGES] = {0};
+        for (int step = 0; step < places; step++) {
+            const struct batch *b = next(l);
+            assert_true(b->epoch == epoch && b->step == step);
+            seen[b->samples[0].image]++;
+            all[b->samples[0].image]++;
+        }
+        for (int i = 0; i < IMAGES; i++)
+            assert_in_range(seen[i], 1, 2);
+    }
+    for (int i = 0; i < IMAGES; i++)            /* factors of 1.48 and 1.003 */
+        assert_in_range(all[i], EPOCHS * (i == 3 || i == 8 ? 1.36 : 1), EPOCHS * (i == 3 || i == 8 ? 1.6 : 1.02));
+    loader_close(l);
+    for (int i = 0; i < IMAGES; i++)
+        annotations[2 * i + 1].category = 1;
+}
+
+/* Mosaics have four images, at their probability; epochs after the last with mosaics are as without. */
+static void mosaics_end(void **state)
+{
+    enum { EPOCHS = 60 };
+    struct data_config data = settings(), mosaic = data;
+    struct loader_config config = { .dataset = &dataset, .data = &mosaic, .label = label, .train = true,
+                                    .batch = IMAGES, .workers = 2, .mosaic_epochs = EPOCHS };
+    struct loader_config without = { .dataset = &dataset, .data = &data, .label = label, .train = true,
+                                     .batch = IMAGES, .workers = 2, .epoch = EPOCHS };
+    int mosaics = 0, partners[IMAGES] = {0};
+    uint64_t want[3];
+    (void)state;
+    mosaic.load_mosaic = true;
+    mosaic.mosaic.probability = 0.4;
+    run(&without, 3, want);
+    struct loader *l = opened(&config);
+    for (int epoch = 0; epoch < EPOCHS; epoch++) {
+        const struct batch *b = next(l);
+        for (int i = 0; i < b->n; i++) {
+            const bool four = b->samples[i].part.count == QUARTERS;
+            mosaics += four;
+            for (int k = 0; four && k < QUARTERS - 1; k++)
+                partners[b->samples[i].partner[k]]++;
+        }
+    }
+    for (int i = 0; i < 3; i++)
+        assert_true(batch_hash(next(l)) == want[i]);
+    loader_close(l);
+    assert_in_range(mosaics, 0.33 * EPOCHS * IMAGES, 0.47 * EPOCHS * IMAGES);
+    for (int i = 0; i < IMAGES; i++)
+        assert_in_range(partners[i], mosaics * 3 / IMAGES / 2, mosaics * 3 / IMAGES * 2);
+}
+
 static void testing_returns_all_in_order(void **state)
 {
     struct data_config data = settings();
@@ -244,11 +328,37 @@ static void sizes_are_drawn_per_sample(void **state)
     loader_close(l);
 }
 
+static bool uses(const struct sample *s, int image)
+{
+    bool partner = false;
+    for (int k = 0; k < s->part.count - 1; k++)
+        partner |= s->partner[k] == image;
+    return s->image == image || partner;
+}
+
+/* The first batches have no image 3 and 8, of which the loader complains once. */
+static void assert_replaced(const struct loader_config *config, const uint64_t want[20])
+{
+    struct loader *l = opened(config);
+    struct error err;
+    int complaints = 0;
+    for (int i = 0; i < 20; i++) {
+        const struct batch *b = next(l);
+        assert_true(batch_hash(b) == want[i]);
+        for (int k = 0; k < b->n; k++)
+            assert_false(uses(&b->samples[k], 3) || uses(&b->samples[k], 8));
+    }
+    for (; loader_complaint(l, &err); complaints++)
+        assert_true(strstr(err.text, images[3].file) || strstr(err.text, images[8].file));
+    assert_int_equal(complaints, 2);
+    loader_close(l);
+}
+
 static void unreadable_images_are_replaced_or_refused(void **state)
 {
     static char absent[] = "absent.png", broken[] = "meta.txt";
     struct data_config data = settings();
-    uint64_t want[20], got[20];
+    uint64_t want[20];
     struct image_record kept[IMAGES];
     struct error err = {0};
     const struct batch *b;
@@ -258,25 +368,15 @@ static void unreadable_images_are_replaced_or_refused(void **state)
     assert_true(path && file_write(path, "text", 4, &err));
     images[3].file = absent;
     images[8].file = broken;
-    struct loader_config config = { .dataset = &dataset, .data = &data, .train = true, .batch = 3, .workers = 1 };
+    add_augmentation(&data);
+    struct loader_config config = { .dataset = &dataset, .data = &data, .label = label, .train = true,
+                                    .mosaic_epochs = 3, .batch = 3, .workers = 1 };
     run(&config, 20, want);
-    for (config.workers = 2; config.workers <= 3; config.workers++) {
-        int complaints = 0;
-        struct loader *l = opened(&config);
-        for (int i = 0; i < 20; i++) {
-            b = next(l);
-            got[i] = batch_hash(b);
-            for (int k = 0; k < b->n; k++)
-                assert_true(b->samples[k].image != 3 && b->samples[k].image != 8);
-        }
-        for (; loader_complaint(l, &err); complaints++)
-            assert_true(strstr(err.text, absent) || strstr(err.text, broken));
-        assert_int_equal(complaints, 2);
-        assert_memory_equal(got, want, sizeof want);
-        loader_close(l);
-    }
+    for (config.workers = 2; config.workers <= 3; config.workers++)
+        assert_replaced(&config, want);
 
     config.train = false;                               /* images 0 to 2 are fine, 3 is not */
+    config.mosaic_epochs = 0;
     struct loader *l = opened(&config);
     assert_int_equal(next(l)->n, 3);
     assert_false(loader_next(l, &b, &err));
@@ -346,6 +446,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bits_from_any_workers_cache_and_start),
         cmocka_unit_test(epochs_are_permutations),
+        cmocka_unit_test(rare_classes_repeat),
+        cmocka_unit_test(mosaics_end),
         cmocka_unit_test(testing_returns_all_in_order),
         cmocka_unit_test(sizes_are_drawn_per_sample),
         cmocka_unit_test(unreadable_images_are_replaced_or_refused),

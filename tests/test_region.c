@@ -190,7 +190,7 @@ static void blacken_outside(struct image *p, const struct region *g)
     }
 }
 
-/* Black where the region says that nothing is read, an image gives the same sample. */
+/* Black where the region says that nothing is read, an image gives the same sample, or quarter of a mosaic. */
 static void samples_read_only_their_region(void **state)
 {
     static const double turns[] = { 0, 25 }, perspectives[] = { 0, 0.002 };
@@ -198,7 +198,7 @@ static void samples_read_only_their_region(void **state)
         .input_size = { 48, 40 }, .multi_scale = { 0.7, 1.3 },
         .pipeline = { .scale = { 0.3, 5 }, .stretch = {{ 0.8, 1.2 }, { 0.8, 1.2 }}, .translate = 0.6, .flip = 0.5,
                       .contrast = { 1, 1 }, .saturation = { 1, 1 } } };
-    long left_out = 0;
+    long left_out[2] = {0};                             /* pixels, of whole samples and of quarters */
     (void)state;
     for (int t = 0; t < 2000; t++) {
         struct random r = random_of(seed, 200, (uint64_t)t);
@@ -211,20 +211,22 @@ static void samples_read_only_their_region(void **state)
         config.resize = (enum resize)(t % 3);
         config.pipeline.rotation = config.pipeline.shear = turns[t / 3 % 2];
         config.pipeline.perspective = perspectives[t / 6 % 2];
-        const struct region g = sample_region(&config, size, r);
+        const struct quarter quarter = { t / 12 % 4, { random_unit(&r), random_unit(&r) }, { 30, 1 + t % 40 } };
+        const struct quarter *part = t / 48 % 2 ? &quarter : NULL;
+        const struct region g = sample_region(&config, size, part, r);
         struct random again = r;
         assert_true(g.left >= 0 && g.left < g.right && g.right <= size.width);
         assert_true(g.top >= 0 && g.top < g.bottom && g.bottom <= size.height);
-        left_out += size.width * size.height - (g.right - g.left) * (g.bottom - g.top);
-        assert_true(sample_make(&want, &config, &p, &r, NULL));
+        left_out[part != NULL] += size.width * size.height - (g.right - g.left) * (g.bottom - g.top);
+        assert_true(sample_quarter(&want, &config, &p, part, &r, NULL));
         blacken_outside(&p, &g);
-        assert_true(sample_make(&got, &config, &p, &again, NULL));
+        assert_true(sample_quarter(&got, &config, &p, part, &again, NULL));
         assert_memory_equal(got.pixels, want.pixels, 3 * (size_t)want.input.width * (size_t)want.input.height);
         sample_free(&want);
         sample_free(&got);
         image_free(&p);
     }
-    assert_true(left_out > 1000000);
+    assert_true(left_out[0] > 900000 && left_out[1] > 1400000);
 }
 
 /* The image halved as a mean of pixels. */
@@ -309,7 +311,7 @@ static void reduced_images_give_similar_samples(void **state)
     assert_true(image_decode(&whole, file.p, file.size, "scene", NULL));
     for (int t = 0; t < 40; t++) {
         const struct random r = random_of(seed, 400, (uint64_t)t);
-        const struct region region = sample_region(&config, size, r);
+        const struct region region = sample_region(&config, size, NULL, r);
         struct image halved, mean = averaged(&whole, region.halved);
         assert_true(image_decode_region(&halved, &region, file.p, file.size, "scene", NULL));
         times[region.halved]++;

@@ -98,6 +98,30 @@ static void test_interrupted_anywhere(void **state)
     }
 }
 
+/* Mosaics in the first two epochs, and an epoch of more samples than images. */
+static void test_augmented_runs_resume(void **state)
+{
+    static const char *const added[] = { "data.train.load_mosaic=true", "data.train.mosaic.stop_epochs=1",
+        "data.train.mosaic.probability=0.8", "data.train.repeat_factor=0.9", "data.train.pipeline.copy_paste=1.5",
+        "data.train.pipeline.flip_vertical=0.5", "data.train.pipeline.rotate90=0.5", NULL };
+    struct run r;
+    (void)state;
+    run_whole("augmented", added, (struct training_options){ .policy = *policy_under_test(1) });
+    for (int cut = 1; cut <= 9; cut += 4) {
+        must(run_open(&r, "resumed", added, (struct training_options){0}), &r.err);
+        assert_true(r.trainer.places > 7 && r.trainer.batches == r.trainer.places / 2);
+        for (int i = 0; i < cut; i++)
+            must(trainer_advance(&r.trainer, &r.err), &r.err);
+        must(trainer_save(&r.trainer, &r.err), &r.err);
+        run_close(&r);
+        run_whole("resumed", added, (struct training_options){ .resume = true, .policy = *policy_under_test(3) });
+        assert_same_results("augmented", "resumed");
+        remove_all(in_folder("resumed"));
+    }
+    run_refused("augmented", "data.train.repeat_factor=0.5", (struct training_options){ .resume = true }, 2,
+                "data.train.load_mosaic");
+}
+
 static void test_threads(void **state)
 {
     (void)state;
@@ -330,7 +354,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns), cmocka_unit_test(test_files), cmocka_unit_test(test_interrupted_anywhere),
-        cmocka_unit_test(test_threads), cmocka_unit_test(test_stop), cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_augmented_runs_resume), cmocka_unit_test(test_threads), cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_broken_checkpoint), cmocka_unit_test(test_wrong_numbers),
         cmocka_unit_test(test_older_checkpoint), cmocka_unit_test(test_moved_data),
         cmocka_unit_test(test_weights), cmocka_unit_test(test_unreadable_image),

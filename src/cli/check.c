@@ -13,6 +13,7 @@
 #include "data/dataset_read.h"
 #include "data/image.h"
 #include "data/loader.h"
+#include "data/repeat.h"
 #include "data/sample.h"
 #include "data/validate.h"
 #include "model/criterion.h"
@@ -45,6 +46,7 @@ struct checker {
     struct model model;
     bool open;                          /* the model can be built */
     struct checked_set sets[2];         /* data.train, data.val */
+    int places;                         /* per epoch (data/repeat.h); 0: unknown */
     struct string_list problems;
     struct string_list notes;
     struct strbuf summary;
@@ -225,8 +227,7 @@ static bool check_sets(struct checker *k, struct error *err)
 static bool summarise_run(struct checker *k, struct error *err)
 {
     const struct config *c = &k->config;
-    const int steps = loader_steps(k->sets[0].data.image_count, c->batch_size, true);
-    const int epochs = c->schedule.total_epochs;
+    const int steps = loader_steps(k->places, c->batch_size, true), epochs = c->schedule.total_epochs;
     const double images = (double)steps * c->batch_size * sum_input_areas(c, 0, epochs, epochs);
     uint64_t bytes;
     double seconds;
@@ -234,6 +235,9 @@ static bool summarise_run(struct checker *k, struct error *err)
         || !training_seconds(&k->model, &k->policy, &seconds, err))
         return false;
     const double minutes = images * seconds / 60;
+    if (c->train.repeat_factor > 0)
+        strbuf_addf(&k->summary, "data.train.repeat_factor: %d samples per epoch from %d images\n", k->places,
+                    k->sets[0].data.image_count);
     strbuf_addf(&k->summary, "training: total_epochs %d, steps per epoch %d, batch %d; memory %.0f MB of %.0f MB; "
                "time %s%.0f min (%.0f ms per image, without loading and evaluation)\n", c->schedule.total_epochs, steps,
                 c->batch_size, (double)bytes / 1e6, (double)machine_memory() / 1e6, minutes < 1 ? "below " : "about ",
@@ -246,7 +250,7 @@ static bool estimate_epochs(struct checker *k, struct error *err)
 {
     const struct config *c = &k->config;
     const double hours = c->schedule.hours;
-    const int steps = loader_steps(k->sets[0].data.image_count, c->batch_size, true);
+    const int steps = loader_steps(k->places, c->batch_size, true);
     double seconds;
     if (hours == 0 || k->problems.count || !k->open)
         return true;
@@ -262,8 +266,11 @@ static bool estimate_epochs(struct checker *k, struct error *err)
 /* Adds notes on valid values that harm a training.  Memory and time are known only if the model can be built. */
 static bool check_advice(struct checker *k, struct error *err)
 {
-    return estimate_epochs(k, err)
-        && config_advice(&k->config, k->sets[0].read ? k->sets[0].data.image_count : 0, &k->notes, err)
+    const struct checked_set *train = &k->sets[0];
+    if (train->read)
+        k->places = count_epoch_places(&train->data, train->matched ? train->label : NULL,
+                                       k->config.train.repeat_factor, NULL, err);
+    return k->places >= 0 && estimate_epochs(k, err) && config_advice(&k->config, k->places, &k->notes, err)
         && (!k->open || memory_advice(&k->model, &k->policy, machine_memory(), &k->notes, err))
         && (k->problems.count || !k->open || summarise_run(k, err));
 }

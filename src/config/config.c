@@ -180,6 +180,21 @@ static bool cached_whole(struct config *config, const char *section, const struc
                    ": not with cache_mb, which keeps whole images");
 }
 
+/* Augmentation that would only change the score. */
+static bool refuse_training_keys(struct config *config, struct error *err)
+{
+    const struct data_config *val = &config->val;
+    const struct { const char *path; bool set; } keys[] = {
+        { "data.val.load_mosaic", val->load_mosaic }, { "data.val.repeat_factor", val->repeat_factor > 0 },
+        { "data.val.pipeline.flip_vertical", val->pipeline.flip_vertical > 0 },
+        { "data.val.pipeline.rotate90", val->pipeline.rotate90 > 0 },
+        { "data.val.pipeline.copy_paste", val->pipeline.copy_paste > 0 } };
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof keys / sizeof *keys; i++)
+        ok = !keys[i].set || problem(config, err, keys[i].path, ": allowed in data.train only");
+    return ok;
+}
+
 static bool same_names(const struct strings *a, const struct strings *b)
 {
     bool same = a->count == b->count;
@@ -255,8 +270,8 @@ static bool check_rules(struct config *config, struct error *err)
         && ranges_valid(config, "data.val", &config->val, err)
         && cached_whole(config, "data.train", &config->train, err)
         && cached_whole(config, "data.val", &config->val, err)
-        && classes_agree(config, err) && model_named(config, err) && save_key_known(config, err)
-        && schedule_agrees(config, err)
+        && refuse_training_keys(config, err) && classes_agree(config, err) && model_named(config, err)
+        && save_key_known(config, err) && schedule_agrees(config, err)
         && (!config->detects_only || refuse_ignored_keys(config, err));
 }
 

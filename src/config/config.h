@@ -28,7 +28,9 @@ struct pipeline_config {
     double scale[2], stretch[2][2];         /* factors; stretch: of x, of y */
     double rotation, shear;                 /* max magnitude in degrees */
     double translate;                       /* max magnitude, as a fraction of the side */
-    double flip;                            /* probability */
+    double flip, flip_vertical;             /* probabilities */
+    double rotate90;                        /* probability of a rotation by 90, 180 or 270 degrees */
+    double copy_paste;                      /* copies per small object */
     int divisible;                          /* resize keep: sides are rounded up to multiples of it; 0: not */
     double brightness;                      /* max magnitude, as a fraction of the full range */
     double contrast[2], saturation[2];      /* factors */
@@ -45,6 +47,9 @@ struct data_config {                        /* data.train and data.val */
     enum resize resize;
     double multi_scale[2];                  /* range of the factor of input_size */
     int cache_mb;                           /* cache of decoded images; 0: none */
+    bool load_mosaic; struct { double probability; int stop_epochs; } mosaic;   /* of data.train; none in the last
+                                               stop_epochs of the run */
+    double repeat_factor;                   /* of data.train: the threshold of repeat-factor sampling; 0: off */
     bool scaled_decode;                     /* JPEGs that shrink to a half or less are decoded at 1/2, 1/4 or 1/8 */
     struct pipeline_config pipeline;
 };

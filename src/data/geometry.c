@@ -69,12 +69,15 @@ struct draws geometry_draw(const struct pipeline_config *g, bool coins, struct r
     if (happens(coins, r))
         draw_pair(d.shear, -g->shear, g->shear, r);
     d.flip = random_unit(r) < g->flip;
+    d.flip_vertical = g->flip_vertical > 0 && random_unit(r) < g->flip_vertical;
+    if (g->rotate90 > 0 && random_unit(r) < g->rotate90)
+        d.right_angles = 1 + random_below(r, 3);
     if (happens(coins, r))
         draw_pair(d.translate, 0.5 - g->translate, 0.5 + g->translate, r);
     return d;
 }
 
-struct matrix factor_matrix(enum factor factor, const struct draws *d, struct image_size source)
+struct matrix factor_matrix(enum factor factor, const struct draws *d, struct image_size frame)
 {
     const double radian = 3.14159265358979323846 / 180;
     struct matrix f = identity;
@@ -101,10 +104,11 @@ struct matrix factor_matrix(enum factor factor, const struct draws *d, struct im
         break;
     case FLIP:
         f.m[0][0] = d->flip ? -1 : 1;
+        f.m[1][1] = d->flip_vertical ? -1 : 1;
         break;
     case TRANSLATE:
-        f.m[0][2] = d->translate[0] * source.width;
-        f.m[1][2] = d->translate[1] * source.height;
+        f.m[0][2] = d->translate[0] * frame.width;
+        f.m[1][2] = d->translate[1] * frame.height;
         break;
     case FACTORS:
         break;
@@ -150,18 +154,59 @@ struct matrix resize_matrix(enum resize mode, struct image_size source, struct i
     return r;
 }
 
+struct image_size geometry_frame(const struct draws *draws, enum resize mode, struct image_size source)
+{
+    const bool exchanged = draws->right_angles % 2 && mode != RESIZE_STRETCH;
+    return exchanged ? (struct image_size){ source.height, source.width } : source;
+}
+
+/* Moves the centre to the origin and rotates by right angles, clockwise since y points down. */
+static struct matrix centre_matrix(int right_angles, struct image_size source)
+{
+    static const int cosines[] = { 1, 0, -1, 0 };
+    const int c = cosines[right_angles], s = cosines[(right_angles + 3) % 4], w = source.width, h = source.height;
+    return (struct matrix){{{ c, -s, (c * w - s * h) / -2.0 }, { s, c, (s * w + c * h) / -2.0 }, { 0, 0, 1 }}};
+}
+
 struct matrix geometry_matrix(const struct draws *draws, enum resize mode, struct image_size source,
                               struct image_size output)
 {
-    struct matrix m = identity;
-    m.m[0][2] = -source.width / 2.0;
-    m.m[1][2] = -source.height / 2.0;
+    const struct image_size frame = geometry_frame(draws, mode, source);
+    struct matrix m = centre_matrix(draws->right_angles, source);
     for (enum factor f = 0; f < FACTORS; f++) {
-        const struct matrix next = factor_matrix(f, draws, source);
+        const struct matrix next = factor_matrix(f, draws, frame);
         m = product(&next, &m);
     }
-    const struct matrix resize = resize_matrix(mode, source, output);
+    const struct matrix resize = resize_matrix(mode, frame, output);
     return product(&resize, &m);
+}
+
+/* The bounding rectangle of a box's corners; low > high if all of them are NaN. */
+static void bound(const struct matrix *a, const float box[4], double low[2], double high[2])
+{
+    low[0] = low[1] = INFINITY;
+    high[0] = high[1] = -INFINITY;
+    for (int corner = 0; corner < 4; corner++) {
+        const double x = box[corner & 1 ? 2 : 0], y = box[corner & 2 ? 3 : 1];
+        const double w = a->m[2][0] * x + a->m[2][1] * y + a->m[2][2];
+        for (int axis = 0; axis < 2; axis++) {
+            const double v = (a->m[axis][0] * x + a->m[axis][1] * y + a->m[axis][2]) / w;
+            low[axis] = fmin(low[axis], v);
+            high[axis] = fmax(high[axis], v);
+        }
+    }
+}
+
+void geometry_window(struct matrix *m, struct image_size source, struct image_size window, const double at[2])
+{
+    const float all[4] = { 0, 0, (float)source.width, (float)source.height };
+    double low[2], high[2];
+    bound(m, all, low, high);
+    for (int axis = 0; axis < 2; axis++) {
+        const double shift = low[axis] + at[axis] * (high[axis] - low[axis] - (axis ? window.height : window.width));
+        for (int i = 0; i < 3 && isfinite(shift); i++)
+            m->m[axis][i] -= shift * m->m[2][i];
+    }
 }
 
 static float clip(double v, int extent)
@@ -169,24 +214,22 @@ static float clip(double v, int extent)
     return v > 0 ? (float)(v < extent ? v : extent) : 0;
 }
 
+double warp_box(const struct matrix *a, struct image_size output, const float in[4], float out[4])
+{
+    double low[2], high[2], visible = 1;
+    bound(a, in, low, high);
+    for (int axis = 0; axis < 2; axis++) {
+        const int extent = axis ? output.height : output.width;
+        const bool nowhere = !(low[axis] <= high[axis]);
+        out[axis] = nowhere ? 0 : clip(low[axis], extent);
+        out[axis + 2] = nowhere ? 0 : clip(high[axis], extent);
+        visible *= high[axis] > low[axis] ? ((double)out[axis + 2] - out[axis]) / (high[axis] - low[axis]) : 0;
+    }
+    return visible;
+}
+
 void warp_boxes(const struct matrix *a, struct image_size output, int count, const float (*in)[4], float (*out)[4])
 {
-    for (int i = 0; i < count; i++) {
-        double low[2] = { INFINITY, INFINITY }, high[2] = { -INFINITY, -INFINITY };
-        for (int corner = 0; corner < 4; corner++) {
-            const double x = in[i][corner & 1 ? 2 : 0], y = in[i][corner & 2 ? 3 : 1];
-            const double w = a->m[2][0] * x + a->m[2][1] * y + a->m[2][2];
-            for (int axis = 0; axis < 2; axis++) {
-                const double v = (a->m[axis][0] * x + a->m[axis][1] * y + a->m[axis][2]) / w;
-                low[axis] = fmin(low[axis], v);
-                high[axis] = fmax(high[axis], v);
-            }
-        }
-        for (int axis = 0; axis < 2; axis++) {
-            const int extent = axis ? output.height : output.width;
-            const bool nowhere = !(low[axis] <= high[axis]);                /* all corners are NaN */
-            out[i][axis] = nowhere ? 0 : clip(low[axis], extent);
-            out[i][axis + 2] = nowhere ? 0 : clip(high[axis], extent);
-        }
-    }
+    for (int i = 0; i < count; i++)
+        warp_box(a, output, in[i], out[i]);
 }

@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/string_list.h"
+#include "data/copy_paste.h"
+#include "data/repeat.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -22,7 +24,9 @@ struct slot {
  * then to the caller, and for an epoch's order, which is written before the first of its samples is claimed. */
 struct loader {
     struct loader_config config;
-    int images, steps;
+    int images, places, steps;                  /* of the set; of an epoch */
+    double *repeat_end;                         /* [images], for repeat_images; NULL: each image has one place */
+    int *repeated;                              /* [places]: temporary */
     pthread_mutex_t lock;
     pthread_cond_t work, ready;                 /* something to claim; a batch for the caller */
     bool stop;
@@ -37,9 +41,9 @@ struct loader {
     pthread_t *threads; int thread_count;
 };
 
-int loader_steps(int images, int batch, bool train)
+int loader_steps(int places, int batch, bool train)
 {
-    return train && images >= batch ? images / batch : (images - 1) / batch + 1;
+    return train && places >= batch ? places / batch : (places - 1) / batch + 1;
 }
 
 static bool known_broken(struct loader *l, int image)
@@ -60,10 +64,10 @@ static bool complain(struct loader *l, int image, struct error *err)
     return ok;
 }
 
-/* The input of sample_make: the configuration in the epoch, and random numbers. */
-struct draw { const struct data_config *data; struct random random; };
+/* The input of sample_quarter: the configuration in the epoch, the quarter of a mosaic or NULL, and random numbers. */
+struct draw { const struct data_config *data; const struct quarter *quarter; struct random random; };
 
-/* Reads an image whole if the cache will keep it, else what sample_make takes of it with these random numbers. */
+/* Reads an image whole if the cache will keep it, else what sample_quarter reads of it with these random numbers. */
 static bool read_image(struct loader *l, const char *path, const struct draw *draw, struct image *image,
                        struct error *err)
 {
@@ -75,7 +79,7 @@ static bool read_image(struct loader *l, const char *path, const struct draw *dr
     if (ok && image_cache_has_space(l->config.cache, size.width, size.height)) {
         ok = image_decode(image, bytes.p, bytes.size, path, err);
     } else if (ok) {
-        const struct region region = sample_region(draw->data, size, draw->random);
+        const struct region region = sample_region(draw->data, size, draw->quarter, draw->random);
         ok = image_decode_region(image, &region, bytes.p, bytes.size, path, err);
     }
     image_file_free(&file);
@@ -119,8 +123,8 @@ static const struct image *image_at(struct loader *l, int image, const struct dr
 static int read_place(struct loader *l, const int *order, int place, const struct draw *draw, struct image *own,
                       const struct image **out, struct error *err)
 {
-    for (int k = 0; k < l->images; k++) {
-        const int image = order[(place + k) % l->images];
+    for (int k = 0; k < l->places; k++) {
+        const int image = order[(place + k) % l->places];
         if (known_broken(l, image))
             continue;
         *out = image_at(l, image, draw, own, err);
@@ -145,21 +149,52 @@ static struct data_config epoch_config(const struct loader_config *config, int e
     return data;
 }
 
+/* Draws whether a sample is a mosaic, and where its images meet. */
+static bool draw_mosaic(const struct loader_config *config, int epoch, struct quarter *quarter, struct random *r)
+{
+    const double centre_min = 0.25, centre_max = 0.75;          /* as in YOLOv4's code */
+    const struct data_config *data = config->data;
+    if (!data->load_mosaic || epoch >= config->mosaic_epochs || random_unit(r) >= data->mosaic.probability)
+        return false;
+    for (int i = 0; i < 2; i++)
+        quarter->centre[i] = random_range(r, centre_min, centre_max);
+    return true;
+}
+
+/* Makes a sample, or a quarter of it, of the image at a place; the index of the image, or -1. */
+static int make_part(struct loader *l, struct sample *sample, const int *order, int place, struct draw *draw,
+                     struct error *err)
+{
+    const struct loader_config *config = &l->config;
+    struct image own = {0};
+    const struct image *image;
+    const int index = read_place(l, order, place, draw, &own, &image, err);
+    const bool ok = index >= 0 && sample_quarter(sample, draw->data, image, draw->quarter, &draw->random, err)
+                 && (!config->label || (sample_objects(sample, config->dataset, index, config->label, err)
+                                        && copy_paste(sample, draw->data->pipeline.copy_paste, &draw->random, err)));
+    image_free(&own);
+    return ok ? index : -1;
+}
+
 static bool make_sample(struct loader *l, const struct batch *batch, int index, struct error *err)
 {
     const struct loader_config *config = &l->config;
     const int place = batch->step * config->batch + index;
-    const struct data_config data = epoch_config(config, batch->epoch);
-    struct draw draw = { &data, random_of(config->seed, (uint64_t)batch->epoch, (uint64_t)place) };
-    struct sample *sample = &batch->samples[index];
-    struct image own = {0};
-    const struct image *image;
     const int *order = l->orders[batch->epoch % LOADER_AHEAD].image;
-    sample->image = read_place(l, order, place, &draw, &own, &image, err);
-    const bool ok = sample->image >= 0
-                 && sample_make(sample, &data, image, &draw.random, err)
-                 && (!config->label || sample_objects(sample, config->dataset, sample->image, config->label, err));
-    image_free(&own);
+    const struct data_config data = epoch_config(config, batch->epoch);
+    struct draw draw = { &data, NULL, random_of(config->seed, (uint64_t)batch->epoch, (uint64_t)place) };
+    struct sample *sample = &batch->samples[index];
+    struct quarter quarter = {0};
+    if (draw_mosaic(config, batch->epoch, &quarter, &draw.random))
+        draw.quarter = &quarter;
+    sample->image = make_part(l, sample, order, place, &draw, err);
+    bool ok = sample->image >= 0;
+    for (int k = 1; ok && k < sample->part.count; k++) {
+        quarter.index = k;
+        quarter.input = sample->input;
+        sample->partner[k - 1] = make_part(l, sample, order, random_below(&draw.random, l->places), &draw, err);
+        ok = sample->partner[k - 1] >= 0;
+    }
     return ok;
 }
 
@@ -170,17 +205,22 @@ static void draw_order(struct loader *l, struct order *order, int epoch)
         return;
     order->epoch = epoch;
     if (l->config.train)
-        random_permutation(&random, l->images, order->image);
+        random_permutation(&random, l->places, order->image);
     else
         for (int i = 0; i < l->images; i++)
             order->image[i] = i;
+    if (!l->repeat_end)
+        return;
+    repeat_images(l->repeat_end, l->images, l->places, &random, l->repeated);
+    for (int p = 0; p < l->places; p++)
+        order->image[p] = l->repeated[order->image[p]];
 }
 
 /* The slot of the batch whose first sample is about to be claimed. */
 static void begin_batch(struct loader *l, struct slot *slot)
 {
     const int epoch = (int)(l->claiming / l->steps), step = (int)(l->claiming % l->steps);
-    const int left = l->images - step * l->config.batch;
+    const int left = l->places - step * l->config.batch;
     slot->finished = 0;
     slot->err = (struct error){0};
     slot->batch.epoch = epoch;
@@ -247,14 +287,35 @@ static bool start_threads(struct loader *l, struct error *err)
 
 static bool reserve_all(struct loader *l, struct error *err)
 {
-    const int n = l->config.batch < l->images ? l->config.batch : l->images;
+    const int n = l->config.batch < l->places ? l->config.batch : l->places;
     l->broken = new_array((size_t)l->images, sizeof *l->broken, err);
     for (int i = 0; i < LOADER_AHEAD; i++) {
-        l->orders[i] = (struct order){ -1, new_array((size_t)l->images, sizeof(int), err) };
+        l->orders[i] = (struct order){ -1, new_array((size_t)l->places, sizeof(int), err) };
         if (!l->orders[i].image || !batch_resize(&l->slots[i].batch, n, err))
             return false;
     }
     return l->broken;
+}
+
+static bool count_places(struct loader *l, struct error *err)
+{
+    const struct loader_config *config = &l->config;
+    const double threshold = config->data->repeat_factor;
+    l->places = l->images = config->dataset->image_count;
+    if (!config->train || threshold <= 0)
+        return true;
+    l->repeat_end = new_array((size_t)l->images, sizeof *l->repeat_end, err);
+    l->places = l->repeat_end ? count_epoch_places(config->dataset, config->label, threshold, l->repeat_end, err) : -1;
+    l->repeated = l->places >= 0 ? new_array((size_t)l->places, sizeof *l->repeated, err) : NULL;
+    return l->repeated;
+}
+
+static void count_batches(struct loader *l)
+{
+    const struct loader_config *config = &l->config;
+    l->steps = loader_steps(l->places, config->batch, config->train);
+    l->turn = l->claiming = (int64_t)config->epoch * l->steps + config->step;
+    l->end = config->train ? INT64_MAX : ((int64_t)config->epoch + 1) * l->steps;
 }
 
 struct loader *loader_open(const struct loader_config *config, struct error *err)
@@ -267,14 +328,15 @@ struct loader *loader_open(const struct loader_config *config, struct error *err
     if (!l)
         return NULL;
     l->config = *config;
-    l->images = config->dataset->image_count;
-    l->steps = loader_steps(l->images, config->batch, config->train);
-    l->turn = l->claiming = (int64_t)config->epoch * l->steps + config->step;
-    l->end = config->train ? INT64_MAX : ((int64_t)config->epoch + 1) * l->steps;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->work, NULL);
     pthread_cond_init(&l->ready, NULL);
-    if (reserve_all(l, err) && start_threads(l, err))
+    bool ok = count_places(l, err);
+    if (ok) {
+        count_batches(l);
+        ok = reserve_all(l, err) && start_threads(l, err);
+    }
+    if (ok)
         return l;
     loader_close(l);
     return NULL;
@@ -294,6 +356,8 @@ void loader_close(struct loader *l)
         batch_free(&l->slots[i].batch);
         free(l->orders[i].image);
     }
+    free(l->repeat_end);
+    free(l->repeated);
     free(l->threads);
     free(l->broken);
     string_list_free(&l->complaints);

@@ -2,9 +2,10 @@
  *
  * 1. The content of a batch depends on dataset, configuration, seed, epoch and step alone: not on the number of
  *    workers, not on the cache, not on where the loader started.
- * 2. In training, step s of an epoch takes images [s batch, (s+1) batch) of a permutation drawn from (seed, epoch);
- *    the odd rest is dropped unless it is all there is.  Place p of the epoch draws from (seed, epoch, p).  Epoch
- *    follows epoch without end.
+ * 2. In training, step s of an epoch takes places [s batch, (s+1) batch) of a permutation of the images, or with
+ *    repeat_factor of the places of data/repeat.h, drawn from (seed, epoch); the odd rest is dropped unless it is all
+ *    there is.  Place p of the epoch draws from (seed, epoch, p).  Epoch follows epoch without end.  The partners of an
+ *    image in a mosaic have places drawn uniformly.
  * 3. In testing, images come in their order, all of them, once.
  * 4. An image of a training set that is missing or broken is replaced by the next good one of the permutation; in
  *    testing it is an error.  If the system fails to read an image (I/O, memory, limits), the loader reads it again
@@ -24,13 +25,14 @@ struct loader_config {                          /* all borrowed until loader_clo
     const int *label;                           /* as for sample_objects; NULL: batches without objects */
     struct image_cache *cache;                        /* of this dataset; NULL: none */
     bool train;
+    int mosaic_epochs;                          /* epochs of the run, from its first, that have mosaics */
     int batch, workers;                         /* >= 1 */
     uint64_t seed;
     int epoch, step;                            /* of the first batch */
     double input_scale[2]; int epochs;          /* input sizes: see epoch_size; epochs 0: always the full size */
 };
 
-int loader_steps(int images, int batch, bool train);    /* of an epoch */
+int loader_steps(int places, int batch, bool train);    /* of an epoch; places: count_epoch_places of a training set */
 
 /* Fails if the dataset has no image or a thread cannot be had. */
 struct loader *loader_open(const struct loader_config *, struct error *);

@@ -44,92 +44,143 @@ struct image_size epoch_size(struct image_size full, const double scale[2], int 
                                                      rounded_side(full.height * factor) };
 }
 
-/* Sets all but image, objects and pixels. */
-static void draw(struct sample *s, const struct data_config *config, struct image_size source, struct random *r)
+static struct part part_of(const struct quarter *quarter, struct image_size input)
+{
+    if (!quarter)
+        return (struct part){ .size = input, .count = 1 };
+    const int x = (int)(quarter->centre[0] * input.width), y = (int)(quarter->centre[1] * input.height);
+    const bool right = quarter->index % 2, bottom = quarter->index / 2;
+    return (struct part){ .left = right ? x : 0, .top = bottom ? y : 0, .index = quarter->index, .count = QUARTERS,
+                          .size = { right ? input.width - x : x, bottom ? input.height - y : y } };
+}
+
+/* Sets all but image, partner, objects and pixels. */
+static void draw(struct sample *s, const struct data_config *config, struct image_size source,
+                 const struct quarter *quarter, struct random *r)
 {
     const struct image_size full = { config->input_size[0], config->input_size[1] };
     const struct image_size asked = scaled_size(full, random_range(r, config->multi_scale[0], config->multi_scale[1]));
     const struct draws draws = geometry_draw(&config->pipeline, config->resize == RESIZE_LETTERBOX, r);
-    s->jitter = colour_draw(&config->pipeline, r);
+    const struct image_size frame = geometry_frame(&draws, config->resize, source);
+    const struct image_size fit = resize_size(config->resize, frame, asked, config->pipeline.divisible);
+    const struct image_size alone = scaled_size(fit, 1);        /* no side is 0 */
+    const bool first = !quarter || quarter->index == 0;
+    if (first)
+        s->jitter = colour_draw(&config->pipeline, r);
     s->source = source;
-    s->input = resize_size(config->resize, source, asked, config->pipeline.divisible);
-    s->input = scaled_size(s->input, 1);        /* no side is 0 */
-    s->matrix = geometry_matrix(&draws, config->resize, source, s->input);
+    s->input = first ? alone : quarter->input;
+    s->part = part_of(quarter, s->input);
+    s->matrix = geometry_matrix(&draws, config->resize, source, alone);
+    if (quarter) {
+        const double x = random_unit(r), y = random_unit(r);
+        geometry_window(&s->matrix, source, s->part.size, (const double[2]){ x, y });
+    }
+}
+
+bool sample_quarter(struct sample *s, const struct data_config *config, const struct image *image,
+                    const struct quarter *quarter, struct random *r, struct error *err)
+{
+    const bool whole = image->halved == 0;
+    const struct image_size size = { whole ? image->width : image->whole_width,
+                                     whole ? image->height : image->whole_height };
+    draw(s, config, size, quarter, r);
+    const struct matrix matrix = matrix_of_halved(&s->matrix, image->halved);
+    const size_t stride = 3 * (size_t)s->input.width;
+    if (!reserve(&s->pixels, &s->capacity, stride * (size_t)s->input.height, 1, err))
+        return false;
+    warp_rows(image, &matrix, s->part.size, stride,
+              s->pixels + stride * (size_t)s->part.top + 3 * (size_t)s->part.left);
+    return true;
 }
 
 bool sample_make(struct sample *s, const struct data_config *config, const struct image *image, struct random *r,
                  struct error *err)
 {
-    const bool whole = image->halved == 0;
-    const struct image_size size = { whole ? image->width : image->whole_width,
-                                     whole ? image->height : image->whole_height };
-    draw(s, config, size, r);
-    const struct matrix matrix = matrix_of_halved(&s->matrix, image->halved);
-    if (!reserve(&s->pixels, &s->capacity, 3 * (size_t)s->input.width * (size_t)s->input.height, 1, err))
-        return false;
-    warp(image, &matrix, s->input, s->pixels);
-    return true;
+    return sample_quarter(s, config, image, NULL, r, err);
 }
 
-struct region sample_region(const struct data_config *config, struct image_size source, struct random r)
+struct region sample_region(const struct data_config *config, struct image_size source, const struct quarter *quarter,
+                            struct random r)
 {
     struct sample s = {0};
     int halved = 0;
-    draw(&s, config, source, &r);
+    draw(&s, config, source, quarter, &r);
     while (config->scaled_decode && halved < HALVINGS && warp_shrinks(&s.matrix) >= 2 << halved)
         halved++;
     const int round = (1 << halved) - 1;
     const struct image_size size = { (source.width + round) >> halved, (source.height + round) >> halved };
     const struct matrix matrix = matrix_of_halved(&s.matrix, halved);
-    struct region region = warp_region(size, &matrix, s.input);
+    struct region region = warp_region(size, &matrix, s.part.size);
     region.halved = halved;
     return region;
 }
 
+static void objects_free(struct objects *t)
+{
+    free(t->box);
+    free(t->label);
+    free(t->ignore);
+    *t = (struct objects){0};
+}
+
 void sample_free(struct sample *s)
 {
-    free(s->objects.box);
-    free(s->objects.label);
-    free(s->objects.ignore);
+    objects_free(&s->objects);
     free(s->pixels);
     *s = (struct sample){0};
 }
 
-static bool objects_reserve(struct objects *t, int capacity, struct error *err)
+bool objects_reserve(struct objects *t, int capacity, struct error *err)
 {
     if (capacity <= t->capacity)
         return true;
-    free(t->box);
-    free(t->label);
-    free(t->ignore);
-    *t = (struct objects){ .box = new_array((size_t)capacity, sizeof *t->box, err),
-                         .label = new_array((size_t)capacity, sizeof *t->label, err),
-                         .ignore = new_array((size_t)capacity, sizeof *t->ignore, err) };
-    const bool ok = t->box && t->label && t->ignore;
-    t->capacity = ok ? capacity : 0;
+    struct objects grown = { .box = new_array((size_t)capacity, sizeof *t->box, err),
+                             .label = new_array((size_t)capacity, sizeof *t->label, err),
+                             .ignore = new_array((size_t)capacity, sizeof *t->ignore, err),
+                             .count = t->count, .ignored = t->ignored, .capacity = capacity };
+    const bool ok = grown.box && grown.label && grown.ignore;
+    if (ok && t->capacity) {
+        memcpy(grown.box, t->box, (size_t)t->count * sizeof *t->box);
+        memcpy(grown.label, t->label, (size_t)t->count * sizeof *t->label);
+        memcpy(grown.ignore, t->ignore, (size_t)t->ignored * sizeof *t->ignore);
+    }
+    objects_free(ok ? t : &grown);
+    if (ok)
+        *t = grown;
     return ok;
+}
+
+static void add_object(struct sample *s, const struct annotation *a, const int *label)
+{
+    struct objects *t = &s->objects;
+    const double *b = a->box, visible_min = 1.0 / 3;
+    const float in[4] = { (float)b[0], (float)b[1], (float)(b[0] + b[2]), (float)(b[1] + b[3]) };
+    float box[4];
+    const double visible = warp_box(&s->matrix, s->part.size, in, box);
+    const bool cut = s->part.count > 1, ignore = a->ignore || (cut && visible < visible_min);
+    if (cut && (box[2] - box[0] < 1 || box[3] - box[1] < 1))
+        return;
+    for (int i = 0; i < 4; i++)
+        box[i] += (float)(i % 2 ? s->part.top : s->part.left);
+    memcpy(ignore ? t->ignore[t->ignored++] : t->box[t->count], box, sizeof box);
+    if (!ignore)
+        t->label[t->count++] = label[a->category];
 }
 
 bool sample_objects(struct sample *s, const struct dataset *dataset, int image, const int *label, struct error *err)
 {
     const struct image_record *of = &dataset->images[image];
     struct objects *t = &s->objects;
-    t->count = t->ignored = 0;
-    if (!objects_reserve(t, of->count, err))
+    if (s->part.index == 0)
+        t->count = t->ignored = 0;
+    s->part.first = t->count;
+    if (!objects_reserve(t, (t->count > t->ignored ? t->count : t->ignored) + of->count, err))
         return false;
     for (int i = of->first; i < of->first + of->count; i++) {
         const struct annotation *a = &dataset->annotations[i];
-        const double *b = a->box;
-        if (!annotation_trains(a) || (!a->ignore && label[a->category] < 0))
-            continue;
-        float *to = a->ignore ? t->ignore[t->ignored++] : t->box[t->count];
-        for (int k = 0; k < 4; k++)
-            to[k] = (float)(k < 2 ? b[k] : b[k - 2] + b[k]);
-        if (!a->ignore)
-            t->label[t->count++] = label[a->category];
+        if (annotation_trains(a) && (a->ignore || label[a->category] >= 0))
+            add_object(s, a, label);
     }
-    warp_boxes(&s->matrix, s->input, t->count, t->box, t->box);
-    warp_boxes(&s->matrix, s->input, t->ignored, t->ignore, t->ignore);
     return true;
 }
 

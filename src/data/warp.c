@@ -125,19 +125,25 @@ static void blend(struct strip *strip)
     }
 }
 
-void warp(const struct image *source, const struct matrix *matrix, struct image_size output, unsigned char *out)
+void warp_rows(const struct image *source, const struct matrix *matrix, struct image_size output, size_t stride,
+               unsigned char *out)
 {
     struct matrix inverse = {0};                /* of a singular matrix: no point has a source */
     const struct image_size extent = { source->width, source->height };
     struct strip strip = {0};
     matrix_inverse(&inverse, matrix);
-    for (int y = 0; y < output.height; y++)
-        for (int x = 0, n; x < output.width; x += n, out += 3 * n) {
+    for (int y = 0; y < output.height; y++, out += stride)
+        for (int x = 0, n; x < output.width; x += n) {
             n = output.width - x < STRIP ? output.width - x : STRIP;
             locate(&strip, extent, &inverse, x, y);
             for (int i = 0; i < n; i++)
                 gather(&strip, i, source, strip.x[i], strip.y[i]);
             blend(&strip);
-            memcpy(out, strip.pixel, 3 * (size_t)n);
+            memcpy(out + 3 * x, strip.pixel, 3 * (size_t)n);
         }
+}
+
+void warp(const struct image *source, const struct matrix *matrix, struct image_size output, unsigned char *out)
+{
+    warp_rows(source, matrix, output, 3 * (size_t)output.width, out);
 }

@@ -12,7 +12,7 @@
 
 struct run_plan {
     const struct config *config;
-    int images;                         /* 0: unknown */
+    int images;                         /* of an epoch, with repeats; 0: unknown */
     int batch;                          /* batch size of the configuration, or the advised one */
     long steps;                         /* of the optimiser, in the whole run with that batch size */
 };
@@ -135,19 +135,38 @@ static void check_normalize(const struct run_plan *run, struct strbuf *text)
                        "from; use the same");
 }
 
+static void check_mosaic(const struct run_plan *run, struct strbuf *text)
+{
+    const int stop = run->config->train.mosaic.stop_epochs, epochs = run->config->schedule.total_epochs;
+    if (run->config->train.load_mosaic && stop >= epochs)
+        strbuf_addf(text, "is %d, but schedule.total_epochs is %d: no epoch has mosaics; try %d", stop, epochs,
+                    epochs / 5);
+}
+
+static void check_rotate90(const struct run_plan *run, struct strbuf *text)
+{
+    const struct data_config *train = &run->config->train;
+    if (train->pipeline.rotate90 > 0 && !train->load_mosaic && train->resize == RESIZE_STRETCH
+        && train->input_size[0] != train->input_size[1])
+        strbuf_addf(text, "is %.4g, but data.train.input_size is %d x %d: rotations by 90 degrees cut the image off "
+                    "and leave black sides; try 0, or data.train.load_mosaic=true", train->pipeline.rotate90,
+                    train->input_size[0], train->input_size[1]);
+}
+
 static const struct { const char *path; void (*check)(const struct run_plan *, struct strbuf *); } rules[] = {
     { "schedule.warmup.steps", check_warmup },             { "schedule.lr_schedule.T_max", check_cosine },
     { "schedule.val_intervals", check_evaluations },       { "model.weight_averager.decay", check_average },
     { "device.batchsize_per_gpu", check_batch },           { "data.val.resize", check_resize },
-    { "data.val.pipeline.normalize", check_normalize } };
+    { "data.val.pipeline.normalize", check_normalize },    { "data.train.mosaic.stop_epochs", check_mosaic },
+    { "data.train.pipeline.rotate90", check_rotate90 } };
 
-bool config_advice(const struct config *config, int train_images, struct string_list *warnings, struct error *err)
+bool config_advice(const struct config *config, int places, struct string_list *warnings, struct error *err)
 {
-    struct run_plan run = { config, train_images, config->batch_size, 0 };
+    struct run_plan run = { config, places, config->batch_size, 0 };
     bool ok = true;
-    if (train_images && drops_many(train_images, config->batch_size))
+    if (places && drops_many(places, config->batch_size))
         run.batch = suitable_batch(&run);
-    if (train_images)
+    if (places)
         run.steps = steps_with(&run, run.batch);
     for (size_t i = 0; ok && i < sizeof rules / sizeof *rules; i++) {
         struct strbuf text = {0};

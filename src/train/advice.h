@@ -11,9 +11,12 @@
  *     model.weight_averager.decay       an average over more steps, 1 / (1 - decay), than the run has
  *     device.batchsize_per_gpu          more than the images, or an epoch drops more than a quarter of the images
  *     data.val.resize, pipeline.normalize      different from data.train's
+ *     data.train.mosaic.stop_epochs     no epoch with mosaics
+ *     data.train.pipeline.rotate90      with resize stretch and an input that is no square, without mosaics
  * If another batch size is advised, the other rules use the number of steps with that batch size, so that all advice
- * can be followed at once.  train_images 0: unknown; rules that depend on it are skipped. */
-bool config_advice(const struct config *, int train_images, struct string_list *warnings, struct error *);
+ * can be followed at once.  places: those of an epoch (data/repeat.h); 0: unknown, rules that depend on it are
+ * skipped. */
+bool config_advice(const struct config *, int places, struct string_list *warnings, struct error *);
 
 /* Bytes that training needs with that batch size at the largest input size: the graph, the parameters with their
  * gradients and optimiser state, and the image caches. */

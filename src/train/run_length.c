@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/min_max.h"
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +70,7 @@ static bool measure_steps(struct trainer *t, double limit, struct run_costs *cos
         t->state.batch = 0;
         if (!trainer_learn(t, &report, err))
             return false;
-        images += i < WARM_UP ? 0 : t->step_image_count;
+        images += i < WARM_UP ? 0 : t->step_samples;
         now = clock_seconds();
     }
     costs->training = (now - start) / images * t->batches * min_int(t->config->batch_size, t->dataset.image_count);
@@ -127,7 +128,7 @@ static bool measure(struct trainer *t, double seconds, struct run_costs *costs, 
     memcpy(values, params->value, bytes);
     bool ok = true;
     for (int pass = cached_whole(t) ? 0 : 1; ok && pass < 2; pass++) {          /* the first one fills the cache */
-        ok = trainer_open_loader(t, err) && measure_steps(t, pass * steps_limit * seconds, costs, err);
+        ok = trainer_open_loader(t, INT_MAX, err) && measure_steps(t, pass * steps_limit * seconds, costs, err);
         loader_close(t->loader);
         t->loader = NULL;
         t->state.batch = 0;

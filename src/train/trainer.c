@@ -9,6 +9,7 @@
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
 #include "data/image.h"
+#include "data/repeat.h"
 #include "data/validate.h"
 #include "train/advice.h"
 #include "train/run_length.h"
@@ -75,10 +76,13 @@ static void add_losses(struct losses *sum, const struct losses *l, double weight
 static struct input_batch batch_input(struct trainer *t, const struct batch *batch)
 {
     for (int i = 0; i < batch->n; i++) {
-        const struct objects *o = &batch->samples[i].objects;
+        const struct sample *s = &batch->samples[i];
+        const struct objects *o = &s->objects;
         t->ground_truth[i] = (struct ground_truth){ o->count, o->ignored, o->box, o->label, o->ignore };
-        t->step_images[t->step_image_count++] = batch->samples[i].image;
+        for (int k = 0; k < s->part.count; k++)
+            t->step_images[t->step_image_count++] = k ? s->partner[k - 1] : s->image;
     }
+    t->step_samples += batch->n;
     return (struct input_batch){ batch->image, batch->n, batch->h, batch->w, t->ground_truth };
 }
 
@@ -126,7 +130,7 @@ bool trainer_learn(struct trainer *t, struct step_report *report, struct error *
     const int count = left < accumulate ? left : accumulate;
     struct optimizer *o = &t->train_step.optimizer;
     *report = (struct step_report){ .lr = optimizer_rate(o), .epoch = o->epoch + 1, .batches = t->batches };
-    t->step_image_count = 0;
+    t->step_image_count = t->step_samples = 0;
     for (int i = 0; i < count; i++)
         if (!run_batch(t, i, count, &report->losses, err))
             return false;
@@ -146,10 +150,10 @@ static bool run_step(struct trainer *t, struct error *err)
     if (!trainer_learn(t, &report, err))
         return false;
     report_skipped(t);
-    t->rate_images += t->step_image_count;
+    t->rate_images += t->step_samples;
     const double now = clock_seconds();
     const double scale = sum_input_areas(t->config, o->epoch, o->epoch + 1, t->config->schedule.total_epochs);
-    pace_step(&t->pace, t->step_image_count * scale, now - t->step_time);
+    pace_step(&t->pace, t->step_samples * scale, now - t->step_time);
     t->step_time = now;
     report.images_per_second = (double)t->rate_images / (now - t->rate_start);
     report.seconds_left = seconds_left(t);
@@ -289,9 +293,12 @@ static bool open_data(struct trainer *t, struct error *err)
         || !dataset_validate(d, &validation, err))
         return false;
     t->state.images = d->image_count;
-    t->batches = loader_steps(d->image_count, c->batch_size, true);
+    t->places = count_epoch_places(d, t->label, c->train.repeat_factor, NULL, err);
+    if (t->places < 0)
+        return false;
+    t->batches = loader_steps(t->places, c->batch_size, true);
     t->ground_truth = new_array((size_t)c->batch_size, sizeof *t->ground_truth, err);
-    t->step_images = new_array((size_t)c->batch_size * (size_t)c->schedule.accumulate, sizeof *t->step_images, err);
+    t->step_images = new_array((size_t)c->batch_size * (size_t)c->schedule.accumulate, QUARTERS * sizeof(int), err);
     t->cache = image_cache_open(d->image_count, (size_t)c->train.cache_mb << 20, err);
     return t->ground_truth && t->step_images && t->cache;
 }
@@ -366,11 +373,12 @@ static bool start_run(struct trainer *t, struct error *err)
 /* Loader threads sleep while enough batches are ready. */
 static int worker_count(int threads) { return threads < 4 ? 2 : threads / 2; }
 
-bool trainer_open_loader(struct trainer *t, struct error *err)
+bool trainer_open_loader(struct trainer *t, int mosaic_epochs, struct error *err)
 {
     const struct schedule_config *schedule = &t->config->schedule;
     const struct loader_config config = {
         .dataset = &t->dataset, .data = &t->config->train, .label = t->label, .cache = t->cache, .train = true,
+        .mosaic_epochs = mosaic_epochs,
         .batch = t->config->batch_size, .workers = worker_count(t->options.policy.threads),
         .seed = (uint64_t)t->config->seed,
         .epoch = t->train_step.optimizer.epoch, .step = t->state.batch, .epochs = schedule->total_epochs,
@@ -389,7 +397,7 @@ static bool name_files(struct trainer *t, struct error *err)
 static bool log_advice(struct trainer *t, struct error *err)
 {
     struct string_list warnings = {0};
-    const bool ok = config_advice(t->config, t->dataset.image_count, &warnings, err)
+    const bool ok = config_advice(t->config, t->places, &warnings, err)
                  && memory_advice(&t->model, &t->options.policy, machine_memory(), &warnings, err);
     log_and_free(t, &warnings);
     return ok;
@@ -430,11 +438,13 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
     if (!last || !(resume && last != PATH_ABSENT ? resume_run : start_run)(t, err))
         return false;
     const struct optimizer *o = &t->train_step.optimizer;
+    if (config->train.repeat_factor > 0)
+        log_line(&t->run_log.log, "data.train.repeat_factor: %d samples per epoch", t->places);
     log_line(&t->run_log.log, "%d images, %d batches per epoch, %d parameters trained", t->dataset.image_count,
              t->batches, (int)t->model.params.trained);
     t->rate_start = t->save_time = t->step_time = clock_seconds();
     return describe(t, err) && log_advice(t, err) && run_log_begin(&t->run_log, o->step, o->epoch, err)
-        && trainer_open_loader(t, err);
+        && trainer_open_loader(t, config->schedule.total_epochs - config->train.mosaic.stop_epochs, err);
 }
 
 bool trainer_close(struct trainer *t, struct error *err)

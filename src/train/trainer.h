@@ -45,10 +45,11 @@ struct trainer {
     struct image_cache *cache;
     struct loader *loader;
     struct ground_truth *ground_truth;  /* [batch] */
-    int *step_images, step_image_count; /* [accumulate * batch] the images of the current step */
+    int *step_images, step_image_count; /* [accumulate * batch * QUARTERS] the images of the current step */
+    int step_samples;                   /* samples of the current step */
     int skipped_images;                 /* unreadable */
     struct run_state state;
-    int batches;                        /* per epoch */
+    int places, batches;                /* of samples, per epoch (data/repeat.h); batches per epoch */
     char *last, *best;                  /* paths */
     struct strbuf description;          /* of the model, for its files: weights/file_config.h */
     double save_time;                   /* time of the last checkpoint; times are clock_seconds() */
@@ -69,8 +70,8 @@ long trainer_steps(const struct trainer *);             /* steps of the optimise
 
 /* Computes one step.  The report lacks what belongs to the run: the rate of images and the remaining time. */
 bool trainer_learn(struct trainer *, struct step_report *, struct error *);
-/* Opens the loader at the next batch of the run. */
-bool trainer_open_loader(struct trainer *, struct error *);
+/* Opens the loader at the next batch of the run; the first mosaic_epochs epochs of the run have mosaics. */
+bool trainer_open_loader(struct trainer *, int mosaic_epochs, struct error *);
 
 /* Runs one step, or the end of an epoch after its last step. */
 bool trainer_advance(struct trainer *, struct error *);
