@@ -188,8 +188,8 @@ static struct loss start(const struct batch *b, int threads)
 
 static bool assign(struct batch *b, struct loss *loss, bool aux, struct loss_sums *sums, struct error *err)
 {
-    return loss_assign(loss, (const float *[]){ *b->pred[LOSS_MAIN], aux ? *b->pred[LOSS_AUX] : NULL }, b->truth, sums,
-                       err);
+    const float *const pred[LOSS_HEADS] = { *b->pred[LOSS_MAIN], aux ? *b->pred[LOSS_AUX] : NULL };
+    return loss_assign(loss, pred[aux ? LOSS_AUX : LOSS_MAIN], pred, b->truth, sums, err);
 }
 
 static struct loss_values backward(struct batch *b, struct loss *loss, enum loss_head head,
@@ -277,8 +277,8 @@ static void test_threads(void **state)
     }
 }
 
-/* The auxiliary head decides; without it the main head does. */
-static void test_aux_decides(void **state)
+/* The guide decides, be it a head that is trained or not.  It has no sum of weights unless it is trained. */
+static void test_guide_decides(void **state)
 {
     (void)state;
     struct batch *b = new_batch(LOSS_PLUS, 7);
@@ -287,11 +287,18 @@ static void test_aux_decides(void **state)
     const size_t bytes = (size_t)(IMAGES * prior_count(&b->grid)) * sizeof *loss.match;
     assert_true(assign(b, &loss, true, &sums, NULL));
     assert_true(sums.weight[LOSS_MAIN] > 0 && sums.weight[LOSS_AUX] > 0);
-    assert_true(loss_assign(&swapped, (const float *[]){ *b->pred[LOSS_AUX], NULL }, b->truth, &sums, NULL));
-    assert_true(sums.weight[LOSS_AUX] == 0);
+    const float *const main[LOSS_HEADS] = { *b->pred[LOSS_MAIN], NULL };
+    struct loss_sums alone;
+    assert_true(loss_assign(&swapped, *b->pred[LOSS_AUX], main, b->truth, &alone, NULL));
+    assert_true(alone.weight[LOSS_AUX] == 0 && alone.weight[LOSS_MAIN] == sums.weight[LOSS_MAIN]);
     assert_memory_equal(loss.match, swapped.match, bytes);
-    assert_true(loss_assign(&swapped, (const float *[]){ *b->pred[LOSS_MAIN], NULL }, b->truth, &sums, NULL));
+    assert_memory_equal(loss.score, swapped.score, bytes);
+    assert_true(loss_assign(&swapped, *b->pred[LOSS_MAIN], main, b->truth, &alone, NULL));
     assert_memory_not_equal(loss.match, swapped.match, bytes);
+    struct error err = {0};
+    b->pred[LOSS_AUX][3][2] = NAN;
+    assert_false(loss_assign(&swapped, *b->pred[LOSS_AUX], main, b->truth, &alone, &err));
+    assert_string_equal(err.text, "image 0 of the batch: a prediction of the guide is not finite");
     loss_free(&loss);
     loss_free(&swapped);
     free(b);
@@ -340,7 +347,8 @@ static void test_split_batch(void **state)
             for (int i = 0; i < priors; i++)
                 memcpy(rows[n][i], b->pred[LOSS_MAIN][prior_row(&b->grid, n, i)], sizeof rows[n][i]);
             assert_true(loss_init(&part[n], &b->config, &grid, &(struct team){ 1 }, whole.kernels, NULL));
-            assert_true(loss_assign(&part[n], (const float *[]){ *rows[n], NULL }, &b->truth[n], &sums[n], NULL));
+            const float *const pred[LOSS_HEADS] = { *rows[n], NULL };
+            assert_true(loss_assign(&part[n], *rows[n], pred, &b->truth[n], &sums[n], NULL));
         }
         assert_true(sums[0].positives + sums[1].positives == all.positives);
         for (int n = 0; n < IMAGES; n++) {
@@ -423,7 +431,7 @@ int main(void)
         cmocka_unit_test(test_focal), cmocka_unit_test(test_distribution), cmocka_unit_test(test_box_losses),
         cmocka_unit_test(test_box_loss_values), cmocka_unit_test(test_box_loss_references),
         cmocka_unit_test(test_gradient_box_losses), cmocka_unit_test(test_gradient_plus),
-        cmocka_unit_test(test_gradient_gfl), cmocka_unit_test(test_threads), cmocka_unit_test(test_aux_decides),
+        cmocka_unit_test(test_gradient_gfl), cmocka_unit_test(test_threads), cmocka_unit_test(test_guide_decides),
         cmocka_unit_test(test_no_objects), cmocka_unit_test(test_split_batch), cmocka_unit_test(test_ignored),
         cmocka_unit_test(test_refusals),
     };

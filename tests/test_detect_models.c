@@ -121,7 +121,7 @@ static void check_loss(struct model *m)
         t->ignore = boxes(&m->given, "gt_ignore.%d", n, &t->ignored);
     }
     assert_true(loss_init(&loss, &m->config, &m->grid, &(struct team){ 2 }, table_under_test(), &err));
-    if (!loss_assign(&loss, pred, truth, &sums, &err))
+    if (!loss_assign(&loss, pred[LOSS_AUX] ? pred[LOSS_AUX] : pred[LOSS_MAIN], pred, truth, &sums, &err))
         fail_msg("%s: %s", m->folder, err.text);
     check_assignment(m, &loss);
     for (enum loss_head head = LOSS_MAIN; head < LOSS_HEADS && pred[head]; head++) {

@@ -4,7 +4,7 @@
 #include "detect/loss.h"
 
 struct assigner {
-    /* Writes loss->match and loss->score of one image; pred: the predictions [rows][channels] that decide.  Borrows
+    /* Writes loss->match and loss->score of one image; pred: the guide's predictions [rows][channels].  Borrows
      * bytes(config, grid) from tmp and gives them back. */
     void (*assign)(struct loss *, int image, const float *pred, const struct ground_truth *, struct arena *tmp);
     size_t (*bytes)(const struct loss_config *, const struct prior_grid *);

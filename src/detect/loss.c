@@ -9,7 +9,7 @@
 #include <string.h>
 
 const struct criterion criteria[LOSS_FAMILIES] = {
-    [LOSS_PLUS] = { .assigner = &dsl_assigner, .prior_offset = 0, .weight_min = 1 },
+    [LOSS_PLUS] = { .assigner = &dsl_assigner, .guided = true, .prior_offset = 0, .weight_min = 1 },
     [LOSS_GFL]  = { .assigner = &atss_assigner, .prior_offset = 0.5, .in_strides = true, .image_positives_min = 1 } };
 
 #define PRESET .classes = 80, .reg_max = 7, .beta = 2, .qfl_weight = 1, .bbox_weight = 2, .dfl_weight = 0.25, \
@@ -24,20 +24,12 @@ struct image_sums { double positives, weight[LOSS_HEADS]; const char *failure; }
 
 static const struct criterion *criterion_of(const struct loss_config *config) { return &criteria[config->family]; }
 
-static int line_count(const struct prior_grid *grid)
-{
-    int lines = 0;
-    for (int l = 0; l < grid->levels; l++)
-        lines += grid->images * grid->h[l];
-    return lines;
-}
-
 size_t loss_bytes(const struct loss_config *config, const struct prior_grid *grid, int threads)
 {
     const size_t rows = (size_t)grid->images * (size_t)prior_count(grid);
     return arena_bytes(rows, sizeof(int)) + arena_bytes(rows, sizeof(float))
          + arena_bytes((size_t)grid->images, sizeof(struct image_sums))
-         + arena_bytes((size_t)line_count(grid), sizeof(struct loss_values))
+         + arena_bytes((size_t)prior_line_count(grid), sizeof(struct loss_values))
          + arena_bytes((size_t)threads, sizeof(struct arena))
          + (size_t)threads * criterion_of(config)->assigner->bytes(config, grid);
 }
@@ -64,7 +56,7 @@ bool loss_init(struct loss *loss, const struct loss_config *config, const struct
     loss->match = arena_take(&loss->memory, rows, sizeof *loss->match);
     loss->score = arena_take(&loss->memory, rows, sizeof *loss->score);
     loss->image = arena_take(&loss->memory, (size_t)grid->images, sizeof *loss->image);
-    loss->line = arena_take(&loss->memory, (size_t)line_count(grid), sizeof *loss->line);
+    loss->line = arena_take(&loss->memory, (size_t)prior_line_count(grid), sizeof *loss->line);
     loss->scratch = arena_take(&loss->memory, (size_t)team->threads, sizeof *loss->scratch);
     for (int i = 0; i < team->threads; i++)
         loss->scratch[i] = (struct arena){ arena_take(&loss->memory, each, 1), each, 0 };
@@ -81,6 +73,7 @@ void loss_free(struct loss *loss)
 
 struct assign_job {
     struct loss *loss;
+    const float *guide;
     const float *const *pred;           /* [LOSS_HEADS] */
     const struct ground_truth *truth;
 };
@@ -100,6 +93,9 @@ static const char *find_failure(const struct assign_job *k, int image)
     for (int head = 0; head < LOSS_HEADS; head++)
         if (k->pred[head] && !prediction_finite(kernels, &k->loss->grid, image, k->pred[head], channels))
             return "a prediction is not finite";
+    const bool is_head = k->guide == k->pred[LOSS_MAIN] || k->guide == k->pred[LOSS_AUX];
+    if (!is_head && !prediction_finite(kernels, &k->loss->grid, image, k->guide, channels))
+        return "a prediction of the guide is not finite";
     return NULL;
 }
 
@@ -114,9 +110,8 @@ static void assign_image(const void *job, int image)
     struct loss *loss = k->loss;
     struct image_sums sums = { .failure = find_failure(k, image) };
     const struct loss_config *config = &loss->config;
-    const float *pred = k->pred[LOSS_AUX] ? k->pred[LOSS_AUX] : k->pred[LOSS_MAIN];
     if (!sums.failure) {
-        criterion_of(config)->assigner->assign(loss, image, pred, &k->truth[image], &loss->scratch[team_thread()]);
+        criterion_of(config)->assigner->assign(loss, image, k->guide, &k->truth[image], &loss->scratch[team_thread()]);
         for (int i = 0; i < prior_count(&loss->grid); i++) {
             const ptrdiff_t at = prior_row(&loss->grid, image, i);
             const ptrdiff_t start = at * prediction_channels(config->classes, config->reg_max);
@@ -129,11 +124,11 @@ static void assign_image(const void *job, int image)
     loss->image[image] = sums;
 }
 
-bool loss_assign(struct loss *loss, const float *const pred[LOSS_HEADS], const struct ground_truth *truth,
-                 struct loss_sums *sums, struct error *err)
+bool loss_assign(struct loss *loss, const float *guide, const float *const pred[LOSS_HEADS],
+                 const struct ground_truth *truth, struct loss_sums *sums, struct error *err)
 {
     *sums = (struct loss_sums){0};
-    team_for(&loss->team, loss->grid.images, assign_image, &(struct assign_job){ loss, pred, truth });
+    team_for(&loss->team, loss->grid.images, assign_image, &(struct assign_job){ loss, guide, pred, truth });
     for (int i = 0; i < loss->grid.images; i++) {
         const struct image_sums *s = &loss->image[i];
         if (s->failure)
@@ -217,18 +212,15 @@ static void gradient_row(const struct gradient_job *k, int image, struct prior p
         box_gradient(k, prior, truth->box[match], top_probability(k->loss, x), x + classes, dx + classes, sum);
 }
 
-static void gradient_line(const void *job, int line)
+static void gradient_line(const void *job, int index)
 {
     const struct gradient_job *k = job;
     const struct prior_grid *grid = &k->loss->grid;
+    const struct prior_line line = prior_line_at(grid, index);
     struct loss_values sum = {0};
-    int level = 0, i = line;
-    for (; i >= grid->images * grid->h[level]; level++)
-        i -= grid->images * grid->h[level];
-    const int image = i / grid->h[level], first = grid->first[level] + i % grid->h[level] * grid->w[level];
-    for (int prior = first; prior < first + grid->w[level]; prior++)
-        gradient_row(k, image, prior_at(grid, prior), prior_row(grid, image, prior), &sum);
-    k->loss->line[line] = sum;
+    for (int prior = line.first; prior < line.end; prior++)
+        gradient_row(k, line.image, prior_at(grid, prior), prior_row(grid, line.image, prior), &sum);
+    k->loss->line[index] = sum;
 }
 
 struct loss_values loss_gradient(struct loss *loss, enum loss_head head, const float *pred,
@@ -241,9 +233,9 @@ struct loss_values loss_gradient(struct loss *loss, enum loss_head head, const f
     if (weight > 0)
         scale = (struct loss_values){ config->qfl_weight / positives, config->bbox_weight / weight,
                                       config->dfl_weight / (4 * weight) };
-    team_for(&loss->team, line_count(&loss->grid), gradient_line,
+    team_for(&loss->team, prior_line_count(&loss->grid), gradient_line,
              &(struct gradient_job){ loss, pred, truth, scale, dpred });
-    for (int i = 0; i < line_count(&loss->grid); i++) {         /* serially, for a fixed order */
+    for (int i = 0; i < prior_line_count(&loss->grid); i++) {         /* serially, for a fixed order */
         total.qfl += loss->line[i].qfl;
         total.bbox += loss->line[i].bbox;
         total.dfl += loss->line[i].dfl;

@@ -28,7 +28,8 @@ enum loss_family { LOSS_PLUS, LOSS_GFL, LOSS_FAMILIES };
 
 struct assigner;
 struct criterion {
-    const struct assigner *assigner;    /* assigners.h; reads the predictions of the auxiliary head if there is one */
+    const struct assigner *assigner;    /* assigners.h */
+    bool guided;                        /* it assigns by predictions, which may be another network's: model.guide */
     double prior_offset;                /* of a prior in its cell, in strides: 0 the corner, 0.5 the centre */
     bool in_strides;                    /* the unit of boxes in IoU and box loss, else pixels */
     double image_positives_min;         /* N adds at least so many per image; N itself is at least 1 */
@@ -59,7 +60,7 @@ struct loss {
     int *match;                     /* [rows] an object of the row's image, or MATCH_* (ground_truth.h) */
     float *score;                   /* [rows] the target IoU of a matched row, else 0 */
     struct image_sums *image;       /* [images] */
-    struct loss_values *line;       /* [lines]: a line is a row of cells of one image and level */
+    struct loss_values *line;       /* [prior_line_count] */
     struct arena memory, *scratch;  /* scratch: [threads], within memory */
 };
 
@@ -70,11 +71,12 @@ bool loss_init(struct loss *, const struct loss_config *, const struct prior_gri
 void loss_free(struct loss *);
 size_t loss_bytes(const struct loss_config *, const struct prior_grid *, int threads);
 
-/* pred[head] are the raw predictions [rows][channels] (prior.h, prediction.h); pred[LOSS_AUX] is NULL without an
- * auxiliary head.  truth[images] is borrowed until the last loss_gradient of the batch.  Writes match, score and sums.
- * Fails, naming the image's index in the batch, if a prediction or box is not finite or a label is out of range. */
-bool loss_assign(struct loss *, const float *const pred[LOSS_HEADS], const struct ground_truth *truth,
-                 struct loss_sums *, struct error *);
+/* All predictions are raw, [rows][channels] (prior.h, prediction.h).  guide is what the assigner reads: the predictions
+ * of a head or of another network.  pred[head] are those that are trained; pred[LOSS_AUX] is NULL without an auxiliary
+ * head.  truth[images] is borrowed until the last loss_gradient of the batch.  Writes match, score and sums.  Fails,
+ * naming the image's index in the batch, if a prediction or box is not finite or a label is out of range. */
+bool loss_assign(struct loss *, const float *guide, const float *const pred[LOSS_HEADS],
+                 const struct ground_truth *truth, struct loss_sums *, struct error *);
 
 /* After loss_assign: sets all of dpred [rows][channels] to the gradient of qfl + bbox + dfl of one head. */
 struct loss_values loss_gradient(struct loss *, enum loss_head, const float *pred, const struct ground_truth *truth,

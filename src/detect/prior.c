@@ -55,6 +55,23 @@ ptrdiff_t prior_row(const struct prior_grid *g, int image, int prior)
     return (ptrdiff_t)g->images * g->first[l] + (ptrdiff_t)image * cells + (prior - g->first[l]);
 }
 
+int prior_line_count(const struct prior_grid *g)
+{
+    int lines = 0;
+    for (int l = 0; l < g->levels; l++)
+        lines += g->images * g->h[l];
+    return lines;
+}
+
+struct prior_line prior_line_at(const struct prior_grid *g, int line)
+{
+    int l = 0;
+    for (; line >= g->images * g->h[l]; l++)
+        line -= g->images * g->h[l];
+    const int first = g->first[l] + line % g->h[l] * g->w[l];
+    return (struct prior_line){ line / g->h[l], first, first + g->w[l] };
+}
+
 /* The cells i with low < (i + offset) s < high are [from, to), clamped to [0, n). */
 struct cell_range { int from, to; };
 

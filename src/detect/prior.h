@@ -27,6 +27,11 @@ int prior_count(const struct prior_grid *);                     /* per image */
 struct prior prior_at(const struct prior_grid *, int prior);
 ptrdiff_t prior_row(const struct prior_grid *, int image, int prior);
 
+/* A line is a row of cells of one image and level: priors first .. end - 1 of the image.  Lines are chunks of work. */
+struct prior_line { int image, first, end; };
+int prior_line_count(const struct prior_grid *);                /* of all images */
+struct prior_line prior_line_at(const struct prior_grid *, int line);
+
 /* inside[prior_count]: does the prior lie strictly inside at least one of the boxes?  Boxes are finite. */
 void priors_inside(const struct prior_grid *, int boxes, const float (*box)[4], bool *inside);
 #endif

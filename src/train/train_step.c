@@ -44,7 +44,7 @@ static bool assign_and_differentiate(struct cached_graph *p, const struct input_
     struct loss_sums sums;
     for (int head = 0; head <= (int)aux; head++)
         pred[head] = graph_view(&p->graph, graph_output_named(&p->graph, names[head])).p;       /* rows without gaps */
-    if (!loss_assign(&p->loss, pred, in->ground_truth, &sums, err))
+    if (!loss_assign(&p->loss, pred[aux ? LOSS_AUX : LOSS_MAIN], pred, in->ground_truth, &sums, err))
         return false;
     *losses = (struct losses){ .aux = aux };
     for (int head = 0; head <= (int)aux; head++)

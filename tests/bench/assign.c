@@ -75,7 +75,7 @@ static bool measure(struct loss *loss, const float *pred, const struct ground_tr
     int rounds = 0;
     for (const double end = milliseconds() + 1e3 * seconds; rounds < ROUNDS_MAX && milliseconds() < end; rounds++) {
         const double start = milliseconds();
-        if (!loss_assign(loss, heads, truth, &sums, err))
+        if (!loss_assign(loss, pred, heads, truth, &sums, err))
             return false;
         took[rounds] = milliseconds() - start;
     }

@@ -266,7 +266,7 @@ static void head(struct head *k)
     float *grad = tensors_block(&k->t, count, sizeof *grad, NULL);
     struct loss_sums sums;
     struct error err = {0};
-    if (!loss_assign(&k->loss, (const float *[]){ main, NULL }, k->truth, &sums, &err)) {
+    if (!loss_assign(&k->loss, main, (const float *[]){ main, NULL }, k->truth, &sums, &err)) {
         parity_fail(k->p, k->path, "%s", err.text);
         return;
     }
@@ -276,7 +276,7 @@ static void head(struct head *k)
     compare_values(k, "self.", alone);
     compare_total(k, "self.loss", alone, (struct loss_values){0});
     compare_gradient(k, "self.grad", grad);
-    if (!aux || !loss_assign(&k->loss, (const float *[]){ main, aux }, k->truth, &sums, &err))
+    if (!aux || !loss_assign(&k->loss, aux, (const float *[]){ main, aux }, k->truth, &sums, &err))
         return;
     const struct loss_values first = loss_gradient(&k->loss, LOSS_MAIN, main, k->truth, &sums, grad);
     compare_values(k, "aux.", first);
