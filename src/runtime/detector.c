@@ -62,51 +62,16 @@ struct graph *detector_graph(struct detector *d, int h, int w, struct error *err
     return p ? &p->graph : NULL;
 }
 
-static const float *forward(struct graph *g, const float *pixel)
-{
-    graph_bind_input(g, MODEL_INPUT, pixel);
-    graph_forward(g, 0);
-    return graph_view(g, graph_output_named(g, "main")).p;
-}
-
 const float *detector_forward(struct detector *d, const float *pixel, int h, int w, struct error *err)
 {
-    struct cached_graph *p = cached_graph(d, h, w, err);
-    return p ? forward(&p->graph, pixel) : NULL;
-}
-
-struct forward_job {
-    struct cached_graph *cached;
-    const float *pixel;
-    void (*on_rows)(void *context, int image, const float *rows);
-    void *context;
-};
-
-static void forward_image(const struct forward_job *f, struct graph *g, int i)
-{
-    const struct graph_options *o = &f->cached->options;
-    f->on_rows(f->context, i, forward(g, f->pixel + (ptrdiff_t)i * o->h * o->w * 3));
-}
-
-static void forward_on_replica(const void *job, int i)
-{
-    const struct forward_job *f = job;
-    forward_image(f, &f->cached->replicas[team_thread()], i);
+    return graph_cache_infer(&d->cache, pixel, h, w, err);
 }
 
 bool detector_forward_each(struct detector *d, const float *pixel, int n, int h, int w,
                            void (*on_rows)(void *context, int image, const float *rows), void *context,
                            struct error *err)
 {
-    const struct forward_job job = { cached_graph(d, h, w, err), pixel, on_rows, context };
-    const int concurrent = d->cache.replicas ? n - n % d->cache.replicas : 0;
-    if (!job.cached)
-        return false;
-    graph_pack(&job.cached->graph);
-    team_for(&d->team, concurrent, forward_on_replica, &job);
-    for (int i = concurrent; i < n; i++)
-        forward_image(&job, &job.cached->graph, i);
-    return true;
+    return graph_cache_infer_each(&d->cache, pixel, n, h, w, on_rows, context, err);
 }
 
 static bool reserve_results(struct detector *d, int n, struct error *err)

@@ -29,11 +29,19 @@ static void drop_all(struct graph_cache *cache)
         drop(cache, &cache->list[--cache->count]);
 }
 
+void shared_block_free(struct shared_block *block)
+{
+    block_free(block->memory, block->size);
+    *block = (struct shared_block){0};
+}
+
+static struct shared_block *block_of(struct graph_cache *cache) { return cache->shared ? cache->shared : &cache->own; }
+
 void graph_cache_free(struct graph_cache *cache)
 {
     drop_all(cache);
     free(cache->list);
-    block_free(cache->block, cache->block_size);
+    shared_block_free(&cache->own);
     free(cache->packed_weights.memory);
     *cache = (struct graph_cache){0};
 }
@@ -45,18 +53,26 @@ static bool same_options(const struct graph_options *a, const struct graph_optio
         && a->separate == b->separate;
 }
 
+/* Drops the graphs that are bound to a former block. */
+static void drop_unbound(struct graph_cache *cache)
+{
+    const size_t size = block_of(cache)->size;
+    if (cache->bound_size != size)
+        drop_all(cache);
+    cache->bound_size = size;
+}
+
 /* Ensures a block of `size` bytes.  A larger block replaces the old one and drops the graphs that share it. */
 static bool grow_block(struct graph_cache *cache, size_t size, struct error *err)
 {
-    if (size <= cache->block_size)
-        return true;
-    drop_all(cache);
-    block_free(cache->block, cache->block_size);
-    cache->block_size = 0;
-    cache->block = block_new(size, err);
-    if (cache->block)
-        cache->block_size = size;
-    return cache->block != NULL;
+    struct shared_block *block = block_of(cache);
+    if (size > block->size) {
+        shared_block_free(block);
+        block->memory = block_new(size, err);
+        block->size = block->memory ? size : 0;
+    }
+    drop_unbound(cache);
+    return block->memory || size == 0;
 }
 
 /* A free entry; drops the least recently used graph if the cache is full. */
@@ -80,12 +96,12 @@ static bool bind_all(struct graph_cache *cache, struct cached_graph *p, struct e
     if (!checked_mul(size, cache->replicas ? (size_t)cache->replicas : 1, &all))
         return fail(err, "the memory plan does not fit the address space");
     bool ok = grow_block(cache, all, err);
-    cache->to.block = cache->block;
+    cache->to.block = block_of(cache)->memory;
     cache->to.packed_weights = &cache->packed_weights;
     p->replicas = ok ? new_array((size_t)cache->replicas, sizeof *p->replicas, err) : NULL;
     ok = p->replicas && graph_bind(&p->graph, &cache->to, err);
     for (size_t i = 0; ok && i < (size_t)cache->replicas; i++)
-        ok = graph_bind_replica(&p->replicas[i], &p->graph, (unsigned char *)cache->block + i * size, err);
+        ok = graph_bind_replica(&p->replicas[i], &p->graph, (unsigned char *)block_of(cache)->memory + i * size, err);
     return ok;
 }
 
@@ -109,6 +125,7 @@ static struct cached_graph *make(struct graph_cache *cache, const struct graph_o
 struct cached_graph *graph_cache_find(struct graph_cache *cache, const struct graph_options *options, struct error *err)
 {
     struct cached_graph *found = NULL;
+    drop_unbound(cache);
     for (int i = 0; i < cache->count && !found; i++)
         if (same_options(&cache->list[i].options, options))
             found = &cache->list[i];
@@ -117,4 +134,58 @@ struct cached_graph *graph_cache_find(struct graph_cache *cache, const struct gr
     if (found)
         found->used = ++cache->calls;
     return found;
+}
+
+/* ---- inference ---- */
+
+static const float *forward(struct graph *g, const float *pixel)
+{
+    graph_bind_input(g, MODEL_INPUT, pixel);
+    graph_forward(g, 0);
+    return graph_view(g, graph_output_named(g, "main")).p;
+}
+
+static struct cached_graph *find_single(struct graph_cache *cache, int h, int w, struct error *err)
+{
+    return graph_cache_find(cache, &(struct graph_options){ .n = 1, .h = h, .w = w }, err);
+}
+
+const float *graph_cache_infer(struct graph_cache *cache, const float *pixel, int h, int w, struct error *err)
+{
+    struct cached_graph *p = find_single(cache, h, w, err);
+    return p ? forward(&p->graph, pixel) : NULL;
+}
+
+struct infer_job {
+    struct cached_graph *cached;
+    const float *pixel;
+    void (*on_rows)(void *context, int image, const float *rows);
+    void *context;
+};
+
+static void infer_image(const struct infer_job *k, struct graph *g, int i)
+{
+    const struct graph_options *o = &k->cached->options;
+    k->on_rows(k->context, i, forward(g, k->pixel + (ptrdiff_t)i * o->h * o->w * 3));
+}
+
+static void infer_on_replica(const void *job, int i)
+{
+    const struct infer_job *k = job;
+    infer_image(k, &k->cached->replicas[team_thread()], i);
+}
+
+bool graph_cache_infer_each(struct graph_cache *cache, const float *pixel, int n, int h, int w,
+                            void (*on_rows)(void *context, int image, const float *rows), void *context,
+                            struct error *err)
+{
+    const struct infer_job job = { find_single(cache, h, w, err), pixel, on_rows, context };
+    const int concurrent = cache->replicas ? n - n % cache->replicas : 0;
+    if (!job.cached)
+        return false;
+    graph_pack(&job.cached->graph);
+    team_for(cache->to.team, concurrent, infer_on_replica, &job);
+    for (int i = concurrent; i < n; i++)
+        infer_image(&job, &job.cached->graph, i);
+    return true;
 }

@@ -16,14 +16,21 @@ struct cached_graph {
     long used;                          /* last use, counted in calls of graph_cache_find */
 };
 
+/* Memory for the values of graphs.  Caches that share it run in turn: a run overwrites the outputs of the others.  It
+ * only grows. */
+struct shared_block { void *memory; size_t size; };
+void shared_block_free(struct shared_block *);
+
 struct graph_cache {
     struct model *model;                /* borrowed, as are the policy and the targets of `to` */
     const struct policy *policy;
     struct binding to;
     const struct loss_config *criterion;        /* NULL: graphs without loss */
     int replicas;                         /* replicas per graph, one per thread; set before the first call, or 0 */
+    struct shared_block *shared;        /* borrowed; set before the first call; NULL: the cache has its own block */
+    struct shared_block own;
+    size_t bound_size;                  /* the block's when the graphs were bound to it */
     struct cached_graph *list; int count;
-    void *block; size_t block_size;
     struct packed_weights packed_weights;
     long calls;
 };
@@ -33,6 +40,17 @@ bool graph_cache_init(struct graph_cache *, struct model *, const struct policy 
                       const struct loss_config *, struct error *);
 void graph_cache_free(struct graph_cache *);
 
-/* The graph with these options, built if it is not cached; valid until the next call.  NULL and an error on failure. */
+/* The graph with these options, built if it is not cached; valid until the next call for this cache or one that shares
+ * its block.  NULL and an error on failure. */
 struct cached_graph *graph_cache_find(struct graph_cache *, const struct graph_options *, struct error *);
+
+/* Runs the graph that infers one image of h x w on each of n images pixel[n][h][w][3], normalised, and calls
+ * on_rows(context, i, rows) once per image, in any order and from any thread; rows are the prediction for image i as in
+ * detect/prior.h.  Each replica computes an image of its own; the last n modulo replicas images, or all without
+ * replicas, run one after another on all threads. */
+bool graph_cache_infer_each(struct graph_cache *, const float *pixel, int n, int h, int w,
+                            void (*on_rows)(void *context, int image, const float *rows), void *context,
+                            struct error *);
+/* The same for one image: its rows, valid until the next run, or NULL. */
+const float *graph_cache_infer(struct graph_cache *, const float *pixel, int h, int w, struct error *);
 #endif
