@@ -208,16 +208,18 @@ static void test_weights(void **state)
     const struct place_of_test *place = *state;
     char no_weights[128];
     snprintf(no_weights, sizeof no_weights, "schedule.load_model=%s/set.json", place->folder);
-    const struct { const char *override, *line; bool ok; } cases[] = {
+    const struct { const char *override, *line; bool ok; const char *more; } cases[] = {
         { "model.arch.backbone.pretrain=true", "WARNING: model.arch.backbone.pretrain is true and names no file",
-          true },
-        { "model.arch.backbone.pretrain=none.pth", "none.pth: No such file", false },
-        { no_weights, "/set.json: ", false } };
+          true, NULL },
+        { "model.arch.backbone.pretrain=none.pth", "none.pth: No such file", false, NULL },
+        { no_weights, "/set.json: ", false, NULL },
+        { "model.teacher.weights=none", "command line: model.teacher.weights: no such file: none", false,
+          "model.distill.localization=1" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *const overrides[] = { "device.batchsize_per_gpu=1", cases[i].override };
+        const char *const overrides[] = { "device.batchsize_per_gpu=1", cases[i].override, cases[i].more };
         struct error err = {0};
         bool ok;
-        char *text = check(place->config, overrides, 2, &ok, &err);
+        char *text = check(place->config, overrides, 2 + (cases[i].more != NULL), &ok, &err);
         if (ok != cases[i].ok || !strstr(text, cases[i].line))
             fail_msg("%s: no '%s' in\n%s%s", cases[i].override, cases[i].line, text, err.text);
         free(text);

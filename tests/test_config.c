@@ -76,6 +76,9 @@ static const struct { const char *override, *path, *text; } sets[] = {
     { "model.arch.aux_head.name=SimpleConvHead", "model.arch.aux_head.name", "SimpleConvHead" },
     { "model.weight_averager.name=ExpMovingAverager", "model.weight_averager.decay", "0.9998" },
     { "model.freeze=[backbone.stage2]",     "model.freeze.0",             "backbone.stage2" },
+    { "model.arch.aux_head.name=SimpleConvHead", "model.guide",           "aux" },
+    { "model.arch.aux_head=null",           "model.guide",                "self" },
+    { "model.guide=",                       "model.guide",                "self" },
     { "class_names.0=car",                  "data.val.class_names.0",     "car" },
     { "evaluator.save_key=AP_50",           "evaluator.save_key",         "AP_50" },
 };
@@ -161,6 +164,13 @@ static const struct { const char *override, *message; } refused[] = {
       "command line: model.arch.name must be NanoDetPlus or OneStageDetector, not 'NanoNet'" },
     { "model.arch.fpn=", "command line: model.arch.fpn.name must be given" },
     { "model.arch.aux_head.activation=ReLU", "command line: model.arch.aux_head.name must be given" },
+    { "model.guide=aux", "command line: model.guide is aux, but there is no model.arch.aux_head" },
+    { "model.guide=average", "command line: model.guide is average, but model.weight_averager.name is none" },
+    { "model.guide=teacher", "command line: model.guide is teacher, but model.teacher.weights is not given" },
+    { "model.distill.localization=1",
+      "command line: model.distill needs a teacher, but model.teacher.weights is not given" },
+    { "model.distill.temperature=0",
+      "command line: model.distill.temperature must be a number from 0.1 to 100, not '0'" },
     { "save_dir=\"\"", "command line: save_dir must be a non-empty string, not ''" },
     { "=3", "command line: =3: not KEY=VALUE" },
     { "seed", "command line: seed: not KEY=VALUE" },
@@ -208,8 +218,14 @@ static const struct { const char *yaml, *message; } broken[] = {
     { "a: 1\n---\nb: 1\n", "a.yml:2: a second document" },
     { "a: \"\\0\"\n", "a.yml:1: a string contains a 0 byte" },
     { "save_dir: x\n", "a.yml: class_names must be given" },
-    { "\n\nmodell: {a: 1}\n", "a.yml:3: modell.a: no such key; did you mean save_dir? "
+    { "\n\nmodell: {a: 1}\n", "a.yml:3: modell.a: no such key; did you mean model.guide? "
       "nanodet check --keys lists all keys" },
+    { "class_names: [a]\nschedule: {total_epochs: 1, optimizer: {name: SGD, lr: 1, weight_decay: 0}}\n"
+      "data: {train: {input_size: [32, 32]}}\n"
+      "model:\n  guide: self\n  arch:\n    name: GFL\n    backbone: {name: A}\n    fpn: {name: B}\n"
+      "    head: {name: C}\n    aux_head: {name: D}\n",
+      "a.yml:5: model.guide must be aux with model.arch.aux_head, which is trained only to guide: remove it or set it "
+      "to null" },
     { "seed: 3\nmodel.arch.name: GFL\n",
       "a.yml:2: model.arch.name: keys nest by indentation; dots are for the command line" },
     { "a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
@@ -228,11 +244,13 @@ static void test_broken(void **state)
 
 static void test_all_problems(void **state)
 {
-    static const char *const overrides[] = { "seed=x", "schedule.lr=1", "grad_clip=-1", "data.val.resize=big",
+    static const char *const overrides[] = { "model.guide=me", "model.arch.aux_head={name: A, num_classes: 3}",
+                                             "seed=x", "schedule.lr=1", "grad_clip=-1", "data.val.resize=big",
                                              "class_names=[a, b, b]", "data.train.input_size=3" };
     static const char *const expected[] = {
         "command line: schedule.lr: no such key; did you mean schedule.optimizer.lr?",
         "command line: seed must be a whole number from 0 to 2147483647, not 'x'",
+        "command line: model.guide must be self, aux, average or teacher, not 'me'",
         "command line: grad_clip must be a number from 0 to 1e+30, not '-1'",
         "command line: data.train.input_size must be a list of 2 whole numbers from 16 to 8192, not '3'",
         "command line: data.val.input_size must be a list of 2 whole numbers from 16 to 8192, not '3'",
@@ -243,10 +261,10 @@ static void test_all_problems(void **state)
     struct config config = { .problems = &problems };
     struct error err = {0};
     (void)state;
-    if (!config_parse(&config, minimal, strlen(minimal), "a.yml", overrides, 6, &err))
+    if (!config_parse(&config, minimal, strlen(minimal), "a.yml", overrides, 8, &err))
         fail_msg("%s", err.text);
-    assert_int_equal(problems.count, 8);
-    for (int i = 0; i < 8; i++)
+    assert_int_equal(problems.count, 9);
+    for (int i = 0; i < 9; i++)
         assert_string_equal(problems.list[i], expected[i]);
     assert_int_equal(config.val.resize, RESIZE_KEEP);
     config_free(&config);
@@ -291,7 +309,8 @@ static const struct { const char *override, *names; } different[] = {
     { "seed=1", "seed" },
     { "data.train.input_size.0=416", "data.train.input_size data.val.input_size" },
     { "model.arch.backbone.model_size=1.5x", "model.arch.backbone.model_size" },
-    { "model.arch.aux_head.name=SimpleConvHead", "model.arch.aux_head" },
+    { "model.arch.aux_head.name=SimpleConvHead", "model.arch.aux_head model.guide" },
+    { "model.teacher.weights=x", "model.teacher.weights" },
     { "schedule.optimizer.param_level_cfg={\"head.gfl_cls\": {decay_mult: 0}, backbone: {lr_mult: 0.1}}",
       "schedule.optimizer.param_level_cfg" },
 };

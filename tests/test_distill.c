@@ -74,7 +74,8 @@ static struct distill_values distil(struct batch *b)
 static void test_values(void **state)
 {
     const double p = 0.75, q = 0.4, kl = p * log(p / q) + (1 - p) * log((1 - p) / (1 - q));
-    const float student[2] = { 0.3f, 0.3f + (float)log(q / (1 - q)) }, teacher[2] = { -2, -2 + (float)log(p / (1 - p)) };
+    const float student[2] = { 0.3f, 0.3f + (float)log(q / (1 - q)) };
+    const float teacher[2] = { -2, -2 + (float)log(p / (1 - p)) };
     double slope[2];
     (void)state;
     assert_true(fabs(class_divergence(log(q / (1 - q)), log(p / (1 - p)), 1, slope) - kl) < 1e-12);

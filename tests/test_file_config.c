@@ -102,9 +102,10 @@ static void test_descriptions_hold_no_paths(void **state)
         "model.arch.backbone.pretrain=/secret/weights", "data.val.image_list=/secret/list", "save_dir=/secret/run",
         "schedule.load_model=/secret/model", "data.val.pipeline.normalize=[[0.1, 116.28, 3], [57.375, 57.12, 7]]",
         "device.gpu_ids=[7]", "data.val.use_seg_mask=true", "data.val.cache_mb=7", "test.max_per_image=7",
-        "test.nms_iou=0.7", "test.class_agnostic_nms=true" };
+        "test.nms_iou=0.7", "test.class_agnostic_nms=true", "model.teacher.weights=/secret/teacher",
+        "model.teacher.config=/secret/config" };
     static const char *const absent[] = { "secret", folder, "pretrain", "schedule", "gpu_ids", "use_seg_mask",
-                                          "cache_mb", "img_path", "ann_path", "save_dir" };
+                                          "cache_mb", "img_path", "ann_path", "save_dir", "guide", "distill" };
     struct config whole = {0};
     struct net n, again;
     struct strbuf text;

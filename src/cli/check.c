@@ -19,6 +19,7 @@
 #include "model/criterion.h"
 #include "train/advice.h"
 #include "train/run_length.h"
+#include "train/teacher.h"
 #include "weights/load.h"
 #include <errno.h>
 #include <math.h>
@@ -98,35 +99,52 @@ static bool check_parts(struct checker *k, struct error *err)
     return ok;
 }
 
-/* Builds the network for an input of that size, rounded up to a multiple of 32 as batches are. */
-static bool check_size(struct checker *k, const int size[2], double factor, struct error *err)
+/* Builds a network for an input of that size, rounded up to a multiple of 32 as batches are. */
+static bool check_size(struct checker *k, struct model *model, const int size[2], double factor, struct error *err)
 {
     const int w = padded_side((int)(size[0] * factor)), h = padded_side((int)(size[1] * factor));
     struct graph graph = {0};
     struct error problem = {0};
-    const bool ok = model_graph(&k->model, &(struct graph_options){ .n = 1, .h = h, .w = w }, &graph, &problem)
+    const bool ok = model_graph(model, &(struct graph_options){ .n = 1, .h = h, .w = w }, &graph, &problem)
                  || add_problem(k, &problem, err);
     graph_free(&graph);
     return ok;
 }
 
+static bool check_train_sizes(struct checker *k, struct model *model, struct error *err)
+{
+    const struct data_config *train = &k->config.train;
+    const double *scale = k->config.schedule.input_scale;
+    const struct image_size full = { train->input_size[0], train->input_size[1] },
+                            first = epoch_size(full, scale, 0, 2), last = epoch_size(full, scale, 1, 2);
+    return check_size(k, model, train->input_size, 1, err)
+        && check_size(k, model, train->input_size, train->multi_scale[0], err)
+        && check_size(k, model, train->input_size, train->multi_scale[1], err)
+        && check_size(k, model, (int[]){ first.width, first.height }, 1, err)
+        && check_size(k, model, (int[]){ last.width, last.height }, 1, err);
+}
+
+static bool check_teacher(struct checker *k, struct error *err)
+{
+    struct teacher teacher = {0};
+    struct error problem = {0};
+    if (!config_has_teacher(&k->config.model))
+        return true;
+    const bool ok = teacher_open(&teacher, &k->model, &k->notes, &problem)
+                  ? check_train_sizes(k, teacher_model(&teacher), err) : add_problem(k, &problem, err);
+    teacher_free(&teacher);
+    return ok;
+}
+
 static bool check_model(struct checker *k, struct error *err)
 {
-    const struct config *config = &k->config;
     struct error problem = {0};
     k->open = model_open(&k->model, &k->config, &problem);
     if (!k->open && problem.exit == 1)                  /* out of memory: errors of the configuration are exit 2 */
         return fail(err, "%s", problem.text);
-    const struct image_size full = { config->train.input_size[0], config->train.input_size[1] },
-                            first = epoch_size(full, config->schedule.input_scale, 0, 2),
-                            last = epoch_size(full, config->schedule.input_scale, 1, 2);
     return !k->open ? add_problem(k, &problem, err)
-         : check_size(k, config->train.input_size, 1, err)
-        && check_size(k, config->train.input_size, config->train.multi_scale[0], err)
-        && check_size(k, config->train.input_size, config->train.multi_scale[1], err)
-        && check_size(k, (int[]){ first.width, first.height }, 1, err)
-        && check_size(k, (int[]){ last.width, last.height }, 1, err)
-        && check_size(k, config->val.input_size, 1, err);
+         : check_train_sizes(k, &k->model, err) && check_size(k, &k->model, k->config.val.input_size, 1, err)
+        && check_teacher(k, err);
 }
 
 /* Loads the weights that a training starts from.  Without a model it only checks that their file exists. */
@@ -136,10 +154,8 @@ static bool check_weights(struct checker *k, struct error *err)
     struct error problem = {0};
     if (k->open)
         return model_initialise(&k->model, NULL, &k->notes, &problem) || add_problem(k, &problem, err);
-    const enum path_kind kind = *file ? path_kind(file, &problem) : PATH_FILE;
-    if (kind && kind != PATH_FILE)
-        fail(&problem, "%s: no such file: %s", config_place(&k->config, "schedule.load_model").s, file);
-    return kind == PATH_FILE || add_problem(k, &problem, err);
+    return !*file || config_require_file(&k->config, "schedule.load_model", file, &problem)
+        || add_problem(k, &problem, err);
 }
 
 /* ---- the data ---- */

@@ -38,7 +38,7 @@ static bool dets_spare_annotations(const struct args *args, const struct config 
 bool outputs_spare_data(const struct args *args, const struct config *c, struct error *err)
 {
     const char *const files[] = { c->train.ann_path, c->val.ann_path, c->train.image_list, c->val.image_list,
-                                  c->schedule.load_model };
+                                  c->schedule.load_model, c->model.teacher.config, c->model.teacher.weights };
     return args_outputs_apart(args, files, sizeof files / sizeof *files, err) && dets_spare_annotations(args, c, err);
 }
 

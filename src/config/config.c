@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/name_index.h"
+#include "base/path.h"
 #include "base/table.h"
 #include "config/section.h"
 #include <ctype.h>
@@ -18,6 +19,20 @@ struct place_text config_place(const struct config *config, const char *path)
 {
     const struct entry *e = tree_find(&config->root, path);
     return format_place(e ? e->place : (struct place){ config->file, 0 }, path);
+}
+
+bool config_require_file(const struct config *config, const char *path, const char *file, struct error *err)
+{
+    const enum path_kind kind = path_kind(file, err);
+    return kind == PATH_FILE || (kind && fail(err, "%s: no such file: %s", config_place(config, path).s, file));
+}
+
+bool same_normalize(const struct pipeline_config *a, const struct pipeline_config *b)
+{
+    bool same = true;
+    for (int i = 0; i < 6; i++)
+        same = same && a->normalize[i / 3][i % 3] == b->normalize[i / 3][i % 3];
+    return same;
 }
 
 /* ---- file and overrides to tree ---- */
@@ -118,6 +133,16 @@ static bool read_test(struct config *config, struct error *err)
     return true;
 }
 
+/* The auxiliary head is there to guide. */
+static bool read_guide(struct config *config, struct error *err)
+{
+    const char *path = "model.guide";
+    if (!config->model.name[MODEL_AUX_HEAD] || !entry_is_null(tree_find(&config->root, path)))
+        return true;
+    struct entry *e = tree_find_or_add(&config->root, path, at_preset, err);
+    return e && entry_set(e, "aux", err);
+}
+
 static bool read_rules(struct config *config, struct error *err)
 {
     struct optimizer_config *optimizer = &config->schedule.optimizer;
@@ -145,7 +170,7 @@ static bool read_sections(struct config *config, struct error *err)
         const struct entry *name = tree_find(&config->root, key_path_of(model_sections[i], "name").s);
         config->model.name[i] = entry_is_null(name) || name->kind != SCALAR ? NULL : name->text;
     }
-    return resolve_resume(config, err) && resolve_hours(config, err)
+    return resolve_resume(config, err) && resolve_hours(config, err) && read_guide(config, err)
         && section_read(config, "", config_keys, config, err)
         && section_read(config, "data.train", data_keys, &config->train, err)
         && section_read(config, "data.val", data_keys, &config->val, err)
@@ -264,6 +289,32 @@ static bool schedule_agrees(struct config *config, struct error *err)
             || problem(config, err, "model.weight_averager.span", ": model.weight_averager.name is none"));
 }
 
+bool config_distills(const struct model_config *m)
+{
+    return m->distill.localization > 0 || m->distill.classification > 0;
+}
+
+bool config_has_teacher(const struct model_config *m) { return m->guide == GUIDE_TEACHER || config_distills(m); }
+
+static bool guide_agrees(struct config *config, struct error *err)
+{
+    const struct model_config *m = &config->model;
+    const struct entry *guide = tree_find(&config->root, "model.guide");
+    const bool aux = m->name[MODEL_AUX_HEAD], given = guide && guide->place.file != at_preset.file;
+    if (m->guide == GUIDE_AUX && !aux)
+        return problem(config, err, "model.guide", " is aux, but there is no %s", model_sections[MODEL_AUX_HEAD]);
+    if (m->guide != GUIDE_AUX && aux && given)          /* a preset replaces a value that was reported */
+        return problem(config, err, "model.guide", " must be aux with %s, which is trained only to guide: remove it or "
+                       "set it to null", model_sections[MODEL_AUX_HEAD]);
+    if (m->guide == GUIDE_AVERAGE && m->averager == AVERAGER_NONE)
+        return problem(config, err, "model.guide", " is average, but model.weight_averager.name is none");
+    if (!config_has_teacher(m) || *m->teacher.weights)
+        return true;
+    return m->guide == GUIDE_TEACHER
+         ? problem(config, err, "model.guide", " is teacher, but model.teacher.weights is not given")
+         : problem(config, err, "model.distill", " needs a teacher, but model.teacher.weights is not given");
+}
+
 static bool check_rules(struct config *config, struct error *err)
 {
     return ranges_valid(config, "data.train", &config->train, err)
@@ -271,7 +322,7 @@ static bool check_rules(struct config *config, struct error *err)
         && cached_whole(config, "data.train", &config->train, err)
         && cached_whole(config, "data.val", &config->val, err)
         && refuse_training_keys(config, err) && classes_agree(config, err) && model_named(config, err)
-        && save_key_known(config, err) && schedule_agrees(config, err)
+        && save_key_known(config, err) && schedule_agrees(config, err) && guide_agrees(config, err)
         && (!config->detects_only || refuse_ignored_keys(config, err));
 }
 

@@ -14,6 +14,7 @@ enum dataset_format { DATASET_COCO, DATASET_XML, DATASET_YOLO, DATASET_VISDRONE,
 enum resize { RESIZE_STRETCH, RESIZE_KEEP, RESIZE_LETTERBOX };
 enum arch { ARCH_NANODET_PLUS, ARCH_ONE_STAGE };
 enum averager { AVERAGER_NONE, AVERAGER_EMA };
+enum guide { GUIDE_SELF, GUIDE_AUX, GUIDE_AVERAGE, GUIDE_TEACHER };
 enum optimizer_name { OPTIMIZER_SGD, OPTIMIZER_ADAM, OPTIMIZER_ADAMW, OPTIMIZER_MUON };
 enum warmup_name { WARMUP_LINEAR, WARMUP_EXP, WARMUP_CONSTANT };
 enum lr_schedule_name { LR_COSINE, LR_MULTI_STEP };
@@ -94,7 +95,14 @@ struct model_config {
     const char *name[MODEL_SECTIONS];       /* the parts; the auxiliary head may be NULL */
     int detach_epoch;
     struct strings freeze;
+    enum guide guide;                       /* whose predictions assign objects to priors */
+    struct { const char *config, *weights; } teacher;   /* files; "": not given */
+    struct { double localization, classification, temperature; } distill;       /* weights of losses; 0: off */
 };
+
+/* The guide or the distillation needs a teacher. */
+bool config_has_teacher(const struct model_config *);
+bool config_distills(const struct model_config *);
 
 struct config {
     const char *save_dir;
@@ -134,6 +142,12 @@ void config_free(struct config *);
  * refused, except for `name`, which selects the table.  Exit 2 as above. */
 bool section_read(struct config *, const char *prefix, const struct key *keys, void *to, struct error *);
 
+/* Fails, naming the key at a dotted path, unless there is a file of that name. */
+bool config_require_file(const struct config *, const char *path, const char *file, struct error *);
+
+/* Do both normalise images in the same way? */
+bool same_normalize(const struct pipeline_config *, const struct pipeline_config *);
+
 /* The beginning of a message about the key at a dotted path: "configs/demo.yml:12: model.arch.head.strides". */
 struct place_text config_place(const struct config *, const char *path);
 
@@ -153,7 +167,7 @@ bool config_write_detector_keys(const struct config *, struct strbuf *, struct e
 /* Adds to `names` the keys that touch the results and whose values differ.  Both must have been resolved: b as read
  * from the text of config_write, a with its model built. */
 bool config_difference(const struct config *a, const struct config *b, struct string_list *names, struct error *err);
-bool config_names_data(const char *path);      /* one of the keys that name the files of a set */
+bool config_names_files(const char *path);     /* one of the keys that name the files of a set or of the teacher */
 
 /* The file holds exactly what config_write wrote: no comment and no order of keys of its own. */
 bool config_is_written(const char *path);

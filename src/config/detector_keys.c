@@ -13,8 +13,8 @@ static const struct { const char *name; } kept[] = {
 /* Keys of these sections that are not written: they name files, or only training reads them. */
 static const char *const dropped[] = {
     "model.arch.backbone.pretrain", "model.arch.backbone.pretrained", "model.arch.backbone.checkpoint_path",
-    "model.arch.head.loss", "model.arch.head.assigner_cfg", "model.arch.aux_head.loss",
-    "data.val.pipeline.flip_vertical", "data.val.pipeline.rotate90", "data.val.pipeline.copy_paste" };
+    "model.arch.head.loss", "model.arch.head.assigner_cfg", "model.arch.aux_head.loss", "model.guide", "model.teacher",
+    "model.distill", "data.val.pipeline.flip_vertical", "data.val.pipeline.rotate90", "data.val.pipeline.copy_paste" };
 enum { DROPPED_COUNT = sizeof dropped / sizeof *dropped };
 
 /* ---- writing ---- */

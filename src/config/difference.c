@@ -12,9 +12,10 @@ static const struct { const char *name; } free_keys[] = {
     { "data.train.cache_mb" }, { "data.val.cache_mb" }, { "device.decode_mb" }, { "model.arch.backbone.pretrain" },
     { "model.arch.backbone.pretrained" }, {0} };
 
-bool config_names_data(const char *path)
+bool config_names_files(const char *path)
 {
     static const struct { const char *name; } keys[] = {
+        { "model.teacher.config" }, { "model.teacher.weights" },
         { "data.train.name" }, { "data.train.img_path" }, { "data.train.ann_path" }, { "data.train.image_list" },
         { "data.val.name" }, { "data.val.img_path" }, { "data.val.ann_path" }, { "data.val.image_list" }, {0} };
     return find_row(path, keys, sizeof *keys) != NULL;

@@ -17,6 +17,9 @@ static const struct word arch_words[] = {
 
 static const struct word averager_words[] = { { "none", AVERAGER_NONE }, { "ExpMovingAverager", AVERAGER_EMA }, {0} };
 
+static const struct word guide_words[] = {
+    { "self", GUIDE_SELF }, { "aux", GUIDE_AUX }, { "average", GUIDE_AVERAGE }, { "teacher", GUIDE_TEACHER }, {0} };
+
 static const struct word optimizer_words[] = {
     { "SGD", OPTIMIZER_SGD }, { "Adam", OPTIMIZER_ADAM }, { "AdamW", OPTIMIZER_ADAMW },
     { "Muon", OPTIMIZER_MUON }, {0} };
@@ -59,6 +62,19 @@ const struct key config_keys[] = {
       "fraction of the run's steps that the average covers: sets decay and tau; 0: off" },
     { "model.freeze", FIELD(config, model.freeze), "[]", 0, 0,
       "prefixes of the names of parameters that are not trained" },
+    { "model.guide", WORDS(config, model.guide, guide_words), "self", 0, 0,
+      "whose predictions assign objects in training: those of the head itself, of the auxiliary head (preset if there "
+      "is one), of the averaged weights or of the teacher" },
+    { "model.teacher.config",  FIELD(config, model.teacher.config), "", 0, 0,
+      "configuration of the teacher; none: its weights describe it" },
+    { "model.teacher.weights", FIELD(config, model.teacher.weights), "", 0, 0,
+      "weights of the teacher, in any format" },
+    { "model.distill.localization", FIELD(config, model.distill.localization), "0", 0, 1e6,
+      "weight of the distillation of distances from the teacher; 0: none" },
+    { "model.distill.classification", FIELD(config, model.distill.classification), "0", 0, 1e6,
+      "weight of the distillation of class logits, for classes that the teacher has; 0: none" },
+    { "model.distill.temperature", FIELD(config, model.distill.temperature), "10", 0.1, 100,
+      "divides the logits of both networks in distillation" },
 
     { "data.train", .type = KEY_SECTION },
     { "data.val",   .type = KEY_SECTION },

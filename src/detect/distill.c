@@ -7,8 +7,8 @@
 
 /* Divides logits by the temperature; writes their softmax to p and returns ln sum_j exp(x_j / T), computed from the
  * largest p, which is never 0. */
-static double softened(const struct kernels *kernels, const float *x, int bins, double temperature, double *soft,
-                       double *p)
+static double soften(const struct kernels *kernels, const float *x, int bins, double temperature, double *soft,
+                     double *p)
 {
     int top = 0;
     for (int j = 0; j < bins; j++)
@@ -23,8 +23,8 @@ double distance_divergence(const struct kernels *kernels, const float *z, const 
                            double *slope)
 {
     double x[REG_MAX_LIMIT + 1], y[REG_MAX_LIMIT + 1], q[REG_MAX_LIMIT + 1], p[REG_MAX_LIMIT + 1], sum = 0;
-    const double of_x = softened(kernels, z, bins, temperature, x, q);
-    const double of_y = softened(kernels, t, bins, temperature, y, p);
+    const double of_x = soften(kernels, z, bins, temperature, x, q);
+    const double of_y = soften(kernels, t, bins, temperature, y, p);
     for (int j = 0; j < bins; j++) {
         sum += p[j] * ((y[j] - of_y) - (x[j] - of_x));
         slope[j] = temperature * (q[j] - p[j]);

@@ -48,6 +48,15 @@ static bool read_aux_head(struct model *m, struct error *err)
         || misuse(err, "%s: the auxiliary head's num_classes and reg_max must be the head's", place.s);
 }
 
+/* An assigner that reads no predictions has no guide. */
+static bool guide_fits(const struct model *m, struct error *err)
+{
+    const enum guide guide = m->config->model.guide;
+    return criteria[m->head->family].guided || guide == GUIDE_AUX || guide == GUIDE_SELF
+        || misuse(err, "%s must be self: %s assigns objects by geometry alone",
+                  config_place(m->config, "model.guide").s, m->head->name);
+}
+
 static bool read_parts(struct model *m, struct error *err)
 {
     if (!(m->backbone = read_part(m->config, MODEL_BACKBONE, &m->backbone_config, err))
@@ -56,7 +65,7 @@ static bool read_parts(struct model *m, struct error *err)
         return false;
     m->shape = *(const struct head_config *)m->head_config;
     find_pretrain(m);
-    return !m->config->model.name[MODEL_AUX_HEAD] || read_aux_head(m, err);
+    return guide_fits(m, err) && (!m->config->model.name[MODEL_AUX_HEAD] || read_aux_head(m, err));
 }
 
 static void build_neck(struct builder *b, const struct model *m, const char *name, const struct features *in,

@@ -127,10 +127,7 @@ static void check_resize(const struct run_plan *run, struct strbuf *text)
 static void check_normalize(const struct run_plan *run, struct strbuf *text)
 {
     const struct pipeline_config *train = &run->config->train.pipeline, *val = &run->config->val.pipeline;
-    bool same = true;
-    for (int i = 0; i < 6; i++)
-        same = same && train->normalize[i / 3][i % 3] == val->normalize[i / 3][i % 3];
-    if (!same)
+    if (!same_normalize(train, val))
         strbuf_addf(text, "differs from data.train.pipeline.normalize: the network sees other numbers than it learned "
                        "from; use the same");
 }

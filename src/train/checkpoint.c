@@ -111,29 +111,34 @@ static const struct counter_spec { const char *name; double min, max; bool real;
     [COUNTERS] = { "score", -1, 1, true },          /* of the best model */
     {0} };
 
-static const char *const digests[2] = { "data.train", "data.val" };      /* as 16 hexadecimal digits */
+static bool add_digest(struct tensors *t, const char *key, uint64_t digest, struct error *err)
+{
+    char digits[20];
+    snprintf(digits, sizeof digits, "%016" PRIx64, digest);
+    return tensors_add_metadata(t, key, digits, err);
+}
 
 static bool add_digests(const struct run_state *s, struct tensors *t, struct error *err)
 {
-    bool ok = true;
-    for (int i = 0; ok && i < 2; i++) {
-        char digits[20];
-        snprintf(digits, sizeof digits, "%016" PRIx64, s->data[i]);
-        ok = tensors_add_metadata(t, digests[i], digits, err);
-    }
-    return ok;
+    return add_digest(t, "data.train", s->data[0], err) && add_digest(t, "data.val", s->data[1], err)
+        && (!s->teacher || add_digest(t, "teacher", s->teacher, err));
+}
+
+/* Sets 0 if there is none. */
+static bool read_digest(uint64_t *digest, const struct tensors *t, const char *key, const char *path, struct error *err)
+{
+    const char *digits = tensors_metadata(t, key);
+    if (digits && (strlen(digits) != 16 || strspn(digits, "0123456789abcdef") != 16))
+        return reject(err, "%s: metadata '%s' is '%.40s', not 16 hexadecimal digits", path, key, digits);
+    *digest = digits ? strtoull(digits, NULL, 16) : 0;
+    return true;
 }
 
 /* Files of older versions have no digests. */
 static bool read_digests(struct run_state *s, const struct tensors *t, const char *path, struct error *err)
 {
-    for (int i = 0; i < 2; i++) {
-        const char *digits = tensors_metadata(t, digests[i]);
-        if (digits && (strlen(digits) != 16 || strspn(digits, "0123456789abcdef") != 16))
-            return reject(err, "%s: metadata '%s' is '%.40s', not 16 hexadecimal digits", path, digests[i], digits);
-        s->data[i] = digits ? strtoull(digits, NULL, 16) : 0;
-    }
-    return true;
+    return read_digest(&s->data[0], t, "data.train", path, err) && read_digest(&s->data[1], t, "data.val", path, err)
+        && read_digest(&s->teacher, t, "teacher", path, err);
 }
 
 static bool add_counters(const struct optimizer *o, const struct run_state *s, struct tensors *t, struct error *err)
@@ -203,7 +208,7 @@ static bool read_counters(struct optimizer *o, struct run_state *s, const struct
     o->step = (long)v[STEP];
     o->updates = (long)v[UPDATES];
     o->epoch = (int)v[EPOCH];
-    *s = (struct run_state){ (int)v[BATCH], (int)v[IMAGES], v[BEST], (int)v[BEST_EPOCH], {0} };
+    *s = (struct run_state){ (int)v[BATCH], (int)v[IMAGES], v[BEST], (int)v[BEST_EPOCH], {0}, 0 };
     return read_digests(s, t, path, err);
 }
 

@@ -18,6 +18,7 @@ struct run_state {
     int images;                     /* of the training set; the order of images depends on it */
     double best; int best_epoch;    /* highest score and its epoch, from 1; 0: none yet */
     uint64_t data[2];               /* digests of data.train and data.val (data/validate.h); 0: unknown */
+    uint64_t teacher;               /* digest of the teacher (teacher.h); 0: none */
 };
 
 /* Equal runs give equal bytes.  The new file replaces an existing one atomically.  Fails, naming the tensor, and writes

@@ -69,13 +69,15 @@ static void add_events(struct run_log *r, long step, const char *const *names, c
 
 /* ---- steps ---- */
 
-enum { LR = 2, LOSS, AUX_LOSS = 7, NORM = 10, COLUMNS = 12 };   /* columns LOSS to NORM - 1 are losses */
+/* Columns with a tag are the rate and losses; those from DISTILL exist only if the run distils. */
+enum { LR = 2, LOSS, AUX_LOSS = 7, NORM = 10, DISTILL = 12, COLUMNS = 14 };
 static const char *const columns[COLUMNS] = {
     "step", "epoch", "lr", "loss", "loss_qfl", "loss_bbox", "loss_dfl", "aux_loss_qfl", "aux_loss_bbox",
-    "aux_loss_dfl", "grad_norm", "images_per_second" };
-static const char *const tags[NORM] = {
+    "aux_loss_dfl", "grad_norm", "images_per_second", "distill_localization", "distill_classification" };
+static const char *const tags[COLUMNS] = {
     [LR] = "Train_loss/lr", "Train_loss/loss", "Train_loss/loss_qfl", "Train_loss/loss_bbox", "Train_loss/loss_dfl",
-    "Train_loss/aux_loss_qfl", "Train_loss/aux_loss_bbox", "Train_loss/aux_loss_dfl" };
+    "Train_loss/aux_loss_qfl", "Train_loss/aux_loss_bbox", "Train_loss/aux_loss_dfl",
+    [DISTILL] = "Train_loss/distill_localization", "Train_loss/distill_classification" };
 
 bool run_log_step(struct run_log *r, long step, const struct step_report *s, struct error *err)
 {
@@ -83,17 +85,27 @@ bool run_log_step(struct run_log *r, long step, const struct step_report *s, str
     const double none = NAN, row[COLUMNS] = {
         (double)step, s->epoch, s->lr, losses_total(&s->losses), main.qfl, main.bbox, main.dfl,
         s->losses.aux ? aux.qfl : none, s->losses.aux ? aux.bbox : none, s->losses.aux ? aux.dfl : none,
-        s->norm, s->images_per_second };
+        s->norm, s->images_per_second, s->losses.distill.localization, s->losses.distill.classification };
     const bool logged = step % r->config->log.interval == 0;
+    const int column_count = config_distills(&r->config->model) ? COLUMNS : DISTILL;
+    const char *names[COLUMNS], *event_tags[COLUMNS];
+    double values[COLUMNS];
+    int count = 0;                                      /* the rate and the losses that this run has */
+    for (int i = LR; i < column_count; i++)
+        if (tags[i] && (s->losses.aux || i < AUX_LOSS || i >= NORM)) {
+            names[count] = columns[i];
+            event_tags[count] = tags[i];
+            values[count++] = row[i];
+        }
     const struct progress progress = {
         .epoch = s->epoch, .epochs = r->config->schedule.total_epochs, .step = s->batch, .steps = s->batches,
         .lr = s->lr, .images_per_second = s->images_per_second, .seconds_left = s->seconds_left,
-        .names = columns + LOSS, .losses = row + LOSS, .count = (s->losses.aux ? NORM : AUX_LOSS) - LOSS };
+        .names = names + 1, .losses = values + 1, .count = count - 1 };
     if (logged || r->log.terminal)
         log_progress(&r->log, &progress, logged);
     if (logged)
-        add_events(r, step, tags + LR, row + LR, progress.count + LOSS - LR);
-    return !logged || csv_append(r->metrics, columns, row, COLUMNS, err);
+        add_events(r, step, event_tags, values, count);
+    return !logged || csv_append(r->metrics, columns, row, column_count, err);
 }
 
 /* ---- evaluations ---- */

@@ -33,6 +33,7 @@ static bool check_overwrite(const struct run_file *file, const char *path, const
         { c->val.ann_path, false, false },      { c->val.image_list, false, false },
         { c->schedule.load_model, true, false }, { weights, true, false },
         { pretrain, true, false },
+        { c->model.teacher.config, false, false }, { c->model.teacher.weights, false, false },
         { c->file, false, true } };
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
         const char *input = inputs[i].path;

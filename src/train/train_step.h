@@ -1,8 +1,10 @@
 /* train/train_step.h -- one training step: a model, its optimizer, and graphs for the sizes of its batches. */
 #ifndef TRAIN_TRAIN_STEP_H
 #define TRAIN_TRAIN_STEP_H
-#include "runtime/graph_cache.h"
+#include "detect/distill.h"
 #include "train/optimizer.h"
+#include "train/predictor.h"
+#include "train/teacher.h"
 
 struct input_batch {                    /* the network's input and its ground truth; borrowed */
     const float *pixel;                 /* [n][h][w][3], normalised */
@@ -10,7 +12,11 @@ struct input_batch {                    /* the network's input and its ground tr
     const struct ground_truth *ground_truth;   /* [n] */
 };
 
-struct losses { struct loss_values head[LOSS_HEADS]; bool aux; };
+struct losses {
+    struct loss_values head[LOSS_HEADS];
+    struct distill_values distill;              /* of the main head */
+    bool aux;
+};
 double losses_total(const struct losses *);
 
 struct train_step {
@@ -19,17 +25,23 @@ struct train_step {
     struct team team;
     struct loss_config criterion;
     struct optimizer optimizer;
+    struct teacher teacher;             /* {0} if neither the guide nor the distillation needs one */
+    struct string_list notes;           /* about the teacher's weights, for a log */
+    struct shared_block block;          /* of all graphs below */
     struct graph_cache cache;
+    struct predictor average;           /* open if model.guide is average */
+    struct predictor taught;            /* the teacher's predictions */
     int batches;                        /* forward passes since the last update */
 };
 
+/* Opens the teacher if the configuration has one. */
 bool train_step_init(struct train_step *, struct model *, const struct policy *, struct error *);
 void train_step_free(struct train_step *);
 
-/* Computes the forward pass, the assignment, the losses and the gradients of the outputs.  epoch, from 0, decides
- * if the auxiliary branch is detached.  *used is the graph that ran: its loss contains the assignment, its graph the
- * outputs, until graph_backward(&used->graph, accumulate) sets the gradient or adds to it.  Fails if a prediction is
- * not finite, naming the first layer with such an output. */
+/* Computes the predictions of the guide and of the teacher, the forward pass, the assignment, the losses and the
+ * gradients of the outputs.  epoch, from 0, decides if the auxiliary branch is detached.  *used is the graph that ran:
+ * its loss contains the assignment, its graph the outputs, until graph_backward(&used->graph, accumulate) sets the
+ * gradient or adds to it.  Fails if a prediction is not finite, naming the first layer with such an output. */
 bool train_step_forward(struct train_step *, const struct input_batch *, int epoch, struct losses *,
                         struct cached_graph **used, struct error *);
 

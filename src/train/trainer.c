@@ -71,6 +71,8 @@ static void add_losses(struct losses *sum, const struct losses *l, double weight
         sum->head[head].bbox += weight * l->head[head].bbox;
         sum->head[head].dfl += weight * l->head[head].dfl;
     }
+    sum->distill.localization += weight * l->distill.localization;
+    sum->distill.classification += weight * l->distill.classification;
 }
 
 static struct input_batch batch_input(struct trainer *t, const struct batch *batch)
@@ -303,7 +305,7 @@ static bool open_data(struct trainer *t, struct error *err)
     return t->ground_truth && t->step_images && t->cache;
 }
 
-/* Keys that name data may differ if the checkpoint has digests: check_data compares the data itself. */
+/* Keys that name files may differ if the checkpoint has digests: check_data compares data and teacher. */
 static bool check_config(struct trainer *t, bool digests, struct error *err)
 {
     struct config saved = {0};
@@ -314,7 +316,7 @@ static bool check_config(struct trainer *t, bool digests, struct error *err)
            && (t->config->schedule.hours == 0 || adopt_epochs(t->config, &saved, err))
            && resolve_average(t->config, trainer_steps(t), err) && config_difference(t->config, &saved, &keys, err);
     for (int i = 0; ok && i < keys.count; i++)
-        if (!digests || !config_names_data(keys.list[i]))
+        if (!digests || !config_names_files(keys.list[i]))
             strbuf_addf(&list, "%s%s", list.s ? ", " : "", keys.list[i]);
         else
             log_line(&t->run_log.log, "%s has changed since the checkpoint", keys.list[i]);
@@ -328,7 +330,7 @@ static bool check_config(struct trainer *t, bool digests, struct error *err)
     return ok;
 }
 
-/* The training set must be that of the checkpoint.  With another validation set the best score is reset. */
+/* Training set and teacher must be those of the checkpoint.  With another validation set the best score is reset. */
 static bool check_data(struct trainer *t, const struct run_state *current, struct error *err)
 {
     if (t->state.images != current->images || t->state.batch > t->batches)
@@ -341,17 +343,29 @@ static bool check_data(struct trainer *t, const struct run_state *current, struc
         log_line(&t->run_log.log, "data.val is another set than before: the best score is reset");
         t->state.best_epoch = 0;
     }
+    if (t->state.teacher != current->teacher)
+        return fail(err, "%s is of another teacher than %s is now: start again without --resume", t->last,
+                    t->config->model.teacher.weights);
     memcpy(t->state.data, current->data, sizeof t->state.data);
     return true;
+}
+
+static bool open_train_step(struct trainer *t, struct error *err)
+{
+    const bool ok = train_step_init(&t->train_step, &t->model, &t->options.policy, err);
+    log_and_free(t, &t->train_step.notes);
+    t->state.teacher = t->train_step.teacher.digest;
+    return ok;
 }
 
 static bool resume_run(struct trainer *t, struct error *err)
 {
     struct optimizer *o = &t->train_step.optimizer;
-    const struct run_state current = t->state;
     struct string_list notes = {0};
-    const bool ok = train_step_init(&t->train_step, &t->model, &t->options.policy, err)
-                 && checkpoint_read(t->last, o, &t->state, &notes, err);
+    if (!open_train_step(t, err))
+        return false;
+    const struct run_state current = t->state;
+    const bool ok = checkpoint_read(t->last, o, &t->state, &notes, err);
     log_and_free(t, &notes);
     if (!ok || !check_config(t, t->state.data[0] != 0, err) || !check_data(t, &current, err))
         return false;
@@ -364,7 +378,7 @@ static bool start_run(struct trainer *t, struct error *err)
     struct string_list notes = {0};
     const bool ok = model_initialise(&t->model, t->options.weights, &notes, err);
     log_and_free(t, &notes);
-    return ok && train_step_init(&t->train_step, &t->model, &t->options.policy, err)
+    return ok && open_train_step(t, err)
         && rename_old(t->last, err) && rename_old(t->best, err)
         && (t->config->schedule.hours == 0 || choose_epochs(t, t->step_time, err))
         && resolve_average(t->config, trainer_steps(t), err);

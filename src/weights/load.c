@@ -1,7 +1,6 @@
 #include "weights/load.h"
 
 #include "base/memory.h"
-#include "base/path.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
 #include "base/table.h"
@@ -256,8 +255,6 @@ bool model_initialise(struct model *model, const char *weights, struct string_li
     model_start(model);
     if (!*file)
         return model_pretrain(model, values, notes, err);
-    const enum path_kind kind = weights ? PATH_FILE : path_kind(file, err);
-    if (kind != PATH_FILE)
-        return kind && fail(err, "%s: no such file: %s", config_place(model->config, "schedule.load_model").s, file);
-    return model_load(model, file, LOAD_TO_TRAIN, values, notes, err);
+    return (weights || config_require_file(model->config, "schedule.load_model", file, err))
+        && model_load(model, file, LOAD_TO_TRAIN, values, notes, err);
 }
