@@ -266,25 +266,24 @@ static int set_up(void **state)
     return 0;
 }
 
-static void test_interrupted_and_threads(void **state)
+/* Runs that are interrupted, and continued by another number of threads. */
+static void test_interrupted(void **state)
 {
+    const struct training_options one = { .policy = *policy_under_test(1) };
+    const struct training_options three = { .policy = *policy_under_test(3), .resume = true };
     (void)state;
     for (int i = 0; i < RUNS; i++) {
         run_whole("whole", runs[i], (struct training_options){ .policy = *policy_under_test(2) });
         for (int cut = 1; cut <= 5; cut += 4) {
             struct run r;
-            must(run_open(&r, "cut", runs[i], (struct training_options){0}), &r.err);
+            must(run_open(&r, "cut", runs[i], one), &r.err);
             for (int k = 0; k < cut; k++)
                 must(trainer_advance(&r.trainer, &r.err), &r.err);
             must(trainer_save(&r.trainer, &r.err), &r.err);
             run_close(&r);
-            run_whole("cut", runs[i], (struct training_options){ .resume = true });
+            run_whole("cut", runs[i], three);
             assert_same_results("whole", "cut");
             remove_all(in_folder("cut"));
-        }
-        for (int threads = 1; threads <= 3; threads += 2) {
-            run_whole("threads", runs[i], (struct training_options){ .policy = *policy_under_test(threads) });
-            assert_same_results("whole", "threads");
         }
     }
 }
@@ -346,7 +345,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_average), cmocka_unit_test(test_teacher_classes), cmocka_unit_test(test_merged_teacher),
         cmocka_unit_test(test_unsuitable_teachers), cmocka_unit_test(test_geometry_needs_no_guide),
-        cmocka_unit_test(test_interrupted_and_threads),
+        cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_files), cmocka_unit_test(test_resumed_with_another_teacher),
     };
     return cmocka_run_group_tests(tests, set_up, remove_folder);
