@@ -142,8 +142,8 @@ unit()
 }
 
 # tests_without TEST...: all the others, the longest first, so that none is left running alone.
-longest="test_train test_onnx_python test_configs test_defects test_described test_conv_norm test_conv_algorithms
-    test_merge test_deploy test_export test_ncnn_python test_backbones"
+longest="test_train test_guide test_onnx_python test_configs test_defects test_described test_conv_norm
+    test_conv_algorithms test_merge test_deploy test_export test_ncnn_python test_backbones"
 tests_without()
 {
     for test in $longest $(basename -s .c tests/test_*.c) float_gradients float_transformer; do
@@ -274,7 +274,7 @@ claim "sanitized faults"
 # tests of whole trainings would take minutes, so a short training replaces them.  Slow single-threaded tests are
 # skipped (test_backbones is in `make soak`), and test_absence, which replaces the malloc of Clang's runtime.
 stage "building, thread sanitizer"
-slow="$slow test_train test_train_command test_save_dir test_outputs test_described test_defects test_scale"
+slow="$slow test_train test_guide test_train_command test_save_dir test_outputs test_described test_defects test_scale"
 slow="$slow test_export test_deploy test_merge test_absence"
 slow="$slow test_kernel_conv test_kernel_rows test_config_advice test_backbones" scenes=build/thread/scenes
 setup clang libclang-rt-dev libomp-dev
