@@ -282,6 +282,17 @@ bool args_int(const struct args *args, const char *name, int min, int max, int *
     return true;
 }
 
+bool args_pair(const struct args *args, const char *name, char separator, int min, int max, int *a, int *b,
+               struct error *err)
+{
+    char between, rest;
+    const char *text = args_text(args, name);
+    return (sscanf(text, "%9d%c%9d%c", a, &between, b, &rest) == 3 && between == separator
+            && *a >= min && *a <= max && *b >= min && *b <= max)
+        || misuse(err, "--%s must be two numbers from %d to %d with '%c' between them, not '%s'", name, min, max,
+                  separator, text);
+}
+
 bool args_config(const struct args *args, struct config *config, struct error *err)
 {
     return args->config ? config_read(config, args->config, args->overrides, args->override_count, err)

@@ -52,6 +52,8 @@ bool args_flag(const struct args *, const char *name);                  /* it wa
 /* Its value or preset as a number from min to max; exit 2 otherwise.  *out untouched without value and preset. */
 bool args_int(const struct args *, const char *name, int min, int max, int *out, struct error *);
 bool args_real(const struct args *, const char *name, double min, double max, double *out, struct error *);
+/* Its value or preset as two whole numbers from min to max around a separator; exit 2 otherwise. */
+bool args_pair(const struct args *, const char *name, char separator, int min, int max, int *a, int *b, struct error *);
 
 /* Reads the configuration with the overrides.  Exit 2 if none was given. */
 bool args_config(const struct args *, struct config *, struct error *);

@@ -14,26 +14,14 @@ const struct option synth_options[] = {
     { "seed",       "N",       "0",       "other scenes" },
     {0} };
 
-/* Two whole numbers around a separator, first <= last unless they are independent extents. */
-static bool read_pair(const struct args *args, const char *name, char separator, int min, int max, int *a, int *b,
-                      struct error *err)
-{
-    char between, rest;
-    const char *text = args_text(args, name);
-    return (sscanf(text, "%9d%c%9d%c", a, &between, b, &rest) == 3 && between == separator
-            && *a >= min && *a <= max && *b >= min && *b <= max)
-        || misuse(err, "--%s must be two numbers from %d to %d with '%c' between them, not '%s'", name, min, max,
-                  separator, text);
-}
-
 bool synth_run(const struct args *args, struct error *err)
 {
     struct synth_config c = {0};
     int seed = 0;
     if (!args_int(args, "images", 1, 1000000, &c.images, err)
         || !args_int(args, "val-images", 0, 1000000, &c.val_images, err)
-        || !read_pair(args, "size", 'x', 64, 4096, &c.width, &c.height, err)
-        || !read_pair(args, "objects", '-', 0, 10000, &c.objects_min, &c.objects_max, err)
+        || !args_pair(args, "size", 'x', 64, 4096, &c.width, &c.height, err)
+        || !args_pair(args, "objects", '-', 0, 10000, &c.objects_min, &c.objects_max, err)
         || !args_real(args, "scale", 1, 100, &c.scale, err) || !args_int(args, "seed", 0, 2147483647, &seed, err))
         return false;
     if (c.objects_min > c.objects_max)
