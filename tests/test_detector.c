@@ -52,6 +52,70 @@ static void test_detections_depend_only_on_the_image(void **state)
     net_close(&n);
 }
 
+static void set_class_bias(struct net *n, int level, real bias)
+{
+    char name[40];
+    snprintf(name, sizeof name, "head.gfl_cls.%d.bias", level);
+    const struct param *p = &n->model.params.list[params_find(&n->model.params, name)];
+    for (int c = 0; c < 5; c++)
+        n->model.params.value[p->offset + c] = bias;
+}
+
+/* Its finest level finds objects anywhere, which are small enough to lie inside of a tile. */
+static void open_finder(struct net *n, const char *const *overrides, int count)
+{
+    net_open(n, overrides, count);
+    set_class_bias(n, 0, 0);
+}
+
+static void detect(struct net *n, int threads, const struct image *image, struct detector *d)
+{
+    must(detector_init(d, &n->model, n->model.params.value, policy_under_test(threads), &n->err), &n->err);
+    d->rules.score_thr = 0.01;
+    must(detector_detect_image(d, image, &n->err), &n->err);
+}
+
+static void same_detections(const struct detector *a, const struct detector *b, bool same)
+{
+    const size_t bytes = (size_t)a->count[0] * sizeof *a->detections;
+    const bool equal = a->count[0] == b->count[0] && memcmp(a->detections, b->detections, bytes) == 0;
+    assert_true(a->count[0] > 0 && equal == same);
+}
+
+/* Tiles: for any number of threads the same; an image that a tile covers is seen as without them. */
+static void test_tiles(void **state)
+{
+    static const char *const tiles[] = { "data.val.tiles.size=[40, 33]" }, *const large[] = {
+        "data.val.tiles.size=96" }, *const fine[] = { "data.val.tiles.size=[40, 33]", "data.val.tiles.coarse=false" };
+    struct net plain, tiled, covered, alone;
+    struct detector a = {0}, b = {0}, c = {0}, d = {0}, e = {0};
+    struct synth_scene scene = {0};
+    (void)state;
+    open_finder(&plain, NULL, 0);
+    open_finder(&tiled, tiles, 1);
+    open_finder(&covered, large, 1);
+    open_finder(&alone, fine, 2);
+    open_scene(&scene, 0, &plain.err);
+    detect(&plain, 1, &scene.image, &a);
+    detect(&tiled, 1, &scene.image, &b);
+    detect(&tiled, 4, &scene.image, &c);
+    detect(&covered, 2, &scene.image, &d);
+    detect(&alone, 3, &scene.image, &e);
+    same_detections(&b, &c, true);
+    same_detections(&a, &d, true);
+    same_detections(&a, &b, false);
+    same_detections(&b, &e, false);
+    for (int k = 0; k < b.count[0]; k++)
+        assert_true(b.detections[k].box[0] >= 0 && b.detections[k].box[2] <= 96 && b.detections[k].box[3] <= 96);
+    struct detector *const all[] = { &a, &b, &c, &d, &e };
+    for (int i = 0; i < 5; i++)
+        detector_free(all[i]);
+    synth_free(&scene);
+    struct net *const nets[] = { &plain, &tiled, &covered, &alone };
+    for (int i = 0; i < 4; i++)
+        net_close(nets[i]);
+}
+
 static void test_non_finite_values_are_reported(void **state)
 {
     struct net n;
@@ -123,19 +187,38 @@ static void test_a_model_is_scored(void **state)
     net_close(&n);
 }
 
+/* With tiles, each with the cache or without it; all images are seen. */
+static void test_a_model_is_scored_with_tiles(void **state)
+{
+    static const char *const tiles[] = { "data.val.tiles.size=48", "data.val.cache_mb=1" };
+    struct net n, cached;
+    struct evaluation a, b;
+    int count = 0;
+    (void)state;
+    open_finder(&n, tiles, 1);
+    open_finder(&cached, tiles, 2);
+    evaluate(&n, &a, NULL, true);
+    evaluate(&cached, &b, NULL, true);
+    assert_true(a.detections.count > 0 && a.detections.list[a.detections.count - 1].image == 4);
+    assert_int_equal(a.detections.count, b.detections.count);
+    assert_memory_equal(a.score.figures, b.score.figures, sizeof a.score.figures);
+    evaluation_free(&a);
+    evaluation_free(&b);
+    evaluate(&n, &a, &(struct progress_callback){ count_images, &count }, false);
+    assert_int_equal(count, 4);
+    evaluation_free(&a);
+    net_close(&cached);
+    net_close(&n);
+}
+
 static void test_an_empty_list_scores_zero(void **state)
 {
     struct net n;
     struct evaluation e;
     (void)state;
     net_open(&n, NULL, 0);
-    for (int level = 0; level < 4; level++) {                   /* no class is likely anywhere */
-        char name[40];
-        snprintf(name, sizeof name, "head.gfl_cls.%d.bias", level);
-        const struct param *p = &n.model.params.list[params_find(&n.model.params, name)];
-        for (int c = 0; c < 5; c++)
-            n.model.params.value[p->offset + c] = -1000;
-    }
+    for (int level = 0; level < 4; level++)                     /* no class is likely anywhere */
+        set_class_bias(&n, level, -1000);
     evaluate(&n, &e, NULL, true);
     assert_int_equal(e.detections.count, 0);
     assert_true(e.score.figures[0] == 0);
@@ -168,8 +251,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_detections_depend_only_on_the_image),
+        cmocka_unit_test(test_tiles),
         cmocka_unit_test(test_non_finite_values_are_reported),
         cmocka_unit_test(test_a_model_is_scored),
+        cmocka_unit_test(test_a_model_is_scored_with_tiles),
         cmocka_unit_test(test_an_empty_list_scores_zero),
         cmocka_unit_test(test_an_unreadable_image_refuses_an_evaluation) };
     return cmocka_run_group_tests(tests, tiny_setup, remove_folder);

@@ -130,6 +130,29 @@ static void test_descriptions_hold_no_paths(void **state)
 }
 
 /* Upstream's keys without effect are left out, with the sections that hold nothing else. */
+/* Tiles of data.val belong to the description, unless there are none: versions without tiles read it then. */
+static void test_descriptions_hold_tiles(void **state)
+{
+    static const char *const tiles[] = { "data.val.tiles.size=[48, 0]", "data.train.tiles.size=33" };
+    struct net n, again;
+    struct strbuf text;
+    (void)state;
+    net_open(&n, NULL, 0);
+    describe(&n, &text);
+    assert_null(strstr(text.s, "tiles"));
+    strbuf_free(&text);
+    net_close(&n);
+    net_open(&n, tiles, 2);
+    describe(&n, &text);
+    assert_null(strstr(text.s, "33"));
+    must(open_described(&again, text.s, NULL), &again.err);
+    assert_memory_equal(&again.config.val_tiles, &n.config.val_tiles, sizeof n.config.val_tiles);
+    assert_int_equal(again.config.val_tiles.size.at[0], 48);
+    strbuf_free(&text);
+    net_close(&n);
+    net_close(&again);
+}
+
 static void test_descriptions_hold_no_ignored_keys(void **state)
 {
     struct net n = {0}, again;
@@ -277,6 +300,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_entries_are_removed), cmocka_unit_test(test_descriptions_round_trip),
         cmocka_unit_test(test_descriptions_hold_no_paths), cmocka_unit_test(test_descriptions_hold_no_ignored_keys),
+        cmocka_unit_test(test_descriptions_hold_tiles),
         cmocka_unit_test(test_descriptions_have_a_limit), cmocka_unit_test(test_wrong_descriptions_are_refused),
         cmocka_unit_test(test_notes) };
     return cmocka_run_group_tests(tests, tiny_setup, remove_folder);

@@ -130,8 +130,9 @@ static void run(const struct loader_config *config, int count, uint64_t *out)
 }
 
 /* added: mosaics in the first epoch, copies, right angles and repeats. */
-static const struct setting { enum resize resize; int batch; size_t cache; double perspective; bool scaled, added; }
-settings_of[] = {
+static const struct setting {
+    enum resize resize; int batch; size_t cache; double perspective; bool scaled, added; int tile;
+} settings_of[] = {
     { RESIZE_STRETCH,   4,  0,       0,      .scaled = false }, /* no perspective: what is not read is not decoded */
     { RESIZE_STRETCH,   5,  0,       0,      .scaled = true },
     { RESIZE_KEEP,      3,  1 << 20, 0,      .scaled = false }, /* all of the images */
@@ -141,6 +142,9 @@ settings_of[] = {
     { RESIZE_STRETCH,   3,  0,       0,      .scaled = true,  .added = true },
     { RESIZE_KEEP,      4,  20000,   0,      .scaled = false, .added = true },
     { RESIZE_LETTERBOX, 5,  0,       0.0005, .scaled = false, .added = true },
+    { RESIZE_STRETCH,   4,  20000,   0,      .scaled = false, .tile = 33 },
+    { RESIZE_KEEP,      5,  0,       0,      .scaled = true,  .tile = 40 },
+    { RESIZE_STRETCH,   4,  20000,   0,      .scaled = true,  .added = true, .tile = 33 },
 };
 
 static void same_bits_from_any_workers_cache_and_start(void **state)
@@ -157,6 +161,7 @@ static void same_bits_from_any_workers_cache_and_start(void **state)
         data.scaled_decode = s->scaled;
         if (s->added)
             add_augmentation(&data);
+        data.tiles = (struct train_tiles){ { s->tile > 0, { s->tile } }, 0.3 };
         struct loader_config config = { .dataset = &dataset, .data = &data, .label = label, .train = true,
                                         .batch = s->batch, .workers = 1, .seed = 7, .mosaic_epochs = 1 };
         const int places = count_epoch_places(&dataset, label, data.repeat_factor, NULL, &err);

@@ -121,6 +121,20 @@ static void predict_writes_an_empty_list_if_no_image_can_be_read(void **state)
     cJSON_Delete(list);
 }
 
+static void tiles_are_taken_from_the_command_line(void **state)
+{
+    static const char *const good_sizes[] = { "48", "64x40", "auto" }, *const bad_sizes[] = {
+        "8", "48x", "48x9999", "0", "small", "4e9" };
+    const char *image = in_folder("data/images/val/000003.jpg");
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        works("predict", config, "--weights", weights, "--tiles", good_sizes[i], "--json", in_folder("t.json"), image,
+              NULL);
+    for (int i = 0; i < 6; i++)
+        refused(2, "--tiles", "predict", config, "--weights", weights, "--tiles", bad_sizes[i], image, NULL);
+    works("test", config, "--weights", weights, "--tiles", "48", "--json", in_folder("score.json"), NULL);
+}
+
 /* A write error is not an image error: it ends the command. */
 static void predict_ends_at_write_errors(void **state)
 {
@@ -207,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(predict_uses_all_readable_images),
         cmocka_unit_test(predict_writes_an_empty_list_if_no_image_can_be_read),
+        cmocka_unit_test(tiles_are_taken_from_the_command_line),
         cmocka_unit_test(predict_ends_at_write_errors),
         cmocka_unit_test(heatmap_uses_all_readable_images),
         cmocka_unit_test(truncated_images_are_used_and_named),

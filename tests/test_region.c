@@ -213,6 +213,7 @@ static void samples_read_only_their_region(void **state)
         config.pipeline.perspective = perspectives[t / 6 % 2];
         const struct quarter quarter = { t / 12 % 4, { random_unit(&r), random_unit(&r) }, { 30, 1 + t % 40 } };
         const struct quarter *part = t / 48 % 2 ? &quarter : NULL;
+        config.tiles = (struct train_tiles){ { t / 12 % 2, { 50 } }, 0.2 };
         const struct region g = sample_region(&config, size, part, r);
         struct random again = r;
         assert_true(g.left >= 0 && g.left < g.right && g.right <= size.width);

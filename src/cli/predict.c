@@ -20,6 +20,7 @@ const struct option predict_options[] = {
     { "out",     "DIR",    NULL,   "folder for the images with boxes drawn" },
     { "json",    "FILE",   NULL,   "write the detections there; without --out and --json they go to stdout" },
     { "score",   "NUMBER", NULL,   "min score of detections (default: 0.35, or a test.score_thr that is set)" },
+    { "tiles",   "SIZE", NULL, "detect tiles of SIZE (N, WxH or auto) pixels, too (default: data.val.tiles)" },
     {0} };
 
 struct predictor {
@@ -205,7 +206,8 @@ static bool open_predictor(struct predictor *p, const struct args *args, struct 
     struct session *s = &p->session;
     const char *json = args_text(args, "json");
     double score = 0;
-    const bool ok = session_open(s, args, err) && session_score(s, args, &score, err)
+    const bool ok = session_open(s, args, err) && session_tiles(s, args, err)
+                 && session_score(s, args, &score, err)
                  && session_load(s, args, err) && open_font(p)
                  && detector_init(&p->detector, &s->model, s->model.params.value, &s->policy, err)
                  && (!p->out || make_folders(p->out, err))

@@ -76,6 +76,19 @@ bool session_load(struct session *s, const struct args *args, struct error *err)
     return ok;
 }
 
+bool session_tiles(struct session *s, const struct args *args, struct error *err)
+{
+    const char *text = args_text(args, "tiles");
+    struct ints *size = &s->config.val_tiles.size;
+    if (!text)
+        return true;
+    *size = (struct ints){ .count = strchr(text, 'x') ? 2 : 1 };
+    if (strcmp(text, "auto") == 0)
+        return true;
+    return size->count == 2 ? args_pair(args, "tiles", 'x', TILE_MIN, TILE_MAX, &size->at[0], &size->at[1], err)
+                            : args_int(args, "tiles", TILE_MIN, TILE_MAX, &size->at[0], err);
+}
+
 bool session_score(const struct session *s, const struct args *args, double *score, struct error *err)
 {
     *score = s->config.shown_score;

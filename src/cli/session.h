@@ -20,6 +20,9 @@ bool outputs_spare_data(const struct args *, const struct config *, struct error
 /* Loads --weights, or else schedule.load_model; exit 2 without either.  Reports on stderr which weights it used. */
 bool session_load(struct session *, const struct args *, struct error *);
 
+/* --tiles SIZE|auto in place of data.val.tiles.size. */
+bool session_tiles(struct session *, const struct args *, struct error *);
+
 /* The score above which detections are shown: --score, or else config.shown_score. */
 bool session_score(const struct session *, const struct args *, double *score, struct error *);
 

@@ -8,6 +8,7 @@ const struct option test_options[] = {
     { "json",    "FILE", NULL, "write the score there instead of a table to stdout" },
     { "dets",    "FILE|DIR", NULL, "write the detections there, as COCO result JSON or, into a folder, as VisDrone's "
                                    "text files" },
+    { "tiles",   "SIZE", NULL, "detect tiles of SIZE (N, WxH or auto) pixels, too (default: data.val.tiles)" },
     {0} };
 
 static bool watch(void *shown, int images, int all)
@@ -44,7 +45,8 @@ bool test_run(const struct args *args, struct error *err)
     const char *dets = args_text(args, "dets");
     int shown = 0;
     const struct progress_callback progress = { watch, &shown };
-    const bool ok = session_open(&session, args, err) && data_given(args, &session.config.val, err)
+    const bool ok = session_open(&session, args, err) && session_tiles(&session, args, err)
+                 && data_given(args, &session.config.val, err)
                  && session_load(&session, args, err)
                  && (evaluator = evaluator_open(&session.model, &session.policy, err))
                  && show_notes(evaluator_dataset(evaluator), "data.val", err)

@@ -174,6 +174,8 @@ static bool read_sections(struct config *config, struct error *err)
         && section_read(config, "", config_keys, config, err)
         && section_read(config, "data.train", data_keys, &config->train, err)
         && section_read(config, "data.val", data_keys, &config->val, err)
+        && section_read(config, "data.train.tiles", train_tile_keys, &config->train.tiles, err)
+        && section_read(config, "data.val.tiles", test_tile_keys, &config->val_tiles, err)
         && read_test(config, err) && read_rules(config, err);
 }
 
@@ -217,6 +219,15 @@ static bool refuse_training_keys(struct config *config, struct error *err)
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof keys / sizeof *keys; i++)
         ok = !keys[i].set || problem(config, err, keys[i].path, ": allowed in data.train only");
+    return ok;
+}
+
+static bool tiles_valid(struct config *config, const char *path, const struct ints *size, struct error *err)
+{
+    bool ok = size->count <= 2 || problem(config, err, path, ": %d numbers, not width and height", size->count);
+    for (int i = 0; ok && i < size->count; i++)
+        ok = size->at[i] == 0 || size->at[i] >= TILE_MIN
+          || problem(config, err, path, ": a tile has at least %d pixels per side", TILE_MIN);
     return ok;
 }
 
@@ -321,7 +332,10 @@ static bool check_rules(struct config *config, struct error *err)
         && ranges_valid(config, "data.val", &config->val, err)
         && cached_whole(config, "data.train", &config->train, err)
         && cached_whole(config, "data.val", &config->val, err)
-        && refuse_training_keys(config, err) && classes_agree(config, err) && model_named(config, err)
+        && refuse_training_keys(config, err)
+        && tiles_valid(config, "data.train.tiles.size", &config->train.tiles.size, err)
+        && tiles_valid(config, "data.val.tiles.size", &config->val_tiles.size, err)
+        && classes_agree(config, err) && model_named(config, err)
         && save_key_known(config, err) && schedule_agrees(config, err) && guide_agrees(config, err)
         && (!config->detects_only || refuse_ignored_keys(config, err));
 }

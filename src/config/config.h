@@ -38,6 +38,11 @@ struct pipeline_config {
     double normalize[2][3];                 /* mean and standard deviation of blue, green, red, 0..255 */
 };
 
+/* size: width and height in pixels of the image, one number for both, 0 for those of the input; no number: no tiles */
+enum { TILE_MIN = 32, TILE_MAX = 8192 };    /* pixels of a side, unless it is 0 */
+struct train_tiles { struct ints size; double whole; };         /* whole: probability of the whole image */
+struct test_tiles { struct ints size; double overlap; bool coarse; };   /* overlap: of neighbours / side of a tile */
+
 struct data_config {                        /* data.train and data.val */
     enum dataset_format name;
     const char *img_path, *ann_path;        /* "": not given */
@@ -47,6 +52,7 @@ struct data_config {                        /* data.train and data.val */
     bool keep_ratio;                        /* upstream's key: use resize instead */
     enum resize resize;
     double multi_scale[2];                  /* range of the factor of input_size */
+    struct train_tiles tiles;               /* of data.train; never of data.val */
     int cache_mb;                           /* cache of decoded images; 0: none */
     bool load_mosaic; struct { double probability; int stop_epochs; } mosaic;   /* of data.train; none in the last
                                                stop_epochs of the run */
@@ -108,6 +114,7 @@ struct config {
     const char *save_dir;
     struct model_config model;
     struct data_config train, val;
+    struct test_tiles val_tiles;            /* data.val.tiles: of all detections but those of heatmaps */
     int batch_size;                         /* of training and of testing */
     int decode_mb;                          /* for image_memory */
     struct schedule_config schedule;

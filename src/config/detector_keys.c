@@ -8,7 +8,8 @@
 static const struct { const char *name; } kept[] = {
     { "class_names" }, { "seed" }, { "model" }, { "test" }, { "device.batchsize_per_gpu" },
     { "data.train.input_size" }, { "data.val.input_size" }, { "data.val.keep_ratio" }, { "data.val.resize" },
-    { "data.val.multi_scale" }, { "data.val.scaled_decode" }, { "data.val.pipeline" }, {0} };
+    { "data.val.multi_scale" }, { "data.val.scaled_decode" }, { "data.val.pipeline" },
+    { "data.val.tiles" }, {0} };
 
 /* Keys of these sections that are not written: they name files, or only training reads them. */
 static const char *const dropped[] = {
@@ -36,6 +37,8 @@ bool config_write_detector_keys(const struct config *config, struct strbuf *out,
         ok = copy_key(&root, &config->root, kept[i].name, err);
     for (int i = 0; i < DROPPED_COUNT; i++)
         tree_remove(&root, dropped[i]);
+    if (config->val_tiles.size.count == 0)              /* versions without tiles read the description, too */
+        tree_remove(&root, "data.val.tiles");
     for (int i = 0; i < config->ignored.count; i++)
         tree_remove(&root, config->ignored.list[i]);
     if (ok)

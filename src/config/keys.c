@@ -152,6 +152,7 @@ const struct key data_keys[] = {                 /* data.train, data.val */
     { "resize", WORDS(data_config, resize, resize_words), "=keep_ratio", 0, 0,
       "to input_size; inside it with the ratio of sides kept; the same with a border" },
     { "multi_scale", FIELD(data_config, multi_scale), "[1, 1]", 0.1, 10, "range of the factor on input_size" },
+    { "tiles", .type = KEY_SECTION },
     { "cache_mb", FIELD(data_config, cache_mb), "0", 0, 1048576, "MB for decoded images kept in memory" },
     { "scaled_decode", FIELD(data_config, scaled_decode), "false", 0, 0,
       "decode JPEGs at 1/2, 1/4 or 1/8 where they shrink that much; changes pixels; not with cache_mb" },
@@ -190,6 +191,21 @@ const struct key data_keys[] = {                 /* data.train, data.val */
     { "use_keypoint",      .type = KEY_IGNORED, .help = "no effect: boxes only" },
     {0} };
 
+#define TILE_SIZE(member) { "size", member, "[]", 0, TILE_MAX, \
+      "width and height of a tile in pixels of the image, or one number for both; 0: input_size; []: no tiles" }
+
+const struct key train_tile_keys[] = {
+    TILE_SIZE(FIELD(train_tiles, size)),
+    { "whole", FIELD(train_tiles, whole), "0.2", 0, 1, "probability of the whole image instead of a tile" },
+    {0} };
+
+const struct key test_tile_keys[] = {
+    TILE_SIZE(FIELD(test_tiles, size)),
+    { "overlap", FIELD(test_tiles, overlap), "0.2", 0, 0.9, "min overlap of neighbouring tiles / side of a tile" },
+    { "coarse", FIELD(test_tiles, coarse), "true", 0, 0,
+      "further passes, for larger objects: tiles of twice the size and so on, and the whole image" },
+    {0} };
+
 const struct key test_keys[] = {
     { "max_per_image", FIELD(test_config, max_per_image), "100", 1, 5000,
       "max detections per image; preset 500 if data.val.name is VisDroneDataset" },
@@ -201,7 +217,8 @@ const struct key test_keys[] = {
     {0} };
 
 const struct key_table key_tables[] = {
-    { "", config_keys }, { "data.train", data_keys }, { "data.val", data_keys }, { "test", test_keys }, {0} };
+    { "", config_keys }, { "data.train", data_keys }, { "data.val", data_keys },
+    { "data.train.tiles", train_tile_keys }, { "data.val.tiles", test_tile_keys }, { "test", test_keys }, {0} };
 
 const struct key rule_keys[] = {
     { "lr_mult",    FIELD(param_rule, lr_mult),    "1", 0, 1e6, "factor of the learning rate" },
@@ -222,5 +239,7 @@ void write_config_manual(struct strbuf *out)
 {
     write_keys_manual("", config_keys, out);
     write_keys_manual("data.{train,val}", data_keys, out);
+    write_keys_manual("data.train.tiles", train_tile_keys, out);
+    write_keys_manual("data.val.tiles", test_tile_keys, out);
     write_keys_manual("test", test_keys, out);
 }

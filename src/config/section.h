@@ -3,7 +3,7 @@
 #define CONFIG_SECTION_H
 #include "config/config.h"
 
-extern const struct key config_keys[], data_keys[], test_keys[], rule_keys[];
+extern const struct key config_keys[], data_keys[], train_tile_keys[], test_tile_keys[], test_keys[], rule_keys[];
 
 /* The sections that every configuration has, and their tables; ends with {0}. */
 extern const struct key_table { const char *section; const struct key *keys; } key_tables[];

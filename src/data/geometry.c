@@ -43,6 +43,12 @@ struct matrix matrix_of_halved(const struct matrix *m, int halved)
     return halved > 0 ? product(m, &whole) : *m;
 }
 
+struct matrix matrix_of_part(const struct matrix *m, int x, int y)
+{
+    const struct matrix part = {{{ 1, 0, -x }, { 0, 1, -y }, { 0, 0, 1 }}};
+    return x || y ? product(m, &part) : *m;
+}
+
 static bool happens(bool coins, struct random *r)
 {
     return !coins || random_below(r, 2);

@@ -16,6 +16,9 @@ struct image_size { int width, height; };
 bool matrix_inverse(struct matrix *out, const struct matrix *);     /* false, *out untouched: there is none */
 struct matrix matrix_of_halved(const struct matrix *, int halved);  /* the same map, from the image halved so often */
 
+struct matrix matrix_of_part(const struct matrix *, int x, int y);  /* the same, for points of an image whose part from
+                                                                       (x, y) on the matrix maps */
+
 struct draws {
     double perspective[2];      /* P[2][0], P[2][1] */
     double scale, stretch[2];   /* Scl: of both axes; Str: of x, of y */

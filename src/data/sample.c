@@ -54,36 +54,39 @@ static struct part part_of(const struct quarter *quarter, struct image_size inpu
                           .size = { right ? input.width - x : x, bottom ? input.height - y : y } };
 }
 
-/* Sets all but image, partner, objects and pixels. */
-static void draw(struct sample *s, const struct data_config *config, struct image_size source,
+/* Sets all but image, partner, objects and pixels.  given: the tile, or NULL if it is drawn. */
+static void draw(struct sample *s, const struct data_config *config, struct image_size source, const struct tile *given,
                  const struct quarter *quarter, struct random *r)
 {
+    const struct tile tile = given ? *given : tile_draw(&config->tiles, config->input_size, source, r);
     const struct image_size full = { config->input_size[0], config->input_size[1] };
     const struct image_size asked = scaled_size(full, random_range(r, config->multi_scale[0], config->multi_scale[1]));
     const struct draws draws = geometry_draw(&config->pipeline, config->resize == RESIZE_LETTERBOX, r);
-    const struct image_size frame = geometry_frame(&draws, config->resize, source);
+    const struct image_size frame = geometry_frame(&draws, config->resize, tile.size);
     const struct image_size fit = resize_size(config->resize, frame, asked, config->pipeline.divisible);
     const struct image_size alone = scaled_size(fit, 1);        /* no side is 0 */
     const bool first = !quarter || quarter->index == 0;
     if (first)
         s->jitter = colour_draw(&config->pipeline, r);
     s->source = source;
+    s->tiled = !tile_covers(tile.size, source);
     s->input = first ? alone : quarter->input;
     s->part = part_of(quarter, s->input);
-    s->matrix = geometry_matrix(&draws, config->resize, source, alone);
+    s->matrix = geometry_matrix(&draws, config->resize, tile.size, alone);
     if (quarter) {
         const double x = random_unit(r), y = random_unit(r);
-        geometry_window(&s->matrix, source, s->part.size, (const double[2]){ x, y });
+        geometry_window(&s->matrix, tile.size, s->part.size, (const double[2]){ x, y });
     }
+    s->matrix = matrix_of_part(&s->matrix, tile.x, tile.y);
 }
 
-bool sample_quarter(struct sample *s, const struct data_config *config, const struct image *image,
-                    const struct quarter *quarter, struct random *r, struct error *err)
+static bool make(struct sample *s, const struct data_config *config, const struct image *image,
+                 const struct tile *tile, const struct quarter *quarter, struct random *r, struct error *err)
 {
     const bool whole = image->halved == 0;
     const struct image_size size = { whole ? image->width : image->whole_width,
                                      whole ? image->height : image->whole_height };
-    draw(s, config, size, quarter, r);
+    draw(s, config, size, tile, quarter, r);
     const struct matrix matrix = matrix_of_halved(&s->matrix, image->halved);
     const size_t stride = 3 * (size_t)s->input.width;
     if (!reserve(&s->pixels, &s->capacity, stride * (size_t)s->input.height, 1, err))
@@ -96,7 +99,27 @@ bool sample_quarter(struct sample *s, const struct data_config *config, const st
 bool sample_make(struct sample *s, const struct data_config *config, const struct image *image, struct random *r,
                  struct error *err)
 {
-    return sample_quarter(s, config, image, NULL, r, err);
+    return make(s, config, image, NULL, NULL, r, err);
+}
+
+bool sample_make_tile(struct sample *s, const struct data_config *config, const struct image *image,
+                      const struct tile *tile, struct random *r, struct error *err)
+{
+    return make(s, config, image, tile, NULL, r, err);
+}
+
+bool sample_quarter(struct sample *s, const struct data_config *config, const struct image *image,
+                    const struct quarter *quarter, struct random *r, struct error *err)
+{
+    return make(s, config, image, NULL, quarter, r, err);
+}
+
+void sample_view(const struct sample *s, float view[4])
+{
+    const float part[1][4] = { { 0, 0, (float)s->part.size.width, (float)s->part.size.height } };
+    struct matrix back = {0};
+    matrix_inverse(&back, &s->matrix);
+    warp_boxes(&back, s->source, 1, part, (float (*)[4])view);
 }
 
 struct region sample_region(const struct data_config *config, struct image_size source, const struct quarter *quarter,
@@ -104,7 +127,7 @@ struct region sample_region(const struct data_config *config, struct image_size 
 {
     struct sample s = {0};
     int halved = 0;
-    draw(&s, config, source, quarter, &r);
+    draw(&s, config, source, NULL, quarter, &r);
     while (config->scaled_decode && halved < HALVINGS && warp_shrinks(&s.matrix) >= 2 << halved)
         halved++;
     const int round = (1 << halved) - 1;
@@ -157,7 +180,7 @@ static void add_object(struct sample *s, const struct annotation *a, const int *
     const float in[4] = { (float)b[0], (float)b[1], (float)(b[0] + b[2]), (float)(b[1] + b[3]) };
     float box[4];
     const double visible = warp_box(&s->matrix, s->part.size, in, box);
-    const bool cut = s->part.count > 1, ignore = a->ignore || (cut && visible < visible_min);
+    const bool cut = s->part.count > 1 || s->tiled, ignore = a->ignore || (cut && visible < visible_min);
     if (cut && (box[2] - box[0] < 1 || box[3] - box[1] < 1))
         return;
     for (int i = 0; i < 4; i++)

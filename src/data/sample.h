@@ -6,6 +6,7 @@
 #include "data/dataset.h"
 #include "data/geometry.h"
 #include "data/image.h"
+#include "data/tiles.h"
 
 struct objects {                /* boxes x1, y1, x2, y2 in pixels of the input, empty if outside of it */
     float (*box)[4];
@@ -36,6 +37,7 @@ struct sample {
     int image;                  /* index into dataset.images */
     int partner[QUARTERS - 1];  /* of a mosaic: image and partners are the images of its quarters */
     struct image_size source, input;  /* of the image; of this sample, which lies at the top left of its batch */
+    bool tiled;                 /* it shows a tile of the image */
     struct part part;           /* of a mosaic: part, matrix and source are those of the quarter made last */
     struct matrix matrix;       /* from the source to the part */
     struct objects objects;
@@ -52,9 +54,12 @@ struct image_size scaled_size(struct image_size, double factor);
  * Where it is not 1, sides are rounded to multiples of 32, no side below 32. */
 struct image_size epoch_size(struct image_size full, const double scale[2], int epoch, int epochs);
 
-/* Draws the random numbers and warps the image.  Sets all but image, partner and objects.  Two samples of the same
- * image, configuration and random numbers have the same bits. */
+/* Draws the random numbers, also the tile if the configuration has some, and warps the image.  Sets all but image,
+ * partner and objects.  Two samples of the same image, configuration and random numbers have the same bits.
+ * sample_make_tile: the same with a given tile, in place of the image. */
 bool sample_make(struct sample *, const struct data_config *, const struct image *, struct random *, struct error *);
+bool sample_make_tile(struct sample *, const struct data_config *, const struct image *, const struct tile *,
+                      struct random *, struct error *);
 
 /* The same for one image of a mosaic; quarters are made in their order, each followed by its objects.  The input has
  * the size that the image of quarter 0 would have alone, and its colours.  Each image has the scale that it would have
@@ -62,6 +67,10 @@ bool sample_make(struct sample *, const struct data_config *, const struct image
  * image (geometry_window).  quarter NULL: as sample_make. */
 bool sample_quarter(struct sample *, const struct data_config *, const struct image *, const struct quarter *,
                     struct random *, struct error *);
+
+/* The part of the source that the sample, or the quarter made last, shows, or its bounding rectangle: x1, y1, x2, y2.
+ * Empty if the matrix has no inverse. */
+void sample_view(const struct sample *, float view[4]);
 
 /* The pixels that sample_quarter reads of an image of that size, with these random numbers; with scaled_decode of the
  * image halved as often as the warp still shrinks it. */
@@ -72,8 +81,9 @@ struct region sample_region(const struct data_config *, struct image_size source
  * ignore are kept apart, whatever their class.  Other boxes without a class are left out, and so is what
  * annotation_trains refuses, but nothing else.
  *
- * Boxes are cut at the edges of a quarter.  A box of which less than a third is in the quarter becomes one to ignore,
- * as does an object that synth hides to that extent.  A box with a side below a pixel there is left out. */
+ * In a mosaic or a tile, boxes are cut at the edges of the quarter or the input.  A box of which less than a third is
+ * inside becomes one to ignore, as does an object that synth hides to that extent.  A box with a side below a pixel
+ * there is left out. */
 bool sample_objects(struct sample *, const struct dataset *, int image, const int *label, struct error *);
 
 struct batch {

@@ -1,6 +1,7 @@
 #include "runtime/detector.h"
 
 #include "base/memory.h"
+#include "runtime/tiled_detector.h"
 #include "weights/merge.h"
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@ bool detector_init(struct detector *d, struct model *model, const real *values, 
     const int threads = policy->threads;
     const struct test_config *test = &model->config->test;
     *d = (struct detector){ .model = model, .policy = *policy, .team = { threads },
+                            .tiles = model->config->val_tiles,
                             .rules = { model->shape.num_classes, model->shape.reg_max, test->score_thr, test->nms_iou,
                                        test->max_per_image, policy->kernels, test->class_agnostic_nms } };
     d->tmp = new_array((size_t)threads, sizeof *d->tmp, err);
@@ -33,7 +35,7 @@ void detector_free(struct detector *d)
     model_free(&d->merged);
     for (int i = 0; d->tmp && i < d->team.threads; i++)
         arena_free(&d->tmp[i]);
-    batch_free(&d->single);
+    batch_free(&d->own);
     free(d->tmp);
     free(d->detections);
     free(d->count);
@@ -136,7 +138,12 @@ bool detector_run(struct detector *d, const struct batch *batch, struct error *e
 bool detector_detect_image(struct detector *d, const struct image *image, struct error *err)
 {
     const struct data_config *data = &d->model->config->val;
+    if (d->tiles.size.count) {
+        const struct image_size tile = tile_size(&d->tiles.size, data->input_size);
+        if (!tile_covers(tile, (struct image_size){ image->width, image->height }))
+            return detect_tiles(d, tile, image, err);
+    }
     struct random random = random_of((uint64_t)d->model->config->seed, 0, 0);
-    return batch_resize(&d->single, 1, err) && sample_make(&d->single.samples[0], data, image, &random, err)
-        && batch_stack(&d->single, &data->pipeline, err) && detector_run(d, &d->single, err);
+    return batch_resize(&d->own, 1, err) && sample_make(&d->own.samples[0], data, image, &random, err)
+        && batch_stack(&d->own, &data->pipeline, err) && detector_run(d, &d->own, err);
 }

@@ -10,13 +10,14 @@ struct detector {
     struct model merged;                /* runs instead of a model with parallel branches (weights/merge.h) */
     struct policy policy;
     struct team team;
+    struct test_tiles tiles;            /* data.val.tiles; may be changed */
     struct postprocess_config rules;    /* from the section `test` of the configuration; score_thr may be changed */
     struct graph_cache cache;
     struct arena *tmp;                  /* [threads] */
     struct detected *detections;        /* [n][rules.max_kept] of the last batch, best first, in pixels of the source */
     int *count;                         /* [n] detections of each image */
     int capacity;                       /* images for which both arrays have space */
-    struct batch single;                /* of detector_detect_image */
+    struct batch own;                   /* of detector_detect_image */
 };
 
 /* values: model->params.value or an array with its layout; borrowed, must not change while the detector exists. */
@@ -38,6 +39,7 @@ bool detector_forward_each(struct detector *, const float *pixel, int n, int h, 
  * with such an output. */
 bool detector_run(struct detector *, const struct batch *, struct error *);
 
-/* The same for one image, resized and normalised as data.val specifies; its detections are 0 .. count[0] - 1. */
+/* The same for one image, resized and normalised as data.val specifies, or for its tiles (runtime/tiled_detector.h);
+ * its detections are 0 .. count[0] - 1. */
 bool detector_detect_image(struct detector *, const struct image *, struct error *);
 #endif

@@ -1,6 +1,7 @@
 #include "train/evaluate.h"
 
 #include "base/memory.h"
+#include "base/path.h"
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
 #include "data/loader.h"
@@ -85,37 +86,89 @@ double evaluation_figure(const struct evaluation *e, enum save_key key)
     return key < SAVE_VISDRONE_AP ? e->score.figures[key] : e->visdrone.figures[key - SAVE_VISDRONE_AP];
 }
 
-/* Corners are float, as in the original; width and height are their differences in double. */
-static bool add_detections(const struct evaluator *e, const struct detector *d, const struct batch *batch,
+/* Adds the detections of image i of the detector's last batch.  Corners are float, as in the original; width and height
+ * are their differences in double. */
+static bool add_detections(const struct evaluator *e, const struct detector *d, int i, int image,
                            struct detections *detections, struct error *err)
 {
-    for (int i = 0; i < batch->n; i++)
-        for (int k = 0; k < d->count[i]; k++) {
-            const struct detected *f = &d->detections[(ptrdiff_t)i * d->rules.max_kept + k];
-            const double x = f->box[0], y = f->box[1];
-            const struct detection one = { .image = batch->samples[i].image, .category = e->category[f->label],
-                                           .box = { x, y, f->box[2] - x, f->box[3] - y }, .score = f->score };
-            if (!detections_add(detections, one, err))
-                return false;
-        }
+    for (int k = 0; k < d->count[i]; k++) {
+        const struct detected *f = &d->detections[(ptrdiff_t)i * d->rules.max_kept + k];
+        const double x = f->box[0], y = f->box[1];
+        const struct detection one = { .image = image, .category = e->category[f->label],
+                                       .box = { x, y, f->box[2] - x, f->box[3] - y }, .score = f->score };
+        if (!detections_add(detections, one, err))
+            return false;
+    }
     return true;
 }
 
-static bool detect_all(const struct evaluator *e, struct detector *d, struct loader *loader,
-                       const struct progress_callback *progress, struct detections *detections, struct error *err)
+static bool report_progress(const struct evaluator *e, const struct progress_callback *progress, int images,
+                            struct error *err)
+{
+    return !progress || progress->on_batch(progress->context, images, e->dataset.image_count)
+        || fail(err, "the evaluation was ended after %d images", images);
+}
+
+static bool detect_batches(const struct evaluator *e, struct detector *d, struct loader *loader,
+                           const struct progress_callback *progress, struct detections *detections, struct error *err)
 {
     const struct batch *batch;
     int images = 0;
     while (loader_next(loader, &batch, err)) {
         if (!batch)
             return true;
-        if (!detector_run(d, batch, err) || !add_detections(e, d, batch, detections, err))
-            return false;
+        bool ok = detector_run(d, batch, err);
+        for (int i = 0; ok && i < batch->n; i++)
+            ok = add_detections(e, d, i, batch->samples[i].image, detections, err);
         images += batch->n;
-        if (progress && !progress->on_batch(progress->context, images, e->dataset.image_count))
-            return fail(err, "the evaluation was ended after %d images", images);
+        if (!ok || !report_progress(e, progress, images, err))
+            return false;
     }
     return false;
+}
+
+/* The decoded image, in *own or in the cache; NULL if it cannot be read. */
+static const struct image *read_whole(const struct evaluator *e, int index, struct image *own, struct error *err)
+{
+    const struct image *cached = image_cache_find(e->cache, index);
+    if (cached)
+        return cached;
+    char *path = path_join(e->data->img_path, e->dataset.images[index].file, err);
+    const bool ok = path && image_read(own, path, err);
+    free(path);
+    if (!ok)
+        return NULL;
+    return image_cache_store(e->cache, index, own) ? image_cache_find(e->cache, index) : own;
+}
+
+/* The same with tiles, image by image: the tiles of an image use all threads. */
+static bool detect_all_tiled(const struct evaluator *e, struct detector *d, const struct progress_callback *progress,
+                             struct detections *detections, struct error *err)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < e->dataset.image_count; i++) {
+        struct image own = {0};
+        const struct image *image = read_whole(e, i, &own, err);
+        ok = image && detector_detect_image(d, image, err) && add_detections(e, d, 0, i, detections, err)
+          && report_progress(e, progress, i + 1, err);
+        image_free(&own);
+    }
+    return ok;
+}
+
+static bool detect_all(const struct evaluator *e, struct detector *d, const struct progress_callback *progress,
+                       struct detections *detections, struct error *err)
+{
+    if (d->tiles.size.count)
+        return detect_all_tiled(e, d, progress, detections, err);
+    const struct config *config = e->model->config;
+    const struct loader_config options = { .dataset = &e->dataset, .data = e->data, .cache = e->cache,
+                                           .batch = config->batch_size, .workers = e->policy.threads,
+                                           .seed = (uint64_t)config->seed };
+    struct loader *loader = loader_open(&options, err);
+    const bool ok = loader && detect_batches(e, d, loader, progress, detections, err);
+    loader_close(loader);
+    return ok;
 }
 
 static bool score_detections(const struct evaluator *e, struct evaluation *result, struct error *err)
@@ -130,17 +183,10 @@ static bool score_detections(const struct evaluator *e, struct evaluation *resul
 bool evaluator_run(struct evaluator *e, const real *values, const struct progress_callback *progress,
                    struct evaluation *result, struct error *err)
 {
-    const struct config *config = e->model->config;
-    const struct loader_config options = { .dataset = &e->dataset, .data = e->data, .cache = e->cache,
-                                           .batch = config->batch_size, .workers = e->policy.threads,
-                                           .seed = (uint64_t)config->seed };
     struct detector detector = {0};
-    struct loader *loader = loader_open(&options, err);
     *result = (struct evaluation){0};
-    const bool ok = loader && detector_init(&detector, e->model, values, &e->policy, err)
-                 && detect_all(e, &detector, loader, progress, &result->detections, err)
-                 && score_detections(e, result, err);
+    const bool ok = detector_init(&detector, e->model, values, &e->policy, err)
+                 && detect_all(e, &detector, progress, &result->detections, err) && score_detections(e, result, err);
     detector_free(&detector);
-    loader_close(loader);
     return ok;
 }
