@@ -39,6 +39,11 @@ static const char *const model_kinds[] = {
     "fpn: {name: PAN, in_channels: [48, 96, 192], out_channels: 32, start_level: 0, num_outs: 3}, "
     "head: {name: GFLHead, num_classes: 3, input_channel: 32, feat_channels: 32, stacked_convs: 2, "
     "strides: [8, 16, 32], reg_max: 7, norm_cfg: {type: BN}}}",
+    /* a level of stride 4 */
+    "model.arch={name: NanoDetPlus, backbone: {name: ShuffleNetV2, model_size: 0.5x, out_stages: [1, 2, 3, 4]}, "
+    "fpn: {name: GhostPAN, in_channels: [24, 48, 96, 192], out_channels: 32, num_extra_level: 1}, "
+    "head: {name: NanoDetPlusHead, num_classes: 3, input_channel: 32, feat_channels: 32, "
+    "strides: [4, 8, 16, 32, 64], reg_max: 7}}",
     /* norms of groups */
     "model.arch={name: OneStageDetector, backbone: {name: ShuffleNetV2, model_size: 0.5x}, "
     "fpn: {name: FPN, in_channels: [48, 96, 192], out_channels: 32, start_level: 0, num_outs: 3}, "

@@ -8,6 +8,7 @@
 #include "interop/weights_file.h"
 #include "weights/file_config.h"
 #include "weights/fold.h"
+#include "weights/levels.h"
 #include "weights/match.h"
 #include "weights/weights.h"
 #include <stdio.h>
@@ -54,6 +55,18 @@ static bool note_loaded(struct string_list *notes, const char *path, const struc
 {
     struct strbuf line = {0};
     strbuf_addf(&line, "%s: %d tensors loaded", path, r->loaded);
+    const bool ok = strbuf_check(&line, err) && string_list_add(notes, line.s, err);
+    strbuf_free(&line);
+    return ok;
+}
+
+static bool note_levels(struct string_list *notes, const char *path, int added, struct error *err)
+{
+    struct strbuf line = {0};
+    if (added == 0)
+        return true;
+    strbuf_addf(&line, "%s: the model has %d finer level%s; the other levels take the weights of the file", path,
+                added, added == 1 ? "" : "s");
     const bool ok = strbuf_check(&line, err) && string_list_add(notes, line.s, err);
     strbuf_free(&line);
     return ok;
@@ -140,7 +153,9 @@ static bool load_tensors(struct model *model, struct tensors *t, const char *pat
     struct weights_report report = {0};
     struct inference inference = {0};
     const int in_file = t->count;
-    bool ok = inference_of(&inference, model, err) && inference_unfold(&inference, &model->params, t, path, err)
+    int added = 0;
+    bool ok = raise_levels(&model->params, t, &added, err) && note_levels(notes, path, added, err)
+           && inference_of(&inference, model, err) && inference_unfold(&inference, &model->params, t, path, err)
            && weights_from_tensors(&model->params, t, prefix, array, &report, err);
     if (ok && purpose == LOAD_TO_RUN)
         keep_needed(&report.missing, &model->params, inference.needed);

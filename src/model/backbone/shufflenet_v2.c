@@ -6,8 +6,8 @@
 const struct key shufflenet_v2_keys[] = {
     { "model_size",     FIELD(shufflenet_v2, model_size),                "1.5x",      1, 0,
       "0.5x, 1.0x, 1.5x or 2.0x" },
-    { "out_stages",     FIELD(shufflenet_v2, out_stages),                "[2, 3, 4]", 2, 4,
-      "stages whose maps go to the neck" },
+    { "out_stages",     FIELD(shufflenet_v2, out_stages),                "[2, 3, 4]", 1, 4,
+      "stages whose maps go to the neck; 1, which upstream lacks: the first layers, of stride 4" },
     { "with_last_conv", FIELD(shufflenet_v2, with_last_conv),            "false",     0, 0,
       "a 1x1 convolution after the last stage" },
     { "kernal_size",    .type = KEY_IGNORED, .help = "no effect, as upstream, which spells it so" },
@@ -66,6 +66,7 @@ void shufflenet_v2_build(struct builder *b, const void *config, value image, str
     b->init = (struct layer_init){ .weights = WEIGHTS_INPUTS, .norm_bias = 0.0001 };
     value x = activate(b, conv_norm(b, "conv1", 0, image, dense(size->channels[0], 3, 2)), c->activation);
     x = max_pool(b, x, 3, 2, 1);
+    add_feature(b, &c->out_stages, 1, x, out);
     for (int stage = 2; stage <= 4; stage++) {
         char name[24];
         snprintf(name, sizeof name, "stage%d", stage);
