@@ -85,16 +85,19 @@ static void test_inside(void **state)
 
 /* ---- Dynamic soft labels: matrices written out, as the formula says. */
 
-struct twin { double cost[CANDIDATES][OBJECTS], iou[CANDIDATES][OBJECTS]; bool chosen[CANDIDATES][OBJECTS]; };
+struct twin {
+    double cost[CANDIDATES][OBJECTS], iou[CANDIDATES][OBJECTS], overlap[CANDIDATES][OBJECTS];
+    bool chosen[CANDIDATES][OBJECTS];
+};
 
-static double pair_cost(const float *logit, int label, double u, double factor)
+static double pair_cost(const float *logit, int label, double u, double overlap, double factor)
 {
     double sum = 0;
     for (int c = 0; c < CLASSES; c++) {
         const double x = logit[c], p = 1 / (1 + exp(-x)), y = c == label ? u : 0;
         sum += (y - p) * (y - p) * (fmax(x, 0) - x * y + log1p(exp(-fabs(x))));
     }
-    return sum - factor * log(u + 1e-7);
+    return sum - factor * log(overlap + 1e-7);
 }
 
 /* The index of the smallest (sign 1) or largest (-1) not yet taken of a column; the lowest of equals. */
@@ -112,9 +115,9 @@ static void choose(struct twin *t, int n, int g, int topk)
     bool taken[CANDIDATES] = {0};
     double sum = 0;
     for (int i = 0; i < topk && i < n; i++) {
-        const int v = extreme(t->iou, n, g, -1, taken);
+        const int v = extreme(t->overlap, n, g, -1, taken);
         taken[v] = true;
-        sum += t->iou[v][g];
+        sum += t->overlap[v][g];
     }
     memset(taken, 0, sizeof taken);
     for (int i = 0; i < n && i < fmax(1, trunc(sum)); i++) {
@@ -142,7 +145,15 @@ static double centre_distance(const double a[4], const double b[4])
     return hypot((a[0] + a[2]) / 2 - (b[0] + b[2]) / 2, (a[1] + a[3]) / 2 - (b[1] + b[3]) / 2);
 }
 
-static void dsl_case(uint64_t seed, int n, int objects, int topk)
+/* The overlap with a weight of the normalised Wasserstein distance. */
+static double overlap_of(const double a[4], const double b[4], double weight, double scale)
+{
+    const double half[2] = { (a[2] - a[0]) / 2 - (b[2] - b[0]) / 2, (a[3] - a[1]) / 2 - (b[3] - b[1]) / 2 };
+    const double distance = hypot(centre_distance(a, b), hypot(half[0], half[1]));
+    return (1 - weight) * box_iou(a, b) + weight * exp(-distance / scale);
+}
+
+static void dsl_case(uint64_t seed, int n, int objects, int topk, double nwd)
 {
     static struct twin twin;
     static double box[CANDIDATES][4], iou[CANDIDATES], stride[CANDIDATES], background[CANDIDATES];
@@ -152,7 +163,7 @@ static void dsl_case(uint64_t seed, int n, int objects, int topk)
     struct random r = random_of(seed, 2, 0);
     struct scene s;
     const double factor = (const double[]){ 3, 3, 3, 0.25, 0 }[seed % 5];
-    const struct dsl_config config = { topk, factor, -1, seed % 2 ? 1.5 : 0, 2 };
+    const struct dsl_config config = { topk, factor, -1, seed % 2 ? 1.5 : 0, 2, nwd, 6 };
     struct arena tmp;
     memset(&twin, 0, sizeof twin);
     draw(&s, &r, objects, 100, 72);
@@ -170,7 +181,8 @@ static void dsl_case(uint64_t seed, int n, int objects, int topk)
         for (int g = 0; g < objects; g++) {
             const double object[4] = { s.box[g][0], s.box[g][1], s.box[g][2], s.box[g][3] };
             twin.iou[v][g] = box_iou(box[v], object);
-            twin.cost[v][g] = pair_cost(logit[v], s.label[g], twin.iou[v][g], factor);
+            twin.overlap[v][g] = nwd > 0 ? overlap_of(box[v], object, nwd, 6) : twin.iou[v][g];
+            twin.cost[v][g] = pair_cost(logit[v], s.label[g], twin.iou[v][g], twin.overlap[v][g], factor);
             if (config.dis_alpha > 0)
                 twin.cost[v][g] += pow(1.5, centre_distance(box[v], object) / stride[v] - 2);
         }
@@ -198,8 +210,26 @@ static void test_dsl_twin(void **state)
         { 300, 40, 13 }, { 40, 40, 60 }, { 1100, 30, 13 },
     };
     for (uint64_t seed = 0; seed < 60; seed++)
-        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-            dsl_case(seed, cases[i].candidates, cases[i].objects, cases[i].topk);
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            dsl_case(seed, cases[i].candidates, cases[i].objects, cases[i].topk, 0);
+            if (seed < 20)
+                dsl_case(seed, cases[i].candidates, cases[i].objects, cases[i].topk, seed % 3 ? 0.5 : 1);
+        }
+}
+
+/* By hand: centres 3 and 4 apart, half sides 7 and 15.  Apart, a tiny box still has an overlap. */
+static void test_wasserstein_overlap(void **state)
+{
+    const struct dsl_config off = {0}, half = { .nwd = 0.5, .nwd_scale = 13 }, all = { .nwd = 1, .nwd_scale = 13 };
+    const double small[4] = { 0, 0, 10, 10 }, large[4] = { -4, -11, 20, 29 }, tiny[4] = { 100, 100, 102, 102 };
+    const double next[4] = { 103, 100, 105, 102 };
+    (void)state;
+    assert_true(dsl_overlap(&off, 0.25, small, large) == 0.25);
+    const double distance = sqrt(9 + 16 + 49 + 225);
+    assert_true(fabs(dsl_overlap(&all, 0.25, small, large) - exp(-distance / 13)) < 1e-12);
+    assert_true(fabs(dsl_overlap(&half, 0.25, small, large) - 0.125 - exp(-distance / 13) / 2) < 1e-12);
+    assert_true(fabs(dsl_overlap(&all, 0, tiny, next) - exp(-3.0 / 13)) < 1e-12);
+    assert_true(dsl_overlap(&all, 1, tiny, tiny) == 1);
 }
 
 /* Costs are between the bounds of the kernels within the stated error of overlaps, also for extreme logits and
@@ -224,7 +254,7 @@ static void test_cost_bounds(void **state)
             pairs.u[i] = (float)fmax(0, iou + pairs.u_error[i] * random_range(&r, -0.99, 0.99));
             pairs.x[i] = (float)(size * random_range(&r, -1, 1));
             pairs.rest[i] = (float)(dsl_background(&pairs.x[i], 1) + size * random_range(&r, 0, 1));
-            cost[i] = dsl_cost(&config, pairs.rest[i], pairs.x[i], iou);
+            cost[i] = dsl_cost(&config, pairs.rest[i], pairs.x[i], iou, iou);
         }
         const double most = kernels->bound_focal_terms((float)config.iou_factor, n, &pairs, MANY);
         for (int i = 0; i < n; i++) {
@@ -366,7 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_priors), cmocka_unit_test(test_inside), cmocka_unit_test(test_dsl_twin),
         cmocka_unit_test(test_cost_bounds),
-        cmocka_unit_test(test_dsl_ties), cmocka_unit_test(test_atss_twin),
+        cmocka_unit_test(test_wasserstein_overlap), cmocka_unit_test(test_dsl_ties), cmocka_unit_test(test_atss_twin),
     };
     return cmocka_run_group_tests_name("detect: assignment", tests, NULL, NULL);
 }

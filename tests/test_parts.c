@@ -28,6 +28,7 @@ static const struct detector_case { const char *name, *fpn, *head; } cases[] = {
     { "TAN", TAN, ONE "}" },
     { "Plus, alone", PAN, PLUS "}" },
     { "Plus, distances", PAN, PLUS ", assigner_cfg: {dis_alpha: 2}}" },
+    { "Plus, Wasserstein distances", PAN, PLUS ", assigner_cfg: {nwd: 0.5, nwd_scale: 8}}" },
     {0} };
 
 static bool parse(struct fixture *f, const char *fpn, const char *head, struct error *err)

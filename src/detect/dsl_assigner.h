@@ -2,8 +2,8 @@
  * current predictions.  Sources: NanoDet-Plus (2021), after SimOTA (Ge et al., YOLOX, 2021, sec. 2.1).
  *
  *     candidates            the priors that lie strictly inside some object (priors_inside); the caller lists them
- *     cost                  cost(v, g) of candidate v and object g (dsl_cost.h)
- *     dynamic k             k(g) = max(1, trunc(sum of the topk largest IoUs of candidates with g));
+ *     cost                  cost(v, g) of candidate v and object g, and their overlap, usually the IoU (dsl_cost.h)
+ *     dynamic k             k(g) = max(1, trunc(sum of the topk largest overlaps of candidates with g));
  *                           g claims its k(g) cheapest candidates, also those outside itself
  *     conflict resolution   a candidate that several objects claim goes to the object, of all, with the lowest cost,
  *                           so an object can end with no candidate

@@ -23,7 +23,10 @@
  *    costs more.
  *
  * 6. Blocks.  A block's bounds enclose its boxes and have the least factor and the largest IoU of these: if the bounds
- *    miss a threshold, every box in the block does. */
+ *    miss a threshold, every box in the block does.
+ *
+ * 7. Wasserstein distance.  1 holds for any overlap o in place of u in the logarithm, since QFL(x, u) >= 0 for any u.
+ *    3, 5 and 6 hold for IoUs alone. */
 #include "detect/dsl_bounds.h"
 
 #include "base/min_max.h"
@@ -86,6 +89,11 @@ static float required_iou(const struct dsl_bounds *b, double limit)
     return exponent > -80 ? (float)margin * expf((float)exponent) : 0;
 }
 
+double dsl_bounds_overlap(const struct dsl_bounds *b, int v, double limit)
+{
+    return (double)required_iou(b, limit) * b->iou_factor[v] - 1e-7;
+}
+
 /* ---- Blocks ---- */
 
 /* Box i, its edges rounded outwards. */
@@ -134,7 +142,7 @@ bool dsl_bounds_init(struct dsl_bounds *b, const struct dsl_config *config, cons
                      const struct ground_truth *truth, struct arena *tmp)
 {
     const struct dsl_candidates *c = candidates;
-    const double apart = dsl_cost(config, 0, 0, 0);
+    const double apart = dsl_cost(config, 0, 0, 0, 0);
     b->config = config;
     b->candidates = candidates;
     b->truth = truth;

@@ -32,6 +32,10 @@ bool dsl_bounds_init(struct dsl_bounds *, const struct dsl_config *, const struc
                      const struct ground_truth *, struct arena *tmp);
 size_t dsl_bounds_bytes(int candidates);
 
+/* An overlap (dsl_cost.h) without which candidate v costs more than `limit`; also for nwd > 0, with which the functions
+ * below cannot be used. */
+double dsl_bounds_overlap(const struct dsl_bounds *, int v, double limit);
+
 /* Finds the largest IoUs with object g, exact, as -IoU.  Candidates without overlap may be missing. */
 void dsl_bounds_largest_ious(struct dsl_bounds *, int g, struct bottom_k *);
 

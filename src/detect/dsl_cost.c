@@ -4,9 +4,22 @@
 #include "detect/focal.h"
 #include <math.h>
 
-double dsl_cost(const struct dsl_config *config, double background, double logit, double iou)
+static double wasserstein_similarity(const double a[4], const double b[4], double scale)
 {
-    const double iou_cost = -config->iou_factor * log(iou + 1e-7);
+    const double x = (a[0] + a[2] - b[0] - b[2]) / 2, y = (a[1] + a[3] - b[1] - b[3]) / 2;
+    const double w = (a[2] - a[0] - b[2] + b[0]) / 2, h = (a[3] - a[1] - b[3] + b[1]) / 2;
+    return exp(-sqrt(x * x + y * y + w * w + h * h) / scale);
+}
+
+double dsl_overlap(const struct dsl_config *config, double iou, const double box[4], const double object[4])
+{
+    const double weight = config->nwd;
+    return weight > 0 ? (1 - weight) * iou + weight * wasserstein_similarity(box, object, config->nwd_scale) : iou;
+}
+
+double dsl_cost(const struct dsl_config *config, double background, double logit, double iou, double overlap)
+{
+    const double iou_cost = -config->iou_factor * log(overlap + 1e-7);
     if (iou == 0)
         return background + iou_cost;
     const struct quality q = quality_of(logit, iou);
@@ -28,6 +41,8 @@ double dsl_pair_cost(const struct dsl_config *config, const struct dsl_candidate
 {
     double object[4];
     box_to_double(truth->box[g], object);
-    const double cost = dsl_cost(config, c->background[v], c->logit[v][truth->label[g]], box_iou(c->box[v], object));
+    const double iou = box_iou(c->box[v], object);
+    const double overlap = dsl_overlap(config, iou, c->box[v], object);
+    const double cost = dsl_cost(config, c->background[v], c->logit[v][truth->label[g]], iou, overlap);
     return cost + dsl_distance_cost(config, c, v, object);
 }

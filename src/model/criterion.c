@@ -32,6 +32,10 @@ static const struct key dsl_keys[] = {
       "base of the cost of the distance between centres; 0: no such cost" },
     { "dis_beta",       FIELD(head_loss, loss.dsl.dis_beta),       "3",    -100, 100,
       "distance, in strides, whose cost is 1" },
+    { "nwd",            FIELD(head_loss, loss.dsl.nwd),            "0",    0, 1,
+      "weight of the normalised Wasserstein distance in the overlap of boxes; the rest is the IoU" },
+    { "nwd_scale",      FIELD(head_loss, loss.dsl.nwd_scale),      "12.8", 0.001, 1e4,
+      "pixels of the input that divide that distance: the mean size of objects" },
     { "ignore_iof_thr", FIELD(head_loss, loss.dsl.ignore_iof_thr), "-1.0", -1, 1,
       "priors whose box lies in an ignore region by more than this part take no part; not positive: all do" },
     {0} };

@@ -97,8 +97,9 @@ static void compare_cost(struct trial *k, const struct dsl_config *config, const
     for (int v = 0; v < c->count; v++)
         for (int g = 0; g < k->truth.objects; g++) {
             box_to_double(k->truth.box[g], object);
-            got[v * k->truth.objects + g] = dsl_cost(config, c->background[v], c->logit[v][k->truth.label[g]],
-                                                     box_iou(c->box[v], object));
+            const double iou = box_iou(c->box[v], object);
+            got[v * k->truth.objects + g] = dsl_cost(config, c->background[v], c->logit[v][k->truth.label[g]], iou,
+                                                     iou);
         }
     parity_compare(k->p, k->path, fixture_distance(got, want, (size_t)c->count * (size_t)k->truth.objects), 1e-9,
                    "cost");
