@@ -91,6 +91,9 @@ static const struct { const char *override, *second; int images; const char *war
       "data.train.pipeline.normalize=[[0, 0, 0], [255, 255, 255]]" },
     { "data.train.load_mosaic=true", NULL, 160, "preset: data.train.mosaic.stop_epochs is 5, but schedule.total_epochs "
       "is 1: no epoch has mosaics; try 0", "data.train.mosaic.stop_epochs=0" },
+    { "data.train.tiles.size=[80, 0]", NULL, 160, "preset: data.val.tiles.size is not set, but "
+      "data.train.tiles.size is: objects are scored at a smaller size than learned; try [80, 64]",
+      "data.val.tiles.size=[80, 64]" },
 };
 
 static void test_rules(void **state)

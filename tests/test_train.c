@@ -131,6 +131,30 @@ static void test_threads(void **state)
     }
 }
 
+/* Tiles depend on neither threads nor the cache, and an epoch continues with those that it would have drawn. */
+static void test_tiles(void **state)
+{
+    static const char *const tiles[] = { "data.train.tiles.size=40", "data.val.tiles.size=[48, 40]", NULL };
+    static const char *const cached[] = { "data.train.tiles.size=40", "data.val.tiles.size=[48, 40]",
+                                          "data.train.cache_mb=1", NULL };
+    struct run r;
+    (void)state;
+    run_whole("tiled", tiles, (struct training_options){0});
+    must(run_open(&r, "tiled_cut", tiles, (struct training_options){0}), &r.err);
+    for (int i = 0; i < 4; i++)                                 /* one step of the second epoch */
+        must(trainer_advance(&r.trainer, &r.err), &r.err);
+    must(trainer_save(&r.trainer, &r.err), &r.err);
+    run_close(&r);
+    run_refused("tiled_cut", "data.train.tiles.size=41", (struct training_options){ .resume = true }, 2,
+                "data.train.tiles.size");
+    run_whole("tiled_cut", cached, (struct training_options){ .resume = true, .policy = *policy_under_test(3) });
+    assert_same_results("tiled", "tiled_cut");
+    struct bytes plain = contents("straight/metrics.csv"), tiled = contents("tiled/metrics.csv");
+    assert_true(plain.size != tiled.size || memcmp(plain.p, tiled.p, plain.size) != 0);
+    bytes_free(&plain);
+    bytes_free(&tiled);
+}
+
 static void test_stop(void **state)
 {
     volatile sig_atomic_t stop = 1;
@@ -354,8 +378,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns), cmocka_unit_test(test_files), cmocka_unit_test(test_interrupted_anywhere),
-        cmocka_unit_test(test_augmented_runs_resume), cmocka_unit_test(test_threads), cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_augmented_runs_resume), cmocka_unit_test(test_threads), cmocka_unit_test(test_tiles),
+        cmocka_unit_test(test_stop), cmocka_unit_test(test_not_finite),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_broken_checkpoint), cmocka_unit_test(test_wrong_numbers),
         cmocka_unit_test(test_older_checkpoint), cmocka_unit_test(test_moved_data),
         cmocka_unit_test(test_weights), cmocka_unit_test(test_unreadable_image),

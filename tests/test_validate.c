@@ -170,6 +170,11 @@ static void summary_of_validation(void **state)
                                 "data.train: box sizes at 100 x 80 (root of the area): 10% below 20 pixels, 50% "
                                 "below 40, 90% below 40\n");
     strbuf_free(&text);
+    struct data_config tiled = c;
+    tiled.tiles.size = (struct ints){ 2, { 25, 20 } };
+    dataset_summary(&set, "data.train", &tiled, label, &names, &text);
+    assert_non_null(strstr(text.s, "10% below 40 pixels, 50% below 80"));       /* twice as large in a tile */
+    strbuf_free(&text);
     dataset_free(&set);
 }
 

@@ -57,10 +57,3 @@ struct tile tile_draw(const struct train_tiles *tiles, const int input[2], struc
     const int x = draw_start(image.width, size.width, r);
     return (struct tile){ x, draw_start(image.height, size.height, r), size };
 }
-
-double box_part_inside(const double box[4], const float rectangle[4])
-{
-    const double width = fmin(box[0] + box[2], rectangle[2]) - fmax(box[0], rectangle[0]);
-    const double height = fmin(box[1] + box[3], rectangle[3]) - fmax(box[1], rectangle[1]);
-    return width > 0 && height > 0 ? width * height / (box[2] * box[3]) : 0;
-}

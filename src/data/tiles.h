@@ -21,8 +21,4 @@ struct tile tile_at(const struct tile_grid *, int index);       /* 0 <= index < 
  * uniform over the image, moved into the image, so that its borders are seen as well.  Without tiles nothing is
  * drawn. */
 struct tile tile_draw(const struct train_tiles *, const int input[2], struct image_size image, struct random *);
-
-/* The fraction of a box x, y, width, height that lies in a rectangle x1, y1, x2, y2; 0 for an empty box. */
-double box_part_inside(const double box[4], const float rectangle[4]);
-enum { TILE_PART_PERCENT = 25 };    /* in training, an object with a smaller visible part is ignored */
 #endif

@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "base/team.h"
 #include "data/image.h"
+#include "data/tiles.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,11 +89,14 @@ static bool read_images(struct dataset *set, const struct validation *v, bool *r
 
 /* ---- boxes ---- */
 
-/* Factors by which an image is enlarged to the input, along x and y. */
+/* Factors by which an image, or in training a tile of it, is enlarged to the input, along x and y. */
 static void input_scale(const struct data_config *c, const struct image_record *image, double scale[2])
 {
-    scale[0] = (double)c->input_size[0] / image->width;
-    scale[1] = (double)c->input_size[1] / image->height;
+    const struct image_size whole = { image->width, image->height };
+    const struct image_size tile = c->tiles.size.count ? tile_size(&c->tiles.size, c->input_size) : whole;
+    const struct image_size seen = tile_covers(tile, whole) ? whole : tile;
+    scale[0] = (double)c->input_size[0] / seen.width;
+    scale[1] = (double)c->input_size[1] / seen.height;
     if (c->resize != RESIZE_STRETCH)
         scale[0] = scale[1] = fmin(scale[0], scale[1]);
 }

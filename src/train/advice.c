@@ -150,12 +150,22 @@ static void check_rotate90(const struct run_plan *run, struct strbuf *text)
                     train->input_size[0], train->input_size[1]);
 }
 
+static void check_tiles(const struct run_plan *run, struct strbuf *text)
+{
+    const struct config *config = run->config;
+    if (config->train.tiles.size.count && !config->val_tiles.size.count) {
+        const struct image_size size = tile_size(&config->train.tiles.size, config->train.input_size);
+        strbuf_addf(text, "is not set, but data.train.tiles.size is: objects are scored at a smaller size than "
+                    "learned; try [%d, %d]", size.width, size.height);
+    }
+}
+
 static const struct { const char *path; void (*check)(const struct run_plan *, struct strbuf *); } rules[] = {
     { "schedule.warmup.steps", check_warmup },             { "schedule.lr_schedule.T_max", check_cosine },
     { "schedule.val_intervals", check_evaluations },       { "model.weight_averager.decay", check_average },
     { "device.batchsize_per_gpu", check_batch },           { "data.val.resize", check_resize },
     { "data.val.pipeline.normalize", check_normalize },    { "data.train.mosaic.stop_epochs", check_mosaic },
-    { "data.train.pipeline.rotate90", check_rotate90 } };
+    { "data.train.pipeline.rotate90", check_rotate90 },    { "data.val.tiles.size", check_tiles } };
 
 bool config_advice(const struct config *config, int places, struct string_list *warnings, struct error *err)
 {
