@@ -116,10 +116,10 @@ bool sample_quarter(struct sample *s, const struct data_config *config, const st
 
 void sample_view(const struct sample *s, float view[4])
 {
-    const float part[1][4] = { { 0, 0, (float)s->part.size.width, (float)s->part.size.height } };
+    const float part[4] = { 0, 0, (float)s->part.size.width, (float)s->part.size.height };
     struct matrix back = {0};
     matrix_inverse(&back, &s->matrix);
-    warp_boxes(&back, s->source, 1, part, (float (*)[4])view);
+    warp_box(&back, s->source, part, view);
 }
 
 struct region sample_region(const struct data_config *config, struct image_size source, const struct quarter *quarter,
