@@ -4,6 +4,7 @@
 #include "policy.h"
 #include "small_model.h"
 #include "train/train_step.h"
+#include "weights/fold.h"
 
 enum { IMAGES = 3, SIDE = 96 };
 
@@ -167,6 +168,83 @@ static void test_gradient_not_finite(void **state)
     close_model(&f);
 }
 
+static double largest_difference(const float *a, const float *b, size_t count)
+{
+    double largest = 0;
+    for (size_t i = 0; i < count; i++)
+        largest = fmax(largest, fabs((double)a[i] - b[i]));
+    return largest;
+}
+
+/* The main predictions of the training graph. */
+static const float *training_forward(struct train_step *l, struct input_batch in)
+{
+    struct losses losses;
+    struct cached_graph *cached;
+    struct error err = {0};
+    assert_true(train_step_forward(l, &in, 0, &losses, &cached, &err));
+    return graph_view(&cached->graph, graph_output_named(&cached->graph, "main")).p;
+}
+
+/* The parameters that unfolding may change, all norms and their statistics, do change; the others do not. */
+static void assert_unfolded(const struct params *params, const struct inference *needs, const real *before)
+{
+    for (int i = 0; i < needs->fold_count; i++) {
+        const struct param *gamma = &params->list[needs->folds[i].gamma];
+        assert_memory_not_equal(params->value + gamma->offset, before + gamma->offset,
+                                (size_t)gamma->count * sizeof *before);
+    }
+    for (int i = 0; i < params->count; i++) {
+        const struct param *p = &params->list[i];
+        if (!p->is_norm && p->kind != PARAM_BUFFER)
+            assert_memory_equal(params->value + p->offset, before + p->offset, (size_t)p->count * sizeof *before);
+    }
+}
+
+/* Unfolding changes the predictions neither of inference nor of training; without it, training computes others. */
+static void test_unfolds_norms(void **state)
+{
+    const size_t count = IMAGES * (144 + 36 + 9 + 4) * (3 + 32);
+    struct fixture f;
+    struct train_step l;
+    struct predictor inference;
+    struct inference needs;
+    struct shared_block block = {0};
+    struct error err = {0};
+    (void)state;
+    open_model(&f, NULL);
+    const struct params *params = &f.model.params;
+    const size_t bytes = (size_t)params->total * sizeof *params->value;
+    real *before = malloc(bytes), *once = malloc(bytes);
+    float *want = malloc(count * sizeof *want);
+    assert_true(inference_of(&needs, &f.model, &err));
+    fold_norms(&needs, params, params->value, params->value);
+    memcpy(before, params->value, bytes);
+    open_learner(&l, &f, 2);
+    assert_true(predictor_init(&inference, &f.model, params->value, &l.policy, &l.team, &block, &err));
+    const struct input_batch in = batch(IMAGES, SIDE, SIDE);
+    memcpy(want, predictor_run(&inference, &in, &err), count * sizeof *want);
+    assert_true(largest_difference(training_forward(&l, in), want, count) > 1);
+
+    memcpy(params->value, before, bytes);
+    assert_true(train_step_unfold_norms(&l, &in, &err));
+    assert_unfolded(params, &needs, before);
+    assert_memory_equal(l.optimizer.average, params->value, bytes);
+    assert_true(largest_difference(predictor_run(&inference, &in, &err), want, count) < 1e-3);
+    memcpy(once, params->value, bytes);
+    assert_true(train_step_unfold_norms(&l, &in, &err));
+    assert_memory_equal(params->value, once, bytes);
+    assert_true(largest_difference(training_forward(&l, in), want, count) < 0.2);
+    predictor_free(&inference);
+    shared_block_free(&block);
+    inference_free(&needs);
+    train_step_free(&l);
+    close_model(&f);
+    free(before);
+    free(once);
+    free(want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -175,6 +253,7 @@ int main(void)
         cmocka_unit_test(test_frozen_is_unchanged),
         cmocka_unit_test(test_non_finite_layers_are_named),
         cmocka_unit_test(test_gradient_not_finite),
+        cmocka_unit_test(test_unfolds_norms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,7 @@ struct optimizer_config {
 struct schedule_config {
     bool resume;                            /* as --resume */
     const char *load_model;                 /* as --weights; "": none */
+    bool unfold_norms;                      /* of the initial weights, by the first batch */
     struct optimizer_config optimizer;
     struct { enum warmup_name name; int steps; double ratio; } warmup;  /* steps 0: none */
     int total_epochs, val_intervals, accumulate;

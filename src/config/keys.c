@@ -88,6 +88,8 @@ const struct key config_keys[] = {
 
     { "schedule.resume",     FIELD(config, schedule.resume), "false", 0, 0, "as --resume" },
     { "schedule.load_model", FIELD(config, schedule.load_model), "", 0, 0, "weights to start from, as --weights" },
+    { "schedule.unfold_norms", FIELD(config, schedule.unfold_norms), "false", 0, 0,
+      "batch norms that are folded in the initial weights get the statistics of the first batch" },
     { "schedule.total_epochs",  FIELD(config, schedule.total_epochs), NULL, 1, 1000000, "epochs to train" },
     { "schedule.hours", FIELD(config, schedule.hours), "0", 0, 10000,
       "wall time of the whole training: chooses total_epochs and T_max for it; 0: off" },

@@ -1,7 +1,5 @@
 #include "data/tiles.h"
 
-#include <math.h>
-
 struct image_size tile_size(const struct ints *size, const int input[2])
 {
     const int width = size->at[0], height = size->at[size->count - 1];

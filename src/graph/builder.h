@@ -22,6 +22,7 @@ struct builder {
     struct graph *graph;
     struct params *params;              /* declared here, or looked up once they are laid out */
     bool training;                      /* batch statistics, gradients of parameters */
+    bool unfolding;                     /* norms that were folded get the statistics of the batch (op/norm.c) */
     bool input_gradient;                /* gradients of the inputs, for Grad-CAM; not with training */
     bool unfused;                       /* no deferred values, no fused norms: reference for tests */
     const struct policy *policy;        /* of how the nodes compute; NULL: on any machine */

@@ -66,7 +66,7 @@ struct call {
     const struct node *node;
     struct const_view x[OP_IN];
     struct view y[OP_OUT], dx[OP_IN], dy[OP_OUT];
-    real *changed[OP_IN];               /* elements of the operands that forward changes (op.changes), else NULL */
+    real *changed[OP_IN];               /* elements of the operands that forward changes (op.changes, .unfolds) */
     struct deferred x_deferred[OP_IN], y_deferred[OP_OUT];  /* of operands and outputs */
     real *y_scale, *y_shift;            /* the vectors of y_deferred[0], for the op that makes it deferred to fill in */
     bool add[OP_IN];
@@ -99,6 +99,7 @@ struct op {                             /* omitted fields are 0, the conservativ
     bool draws;                         /* uses random numbers of call.key */
     uint16_t takes_levels;              /* bit i: operand i may have several levels */
     uint16_t changes;                   /* bit i: forward in training writes operand i (running statistics) */
+    uint16_t unfolds;                   /* bit i: forward writes operand i too where it unfolds a norm */
     /* Fills node->y from node->x and attr, or fails with the reason. */
     bool (*shape)(struct node *, struct error *);
     /* concat, stack: operand i may be stored in the output at this slice.  Forward copies the others. */

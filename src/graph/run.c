@@ -86,7 +86,7 @@ static struct call make_call(const struct graph *g, int i, enum pass pass)
                          .team = g->team };
     for (int k = 0; k < n->in; k++) {
         call.x[k] = operand_in(g, n->operand[k], pass);
-        if ((n->op->changes >> k & 1) && g->param_buffers)
+        if (((n->op->changes | n->op->unfolds) >> k & 1) && g->param_buffers)
             call.changed[k] = g->param_buffers + g->params->list[g->values[n->operand[k]].param].offset;
         call.x_deferred[k] = deferred_of(g, n->operand[k]);
         if (pass == BACKWARD)

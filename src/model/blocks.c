@@ -136,7 +136,8 @@ value batch_norm(struct builder *b, const char *name, value x, double momentum, 
         return x;
     }
     return graph_node(b, &op_norm, name, operands, 5, &(struct norm_attr){ .eps = (real)eps,
-                      .momentum = (real)momentum, .training = training });
+                      .momentum = (real)momentum, .training = training,
+                      .unfolding = training && b->unfolding });
 }
 
 value norm(struct builder *b, const char *name, value x) { return batch_norm(b, name, x, 0.1, 1e-5); }

@@ -119,7 +119,8 @@ static bool strides_fit(struct builder *b, const struct model *m, const struct f
 
 bool model_graph(struct model *m, const struct graph_options *o, struct graph *g, struct error *err)
 {
-    struct builder b = { .graph = g, .params = &m->params, .training = o->training, .input_gradient = o->input_gradient,
+    struct builder b = { .graph = g, .params = &m->params, .training = o->training, .unfolding = o->unfolding,
+                         .input_gradient = o->input_gradient,
                          .unfused = o->unfused, .detached = o->detached, .freeze = m->config->model.freeze.at,
                          .freeze_count = m->config->model.freeze.count, .merged = m->merged, .policy = o->policy,
                          .split_shuffle = o->policy,

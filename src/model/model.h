@@ -34,6 +34,7 @@ struct graph_options {
     int n, h, w;                                /* batch and input size */
     bool training;                              /* batch statistics, gradients, and the auxiliary branch if any */
     bool input_gradient;                             /* evaluation with gradients of the image */
+    bool unfolding;                             /* training: forward unfolds norms instead of moving statistics */
     bool detached;                              /* the auxiliary branch reads features without gradient */
     bool unfused, separate;                     /* for tests: no deferred values; no shared memory */
     const struct policy *policy;                /* of the kernels that it will be bound to; NULL: any kernels, and the

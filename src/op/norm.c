@@ -2,7 +2,11 @@
  * act(scale x + shift), scale = gamma / sqrt(var + eps), shift = beta - mean scale.
  * Operands: x, weight gamma, bias beta, running mean, running variance.  In training mean and var are those of the
  * batch over all pixels of all levels, with var divided by their number m.  The running statistics move towards them by
- * `momentum`, with the variance divided by m - 1, as in PyTorch. */
+ * `momentum`, with the variance divided by m - 1, as in PyTorch.
+ *
+ * A norm that was folded into its convolution is the identity but for beta (weights/fold.h): training with the
+ * statistics of a batch would compute another function.  Unfolding gives it the statistics of the batch, and the gamma
+ * and beta with which it computes what it did before. */
 #include "graph/operands.h"
 #include "kernel/kernels.h"
 #include "op/moments.h"
@@ -11,6 +15,7 @@
 #include "op/shapes.h"
 #include <math.h>
 
+enum { GAMMA = 1, BETA, MEAN, VAR };            /* operands after x */
 enum { BLOCK = 32 };                            /* channels per job */
 
 struct vectors { real *mean, *rstd; };          /* the content of call.save */
@@ -88,24 +93,54 @@ static void update_running(real *running, double momentum, double to)
     *running = (real)((1 - momentum) * *running + momentum * to);
 }
 
+static bool is_folded(const struct call *k, int c)
+{
+    const float var = (float)(1 - (double)norm_attr(k->node)->eps);             /* as files have it */
+    return k->x[GAMMA].p[c] == 1 && k->x[MEAN].p[c] == 0 && (float)k->x[VAR].p[c] == var;
+}
+
+/* x + beta = gamma' (x - mean) / sqrt(var + eps) + beta' */
+static void unfold(const struct call *k, int c, double mean, double var)
+{
+    k->changed[GAMMA][c] = (real)sqrt(var + norm_attr(k->node)->eps);
+    k->changed[BETA][c] = (real)(k->x[BETA].p[c] + mean);
+    k->changed[MEAN][c] = (real)mean;
+    k->changed[VAR][c] = (real)var;
+}
+
+/* The statistics that normalise channel c; in training, those of the batch. */
+static void statistics(const struct call *k, int c, double *mean, double *var)
+{
+    const struct norm_attr *attr = norm_attr(k->node);
+    if (attr->training) {
+        const struct moments m = batch_moments(k, c);
+        const double running_var = m.m2 / fmax(m.count - 1, 1);
+        *mean = m.mean;
+        *var = m.m2 / m.count;
+        if (attr->unfolding && is_folded(k, c)) {
+            unfold(k, c, m.mean, running_var);
+            *var = running_var;
+        } else if (!attr->unfolding) {
+            update_running(&k->changed[MEAN][c], attr->momentum, m.mean);
+            update_running(&k->changed[VAR][c], attr->momentum, running_var);
+        }
+    } else {
+        *mean = k->x[MEAN].p[c];
+        *var = k->x[VAR].p[c];
+    }
+}
+
 static void forward_block(const void *job, int block)
 {
     const struct call *k = job;
     const struct vectors s = saved(k);
-    const double eps = norm_attr(k->node)->eps, momentum = norm_attr(k->node)->momentum;
     for (int c = block * BLOCK; c < k->x[0].c && c < (block + 1) * BLOCK; c++) {
-        double mean = k->x[3].p[c], var = k->x[4].p[c];
-        if (norm_attr(k->node)->training) {
-            const struct moments m = batch_moments(k, c);
-            mean = m.mean;
-            var = m.m2 / m.count;
-            update_running(&k->changed[3][c], momentum, mean);
-            update_running(&k->changed[4][c], momentum, m.m2 / fmax(m.count - 1, 1));
-        }
-        const double rstd = norm_rstd(var, eps);
+        double mean, var;
+        statistics(k, c, &mean, &var);
+        const double rstd = norm_rstd(var, norm_attr(k->node)->eps);
         s.mean[c] = (real)mean;
         s.rstd[c] = (real)rstd;
-        norm_affine(mean, rstd, k->x[1].p[c], k->x[2].p[c], k->y_scale + c, k->y_shift + c);
+        norm_affine(mean, rstd, k->x[GAMMA].p[c], k->x[BETA].p[c], k->y_scale + c, k->y_shift + c);
     }
 }
 
@@ -210,5 +245,5 @@ static const struct fusible_norm fusible = { needs_moments, moments, gradient };
 
 const struct op op_norm = {
     .name = "norm", .attr_size = sizeof(struct norm_attr), .in_min = 5, .in_max = 5, .bwd_reads_x = 1,
-    .makes_deferred = deferred, .takes_levels = 1, .changes = 0x18, .shape = shape, .save = save, .work = work,
-    .forward = forward, .backward = backward, .fusible = &fusible };
+    .makes_deferred = deferred, .takes_levels = 1, .changes = 1 << MEAN | 1 << VAR, .unfolds = 1 << GAMMA | 1 << BETA,
+    .shape = shape, .save = save, .work = work, .forward = forward, .backward = backward, .fusible = &fusible };

@@ -14,7 +14,11 @@ struct conv_attr {                      /* the kernel's size is the weight's h x
     const struct conv_algorithm *algorithm;
     int bf16_terms;
 };
-struct norm_attr { real eps, momentum, slope; enum act act; int groups; bool training; };
+struct norm_attr {
+    real eps, momentum, slope; enum act act; int groups;
+    bool training;                      /* statistics of the batch */
+    bool unfolding;                     /* see op/norm.c */
+};
 struct act_attr { enum act act; real slope; };
 struct pool_attr { int kernel, stride, pad; };
 struct channels_attr { int from, to; };                 /* [from, to) */

@@ -49,8 +49,8 @@ void graph_cache_free(struct graph_cache *cache)
 static bool same_options(const struct graph_options *a, const struct graph_options *b)
 {
     return a->n == b->n && a->h == b->h && a->w == b->w && a->training == b->training
-        && a->input_gradient == b->input_gradient && a->detached == b->detached && a->unfused == b->unfused
-        && a->separate == b->separate;
+        && a->unfolding == b->unfolding && a->input_gradient == b->input_gradient && a->detached == b->detached
+        && a->unfused == b->unfused && a->separate == b->separate;
 }
 
 /* Drops the graphs that are bound to a former block. */

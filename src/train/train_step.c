@@ -114,6 +114,18 @@ static void write_input(struct cached_graph *p, const struct input_batch *in)
            (size_t)in->n * (size_t)in->h * (size_t)in->w * 3 * sizeof *in->pixel);
 }
 
+bool train_step_unfold_norms(struct train_step *s, const struct input_batch *in, struct error *err)
+{
+    const struct graph_options options = { .n = in->n, .h = in->h, .w = in->w, .training = true, .unfolding = true };
+    struct cached_graph *p = graph_cache_find(&s->cache, &options, err);
+    if (!p)
+        return false;
+    write_input(p, in);
+    graph_forward(&p->graph, 0);
+    optimizer_restart_average(&s->optimizer);
+    return true;
+}
+
 bool train_step_forward(struct train_step *s, const struct input_batch *in, int epoch, struct losses *losses,
                         struct cached_graph **used, struct error *err)
 {

@@ -38,6 +38,11 @@ struct train_step {
 bool train_step_init(struct train_step *, struct model *, const struct policy *, struct error *);
 void train_step_free(struct train_step *);
 
+/* Gives batch norms that were folded into their convolutions, as in ONNX and ncnn files, the statistics of the batch,
+ * without changing what the network computes; the average of the weights starts again.  Other norms, and norms that are
+ * frozen, do not change.  A second call does nothing. */
+bool train_step_unfold_norms(struct train_step *, const struct input_batch *, struct error *);
+
 /* Computes the predictions of the guide and of the teacher, the forward pass, the assignment, the losses and the
  * gradients of the outputs.  epoch, from 0, decides if the auxiliary branch is detached.  *used is the graph that ran:
  * its loss contains the assignment, its graph the outputs, until graph_backward(&used->graph, accumulate) sets the

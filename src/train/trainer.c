@@ -98,6 +98,9 @@ static bool run_batch(struct trainer *t, int index, int count, struct losses *su
     if (!loader_next(t->loader, &batch, err))
         return false;
     const struct input_batch images = batch_input(t, batch);
+    const bool first = t->train_step.optimizer.step == 0 && t->train_step.batches == 0;
+    if (first && t->config->schedule.unfold_norms && !train_step_unfold_norms(&t->train_step, &images, err))
+        return false;
     if (!train_step_forward(&t->train_step, &images, t->train_step.optimizer.epoch, &losses, &cached, err))
         return fail_step(t, err);
     graph_backward(&cached->graph, index > 0);
