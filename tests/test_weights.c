@@ -8,6 +8,7 @@
 #include "runtime/detector.h"
 #include "there.h"
 #include "tiny_net.h"
+#include "weights/file_config.h"
 #include "weights/fold.h"
 #include "weights/load.h"
 #include "weights/weights.h"
@@ -173,6 +174,77 @@ static void test_a_head_of_other_classes_is_not_loaded(void **state)
     net_close(&n);
 }
 
+/* Loads the tensors of n, with its description, into other. */
+static bool load_described(struct net *n, struct net *other)
+{
+    struct tensors t = {0};
+    struct strbuf description = {0};
+    must(file_config_write(&n->config, &description, &n->err), &n->err);
+    must(weights_to_tensors(&n->model.params, n->model.params.value, "", &t, &n->err), &n->err);
+    must(file_config_add(description.s, &t, &n->err), &n->err);
+    const bool ok = model_load_tensors(&other->model, &t, "five", LOAD_TO_TRAIN, other->model.params.value,
+                                       &other->notes, &other->err);
+    strbuf_free(&description);
+    tensors_free(&t);
+    return ok;
+}
+
+static const char *const other_classes[] = {
+    "model.arch.head.num_classes=3", "model.arch.aux_head.num_classes=3", "class_names=[person, lorry, cow]",
+    "schedule.transfer_head=true", "schedule.transfer_classes=[[lorry, truck]]" };
+
+static void test_a_head_of_other_classes_is_transferred(void **state)
+{
+    enum { FILE_CLASSES = 5, CLASSES = 3, DISTANCES = 32, NEW = -1 };
+    static const int source[CLASSES] = { 4, 2, NEW };           /* person, truck; the file has no cow */
+    struct net n, other;
+    (void)state;
+    net_open(&n, NULL, 0);
+    net_open(&other, other_classes, 5);
+    const struct param *from = &n.model.params.list[params_find(&n.model.params, "head.gfl_cls.1.weight")];
+    const struct param *to = &other.model.params.list[params_find(&other.model.params, "head.gfl_cls.1.weight")];
+    const size_t row = (size_t)from->count / (FILE_CLASSES + DISTANCES);
+    float *file = new_array((size_t)from->count, sizeof *file, NULL);
+    float *first = new_array((size_t)to->count, sizeof *first, NULL);
+    float *got = new_array((size_t)to->count, sizeof *got, NULL);
+    param_to_file(from, n.model.params.value, file);
+    param_to_file(to, other.model.params.value, first);
+    must(load_described(&n, &other), &other.err);
+    assert_true(noted(&other.notes, "the head has 3 classes, the file has 5: distances and 2 classes are loaded"));
+    param_to_file(to, other.model.params.value, got);
+    for (int c = 0; c < CLASSES; c++)
+        assert_memory_equal(got + (size_t)c * row, source[c] == NEW ? first + (size_t)c * row
+                                                                     : file + (size_t)source[c] * row, row * 4);
+    assert_memory_equal(got + CLASSES * row, file + FILE_CLASSES * row, DISTANCES * row * 4);
+    free(file);
+    free(first);
+    free(got);
+    net_close(&other);
+    net_close(&n);
+}
+
+static void test_a_wrong_transfer_is_refused(void **state)
+{
+    static const char *const wrong[][2] = {
+        { "schedule.transfer_classes=[[van, truck]]", "command line: schedule.transfer_classes: 'van' is not one of" },
+        { "schedule.transfer_classes=[[cow, calf]]", "command line: schedule.transfer_classes: 'calf' is not a class" },
+        { "schedule.transfer_classes=[[cow]]", "command line: schedule.transfer_classes: item 1 is not a pair" } };
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        const char *overrides[5];
+        struct net n, other;
+        memcpy(overrides, other_classes, sizeof overrides);
+        overrides[4] = wrong[i][0];
+        net_open(&n, NULL, 0);
+        net_open(&other, overrides, 5);
+        assert_false(load_described(&n, &other));
+        assert_int_equal(other.err.exit, 2);
+        assert_non_null(strstr(other.err.text, wrong[i][1]));
+        net_close(&other);
+        net_close(&n);
+    }
+}
+
 static void test_bad_weights_are_refused(void **state)
 {
     struct net n;
@@ -329,6 +401,8 @@ int main(void)
         cmocka_unit_test(test_folded_norms_change_nothing),
         cmocka_unit_test(test_weights_match_parameters),
         cmocka_unit_test(test_a_head_of_other_classes_is_not_loaded),
+        cmocka_unit_test(test_a_head_of_other_classes_is_transferred),
+        cmocka_unit_test(test_a_wrong_transfer_is_refused),
         cmocka_unit_test(test_bad_weights_are_refused),
         cmocka_unit_test(test_a_backbone_starts_from_a_file),
         cmocka_unit_test(test_a_backbone_of_timm), cmocka_unit_test(test_a_published_backbone_fits) };

@@ -76,6 +76,8 @@ struct schedule_config {
     bool resume;                            /* as --resume */
     const char *load_model;                 /* as --weights; "": none */
     bool unfold_norms;                      /* of the initial weights, by the first batch */
+    bool transfer_head;                     /* initial weights with other classes: weights/transfer.h */
+    struct string_rows transfer_classes;    /* pairs: a class of class_names, the file's class that it starts from */
     struct optimizer_config optimizer;
     struct { enum warmup_name name; int steps; double ratio; } warmup;  /* steps 0: none */
     int total_epochs, val_intervals, accumulate;

@@ -10,6 +10,7 @@
 #include "weights/fold.h"
 #include "weights/levels.h"
 #include "weights/match.h"
+#include "weights/transfer.h"
 #include "weights/weights.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,6 +156,8 @@ static bool load_tensors(struct model *model, struct tensors *t, const char *pat
     const int in_file = t->count;
     int added = 0;
     bool ok = raise_levels(&model->params, t, &added, err) && note_levels(notes, path, added, err)
+           && (purpose == LOAD_TO_RUN || !model->config->schedule.transfer_head
+               || transfer_head(model, t, path, array, notes, err))
            && inference_of(&inference, model, err) && inference_unfold(&inference, &model->params, t, path, err)
            && weights_from_tensors(&model->params, t, prefix, array, &report, err);
     if (ok && purpose == LOAD_TO_RUN)
@@ -167,13 +170,19 @@ static bool load_tensors(struct model *model, struct tensors *t, const char *pat
     return ok;
 }
 
+static bool other_classes_fit(const struct model *model, const struct network *net)
+{
+    return model->config->schedule.transfer_head && net->classes > 0 && net->classes != model->shape.num_classes;
+}
+
 /* Reads the tensors of a file of any format, with the names of the state_dict. */
 static bool read_tensors(struct model *model, const char *path, struct tensors *t, struct error *err)
 {
     struct network net = {0};
     const bool ok = weights_file_read(t, &net, path, err)
-                 && (net.count ? match_weights_by_structure(model, &net, path, t, err)
-                               : normalise_weight_names(t, path, err));
+                 && (net.count == 0 ? normalise_weight_names(t, path, err)
+                     : other_classes_fit(model, &net) ? match_other_classes(model, &net, path, t, err)
+                                                      : match_weights_by_structure(model, &net, path, t, err));
     network_free(&net);
     return ok;
 }
