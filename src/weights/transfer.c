@@ -1,6 +1,7 @@
 #include "weights/transfer.h"
 
 #include "base/memory.h"
+#include "data/dataset.h"
 #include "weights/file_config.h"
 #include "weights/match.h"
 #include <stdio.h>
@@ -17,14 +18,6 @@ static const char *const coco_names[] = {
     "tv", "laptop", "mouse", "remote", "keyboard", "cell_phone", "microwave", "oven", "toaster", "sink",
     "refrigerator", "book", "clock", "vase", "scissors", "teddy_bear", "hair_drier", "toothbrush" };
 static const struct strings coco = { sizeof coco_names / sizeof *coco_names, coco_names };
-
-static int find_name(const struct strings *names, const char *name)
-{
-    int i = 0;
-    while (i < names->count && strcmp(names->at[i], name) != 0)
-        i++;
-    return i < names->count ? i : -1;
-}
 
 /* ---- the file's classes ---- */
 
@@ -57,12 +50,13 @@ static bool match_classes(const struct model *m, const struct strings *names, co
     const struct strings *own = &m->config->class_names;
     const struct string_rows *given = &m->config->schedule.transfer_classes;
     for (int c = 0; c < m->shape.num_classes; c++)
-        source[c] = c < own->count ? find_name(names, own->at[c]) : -1;
+        source[c] = c < own->count ? class_find(names->at, names->count, own->at[c]) : -1;
     for (int i = 0; i < given->count; i++) {
         const struct strings *pair = &given->at[i];
         if (pair->count != 2)
             return misuse(err, "%s: item %d is not a pair of names", config_place(m->config, key).s, i + 1);
-        const int to = find_name(own, pair->at[0]), from = find_name(names, pair->at[1]);
+        const int to = class_find(own->at, own->count, pair->at[0]);
+        const int from = class_find(names->at, names->count, pair->at[1]);
         if (to < 0)
             return misuse(err, "%s: '%s' is not one of class_names", config_place(m->config, key).s, pair->at[0]);
         if (from < 0)
