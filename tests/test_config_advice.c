@@ -77,6 +77,8 @@ static const struct { const char *override, *second; int images; const char *war
       "schedule.total_epochs is 5: only the last epoch is evaluated; try 1", "schedule.val_intervals=1" },
     { "model.weight_averager.decay=0.9998", NULL, 160, "command line: model.weight_averager.decay is 0.9998, an "
       "average over 5000 steps, but the steps of the run are 80; try 0.9375", "model.weight_averager.decay=0.9375" },
+    { "model.weight_averager.decay=0.9998", NULL, 160, "command line: model.weight_averager.decay is 0.9998, an "
+      "average over 5000 steps, but the steps of the run are 80; try 0.9375", "model.weight_averager.span=0.1" },
     { "device.batchsize_per_gpu=96", "schedule.total_epochs=100", 160, "command line: device.batchsize_per_gpu is 96: "
       "each epoch leaves out 64 of the 160 training images; try 20", "device.batchsize_per_gpu=20" },
     { "device.batchsize_per_gpu=200", "schedule.total_epochs=100", 160, "command line: device.batchsize_per_gpu is "

@@ -37,7 +37,8 @@ static double average_steps(const struct config *config)
 
 static bool average_fits(const struct config *config, long steps)
 {
-    return average_steps(config) <= 1.001 * (double)steps;
+    return config->model.span > 0                   /* train sets the decay for the steps of the run */
+        || average_steps(config) <= 1.001 * (double)steps;
 }
 
 static bool add_warning(const struct config *config, const char *path, const struct strbuf *text,
