@@ -137,7 +137,7 @@ static void test_right_angles_need_room(void **state)
         assert_int_equal(warnings.count, cases[i].warnings);
         if (warnings.count)
             assert_string_equal(warnings.list[0], "WARNING: command line: data.train.pipeline.rotate90 is 0.5, but "
-                "data.train.input_size is 96 x 64: rotations by 90 degrees cut the image off and leave black sides; "
+                "data.train.input_size is 96 x 64: rotations by 90 degrees crop the image and leave black borders; "
                 "try 0, or data.train.load_mosaic=true");
         string_list_free(&warnings);
     }

@@ -103,7 +103,7 @@ static void test_resumed_with_another_teacher(void **state)
     snprintf(moved, sizeof moved, "%s", teacher_key("straight/model_last.safetensors"));
     overrides[2] = moved;
     assert_false(run_open(&r, "cut", overrides, resume));
-    assert_true(r.err.exit == 1 && strstr(r.err.text, "is of another teacher than"));
+    assert_true(r.err.exit == 1 && strstr(r.err.text, "was trained with another teacher"));
     run_close(&r);
     snprintf(moved, sizeof moved, "%s", teacher_key("copy"));
     run_whole("cut", overrides, resume);

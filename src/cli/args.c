@@ -289,8 +289,8 @@ bool args_pair(const struct args *args, const char *name, char separator, int mi
     const char *text = args_text(args, name);
     return (sscanf(text, "%9d%c%9d%c", a, &between, b, &rest) == 3 && between == separator
             && *a >= min && *a <= max && *b >= min && *b <= max)
-        || misuse(err, "--%s must be two numbers from %d to %d with '%c' between them, not '%s'", name, min, max,
-                  separator, text);
+        || misuse(err, "%s: --%s must be two numbers from %d to %d with '%c' between them, not '%.60s'",
+                  args->command->name, name, min, max, separator, text);
 }
 
 bool args_config(const struct args *args, struct config *config, struct error *err)

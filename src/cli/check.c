@@ -100,9 +100,9 @@ static bool check_parts(struct checker *k, struct error *err)
 }
 
 /* Builds a network for an input of that size, rounded up to a multiple of 32 as batches are. */
-static bool check_size(struct checker *k, struct model *model, const int size[2], double factor, struct error *err)
+static bool check_size(struct checker *k, struct model *model, struct image_size size, struct error *err)
 {
-    const int w = padded_side((int)(size[0] * factor)), h = padded_side((int)(size[1] * factor));
+    const int w = padded_side(size.width), h = padded_side(size.height);
     struct graph graph = {0};
     struct error problem = {0};
     const bool ok = model_graph(model, &(struct graph_options){ .n = 1, .h = h, .w = w }, &graph, &problem)
@@ -115,13 +115,12 @@ static bool check_train_sizes(struct checker *k, struct model *model, struct err
 {
     const struct data_config *train = &k->config.train;
     const double *scale = k->config.schedule.input_scale;
-    const struct image_size full = { train->input_size[0], train->input_size[1] },
-                            first = epoch_size(full, scale, 0, 2), last = epoch_size(full, scale, 1, 2);
-    return check_size(k, model, train->input_size, 1, err)
-        && check_size(k, model, train->input_size, train->multi_scale[0], err)
-        && check_size(k, model, train->input_size, train->multi_scale[1], err)
-        && check_size(k, model, (int[]){ first.width, first.height }, 1, err)
-        && check_size(k, model, (int[]){ last.width, last.height }, 1, err);
+    const struct image_size full = { train->input_size[0], train->input_size[1] };
+    bool ok = check_size(k, model, full, err);
+    for (int epoch = 0; ok && epoch < 2; epoch++)               /* the first and the last one */
+        for (int i = 0; ok && i < 2; i++)
+            ok = check_size(k, model, scaled_size(epoch_size(full, scale, epoch, 2), train->multi_scale[i]), err);
+    return ok;
 }
 
 static bool check_teacher(struct checker *k, struct error *err)
@@ -138,12 +137,13 @@ static bool check_teacher(struct checker *k, struct error *err)
 
 static bool check_model(struct checker *k, struct error *err)
 {
+    const int *val = k->config.val.input_size;
     struct error problem = {0};
     k->open = model_open(&k->model, &k->config, &problem);
     if (!k->open && problem.exit == 1)                  /* out of memory: errors of the configuration are exit 2 */
         return fail(err, "%s", problem.text);
     return !k->open ? add_problem(k, &problem, err)
-         : check_train_sizes(k, &k->model, err) && check_size(k, &k->model, k->config.val.input_size, 1, err)
+         : check_train_sizes(k, &k->model, err) && check_size(k, &k->model, (struct image_size){ val[0], val[1] }, err)
         && check_teacher(k, err);
 }
 
@@ -286,7 +286,8 @@ static bool check_advice(struct checker *k, struct error *err)
     if (train->read)
         k->places = count_epoch_places(&train->data, train->matched ? train->label : NULL,
                                        k->config.train.repeat_factor, NULL, err);
-    return k->places >= 0 && estimate_epochs(k, err) && config_advice(&k->config, k->places, &k->notes, err)
+    return k->places >= 0 && estimate_epochs(k, err)
+        && (k->config.schedule.hours > 0 || config_advice(&k->config, k->places, &k->notes, err))   /* else unknown */
         && (!k->open || memory_advice(&k->model, &k->policy, machine_memory(), &k->notes, err))
         && (k->problems.count || !k->open || summarise_run(k, err));
 }

@@ -20,7 +20,8 @@ const struct option predict_options[] = {
     { "out",     "DIR",    NULL,   "folder for the images with boxes drawn" },
     { "json",    "FILE",   NULL,   "write the detections there; without --out and --json they go to stdout" },
     { "score",   "NUMBER", NULL,   "min score of detections (default: 0.35, or a test.score_thr that is set)" },
-    { "tiles",   "SIZE", NULL, "detect tiles of SIZE (N, WxH or auto) pixels, too (default: data.val.tiles)" },
+    { "tiles",   "SIZE", NULL, "also detect in tiles of SIZE pixels: N, WxH or auto, the "
+                               "input size (default: data.val.tiles)" },
     {0} };
 
 struct predictor {

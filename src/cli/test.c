@@ -8,7 +8,8 @@ const struct option test_options[] = {
     { "json",    "FILE", NULL, "write the score there instead of a table to stdout" },
     { "dets",    "FILE|DIR", NULL, "write the detections there, as COCO result JSON or, into a folder, as VisDrone's "
                                    "text files" },
-    { "tiles",   "SIZE", NULL, "detect tiles of SIZE (N, WxH or auto) pixels, too (default: data.val.tiles)" },
+    { "tiles",   "SIZE", NULL, "also detect in tiles of SIZE pixels: N, WxH or auto, the "
+                               "input size (default: data.val.tiles)" },
     {0} };
 
 static bool watch(void *shown, int images, int all)

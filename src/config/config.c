@@ -106,7 +106,7 @@ static bool resolve_hours(struct config *config, struct error *err)
         if (entry_is_null(e))
             continue;
         ok = (hours->place.file == command_line.file && e->place.file != command_line.file)
-          || problem(config, err, chosen[i], ": schedule.hours chooses it; set one of both");
+          || problem(config, err, chosen[i], ": schedule.hours determines this value; set only one of the two");
         tree_remove(&config->root, chosen[i]);
     }
     struct entry *epochs = ok ? tree_find_or_add(&config->root, chosen[0], at_preset, err) : NULL;
@@ -133,7 +133,7 @@ static bool read_test(struct config *config, struct error *err)
     return true;
 }
 
-/* The auxiliary head is there to guide. */
+/* The default of model.guide is aux if there is an auxiliary head. */
 static bool read_guide(struct config *config, struct error *err)
 {
     const char *path = "model.guide";
@@ -207,7 +207,7 @@ static bool cached_whole(struct config *config, const char *section, const struc
                    ": not with cache_mb, which keeps whole images");
 }
 
-/* Augmentation that would only change the score. */
+/* Reports keys of data.val that only training may use. */
 static bool refuse_training_keys(struct config *config, struct error *err)
 {
     const struct data_config *val = &config->val;
@@ -314,7 +314,7 @@ static bool guide_agrees(struct config *config, struct error *err)
     const bool aux = m->name[MODEL_AUX_HEAD], given = guide && guide->place.file != at_preset.file;
     if (m->guide == GUIDE_AUX && !aux)
         return problem(config, err, "model.guide", " is aux, but there is no %s", model_sections[MODEL_AUX_HEAD]);
-    if (m->guide != GUIDE_AUX && aux && given)          /* a preset replaces a value that was reported */
+    if (m->guide != GUIDE_AUX && aux && given)          /* an invalid value was reported and replaced by the preset */
         return problem(config, err, "model.guide", " must be aux with %s, which is trained only to guide: remove it or "
                        "set it to null", model_sections[MODEL_AUX_HEAD]);
     if (m->guide == GUIDE_AVERAGE && m->averager == AVERAGER_NONE)

@@ -117,7 +117,7 @@ struct config {
     const char *save_dir;
     struct model_config model;
     struct data_config train, val;
-    struct test_tiles val_tiles;            /* data.val.tiles: of all detections but those of heatmaps */
+    struct test_tiles val_tiles;            /* data.val.tiles: of evaluation, test, predict and the library */
     int batch_size;                         /* of training and of testing */
     int decode_mb;                          /* for image_memory */
     struct schedule_config schedule;

@@ -37,7 +37,9 @@ bool config_write_detector_keys(const struct config *config, struct strbuf *out,
         ok = copy_key(&root, &config->root, kept[i].name, err);
     for (int i = 0; i < DROPPED_COUNT; i++)
         tree_remove(&root, dropped[i]);
-    if (config->val_tiles.size.count == 0)              /* versions without tiles read the description, too */
+    tree_remove(&root, "model.weight_averager.tau");    /* older versions read the description, too */
+    tree_remove(&root, "model.weight_averager.span");
+    if (config->val_tiles.size.count == 0)
         tree_remove(&root, "data.val.tiles");
     for (int i = 0; i < config->ignored.count; i++)
         tree_remove(&root, config->ignored.list[i]);

@@ -112,7 +112,7 @@ const struct key config_keys[] = {
       "decay rates of the moments of Adam and AdamW" },
     { "schedule.optimizer.eps",   FIELD(config, schedule.optimizer.eps), "1e-8", 1e-30, 1, "of Adam and AdamW" },
     { "schedule.optimizer.muon_momentum", FIELD(config, schedule.optimizer.muon_momentum), "0.95", 0, 0.999999,
-      "momentum of Muon; AdamW trains what is no matrix" },
+      "momentum of Muon, which trains matrices only; AdamW trains the other parameters" },
     { "schedule.optimizer.muon_skip", FIELD(config, schedule.optimizer.muon_skip), "[gfl_]", 0, 0,
       "parts of the names of matrices that AdamW trains under Muon: the output layers" },
     { "schedule.optimizer.no_norm_decay", FIELD(config, schedule.optimizer.no_norm_decay), "false", 0, 0,
@@ -207,7 +207,7 @@ const struct key train_tile_keys[] = {
 
 const struct key test_tile_keys[] = {
     TILE_SIZE(FIELD(test_tiles, size)),
-    { "overlap", FIELD(test_tiles, overlap), "0.2", 0, 0.9, "min overlap of neighbouring tiles / side of a tile" },
+    { "overlap", FIELD(test_tiles, overlap), "0.2", 0.05, 0.9, "min overlap of neighbouring tiles / side of a tile" },
     { "coarse", FIELD(test_tiles, coarse), "true", 0, 0,
       "further passes, for larger objects: tiles of twice the size and so on, and the whole image" },
     {0} };

@@ -16,8 +16,8 @@ struct image_size { int width, height; };
 bool matrix_inverse(struct matrix *out, const struct matrix *);     /* false, *out untouched: there is none */
 struct matrix matrix_of_halved(const struct matrix *, int halved);  /* the same map, from the image halved so often */
 
-struct matrix matrix_of_part(const struct matrix *, int x, int y);  /* the same, for points of an image whose part from
-                                                                       (x, y) on the matrix maps */
+/* The matrix maps points of a part whose top left is at (x, y) of an image; the result maps points of the image. */
+struct matrix matrix_of_part(const struct matrix *, int x, int y);
 
 struct draws {
     double perspective[2];      /* P[2][0], P[2][1] */
@@ -35,8 +35,8 @@ struct draws geometry_draw(const struct pipeline_config *, bool coins, struct ra
 
 /* The size that T and Resize take for that of the source.  An image rotated by 90 or 270 degrees has its sides
  * exchanged, as if its file were rotated.  With STRETCH they are not: each axis of the input keeps its scale, so that
- * objects keep the shape that they have in other images.  Unless the input has the shape of a square, the longer side
- * of the image then exceeds the input, and the sides of the shorter one are black. */
+ * objects keep the shape that they have in other images.  If the input is not square, the rotated image then
+ * exceeds the input on one axis and leaves black borders on the other. */
 struct image_size geometry_frame(const struct draws *, enum resize, struct image_size source);
 
 enum factor { PERSPECTIVE, SCALE, STRETCH, ROTATION, SHEAR, FLIP, TRANSLATE, FACTORS };

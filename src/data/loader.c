@@ -64,11 +64,11 @@ static bool complain(struct loader *l, int image, struct error *err)
     return ok;
 }
 
-/* The input of sample_quarter: the configuration in the epoch, the quarter of a mosaic or NULL, and random numbers. */
-struct draw { const struct data_config *data; const struct quarter *quarter; struct random random; };
+/* The input of sample_quarter: the configuration of the epoch, the quarter of a mosaic or NULL, and random numbers. */
+struct sample_source { const struct data_config *data; const struct quarter *quarter; struct random random; };
 
 /* Reads an image whole if the cache will keep it, else what sample_quarter reads of it with these random numbers. */
-static bool read_image(struct loader *l, const char *path, const struct draw *draw, struct image *image,
+static bool read_image(struct loader *l, const char *path, const struct sample_source *source, struct image *image,
                        struct error *err)
 {
     struct image_file file;
@@ -79,7 +79,7 @@ static bool read_image(struct loader *l, const char *path, const struct draw *dr
     if (ok && image_cache_has_space(l->config.cache, size.width, size.height)) {
         ok = image_decode(image, bytes.p, bytes.size, path, err);
     } else if (ok) {
-        const struct region region = sample_region(draw->data, size, draw->quarter, draw->random);
+        const struct region region = sample_region(source->data, size, source->quarter, source->random);
         ok = image_decode_region(image, &region, bytes.p, bytes.size, path, err);
     }
     image_file_free(&file);
@@ -87,16 +87,16 @@ static bool read_image(struct loader *l, const char *path, const struct draw *dr
 }
 
 /* Reads an image, once more if the system has failed: the cause may have passed. */
-static bool read_patiently(struct loader *l, const char *path, const struct draw *draw, struct image *image,
+static bool read_patiently(struct loader *l, const char *path, const struct sample_source *source, struct image *image,
                            struct error *err)
 {
     struct error why = {0};
-    if (read_image(l, path, draw, image, &why))
+    if (read_image(l, path, source, image, &why))
         return true;
     if (!why.content) {
         nanosleep(&(struct timespec){ .tv_nsec = RETRY_MS * 1000000L }, NULL);
         why = (struct error){0};
-        if (read_image(l, path, draw, image, &why))
+        if (read_image(l, path, source, image, &why))
             return true;
     }
     return fail_as(err, &why, "%s%s", why.text,
@@ -104,7 +104,7 @@ static bool read_patiently(struct loader *l, const char *path, const struct draw
 }
 
 /* The image of an image, in *own or in the cache; NULL if it cannot be read. */
-static const struct image *image_at(struct loader *l, int image, const struct draw *draw, struct image *own,
+static const struct image *image_at(struct loader *l, int image, const struct sample_source *source, struct image *own,
                                     struct error *err)
 {
     struct image_cache *cache = l->config.cache;
@@ -112,7 +112,7 @@ static const struct image *image_at(struct loader *l, int image, const struct dr
     if (cached)
         return cached;
     char *path = path_join(l->config.data->img_path, l->config.dataset->images[image].file, err);
-    const bool ok = path && read_patiently(l, path, draw, own, err);
+    const bool ok = path && read_patiently(l, path, source, own, err);
     free(path);
     if (!ok)
         return NULL;
@@ -120,14 +120,14 @@ static const struct image *image_at(struct loader *l, int image, const struct dr
 }
 
 /* The image at a place of the order, or in training the next one that is not broken; its index or -1. */
-static int read_place(struct loader *l, const int *order, int place, const struct draw *draw, struct image *own,
-                      const struct image **out, struct error *err)
+static int read_place(struct loader *l, const int *order, int place, const struct sample_source *source,
+                      struct image *own, const struct image **out, struct error *err)
 {
     for (int k = 0; k < l->places; k++) {
         const int image = order[(place + k) % l->places];
         if (known_broken(l, image))
             continue;
-        *out = image_at(l, image, draw, own, err);
+        *out = image_at(l, image, source, own, err);
         if (*out)
             return image;
         if (!l->config.train || !err->content || !complain(l, image, err))
@@ -162,16 +162,17 @@ static bool draw_mosaic(const struct loader_config *config, int epoch, struct qu
 }
 
 /* Makes a sample, or a quarter of it, of the image at a place; the index of the image, or -1. */
-static int make_part(struct loader *l, struct sample *sample, const int *order, int place, struct draw *draw,
+static int make_part(struct loader *l, struct sample *sample, const int *order, int place, struct sample_source *source,
                      struct error *err)
 {
     const struct loader_config *config = &l->config;
     struct image own = {0};
     const struct image *image;
-    const int index = read_place(l, order, place, draw, &own, &image, err);
-    const bool ok = index >= 0 && sample_quarter(sample, draw->data, image, draw->quarter, &draw->random, err)
+    const int index = read_place(l, order, place, source, &own, &image, err);
+    const double copies = source->data->pipeline.copy_paste;
+    const bool ok = index >= 0 && sample_quarter(sample, source->data, image, source->quarter, &source->random, err)
                  && (!config->label || (sample_objects(sample, config->dataset, index, config->label, err)
-                                        && copy_paste(sample, draw->data->pipeline.copy_paste, &draw->random, err)));
+                                        && copy_paste(sample, copies, &source->random, err)));
     image_free(&own);
     return ok ? index : -1;
 }
@@ -182,17 +183,17 @@ static bool make_sample(struct loader *l, const struct batch *batch, int index, 
     const int place = batch->step * config->batch + index;
     const int *order = l->orders[batch->epoch % LOADER_AHEAD].image;
     const struct data_config data = epoch_config(config, batch->epoch);
-    struct draw draw = { &data, NULL, random_of(config->seed, (uint64_t)batch->epoch, (uint64_t)place) };
+    struct sample_source source = { &data, NULL, random_of(config->seed, (uint64_t)batch->epoch, (uint64_t)place) };
     struct sample *sample = &batch->samples[index];
     struct quarter quarter = {0};
-    if (draw_mosaic(config, batch->epoch, &quarter, &draw.random))
-        draw.quarter = &quarter;
-    sample->image = make_part(l, sample, order, place, &draw, err);
+    if (draw_mosaic(config, batch->epoch, &quarter, &source.random))
+        source.quarter = &quarter;
+    sample->image = make_part(l, sample, order, place, &source, err);
     bool ok = sample->image >= 0;
     for (int k = 1; ok && k < sample->part.count; k++) {
         quarter.index = k;
         quarter.input = sample->input;
-        sample->partner[k - 1] = make_part(l, sample, order, random_below(&draw.random, l->places), &draw, err);
+        sample->partner[k - 1] = make_part(l, sample, order, random_below(&source.random, l->places), &source, err);
         ok = sample->partner[k - 1] >= 0;
     }
     return ok;

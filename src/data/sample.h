@@ -82,8 +82,7 @@ struct region sample_region(const struct data_config *, struct image_size source
  * annotation_trains refuses, but nothing else.
  *
  * In a mosaic or a tile, boxes are cut at the edges of the quarter or the input.  A box of which less than a third is
- * inside becomes one to ignore, as does an object that synth hides to that extent.  A box with a side below a pixel
- * there is left out. */
+ * inside becomes an ignore box (the same limit as in synth).  A box with a side below a pixel there is left out. */
 bool sample_objects(struct sample *, const struct dataset *, int image, const int *label, struct error *);
 
 struct batch {

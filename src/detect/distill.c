@@ -90,7 +90,7 @@ static void distill_line(const void *job, int index)
         if (k->scale.classification > 0)
             sum.qfl += distill_classes(k, z, t, k->dpred + at);
         if (k->scale.localization > 0)
-            sum.dfl += distill_sides(k, sigmoid(k->loss->kernels->largest(classes, z)), z + classes, t + classes,
+            sum.dfl += distill_sides(k, top_probability(k->loss, z), z + classes, t + classes,
                                      k->dpred + at + classes);
     }
     k->loss->line[index] = sum;                 /* loss_gradient has read its own sums */

@@ -99,7 +99,7 @@ static const char *find_failure(const struct assign_job *k, int image)
     return NULL;
 }
 
-static double top_probability(const struct loss *loss, const float *logit)
+double top_probability(const struct loss *loss, const float *logit)
 {
     return sigmoid(loss->kernels->largest(loss->config.classes, logit));
 }

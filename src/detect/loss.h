@@ -78,6 +78,9 @@ size_t loss_bytes(const struct loss_config *, const struct prior_grid *, int thr
 bool loss_assign(struct loss *, const float *guide, const float *const pred[LOSS_HEADS],
                  const struct ground_truth *truth, struct loss_sums *, struct error *);
 
+/* The largest class probability of a row: w_v above. */
+double top_probability(const struct loss *, const float *logit);
+
 /* After loss_assign: sets all of dpred [rows][channels] to the gradient of qfl + bbox + dfl of one head. */
 struct loss_values loss_gradient(struct loss *, enum loss_head, const float *pred, const struct ground_truth *truth,
                                  const struct loss_sums *, float *dpred);

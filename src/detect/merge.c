@@ -31,13 +31,12 @@ static int by_score(const void *a, const void *b)
 }
 
 /* Intersection over the area of the smaller box. */
-static double overlap(const float p[4], const float q[4])
+static double iof_of_smaller(const float p[4], const float q[4])
 {
     double a[4], b[4];
     box_to_double(p, a);
     box_to_double(q, b);
-    const double smaller = fmin(box_area(a), box_area(b));
-    return smaller > 0 ? box_intersection(a, b) / smaller : 0;
+    return fmax(box_iof(a, b), box_iof(b, a));
 }
 
 int merge_passes(struct detected *list, int count, double threshold, bool class_agnostic, int max_kept)
@@ -48,7 +47,8 @@ int merge_passes(struct detected *list, int count, double threshold, bool class_
         const struct detected one = list[i];
         bool covered = false;
         for (int k = 0; k < kept && !covered; k++)
-            covered = (class_agnostic || list[k].label == one.label) && overlap(list[k].box, one.box) > threshold;
+            covered = (class_agnostic || list[k].label == one.label)
+                   && iof_of_smaller(list[k].box, one.box) > threshold;
         if (!covered)
             list[kept++] = one;
     }

@@ -12,7 +12,7 @@
 
 struct run_plan {
     const struct config *config;
-    int images;                         /* of an epoch, with repeats; 0: unknown */
+    int samples;                        /* of an epoch; 0: unknown */
     int batch;                          /* batch size of the configuration, or the advised one */
     long steps;                         /* of the optimiser, in the whole run with that batch size */
 };
@@ -20,7 +20,7 @@ struct run_plan {
 static long steps_with(const struct run_plan *run, int batch)
 {
     const struct schedule_config *s = &run->config->schedule;
-    return (long)((loader_steps(run->images, batch, true) - 1) / s->accumulate + 1) * s->total_epochs;
+    return (long)((loader_steps(run->samples, batch, true) - 1) / s->accumulate + 1) * s->total_epochs;
 }
 
 /* A suffix for messages that contain the number of steps. */
@@ -56,7 +56,7 @@ static bool add_warning(const struct config *config, const char *path, const str
 static void check_warmup(const struct run_plan *run, struct strbuf *text)
 {
     const int warmup = run->config->schedule.warmup.steps;
-    if (run->images && 2L * warmup > run->steps)
+    if (run->samples && 2L * warmup > run->steps)
         strbuf_addf(text, "is %d, but the steps of the run are %ld%s; try %ld", warmup, run->steps, batch_note(run),
                     run->steps / 10);
 }
@@ -81,39 +81,40 @@ static void check_evaluations(const struct run_plan *run, struct strbuf *text)
 static void check_average(const struct run_plan *run, struct strbuf *text)
 {
     const double steps = (double)run->steps;
-    if (run->images && !average_fits(run->config, run->steps))
+    if (run->samples && !average_fits(run->config, run->steps))
         strbuf_addf(text, "is %.6g, an average over %.0f steps, but the steps of the run are %.0f%s; try %.4g",
                     run->config->model.decay, average_steps(run->config), steps, batch_note(run),
                     steps > 5 ? 1 - 5 / steps : 0);
 }
 
-static bool drops_many(int images, int batch) { return batch > images || 4L * (images % batch) > images; }
+static bool drops_many(int samples, int batch) { return batch > samples || 4L * (samples % batch) > samples; }
 
 /* The largest batch size with at least eight steps per epoch that drops at most a quarter of the images.  A smaller
  * size, at least SMALL, is preferred if the run then has as many steps as the average covers. */
 static int suitable_batch(const struct run_plan *run)
 {
     enum { SMALL = 4 };
-    int batch = max_int(run->images / 8, 1);
-    while (drops_many(run->images, batch))
+    int batch = max_int(run->samples / 8, 1);
+    while (drops_many(run->samples, batch))
         batch--;
     for (int smaller = batch; smaller >= SMALL; smaller--)
-        if (!drops_many(run->images, smaller) && average_fits(run->config, steps_with(run, smaller)))
+        if (!drops_many(run->samples, smaller) && average_fits(run->config, steps_with(run, smaller)))
             return smaller;
     return batch;
 }
 
 static void check_batch(const struct run_plan *run, struct strbuf *text)
 {
-    const int batch = run->config->batch_size, images = run->images;
+    const int batch = run->config->batch_size, samples = run->samples;
+    const char *unit = run->config->train.repeat_factor > 0 ? "sample" : "image";
     if (run->batch == batch)
         return;
-    if (batch > images)
-        strbuf_addf(text, "is %d, but there %s %d training image%s; try %d", batch, images == 1 ? "is" : "are", images,
-                    images == 1 ? "" : "s", run->batch);
+    if (batch > samples)
+        strbuf_addf(text, "is %d, but there %s %d training %s%s; try %d", batch, samples == 1 ? "is" : "are", samples,
+                    unit, samples == 1 ? "" : "s", run->batch);
     else
-        strbuf_addf(text, "is %d: each epoch leaves out %d of the %d training images; try %d", batch, images % batch,
-                    images, run->batch);
+        strbuf_addf(text, "is %d: each epoch leaves out %d of the %d training %ss; try %d", batch, samples % batch,
+                    samples, unit, run->batch);
 }
 
 static void check_resize(const struct run_plan *run, struct strbuf *text)
@@ -146,8 +147,8 @@ static void check_rotate90(const struct run_plan *run, struct strbuf *text)
     const struct data_config *train = &run->config->train;
     if (train->pipeline.rotate90 > 0 && !train->load_mosaic && train->resize == RESIZE_STRETCH
         && train->input_size[0] != train->input_size[1])
-        strbuf_addf(text, "is %.4g, but data.train.input_size is %d x %d: rotations by 90 degrees cut the image off "
-                    "and leave black sides; try 0, or data.train.load_mosaic=true", train->pipeline.rotate90,
+        strbuf_addf(text, "is %.4g, but data.train.input_size is %d x %d: rotations by 90 degrees crop the image "
+                    "and leave black borders; try 0, or data.train.load_mosaic=true", train->pipeline.rotate90,
                     train->input_size[0], train->input_size[1]);
 }
 
@@ -218,12 +219,15 @@ static bool run_step(struct train_step *train_step, const struct input_batch *im
 bool training_seconds(struct model *model, const struct policy *policy, double *seconds, struct error *err)
 {
     enum { IMAGES = 4 };
-    const int n = min_int(IMAGES, model->config->batch_size);
+    const struct config *config = model->config;
+    const int n = min_int(IMAGES, config->batch_size), *full = config->train.input_size;
+    const double *scale = config->schedule.input_scale;
+    const struct image_size last = epoch_size((struct image_size){ full[0], full[1] }, scale, 1, 2);
     struct random_batch batch = {0};
     struct train_step train_step = {0};
     double start = 0;
     model_start(model);
-    const bool ok = random_batch_init(&batch, model->config->train.input_size, n, model->shape.num_classes, err)
+    const bool ok = random_batch_init(&batch, (int[]){ last.width, last.height }, n, model->shape.num_classes, err)
                  && train_step_init(&train_step, model, policy, err) && run_step(&train_step, &batch.images, err)
                  && (start = clock_seconds(), run_step(&train_step, &batch.images, err));
     *seconds = (clock_seconds() - start) / n;

@@ -12,7 +12,8 @@
  *     device.batchsize_per_gpu          more than the images, or an epoch drops more than a quarter of the images
  *     data.val.resize, pipeline.normalize      different from data.train's
  *     data.train.mosaic.stop_epochs     no epoch with mosaics
- *     data.train.pipeline.rotate90      with resize stretch and an input that is no square, without mosaics
+ *     data.train.pipeline.rotate90      with resize stretch and an input that is not square, without mosaics
+ *     data.val.tiles.size               not set, but data.train.tiles.size is
  * If another batch size is advised, the other rules use the number of steps with that batch size, so that all advice
  * can be followed at once.  places: those of an epoch (data/repeat.h); 0: unknown, rules that depend on it are
  * skipped. */
@@ -22,7 +23,8 @@ bool config_advice(const struct config *, int places, struct string_list *warnin
  * gradients and optimiser state, and the image caches. */
 bool training_memory(struct model *, const struct policy *, int batch, uint64_t *bytes, struct error *);
 
-/* Seconds per image of a training step without loading, measured on a step of a few images after a warm-up step. */
+/* Seconds per image of a training step without loading, at the input size of the last epoch, measured on a step of a
+ * few images after a warm-up step. */
 bool training_seconds(struct model *, const struct policy *, double *seconds, struct error *);
 
 /* Adds a line to warnings if training needs more than `memory` bytes (machine_memory), with a batch that fits. */

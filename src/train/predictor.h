@@ -1,5 +1,5 @@
-/* train/predictor.h -- predictions for the batches of a training by weights that its steps do not differentiate: the
- * averaged weights, or a teacher.  Batch norms use running statistics, as in evaluation. */
+/* train/predictor.h -- inference on training batches with weights that receive no gradient: the averaged weights, or a
+ * teacher.  Batch norms use running statistics, as in evaluation. */
 #ifndef TRAIN_PREDICTOR_H
 #define TRAIN_PREDICTOR_H
 #include "runtime/graph_cache.h"

@@ -45,8 +45,8 @@ int find_epochs_within(const struct config *c, const struct run_costs *costs, do
 
 /* ---- measuring ---- */
 
-/* Fractions of the time of the run: the rest is a reserve; limits of measuring. */
-static const double used = 0.97, steps_limit = 0.01, evaluation_limit = 0.01;
+/* Fractions of schedule.hours: of the planned run, and of measuring its steps and its evaluation. */
+static const double planned = 0.97, steps_limit = 0.01, evaluation_limit = 0.01;
 
 /* Only the first epoch decodes images. */
 static bool cached_whole(const struct trainer *t)
@@ -73,7 +73,7 @@ static bool measure_steps(struct trainer *t, double limit, struct run_costs *cos
         images += i < WARM_UP ? 0 : t->step_samples;
         now = clock_seconds();
     }
-    costs->training = (now - start) / images * t->batches * min_int(t->config->batch_size, t->dataset.image_count);
+    costs->training = (now - start) / images * t->batches * min_int(t->config->batch_size, t->places);
     return true;
 }
 
@@ -172,7 +172,7 @@ bool choose_epochs(struct trainer *t, double start, struct error *err)
     if (!measure(t, seconds, &costs, err))
         return false;
     costs.start = clock_seconds() - start;
-    const int epochs = find_epochs_within(c, &costs, used * seconds);
+    const int epochs = find_epochs_within(c, &costs, planned * seconds);
     const double needed = estimate_run_seconds(c, &costs, epochs);
     log_line(&t->run_log.log, "schedule.hours %g: total_epochs %d, in about %.1f minutes (an epoch takes %.1f s, an "
              "evaluation %.1f s, the start took %.1f s)", hours, epochs, needed / 60, costs.training, costs.evaluation,

@@ -16,6 +16,7 @@ static const struct run_file { const char *name; bool atomic, weights; } files[]
     { "train.lock", false, false },
     { "metrics.csv", true, false },
     { "eval.csv", true, false },
+    { "eval.csv.old", false, false },
     { "curves.png", true, false },
     { "model_last.safetensors", true, true },
     { "model_last.safetensors.old", false, false },

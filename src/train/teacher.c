@@ -1,6 +1,5 @@
 #include "train/teacher.h"
 
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "data/dataset.h"
@@ -76,28 +75,31 @@ static bool check_classes(struct teacher *t, const struct model *student, struct
 
 /* ---- weights ---- */
 
-static bool find_digest(struct teacher *t, const char *config, struct error *err)
+/* Of the description, which has the classes and no paths, and of the weights. */
+static bool find_digest(struct teacher *t, struct error *err)
 {
     const struct params *params = &t->model.params;
-    struct bytes file = {0};
-    if (*config && !file_read(&file, config, err))
+    struct strbuf description = {0};
+    if (!file_config_write(&t->config, &description, err)) {
+        strbuf_free(&description);
         return false;
-    t->digest = hash_bytes(HASH_START, file.p, file.size);
+    }
+    t->digest = hash_bytes(HASH_START, description.s, description.size);
+    strbuf_free(&description);
     for (int i = 0; i < params->count; i++)
         t->digest = hash_bytes(t->digest, params->list[i].name, strlen(params->list[i].name));
     t->digest = hash_bytes(t->digest, params->value, (size_t)params->total * sizeof *params->value);
     t->digest += !t->digest;
-    bytes_free(&file);
     return true;
 }
 
 bool teacher_open(struct teacher *t, const struct model *student, struct string_list *notes, struct error *err)
 {
-    const char *config = student->config->model.teacher.config, *weights = student->config->model.teacher.weights;
+    const char *weights = student->config->model.teacher.weights;
     *t = (struct teacher){0};
     return open_model(t, student->config, err) && check_form(t, student, err) && check_classes(t, student, err)
         && model_load(&t->model, weights, LOAD_TO_RUN, t->model.params.value, notes, err)
-        && find_digest(t, config, err)
+        && find_digest(t, err)
         && (!t->model.branches || model_merge(&t->merged, &t->model, t->model.params.value, err));
 }
 

@@ -10,7 +10,7 @@ struct teacher {
     struct model model, merged;     /* merged runs instead of a model with parallel branches (weights/merge.h) */
     int *class_of;                  /* [classes of the student] the teacher's class of that name, or -1 */
     bool *has_class;                /* [the same] class_of >= 0 */
-    uint64_t digest;                /* of the configuration's file and the weights; never 0 */
+    uint64_t digest;                /* of the description and the weights; never 0 */
 };
 
 /* Opens model.teacher of the student's configuration: config, or else the description in the weights.  Adds the notes

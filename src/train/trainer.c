@@ -347,7 +347,7 @@ static bool check_data(struct trainer *t, const struct run_state *current, struc
         t->state.best_epoch = 0;
     }
     if (t->state.teacher != current->teacher)
-        return fail(err, "%s is of another teacher than %s is now: start again without --resume", t->last,
+        return fail(err, "%s was trained with another teacher than %s: start again without --resume", t->last,
                     t->config->model.teacher.weights);
     memcpy(t->state.data, current->data, sizeof t->state.data);
     return true;
@@ -382,9 +382,9 @@ static bool start_run(struct trainer *t, struct error *err)
     const bool ok = model_initialise(&t->model, t->options.weights, &notes, err);
     log_and_free(t, &notes);
     return ok && open_train_step(t, err)
-        && rename_old(t->last, err) && rename_old(t->best, err)
         && (t->config->schedule.hours == 0 || choose_epochs(t, t->step_time, err))
-        && resolve_average(t->config, trainer_steps(t), err);
+        && resolve_average(t->config, trainer_steps(t), err)
+        && rename_old(t->last, err) && rename_old(t->best, err);        /* last, since measuring may fail */
 }
 
 /* Loader threads sleep while enough batches are ready. */

@@ -110,8 +110,8 @@ static bool transfer_layers(struct model *m, struct tensors *t, const struct str
     for (int i = 0; ok && i < t->count; i++) {
         const int index = params_find(&m->params, t->list[i].name);
         const int count = index >= 0 ? classes_of(m, &m->params.list[index], &t->list[i]) : -1;
-        if (count < 0 || (names->count && count != names->count))
-            continue;
+        if (count < 0 || (names->count ? count != names->count : count == classes))
+            continue;                       /* not an output layer; or the names are unknown, and all rows fit */
         ok = transfer_layer(&m->params.list[index], source, classes, count, t, &t->list[i], array, err);
         file_classes = count;
     }

@@ -7,7 +7,7 @@
 
 const struct key mobilenext_keys[] = {
     { "out_stages", FIELD(mobilenext, out_stages), NULL, 0, 64,
-      "[5, 8, 12], [5, 12, 16] or [5, 12, 18]: small, medium or large; with 2 before the 5: also the map of stride 4" },
+      "[5, 8, 12], [5, 12, 16] or [5, 12, 18]: small, medium or large; a leading 2 adds the map of stride 4" },
     { "width_mult", FIELD(mobilenext, width_mult), "1", 0.01, 16, "width multiplier" },
     { "activation", WORDS(mobilenext, activation, activation_words), "none", 0, 0,
       "activation; LeakyReLU's slope is 0.01" },
@@ -78,7 +78,7 @@ void mobilenext_build(struct builder *b, const void *config, value image, struct
     const int divisor = c->width_mult == 0.1 ? 4 : 8;
     int feature = 0;
     if (!size) {
-        builder_fail(b, "out_stages must be [5, 8, 12], [5, 12, 16] or [5, 12, 18], with or without a 2 before");
+        builder_fail(b, "out_stages must be [5, 8, 12], [5, 12, 16] or [5, 12, 18], optionally preceded by 2");
         return;
     }
     b->init = (struct layer_init){ .weights = WEIGHTS_KAIMING };

@@ -7,7 +7,7 @@ const struct key shufflenet_v2_keys[] = {
     { "model_size",     FIELD(shufflenet_v2, model_size),                "1.5x",      1, 0,
       "0.5x, 1.0x, 1.5x or 2.0x" },
     { "out_stages",     FIELD(shufflenet_v2, out_stages),                "[2, 3, 4]", 1, 4,
-      "stages whose maps go to the neck; 1, which upstream lacks: the first layers, of stride 4" },
+      "stages whose maps go to the neck; 1 (not in upstream) is the output of the max pool, stride 4" },
     { "with_last_conv", FIELD(shufflenet_v2, with_last_conv),            "false",     0, 0,
       "a 1x1 convolution after the last stage" },
     { "kernal_size",    .type = KEY_IGNORED, .help = "no effect, as upstream, which spells it so" },
