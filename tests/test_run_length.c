@@ -83,7 +83,7 @@ static void test_hours(void **state)
 static void test_hours_refused(void **state)
 {
     static const struct { const char *overrides[3], *text; } cases[] = {
-        { { "schedule.hours=1", "schedule.total_epochs=3" }, "schedule.total_epochs: schedule.hours determines this value" },
+        { { "schedule.hours=1", "schedule.total_epochs=3" }, "total_epochs: schedule.hours determines this value" },
         { { "schedule.hours=1", "schedule.lr_schedule.T_max=3" }, "T_max: schedule.hours determines this value" },
         { { "schedule.hours=1", "schedule.lr_schedule={name: MultiStepLR, milestones: [2]}" },
           "schedule.hours: not with MultiStepLR" },

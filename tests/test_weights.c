@@ -223,6 +223,24 @@ static void test_a_head_of_other_classes_is_transferred(void **state)
     net_close(&n);
 }
 
+/* Without a description the names are unknown: a head with as many classes fits as it is. */
+static void test_a_head_of_equal_size_is_loaded_whole(void **state)
+{
+    static const char *const transfer[] = { "schedule.transfer_head=true" };
+    struct net n, other;
+    (void)state;
+    net_open(&n, NULL, 0);
+    net_open(&other, transfer, 1);
+    write_weights(&n, "plain.safetensors", "", NULL);
+    real *array = zeros(&other);
+    must(model_load(&other.model, in_folder("plain.safetensors"), LOAD_TO_TRAIN, array, &other.notes, &other.err),
+         &other.err);
+    assert_memory_equal(array, n.model.params.value, (size_t)n.model.params.total * sizeof *array);
+    free(array);
+    net_close(&other);
+    net_close(&n);
+}
+
 static void test_a_wrong_transfer_is_refused(void **state)
 {
     static const char *const wrong[][2] = {
@@ -402,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_weights_match_parameters),
         cmocka_unit_test(test_a_head_of_other_classes_is_not_loaded),
         cmocka_unit_test(test_a_head_of_other_classes_is_transferred),
+        cmocka_unit_test(test_a_head_of_equal_size_is_loaded_whole),
         cmocka_unit_test(test_a_wrong_transfer_is_refused),
         cmocka_unit_test(test_bad_weights_are_refused),
         cmocka_unit_test(test_a_backbone_starts_from_a_file),
