@@ -75,7 +75,7 @@ static bool check_classes(struct teacher *t, const struct model *student, struct
 
 /* ---- weights ---- */
 
-/* Of the description, which has the classes and no paths, and of the weights. */
+/* The digest covers the weights and the description, which has the classes and no paths. */
 static bool find_digest(struct teacher *t, struct error *err)
 {
     const struct params *params = &t->model.params;
