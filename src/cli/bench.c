@@ -33,7 +33,7 @@ struct bench {
     bool train;
     double *round; int rounds;          /* seconds of each */
     double forward, optimizer;          /* seconds of the last round, losses included in forward */
-    struct layer_times layers;               /* of --layers */
+    struct layer_times layers;          /* of --layers */
 };
 
 /* ---- measurement ---- */

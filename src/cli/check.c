@@ -48,6 +48,7 @@ struct checker {
     bool open;                          /* the model can be built */
     struct checked_set sets[2];         /* data.train, data.val */
     int places;                         /* per epoch (data/repeat.h); 0: unknown */
+    double seconds;                     /* of a step, per image; 0: not measured */
     struct string_list problems;
     struct string_list notes;
     struct strbuf summary;
@@ -239,6 +240,11 @@ static bool check_sets(struct checker *k, struct error *err)
 
 /* ---- the run ---- */
 
+static bool measure_step(struct checker *k, struct error *err)
+{
+    return k->seconds > 0 || training_seconds(&k->model, &k->policy, &k->seconds, err);
+}
+
 /* Steps, memory, and time without loading and evaluation. */
 static bool summarise_run(struct checker *k, struct error *err)
 {
@@ -246,18 +252,17 @@ static bool summarise_run(struct checker *k, struct error *err)
     const int steps = loader_steps(k->places, c->batch_size, true), epochs = c->schedule.total_epochs;
     const double images = (double)steps * c->batch_size * sum_input_areas(c, 0, epochs, epochs);
     uint64_t bytes;
-    double seconds;
     if (!training_memory(&k->model, &k->policy, c->batch_size, &bytes, err)
-        || !training_seconds(&k->model, &k->policy, &seconds, err))
+        || !measure_step(k, err))
         return false;
-    const double minutes = images * seconds / 60;
+    const double minutes = images * k->seconds / 60;
     if (c->train.repeat_factor > 0)
         strbuf_addf(&k->summary, "data.train.repeat_factor: %d samples per epoch from %d images\n", k->places,
                     k->sets[0].data.image_count);
     strbuf_addf(&k->summary, "training: total_epochs %d, steps per epoch %d, batch %d; memory %.0f MB of %.0f MB; "
                "time %s%.0f min (%.0f ms per image, without loading and evaluation)\n", c->schedule.total_epochs, steps,
                 c->batch_size, (double)bytes / 1e6, (double)machine_memory() / 1e6, minutes < 1 ? "below " : "about ",
-                ceil(minutes), 1e3 * seconds);
+                ceil(minutes), 1e3 * k->seconds);
     return true;
 }
 
@@ -267,16 +272,15 @@ static bool estimate_epochs(struct checker *k, struct error *err)
     const struct config *c = &k->config;
     const double hours = c->schedule.hours;
     const int steps = loader_steps(k->places, c->batch_size, true);
-    double seconds;
     if (hours == 0 || k->problems.count || !k->open)
         return true;
-    if (!training_seconds(&k->model, &k->policy, &seconds, err))
+    if (!measure_step(k, err))
         return false;
-    const struct run_costs costs = { .training = seconds * steps * c->batch_size,
-                                     .evaluation = seconds / 3 * k->sets[1].data.image_count };
+    const struct run_costs costs = { .training = k->seconds * steps * c->batch_size,
+                                     .evaluation = k->seconds / 3 * k->sets[1].data.image_count };
     const int epochs = find_epochs_within(c, &costs, 3600 * hours);
     strbuf_addf(&k->summary, "schedule.hours %g: about %d epochs; train measures how many\n", hours, epochs);
-    return set_epochs(&k->config, epochs, (steps - 1) / c->schedule.accumulate + 1, err);
+    return set_epochs(&k->config, epochs, steps_per_epoch(&c->schedule, steps), err);
 }
 
 /* Adds notes on valid values that harm a training.  Memory and time are known only if the model can be built. */

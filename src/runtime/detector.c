@@ -53,14 +53,9 @@ static bool reserve_arenas(struct detector *d, size_t size, struct error *err)
     return true;
 }
 
-static struct cached_graph *cached_graph(struct detector *d, int h, int w, struct error *err)
-{
-    return graph_cache_find(&d->cache, &(struct graph_options){ .n = 1, .h = h, .w = w }, err);
-}
-
 struct graph *detector_graph(struct detector *d, int h, int w, struct error *err)
 {
-    struct cached_graph *p = cached_graph(d, h, w, err);
+    struct cached_graph *p = graph_cache_find_single(&d->cache, h, w, err);
     return p ? &p->graph : NULL;
 }
 
@@ -125,7 +120,7 @@ static bool check_errors(struct detector *d, const struct batch *b, const struct
 
 bool detector_run(struct detector *d, const struct batch *batch, struct error *err)
 {
-    const struct cached_graph *p = cached_graph(d, batch->h, batch->w, err);
+    const struct cached_graph *p = graph_cache_find_single(&d->cache, batch->h, batch->w, err);
     struct detection_job job = { d, p ? &p->grid : NULL, batch, new_array((size_t)batch->n, sizeof *job.errors, err) };
     const bool ok = p && job.errors && reserve_results(d, batch->n, err)
                  && reserve_arenas(d, postprocess_bytes(&d->rules, &p->grid), err)

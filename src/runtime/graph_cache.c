@@ -145,14 +145,14 @@ static const float *forward(struct graph *g, const float *pixel)
     return graph_view(g, graph_output_named(g, "main")).p;
 }
 
-static struct cached_graph *find_single(struct graph_cache *cache, int h, int w, struct error *err)
+struct cached_graph *graph_cache_find_single(struct graph_cache *cache, int h, int w, struct error *err)
 {
     return graph_cache_find(cache, &(struct graph_options){ .n = 1, .h = h, .w = w }, err);
 }
 
 const float *graph_cache_infer(struct graph_cache *cache, const float *pixel, int h, int w, struct error *err)
 {
-    struct cached_graph *p = find_single(cache, h, w, err);
+    struct cached_graph *p = graph_cache_find_single(cache, h, w, err);
     return p ? forward(&p->graph, pixel) : NULL;
 }
 
@@ -179,7 +179,7 @@ bool graph_cache_infer_each(struct graph_cache *cache, const float *pixel, int n
                             void (*on_rows)(void *context, int image, const float *rows), void *context,
                             struct error *err)
 {
-    const struct infer_job job = { find_single(cache, h, w, err), pixel, on_rows, context };
+    const struct infer_job job = { graph_cache_find_single(cache, h, w, err), pixel, on_rows, context };
     const int concurrent = cache->replicas ? n - n % cache->replicas : 0;
     if (!job.cached)
         return false;

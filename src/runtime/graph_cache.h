@@ -44,6 +44,9 @@ void graph_cache_free(struct graph_cache *);
  * its block.  NULL and an error on failure. */
 struct cached_graph *graph_cache_find(struct graph_cache *, const struct graph_options *, struct error *);
 
+/* The graph that infers one image of h x w. */
+struct cached_graph *graph_cache_find_single(struct graph_cache *, int h, int w, struct error *);
+
 /* Runs the graph that infers one image of h x w on each of n images pixel[n][h][w][3], normalised, and calls
  * on_rows(context, i, rows) once per image, in any order and from any thread; rows are the prediction for image i as in
  * detect/prior.h.  Each replica computes an image of its own; the last n modulo replicas images, or all without

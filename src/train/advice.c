@@ -20,7 +20,7 @@ struct run_plan {
 static long steps_with(const struct run_plan *run, int batch)
 {
     const struct schedule_config *s = &run->config->schedule;
-    return (long)((loader_steps(run->samples, batch, true) - 1) / s->accumulate + 1) * s->total_epochs;
+    return (long)steps_per_epoch(s, loader_steps(run->samples, batch, true)) * s->total_epochs;
 }
 
 /* A suffix for messages that contain the number of steps. */

@@ -15,4 +15,10 @@ struct rate { double initial, current; };
 
 void rate_at_step(const struct schedule_config *, long step, struct rate *);            /* before step `step`, from 0 */
 void rate_after_epoch(const struct schedule_config *, int finished, struct rate *);
+
+/* Steps of the optimiser in an epoch of so many batches; the last step uses the remaining ones. */
+static inline int steps_per_epoch(const struct schedule_config *c, int batches)
+{
+    return (batches - 1) / c->accumulate + 1;
+}
 #endif

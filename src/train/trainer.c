@@ -21,7 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-long trainer_steps(const struct trainer *t) { return (t->batches - 1) / t->config->schedule.accumulate + 1; }
+long trainer_steps(const struct trainer *t) { return steps_per_epoch(&t->config->schedule, t->batches); }
 
 static bool stopped(const struct trainer *t) { return t->options.stop && *t->options.stop; }
 

@@ -1,6 +1,7 @@
 #include "weights/levels.h"
 
 #include "base/memory.h"
+#include "base/min_max.h"
 #include "base/strbuf.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,20 +35,16 @@ static int length_with(const char *name, const char *list, size_t length)
 static int length_in_model(const struct params *params, const char *list, size_t length)
 {
     int count = 0;
-    for (int i = 0; i < params->count; i++) {
-        const int with = length_with(params->list[i].name, list, length);
-        count = with > count ? with : count;
-    }
+    for (int i = 0; i < params->count; i++)
+        count = max_int(count, length_with(params->list[i].name, list, length));
     return count;
 }
 
 static int length_in_file(const struct tensors *t, const char *list, size_t length)
 {
     int count = 0;
-    for (int i = 0; i < t->count; i++) {
-        const int with = length_with(t->list[i].name, list, length);
-        count = with > count ? with : count;
-    }
+    for (int i = 0; i < t->count; i++)
+        count = max_int(count, length_with(t->list[i].name, list, length));
     return count;
 }
 

@@ -120,19 +120,24 @@ static bool transfer_layers(struct model *m, struct tensors *t, const struct str
     return ok;
 }
 
+static bool has_rows_of_coco(const struct model *m, const struct tensors *t)
+{
+    bool found = false;
+    for (int i = 0; !found && i < t->count; i++) {
+        const int index = params_find(&m->params, t->list[i].name);
+        found = index >= 0 && classes_of(m, &m->params.list[index], &t->list[i]) == coco.count;
+    }
+    return found;
+}
+
 bool transfer_head(struct model *m, struct tensors *t, const char *path, const real *array, struct string_list *notes,
                    struct error *err)
 {
     struct config described = { .network_only = true };
     struct error unused;
-    struct strings names = {0};
-    for (int i = 0; i < t->count; i++) {
-        const int index = params_find(&m->params, t->list[i].name);
-        if (index >= 0 && classes_of(m, &m->params.list[index], &t->list[i]) == coco.count)
-            names = coco;
-    }
-    if (file_config_parse(&described, t, path, NULL, 0, &unused))
-        names = described.class_names;
+    const struct strings none = {0};
+    const struct strings names = file_config_parse(&described, t, path, NULL, 0, &unused) ? described.class_names
+                               : has_rows_of_coco(m, t) ? coco : none;
     const bool ok = transfer_layers(m, t, &names, path, array, notes, err);
     config_free(&described);
     return ok;
