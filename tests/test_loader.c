@@ -446,6 +446,39 @@ static void cache_keeps_fitting_images(void **state)
     image_cache_close(c);
 }
 
+struct attempts { int failures, made; bool content; };
+
+/* Fails so many times, by the system or because of the file's content. */
+static bool read_in_attempts(const void *context, struct image *image, struct error *err)
+{
+    struct attempts *a = *(struct attempts *const *)context;
+    if (a->made++ >= a->failures)
+        return image_new(image, 1, 1, err);
+    return a->content ? reject(err, "x.jpg: broken") : (fail)(err, "x.jpg: Input/output error");
+}
+
+static void system_errors_are_tried_twice(void **state)
+{
+    const struct { struct attempts attempts; int made; const char *text; } cases[] = {
+        { { 0, 0, false }, 1, "" },
+        { { 1, 0, false }, 2, "" },
+        { { 2, 0, false }, 2, "x.jpg: Input/output error (in two attempts" },
+        { { 1, 0, true }, 1, "x.jpg: broken" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct attempts attempts = cases[i].attempts, *const context = &attempts;
+        struct image own = {0};
+        struct error err = {0};
+        const struct image *image = image_cache_get(NULL, 0, &(struct image_reader){ read_in_attempts, &context },
+                                                    &own, &err);
+        assert_int_equal(attempts.made, cases[i].made);
+        assert_true(!image == !!*cases[i].text);
+        assert_memory_equal(err.text, cases[i].text, strlen(cases[i].text));
+        image_free(&own);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,6 +491,7 @@ int main(void)
         cmocka_unit_test(unreadable_images_are_replaced_or_refused),
         cmocka_unit_test(loader_closes_at_any_time),
         cmocka_unit_test(cache_keeps_fitting_images),
+        cmocka_unit_test(system_errors_are_tried_twice),
     };
     return cmocka_run_group_tests(tests, make_images, remove_images);
 }

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct image_cache {
     pthread_mutex_t lock;
@@ -79,4 +80,30 @@ bool image_cache_store(struct image_cache *c, int index, struct image *image)
     }
     pthread_mutex_unlock(&c->lock);
     return store;
+}
+
+static bool read_patiently(const struct image_reader *reader, struct image *image, struct error *err)
+{
+    struct error why = {0};
+    if (reader->read(reader->context, image, &why))
+        return true;
+    if (!why.content) {
+        nanosleep(&(struct timespec){ .tv_nsec = IMAGE_RETRY_MS * 1000000L }, NULL);
+        why = (struct error){0};
+        if (reader->read(reader->context, image, &why))
+            return true;
+    }
+    return fail_as(err, &why, "%s%s", why.text,
+                   why.content ? "" : " (in two attempts; the image is not skipped, since its file may be good)");
+}
+
+const struct image *image_cache_get(struct image_cache *c, int index, const struct image_reader *reader,
+                                    struct image *own, struct error *err)
+{
+    const struct image *cached = image_cache_find(c, index);
+    if (cached)
+        return cached;
+    if (!read_patiently(reader, own, err))
+        return NULL;
+    return image_cache_store(c, index, own) ? image_cache_find(c, index) : own;
 }

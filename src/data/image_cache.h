@@ -18,6 +18,16 @@ const struct image *image_cache_find(struct image_cache *, int index);
  * would store an image decode it in full size. */
 bool image_cache_has_space(struct image_cache *, int width, int height);
 
+/* Reads one image from its file. */
+struct image_reader { bool (*read)(const void *context, struct image *, struct error *); const void *context; };
+enum { IMAGE_RETRY_MS = 200 };
+
+/* The image in the cache; or else the reader reads it, once more after IMAGE_RETRY_MS if the system has failed, since
+ * the cause may have passed, and the cache stores it if there is space.  An image that is not stored is in *own, which
+ * the caller frees.  NULL if the image cannot be read. */
+const struct image *image_cache_get(struct image_cache *, int index, const struct image_reader *, struct image *own,
+                                    struct error *);
+
 /* Moves the image into the cache: *image becomes {0}.  Returns false, and leaves *image unchanged, if too few bytes are
  * left or the slot is filled. */
 bool image_cache_store(struct image_cache *, int index, struct image *);

@@ -8,7 +8,6 @@
 #include "data/repeat.h"
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* A slot holds batch number `b` = epoch steps + step while turn <= b < turn + LOADER_AHEAD; it is slots[b % AHEAD].
  * Samples are claimed in order; whoever finishes the last one of a batch stacks it. */
@@ -67,56 +66,29 @@ static bool complain(struct loader *l, int image, struct error *err)
 /* The input of sample_quarter: the configuration of the epoch, the quarter of a mosaic or NULL, and random numbers. */
 struct sample_source { const struct data_config *data; const struct quarter *quarter; struct random random; };
 
-/* Reads an image whole if the cache will keep it, else what sample_quarter reads of it with these random numbers. */
-static bool read_image(struct loader *l, const char *path, const struct sample_source *source, struct image *image,
-                       struct error *err)
+struct read_request { const struct loader *loader; int image; const struct sample_source *source; };
+
+/* Decodes an image whole if the cache will keep it, else the region that sample_quarter reads with these random
+ * numbers. */
+static bool read_image(const void *request, struct image *image, struct error *err)
 {
-    struct image_file file;
+    const struct read_request *r = request;
+    const struct loader_config *config = &r->loader->config;
+    struct image_file file = {0};
     struct image_size size;
-    bool ok = image_file_read(&file, path, err);
+    char *path = path_join(config->data->img_path, config->dataset->images[r->image].file, err);
+    bool ok = path && image_file_read(&file, path, err);
     const struct bytes bytes = file.bytes;
     ok = ok && image_decode_size(bytes.p, bytes.size, path, &size.width, &size.height, err);
-    if (ok && image_cache_has_space(l->config.cache, size.width, size.height)) {
+    if (ok && image_cache_has_space(config->cache, size.width, size.height)) {
         ok = image_decode(image, bytes.p, bytes.size, path, err);
     } else if (ok) {
-        const struct region region = sample_region(source->data, size, source->quarter, source->random);
+        const struct region region = sample_region(r->source->data, size, r->source->quarter, r->source->random);
         ok = image_decode_region(image, &region, bytes.p, bytes.size, path, err);
     }
     image_file_free(&file);
-    return ok;
-}
-
-/* Reads an image, once more if the system has failed: the cause may have passed. */
-static bool read_patiently(struct loader *l, const char *path, const struct sample_source *source, struct image *image,
-                           struct error *err)
-{
-    struct error why = {0};
-    if (read_image(l, path, source, image, &why))
-        return true;
-    if (!why.content) {
-        nanosleep(&(struct timespec){ .tv_nsec = RETRY_MS * 1000000L }, NULL);
-        why = (struct error){0};
-        if (read_image(l, path, source, image, &why))
-            return true;
-    }
-    return fail_as(err, &why, "%s%s", why.text,
-                   why.content ? "" : " (in two attempts; the image is not skipped, since its file may be good)");
-}
-
-/* The image of an image, in *own or in the cache; NULL if it cannot be read. */
-static const struct image *image_at(struct loader *l, int image, const struct sample_source *source, struct image *own,
-                                    struct error *err)
-{
-    struct image_cache *cache = l->config.cache;
-    const struct image *cached = image_cache_find(cache, image);
-    if (cached)
-        return cached;
-    char *path = path_join(l->config.data->img_path, l->config.dataset->images[image].file, err);
-    const bool ok = path && read_patiently(l, path, source, own, err);
     free(path);
-    if (!ok)
-        return NULL;
-    return image_cache_store(cache, image, own) ? image_cache_find(cache, image) : own;
+    return ok;
 }
 
 /* The image at a place of the order, or in training the next one that is not broken; its index or -1. */
@@ -127,7 +99,8 @@ static int read_place(struct loader *l, const int *order, int place, const struc
         const int image = order[(place + k) % l->places];
         if (known_broken(l, image))
             continue;
-        *out = image_at(l, image, source, own, err);
+        const struct read_request request = { l, image, source };
+        *out = image_cache_get(l->config.cache, image, &(struct image_reader){ read_image, &request }, own, err);
         if (*out)
             return image;
         if (!l->config.train || !err->content || !complain(l, image, err))

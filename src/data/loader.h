@@ -9,7 +9,7 @@
  * 3. In testing, images come in their order, all of them, once.
  * 4. An image of a training set that is missing or broken is replaced by the next good one of the permutation; in
  *    testing it is an error.  If the system fails to read an image (I/O, memory, limits), the loader reads it again
- *    after RETRY_MS; a second failure is an error that names the image: which images are replaced depends on the data
+ *    after IMAGE_RETRY_MS; a second failure is an error that names the image: which images are replaced depends on the data
  *    alone.
  * 5. Batches are delivered in order; LOADER_AHEAD of them exist, the one lent out included, and are used again. */
 #ifndef DATA_LOADER_H
@@ -17,7 +17,7 @@
 #include "data/image_cache.h"
 #include "data/sample.h"
 
-enum { LOADER_AHEAD = 3, RETRY_MS = 200 };
+enum { LOADER_AHEAD = 3 };
 
 struct loader_config {                          /* all borrowed until loader_close */
     const struct dataset *dataset;

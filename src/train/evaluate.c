@@ -127,18 +127,16 @@ static bool detect_batches(const struct evaluator *e, struct detector *d, struct
     return false;
 }
 
-/* The decoded image, in *own or in the cache; NULL if it cannot be read. */
-static const struct image *read_whole(const struct evaluator *e, int index, struct image *own, struct error *err)
+struct read_request { const struct evaluator *evaluator; int image; };
+
+static bool read_whole(const void *request, struct image *image, struct error *err)
 {
-    const struct image *cached = image_cache_find(e->cache, index);
-    if (cached)
-        return cached;
-    char *path = path_join(e->data->img_path, e->dataset.images[index].file, err);
-    const bool ok = path && image_read(own, path, err);
+    const struct read_request *r = request;
+    const struct evaluator *e = r->evaluator;
+    char *path = path_join(e->data->img_path, e->dataset.images[r->image].file, err);
+    const bool ok = path && image_read(image, path, err);
     free(path);
-    if (!ok)
-        return NULL;
-    return image_cache_store(e->cache, index, own) ? image_cache_find(e->cache, index) : own;
+    return ok;
 }
 
 /* The same with tiles, image by image: the tiles of an image use all threads. */
@@ -148,7 +146,9 @@ static bool detect_all_tiled(const struct evaluator *e, struct detector *d, cons
     bool ok = true;
     for (int i = 0; ok && i < e->dataset.image_count; i++) {
         struct image own = {0};
-        const struct image *image = read_whole(e, i, &own, err);
+        const struct read_request request = { e, i };
+        const struct image_reader reader = { read_whole, &request };
+        const struct image *image = image_cache_get(e->cache, i, &reader, &own, err);
         ok = image && detector_detect_image(d, image, err) && add_detections(e, d, 0, i, detections, err)
           && report_progress(e, progress, i + 1, err);
         image_free(&own);
