@@ -30,7 +30,7 @@ static void one_slow_step_changes_the_estimate_little(void **state)
 
 static void the_estimate_includes_evaluations(void **state)
 {
-    const struct remaining_work left = { .images = 100, .val_images = 30, .ends = 10, .evaluations = 4 };
+    const struct remaining_work left = { .images = 100, .evaluation_area = 30, .ends = 10, .evaluations = 4 };
     struct pace p = {0};
     (void)state;
     assert_true(pace_seconds_left(&p, &left) == 0);

@@ -289,9 +289,24 @@ static void test_keys(void **state)
     }
 }
 
+static void coarse_grids_double(void **state)
+{
+    const struct image_size tile = { 400, 300 }, image = { 4000, 2000 };
+    const int counts[][2] = { { 13, 9 }, { 1, 1 }, { 7, 5 }, { 3, 2 } };        /* tiles of 400, whole, of 800, 1600 */
+    struct tile_grid grids[TILE_GRIDS];
+    (void)state;
+    assert_int_equal(tile_grids(&(struct test_tiles){ .overlap = 0.25 }, tile, image, grids), 1);
+    assert_int_equal(tile_grids(&(struct test_tiles){ .overlap = 0.25, .coarse = true }, tile, image, grids), 4);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(grids[i].columns, counts[i][0]);
+        assert_int_equal(grids[i].rows, counts[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(coarse_grids_double),
         cmocka_unit_test(test_tiles_cover_an_image),
         cmocka_unit_test(test_drawn_tiles_reach_the_borders),
         cmocka_unit_test(test_a_tile_is_a_part_of_the_image),

@@ -3,6 +3,7 @@
 #include "base/escape.h"
 #include "base/machine.h"
 #include "base/memory.h"
+#include "base/min_max.h"
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
@@ -250,7 +251,7 @@ static bool summarise_run(struct checker *k, struct error *err)
 {
     const struct config *c = &k->config;
     const int steps = loader_steps(k->places, c->batch_size, true), epochs = c->schedule.total_epochs;
-    const double images = (double)steps * c->batch_size * sum_input_areas(c, 0, epochs, epochs);
+    const double images = (double)steps * min_int(c->batch_size, k->places) * sum_input_areas(c, 0, epochs, epochs);
     uint64_t bytes;
     if (!training_memory(&k->model, &k->policy, c->batch_size, &bytes, err)
         || !measure_step(k, err))
@@ -276,8 +277,8 @@ static bool estimate_epochs(struct checker *k, struct error *err)
         return true;
     if (!measure_step(k, err))
         return false;
-    const struct run_costs costs = { .training = k->seconds * steps * c->batch_size,
-                                     .evaluation = k->seconds / 3 * k->sets[1].data.image_count };
+    const struct run_costs costs = { .training = k->seconds * steps * min_int(c->batch_size, k->places),
+                                     .evaluation = k->seconds / 3 * evaluation_area(c, &k->sets[1].data) };
     const int epochs = find_epochs_within(c, &costs, 3600 * hours);
     strbuf_addf(&k->summary, "schedule.hours %g: about %d epochs; train measures how many\n", hours, epochs);
     return set_epochs(&k->config, epochs, steps_per_epoch(&c->schedule, steps), err);

@@ -39,6 +39,25 @@ struct tile tile_at(const struct tile_grid *g, int index)
                           axis_start(g->image.height, g->tile.height, g->rows, index / g->columns), g->tile };
 }
 
+static struct image_size doubled(struct image_size size)
+{
+    return (struct image_size){ 2 * size.width, 2 * size.height };
+}
+
+int tile_grids(const struct test_tiles *tiles, struct image_size tile, struct image_size image,
+               struct tile_grid grids[TILE_GRIDS])
+{
+    const struct image_size half = { image.width / 2, image.height / 2 };
+    int count = 0;
+    grids[count++] = tile_grid_of(image, tile, tiles->overlap);
+    if (!tiles->coarse)
+        return count;
+    grids[count++] = tile_grid_of(image, image, 0);
+    for (tile = doubled(tile); !tile_covers(tile, half) && count < TILE_GRIDS; tile = doubled(tile))
+        grids[count++] = tile_grid_of(image, tile, tiles->overlap);
+    return count;
+}
+
 static int draw_start(int extent, int tile, struct random *r)
 {
     const int start = random_below(r, extent) - tile / 2, last = extent - tile;

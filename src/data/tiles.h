@@ -17,6 +17,13 @@ struct tile_grid { struct image_size image, tile; int columns, rows; };
 struct tile_grid tile_grid_of(struct image_size image, struct image_size tile, double overlap);
 struct tile tile_at(const struct tile_grid *, int index);       /* 0 <= index < columns * rows */
 
+/* The grids of detection in an image that is larger than a tile: of tiles of that size and, with `coarse`, of the whole
+ * image, and of tiles of twice the size, four times the size and so on, up to half of the image's larger side.  Returns
+ * their number. */
+enum { TILE_GRIDS = 32 };
+int tile_grids(const struct test_tiles *, struct image_size tile, struct image_size image,
+               struct tile_grid grids[TILE_GRIDS]);
+
 /* The whole image with probability `whole`, or if a tile covers it or there are no tiles; else a tile whose centre is
  * uniform over the image, moved into the image, so that its borders are seen as well.  Without tiles nothing is
  * drawn. */

@@ -56,31 +56,25 @@ static bool add_found(struct tiled *t, struct error *err)
 }
 
 /* A tile per thread at a time. */
-static bool run_grid(struct tiled *t, struct image_size tile, double overlap, struct error *err)
+static bool run_grid(struct tiled *t, const struct tile_grid *grid, struct error *err)
 {
-    const struct tile_grid grid = tile_grid_of(t->size, tile, overlap);
-    const int tiles = grid.columns * grid.rows;
+    const int tiles = grid->columns * grid->rows;
     bool ok = true;
     for (int i = 0, n; ok && i < tiles; i += n) {
         n = min_int(t->d->team.threads, tiles - i);
-        ok = make_batch(t, &grid, i, n, err) && detector_run(t->d, &t->d->own, err) && add_found(t, err);
+        ok = make_batch(t, grid, i, n, err) && detector_run(t->d, &t->d->own, err) && add_found(t, err);
     }
     return ok;
-}
-
-static struct image_size doubled(struct image_size size)
-{
-    return (struct image_size){ 2 * size.width, 2 * size.height };
 }
 
 bool detect_tiles(struct detector *d, struct image_size tile, const struct image *image, struct error *err)
 {
     struct tiled t = { .d = d, .image = image, .size = { image->width, image->height } };
-    const struct image_size half = { t.size.width / 2, t.size.height / 2 };
-    const struct test_tiles *tiles = &d->tiles;
-    bool ok = run_grid(&t, tile, tiles->overlap, err) && (!tiles->coarse || run_grid(&t, t.size, 0, err));
-    for (tile = doubled(tile); ok && tiles->coarse && !tile_covers(tile, half); tile = doubled(tile))
-        ok = run_grid(&t, tile, tiles->overlap, err);
+    struct tile_grid grids[TILE_GRIDS];
+    const int count = tile_grids(&d->tiles, tile, t.size, grids);
+    bool ok = true;
+    for (int i = 0; ok && i < count; i++)
+        ok = run_grid(&t, &grids[i], err);
     if (ok)
         d->count[0] = 0;
     if (ok && t.count > 0) {

@@ -20,7 +20,7 @@ void pace_end(struct pace *p, bool evaluated, double seconds)
 
 double pace_seconds_left(const struct pace *p, const struct remaining_work *left)
 {
-    const double estimate = p->image.value / 3 * left->val_images;
+    const double estimate = p->image.value / 3 * left->evaluation_area;
     const double evaluation = p->end[true].count ? p->end[true].value : estimate;
     return left->images * p->image.value + left->evaluations * evaluation
          + (left->ends - left->evaluations) * p->end[false].value;

@@ -16,10 +16,10 @@ void pace_end(struct pace *, bool evaluated, double seconds);
 
 struct remaining_work {
     double images;                      /* to train on */
-    int val_images;                     /* per evaluation */
+    double evaluation_area;             /* of an evaluation, in images of training */
     int ends, evaluations;              /* epoch ends, and those of them with an evaluation */
 };
 
-/* Before the first evaluation, one of its images counts as a third of a training image: it has no backward pass. */
+/* Before the first evaluation, its area counts a third: it has no backward pass. */
 double pace_seconds_left(const struct pace *, const struct remaining_work *);
 #endif

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/min_max.h"
+#include "data/tiles.h"
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -24,6 +25,22 @@ double sum_input_areas(const struct config *c, int first, int end, int epochs)
     for (int epoch = first; epoch < end; epoch++)
         sum += area(epoch_size(full, scale, epoch, epochs)) / last;
     return sum;
+}
+
+double evaluation_area(const struct config *c, const struct dataset *val)
+{
+    const struct image_size input = { c->val.input_size[0], c->val.input_size[1] };
+    const struct image_size full = { c->train.input_size[0], c->train.input_size[1] };
+    double passes = 0;
+    for (int i = 0; i < val->image_count; i++) {
+        const struct image_size size = { val->images[i].width, val->images[i].height };
+        const struct image_size tile = c->val_tiles.size.count ? tile_size(&c->val_tiles.size, c->val.input_size) : size;
+        struct tile_grid grids[TILE_GRIDS] = { { .columns = 1, .rows = 1 } };
+        const int count = tile_covers(tile, size) ? 1 : tile_grids(&c->val_tiles, tile, size, grids);
+        for (int k = 0; k < count; k++)
+            passes += grids[k].columns * grids[k].rows;
+    }
+    return passes * area(input) / area(epoch_size(full, c->schedule.input_scale, 1, 2));
 }
 
 double estimate_run_seconds(const struct config *c, const struct run_costs *costs, int epochs)

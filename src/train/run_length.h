@@ -6,6 +6,10 @@
 /* The sum of the areas of the input over the epochs first .. end - 1, each relative to that of the last of `epochs`. */
 double sum_input_areas(const struct config *, int first, int end, int epochs);
 
+/* The area that passes through the network in an evaluation, tiles included, relative to that of an image in the last
+ * epoch of training. */
+double evaluation_area(const struct config *, const struct dataset *val);
+
 struct run_costs {                      /* seconds */
     double start;                       /* before the first step */
     double training;                    /* of an epoch, at the input size of the last one */

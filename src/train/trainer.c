@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/machine.h"
 #include "base/memory.h"
+#include "base/min_max.h"
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
@@ -122,9 +123,9 @@ static double seconds_left(const struct trainer *t)
     const struct schedule_config *schedule = &t->config->schedule;
     const int all = schedule->total_epochs, done = t->train_step.optimizer.epoch, every = schedule->val_intervals;
     const struct remaining_work left = {
-        .images = t->config->batch_size * (t->batches * sum_input_areas(t->config, done, all, all)
+        .images = min_int(t->config->batch_size, t->places) * (t->batches * sum_input_areas(t->config, done, all, all)
                                            - t->state.batch * sum_input_areas(t->config, done, done + 1, all)),
-        .val_images = evaluator_dataset(t->evaluator)->image_count,
+        .evaluation_area = evaluation_area(t->config, evaluator_dataset(t->evaluator)),
         .ends = all - done, .evaluations = all / every - done / every + (all % every != 0) };
     return pace_seconds_left(&t->pace, &left);
 }
