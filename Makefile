@@ -7,6 +7,7 @@
 # make fuzz | soak     fuzzes each reader for a minute; for hours, with interrupted trainings and mAP of all exports
 # make oracle          every model in configs/ against PyTorch's automatic differentiation, if it is installed
 # make bench           speed, also of other installed programs; BENCH="--rounds 1 --seconds 1" for a short run
+# make race            accuracy after a training of fixed time, one training per call (docs/recipes.md); RACE="--data bccd"
 # make install         into PREFIX, below DESTDIR: program, libraries, header, pkg-config file
 CC      ?= cc
 PREFIX  ?= /usr/local
@@ -205,8 +206,10 @@ soak: nanodet $(BUILD)/tests/parity $(BUILD)/tests/kill_at build/tests/inject.so
 	python3 tests/deploy/accuracy.py onnxruntime-fp32 onnxruntime-fp16 openvino-fp32 openvino-fp16 ncnn-fp32 ncnn-fp16
 bench: nanodet $(BENCHES)
 	python3 tests/bench/bench.py $(if $(BENCH),$(BENCH),--out docs/figures.md)
+race: nanodet
+	python3 tests/bench/race.py $(RACE)
 clean:
 	rm -rf $(BUILD) nanodet
-.PHONY: all install tests fuzzers check test fuzz oracle soak bench clean
+.PHONY: all install tests fuzzers check test fuzz oracle soak bench race clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
