@@ -9,8 +9,8 @@
  * 3. In testing, images come in their order, all of them, once.
  * 4. An image of a training set that is missing or broken is replaced by the next good one of the permutation; in
  *    testing it is an error.  If the system fails to read an image (I/O, memory, limits), the loader reads it again
- *    after IMAGE_RETRY_MS; a second failure is an error that names the image: which images are replaced depends on the data
- *    alone.
+ *    after IMAGE_RETRY_MS; a second failure is an error that names the image: which images are replaced depends on the
+ *    data alone.
  * 5. Batches are delivered in order; LOADER_AHEAD of them exist, the one lent out included, and are used again. */
 #ifndef DATA_LOADER_H
 #define DATA_LOADER_H

@@ -34,7 +34,8 @@ double evaluation_area(const struct config *c, const struct dataset *val)
     double passes = 0;
     for (int i = 0; i < val->image_count; i++) {
         const struct image_size size = { val->images[i].width, val->images[i].height };
-        const struct image_size tile = c->val_tiles.size.count ? tile_size(&c->val_tiles.size, c->val.input_size) : size;
+        const struct ints *tiles = &c->val_tiles.size;
+        const struct image_size tile = tiles->count ? tile_size(tiles, c->val.input_size) : size;
         struct tile_grid grids[TILE_GRIDS] = { { .columns = 1, .rows = 1 } };
         const int count = tile_covers(tile, size) ? 1 : tile_grids(&c->val_tiles, tile, size, grids);
         for (int k = 0; k < count; k++)
