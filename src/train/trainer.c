@@ -120,12 +120,12 @@ static void report_skipped(struct trainer *t)
 
 static double seconds_left(const struct trainer *t)
 {
-    const struct schedule_config *schedule = &t->config->schedule;
-    const int all = schedule->total_epochs, done = t->train_step.optimizer.epoch, every = schedule->val_intervals;
+    const struct config *c = t->config;
+    const int all = c->schedule.total_epochs, done = t->train_step.optimizer.epoch, every = c->schedule.val_intervals;
+    const double batches = t->batches * sum_input_areas(c, done, all, all)
+                         - t->state.batch * sum_input_areas(c, done, done + 1, all);
     const struct remaining_work left = {
-        .images = min_int(t->config->batch_size, t->places) * (t->batches * sum_input_areas(t->config, done, all, all)
-                                           - t->state.batch * sum_input_areas(t->config, done, done + 1, all)),
-        .evaluation_area = evaluation_area(t->config, evaluator_dataset(t->evaluator)),
+        .images = min_int(c->batch_size, t->places) * batches, .evaluation_area = t->evaluation_area,
         .ends = all - done, .evaluations = all / every - done / every + (all % every != 0) };
     return pace_seconds_left(&t->pace, &left);
 }
@@ -451,6 +451,7 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
         || !dataset_digest(&t->state.data[0], &t->dataset, config->train.img_path, err)
         || !dataset_digest(&t->state.data[1], evaluator_dataset(t->evaluator), config->val.img_path, err))
         return false;
+    t->evaluation_area = evaluation_area(config, evaluator_dataset(t->evaluator));
     const bool resume = options->resume || config->schedule.resume;
     const enum path_kind last = path_kind(t->last, err);
     if (!last || !(resume && last != PATH_ABSENT ? resume_run : start_run)(t, err))

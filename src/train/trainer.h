@@ -55,6 +55,7 @@ struct trainer {
     double save_time;                   /* time of the last checkpoint; times are clock_seconds() */
     double rate_start; long rate_images;        /* images trained since rate_start, for images per second */
     double step_time; struct pace pace; /* end of the last step or epoch; estimate of the remaining time */
+    double evaluation_area;             /* of data.val, train/run_length.h */
 };
 
 /* Reads model and data, and the checkpoint if it resumes.  Exit 2 names keys in which the configuration differs from
