@@ -1,7 +1,6 @@
 #include "base/strbuf.h"
 
 #include "base/memory.h"
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,12 +33,18 @@ void strbuf_add(struct strbuf *b, const void *bytes, size_t size)
 
 void strbuf_addf(struct strbuf *b, const char *format, ...)
 {
-    char small[256];
-    va_list args, copy;
+    va_list args;
     va_start(args, format);
+    strbuf_addv(b, format, args);
+    va_end(args);
+}
+
+void strbuf_addv(struct strbuf *b, const char *format, va_list args)
+{
+    char small[256];
+    va_list copy;
     va_copy(copy, args);
     const int n = vsnprintf(small, sizeof small, format, args);
-    va_end(args);
     if (n < 0)
         b->failed = true;
     else if ((size_t)n < sizeof small)
