@@ -1,59 +1,17 @@
-/* tests/test_html.c -- pages: escaping, tables, embedded images and charts.  A page is well-formed XML, so expat reads
- * it back. */
+/* tests/test_html.c -- pages: escaping, tables, embedded images and charts. */
+#include "html_page.h"
 #include "report/html.h"
 #include "report/html_chart.h"
-#include <expat.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
 
 #define HOSTILE "<script>alert(1)</script>&amp;\"'><img src=x onerror=y>\x1b[2J\xff\xe2\x80\xae"
 
-/* Counts elements by name, and gathers the text. */
-struct seen { int script, img, svg, image, use, th, td, title, rect, path; struct strbuf text, attributes; };
-
-static void on_start(void *to, const char *name, const char **attributes)
+static void read_page(struct page_content *c, struct strbuf *page)
 {
-    struct seen *s = to;
-    const struct { const char *name; int *count; } counted[] = {
-        { "script", &s->script }, { "img", &s->img }, { "svg", &s->svg }, { "image", &s->image }, { "use", &s->use },
-        { "th", &s->th }, { "td", &s->td }, { "title", &s->title }, { "rect", &s->rect }, { "path", &s->path } };
-    for (size_t i = 0; i < sizeof counted / sizeof *counted; i++)
-        *counted[i].count += strcmp(name, counted[i].name) == 0;
-    for (; *attributes; attributes += 2) {
-        assert_false(strncmp(attributes[0], "on", 2) == 0);
-        strbuf_addf(&s->attributes, "%s=%s\n", attributes[0], attributes[1]);
-    }
-}
-
-static void on_text(void *to, const char *text, int size)
-{
-    strbuf_add(&((struct seen *)to)->text, text, (size_t)size);
-}
-
-static void read_page(struct seen *s, struct strbuf *page)
-{
-    XML_Parser parser = XML_ParserCreate("UTF-8");
-    *s = (struct seen){0};
     assert_true(strbuf_check(page, NULL));
-    XML_SetUserData(parser, s);
-    XML_SetElementHandler(parser, on_start, NULL);
-    XML_SetCharacterDataHandler(parser, on_text);
-    if (!XML_Parse(parser, page->s, (int)page->size, 1))
-        fail_msg("line %lu: %s", XML_GetCurrentLineNumber(parser), XML_ErrorString(XML_GetErrorCode(parser)));
-    XML_ParserFree(parser);
+    page_read(c, "page", page->s, page->size);
     strbuf_free(page);
-}
-
-static void seen_free(struct seen *s)
-{
-    strbuf_free(&s->text);
-    strbuf_free(&s->attributes);
 }
 
 static void text_is_escaped(void **state)
@@ -71,10 +29,12 @@ static void hostile_names_stay_text(void **state)
     const struct html_figure figure = { HOSTILE, HOSTILE };
     const double zero_one[2] = { 0, 1 };
     const struct html_line line = { HOSTILE, zero_one, zero_one, 2, false };
-    const struct html_axes axes = { HOSTILE, HOSTILE, HOSTILE, 1, 1 };
+    const struct html_axes axes = { HOSTILE, HOSTILE, HOSTILE, 1, 1, 0.5 };
+    const char *const names[] = { HOSTILE };
+    const int number = 3;
     const struct html_bar bar = { HOSTILE, 1, HOSTILE };
     struct strbuf page = {0};
-    struct seen seen;
+    struct page_content seen;
     (void)state;
     html_begin(&page, HOSTILE);
     html_heading(&page, HOSTILE);
@@ -90,16 +50,16 @@ static void hostile_names_stay_text(void **state)
     html_line_chart(&page, &axes, &line, 1);
     html_bar_chart(&page, HOSTILE, &bar, 1);
     html_histogram(&page, HOSTILE, HOSTILE, &bar, 1);
+    html_matrix(&page, HOSTILE, names, 1, &number);
     html_end(&page);
     read_page(&seen, &page);
-    assert_int_equal(seen.script + seen.img, 0);
-    assert_int_equal(seen.th, 3);
-    assert_int_equal(seen.td, 3);
-    assert_int_equal(seen.svg, 3);
-    assert_int_equal(seen.title, 4);            /* of the page and of each chart */
+    assert_int_equal(page_count(&seen, "th"), 3);
+    assert_int_equal(page_count(&seen, "td"), 3);
+    assert_int_equal(page_count(&seen, "svg"), 4);
+    assert_int_equal(page_count(&seen, "title"), 6);            /* of the page, of each chart, of a cell */
     assert_non_null(strstr(seen.text.s, "<script>alert(1)</script>&amp;\"'>"));
     assert_null(strchr(seen.text.s, '\x1b'));
-    seen_free(&seen);
+    page_free(&seen);
 }
 
 /* Decodes base64 to at most max bytes. */
@@ -125,7 +85,7 @@ static void images_are_embedded_once(void **state)
     unsigned char jpeg[4000];
     struct strbuf page = {0};
     struct image image, back;
-    struct seen seen;
+    struct page_content seen;
     (void)state;
     assert_true(image_new(&image, 200, 100, NULL));
     for (int i = 0; i < 200 * 100; i++)                 /* stripes of 50 and 150, one pixel wide: their mean is 100 */
@@ -134,10 +94,10 @@ static void images_are_embedded_once(void **state)
     assert_true(html_image(&page, &image, 100, views, 2, NULL));
     html_end(&page);
     read_page(&seen, &page);
-    assert_int_equal(seen.svg, 2);
-    assert_int_equal(seen.image, 1);
-    assert_int_equal(seen.use, 1);
-    assert_int_equal(seen.rect, 3);
+    assert_int_equal(page_count(&seen, "svg"), 2);
+    assert_int_equal(page_count(&seen, "image"), 1);
+    assert_int_equal(page_count(&seen, "use"), 1);
+    assert_int_equal(page_count(&seen, "rect"), 3);
     assert_non_null(strstr(seen.text.s, "two objects"));
     assert_non_null(strstr(seen.text.s, "car<"));
     const char *data = strstr(seen.attributes.s, "base64,");
@@ -150,7 +110,7 @@ static void images_are_embedded_once(void **state)
         assert_true(abs(back.p[i] - 100) <= 2);
     image_free(&back);
     image_free(&image);
-    seen_free(&seen);
+    page_free(&seen);
 }
 
 /* Undefined points interrupt a curve: no coordinate is NaN. */
@@ -158,10 +118,10 @@ static void undefined_points_are_left_out(void **state)
 {
     const double x[] = { 0, 0.25, 0.5, 0.75, 1 }, y[] = { 0.5, -1, NAN, 0.5, 1 };
     const struct html_line lines[] = { { "a", x, y, 5, false }, { "mean", x, y, 5, true }, { NULL, x, y, 5, false } };
-    const struct html_axes axes = { "title", "x", "y", 1, 1 };
+    const struct html_axes axes = { "title", "x", "y", 1, 1, 0 };
     const struct html_bar none[] = { { "none", 0, "0" }, { "", -1, "-" } };
     struct strbuf page = {0};
-    struct seen seen;
+    struct page_content seen;
     (void)state;
     html_begin(&page, "chart");
     html_line_chart(&page, &axes, lines, 3);
@@ -175,7 +135,7 @@ static void undefined_points_are_left_out(void **state)
     assert_null(strstr(seen.attributes.s, "nan"));
     assert_null(strstr(seen.attributes.s, "inf"));
     assert_non_null(strstr(seen.attributes.s, "class=strong\nd=M56.0 174.0M422.0 174.0L544.0 40.0\n"));
-    seen_free(&seen);
+    page_free(&seen);
 }
 
 static void figures_below_zero_are_dashes(void **state)

@@ -45,15 +45,21 @@ static const char style[] =
     ".chart .title{font-weight:600;font-size:14px}\n"
     ".grid{stroke:var(--line);stroke-width:1}\n"
     ".bar{fill:var(--c0)}\n"
+    ".mark{fill:none;stroke:var(--accent);stroke-width:1.5;stroke-dasharray:5 4}\n"
+    ".chart .halo{paint-order:stroke;stroke:var(--panel);stroke-width:4px}\n"
+    ".cell{fill:var(--c0)}\n"
+    ".chart .tiny text{font-size:8px}\n"
     ".curve{fill:none;stroke-width:1.8;stroke-linejoin:round}\n"
     ".thin{fill:none;stroke:var(--pale);stroke-width:1;opacity:.35}\n"
     ".strong{fill:none;stroke:var(--ink);stroke-width:3;stroke-linejoin:round}\n"
     ".box{fill:none;stroke-width:2.5;vector-effect:non-scaling-stroke}\n"
+    ".leader{stroke-width:1;stroke-dasharray:none}\n"
     ".plain{stroke:#3aa0ff}.right{stroke:#2ecc62}.wrong{stroke:#ff453a}\n"
     ".missed{stroke:#ffb020;stroke-dasharray:7 4}.ignored{stroke:#b5bcc4;stroke-dasharray:2 4}\n"
     ".label{fill:#fff;stroke:#000;paint-order:stroke;stroke-linejoin:round;font-family:system-ui,-apple-system,"
     "'Segoe UI',Roboto,'Noto Sans','DejaVu Sans',sans-serif;font-weight:600}\n"
-    "@media print{body{max-width:none;padding:0;font-size:11px}figure,tr,svg,dl{break-inside:avoid}"
+    "@media print{:root{font-size:10px}body{max-width:none;padding:0;font-size:1rem}p{max-width:none}"
+    ".scroll{overflow:visible}figure,tr,svg,dl{break-inside:avoid}"
     "h2{break-after:avoid}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}\n";
 
 static void add_entity(struct strbuf *out, char c)

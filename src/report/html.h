@@ -28,8 +28,9 @@ void html_figures(struct strbuf *, const struct html_figure *, int count);
 void html_columns(struct strbuf *);
 void html_columns_end(struct strbuf *);
 
-/* A table: html_table, then for each row html_row, a cell per further column and html_row_end, then html_table_end.  The
- * first column is the header of its row.  Columns of text are aligned left, the others are numbers and aligned right. */
+/* A table: html_table, then for each row html_row, a cell per further column and html_row_end, then html_table_end.
+ * The first column is the header of its row.  Columns of text are aligned left, the others are numbers and aligned
+ * right. */
 struct html_column { const char *name; bool text; };
 void html_table(struct strbuf *, const char *caption, const struct html_column *, int count);
 void html_row(struct strbuf *, const char *name);

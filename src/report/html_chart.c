@@ -3,6 +3,8 @@
 #include "base/min_max.h"
 #include "report/html.h"
 #include <math.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,8 +41,8 @@ static void add_axes(struct strbuf *page, const struct html_axes *a)
     char number[32];
     for (int i = 0; i <= TICKS; i++) {
         const double x = a->x_max * i / TICKS, y = a->y_max * i / TICKS;
-        strbuf_addf(page, "<path class=\"grid\" d=\"M%.1f %dV%dM%d %.1fH%d\"/>\n", x_of(a, x), TOP, HEIGHT - BOTTOM, LEFT,
-                    y_of(a, y), WIDTH - RIGHT);
+        strbuf_addf(page, "<path class=\"grid\" d=\"M%.1f %dV%dM%d %.1fH%d\"/>\n", x_of(a, x), TOP,
+                    HEIGHT - BOTTOM, LEFT, y_of(a, y), WIDTH - RIGHT);
         snprintf(number, sizeof number, "%.3g", x);
         add_text(page, x_of(a, x), HEIGHT - BOTTOM + 18, "middle", "pale", number);
         snprintf(number, sizeof number, "%.3g", y);
@@ -69,6 +71,18 @@ static void add_line(struct strbuf *page, const struct html_axes *a, const struc
     strbuf_addf(page, "\"/>\n");
 }
 
+static void add_mark(struct strbuf *page, const struct html_axes *a)
+{
+    char number[32];
+    const double x = x_of(a, a->mark);
+    const bool right = a->mark < 0.8 * a->x_max;
+    if (!(a->mark > 0))
+        return;
+    snprintf(number, sizeof number, "%.3g", a->mark);
+    strbuf_addf(page, "<path class=\"mark\" d=\"M%.1f %dV%d\"/>\n", x, TOP, HEIGHT - BOTTOM);
+    add_text(page, x + (right ? 5 : -5), TOP + 14, right ? "start" : "end", "halo", number);
+}
+
 /* Text and swatch as HTML below the chart: names may be long. */
 static void add_legend(struct strbuf *page, const struct html_line *lines, int count)
 {
@@ -94,6 +108,7 @@ void html_line_chart(struct strbuf *page, const struct html_axes *axes, const st
     add_axes(page, axes);
     for (int i = 0; i < count; i++)
         add_line(page, axes, &lines[i], lines[i].name && !lines[i].strong ? colour++ % COLOURS : 0);
+    add_mark(page, axes);
     strbuf_addf(page, "</svg>");
     add_legend(page, lines, count);
     strbuf_addf(page, "</figure>\n");
@@ -131,8 +146,8 @@ void html_bar_chart(struct strbuf *page, const char *title, const struct html_ba
         const int y = TOP + i * ROW;
         const double length = fmax(bars[i].value, 0) * scale;
         add_name(page, NAMES - 8, y + 16, "end", bars[i].name, LETTERS);
-        strbuf_addf(page, "<rect class=\"bar\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>\n", NAMES, y + 4,
-                    length, ROW - 8);
+        strbuf_addf(page, "<rect class=\"bar\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/>\n", NAMES,
+                    y + 4, length, ROW - 8);
         add_text(page, NAMES + length + 6, y + 16, "start", "pale", bars[i].text);
     }
     end(page);
@@ -151,8 +166,8 @@ void html_histogram(struct strbuf *page, const char *title, const char *x_name, 
     add_text(page, EDGE, 24, "start", "title", title);
     for (int i = 0; i < count; i++) {
         const double x = EDGE + i * step, height = fmax(bars[i].value, 0) * scale;
-        strbuf_addf(page, "<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n", x + step * 0.06,
-                    BASE - height, step * 0.88, height);
+        strbuf_addf(page, "<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n",
+                    x + step * 0.06, BASE - height, step * 0.88, height);
         if (i % every == 0) {
             add_text(page, x + step / 2, BASE + 18, "middle", "pale", bars[i].name);
             add_text(page, x + step / 2, BASE - height - 6, "middle", "pale", bars[i].text);
@@ -161,4 +176,47 @@ void html_histogram(struct strbuf *page, const char *title, const char *x_name, 
     strbuf_addf(page, "<path class=\"grid\" d=\"M%d %dH%d\"/>\n", EDGE, BASE, WIDTH - EDGE);
     add_text(page, WIDTH / 2.0, HEIGHT - 12, "middle", "pale", x_name);
     end(page);
+}
+
+/* ---- matrix ---- */
+
+static void add_matrix_name(struct strbuf *page, double x, double y, bool column, const char *name)
+{
+    enum { LETTERS = 16 };
+    strbuf_addf(page, "<g class=\"tiny\" transform=\"translate(%.1f %.1f)%s\">", x, y, column ? " rotate(-90)" : "");
+    add_name(page, 0, 0, column ? "start" : "end", name, LETTERS);
+    strbuf_addf(page, "</g>\n");
+}
+
+void html_matrix(struct strbuf *page, const char *title, const char *const *names, int count, const int *numbers)
+{
+    enum { NAMES = 84, SIDE = 1000 };
+    const double step = (double)(SIDE - NAMES - RIGHT) / max_int(count, 1);
+    strbuf_addf(page, "<figure><svg class=\"chart\" role=\"img\" viewBox=\"0 0 %d %d\"><title>", SIDE, SIDE);
+    html_text(page, title);
+    strbuf_addf(page, "</title>\n");
+    for (int row = 0; row < count; row++) {
+        const int *own = numbers + (ptrdiff_t)row * count;
+        int64_t sum = 0;
+        for (int i = 0; i < count; i++)
+            sum += own[i];
+        add_matrix_name(page, NAMES - 4, NAMES + (row + 0.5) * step + 3, false, names[row]);
+        add_matrix_name(page, NAMES + (row + 0.5) * step + 3, NAMES - 4, true, names[row]);
+        for (int i = 0; i < count; i++) {
+            if (own[i] <= 0)
+                continue;
+            strbuf_addf(page, "<rect class=\"cell\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
+                        "opacity=\"%.2f\"><title>", NAMES + i * step, NAMES + row * step, step * 0.94, step * 0.94,
+                        0.15 + 0.85 * own[i] / (double)sum);
+            html_text(page, names[row]);
+            strbuf_addf(page, " → ");
+            html_text(page, names[i]);
+            strbuf_addf(page, ": %d</title></rect>\n", own[i]);
+        }
+    }
+    strbuf_addf(page, "<path class=\"grid\" d=\"M%d %dV%dM%d %dH%d\"/>\n", NAMES, NAMES, SIDE - RIGHT, NAMES, NAMES,
+                SIDE - RIGHT);
+    strbuf_addf(page, "</svg><figcaption>");
+    html_text(page, title);
+    strbuf_addf(page, "</figcaption></figure>\n");
 }

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/min_max.h"
+#include "report/labels.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -53,30 +54,58 @@ static void add_base64(struct strbuf *page, struct bytes data)
     }
 }
 
-/* Above the box, or in it at the upper border of the image; right-aligned at the right border. */
-static void add_label(struct strbuf *page, const struct html_box *b, int width)
+static int letters(const char *text)
 {
-    const double size = width / 42.0;
-    const bool inside = b->box[1] < 1.3 * size, at_right = b->box[0] > 0.7 * width;
-    const double x = at_right ? fmin(b->box[0] + b->box[2], width) : fmax(b->box[0], 0);
-    const double y = inside ? fmax(b->box[1], 0) + 1.1 * size : b->box[1] - 0.3 * size;
-    strbuf_addf(page, "<text class=\"label\" x=\"%.1f\" y=\"%.1f\" font-size=\"%.1f\" stroke-width=\"%.1f\"%s>", x, y,
-                size, size / 5, at_right ? " text-anchor=\"end\"" : "");
-    html_text(page, b->label);
+    int n = 0;
+    for (; *text; text++)
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    return n;
+}
+
+static double clamp(double v, double low, double high) { return fmin(fmax(v, low), high); }
+
+/* The point of a box x, y, width, height that is nearest to the centre of another one. */
+static void nearest_point(const double box[4], const double other[4], double out[2])
+{
+    for (int i = 0; i < 2; i++)
+        out[i] = clamp(other[i] + other[i + 2] / 2, box[i], box[i] + box[i + 2]);
+}
+
+/* A label that lies apart from its box gets a line to it.  The width of text is an estimate: the reader chooses the
+ * font. */
+static void add_label(struct strbuf *page, struct labels *labels, int i, const char *text, const char *kind)
+{
+    const double size = labels->width / 46.0;
+    double place[4] = { 0, 0, fmin(0.66 * size * letters(text), labels->width), fmin(1.2 * size, labels->height) };
+    double from[2], to[2];
+    labels_place(labels, i, place);
+    nearest_point(place, labels->boxes[i], from);
+    nearest_point(labels->boxes[i], place, to);
+    if (hypot(to[0] - from[0], to[1] - from[1]) > size / 2)
+        strbuf_addf(page, "<path class=\"box %s leader\" d=\"M%.1f %.1fL%.1f %.1f\"/>\n", kind, from[0], from[1], to[0],
+                    to[1]);
+    strbuf_addf(page, "<text class=\"label\" x=\"%.1f\" y=\"%.1f\" font-size=\"%.1f\" stroke-width=\"%.1f\">",
+                place[0], place[1] + 0.95 * size, size, size / 5);
+    html_text(page, text);
     strbuf_addf(page, "</text>\n");
 }
 
-static void add_boxes(struct strbuf *page, const struct html_view *view, int width)
+static bool add_boxes(struct strbuf *page, const struct html_view *view, int width, int height, struct error *err)
 {
     static const char *const kinds[BOX_KINDS] = { "plain", "right", "wrong", "missed", "ignored" };
-    for (int i = 0; i < view->count; i++) {
+    struct labels labels;
+    const bool ok = labels_init(&labels, width, height, view->count, err);
+    for (int i = 0; ok && i < view->count; i++) {
         const struct html_box *b = &view->boxes[i];
+        labels_set_box(&labels, i, b->box);
         strbuf_addf(page, "<rect class=\"box %s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n",
                     kinds[b->kind], b->box[0], b->box[1], fmax(b->box[2], 0), fmax(b->box[3], 0));
     }
-    for (int i = 0; i < view->count; i++)
+    for (int i = 0; ok && i < view->count; i++)
         if (view->boxes[i].label)
-            add_label(page, &view->boxes[i], width);
+            add_label(page, &labels, i, view->boxes[i].label, kinds[view->boxes[i].kind]);
+    labels_free(&labels);
+    return ok;
 }
 
 bool html_image(struct strbuf *page, const struct image *image, int side, const struct html_view *views, int count,
@@ -85,9 +114,8 @@ bool html_image(struct strbuf *page, const struct image *image, int side, const 
     const int width = image->width, height = image->height;
     const size_t id = page->size;               /* unique in the page */
     struct bytes jpeg = {0};
-    if (!encode(image, side, &jpeg, err))
-        return false;
-    for (int i = 0; i < count; i++) {
+    bool ok = encode(image, side, &jpeg, err);
+    for (int i = 0; ok && i < count; i++) {
         strbuf_addf(page, "<figure><svg class=\"photo\" role=\"img\" viewBox=\"0 0 %d %d\"><title>", width, height);
         html_text(page, views[i].alt);
         strbuf_addf(page, "</title>\n");
@@ -98,11 +126,11 @@ bool html_image(struct strbuf *page, const struct image *image, int side, const 
             strbuf_addf(page, "\"/>\n");
         } else
             strbuf_addf(page, "<use href=\"#i%zu\"/>\n", id);
-        add_boxes(page, &views[i], width);
+        ok = add_boxes(page, &views[i], width, height, err);
         strbuf_addf(page, "</svg><figcaption>");
         html_text(page, views[i].caption);
         strbuf_addf(page, "</figcaption></figure>\n");
     }
     bytes_free(&jpeg);
-    return strbuf_check(page, err);
+    return ok && strbuf_check(page, err);
 }
