@@ -40,9 +40,7 @@ void match_sort(struct match_detection *hits, int count)
     qsort(hits, (size_t)count, sizeof *hits, image_score_place);
 }
 
-/* IoU, or intersection over the detection's area for a crowd box.  Boxes are x, y, width, height; areas are width x
- * height.  NaN or 0 if an area is not finite. */
-static double overlap(const double *det, const double *gt, bool crowd)
+double detection_overlap(const double det[4], const double gt[4], bool crowd)
 {
     const double common = box_intersection(
         (const double[4]){ det[0], det[1], det[0] + det[2], det[1] + det[3] },
@@ -91,7 +89,7 @@ static void match_image(struct match_detection *hits, int count, struct match_ob
     for (struct match_detection *hit = hits; hit < hits + count; hit++) {
         int n = 0;
         for (struct match_object *o = objects; hit->groups && o < objects + object_count; o++) {
-            const double iou = overlap(hit->detection->box, o->ground_truth->box, o->crowd);
+            const double iou = detection_overlap(hit->detection->box, o->ground_truth->box, o->crowd);
             if (iou >= match_iou[0])
                 overlaps[n++] = (struct match_overlap){ o, iou };
         }

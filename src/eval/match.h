@@ -35,6 +35,10 @@ struct match_detection {        /* a detection and its result */
 
 struct match_overlap { struct match_object *object; double iou; };
 
+/* IoU, or intersection over the detection's area for a crowd box.  Boxes are x, y, width, height; areas are width x
+ * height.  NaN or 0 if an area is not finite. */
+double detection_overlap(const double det[4], const double gt[4], bool crowd);
+
 /* Sorts by image, then descending score, then place in the file. */
 void match_sort(struct match_detection *, int count);
 
