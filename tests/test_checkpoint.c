@@ -239,7 +239,8 @@ static void non_finite_values_are_not_written(void **state)
         assert_false(trainer_save(&r.trainer, &err));
         if (err.exit != 1 || !strstr(err.text, cases[i].name) || !strstr(err.text, "after 1 steps"))
             fail_msg("%s", err.text);
-        assert_false(checkpoint_write_best(r.trainer.best, o, &r.trainer.state, r.trainer.description.s, &err));
+        assert_false(checkpoint_write_best(r.trainer.best, o, &r.trainer.state, r.trainer.description.s, 0.5,
+                                           &err));
         *cases[i].element = good;
     }
     struct bytes after = contents(last), best_after = contents(best);
@@ -288,7 +289,10 @@ static void numbers_are_checked(void **state)
         { "best", "0.25", true }, { "best", "-1", true }, { "best", "1", true }, { "best", "1.0000001", false },
         { "best", "-1.1", false }, { "best", "inf", false }, { "best", "nan", false }, { "best", "1e400", false },
         { "best", "1e-400", true }, { "best", " 0.5", false }, { "best", "0.5x", false }, { "best", "0x0.8p0", false },
-        { "score", "0.5", true }, { "score", "2", false }, { "score", "-nan", false } };
+        { "score", "0.5", true }, { "score", "2", false }, { "score", "-nan", false },
+        { "score_threshold", "0", true }, { "score_threshold", "1", true }, { "score_threshold", "0.412", true },
+        { "score_threshold", "-0.001", false }, { "score_threshold", "1.001", false },
+        { "score_threshold", "nan", false }, { "score_threshold", "inf", false }, { "score_threshold", "", false } };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error err = {0};

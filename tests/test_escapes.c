@@ -1,10 +1,11 @@
 /* tests/test_escapes.c -- names from files in the output of all commands: they cannot control a terminal, end a
- * line, break JSON or become a formula of a spreadsheet. */
+ * line, break JSON, become a formula of a spreadsheet or markup of a page. */
 #include "base/escape.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "base/string_list.h"
+#include "html_page.h"
 #include "there.h"
 #include "tiny_weights.h"
 #include "typed.h"
@@ -14,8 +15,10 @@
  * */
 #define ESCAPE "\x1b]0;title\x07\x1b[2J"
 #define HOSTILE ESCAPE "\xc2\x9b" "31m\nINJECTED\r\x7f\xe2\x80\xae\xe2\x81\xa6"
-static const char *const classes[5] = { "=1+1" HOSTILE, "@van,\"" HOSTILE, "-truck" HOSTILE, "+bus" HOSTILE, "person" };
-static const char raw[] = "\x9b" "31m\xff %41" ESCAPE "\n.jpg";          /* names of files may be no UTF-8 */
+#define MARKUP "<script>alert(1)<\x2fscript>'\"><img src=x onerror=alert(1)>"
+static const char *const classes[5] = { "=1+1" HOSTILE, "@van,\"" HOSTILE, "-truck" HOSTILE,
+                                        "+bus" MARKUP, "person" };
+static const char raw[] = "\x9b" "31m\xff %41" ESCAPE "\n<img src=x onerror='y'>\".jpg";    /* may be no UTF-8 */
 
 /* ---- hostile inputs: all paths are relative to the folder of the test ---- */
 
@@ -153,7 +156,7 @@ static void check_csv(const char *what, const char *s)
 
 static void check_file(const char *path)
 {
-    static const char *const texts[] = { ".json", ".csv", ".log", ".yml", ".param", ".txt" };
+    static const char *const texts[] = { ".json", ".csv", ".log", ".yml", ".param", ".txt", ".html" };
     struct bytes file;
     bool text = false;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -164,6 +167,12 @@ static void check_file(const char *path)
     check_text(path, (const char *)file.p, file.size);
     if (strstr(path, ".csv"))
         check_csv(path, (const char *)file.p);
+    if (strstr(path, ".html")) {
+        struct page_content page;
+        page_read(&page, path, (const char *)file.p, file.size);
+        assert_non_null(strstr(page.text.s, MARKUP));
+        page_free(&page);
+    }
     if (strstr(path, ".json")) {
         cJSON *json = json_read(path, NULL);
         if (!json)
@@ -197,6 +206,7 @@ static const struct command_case { int exit; const char *words[OPERANDS]; } case
     { 0, { "test", "config.yml", "--weights", "weights.safetensors" } },
     { 0, { "test", "config.yml", "--weights", "weights.safetensors", "--json", "out/score.json", "--dets",
            "out/dets.json" } },
+    { 0, { "test", "config.yml", "--weights", "weights.safetensors", "--report", "out/report" } },
     { 0, { "eval", "data/val.json", "out/dets.json", "--json", "out/eval.json" } },
     { 0, { "eval", "config.yml", "out/dets.json" } },
     { 0, { "predict", "config.yml", "--weights", "weights.safetensors", "--score", "0.01", "data/images/val" } },

@@ -157,6 +157,27 @@ static void two_outputs_are_two_files(void **state)
             in_folder("new.json"), NULL);
 }
 
+/* --report writes report.html and report.json into its folder. */
+static void reports_are_outputs(void **state)
+{
+    static const char *const names[] = { "report.html", "report.json" }, *const inputs[] = {
+        "weights.safetensors", "data/val.json", "data/train.json", "config.yml" };
+    char from[300], report[280], link_path[300];
+    (void)state;
+    snprintf(report, sizeof report, "%s", in_folder("rep"));
+    assert_true(make_folders(report, NULL));
+    for (int i = 0; i < 8; i++) {
+        snprintf(from, sizeof from, "%s", in_folder(inputs[i / 2]));
+        snprintf(link_path, sizeof link_path, "%s/%s", report, names[i % 2]);
+        assert_int_equal(symlink(from, link_path), 0);
+        refused(2, "would overwrite", "test", in_folder("config.yml"), "--weights", in_folder("weights.safetensors"),
+                "--report", report, NULL);
+        assert_int_equal(unlink(link_path), 0);
+    }
+    refused(2, "would overwrite", "test", in_folder("config.yml"), "--weights", in_folder("weights.safetensors"),
+            "--json", in_folder("rep/../rep/report.json"), "--report", report, NULL);
+}
+
 static void images_in_folders_are_never_overwritten(void **state)
 {
     char a[300], b[300], out[300], one[300];
@@ -283,7 +304,7 @@ int main(void)
         cmocka_unit_test(no_output_is_an_input),
         cmocka_unit_test(other_outputs_are_written),
         cmocka_unit_test(pairs_are_never_overwritten),
-        cmocka_unit_test(two_outputs_are_two_files),
+        cmocka_unit_test(two_outputs_are_two_files), cmocka_unit_test(reports_are_outputs),
         cmocka_unit_test(images_in_folders_are_never_overwritten),
         cmocka_unit_test(annotations_in_folders_are_never_overwritten),
         cmocka_unit_test(standard_input_is_never_overwritten),

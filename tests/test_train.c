@@ -55,7 +55,8 @@ static void test_files(void **state)
 {
     static const char *const files[] = { "config.yml", "train.log", "metrics.csv" };
     static const char *const lines[] = { "  the best epoch is ", " of 3: AP 0.", "  car\n", "  person\n",
-        "/straight: model_best/model_best.safetensors, model_last.safetensors, eval.csv, metrics.csv, " };
+        "/straight: model_best/model_best.safetensors, model_last.safetensors, report.html, report.json, eval.csv, "
+        "metrics.csv, " };
     struct bytes log = contents("straight/train.log");
     struct csv csv;
     struct error err = {0};

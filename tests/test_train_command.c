@@ -7,7 +7,7 @@
 
 static void train_ends_with_the_next_commands(void **state)
 {
-    char config[100], weights[160], wanted[600], run[100];
+    char config[100], weights[160], wanted[900], run[100], drawn[100], images[100];
     struct error err = {0};
     struct bytes text = {0};
     (void)state;
@@ -20,14 +20,17 @@ static void train_ends_with_the_next_commands(void **state)
     dup2(screen, STDERR_FILENO);
     close(screen);
     assert_true(file_read(&text, in_folder("stderr"), &err));
-    snprintf(wanted, sizeof wanted, "next: %1$s test '%2$s/it'\\''s a run/config.yml' --weights "
-             "'%2$s/it'\\''s a run/model_best/model_best.safetensors'\n      %1$s predict ", program_invocation_name,
-             folder);
+    snprintf(wanted, sizeof wanted, "next: %1$s predict '%2$s/it'\\''s a run/config.yml' --weights "
+             "'%2$s/it'\\''s a run/model_best/model_best.safetensors' --out '%2$s/it'\\''s a run/drawn' "
+             "%2$s/data/images/val\n      %1$s test ", program_invocation_name, folder);
     if (!strstr((char *)text.p, wanted))
         fail_msg("no \"%s\" in: %s", wanted, (char *)text.p);
     bytes_free(&text);
     snprintf(config, sizeof config, "%s", in_folder("it's a run/config.yml"));
     snprintf(weights, sizeof weights, "%s", in_folder("it's a run/model_best/model_best.safetensors"));
+    snprintf(drawn, sizeof drawn, "%s", in_folder("it's a run/drawn"));
+    snprintf(images, sizeof images, "%s", in_folder("data/images/val"));
+    works("predict", config, "--weights", weights, "--out", drawn, images, NULL);
     works("test", config, "--weights", weights, NULL);
 }
 

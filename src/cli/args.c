@@ -165,9 +165,14 @@ void args_free(struct args *args)
 
 /* ---- outputs ---- */
 
-/* Options of all commands that name output files. */
-static const struct output { const char *name; bool json; } outputs[] = {
-    { "json", true }, { "dets", true }, { "graph", true }, { "out", false }, {0} };
+/* Options of all commands that name output files, or a folder with these files. */
+static const struct output { const char *name; bool json; const char *files[2]; } outputs[] = {
+    { "json",   true,  {0} },
+    { "dets",   true,  {0} },
+    { "graph",  true,  {0} },
+    { "out",    false, {0} },
+    { "report", false, { "report.html", "report.json" } },
+    {0} };
 
 /* ncnn reads and writes X.param and X.bin together.  Sets *other to the second file of a pair (free() it), or to NULL
  * if path ends in neither. */
@@ -187,9 +192,8 @@ static bool differs(const struct args *args, const char *option, const char *out
 }
 
 /* Neither the output nor the .bin written beside a .param may be the other file, or the second one of its pair. */
-static bool apart(const struct args *args, int output, const char *other, struct error *err)
+static bool apart(const struct args *args, const char *option, const char *path, const char *other, struct error *err)
 {
-    const char *option = args->options[output]->name, *path = args->values[output];
     char *beside = NULL, *pair = NULL;
     const bool ok = (!ends_with(path, ".param") || other_of_pair(&beside, path, err))
                  && (!other || other_of_pair(&pair, other, err))
@@ -218,21 +222,35 @@ bool args_json_name(const struct args *args, const char *option, const char *pat
     return ok;
 }
 
+/* The file `path` of an option and all other paths of the command line. */
+static bool apart_from_all(const struct args *args, const char *option, const char *path, const char *const *more,
+                           int count, struct error *err)
+{
+    bool ok = apart(args, option, path, args->config, err);
+    for (int k = 0; ok && k < args->rest_count; k++)
+        ok = apart(args, option, path, args->rest[k], err);
+    for (int k = 0; ok && k < args->count; k++)
+        ok = strcmp(args->options[k]->name, option) == 0 || apart(args, option, path, args->values[k], err);
+    for (int k = 0; ok && k < count; k++)
+        ok = apart(args, option, path, more[k], err);
+    return ok;
+}
+
 bool args_outputs_apart(const struct args *args, const char *const *more, int count, struct error *err)
 {
     bool ok = true;
     for (int i = 0; ok && i < args->count; i++) {
-        const char *name = args->options[i]->name;
+        const char *name = args->options[i]->name, *value = args->values[i];
         const struct output *output = find_row(name, outputs, sizeof *output);
         if (!output)
             continue;
-        ok = (!output->json || args_json_name(args, name, args->values[i], err)) && apart(args, i, args->config, err);
-        for (int k = 0; ok && k < args->rest_count; k++)
-            ok = apart(args, i, args->rest[k], err);
-        for (int k = 0; ok && k < args->count; k++)
-            ok = args->options[k] == args->options[i] || apart(args, i, args->values[k], err);
-        for (int k = 0; ok && k < count; k++)
-            ok = apart(args, i, more[k], err);
+        ok = (!output->json || args_json_name(args, name, value, err))
+          && (output->files[0] || apart_from_all(args, name, value, more, count, err));
+        for (int k = 0; ok && k < 2 && output->files[k]; k++) {
+            char *path = path_join(value, output->files[k], err);
+            ok = path && apart_from_all(args, name, path, more, count, err);
+            free(path);
+        }
     }
     return ok;
 }

@@ -41,9 +41,9 @@ struct args {
 bool args_parse(struct args *, const struct command *commands, int argc, char **argv, struct error *);
 void args_free(struct args *);
 
-/* Refuse an output (--json, --dets, --graph, --out): exit 2.  It must not be, through any links, CONFIG, another
- * argument, the value of another option, one of `more` (of count), or the second file of an ncnn pair among these; "-"
- * is standard input.  A JSON file must have a name that ends in .json or has no ending. */
+/* Refuse an output (--json, --dets, --graph, --out, the files of --report): exit 2.  It must not be, through any links,
+ * CONFIG, another argument, the value of another option, one of `more` (of count), or the second file of an ncnn pair
+ * among these; "-" is standard input.  A JSON file must have a name that ends in .json or has no ending. */
 bool args_json_name(const struct args *, const char *option, const char *path, struct error *);
 bool args_outputs_apart(const struct args *, const char *const *more, int count, struct error *);
 

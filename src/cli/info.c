@@ -72,8 +72,8 @@ static const char *algorithm_of(const struct info *info, const struct node *n)
 
 /* Numbers in the metadata of files of a training. */
 static const struct { const char *key, *label; } counters[] = {
-    { "epoch", "epoch" }, { "score", "score" }, { "step", "step" }, { "best", "best score" },
-    { "best_epoch", "best epoch" } };
+    { "epoch", "epoch" }, { "score", "score" }, { "score_threshold", "score threshold" }, { "step", "step" },
+    { "best", "best score" }, { "best_epoch", "best epoch" } };
 enum { COUNTERS = sizeof counters / sizeof *counters };
 
 static bool counter(const struct weights_info *w, int i, double *v)

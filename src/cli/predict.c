@@ -19,7 +19,8 @@ const struct option predict_options[] = {
     { "weights", "FILE",   NULL,   "weights of the model, in any format (default: schedule.load_model)" },
     { "out",     "DIR",    NULL,   "folder for the images with boxes drawn" },
     { "json",    "FILE",   NULL,   "write the detections there; without --out and --json they go to stdout" },
-    { "score",   "NUMBER", NULL,   "min score of detections (default: 0.35, or a test.score_thr that is set)" },
+    { "score",   "X|auto", NULL,   "min score of detections, or auto: that of the best F1, which train stores in the "
+                                   "weights (default: 0.35, or a test.score_thr that is set)" },
     { "tiles",   "SIZE", NULL, "also detect in tiles of SIZE pixels: N, WxH or auto, the "
                                "input size (default: data.val.tiles)" },
     {0} };

@@ -6,6 +6,7 @@
 #include "base/strbuf.h"
 #include "base/string_list.h"
 #include "data/image.h"
+#include "train/checkpoint.h"
 #include "weights/file_config.h"
 #include "weights/load.h"
 #include <limits.h>
@@ -61,12 +62,16 @@ void session_close(struct session *s)
     config_free(&s->config);
 }
 
-bool session_load(struct session *s, const struct args *args, struct error *err)
+const char *session_weights(const struct session *s, const struct args *args)
 {
     const char *path = args_text(args, "weights");
+    return path ? path : s->config.schedule.load_model;
+}
+
+bool session_load(struct session *s, const struct args *args, struct error *err)
+{
+    const char *path = session_weights(s, args);
     struct string_list notes = {0};
-    if (!path)
-        path = s->config.schedule.load_model;
     if (!*path)
         return misuse(err, "%s: --weights FILE must be given", args->command->name);
     const bool ok = model_load(&s->model, path, LOAD_TO_RUN, s->model.params.value, &notes, err);
@@ -91,7 +96,10 @@ bool session_tiles(struct session *s, const struct args *args, struct error *err
 
 bool session_score(const struct session *s, const struct args *args, double *score, struct error *err)
 {
+    const char *text = args_text(args, "score"), *weights = session_weights(s, args);
     *score = s->config.shown_score;
+    if (text && strcmp(text, "auto") == 0)
+        return !*weights || checkpoint_threshold(weights, score, err);         /* session_load asks for weights */
     return args_real(args, "score", 0.0001, 0.9999, score, err);
 }
 
@@ -141,6 +149,17 @@ bool write_json(cJSON *json, const char *file, struct error *err)
     strbuf_free(&text);
     free(printed);
     cJSON_Delete(json);
+    return ok;
+}
+
+bool show_score(const struct score_report *report, struct error *err)
+{
+    struct strbuf text = {0};
+    report_table(report, &text);
+    const bool ok = strbuf_check(&text, err);
+    if (ok)
+        fputs(text.s, stderr);
+    strbuf_free(&text);
     return ok;
 }
 

@@ -17,13 +17,17 @@ void session_close(struct session *);
  * folder of annotations that it names.  Exit 2. */
 bool outputs_spare_data(const struct args *, const struct config *, struct error *);
 
+/* --weights, or else schedule.load_model, which may be "". */
+const char *session_weights(const struct session *, const struct args *);
+
 /* Loads --weights, or else schedule.load_model; exit 2 without either.  Reports on stderr which weights it used. */
 bool session_load(struct session *, const struct args *, struct error *);
 
 /* --tiles SIZE|auto in place of data.val.tiles.size. */
 bool session_tiles(struct session *, const struct args *, struct error *);
 
-/* The score above which detections are shown: --score, or else config.shown_score. */
+/* The score above which detections are shown: --score, which may be `auto`, the threshold in the file of the weights
+ * (checkpoint_threshold), or else config.shown_score. */
 bool session_score(const struct session *, const struct args *, double *score, struct error *);
 
 /* A line on stderr per note of a set; section is "data.val" or "". */
@@ -36,7 +40,10 @@ void show_line(const char *prefix, const char *text);
  * `before` and done. */
 void show_progress(int before, int done, int all);
 
-/* Both write to the file, or to stdout if it is NULL.  json is deleted; NULL means that memory was short. */
+/* Writes to the file, or to stdout if it is NULL.  json is deleted; NULL means that memory was short. */
 bool write_json(cJSON *json, const char *file, struct error *);
-bool write_score(const struct score_report *, const char *json_file, struct error *);      /* stdout: the table */
+
+/* Prints the table to stdout, or writes JSON to the file if it is not NULL. */
+bool write_score(const struct score_report *, const char *json_file, struct error *);
+bool show_score(const struct score_report *, struct error *);          /* prints the table to stderr */
 #endif

@@ -53,25 +53,54 @@ static void add_word(struct strbuf *line, const char *word)
     strbuf_addf(line, plain ? "" : "'");
 }
 
-/* Prints commands that use the model; config.yml in save_dir has every key with its value in this run. */
+/* The folder of the first validation image, to which paths of the set are relative; free() it. */
+static char *val_images(const struct trainer *t)
+{
+    const struct dataset *val = evaluator_dataset(t->evaluator);
+    char *path = val->image_count ? path_join(t->config->val.img_path, val->images[0].file, NULL) : NULL;
+    char *name = path ? strrchr(path, '/') : NULL;
+    if (name)
+        *name = 0;
+    return path;
+}
+
+/* Adds a command with the configuration and the weights of the run; config.yml in save_dir has every key with its value
+ * in this run. */
+static void add_command(struct strbuf *line, const struct trainer *t, const char *command, const char *config)
+{
+    add_word(line, program_invocation_name);
+    add_word(line, command);
+    add_word(line, config);
+    add_word(line, "--weights");
+    add_word(line, t->best);
+}
+
+/* Prints commands that use the model: one that draws its detections in the validation images, one that scores it. */
 static void show_next(const struct trainer *t)
 {
-    static const struct { const char *command, *rest; } next[] = {
-        { "test", "" }, { "predict", " --out drawn IMAGES" } };
-    char *config = path_join(t->config->save_dir, "config.yml", NULL);
-    for (size_t i = 0; config && i < sizeof next / sizeof *next; i++) {
-        struct strbuf line = {0};
-        strbuf_addf(&line, i ? "     " : "next:");
-        add_word(&line, program_invocation_name);
-        add_word(&line, next[i].command);
-        add_word(&line, config);
-        add_word(&line, "--weights");
-        add_word(&line, t->best);
-        if (strbuf_check(&line, NULL))
-            print_line(stderr, "%s%s", line.s, next[i].rest);
-        strbuf_free(&line);
+    struct strbuf predict = {0}, test = {0};
+    double threshold;
+    const bool has_threshold = checkpoint_threshold(t->best, &threshold, NULL);
+    char *config = path_join(t->config->save_dir, "config.yml", NULL), *images = val_images(t);
+    char *drawn = path_join(t->config->save_dir, "drawn", NULL);
+    if (config && images && drawn) {
+        strbuf_addf(&predict, "next:");
+        add_command(&predict, t, "predict", config);
+        strbuf_addf(&predict, "%s --out", has_threshold ? " --score auto" : "");
+        add_word(&predict, drawn);
+        add_word(&predict, images);
+        strbuf_addf(&test, "     ");
+        add_command(&test, t, "test", config);
     }
+    if (test.s && strbuf_check(&predict, NULL) && strbuf_check(&test, NULL)) {
+        print_line(stderr, "%s", predict.s);
+        print_line(stderr, "%s", test.s);
+    }
+    strbuf_free(&predict);
+    strbuf_free(&test);
     free(config);
+    free(images);
+    free(drawn);
 }
 
 static bool was_stopped(const struct trainer *t, struct error *err)

@@ -11,6 +11,7 @@
 #include "eval/detections.h"
 
 enum { COCO_IOUS = 10, COCO_RECALLS = 101, COCO_FIGURES = 12 };
+enum { COCO_AP, COCO_AP50, COCO_AP75, COCO_APS, COCO_ARS = 9 };         /* APs and ARs are followed by m and l */
 const char *coco_figure_name(int);      /* AP AP50 AP75 APs APm APl AR1 AR10 AR100 ARs ARm ARl */
 
 /* All from 0 to 1, or -1 where no object counts.  Figures use the largest limit of detections, but AR1 and AR10 the

@@ -113,6 +113,23 @@ static int width_of(const char *name)
     return n;
 }
 
+static void add_best(struct strbuf *out, const struct class_curve *c)
+{
+    strbuf_addf(out, "%8d", c->objects);
+    report_figure(out, 8, 3, c->best.of[CURVE_F1]);
+    report_figure(out, 8, 3, c->best.threshold);
+}
+
+static void add_best_threshold(struct strbuf *out, const struct best_point *best)
+{
+    if (best->threshold < 0)
+        strbuf_addf(out, "\nno detection finds an object: no score threshold is best\n");
+    else
+        strbuf_addf(out, "\nthe mean F1 of the classes is best, %.3f, for detections with scores above %.3f "
+                    "(precision %.3f, recall %.3f)\n", best->of[CURVE_F1], best->threshold,
+                    best->of[CURVE_PRECISION], best->of[CURVE_RECALL]);
+}
+
 void report_table(const struct score_report *r, struct strbuf *out)
 {
     char name[200];
@@ -126,15 +143,20 @@ void report_table(const struct score_report *r, struct strbuf *out)
         escape_text(name, sizeof name, r->classes[i].name);
         width = max_int(width, width_of(name));
     }
-    strbuf_addf(out, "\n%8s  %-*s%8s%8s\n", "id", width, "class", "AP", "AP50");
+    strbuf_addf(out, "\n%8s  %-*s%8s%8s%s\n", "id", width, "class", "AP", "AP50",
+                r->curves ? " objects      F1   score" : "");
     for (int i = 0; i < r->class_count; i++) {
         const struct report_class *c = &r->classes[i];
         escape_text(name, sizeof name, c->name);
         strbuf_addf(out, "%8lld  %s%*s", (long long)c->id, name, width - width_of(name), "");
         report_figure(out, 8, 3, c->ap);
         report_figure(out, 8, 3, c->ap50);
+        if (r->curves)
+            add_best(out, &r->curves->classes[i]);
         strbuf_addf(out, "\n");
     }
+    if (r->curves)
+        add_best_threshold(out, &r->curves->best);
     if (r->visdrone) {
         strbuf_addf(out, "\nVisDrone toolkit, 500 detections per image; the leaderboard ranks by this AP\n");
         report_table(r->visdrone, out);

@@ -5,6 +5,7 @@
 #include "base/string_list.h"
 #include "base/table.h"
 #include "interop/safetensors.h"
+#include "interop/weights_file.h"
 #include "weights/file_config.h"
 #include "weights/weights.h"
 #include <inttypes.h>
@@ -108,7 +109,8 @@ static const struct counter_spec { const char *name; double min, max; bool real;
     [EPOCH]   = { "epoch", 0, INT_MAX - 1, false }, [BATCH] = { "batch", 0, INT_MAX, false },
     [IMAGES]  = { "images", 1, INT_MAX, false },    [BEST_EPOCH] = { "best_epoch", 0, INT_MAX, false },
     [BEST]    = { "best", -1, 1, true },
-    [COUNTERS] = { "score", -1, 1, true },          /* of the best model */
+    [COUNTERS] = { "score", -1, 1, true },          /* of the best model, as is the next one */
+    { "score_threshold", 0, 1, true },
     {0} };
 
 static bool add_digest(struct tensors *t, const char *key, uint64_t digest, struct error *err)
@@ -236,16 +238,36 @@ bool checkpoint_read(const char *path, struct optimizer *o, struct run_state *s,
 }
 
 bool checkpoint_write_best(const char *path, const struct optimizer *o, const struct run_state *s,
-                           const char *description, struct error *err)
+                           const char *description, double threshold, struct error *err)
 {
     struct tensors t = {0};
-    char epoch[20], score[40];
+    char epoch[20], score[40], score_threshold[40];
+    snprintf(score_threshold, sizeof score_threshold, "%.6g", threshold);
     snprintf(epoch, sizeof epoch, "%d", s->best_epoch);
     snprintf(score, sizeof score, "%.17g", s->best);
     const bool ok = all_finite(path, o, err) && tensors_add_metadata(&t, "epoch", epoch, err)
-                 && tensors_add_metadata(&t, "score", score, err) && file_config_add(description, &t, err)
+                 && tensors_add_metadata(&t, "score", score, err)
+                 && (threshold < 0 || tensors_add_metadata(&t, "score_threshold", score_threshold, err))
+                 && file_config_add(description, &t, err)
                  && weights_to_tensors(o->params, o->average ? o->average : o->params->value, "", &t, err)
                  && safetensors_write(path, &t, err);
     tensors_free(&t);
+    return ok;
+}
+
+bool checkpoint_threshold(const char *path, double *threshold, struct error *err)
+{
+    struct tensors t = {0};
+    struct network net = {0};
+    struct error why;
+    bool ok = weights_file_read(&t, &net, path, err);
+    const char *text = ok ? tensors_metadata(&t, "score_threshold") : NULL;
+    if (ok && !text)
+        ok = misuse(err, "%s: the file has no score threshold, as model_best of this version's train has: give a "
+                    "number; test prints the best one", path);
+    else if (ok && !checkpoint_number("score_threshold", text, threshold, &why))
+        ok = reject(err, "%s: %s", path, why.text);
+    tensors_free(&t);
+    network_free(&net);
     return ok;
 }

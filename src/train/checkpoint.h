@@ -32,12 +32,17 @@ bool checkpoint_write(const char *path, const struct optimizer *, const struct r
 bool checkpoint_read(const char *path, struct optimizer *, struct run_state *, struct string_list *notes,
                      struct error *);
 
-/* Writes the weights for inference, averaged if the run keeps an average, with "epoch" and "score" as metadata.  Fails
- * as checkpoint_write does. */
+/* Writes the weights for inference, averaged if the run keeps an average, with "epoch" and "score" as metadata, and
+ * "score_threshold", the score above which detections have the best mean F1, unless it is negative.  Fails as
+ * checkpoint_write does. */
 bool checkpoint_write_best(const char *path, const struct optimizer *, const struct run_state *,
-                           const char *description, struct error *);
+                           const char *description, double threshold, struct error *);
 
-/* Parses a number in metadata: name is one of checkpoint_write's counters or "score".  Fails, naming the range, unless
- * the text is a plain decimal number in that range, and an integer for counters. */
+/* The score_threshold, 0 to 1, of a file that checkpoint_write_best wrote.  Exit 2 if the file has none, exit 1 if it
+ * cannot be read or the number is wrong. */
+bool checkpoint_threshold(const char *path, double *threshold, struct error *);
+
+/* Parses a number in metadata: name is one of checkpoint_write's counters, "score" or "score_threshold".  Fails, naming
+ * the range, unless the text is a plain decimal number in that range, and an integer for counters. */
 bool checkpoint_number(const char *name, const char *text, double *number, struct error *);
 #endif

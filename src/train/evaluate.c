@@ -2,10 +2,12 @@
 
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/strbuf.h"
 #include "data/data_paths.h"
 #include "data/dataset_read.h"
 #include "data/loader.h"
 #include "data/validate.h"
+#include "eval/test_report.h"
 #include "runtime/detector.h"
 #include <stdlib.h>
 
@@ -73,6 +75,8 @@ void evaluation_free(struct evaluation *result)
     detections_free(&result->detections);
     coco_score_free(&result->score);
     visdrone_score_free(&result->visdrone);
+    outcomes_free(&result->outcomes);
+    curves_free(&result->curves);
 }
 
 /* The words of save_key are in the order of the figures of each protocol. */
@@ -177,7 +181,9 @@ static bool score_detections(const struct evaluator *e, struct evaluation *resul
     const struct team team = { e->policy.threads };
     result->has_visdrone = e->data->name == DATASET_VISDRONE;
     return coco_eval(&result->score, &e->dataset, &result->detections, max_dets, &team, err)
-        && (!result->has_visdrone || visdrone_eval(&result->visdrone, &e->dataset, &result->detections, &team, err));
+        && (!result->has_visdrone || visdrone_eval(&result->visdrone, &e->dataset, &result->detections, &team, err))
+        && outcomes_find(&result->outcomes, &e->dataset, &result->detections, err)
+        && curves_find(&result->curves, &e->dataset, &result->detections, &result->outcomes, err);
 }
 
 bool evaluator_run(struct evaluator *e, const real *values, const struct progress_callback *progress,
@@ -188,5 +194,20 @@ bool evaluator_run(struct evaluator *e, const real *values, const struct progres
     const bool ok = detector_init(&detector, e->model, values, &e->policy, err)
                  && detect_all(e, &detector, progress, &result->detections, err) && score_detections(e, result, err);
     detector_free(&detector);
+    return ok;
+}
+
+bool evaluation_report(const struct evaluator *e, const struct evaluation *result, const char *model,
+                       const char *folder, struct error *err)
+{
+    const int *size = e->data->input_size;
+    struct strbuf subject = {0};
+    strbuf_addf(&subject, "Model: %s. Data: %s. Input: %d x %d.", model, e->data->ann_path, size[0], size[1]);
+    const struct test_report report = {
+        .subject = subject.s, .gt = &e->dataset, .images = e->data->img_path, .dets = &result->detections,
+        .score = &result->score, .visdrone = result->has_visdrone ? &result->visdrone : NULL,
+        .outcomes = &result->outcomes, .curves = &result->curves };
+    const bool ok = strbuf_check(&subject, err) && test_report_write(&report, folder, err);
+    strbuf_free(&subject);
     return ok;
 }

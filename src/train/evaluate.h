@@ -6,6 +6,7 @@
 #ifndef TRAIN_EVALUATE_H
 #define TRAIN_EVALUATE_H
 #include "eval/coco_eval.h"
+#include "eval/curves.h"
 #include "eval/visdrone_eval.h"
 #include "model/model.h"
 
@@ -21,6 +22,8 @@ struct evaluation {
     struct coco_score score;            /* its names belong to the evaluator, as do the next ones */
     bool has_visdrone;                  /* data.val is a VisDroneDataset */
     struct visdrone_score visdrone;
+    struct outcomes outcomes;           /* of the detections at an IoU of 0.5, and the best threshold */
+    struct curves curves;
 };
 void evaluation_free(struct evaluation *);
 
@@ -34,4 +37,8 @@ struct progress_callback { bool (*on_batch)(void *context, int images, int all);
  * The call allocates and frees the memory of the network.  evaluation_free in any case. */
 bool evaluator_run(struct evaluator *, const real *values, const struct progress_callback *, struct evaluation *,
                    struct error *);
+
+/* Writes report.html and report.json into the folder (eval/test_report.h).  model: which weights were evaluated. */
+bool evaluation_report(const struct evaluator *, const struct evaluation *, const char *model, const char *folder,
+                       struct error *);
 #endif

@@ -214,8 +214,9 @@ static bool log_classes(struct run_log *r, int epoch, struct error *err)
 
 static bool log_files(struct run_log *r, struct error *err)
 {
-    static const char *const files[] = { "model_best/model_best.safetensors", "model_last.safetensors", "eval.csv",
-                                         "metrics.csv", "curves.png", "train.log", "config.yml" };
+    static const char *const files[] = { "model_best/model_best.safetensors", "model_last.safetensors", "report.html",
+                                         "report.json", "eval.csv", "metrics.csv", "curves.png", "train.log",
+                                         "config.yml" };
     struct strbuf list = {0};
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof files / sizeof *files; i++) {
@@ -252,6 +253,23 @@ void run_log_draw_curves(struct run_log *r)
         return;
     r->curves_failed = true;
     log_line(&r->log, "curves.png is not drawn: %s", err.text);
+}
+
+void run_log_report(struct run_log *r, int epoch, const struct evaluator *evaluator, const struct evaluation *e)
+{
+    const struct best_point *best = &e->curves.best;
+    struct strbuf subject = {0};
+    struct error err = {0};
+    if (best->threshold >= 0)
+        log_line(&r->log, "the best mean F1 is %.4f, for detections with scores above %.3f", best->of[CURVE_F1],
+                 best->threshold);
+    strbuf_addf(&subject, "epoch %d of %d", epoch, r->config->schedule.total_epochs);
+    const bool ok = strbuf_check(&subject, &err)
+                 && evaluation_report(evaluator, e, subject.s, r->config->save_dir, &err);
+    if (!ok && !r->report_failed)
+        log_line(&r->log, "report.html is not written: %s", err.text);
+    r->report_failed = r->report_failed || !ok;
+    strbuf_free(&subject);
 }
 
 bool run_log_close(struct run_log *r, struct error *err)

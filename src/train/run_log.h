@@ -1,5 +1,5 @@
-/* train/run_log.h -- the output of a run: config.yml, train.log, metrics.csv, eval.csv, TensorBoard events and
- * curves.png in its save_dir, and lines on a screen. */
+/* train/run_log.h -- the output of a run: config.yml, train.log, metrics.csv, eval.csv, TensorBoard events, curves.png,
+ * report.html and report.json in its save_dir, and lines on a screen. */
 #ifndef TRAIN_RUN_LOG_H
 #define TRAIN_RUN_LOG_H
 #include "report/events.h"
@@ -13,7 +13,7 @@ struct run_log {
     struct events events;
     struct error events_failed;                 /* the first failure to write events; exit 0: none */
     char *metrics, *eval, *curves;              /* paths */
-    bool curves_failed;                         /* they could not be drawn; logged once */
+    bool curves_failed, report_failed;          /* they could not be written; logged once */
 };
 
 /* Opens train.log in save_dir for appending; lines may be logged afterwards.  Call run_log_close even if it fails. */
@@ -45,6 +45,9 @@ bool run_log_score(struct run_log *, int epoch, long steps, const struct evaluat
 bool run_log_end(struct run_log *, int best_epoch, const char *figure, double best, struct error *);
 
 void run_log_draw_curves(struct run_log *);
+
+/* Writes the report of the evaluation of an epoch, and logs the threshold of the best F1. */
+void run_log_report(struct run_log *, int epoch, const struct evaluator *, const struct evaluation *);
 
 bool run_log_close(struct run_log *, struct error *);
 #endif

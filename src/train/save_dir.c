@@ -18,6 +18,8 @@ static const struct run_file { const char *name; bool atomic, weights; } files[]
     { "eval.csv", true, false },
     { "eval.csv.old", false, false },
     { "curves.png", true, false },
+    { "report.html", true, false },
+    { "report.json", true, false },
     { "model_last.safetensors", true, true },
     { "model_last.safetensors.old", false, false },
     { "model_last.safetensors.trial", true, false },

@@ -179,17 +179,19 @@ static bool evaluation_due(const struct trainer *t)
     return epoch % t->config->schedule.val_intervals == 0 || epoch == t->config->schedule.total_epochs;
 }
 
-static bool update_best(struct trainer *t, double score, struct error *err)
+static bool update_best(struct trainer *t, const struct evaluation *e, struct error *err)
 {
     const struct optimizer *o = &t->train_step.optimizer;
+    const double score = evaluation_figure(e, t->config->save_key);
     struct run_state best = t->state;
     if (best.best_epoch && !(score > best.best))
         return true;
     best.best = score;
     best.best_epoch = o->epoch + 1;
-    if (!checkpoint_write_best(t->best, o, &best, t->description.s, err))
+    if (!checkpoint_write_best(t->best, o, &best, t->description.s, e->curves.best.threshold, err))
         return false;
     log_line(&t->run_log.log, "epoch %d is the best so far", best.best_epoch);
+    run_log_report(&t->run_log, best.best_epoch, t->evaluator, e);
     t->state = best;
     return true;
 }
@@ -209,7 +211,7 @@ static bool score_epoch(struct trainer *t, struct error *err)
     const bool ok = trainer_save(t, err)
                  && evaluator_run(t->evaluator, o->average ? o->average : o->params->value, &progress, &e, err)
                  && run_log_score(&t->run_log, o->epoch + 1, o->step, &e, err)
-                 && update_best(t, evaluation_figure(&e, t->config->save_key), err);
+                 && update_best(t, &e, err);
     evaluation_free(&e);
     return ok;
 }

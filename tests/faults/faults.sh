@@ -42,7 +42,7 @@ start()
     eval)             set -- eval $in/data/val.json $in/found.json --json out.json ;;
     eval_visdrone)    set -- eval $in/data/val.json $in/found --protocol visdrone ;;
     test)             set -- test $config --weights $weights --json out.json --dets found.json ;;
-    test_visdrone)    set -- test $config --weights $weights --dets found ;;
+    test_visdrone)    set -- test $config --weights $weights --dets found --report rep ;;
     predict)          set -- predict --weights $weights --score 0.01 $in/data/images/val ;;
     predict_json)     set -- predict --weights $weights --score 0.01 "$in/data/images/val/*.jpg" --json out.json ;;
     predict_drawn)    set -- predict --weights $weights --score 0.01 $in/drawn --out out
@@ -187,8 +187,10 @@ judge()
     left=$(sed -n 's/: is left behind, since .*//p' "$2/stderr")
     [ ! "$left" ] || rm -r "$2/$left"
     normalise "$1" "$2"
-    # A training continues if a chart cannot be drawn.
+    # A training continues if a chart cannot be drawn or a report not be written.
     ! grep -q "curves.png is not drawn" "$2/run/train.log" 2>/dev/null || same="$same -x curves.png -x train.log"
+    ! grep -q "report.html is not written" "$2/run/train.log" 2>/dev/null ||
+        same="$same -x report.html -x report.json -x train.log"
     $same "$reference" "$2" > "$2.diff"
     case $1$4 in
     *0 | train* | resume*) cat "$2.diff" ;;

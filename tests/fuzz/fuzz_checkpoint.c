@@ -49,7 +49,9 @@ static void read_back(const char *path)
     struct run_state s = {0};
     struct string_list notes = {0};
     struct error err = {0};
+    double threshold = 0;
     open_optimizer(&o);
+    must(!path || !checkpoint_threshold(path, &threshold, &err) || (threshold >= 0 && threshold <= 1));
     if (!path || !checkpoint_read(path, &o, &s, &notes, &err))
         must(!path || (err.exit == 1 && err.text[0]));
     else
