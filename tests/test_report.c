@@ -12,7 +12,9 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <math.h>
+#include <sys/ioctl.h>
 
 static void assert_holds(const char *path, const char *want)
 {
@@ -243,10 +245,10 @@ static void log_has_plain_lines(void **state)
     size_t size = 0;
     FILE *f = open_memstream(&screen, &size);
     (void)state;
-    assert_true(log_open(&log, in_folder("train.log"), NULL, &err));
+    assert_true(log_open(&log, in_folder("train.log"), NULL, false, &err));
     log.screen = f;
     log_line(&log, "%s", "hello");
-    log_progress(&log, &p, false);
+    log_progress(&log, &p, true);
     assert_true(log_close(&log, &err));
     fclose(f);
     assert_string_equal(screen, "hello\nepoch 2/3  step 5/10  1:02:45 left  20.0 images/s  lr 0.001  loss 1.25\n");
@@ -256,31 +258,66 @@ static void log_has_plain_lines(void **state)
     log_line(&nothing, "into the void");
     log_progress(&nothing, &p, true);
     assert_true(log_close(&nothing, &err));
-    assert_false(log_open(&log, in_folder("no/such/train.log"), NULL, &err));
+    assert_false(log_open(&log, in_folder("no/such/train.log"), NULL, false, &err));
     bytes_free(&file);
     free(screen);
 }
 
-/* On a terminal each call rewrites the line of the bar; messages are above it. */
-static void log_draws_a_bar(void **state)
+/* What a terminal of that width gets: a line of progress, a message above it, and the line again. */
+static void draw_on_terminal(int width, char *shown, size_t size)
 {
-    struct progress p = { .epoch = 1, .epochs = 1, .step = 1, .steps = 2, .seconds_left = NAN };
-    struct error err = {0};
-    char *screen = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&screen, &size);
-    struct log log = { .screen = f, .terminal = true };
-    (void)state;
-    log_progress(&log, &p, false);
+    const struct progress p = { .epoch = 2, .epochs = 30, .step = 5, .steps = 10, .images_per_second = 35.1,
+                                .seconds_left = 3765, .names = (const char *[]){ "loss" }, .losses = (double[]){ 1.25 },
+                                .count = 1, .figure = "AP", .best = 0.3214 };
+    const int keyboard = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(keyboard >= 0 && grantpt(keyboard) == 0 && unlockpt(keyboard) == 0);
+    FILE *screen = fopen(ptsname(keyboard), "w");
+    assert_non_null(screen);
+    assert_int_equal(ioctl(keyboard, TIOCSWINSZ, &(struct winsize){ .ws_col = (unsigned short)width }), 0);
+    struct log log = { .screen = screen, .terminal = true };
+    log_progress(&log, &p, true);
     log_line(&log, "message");
     log_progress(&log, &p, false);
-    assert_true(log_close(&log, &err));
-    fclose(f);
-    assert_non_null(strstr(screen, "████████████░░░░░░░░░░░░  epoch 1/1"));
-    assert_non_null(strstr(screen, "\r\033[Kmessage\n"));
-    assert_null(strstr(screen, "left"));
-    assert_int_equal(screen[size - 1], '\n');
-    free(screen);
+    log_counter(&log, "evaluating images", 3, 6);
+    assert_true(log_close(&log, NULL));
+    fclose(screen);
+    size_t count = 0;
+    for (ssize_t got; count < size - 1 && (got = read(keyboard, shown + count, size - 1 - count)) > 0; )
+        count += (size_t)got;
+    shown[count] = 0;
+    close(keyboard);
+}
+
+static int cells(const char *s, const char *end)
+{
+    int count = 0;
+    for (; s < end; s++)
+        count += (*s & 0xc0) != 0x80;                           /* not the continuation of a character */
+    return count;
+}
+
+/* One line rewrites itself.  It is never as wide as the terminal, and what matters least is left out first. */
+static void a_terminal_has_one_line_of_progress(void **state)
+{
+    static const struct { int width; const char *line; } cases[] = {
+        { 120, "\r\033[K████████████░░░░░░░░░░░░  epoch 2/30  5/10  loss 1.25  35.1 images/s  1:02:45 left  "
+               "best AP 0.321\r" },
+        { 80, "\r\033[Kepoch 2/30  5/10  loss 1.25  35.1 images/s  1:02:45 left  best AP 0.321\r" },
+        { 70, "\r\033[K██████░░░░░  epoch 2/30  5/10  loss 1.25  35.1 images/s  1:02:45 left\r" },
+        { 40, "\r\033[K█████░░░░░  epoch 2/30  5/10  loss 1.25\r" },
+        { 30, "\r\033[Kepoch 2/30  5/10  loss 1.25\r" }, { 10, "\r\033[K\r" } };
+    char shown[4000];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        draw_on_terminal(cases[i].width, shown, sizeof shown);
+        if (!strstr(shown, cases[i].line))
+            fail_msg("width %d: %s", cases[i].width, shown);
+        assert_true(cells(cases[i].line + 4, cases[i].line + strlen(cases[i].line) - 1) < cases[i].width);
+        assert_non_null(strstr(shown, "\r\033[Kmessage\r\n"));
+        assert_null(strstr(shown, "step"));                     /* the plain line of the file */
+    }
+    draw_on_terminal(80, shown, sizeof shown);
+    assert_non_null(strstr(shown, "████████████░░░░░░░░░░░░  evaluating images 3/6\r\n"));
 }
 
 int main(void)
@@ -291,6 +328,6 @@ int main(void)
         cmocka_unit_test(chart_is_a_png), cmocka_unit_test(chart_of_many_rows),
         cmocka_unit_test(crc_is_castagnoli),
         cmocka_unit_test(events_are_records), cmocka_unit_test(log_has_plain_lines),
-        cmocka_unit_test(log_draws_a_bar) };
+        cmocka_unit_test(a_terminal_has_one_line_of_progress) };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

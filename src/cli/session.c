@@ -103,9 +103,15 @@ bool session_score(const struct session *s, const struct args *args, double *sco
     return args_real(args, "score", 0.0001, 0.9999, score, err);
 }
 
+bool rewrites_lines(void)
+{
+    const char *terminal = getenv("TERM"), *plain = getenv("NO_COLOR");
+    return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0 && !(plain && *plain);
+}
+
 void show_line(const char *prefix, const char *text)
 {
-    fprintf(stderr, "%s%s", isatty(STDERR_FILENO) ? "\r\033[K" : "", prefix);
+    fprintf(stderr, "%s%s", rewrites_lines() ? "\r\033[K" : "", prefix);
     print_escaped(stderr, text);
     fputc('\n', stderr);
 }
@@ -123,7 +129,7 @@ bool show_notes(const struct dataset *set, const char *section, struct error *er
 void show_progress(int before, int done, int all)
 {
     enum { LINES = 4 };
-    if (isatty(STDERR_FILENO))
+    if (rewrites_lines())
         fprintf(stderr, "\r\033[K%d of %d images%s", done, all, done < all ? "" : "\n");
     else if ((int64_t)done * LINES / all != (int64_t)before * LINES / all)
         fprintf(stderr, "%d of %d images\n", done, all);

@@ -33,6 +33,9 @@ bool session_score(const struct session *, const struct args *, double *score, s
 /* A line on stderr per note of a set; section is "data.val" or "". */
 bool show_notes(const struct dataset *, const char *section, struct error *);
 
+/* stderr is a terminal that can erase a line and write it again, and NO_COLOR does not ask for plain text. */
+bool rewrites_lines(void);
+
 /* Writes a line to stderr, escaped by base/escape.h; on a terminal it replaces the progress line. */
 void show_line(const char *prefix, const char *text);
 

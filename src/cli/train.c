@@ -4,6 +4,7 @@
 #include "base/strbuf.h"
 #include "cli/commands.h"
 #include "cli/policy.h"
+#include "cli/session.h"
 #include "train/trainer.h"
 #include <errno.h>
 #include <signal.h>
@@ -116,7 +117,7 @@ bool train_run(const struct args *args, struct error *err)
 {
     struct training_options options = {
         .weights = args_text(args, "weights"), .resume = args_flag(args, "resume"),
-        .screen = stderr, .stop = &stop };
+        .output = { stderr, rewrites_lines() }, .stop = &stop };
     struct config config = {0};
     struct trainer trainer = {0};
     struct error closing = {0};

@@ -10,11 +10,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
-#include <unistd.h>
 
-bool log_open(struct log *log, const char *path, FILE *screen, struct error *err)
+bool log_open(struct log *log, const char *path, FILE *screen, bool terminal, struct error *err)
 {
-    *log = (struct log){ .screen = screen, .terminal = screen && isatty(fileno(screen)) };
+    *log = (struct log){ .screen = screen, .terminal = screen && terminal };
     if (!path)
         return true;
     log->path = new_text(path, err);
@@ -60,16 +59,12 @@ static void write_to_file(struct log *log, const char *text)
         log->failed = errno ? errno : EIO;
 }
 
-static void write_line(struct log *log, const char *text)
+static void write_to_screen(struct log *log, const char *text)
 {
-    if (log->file)
-        write_to_file(log, text);
-    if (log->screen) {
-        fputs(log->bar ? "\r\033[K" : "", log->screen);
-        print_escaped(log->screen, text);
-        fputc('\n', log->screen);
-        log->bar = false;
-    }
+    fputs(log->bar ? "\r\033[K" : "", log->screen);
+    print_escaped(log->screen, text);
+    fputc('\n', log->screen);
+    log->bar = false;
 }
 
 void log_line(struct log *log, const char *format, ...)
@@ -79,7 +74,10 @@ void log_line(struct log *log, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    write_line(log, text);
+    if (log->file)
+        write_to_file(log, text);
+    if (log->screen)
+        write_to_screen(log, text);
 }
 
 static void add_duration(struct strbuf *t, double seconds)
@@ -90,40 +88,87 @@ static void add_duration(struct strbuf *t, double seconds)
         strbuf_addf(t, "  %d:%02d:%02d left", s / 3600, s / 60 % 60, s % 60);
 }
 
-enum { CELLS = 24 };                            /* of the bar */
+/* ---- the line of a terminal ---- */
+
+enum { CELLS_MIN = 8, CELLS_MAX = 24 };         /* of the bar */
 
 /* The width of the terminal.  A longer line could not be erased as a whole. */
 static int columns(FILE *screen)
 {
     struct winsize size;
-    return ioctl(fileno(screen), TIOCGWINSZ, &size) == 0 && size.ws_col > CELLS + 3 ? size.ws_col : 80;
+    return ioctl(fileno(screen), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
-static void add_bar(struct strbuf *t, double part)
+/* Draws the parts, of ASCII, in their order until one does not fit, and the bar in front if there is room. */
+static void draw_line(struct log *log, const struct strbuf *parts, int count, double done)
 {
-    for (int i = 0; i < CELLS; i++)
-        strbuf_addf(t, i < part * CELLS ? "█" : "░");
-    strbuf_addf(t, "  ");
+    struct strbuf line = {0}, bar = {0};
+    size_t room = (size_t)columns(log->screen) - 1;
+    for (int i = 0; i < count && line.size + parts[i].size <= room; i++)
+        strbuf_add(&line, parts[i].s, parts[i].size);
+    room -= line.size;
+    const int cells = room < CELLS_MIN + 2 ? 0 : room < CELLS_MAX + 2 ? (int)room - 2 : CELLS_MAX;
+    for (int k = 0; k < cells; k++)
+        strbuf_addf(&bar, k < done * cells ? "█" : "░");
+    if (!line.failed && !bar.failed) {
+        fprintf(log->screen, "\r\033[K%s%s%s", bar.s ? bar.s : "", bar.s ? "  " : "", line.s ? line.s : "");
+        fflush(log->screen);
+        log->bar = true;
+    }
+    strbuf_free(&bar);
+    strbuf_free(&line);
 }
 
-void log_progress(struct log *log, const struct progress *p, bool line)
+static double part_of(int done, int all) { return all > 0 ? (double)done / all : 0; }
+
+void log_counter(struct log *log, const char *text, int done, int all)
 {
-    struct strbuf t = {0}, bar = {0};
+    struct strbuf line = {0};
+    if (!log->terminal)
+        return;
+    strbuf_addf(&line, "%s %d/%d", text, done, all);
+    draw_line(log, &line, 1, part_of(done, all));
+    strbuf_free(&line);
+}
+
+static void draw_progress(struct log *log, const struct progress *p)
+{
+    enum { PARTS = 5 };
+    struct strbuf parts[PARTS] = {{0}};
+    strbuf_addf(&parts[0], "epoch %d/%d  %d/%d", p->epoch, p->epochs, p->step, p->steps);
+    strbuf_addf(&parts[1], "  loss %.4g", p->count ? p->losses[0] : NAN);
+    strbuf_addf(&parts[2], "  %.1f images/s", p->images_per_second);
+    add_duration(&parts[3], p->seconds_left);
+    if (p->figure && p->best >= 0)
+        strbuf_addf(&parts[4], "  best %s %.3f", p->figure, p->best);
+    draw_line(log, parts, PARTS, part_of(p->step, p->steps));
+    for (int i = 0; i < PARTS; i++)
+        strbuf_free(&parts[i]);
+}
+
+/* ---- progress ---- */
+
+static void write_progress(struct log *log, const struct progress *p)
+{
+    struct strbuf t = {0};
     strbuf_addf(&t, "epoch %d/%d  step %d/%d", p->epoch, p->epochs, p->step, p->steps);
     add_duration(&t, p->seconds_left);
     strbuf_addf(&t, "  %.1f images/s  lr %.3g", p->images_per_second, p->lr);
     for (int i = 0; i < p->count; i++)
         strbuf_addf(&t, "  %s %.4g", p->names[i], p->losses[i]);
-    add_bar(&bar, p->steps > 0 ? (double)p->step / p->steps : 0);
-    if ((line || !log->terminal) && !t.failed)
-        write_line(log, t.s);
-    else if (line && log->file && !log->failed)
+    if (t.failed && log->file && !log->failed)
         log->failed = ENOMEM;
-    if (log->terminal && !t.failed && !bar.failed) {
-        fprintf(log->screen, "\r\033[K%s%.*s", bar.s, columns(log->screen) - CELLS - 3, t.s);
-        fflush(log->screen);
-        log->bar = true;
-    }
-    strbuf_free(&bar);
+    if (!t.failed && log->file)
+        write_to_file(log, t.s);
+    if (!t.failed && log->screen && !log->terminal)
+        write_to_screen(log, t.s);
     strbuf_free(&t);
+}
+
+void log_progress(struct log *log, const struct progress *p, bool line)
+{
+    if (line)
+        write_progress(log, p);
+    if (log->terminal)
+        draw_progress(log, p);
 }

@@ -15,14 +15,15 @@
 #include <string.h>
 #include <unistd.h>
 
-bool run_log_open(struct run_log *r, const struct config *config, FILE *screen, struct error *err)
+bool run_log_open(struct run_log *r, const struct config *config, const struct run_output *out, struct error *err)
 {
     *r = (struct run_log){ .config = config };
     char *log = path_join(config->save_dir, "train.log", err);
     r->metrics = path_join(config->save_dir, "metrics.csv", err);
     r->eval = path_join(config->save_dir, "eval.csv", err);
     r->curves = path_join(config->save_dir, "curves.png", err);
-    const bool ok = log && r->metrics && r->eval && r->curves && log_open(&r->log, log, screen, err);
+    const bool ok = log && r->metrics && r->eval && r->curves
+                 && log_open(&r->log, log, out->screen, out->terminal, err);
     free(log);
     return ok;
 }
@@ -100,15 +101,20 @@ bool run_log_step(struct run_log *r, long step, const struct step_report *s, str
     const struct progress progress = {
         .epoch = s->epoch, .epochs = r->config->schedule.total_epochs, .step = s->batch, .steps = s->batches,
         .lr = s->lr, .images_per_second = s->images_per_second, .seconds_left = s->seconds_left,
-        .names = names + 1, .losses = values + 1, .count = count - 1 };
-    if (logged || r->log.terminal)
-        log_progress(&r->log, &progress, logged);
+        .names = names + 1, .losses = values + 1, .count = count - 1,
+        .figure = save_key_figure(r->config->save_key), .best = s->best };
+    log_progress(&r->log, &progress, logged);
     if (logged)
         add_events(r, step, event_tags, values, count);
     return !logged || csv_append(r->metrics, columns, row, column_count, err);
 }
 
 /* ---- evaluations ---- */
+
+void run_log_evaluating(struct run_log *r, int images, int all)
+{
+    log_counter(&r->log, "evaluating images", images, all);
+}
 
 /* A row of eval.csv: the epoch, COCO's figures, the AP of each class, and the figures of the VisDrone toolkit. */
 struct score_row { const char **names; double *values; int count; };

@@ -16,8 +16,14 @@ struct run_log {
     bool curves_failed, report_failed;          /* they could not be written; logged once */
 };
 
+/* Where lines and progress go, besides train.log. */
+struct run_output {
+    FILE *screen;                               /* NULL: none */
+    bool terminal;                              /* the screen is a terminal that can rewrite a line */
+};
+
 /* Opens train.log in save_dir for appending; lines may be logged afterwards.  Call run_log_close even if it fails. */
-bool run_log_open(struct run_log *, const struct config *, FILE *screen, struct error *);
+bool run_log_open(struct run_log *, const struct config *, const struct run_output *, struct error *);
 
 /* Truncates the tables after the given step and epoch, removes them if steps is 0; writes config.yml, opens events. */
 bool run_log_begin(struct run_log *, long steps, int epochs, struct error *);
@@ -27,6 +33,7 @@ struct step_report {
     double lr, norm;                            /* of the gradient before clipping */
     double images_per_second, seconds_left;     /* seconds_left: until the end of the run */
     int epoch, batch, batches;                  /* epoch from 1; batch: batches done in it, of all its batches */
+    double best;                                /* the best score so far; negative: none */
 };
 
 /* Fails if a line of train.log or an event could not be written.  A checkpoint may be written afterwards, since
@@ -34,8 +41,11 @@ struct step_report {
  * checkpoint may be later than the rows. */
 bool run_log_ok(const struct run_log *, struct error *);
 
-/* After step `step`, from 0.  Writes a row and a line every log.interval steps and updates the progress bar. */
+/* After step `step`, from 0.  Writes a row and a line every log.interval steps and updates the line of a terminal. */
 bool run_log_step(struct run_log *, long step, const struct step_report *, struct error *);
+
+/* After each batch of an evaluation. */
+void run_log_evaluating(struct run_log *, int images, int all);
 
 /* After the evaluation of epoch `epoch`, from 1, and `steps` steps of the run.  An eval.csv with other columns, of an
  * older version or another data.val, is renamed to eval.csv.old, with a line in the log. */

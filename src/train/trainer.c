@@ -163,6 +163,7 @@ static bool run_step(struct trainer *t, struct error *err)
     t->step_time = now;
     report.images_per_second = (double)t->rate_images / (now - t->rate_start);
     report.seconds_left = seconds_left(t);
+    report.best = t->state.best_epoch ? t->state.best : -1;
     const long step = o->step - 1;
     if (step % t->config->log.interval == 0) {
         t->rate_start = now;
@@ -196,16 +197,17 @@ static bool update_best(struct trainer *t, const struct evaluation *e, struct er
     return true;
 }
 
-static bool not_stopped(void *trainer, int images, int all)
+static bool on_evaluated_batch(void *trainer, int images, int all)
 {
-    (void)images, (void)all;
-    return !stopped(trainer);
+    struct trainer *t = trainer;
+    run_log_evaluating(&t->run_log, images, all);
+    return !stopped(t);
 }
 
 static bool score_epoch(struct trainer *t, struct error *err)
 {
     const struct optimizer *o = &t->train_step.optimizer;
-    const struct progress_callback progress = { not_stopped, t };
+    const struct progress_callback progress = { on_evaluated_batch, t };
     struct evaluation e = {0};
     log_line(&t->run_log.log, "epoch %d is trained, evaluating", o->epoch + 1);
     const bool ok = trainer_save(t, err)
@@ -427,7 +429,7 @@ static bool open_save_dir(struct trainer *t, struct error *err)
 {
     int unlocked;
     if (!save_dir_open(&t->lock, &unlocked, t->config, t->options.weights, t->model.pretrain, err)
-        || !run_log_open(&t->run_log, t->config, t->options.screen, err) || !name_files(t, err))
+        || !run_log_open(&t->run_log, t->config, &t->options.output, err) || !name_files(t, err))
         return false;
     if (unlocked)
         log_line(&t->run_log.log, "%s cannot be locked (%s): see that no other training uses it", t->config->save_dir,

@@ -27,7 +27,7 @@ struct training_options {               /* borrowed */
     const char *weights;                /* initial weights; NULL: schedule.load_model, if set, else the backbone's
                                            pretrain */
     bool resume;                        /* continue from model_last if it exists; as schedule.resume does */
-    FILE *screen;                       /* for progress and messages; NULL: none */
+    struct run_output output;
     const volatile sig_atomic_t *stop;  /* not 0: finish the step, write a checkpoint and return; NULL: never */
     void (*on_step)(void *context, const struct trainer *);     /* called after each step and each epoch; or NULL */
     void *context;
