@@ -14,17 +14,19 @@ PREFIX  ?= /usr/local
 BUILD   ?= build
 # Bottom to top: a room includes only rooms before it.
 ROOMS    = base config data synth report eval kernel interop graph op detect
-ROOMS   += deploy model weights runtime export train api
+ROOMS   += deploy model weights runtime export train api serve
 
 PACKAGES  = yaml-0.1 libpng libjpeg libcjson expat libzip zlib
 CAIRO    ?= $(shell pkg-config --exists cairo && echo cairo)
 OPENBLAS ?= $(shell pkg-config --exists openblas && echo openblas)
+# The oldest version whose handlers return enum MHD_Result.
+MICROHTTPD ?= $(shell pkg-config --exists 'libmicrohttpd >= 0.9.71' && echo libmicrohttpd)
 WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 CFLAGS   ?= -O2 -g
-CPPFLAGS += -Isrc -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) $(CAIRO) $(OPENBLAS)) \
-            $(if $(CAIRO),-DHAVE_CAIRO) $(if $(OPENBLAS),-DHAVE_OPENBLAS)
+CPPFLAGS += -Isrc -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) $(CAIRO) $(OPENBLAS) $(MICROHTTPD)) \
+            $(if $(CAIRO),-DHAVE_CAIRO) $(if $(OPENBLAS),-DHAVE_OPENBLAS) $(if $(MICROHTTPD),-DHAVE_MICROHTTPD)
 ALL_CFLAGS = -std=c17 $(WARNINGS) -fopenmp -fPIC -MMD -MP $(CPPFLAGS) $(CFLAGS) $(EXTRA)
-LIBS     += $(shell pkg-config --libs $(PACKAGES) $(CAIRO) $(OPENBLAS)) -lm -lpthread -fopenmp
+LIBS     += $(shell pkg-config --libs $(PACKAGES) $(CAIRO) $(OPENBLAS) $(MICROHTTPD)) -lm -lpthread -fopenmp
 
 ifdef SANITIZE
 BUILD  := $(BUILD)/$(SANITIZE)
@@ -72,6 +74,13 @@ $(BUILD)/objects/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c $< -o $@
 
+# The page of a training as the elements of an array.
+$(BUILD)/src/serve/watch.o: $(BUILD)/serve/page.inc
+$(BUILD)/src/serve/watch.o: CPPFLAGS += -I$(BUILD)
+$(BUILD)/serve/page.inc: src/serve/page.html
+	@mkdir -p $(@D)
+	od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' > $@
+
 # The sources cast no const away; tests may.
 $(OBJECTS) $(CLI): WARNINGS += -Wcast-qual
 
@@ -108,19 +117,22 @@ $(INTERNAL): $(OBJECTS)
 
 # One object, in which only the names of the map are global.
 OBJCOPY ?= $(shell $(CC) -print-prog-name=objcopy)
-$(BUILD)/libnanodet.a: $(OBJECTS) src/api/nanodet.map
+# The library does not serve pages.
+LIBRARY = $(filter-out $(BUILD)/src/serve/%,$(OBJECTS))
+LIBRARY_LIBS = $(filter-out -lmicrohttpd,$(LIBS))
+$(BUILD)/libnanodet.a: $(LIBRARY) src/api/nanodet.map
 	rm -f $@
 	tr -s '{};: ' '\n' < src/api/nanodet.map | grep '^nanodet_' > $(BUILD)/exported
-	$(CC) -nostdlib -r $(OBJECTS) -o $(BUILD)/nanodet.o
+	$(CC) -nostdlib -r $(LIBRARY) -o $(BUILD)/nanodet.o
 	$(OBJCOPY) --keep-global-symbols=$(BUILD)/exported $(BUILD)/nanodet.o
 	ar rcs $@ $(BUILD)/nanodet.o
 
 # A program runs with any library version of the same first number.
 VERSION = $(shell sed -n 's/.*define NANODET_VERSION "\(.*\)"/\1/p' include/nanodet.h)
 SONAME  = libnanodet.so.$(firstword $(subst ., ,$(VERSION)))
-$(BUILD)/libnanodet.so: $(OBJECTS) src/api/nanodet.map
-	$(CC) $(ALL_CFLAGS) -shared $(OBJECTS) -o $@ -Wl,-soname,$(SONAME) -Wl,--version-script=src/api/nanodet.map \
-	    $(LDFLAGS) $(LIBS)
+$(BUILD)/libnanodet.so: $(LIBRARY) src/api/nanodet.map
+	$(CC) $(ALL_CFLAGS) -shared $(LIBRARY) -o $@ -Wl,-soname,$(SONAME) -Wl,--version-script=src/api/nanodet.map \
+	    $(LDFLAGS) $(LIBRARY_LIBS)
 
 $(BUILD)/nanodet: $(CLI) $(INTERNAL)
 	$(CC) $(ALL_CFLAGS) $^ -o $@ $(LDFLAGS) $(LIBS)
@@ -173,7 +185,7 @@ install: all
 	ln -sf libnanodet.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/$(SONAME)
 	ln -sf $(SONAME) $(DESTDIR)$(PREFIX)/lib/libnanodet.so
 	printf '%s\n' 'Name: nanodet' 'Description: NanoDet object detectors' 'Version: $(VERSION)' \
-	    'Cflags: -I$(PREFIX)/include' 'Libs: -L$(PREFIX)/lib -lnanodet' 'Libs.private: $(LIBS)' \
+	    'Cflags: -I$(PREFIX)/include' 'Libs: -L$(PREFIX)/lib -lnanodet' 'Libs.private: $(LIBRARY_LIBS)' \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/nanodet.pc
 
 # Ends a program at one of its system calls (tests/kill_resume.sh).

@@ -5,7 +5,7 @@
 set -eu
 
 needed="gcc libc6-dev make pkg-config libyaml-dev libpng-dev libjpeg-dev libcjson-dev libexpat1-dev libzip-dev
-zlib1g-dev libcairo2-dev libopenblas-openmp-dev fonts-dejavu-core libcmocka-dev"
+zlib1g-dev libcairo2-dev libmicrohttpd-dev libopenblas-openmp-dev fonts-dejavu-core libcmocka-dev"
 
 missing=
 for package in $needed "$@"; do

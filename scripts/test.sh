@@ -275,7 +275,7 @@ claim "sanitized faults"
 # skipped (test_backbones is in `make soak`), and test_absence, which replaces the malloc of Clang's runtime.
 stage "building, thread sanitizer"
 slow="$slow test_train test_guide test_train_command test_save_dir test_outputs test_described test_defects test_scale"
-slow="$slow test_export test_deploy test_merge test_absence"
+slow="$slow test_export test_deploy test_merge test_absence test_watch"
 slow="$slow test_kernel_conv test_kernel_rows test_config_advice test_backbones" scenes=build/thread/scenes
 setup clang libclang-rt-dev libomp-dev
 if echo 'int main(void) { return 0; }' | clang -x c -fsanitize=thread -fopenmp - -o build/thread_probe 2> /dev/null; then

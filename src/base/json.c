@@ -125,3 +125,11 @@ void json_add_string(struct strbuf *t, const char *s)
     free(printed);
     cJSON_Delete(string);
 }
+
+void json_add_number(struct strbuf *t, double v, int digits)
+{
+    if (isfinite(v))
+        strbuf_addf(t, "%.*g", digits, v);
+    else
+        strbuf_addf(t, "null");
+}

@@ -31,4 +31,7 @@ char *json_print(const cJSON *);
 
 /* Appends s as a JSON string in the same way, in quotes. */
 void json_add_string(struct strbuf *, const char *s);
+
+/* Appends a number with so many significant digits, or null if it is not finite. */
+void json_add_number(struct strbuf *, double, int digits);
 #endif

@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/policy.h"
 #include "cli/session.h"
+#include "serve/watch.h"
 #include "train/trainer.h"
 #include <errno.h>
 #include <signal.h>
@@ -15,6 +16,8 @@
 const struct option train_options[] = {
     { "weights", "FILE", NULL, "start from these weights, in any format" },
     { "resume",  NULL,   NULL, "continue from model_last in save_dir, if it exists" },
+    { "serve",   "[HOST:]PORT", NULL, "show the training in a browser (default HOST: this machine alone); PORT 0: a "
+                                      "free one" },
     {0} };
 
 static volatile sig_atomic_t stop;              /* the signal that requested it */
@@ -113,15 +116,32 @@ static bool was_stopped(const struct trainer *t, struct error *err)
     return false;
 }
 
+/* Opens the page of --serve before the training, so that a port in use is an error before anything is written. */
+static bool open_watch(struct watch **watch, const struct args *args, const struct config *config,
+                       struct run_output *output, struct error *err)
+{
+    const char *address = args_text(args, "serve");
+    if (!address)
+        return true;
+    *watch = watch_open(address, config, err);
+    if (!*watch)
+        return false;
+    output->observer = watch_observer(*watch);
+    show_line("the training can be watched at ", watch_url(*watch));
+    return true;
+}
+
 bool train_run(const struct args *args, struct error *err)
 {
     struct training_options options = {
         .weights = args_text(args, "weights"), .resume = args_flag(args, "resume"),
-        .output = { stderr, rewrites_lines() }, .stop = &stop };
+        .output = { stderr, rewrites_lines(), NULL }, .stop = &stop };
     struct config config = {0};
     struct trainer trainer = {0};
+    struct watch *watch = NULL;
     struct error closing = {0};
     bool ok = args_policy(args, &options.policy, err) && args_config(args, &config, err)
+           && open_watch(&watch, args, &config, &options.output, err)
            && trainer_open(&trainer, &config, &options, err);
     args_tell_ignored(&config);
     catch_signals();
@@ -130,6 +150,9 @@ bool train_run(const struct args *args, struct error *err)
         show_next(&trainer);
     if (!trainer_close(&trainer, &closing) && ok)
         ok = fail(err, "%s", closing.text);
+    if (ok && watch)
+        watch_end(watch);
+    watch_close(watch);
     config_free(&config);
     return ok;
 }

@@ -15,6 +15,9 @@
 #ifdef HAVE_OPENBLAS
 #include <cblas.h>
 #endif
+#ifdef HAVE_MICROHTTPD
+#include <microhttpd.h>
+#endif
 
 #define STRING_OF(x) #x
 #define STRING_OF_VALUE(x) STRING_OF(x)            /* expands x first */
@@ -33,6 +36,9 @@ static void add_libraries(struct strbuf *out)
 #endif
 #ifdef HAVE_OPENBLAS
     strbuf_addf(out, ", %s", openblas_get_config());
+#endif
+#ifdef HAVE_MICROHTTPD
+    strbuf_addf(out, ", libmicrohttpd %s", MHD_get_version());
 #endif
     strbuf_addf(out, "\n");
 }

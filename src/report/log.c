@@ -78,6 +78,8 @@ void log_line(struct log *log, const char *format, ...)
         write_to_file(log, text);
     if (log->screen)
         write_to_screen(log, text);
+    if (log->on_message)
+        log->on_message(log->context, text);
 }
 
 static void add_duration(struct strbuf *t, double seconds)

@@ -12,6 +12,8 @@ struct log {
     FILE *screen;               /* the caller's */
     bool terminal;              /* the screen is a terminal that can rewrite a line */
     bool bar;                   /* the line of progress is visible */
+    void (*on_message)(void *context, const char *text);        /* gets each line of log_line, not escaped; or NULL */
+    void *context;
 };
 
 /* Appends to the file path or creates it; path and screen may be NULL. */

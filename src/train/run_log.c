@@ -17,13 +17,17 @@
 
 bool run_log_open(struct run_log *r, const struct config *config, const struct run_output *out, struct error *err)
 {
-    *r = (struct run_log){ .config = config };
+    *r = (struct run_log){ .config = config, .observer = out->observer };
     char *log = path_join(config->save_dir, "train.log", err);
     r->metrics = path_join(config->save_dir, "metrics.csv", err);
     r->eval = path_join(config->save_dir, "eval.csv", err);
     r->curves = path_join(config->save_dir, "curves.png", err);
     const bool ok = log && r->metrics && r->eval && r->curves
                  && log_open(&r->log, log, out->screen, out->terminal, err);
+    if (ok && out->observer) {
+        r->log.on_message = out->observer->on_message;
+        r->log.context = out->observer->context;
+    }
     free(log);
     return ok;
 }
@@ -71,7 +75,7 @@ static void add_events(struct run_log *r, long step, const char *const *names, c
 /* ---- steps ---- */
 
 /* Columns with a tag are the rate and losses; those from DISTILL exist only if the run distils. */
-enum { LR = 2, LOSS, AUX_LOSS = 7, NORM = 10, DISTILL = 12, COLUMNS = 14 };
+enum { LR = 2, LOSS, AUX_LOSS = 7, NORM = 10, DISTILL = 12, COLUMNS = STEP_COLUMNS };
 static const char *const columns[COLUMNS] = {
     "step", "epoch", "lr", "loss", "loss_qfl", "loss_bbox", "loss_dfl", "aux_loss_qfl", "aux_loss_bbox",
     "aux_loss_dfl", "grad_norm", "images_per_second", "distill_localization", "distill_classification" };
@@ -104,6 +108,9 @@ bool run_log_step(struct run_log *r, long step, const struct step_report *s, str
         .names = names + 1, .losses = values + 1, .count = count - 1,
         .figure = save_key_figure(r->config->save_key), .best = s->best };
     log_progress(&r->log, &progress, logged);
+    if (r->observer)
+        r->observer->on_step(r->observer->context, &(struct observed_step){
+            columns, row, column_count, logged, s->batch, s->batches, s->seconds_left });
     if (logged)
         add_events(r, step, event_tags, values, count);
     return !logged || csv_append(r->metrics, columns, row, column_count, err);
@@ -114,6 +121,8 @@ bool run_log_step(struct run_log *r, long step, const struct step_report *s, str
 void run_log_evaluating(struct run_log *r, int images, int all)
 {
     log_counter(&r->log, "evaluating images", images, all);
+    if (r->observer)
+        r->observer->on_evaluating(r->observer->context, images, all);
 }
 
 /* A row of eval.csv: the epoch, COCO's figures, the AP of each class, and the figures of the VisDrone toolkit. */
@@ -188,6 +197,12 @@ bool run_log_score(struct run_log *r, int epoch, long steps, const struct evalua
             || log_figures(r, steps, "VisDrone toolkit; the leaderboard ranks by this AP:", visdrone_figure_name,
                            visdrone_figure_column, e->visdrone.figures, VISDRONE_FIGURES, err))
         && append_score(r, epoch, e, err);
+}
+
+void run_log_show_score(struct run_log *r, const struct observed_score *score)
+{
+    if (r->observer)
+        r->observer->on_score(r->observer->context, score);
 }
 
 /* ---- the end ---- */

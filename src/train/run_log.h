@@ -4,7 +4,7 @@
 #define TRAIN_RUN_LOG_H
 #include "report/events.h"
 #include "report/log.h"
-#include "train/evaluate.h"
+#include "train/observer.h"
 #include "train/train_step.h"
 
 struct run_log {
@@ -14,12 +14,14 @@ struct run_log {
     struct error events_failed;                 /* the first failure to write events; exit 0: none */
     char *metrics, *eval, *curves;              /* paths */
     bool curves_failed, report_failed;          /* they could not be written; logged once */
+    const struct run_observer *observer;        /* NULL: none */
 };
 
 /* Where lines and progress go, besides train.log. */
 struct run_output {
     FILE *screen;                               /* NULL: none */
     bool terminal;                              /* the screen is a terminal that can rewrite a line */
+    const struct run_observer *observer;        /* borrowed; NULL: none */
 };
 
 /* Opens train.log in save_dir for appending; lines may be logged afterwards.  Call run_log_close even if it fails. */
@@ -50,6 +52,9 @@ void run_log_evaluating(struct run_log *, int images, int all);
 /* After the evaluation of epoch `epoch`, from 1, and `steps` steps of the run.  An eval.csv with other columns, of an
  * older version or another data.val, is renamed to eval.csv.old, with a line in the log. */
 bool run_log_score(struct run_log *, int epoch, long steps, const struct evaluation *, struct error *);
+
+/* After it, when the best epoch is known. */
+void run_log_show_score(struct run_log *, const struct observed_score *);
 
 /* After the last epoch: logs the best epoch with its score, the AP of its classes, and the files of the run. */
 bool run_log_end(struct run_log *, int best_epoch, const char *figure, double best, struct error *);

@@ -214,6 +214,9 @@ static bool score_epoch(struct trainer *t, struct error *err)
                  && evaluator_run(t->evaluator, o->average ? o->average : o->params->value, &progress, &e, err)
                  && run_log_score(&t->run_log, o->epoch + 1, o->step, &e, err)
                  && update_best(t, &e, err);
+    if (ok)
+        run_log_show_score(&t->run_log, &(struct observed_score){ o->epoch + 1, t->state.best_epoch, t->state.best, &e,
+                                                                  evaluator_dataset(t->evaluator) });
     evaluation_free(&e);
     return ok;
 }
