@@ -236,8 +236,8 @@ static bool log_classes(struct run_log *r, int epoch, struct error *err)
 static bool log_files(struct run_log *r, struct error *err)
 {
     static const char *const files[] = { "model_best/model_best.safetensors", "model_last.safetensors", "report.html",
-                                         "report.json", "eval.csv", "metrics.csv", "curves.png", "train.log",
-                                         "config.yml" };
+                                         "report.json", "eval.csv", "metrics.csv", "curves.png",
+                                         "train_batch0.jpg", "train.log", "config.yml" };
     struct strbuf list = {0};
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof files / sizeof *files; i++) {

@@ -13,6 +13,7 @@
 #include "data/repeat.h"
 #include "data/validate.h"
 #include "train/advice.h"
+#include "train/batch_picture.h"
 #include "train/run_length.h"
 #include "train/save_dir.h"
 #include "weights/file_config.h"
@@ -98,6 +99,8 @@ static bool run_batch(struct trainer *t, int index, int count, struct losses *su
     struct cached_graph *cached;
     if (!loader_next(t->loader, &batch, err))
         return false;
+    if (batch->step == t->state.batch)                  /* not if steps are only measured */
+        batch_picture_write(batch, t->config, &t->run_log.log);
     const struct input_batch images = batch_input(t, batch);
     const bool first = t->train_step.optimizer.step == 0 && t->train_step.batches == 0;
     if (first && t->config->schedule.unfold_norms && !train_step_unfold_norms(&t->train_step, &images, err))

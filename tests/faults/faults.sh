@@ -191,6 +191,8 @@ judge()
     ! grep -q "curves.png is not drawn" "$2/run/train.log" 2>/dev/null || same="$same -x curves.png -x train.log"
     ! grep -q "report.html is not written" "$2/run/train.log" 2>/dev/null ||
         same="$same -x report.html -x report.json -x train.log"
+    ! grep -q "train_batch[0-9].jpg is not drawn" "$2/run/train.log" 2>/dev/null ||
+        same="$same -x train_batch?.jpg -x train.log"
     $same "$reference" "$2" > "$2.diff"
     case $1$4 in
     *0 | train* | resume*) cat "$2.diff" ;;
