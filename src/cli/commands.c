@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 
 const struct command commands[] = {
+    { "init", "DIR", 1, 1, init_options, init_run, "write a configuration for the images and annotations in a folder" },
     { "train", "CONFIG [KEY=VALUE ...]", 0, 0, train_options, train_run, "train, or go on with --resume" },
     { "test", "[CONFIG] --weights FILE [KEY=VALUE ...]", 0, 0, test_options, test_run,
       "score a model on data.val; without CONFIG give data.val.name, img_path and ann_path as KEY=VALUE" },

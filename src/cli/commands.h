@@ -8,6 +8,9 @@ extern const struct command commands[];
 extern const struct option train_options[];
 bool train_run(const struct args *, struct error *);
 
+extern const struct option init_options[];
+bool init_run(const struct args *, struct error *);
+
 extern const struct option check_options[];
 bool check_run(const struct args *, struct error *);
 

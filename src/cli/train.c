@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/policy.h"
 #include "cli/session.h"
+#include "cli/shell.h"
 #include "serve/watch.h"
 #include "train/trainer.h"
 #include <errno.h>
@@ -45,18 +46,6 @@ static void catch_signals(void)
             sigaction(signals[i], &action, NULL);
 }
 
-/* Adds a word of a shell's command line, quoted where necessary. */
-static void add_word(struct strbuf *line, const char *word)
-{
-    static const char plain_characters[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:@%";
-    const bool plain = word[strspn(word, plain_characters)] == 0;
-    strbuf_addf(line, plain ? " " : " '");
-    for (; *word; word++)
-        strbuf_addf(line, *word == '\'' ? "'\\''" : "%c", *word);
-    strbuf_addf(line, plain ? "" : "'");
-}
-
 /* The folder of the first validation image, to which paths of the set are relative; free() it. */
 static char *val_images(const struct trainer *t)
 {
@@ -72,11 +61,11 @@ static char *val_images(const struct trainer *t)
  * in this run. */
 static void add_command(struct strbuf *line, const struct trainer *t, const char *command, const char *config)
 {
-    add_word(line, program_invocation_name);
-    add_word(line, command);
-    add_word(line, config);
-    add_word(line, "--weights");
-    add_word(line, t->best);
+    add_shell_word(line, program_invocation_name);
+    add_shell_word(line, command);
+    add_shell_word(line, config);
+    add_shell_word(line, "--weights");
+    add_shell_word(line, t->best);
 }
 
 /* Prints commands that use the model: one that draws its detections in the validation images, one that scores it. */
@@ -91,8 +80,8 @@ static void show_next(const struct trainer *t)
         strbuf_addf(&predict, "next:");
         add_command(&predict, t, "predict", config);
         strbuf_addf(&predict, "%s --out", has_threshold ? " --score auto" : "");
-        add_word(&predict, drawn);
-        add_word(&predict, images);
+        add_shell_word(&predict, drawn);
+        add_shell_word(&predict, images);
         strbuf_addf(&test, "     ");
         add_command(&test, t, "test", config);
     }

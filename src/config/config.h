@@ -163,6 +163,7 @@ struct place_text config_place(const struct config *, const char *path);
 
 /* The word that a configuration has for it. */
 const char *resize_name(enum resize);
+const char *dataset_format_name(enum dataset_format);
 
 /* Sets a number of this room's tables, in the structs and in the tree.  The key must allow the value. */
 bool config_set_number(struct config *, const char *path, double value, struct error *);

@@ -233,13 +233,16 @@ const struct key rule_keys[] = {
 
 /* ---- for readers ---- */
 
-const char *resize_name(enum resize resize)
+static const char *name_of(const struct word *word, int value)
 {
-    const struct word *word = resize_words;
-    while (word->value != (int)resize)
+    while (word->value != value)
         word++;
     return word->name;
 }
+
+const char *resize_name(enum resize resize) { return name_of(resize_words, (int)resize); }
+
+const char *dataset_format_name(enum dataset_format format) { return name_of(dataset_words, (int)format); }
 
 void write_config_manual(struct strbuf *out)
 {

@@ -53,6 +53,9 @@ struct entry *entry_add(struct entry *parent, const char *name, size_t length, s
 bool entry_copy(struct entry *to, const struct entry *from, struct error *);
 bool entry_set(struct entry *to, const char *text, struct error *);
 
+/* Appends a string as a YAML scalar, in double quotes where it needs them.  The text is UTF-8. */
+void yaml_add_text(const char *text, struct strbuf *);
+
 /* Block sections, lists in brackets; reading it back gives an equal tree. */
 void tree_write(const struct entry *root, struct strbuf *);
 #endif

@@ -40,13 +40,18 @@ static void write_text(const char *s, bool force_quotes, struct strbuf *out)
     strbuf_addf(out, "\"");
 }
 
+void yaml_add_text(const char *text, struct strbuf *out)
+{
+    write_text(text, text_is_null(text), out);                      /* without its quotes, "~" would be null */
+}
+
 static void write_flow(const struct entry *e, struct strbuf *out)
 {
     if (e->kind == SCALAR) {
         if (entry_is_null(e))
             strbuf_addf(out, "null");
         else
-            write_text(e->text, text_is_null(e->text), out);        /* without its quotes, "~" would be null */
+            yaml_add_text(e->text, out);
         return;
     }
     strbuf_addf(out, e->kind == LIST ? "[" : "{");

@@ -248,11 +248,16 @@ static bool same_names(const struct string_list *a, const struct string_list *b)
     return same;
 }
 
+bool yolo_class_lists(struct string_list *lists, const struct set_layout *l, struct error *err)
+{
+    return find_yolo_lists(lists, l->annotations, l->images, l->root, err);
+}
+
 /* All lists that are found must be equal: the numbers in the files of boxes mean only one of them. */
 bool yolo_classes(struct string_list *classes, const struct set_layout *l, struct error *err)
 {
     struct string_list lists = {0};
-    bool ok = find_yolo_lists(&lists, l->annotations, l->images, l->root, err)
+    bool ok = yolo_class_lists(&lists, l, err)
            && (lists.count || misuse(err, "%s: there is no list of classes (data.yaml, classes.txt, obj.names): "
                                      "give one with --classes", l->root))
            && class_list_read(classes, lists.list[0], err);

@@ -5,6 +5,10 @@
 
 extern const char *const yolo_folders[];        /* names of the folder of text files; ends with NULL */
 
+/* The lists of classes (data.yaml, classes.txt, obj.names, ...) beside the text files and images of a YOLO set and in
+ * the folders above them up to its root. */
+bool yolo_class_lists(struct string_list *files, const struct set_layout *, struct error *);
+
 /* The column `classes` of the reader: the lists of classes beside the text files, which must all be equal. */
 bool yolo_classes(struct string_list *, const struct set_layout *, struct error *);
 

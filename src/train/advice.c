@@ -89,14 +89,19 @@ static void check_average(const struct run_plan *run, struct strbuf *text)
 
 static bool drops_many(int samples, int batch) { return batch > samples || 4L * (samples % batch) > samples; }
 
+int batch_up_to(int samples, int max)
+{
+    while (drops_many(samples, max))
+        max--;
+    return max;
+}
+
 /* The largest batch size with at least eight steps per epoch that drops at most a quarter of the images.  A smaller
  * size, at least SMALL, is preferred if the run then has as many steps as the average covers. */
 static int suitable_batch(const struct run_plan *run)
 {
     enum { SMALL = 4 };
-    int batch = max_int(run->samples / 8, 1);
-    while (drops_many(run->samples, batch))
-        batch--;
+    const int batch = batch_up_to(run->samples, max_int(run->samples / 8, 1));
     for (int smaller = batch; smaller >= SMALL; smaller--)
         if (!drops_many(run->samples, smaller) && average_fits(run->config, steps_with(run, smaller)))
             return smaller;

@@ -19,6 +19,9 @@
  * skipped. */
 bool config_advice(const struct config *, int places, struct string_list *warnings, struct error *);
 
+/* The largest batch size up to max with which an epoch of that many samples drops at most a quarter of them. */
+int batch_up_to(int samples, int max);
+
 /* Bytes that training needs with that batch size at the largest input size: the graph, the parameters with their
  * gradients and optimiser state, and the image caches. */
 bool training_memory(struct model *, const struct policy *, int batch, uint64_t *bytes, struct error *);

@@ -18,9 +18,14 @@ void pace_end(struct pace *p, bool evaluated, double seconds)
     add(&p->end[evaluated], seconds, 5);
 }
 
+double evaluation_seconds(double seconds_per_training_image, double area)
+{
+    return seconds_per_training_image / 3 * area;
+}
+
 double pace_seconds_left(const struct pace *p, const struct remaining_work *left)
 {
-    const double estimate = p->image.value / 3 * left->evaluation_area;
+    const double estimate = evaluation_seconds(p->image.value, left->evaluation_area);
     const double evaluation = p->end[true].count ? p->end[true].value : estimate;
     return left->images * p->image.value + left->evaluations * evaluation
          + (left->ends - left->evaluations) * p->end[false].value;

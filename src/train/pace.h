@@ -20,6 +20,8 @@ struct remaining_work {
     int ends, evaluations;              /* epoch ends, and those of them with an evaluation */
 };
 
-/* Before the first evaluation, its area counts a third: it has no backward pass. */
+/* An estimate before the first one: its area, in images of training, counts a third, since it has no backward pass. */
+double evaluation_seconds(double seconds_per_training_image, double area);
+
 double pace_seconds_left(const struct pace *, const struct remaining_work *);
 #endif

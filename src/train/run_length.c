@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/min_max.h"
 #include "data/tiles.h"
+#include "train/pace.h"
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -49,6 +50,13 @@ double estimate_run_seconds(const struct config *c, const struct run_costs *cost
     const int evaluations = (epochs - 1) / c->schedule.val_intervals + 1;
     return costs->start + costs->training * sum_input_areas(c, 0, epochs, epochs) + costs->evaluation * evaluations
          + costs->end * epochs;
+}
+
+struct run_costs expected_costs(const struct config *c, int places, double val_area, double seconds)
+{
+    const int steps = loader_steps(places, c->batch_size, true);
+    return (struct run_costs){ .training = seconds * steps * min_int(c->batch_size, places),
+                               .evaluation = evaluation_seconds(seconds, val_area) };
 }
 
 int find_epochs_within(const struct config *c, const struct run_costs *costs, double seconds)

@@ -17,6 +17,10 @@ struct run_costs {                      /* seconds */
 };
 double estimate_run_seconds(const struct config *, const struct run_costs *, int epochs);
 
+/* An estimate before the run, from the seconds of a training step per image (train/advice.h).  places: of an epoch;
+ * val_area: evaluation_area, or 0 for the time without evaluations. */
+struct run_costs expected_costs(const struct config *, int places, double val_area, double seconds);
+
 /* The largest number of epochs that takes at most so many seconds, but at least 1. */
 int find_epochs_within(const struct config *, const struct run_costs *, double seconds);
 
