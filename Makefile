@@ -156,7 +156,7 @@ $(BUILD)/tests/test_args: $(BUILD)/src/cli/args.o
 # Tests of whole commands include typed.h and link the commands.
 TYPED = $(patsubst tests/%.c,$(BUILD)/tests/%,$(shell grep -l '"typed.h"' tests/test_*.c))
 $(TYPED) $(BUILD)/tests/test_defects: $(filter-out %/main.o,$(CLI))
-$(BUILD)/tests/test_check: $(BUILD)/src/cli/args.o $(BUILD)/src/cli/check.o $(BUILD)/src/cli/policy.o
+$(BUILD)/tests/test_check: $(filter-out %/main.o,$(CLI))
 
 # Preloaded into the program by tests/faults/faults.sh; never sanitized itself.
 build/tests/inject.so: tests/faults/inject.c

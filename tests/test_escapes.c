@@ -201,6 +201,9 @@ enum { OPERANDS = 12 };
 static const struct command_case { int exit; const char *words[OPERANDS]; } cases[] = {
     { 0, { "check", "config.yml" } },
     { 1, { "check", "config.yml", "data.val.img_path=data" } },
+    { 0, { "check", "config.yml", "--report", "out/page", "--weights", "weights.safetensors" } },
+    { 0, { "init", "data", "--out", "out/init.yml" } },
+    { 0, { "init", "yolo", "--out", "out/yolo.yml" } },
     { 0, { "train", "config.yml", "save_dir=out/run" } },
     { 0, { "train", "config.yml", "save_dir=\"out/\\e[2J\\x9b\\n\\u202e\"" } },
     { 0, { "test", "config.yml", "--weights", "weights.safetensors" } },

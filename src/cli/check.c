@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "base/string_list.h"
 #include "base/table.h"
+#include "cli/check_report.h"
 #include "cli/commands.h"
 #include "cli/policy.h"
 #include "data/data_paths.h"
@@ -29,6 +30,8 @@
 #include <unistd.h>
 
 const struct option check_options[] = {
+    { "report",  "DIR", NULL, "write DIR/report.html: classes, sizes, examples, batches, doubtful boxes and images" },
+    { "weights", "FILE", NULL, "with --report: also the labels that this model disputes (suspects.json)" },
     { "keys", NULL, NULL, "list every key with its values" },
     {0} };
 
@@ -250,13 +253,13 @@ static bool measure_step(struct checker *k, struct error *err)
 static bool summarise_run(struct checker *k, struct error *err)
 {
     const struct config *c = &k->config;
-    const int steps = loader_steps(k->places, c->batch_size, true), epochs = c->schedule.total_epochs;
-    const double images = (double)steps * min_int(c->batch_size, k->places) * sum_input_areas(c, 0, epochs, epochs);
+    const int steps = loader_steps(k->places, c->batch_size, true);
     uint64_t bytes;
     if (!training_memory(&k->model, &k->policy, c->batch_size, &bytes, err)
         || !measure_step(k, err))
         return false;
-    const double minutes = images * k->seconds / 60;
+    const struct run_costs costs = expected_costs(c, k->places, 0, k->seconds);
+    const double minutes = estimate_run_seconds(c, &costs, c->schedule.total_epochs) / 60;
     if (c->train.repeat_factor > 0)
         strbuf_addf(&k->summary, "data.train.repeat_factor: %d samples per epoch from %d images\n", k->places,
                     k->sets[0].data.image_count);
@@ -277,8 +280,8 @@ static bool estimate_epochs(struct checker *k, struct error *err)
         return true;
     if (!measure_step(k, err))
         return false;
-    const struct run_costs costs = { .training = k->seconds * steps * min_int(c->batch_size, k->places),
-                                     .evaluation = k->seconds / 3 * evaluation_area(c, &k->sets[1].data) };
+    const double val_area = evaluation_area(c, &k->sets[1].data);
+    const struct run_costs costs = expected_costs(c, k->places, val_area, k->seconds);
     const int epochs = find_epochs_within(c, &costs, 3600 * hours);
     strbuf_addf(&k->summary, "schedule.hours %g: about %d epochs; train measures how many\n", hours, epochs);
     return set_epochs(&k->config, epochs, steps_per_epoch(&c->schedule, steps), err);
@@ -331,6 +334,31 @@ static bool check_save_dir(struct checker *k, struct error *err)
     return ok;
 }
 
+/* ---- the page ---- */
+
+/* Loads --weights, which must suit the model and its classes. */
+static bool load_weights(struct checker *k, const char *weights, struct error *err)
+{
+    struct string_list unused = {0};
+    const bool ok = k->open ? model_load(&k->model, weights, LOAD_TO_RUN, k->model.params.value, &unused, err)
+                            : misuse(err, "check: --weights: the model of %s cannot be built", k->config.file);
+    string_list_free(&unused);
+    return ok;
+}
+
+/* Writes the page about what could be read, also if there are problems. */
+static bool write_report(struct checker *k, struct error *err)
+{
+    const char *folder = args_text(k->args, "report"), *weights = args_text(k->args, "weights");
+    struct data_report r = { .config = &k->config, .model = k->open ? &k->model : NULL, .policy = &k->policy,
+                             .weights = weights, .folder = folder, .problems = &k->problems, .notes = &k->notes };
+    for (int i = 0; i < 2; i++) {
+        const struct checked_set *set = &k->sets[i];
+        r.sets[i] = (struct report_set){ set->section, set->config, &set->data, set->matched ? set->label : NULL };
+    }
+    return !folder || ((!weights || load_weights(k, weights, err)) && data_report_write(&r, err));
+}
+
 /* ---- the report ---- */
 
 /* Prints problems and notes, even if an error has ended the checks (then ok is false and err is set). */
@@ -361,6 +389,8 @@ bool check_run(const struct args *args, struct error *err)
         return print_keys(err);
     if (!args->config)
         return misuse(err, "usage: nanodet check CONFIG [KEY=VALUE ...]");
+    if (args_text(args, "weights") && !args_text(args, "report"))
+        return misuse(err, "check: --weights needs --report DIR");
     if (!args_policy(args, &k.policy, err))
         return false;
     k.config.problems = &k.problems;
@@ -374,7 +404,7 @@ bool check_run(const struct args *args, struct error *err)
         k.worst = 2;
     ok = ok && (k.problems.count || check_model(&k, err))
       && check_weights(&k, err) && check_save_dir(&k, err) && check_sets(&k, err)
-      && (k.worst == 2 || check_advice(&k, err)) && strbuf_check(&k.summary, err);
+      && (k.worst == 2 || check_advice(&k, err)) && strbuf_check(&k.summary, err) && write_report(&k, err);
     ok = report(&k, ok, err);
     for (int i = 0; i < 2; i++) {
         dataset_free(&k.sets[i].data);

@@ -89,8 +89,7 @@ static bool read_images(struct dataset *set, const struct validation *v, bool *r
 
 /* ---- boxes ---- */
 
-/* Factors by which an image, or in training a tile of it, is enlarged to the input, along x and y. */
-static void input_scale(const struct data_config *c, const struct image_record *image, double scale[2])
+void data_input_scale(const struct data_config *c, const struct image_record *image, double scale[2])
 {
     const struct image_size whole = { image->width, image->height };
     const struct image_size tile = c->tiles.size.count ? tile_size(&c->tiles.size, c->input_size) : whole;
@@ -110,7 +109,7 @@ static void note_small(struct dataset *set, const struct data_config *c)
         double scale[2];
         if (!image->width || !image->height || !annotation_trains(a) || a->ignore)
             continue;
-        input_scale(c, image, scale);
+        data_input_scale(c, image, scale);
         if (a->box[2] * scale[0] < SMALL || a->box[3] * scale[1] < SMALL)
             dataset_note_box(set, NOTE_SMALL, a);
     }
@@ -308,7 +307,7 @@ static int sizes_at_input(const struct dataset *set, const struct data_config *c
         double scale[2];
         if (label[a->category] < 0 || a->ignore || !annotation_trains(a) || !image->width || !image->height)
             continue;
-        input_scale(c, image, scale);
+        data_input_scale(c, image, scale);
         sizes[count++] = sqrt(a->box[2] * scale[0] * a->box[3] * scale[1]);
     }
     sort_doubles(sizes, count);

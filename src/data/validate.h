@@ -24,6 +24,10 @@ struct validation {
  * read an image. */
 bool dataset_validate(struct dataset *, const struct validation *, struct error *);
 
+/* Factors by which an image, or in training a tile of it, is enlarged to the input, along x and y.  Its size is
+ * known. */
+void data_input_scale(const struct data_config *, const struct image_record *, double scale[2]);
+
 /* Notes the images of a training set that the validation set has, too: files of equal base name and size. */
 bool dataset_note_shared(struct dataset *training, const char *folder, const struct dataset *validation,
                          const char *validation_folder, struct error *);

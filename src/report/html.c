@@ -25,6 +25,7 @@ static const char style[] =
     "dd{margin:0;font-size:1.5rem;font-weight:600;font-variant-numeric:tabular-nums}\n"
     ".columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.25rem;"
     "align-items:start;margin:1rem 0}\n"
+    ".gallery{grid-template-columns:repeat(auto-fill,minmax(min(100%,13rem),1fr))}\n"
     ".scroll{overflow-x:auto;margin:1rem 0}\n"
     "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}\n"
     "caption{text-align:left;color:var(--pale);padding-bottom:.4rem}\n"
@@ -141,6 +142,7 @@ void html_figures(struct strbuf *page, const struct html_figure *figures, int co
 }
 
 void html_columns(struct strbuf *page) { strbuf_addf(page, "<div class=\"columns\">\n"); }
+void html_gallery(struct strbuf *page) { strbuf_addf(page, "<div class=\"columns gallery\">\n"); }
 void html_columns_end(struct strbuf *page) { strbuf_addf(page, "</div>\n"); }
 
 /* ---- tables ---- */

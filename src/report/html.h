@@ -26,6 +26,7 @@ void html_figures(struct strbuf *, const struct html_figure *, int count);
 
 /* What follows until html_columns_end stands side by side where the page is wide enough. */
 void html_columns(struct strbuf *);
+void html_gallery(struct strbuf *);                             /* narrower columns, for many small images */
 void html_columns_end(struct strbuf *);
 
 /* A table: html_table, then for each row html_row, a cell per further column and html_row_end, then html_table_end.
