@@ -196,7 +196,8 @@ $(BUILD)/tests/kill_at: tests/soak/kill_at.c
 tests: $(TESTS) $(FUZZERS) $(BUILD)/tests/parity $(BUILD)/tests/kill_at $(BENCHES)
 fuzzers: $(FUZZERS)
 # Tests that take longer than 10 seconds each, or that need Python packages.
-SLOW = test_configs test_onnx_python test_ncnn_python test_train test_guide test_defects test_absence test_scale
+SLOW = test_configs test_onnx_python test_ncnn_python test_train test_guide test_defects test_absence test_scale \
+       test_init test_run_length test_described
 check: all tests
 	@echo "left out: $(SLOW), and what else scripts/test.sh runs"
 	sh scripts/style.sh

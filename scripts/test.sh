@@ -142,7 +142,7 @@ unit()
 }
 
 # tests_without TEST...: all the others, the longest first, so that none is left running alone.
-longest="test_train test_guide test_onnx_python test_configs test_defects test_described test_conv_norm
+longest="test_train test_init test_guide test_onnx_python test_configs test_defects test_described test_conv_norm
     test_conv_algorithms test_merge test_deploy test_export test_ncnn_python test_backbones"
 tests_without()
 {
@@ -257,9 +257,10 @@ else
 fi
 
 # Addresses and undefined behaviour in one build; the saved inputs of the fuzz targets belong to it.
-# Tests of exported files in Python do not depend on the build; all networks would take minutes.
+# Tests of exported files in Python do not depend on the build; all networks, and measuring steps of them for init,
+# would take minutes.
 stage "building, address and undefined behaviour sanitizers"
-slow="test_onnx_python test_ncnn_python test_configs"
+slow="test_onnx_python test_ncnn_python test_configs test_init"
 build SANITIZE=address,undefined tests build/address,undefined/nanodet
 stage "tests, address and undefined behaviour sanitizers"
 unit sanitized build/address,undefined $(tests_without $slow) $(by_table test_kernel_conv test_kernel_rows)

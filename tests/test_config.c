@@ -175,6 +175,9 @@ static const struct { const char *override, *message; } refused[] = {
     { "=3", "command line: =3: not KEY=VALUE" },
     { "seed", "command line: seed: not KEY=VALUE" },
     { "a b=3", "command line: a b=3: not a dotted key" },
+    { "test.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v.w.x.y.z.a.b.c.d.e.f.g=3",
+      "command line: test.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q.r.s.t.u.v.w.x.y.z.a.b.c.d.e.f.g=3: nested "
+      "deeper than 32, or more than 20000 entries" },
 };
 
 /* Exit 2 with that message. */

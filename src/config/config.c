@@ -57,6 +57,10 @@ static bool override(struct config *config, const char *text, struct error *err)
             e = NULL;
     }
     tree_free(&value);
+    int entries = 0;
+    if (e && (tree_measure(&config->root, &entries) > TREE_DEPTH || entries > TREE_ENTRIES))
+        return misuse(err, "%s: %.100s: nested deeper than %d, or more than %d entries", command_line.file, text,
+                      TREE_DEPTH, TREE_ENTRIES);
     return e != NULL;
 }
 

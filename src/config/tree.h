@@ -32,6 +32,9 @@ struct entry {
 bool tree_parse(struct entry *root, const void *yaml, size_t size, const char *file, struct error *);
 void tree_free(struct entry *root);
 
+/* Returns the depth, 1 for a scalar, and adds the number of entries to *entries. */
+int tree_measure(const struct entry *, int *entries);
+
 bool text_is_null(const char *);            /* "", ~ or null */
 bool entry_is_null(const struct entry *);   /* NULL, or a scalar without quotes whose text is null */
 

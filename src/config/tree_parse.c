@@ -64,13 +64,12 @@ static bool add_anchor(struct yaml_reader *r, const char *name, const struct ent
     return true;
 }
 
-/* The depth of a tree, 1 for a scalar; adds the number of its entries to *entries. */
-static int measure(const struct entry *e, int *entries)
+int tree_measure(const struct entry *e, int *entries)
 {
     int deepest = 0;
     ++*entries;
     for (const struct entry *child = e->child; child; child = child->next) {
-        const int depth = measure(child, entries);
+        const int depth = tree_measure(child, entries);
         deepest = depth > deepest ? depth : deepest;
     }
     return deepest + 1;
@@ -88,7 +87,7 @@ static bool read_alias(struct yaml_reader *r, const char *name, int line, struct
 {
     for (int i = r->anchor_count - 1; i >= 0; i--)
         if (strcmp(r->anchors[i].name, name) == 0) {
-            depth += measure(r->anchors[i].entry, &r->entries) - 1;
+            depth += tree_measure(r->anchors[i].entry, &r->entries) - 1;
             return fits(r, line, depth) && entry_copy(to, r->anchors[i].entry, r->err);
         }
     return misuse(r->err, "%s:%d: *%s: no such anchor before it", r->file, line, name);
