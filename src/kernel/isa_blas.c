@@ -16,15 +16,17 @@ static int set_threads(int threads)
     return before;
 }
 
-/* BLAS does not allow lda < k (overlapping rows, as in a convolution's windows), so lda columns are multiplied per
- * call. */
+/* BLAS does not allow lda < k (overlapping rows, as in a convolution's windows), so at most lda columns are multiplied
+ * per call.  Sums of more than K_MAX products are added up from shorter ones, which are more accurate. */
 static void gemm_unpacked(bool a_by_k, int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
                           float *c, int ldc)
 {
-    const int columns = a_by_k ? k : min_int(k, lda), threads = set_threads(1);
+    enum { K_MAX = 64 };
+    const int columns = min_int(K_MAX, a_by_k ? k : min_int(k, lda)), threads = set_threads(1);
     for (int t = 0; t < k; t += columns)
         cblas_sgemm(CblasRowMajor, a_by_k ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, min_int(columns, k - t), 1,
-                    a + t, lda, b + (ptrdiff_t)t * ldb, ldb, add || t > 0 ? 1 : 0, c, ldc);
+                    a + (ptrdiff_t)t * (a_by_k ? lda : 1), lda, b + (ptrdiff_t)t * ldb, ldb, add || t > 0 ? 1 : 0, c,
+                    ldc);
     set_threads(threads);
 }
 
