@@ -1,6 +1,7 @@
 #include "data/discover.h"
 
 #include "base/memory.h"
+#include "base/name_index.h"
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "base/text_file.h"
@@ -36,9 +37,7 @@ static char *annotation_of(const struct image_file *image, const char *folder, c
     struct strbuf path = {0};
     strbuf_addf(&path, "%s%s%.*s%s", folder, *folder ? "/" : "", path_stem_length(image->path) - image->folder_length,
                 image->path + image->folder_length, suffix);
-    if (!strbuf_check(&path, err))
-        strbuf_free(&path);
-    return path.s;
+    return strbuf_take(&path, err);
 }
 
 /* *matches: images whose stem has an annotation file in the folder. */
@@ -215,7 +214,7 @@ static bool same_folders(const struct found_part *a, const struct found_part *b)
     return strcmp(a->img_path, b->img_path) == 0 && strcmp(a->ann_path, b->ann_path) == 0;
 }
 
-/* Of several folders for one part the one with most annotations is used. */
+/* Uses the folder with most annotations of several for one part. */
 static bool set_parts(struct discovery *d, const struct scan *s, const struct pairs *p, struct error *err)
 {
     struct found_part parts[PARTS] = {0};
@@ -315,38 +314,55 @@ static bool take_lists(struct discovery *d, const struct scan *s, struct error *
 
 /* ---- classes ---- */
 
-static bool is_known(const struct string_list *classes, const char *name)
+/* Adds the names to the classes, those left out that are alike to one before. */
+static bool add_classes(struct discovery *d, const struct string_list *names, struct error *err)
 {
-    return class_find((const char *const *)classes->list, classes->count, name) >= 0;
+    const int before = d->classes.count;
+    struct string_list all = {0};
+    struct name_index index = {0};
+    bool ok = true;
+    for (int i = 0; ok && i < before; i++)
+        ok = string_list_add(&all, d->classes.list[i], err);
+    for (int i = 0; ok && i < names->count; i++)
+        ok = string_list_add(&all, names->list[i], err);
+    ok = ok && name_index_from_names(&index, all.count, (const char *const *)all.list, class_name_compare, err);
+    for (int i = before; ok && i < all.count; i++)
+        ok = name_index_find_first(&index, all.list[i]) < i || string_list_add(&d->classes, all.list[i], err);
+    name_index_free(&index);
+    string_list_free(&all);
+    return ok;
 }
 
-/* Adds the categories with boxes or, of a format that fixes them, all that are classes. */
-static bool add_categories(struct discovery *d, const struct found_part *part, struct error *err)
+/* The categories with boxes or, of a format that fixes them, all that are classes. */
+static bool list_categories(struct string_list *names, const struct discovery *d, const struct found_part *part,
+                            struct error *err)
 {
     struct dataset set = {0};
     const struct dataset_source source = { .format = d->format, .img_path = part->img_path,
                                            .ann_path = part->ann_path };
-    bool ok = dataset_read(&set, &source, err);
-    for (int i = 0; ok && i < set.category_count; i++) {
-        bool used = d->format == DATASET_VISDRONE;
-        for (int k = 0; !used && k < set.annotation_count; k++)
-            used = set.annotations[k].category == i;
-        if (used && !category_is_no_class(&set.categories[i]) && !is_known(&d->classes, set.categories[i].name))
-            ok = string_list_add(&d->classes, set.categories[i].name, err);
-    }
+    bool *used = NULL;
+    bool ok = dataset_read(&set, &source, err)
+           && (used = new_array((size_t)set.category_count, sizeof *used, err));
+    for (int i = 0; ok && i < set.annotation_count; i++)
+        used[set.annotations[i].category] = true;
+    for (int i = 0; ok && i < set.category_count; i++)
+        if ((used[i] || d->format == DATASET_VISDRONE) && !category_is_no_class(&set.categories[i]))
+            ok = string_list_add(names, set.categories[i].name, err);
+    free(used);
     dataset_free(&set);
     return ok;
 }
 
-static bool add_names(struct discovery *d, const struct found_part *part, struct error *err)
+static bool add_part(struct discovery *d, const struct found_part *part, struct error *err)
 {
-    struct string_list names = {0};
+    const struct annotation_reader *reader = &annotation_readers[d->format];
     const struct set_layout layout = { d->format, part->img_path, part->img_path, part->ann_path };
-    bool ok = annotation_readers[d->format].classes(&names, &layout, err);
-    for (int i = 0; ok && i < names.count; i++)
-        ok = is_known(&d->classes, names.list[i]) || string_list_add(&d->classes, names.list[i], err);
+    struct string_list names = {0};
+    const bool ok = (reader->classes ? reader->classes(&names, &layout, err) : list_categories(&names, d, part, err))
+                 && add_classes(d, &names, err);
     string_list_free(&names);
-    string_list_sort(&d->classes);
+    if (reader->classes)
+        string_list_sort(&d->classes);
     return ok;
 }
 
@@ -395,9 +411,7 @@ static bool find_classes(struct discovery *d, const struct scan *s, struct error
 {
     if (d->format == DATASET_YOLO)
         return find_yolo_classes(d, s, err);
-    const bool named = annotation_readers[d->format].classes;
-    return (named ? add_names : add_categories)(d, &d->train, err)
-        && (!d->val.ann_path || (named ? add_names : add_categories)(d, &d->val, err))
+    return add_part(d, &d->train, err) && (!d->val.ann_path || add_part(d, &d->val, err))
         && (d->classes.count || fail(err, "%s: there is no object in it", d->train.ann_path));
 }
 
