@@ -7,7 +7,7 @@
 # make fuzz | soak     fuzzes each reader for a minute; for hours, with interrupted trainings and mAP of all exports
 # make oracle          every model in configs/ against PyTorch's automatic differentiation, if it is installed
 # make bench           speed, also of other installed programs; BENCH="--rounds 1 --seconds 1" for a short run
-# make race            accuracy after a training of fixed time, one training per call (docs/recipes.md); RACE="--data bccd"
+# make race            accuracy after a training of fixed time, one training per call; RACE="--data bccd"
 # make install         into PREFIX, below DESTDIR: program, libraries, header, pkg-config file
 CC      ?= cc
 PREFIX  ?= /usr/local

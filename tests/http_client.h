@@ -63,7 +63,7 @@ static inline int http_status(int port, const char *method, const char *path, co
     return status;
 }
 
-/* What follows the headers. */
+/* The text behind the headers. */
 static inline const char *http_body(const struct strbuf *answer)
 {
     const char *end = answer->s ? strstr(answer->s, "\r\n\r\n") : NULL;

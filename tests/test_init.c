@@ -311,7 +311,7 @@ static void test_refusals(void **state)
     assert_false(file_exists(in_folder("x.yml")));
 }
 
-/* Of a set with one image, training and validation are the same; an image for validation that is broken is left out. */
+/* A set with one image is used for training and validation; an image for validation that is broken is left out. */
 static void test_difficult_sets(void **state)
 {
     (void)state;

@@ -263,7 +263,7 @@ static void log_has_plain_lines(void **state)
     free(screen);
 }
 
-/* What a terminal of that width gets: a line of progress, a message above it, and the line again. */
+/* The output on a terminal of that width: a line of progress, a message above it, and the line again. */
 static void draw_on_terminal(int width, char *shown, size_t size)
 {
     const struct progress p = { .epoch = 2, .epochs = 30, .step = 5, .steps = 10, .images_per_second = 35.1,

@@ -45,9 +45,7 @@ static char *read_link(const char *link, struct error *err)
     if (to[0] != '/')
         strbuf_addf(&next, "%.*s", folder_length(link), link);
     strbuf_addf(&next, "%.*s", (int)n, to);
-    if (!strbuf_check(&next, err))
-        strbuf_free(&next);
-    return next.s;
+    return strbuf_take(&next, err);
 }
 
 /* *mode: st_mode of the target, 0 if it does not exist; *descriptor: of a target that this process has open, or -1. */

@@ -109,3 +109,11 @@ bool file_write(const char *path, const void *p, size_t size, struct error *err)
     atomic_close(&f);
     return ok;
 }
+
+bool file_write_in(const char *folder, const char *name, const void *p, size_t size, struct error *err)
+{
+    char *path = path_join(folder, name, err);
+    const bool ok = path && file_write(path, p, size, err);
+    free(path);
+    return ok;
+}

@@ -18,4 +18,5 @@ void bytes_free(struct bytes *);
 
 /* Replaces the file atomically; see base/atomic_file.h. */
 bool file_write(const char *path, const void *p, size_t size, struct error *);
+bool file_write_in(const char *folder, const char *name, const void *p, size_t size, struct error *);
 #endif

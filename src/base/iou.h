@@ -23,6 +23,13 @@ static inline double box_iou(const double a[4], const double b[4])
     return common > 0 ? common / (both > box_area_min ? both : box_area_min) : 0;
 }
 
+/* The same of boxes x, y, width, height. */
+static inline double sized_box_iou(const double a[4], const double b[4])
+{
+    const double p[4] = { a[0], a[1], a[0] + a[2], a[1] + a[3] }, q[4] = { b[0], b[1], b[0] + b[2], b[1] + b[3] };
+    return box_iou(p, q);
+}
+
 /* The same with every step rounded to float, as PyTorch's suppression computes it; NaN for two empty boxes. */
 static inline float box_iou_float(const float a[4], const float b[4])
 {

@@ -66,6 +66,13 @@ bool strbuf_check(const struct strbuf *b, struct error *err)
     return !b->failed || fail(err, "out of memory for a text of more than %zu bytes", b->size);
 }
 
+char *strbuf_take(struct strbuf *b, struct error *err)
+{
+    if (!strbuf_check(b, err))
+        strbuf_free(b);
+    return b->s;
+}
+
 void strbuf_free(struct strbuf *b)
 {
     free(b->s);

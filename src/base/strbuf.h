@@ -12,6 +12,7 @@ void strbuf_addf(struct strbuf *, const char *format, ...) PRINTF_LIKE(2, 3);
 void strbuf_addv(struct strbuf *, const char *format, va_list);
 void strbuf_add(struct strbuf *, const void *bytes, size_t size);     /* no bytes of the builder itself */
 bool strbuf_check(const struct strbuf *, struct error *);
+char *strbuf_take(struct strbuf *, struct error *);    /* the text, which is the caller's, or NULL after a failure */
 void strbuf_free(struct strbuf *);
 
 bool starts_with(const char *text, const char *prefix);

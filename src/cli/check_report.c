@@ -281,24 +281,24 @@ static bool table_images(const struct report_set *s, struct strbuf *page, struct
 bool report_sizes(const struct data_report *r, struct strbuf *page, struct error *err)
 {
     const struct report_set *train = &r->sets[0], *val = &r->sets[1];
-    const int most = max_int(train->data->annotation_count, val->data->annotation_count);
-    double *sizes = new_array((size_t)most, sizeof *sizes, err);
-    if (!sizes)
-        return false;
-    bool ok = true;
-    html_heading(page, "Sizes");
-    html_columns(page);
-    chart_sizes(train, sizes, sizes_of(train, sizes), page);
-    chart_sizes(val, sizes, sizes_of(val, sizes), page);
-    html_columns_end(page);
-    const int count = sizes_of(train, sizes);
-    if (r->model && count) {
-        judge_sizes(r, sizes, count, page);
-        table_strides(r, sizes, count, page);
+    double *sizes = new_array((size_t)train->data->annotation_count, sizeof *sizes, err);
+    double *val_sizes = new_array((size_t)val->data->annotation_count, sizeof *val_sizes, err);
+    bool ok = sizes && val_sizes;
+    if (ok) {
+        const int count = sizes_of(train, sizes);
+        html_heading(page, "Sizes");
+        html_columns(page);
+        chart_sizes(train, sizes, count, page);
+        chart_sizes(val, val_sizes, sizes_of(val, val_sizes), page);
+        html_columns_end(page);
+        if (r->model && count) {
+            judge_sizes(r, sizes, count, page);
+            table_strides(r, sizes, count, page);
+        }
+        ok = !is_there(train) || !train->data->image_count || table_images(train, page, err);
     }
-    if (is_there(train) && train->data->image_count)
-        ok = table_images(train, page, err);
     free(sizes);
+    free(val_sizes);
     return ok;
 }
 
@@ -312,14 +312,6 @@ bool read_report_image(struct image *image, const struct report_set *s, int i, s
     free(path);
     if (!ok && !why.content)
         fail(err, "%s", why.text);
-    return ok;
-}
-
-static bool write_page(const struct data_report *r, const struct strbuf *page, struct error *err)
-{
-    char *path = path_join(r->folder, "report.html", err);
-    const bool ok = path && file_write(path, page->s, page->size, err);
-    free(path);
     return ok;
 }
 
@@ -342,7 +334,7 @@ bool data_report_write(const struct data_report *r, struct error *err)
     struct strbuf page = {0}, title = {0};
     strbuf_addf(&title, "Data of %s", r->config->file);
     const bool ok = make_folders(r->folder, err) && strbuf_check(&title, err) && add_parts(r, title.s, &page, err)
-                 && strbuf_check(&page, err) && write_page(r, &page, err);
+                 && strbuf_check(&page, err) && file_write_in(r->folder, "report.html", page.s, page.size, err);
     strbuf_free(&page);
     strbuf_free(&title);
     return ok;

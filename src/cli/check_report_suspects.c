@@ -178,14 +178,12 @@ static void add_record(const struct data_report *r, const struct report_set *s, 
 static bool write_records(const struct data_report *r, const struct strbuf *records, struct error *err)
 {
     struct strbuf text = {0};
-    char *path = path_join(r->folder, "suspects.json", err);
     strbuf_addf(&text, "[");
     strbuf_add(&text, records->s, records->size);
     strbuf_addf(&text, "]\n");
-    const bool ok = path && strbuf_check(records, err) && strbuf_check(&text, err)
-                 && file_write(path, text.s, text.size, err);
+    const bool ok = strbuf_check(records, err) && strbuf_check(&text, err)
+                 && file_write_in(r->folder, "suspects.json", text.s, text.size, err);
     strbuf_free(&text);
-    free(path);
     return ok;
 }
 

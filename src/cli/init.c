@@ -65,14 +65,6 @@ static char *clean_folder(const char *path, struct error *err)
     return folder;
 }
 
-/* The text of a builder, which is the caller's; NULL: out of memory. */
-static char *take_text(struct strbuf *text, struct error *err)
-{
-    if (!strbuf_check(text, err))
-        strbuf_free(text);
-    return text->s;
-}
-
 /* NAME.yml for the folder NAME, in the folder where the program was started. */
 static char *default_out(const char *folder, struct error *err)
 {
@@ -80,14 +72,14 @@ static char *default_out(const char *folder, struct error *err)
     struct strbuf out = {0};
     const char *name = path_name(realpath(folder, whole) ? whole : folder);
     strbuf_addf(&out, "%s.yml", *name ? name : "my");
-    return take_text(&out, err);
+    return strbuf_take(&out, err);
 }
 
 static char *beside(const char *out, const char *suffix, struct error *err)
 {
     struct strbuf path = {0};
     strbuf_addf(&path, "%.*s%s", path_stem_length(out), out, suffix);
-    return take_text(&path, err);
+    return strbuf_take(&path, err);
 }
 
 static bool name_outputs(struct setup *k, struct error *err)

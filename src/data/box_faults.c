@@ -15,13 +15,6 @@ static bool is_seen(const struct annotation *a, const int *label)
     return label[a->category] >= 0 && !a->ignore && annotation_trains(a);
 }
 
-static double overlap(const struct annotation *a, const struct annotation *b)
-{
-    const double x[4] = { a->box[0], a->box[1], a->box[0] + a->box[2], a->box[1] + a->box[3] };
-    const double y[4] = { b->box[0], b->box[1], b->box[0] + b->box[2], b->box[1] + b->box[3] };
-    return box_iou(x, y);
-}
-
 /* The fraction of the box that lies inside, and of the image that it covers. */
 static void measure_inside(const struct image_record *image, const struct annotation *a, double *inside,
                            double *covered)
@@ -64,7 +57,7 @@ static enum box_fault_kind fault_of(const struct dataset *set, const int *label,
     double inside = 1, covered = 0;
     for (*other = image->first; *other < index; ++*other) {
         const struct annotation *b = &set->annotations[*other];
-        if (is_seen(b, label) && overlap(a, b) >= same)
+        if (is_seen(b, label) && sized_box_iou(a->box, b->box) >= same)
             return label[a->category] == label[b->category] ? FAULT_EQUAL : FAULT_TWO_CLASSES;
     }
     *other = -1;

@@ -324,22 +324,14 @@ bool test_report_page(const struct test_report *r, const struct analysis *a, str
     return strbuf_check(page, err);
 }
 
-static bool write_text(const char *folder, const char *name, const struct strbuf *text, struct error *err)
-{
-    char *path = path_join(folder, name, err);
-    const bool ok = path && file_write(path, text->s, text->size, err);
-    free(path);
-    return ok;
-}
-
 bool test_report_write(const struct test_report *r, const char *folder, struct error *err)
 {
     struct analysis a = {0};
     struct strbuf page = {0}, json = {0};
     const bool ok = analysis_find(&a, r->gt, r->dets, r->outcomes, r->curves, err)
                  && test_report_json(r, &a, &json, err) && test_report_page(r, &a, &page, err)
-                 && make_folders(folder, err) && write_text(folder, "report.json", &json, err)
-                 && write_text(folder, "report.html", &page, err);
+                 && make_folders(folder, err) && file_write_in(folder, "report.json", json.s, json.size, err)
+                 && file_write_in(folder, "report.html", page.s, page.size, err);
     strbuf_free(&page);
     strbuf_free(&json);
     analysis_free(&a);

@@ -30,11 +30,6 @@ static struct corners corners_of(const double box[4])
     return (struct corners){ { box[0], box[1], box[0] + box[2], box[1] + box[3] } };
 }
 
-static double iou_of(const double a[4], const double b[4])
-{
-    return box_iou(corners_of(a).at, corners_of(b).at);
-}
-
 static double ramp(double v, double low, double high) { return fmin(fmax((v - low) / (high - low), 0), 1); }
 
 static int class_of(const struct scene *s, const struct annotation *a) { return s->label[a->category]; }
@@ -79,7 +74,7 @@ static bool support_labels(const struct scene *s, struct error *err)
         s->support[i] = -1;
         for (int k = 0; ok && k < s->found_count && counts(s, &s->boxes[i]); k++) {
             const double iou = s->found[k].category == class_of(s, &s->boxes[i])
-                             ? iou_of(s->found[k].box, s->boxes[i].box) : 0;
+                             ? sized_box_iou(s->found[k].box, s->boxes[i].box) : 0;
             if (iou < belongs)
                 continue;
             ok = grow_array(&pairs, count, &capacity, sizeof *pairs, err);
@@ -130,7 +125,7 @@ static void check_double(const struct scene *s, int i, struct suspect *best)
     for (int k = 0; k < i; k++) {
         if (!counts(s, &s->boxes[k]))
             continue;
-        const double iou = iou_of(s->boxes[i].box, s->boxes[k].box);
+        const double iou = sized_box_iou(s->boxes[i].box, s->boxes[k].box);
         struct suspect next = *best;
         next.kind = SUSPECT_DOUBLED;
         next.class = class_of(s, &s->boxes[k]);
@@ -143,7 +138,7 @@ static void check_double(const struct scene *s, int i, struct suspect *best)
 
 static double overlap(const struct detection *d, const struct annotation *a)
 {
-    return ramp(iou_of(d->box, a->box), 0.3, 0.6);
+    return ramp(sized_box_iou(d->box, a->box), 0.3, 0.6);
 }
 
 static void set_detection(struct suspect *suspect, const struct detection *d)
@@ -242,14 +237,14 @@ static bool check_missing(const struct scene *s, struct suspects *out, struct er
         const struct detection *d = &s->found[k];
         double iou = 0;
         for (int i = 0; i < s->box_count; i++)
-            iou = fmax(iou, iou_of(d->box, s->boxes[i].box));
+            iou = fmax(iou, sized_box_iou(d->box, s->boxes[i].box));
         if (s->taken[k] || iou >= belongs || confidence(s, d) < lowest || is_hidden(s, d))
             continue;
         struct suspect suspect = { .kind = SUSPECT_MISSING, .image = s->image, .annotation = -1,
                                    .suspicion = weight * confidence(s, d) * (1 - ramp(iou, 0, belongs)) };
         set_detection(&suspect, d);
         for (int m = k + 1; m < s->found_count; m++)    /* the list is in descending order of scores */
-            if (iou_of(d->box, s->found[m].box) >= same_object)
+            if (sized_box_iou(d->box, s->found[m].box) >= same_object)
                 s->taken[m] = true;
         ok = add(out, suspect, err);
     }

@@ -102,12 +102,14 @@ void html_begin(struct strbuf *page, const char *title)
 
 void html_end(struct strbuf *page) { strbuf_addf(page, "</main>\n</body>\n</html>\n"); }
 
-void html_heading(struct strbuf *page, const char *text)
+static void add_element(struct strbuf *page, const char *begin, const char *text, const char *end)
 {
-    strbuf_addf(page, "<h2>");
+    strbuf_addf(page, "%s", begin);
     html_text(page, text);
-    strbuf_addf(page, "</h2>\n");
+    strbuf_addf(page, "%s", end);
 }
+
+void html_heading(struct strbuf *page, const char *text) { add_element(page, "<h2>", text, "</h2>\n"); }
 
 static void add_formatted(struct strbuf *page, const char *format, va_list args)
 {
@@ -132,11 +134,8 @@ void html_figures(struct strbuf *page, const struct html_figure *figures, int co
 {
     strbuf_addf(page, "<dl>\n");
     for (int i = 0; i < count; i++) {
-        strbuf_addf(page, "<div><dt>");
-        html_text(page, figures[i].name);
-        strbuf_addf(page, "</dt><dd>");
-        html_text(page, figures[i].value);
-        strbuf_addf(page, "</dd></div>\n");
+        add_element(page, "<div><dt>", figures[i].name, "</dt>");
+        add_element(page, "<dd>", figures[i].value, "</dd></div>\n");
     }
     strbuf_addf(page, "</dl>\n");
 }
@@ -164,9 +163,7 @@ void html_table(struct strbuf *page, const char *caption, const struct html_colu
 
 void html_row(struct strbuf *page, const char *name)
 {
-    strbuf_addf(page, "<tr><th scope=\"row\">");
-    html_text(page, name);
-    strbuf_addf(page, "</th>");
+    add_element(page, "<tr><th scope=\"row\">", name, "</th>");
 }
 
 void html_row_end(struct strbuf *page) { strbuf_addf(page, "</tr>\n"); }
@@ -183,9 +180,7 @@ void html_cell(struct strbuf *page, const char *format, ...)
 
 void html_text_cell(struct strbuf *page, const char *text)
 {
-    strbuf_addf(page, "<td class=\"text\">");
-    html_text(page, text);
-    strbuf_addf(page, "</td>");
+    add_element(page, "<td class=\"text\">", text, "</td>");
 }
 
 void html_figure_cell(struct strbuf *page, int decimals, double figure)

@@ -24,7 +24,7 @@ void html_paragraph(struct strbuf *, const char *format, ...) PRINTF_LIKE(2, 3);
 struct html_figure { const char *name, *value; };
 void html_figures(struct strbuf *, const struct html_figure *, int count);
 
-/* What follows until html_columns_end stands side by side where the page is wide enough. */
+/* Elements until html_columns_end stand side by side where the page is wide enough. */
 void html_columns(struct strbuf *);
 void html_gallery(struct strbuf *);                             /* narrower columns, for many small images */
 void html_columns_end(struct strbuf *);

@@ -11,9 +11,9 @@
 /* Units of a chart, about pixels: its width, margins around the axes, and the height of a row. */
 enum { WIDTH = 560, HEIGHT = 360, LEFT = 56, RIGHT = 16, TOP = 40, BOTTOM = 52, ROW = 24, COLOURS = 8, TICKS = 5 };
 
-static void begin(struct strbuf *page, const char *title, int height)
+static void begin(struct strbuf *page, const char *title, int width, int height)
 {
-    strbuf_addf(page, "<figure><svg class=\"chart\" role=\"img\" viewBox=\"0 0 %d %d\"><title>", WIDTH, height);
+    strbuf_addf(page, "<figure><svg class=\"chart\" role=\"img\" viewBox=\"0 0 %d %d\"><title>", width, height);
     html_text(page, title);
     strbuf_addf(page, "</title>\n");
 }
@@ -104,7 +104,7 @@ static void add_legend(struct strbuf *page, const struct html_line *lines, int c
 void html_line_chart(struct strbuf *page, const struct html_axes *axes, const struct html_line *lines, int count)
 {
     int colour = 0;
-    begin(page, axes->title, HEIGHT);
+    begin(page, axes->title, WIDTH, HEIGHT);
     add_axes(page, axes);
     for (int i = 0; i < count; i++)
         add_line(page, axes, &lines[i], lines[i].name && !lines[i].strong ? colour++ % COLOURS : 0);
@@ -140,7 +140,7 @@ void html_bar_chart(struct strbuf *page, const char *title, const struct html_ba
 {
     enum { NAMES = 170, TEXTS = 90, LETTERS = 24 };
     const double scale = (WIDTH - NAMES - TEXTS) / largest(bars, count);
-    begin(page, title, TOP + count * ROW + 12);
+    begin(page, title, WIDTH, TOP + count * ROW + 12);
     add_text(page, 16, 24, "start", "title", title);
     for (int i = 0; i < count; i++) {
         const int y = TOP + i * ROW;
@@ -162,7 +162,7 @@ void html_histogram(struct strbuf *page, const char *title, const char *x_name, 
     for (int i = 0; i < count; i++)
         widest = max_int(widest, max_int((int)strlen(bars[i].name), (int)strlen(bars[i].text)));
     const int every = max_int(1, (int)ceil((widest + 1) * LETTER / step));
-    begin(page, title, HEIGHT);
+    begin(page, title, WIDTH, HEIGHT);
     add_text(page, EDGE, 24, "start", "title", title);
     for (int i = 0; i < count; i++) {
         const double x = EDGE + i * step, height = fmax(bars[i].value, 0) * scale;
@@ -192,9 +192,7 @@ void html_matrix(struct strbuf *page, const char *title, const char *const *name
 {
     enum { NAMES = 84, SIDE = 1000 };
     const double step = (double)(SIDE - NAMES - RIGHT) / max_int(count, 1);
-    strbuf_addf(page, "<figure><svg class=\"chart\" role=\"img\" viewBox=\"0 0 %d %d\"><title>", SIDE, SIDE);
-    html_text(page, title);
-    strbuf_addf(page, "</title>\n");
+    begin(page, title, SIDE, SIDE);
     for (int row = 0; row < count; row++) {
         const int *own = numbers + (ptrdiff_t)row * count;
         int64_t sum = 0;

@@ -3,14 +3,16 @@
 #include "base/path.h"
 #include <stdlib.h>
 
-static bool add_image(struct detections *out, const struct detector *d, int image, struct error *err)
+bool add_detections(struct detections *out, const struct detector *d, int i, int image, const int *category,
+                    struct error *err)
 {
     bool ok = true;
-    for (int k = 0; ok && k < d->count[0]; k++) {
-        const struct detected *f = &d->detections[k];
+    for (int k = 0; ok && k < d->count[i]; k++) {
+        const struct detected *f = &d->detections[(ptrdiff_t)i * d->rules.max_kept + k];
         const double x = f->box[0], y = f->box[1];
-        ok = detections_add(out, (struct detection){ .image = image, .category = f->label, .score = f->score,
-                                                     .box = { x, y, f->box[2] - x, f->box[3] - y } }, err);
+        const struct detection one = { .image = image, .category = category ? category[f->label] : f->label,
+                                       .box = { x, y, f->box[2] - x, f->box[3] - y }, .score = f->score };
+        ok = detections_add(out, one, err);
     }
     return ok;
 }
@@ -26,7 +28,7 @@ bool detect_set(struct detections *out, struct detector *d, const struct dataset
         char *path = path_join(folder, set->images[i].file, err);
         ok = path != NULL;
         if (ok && image_read(&image, path, &why))
-            ok = detector_detect_image(d, &image, err) && add_image(out, d, i, err);
+            ok = detector_detect_image(d, &image, err) && add_detections(out, d, 0, i, NULL, err);
         else if (ok && !why.content)
             ok = fail(err, "%s", why.text);
         image_free(&image);

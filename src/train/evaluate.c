@@ -8,7 +8,7 @@
 #include "data/loader.h"
 #include "data/validate.h"
 #include "eval/test_report.h"
-#include "runtime/detector.h"
+#include "runtime/detect_set.h"
 #include <stdlib.h>
 
 struct evaluator {
@@ -90,22 +90,6 @@ double evaluation_figure(const struct evaluation *e, enum save_key key)
     return key < SAVE_VISDRONE_AP ? e->score.figures[key] : e->visdrone.figures[key - SAVE_VISDRONE_AP];
 }
 
-/* Adds the detections of image i of the detector's last batch.  Corners are float, as in the original; width and height
- * are their differences in double. */
-static bool add_detections(const struct evaluator *e, const struct detector *d, int i, int image,
-                           struct detections *detections, struct error *err)
-{
-    for (int k = 0; k < d->count[i]; k++) {
-        const struct detected *f = &d->detections[(ptrdiff_t)i * d->rules.max_kept + k];
-        const double x = f->box[0], y = f->box[1];
-        const struct detection one = { .image = image, .category = e->category[f->label],
-                                       .box = { x, y, f->box[2] - x, f->box[3] - y }, .score = f->score };
-        if (!detections_add(detections, one, err))
-            return false;
-    }
-    return true;
-}
-
 static bool report_progress(const struct evaluator *e, const struct progress_callback *progress, int images,
                             struct error *err)
 {
@@ -123,7 +107,7 @@ static bool detect_batches(const struct evaluator *e, struct detector *d, struct
             return true;
         bool ok = detector_run(d, batch, err);
         for (int i = 0; ok && i < batch->n; i++)
-            ok = add_detections(e, d, i, batch->samples[i].image, detections, err);
+            ok = add_detections(detections, d, i, batch->samples[i].image, e->category, err);
         images += batch->n;
         if (!ok || !report_progress(e, progress, images, err))
             return false;
@@ -153,7 +137,7 @@ static bool detect_all_tiled(const struct evaluator *e, struct detector *d, cons
         const struct read_request request = { e, i };
         const struct image_reader reader = { read_whole, &request };
         const struct image *image = image_cache_get(e->cache, i, &reader, &own, err);
-        ok = image && detector_detect_image(d, image, err) && add_detections(e, d, 0, i, detections, err)
+        ok = image && detector_detect_image(d, image, err) && add_detections(detections, d, 0, i, e->category, err)
           && report_progress(e, progress, i + 1, err);
         image_free(&own);
     }

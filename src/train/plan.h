@@ -26,8 +26,8 @@ struct set_facts {
 
 struct subset { const struct dataset *set; const bool *member; };       /* member[images], or NULL: all images */
 
-/* Of images with known sizes; 0 x 0 if unknown.  label: the class of each category of training, or -1.  False: out of
- * memory. */
+/* Measures images with known sizes; 0 x 0 if none is known.  label: the class of each category of training, or -1.
+ * False: out of memory. */
 bool facts_of(struct set_facts *, const struct subset *training, const int *label, const struct subset *validation,
               struct error *);
 

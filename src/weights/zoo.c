@@ -106,17 +106,14 @@ static char *write_arch(const struct config *c, struct error *err)
     struct strbuf text = {0};
     const struct entry *arch = tree_find(&c->root, "model.arch");
     struct entry *copy = tree_find_or_add(&root, "model.arch", nowhere, err);
-    bool ok = copy && entry_copy(copy, arch, err);
+    const bool ok = copy && entry_copy(copy, arch, err);
     if (ok) {
         tree_remove(&root, "model.arch.head.num_classes");
         tree_remove(&root, "model.arch.aux_head");
         tree_write(&root, &text);
-        ok = strbuf_check(&text, err);
     }
     tree_free(&root);
-    if (!ok)
-        strbuf_free(&text);
-    return text.s;
+    return ok ? strbuf_take(&text, err) : NULL;
 }
 
 /* *found: the tensors are those of a file with a description. */

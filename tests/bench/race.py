@@ -20,12 +20,12 @@ STEP = ("bench", "configs/nanodet-plus-m_320.yml", "--mode", "train", "--batch",
 SEEDS = (0, 1, 2)
 VISDRONE = SHARED / "visdrone"
 RACES = {
-    "visdrone": {"minutes": 60, "config": "configs/visdrone.yml", "list": VISDRONE / "train.txt", "keys": [
+    "visdrone": {"minutes": 60, "config": "configs/visdrone.yml", "keys": [
         *(f"data.{part}.{key}={VISDRONE}/{folder}" for part in ("train", "val")
           for key, folder in (("img_path", "images"), ("ann_path", "annotations"))),
         f"data.train.image_list={VISDRONE}/train.txt", f"data.val.image_list={VISDRONE}/val.txt",
         f"schedule.load_model={SHARED}/weights/nanodet-plus-m_416.param"]},
-    "bccd": {"minutes": 6, "config": "configs/bccd_fast.yml", "list": None, "keys": []},
+    "bccd": {"minutes": 6, "config": "configs/bccd_fast.yml", "keys": []},
 }
 HELD_BACK = {
     "visdrone": [f"data.train.image_list={HERE}/kept.txt", f"data.val.image_list={HERE}/held_back.txt"],
@@ -46,7 +46,7 @@ def reference_ms():
 
 def hold_back_sequences():
     """Writes two lists: every fourth sequence of the training images, and the others."""
-    names = RACES["visdrone"]["list"].read_text().split()
+    names = (VISDRONE / "train.txt").read_text().split()
     sequences = sorted({name.split("_")[0] for name in names})
     held_back = set(sequences[::4])
     for path, wanted in ((HERE / "held_back.txt", True), (HERE / "kept.txt", False)):
