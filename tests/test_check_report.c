@@ -1,55 +1,25 @@
 /* tests/test_check_report.c -- the page of `check --report`: parts, hostile names, problems; pictures of batches. */
 #include "base/file.h"
-#include "base/strbuf.h"
+#include "html_page.h"
 #include "put.h"
 #include "tiny_weights.h"
 #include "typed.h"
-#include <expat.h>
 
 /* ---- pages ---- */
 
-struct page { int tables, images, charts, scripts, links; struct strbuf text; };
-
-static void on_start(void *context, const XML_Char *name, const XML_Char **attributes)
+static struct page_content read_page(const char *name)
 {
-    struct page *p = context;
-    p->tables += strcmp(name, "table") == 0;
-    p->images += strcmp(name, "image") == 0;
-    p->scripts += strcmp(name, "script") == 0;
-    for (; *attributes; attributes += 2) {
-        p->charts += strcmp(attributes[1], "chart") == 0;
-        p->links += strstr(attributes[1], "http") != NULL && strstr(attributes[1], "www.w3.org") == NULL;
-    }
-}
-
-static void on_text(void *context, const XML_Char *text, int length)
-{
-    strbuf_add(&((struct page *)context)->text, text, (size_t)length);
-}
-
-/* The page is well-formed and loads nothing. */
-static struct page read_page(const char *name)
-{
-    struct page p = {0};
+    struct page_content page;
     struct bytes bytes = {0};
     struct error err = {0};
-    XML_Parser parser = XML_ParserCreate("UTF-8");
     if (!file_read(&bytes, in_folder(name), &err))
         fail_msg("%s", err.text);
-    XML_SetUserData(parser, &p);
-    XML_SetElementHandler(parser, on_start, NULL);
-    XML_SetCharacterDataHandler(parser, on_text);
-    if (XML_Parse(parser, (const char *)bytes.p, (int)bytes.size, 1) != XML_STATUS_OK)
-        fail_msg("line %lu: %s", XML_GetCurrentLineNumber(parser), XML_ErrorString(XML_GetErrorCode(parser)));
-    XML_ParserFree(parser);
+    page_read(&page, name, (const char *)bytes.p, bytes.size);
     bytes_free(&bytes);
-    assert_int_equal(p.scripts, 0);
-    assert_int_equal(p.links, 0);
-    strbuf_addf(&p.text, "%c", 0);
-    return p;
+    return page;
 }
 
-static void assert_text(const struct page *p, const char *text)
+static void assert_text(const struct page_content *p, const char *text)
 {
     if (!strstr(p->text.s, text))
         fail_msg("'%s' is not in the page", text);
@@ -64,13 +34,13 @@ static void test_parts_of_the_page(void **state)
     (void)state;
     works("check", in_folder("config.yml"), "--report", in_folder("out/page"), "--weights",
           in_folder("w.safetensors"), NULL);
-    struct page p = read_page("out/page/report.html");
+    struct page_content p = read_page("out/page/report.html");
     for (size_t i = 0; i < sizeof headings / sizeof *headings; i++)
         assert_text(&p, headings[i]);
-    assert_true(p.tables >= 5);
-    assert_int_equal(p.charts, 4);
-    assert_true(p.images >= 2 + 4 + 1);                 /* examples of both sets, batches */
-    strbuf_free(&p.text);
+    assert_true(page_count(&p, "table") >= 5);
+    assert_int_equal(page_count(&p, "svg"), page_count(&p, "image") + page_count(&p, "use") + 4);       /* 4 charts */
+    assert_true(page_count(&p, "image") >= 2 + 4 + 1);                 /* examples of both sets, batches */
+    page_free(&p);
     cJSON *suspects = json_of("out/page/suspects.json");
     assert_true(cJSON_IsArray(suspects) && cJSON_GetArraySize(suspects) > 0);
     double before = 1;
@@ -143,14 +113,14 @@ static void test_hostile_names_and_defects(void **state)
 {
     (void)state;
     works("check", in_folder("config.yml"), "--report", in_folder("page"), NULL);
-    struct page p = read_page("page/report.html");
+    struct page_content p = read_page("page/report.html");
     assert_text(&p, "</title><script>");
     assert_text(&p, "<b>&\"x.jpg");
     assert_text(&p, "equal to another box");
     assert_text(&p, "equal to a box of another class");
     assert_text(&p, "1 validation image looks like a training image");
     assert_null(strchr(p.text.s, 0x1b));
-    strbuf_free(&p.text);
+    page_free(&p);
     assert_false(file_exists(in_folder("page/suspects.json")));
 }
 
@@ -160,14 +130,14 @@ static void test_problems(void **state)
     (void)state;
     put("val/copy.jpg", "no image");
     refused(1, "1 problem", "check", in_folder("config.yml"), "--report", in_folder("page"), NULL);
-    struct page p = read_page("page/report.html");
+    struct page_content p = read_page("page/report.html");
     assert_text(&p, "Problem: data.val: ");
-    strbuf_free(&p.text);
+    page_free(&p);
     refused(1, "problem", "check", in_folder("config.yml"), "--report", in_folder("page"),
             "data.train.ann_path=/nowhere", NULL);
     p = read_page("page/report.html");
     assert_text(&p, "/nowhere");
-    strbuf_free(&p.text);
+    page_free(&p);
     refused(2, "--weights needs --report", "check", in_folder("config.yml"), "--weights", "w.ckpt", NULL);
     refused(1, "w.ckpt", "check", in_folder("config.yml"), "--report", in_folder("page"), "--weights", "w.ckpt", NULL);
     put("file", "");

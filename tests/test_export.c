@@ -62,7 +62,7 @@ static const struct export_format *format_of(const struct kind *kind)
 static bool export(struct fixture *f, const struct kind *kind, struct verification *v, struct error *err)
 {
     const struct export_options options = { .half = kind->half, .fold = kind->fold, .images = 1,
-                                            .policy = policy_under_test(1) };
+                                            .score_threshold = -1, .policy = policy_under_test(1) };
     struct error left = {0};
     const bool ok = model_export(&f->model, in_folder(kind->file), format_of(kind), &options, v, &left, err);
     assert_int_equal(left.exit, 0);

@@ -132,6 +132,7 @@ static void tiles_are_taken_from_the_command_line(void **state)
               NULL);
     for (int i = 0; i < 6; i++)
         refused(2, "--tiles", "predict", config, "--weights", weights, "--tiles", bad_sizes[i], image, NULL);
+    refused(2, "WIDTHxHEIGHT or auto", "predict", config, "--weights", weights, "--tiles", "atuo", image, NULL);
     works("test", config, "--weights", weights, "--tiles", "48", "--json", in_folder("score.json"), NULL);
 }
 

@@ -95,9 +95,9 @@ static void training_reports_its_best_epoch(void **state)
     (void)state;
     check_page("run/report.html");
     cJSON *trained = json_of("run/report.json"), *tested = json_of("new/report/report.json");
-    assert_non_null(strstr(member(trained, "subject")->valuestring, "epoch 1 of 1"));
-    cJSON_DeleteItemFromObjectCaseSensitive(trained, "subject");
-    cJSON_DeleteItemFromObjectCaseSensitive(tested, "subject");
+    assert_string_equal(member(trained, "model")->valuestring, "epoch 1 of 1");
+    cJSON_DeleteItemFromObjectCaseSensitive(trained, "model");
+    cJSON_DeleteItemFromObjectCaseSensitive(tested, "model");
     assert_true(cJSON_Compare(trained, tested, true));
     cJSON_Delete(trained);
     cJSON_Delete(tested);
@@ -183,6 +183,20 @@ static void predict_takes_the_threshold_of_the_file(void **state)
     assert_int_equal(some.count, scores_found(best, middle).count);
 }
 
+static void exports_keep_the_threshold(void **state)
+{
+    static const char *const files[] = { "exported.safetensors", "exported.onnx" };
+    char path[200];
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        snprintf(path, sizeof path, "%s", in_folder(files[i]));
+        works("export", config, "--weights", best, "--out", path, NULL);
+        assert_true(threshold_of(path) == threshold_of(best));
+        works("export", config, "--weights", last, "--out", path, NULL);
+        assert_true(threshold_of(path) == -1);
+    }
+}
+
 static void thresholds_are_checked(void **state)
 {
     static const char *const wrong[] = { "-0.1", "1.5", "nan", "inf", "", "0.5x", " 0.5", "1e400", "auto" };
@@ -210,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reports_have_the_score), cmocka_unit_test(training_reports_its_best_epoch),
         cmocka_unit_test(training_continues_without_its_report), cmocka_unit_test(no_detections_give_a_report),
-        cmocka_unit_test(predict_takes_the_threshold_of_the_file), cmocka_unit_test(thresholds_are_checked) };
+        cmocka_unit_test(predict_takes_the_threshold_of_the_file), cmocka_unit_test(exports_keep_the_threshold),
+        cmocka_unit_test(thresholds_are_checked) };
     return cmocka_run_group_tests(tests, setup, remove_folder);
 }

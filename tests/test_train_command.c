@@ -27,6 +27,7 @@ static void train_ends_with_the_next_commands(void **state)
              "%2$s/data/images/val\n      %1$s test ", program_invocation_name, folder);
     if (!strstr((char *)text.p, wanted))
         fail_msg("no \"%s\" in: %s", wanted, (char *)text.p);
+    assert_non_null(strstr((char *)text.p, "      AP    AP50  objects      F1   score  class\n"));
     bytes_free(&text);
     snprintf(config, sizeof config, "%s", in_folder("it's a run/config.yml"));
     snprintf(weights, sizeof weights, "%s", in_folder("it's a run/model_best/model_best.safetensors"));

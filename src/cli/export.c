@@ -7,6 +7,7 @@
 #include "cli/session.h"
 #include "data/sample.h"
 #include "export/export.h"
+#include "train/checkpoint.h"
 #include <stdlib.h>
 #include <strings.h>
 
@@ -110,6 +111,7 @@ bool export_run(const struct args *args, struct error *err)
         return false;
     options.policy = &session.policy;
     const bool ok = session_open(&session, args, err) && session_load(&session, args, err)
+                 && checkpoint_threshold(session_weights(&session, args), &options.score_threshold, err)
                  && model_export(&session.model, out, format, &options, &v, &left, err);
     if (left.exit)
         show_line("", left.text);

@@ -9,6 +9,7 @@
 #include "train/checkpoint.h"
 #include "weights/file_config.h"
 #include "weights/load.h"
+#include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,8 @@ bool session_tiles(struct session *s, const struct args *args, struct error *err
     *size = (struct ints){ .count = strchr(text, 'x') ? 2 : 1 };
     if (strcmp(text, "auto") == 0)
         return true;
+    if (!isdigit((unsigned char)*text))
+        return misuse(err, "--tiles %.200s: give a size in pixels, WIDTHxHEIGHT or auto", text);
     return size->count == 2 ? args_pair(args, "tiles", 'x', TILE_MIN, TILE_MAX, &size->at[0], &size->at[1], err)
                             : args_int(args, "tiles", TILE_MIN, TILE_MAX, &size->at[0], err);
 }
@@ -98,9 +101,12 @@ bool session_score(const struct session *s, const struct args *args, double *sco
 {
     const char *text = args_text(args, "score"), *weights = session_weights(s, args);
     *score = s->config.shown_score;
-    if (text && strcmp(text, "auto") == 0)
-        return !*weights || checkpoint_threshold(weights, score, err);         /* session_load asks for weights */
-    return args_real(args, "score", 0.0001, 0.9999, score, err);
+    if (!text || strcmp(text, "auto") != 0)
+        return args_real(args, "score", 0.0001, 0.9999, score, err);
+    return !*weights                                            /* session_load asks for weights */
+        || (checkpoint_threshold(weights, score, err)
+            && (*score >= 0 || misuse(err, "%s: the file has no score threshold, as model_best and its exports have: "
+                                           "give a number; test prints the best one", weights)));
 }
 
 bool rewrites_lines(void)

@@ -73,7 +73,7 @@ static void show_next(const struct trainer *t)
 {
     struct strbuf predict = {0}, test = {0};
     double threshold;
-    const bool has_threshold = checkpoint_threshold(t->best, &threshold, NULL);
+    const bool has_threshold = checkpoint_threshold(t->best, &threshold, NULL) && threshold >= 0;
     char *config = path_join(t->config->save_dir, "config.yml", NULL), *images = val_images(t);
     char *drawn = path_join(t->config->save_dir, "drawn", NULL);
     if (config && images && drawn) {

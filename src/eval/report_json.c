@@ -143,7 +143,9 @@ static bool add_worst(cJSON *json, const struct test_report *r, const struct ana
 bool test_report_json(const struct test_report *r, const struct analysis *a, struct strbuf *text, struct error *err)
 {
     cJSON *json = cJSON_CreateObject();
-    const bool ok = cJSON_AddStringToObject(json, "subject", r->subject)
+    const bool ok = cJSON_AddStringToObject(json, "model", r->model)
+                 && cJSON_AddStringToObject(json, "data", r->data)
+                 && json_add(json, "input", cJSON_CreateIntArray(r->input, 2))
                  && add_number(json, "images", r->gt->image_count) && add_number(json, "objects", a->objects)
                  && add_number(json, "detections", r->dets->count)
                  && add_figures(cJSON_AddObjectToObject(json, "score"), r->score->figures)

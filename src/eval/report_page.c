@@ -36,7 +36,7 @@ static void add_overview(struct strbuf *page, const struct test_report *r, const
     struct html_figure figures[ROWS];
     for (int i = 0; i < ROWS; i++)
         figures[i] = (struct html_figure){ rows[i].name, figure_text(texts[i], rows[i].decimals, rows[i].value) };
-    html_paragraph(page, "%s", r->subject);
+    html_paragraph(page, "Model: %s. Data: %s. Input: %d x %d.", r->model, r->data, r->input[0], r->input[1]);
     html_figures(page, figures, ROWS);
     if (best->threshold >= 0)
         html_paragraph(page, "AP is the mean average precision at IoU thresholds from 0.50 to 0.95, by the rules of "

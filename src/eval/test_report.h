@@ -8,7 +8,8 @@
 
 /* All borrowed. */
 struct test_report {
-    const char *subject;                        /* what is tested on what, in a sentence */
+    const char *model, *data;                   /* names: of the weights, of the annotations */
+    int input[2];                               /* width, height */
     const struct dataset *gt; const char *images;       /* the folder of its images */
     const struct detections *dets;
     const struct coco_score *score;

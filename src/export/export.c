@@ -31,7 +31,14 @@ static bool add_list(struct tensors *t, const char *key, const cJSON *list, stru
     return ok;
 }
 
-static bool add_metadata(const struct model *m, bool folded, struct tensors *t, struct error *err)
+static bool add_threshold(double threshold, struct tensors *t, struct error *err)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.6g", threshold);
+    return threshold < 0 || tensors_add_metadata(t, "score_threshold", text, err);
+}
+
+static bool add_metadata(const struct model *m, const struct export_options *o, struct tensors *t, struct error *err)
 {
     const struct config *c = m->config;
     const double (*normalize)[3] = c->val.pipeline.normalize;
@@ -49,8 +56,8 @@ static bool add_metadata(const struct model *m, bool folded, struct tensors *t, 
         { "strides",       cJSON_CreateIntArray(m->shape.strides.at, m->shape.strides.count) },
         { "reg_max",       cJSON_CreateNumber(m->shape.reg_max) },
         { "prior_offset",  cJSON_CreateNumber(grid.offset) },
-        { "folded",        cJSON_CreateBool(folded) } };
-    bool ok = tensors_add_metadata(t, "format", "nanodet", err);
+        { "folded",        cJSON_CreateBool(o->fold) } };
+    bool ok = tensors_add_metadata(t, "format", "nanodet", err) && add_threshold(o->score_threshold, t, err);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ok = ok && add_list(t, rows[i].key, rows[i].list, err);
         cJSON_Delete(rows[i].list);
@@ -89,7 +96,7 @@ static bool write_safetensors(struct model *m, const char *path, const struct ex
     if (ok && o->fold)
         fold_norms(&inference, &m->params, m->params.value, folded);
     ok = ok && inference_to_tensors(&inference, &m->params, o->fold ? folded : m->params.value, o->fold, &t, err)
-      && (!o->half || convert_to_half(&t, err)) && add_metadata(m, o->fold, &t, err)
+      && (!o->half || convert_to_half(&t, err)) && add_metadata(m, o, &t, err)
       && file_config_write(m->config, &description, err) && file_config_add(description.s, &t, err)
       && safetensors_write(path, &t, err);
     strbuf_free(&description);
@@ -101,7 +108,7 @@ static bool write_safetensors(struct model *m, const char *path, const struct ex
 
 static bool make_network(struct model *m, const struct export_options *o, struct network *net, struct error *err)
 {
-    return model_export_network(m, m->params.value, net, err) && add_metadata(m, o->fold, &net->weights, err)
+    return model_export_network(m, m->params.value, net, err) && add_metadata(m, o, &net->weights, err)
         && (!o->fold || (network_fold(net, err) && network_merge(net, err)));
 }
 

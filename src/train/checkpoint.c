@@ -261,11 +261,9 @@ bool checkpoint_threshold(const char *path, double *threshold, struct error *err
     struct network net = {0};
     struct error why;
     bool ok = weights_file_read(&t, &net, path, err);
-    const char *text = ok ? tensors_metadata(&t, "score_threshold") : NULL;
-    if (ok && !text)
-        ok = misuse(err, "%s: the file has no score threshold, as model_best of this version's train has: give a "
-                    "number; test prints the best one", path);
-    else if (ok && !checkpoint_number("score_threshold", text, threshold, &why))
+    const char *text = ok ? tensors_metadata(net.count ? &net.weights : &t, "score_threshold") : NULL;
+    *threshold = -1;
+    if (text && !checkpoint_number("score_threshold", text, threshold, &why))
         ok = reject(err, "%s: %s", path, why.text);
     tensors_free(&t);
     network_free(&net);

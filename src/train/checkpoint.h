@@ -38,8 +38,8 @@ bool checkpoint_read(const char *path, struct optimizer *, struct run_state *, s
 bool checkpoint_write_best(const char *path, const struct optimizer *, const struct run_state *,
                            const char *description, double threshold, struct error *);
 
-/* The score_threshold, 0 to 1, of a file that checkpoint_write_best wrote.  Exit 2 if the file has none, exit 1 if it
- * cannot be read or the number is wrong. */
+/* The score_threshold, 0 to 1, of a file that checkpoint_write_best or model_export wrote; -1 if the file has none.
+ * Fails if the file cannot be read or the number is wrong. */
 bool checkpoint_threshold(const char *path, double *threshold, struct error *);
 
 /* Parses a number in metadata: name is one of checkpoint_write's counters, "score" or "score_threshold".  Fails, naming

@@ -185,13 +185,10 @@ bool evaluation_report(const struct evaluator *e, const struct evaluation *resul
                        const char *folder, struct error *err)
 {
     const int *size = e->data->input_size;
-    struct strbuf subject = {0};
-    strbuf_addf(&subject, "Model: %s. Data: %s. Input: %d x %d.", model, e->data->ann_path, size[0], size[1]);
     const struct test_report report = {
-        .subject = subject.s, .gt = &e->dataset, .images = e->data->img_path, .dets = &result->detections,
+        .model = model, .data = e->data->ann_path, .input = { size[0], size[1] },
+        .gt = &e->dataset, .images = e->data->img_path, .dets = &result->detections,
         .score = &result->score, .visdrone = result->has_visdrone ? &result->visdrone : NULL,
         .outcomes = &result->outcomes, .curves = &result->curves };
-    const bool ok = strbuf_check(&subject, err) && test_report_write(&report, folder, err);
-    strbuf_free(&subject);
-    return ok;
+    return test_report_write(&report, folder, err);
 }

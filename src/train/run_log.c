@@ -2,6 +2,7 @@
 
 #include "base/atomic_file.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/strbuf.h"
@@ -207,30 +208,59 @@ void run_log_show_score(struct run_log *r, const struct observed_score *score)
 
 /* ---- the end ---- */
 
-/* Logs the AP of each class, from the columns of eval.csv between the figures.  Skips a missing table or row. */
+enum { NAME_SIZE = 40 };
+
+/* The name of an epoch's weights in its report. */
+static void name_epoch(const struct run_log *r, int epoch, char name[NAME_SIZE])
+{
+    snprintf(name, NAME_SIZE, "epoch %d of %d", epoch, r->config->schedule.total_epochs);
+}
+
+static double figure_of(const cJSON *class, const char *name)
+{
+    double figure = -1;
+    json_real(cJSON_GetObjectItem(class, name), &figure);
+    return figure;
+}
+
+static bool log_class(struct run_log *r, const cJSON *class, struct error *err)
+{
+    const cJSON *name = cJSON_GetObjectItem(class, "name");
+    struct strbuf line = {0};
+    report_figure(&line, 8, 3, figure_of(class, "AP"));
+    report_figure(&line, 8, 3, figure_of(class, "AP50"));
+    report_figure(&line, 9, 0, figure_of(class, "objects"));
+    report_figure(&line, 8, 3, figure_of(class, "F1"));
+    report_figure(&line, 8, 3, figure_of(class, "threshold"));
+    const bool ok = strbuf_check(&line, err);
+    if (ok && cJSON_IsString(name))
+        log_line(&r->log, "%s  %s", line.s, name->valuestring);
+    strbuf_free(&line);
+    return ok;
+}
+
+/* Logs the table of classes from report.json, unless that is absent or describes another epoch. */
 static bool log_classes(struct run_log *r, int epoch, struct error *err)
 {
-    struct csv t;
-    const enum path_kind kind = path_kind(r->eval, err);
-    if (kind != PATH_FILE)
-        return kind != PATH_ERROR;
-    bool ok = csv_read(&t, r->eval, err);
-    const double *row = t.values, *end = row + (ptrdiff_t)t.rows * t.columns.count;
-    while (ok && row < end && row[0] != epoch)
-        row += t.columns.count;
-    if (ok && row < end)
-        log_line(&r->log, "      AP  class");
-    const int figures = csv_column(&t, visdrone_figure_column(0)), classes = figures < 0 ? t.columns.count : figures;
-    for (int i = FIRST_CLASS; ok && row < end && i < classes; i++) {
-        struct strbuf line = {0};
-        report_figure(&line, 8, 3, row[i]);
-        ok = strbuf_check(&line, err);
-        if (ok)
-            log_line(&r->log, "%s  %s", line.s, t.columns.list[i]);
-        strbuf_free(&line);
+    char name[NAME_SIZE];
+    struct bytes text = {0};
+    cJSON *json = NULL;
+    bool ok = true;
+    char *path = path_join(r->config->save_dir, "report.json", err);
+    const enum path_kind kind = path ? path_kind(path, err) : PATH_ERROR;
+    if (kind == PATH_FILE)
+        ok = file_read(&text, path, err) && (json = json_parse((const char *)text.p, text.size, path, err));
+    const cJSON *model = cJSON_GetObjectItem(json, "model"), *class;
+    name_epoch(r, epoch, name);
+    if (ok && cJSON_IsString(model) && strcmp(model->valuestring, name) == 0) {
+        log_line(&r->log, "      AP    AP50  objects      F1   score  class");
+        cJSON_ArrayForEach(class, cJSON_GetObjectItem(json, "per_class"))
+            ok = ok && log_class(r, class, err);
     }
-    csv_free(&t);
-    return ok;
+    cJSON_Delete(json);
+    bytes_free(&text);
+    free(path);
+    return ok && kind != PATH_ERROR;
 }
 
 static bool log_files(struct run_log *r, struct error *err)
@@ -279,18 +309,16 @@ void run_log_draw_curves(struct run_log *r)
 void run_log_report(struct run_log *r, int epoch, const struct evaluator *evaluator, const struct evaluation *e)
 {
     const struct best_point *best = &e->curves.best;
-    struct strbuf subject = {0};
+    char name[NAME_SIZE];
     struct error err = {0};
     if (best->threshold >= 0)
         log_line(&r->log, "the best mean F1 is %.4f, for detections with scores above %.3f", best->of[CURVE_F1],
                  best->threshold);
-    strbuf_addf(&subject, "epoch %d of %d", epoch, r->config->schedule.total_epochs);
-    const bool ok = strbuf_check(&subject, &err)
-                 && evaluation_report(evaluator, e, subject.s, r->config->save_dir, &err);
+    name_epoch(r, epoch, name);
+    const bool ok = evaluation_report(evaluator, e, name, r->config->save_dir, &err);
     if (!ok && !r->report_failed)
         log_line(&r->log, "report.html is not written: %s", err.text);
     r->report_failed = r->report_failed || !ok;
-    strbuf_free(&subject);
 }
 
 bool run_log_close(struct run_log *r, struct error *err)
