@@ -31,7 +31,7 @@ LIBS     += $(shell pkg-config --libs $(PACKAGES) $(CAIRO) $(OPENBLAS) $(MICROHT
 ifdef SANITIZE
 BUILD  := $(BUILD)/$(SANITIZE)
 CFLAGS  = -O1 -g1 -fno-omit-frame-pointer
-EXTRA  += -fsanitize=$(SANITIZE) -DDEBUG_MEMORY
+EXTRA  += -fsanitize=$(SANITIZE) -DDEBUG_MEMORY -DSANITIZED
 # Clang's OpenMP tells the thread sanitizer what orders the threads (libarcher.so); that of GCC does not.
 ifeq ($(SANITIZE),thread)
 CC      = clang

@@ -143,7 +143,8 @@ unit()
 
 # tests_without TEST...: all the others, the longest first, so that none is left running alone.
 longest="test_train test_init test_guide test_onnx_python test_configs test_defects test_described test_conv_norm
-    test_conv_algorithms test_merge test_deploy test_export test_ncnn_python test_backbones"
+    test_conv_algorithms test_merge test_deploy test_export test_ncnn_python test_backbones test_scale test_absence
+    test_run_length test_op_gradients float_gradients"
 tests_without()
 {
     for test in $longest $(basename -s .c tests/test_*.c) float_gradients float_transformer; do
@@ -215,7 +216,7 @@ for script in tests/*.sh; do
     fi
 done
 
-run faults sh tests/faults/faults.sh ./nanodet build/tests/inject.so 12
+run faults sh tests/faults/faults.sh ./nanodet build/tests/inject.so 8
 claim faults
 
 stage "parity"
@@ -261,16 +262,16 @@ else
 fi
 
 # Addresses and undefined behaviour in one build; the saved inputs of the fuzz targets belong to it.
-# Tests of exported files in Python do not depend on the build; all networks, and measuring steps of them for init,
-# would take minutes.
+# Tests of exported files in Python do not depend on the build.  All networks, measuring steps of them for init, and all
+# commands with described files, which the faults below run too, would take minutes.
 stage "building, address and undefined behaviour sanitizers"
-slow="test_onnx_python test_ncnn_python test_configs test_init"
+slow="test_onnx_python test_ncnn_python test_configs test_init test_described"
 build SANITIZE=address,undefined tests build/address,undefined/nanodet
 stage "tests, address and undefined behaviour sanitizers"
 unit sanitized build/address,undefined $(tests_without $slow) $(by_table test_kernel_conv test_kernel_rows)
 fuzz sanitized build/address,undefined
 run "sanitized faults" env KINDS=alloc sh tests/faults/faults.sh build/address,undefined/nanodet build/tests/inject.so \
-    4 synth check check_voc convert_visdrone convert_voc convert_yolo convert_labelme info eval eval_visdrone test \
+    3 synth check check_voc convert_visdrone convert_voc convert_yolo convert_labelme info eval eval_visdrone test \
     predict_json predict_drawn predict_fonts predict_stream heatmap export_nms export_ncnn from_onnx from_ncnn \
     unfit_pytorch bench train resume
 claim "sanitized faults"
@@ -279,8 +280,8 @@ claim "sanitized faults"
 # tests of whole trainings would take minutes, so a short training replaces them.  Slow single-threaded tests are
 # skipped (test_backbones is in `make soak`), and test_absence, which replaces the malloc of Clang's runtime.
 stage "building, thread sanitizer"
-slow="$slow test_train test_guide test_train_command test_save_dir test_outputs test_described test_defects test_scale"
-slow="$slow test_export test_deploy test_merge test_absence test_watch"
+slow="$slow test_train test_guide test_train_command test_save_dir test_outputs test_defects test_scale"
+slow="$slow test_export test_deploy test_merge test_absence test_watch test_run_length test_visdrone_score"
 slow="$slow test_kernel_conv test_kernel_rows test_config_advice test_backbones" scenes=build/thread/scenes
 setup clang libclang-rt-dev libomp-dev
 if echo 'int main(void) { return 0; }' | clang -x c -fsanitize=thread -fopenmp - -o build/thread_probe 2> /dev/null; then

@@ -72,7 +72,7 @@ struct dirent *readdir(DIR *list)
     return fault.in_readdir && is_next() ? NULL : next(list);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef SANITIZED
 enum { WITH_MALLOC = 1 };
 static long allocations_left = -1;              /* the one after so many fails; -1: none */
 

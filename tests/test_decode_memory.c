@@ -119,7 +119,7 @@ static struct bytes progressive(int width, int height)
 }
 
 /* Sanitizers keep memory that was freed. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef SANITIZED
 enum { MEMORY_TELLS = false };
 #else
 enum { MEMORY_TELLS = true };

@@ -3,6 +3,7 @@
 #include "interop/safetensors.h"
 #include "report/csv.h"
 #include "runs.h"
+#include "sanitized.h"
 #include <math.h>
 
 static const char *teacher_key(const char *name)
@@ -44,7 +45,7 @@ static void test_interrupted(void **state)
     (void)state;
     for (int i = 0; i < RUNS; i++) {
         run_whole("whole", runs[i], (struct training_options){ .policy = *policy_under_test(2) });
-        for (int cut = 1; cut <= 5; cut += 4) {
+        for (int cut = 1; cut <= 5; cut += 4 * SAMPLE) {
             struct run r;
             must(run_open(&r, "cut", runs[i], one), &r.err);
             for (int k = 0; k < cut; k++)
