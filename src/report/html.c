@@ -18,17 +18,18 @@ static const char style[] =
     "h1{font-size:1.7rem;line-height:1.25;margin:0 0 .5rem;overflow-wrap:anywhere}\n"
     "h2{font-size:1.25rem;margin:2.5rem 0 .5rem;padding-bottom:.3rem;border-bottom:1px solid var(--line)}\n"
     "p{margin:.5rem 0 1rem;max-width:46rem;overflow-wrap:anywhere}\n"
-    "dl{display:flex;flex-wrap:wrap;gap:.75rem;margin:1rem 0}\n"
+    "dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(7.5rem,1fr));gap:.75rem;margin:1rem 0}\n"
     "dl div{display:flex;flex-direction:column-reverse;background:var(--panel);border:1px solid var(--line);"
-    "border-radius:.5rem;padding:.6rem 1rem;min-width:7.5rem}\n"
+    "border-radius:.5rem;padding:.6rem 1rem}\n"
     "dt{color:var(--pale);font-size:.85rem}\n"
     "dd{margin:0;font-size:1.5rem;font-weight:600;font-variant-numeric:tabular-nums}\n"
     ".columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.25rem;"
     "align-items:start;margin:1rem 0}\n"
     ".gallery{grid-template-columns:repeat(auto-fill,minmax(min(100%,13rem),1fr))}\n"
-    ".scroll{overflow-x:auto;margin:1rem 0}\n"
+    ".scroll{overflow-x:auto;margin:1rem 0;container-type:inline-size}\n"
     "table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}\n"
     "caption{text-align:left;color:var(--pale);padding-bottom:.4rem}\n"
+    "caption span{display:block;max-width:100cqi}\n"      /* the width of the page, not of a wide table */
     "th,td{padding:.25rem .7rem;border-bottom:1px solid var(--line);text-align:right;font-weight:400;"
     "white-space:nowrap}\n"
     "thead th{font-weight:600;vertical-align:bottom}\n"
@@ -150,9 +151,9 @@ void html_table(struct strbuf *page, const char *caption, const struct html_colu
 {
     strbuf_addf(page, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"");
     html_text(page, caption);
-    strbuf_addf(page, "\"><table><caption>");
+    strbuf_addf(page, "\"><table><caption><span>");
     html_text(page, caption);
-    strbuf_addf(page, "</caption>\n<thead><tr>");
+    strbuf_addf(page, "</span></caption>\n<thead><tr>");
     for (int i = 0; i < count; i++) {
         strbuf_addf(page, "<th scope=\"col\"%s>", i == 0 || columns[i].text ? " class=\"text\"" : "");
         html_text(page, columns[i].name);
