@@ -26,7 +26,7 @@ CFLAGS   ?= -O2 -g
 CPPFLAGS += -Isrc -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) $(CAIRO) $(OPENBLAS) $(MICROHTTPD)) \
             $(if $(CAIRO),-DHAVE_CAIRO) $(if $(OPENBLAS),-DHAVE_OPENBLAS) $(if $(MICROHTTPD),-DHAVE_MICROHTTPD)
 ALL_CFLAGS = -std=c17 $(WARNINGS) -fopenmp -fPIC -MMD -MP $(CPPFLAGS) $(CFLAGS) $(EXTRA)
-LIBS     += $(shell pkg-config --libs $(PACKAGES) $(CAIRO) $(OPENBLAS) $(MICROHTTPD)) -lm -lpthread -fopenmp
+LIBS     += $(shell pkg-config --libs $(PACKAGES) $(CAIRO) $(MICROHTTPD)) -ldl -lm -lpthread -fopenmp
 
 ifdef SANITIZE
 BUILD  := $(BUILD)/$(SANITIZE)

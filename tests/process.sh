@@ -195,4 +195,10 @@ status=0
 grep -q "File too large" "$dir/err"
 [ -z "$(find "$dir/limited" -name '*.tmp')" ] || die "a temporary file is left"
 
+# ---- a limit of memory ends with a message, and does not keep a library from starting ----
+
+(ulimit -v 150000; exits 0 timeout 20 "$nanodet" --help)
+(ulimit -v 400000; exits 1 timeout 60 "$nanodet" bench configs/nanodet-plus-m_320.yml --mode train --batch 16)
+grep -q "^nanodet: out of memory" "$dir/err"
+
 echo "process: closed descriptors, threads, signals, a second training, FIFOs and limits"

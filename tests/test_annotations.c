@@ -178,8 +178,8 @@ static const struct row_case { const char *row, *error; } visdrone_rows[] = {
 }, yolo_rows[] = {
     { "0 .1 .1 .1",            "f:1: 4 numbers, too few: a box is class, centre x" },
     { "0 .1 .1 .1 .1 .1",      "f:1: 6 numbers, too many" },
-    { "0 .1 .1 .5 .1 .3 .7",   "f:1: a polygon of 3 points" },
-    { "0 1 1 1 1 1 1 1 1 1 1", "f:1: a polygon of 5 points" },
+    { "0 .1 .1 .5 .1 .3 .7 .1", "f:1: 8 numbers, too many" },
+    { "0.5 .1 .1 .5 .1 .3 .7", "f:1: the class 0.5 is not a whole number" },
     { "0.5 .1 .1 .1 .1",       "f:1: the class 0.5 is not a whole number" },
     { "0 inf .1 .1 .1",        "f:1: 'inf' is not a finite number" },
     { "cat .1 .1 .1 .1",       "f:1: 'cat' is not a number" },

@@ -63,10 +63,11 @@ static void lost_images_are_one_problem(void **state)
 static void rows_report_all(void **state)
 {
     static const char *const texts[] = {
-        "labels/1.txt:1: 4 numbers, too few", "labels/1.txt:3: 'x' is not a number", "labels/2.txt:2: a polygon of 3" };
+        "labels/1.txt:1: 4 numbers, too few", "labels/1.txt:3: 'x' is not a number",
+        "labels/2.txt:2: 6 numbers, too many" };
     (void)state;
     put("r/labels/1.txt", "0 .5 .5 .5\n0 .5 .5 .5 .5\n0 x .5 .5 .5\n");
-    put("r/labels/2.txt", "\n0 .1 .1 .5 .1 .3 .7\n");
+    put("r/labels/2.txt", "\n0 .1 .1 .5 .1 .3\n");
     put_image("r/images/1.png", 20, 10);
     put_image("r/images/2.png", 20, 10);
     assert_problems(source_of(DATASET_YOLO, in_folder("r/images"), in_folder("r/labels")), texts, 3);

@@ -2,6 +2,7 @@
 #include "base/strbuf.h"
 #include "cli/commands.h"
 #include "kernel/kernels.h"
+#include "kernel/tables.h"
 #include "nanodet.h"
 #include <cjson/cJSON.h>
 #include <expat.h>
@@ -11,9 +12,6 @@
 #include <zip.h>
 #ifdef HAVE_CAIRO
 #include <cairo.h>
-#endif
-#ifdef HAVE_OPENBLAS
-#include <cblas.h>
 #endif
 #ifdef HAVE_MICROHTTPD
 #include <microhttpd.h>
@@ -35,7 +33,7 @@ static void add_libraries(struct strbuf *out)
     strbuf_addf(out, ", cairo %s", cairo_version_string());
 #endif
 #ifdef HAVE_OPENBLAS
-    strbuf_addf(out, ", %s", openblas_get_config());
+    strbuf_addf(out, ", %s", kernels_blas_version() ? kernels_blas_version() : "no OpenBLAS");
 #endif
 #ifdef HAVE_MICROHTTPD
     strbuf_addf(out, ", libmicrohttpd %s", MHD_get_version());

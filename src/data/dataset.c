@@ -167,6 +167,7 @@ bool dataset_notes(const struct dataset *set, const char *section, struct string
         [NOTE_NO_ANNOTATIONS]  = { false, "images without a file of annotations, taken as background" },
         [NOTE_LEFT_OUT]        = { false, "images left out, no annotation file is theirs" },
         [NOTE_STRAY]           = { false, "text files left out, they have no image and no row of a box" },
+        [NOTE_POLYGON]         = { true,  "polygons, the boxes around them are used" },
         [NOTE_OTHER_SHAPE]     = { true,  "shapes left out, they are neither rectangle nor polygon" },
         [NOTE_STALE_NAME]      = { true,  "files that name another file's image, the image of their own name is used" },
         [NOTE_SAME_IMAGE]      = { true,  "images listed more than once" },

@@ -16,6 +16,10 @@ void number_rows_begin(struct number_rows *rows, struct bytes text, const char *
 static int read_row(struct number_rows *rows, const char *stop, double *out, int max, struct error *err)
 {
     int n = 0;
+    for (int i = 0; i < 2; i++) {
+        rows->min[i] = INFINITY;
+        rows->max[i] = -INFINITY;
+    }
     for (const char *p = rows->p + strspn(rows->p, separators); p < stop; p += strspn(p, separators)) {
         const size_t size = strcspn(p, " \t,\n");
         char *end;
@@ -31,10 +35,14 @@ static int read_row(struct number_rows *rows, const char *stop, double *out, int
         }
         if (n < max)
             out[n] = v;
+        if (n > 0) {
+            rows->min[n % 2 == 0] = fmin(rows->min[n % 2 == 0], v);
+            rows->max[n % 2 == 0] = fmax(rows->max[n % 2 == 0], v);
+        }
         n++;
         p = end;
     }
-    return n;
+    return rows->columns = n;
 }
 
 int number_rows_next(struct number_rows *rows, double *out, int max, struct error *err)

@@ -5,7 +5,9 @@
 #include "base/file.h"
 #include "data/dataset.h"
 
-struct number_rows { const char *p, *end, *path; int line; };      /* line: of the last row, the first is 1 */
+/* Of the last row: its line, the first being 1, its number of columns, and the extent of the points (x, y) that its
+ * columns are from the second on, as in the polygons of YOLO. */
+struct number_rows { const char *p, *end, *path; int line, columns; double min[2], max[2]; };
 
 void number_rows_begin(struct number_rows *, struct bytes text, const char *path);
 

@@ -8,21 +8,32 @@
 
 enum { CLASS, CENTRE_X, CENTRE_Y, WIDTH, HEIGHT, COLUMNS };
 
+/* Rows of segmentations and of rotated boxes are polygons: class, x, y, x, y, ... */
+static bool is_polygon(int n) { return n > COLUMNS && n % 2; }
+
 static bool is_box(const double *row, int n, struct error *why)
 {
-    if (n > COLUMNS && n % 2)
-        return fail(why, "a polygon of %d points; a box is needed: class, centre x, centre y, width, height",
-                    (n - 1) / 2);
-    if (n != COLUMNS)
+    if (n != COLUMNS && !is_polygon(n))
         return fail(why, "%d numbers, too %s: a box is class, centre x, centre y, width, height", n,
                     n > COLUMNS ? "many" : "few");
     return row[CLASS] == floor(row[CLASS])
         || fail(why, "the class %g is not a whole number", row[CLASS]);
 }
 
-static bool add_box(struct dataset_builder *b, struct yolo_image image, int classes, const double *row,
+/* Replaces a polygon by the box around it. */
+static void bound_polygon(double *row, const struct number_rows *rows)
+{
+    for (int i = 0; i < 2; i++) {
+        row[CENTRE_X + i] = (rows->min[i] + rows->max[i]) / 2;
+        row[WIDTH + i] = rows->max[i] - rows->min[i];
+    }
+}
+
+static bool add_box(struct dataset_builder *b, struct yolo_image image, int classes, double *row,
                     const struct number_rows *rows, struct error *err)
 {
+    if (is_polygon(rows->columns))
+        bound_polygon(row, rows);
     const double w = row[WIDTH] * image.width, h = row[HEIGHT] * image.height;
     const struct annotation a = {
         .id = b->pending_count + 1, .line = rows->line, .area = w * h,
@@ -30,6 +41,8 @@ static bool add_box(struct dataset_builder *b, struct yolo_image image, int clas
                  w, h } };
     char at[512];
     snprintf(at, sizeof at, "%s:%d", rows->path, rows->line);
+    if (is_polygon(rows->columns))
+        dataset_note(&b->set, NOTE_POLYGON, "%s", at);
     if (!(row[CLASS] >= 0 && row[CLASS] < classes))
         dataset_note(&b->set, NOTE_UNKNOWN_CLASS, "%s: class %.0f of %d, the first being 0", at, row[CLASS], classes);
     else if (rint(w) < 0 || rint(h) < 0)

@@ -1,12 +1,46 @@
 /* kernel/isa_blas.c -- matrix products by OpenBLAS, all other kernels in portable C.  Processors without a table of
- * their own use it by default. */
+ * their own use it by default.  The library is loaded when the table is wanted: where memory is limited, OpenBLAS does
+ * not return from its own start, and other tables do not need it. */
 #if defined(HAVE_OPENBLAS) && !defined(REAL_IS_DOUBLE)
 #include "kernel/vec_four.h"
 
 #include "base/min_max.h"
 #include "kernel/bodies.h"
 #include <cblas.h>
+#include <dlfcn.h>
 #include <omp.h>
+#include <pthread.h>
+
+static struct {
+    __typeof__(&cblas_sgemm) sgemm;
+    __typeof__(&openblas_get_parallel) get_parallel;
+    __typeof__(&openblas_set_num_threads) set_num_threads;
+    __typeof__(&openblas_get_config) get_config;
+    bool complete;
+} blas;
+
+static bool find_symbol(void *library, const char *name, void *function)
+{
+    void *symbol = dlsym(library, name);
+    memcpy(function, &symbol, sizeof symbol);
+    return symbol;
+}
+
+static void load(void)
+{
+    void *library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+    blas.complete = library && find_symbol(library, "cblas_sgemm", &blas.sgemm)
+                 && find_symbol(library, "openblas_get_parallel", &blas.get_parallel)
+                 && find_symbol(library, "openblas_set_num_threads", &blas.set_num_threads)
+                 && find_symbol(library, "openblas_get_config", &blas.get_config);
+}
+
+static bool is_loaded(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    return blas.complete;
+}
 
 /* If OpenBLAS is built with OpenMP, each call outside of a parallel region has as many threads as a region would. */
 static int set_threads(int threads)
@@ -24,21 +58,23 @@ static void gemm_unpacked(bool a_by_k, int m, int n, int k, const float *a, int 
     enum { K_MAX = 64 };
     const int columns = min_int(K_MAX, a_by_k ? k : min_int(k, lda)), threads = set_threads(1);
     for (int t = 0; t < k; t += columns)
-        cblas_sgemm(CblasRowMajor, a_by_k ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, min_int(columns, k - t), 1,
+        blas.sgemm(CblasRowMajor, a_by_k ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, min_int(columns, k - t), 1,
                     a + (ptrdiff_t)t * (a_by_k ? lda : 1), lda, b + (ptrdiff_t)t * ldb, ldb, add || t > 0 ? 1 : 0, c,
                     ldc);
     set_threads(threads);
 }
 
 /* A serial OpenBLAS must not be called by several threads at once. */
-bool kernels_blas_works(void) { return openblas_get_parallel() != 0; }
+bool kernels_blas_works(void) { return is_loaded() && blas.get_parallel() != 0; }
+
+const char *kernels_blas_version(void) { return is_loaded() ? blas.get_config() : NULL; }
 
 /* The threads are nanodet's: each calls OpenBLAS for products of its own.  If OpenBLAS is built with OpenMP, this sets
  * that of the whole program. */
 void kernels_blas_start(void)
 {
     const int threads = omp_get_max_threads();
-    openblas_set_num_threads(1);
+    blas.set_num_threads(1);
     set_threads(threads);
 }
 

@@ -52,10 +52,9 @@ static const struct isa {
 
 const struct kernels *kernels_pick(const char *name, struct error *err)
 {
-    const struct isa *best = isas;
-    for (const struct isa *isa = isas; !name && isa->name; isa++)
-        if (isa->works())
-            best = isa;
+    const struct isa *best = isas + sizeof isas / sizeof *isas - 2;     /* the fastest; slower ones are not tried */
+    while (!name && !best->works())
+        best--;
     if (name && (!(best = find_row(name, isas, sizeof *isas)) || !best->works())) {
         misuse(err, "NANODET_ISA=%s: this machine or build has no such instruction set; fastest is %s", name,
                kernels_pick(NULL, err)->name);
