@@ -2,16 +2,19 @@
 #include "base/strbuf.h"
 #include "cli/commands.h"
 #include "kernel/kernels.h"
-#include "kernel/tables.h"
 #include "nanodet.h"
 #include <cjson/cJSON.h>
 #include <expat.h>
 #include <jpeglib.h>
 #include <png.h>
+#include <string.h>
 #include <yaml.h>
 #include <zip.h>
 #ifdef HAVE_CAIRO
 #include <cairo.h>
+#endif
+#ifdef HAVE_OPENBLAS
+#include <cblas.h>
 #endif
 #ifdef HAVE_MICROHTTPD
 #include <microhttpd.h>
@@ -33,7 +36,7 @@ static void add_libraries(struct strbuf *out)
     strbuf_addf(out, ", cairo %s", cairo_version_string());
 #endif
 #ifdef HAVE_OPENBLAS
-    strbuf_addf(out, ", %s", kernels_blas_version() ? kernels_blas_version() : "no OpenBLAS");
+    strbuf_addf(out, ",%.*s", (int)strlen(OPENBLAS_VERSION) - 1, OPENBLAS_VERSION);      /* " OpenBLAS 0.3.21 " */
 #endif
 #ifdef HAVE_MICROHTTPD
     strbuf_addf(out, ", libmicrohttpd %s", MHD_get_version());

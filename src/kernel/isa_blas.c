@@ -15,7 +15,6 @@ static struct {
     __typeof__(&cblas_sgemm) sgemm;
     __typeof__(&openblas_get_parallel) get_parallel;
     __typeof__(&openblas_set_num_threads) set_num_threads;
-    __typeof__(&openblas_get_config) get_config;
     bool complete;
 } blas;
 
@@ -31,8 +30,7 @@ static void load(void)
     void *library = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
     blas.complete = library && find_symbol(library, "cblas_sgemm", &blas.sgemm)
                  && find_symbol(library, "openblas_get_parallel", &blas.get_parallel)
-                 && find_symbol(library, "openblas_set_num_threads", &blas.set_num_threads)
-                 && find_symbol(library, "openblas_get_config", &blas.get_config);
+                 && find_symbol(library, "openblas_set_num_threads", &blas.set_num_threads);
 }
 
 static bool is_loaded(void)
@@ -55,7 +53,7 @@ static int set_threads(int threads)
 static void gemm_unpacked(bool a_by_k, int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
                           float *c, int ldc)
 {
-    enum { K_MAX = 64 };
+    enum { K_MAX = 48 };
     const int columns = min_int(K_MAX, a_by_k ? k : min_int(k, lda)), threads = set_threads(1);
     for (int t = 0; t < k; t += columns)
         blas.sgemm(CblasRowMajor, a_by_k ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, min_int(columns, k - t), 1,
@@ -64,18 +62,16 @@ static void gemm_unpacked(bool a_by_k, int m, int n, int k, const float *a, int 
     set_threads(threads);
 }
 
-/* A serial OpenBLAS must not be called by several threads at once. */
-bool kernels_blas_works(void) { return is_loaded() && blas.get_parallel() != 0; }
-
-const char *kernels_blas_version(void) { return is_loaded() ? blas.get_config() : NULL; }
-
-/* The threads are nanodet's: each calls OpenBLAS for products of its own.  If OpenBLAS is built with OpenMP, this sets
- * that of the whole program. */
-void kernels_blas_start(void)
+/* The threads are nanodet's: each calls OpenBLAS for products of its own, which a serial OpenBLAS does not allow.  If
+ * OpenBLAS is built with OpenMP, this sets the threads of the whole program. */
+bool kernels_blas_start(void)
 {
     const int threads = omp_get_max_threads();
+    if (!is_loaded() || blas.get_parallel() == 0)
+        return false;
     blas.set_num_threads(1);
     set_threads(threads);
+    return true;
 }
 
 const struct kernels kernels_blas = {

@@ -146,7 +146,8 @@ struct kernels {
  * lacks it. */
 const struct kernels *kernels_pick(const char *name, struct error *);
 
-/* Appends " ref sse ...": the tables of this build that this machine can run, or cannot run, slowest first. */
+/* Appends " ref sse ...": the tables of this build that this machine can run, or cannot run, slowest first.  blas
+ * counts as usable if the build has it; OpenBLAS is not loaded. */
 struct strbuf;
 enum kernel_names { KERNELS_UNUSABLE, KERNELS_USABLE };
 void add_kernel_names(enum kernel_names, struct strbuf *);

@@ -34,11 +34,11 @@ static const struct isa {
     const char *name;
     const struct kernels *kernels;
     bool (*works)(void);
-    void (*start)(void);                /* called whenever the table is picked; NULL: there is nothing to do */
+    bool (*start)(void);                /* called whenever the table is picked; NULL: there is nothing to do */
 } isas[] = {
     { "ref",    &kernels_ref,    always, NULL },
 #if defined(HAVE_OPENBLAS) && !defined(REAL_IS_DOUBLE)
-    { "blas",   &kernels_blas,   kernels_blas_works, kernels_blas_start },
+    { "blas",   &kernels_blas,   always, kernels_blas_start },
 #endif
 #if defined(__x86_64__) && !defined(REAL_IS_DOUBLE)
     { "sse",    &kernels_sse,    always, NULL },
@@ -50,18 +50,18 @@ static const struct isa {
 #endif
     {0} };
 
+static bool starts(const struct isa *isa) { return isa->works() && (!isa->start || isa->start()); }
+
 const struct kernels *kernels_pick(const char *name, struct error *err)
 {
     const struct isa *best = isas + sizeof isas / sizeof *isas - 2;     /* the fastest; slower ones are not tried */
-    while (!name && !best->works())
+    while (!name && !starts(best))
         best--;
-    if (name && (!(best = find_row(name, isas, sizeof *isas)) || !best->works())) {
-        misuse(err, "NANODET_ISA=%s: this machine or build has no such instruction set; fastest is %s", name,
+    if (name && (!(best = find_row(name, isas, sizeof *isas)) || !starts(best))) {
+        misuse(err, "NANODET_ISA=%s: this machine or build cannot run such kernels; fastest is %s", name,
                kernels_pick(NULL, err)->name);
         return NULL;
     }
-    if (best->start)
-        best->start();
     return best->kernels;
 }
 

@@ -5,8 +5,8 @@
 
 extern const struct kernels kernels_ref, kernels_blas, kernels_sse, kernels_avx2, kernels_avx512, kernels_amx,
                             kernels_neon;
-bool kernels_blas_works(void);
-const char *kernels_blas_version(void);         /* NULL: OpenBLAS cannot be loaded */
-void kernels_blas_start(void);          /* limits OpenBLAS to one thread per call, in the whole process */
+
+/* Loads OpenBLAS and limits it to one thread per call, in the whole process.  False: it is absent, or serial. */
+bool kernels_blas_start(void);
 extern const struct amx_kernels amx_ref, amx_native;
 #endif
