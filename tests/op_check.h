@@ -3,6 +3,7 @@
 #ifndef TESTS_OP_CHECK_H
 #define TESTS_OP_CHECK_H
 #include "op_trial.h"
+#include "sanitized.h"
 #include "seed.h"
 #include <stdio.h>
 
@@ -88,7 +89,7 @@ static inline bool run(struct trial *t, unsigned wanted, bool add, int threads, 
 static inline bool check_operand(struct trial *t, int i, const struct buffer *set, const struct buffer *added)
 {
     const ptrdiff_t outputs = pixels(t->call.y[0]) * t->call.y[0].c;
-    const ptrdiff_t step = (t->count[i] < 2000 ? 1 : 61) + t->count[i] * outputs / limits.evaluations;
+    const ptrdiff_t step = SAMPLE * ((t->count[i] < 2000 ? 1 : 61) + t->count[i] * outputs / limits.evaluations);
     bool ok = true;
     t->team.threads = 1;
     for (int k = 0; k < t->node.in; k++)
