@@ -31,7 +31,7 @@ LIBS     += $(shell pkg-config --libs $(PACKAGES) $(CAIRO) $(MICROHTTPD)) -ldl -
 ifdef SANITIZE
 BUILD  := $(BUILD)/$(SANITIZE)
 CFLAGS  = -O1 -g1 -fno-omit-frame-pointer
-EXTRA  += -fsanitize=$(SANITIZE) -DDEBUG_MEMORY -DSANITIZED
+EXTRA  += -fsanitize=$(SANITIZE) -DDEBUG_MEMORY -DSANITIZED -DSAMPLE=4
 # Clang's OpenMP tells the thread sanitizer what orders the threads (libarcher.so); that of GCC does not.
 ifeq ($(SANITIZE),thread)
 CC      = clang

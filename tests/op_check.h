@@ -3,7 +3,7 @@
 #ifndef TESTS_OP_CHECK_H
 #define TESTS_OP_CHECK_H
 #include "op_trial.h"
-#include "sanitized.h"
+#include "sample.h"
 #include "seed.h"
 #include <stdio.h>
 

@@ -10,7 +10,7 @@
 #include "base/table.h"
 #include "base/team.h"
 #include "folder.h"
-#include "sanitized.h"
+#include "sample.h"
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>

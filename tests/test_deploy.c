@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include "model_kinds.h"
 #include "policy.h"
-#include "sanitized.h"
+#include "sample.h"
 
 enum { H = 64, W = 96 };
 

@@ -7,7 +7,7 @@
 #include "export/export.h"
 #include "policy.h"
 #include "same_file.h"
-#include "sanitized.h"
+#include "sample.h"
 #include "small_model.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #include "interop/safetensors.h"
 #include "report/csv.h"
 #include "runs.h"
-#include "sanitized.h"
+#include "sample.h"
 #include <math.h>
 
 static const char *teacher_key(const char *name)
