@@ -29,6 +29,8 @@ static inline void page_element(void *to, const char *name, const char **attribu
         const bool inside = *attributes[1] == '#' || strncmp(attributes[1], "data:", 5) == 0;
         if (handler || (link && !inside))
             fail_msg("%s has %s=%.80s", name, attributes[0], attributes[1]);
+        if (strstr(attributes[1], "url(") && !strstr(attributes[1], "url(#"))
+            fail_msg("%s loads %s=%.80s", name, attributes[0], attributes[1]);
         strbuf_addf(&c->attributes, "%s=%s\n", attributes[0], attributes[1]);
     }
 }

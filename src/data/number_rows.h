@@ -5,9 +5,11 @@
 #include "base/file.h"
 #include "data/dataset.h"
 
-/* Of the last row: its line, the first being 1, its number of columns, and the extent of the points (x, y) that its
- * columns are from the second on, as in the polygons of YOLO. */
-struct number_rows { const char *p, *end, *path; int line, columns; double min[2], max[2]; };
+struct number_rows {
+    const char *p, *end, *path;
+    int line, columns;                  /* of the last row; the first line is 1 */
+    double min[2], max[2];              /* extent of the points (x, y) that its columns are from the second on (YOLO) */
+};
 
 void number_rows_begin(struct number_rows *, struct bytes text, const char *path);
 

@@ -32,17 +32,17 @@ static void bound_polygon(double *row, const struct number_rows *rows)
 static bool add_box(struct dataset_builder *b, struct yolo_image image, int classes, double *row,
                     const struct number_rows *rows, struct error *err)
 {
-    if (is_polygon(rows->columns))
+    char at[512];
+    snprintf(at, sizeof at, "%s:%d", rows->path, rows->line);
+    if (is_polygon(rows->columns)) {
         bound_polygon(row, rows);
+        dataset_note(&b->set, NOTE_POLYGON, "%s", at);
+    }
     const double w = row[WIDTH] * image.width, h = row[HEIGHT] * image.height;
     const struct annotation a = {
         .id = b->pending_count + 1, .line = rows->line, .area = w * h,
         .box = { (row[CENTRE_X] - 0.5 * row[WIDTH]) * image.width, (row[CENTRE_Y] - 0.5 * row[HEIGHT]) * image.height,
                  w, h } };
-    char at[512];
-    snprintf(at, sizeof at, "%s:%d", rows->path, rows->line);
-    if (is_polygon(rows->columns))
-        dataset_note(&b->set, NOTE_POLYGON, "%s", at);
     if (!(row[CLASS] >= 0 && row[CLASS] < classes))
         dataset_note(&b->set, NOTE_UNKNOWN_CLASS, "%s: class %.0f of %d, the first being 0", at, row[CLASS], classes);
     else if (rint(w) < 0 || rint(h) < 0)

@@ -9,7 +9,7 @@
 /* All borrowed. */
 struct test_report {
     const char *model, *data;                   /* names: of the weights, of the annotations */
-    int input[2];                               /* width, height */
+    const int *input;                           /* width, height */
     const struct dataset *gt; const char *images;       /* the folder of its images */
     const struct detections *dets;
     const struct coco_score *score;

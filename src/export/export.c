@@ -14,6 +14,7 @@
 #include "model/model_network.h"
 #include "weights/file_config.h"
 #include "weights/fold.h"
+#include "weights/weights.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -29,13 +30,6 @@ static bool add_list(struct tensors *t, const char *key, const cJSON *list, stru
     const bool ok = text ? tensors_add_metadata(t, key, text, err) : fail(err, "out of memory for metadata");
     free(text);
     return ok;
-}
-
-static bool add_threshold(double threshold, struct tensors *t, struct error *err)
-{
-    char text[40];
-    snprintf(text, sizeof text, "%.6g", threshold);
-    return threshold < 0 || tensors_add_metadata(t, "score_threshold", text, err);
 }
 
 static bool add_metadata(const struct model *m, const struct export_options *o, struct tensors *t, struct error *err)
@@ -57,7 +51,7 @@ static bool add_metadata(const struct model *m, const struct export_options *o, 
         { "reg_max",       cJSON_CreateNumber(m->shape.reg_max) },
         { "prior_offset",  cJSON_CreateNumber(grid.offset) },
         { "folded",        cJSON_CreateBool(o->fold) } };
-    bool ok = tensors_add_metadata(t, "format", "nanodet", err) && add_threshold(o->score_threshold, t, err);
+    bool ok = tensors_add_metadata(t, "format", "nanodet", err) && weights_add_threshold(o->score_threshold, t, err);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ok = ok && add_list(t, rows[i].key, rows[i].list, err);
         cJSON_Delete(rows[i].list);

@@ -25,10 +25,9 @@ extern const struct export_format export_formats[];
  * with 16-bit weights by 0.05 of it.  If the format has metadata, the file also contains the parameters of inference:
  * class_names, input_size (width, height, padded as the network requires), resize and resize_to (of an image, before
  * the padding), mean_bgr and deviation_bgr, strides, reg_max, prior_offset (of the prior centres, in strides), folded,
- * score_threshold.
- * Safetensors files also describe their model (weights/file_config.h).  Exit 2 if the path lacks a suffix that the
- * format needs.  leftover, {0} before, names a temporary file or folder that could not be removed; the export succeeds
- * nevertheless. */
+ * score_threshold.  Safetensors files also describe their model (weights/file_config.h).  Exit 2 if the path lacks a
+ * suffix that the format needs.  leftover, {0} before, names a temporary file or folder that could not be removed; the
+ * export succeeds nevertheless. */
 bool model_export(struct model *, const char *path, const struct export_format *, const struct export_options *,
                   struct verification *, struct error *leftover, struct error *);
 #endif

@@ -57,8 +57,8 @@ static void gemm_unpacked(bool a_by_k, int m, int n, int k, const float *a, int 
     const int columns = min_int(K_MAX, a_by_k ? k : min_int(k, lda)), threads = set_threads(1);
     for (int t = 0; t < k; t += columns)
         blas.sgemm(CblasRowMajor, a_by_k ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, min_int(columns, k - t), 1,
-                    a + (ptrdiff_t)t * (a_by_k ? lda : 1), lda, b + (ptrdiff_t)t * ldb, ldb, add || t > 0 ? 1 : 0, c,
-                    ldc);
+                   a + (ptrdiff_t)t * (a_by_k ? lda : 1), lda, b + (ptrdiff_t)t * ldb, ldb, add || t > 0 ? 1 : 0, c,
+                   ldc);
     set_threads(threads);
 }
 

@@ -241,13 +241,12 @@ bool checkpoint_write_best(const char *path, const struct optimizer *o, const st
                            const char *description, double threshold, struct error *err)
 {
     struct tensors t = {0};
-    char epoch[20], score[40], score_threshold[40];
-    snprintf(score_threshold, sizeof score_threshold, "%.6g", threshold);
+    char epoch[20], score[40];
     snprintf(epoch, sizeof epoch, "%d", s->best_epoch);
     snprintf(score, sizeof score, "%.17g", s->best);
     const bool ok = all_finite(path, o, err) && tensors_add_metadata(&t, "epoch", epoch, err)
                  && tensors_add_metadata(&t, "score", score, err)
-                 && (threshold < 0 || tensors_add_metadata(&t, "score_threshold", score_threshold, err))
+                 && weights_add_threshold(threshold, &t, err)
                  && file_config_add(description, &t, err)
                  && weights_to_tensors(o->params, o->average ? o->average : o->params->value, "", &t, err)
                  && safetensors_write(path, &t, err);

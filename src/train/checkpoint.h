@@ -33,8 +33,7 @@ bool checkpoint_read(const char *path, struct optimizer *, struct run_state *, s
                      struct error *);
 
 /* Writes the weights for inference, averaged if the run keeps an average, with "epoch" and "score" as metadata, and
- * "score_threshold", the score above which detections have the best mean F1, unless it is negative.  Fails as
- * checkpoint_write does. */
+ * the threshold by weights_add_threshold.  Fails as checkpoint_write does. */
 bool checkpoint_write_best(const char *path, const struct optimizer *, const struct run_state *,
                            const char *description, double threshold, struct error *);
 

@@ -184,9 +184,8 @@ bool evaluator_run(struct evaluator *e, const real *values, const struct progres
 bool evaluation_report(const struct evaluator *e, const struct evaluation *result, const char *model,
                        const char *folder, struct error *err)
 {
-    const int *size = e->data->input_size;
     const struct test_report report = {
-        .model = model, .data = e->data->ann_path, .input = { size[0], size[1] },
+        .model = model, .data = e->data->ann_path, .input = e->data->input_size,
         .gt = &e->dataset, .images = e->data->img_path, .dets = &result->detections,
         .score = &result->score, .visdrone = result->has_visdrone ? &result->visdrone : NULL,
         .outcomes = &result->outcomes, .curves = &result->curves };

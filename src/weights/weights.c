@@ -128,3 +128,10 @@ bool weights_to_tensors(const struct params *params, const real *array, const ch
     }
     return true;
 }
+
+bool weights_add_threshold(double threshold, struct tensors *t, struct error *err)
+{
+    char text[40];
+    snprintf(text, sizeof text, "%.6g", threshold);
+    return threshold < 0 || tensors_add_metadata(t, "score_threshold", text, err);
+}

@@ -24,4 +24,7 @@ bool weights_from_tensors(const struct params *, const struct tensors *, const c
  * elements. */
 bool weights_to_tensors(const struct params *, const real *array, const char *prefix, struct tensors *t,
                         struct error *);
+
+/* Adds the metadata "score_threshold", above which detections have the best mean F1, unless it is negative. */
+bool weights_add_threshold(double threshold, struct tensors *, struct error *);
 #endif
