@@ -13,7 +13,7 @@ CC      ?= cc
 PREFIX  ?= /usr/local
 BUILD   ?= build
 # Bottom to top: a room includes only rooms before it.
-ROOMS    = base config data synth report eval kernel interop graph op detect
+ROOMS    = base ranks config data synth report eval kernel interop graph op detect
 ROOMS   += deploy model weights runtime export train api serve
 
 PACKAGES  = yaml-0.1 libpng libjpeg libcjson expat libzip zlib
@@ -21,6 +21,8 @@ CAIRO    ?= $(shell pkg-config --exists cairo && echo cairo)
 OPENBLAS ?= $(shell pkg-config --exists openblas && echo openblas)
 # The oldest version whose handlers return enum MHD_Result.
 MICROHTTPD ?= $(shell pkg-config --exists 'libmicrohttpd >= 0.9.71' && echo libmicrohttpd)
+# Any MPI whose compiler flags pkg-config knows; the program loads it itself, if a launcher has started it.
+MPI ?= $(firstword $(foreach m,mpi-c mpich ompi-c,$(shell pkg-config --exists $m && echo $m)))
 WARNINGS  = -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 CFLAGS   ?= -O2 -g
 CPPFLAGS += -Isrc -Iinclude -D_GNU_SOURCE $(shell pkg-config --cflags $(PACKAGES) $(CAIRO) $(OPENBLAS) $(MICROHTTPD)) \
@@ -90,6 +92,10 @@ $(BUILD)/src/kernel/isa_ref.o $(BUILD)/double/src/kernel/isa_ref.o: EXTRA += -Wn
 # The plain reference of the matrix unit would take minutes without optimisation.
 $(BUILD)/src/kernel/amx_ref.o: EXTRA += -O2
 
+ifneq ($(MPI),)
+$(BUILD)/src/ranks/mpi.o: EXTRA += -DHAVE_MPI $(shell pkg-config --cflags $(MPI))
+endif
+
 # One body, compiled once per instruction set.  Each file exports its table alone.  With sanitizers -O3 takes minutes.
 FAST = $(if $(SANITIZE),,-O3) -ffp-contract=fast -fno-math-errno -fno-trapping-math
 $(BUILD)/src/kernel/isa_neon.o:   EXTRA += $(FAST)
@@ -103,7 +109,7 @@ $(BUILD)/src/kernel/amx.o:  EXTRA += $(FAST) -mavx512f -mavx512bw -mavx512vl -ma
 endif
 
 # Ops, executor and plain kernels once more in double, for gradient checks.
-DOUBLE_SOURCES = $(wildcard src/base/*.c src/graph/*.c src/op/*.c src/op/*/*.c src/kernel/*.c)
+DOUBLE_SOURCES = $(wildcard src/base/*.c src/ranks/*.c src/graph/*.c src/op/*.c src/op/*/*.c src/kernel/*.c)
 DOUBLE = $(DOUBLE_SOURCES:%.c=$(BUILD)/double/%.o)
 $(DOUBLE): $(BUILD)/double/%.o: %.c
 	@mkdir -p $(@D)

@@ -264,7 +264,7 @@ static inline struct trial *trial_new(const struct op_case *row, uint64_t seed, 
     char name[] = "layer";
     t->row = row;
     t->attr = row->attr;
-    *n = (struct node){ .op = row->op, .name = name, .out = 1, .attr = &t->attr };
+    *n = (struct node){ .op = row->op, .name = name, .out = 1, .attr = &t->attr, .parts = 1 << seed % 4 };
     while (n->in < OP_IN && row->x[n->in].n) {
         n->x[n->in] = row->x[n->in];
         n->in++;

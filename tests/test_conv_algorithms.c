@@ -285,9 +285,11 @@ static void test_choice(void **state)
         three = { 32, 32, 3, 1, 1, 8, 8, 0, 0 }, five = { 16, 8, 5, 1, 1, 8, 8, 0, 0 },
         few = { 15, 32, 3, 1, 1, 8, 8, 0, 0 }, stride = { 32, 32, 3, 2, 1, 8, 8, 0, 0 };
     struct kernels with_unit = *plain_table();
-    const struct policy vectors = { plain_table(), NULL, false, 3, 1 }, unit = { &with_unit, NULL, false, 3, 1 },
-        direct = { &with_unit, NULL, true, 3, 1 }, dense = { &with_unit, &conv_dense, false, 3, 1 },
-        winograd = { &with_unit, &conv_winograd, false, 3, 1 };
+    const struct policy vectors = { .kernels = plain_table(), .bf16_terms = 3, .threads = 1 },
+        unit = { .kernels = &with_unit, .bf16_terms = 3, .threads = 1 },
+        direct = { .kernels = &with_unit, .direct = true, .bf16_terms = 3, .threads = 1 },
+        dense = { .kernels = &with_unit, .conv = &conv_dense, .bf16_terms = 3, .threads = 1 },
+        winograd = { .kernels = &with_unit, .conv = &conv_winograd, .bf16_terms = 3, .threads = 1 };
     const struct { const struct conv_case *c; const struct policy *policy; bool training; const char *name; } rows[] = {
         { &depthwise, &vectors, false, "depthwise" }, { &one, &vectors, false, "dense" },
         { &three, &vectors, true, "winograd" },       { &few, &vectors, true, "dense" },

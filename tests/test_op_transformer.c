@@ -23,21 +23,22 @@ static double want_position(const struct trial *t, ptrdiff_t pixel, int c)
     return value_of(t, 0, pixel, c) + value_of(t, 1, pixel % pixels(t->call.x[1]), c);
 }
 
-/* The dropout factor of an element of a chunk: 0, or 1 / (1 - rate) if it is kept. */
-static double kept(const struct trial *t, ptrdiff_t chunk, ptrdiff_t place_in_chunk, double rate)
+/* The dropout factor of an element: 0, or 1 / (1 - rate) if it is kept.  Random numbers are those of (image, level). */
+static double kept(const struct trial *t, uint64_t image, uint64_t level, ptrdiff_t place, double rate)
 {
-    struct random random = random_of(t->call.key, (uint64_t)chunk, 0);
-    for (ptrdiff_t i = 0; i < place_in_chunk; i++)
+    struct random random = random_of(t->call.key, image, level);
+    for (ptrdiff_t i = 0; i < place; i++)
         random_unit(&random);
     return random_unit(&random) < 1 - rate ? 1 / (1 - rate) : 0;
 }
 
-/* A chunk has about 8192 elements, but at least 64 pixels. */
 static double want_dropout(const struct trial *t, ptrdiff_t pixel, int c)
 {
     const struct const_view x = t->call.x[0];
-    const int chunk = x.c < 128 ? 8192 / x.c : 64;
-    return value_of(t, 0, pixel, c) * kept(t, pixel / chunk, pixel % chunk * x.c + c, drop_attr(&t->node)->rate);
+    const int image = image_of(x, pixel);
+    const ptrdiff_t place = (pixel - image_range(x, image).first) * x.c + c;
+    return value_of(t, 0, pixel, c)
+         * kept(t, (uint64_t)(image % x.n), (uint64_t)(image / x.n), place, drop_attr(&t->node)->rate);
 }
 
 /* The weight of input i in output o along an axis of n inputs and m outputs: a hat of width 1 about each centre, the

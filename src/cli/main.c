@@ -66,7 +66,7 @@ int main(int argc, char **argv)
                  && run(&args, argv, &err) && all_written(&err);
     if (!ok && !err.exit)
         fail(&err, "ended without a reason: please report this as a bug");
-    if (!ok)
+    if (!ok && err.text[0])                     /* without text another process of the training says why */
         show_line("nanodet: ", err.text);
     args_free(&args);
     return ok ? 0 : err.exit;

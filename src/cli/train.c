@@ -6,7 +6,9 @@
 #include "cli/policy.h"
 #include "cli/session.h"
 #include "cli/shell.h"
+#include "ranks/mpi.h"
 #include "serve/watch.h"
+#include "train/processes.h"
 #include "train/trainer.h"
 #include <errno.h>
 #include <signal.h>
@@ -101,7 +103,7 @@ static bool was_stopped(const struct trainer *t, struct error *err)
     if (trainer_finished(t))
         return true;
     fail(err, "stopped after step %ld of the run; --resume continues from %s", t->train_step.optimizer.step, t->last);
-    err->exit = 128 + stop;
+    err->exit = 128 + t->stop;
     return false;
 }
 
@@ -120,6 +122,19 @@ static bool open_watch(struct watch **watch, const struct args *args, const stru
     return true;
 }
 
+/* A process that fails in training ends all of them, since they wait for it.  Rank 0 tells what all of them find; a
+ * process without a message waits for the one that has it. */
+static bool end_all(const struct ranks *ranks, const struct error *err)
+{
+    if (!ranks)
+        return false;
+    if (ranks->rank > 0)
+        sleep(err->text[0] ? 1 : 10);
+    show_line("nanodet: ", err->text[0] ? err->text : "another process has failed");
+    mpi_abort(err->exit);
+    return false;
+}
+
 bool train_run(const struct args *args, struct error *err)
 {
     struct training_options options = {
@@ -129,13 +144,19 @@ bool train_run(const struct args *args, struct error *err)
     struct trainer trainer = {0};
     struct watch *watch = NULL;
     struct error closing = {0};
-    bool ok = args_policy(args, &options.policy, err) && args_config(args, &config, err)
-           && open_watch(&watch, args, &config, &options.output, err)
-           && trainer_open(&trainer, &config, &options, err);
-    args_tell_ignored(&config);
+    const struct ranks **ranks = &options.policy.ranks;
+    bool ok = args_policy(args, &options.policy, err) && mpi_join(ranks, err);
+    const bool first = rank_of(*ranks) == 0;
+    if (!first)
+        options.output = (struct run_output){ stderr, false, NULL };
+    ok = ok && processes_agree(*ranks, args_config(args, &config, err)
+                               && (!first || open_watch(&watch, args, &config, &options.output, err)), err)
+      && trainer_open(&trainer, &config, &options, err);
+    if (first)
+        args_tell_ignored(&config);
     catch_signals();
-    ok = ok && trainer_run(&trainer, err) && was_stopped(&trainer, err);
-    if (ok)
+    ok = ok && (trainer_run(&trainer, err) || end_all(*ranks, err)) && was_stopped(&trainer, err);
+    if (ok && first)
         show_next(&trainer);
     if (!trainer_close(&trainer, &closing) && ok)
         ok = fail(err, "%s", closing.text);
@@ -143,5 +164,6 @@ bool train_run(const struct args *args, struct error *err)
         watch_end(watch);
     watch_close(watch);
     config_free(&config);
+    mpi_leave();
     return ok;
 }

@@ -103,6 +103,7 @@ struct model_config {
     enum arch arch;
     const char *name[MODEL_SECTIONS];       /* the parts; the auxiliary head may be NULL */
     int detach_epoch;
+    bool sync_norm;                         /* batch norms join the statistics of all processes */
     struct strings freeze;
     enum guide guide;                       /* whose predictions assign objects to priors */
     struct { const char *config, *weights; } teacher;   /* files; "": not given */

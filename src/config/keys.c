@@ -60,6 +60,8 @@ const struct key config_keys[] = {
       "steps of the average's warm-up: after i steps the current weights also count for exp(-i / tau)" },
     { "model.weight_averager.span", FIELD(config, model.span), "0", 0, 1,
       "fraction of the run's steps that the average covers: sets decay and tau; 0: off" },
+    { "model.sync_norm", FIELD(config, model.sync_norm), "true", 0, 0,
+      "in several processes, batch norms use the statistics of the whole batch; false: of each process's share" },
     { "model.freeze", FIELD(config, model.freeze), "[]", 0, 0,
       "prefixes of the names of parameters that are not trained" },
     { "model.guide", WORDS(config, model.guide, guide_words), "self", 0, 0,

@@ -153,7 +153,7 @@ static int make_part(struct loader *l, struct sample *sample, const int *order, 
 static bool make_sample(struct loader *l, const struct batch *batch, int index, struct error *err)
 {
     const struct loader_config *config = &l->config;
-    const int place = batch->step * config->batch + index;
+    const int place = batch->step * config->batch + index + (config->train ? config->share.first : 0);
     const int *order = l->orders[batch->epoch % LOADER_AHEAD].image;
     const struct data_config data = epoch_config(config, batch->epoch);
     struct sample_source source = { &data, NULL, random_of(config->seed, (uint64_t)batch->epoch, (uint64_t)place) };
@@ -181,8 +181,8 @@ static void draw_order(struct loader *l, struct order *order, int epoch)
     if (l->config.train)
         random_permutation(&random, l->places, order->image);
     else
-        for (int i = 0; i < l->images; i++)
-            order->image[i] = i;
+        for (int i = 0; i < l->places; i++)
+            order->image[i] = l->config.share.first + i;
     if (!l->repeat_end)
         return;
     repeat_images(l->repeat_end, l->images, l->places, &random, l->repeated);
@@ -200,6 +200,8 @@ static void begin_batch(struct loader *l, struct slot *slot)
     slot->batch.epoch = epoch;
     slot->batch.step = step;
     slot->batch.n = left < l->config.batch ? left : l->config.batch;
+    if (l->config.train && l->config.share.count)
+        slot->batch.n = l->config.share.count;
     draw_order(l, &l->orders[epoch % LOADER_AHEAD], epoch);
 }
 
@@ -276,6 +278,8 @@ static bool count_places(struct loader *l, struct error *err)
     const struct loader_config *config = &l->config;
     const double threshold = config->data->repeat_factor;
     l->places = l->images = config->dataset->image_count;
+    if (!config->train && config->share.count)
+        l->places = config->share.count;
     if (!config->train || threshold <= 0)
         return true;
     l->repeat_end = new_array((size_t)l->images, sizeof *l->repeat_end, err);

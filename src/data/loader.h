@@ -16,6 +16,7 @@
 #define DATA_LOADER_H
 #include "data/image_cache.h"
 #include "data/sample.h"
+#include "ranks/ranks.h"
 
 enum { LOADER_AHEAD = 3 };
 
@@ -27,6 +28,7 @@ struct loader_config {                          /* all borrowed until loader_clo
     bool train;
     int mosaic_epochs;                          /* epochs of the run, from its first, that have mosaics */
     int batch, workers;                         /* >= 1 */
+    struct share share;                         /* of each batch in training, of the images in testing; count 0: all */
     uint64_t seed;
     int epoch, step;                            /* of the first batch */
     double input_scale[2]; int epochs;          /* input sizes: see epoch_size; epochs 0: always the full size */

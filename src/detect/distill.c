@@ -104,13 +104,8 @@ struct distill_values distill_gradient(struct loss *loss, const struct distill_c
     const double weight = fmax(sums->weight[head], criteria[loss->config.family].weight_min);
     const struct distill_values scale = { weight > 0 ? config->localization / (4 * weight) : 0,
                                           config->classification / positives };
-    struct distill_values total = {0};
     team_for(&loss->team, prior_line_count(&loss->grid), distill_line,
              &(struct distill_job){ loss, config, pred, teacher, scale, dpred });
-    for (int i = 0; i < prior_line_count(&loss->grid); i++) {           /* serially, for a fixed order */
-        total.localization += loss->line[i].dfl;
-        total.classification += loss->line[i].qfl;
-    }
-    return (struct distill_values){ total.localization * scale.localization,
-                                    total.classification * scale.classification };
+    const struct loss_values total = loss_total(loss);
+    return (struct distill_values){ total.dfl * scale.localization, total.qfl * scale.classification };
 }

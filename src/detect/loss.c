@@ -5,6 +5,8 @@
 #include "detect/focal.h"
 #include "detect/prediction.h"
 #include "kernel/kernels.h"
+#include "op/parts.h"
+#include "ranks/ranks.h"
 #include <math.h>
 #include <string.h>
 
@@ -127,17 +129,31 @@ static void assign_image(const void *job, int image)
 bool loss_assign(struct loss *loss, const float *guide, const float *const pred[LOSS_HEADS],
                  const struct ground_truth *truth, struct loss_sums *sums, struct error *err)
 {
-    *sums = (struct loss_sums){0};
+    const double positives_min = criterion_of(&loss->config)->image_positives_min;
+    double part[1 + LOSS_HEADS][PARTS] = {{0}}, total[2 + LOSS_HEADS] = {0};
+    const char *failure = NULL;
+    int failed = 0;
     team_for(&loss->team, loss->grid.images, assign_image, &(struct assign_job){ loss, guide, pred, truth });
     for (int i = 0; i < loss->grid.images; i++) {
         const struct image_sums *s = &loss->image[i];
-        if (s->failure)
-            return fail(err, "image %d of the batch: %s", i, s->failure);
-        sums->positives += fmax(s->positives, criterion_of(&loss->config)->image_positives_min);
+        const int p = part_with(loss->grid.images, parts_of_share(loss->ranks), i);
+        if (s->failure && !failure) {
+            failure = s->failure;
+            failed = i;
+        }
+        part[0][p] += fmax(s->positives, positives_min);
         for (int head = 0; head < LOSS_HEADS; head++)
-            sums->weight[head] += s->weight[head];
+            part[1 + head][p] += s->weight[head];
     }
-    return true;
+    for (int i = 0; i <= LOSS_HEADS; i++)
+        total[i] = sum_of_parts(part[i], parts_of_share(loss->ranks));
+    total[1 + LOSS_HEADS] = failure != NULL;
+    ranks_add(loss->ranks, total, 2 + LOSS_HEADS);
+    *sums = (struct loss_sums){ .positives = total[0] };
+    memcpy(sums->weight, total + 1, sizeof sums->weight);
+    if (failure)
+        return fail(err, "image %d of the batch: %s", failed + rank_of(loss->ranks) * loss->grid.images, failure);
+    return total[1 + LOSS_HEADS] == 0 || fail(err, "%s", "");           /* another process has failed and says why */
 }
 
 /* ---- Second phase: one chunk per row of cells */
@@ -223,22 +239,35 @@ static void gradient_line(const void *job, int index)
     k->loss->line[index] = sum;
 }
 
+struct loss_values loss_total(const struct loss *loss)
+{
+    const struct prior_grid *grid = &loss->grid;
+    const int parts = parts_of_share(loss->ranks);
+    double part[3][PARTS] = {{0}}, total[3];
+    for (int i = 0; i < prior_line_count(grid); i++) {
+        const int p = part_with(grid->images, parts, prior_line_at(grid, i).image);
+        part[0][p] += loss->line[i].qfl;
+        part[1][p] += loss->line[i].bbox;
+        part[2][p] += loss->line[i].dfl;
+    }
+    for (int i = 0; i < 3; i++)
+        total[i] = sum_of_parts(part[i], parts);
+    ranks_add(loss->ranks, total, 3);
+    return (struct loss_values){ .qfl = total[0], .bbox = total[1], .dfl = total[2] };
+}
+
 struct loss_values loss_gradient(struct loss *loss, enum loss_head head, const float *pred,
                                  const struct ground_truth *truth, const struct loss_sums *sums, float *dpred)
 {
     const struct loss_config *config = &loss->config;
     const double positives = fmax(sums->positives, 1);
     const double weight = fmax(sums->weight[head], criterion_of(config)->weight_min);
-    struct loss_values total = {0}, scale = {0};
+    struct loss_values scale = {0};
     if (weight > 0)
         scale = (struct loss_values){ config->qfl_weight / positives, config->bbox_weight / weight,
                                       config->dfl_weight / (4 * weight) };
     team_for(&loss->team, prior_line_count(&loss->grid), gradient_line,
              &(struct gradient_job){ loss, pred, truth, scale, dpred });
-    for (int i = 0; i < prior_line_count(&loss->grid); i++) {         /* serially, for a fixed order */
-        total.qfl += loss->line[i].qfl;
-        total.bbox += loss->line[i].bbox;
-        total.dfl += loss->line[i].dfl;
-    }
+    const struct loss_values total = loss_total(loss);
     return (struct loss_values){ total.qfl * scale.qfl, total.bbox * scale.bbox, total.dfl * scale.dfl };
 }

@@ -61,6 +61,7 @@ struct loss {
     float *score;                   /* [rows] the target IoU of a matched row, else 0 */
     struct image_sums *image;       /* [images] */
     struct loss_values *line;       /* [prior_line_count] */
+    const struct ranks *ranks;      /* the processes that share the batch; NULL: this one alone.  Set after loss_init */
     struct arena memory, *scratch;  /* scratch: [threads], within memory */
 };
 
@@ -80,6 +81,9 @@ bool loss_assign(struct loss *, const float *guide, const float *const pred[LOSS
 
 /* The largest class probability of a row: w_v above. */
 double top_probability(const struct loss *, const float *logit);
+
+/* The sums of loss.line over the batch of all processes. */
+struct loss_values loss_total(const struct loss *);
 
 /* After loss_assign: sets all of dpred [rows][channels] to the gradient of qfl + bbox + dfl of one head. */
 struct loss_values loss_gradient(struct loss *, enum loss_head, const float *pred, const struct ground_truth *truth,

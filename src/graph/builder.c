@@ -211,6 +211,7 @@ value graph_node(struct builder *b, const struct op *op, const char *name, const
         g->values[n.operand[i]].consumers++;
     init_deferred(b, &n, &g->values[y]);
     n.number = op->draws ? b->numbered++ : 0;
+    n.parts = b->parts ? b->parts : b->training ? PARTS : 1;
     g->nodes[g->node_count++] = n;
     return y;
 }

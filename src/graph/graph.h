@@ -19,6 +19,7 @@
  *    read partly of unwritten memory, the root is zero-initialised and every writer adds. */
 #ifndef GRAPH_GRAPH_H
 #define GRAPH_GRAPH_H
+#include "graph/gradient_sums.h"
 #include "graph/op.h"
 #include "graph/params.h"
 #include "graph/planner.h"
@@ -76,6 +77,7 @@ struct graph {
     const struct params *params;        /* bound, borrowed */
     const real *param_values; real *param_buffers, *param_gradients;
     const struct team *team;
+    const struct ranks *ranks;
     const struct kernels *kernels;
     unsigned char *block, **own;        /* the plan's memory, or one allocation per item */
     bool borrowed;                      /* block is the binding's */
@@ -83,6 +85,7 @@ struct graph {
     unsigned char *scratch; size_t scratch_size;
     struct packed_weights *packed_weights, own_packed_weights;     /* the binding's or NULL; this graph's */
     struct call *calls[2];              /* [pass][node] */
+    struct gradient_sums sums;          /* over the processes of a training */
     double *seconds[2];                 /* [pass][node]: the caller's; run time is added; NULL: not measured */
     /* The caller's, or NULL: called when a node's output, and later its gradient, is complete.  For the producer of a
      * fused norm that is the gradient of the norm's output. */
@@ -97,6 +100,7 @@ struct binding {
                                            graph that is not trained, as is: */
     real *gradients;                    /* [params->trained] */
     const struct team *team;
+    const struct ranks *ranks;          /* the processes that share the batch in training; NULL: this one alone */
     const struct kernels *kernels;
     void *block;                        /* graph.block_size bytes, shared by graphs that run one after another;
                                            NULL: the graph allocates its own */

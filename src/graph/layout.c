@@ -293,7 +293,7 @@ static void fuse_norms(struct graph *g)
         if (g->gradients != GRADIENTS_PARAMS || !norm->op->fusible || !before || !before->op->fuses)
             continue;
         if (norm->op->fusible->needs_moments(norm))
-            norm->blocks = before->op->fuses->blocks(before);
+            norm->blocks = before->op->fuses->blocks(before, before->parts);
         if (g->unfused || x->consumers > 1 || x->is_output)
             continue;
         norm->fused[FORWARD] = norm->blocks > 0;

@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OP_IN = 8, OP_OUT = 1, LEVELS = 8 };
+enum { OP_IN = 8, OP_OUT = 1, LEVELS = 8, PARTS = 8 };
 
 struct levels { int count; int h[LEVELS], w[LEVELS]; };        /* count 0: one level of the shape's own h x w */
 
@@ -47,6 +47,7 @@ struct deferred { const real *scale, *shift; int ld; enum act act; real slope; }
 enum pass { FORWARD, BACKWARD };
 
 struct policy;                          /* op/policy.h; the graph only passes it on */
+struct ranks;
 
 struct node {
     const struct op *op;
@@ -57,6 +58,7 @@ struct node {
     int operand[OP_IN], result[OP_OUT]; /* values of the graph */
     struct shape x[OP_IN], y[OP_OUT];
     void *attr;                         /* the op's attributes, op->attr_size bytes; owned; NULL: it has none */
+    int parts;                          /* of the batch, for sums over it (op/parts.h); a power of two <= PARTS */
     int blocks;                         /* of a norm: output blocks of its producer, or 0 */
     bool fused[2];                      /* [pass], of a norm: fused with its producer */
 };
@@ -79,6 +81,8 @@ struct call {
     const struct call *fused_norm;      /* the call of the norm that is fused with this op, or NULL */
     const struct kernels *kernels;
     const struct team *team;
+    const struct ranks *ranks;          /* the processes that share the batch; NULL: this one alone */
+    int first_image;                    /* of this process's share, in the batch of all */
     uint64_t key;                       /* of random numbers, from (seed, step, node) */
 };
 
@@ -125,7 +129,8 @@ struct op {                             /* omitted fields are 0, the conservativ
  * the norm's moments for each block of y[0] that it has written, and reads dy through the norm's gradient.  This saves
  * the norm one pass over memory in each direction. */
 struct fusing_producer {
-    int (*blocks)(const struct node *);                         /* of y[0]; 0: no norm can be fused in forward */
+    int (*blocks)(const struct node *, int end);                /* of y[0] in the parts before `end`; 0 for all parts:
+                                                                   no norm can be fused in forward */
     struct range (*block)(const struct node *, int);            /* its pixels; may be empty */
     bool (*reads_dy_once)(const struct node *, bool dx);        /* in backward; dx: the operand's gradient is wanted */
 };

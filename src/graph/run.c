@@ -83,7 +83,7 @@ static struct call make_call(const struct graph *g, int i, enum pass pass)
 {
     const struct node *n = &g->nodes[i];
     struct call call = { .node = n, .scratch = g->scratch, .scratch_size = g->scratch_size, .kernels = g->kernels,
-                         .team = g->team };
+                         .team = g->team, .ranks = g->ranks, .first_image = rank_of(g->ranks) * n->x[0].n };
     for (int k = 0; k < n->in; k++) {
         call.x[k] = operand_in(g, n->operand[k], pass);
         if (((n->op->changes | n->op->unfolds) >> k & 1) && g->param_buffers)
@@ -236,8 +236,10 @@ bool graph_bind(struct graph *g, const struct binding *to, struct error *err)
     g->param_buffers = to->buffers;
     g->param_gradients = to->gradients;
     g->team = to->team;
+    g->ranks = to->gradients ? to->ranks : NULL;
     g->kernels = to->kernels;
-    return take_scratch(g, err) && take_packed_weights(g, to->packed_weights, err) && bind_values(g, to->block, err);
+    return take_scratch(g, err) && take_packed_weights(g, to->packed_weights, err) && bind_values(g, to->block, err)
+        && gradient_sums_init(&g->sums, g, g->ranks, err);
 }
 
 bool graph_bind_replica(struct graph *g, struct graph *other, void *block, struct error *err)
@@ -284,6 +286,7 @@ void graph_free(struct graph *g)
     free(g->work[FORWARD]);
     free(g->work[BACKWARD]);
     free(g->scratch);
+    gradient_sums_free(&g->sums);
     graph_free_replica(g);
 }
 
@@ -384,12 +387,13 @@ static bool finite_view(struct view v)
 
 const char *graph_find_nonfinite(struct graph *g, uint64_t key)
 {
-    for (int i = 0; i < g->node_count; i++) {
+    const char *name = NULL;
+    for (int i = 0; i < g->node_count; i++) {           /* all nodes, since other processes run them, too */
         forward_node(g, i, key);
-        if (!finite_view(graph_view(g, g->nodes[i].result[0])))
-            return g->nodes[i].name;
+        if (!name && !finite_view(graph_view(g, g->nodes[i].result[0])))
+            name = g->nodes[i].name;
     }
-    return NULL;
+    return name;
 }
 
 /* Recomputes the values that backward of node i is the first to read. */
@@ -418,7 +422,9 @@ static void backward_node(struct graph *g, int i, bool accumulate)
     call->key = g->calls[FORWARD][i].key;
     if (g->on_node)
         g->on_node(g->on_node_data, g, i, BACKWARD);
+    gradient_sums_before(&g->sums, g, i, call);
     g->nodes[i].op->backward(call);
+    gradient_sums_after(&g->sums, g);
 }
 
 struct backward_run { struct graph *g; bool accumulate; };
@@ -438,6 +444,7 @@ static void run_backward(void *context)
             seconds[i] += clock_seconds() - start;
         poison_dead_items(g, time);
     }
+    gradient_sums_end(&g->sums, g);
 }
 
 void graph_backward(struct graph *g, bool accumulate)

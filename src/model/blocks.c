@@ -135,7 +135,7 @@ value batch_norm(struct builder *b, const char *name, value x, double momentum, 
         attr->eps = (real)eps;
         return x;
     }
-    return graph_node(b, &op_norm, name, operands, 5, &(struct norm_attr){ .eps = (real)eps,
+    return graph_node(b, &op_norm, name, operands, 5, &(struct norm_attr){ .eps = (real)eps, .local = b->local_norms,
                       .momentum = (real)momentum, .training = training,
                       .unfolding = training && b->unfolding });
 }

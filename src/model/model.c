@@ -4,6 +4,7 @@
 #include "base/table.h"
 #include "data/sample.h"
 #include "kernel/kernels.h"
+#include "op/parts.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,8 @@ static bool strides_fit(struct builder *b, const struct model *m, const struct f
 bool model_graph(struct model *m, const struct graph_options *o, struct graph *g, struct error *err)
 {
     struct builder b = { .graph = g, .params = &m->params, .training = o->training, .unfolding = o->unfolding,
+                         .parts = o->training ? parts_of_share(o->policy ? o->policy->ranks : NULL) : 1,
+                         .local_norms = !m->config->model.sync_norm,
                          .input_gradient = o->input_gradient,
                          .unfused = o->unfused, .detached = o->detached, .freeze = m->config->model.freeze.at,
                          .freeze_count = m->config->model.freeze.count, .merged = m->merged, .policy = o->policy,

@@ -61,7 +61,8 @@ static void probabilities(const struct call *k, int chunk, int n, int d, real *t
 static void mark_dropped(const struct call *k, int chunk, ptrdiff_t count, real *p)
 {
     const double keep = 1 - (double)attention_attr(k->node)->rate;
-    struct random random = random_of(k->key, (uint64_t)chunk, 0);
+    const int first = k->first_image * attention_attr(k->node)->heads;
+    struct random random = random_of(k->key, (uint64_t)(first + chunk), 0);
     for (ptrdiff_t i = 0; i < count && keep < 1; i++)
         p[i] = random_unit(&random) < keep ? p[i] : -p[i];
 }

@@ -1,5 +1,6 @@
 /* op/drop_path.c -- stochastic depth (Huang et al. 2016), also called drop connect: y = m x / keep, keep = 1 - rate,
- * where m is 1 for an image with probability keep, else 0.  m depends on the call's key and the image's index. */
+ * where m is 1 for an image with probability keep, else 0.  m depends on the call's key and on the image's index in the
+ * batch. */
 #include "base/random.h"
 #include "graph/operands.h"
 #include "op/ops.h"
@@ -8,7 +9,7 @@
 /* m / keep */
 static real factor(const struct call *k, int image)
 {
-    struct random random = random_of(k->key, (uint64_t)image, 0);
+    struct random random = random_of(k->key, (uint64_t)(k->first_image + image), 0);
     const double keep = 1 - (double)drop_attr(k->node)->rate;
     return (real)(random_unit(&random) < keep ? 1 / keep : 0);
 }

@@ -1,44 +1,45 @@
 /* op/dropout.c -- dropout (Srivastava et al. 2014): y = m x / keep, keep = 1 - rate, where m is 1 for an element
- * with probability keep, else 0.  m depends on the call's key and the element's index. */
+ * with probability keep, else 0.  m depends on the call's key, the image's index in the batch, and the
+ * element's index in the image. */
 #include "base/random.h"
 #include "graph/operands.h"
 #include "op/ops.h"
 #include "op/shapes.h"
 
 /* to = m from / keep, or to += */
-static void drop(const struct call *k, int chunk, struct const_view from, bool add, struct view to)
+static void drop(const struct call *k, int image, struct const_view from, bool add, struct view to)
 {
-    const struct range r = chunk_range(pixels(from), from.c, chunk);
+    const struct range r = image_range(from, image);
     const double keep = 1 - (double)drop_attr(k->node)->rate;
     const real factor = (real)(1 / keep);
-    struct random random = random_of(k->key, (uint64_t)chunk, 0);
+    struct random random = random_of(k->key, (uint64_t)(k->first_image + image % from.n), (uint64_t)(image / from.n));
     for (ptrdiff_t i = r.first; i < r.first + r.count; i++)
         for (int c = 0; c < from.c; c++)
             store(&to.p[i * to.ld + c], add, random_unit(&random) < keep ? factor * from.p[i * from.ld + c] : 0);
 }
 
-static void forward_chunk(const void *job, int chunk)
+static void forward_image(const void *job, int image)
 {
     const struct call *k = job;
-    drop(k, chunk, k->x[0], false, k->y[0]);
+    drop(k, image, k->x[0], false, k->y[0]);
 }
 
 /* dx = m dy / keep */
-static void backward_chunk(const void *job, int chunk)
+static void backward_image(const void *job, int image)
 {
     const struct call *k = job;
-    drop(k, chunk, read_only(k->dy[0]), k->add[0], k->dx[0]);
+    drop(k, image, read_only(k->dy[0]), k->add[0], k->dx[0]);
 }
 
 static void forward(const struct call *k)
 {
-    team_for(k->team, chunk_count(pixels(k->y[0]), k->y[0].c), forward_chunk, k);
+    team_for(k->team, image_count(k->node->x[0]), forward_image, k);
 }
 
 static void backward(const struct call *k)
 {
     if (k->dx[0].p)
-        team_for(k->team, chunk_count(pixels(k->dx[0]), k->dx[0].c), backward_chunk, k);
+        team_for(k->team, image_count(k->node->x[0]), backward_image, k);
 }
 
 const struct op op_dropout = {

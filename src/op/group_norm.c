@@ -6,6 +6,7 @@
 #include "op/moments.h"
 #include "op/norm.h"
 #include "op/ops.h"
+#include "op/parts.h"
 #include "op/shapes.h"
 #include <math.h>
 #include <string.h>
@@ -189,18 +190,23 @@ static void backward_image(const void *job, int image)
 
 static void backward(const struct call *k)
 {
-    const int images = image_count(k->node->x[0]), size = k->x[0].c / norm_attr(k->node)->groups;
-    team_for(k->team, images, backward_image, k);
-    for (int c = 0; c < k->x[0].c; c++) {
-        double dbeta = 0, dgamma = 0;
-        for (int image = 0; image < images; image++) {
-            dbeta += sums(k, image)[c];
-            dgamma += sums(k, image)[k->x[0].c + c] * saved(k, image)[2 * (c / size) + 1];
+    const struct node *n = k->node;
+    const int channels = n->x[0].c, size = channels / norm_attr(n)->groups;
+    team_for(k->team, image_count(n->x[0]), backward_image, k);
+    for (int c = 0; c < channels; c++) {
+        double dbeta[PARTS] = {0}, dgamma[PARTS] = {0};
+        for (int i = 0; i < n->parts * level_count(&n->x[0].lv); i++) {
+            const struct batch_part part = part_of(n->x[0].n, n->parts, i % n->parts);
+            const int first = i / n->parts * n->x[0].n + part.image;
+            for (int image = first; image < first + part.images; image++) {
+                dbeta[i % n->parts] += sums(k, image)[c];
+                dgamma[i % n->parts] += sums(k, image)[channels + c] * saved(k, image)[2 * (c / size) + 1];
+            }
         }
         if (k->dx[1].p)
-            store(&k->dx[1].p[c], k->add[1], (real)dgamma);
+            store(&k->dx[1].p[c], k->add[1], gradient_of_parts(dgamma, n->parts));
         if (k->dx[2].p)
-            store(&k->dx[2].p[c], k->add[2], (real)dbeta);
+            store(&k->dx[2].p[c], k->add[2], gradient_of_parts(dbeta, n->parts));
     }
 }
 

@@ -2,6 +2,7 @@
  * and rstd = 1 / sqrt(var + eps) are those of the channels of a pixel.  Operands: x, weight gamma, bias beta. */
 #include "graph/operands.h"
 #include "op/ops.h"
+#include "op/partition.h"
 #include "op/shapes.h"
 #include <math.h>
 
@@ -11,12 +12,15 @@ static bool shape(struct node *n, struct error *err)
     return want_vector(n, 1, n->x[0].c, err) && want_vector(n, 2, n->x[0].c, err);
 }
 
-static ptrdiff_t pixels_of(const struct node *n) { return (ptrdiff_t)n->x[0].n * n->x[0].h * n->x[0].w; }
+static int chunks(const struct node *n) { return chunks_before(&n->x[0], n->parts, n->parts); }
 
-static int chunks(const struct node *n) { return chunk_count(pixels_of(n), n->x[0].c); }
+static struct range chunk_of(const struct node *n, int chunk) { return chunk_at(&n->x[0], n->parts, chunk); }
 
 /* mean and rstd of each pixel. */
-static size_t save(const struct node *n) { return 2 * (size_t)pixels_of(n) * sizeof(real); }
+static size_t save(const struct node *n)
+{
+    return 2 * (size_t)n->x[0].n * (size_t)n->x[0].h * (size_t)n->x[0].w * sizeof(real);
+}
 
 /* The sums of dy x^ and of dy of each chunk and channel. */
 static size_t work(const struct node *n, enum pass pass)
@@ -29,7 +33,7 @@ static void forward_chunk(const void *job, int chunk)
     const struct call *k = job;
     const struct const_view x = k->x[0];
     const struct view y = k->y[0];
-    const struct range r = chunk_range(pixels(x), x.c, chunk);
+    const struct range r = chunk_of(k->node, chunk);
     for (ptrdiff_t i = r.first; i < r.first + r.count; i++) {
         const real *from = x.p + i * x.ld;
         real *to = y.p + i * y.ld, *saved = (real *)k->save + 2 * i;
@@ -52,7 +56,7 @@ static void backward_chunk(const void *job, int chunk)
     const struct call *k = job;
     const struct const_view x = k->x[0];
     const struct view dx = k->dx[0], dy = k->dy[0];
-    const struct range r = chunk_range(pixels(x), x.c, chunk);
+    const struct range r = chunk_of(k->node, chunk);
     const real *gamma = k->x[1].p;
     double *sum_gx = (double *)k->work + 2 * (ptrdiff_t)chunk * x.c, *sum_g = sum_gx + x.c;
     for (int c = 0; c < 2 * x.c; c++)
@@ -80,13 +84,17 @@ static void backward(const struct call *k)
 {
     const int c = k->x[0].c;
     team_for(k->team, chunks(k->node), backward_chunk, k);
+    int end[PARTS];
+    for (int part = 0; part < k->node->parts; part++)
+        end[part] = chunks_before(&k->node->x[0], k->node->parts, part + 1);
     for (int i = 0; i < 2 * c; i++) {
         const int operand = i < c ? 1 : 2;
-        double sum = 0;
-        for (int chunk = 0; chunk < chunks(k->node); chunk++)
-            sum += ((double *)k->work)[2 * (ptrdiff_t)chunk * c + i];
+        double sums[PARTS] = {0};
+        for (int part = 0, chunk = 0; part < k->node->parts; part++)
+            for (; chunk < end[part]; chunk++)
+                sums[part] += ((double *)k->work)[2 * (ptrdiff_t)chunk * c + i];
         if (k->dx[operand].p)
-            store(&k->dx[operand].p[i % c], k->add[operand], (real)sum);
+            store(&k->dx[operand].p[i % c], k->add[operand], gradient_of_parts(sums, k->node->parts));
     }
 }
 

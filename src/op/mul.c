@@ -1,8 +1,8 @@
 /* op/mul.c -- y = a b, elementwise.  b may be broadcast: one pixel per image (the gates of squeeze-and-excite), one
- * pixel for all (layer scale) or one channel (a weight per pixel).  Each image is summed by one thread, and the images
- * are then added in order. */
+ * pixel for all (layer scale) or one channel (a weight per pixel).  Each image is summed by one thread. */
 #include "graph/operands.h"
 #include "op/ops.h"
+#include "op/parts.h"
 #include "op/shapes.h"
 #include <string.h>
 
@@ -77,12 +77,8 @@ static void backward(const struct call *k)
     const struct broadcast s = broadcast_of(k->node);
     const int images = image_count(k->node->x[0]), channels = k->x[1].c;
     team_for(k->team, images, backward_image, k);
-    for (int c = 0; k->dx[1].p && !s.pixel && !s.image && c < channels; c++) {
-        double sum = 0;
-        for (int image = 0; image < images; image++)
-            sum += ((const double *)k->work)[(ptrdiff_t)image * channels + c];
-        store(&k->dx[1].p[c], k->add[1], (real)sum);
-    }
+    for (int c = 0; k->dx[1].p && !s.pixel && !s.image && c < channels; c++)
+        store(&k->dx[1].p[c], k->add[1], gradient_of_images(k->node, (const double *)k->work + c, channels));
 }
 
 const struct op op_mul = {

@@ -16,7 +16,8 @@ struct conv_attr {                      /* the kernel's size is the weight's h x
 };
 struct norm_attr {
     real eps, momentum, slope; enum act act; int groups;
-    bool training;                      /* statistics of the batch */
+    bool training;                      /* statistics of the batch, in several processes of all their images unless */
+    bool local;                         /* of those of this process */
     bool unfolding;                     /* see op/norm.c */
 };
 struct act_attr { enum act act; real slope; };

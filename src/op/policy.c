@@ -19,6 +19,7 @@ static bool no_such_algorithm(const char *name, struct error *err)
 bool policy_choose(struct policy *p, const char *isa, const char *conv, int threads, struct error *err)
 {
     const bool direct = conv && strcmp(conv, "direct") == 0, named = conv && *conv && !direct;
-    *p = (struct policy){ kernels_pick(isa, err), named ? conv_algorithm_named(conv) : NULL, direct, 3, threads };
+    *p = (struct policy){ .kernels = kernels_pick(isa, err), .conv = named ? conv_algorithm_named(conv) : NULL,
+                          .direct = direct, .bf16_terms = 3, .threads = threads };
     return p->kernels && (!named || p->conv || no_such_algorithm(conv, err));
 }

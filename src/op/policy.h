@@ -4,6 +4,8 @@
 #define OP_POLICY_H
 #include "base/error.h"
 
+struct ranks;
+
 struct policy {
     const struct kernels *kernels;      /* the table of an instruction set */
     const struct conv_algorithm *conv;  /* of all convolutions that it can compute (op/conv/conv.h); NULL: the fastest
@@ -11,6 +13,7 @@ struct policy {
     bool direct;                        /* convolutions without transforms and without a matrix unit */
     int bf16_terms;                     /* of products on a matrix unit (kernel/amx.h): 2 or 3; 0: without one */
     int threads;                        /* >= 1 */
+    const struct ranks *ranks;          /* the processes that train together; NULL: this one alone */
 };
 
 /* isa: a table of kernels, NULL: the fastest.  conv: `direct` or the name of an algorithm, NULL or "": the fastest for

@@ -2,6 +2,7 @@
  * Operands: x, and e with as many pixels as an image of x has. */
 #include "graph/operands.h"
 #include "op/ops.h"
+#include "op/parts.h"
 
 static ptrdiff_t places(struct shape s) { return (ptrdiff_t)s.n * s.h * s.w; }
 
@@ -33,10 +34,13 @@ static void backward_chunk(const void *job, int chunk)
     const struct range r = chunk_range(pixels(de), de.c, chunk);
     for (ptrdiff_t p = r.first; p < r.first + r.count; p++)
         for (int c = 0; c < de.c; c++) {
-            double sum = 0;
-            for (int n = 0; n < dy.n; n++)
-                sum += dy.p[(n * pixels(de) + p) * dy.ld + c];
-            store(&de.p[p * de.ld + c], k->add[1], (real)sum);
+            double sums[PARTS] = {0};
+            for (int i = 0; i < k->node->parts; i++) {
+                const struct batch_part part = part_of(dy.n, k->node->parts, i);
+                for (int n = part.image; n < part.image + part.images; n++)
+                    sums[i] += dy.p[(n * pixels(de) + p) * dy.ld + c];
+            }
+            store(&de.p[p * de.ld + c], k->add[1], gradient_of_parts(sums, k->node->parts));
         }
 }
 

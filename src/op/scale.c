@@ -1,6 +1,7 @@
 /* op/scale.c -- y = s_l x on level l, with one learnt scalar per level.  Operands: x, then a scalar for each level. */
 #include "graph/operands.h"
 #include "op/ops.h"
+#include "op/parts.h"
 #include "op/shapes.h"
 
 static bool shape(struct node *n, struct error *err)
@@ -60,13 +61,9 @@ static void backward(const struct call *k)
 {
     const double *sum = k->work;
     team_for(k->team, image_count(k->node->x[0]), backward_image, k);
-    for (int level = 0; level < k->node->in - 1; level++, sum += k->x[0].n) {
-        double ds = 0;
-        for (int image = 0; image < k->x[0].n; image++)
-            ds += sum[image];
+    for (int level = 0; level < k->node->in - 1; level++, sum += k->x[0].n)
         if (k->dx[1 + level].p)
-            store(k->dx[1 + level].p, k->add[1 + level], (real)ds);
-    }
+            store(k->dx[1 + level].p, k->add[1 + level], gradient_of_images(k->node, sum, 1));
 }
 
 const struct op op_scale = {

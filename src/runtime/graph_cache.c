@@ -117,6 +117,7 @@ static struct cached_graph *make(struct graph_cache *cache, const struct graph_o
         drop(cache, &p);
         return NULL;
     }
+    p.loss.ranks = cache->to.ranks;
     struct cached_graph *entry = free_entry(cache);
     *entry = p;
     return entry;

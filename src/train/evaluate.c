@@ -1,6 +1,7 @@
 #include "train/evaluate.h"
 
 #include "base/memory.h"
+#include "base/min_max.h"
 #include "base/path.h"
 #include "base/strbuf.h"
 #include "data/data_paths.h"
@@ -9,6 +10,7 @@
 #include "data/validate.h"
 #include "eval/test_report.h"
 #include "runtime/detect_set.h"
+#include "train/processes.h"
 #include <stdlib.h>
 
 struct evaluator {
@@ -90,10 +92,20 @@ double evaluation_figure(const struct evaluation *e, enum save_key key)
     return key < SAVE_VISDRONE_AP ? e->score.figures[key] : e->visdrone.figures[key - SAVE_VISDRONE_AP];
 }
 
+/* Whole batches, since the size of an image in a batch may depend on the others; with tiles there are none. */
+static struct share share_of_images(const struct evaluator *e)
+{
+    const struct ranks *r = e->policy.ranks;
+    const int batch = e->data->tiles.size.count ? 1 : e->model->config->batch_size, images = e->dataset.image_count;
+    const struct share batches = share_of(r, rank_of(r), (images + batch - 1) / batch);
+    const int first = batches.first * batch, end = min_int(images, (batches.first + batches.count) * batch);
+    return (struct share){ first, end - first };
+}
+
 static bool report_progress(const struct evaluator *e, const struct progress_callback *progress, int images,
                             struct error *err)
 {
-    return !progress || progress->on_batch(progress->context, images, e->dataset.image_count)
+    return !progress || progress->on_batch(progress->context, images, share_of_images(e).count)
         || fail(err, "the evaluation was ended after %d images", images);
 }
 
@@ -131,14 +143,15 @@ static bool read_whole(const void *request, struct image *image, struct error *e
 static bool detect_all_tiled(const struct evaluator *e, struct detector *d, const struct progress_callback *progress,
                              struct detections *detections, struct error *err)
 {
+    const struct share own_images = share_of_images(e);
     bool ok = true;
-    for (int i = 0; ok && i < e->dataset.image_count; i++) {
+    for (int i = own_images.first; ok && i < own_images.first + own_images.count; i++) {
         struct image own = {0};
         const struct read_request request = { e, i };
         const struct image_reader reader = { read_whole, &request };
         const struct image *image = image_cache_get(e->cache, i, &reader, &own, err);
         ok = image && detector_detect_image(d, image, err) && add_detections(detections, d, 0, i, e->category, err)
-          && report_progress(e, progress, i + 1, err);
+          && report_progress(e, progress, i + 1 - own_images.first, err);
         image_free(&own);
     }
     return ok;
@@ -150,8 +163,11 @@ static bool detect_all(const struct evaluator *e, struct detector *d, const stru
     if (d->tiles.size.count)
         return detect_all_tiled(e, d, progress, detections, err);
     const struct config *config = e->model->config;
+    const struct share images = share_of_images(e);
+    if (images.count == 0)
+        return true;
     const struct loader_config options = { .dataset = &e->dataset, .data = e->data, .cache = e->cache,
-                                           .batch = config->batch_size, .workers = e->policy.threads,
+                                           .batch = config->batch_size, .workers = e->policy.threads, .share = images,
                                            .seed = (uint64_t)config->seed };
     struct loader *loader = loader_open(&options, err);
     const bool ok = loader && detect_batches(e, d, loader, progress, detections, err);
@@ -175,8 +191,11 @@ bool evaluator_run(struct evaluator *e, const real *values, const struct progres
 {
     struct detector detector = {0};
     *result = (struct evaluation){0};
-    const bool ok = detector_init(&detector, e->model, values, &e->policy, err)
-                 && detect_all(e, &detector, progress, &result->detections, err) && score_detections(e, result, err);
+    const struct ranks *ranks = e->policy.ranks;
+    bool ok = detector_init(&detector, e->model, values, &e->policy, err)
+           && detect_all(e, &detector, progress, &result->detections, err);
+    ok = processes_agree(ranks, ok, err) && processes_gather(ranks, &result->detections, err)
+      && (rank_of(ranks) != 0 || score_detections(e, result, err));
     detector_free(&detector);
     return ok;
 }

@@ -89,8 +89,12 @@ static bool measure_steps(struct trainer *t, double limit, struct run_costs *cos
     enum { WARM_UP = 2, STEPS = 5 };
     double start = 0, now = 0;
     int images = 0;
-    for (int i = 0; i < WARM_UP + STEPS || now - start < limit; i++) {
+    for (int i = 0;; i++) {
         struct step_report report;
+        bool more = i < WARM_UP + STEPS || now - start < limit;
+        ranks_broadcast(t->options.policy.ranks, &more, sizeof more);
+        if (!more)
+            break;
         if (i == WARM_UP)
             start = clock_seconds();
         t->state.batch = 0;
@@ -123,7 +127,7 @@ static bool measure_evaluation(struct trainer *t, double limit, struct run_costs
     struct error cause = {0};
     const bool whole = evaluator_run(t->evaluator, t->model.params.value, &progress, &e, &cause);
     evaluation_free(&e);
-    if (!whole && timed.time < timed.end)
+    if (!whole && timed.time < timed.end && cause.text[0])        /* without text: another process has ended it */
         return fail_as(err, &cause, "%s", cause.text);
     costs->evaluation = trained * ((whole ? clock_seconds() : timed.time) - start) * timed.all / timed.images;
     return true;
@@ -136,8 +140,9 @@ static bool measure_end(struct trainer *t, struct run_costs *costs, struct error
     const double start = clock_seconds();
     strbuf_addf(&path, "%s.trial", t->last);
     const bool ok = strbuf_check(&path, err)
-                 && checkpoint_write(path.s, &t->train_step.optimizer, &t->state, t->description.s, err)
-                 && (remove(path.s) == 0 || fail(err, "%s: %s", path.s, errno_text(errno)));
+                 && (!trainer_writes(t)
+                     || (checkpoint_write(path.s, &t->train_step.optimizer, &t->state, t->description.s, err)
+                         && (remove(path.s) == 0 || fail(err, "%s: %s", path.s, errno_text(errno)))));
     costs->end = 2.5 * (clock_seconds() - start);
     strbuf_free(&path);
     return ok;
@@ -198,6 +203,7 @@ bool choose_epochs(struct trainer *t, double start, struct error *err)
     if (!measure(t, seconds, &costs, err))
         return false;
     costs.start = clock_seconds() - start;
+    ranks_broadcast(t->options.policy.ranks, &costs, sizeof costs);
     const int epochs = find_epochs_within(c, &costs, planned * seconds);
     const double needed = estimate_run_seconds(c, &costs, epochs);
     log_line(&t->run_log.log, "schedule.hours %g: total_epochs %d, in about %.1f minutes (an epoch takes %.1f s, an "

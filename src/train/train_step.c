@@ -36,7 +36,7 @@ bool train_step_init(struct train_step *s, struct model *model, const struct pol
                                                               &s->team, &s->block, err)))
         return false;
     const struct binding to = { .params = &model->params, .values = model->params.value, .buffers = model->params.value,
-                                .gradients = s->optimizer.gradient, .team = &s->team };
+                                .gradients = s->optimizer.gradient, .team = &s->team, .ranks = policy->ranks };
     if (!graph_cache_init(&s->cache, model, &s->policy, &to, &s->criterion, err))
         return false;
     s->cache.shared = &s->block;
@@ -148,7 +148,8 @@ bool train_step_forward(struct train_step *s, const struct input_batch *in, int 
     const struct error first = *err;
     write_input(p, in);
     const char *layer = graph_find_nonfinite(&p->graph, key);
-    return layer ? fail(err, "%s; the first layer whose output is not finite is %s", first.text, layer) : false;
+    return layer && first.text[0]
+        ? fail(err, "%s; the first layer whose output is not finite is %s", first.text, layer) : false;
 }
 
 bool train_step_update(struct train_step *s, double *norm, struct error *err)

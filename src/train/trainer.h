@@ -28,7 +28,8 @@ struct training_options {               /* borrowed */
                                            pretrain */
     bool resume;                        /* continue from model_last if it exists; as schedule.resume does */
     struct run_output output;
-    const volatile sig_atomic_t *stop;  /* not 0: finish the step, write a checkpoint and return; NULL: never */
+    const volatile sig_atomic_t *stop;  /* a signal; not 0: finish the step, write a checkpoint and return; NULL: never.
+                                           In several processes any of them ends the run */
     void (*on_step)(void *context, const struct trainer *);     /* called after each step and each epoch; or NULL */
     void *context;
 };
@@ -56,7 +57,12 @@ struct trainer {
     double rate_start; long rate_images;        /* images trained since rate_start, for images per second */
     double step_time; struct pace pace; /* end of the last step or epoch; estimate of the remaining time */
     double evaluation_area;             /* of data.val, train/run_length.h */
+    int stop;                           /* the signal that ends the run, of any process; 0: none */
+    float *padded; size_t padded_size;  /* of a share of a batch whose largest image another process has */
 };
+
+/* Is this the process that writes files?  In several processes, rank 0 does. */
+bool trainer_writes(const struct trainer *);
 
 /* Reads model and data, and the checkpoint if it resumes.  Exit 2 names keys in which the configuration differs from
  * the checkpoint's.  Without resuming, an existing model_last or model_best is renamed to its name with .old appended.

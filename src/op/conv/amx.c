@@ -8,7 +8,7 @@
  *     dw         dw[o][t][c] = sum over q of dy[q + opposite(t)][o] x[q][c]
  *
  * A line that is read with taps starts `pad` rows and positions before q = 0.  opposite(t) is tap t rotated by 180
- * degrees.  Without padding all pixels form one line. */
+ * degrees.  Without padding the pixels of a block form one line. */
 #include "base/min_max.h"
 #include "op/conv/unit.h"
 #include <string.h>
@@ -30,10 +30,19 @@ static bool pays(const struct node *n, bool training)
     return inputs(n) >= AMX_BLOCK / 2 && !(training && taps(n) == 1);
 }
 
+/* The output; without padding each image is one column. */
 static struct shape map_of(const struct node *n)
 {
-    const struct shape y = n->y[0];
-    return conv_attr(n)->pad ? y : (struct shape){ 1, y.n * y.h * y.w, 1, y.c, {0} };
+    struct shape map = n->y[0];
+    if (conv_attr(n)->pad)
+        return map;
+    map.h *= map.w;
+    map.w = 1;
+    for (int l = 0; l < map.lv.count; l++) {
+        map.lv.h[l] *= map.lv.w[l];
+        map.lv.w[l] = 1;
+    }
+    return map;
 }
 
 static int rows_per_block(const struct node *n)
@@ -42,16 +51,16 @@ static int rows_per_block(const struct node *n)
     return block_rows(POSITIONS, max_level_width(&map) + conv_attr(n)->pad);
 }
 
-static int blocks(const struct node *n)
+static int blocks(const struct node *n, int end)
 {
     const struct shape map = map_of(n);
-    return block_count(&map, rows_per_block(n));
+    return block_count(&map, n->parts, end, rows_per_block(n));
 }
 
 static struct block block_of(const struct node *n, int index)
 {
     const struct shape map = map_of(n);
-    return block_at(&map, rows_per_block(n), index);
+    return block_at(&map, n->parts, rows_per_block(n), index);
 }
 
 static struct range block(const struct node *n, int index) { return pixels_of(block_of(n, index)); }
@@ -288,7 +297,7 @@ static bool fits_1x1(const struct node *n) { return fits(n) && taps(n) == 1 && c
  * more if blocks would exceed POSITIONS. */
 static int jobs_1x1(const struct call *k)
 {
-    const int all = amx_round(map_of(k->node).h);
+    const int all = amx_round((int)pixels(k->y[0]));
     return max_int(min_int(k->team->threads, all / AMX_BLOCK), (all + POSITIONS - 1) / POSITIONS);
 }
 
@@ -299,7 +308,7 @@ static void forward_1x1(const struct call *k, int index)
     const struct amx_buffers own = buffers(n, FORWARD, call_scratch(k));
     const struct affine epilogue = epilogue_of(k);
     const struct amx_kernels *amx = k->kernels->amx;
-    const int count = map_of(n).h, jobs = jobs_1x1(k);
+    const int count = (int)pixels(y), jobs = jobs_1x1(k);
     const ptrdiff_t all = amx_round(count) / AMX_BLOCK, from = all * index / jobs, to = all * (index + 1) / jobs;
     const struct range r = { from * AMX_BLOCK, min_int(count, (int)to * AMX_BLOCK) - (int)from * AMX_BLOCK };
     int ldx;

@@ -95,6 +95,42 @@ real *folded_norm(const struct call *k)
     return (real *)(void *)((char *)k->packed + packed_weights(k->node));
 }
 
+/* Large maps are divided further than by the parts of the batch, so that many threads have work. */
+int partials_per_part(const struct node *n)
+{
+    enum { PIXELS = 4096, MAX_PARTIALS = 8 };
+    const ptrdiff_t pixels = (ptrdiff_t)(n->y[0].n / n->parts) * n->y[0].h * n->y[0].w;
+    return max_int(1, pixels < PIXELS * MAX_PARTIALS ? (int)(pixels / PIXELS) : MAX_PARTIALS);
+}
+
+static int partial_count(const struct node *n) { return n->parts * partials_per_part(n); }
+
+static void add_array(const struct call *k, const real *from, int elements, real *to)
+{
+    k->kernels->copy_rows(1, elements, from, elements, true, to, elements);
+}
+
+void add_within_parts(const struct call *k, real *partials, ptrdiff_t stride, int elements)
+{
+    const int each = partials_per_part(k->node);
+    for (int i = 0; i < partial_count(k->node); i++)
+        if (i % each)
+            add_array(k, partials + i * stride, elements, partials + (i - i % each) * stride);
+}
+
+void add_parts(const struct call *k, real *sums, ptrdiff_t stride, int elements)
+{
+    for (int step = 1; step < k->node->parts; step *= 2)
+        for (int i = 0; i + step < k->node->parts; i += 2 * step)
+            add_array(k, sums + (i + step) * stride, elements, sums + i * stride);
+}
+
+void add_partials(const struct call *k, real *partials, ptrdiff_t stride, int elements)
+{
+    add_within_parts(k, partials, stride, elements);
+    add_parts(k, partials, partials_per_part(k->node) * stride, elements);
+}
+
 /* Work of backward: the weights packed for dx, then the partial sums of dw.  Later the sums of the bias reuse it. */
 static size_t packed_for_dx(const struct node *n) { return whole_lines(algorithm(n)->packed(n, BACKWARD)); }
 
@@ -105,20 +141,18 @@ static real *partials_of(const struct call *k)
 
 static size_t work(const struct node *n, enum pass pass)
 {
-    const struct shape y = n->y[0];
     if (pass == FORWARD)
         return 0;
-    const size_t partials = (size_t)partial_count(algorithm(n)->blocks(n)) * (size_t)algorithm(n)->partial_elements(n);
+    const size_t partials = (size_t)partial_count(n) * (size_t)algorithm(n)->partial_elements(n);
     const size_t weights = packed_for_dx(n) + partials * sizeof(real);
-    const size_t bias = has_bias(n) ? (size_t)chunk_count((ptrdiff_t)y.n * y.h * y.w, y.c) * (size_t)y.c * sizeof(real)
-                                    : 0;
-    return weights > bias ? weights : bias;
+    const size_t bias = (size_t)chunks_before(&n->y[0], n->parts, n->parts) * (size_t)n->y[0].c * sizeof(real);
+    return has_bias(n) && bias > weights ? bias : weights;
 }
 
 static size_t scratch(const struct node *n, enum pass pass)
 {
     const size_t blocks = algorithm(n)->scratch(n, pass);
-    const size_t bias = has_bias(n) && pass == BACKWARD ? chunk_bytes(n->y[0].c) : 0;
+    const size_t bias = has_bias(n) && pass == BACKWARD ? chunk_elements(&n->y[0]) * sizeof(real) : 0;
     return blocks > bias ? blocks : bias;
 }
 
@@ -151,7 +185,7 @@ static void forward_block(const void *job, int index)
 static void forward(const struct call *k)
 {
     const struct conv_algorithm *a = algorithm(k->node);
-    team_for(k->team, a->forward_jobs ? a->forward_jobs(k) : a->blocks(k->node), forward_block, k);
+    team_for(k->team, a->forward_jobs ? a->forward_jobs(k) : a->blocks(k->node, k->node->parts), forward_block, k);
 }
 
 static void dx_block(const void *job, int index)
@@ -164,34 +198,37 @@ static void backward_partial(const void *job, int index)
 {
     const struct call *k = job;
     const struct conv_algorithm *a = algorithm(k->node);
-    const struct block_span span = partial_at(a->blocks(k->node), index);
+    const int each = partials_per_part(k->node), part = index / each, i = index % each;
+    const int first = a->blocks(k->node, part), count = a->blocks(k->node, part + 1) - first;
+    const int from = first + count * i / each, end = first + count * (i + 1) / each;
     real *dw = partials_of(k) + index * a->partial_elements(k->node);
-    for (int b = span.from; b < span.to; b++)
-        a->backward_block(k, b, (struct partial){ dw, b == span.from, b + 1 == span.to });
+    for (int b = from; b < end; b++)
+        a->backward_block(k, b, (struct partial){ dw, b == from, b + 1 == end });
+    if (from == end)
+        memset(dw, 0, (size_t)a->partial_elements(k->node) * sizeof *dw);
 }
 
 /* Some algorithms compute dx in blocks of its own, others together with dw. */
 static void backward_x_and_w(const struct call *k, bool dx, bool dw)
 {
     const struct conv_algorithm *a = algorithm(k->node);
-    const int partials = partial_count(a->blocks(k->node));
     const int dx_blocks = dx && a->dx_blocks ? a->dx_blocks(k->node, dw) : 0;
     if (dx)
         a->pack_dx(k);
     team_for(k->team, dx_blocks, dx_block, k);
     if (dw || (dx && !dx_blocks))
-        team_for(k->team, partials, backward_partial, k);
+        team_for(k->team, partial_count(k->node), backward_partial, k);
     if (dw)
-        a->sum(k, partials_of(k), partials);
+        a->sum(k, partials_of(k));
 }
 
-/* db[o] = sum over all pixels of dy[o]: first within chunks of pixels, then over the chunks in order. */
+/* db[o] = sum over all pixels of dy[o]: first within chunks, then over the chunks of a part, then over the parts. */
 static void bias_chunk(const void *job, int chunk)
 {
     const struct call *k = job;
     const struct view dy = k->dy[0];
     const struct operand_reader reader = reader_of(k, BACKWARD);
-    const struct range r = chunk_range(pixels(dy), dy.c, chunk);
+    const struct range r = chunk_at(&k->node->y[0], k->node->parts, chunk);
     real *sum = (real *)k->work + (ptrdiff_t)chunk * dy.c;
     int ld;
     const real *p = reader_read(&reader, r, call_scratch(k), &ld);
@@ -203,14 +240,20 @@ static void bias_chunk(const void *job, int chunk)
 
 static void bias_backward(const struct call *k)
 {
-    const struct view dy = k->dy[0];
-    const int chunks = chunk_count(pixels(dy), dy.c);
-    team_for(k->team, chunks, bias_chunk, k);
-    for (int o = 0; o < dy.c; o++) {
-        double sum = 0;
-        for (int chunk = 0; chunk < chunks; chunk++)
-            sum += ((const real *)k->work)[(ptrdiff_t)chunk * dy.c + o];
-        store(&k->dx[BIAS].p[o], k->add[BIAS], (real)sum);
+    const struct node *n = k->node;
+    const int channels = n->y[0].c;
+    int end[PARTS];
+    for (int part = 0; part < n->parts; part++)
+        end[part] = chunks_before(&n->y[0], n->parts, part + 1);
+    team_for(k->team, end[n->parts - 1], bias_chunk, k);
+    for (int o = 0; o < channels; o++) {
+        double sums[PARTS];
+        for (int part = 0, chunk = 0; part < n->parts; part++) {
+            sums[part] = 0;
+            for (; chunk < end[part]; chunk++)
+                sums[part] += ((const real *)k->work)[(ptrdiff_t)chunk * channels + o];
+        }
+        store(&k->dx[BIAS].p[o], k->add[BIAS], gradient_of_parts(sums, n->parts));
     }
 }
 
@@ -224,7 +267,11 @@ static void backward(const struct call *k)
 /* ---- the op ---- */
 
 /* 0 disables the fused norm: jobs of an algorithm are not blocks of y. */
-static int output_blocks(const struct node *n) { return algorithm(n)->forward_jobs ? 0 : algorithm(n)->blocks(n); }
+static int output_blocks(const struct node *n, int end)
+{
+    return algorithm(n)->forward_jobs ? 0 : algorithm(n)->blocks(n, end);
+}
+
 static struct range output_block(const struct node *n, int index) { return algorithm(n)->block(n, index); }
 
 static bool reads_dy_once(const struct node *n, bool dx)

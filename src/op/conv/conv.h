@@ -5,11 +5,11 @@
  * with zeros outside the image and c running over the channels of o's group.
  *
  * Each algorithm is an entry of conv_algorithms; op_conv chooses one for a node when its graph is built.  An algorithm
- * packs the weights and computes a block.  All share the partition of y into blocks (partition.h), the reader of
+ * packs the weights and computes a block.  All share the partition of y into blocks (op/parts.h), the reader of
  * operands (reader.h), the writer of results (writer.h), and the loops over blocks (conv.c).
  *
- * The gradient of the weights is a sum over all blocks.  It is computed as at most MAX_PARTIALS partial sums over
- * consecutive blocks, each by one thread and in order; the partial sums are then added in order. */
+ * The gradient of the weights is a sum over the batch, and therefore over its parts (op/parts.h).  Each part has
+ * `partials` partial sums over consecutive blocks, each by one thread and in order. */
 #ifndef OP_CONV_CONV_H
 #define OP_CONV_CONV_H
 #include "op/ops.h"
@@ -31,6 +31,16 @@ ptrdiff_t weight_elements(const struct node *);
 /* Scale, then shift, of the folded norm. */
 real *folded_norm(const struct call *);
 
+/* Partial sums of dw per part of the batch: depends on its shape alone. */
+int partials_per_part(const struct node *);
+
+/* Adds the partial sums of each part, `stride` elements apart, into its first, in order. */
+void add_within_parts(const struct call *, real *partials, ptrdiff_t stride, int elements);
+/* Adds the sums of the parts, `stride` elements apart, into the first, as a tree. */
+void add_parts(const struct call *, real *sums, ptrdiff_t stride, int elements);
+/* Both: adds all partial sums into the first. */
+void add_partials(const struct call *, real *partials, ptrdiff_t stride, int elements);
+
 struct partial {
     real *dw;                           /* [partial_elements]; not initialised: the first block overwrites it */
     bool first, last;                   /* the block is the first, or the last, of the sum */
@@ -42,7 +52,7 @@ struct conv_algorithm {
     bool (*fits)(const struct node *);                          /* it can compute the node */
     bool (*pays)(const struct node *, bool training);           /* it is faster than the rows below; NULL: always */
 
-    int (*blocks)(const struct node *);                         /* the number of blocks of y */
+    int (*blocks)(const struct node *, int end);                /* the number of blocks of y in the parts before end */
     struct range (*block)(const struct node *, int);            /* its pixels; may be empty */
     bool (*reads_dy_once)(const struct node *, bool dx);        /* see struct fusing_producer; NULL: never */
 
@@ -60,7 +70,7 @@ struct conv_algorithm {
     int (*dx_blocks)(const struct node *, bool dw);             /* separate blocks of dx; 0 or NULL: none.  dw: the
                                                                    same call computes dw */
     void (*dx_block)(const struct call *, int);
-    void (*sum)(const struct call *, real *partials, int count);        /* dw = their sum, in order */
+    void (*sum)(const struct call *, real *partials);           /* dw = their sum */
 };
 
 /* The algorithms, NULL at the end.  If the policy demands none, the first is chosen that fits, pays and, if the policy

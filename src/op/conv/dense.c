@@ -32,9 +32,14 @@ static int rows_per_block(const struct node *n, const struct shape *s, int eleme
 
 static int out_rows(const struct node *n) { return rows_per_block(n, &n->y[0], patch(n)); }
 static int in_rows(const struct node *n)  { return rows_per_block(n, &n->x[INPUT], dy_patch(n)); }
-static int blocks(const struct node *n)   { return block_count(&n->y[0], out_rows(n)); }
-static struct block block_of(const struct node *n, int index) { return block_at(&n->y[0], out_rows(n), index); }
-static struct range block(const struct node *n, int index)    { return pixels_of(block_of(n, index)); }
+
+static struct block block_of(const struct node *n, int index)
+{
+    return block_at(&n->y[0], n->parts, out_rows(n), index);
+}
+
+static int blocks(const struct node *n, int end) { return block_count(&n->y[0], n->parts, end, out_rows(n)); }
+static struct range block(const struct node *n, int index) { return pixels_of(block_of(n, index)); }
 
 static bool reads_dy_once(const struct node *n, bool dx) { return pointwise(n) || !dx; }
 
@@ -233,12 +238,12 @@ static void write_dx(const struct call *k, struct block in, struct row_values dy
 /* A 1x1 convolution computes dx with dw, while dy is in the cache. */
 static int dx_blocks(const struct node *n, bool dw)
 {
-    return pointwise(n) && dw ? 0 : block_count(&n->x[INPUT], in_rows(n));
+    return pointwise(n) && dw ? 0 : block_count(&n->x[INPUT], 1, 1, in_rows(n));
 }
 
 static void dx_block(const struct call *k, int index)
 {
-    const struct block in = block_at(&k->node->x[INPUT], in_rows(k->node), index);
+    const struct block in = block_at(&k->node->x[INPUT], 1, in_rows(k->node), index);
     write_dx(k, in, gradient_rows(k, in, call_scratch(k)));
 }
 

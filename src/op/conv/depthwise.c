@@ -20,10 +20,15 @@ static int rows_per_block(const struct node *n)
     return block_rows(conv_attr(n)->norm ? SMALL_BLOCK : BLOCK, (ptrdiff_t)max_level_width(y) * y->c);
 }
 
-static int blocks(const struct node *n)                         { return block_count(&n->y[0], rows_per_block(n)); }
-static struct block block_of(const struct node *n, int index)   { return block_at(&n->y[0], rows_per_block(n), index); }
-static struct range block(const struct node *n, int index)      { return pixels_of(block_of(n, index)); }
-static bool reads_dy_once(const struct node *n, bool dx)        { return (void)n, (void)dx, true; }
+static int blocks(const struct node *n, int end) { return block_count(&n->y[0], n->parts, end, rows_per_block(n)); }
+
+static struct block block_of(const struct node *n, int index)
+{
+    return block_at(&n->y[0], n->parts, rows_per_block(n), index);
+}
+
+static struct range block(const struct node *n, int index) { return pixels_of(block_of(n, index)); }
+static bool reads_dy_once(const struct node *n, bool dx) { return (void)n, (void)dx, true; }
 
 static size_t packed(const struct node *n, enum pass pass)
 {

@@ -3,7 +3,7 @@
 #ifndef OP_CONV_READER_H
 #define OP_CONV_READER_H
 #include "op/conv/conv.h"
-#include "op/conv/partition.h"
+#include "op/partition.h"
 
 struct operand_reader { const struct call *k; enum pass pass; int c; };         /* of c channels; BACKWARD: dy */
 

@@ -36,9 +36,9 @@ ptrdiff_t tile_elements(const struct node *n)
     return (ptrdiff_t)amx_round(outputs(n)) * taps(n) * amx_round(inputs(n));
 }
 
-struct dw_tile_sum { const struct call *k; const real *partials; int count; };
+struct dw_tile_sum { const struct call *k; real *partials; };
 
-/* Adds the partial sums of a tile of dw in order and transposes it. */
+/* Adds the partial sums of a tile of dw and transposes it. */
 static void sum_dw_tile(const void *job, int index)
 {
     const struct dw_tile_sum *s = job;
@@ -46,10 +46,8 @@ static void sum_dw_tile(const void *job, int index)
     const struct node *n = k->node;
     const int across = amx_round(outputs(n)) / AMX_BLOCK, t = index % taps(n);
     const int j = index / taps(n) % across * AMX_BLOCK, i = index / taps(n) / across * AMX_BLOCK;
-    real *sum = call_scratch(k), *transposed = sum + DW_TILE;
-    for (int part = 0; part < s->count; part++)
-        k->kernels->copy_rows(1, DW_TILE, s->partials + part * tile_elements(n) + (ptrdiff_t)index * DW_TILE,
-                              DW_TILE, part > 0, sum, DW_TILE);
+    real *sum = s->partials + (ptrdiff_t)index * DW_TILE, *transposed = call_scratch(k);
+    add_partials(k, sum, tile_elements(n), DW_TILE);
     for (int o = 0; o < AMX_BLOCK; o++)
         for (int c = 0; c < AMX_BLOCK; c++)
             transposed[o * AMX_BLOCK + c] = sum[c * AMX_BLOCK + o];
@@ -58,8 +56,8 @@ static void sum_dw_tile(const void *job, int index)
                           taps(n) * inputs(n));
 }
 
-void sum_tiles(const struct call *k, real *partials, int count)
+void sum_tiles(const struct call *k, real *partials)
 {
-    const struct dw_tile_sum job = { k, partials, count };
+    const struct dw_tile_sum job = { k, partials };
     team_for(k->team, (int)(tile_elements(k->node) / DW_TILE), sum_dw_tile, &job);
 }

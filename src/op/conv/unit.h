@@ -17,6 +17,5 @@ void split_pairs(const struct call *, int n, int c, const real *x, int ldx, stru
 
 /* Elements of a partial sum of dw: tiles [c / AMX_BLOCK][o / AMX_BLOCK][tap] of [c][o]. */
 ptrdiff_t tile_elements(const struct node *);
-/* dw = the consecutive partial sums, added in order. */
-void sum_tiles(const struct call *, real *partials, int count);
+void sum_tiles(const struct call *, real *partials);            /* dw = their sum */
 #endif

@@ -6,8 +6,8 @@
 #include "op/conv/writer.h"
 #include <string.h>
 
-/* Tiles per band.  Layers with fewer than MANY_TILES tiles have small bands, which divide better among threads. */
-enum { LARGE_BAND = 64, SMALL_BAND = 32, MANY_TILES = 1024,
+/* Tiles per band.  Images with fewer than MANY_TILES tiles have small bands, which divide better among threads. */
+enum { LARGE_BAND = 64, SMALL_BAND = 32, MANY_TILES = 64,
        MIN_CHANNELS = 16,                       /* channels and outputs: with fewer the transforms cost more */
        TILE = WINOGRAD_TILE, PATCH = WINOGRAD_PATCH, PLANES = WINOGRAD_PLANES };
 
@@ -24,13 +24,15 @@ static bool pays(const struct node *n, bool training)
 
 static int tiles_per_band(const struct node *n)
 {
-    const struct shape y = n->y[0];
-    return (ptrdiff_t)y.n * y.h * y.w < MANY_TILES * TILE * TILE ? SMALL_BAND : LARGE_BAND;
+    return (ptrdiff_t)n->y[0].h * n->y[0].w < MANY_TILES * TILE * TILE ? SMALL_BAND : LARGE_BAND;
 }
 
-static int blocks(const struct node *n) { return band_count(&n->y[0], tiles_per_band(n)); }
+static int blocks(const struct node *n, int end) { return band_count(&n->y[0], n->parts, end, tiles_per_band(n)); }
 
-static struct band band_of(const struct node *n, int index) { return band_at(&n->y[0], tiles_per_band(n), index); }
+static struct band band_of(const struct node *n, int index)
+{
+    return band_at(&n->y[0], n->parts, tiles_per_band(n), index);
+}
 
 static struct range block(const struct node *n, int index)
 {
@@ -165,7 +167,7 @@ static void forward_block(const struct call *k, int index)
 }
 
 /* dx is the convolution of dy, which has the same size. */
-static int dx_blocks(const struct node *n, bool dw) { return (void)dw, blocks(n); }
+static int dx_blocks(const struct node *n, bool dw) { return (void)dw, blocks(n, n->parts); }
 
 static void dx_block(const struct call *k, int index)
 {
@@ -196,26 +198,28 @@ static void backward_block(const struct call *k, int index, struct partial parti
                                   partial.dw + e * weights(n), c);
 }
 
-struct filter_sum { const struct call *k; real *partials; int count; };
+struct filter_sum { const struct call *k; real *partials; };
 
-/* dw[o] from the partial sums, which are added in order to the first. */
+/* dw[o]: each part is transformed before the parts are added, so that processes can add theirs. */
 static void dw_output(const void *job, int o)
 {
     const struct filter_sum *s = job;
     const struct call *k = s->k;
     const struct node *n = k->node;
     const int c = inputs(n);
+    const ptrdiff_t part = partials_per_part(n) * partial_elements(n);
     real *m = s->partials + (ptrdiff_t)o * c, *dg = call_scratch(k);
-    for (int part = 1; part < s->count; part++)
-        for (int e = 0; e < PLANES; e++)
-            k->kernels->copy_rows(1, c, m + (part * PLANES + e) * weights(n), c, true, m + e * weights(n), c);
-    k->kernels->winograd.filter_gradient(c, m, weights(n), dg, c);
+    for (int e = 0; e < PLANES; e++)
+        add_within_parts(k, m + e * weights(n), partial_elements(n), c);
+    for (int i = 0; i < n->parts; i++)
+        k->kernels->winograd.filter_gradient(c, m + i * part, weights(n), dg + (ptrdiff_t)i * 9 * c, c);
+    add_parts(k, dg, 9 * c, 9 * c);
     k->kernels->copy_rows(9, c, dg, c, k->add[WEIGHT], k->dx[WEIGHT].p + (ptrdiff_t)o * 9 * c, c);
 }
 
-static void sum(const struct call *k, real *partials, int count)
+static void sum(const struct call *k, real *partials)
 {
-    const struct filter_sum job = { k, partials, count };
+    const struct filter_sum job = { k, partials };
     team_for(k->team, outputs(k->node), dw_output, &job);
 }
 

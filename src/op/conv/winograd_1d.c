@@ -8,7 +8,8 @@
  *     dx         the same of dy, with filters rotated by 180 degrees
  *     dw         dw = G^T m    m_e[u][c][o] = sum over q of x_e[q + u across][c] dy_e[q][o]
  *
- * The images of a level are stacked vertically, separated by a row of zeros, and divided into blocks of rows. */
+ * The images of a part of a level are stacked vertically, separated by a row of zeros, and divided into blocks of
+ * rows. */
 #include "base/min_max.h"
 #include "op/conv/unit.h"
 #include <string.h>
@@ -30,9 +31,12 @@ static bool pays(const struct node *n, bool training)
     return (void)training, inputs(n) >= MIN_CHANNELS && outputs(n) >= MIN_CHANNELS;
 }
 
-static int blocks(const struct node *n) { return stacked_count(&n->y[0], MAX_TILES); }
+static int blocks(const struct node *n, int end) { return stacked_count(&n->y[0], n->parts, end, MAX_TILES); }
 
-static struct stacked_rows block_of(const struct node *n, int index) { return stacked_at(&n->y[0], MAX_TILES, index); }
+static struct stacked_rows block_of(const struct node *n, int index)
+{
+    return stacked_at(&n->y[0], n->parts, MAX_TILES, index);
+}
 
 static struct range block(const struct node *n, int index)
 {

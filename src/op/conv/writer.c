@@ -23,34 +23,30 @@ void write_pixels(const struct call *k, enum pass pass, ptrdiff_t first, int cou
 /* dw is summed in chunks of CHUNK elements. */
 enum { CHUNK = 4096 };
 
-struct sum_job { struct view dw; bool add, by_tap; const real *partials; int count; ptrdiff_t elements; };
+struct sum_job { const struct call *call; bool by_tap; real *partials; ptrdiff_t elements; };
 
 static void sum_chunk(const void *job, int chunk)
 {
     const struct sum_job *s = job;
-    const ptrdiff_t taps = (ptrdiff_t)s->dw.h * s->dw.w, from = (ptrdiff_t)chunk * CHUNK;
-    for (ptrdiff_t i = from; i < from + CHUNK && i < s->elements; i++) {
-        const real *p = s->partials + (s->by_tap ? i % taps * s->dw.n + i / taps : i);
-        real sum = 0;
-        for (int part = 0; part < s->count; part++)
-            sum += p[part * s->elements];
-        store(&s->dw.p[i], s->add, sum);
-    }
+    const struct view dw = s->call->dx[WEIGHT];
+    const bool add = s->call->add[WEIGHT];
+    const ptrdiff_t taps = (ptrdiff_t)dw.h * dw.w, from = (ptrdiff_t)chunk * CHUNK, left = s->elements - from;
+    const int count = left < CHUNK ? (int)left : CHUNK;
+    real *sum = s->partials + from;
+    add_partials(s->call, sum, s->elements, count);
+    if (!s->by_tap)
+        s->call->kernels->copy_rows(1, count, sum, count, add, dw.p + from, count);
+    for (ptrdiff_t i = from; s->by_tap && i < from + count; i++)
+        store(&dw.p[i % dw.n * taps + i / dw.n], add, sum[i - from]);
 }
 
-static void sum_all(const struct call *k, const real *partials, int count, bool by_tap)
+static void sum_all(const struct call *k, real *partials, bool by_tap)
 {
     const ptrdiff_t elements = weight_elements(k->node);
-    const struct sum_job job = { k->dx[WEIGHT], k->add[WEIGHT], by_tap, partials, count, elements };
+    const struct sum_job job = { k, by_tap, partials, elements };
     team_for(k->team, (int)((elements + CHUNK - 1) / CHUNK), sum_chunk, &job);
 }
 
-void sum_weight_gradients(const struct call *k, real *partials, int count)
-{
-    sum_all(k, partials, count, false);
-}
+void sum_weight_gradients(const struct call *k, real *partials) { sum_all(k, partials, false); }
 
-void sum_weight_gradients_by_tap(const struct call *k, real *partials, int count)
-{
-    sum_all(k, partials, count, true);
-}
+void sum_weight_gradients_by_tap(const struct call *k, real *partials) { sum_all(k, partials, true); }

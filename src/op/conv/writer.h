@@ -13,8 +13,8 @@ struct affine epilogue_of(const struct call *);
  *     BACKWARD   dx = sums, or dx += sums if call.add says so */
 void write_pixels(const struct call *, enum pass, ptrdiff_t first, int count, const real *sums, int ld);
 
-/* dw = the sum of `count` partial sums, which are stored one after another and added in this order.  A partial sum has
- * the layout of the weight, [output][tap][input], or of a depthwise weight by tap, [tap][output]. */
-void sum_weight_gradients(const struct call *, real *partials, int count);
-void sum_weight_gradients_by_tap(const struct call *, real *partials, int count);
+/* dw = the sum of the partial sums.  They have the layout of the weight, [output][tap][input], or of a depthwise weight
+ * by tap, [tap][output]. */
+void sum_weight_gradients(const struct call *, real *partials);
+void sum_weight_gradients_by_tap(const struct call *, real *partials);
 #endif
