@@ -189,7 +189,7 @@ run style sh scripts/style.sh
 claim style
 
 stage "installing"
-setup
+setup libopenmpi-dev openmpi-bin                # for trainings in several processes
 prepare_python
 
 stage "building"

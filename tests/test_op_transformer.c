@@ -1,4 +1,5 @@
 /* tests/test_op_transformer.c -- like test_op_gradients.c, for the layers of transformers. */
+#include "graph/operands.h"
 #include "op/ops.h"
 #include "op_check.h"
 #include <setjmp.h>
@@ -38,7 +39,7 @@ static double want_dropout(const struct trial *t, ptrdiff_t pixel, int c)
     const int image = image_of(x, pixel);
     const ptrdiff_t place = (pixel - image_range(x, image).first) * x.c + c;
     return value_of(t, 0, pixel, c)
-         * kept(t, (uint64_t)(image % x.n), (uint64_t)(image / x.n), place, drop_attr(&t->node)->rate);
+         * kept(t, (uint64_t)(image % x.n), (uint64_t)(image / x.n), place, (double)drop_attr(&t->node)->rate);
 }
 
 /* The weight of input i in output o along an axis of n inputs and m outputs: a hat of width 1 about each centre, the
@@ -74,7 +75,8 @@ static double want_attention(const struct trial *t, ptrdiff_t pixel, int c)
             s += value_of(t, 0, pixel, i) * value_of(t, 0, image * n + j, y.c + i);
         const double p = exp(s / sqrt(d));
         below += p;
-        above += p * kept(t, image * heads + head, pixel % n * n + j, attention_attr(&t->node)->rate)
+        above += p * kept(t, (uint64_t)(image * heads + head), 0, pixel % n * n + j,
+                           (double)attention_attr(&t->node)->rate)
                * value_of(t, 0, image * n + j, 2 * y.c + c);
     }
     return above / below;

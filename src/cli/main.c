@@ -60,6 +60,7 @@ int main(int argc, char **argv)
 {
     struct error err = {0};
     struct args args = {0};
+    setvbuf(stderr, NULL, _IOLBF, BUFSIZ);      /* a line at once, since several processes may share the screen */
     signal(SIGPIPE, SIG_IGN);                   /* a write to a closed pipe is an error like any other */
     signal(SIGXFSZ, SIG_IGN);                   /* so is one beyond the limit of a file's size */
     const bool ok = open_standard_descriptors(&err) && args_parse(&args, commands, argc, argv, &err)

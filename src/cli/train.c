@@ -104,6 +104,8 @@ static bool was_stopped(const struct trainer *t, struct error *err)
         return true;
     fail(err, "stopped after step %ld of the run; --resume continues from %s", t->train_step.optimizer.step, t->last);
     err->exit = 128 + t->stop;
+    if (!trainer_writes(t))
+        err->text[0] = 0;
     return false;
 }
 
@@ -164,6 +166,10 @@ bool train_run(const struct args *args, struct error *err)
         watch_end(watch);
     watch_close(watch);
     config_free(&config);
+    if (!ok && mpi_launched() && err->text[0]) {        /* now, since the launcher ends all processes when the first has failed */
+        show_line("nanodet: ", err->text);
+        err->text[0] = 0;
+    }
     mpi_leave();
     return ok;
 }

@@ -93,6 +93,15 @@ static bool swapped(void *context, int slot, bool wait)
 
 static const struct transport transport = { send_bytes, receive_bytes, swap_bytes, swapped };
 
+/* Every process finds the failure, and rank 0 says it; format has the number of processes. */
+static bool fail_once(struct error *err, const char *format)
+{
+    misuse(err, format, mpi.ranks.count);
+    if (mpi.ranks.rank > 0)
+        err->text[0] = 0;
+    return false;
+}
+
 bool mpi_join(const struct ranks **ranks, struct error *err)
 {
     int provided;
@@ -105,8 +114,10 @@ bool mpi_join(const struct ranks **ranks, struct error *err)
     mpi.ranks.transport = &transport;
     mpi.Comm_rank(mpi.world, &mpi.ranks.rank);
     mpi.Comm_size(mpi.world, &mpi.ranks.count);
+    if (mpi.ranks.count & (mpi.ranks.count - 1))
+        return fail_once(err, "%d processes cannot share a batch: their number must be 1, 2, 4, 8 and so on");
     if (provided < MPI_THREAD_SERIALIZED)
-        return fail(err, "%s was built without support of threads", LIBRARY);
+        return fail_once(err, "the library of MPI of %d processes was built without support of threads");
     if (mpi.ranks.count > 1)
         *ranks = &mpi.ranks;
     return true;

@@ -8,13 +8,14 @@
 
 bool processes_agree(const struct ranks *r, bool ok, struct error *err)
 {
-    double first = ok ? 0 : rank_count(r) - rank_of(r);         /* the largest is that of the lowest rank */
+    const int place = rank_count(r) - rank_of(r);               /* the lowest rank has the largest */
+    double failed[2] = { ok ? 0 : place, ok ? 0 : err->exit };
     const struct error cause = ok ? (struct error){0} : *err;
-    ranks_largest(r, &first, 1);
-    if (!r || first == 0)
+    ranks_largest(r, failed, 2);
+    if (!r || failed[0] == 0)
         return ok;
-    if (rank_count(r) - rank_of(r) != (int)first) {
-        *err = (struct error){ .exit = 1 };
+    if (place != (int)failed[0]) {
+        *err = (struct error){ .exit = (int)failed[1] };
         return false;
     }
     return rank_of(r) ? fail_as(err, &cause, "rank %d: %s", rank_of(r), cause.text) : false;

@@ -225,10 +225,9 @@ static bool describe(struct trainer *t, struct error *err)
 static bool divides_batch(const struct trainer *t, struct error *err)
 {
     const int images = min_int(t->config->batch_size, t->places), ranks = rank_count(t->options.policy.ranks);
-    if ((ranks & (ranks - 1)) || images % ranks)
-        return misuse(err, "%d processes cannot share a batch of %d images equally (device.batchsize_per_gpu): their "
-                      "number must be 1, 2, 4, 8 and so on, and divide it", ranks, images);
-    return true;
+    return images % ranks == 0
+        || misuse(err, "%d processes cannot share a batch of %d images equally (device.batchsize_per_gpu)", ranks,
+                  images);
 }
 
 static bool open_parts(struct trainer *t, struct error *err)
