@@ -61,20 +61,20 @@ static void test_sums(void **state)
 enum { PIECES = 5, LONGEST = 5000 };
 static const int lengths[PIECES] = { LONGEST, 1, 3, 0, 777 };
 
-struct summands { float p[PIECES][LONGEST]; };
+struct summands { float p[PIECES][LONGEST]; bool bf16; };
 
 static void exchange_gradients(const struct ranks *r, void *data)
 {
     struct summands *g = data;
-    static _Thread_local float received[PIECES][LONGEST];
+    static _Thread_local float wire[PIECES][LONGEST];
     struct exchange e;
     struct error err;
-    assert_true(exchange_init(&e, r, &err));
+    assert_true(exchange_init(&e, r, g->bf16, &err));
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < PIECES; i++) {
             for (int k = 0; k < lengths[i]; k++)
                 g->p[i][k] = (float)random_number(rank_of(r), k + i * LONGEST);
-            exchange_begin(&e, g->p[i], received[i], lengths[i]);
+            exchange_begin(&e, g->p[i], wire[i], lengths[i]);
             exchange_advance(&e);
         }
         exchange_wait(&e);
@@ -100,6 +100,32 @@ static void test_exchange(void **state)
                 for (int k = 0; k < lengths[i]; k++)
                     if (g[r].p[i][k] != float_tree(0, ranks, k + i * LONGEST))
                         fail_msg("%d ranks, rank %d, piece %d, element %d", ranks, r, i, k);
+        free(g);
+    }
+}
+
+/* All processes get the same sums, within the roundings of log2(ranks) halves and of the result, 2^-9 each. */
+static void test_rounded_exchange(void **state)
+{
+    (void)state;
+    for (int ranks = 2; ranks <= RANKS; ranks *= 2) {
+        struct summands *g = calloc(RANKS, sizeof *g);
+        bool rounded = false;
+        for (int r = 0; r < ranks; r++)
+            g[r].bf16 = true;
+        run_ranks(ranks, exchange_gradients, g, sizeof *g);
+        for (int i = 0; i < PIECES; i++)
+            for (int k = 0; k < lengths[i]; k++) {
+                double size = 0;
+                for (int r = 0; r < ranks; r++) {
+                    assert_true(g[r].p[i][k] == g[0].p[i][k]);
+                    size += fabs(random_number(r, k + i * LONGEST));
+                }
+                const double error = fabs(g[0].p[i][k] - (double)float_tree(0, ranks, k + i * LONGEST));
+                assert_true(error <= size * 4 / 512);
+                rounded = rounded || error > 0;
+            }
+        assert_true(rounded);
         free(g);
     }
 }
@@ -250,7 +276,8 @@ static void test_local_norms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sums), cmocka_unit_test(test_exchange), cmocka_unit_test(test_training),
+        cmocka_unit_test(test_sums), cmocka_unit_test(test_exchange), cmocka_unit_test(test_rounded_exchange),
+        cmocka_unit_test(test_training),
         cmocka_unit_test(test_matrix_unit), cmocka_unit_test(test_dropout), cmocka_unit_test(test_local_norms) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,7 +97,7 @@ static inline void run_ranks(int count, void (*run)(const struct ranks *, void *
     struct rank_thread *threads = calloc((size_t)count, sizeof *threads);
     for (int i = 0; i < count; i++) {
         struct rank_thread *t = &threads[i];
-        t->own = (struct thread_rank){ .ranks = { i, count, &thread_transport, &t->own }, .post = &post };
+        t->own = (struct thread_rank){ .ranks = { i, count, &thread_transport, &t->own, NULL }, .post = &post };
         t->run = run;
         t->data = (char *)data + (size_t)i * size;
         if (pthread_create(&t->id, NULL, start_rank, t) != 0)

@@ -166,7 +166,7 @@ bool train_run(const struct args *args, struct error *err)
         watch_end(watch);
     watch_close(watch);
     config_free(&config);
-    if (!ok && mpi_launched() && err->text[0]) {        /* now, since the launcher ends all processes when the first has failed */
+    if (!ok && mpi_launched() && err->text[0]) {     /* now: the launcher ends all when the first has ended */
         show_line("nanodet: ", err->text);
         err->text[0] = 0;
     }

@@ -96,6 +96,8 @@ struct test_config {                        /* selection of detections */
 enum model_section { MODEL_BACKBONE, MODEL_NECK, MODEL_HEAD, MODEL_AUX_HEAD, MODEL_SECTIONS };
 extern const char *const model_sections[MODEL_SECTIONS];        /* "model.arch.backbone", ... */
 
+enum exchange_format { EXCHANGE_FLOAT32, EXCHANGE_BFLOAT16 };
+
 struct model_config {
     enum averager averager;
     double decay, tau;                      /* per step; steps of its warm-up */
@@ -121,6 +123,7 @@ struct config {
     struct test_tiles val_tiles;            /* data.val.tiles: of evaluation, test, predict and the library */
     int batch_size;                         /* of training and of testing */
     int decode_mb;                          /* for image_memory */
+    enum exchange_format exchange;          /* of gradients, between processes */
     struct schedule_config schedule;
     double grad_clip;                       /* max L2 norm of all gradients together; 0: no limit */
     enum evaluator_name evaluator;

@@ -20,6 +20,8 @@ static const struct word averager_words[] = { { "none", AVERAGER_NONE }, { "ExpM
 static const struct word guide_words[] = {
     { "self", GUIDE_SELF }, { "aux", GUIDE_AUX }, { "average", GUIDE_AVERAGE }, { "teacher", GUIDE_TEACHER }, {0} };
 
+static const struct word exchange_words[] = {
+    { "float32", EXCHANGE_FLOAT32 }, { "bfloat16", EXCHANGE_BFLOAT16 }, {0} };
 static const struct word optimizer_words[] = {
     { "SGD", OPTIMIZER_SGD }, { "Adam", OPTIMIZER_ADAM }, { "AdamW", OPTIMIZER_ADAMW },
     { "Muon", OPTIMIZER_MUON }, {0} };
@@ -84,6 +86,8 @@ const struct key config_keys[] = {
     { "device.batchsize_per_gpu", FIELD(config, batch_size), "16", 1, 65536, "images per batch" },
     { "device.decode_mb", FIELD(config, decode_mb), "1500", 16, 1048576,
       "MB for reading and decoding images, all threads together" },
+    { "device.exchange", WORDS(config, exchange, exchange_words), "float32", 0, 0,
+      "format of gradients between processes; bfloat16 halves the traffic and rounds them" },
     { "device.gpu_ids",           .type = KEY_IGNORED, .help = "no effect: there is no GPU" },
     { "device.workers_per_gpu",   .type = KEY_IGNORED, .help = "no effect: see --threads" },
     { "device.precision",         .type = KEY_IGNORED, .help = "no effect: always 32" },

@@ -24,7 +24,8 @@ static void find_varying(struct gradient_sums *s, const struct graph *g)
             s->varies[g->nodes[i].result[0]] |= s->varies[g->nodes[i].operand[k]];
 }
 
-bool gradient_sums_init(struct gradient_sums *s, const struct graph *g, const struct ranks *ranks, struct error *err)
+bool gradient_sums_init(struct gradient_sums *s, const struct graph *g, const struct ranks *ranks, bool bf16,
+                        struct error *err)
 {
     ptrdiff_t elements = 0;
     *s = (struct gradient_sums){ .ranks = ranks };
@@ -44,8 +45,8 @@ bool gradient_sums_init(struct gradient_sums *s, const struct graph *g, const st
                 elements += count;
             }
     s->buffer = new_array((size_t)elements, sizeof *s->buffer, err);
-    s->received = new_array((size_t)elements, sizeof *s->received, err);
-    return s->buffer && s->received && exchange_init(&s->exchange, ranks, err);
+    s->wire = new_array((size_t)elements, sizeof *s->wire, err);
+    return s->buffer && s->wire && exchange_init(&s->exchange, ranks, bf16, err);
 }
 
 void gradient_sums_free(struct gradient_sums *s)
@@ -54,7 +55,7 @@ void gradient_sums_free(struct gradient_sums *s)
     free(s->varies);
     free(s->shares);
     free(s->buffer);
-    free(s->received);
+    free(s->wire);
     *s = (struct gradient_sums){0};
 }
 
@@ -64,7 +65,7 @@ static void begin_piece(struct gradient_sums *s)
     if (s->piece_first == s->written)
         return;
     const int count = (int)(last->offset + last->count - first->offset);
-    exchange_begin(&s->exchange, s->buffer + first->offset, s->received + first->offset, count);
+    exchange_begin(&s->exchange, s->buffer + first->offset, s->wire + first->offset, count);
     s->piece_first = s->written;
 }
 

@@ -18,12 +18,14 @@ struct gradient_sums {
     const struct ranks *ranks;          /* NULL: a process alone, which needs none of this */
     struct gradient_share *shares; int count;           /* in the order of backward */
     bool *varies;                       /* [values] it depends on the images */
-    real *buffer, *received;
+    real *buffer, *wire;
     struct exchange exchange;
     int written, piece_first, applied;  /* shares that nodes have written; the first of the open piece; added up */
 };
 
-bool gradient_sums_init(struct gradient_sums *, const struct graph *, const struct ranks *, struct error *);
+/* bf16: between processes (ranks/exchange.h). */
+bool gradient_sums_init(struct gradient_sums *, const struct graph *, const struct ranks *, bool bf16,
+                        struct error *);
 void gradient_sums_free(struct gradient_sums *);
 
 /* Around backward of a node: directs its shares into the buffer, then begins a piece if there is enough of them. */

@@ -101,6 +101,7 @@ struct binding {
     real *gradients;                    /* [params->trained] */
     const struct team *team;
     const struct ranks *ranks;          /* the processes that share the batch in training; NULL: this one alone */
+    bool exchange_bf16;                 /* gradients travel between them as bfloat16 */
     const struct kernels *kernels;
     void *block;                        /* graph.block_size bytes, shared by graphs that run one after another;
                                            NULL: the graph allocates its own */

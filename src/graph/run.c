@@ -239,7 +239,7 @@ bool graph_bind(struct graph *g, const struct binding *to, struct error *err)
     g->ranks = to->gradients ? to->ranks : NULL;
     g->kernels = to->kernels;
     return take_scratch(g, err) && take_packed_weights(g, to->packed_weights, err) && bind_values(g, to->block, err)
-        && gradient_sums_init(&g->sums, g, g->ranks, err);
+        && gradient_sums_init(&g->sums, g, g->ranks, to->exchange_bf16, err);
 }
 
 bool graph_bind_replica(struct graph *g, struct graph *other, void *block, struct error *err)

@@ -2,11 +2,14 @@
 
 #include "base/memory.h"
 #include <assert.h>
+#include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
-bool exchange_init(struct exchange *e, const struct ranks *ranks, struct error *err)
+bool exchange_init(struct exchange *e, const struct ranks *ranks, bool bf16, struct error *err)
 {
-    *e = (struct exchange){ .ranks = ranks, .pieces = new_array(SLOTS, sizeof *e->pieces, err) };
+    *e = (struct exchange){ .ranks = ranks, .bf16 = bf16, .pieces = new_array(SLOTS, sizeof *e->pieces, err) };
     return e->pieces;
 }
 
@@ -45,33 +48,75 @@ static struct range_of_piece range_before(const struct exchange *e, const struct
 }
 
 /* The ranges that a piece's current step sends and receives. */
-struct traffic { int distance_step; struct range_of_piece sent, received; bool adds; };
+struct step_ranges { int distance_step; struct range_of_piece sent, received; bool adds; };
 
-static struct traffic traffic_of(const struct exchange *e, const struct piece *p)
+static struct step_ranges ranges_of(const struct exchange *e, const struct piece *p)
 {
     const int steps = phase_steps(e), step = p->step < steps ? p->step : 2 * steps - 1 - p->step;
     const struct range_of_piece all = range_before(e, p, step);
     const struct range_of_piece kept = half_of(e, all, step, true), other = half_of(e, all, step, false);
-    return p->step < steps ? (struct traffic){ step, other, kept, true } : (struct traffic){ step, kept, other, false };
+    const bool adds = p->step < steps;
+    return (struct step_ranges){ step, adds ? other : kept, adds ? kept : other, adds };
 }
+
+/* Rounds to the nearest, ties to even. */
+static uint16_t bf16_of(real x)
+{
+    const float f = (float)x;
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    return isnan(f) ? 0x7fc0 : (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+static real bf16_value(uint16_t half)
+{
+    const uint32_t bits = (uint32_t)half << 16;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+/* Memory of a piece for what arrives and what is sent, as bfloat16. */
+static uint16_t *arriving(const struct piece *p) { return (uint16_t *)(void *)p->wire; }
+static uint16_t *leaving(const struct piece *p)  { return arriving(p) + p->count; }
 
 static void start_step(struct exchange *e, int index)
 {
     const struct ranks *r = e->ranks;
     const struct piece *p = &e->pieces[index];
-    const struct traffic t = traffic_of(e, p);
-    real *to = t.adds ? p->received : p->p;
-    r->transport->swap(r->context, index + 1, r->rank ^ 1 << t.distance_step, index + 1, p->p + t.sent.from,
-                       to + t.received.from, (size_t)(t.sent.end - t.sent.from) * sizeof *to,
-                       (size_t)(t.received.end - t.received.from) * sizeof *to);
+    const struct step_ranges s = ranges_of(e, p);
+    const size_t element = e->bf16 ? sizeof(uint16_t) : sizeof(real);
+    const void *from = p->p + s.sent.from;
+    void *to = (s.adds ? p->wire : p->p) + s.received.from;
+    if (e->bf16) {
+        for (int i = s.sent.from; i < s.sent.end; i++)
+            leaving(p)[i] = bf16_of(p->p[i]);
+        from = leaving(p) + s.sent.from;
+        to = arriving(p) + s.received.from;
+    }
+    r->transport->swap(r->context, index + 1, r->rank ^ 1 << s.distance_step, index + 1, from, to,
+                       (size_t)(s.sent.end - s.sent.from) * element,
+                       (size_t)(s.received.end - s.received.from) * element);
+}
+
+/* The process that has computed a sum continues with what the others get. */
+static void round_sum(const struct exchange *e, const struct piece *p)
+{
+    const struct range_of_piece own = range_before(e, p, phase_steps(e));
+    for (int i = own.from; e->bf16 && i < own.end; i++)
+        p->p[i] = bf16_value(bf16_of(p->p[i]));
 }
 
 static void end_step(const struct exchange *e, struct piece *p)
 {
-    const struct traffic t = traffic_of(e, p);
-    for (int i = t.received.from; t.adds && i < t.received.end; i++)
-        p->p[i] += p->received[i];
-    p->step++;
+    const struct step_ranges s = ranges_of(e, p);
+    for (int i = s.received.from; i < s.received.end; i++)
+        if (s.adds)
+            p->p[i] += e->bf16 ? bf16_value(arriving(p)[i]) : p->wire[i];
+        else if (e->bf16)
+            p->p[i] = bf16_value(arriving(p)[i]);
+    if (++p->step == phase_steps(e))
+        round_sum(e, p);
 }
 
 static bool advance_piece(struct exchange *e, int index, bool wait)
@@ -86,10 +131,10 @@ static bool advance_piece(struct exchange *e, int index, bool wait)
     return p->step == steps;
 }
 
-void exchange_begin(struct exchange *e, real *p, real *received, int count)
+void exchange_begin(struct exchange *e, real *p, real *wire, int count)
 {
     assert(e->count < SLOTS - 1);
-    e->pieces[e->count] = (struct piece){ p, received, count, 0 };
+    e->pieces[e->count] = (struct piece){ p, wire, count, 0 };
     start_step(e, e->count++);
 }
 

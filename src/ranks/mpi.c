@@ -13,6 +13,7 @@ bool mpi_launched(void)
 }
 
 #ifdef HAVE_MPI
+#include "base/clock.h"
 #include <dlfcn.h>
 #include <mpi.h>
 #include <string.h>
@@ -40,6 +41,7 @@ static struct {
     FUNCTIONS(X)
 #undef X
     MPI_Request requests[SLOTS][2];
+    struct traffic traffic;
     struct ranks ranks;
 } mpi;
 
@@ -63,6 +65,7 @@ static bool load(struct error *err)
 static void send_bytes(void *context, int to, const void *from, size_t bytes)
 {
     (void)context;
+    mpi.traffic.bytes += (double)bytes;
     mpi.Send(from, (int)bytes, mpi.bytes, to, 0, mpi.world);
 }
 
@@ -76,6 +79,7 @@ static void swap_bytes(void *context, int slot, int partner, int tag, const void
                        size_t received)
 {
     (void)context;
+    mpi.traffic.bytes += (double)sent;
     mpi.Irecv(receive, (int)received, mpi.bytes, partner, tag, mpi.world, &mpi.requests[slot][0]);
     mpi.Isend(send, (int)sent, mpi.bytes, partner, tag, mpi.world, &mpi.requests[slot][1]);
 }
@@ -83,11 +87,13 @@ static void swap_bytes(void *context, int slot, int partner, int tag, const void
 static bool swapped(void *context, int slot, bool wait)
 {
     int done = 1;
+    const double start = clock_seconds();
     (void)context;
     if (wait)
         mpi.Waitall(2, mpi.requests[slot], MPI_STATUSES_IGNORE);
     else
         mpi.Testall(2, mpi.requests[slot], &done, MPI_STATUSES_IGNORE);
+    mpi.traffic.waiting += clock_seconds() - start;
     return done;
 }
 
@@ -112,6 +118,7 @@ bool mpi_join(const struct ranks **ranks, struct error *err)
         return false;
     mpi.Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
     mpi.ranks.transport = &transport;
+    mpi.ranks.traffic = &mpi.traffic;
     mpi.Comm_rank(mpi.world, &mpi.ranks.rank);
     mpi.Comm_size(mpi.world, &mpi.ranks.count);
     if (mpi.ranks.count & (mpi.ranks.count - 1))

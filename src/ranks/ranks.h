@@ -10,7 +10,13 @@
 #include <stddef.h>
 
 struct transport;
-struct ranks { int rank, count; const struct transport *transport; void *context; };    /* count: a power of two */
+struct traffic { double bytes, waiting; };      /* sent; seconds */
+struct ranks {
+    int rank, count;                    /* count: a power of two */
+    const struct transport *transport;
+    void *context;
+    const struct traffic *traffic;      /* since the start */
+};
 
 /* How bytes get to another process. */
 struct transport {

@@ -36,7 +36,8 @@ bool train_step_init(struct train_step *s, struct model *model, const struct pol
                                                               &s->team, &s->block, err)))
         return false;
     const struct binding to = { .params = &model->params, .values = model->params.value, .buffers = model->params.value,
-                                .gradients = s->optimizer.gradient, .team = &s->team, .ranks = policy->ranks };
+                                .gradients = s->optimizer.gradient, .team = &s->team, .ranks = policy->ranks,
+                                .exchange_bf16 = model->config->exchange == EXCHANGE_BFLOAT16 };
     if (!graph_cache_init(&s->cache, model, &s->policy, &to, &s->criterion, err))
         return false;
     s->cache.shared = &s->block;

@@ -278,6 +278,17 @@ static bool end_epoch(struct trainer *t, struct error *err)
 
 /* ---- the run ---- */
 
+/* Of rank 0, since the first step of this call. */
+static void log_traffic(struct trainer *t)
+{
+    const struct ranks *r = ranks_of(t);
+    const long steps = t->train_step.optimizer.step - t->first_step;
+    if (r && r->traffic && steps)
+        log_line(&t->run_log.log, "%d processes: %.2f MB sent and %.1f ms waited per step", r->count,
+                 (r->traffic->bytes - t->traffic.bytes) / 1e6 / (double)steps,
+                 1e3 * (r->traffic->waiting - t->traffic.waiting) / (double)steps);
+}
+
 bool trainer_advance(struct trainer *t, struct error *err)
 {
     return t->state.batch < t->batches ? run_step(t, err) : end_epoch(t, err);
@@ -288,6 +299,9 @@ bool trainer_run(struct trainer *t, struct error *err)
     const double pause = 60 * t->config->log.checkpoint_minutes;
     struct error cause;
     bool ok = true;
+    t->first_step = t->train_step.optimizer.step;
+    if (ranks_of(t) && ranks_of(t)->traffic)
+        t->traffic = *ranks_of(t)->traffic;
     while (ok && !trainer_finished(t) && !is_ending(t)) {
         ok = trainer_advance(t, err) && (clock_seconds() - t->save_time < pause || trainer_save(t, err));
         if (ok && t->options.on_step)
@@ -302,6 +316,7 @@ bool trainer_run(struct trainer *t, struct error *err)
                  t->config->schedule.patience, save_key_figure(t->config->save_key), t->state.best_epoch);
     if (ok && trainer_finished(t) && trainer_writes(t))
         ok = run_log_end(&t->run_log, t->state.best_epoch, save_key_figure(t->config->save_key), t->state.best, err);
+    log_traffic(t);
     log_line(&(struct log){ .file = t->run_log.log.file }, "%s",
              !ok ? err->text : !trainer_finished(t) ? "stopped"
              : patience_ended(t) ? "ended by schedule.patience" : "all epochs are done");

@@ -58,6 +58,7 @@ struct trainer {
     double step_time; struct pace pace; /* end of the last step or epoch; estimate of the remaining time */
     double evaluation_area;             /* of data.val, train/run_length.h */
     int stop;                           /* the signal that ends the run, of any process; 0: none */
+    long first_step; struct traffic traffic;    /* step and traffic of the processes at the start of trainer_run */
     float *padded; size_t padded_size;  /* of a share of a batch whose largest image another process has */
 };
 
