@@ -136,7 +136,7 @@ enum { WIDTH = 96, HEIGHT = 64, STEPS = 2, MOST = 16 };
 
 struct training {
     const char *override;
-    int batch;
+    int batch, threads;
     const struct amx_kernels *unit;             /* NULL: that of the table */
     float *values; ptrdiff_t count;             /* after the steps */
     double losses[STEPS];
@@ -166,7 +166,8 @@ static void train_share(const struct ranks *r, void *data)
     open_model(&f, t->override);
     struct kernels kernels = *table_under_test();
     kernels.amx = t->unit ? t->unit : kernels.amx;
-    const struct policy policy = { .kernels = &kernels, .bf16_terms = 3, .threads = 1, .ranks = r };
+    const int threads = t->threads ? t->threads : 1;
+    const struct policy policy = { .kernels = &kernels, .bf16_terms = 3, .threads = threads, .ranks = r };
     const struct share share = share_of(r, rank_of(r), t->batch);
     bool ok = train_step_init(&step, &f.model, &policy, &err);
     for (int i = 0; ok && i < STEPS; i++) {
@@ -241,6 +242,18 @@ static void test_training(void **state)
     check_kind(NULL, 4, 4);                     /* parts without images */
 }
 
+/* Many threads divide the gradients of weights further. */
+static void test_many_threads(void **state)
+{
+    struct training alone = { .batch = 8 }, many = { .batch = 8, .threads = 40 };
+    (void)state;
+    run_ranks(1, train_share, &alone, sizeof alone);
+    run_ranks(1, train_share, &many, sizeof many);
+    assert_memory_equal(alone.values, many.values, (size_t)alone.count * sizeof *alone.values);
+    free(alone.values);
+    free(many.values);
+}
+
 /* Masks are those of an image in the whole batch. */
 static void test_dropout(void **state)
 {
@@ -277,7 +290,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums), cmocka_unit_test(test_exchange), cmocka_unit_test(test_rounded_exchange),
-        cmocka_unit_test(test_training),
-        cmocka_unit_test(test_matrix_unit), cmocka_unit_test(test_dropout), cmocka_unit_test(test_local_norms) };
+        cmocka_unit_test(test_training), cmocka_unit_test(test_matrix_unit), cmocka_unit_test(test_many_threads),
+        cmocka_unit_test(test_dropout), cmocka_unit_test(test_local_norms) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

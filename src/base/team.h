@@ -6,6 +6,7 @@
  * if it has no memory or cannot start a thread. */
 #ifndef BASE_TEAM_H
 #define BASE_TEAM_H
+#include <stdbool.h>
 
 enum { TEAM_MAX = 256 };                       /* threads per team; --threads and the API refuse more */
 
@@ -21,6 +22,19 @@ void team_for(const struct team *, int chunks, void (*body)(const void *job, int
 /* Calls run(context) once, on this thread, within one parallel region of OpenMP.  Calls of team_for in it, with the
  * same number of threads, cost less than calls that each begin and end a region. */
 void team_run(const struct team *, void (*run)(void *context), void *context);
+
+/* The times of jobs, in seconds, to predict the time with other numbers of threads.  owner: set by whoever knows for
+ * whom the jobs run; INT_MIN at first. */
+struct traced_job { int owner, first, chunks; };                /* chunks first .. first + chunks - 1 */
+struct team_trace {
+    struct traced_job *jobs; int job_count, job_capacity;
+    double *chunk; int chunk_count, chunk_capacity;
+    double serial, last;                /* time outside of jobs; the end of the last one */
+    bool failed;                        /* memory was short */
+};
+/* Until team_trace(NULL), this thread runs all chunks itself and times them. */
+void team_trace(struct team_trace *);
+void team_trace_free(struct team_trace *);
 
 /* The index of the thread, 0 .. threads - 1, within a body; for scratch memory, never for results. */
 int team_thread(void);

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/sort.h"
+#include "cli/bench_cores.h"
 #include "cli/bench_layers.h"
 #include "cli/commands.h"
 #include "cli/session.h"
@@ -18,6 +19,7 @@ const struct option bench_options[] = {
     { "batch",   "N",           NULL,    "images per batch (default: infer 1, train device.batchsize_per_gpu)" },
     { "seconds", "S",           "10",    "duration of the measurement" },
     { "layers",  NULL,          NULL,    "show time, arithmetic and memory traffic per layer" },
+    { "cores",   NULL,          NULL,    "train: predict the time of a step with 1 to 128 threads" },
     { "weights", "FILE",        NULL,    "detect with these weights (default: random ones)" },
     { "json",    "FILE",        NULL,    "write the figures there instead of a table to stdout" },
     {0} };
@@ -34,6 +36,7 @@ struct bench {
     double *round; int rounds;          /* seconds of each */
     double forward, optimizer;          /* seconds of the last round, losses included in forward */
     struct layer_times layers;          /* of --layers */
+    struct core_times cores;            /* of --cores */
 };
 
 /* ---- measurement ---- */
@@ -110,6 +113,24 @@ static bool measure(struct bench *b, double seconds, bool layers, struct error *
     return ok;
 }
 
+static bool traced_step(void *bench, struct error *err) { return one_round(bench, err); }
+
+/* Opens the network again, with memory for all threads. */
+static bool measure_cores(struct bench *b, struct error *err)
+{
+    enum { ROUNDS = 5 };
+    struct policy many = b->session.policy;
+    many.threads = CORES_MOST;
+    train_step_free(&b->train_step);
+    bool ok = train_step_init(&b->train_step, &b->session.model, &many, err) && one_round(b, err);
+    for (int count = 0; ok && count < CORE_COUNTS; count++)
+        for (int i = 0; ok && i < ROUNDS; i++) {
+            b->train_step.team.threads = 1 << count;
+            ok = core_times_round(&b->cores, count, b->graph, traced_step, b, err);
+        }
+    return ok;
+}
+
 /* ---- report ---- */
 
 static double ms_per_image(const struct bench *b, double seconds) { return 1e3 * seconds / b->batch.images.n; }
@@ -131,7 +152,7 @@ static cJSON *bench_json(const struct bench *b)
                  && cJSON_AddNumberToObject(json, "images", (double)b->rounds * b->batch.images.n)
                  && cJSON_AddNumberToObject(json, "peak_rss_bytes", peak_bytes())
                  && cJSON_AddStringToObject(json, "isa", b->session.policy.kernels->name)
-                 && layer_times_describe(json, &b->layers);
+                 && layer_times_describe(json, &b->layers) && core_times_describe(json, &b->cores);
     if (ok)
         return json;
     cJSON_Delete(json);
@@ -143,6 +164,8 @@ static void print_bench(const struct bench *b)
     const struct input_batch *x = &b->batch.images;
     const struct policy *policy = &b->session.policy;
     layer_times_print(&b->layers);
+    if (b->cores.graph)
+        core_times_print(&b->cores);
     printf("%s, %d x %d, batch %d, %d threads, %s: %.2f ms per image at best, %.2f in the median of %d; peak %.0f MB\n",
            b->train ? "train" : "infer", x->w, x->h, x->n, policy->threads, policy->kernels->name,
            ms_per_image(b, b->round[0]), ms_per_image(b, b->round[b->rounds / 2]), b->rounds * x->n,
@@ -152,6 +175,7 @@ static void print_bench(const struct bench *b)
 static void close_bench(struct bench *b)
 {
     layer_times_free(&b->layers);
+    core_times_free(&b->cores);
     detector_free(&b->detector);
     train_step_free(&b->train_step);
     random_batch_free(&b->batch);
@@ -166,6 +190,8 @@ bool bench_run(const struct args *args, struct error *err)
     double seconds = 0;
     if (!b.train && strcmp(mode, "infer") != 0)
         return misuse(err, "bench: --mode must be train or infer, not '%s'", mode);
+    if (!b.train && args_flag(args, "cores"))
+        return misuse(err, "bench: --cores needs --mode train");
     bool ok = args_real(args, "seconds", 0, 1e6, &seconds, err) && session_open(&b.session, args, err);
     int batch = b.train ? b.session.config.batch_size : 1;
     const int *size = b.train ? b.session.config.train.input_size : b.session.config.val.input_size;
@@ -173,6 +199,7 @@ bool bench_run(const struct args *args, struct error *err)
       && set_weights(&b, args, err)
       && random_batch_init(&b.batch, size, batch, b.session.model.shape.num_classes, err) && open_network(&b, err)
       && measure(&b, seconds, args_flag(args, "layers"), err)
+      && (!args_flag(args, "cores") || measure_cores(&b, err))
       && (!json || write_json(bench_json(&b), json, err));
     if (ok && !json)
         print_bench(&b);

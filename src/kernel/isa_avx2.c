@@ -6,7 +6,7 @@
 #include "kernel/gemm_body.h"
 
 const struct kernels kernels_avx2 = {
-    .name = "avx2",
+    .name = "avx2", .gemm_divides = true,
 #include "kernel/table_rows.h"
 };
 #endif

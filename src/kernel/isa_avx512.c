@@ -7,12 +7,12 @@
 #include "kernel/gemm_body.h"
 
 const struct kernels kernels_avx512 = {
-    .name = "avx512",
+    .name = "avx512", .gemm_divides = true,
 #include "kernel/table_rows.h"
 };
 
 const struct kernels kernels_amx = {
-    .name = "amx", .amx = &amx_native,
+    .name = "amx", .gemm_divides = true, .amx = &amx_native,
 #include "kernel/table_rows.h"
 };
 #endif

@@ -6,7 +6,7 @@
 #include "kernel/gemm_body.h"
 
 const struct kernels kernels_neon = {
-    .name = "neon",
+    .name = "neon", .gemm_divides = true,
 #include "kernel/table_rows.h"
 };
 #endif

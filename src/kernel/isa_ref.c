@@ -16,6 +16,6 @@
 #include "kernel/winograd_ref.h"
 
 const struct kernels kernels_ref = {
-    .name = "ref",
+    .name = "ref", .gemm_divides = true,
 #include "kernel/table_rows.h"
 };

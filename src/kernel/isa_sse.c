@@ -6,7 +6,7 @@
 #include "kernel/gemm_body.h"
 
 const struct kernels kernels_sse = {
-    .name = "sse",
+    .name = "sse", .gemm_divides = true,
 #include "kernel/table_rows.h"
 };
 #endif

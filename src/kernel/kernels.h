@@ -58,7 +58,9 @@ struct focal_terms {
 struct kernels {
     const char *name;
 
-    /* c[m][n] = a[m][k] b[k][n]; a is stored as [k][m] if a_by_k.  Nothing is packed: for matrices that fit a cache. */
+    /* c[m][n] = a[m][k] b[k][n]; a is stored as [k][m] if a_by_k.  Nothing is packed: for matrices that fit a cache.
+     * gemm_divides: the bits of an element do not depend on m. */
+    bool gemm_divides;
     void (*gemm_unpacked)(bool a_by_k, int m, int n, int k, const real *a, int lda, const real *b, int ldb, bool add,
                           real *c, int ldc);
 

@@ -278,7 +278,7 @@ static void backward_block(const struct call *k, int index, struct partial parti
                                      NULL };
     const struct block b = block_of(n, index);
     const struct padded_line dy = lay_out_around(&dx.reader, b, own.line);
-    if (k->dx[INPUT].p)
+    if (partial.with_dx)
         multiply(&dx, b, dy, &own);
     if (k->dx[WEIGHT].p)
         multiply_for_dw(k, b, dy, &own, !partial.first, partial.dw);

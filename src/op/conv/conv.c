@@ -98,9 +98,10 @@ real *folded_norm(const struct call *k)
 /* Large maps are divided further than by the parts of the batch, so that many threads have work. */
 int partials_per_part(const struct node *n)
 {
-    enum { PIXELS = 4096, MAX_PARTIALS = 8 };
+    enum { PIXELS = 4096, DEPTHWISE_PIXELS = 128, MAX_PARTIALS = 8 };          /* small weights are added up fast */
+    const int each = inputs(n) == 1 ? DEPTHWISE_PIXELS : PIXELS;
     const ptrdiff_t pixels = (ptrdiff_t)(n->y[0].n / n->parts) * n->y[0].h * n->y[0].w;
-    return max_int(1, pixels < PIXELS * MAX_PARTIALS ? (int)(pixels / PIXELS) : MAX_PARTIALS);
+    return max_int(1, pixels < each * MAX_PARTIALS ? (int)(pixels / each) : MAX_PARTIALS);
 }
 
 static int partial_count(const struct node *n) { return n->parts * partials_per_part(n); }
@@ -188,36 +189,55 @@ static void forward(const struct call *k)
     team_for(k->team, a->forward_jobs ? a->forward_jobs(k) : a->blocks(k->node, k->node->parts), forward_block, k);
 }
 
-static void dx_block(const void *job, int index)
+struct backward_job { const struct call *call; bool with_dx; int dx_blocks, slices; };
+
+/* Slices of the outputs for which many threads compute dw apart.  The bits are the same, but every slice reads the
+ * operands. */
+static int dw_slices(const struct call *k)
 {
-    const struct call *k = job;
-    algorithm(k->node)->dx_block(k, index);
+    enum { OUTPUTS = 16 };                      /* of a slice, at least */
+    const struct node *n = k->node;
+    const int wanted = (k->team->threads + partial_count(n) - 1) / partial_count(n);
+    const int most = outputs(n) / conv_attr(n)->groups / OUTPUTS;
+    return algorithm(n)->divides_dw && k->kernels->gemm_divides ? max_int(1, min_int(wanted, most)) : 1;
 }
 
-static void backward_partial(const void *job, int index)
+static void backward_partial(const struct backward_job *job, int index, int slice)
 {
-    const struct call *k = job;
+    const struct call *k = job->call;
     const struct conv_algorithm *a = algorithm(k->node);
     const int each = partials_per_part(k->node), part = index / each, i = index % each;
     const int first = a->blocks(k->node, part), count = a->blocks(k->node, part + 1) - first;
     const int from = first + count * i / each, end = first + count * (i + 1) / each;
+    const int all = outputs(k->node) / conv_attr(k->node)->groups;
+    const int output = all * slice / job->slices, output_end = all * (slice + 1) / job->slices;
     real *dw = partials_of(k) + index * a->partial_elements(k->node);
     for (int b = from; b < end; b++)
-        a->backward_block(k, b, (struct partial){ dw, b == from, b + 1 == end });
-    if (from == end)
+        a->backward_block(k, b, (struct partial){ dw, b == from, b + 1 == end, output, output_end, job->with_dx });
+    if (from == end && slice == 0)
         memset(dw, 0, (size_t)a->partial_elements(k->node) * sizeof *dw);
+}
+
+static void backward_chunk(const void *context, int index)
+{
+    const struct backward_job *job = context;
+    if (index < job->dx_blocks)
+        algorithm(job->call->node)->dx_block(job->call, index);
+    else
+        backward_partial(job, (index - job->dx_blocks) / job->slices, (index - job->dx_blocks) % job->slices);
 }
 
 /* Some algorithms compute dx in blocks of its own, others together with dw. */
 static void backward_x_and_w(const struct call *k, bool dx, bool dw)
 {
     const struct conv_algorithm *a = algorithm(k->node);
-    const int dx_blocks = dx && a->dx_blocks ? a->dx_blocks(k->node, dw) : 0;
+    struct backward_job job = { .call = k, .slices = dw ? dw_slices(k) : 1 };
+    job.dx_blocks = dx && a->dx_blocks ? a->dx_blocks(k->node, dw && job.slices == 1) : 0;
+    job.with_dx = dx && job.dx_blocks == 0;
     if (dx)
         a->pack_dx(k);
-    team_for(k->team, dx_blocks, dx_block, k);
-    if (dw || (dx && !dx_blocks))
-        team_for(k->team, partial_count(k->node), backward_partial, k);
+    team_for(k->team, job.dx_blocks + (dw || job.with_dx ? partial_count(k->node) * job.slices : 0), backward_chunk,
+             &job);
     if (dw)
         a->sum(k, partials_of(k));
 }

@@ -44,6 +44,8 @@ void add_partials(const struct call *, real *partials, ptrdiff_t stride, int ele
 struct partial {
     real *dw;                           /* [partial_elements]; not initialised: the first block overwrites it */
     bool first, last;                   /* the block is the first, or the last, of the sum */
+    int from, end;                      /* the outputs of a group whose weights are wanted: all, unless divides_dw */
+    bool with_dx;                       /* dx is wanted, too */
 };
 
 struct conv_algorithm {
@@ -65,8 +67,9 @@ struct conv_algorithm {
     int (*forward_jobs)(const struct call *);                   /* the number of calls of forward_block; NULL: one per
                                                                    block.  Jobs that are not blocks fuse no norm. */
     void (*forward_block)(const struct call *, int);            /* writes y of a block, or of a job */
-    /* Adds to a partial sum of dw if dw is wanted, and writes dx if it is wanted and has no blocks of its own. */
+    /* Adds to a partial sum of dw if dw is wanted, and writes dx if that is wanted, too. */
     void (*backward_block)(const struct call *, int, struct partial);
+    bool divides_dw;                                            /* it can compute the weights of some outputs alone */
     int (*dx_blocks)(const struct node *, bool dw);             /* separate blocks of dx; 0 or NULL: none.  dw: the
                                                                    same call computes dw */
     void (*dx_block)(const struct call *, int);

@@ -261,15 +261,16 @@ static void backward_block(const struct call *k, int index, struct partial parti
     for (int g = 0; g < conv_attr(n)->groups; g++) {
         int ld;
         const real *p = patches(n, out, level_block(&n->x[INPUT], out.level), in, g, own_patches, &ld);
-        k->kernels->gemm_unpacked(true, outputs, patch(n), out.rows * out.w, rows.p + g * outputs, rows.ld, p, ld,
-                                  !partial.first, partial.dw + (ptrdiff_t)g * outputs * patch(n), patch(n));
+        const int first = g * outputs + partial.from;
+        k->kernels->gemm_unpacked(true, partial.end - partial.from, patch(n), out.rows * out.w, rows.p + first, rows.ld,
+                                  p, ld, !partial.first, partial.dw + (ptrdiff_t)first * patch(n), patch(n));
     }
-    if (pointwise(n) && k->dx[INPUT].p)
+    if (partial.with_dx)
         write_dx(k, out, rows);
 }
 
 const struct conv_algorithm conv_dense = {
     .name = "dense", .direct = true, .fits = fits, .blocks = blocks, .block = block, .reads_dy_once = reads_dy_once,
     .packed = packed, .partial_elements = weight_elements, .scratch = scratch, .pack = pack, .pack_dx = pack_dx,
-    .forward_block = forward_block, .backward_block = backward_block, .dx_blocks = dx_blocks, .dx_block = dx_block,
-    .sum = sum_weight_gradients };
+    .forward_block = forward_block, .backward_block = backward_block, .divides_dw = true, .dx_blocks = dx_blocks,
+    .dx_block = dx_block, .sum = sum_weight_gradients };

@@ -110,7 +110,7 @@ static void backward_block(const struct call *k, int index, struct partial parti
     real *own = call_scratch(k);
     const struct block out = block_of(n, index), in = inputs_of(n, out);
     const struct row_values dy = gradient_rows(k, in, own + input_rows_bytes(n, rows_per_block(n)) / sizeof *own);
-    if (k->dx[INPUT].p)
+    if (partial.with_dx)
         write_dx(k, in, out, dy);
     if (partial.first)
         memset(partial.dw, 0, (size_t)weight_elements(n) * sizeof *partial.dw);

@@ -296,7 +296,7 @@ static void backward_block(const struct call *k, int index, struct partial parti
     const struct row_product dx = { reader_of(k, BACKWARD), filters_at(n, k->work, outputs(n), inputs(n)), inputs(n),
                                     NULL };
     const struct stacked_rows b = block_of(n, index);
-    if (k->dx[INPUT].p)
+    if (partial.with_dx)
         run_block(&dx, &b, &own);
     if (k->dx[WEIGHT].p)
         multiply_for_dw(k, &b, !partial.first, &own);
