@@ -11,33 +11,7 @@ kill_at=$(dirname "$0")/../build/tests/kill_at
 dir=$(mktemp -d)
 trap 'status=$?; [ $status = 0 ] || echo "FAIL; SEED=$seed"; rm -rf "$dir"; exit $status' EXIT
 
-cat > "$dir/tiny.yml" <<END
-model:
-  weight_averager: {name: ExpMovingAverager, decay: 0.9}
-  arch:
-    name: NanoDetPlus
-    detach_epoch: 2
-    backbone: {name: ShuffleNetV2, model_size: 0.5x, pretrain: false, out_stages: [2, 3, 4], activation: LeakyReLU}
-    fpn: {name: GhostPAN, in_channels: [48, 96, 192], out_channels: 32, num_extra_level: 1, use_depthwise: true}
-    head: {name: NanoDetPlusHead, num_classes: 5, input_channel: 32, feat_channels: 32, strides: [8, 16, 32, 64],
-           reg_max: 7}
-    aux_head: {name: SimpleConvHead, num_classes: 5, input_channel: 64, feat_channels: 64, strides: [8, 16, 32, 64],
-               reg_max: 7}
-data:
-  train: {img_path: $dir/data/images/train, ann_path: $dir/data/train.json, cache_mb: 8, input_size: [64, 64],
-          multi_scale: [0.8, 1.6], pipeline: {scale: [0.8, 1.2], flip: 0.5, brightness: 0.2}}
-  val: {img_path: $dir/data/images/val, ann_path: $dir/data/val.json}
-device: {batchsize_per_gpu: 2}
-schedule:
-  accumulate: 2
-  optimizer: {name: AdamW, lr: 0.003, weight_decay: 0.05}
-  warmup: {name: linear, steps: 20, ratio: 0.1}
-  total_epochs: 4
-  val_intervals: 1
-grad_clip: 35
-log: {interval: 1, checkpoint_minutes: 0.01}
-class_names: [car, van, truck, bus, person]
-END
+sed "s|DATA|$dir/data|g" "$(dirname "$0")/small_training.yml" > "$dir/tiny.yml"
 
 train() {
     name=$1; shift

@@ -10,32 +10,9 @@ trap 'status=$?; rm -rf "$dir"; exit $status' EXIT
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
 export OMPI_MCA_hwloc_base_binding_policy=none
 
-cat > "$dir/tiny.yml" <<END
-model:
-  weight_averager: {name: ExpMovingAverager, decay: 0.9}
-  arch:
-    name: NanoDetPlus
-    backbone: {name: ShuffleNetV2, model_size: 0.5x, pretrain: false, out_stages: [2, 3, 4], activation: LeakyReLU}
-    fpn: {name: GhostPAN, in_channels: [48, 96, 192], out_channels: 32, num_extra_level: 1, use_depthwise: true}
-    head: {name: NanoDetPlusHead, num_classes: 5, input_channel: 32, feat_channels: 32, strides: [8, 16, 32, 64],
-           reg_max: 7}
-    aux_head: {name: SimpleConvHead, num_classes: 5, input_channel: 64, feat_channels: 64, strides: [8, 16, 32, 64],
-               reg_max: 7}
-data:
-  train: {img_path: $dir/data/images/train, ann_path: $dir/data/train.json, input_size: [96, 64],
-          multi_scale: [0.8, 1.6], pipeline: {scale: [0.8, 1.2], flip: 0.5, brightness: 0.2}}
-  val: {img_path: $dir/data/images/val, ann_path: $dir/data/val.json}
-device: {batchsize_per_gpu: 8}
-schedule:
-  accumulate: 2
-  optimizer: {name: AdamW, lr: 0.003, weight_decay: 0.05}
-  warmup: {name: linear, steps: 4, ratio: 0.1}
-  total_epochs: 3
-  val_intervals: 1
-grad_clip: 35
-log: {interval: 1, checkpoint_minutes: 0.01}
-class_names: [car, van, truck, bus, person]
-END
+sed -e "s|DATA|$dir/data|g" -e 's/batchsize_per_gpu: 2/batchsize_per_gpu: 8/' -e 's/total_epochs: 4/total_epochs: 3/' \
+    -e 's/steps: 20/steps: 4/' -e 's/input_size: .64, 64./input_size: [96, 64]/' "$(dirname "$0")/small_training.yml" \
+    > "$dir/tiny.yml"
 "$nanodet" synth "$dir/data" --images 64 --val-images 19 --size 96x96 --objects 3-6 2> "$dir/synth.err"
 
 # train PROCESSES NAME [OPTION...]
@@ -95,6 +72,10 @@ wait $! && fail "a training without one of its processes ended with exit 0"
 train 2 killed --resume || fail "two processes did not resume"
 same killed
 
+# All processes choose the same length.
+train 2 hours schedule.hours=0.002 || fail "schedule.hours failed"
+[ "$(grep -c "schedule.hours 0.002: total_epochs" "$dir/hours.err")" = 1 ] || fail "not one line with the length"
+
 set -- "$nanodet" train "$dir/tiny.yml" "save_dir=$dir/refused"
 refused "3 processes cannot share a batch" -n 3 "$@"
 refused "4 processes cannot share a batch of 6 images" -n 4 "$@" device.batchsize_per_gpu=6
@@ -108,4 +89,6 @@ cmp -s "$dir/data/train.json" "$dir/there/data/train.json" && fail "the annotati
 sed "s|$dir/data/|data/|g" "$dir/tiny.yml" > "$dir/relative.yml"
 set -- "$(realpath "$nanodet")" train "$dir/relative.yml" "save_dir=$dir/refused"
 refused "rank 1: .*data.train is another" -n 1 -wdir "$dir" "$@" : -n 1 -wdir "$dir/there" "$@"
+mpirun -n 2 "$nanodet" info "$dir/tiny.yml" > "$dir/info.out" 2> "$dir/info.err" && fail "info ran in two processes"
+grep -q "info: only train runs in several processes" "$dir/info.err" || fail "info was not refused"
 echo "ranks: 1, 2 and 4 processes, a stop, a death: the same bits; differences are refused"

@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 #include "cli/session.h"
+#include "ranks/mpi.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -33,6 +34,8 @@ static bool run(const struct args *args, char **argv, struct error *err)
         args_help(args, commands, stdout);
         return true;
     }
+    if (args->command->run != train_run && mpi_launched_with_others())
+        return misuse(err, "%s: only train runs in several processes", args->command->name);
     if (args->threads > 1)
         shorten_waiting(argv);
     return args->command->run(args, err);

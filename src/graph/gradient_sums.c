@@ -61,9 +61,9 @@ void gradient_sums_free(struct gradient_sums *s)
 
 static void begin_piece(struct gradient_sums *s)
 {
-    const struct gradient_share *first = &s->shares[s->piece_first], *last = &s->shares[s->written - 1];
     if (s->piece_first == s->written)
         return;
+    const struct gradient_share *first = &s->shares[s->piece_first], *last = &s->shares[s->written - 1];
     const int count = (int)(last->offset + last->count - first->offset);
     exchange_begin(&s->exchange, s->buffer + first->offset, s->wire + first->offset, count);
     s->piece_first = s->written;

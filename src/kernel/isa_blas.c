@@ -53,7 +53,7 @@ static int set_threads(int threads)
 static void gemm_unpacked(bool a_by_k, int m, int n, int k, const float *a, int lda, const float *b, int ldb, bool add,
                           float *c, int ldc)
 {
-    enum { K_MAX = 48 };
+    enum { K_MAX = 24 };
     const int columns = min_int(K_MAX, a_by_k ? k : min_int(k, lda)), threads = set_threads(1);
     for (int t = 0; t < k; t += columns)
         blas.sgemm(CblasRowMajor, a_by_k ? CblasTrans : CblasNoTrans, CblasNoTrans, m, n, min_int(columns, k - t), 1,

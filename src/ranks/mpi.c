@@ -12,6 +12,12 @@ bool mpi_launched(void)
     return false;
 }
 
+bool mpi_launched_with_others(void)
+{
+    const char *open_mpi = getenv("OMPI_COMM_WORLD_SIZE"), *others = getenv("PMI_SIZE");
+    return (open_mpi && atoi(open_mpi) > 1) || (others && atoi(others) > 1);
+}
+
 #ifdef HAVE_MPI
 #include "base/clock.h"
 #include <dlfcn.h>
@@ -21,11 +27,11 @@ bool mpi_launched(void)
 /* The library is loaded when it is needed: linked, it would slow down the start of every command.  The constants of
  * Open MPI are addresses in the library, those of MPICH are numbers. */
 #ifdef OPEN_MPI
-#define LIBRARY "libmpi.so.40"
+static const char *const libraries[] = { "libmpi.so.40" };
 #define WORLD find("ompi_mpi_comm_world")
 #define BYTES find("ompi_mpi_byte")
 #else
-#define LIBRARY "libmpi.so.12"
+static const char *const libraries[] = { "libmpich.so.12", "libmpi.so.12" };
 #define WORLD MPI_COMM_WORLD
 #define BYTES MPI_BYTE
 #endif
@@ -50,7 +56,8 @@ static void *find(const char *name) { return dlsym(mpi.library, name); }
 static bool load(struct error *err)
 {
     /* The parts that Open MPI loads itself look for its symbols among the global ones. */
-    mpi.library = dlopen(LIBRARY, RTLD_NOW | RTLD_GLOBAL);
+    for (size_t i = 0; !mpi.library && i < sizeof libraries / sizeof *libraries; i++)
+        mpi.library = dlopen(libraries[i], RTLD_NOW | RTLD_GLOBAL);
     if (!mpi.library)
         return fail(err, "%s", dlerror());
     mpi.world = WORLD;
@@ -59,7 +66,7 @@ static bool load(struct error *err)
 #define X(name) void *name = find("MPI_" #name); memcpy(&mpi.name, &name, sizeof name); complete = complete && name;
     FUNCTIONS(X)
 #undef X
-    return complete || fail(err, "%s lacks functions of MPI", LIBRARY);
+    return complete || fail(err, "%s lacks functions of MPI", libraries[0]);
 }
 
 static void send_bytes(void *context, int to, const void *from, size_t bytes)

@@ -4,8 +4,9 @@
 #include "base/error.h"
 #include "ranks/ranks.h"
 
-/* Was this process started by a launcher, with others or alone? */
+/* Was this process started by a launcher, with others or alone?  And with others, as far as its environment tells? */
 bool mpi_launched(void);
+bool mpi_launched_with_others(void);
 
 /* Joins the other processes: *ranks becomes NULL for a process alone.  The library is loaded here and not before.  Exit
  * 2 if this program was built without MPI. */
