@@ -5,8 +5,8 @@
 #include "kernel/tables.h"
 #include "op/conv/conv.h"
 #include "op/policy.h"
-#include "seed.h"
 #include "sample.h"
+#include "seed.h"
 #include "tables.h"
 #include <inttypes.h>
 #include <math.h>
