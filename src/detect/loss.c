@@ -4,8 +4,8 @@
 #include "detect/box.h"
 #include "detect/focal.h"
 #include "detect/prediction.h"
+#include "graph/parts.h"
 #include "kernel/kernels.h"
-#include "op/parts.h"
 #include "ranks/ranks.h"
 #include <math.h>
 #include <string.h>

@@ -25,7 +25,7 @@ struct builder {
     bool unfolding;                     /* norms that were folded get the statistics of the batch (op/norm.c) */
     bool input_gradient;                /* gradients of the inputs, for Grad-CAM; not with training */
     bool unfused;                       /* no deferred values, no fused norms: reference for tests */
-    int parts;                          /* of the batch (op/parts.h); 0: PARTS in training, else 1 */
+    int parts;                          /* of the batch (graph/parts.h); 0: PARTS in training, else 1 */
     bool local_norms;                   /* batch norms do not join the statistics of processes (op/ops.h) */
     const struct policy *policy;        /* of how the nodes compute; NULL: on any machine */
     bool auxiliary;                     /* the nodes guide training only */

@@ -58,7 +58,7 @@ struct node {
     int operand[OP_IN], result[OP_OUT]; /* values of the graph */
     struct shape x[OP_IN], y[OP_OUT];
     void *attr;                         /* the op's attributes, op->attr_size bytes; owned; NULL: it has none */
-    int parts;                          /* of the batch, for sums over it (op/parts.h); a power of two <= PARTS */
+    int parts;                          /* of the batch, for sums over it (graph/parts.h); a power of two <= PARTS */
     int blocks;                         /* of a norm: output blocks of its producer, or 0 */
     bool fused[2];                      /* [pass], of a norm: fused with its producer */
 };

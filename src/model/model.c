@@ -3,8 +3,8 @@
 #include "base/memory.h"
 #include "base/table.h"
 #include "data/sample.h"
+#include "graph/parts.h"
 #include "kernel/kernels.h"
-#include "op/parts.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

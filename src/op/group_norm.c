@@ -2,11 +2,11 @@
  * act(scale x + shift), scale = gamma rstd, shift = beta - mean scale.  mean and rstd = 1 / sqrt(var + eps) are those
  * of the pixels and channels of one group in one image of one level.  Operands: x, weight gamma, bias beta. */
 #include "graph/operands.h"
+#include "graph/parts.h"
 #include "kernel/kernels.h"
 #include "op/moments.h"
 #include "op/norm.h"
 #include "op/ops.h"
-#include "op/parts.h"
 #include "op/shapes.h"
 #include <math.h>
 #include <string.h>

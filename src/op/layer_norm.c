@@ -1,8 +1,8 @@
 /* op/layer_norm.c -- layer normalisation (Ba et al. 2016): y = gamma x^ + beta, x^ = (x - mean) rstd, where mean
  * and rstd = 1 / sqrt(var + eps) are those of the channels of a pixel.  Operands: x, weight gamma, bias beta. */
 #include "graph/operands.h"
+#include "graph/partition.h"
 #include "op/ops.h"
-#include "op/partition.h"
 #include "op/shapes.h"
 #include <math.h>
 

@@ -1,8 +1,8 @@
 /* op/mul.c -- y = a b, elementwise.  b may be broadcast: one pixel per image (the gates of squeeze-and-excite), one
  * pixel for all (layer scale) or one channel (a weight per pixel).  Each image is summed by one thread. */
 #include "graph/operands.h"
+#include "graph/parts.h"
 #include "op/ops.h"
-#include "op/parts.h"
 #include "op/shapes.h"
 #include <string.h>
 

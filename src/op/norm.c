@@ -8,11 +8,11 @@
  * statistics of a batch would compute another function.  Unfolding gives it the statistics of the batch, and the gamma
  * and beta with which it computes what it did before. */
 #include "graph/operands.h"
+#include "graph/partition.h"
 #include "kernel/kernels.h"
 #include "op/moments.h"
 #include "op/norm.h"
 #include "op/ops.h"
-#include "op/partition.h"
 #include "op/shapes.h"
 #include "ranks/ranks.h"
 #include <math.h>

@@ -1,8 +1,8 @@
 /* op/position.c -- adds a learnt embedding of each position to every image: y[n, p] = x[n, p] + e[p].
  * Operands: x, and e with as many pixels as an image of x has. */
 #include "graph/operands.h"
+#include "graph/parts.h"
 #include "op/ops.h"
-#include "op/parts.h"
 
 static ptrdiff_t places(struct shape s) { return (ptrdiff_t)s.n * s.h * s.w; }
 

@@ -1,7 +1,7 @@
 /* op/scale.c -- y = s_l x on level l, with one learnt scalar per level.  Operands: x, then a scalar for each level. */
 #include "graph/operands.h"
+#include "graph/parts.h"
 #include "op/ops.h"
-#include "op/parts.h"
 #include "op/shapes.h"
 
 static bool shape(struct node *n, struct error *err)

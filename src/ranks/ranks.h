@@ -1,5 +1,5 @@
 /* ranks/ranks.h -- the processes of one training.  Each computes an equal share of every batch: a whole number of its
- * parts (op/parts.h).  Sums over the batch are added as one binary tree, whatever the number of processes, so all
+ * parts (graph/parts.h).  Sums over the batch are added as one binary tree, whatever the number of processes, so all
  * have the bits of a process alone.
  *
  * All processes call these functions in the same order, from one thread each.  A struct ranks * of NULL is a process

@@ -5,10 +5,10 @@
  * with zeros outside the image and c running over the channels of o's group.
  *
  * Each algorithm is an entry of conv_algorithms; op_conv chooses one for a node when its graph is built.  An algorithm
- * packs the weights and computes a block.  All share the partition of y into blocks (op/parts.h), the reader of
+ * packs the weights and computes a block.  All share the partition of y into blocks (graph/parts.h), the reader of
  * operands (reader.h), the writer of results (writer.h), and the loops over blocks (conv.c).
  *
- * The gradient of the weights is a sum over the batch, and therefore over its parts (op/parts.h).  Each part has
+ * The gradient of the weights is a sum over the batch, and therefore over its parts (graph/parts.h).  Each part has
  * `partials` partial sums over consecutive blocks, each by one thread and in order. */
 #ifndef OP_CONV_CONV_H
 #define OP_CONV_CONV_H

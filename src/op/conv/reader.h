@@ -2,8 +2,8 @@
  * norm. */
 #ifndef OP_CONV_READER_H
 #define OP_CONV_READER_H
+#include "graph/partition.h"
 #include "op/conv/conv.h"
-#include "op/partition.h"
 
 struct operand_reader { const struct call *k; enum pass pass; int c; };         /* of c channels; BACKWARD: dy */
 

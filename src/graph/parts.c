@@ -1,4 +1,4 @@
-#include "op/parts.h"
+#include "graph/parts.h"
 
 #include "base/min_max.h"
 #include "ranks/ranks.h"

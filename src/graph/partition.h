@@ -1,9 +1,9 @@
-/* op/partition.h -- blocks of a tensor, for threads and for sums over the batch: contiguous ranges of pixels of one
+/* graph/partition.h -- blocks of a tensor, for threads and for sums over the batch: contiguous ranges of pixels of one
  * level and one part of the batch (parts.h).  They depend on the tensor's shape alone.  Their order is that of the
  * parts, and within a part that of the levels. */
-#ifndef OP_PARTITION_H
-#define OP_PARTITION_H
-#include "op/parts.h"
+#ifndef GRAPH_PARTITION_H
+#define GRAPH_PARTITION_H
+#include "graph/parts.h"
 
 /* Rows [row, row + rows) of an image of h x w pixels; first: the block's first pixel in the tensor. */
 struct block { int level, image, row, rows, h, w; ptrdiff_t first; };

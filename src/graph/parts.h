@@ -1,10 +1,10 @@
-/* op/parts.h -- sums over the images of a batch, the same for every number of processes.
+/* graph/parts.h -- sums over the images of a batch, the same for every number of processes.
  *
  * The images of a batch form node.parts parts.  A sum over the batch is computed part by part, and the sums of the
  * parts are added as a binary tree.  The sum of a part depends on the images of that part alone, so processes that
  * share a batch by whole parts, and then add as the same tree, get the bits of one process. */
-#ifndef OP_PARTS_H
-#define OP_PARTS_H
+#ifndef GRAPH_PARTS_H
+#define GRAPH_PARTS_H
 #include "graph/op.h"
 
 struct ranks;

@@ -1,4 +1,4 @@
-#include "op/partition.h"
+#include "graph/partition.h"
 
 #include "base/min_max.h"
 #include "kernel/winograd.h"
