@@ -25,6 +25,15 @@ train() {
 # fail WHY: shows the last lines of the newest log
 fail() { echo "$1"; tail -n 20 "$(ls -t "$dir"/*.err | head -n 1)"; exit 1; }
 
+# processes NAME: the process numbers of a training's ranks
+processes() {
+    for process in /proc/[0-9]*; do
+        tr '\0' ' ' 2> "$dir/processes.out" < "$process/cmdline" | grep -q "^$nanodet train .* save_dir=$dir/$1 " &&
+            echo "${process#/proc/}"
+    done
+    return 0
+}
+
 # same NAME: as the training of one process
 same() {
     for file in model_last.safetensors model_best/model_best.safetensors eval.csv; do
@@ -57,7 +66,7 @@ same four
 # A signal ends all processes with a checkpoint; another number of them goes on.
 timeout 300 mpirun -n 2 "$nanodet" train "$dir/tiny.yml" "save_dir=$dir/stopped" --threads 1 2> "$dir/stopped.err" &
 until [ -s "$dir/stopped/metrics.csv" ]; do sleep 0.1; done
-pkill -TERM -f "save_dir=$dir/stopped --threads" || true
+kill -TERM $(processes stopped)
 wait $! && fail "a stopped training ended with exit 0"
 train 1 stopped --resume || fail "one process did not resume"
 same stopped
@@ -65,7 +74,7 @@ same stopped
 # The death of a process ends the others within a minute; the checkpoint is whole.
 timeout 300 mpirun -n 4 "$nanodet" train "$dir/tiny.yml" "save_dir=$dir/killed" --threads 1 2> "$dir/killed.err" &
 until [ -e "$dir/killed/model_last.safetensors" ]; do sleep 0.1; done
-pkill -KILL -n -f "$nanodet train $dir/tiny.yml save_dir=$dir/killed"
+kill -KILL $(processes killed | tail -n 1)
 began=$(date +%s)
 wait $! && fail "a training without one of its processes ended with exit 0"
 [ $(($(date +%s) - began)) -lt 60 ] || fail "the job went on without a process"
