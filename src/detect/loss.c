@@ -131,12 +131,13 @@ bool loss_assign(struct loss *loss, const float *guide, const float *const pred[
 {
     const double positives_min = criterion_of(&loss->config)->image_positives_min;
     double part[1 + LOSS_HEADS][PARTS] = {{0}}, total[2 + LOSS_HEADS] = {0};
+    const int parts = parts_of_share(loss->ranks);
     const char *failure = NULL;
     int failed = 0;
     team_for(&loss->team, loss->grid.images, assign_image, &(struct assign_job){ loss, guide, pred, truth });
     for (int i = 0; i < loss->grid.images; i++) {
         const struct image_sums *s = &loss->image[i];
-        const int p = part_with(loss->grid.images, parts_of_share(loss->ranks), i);
+        const int p = part_with(loss->grid.images, parts, i);
         if (s->failure && !failure) {
             failure = s->failure;
             failed = i;
@@ -146,7 +147,7 @@ bool loss_assign(struct loss *loss, const float *guide, const float *const pred[
             part[1 + head][p] += s->weight[head];
     }
     for (int i = 0; i <= LOSS_HEADS; i++)
-        total[i] = sum_of_parts(part[i], parts_of_share(loss->ranks));
+        total[i] = sum_of_parts(part[i], parts);
     total[1 + LOSS_HEADS] = failure != NULL;
     ranks_add(loss->ranks, total, 2 + LOSS_HEADS);
     *sums = (struct loss_sums){ .positives = total[0] };

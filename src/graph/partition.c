@@ -83,6 +83,12 @@ static int chunk_rows(const struct shape *s)
 
 int chunks_before(const struct shape *s, int parts, int end) { return block_count(s, parts, end, chunk_rows(s)); }
 
+void chunk_ends(const struct shape *s, int parts, int end[PARTS])
+{
+    for (int part = 0; part < parts; part++)
+        end[part] = chunks_before(s, parts, part + 1);
+}
+
 struct range chunk_at(const struct shape *s, int parts, int index)
 {
     return pixels_of(block_at(s, parts, chunk_rows(s), index));

@@ -23,6 +23,7 @@ static inline struct range pixels_of(struct block b) { return (struct range){ b.
 /* Rows of about 8192 elements, for sums over pixels: the number in the parts before `end`, and the pixels of one. */
 int chunks_before(const struct shape *, int parts, int end);
 struct range chunk_at(const struct shape *, int parts, int index);
+void chunk_ends(const struct shape *, int parts, int end[PARTS]);      /* chunks_before the end of each part */
 size_t chunk_elements(const struct shape *);                     /* of the largest */
 
 /* Tiles of WINOGRAD_TILE pixels along an extent; the last may be clipped. */

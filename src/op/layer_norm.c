@@ -85,8 +85,7 @@ static void backward(const struct call *k)
     const int c = k->x[0].c;
     team_for(k->team, chunks(k->node), backward_chunk, k);
     int end[PARTS];
-    for (int part = 0; part < k->node->parts; part++)
-        end[part] = chunks_before(&k->node->x[0], k->node->parts, part + 1);
+    chunk_ends(&k->node->x[0], k->node->parts, end);
     for (int i = 0; i < 2 * c; i++) {
         const int operand = i < c ? 1 : 2;
         double sums[PARTS] = {0};

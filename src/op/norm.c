@@ -229,9 +229,11 @@ static void sums_chunk(const void *job, int chunk)
 static void add_chunks(const struct call *k, const double *columns, int count, double sums[][BLOCK])
 {
     const ptrdiff_t ld = 2 * (ptrdiff_t)k->x[0].c;
+    int end[PARTS];
+    chunk_ends(&k->node->x[0], k->node->parts, end);
     memset(sums, 0, (size_t)k->node->parts * sizeof *sums);
     for (int part = 0, chunk = 0; part < k->node->parts; part++)
-        for (const int end = chunks_before(&k->node->x[0], k->node->parts, part + 1); chunk < end; chunk++)
+        for (; chunk < end[part]; chunk++)
             for (int i = 0; i < count; i++)
                 sums[part][i] += columns[chunk * ld + i];
 }

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "ranks/ranks.h"
 
-/* Was this process started by a launcher, with others or alone?  And with others, as far as its environment tells? */
+/* True if a launcher started this process; true if it started others, too, as far as the environment tells. */
 bool mpi_launched(void);
 bool mpi_launched_with_others(void);
 

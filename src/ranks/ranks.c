@@ -11,11 +11,12 @@ struct share share_of(const struct ranks *r, int rank, int all)
     return (struct share){ first, end - first };
 }
 
+enum { MESSAGE = 1 << 14 };                     /* bytes, at most */
+
 /* Recursive doubling: after the step of distance d, 2 d neighbours have the combination of their values. */
 static void combine_chunk(const struct ranks *r, char *data, size_t element, int n, combine_values *combine)
 {
-    enum { BYTES = 1 << 14 };
-    _Alignas(64) char theirs[BYTES], mine[BYTES];
+    _Alignas(64) char theirs[MESSAGE];
     const size_t bytes = element * (size_t)n;
     for (int distance = 1; distance < r->count; distance *= 2) {
         const int partner = r->rank ^ distance;
@@ -24,16 +25,15 @@ static void combine_chunk(const struct ranks *r, char *data, size_t element, int
         if (r->rank < partner) {
             combine(data, theirs, n);
         } else {
-            memcpy(mine, data, bytes);
+            combine(theirs, data, n);
             memcpy(data, theirs, bytes);
-            combine(data, mine, n);
         }
     }
 }
 
 void ranks_combine(const struct ranks *r, void *data, size_t element, int n, combine_values *combine)
 {
-    const int most = (int)((1 << 14) / element);
+    const int most = (int)(MESSAGE / element);
     for (int from = 0; r && from < n; from += most)
         combine_chunk(r, (char *)data + (size_t)from * element, element, n - from < most ? n - from : most, combine);
 }

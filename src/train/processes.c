@@ -82,13 +82,12 @@ static bool same_number(const struct ranks *r, const char *what, uint64_t own, s
 
 bool processes_match(const struct ranks *r, const struct run_identity *own, struct error *err)
 {
-    return !r
-        || (same_text(r, "the version", NANODET_VERSION, err)
-            && same_text(r, "the instruction set", own->isa, err)
-            && same_text(r, "the configuration", own->config, err)
-            && same_number(r, "data.train", own->state->data[0], err)
-            && same_number(r, "data.val", own->state->data[1], err)
-            && same_number(r, "the teacher", own->state->teacher, err));
+    return same_text(r, "the version", NANODET_VERSION, err)
+        && same_text(r, "the instruction set", own->isa, err)
+        && same_text(r, "the configuration", own->config, err)
+        && same_number(r, "data.train", own->state->data[0], err)
+        && same_number(r, "data.val", own->state->data[1], err)
+        && same_number(r, "the teacher", own->state->teacher, err);
 }
 
 /* ---- state ---- */

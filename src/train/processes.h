@@ -10,7 +10,7 @@
  * rank.  In the others err has a status, but no text. */
 bool processes_agree(const struct ranks *, bool ok, struct error *err);
 
-/* What must be the same everywhere. */
+/* The data of a run that must be equal in all processes. */
 struct run_identity { const char *isa, *config; const struct run_state *state; };
 bool processes_match(const struct ranks *, const struct run_identity *, struct error *err);
 

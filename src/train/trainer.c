@@ -278,7 +278,7 @@ static bool end_epoch(struct trainer *t, struct error *err)
 
 /* ---- the run ---- */
 
-/* Of rank 0, since the first step of this call. */
+/* Logs the traffic of rank 0 since the first step of this call. */
 static void log_traffic(struct trainer *t)
 {
     const struct ranks *r = ranks_of(t);

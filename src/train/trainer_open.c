@@ -140,13 +140,13 @@ static bool resume_run(struct trainer *t, struct error *err)
     const struct ranks *ranks = t->options.policy.ranks;
     if (!processes_agree(ranks, !trainer_writes(t) || read_checkpoint(t, err), err))
         return false;
-    const bool hours = t->config->schedule.hours > 0;
     struct config first = { .schedule = t->config->schedule };
     ranks_broadcast(ranks, &first.schedule.total_epochs, sizeof first.schedule.total_epochs);
     ranks_broadcast(ranks, &first.schedule.warmup.steps, sizeof first.schedule.warmup.steps);
     processes_share_state(ranks, &t->train_step.optimizer, &t->state);
     return trainer_writes(t)
-        || ((!hours || adopt_epochs(t->config, &first, err)) && resolve_average(t->config, trainer_steps(t), err));
+        || ((t->config->schedule.hours == 0 || adopt_epochs(t->config, &first, err))
+            && resolve_average(t->config, trainer_steps(t), err));
 }
 
 static bool initialise_weights(struct trainer *t, struct error *err)
@@ -238,7 +238,7 @@ static bool open_parts(struct trainer *t, struct error *err)
         || !divides_batch(t, err))
         return false;
     t->evaluator = evaluator_open(&t->model, &t->options.policy, err);
-    if (!t->evaluator || !log_notes(t, err)
+    if (!t->evaluator || (trainer_writes(t) && !log_notes(t, err))
         || !dataset_digest(&t->state.data[0], &t->dataset, config->train.img_path, err)
         || !dataset_digest(&t->state.data[1], evaluator_dataset(t->evaluator), config->val.img_path, err))
         return false;
@@ -251,6 +251,8 @@ static bool same_run(struct trainer *t, struct error *err)
     const struct policy *policy = &t->options.policy;
     struct strbuf config = {0};
     char isa[80];
+    if (!policy->ranks)
+        return true;
     snprintf(isa, sizeof isa, "%s, %d terms of bfloat16, %s", policy->kernels->name, policy->bf16_terms,
              policy->conv ? policy->conv->name : policy->direct ? "direct" : "fastest");
     config_write(t->config, &config);
@@ -288,8 +290,9 @@ bool trainer_open(struct trainer *t, struct config *config, const struct trainin
     log_line(&t->run_log.log, "%d images, %d batches per epoch, %d parameters trained", t->dataset.image_count,
              t->batches, (int)t->model.params.trained);
     t->rate_start = t->save_time = t->step_time = clock_seconds();
-    const bool ok = describe(t, err) && log_advice(t, err)
-                 && (!trainer_writes(t) || run_log_begin(&t->run_log, o->step, o->epoch, err))
+    const bool ok = describe(t, err)
+                 && (!trainer_writes(t)
+                     || (log_advice(t, err) && run_log_begin(&t->run_log, o->step, o->epoch, err)))
                  && trainer_open_loader(t, config->schedule.total_epochs - config->train.mosaic.stop_epochs, err);
     return processes_agree(options->policy.ranks, ok, err);
 }

@@ -263,8 +263,7 @@ static void bias_backward(const struct call *k)
     const struct node *n = k->node;
     const int channels = n->y[0].c;
     int end[PARTS];
-    for (int part = 0; part < n->parts; part++)
-        end[part] = chunks_before(&n->y[0], n->parts, part + 1);
+    chunk_ends(&n->y[0], n->parts, end);
     team_for(k->team, end[n->parts - 1], bias_chunk, k);
     for (int o = 0; o < channels; o++) {
         double sums[PARTS];
